@@ -88,7 +88,7 @@ class TagListings:
         return list_target_tags(
             update_range,
             self.tags_by_repository[repository],
-            counts_patches=is_numbered,
+            has_patch_numbers=is_numbered,
             configured_successor=successor,
             fallback_tags=fallback_tags,
         )

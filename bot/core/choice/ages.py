@@ -13,11 +13,11 @@ from bot.model.reference import Digest
 def determine_known_since(
     digest: Digest, history: Sequence[TagObservation], registry_records: Mapping[Digest, RegistryRecord], now: datetime
 ) -> datetime:
-    """Return the time at which a digest became known.
+    """Return the time at which a digest was pushed to the registry, or else was first observed.
 
-    This is the time of its push to the registry, or of its first observation if the registry does not state the push
-    time, or `now` if it was never observed. The creation date in the image is not used, because the builder of the
-    image can set it to any date.
+    If the registry does not state the push time, this is the time at which basebump first observed that the tag points
+    to the digest. If basebump never observed the digest, this is `now`. The creation date inside the image is not used,
+    because whoever builds the image can set it to any date.
     """
     record = registry_records.get(digest)
     if record is not None and record.pushed_at is not None:
@@ -26,14 +26,15 @@ def determine_known_since(
 
 
 def has_rolled_back(history: Sequence[TagObservation], current: Digest) -> bool:
-    """Return True if the tag points to a digest again that it had already left for another digest."""
+    """Return True if the tag pointed to `current`, then to another digest, and now points to `current` again."""
     return any(history[index].digest == current for index in range(_count_past_observations(history, current)))
 
 
 def find_withdrawn_digests(history: Sequence[TagObservation], current: Digest) -> frozenset[Digest]:
-    """Return the digests that the tag left in a rollback to `current`; empty if there was no rollback.
+    """Return the digests that the publisher withdrew by pointing the tag back to `current`.
 
-    These are all digests that the tag pointed to after it first pointed to `current`.
+    These are all digests that the tag pointed to after it first pointed to `current`. For the history A, B, C, B with
+    the current digest B, the only withdrawn digest is C. The result is empty if the tag was not rolled back.
     """
     digests = [sighting.digest for sighting in history]
     if current not in digests:
@@ -44,11 +45,13 @@ def find_withdrawn_digests(history: Sequence[TagObservation], current: Digest) -
 def find_matured_digests(
     history: Sequence[TagObservation], current: Digest, pinned_digest: Digest | None, min_age: timedelta, now: datetime
 ) -> tuple[Digest, ...]:
-    """Return earlier digests of the tag that have been known for at least `min_age`, newest first.
+    """Return the earlier digests of the tag that have been known for at least `min_age`, newest first.
 
-    They can be proposed while the current digest is too young. Digests that are older than the pinned digest are left
-    out. The result is empty if the pinned digest was never observed, because its position in the history is then
-    unknown. It is also empty if the tag was rolled back, because the publisher withdrew the digests after `current`.
+    These digests can be proposed while the current digest is too young. Digests from before the pinned digest are left
+    out.
+
+    The result is empty if the pinned digest was never observed, because its position in the history is then unknown. It
+    is also empty if the tag was rolled back to `current`, because the publisher then withdrew the digests in between.
     """
     digests = [sighting.digest for sighting in history if sighting.digest != current]
     if has_rolled_back(history, current) or (pinned_digest is not None and pinned_digest not in digests):
@@ -59,6 +62,9 @@ def find_matured_digests(
 
 
 def _count_past_observations(history: Sequence[TagObservation], current: Digest) -> int:
-    """Return the number of observations, without the last one if it has the digest `current`."""
+    """Return the number of observations before the current one.
+
+    The last entry of `history` is the current observation only if it has the digest `current`.
+    """
     is_current = bool(history) and history[-1].digest == current
     return len(history) - 1 if is_current else len(history)

@@ -1,4 +1,4 @@
-"""Decides whether an image reference is updated, after its tags were looked up in the registry."""
+"""Decides whether an image reference is updated and to which digest, after its tags were looked up in the registry."""
 
 from __future__ import annotations
 
@@ -33,13 +33,14 @@ from bot.model.vocabulary import Reason
 
 
 def decide(tracked_image: TrackedImage, resolutions: Sequence[Resolution], now: datetime) -> Decision:
-    """Decide on an image reference by comparing its digest with the tags that it may be updated to.
+    """Decide whether an image reference is updated, and to which digest.
 
-    `resolutions` are the lookups of these tags, the farthest update first. The last one is for the tag in the file. If
-    the update to a tag is held, or the tag has no image, an update to a nearer tag may still be an improvement.
+    `resolutions` are the lookups of all tags that the reference may be updated to, in order of preference. The last one
+    is the lookup of the tag in the file. If the update to the preferred tag is held, or if this tag has no image, the
+    next tag is considered.
 
-    A pinned digest that the registry no longer has is replaced by a digest of the tag in the file. Such a replacement
-    ignores minimum age and holds, which an update to another tag must respect.
+    If the registry no longer has the pinned digest, it is replaced by the current digest of the tag in the file.
+    Neither the minimum age nor holds prevent this replacement, and no other tag is considered.
     """
     written_tag_decision = _decide_for_tag(tracked_image, resolutions[-1], now)
     if isinstance(written_tag_decision, ImageUpdate) and written_tag_decision.cause is UpdateCause.GONE:
@@ -76,10 +77,11 @@ def decide(tracked_image: TrackedImage, resolutions: Sequence[Resolution], now: 
 
 
 def _prepend_waiting_candidates(waiting_update: ImageUpdate | None, update: ImageUpdate) -> ImageUpdate:
-    """Add the candidates of `waiting_update` before those of `update`.
+    """Add the candidates of `waiting_update`, which are too young, before the candidates of `update`.
 
-    The waiting candidates are too young, and are used only if they fix vulnerabilities for which the policy lifts the
-    minimum age. They are not added if there are none, or if `update` replaces a digest that is withdrawn or gone.
+    `apply_gates` proposes a candidate that is too young only if it fixes vulnerabilities for which the policy lifts the
+    minimum age. `update` is returned unchanged if there is no waiting update, or if it replaces a digest that is
+    withdrawn or gone.
     """
     if waiting_update is None or update.cause is not UpdateCause.MOVED:
         return update
@@ -93,9 +95,10 @@ def _add_notes(tracked_image: TrackedImage, notes: Iterable[str]) -> TrackedImag
 
 
 def _drop_stale_patches(resolutions: Sequence[Resolution]) -> Iterator[Resolution]:
-    """Yield the lookups of all tags, except for patches of a tag that was pushed again after them.
+    """Yield the lookups of all tags except outdated patch tags.
 
-    Such a tag has newer packages than its patch.
+    A patch tag such as `3.11-1` is a rebuild of the image `3.11` with newer packages. If `3.11` itself was pushed after
+    the patch tag, then `3.11` has the newer packages and the patch tag is outdated.
     """
     resolved = [each for each in resolutions if isinstance(each, ResolvedTag)]
     push_times = {digest: record.pushed_at for each in resolved for digest, record in each.registry_records.items()}
@@ -108,7 +111,7 @@ def _drop_stale_patches(resolutions: Sequence[Resolution]) -> Iterator[Resolutio
 
 
 def _decide_for_tag(tracked_image: TrackedImage, resolution: Resolution, now: datetime) -> Decision:
-    """Decide on an image reference for one tag, from the tag's current digest and its earlier digests."""
+    """Decide whether an image reference is updated to the current or an earlier digest of a tag."""
     match resolution:
         case UnresolvedTag(reason=reason, detail=detail):
             return UnresolvedReference(tracked_image, reason, detail)
@@ -159,9 +162,10 @@ def _compare_digests(tracked_image: TrackedImage, resolved: ResolvedTag, now: da
 
 
 def _get_target_manifest(tracked_image: TrackedImage, resolved: ResolvedTag) -> Manifest | None:
-    """Return the manifest to update to; None if it was not fetched.
+    """Return the manifest that an image reference would be updated to; None if it was not fetched.
 
-    If the file pins the image of one platform, this is the image for this platform in the new index.
+    This is usually the manifest that the tag points to. If the file pins the manifest of one platform instead of an
+    index, it is the manifest for the same platform in the index that the tag points to now.
     """
     pinned_digest = tracked_image.occurrence.reference.digest
     platform_manifest = resolved.same_platform_manifests.get(pinned_digest) if pinned_digest is not None else None
@@ -171,9 +175,9 @@ def _get_target_manifest(tracked_image: TrackedImage, resolved: ResolvedTag) -> 
 def _apply_min_age(
     tracked_image: TrackedImage, resolved: ResolvedTag, notes: tuple[str, ...], now: datetime
 ) -> Decision:
-    """Propose the newest digests that reach the minimum age, or hold the update if there are none.
+    """Return an update to the candidates of a tag, or a hold if the tag has no candidates.
 
-    `notes` are about the current digest of the tag.
+    `notes` are added to the candidate for the tag's current digest.
     """
     candidates = tuple(_list_candidates(tracked_image, resolved, notes, now))
     if candidates:
@@ -196,10 +200,11 @@ def _apply_min_age(
 def _list_candidates(
     tracked_image: TrackedImage, resolved: ResolvedTag, notes: tuple[str, ...], now: datetime
 ) -> Iterator[UpdateCandidate]:
-    """Yield the candidates, newest first.
+    """Yield the digests of a tag that may be proposed, newest first.
 
-    The tag's current digest is a candidate if it reaches the minimum age, or if the vulnerabilities that it fixes may
-    lift the minimum age. If it is too young, earlier digests are candidates as well.
+    If the tag's current digest has reached the minimum age, it is the only candidate, and `notes` are added to it. If
+    it is too young, earlier digests that are old enough are candidates instead. If the policy lifts the minimum age for
+    some vulnerabilities, the current digest is also a candidate, because it may fix one of them.
     """
     policy, target_manifest = tracked_image.policy, _get_target_manifest(tracked_image, resolved)
     matures_at = (
@@ -216,7 +221,10 @@ def _list_candidates(
 def _list_earlier_candidates(
     tracked_image: TrackedImage, resolved: ResolvedTag, notes: tuple[str, ...], now: datetime
 ) -> Iterator[UpdateCandidate]:
-    """Yield earlier digests of the tag that are old enough and not held, newest first, with `notes`."""
+    """Yield the earlier digests of a tag that are old enough and not held, newest first.
+
+    `notes` are added to each of these candidates.
+    """
     old_enough = _list_matured_digests(tracked_image, resolved, now)
     for manifest in resolved.earlier_manifests:
         earlier_resolved = resolved.rewind_to(manifest)
@@ -229,7 +237,7 @@ def _list_earlier_candidates(
 
 
 def _list_matured_digests(tracked_image: TrackedImage, resolved: ResolvedTag, now: datetime) -> tuple[Digest, ...]:
-    """Return the earlier digests of the tag that are old enough for an image reference, newest first."""
+    """Return the earlier digests of a tag that have reached the policy's minimum age, newest first."""
     if _get_target_manifest(tracked_image, resolved) is not resolved.manifest:
         return ()  # earlier digests are indexes, but this reference pins the image of one platform
     pinned_digest = tracked_image.occurrence.reference.digest if resolved.tag_ref == tracked_image.tag_ref else None

@@ -26,7 +26,7 @@ def replace_if_superseded(
     """Return `decision`, or a `SupersededReference` if the tag is past its end of life or superseded.
 
     `configured_ends` are the `end_of_life` entries of the operator's config, which take precedence. `superseded_tag` is
-    the result of the last check of the tag, and None if the check did not find the tag to be superseded.
+    the result of basebump's last check of the tag. It is None if the check did not find that the tag is superseded.
     """
     configured_end = find_configured_eol(decision.tracked_image.tag_ref, configured_ends, today)
     if configured_end is not None:
@@ -46,10 +46,11 @@ def replace_if_superseded(
 def determine_superseded(
     digest: Digest, tag_ending: TagEnding | None, announced_end: date | None, today: date
 ) -> SupersededTag | None:
-    """Return why a tag that points to `digest` is superseded; None if nothing indicates that it is.
+    """Return the reason that a tag is superseded, and its successor; None if nothing shows that it is.
 
-    `announced_end` is the last day of support according to the publisher, and takes precedence. `tag_ending` is what
-    the other tags of the repository show about the tag.
+    `digest` is the digest that the tag points to. `tag_ending` is a conclusion from the names of the repository's other
+    tags. `announced_end` is the last day on which the publisher supports the tag. If this day has passed, the
+    announcement takes precedence over `tag_ending`.
     """
     if announced_end is not None and announced_end < today:
         successor = tag_ending.successor if tag_ending is not None else None
@@ -60,7 +61,7 @@ def determine_superseded(
 
 
 def describe_configured_eol(configured_end: ConfiguredEndOfLife) -> str:
-    """Describe an end of life that the config states, for the detail of a decision."""
+    """Return a phrase with the date and the successor of an `end_of_life` entry, for the detail of a decision."""
     instead = f"; `{configured_end.successor}` comes after it" if configured_end.successor else ""
     return f"it is over since {configured_end.date}{instead}"
 
@@ -68,9 +69,10 @@ def describe_configured_eol(configured_end: ConfiguredEndOfLife) -> str:
 def find_configured_eol(
     tag_ref: TagRef, configured_ends: Iterable[ConfiguredEndOfLife], today: date
 ) -> ConfiguredEndOfLife | None:
-    """Return the first `end_of_life` entry that matches `tag_ref`.
+    """Return the `end_of_life` entry that applies to `tag_ref` today; None if there is none.
 
-    Return None if no entry matches, or if the date of the first one that matches has not passed yet.
+    Only the first matching entry counts. If its date has not passed yet, the result is None, even if another entry
+    matches.
     """
     for entry in configured_ends:
         if is_glob_match(entry.image, tag_ref.repository) and is_glob_match(entry.tag, tag_ref.tag):

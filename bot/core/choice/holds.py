@@ -1,4 +1,4 @@
-"""Holds: the reasons why a newer image is not clearly better than the image in the file."""
+"""Holds: reasons not to propose an update, because the newer image is not clearly better than the image in the file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ It returns an empty string if it has no objection."""
 
 
 def list_hold_reasons(tracked_image: TrackedImage, resolved: ResolvedTag) -> Iterator[tuple[Reason, str]]:
-    """Yield each reason to hold the update to the tag's current digest, with an explanation."""
+    """Yield each reason to hold the update to the tag's current digest, together with its explanation."""
     pinned_digest = tracked_image.occurrence.reference.digest
     pinned_manifest = resolved.pinned_manifests.get(pinned_digest) if pinned_digest is not None else None
     for reason, check in _HOLD_RULES.items():
@@ -35,22 +35,22 @@ def list_hold_reasons(tracked_image: TrackedImage, resolved: ResolvedTag) -> Ite
             yield reason, objection
 
 
-def describe_acceptance(tracked_image: TrackedImage, reason: Reason, why: str, now: datetime) -> str:
-    """Return a sentence that says who accepts a hold today, and why; empty if nobody does.
+def describe_acceptance(tracked_image: TrackedImage, reason: Reason, hold_detail: str, now: datetime) -> str:
+    """Return a sentence that names the owner who accepts a hold, until when, and why; empty if nobody does.
 
-    The policy lists owners who accept a hold until a certain date. `why` is the detail of the hold.
+    The owners are in the `accept` entries of the policy. `reason` and `hold_detail` describe the hold.
     """
     for accepted_hold in tracked_image.policy.accept:
         if accepted_hold.reason is reason and now.date() <= accepted_hold.until:
             return (
-                f"{accepted_hold.owner} answers until {accepted_hold.until} for a move in spite of {reason} ({why}): "
-                f"{accepted_hold.justification}"
+                f"{accepted_hold.owner} answers until {accepted_hold.until} for a move in spite of {reason} "
+                f"({hold_detail}): {accepted_hold.justification}"
             )
     return ""
 
 
 def is_held(tracked_image: TrackedImage, resolved: ResolvedTag, now: datetime) -> bool:
-    """Return True if the update to the tag's current digest has a hold that no owner accepts today."""
+    """Return True if the update to the tag's current digest is held for a reason that no owner accepts today."""
     return not all(
         describe_acceptance(tracked_image, reason, why, now)
         for reason, why in list_hold_reasons(tracked_image, resolved)
@@ -58,10 +58,10 @@ def is_held(tracked_image: TrackedImage, resolved: ResolvedTag, now: datetime) -
 
 
 def get_platforms_in_use(tracked_image: TrackedImage, pinned_manifest: Manifest | None) -> tuple[str, ...]:
-    """Return the platforms that are in use.
+    """Return the platforms on which the image is used.
 
-    They come from the policy, or else from the file. If neither names any, all platforms of the pinned image count. The
-    result is empty if these are unknown as well.
+    These are the platforms in the policy. If the policy lists none, it is the platform that the file requests. If the
+    file requests none, these are all platforms of the pinned image. If they are unknown, the result is empty.
     """
     if tracked_image.policy.platforms:
         return tracked_image.policy.platforms
@@ -73,9 +73,10 @@ def get_platforms_in_use(tracked_image: TrackedImage, pinned_manifest: Manifest 
 def _get_required_platforms(
     tracked_image: TrackedImage, resolved: ResolvedTag, pinned_manifest: Manifest | None
 ) -> tuple[str, ...]:
-    """Return the platforms that the new image must have: those in use that the pinned image has.
+    """Return the platforms that the new image must have: those that are in use and that the pinned image has.
 
-    The result is empty for a reference without a digest to the same tag, because it already uses the new image.
+    The result is empty if the reference has no digest and its tag does not change, because such a reference already
+    uses the new image.
     """
     used = get_platforms_in_use(tracked_image, pinned_manifest)
     pinned_platforms = pinned_manifest.platforms if pinned_manifest is not None else ()
@@ -92,9 +93,10 @@ def _get_required_platforms(
 
 
 def _check_index_churn(tracked_image: TrackedImage, resolved: ResolvedTag, pinned_manifest: Manifest | None) -> str:
-    """Return an objection if the images for all platforms in use are the same as before.
+    """Return an explanation if the new index has the same images as the pinned index; otherwise empty.
 
-    An index also changes if only its attestations are replaced.
+    Only images for the platforms in use are compared. An index gets a new digest even if only the attestations in it
+    are replaced.
     """
     current_manifest = resolved.manifest
     if (
@@ -116,7 +118,7 @@ def _check_index_churn(tracked_image: TrackedImage, resolved: ResolvedTag, pinne
 
 
 def _list_image_digests(index: Manifest, platform: str) -> frozenset[Digest]:
-    """Return the digests in an index for a platform, or all of them if `platform` is empty."""
+    """Return the digests of the images for `platform` in an index; those of all images if `platform` is empty."""
     return frozenset(
         child.digest
         for child in index.children
@@ -162,10 +164,10 @@ def _check_seen_before(tracked_image: TrackedImage, resolved: ResolvedTag, pinne
 
 
 def _check_older(tracked_image: TrackedImage, resolved: ResolvedTag, pinned_manifest: Manifest | None) -> str:
-    """Return an objection if the new image was pushed before the pinned one, or states a lower version.
+    """Return an explanation if the new image was pushed before the pinned one, or states a lower version.
 
-    Push times come from the registry; dates in the images are not used. Push times are compared only if the tag stays
-    the same, because an old release that is rebuilt today is not newer than the release after it.
+    The push times come from the registry; dates inside the images are not used. If the update changes the tag, push
+    times are not compared, because an older release that was rebuilt today has a later push time than a newer release.
     """
     is_same_tag = resolved.tag_ref == tracked_image.tag_ref
     pinned_digest = tracked_image.occurrence.reference.digest
@@ -194,7 +196,8 @@ def _check_older(tracked_image: TrackedImage, resolved: ResolvedTag, pinned_mani
 def is_lower_version(after: str, before: str) -> bool:
     """Return True if version `after` is lower than version `before`.
 
-    Both must begin with the same count of numbers. Otherwise the result is False.
+    Only the leading numbers of the versions are compared. The result is False if one version has more of them, as in
+    `1.9` and `1.10.0`.
     """
     numbers = [
         tuple(map(int, found[1].split("."))) if found else () for found in map(_VERSION_PATTERN.match, (after, before))
@@ -203,9 +206,10 @@ def is_lower_version(after: str, before: str) -> bool:
 
 
 def _get_stated_version(manifest: Manifest) -> str:
-    """Return the version annotation of an index, or of a manifest in it; empty if there is none.
+    """Return the version in the annotations of a manifest; empty if there is none.
 
-    Labels in the image config are not read, because that would take another request.
+    For an index, the annotations of the images in it are read as well. Labels in the image config are not read, because
+    fetching the config would take another request.
     """
     annotation_sets = [manifest.annotations, *(child.annotations for child in manifest.children)]
     return next(
@@ -242,10 +246,10 @@ _HOLD_RULES: dict[Reason, HoldRule] = {
 
 
 def describe_retention_risk(tracked_image: TrackedImage, resolved: ResolvedTag) -> str:
-    """Return a note if a retention policy of the registry may delete the pinned image; otherwise empty.
+    """Return a note if the registry may delete the pinned image because of its retention policy; otherwise empty.
 
-    Azure's retention policy deletes manifests that have no tag, are not locked, and have a Docker media type:
-    https://learn.microsoft.com/azure/container-registry/container-registry-retention-policy
+    This concerns Azure, whose retention policy deletes manifests that have no tag, are not locked, and have a Docker
+    media type: https://learn.microsoft.com/azure/container-registry/container-registry-retention-policy
     """
     pinned_digest = tracked_image.occurrence.reference.digest
     record = resolved.registry_records.get(pinned_digest) if pinned_digest is not None else None
@@ -264,10 +268,12 @@ def describe_retention_risk(tracked_image: TrackedImage, resolved: ResolvedTag) 
 
 
 def describe_ownership_change(resolved: ResolvedTag) -> str:
-    """Return a note if the tag that replaces a missing digest may have a new owner; otherwise empty.
+    """Return a note if the repository may have a new owner; otherwise empty.
 
-    Anyone can claim the name of a deleted registry or namespace. A new owner cannot backdate its tags, so a tag that
-    was created after basebump first observed it indicates a new owner.
+    Call this if the pinned digest is gone. Anyone can claim the name of a deleted registry or namespace and push a tag
+    with the old name. The registry records when a tag was created, and a new owner cannot backdate this. If that time
+    is later than basebump's first observation of a tag with this name, the tag was created again, possibly by a new
+    owner.
     """
     record = resolved.registry_records.get(resolved.digest)
     if record is None or record.tag_created_at is None or not resolved.observations:

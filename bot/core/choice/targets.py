@@ -19,7 +19,10 @@ _BEYOND_DIGEST = frozenset({UpdateMode.PATCH, UpdateMode.MINOR, UpdateMode.MAJOR
 
 @dataclass(frozen=True, slots=True)
 class UpdateRange:
-    """How far a tag may be updated. Equal for all references to a tag whose policies agree on this."""
+    """A tag, and the settings of a policy that limit to which tags it may be updated.
+
+    References with the same tag and the same settings have equal ranges.
+    """
 
     tag_ref: TagRef
     update: UpdateMode
@@ -28,9 +31,9 @@ class UpdateRange:
 
 
 def get_update_range(tracked_image: TrackedImage) -> UpdateRange | None:
-    """Return how far a reference may be updated.
+    """Return the tag of a reference, and the limits for its updates.
 
-    Return None if its policy does not allow changing the tag, or if the tag is missing or not editable.
+    Return None if the policy does not allow changing the tag, if there is no tag, or if the tag cannot be edited.
     """
     policy, occurrence = tracked_image.policy, tracked_image.occurrence
     may_change_tag = policy.update in _BEYOND_DIGEST or policy.replace_ended
@@ -43,16 +46,18 @@ def list_target_tags(
     update_range: UpdateRange,
     available_tags: Sequence[str],
     *,
-    counts_patches: bool,
+    has_patch_numbers: bool,
     configured_successor: str | None = None,
     fallback_tags: Sequence[str] = (),
 ) -> tuple[TagRef, ...]:
-    """Return the tags that `update_range` allows, the farthest update first and the tag in the file last.
+    """Return the tags that a reference may be updated to, in order of preference.
 
-    `available_tags` are all tags of the repository. `counts_patches` says whether a bare number at the end of a tag
-    counts patches of the tag without this number. `configured_successor` comes from an `end_of_life` entry of the
-    config. An entry may match many tags, so its successor is used only if it exists and is in the same tag family.
-    `fallback_tags` are those results of `list_fallback_tags` that are to be tried as well.
+    The last one is the tag in the file. `available_tags` are all tags of the repository. `has_patch_numbers` is True if
+    a bare number after a tag counts patches in this repository, so that `3.11-1` is a patch of `3.11`. `fallback_tags`
+    are older tags to try if the newest tag cannot be used (see `list_fallback_tags`).
+
+    `configured_successor` is the successor in an `end_of_life` entry of the config. Such an entry may match many tags.
+    Therefore its successor is used only if it exists and is in the same tag family as the tag in the file.
     """
     written_tag = update_range.tag_ref
     tags: list[str | None] = []
@@ -61,8 +66,11 @@ def list_target_tags(
             written_tag.tag, available_tags, update_range.update, allow_os_variants=update_range.os_variants
         )
         for each in (goal, *fallback_tags):
-            tags += [find_newest_patch(each, available_tags, counts_patches=counts_patches) if each else None, each]
-        tags.append(find_newest_patch(written_tag.tag, available_tags, counts_patches=counts_patches))
+            tags += [
+                find_newest_patch(each, available_tags, has_patch_numbers=has_patch_numbers) if each else None,
+                each,
+            ]
+        tags.append(find_newest_patch(written_tag.tag, available_tags, has_patch_numbers=has_patch_numbers))
     if update_range.replace_ended:
         tags.append(_find_successor(written_tag.tag, available_tags, configured_successor))
     tag_refs = [TagRef(written_tag.repository, tag) for tag in tags if tag is not None]
@@ -70,9 +78,9 @@ def list_target_tags(
 
 
 def list_fallback_tags(update_range: UpdateRange, available_tags: Sequence[str]) -> tuple[str, ...]:
-    """Return the tags to try if the farthest tag has no usable image, the farthest first.
+    """Return the tags to try if the newest allowed tag cannot be used, newest first.
 
-    The result is empty if the tag may not change.
+    The result is empty if the policy allows only updates of the digest.
     """
     if update_range.update not in _BEYOND_DIGEST:
         return ()

@@ -27,7 +27,7 @@ WITHDRAWN_NOTE = "Its publisher took back what the file holds: the tag went back
 
 
 def build_verdict(decision: Decision) -> Verdict:
-    """Return the verdict on one image reference, with the notes of its decision."""
+    """Return the verdict that reports show for an image reference, including the notes of the decision."""
     occurrence = _add_decision_notes(decision)
     match decision:
         case UpToDate():
@@ -61,7 +61,10 @@ def build_verdict(decision: Decision) -> Verdict:
 
 
 def _add_decision_notes(decision: Decision) -> Occurrence:
-    """Return the image reference with the notes of its decision, which are empty if no tag was selected."""
+    """Return the image reference of a decision with the decision's notes added.
+
+    A decision that was made before a tag was selected has no notes.
+    """
     tracked_image = get_tracked_image(decision)
     return (
         decision.occurrence

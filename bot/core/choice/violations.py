@@ -29,9 +29,9 @@ if TYPE_CHECKING:  # not imported at run time, to keep start-up fast
 def find_violations(
     decision: Decision, fix_command: str, configured_ends: Iterable[ConfiguredEndOfLife], today: date
 ) -> Iterator[Violation]:
-    """Yield the violations of an image reference that follow from its decision.
+    """Yield the rules that an image reference violates, according to the decision on the reference.
 
-    `fix_command` is the command that makes the possible edits, and is quoted in messages. `configured_ends` are the
+    Messages quote `fix_command`, the command line with which the user can apply the edits. `configured_ends` are the
     `end_of_life` entries of the operator's config.
     """
     reference = decision.occurrence.reference
@@ -51,7 +51,7 @@ def find_violations(
 
 
 def get_update_cause(decision: Decision) -> UpdateCause | None:
-    """Return the cause of an update, even if a gate refused it; None if the decision is not an update."""
+    """Return the cause of an update, even if the update was refused. Return None if the decision is not an update."""
     if isinstance(decision, RefusedUpdate):
         return decision.update.cause
     return decision.cause if isinstance(decision, ImageUpdate) else None
@@ -60,9 +60,9 @@ def get_update_cause(decision: Decision) -> UpdateCause | None:
 def check_build_age(
     update: ImageUpdate, built_at: datetime, max_age: timedelta, now: datetime, fix_command: str
 ) -> Violation | None:
-    """Return a violation if the image in the file was built longer ago than `max_age`; otherwise None.
+    """Return a violation if the image in the file was built longer than `max_age` ago; otherwise None.
 
-    `update` is the update that is available for the image.
+    `update` is an available update of the image. The message names it together with `fix_command`.
     """
     age = now - built_at
     if age <= max_age:
@@ -75,7 +75,10 @@ def check_build_age(
 
 
 def build_signature_violation(reference: ImageReference, why: str) -> Violation:
-    """Return the violation for an image whose signature a rule requires and basebump could not verify."""
+    """Return the violation for an image whose signature could not be verified although a rule requires it.
+
+    `why` explains why the verification failed.
+    """
     subject = "" if reference.digest is not None else "what its tag points to "
     message = f"{format_short_reference(reference)}: {subject}is not verified, as a rule requires: {why}"
     return Violation(ViolationKind.POLICY, message, ViolatedRule.SIGNATURE)
@@ -89,7 +92,7 @@ def format_short_reference(reference: ImageReference) -> str:
 
 
 def _find_unpinned(decision: Decision, fix_command: str) -> Iterator[Violation]:
-    """Yield the violation for a reference without a digest, if it can be pinned or has no tag either."""
+    """Yield a violation if a reference without a digest can be pinned, or if it has no tag either."""
     name = format_short_reference(decision.occurrence.reference)
     if isinstance(decision, ImageUpdate | UncheckedReference):
         yield Violation(ViolationKind.UNPINNED, f"{name} has no digest; {fix_command} pins it")
@@ -100,7 +103,10 @@ def _find_unpinned(decision: Decision, fix_command: str) -> Iterator[Violation]:
 
 
 def _find_gone_or_withdrawn(decision: ImageUpdate | RefusedUpdate, fix_command: str) -> Iterator[Violation]:
-    """Yield the violation for an image that is gone or withdrawn, even if a gate refused its replacement."""
+    """Yield a violation if the pinned image is gone from its registry, or if its publisher withdrew it.
+
+    This applies even if the update that would replace the image was refused.
+    """
     name, remedy = format_short_reference(decision.occurrence.reference), _describe_remedy(decision, fix_command)
     update = decision.update if isinstance(decision, RefusedUpdate) else decision
     match update.cause:
@@ -126,7 +132,10 @@ def _describe_remedy(decision: ImageUpdate | RefusedUpdate, fix_command: str) ->
 
 
 def _describe_end_of_life(decision: Decision, configured_ends: Iterable[ConfiguredEndOfLife], today: date) -> str:
-    """Return the detail of an end of life, even if the tag still receives updates; empty if there is none."""
+    """Return a phrase about the end of life of the tag; empty if the tag is not past its end of life.
+
+    An `end_of_life` entry of the config applies even if the tag still receives updates.
+    """
     if isinstance(decision, SupersededReference):
         return decision.detail if decision.reason is Reason.END_OF_LIFE else ""
     tracked_image = get_tracked_image(decision)

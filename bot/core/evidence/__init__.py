@@ -1,1 +1,1 @@
-"""Evidence on two images: their packages and signatures, the vulnerabilities fixed and added, and the gates."""
+"""Evidence about an update: packages and signatures of both images, vulnerabilities fixed and added, and the gates."""

@@ -1,4 +1,4 @@
-"""Base images that images name in their annotations, and whether a base image was updated since."""
+"""Base images that images name in their annotations, and detection of images that are older than their base image."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SAFE_SOURCE = re.compile(r"https://[A-Za-z0-9.-]{1,100}(?:/[A-Za-z0-9._~#:-]{1,
 
 @dataclass(frozen=True, slots=True)
 class StatedBase:
-    """The base image from which an image was built, according to the image's own annotations."""
+    """The base image on which an image was built, according to the annotations of that image."""
 
     tag_ref: TagRef
     digest: Digest
@@ -28,7 +28,7 @@ class StatedBase:
 
 
 def get_stated_base(manifest: Manifest) -> StatedBase | None:
-    """Return the base image that an index or one of its images names.
+    """Return the base image that is named in the annotations of an index, or of an image in it.
 
     Return None unless the annotations state the name, tag and digest of the base image.
     """
@@ -43,9 +43,10 @@ def get_stated_base(manifest: Manifest) -> StatedBase | None:
 
 
 def is_base_outdated(base: StatedBase, resolved: ResolvedTag) -> bool:
-    """Return True if the tag of the base no longer points to the base, or to an index that contains it.
+    """Return True if the tag of the base image no longer points to the image that was built on.
 
-    False if the manifest that the tag points to is unknown.
+    If the tag now points to an index, the base is not outdated as long as the index contains this image. Return False
+    if the manifest that the tag points to was not fetched, because it may be such an index.
     """
     if resolved.digest == base.digest:
         return False
@@ -53,7 +54,7 @@ def is_base_outdated(base: StatedBase, resolved: ResolvedTag) -> bool:
 
 
 def describe_outdated_base(base: StatedBase) -> str:
-    """Return a sentence that says that an image was not rebuilt after an update of its base."""
+    """Return the note that an image was not rebuilt after its base image was updated."""
     whose = f"; it comes from {base.source}" if base.source else ""
     return f"It was not rebuilt since its own base, {base.tag_ref}, moved{whose}."
 

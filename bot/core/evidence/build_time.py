@@ -1,4 +1,4 @@
-"""Build times as stated in images."""
+"""Build times that images state."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LAST_YEAR = 2999
 def parse_build_time(text: object) -> datetime | None:
     """Parse a time in RFC 3339 format and convert it to UTC.
 
-    Return None if it is missing, malformed or not within the plausible years.
+    Return None if `text` is not such a time, or if its year is not between `FIRST_YEAR` and `LAST_YEAR`.
     """
     if not isinstance(text, str):
         return None

@@ -24,11 +24,11 @@ from bot.model.evidence import (
 
 
 def compare_scans(old: ScanOutcome | None, new: ScanOutcome) -> Evidence:
-    """Combine the scans of the old and the new image into evidence.
+    """Compare the scans of the old and the new image.
 
     `old` is None if the file has no digest. The vulnerabilities are compared only if the same scanner scanned both
-    images with the same database; otherwise the delta is None. The package lists do not depend on a database, so they
-    are compared if the same scanner made both of them.
+    images with the same database. Otherwise the `delta` of the result is None. Package lists do not depend on a
+    database, so they are also compared if the databases differ.
     """
     packages = _compare_package_lists(old, new)
     if not isinstance(old, Scan) or not isinstance(new, Scan):
@@ -54,7 +54,7 @@ def compare_scans(old: ScanOutcome | None, new: ScanOutcome) -> Evidence:
 
 
 def _compare_package_lists(old: ScanOutcome | None, new: ScanOutcome) -> tuple[PackageChange, ...] | None:
-    """Return the package changes; None if a list is missing, or different scanners made the two lists."""
+    """Return the package changes. Return None if a list is missing, or if two different scanners made the lists."""
     if old is None or old.packages is None or new.packages is None:
         return None
     if isinstance(old, Scan) and isinstance(new, Scan) and old.scanner.name != new.scanner.name:
@@ -63,14 +63,15 @@ def _compare_package_lists(old: ScanOutcome | None, new: ScanOutcome) -> tuple[P
 
 
 def is_urgent_fix(evidence: Evidence) -> bool:
-    """Return True if the update fixes a critical or known exploited vulnerability."""
+    """Return True if the update fixes a vulnerability that is critical or known to be exploited."""
     return has_fix_for(evidence, Severity.CRITICAL) or has_fix_for(evidence, AdvisoryList.KEV)
 
 
 def has_fix_for(evidence: Evidence, urgency: Urgency) -> bool:
-    """Return True if the update fixes a vulnerability of this severity or a higher one.
+    """Return True if the update fixes a vulnerability of at least the severity `urgency`.
 
-    If `urgency` is the list KEV, return True if the update fixes a vulnerability that is known to be exploited.
+    `urgency` can also be `AdvisoryList.KEV`, the list of known exploited vulnerabilities. Then the result is True if
+    the update fixes a vulnerability in this list.
     """
     fixed = evidence.delta.fixed if evidence.delta is not None else ()
     if urgency is AdvisoryList.KEV:
@@ -78,24 +79,33 @@ def has_fix_for(evidence: Evidence, urgency: Urgency) -> bool:
     return any(finding.severity >= urgency for finding in fixed)
 
 
-def filter_exploited(findings: Iterable[Finding], known_ids: Collection[str] | None) -> tuple[Finding, ...]:
-    """Return the findings that are known to be exploited; empty if no list was read (`known_ids` is None)."""
-    return tuple(finding for finding in findings if known_ids is not None and finding.id in known_ids)
+def filter_exploited(findings: Iterable[Finding], exploited_ids: Collection[str] | None) -> tuple[Finding, ...]:
+    """Return the findings that are known to be exploited.
+
+    The result is empty if `exploited_ids` is None, because then the list of exploited vulnerabilities was not read.
+    """
+    return tuple(finding for finding in findings if exploited_ids is not None and finding.id in exploited_ids)
 
 
 def collect_exploited_ids(evidence: Iterable[Evidence]) -> frozenset[str]:
-    """Return the ids of all vulnerabilities in several pieces of evidence that are known to be exploited."""
+    """Return the ids of vulnerabilities that are known to be exploited, from the evidence of several updates."""
     return frozenset().union(*(each.exploited_ids or frozenset() for each in evidence))
 
 
 def get_scanner(evidence: Evidence) -> ScannerIdentity | None:
-    """Return the scanner that scanned the new image, or else the old image; None if neither was scanned."""
+    """Return the scanner of the new image or, if this image was not scanned, of the old image.
+
+    Return None if neither image was scanned.
+    """
     scans = (each for each in (evidence.new, evidence.old) if isinstance(each, Scan))
     return next((scan.scanner for scan in scans), None)
 
 
 def count_by_severity(findings: Iterable[Finding]) -> dict[Severity, int]:
-    """Count distinct vulnerabilities by severity, worst first. Each counts at its worst severity."""
+    """Count distinct vulnerabilities by severity, worst severity first.
+
+    A vulnerability that has different severities in several packages is counted once, at its worst severity.
+    """
     worst_severities: dict[str, Severity] = {}
     for finding in findings:
         worst_severities[finding.id] = max(finding.severity, worst_severities.get(finding.id, Severity.UNKNOWN))
@@ -104,14 +114,14 @@ def count_by_severity(findings: Iterable[Finding]) -> dict[Severity, int]:
 
 
 def count_distinct(findings: Iterable[Finding]) -> int:
-    """Count distinct vulnerabilities, even if several packages have the same one."""
+    """Count the distinct vulnerabilities. One that affects several packages counts once."""
     return len({finding.id for finding in findings})
 
 
 def _has_identified_database(scanner: ScannerIdentity) -> bool:
-    """Return True if the scanner states its database or its run.
+    """Return True if two scans by equal scanners are certain to have used the same database.
 
-    Two scans by equal scanners are then certain to have used the same database.
+    This requires that the scanner states the build time of its database, or the id of its run.
     """
     return scanner.database is not None or scanner.run is not None
 

@@ -25,8 +25,8 @@ def is_cve(text: str) -> bool:
 def get_canonical_ids(vulnerability_id: str, aliases: Iterable[str] = ()) -> tuple[str, ...]:
     """Return the ids under which a vulnerability is counted, in a fixed order; never empty.
 
-    A CVE is counted under its own id. An advisory is counted under each CVE that its aliases name. An advisory without
-    a CVE is counted under its GHSA id if it has one, and otherwise under the id that the scanner reported.
+    These are its CVE id or, if the scanner reports an advisory, all CVE ids among the `aliases`. Without a CVE id, it
+    is counted under its GHSA id. Without either, it is counted under `vulnerability_id`, as reported by the scanner.
     """
     if is_cve(vulnerability_id):
         return (vulnerability_id,)
@@ -38,12 +38,12 @@ def get_canonical_ids(vulnerability_id: str, aliases: Iterable[str] = ()) -> tup
 
 
 def get_finding_key(finding: Finding) -> FindingKey:
-    """Return the key of a finding. Findings with equal keys are the same finding."""
+    """Return the key of a finding. Two findings with equal keys are duplicates."""
     return finding.id, finding.package_type, finding.package
 
 
 def merge_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Return each distinct finding once, with its worst severity.
+    """Return the findings without duplicates. Of several duplicates, the one with the worst severity is kept.
 
     Duplicates occur because scanners report a source package once for each of its binary packages.
     """

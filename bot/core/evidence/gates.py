@@ -32,12 +32,17 @@ from bot.model.vocabulary import Reason
 def apply_gates(
     update: ImageUpdate, evidence: Mapping[Transition, Evidence], now: datetime, *, is_public: bool = False
 ) -> ImageUpdate | HeldUpdate | RefusedUpdate | UnresolvedReference:
-    """Return the update to the first candidate that passes all gates.
+    """Return the update with only the newest candidate that passes all gates.
 
-    If no candidate passes, return why the newest candidate that is old enough fails, or a hold if all are too young. If
-    it is unknown whether a candidate is signed or urgent, because a registry or a list could not be read, return an
-    `UnresolvedReference`; no earlier candidate is used instead. With `is_public` everyone can read the reasons, so they
-    contain no details of private evidence.
+    A candidate that is too young is considered only if it fixes a vulnerability for which the policy lifts the minimum
+    age. If no candidate passes, return the failure of the newest candidate that was considered, or a hold if all are
+    too young.
+
+    Return an `UnresolvedReference` if it is unknown whether a candidate is signed or urgent, because a registry or a
+    list could not be read. In this case, older candidates are not considered.
+
+    If `is_public` is True, everyone can read the reasons in the result. Then they contain no details of private
+    evidence.
     """
     first_failure: HeldUpdate | RefusedUpdate | None = None
     for candidate in update.candidates:
@@ -61,10 +66,13 @@ def apply_gates(
 def _check_candidate(
     update: ImageUpdate, evidence: Evidence, now: datetime, *, can_show_details: bool
 ) -> ImageUpdate | HeldUpdate | RefusedUpdate | UnresolvedReference:
-    """Check the only candidate of an update.
+    """Check the single candidate of an update.
 
-    Return the update if it passes, possibly with notes or a reason to review it. Otherwise return why it does not. If
-    the result depends on evidence that could not be read, return an `UnresolvedReference`.
+    Return the update if the candidate passes, possibly with notes or with a reason to review it. If the candidate
+    fails, return a refusal or a hold. If the result depends on evidence that could not be read, return an
+    `UnresolvedReference`.
+
+    If `can_show_details` is False, the reasons in the result contain no details of private evidence.
     """
     policy = update.tracked_image.policy
     rejection = check_signatures(evidence.signatures, is_required=policy.require.signature)
@@ -79,7 +87,7 @@ def _check_candidate(
             if can_show_details
             else f"{_describe_without_numbers(Reason.INTRODUCED)}; staying is worse"
         )
-        update = _add_doubt(update, f"{_set_initial_capital(doubt)}.")
+        update = _add_review_reason(update, f"{_set_initial_capital(doubt)}.")
     for reason, detail in _list_objections(evidence, policy, limit_exceeded):
         why = detail if can_show_details or reason not in _PUBLIC_DETAILS else _describe_without_numbers(reason)
         accepted = describe_acceptance(update.tracked_image, reason, why, now)
@@ -96,7 +104,7 @@ def _check_candidate(
                 else RefusedUpdate(update, reason, why)
             )
         elif reason is Reason.DOWNGRADE:  # the pinned digest cannot stay, so a maintainer has to review the update
-            update = _add_doubt(update, f"It looks like a rollback: {why}.")
+            update = _add_review_reason(update, f"It looks like a rollback: {why}.")
     return update
 
 
@@ -117,7 +125,10 @@ def _describe_without_numbers(reason: Reason) -> str:
 def _list_objections(
     evidence: Evidence, policy: Policy, limit_exceeded: LimitExceeded | None
 ) -> Iterator[tuple[Reason, str]]:
-    """Yield the reasons against an update, with their details. The config can accept each of them."""
+    """Yield each reason against an update, with its detail. The owners in the policy can accept these reasons.
+
+    `limit_exceeded` is the limit for introduced vulnerabilities that the update exceeds; None if it exceeds none.
+    """
     if policy.require.scan and isinstance(evidence.new, NotScanned):
         yield Reason.NOT_SCANNED, evidence.new.reason.sentence
     rollback_detail = describe_rollback(evidence)
@@ -131,7 +142,7 @@ def _list_objections(
 
 
 def _add_candidate_note(update: ImageUpdate, note: str) -> ImageUpdate:
-    """Return the update with an additional note on its first candidate. Each note is added only once."""
+    """Return the update with `note` added to its first candidate, unless the candidate has this note already."""
     first, *others = update.candidates
     notes = tuple(dict.fromkeys((*first.notes, note)))
     return replace(update, candidates=(replace(first, notes=notes), *others))
@@ -141,8 +152,8 @@ def _set_initial_capital(sentence: str) -> str:
     return sentence[0].upper() + sentence[1:]
 
 
-def _add_doubt(update: ImageUpdate, why: str) -> ImageUpdate:
-    """Return the update with `why` as a reason to review it. Each reason is added only once."""
+def _add_review_reason(update: ImageUpdate, why: str) -> ImageUpdate:
+    """Return the update with `why` added to its reasons for a review, unless it is already among them."""
     return (
         update
         if why in update.review_reason
@@ -151,9 +162,9 @@ def _add_doubt(update: ImageUpdate, why: str) -> ImageUpdate:
 
 
 def _describe_older_version(evidence: Evidence) -> str:
-    """Return a detail if the labels of the newer image state a lower version; otherwise empty.
+    """Return an explanation if the new image states a lower version than the old image; otherwise empty.
 
-    The labels are those that the scanner reported.
+    The versions are labels of the images, as reported by the scanner.
     """
     if not isinstance(evidence.old, Scan) or not isinstance(evidence.new, Scan):
         return ""
@@ -165,7 +176,10 @@ _LIST_UNREAD = "it is too young, and whether it fixes something that is known to
 
 
 def _can_be_urgent(update: ImageUpdate, evidence: Evidence) -> bool:
-    """Return True if a list that could not be read might show that a candidate is urgent."""
+    """Return True if an update might fix a vulnerability in a list that could not be read.
+
+    This matters only if the policy lifts the minimum age for vulnerabilities in this list.
+    """
     depends_on_list = AdvisoryList.KEV in update.tracked_image.policy.bypass_min_age_for and _is_list_unread(
         AdvisoryList.KEV, evidence
     )
@@ -177,7 +191,10 @@ def _is_list_unread(listing: AdvisoryList, evidence: Evidence) -> bool:
 
 
 def _is_urgent(update: ImageUpdate, evidence: Evidence) -> bool:
-    """Return True if a candidate fixes a vulnerability for which the policy lifts the minimum age."""
+    """Return True if an update fixes a vulnerability for which the policy lifts the minimum age.
+
+    `evidence` is the evidence for one candidate of the update.
+    """
     fixed = evidence.delta.fixed if evidence.delta is not None else ()
     urgent = update.tracked_image.policy.bypass_min_age_for
     if AdvisoryList.KEV in urgent and has_fix_for(evidence, AdvisoryList.KEV):

@@ -11,7 +11,7 @@ from bot.model.contents import ImageConfig, ImageContents, TransitionContents
 
 
 class ImageAspect(StrEnum):
-    """A property of an image that is compared."""
+    """A property in which two images are compared."""
 
     USER = "user"
     ENTRYPOINT = "entrypoint"
@@ -27,9 +27,10 @@ class ImageAspect(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AspectChange:
-    """A property that differs.
+    """A property in which two images differ.
 
-    If the property is a list, `old` and `new` are the removed and the added items. Otherwise they are the whole values.
+    If the property is a list of independent items, such as ports, `old` contains only the removed items, and `new` only
+    the added items. Otherwise they contain the whole values.
     """
 
     aspect: ImageAspect
@@ -38,7 +39,7 @@ class AspectChange:
 
 
 class SourceOrigin(StrEnum):
-    """The relation between the sources from which two images were built, according to their labels."""
+    """The relation between the source code of two images, according to the labels of the images."""
 
     REBUILT = "rebuilt"
     """Both were built from the same revision of the same source, so only installed packages changed."""
@@ -51,7 +52,7 @@ class SourceOrigin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SourceComparison:
-    """The web page of a forge that compares two revisions of a source."""
+    """The web page on GitHub or GitLab that compares two commits of a source repository."""
 
     host: str
     repository: str
@@ -93,7 +94,7 @@ _ROOT_USERS = frozenset({"", "0", ROOT})
 
 
 def list_aspect_changes(contents: TransitionContents | None) -> tuple[AspectChange, ...] | None:
-    """Return the properties in which two images differ; None if the contents of either image are unknown."""
+    """Return the properties in which two images differ; None if the contents of an image are unknown."""
     both_contents = _get_both_contents(contents)
     if both_contents is None:
         return None
@@ -114,7 +115,10 @@ def _compare_lists(aspect: ImageAspect, old: Sequence[str], new: Iterable[str]) 
 
 
 def has_become_root(contents: TransitionContents | None) -> bool:
-    """Return True if only the newer image starts as root. Kubernetes may then refuse to run it."""
+    """Return True if the new image starts as root, but the old image did not.
+
+    Kubernetes may then refuse to run the new image.
+    """
     both = _get_both_contents(contents)
     if both is None:
         return False
@@ -128,9 +132,10 @@ def _get_user(contents: ImageContents) -> str:
 
 
 def determine_origin(contents: TransitionContents | None) -> SourceOrigin:
-    """Return the relation between the sources of two images, from the source and revision in their labels.
+    """Return the relation between the source code of two images, from the source and revision in their labels.
 
-    An image inherits the labels of its base image, so it may show the labels of its base. The result is only a hint.
+    The result is only a hint. An image inherits the labels of its base image, and may therefore state the source of its
+    base.
     """
     both = _get_both_contents(contents)
     if both is None:
@@ -144,9 +149,10 @@ def determine_origin(contents: TransitionContents | None) -> SourceOrigin:
 
 
 def build_source_comparison(contents: TransitionContents | None) -> SourceComparison | None:
-    """Return the web page that compares the source revisions of both images.
+    """Return the web page that compares the source commits of two images.
 
-    Return None if the sources differ, if both images are from the same revision, or if the URL cannot be built safely.
+    Return None if an image does not state a commit on GitHub or GitLab, if the repositories differ, or if the commits
+    are equal.
     """
     both = _get_both_contents(contents)
     if both is None:
@@ -159,7 +165,7 @@ def build_source_comparison(contents: TransitionContents | None) -> SourceCompar
 
 
 def _get_source_state(contents: ImageContents) -> tuple[str, str] | None:
-    """Return the source and the revision of an image; None if either is not stated."""
+    """Return the source and the revision that an image states; None if one of them is missing."""
     address = _parse_source(contents)
     if address is not None:
         return "/".join(address[0]), address[1]
@@ -169,7 +175,10 @@ def _get_source_state(contents: ImageContents) -> tuple[str, str] | None:
 
 
 def _parse_source(contents: ImageContents) -> tuple[tuple[str, str], str] | None:
-    """Return host, repository and commit of the source; None if one is missing or has an unknown form."""
+    """Return the source of an image as `((host, repository), commit)`.
+
+    Return None if the image does not state a repository on GitHub or GitLab and a full commit hash.
+    """
     match = _SOURCE.fullmatch(contents.source or "")
     if match is None:
         return None
@@ -180,7 +189,7 @@ def _parse_source(contents: ImageContents) -> tuple[tuple[str, str], str] | None
 
 
 def _get_both_contents(contents: TransitionContents | None) -> tuple[ImageContents, ImageContents] | None:
-    """Return the contents of both images; None if those of either image are unknown."""
+    """Return the contents of the old and the new image; None if the contents of one of them are unknown."""
     if contents is None or contents.old is None or contents.new is None:
         return None
     return contents.old, contents.new

@@ -56,7 +56,10 @@ def is_later_version(package_type: str, version: str, other: str) -> bool | None
 
 
 def sort_versions(package_type: str, versions: Iterable[str]) -> tuple[str, ...]:
-    """Return the distinct versions in ascending order; alphabetically if they cannot be compared."""
+    """Return the distinct versions in ascending order.
+
+    If the versions cannot be compared by the rules of their ecosystem, they are sorted alphabetically.
+    """
     distinct_versions = sorted(set(versions))
     if len(distinct_versions) > 1:
         with contextlib.suppress(_PARSE_ERROR):
@@ -65,9 +68,10 @@ def sort_versions(package_type: str, versions: Iterable[str]) -> tuple[str, ...]
 
 
 def _get_version_parser(package_type: str) -> Callable[[str], Any]:
-    """Return a function that parses a version for comparison, and raises an exception if it cannot.
+    """Return a function that parses a version into a value that can be compared.
 
-    `univers` is imported here because it is slow to import and often not needed.
+    The function raises an exception for a version that cannot be parsed. The library `univers` is imported here,
+    because importing it is slow and often unnecessary.
     """
     from univers import versions
 

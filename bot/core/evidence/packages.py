@@ -15,7 +15,7 @@ _PackageKey = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class _PackageVersions:
-    """One package in one image, with all of its installed versions."""
+    """All installed versions of one package in one image."""
 
     versions: tuple[str, ...] = ()
     source: str = ""
@@ -54,7 +54,10 @@ def _build_change(key: _PackageKey, before: _PackageVersions, after: _PackageVer
 
 
 def _determine_change(package_type: str, old: Sequence[str], new: Sequence[str]) -> PackageChangeKind:
-    """Return how a package changed. If several versions are installed, the latest one counts."""
+    """Return how a package changed, from its versions in the old and the new image in ascending order.
+
+    If an image contains several versions, the latest one counts.
+    """
     if not old:
         return PackageChangeKind.ADDED
     if not new:
@@ -69,10 +72,10 @@ VersionLookup = Callable[[Finding], tuple[str, ...] | None]
 
 
 def build_version_lookup(outcome: Scan) -> VersionLookup:
-    """Return a function that looks up which versions of a finding's package the scanned image contains.
+    """Return a function that returns the installed versions of the package that a finding is about.
 
-    It returns None if the scan lists no packages. The list is indexed once, because there may be as many findings as
-    packages.
+    The function returns None if the scan has no package list. The list is indexed only once, because there may be as
+    many findings as packages.
     """
     if outcome.packages is None:
         return lambda _: None

@@ -13,11 +13,12 @@ WITHHELD_SCAN = NotScanned(UnscannedReason.WITHHELD)
 
 
 def remove_private_evidence(evidence: Evidence) -> Evidence:
-    """Return the evidence that everyone may read.
+    """Return the evidence without the parts that not everyone may read.
 
-    If the evidence is private, the results of its scanner and of the lists of vulnerabilities are removed. Even the
-    fact that a scan succeeded is removed, so that a text does not change because of evidence that it does not show. The
-    details of registry errors are always removed, because they may name a mirror that only the operator knows.
+    If the evidence is private, the results of its scanner and of the vulnerability lists are removed. The fact that a
+    scan succeeded is removed as well. Otherwise a public text would change because of evidence that it does not show.
+
+    The details of registry errors are always removed, because they may name a mirror that only the operator knows.
     """
     signatures = evidence.signatures
     if signatures is not None:
@@ -43,5 +44,5 @@ def _remove_hosts(outcome: SignatureOutcome) -> SignatureOutcome:
 
 
 def has_registry_detail(status: OccurrenceStatus, reason: Reason | None) -> bool:
-    """Return True if the detail of a decision comes from a registry and may name the registry's host."""
+    """Return True if the detail of a decision with this status and reason may name the host of a registry."""
     return status is OccurrenceStatus.UNRESOLVED or reason is Reason.NOT_PULLABLE

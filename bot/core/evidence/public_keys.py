@@ -28,7 +28,7 @@ depends on the curve."""
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """A public key from the operator's config."""
+    """A public key that verifies signatures, and the signer to whom the key belongs."""
 
     signer: Signer
     key: ec.EllipticCurvePublicKey | rsa.RSAPublicKey | ed25519.Ed25519PublicKey
@@ -37,7 +37,8 @@ class PublicKey:
     def load(cls, trusted_key: TrustedKey) -> PublicKey:
         """Load a trusted key.
 
-        Raises ValueError if it is not a public key that can sign images. The message has to follow the name of the key.
+        Raises ValueError if it is not a public key that can sign images. The message lacks its subject, such as in
+        "contains an RSA key of fewer than 2048 bits", so the caller has to name the key before it.
         """
         try:
             key = serialization.load_pem_public_key(trusted_key.pem)

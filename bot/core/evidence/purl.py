@@ -18,7 +18,7 @@ _KEY = re.compile(r"[a-z][a-z0-9._-]*", re.ASCII)
 
 
 def parse_purl(text: str) -> Purl | None:
-    """Parse a package URL. Return None if it is invalid, or names only a part of a package (`#subpath`)."""
+    """Parse a package URL. Return None if it is invalid, or if its `#subpath` names only a part of a package."""
     scheme, _, rest = text.partition(":")
     path, _, query = rest.partition("?")
     if len(text) > MAX_PURL_LENGTH or scheme.lower() != "pkg" or "#" in rest:
@@ -36,7 +36,10 @@ def parse_purl(text: str) -> Purl | None:
 
 
 def _parse_qualifiers(query: str) -> tuple[tuple[str, str], ...] | None:
-    """Parse the qualifiers. Return None if a key is invalid or occurs more than once."""
+    """Return the qualifiers in the query of a package URL, sorted by key, without those that have no value.
+
+    Return None if a key is invalid or occurs more than once.
+    """
     parts = (part.partition("=") for part in query.split("&") if part)
     pairs = [(key.lower(), unquote(value)) for key, _, value in parts]
     values = {key: value for key, value in pairs if value}

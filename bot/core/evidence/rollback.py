@@ -17,12 +17,13 @@ _FindingsByPackage = Mapping[tuple[str, str], Sequence[Finding]]
 
 
 def find_downgrades(evidence: Evidence) -> tuple[PackageChange, ...]:
-    """Return the downgraded packages that indicate a rollback.
+    """Return the downgraded packages that indicate a rollback, those with the worst introduced vulnerability first.
 
-    Those with the worst introduced vulnerability come first. A downgraded package of a Linux distribution always
-    counts, because the repositories of distributions never return to older versions. A downgraded library counts only
-    if the downgrade introduces a vulnerability, because every build chooses the versions of libraries again. A
-    downgrade on one platform is enough.
+    A downgraded package of a Linux distribution always counts, because the repositories of distributions never return
+    to older versions. A downgraded library counts only if the downgrade introduces a vulnerability, because every build
+    selects the versions of libraries again.
+
+    If the images were scanned for several platforms, a downgrade on one of the platforms is enough.
     """
     introduced = _group_introduced_findings(evidence)
     changes = dict.fromkeys(change for each in list_checked_evidence(evidence) for change in each.package_changes or ())
@@ -36,9 +37,9 @@ def find_downgrades(evidence: Evidence) -> tuple[PackageChange, ...]:
 
 
 def describe_rollback(evidence: Evidence) -> str:
-    """Return a phrase that names the downgraded packages and their introduced vulnerabilities.
+    """Return a phrase about the downgraded packages that indicate a rollback; empty if there are none.
 
-    It is empty if there are no downgrades that indicate a rollback.
+    It names the first package with its vulnerabilities, and the number of other packages.
     """
     downgrades = find_downgrades(evidence)
     if not downgrades:

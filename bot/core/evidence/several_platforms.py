@@ -1,4 +1,7 @@
-"""Merge of the evidence for several platforms. The merged evidence contains every finding of any platform."""
+"""Merge of the evidence for several platforms of the same images.
+
+The merged evidence contains every finding that exists on at least one platform.
+"""
 
 from __future__ import annotations
 
@@ -24,10 +27,10 @@ _FindingsByKey = Mapping[FindingKey, Finding]
 
 
 def merge_platforms(by_platform: Mapping[str, Evidence]) -> Evidence:
-    """Merge the evidence for several platforms.
+    """Merge the evidence for several platforms of the same images.
 
-    If the scan of an image is missing for any platform, the merged scan is missing as well. Platforms that neither
-    image has are left out. Evidence for a single platform is returned unchanged.
+    Platforms that neither image has are left out. If the old or the new image was not scanned for one of the other
+    platforms, the merged evidence has no scan of this image. Evidence for a single platform is returned unchanged.
     """
     evidence_in_use = {
         platform: found for platform, found in by_platform.items() if not _is_platform_missing(found)
@@ -45,10 +48,10 @@ def merge_platforms(by_platform: Mapping[str, Evidence]) -> Evidence:
 
 
 def list_checked_evidence(evidence: Evidence) -> tuple[Evidence, ...]:
-    """Return the evidence that gates have to check.
+    """Return the evidence that gates have to check: the merged evidence, and if necessary that of each platform.
 
-    This is the merged evidence. If parts of it are missing, the evidence for each platform is added, because missing
-    evidence for one platform must not hide vulnerabilities that an update introduces on another platform.
+    If the images could not be compared on one platform, the merged evidence has no comparison at all. The evidence for
+    each platform is then added, so that vulnerabilities that the update introduces on the other platforms are found.
     """
     is_whole = evidence.delta is not None and evidence.package_changes is not None
     return (evidence,) if is_whole else (evidence, *evidence.by_platform.values())
@@ -60,9 +63,9 @@ def _is_platform_missing(evidence: Evidence) -> bool:
 
 
 def _merge_scans(outcomes: Mapping[str, ScanOutcome | None]) -> ScanOutcome:
-    """Merge the scans of an image on several platforms.
+    """Merge the scans of one image for several platforms.
 
-    If it was not scanned on a platform, return the reason for the first such platform.
+    If the image was not scanned for a platform, return the reason, together with the name of this platform.
     """
     scans: dict[str, Scan] = {}
     for platform, outcome in outcomes.items():
@@ -85,9 +88,9 @@ def _merge_scans(outcomes: Mapping[str, ScanOutcome | None]) -> ScanOutcome:
 
 
 def _merge_deltas(by_platform: Mapping[str, Evidence]) -> VulnerabilityDelta | None:
-    """Merge the vulnerability changes; None if those of any platform are missing.
+    """Merge the vulnerability changes on several platforms; None if they are unknown for one of the platforms.
 
-    A finding that is fixed on one platform does not count as fixed if another platform still has it, even suppressed.
+    A finding counts as fixed only if the new image does not have it on any platform, not even as a suppressed finding.
     """
     deltas = {platform: found.delta for platform, found in by_platform.items() if found.delta is not None}
     if len(deltas) < len(by_platform):
@@ -111,7 +114,10 @@ def _get_suppressed(outcome: ScanOutcome) -> Sequence[SuppressedFinding]:
 
 
 def _merge_findings(findings: Mapping[str, Sequence[Finding]]) -> _FindingsByKey:
-    """Return each distinct finding once. Its platforms are listed unless all of them have the finding."""
+    """Return the findings on several platforms without duplicates.
+
+    Each finding lists the platforms that have it. The list is empty if all of the given platforms have it.
+    """
     platforms_by_key: dict[FindingKey, list[str]] = defaultdict(list)
     worst: dict[FindingKey, Finding] = {}
     for platform, platform_findings in findings.items():
@@ -128,7 +134,7 @@ def _merge_findings(findings: Mapping[str, Sequence[Finding]]) -> _FindingsByKey
 
 
 def _merge_package_changes(by_platform: Mapping[str, Evidence]) -> tuple[PackageChange, ...] | None:
-    """Return the distinct package changes of all platforms; None if those of any platform are missing."""
+    """Return the package changes on several platforms without duplicates; None if they are unknown for one of them."""
     lists: list[Iterable[PackageChange] | None] = [found.package_changes for found in by_platform.values()]
     if None in lists:
         return None

@@ -24,10 +24,10 @@ _DEFECT_ORDER = (
 
 
 def combine_signatures(outcomes: Iterable[SignatureOutcome]) -> SignatureOutcome:
-    """Return a single outcome for all signatures of an image. If there are none, the image is not signed.
+    """Return the outcome that counts if an image has several signatures; `NoSignature` if there are none.
 
-    A verified signature takes precedence. A signature that could not be fetched comes next, because it may be valid,
-    and defective signatures follow.
+    A verified signature takes precedence over all others. A signature that could not be fetched comes second, because
+    it may be valid. Defective signatures come third.
     """
     return min(outcomes, key=_rank, default=NoSignature())
 

@@ -36,7 +36,7 @@ class SignatureRejection:
 
 
 def find_trust(trust_entries: Iterable[TrustEntry], repository: str) -> TrustEntry | None:
-    """Return the first `trust` entry that matches a canonical repository; None if no entry does."""
+    """Return the first `trust` entry that matches `repository`, a canonical name; None if no entry does."""
     return next(
         (each for each in trust_entries if any(is_glob_match(glob, repository) for glob in each.image_globs)), None
     )
@@ -45,8 +45,8 @@ def find_trust(trust_entries: Iterable[TrustEntry], repository: str) -> TrustEnt
 def check_signatures(signatures: TransitionSignatures | None, *, is_required: bool) -> SignatureRejection | None:
     """Return why the signatures of an update are not accepted; None if they are accepted.
 
-    If the signature of the old image was verified, the new image must have a verified signature as well, even if no
-    rule requires one. `signatures` is None if no `trust` entry matches the image.
+    `is_required` is True if a rule requires a signature. Even without such a rule, the new image must have a verified
+    signature if the old image has one. `signatures` is None if no `trust` entry matches the image.
     """
     if signatures is None:
         return SignatureRejection(Reason.UNSIGNED, "no entry of `trust` is about this image") if is_required else None
@@ -74,7 +74,7 @@ def check_signatures(signatures: TransitionSignatures | None, *, is_required: bo
 
 
 def describe_signature(outcome: SignatureOutcome | None) -> str:
-    """Describe the signature of an image in a phrase that can be part of a sentence."""
+    """Return a phrase about the signature of an image that can be part of a sentence."""
     match outcome:
         case VerifiedSignature(signer=signer, statement=SignedStatement.PROVENANCE):
             return f"its provenance is signed by {signer.identity}"
@@ -91,7 +91,7 @@ def describe_signature(outcome: SignatureOutcome | None) -> str:
 
 
 def describe_both_signatures(signatures: TransitionSignatures) -> str:
-    """Describe the signatures of the old and the new image of an update, for a terminal."""
+    """Return a phrase about the signatures of the old and the new image of an update, for a terminal."""
     if signatures.old is None:
         return describe_signature(signatures.new)
     is_unchanged = signatures.old == signatures.new

@@ -16,7 +16,7 @@ from bot.model.vex import Purl, VexProduct, VexStatement, VexStatus
 
 @dataclass(frozen=True, slots=True)
 class ProductStatement:
-    """A VEX statement, together with one of the products that it is about."""
+    """A VEX statement, paired with one of the products that it lists."""
 
     product: VexProduct
     statement: VexStatement
@@ -50,7 +50,11 @@ _SEPARATORS = re.compile(r"[-_.]+")
 
 
 def group_by_image(statements: Iterable[VexStatement]) -> StatementsByImage:
-    """Group statements by the digest or repository of their products, without products that are not images."""
+    """Group VEX statements by the image that they are about.
+
+    The key is the digest of the image or, if the statement names no digest, its repository. Products that name neither
+    are left out.
+    """
     grouped: dict[str, list[ProductStatement]] = defaultdict(list)
     for statement in statements:
         for product in statement.products:
@@ -67,8 +71,9 @@ def suppress_findings(
 ) -> ScanOutcome:
     """Return the scan with those findings suppressed that VEX statements declare not affected or fixed.
 
-    If there are several statements about a finding, the latest one counts. `other_digests` are further digests of the
-    same image. If the image was not scanned, `outcome` is returned unchanged.
+    If there are several statements about a finding, the latest one counts. A statement applies if it names the digest
+    in `subject`, one of `other_digests` (further digests of the same image), or the repository. If the image was not
+    scanned, `outcome` is returned unchanged.
     """
     if not isinstance(outcome, Scan):
         return outcome
@@ -91,9 +96,9 @@ def suppress_findings(
 def _find_suppression(
     finding: Finding, scan: Scan, platform: str, statements_by_id: Mapping[str, Sequence[ProductStatement]]
 ) -> SuppressedFinding | None:
-    """Return the suppression of a finding, or None if it is not suppressed.
+    """Return the suppression of a finding; None if the latest statement about the finding does not suppress it.
 
-    If several statements have the same time, a statement that does not suppress the finding takes precedence.
+    If several statements are equally recent, one that does not suppress the finding takes precedence.
     """
     applicable = (
         claim.statement
@@ -113,7 +118,7 @@ def _find_suppression(
 
 
 def is_purl_of_image(purl: Purl, subject: ScanSubject, digests: Collection[str]) -> bool:
-    """Return True if a package URL names the scanned image, by one of its digests or by its repository."""
+    """Return True if a package URL names the scanned image, by one of `digests` or by its repository."""
     if purl.type != "oci" or purl.namespace or not {key for key, _ in purl.qualifiers} <= _IMAGE_QUALIFIERS:
         return False
     if not _is_same_architecture(purl.get_qualifier("arch"), subject.platform):
@@ -127,7 +132,7 @@ def is_purl_of_image(purl: Purl, subject: ScanSubject, digests: Collection[str])
 
 
 def _get_repository(purl: Purl) -> str | None:
-    """Return the canonical repository that the package URL of an image names; None if it names none."""
+    """Return the canonical repository that the package URL of an image names; None if it names no valid one."""
     try:
         reference = ImageReference.parse(purl.get_qualifier("repository_url"))
     except InvalidReferenceError:
@@ -142,10 +147,10 @@ def _is_same_architecture(architecture: str, platform: str) -> bool:
 
 
 def _is_package_named(packages: Iterable[Purl], finding: Finding, scan: Scan, platform: str) -> bool:
-    """Return True if the package URLs cover the package of a finding.
+    """Return True if the package URLs include the package of a finding.
 
-    Scanners report a package of the operating system under its source package if they know it. In this case the URLs
-    must name the source package, or all of its binary packages that the scan lists for the image.
+    For packages of a Linux distribution, scanners report the source package if they know it. In this case the URLs must
+    name either the source package, or all of its binary packages that are in the image.
     """
     matching_purls = [each for each in packages if _can_be_package(each, finding, platform)]
     if any(
@@ -166,7 +171,10 @@ def _is_package_named(packages: Iterable[Purl], finding: Finding, scan: Scan, pl
 
 
 def _can_be_package(purl: Purl, finding: Finding, platform: str) -> bool:
-    """Return True if a package URL matches the type, version and architecture of a finding's package."""
+    """Return True if a package URL matches a finding's package in type, version and architecture.
+
+    The name is not compared.
+    """
     if (
         not is_same_package_type(purl.type, finding.package_type)
         or not {key for key, _ in purl.qualifiers} <= _PACKAGE_QUALIFIERS
@@ -182,9 +190,9 @@ def _can_be_package(purl: Purl, finding: Finding, platform: str) -> bool:
 
 
 def _get_scanner_name(purl: Purl) -> str:
-    """Return the name that scanners use for a package.
+    """Return the name under which scanners report the package that a package URL names.
 
-    It includes the namespace of the package URL, except for packages of a Linux distribution.
+    For libraries, this name includes the namespace of the package URL.
     """
     if purl.type in OS_PACKAGE_TYPES or not purl.namespace:
         return _normalize_name(purl.name, purl.type)
@@ -193,9 +201,10 @@ def _get_scanner_name(purl: Purl) -> str:
 
 
 def _normalize_name(name: str, package_type: str) -> str:
-    """Normalise a package name for comparison.
+    """Return a package name in the form in which names are compared.
 
-    Names of libraries are compared without regard to case, and for Python packages `-`, `_` and `.` are equal.
+    Names of libraries are converted to lower case. In names of Python packages, `-`, `_` and `.` also become `-`. Names
+    of packages of a Linux distribution are returned unchanged.
     """
     if package_type in OS_PACKAGE_TYPES:
         return name

@@ -1,4 +1,4 @@
-"""Tag families: the tags of a repository that differ only in their version."""
+"""Tag families: the tags of a repository that differ only in their version, such as `3.11-slim` and `3.12.4-slim`."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ builds."""
 
 
 def parse_versions(available_tags: Iterable[str]) -> tuple[TagVersion, ...]:
-    """Parse each distinct tag, in an order that does not depend on the registry.
+    """Parse all tags that have a version, each once, in an order that does not depend on the registry.
 
-    Tags without a version are left out. A number such as 18 in `3.2-18` counts builds only if other tags of the family
-    show this. Otherwise it is treated as the version of another product, which must stay the same.
+    The number 18 in `3.2-18` may be a build number, or the version of another product that an update must not change.
+    It is treated as a build number only if other tags of the family end in a number that must be a build number, such
+    as 0, 1 or 100.
     """
     parsed_versions = [version for tag in sorted(set(available_tags)) if (version := parse_tag(tag)) is not None]
     build_counting_skeletons = {version.skeleton for version in parsed_versions if _has_certain_build_count(version)}
@@ -30,9 +31,9 @@ def parse_versions(available_tags: Iterable[str]) -> tuple[TagVersion, ...]:
 
 
 def parse_tag_among(tag: str, available_tags: Iterable[str]) -> tuple[TagVersion | None, tuple[TagVersion, ...]]:
-    """Parse `tag` together with all available tags.
+    """Parse `tag` together with the other tags of its repository, which show whether its last number counts builds.
 
-    Return the version of `tag` and all versions, or None and no versions if `tag` has no version.
+    Return the version of `tag` and the versions of all tags. If `tag` has no version, return None and no versions.
     """
     if parse_tag(tag) is None:
         return None, ()
@@ -47,38 +48,44 @@ def _has_certain_build_count(version: TagVersion) -> bool:
 
 def _resolve_ambiguous_build(version: TagVersion) -> TagVersion | None:
     if version.builds and is_ambiguous_build(len(version.numbers), version.builds[-1]):
-        return parse_tag(version.tag, counts_builds=False)
+        return parse_tag(version.tag, allow_ambiguous_builds=False)
     return version
 
 
 def is_same_family(tag: str, other: str) -> bool:
-    """Return True if both tags have the same prefix, suffix and scheme. Their precision may differ."""
+    """Return True if two tags differ only in their version, such as `3.11-slim` and `3.12.4-slim`."""
     version, other_version = parse_tag(tag), parse_tag(other)
     return version is not None and other_version is not None and version.skeleton == other_version.skeleton
 
 
 def filter_relatives(written: TagVersion, available_versions: Iterable[TagVersion]) -> tuple[TagVersion, ...]:
-    """Return the versions that have the prefix, suffix, scheme and precision of `written`.
+    """Return the versions that have the same prefix, suffix, scheme and count of numbers as `written`.
 
-    Their operating systems may differ.
+    The releases of operating systems in the tags may differ.
 
-    Publishers leave tags of abandoned schemes in a repository, so numbers with leading zeros are a scheme of their own.
-    If `20.04` is a tag, then `20.10` has the same widths and is in the same scheme, but `5.2.3` is not. Widths alone
-    are not enough if the repository also has tags with the same beginning and a shorter number (`27.3` next to
-    `19.03`). Then `20.10` counts as a tag without leading zeros.
+    Zero-padded numbers are a scheme of their own, because repositories keep the tags of abandoned schemes. `20.10` has
+    as many digits as `20.04` and therefore belongs to the same scheme, but `5.2` does not.
+
+    If a repository has both `19.03` and `27.3`, the number of digits proves nothing. In this case, only tags with a
+    leading zero belong to the zero-padded scheme, so `20.10` does not.
     """
     related_versions = [version for version in available_versions if version.is_related(written)]
-    zeros = {prefix: True for version in (*related_versions, written) if (prefix := _get_padded_widths(version))}
-    for prefix in zeros:
-        zeros[prefix] = not any(_has_unpadded_number(version, prefix) for version in related_versions)
-    written_padding = _get_padding_scheme(written, zeros)
-    return tuple(version for version in related_versions if _get_padding_scheme(version, zeros) == written_padding)
+    padding_schemes = {
+        prefix: True for version in (*related_versions, written) if (prefix := _get_padded_widths(version))
+    }
+    for prefix in padding_schemes:
+        padding_schemes[prefix] = not any(_has_unpadded_number(version, prefix) for version in related_versions)
+    written_padding = _get_padding_scheme(written, padding_schemes)
+    return tuple(
+        version for version in related_versions if _get_padding_scheme(version, padding_schemes) == written_padding
+    )
 
 
 def _get_padded_widths(version: TagVersion) -> tuple[int, ...]:
-    """Return the widths of the numbers up to the last one with a leading zero.
+    """Return the digit count of each number up to the last zero-padded number, such as (2, 2) for `20.04.1`.
 
-    Empty if no number has a leading zero, and for dates, in which any number may have one.
+    The result is empty if no number is zero-padded. It is also empty for schemes such as dates, in which any number may
+    be zero-padded.
     """
     if version.scheme not in {VersionScheme.NUMBERS, VersionScheme.YEAR}:
         return ()
@@ -95,16 +102,17 @@ def _has_unpadded_number(version: TagVersion, prefix: tuple[int, ...]) -> bool:
     return list(version.widths[: len(start)]) == start and version.widths[len(start)] < last
 
 
-def _get_padding_scheme(version: TagVersion, zeros: Mapping[tuple[int, ...], bool]) -> tuple[int, ...]:
-    """Return the prefix of widths by which a version belongs to a scheme with leading zeros; empty if it does not.
+def _get_padding_scheme(version: TagVersion, padding_schemes: Mapping[tuple[int, ...], bool]) -> tuple[int, ...]:
+    """Return the zero-padded scheme of a version, as the digit counts of its leading numbers.
 
-    `zeros` contains the prefix of each such scheme. Its values say whether equal widths are enough to belong to the
-    scheme. If not, the version itself must have leading zeros.
+    The result is empty if the version belongs to no such scheme. The keys of `padding_schemes` are the digit counts of
+    all zero-padded schemes. If the value is True, every version with these digit counts belongs to the scheme. If it is
+    False, the version must contain a leading zero as well.
     """
     padded_widths = _get_padded_widths(version)
     matching_prefixes = (
         prefix
-        for prefix, by_width in zeros.items()
-        if version.widths[: len(prefix)] == prefix and (by_width or padded_widths[: len(prefix)] == prefix)
+        for prefix, is_width_enough in padding_schemes.items()
+        if version.widths[: len(prefix)] == prefix and (is_width_enough or padded_widths[: len(prefix)] == prefix)
     )
     return max(matching_prefixes, default=())

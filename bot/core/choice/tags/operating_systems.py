@@ -1,6 +1,6 @@
 """Operating systems in tags, in the order of their releases.
 
-A release that is not listed here is never an update target, so each new codename has to be added.
+basebump never updates to a release that is not listed here, so each new codename has to be added.
 """
 
 from __future__ import annotations

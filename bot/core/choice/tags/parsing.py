@@ -1,4 +1,4 @@
-"""Parser of tags, which reads one word after the other."""
+"""Parser of tags. It processes a tag word by word."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ _WORD = re.compile(r"[^-_]+")
 
 
 @lru_cache(maxsize=MAX_CACHED_TAGS)
-def parse_tag(tag: str, *, counts_builds: bool = True) -> TagVersion | None:
-    """Parse a tag. Return None if it has no version, or is not a valid tag.
+def parse_tag(tag: str, *, allow_ambiguous_builds: bool = True) -> TagVersion | None:
+    """Parse the version in a tag. Return None if the tag is invalid or has no version.
 
-    `latest`, `edge` and the hash of a commit are examples of tags without a version. `counts_builds` says whether 18 in
-    `3.2-18` is a build number. If not, it is the version of another product. Only the other tags of the repository can
-    show this.
+    `latest`, `edge` and commit hashes are examples of tags without a version. The number 18 in `3.2-18` may be a build
+    number, or the version of another product. Only the other tags of the repository can show this (see
+    `parse_versions`). Such a number is parsed as a build number unless `allow_ambiguous_builds` is False.
     """
     if not is_tag(tag) or is_commit_or_change(tag):
         return None
-    return _TagParser(tag, counts_builds).parse()
+    return _TagParser(tag, allow_ambiguous_builds).parse()
 
 
 @dataclass(slots=True)
 class _TagParser:
     tag: str
-    counts_builds: bool
+    allow_ambiguous_builds: bool
     skeleton: list[str] = field(default_factory=list)
     skeleton_without_builds: list[str] = field(default_factory=list)
     release: ReleaseNumbers | None = None
@@ -77,7 +77,7 @@ class _TagParser:
         )
 
     def _parse_word(self, start: int, separator: str) -> int:
-        """Parse the word at `start` and return its length."""
+        """Parse the word at `start`, which follows `separator`, and return the length of the word."""
         preceding_release, self.preceding_release = self.preceding_release, None
         if system := match_system(self.tag, start):
             self.systems.append(system)
@@ -92,7 +92,9 @@ class _TagParser:
                 self.security_fix, length = fix
                 return length
         may_count = self.release is not None or self.systems
-        if may_count and (build := match_build(self.tag, start, preceding_release, counts_builds=self.counts_builds)):
+        if may_count and (
+            build := match_build(self.tag, start, preceding_release, allow_ambiguous_builds=self.allow_ambiguous_builds)
+        ):
             word, numbers, length = build
             self.builds.append(numbers)
             self.skeleton += (separator, f"<{word}{len(numbers)}>")

@@ -1,5 +1,6 @@
-"""Tags that patch another tag. Azure's continuous patching and Copacetic push such tags next to the original.
+"""Patch tags: tags such as `3.11-1` for a rebuild of the image `3.11` with newer packages.
 
+Azure's continuous patching and Copacetic push such tags next to the original tag:
 https://learn.microsoft.com/azure/container-registry/key-concept-continuous-patching (`3.11-1` to `3.11-999`, or
 `3.11-patched`) and https://project-copacetic.github.io/copacetic/website/ (`3.11-patched`, `3.11-patched-1`).
 """
@@ -26,23 +27,27 @@ class _PatchTag:
     original: str
 
 
-def find_newest_patch(tag: str, available_tags: Iterable[str], *, counts_patches: bool) -> str | None:
-    """Return the newest patch of `tag`, or None if there is none that is newer than `tag`.
+def find_newest_patch(tag: str, available_tags: Iterable[str], *, has_patch_numbers: bool) -> str | None:
+    """Return the newest patch tag of `tag`, such as `3.11-2` for `3.11`; None if there is none.
 
-    If `tag` is a patch itself, newer patches of its original are found. A patch may be older than a rebuild of its
-    original, which then has the newer packages, so the caller has to compare push times. `counts_patches` says whether
-    a bare number at the end counts patches, as with Azure's continuous patching. In other repositories, `3.11-1` may be
-    a build number, and `1-22` may contain the version of another product.
+    If `tag` is a patch tag itself, only later patches of the same original tag count. The original tag may have been
+    rebuilt after its newest patch, and then has newer packages, so the caller has to compare the push times of both.
+
+    If `has_patch_numbers` is False, tags that end in a bare number are ignored. In such repositories, `3.11-1` may be a
+    build number, and `1-22` may contain the version of another product.
     """
     written_patch = _parse_patch(tag)
     parsed_tags = (_parse_patch(each) for each in sorted(set(available_tags)))
-    patches = [patch for patch in parsed_tags if patch is not None and (counts_patches or not patch.is_incremental)]
+    patches = [patch for patch in parsed_tags if patch is not None and (has_patch_numbers or not patch.is_incremental)]
     newer = [patch for patch in patches if patch.original == tag or (written_patch and _is_newer(patch, written_patch))]
     return max(newer).tag if newer else None
 
 
 def get_original_tag(tag: str) -> str | None:
-    """Return the tag that `tag` is a patch of, according to its name; None if it is not a patch."""
+    """Return the tag that a patch tag belongs to: `3.11` for `3.11-patched`.
+
+    Return None if `tag` does not have the form of a patch tag.
+    """
     patch = _parse_patch(tag)
     return patch.original if patch is not None else None
 

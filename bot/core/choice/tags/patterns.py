@@ -1,4 +1,4 @@
-"""Patterns for releases, pre-releases and builds in tags, for the notations that publishers use."""
+"""Patterns for versions, pre-releases and builds in tags, for the notations that publishers use."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _END = r"(?![A-Za-z0-9])"
 
 @dataclass(frozen=True, slots=True)
 class ReleaseNumbers:
-    """The numbers of a release, as parsed from a tag."""
+    """The version numbers in a tag, such as `3.12.1` in `v3.12.1-slim`."""
 
     scheme: VersionScheme
     texts: tuple[str, ...]
@@ -96,7 +96,7 @@ _FULL_PRECISION = 3
 
 
 def is_commit_or_change(tag: str) -> bool:
-    """Return True if a tag names a commit or an unmerged change.
+    """Return True if a tag names a commit or an unmerged change, such as `sha-1a2b3c4` or `pr-17`.
 
     Such a tag never changes, and is never an update target.
     """
@@ -104,7 +104,7 @@ def is_commit_or_change(tag: str) -> bool:
 
 
 def match_release(tag: str, position: int) -> ReleaseNumbers | None:
-    """Return the release that begins at `position` in the tag; None if there is none."""
+    """Return the version numbers that begin at `position` in the tag; None if there are none."""
     for row in SCHEME_PATTERNS:
         match = row.pattern.match(tag, position)
         if match is None:
@@ -132,7 +132,10 @@ def _determine_scheme(first_number: str) -> VersionScheme:
 
 
 def match_pre_release(tag: str, position: int) -> tuple[tuple[int, int], int] | None:
-    """Return rank and number of the pre-release at `position`, and its length; None if there is none."""
+    """Return the pre-release at `position`, such as `rc1`, and its length in characters; None if there is none.
+
+    A pre-release is a pair of the rank of its word (see `PRE_RELEASE_RANKS`) and its number, which is 0 if it has none.
+    """
     match = _PRE_RELEASE.match(tag, position)
     if match is None:
         return None
@@ -141,19 +144,22 @@ def match_pre_release(tag: str, position: int) -> tuple[tuple[int, int], int] | 
 
 
 def match_security_fix(tag: str, position: int) -> tuple[int, int] | None:
-    """Return the number of the security fix at `position`, and its length; None if there is none."""
+    """Return the number of a security fix and its length in characters: 1 and 11 for `security-01`.
+
+    Return None if there is no security fix at `position`.
+    """
     match = _SECURITY_FIX.match(tag, position)
     return (int(match[1]), len(match[0])) if match else None
 
 
 def match_build(
-    tag: str, position: int, preceding_release: ReleaseNumbers | None, *, counts_builds: bool
+    tag: str, position: int, preceding_release: ReleaseNumbers | None, *, allow_ambiguous_builds: bool
 ) -> tuple[str, tuple[int, ...], int] | None:
-    """Return the word, numbers and length of the build that begins at `position`; None if there is none.
+    """Return the build at `position` as its word, its numbers and its length in characters; None if there is none.
 
-    `preceding_release` is the release directly before `position`, or None. A bare number can be a build only after a
-    release. `counts_builds` says whether the number in tags like `3.2-18` counts builds, which a single tag does not
-    show.
+    For example, `r3` results in the word `r`, the number 3 and the length 2. A bare number can be a build only directly
+    after the version numbers. `preceding_release` are these version numbers, or None if another word is in between.
+    `allow_ambiguous_builds` has the same meaning as in `parse_tag`.
     """
     if match := _BUILD.match(tag, position):
         return match[1], (int(match[2]),), len(match[0])
@@ -163,16 +169,20 @@ def match_build(
     if (
         match is None
         or preceding_release is None
-        or not _is_build_number(tag, position, match.end(), preceding_release, counts_builds=counts_builds)
+        or not _is_build_number(
+            tag, position, match.end(), preceding_release, allow_ambiguous_builds=allow_ambiguous_builds
+        )
     ):
         return None
     return "number", tuple(int(text) for text in match.groups() if text), len(match[0])
 
 
-def _is_build_number(tag: str, start: int, end: int, preceding_release: ReleaseNumbers, *, counts_builds: bool) -> bool:
-    """Return True if the number at `start` is a build, as in `8.0.4-1`.
+def _is_build_number(
+    tag: str, start: int, end: int, preceding_release: ReleaseNumbers, *, allow_ambiguous_builds: bool
+) -> bool:
+    """Return True if the bare number from `start` to `end` is a build number, as in `8.0.4-1`.
 
-    False if it may be the version of another product, as in `1-22`.
+    Return False if it may be the version of another product, as in `1-22`.
     """
     if tag[start - 1] == "_":
         return True
@@ -180,17 +190,17 @@ def _is_build_number(tag: str, start: int, end: int, preceding_release: ReleaseN
         return False
     if "." in tag[start:end] or int(tag[start:end]) not in _AMBIGUOUS:
         return True
-    return end == len(tag) and (counts_builds or len(preceding_release.texts) >= _FULL_PRECISION)
+    return end == len(tag) and (allow_ambiguous_builds or len(preceding_release.texts) >= _FULL_PRECISION)
 
 
 def is_ambiguous_build(number_count: int, build: tuple[int, ...]) -> bool:
-    """Return True if a build may be the version of another product.
+    """Return True if a build may also be the version of another product, such as 18 in `3.2-18`.
 
-    `number_count` is the count of numbers in the release before the build.
+    `number_count` is the count of version numbers before the build, which is 2 in this example.
     """
     return number_count < _FULL_PRECISION and len(build) == 1 and build[0] in _AMBIGUOUS
 
 
 def is_date(year: str, month: str, day: str) -> bool:
-    """Return True if year, month and day form a date that a container image can have."""
+    """Return True if year, month and day form a plausible date. The length of the month is not checked."""
     return len(year) == _YEAR_DIGITS and int(year) in _YEARS and int(month) in _MONTHS and int(day) in _DAYS

@@ -1,7 +1,7 @@
 """Selection of the tag to update to.
 
-For some products, this module lists the schedule of long-term releases. An image on a long-term release of such a
-product is updated only to other long-term releases.
+Some products have long-term releases (LTS). An image on a long-term release of such a product is updated only to other
+long-term releases. This module contains the rules that recognise them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ from bot.model.modes import UpdateMode
 def find_successor(
     tag: str, available_tags: Iterable[str], mode: UpdateMode, *, allow_os_variants: bool = False
 ) -> str | None:
-    """Return the newest tag that `tag` may be updated to within `mode`; None if there is none."""
+    """Return the newest tag that `tag` may be updated to within `mode`; None if there is none.
+
+    The parameters are those of `find_successors`.
+    """
     return next(iter(find_successors(tag, available_tags, mode, allow_os_variants=allow_os_variants)), None)
 
 
@@ -27,10 +30,12 @@ def find_successors(
 ) -> tuple[str, ...]:
     """Return all tags that `tag` may be updated to within `mode`, newest first.
 
-    All of them have the same prefix, suffix and precision as `tag`. The operating system (`alpine3.19`, `bookworm`)
-    changes only with `allow_os_variants`, and then only to a later release of the same distribution. A pre-release is
-    an update only for an earlier pre-release of the same release. Numbers are interpreted as major.minor.patch,
-    whatever the publisher means by them. Dates after the name of an operating system count rebuilds, which are patches.
+    `mode` limits which numbers may change. Numbers are interpreted as major.minor.patch, even if the publisher gives
+    them another meaning. All results have the same prefix, suffix and count of numbers as `tag`. A result can be a
+    pre-release only if `tag` is an earlier pre-release of the same release.
+
+    With `allow_os_variants`, the operating system in the tag (`alpine3.19`, `bookworm`) may change to a later release
+    of the same distribution. In tags such as `jammy-20240530`, the date counts rebuilds, so a later date is a patch.
     """
     fixed_count = _count_fixed_numbers(mode)
     if fixed_count is None:
@@ -52,21 +57,21 @@ def find_successors(
     return tuple(version.tag for version in sorted(candidates, key=_get_sort_key, reverse=True))
 
 
-def is_within_mode(tag: str, goal: str, mode: UpdateMode) -> bool:
-    """Return True if the update from `tag` to `goal` is certain to be within `mode`.
+def is_within_mode(tag: str, new_tag: str, mode: UpdateMode) -> bool:
+    """Return True if the update from `tag` to `new_tag` is certain to be within `mode`.
 
-    A later operating system is outside of every mode.
+    A change of the operating system is not within any mode.
     """
     if mode is UpdateMode.NONE:
         return False
-    return goal == tag or find_successor(tag, [goal], mode) == goal
+    return new_tag == tag or find_successor(tag, [new_tag], mode) == new_tag
 
 
 def can_follow(written: TagVersion, candidate: TagVersion, *, allow_os_variants: bool) -> bool:
-    """Return True if `candidate` is stable enough to follow `written`.
+    """Return True if the operating systems and the stability of `candidate` allow an update from `written`.
 
-    Its operating systems must be equal to the written ones, or with `allow_os_variants` be able to replace them. A
-    pre-release can only follow another pre-release of the same release.
+    The operating systems must be equal. With `allow_os_variants`, they may also be later releases. If `candidate` is a
+    pre-release, `written` must be a pre-release of the same release.
     """
     if candidate.is_pre_release and not (written.is_pre_release and candidate.numbers == written.numbers):
         return False
@@ -87,7 +92,10 @@ def _get_sort_key(version: TagVersion) -> tuple[object, ...]:
 
 
 def _count_fixed_numbers(mode: UpdateMode) -> int | None:
-    """Return how many leading numbers of a tag an update must keep; None if it must keep the whole tag."""
+    """Return how many leading numbers of a tag must not change: 2 in a patch update.
+
+    Return None if `mode` does not allow changing the tag.
+    """
     match mode:
         case UpdateMode.NONE | UpdateMode.DIGEST:
             return None
@@ -102,9 +110,10 @@ def _count_fixed_numbers(mode: UpdateMode) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class _LongTermSchedule:
-    """The long-term releases of one product.
+    """The rule that tells the long-term releases of one product from its other releases.
 
-    Neither a tag nor a list of tags names the product, so each schedule lists tags that identify it.
+    Tags do not contain the name of the product. A repository is therefore recognised by the tags that it has, such as
+    `mainline` and `stable` for nginx.
     """
 
     identifying_tags: tuple[frozenset[str], ...]
@@ -115,9 +124,9 @@ class _LongTermSchedule:
     """Returns whether the first `depth` numbers of a version are those of a long-term release."""
 
     def can_update(self, written: tuple[int, ...], candidate: tuple[int, ...]) -> bool:
-        """Return True if an image may be updated from `written` to `candidate`.
+        """Return True unless the update leaves a long-term release for a release that is not long-term.
 
-        False if this leaves a long-term release for a release that is not long-term.
+        `written` and `candidate` are the version numbers before and after the update.
         """
         written_release, candidate_release = written[: self.depth], candidate[: self.depth]
         if len(written_release) < self.depth or written_release == candidate_release:
@@ -155,7 +164,10 @@ _LONG_TERM_SCHEDULES = (
 
 
 def _find_schedule(available_tags: Collection[str]) -> _LongTermSchedule | None:
-    """Return the schedule of the product to which these tags belong; None if no schedule lists them."""
+    """Return the schedule of the product whose identifying tags are all among `available_tags`.
+
+    Return None if no product is recognised.
+    """
     tags = frozenset(available_tags)
     return next(
         (schedule for schedule in _LONG_TERM_SCHEDULES if any(each <= tags for each in schedule.identifying_tags)), None

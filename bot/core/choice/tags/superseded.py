@@ -1,9 +1,9 @@
 """Detection of superseded tags from tag names.
 
-Names prove little: the tag `3.13` does not show that `3.12`, which is rebuilt for years, is superseded. This module
-uses only facts that publishers do not reverse. A tag of full precision is not rebuilt after the next patch was
-released, and an operating system that the patches of a release no longer use does not return. Callers that know times
-from the registry should compare these as well.
+Names prove little: the tag `3.13` does not show that `3.12` is superseded, because `3.12` is rebuilt for years. This
+module therefore uses only two facts. A tag of full precision (`3.12.1`) is not rebuilt after the next patch (`3.12.2`)
+was released. And if newer patches of a release no longer use an operating system, later patches do not use it again. If
+the registry states push times, callers should compare these as well.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _DATE_WIDTH = len("20240530")
 
 @dataclass(frozen=True, slots=True)
 class TagEnding:
-    """Why a tag receives no further updates, and the tag that continues in its place."""
+    """The reason that a tag receives no further updates, and the tag that replaces it."""
 
     reason: Reason
     """One of the reasons of the status `superseded`."""
@@ -32,9 +32,10 @@ class TagEnding:
 
 
 def can_be_superseded(tag: str) -> bool:
-    """Return True if other tags could show that `tag` is superseded.
+    """Return True if the names of other tags could show that `tag` is superseded.
 
-    This requires that `tag` is precise, is a pre-release, or names an operating system.
+    This is possible only if `tag` has full precision (`3.12.1`, or a build or date), is a pre-release, or contains both
+    a version and an operating system.
     """
     written = parse_tag(tag)
     if written is None:
@@ -44,11 +45,11 @@ def can_be_superseded(tag: str) -> bool:
 
 
 def find_tag_ending(tag: str, available_tags: Iterable[str]) -> TagEnding | None:
-    """Return why `tag` is superseded, or None if tag names do not show this.
+    """Return the reason that `tag` is superseded, and its successor; None if tag names do not show this.
 
-    The result is None for every tag that is still rebuilt. Names do not show that a whole release has reached its end
-    (`postgres:9.6`, `node:16-alpine`), or that a tag with two numbers has. If the registry states when tags were
-    changed, callers should compare the times of `tag` and of its successor.
+    The result is None for tags that may still be rebuilt. Names do not show whether a publisher still maintains a
+    release (`postgres:9.6`, `node:16-alpine`), or whether a tag with two numbers is still rebuilt. If the registry
+    states when tags were changed, callers should compare the times of `tag` and of its successor.
     """
     tags = tuple(available_tags)
     written, versions = parse_tag_among(tag, tags)
@@ -77,7 +78,11 @@ def find_tag_ending(tag: str, available_tags: Iterable[str]) -> TagEnding | None
 
 
 def _get_release_numbers(written: TagVersion, versions: Iterable[TagVersion]) -> tuple[int, ...] | None:
-    """Return the numbers of the release that a precise tag is a patch of; None if the tag is still rebuilt."""
+    """Return the numbers of the release to which a patch belongs: (3, 12) for `3.12.1`.
+
+    Return None if the tag may still be rebuilt, such as `3.12`. The result is empty for a date, because every later
+    date supersedes it.
+    """
     numbers = written.numbers
     if written.is_stream or written.scheme is VersionScheme.DATE:
         return ()
@@ -102,7 +107,11 @@ def _get_release_numbers(written: TagVersion, versions: Iterable[TagVersion]) ->
 def _find_patch_on_later_system(
     written: TagVersion, versions: Iterable[TagVersion], release_numbers: tuple[int, ...]
 ) -> str | None:
-    """Return the tag of the release's newest patch if it exists only on later operating systems; else None."""
+    """Return the newest patch of the release if it exists only for later operating systems; otherwise None.
+
+    For example, `3.12-bullseye` is superseded if there are `3.12.4-bullseye` and `3.12.5-bookworm`, but no
+    `3.12.5-bullseye`. `release_numbers` are the numbers of the release, here (3, 12).
+    """
     patches = [
         version
         for version in versions
@@ -127,5 +136,5 @@ def _find_patch_on_later_system(
 
 
 def _is_numbered_pre_release(pre_release: tuple[int, int]) -> bool:
-    """Return True for `17rc1`. False for `17-rc`, which is rebuilt for each release candidate."""
+    """Return True for `17rc1`. Return False for `17-rc`, which is rebuilt for each release candidate."""
     return pre_release[1] > 0

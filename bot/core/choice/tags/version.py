@@ -1,4 +1,4 @@
-"""The version in a tag: the parts that can be ordered, and the parts that are equal in the whole tag family."""
+"""The version in a tag. Some parts can be ordered, and the other parts are equal in all tags of a family."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ RELEASED = (99, 0)
 
 
 class VersionScheme(StrEnum):
-    """The meaning of the numbers in a tag. Numbers of different schemes cannot be compared."""
+    """The kind of numbers in a tag, such as a version or a date. Numbers of different schemes cannot be compared."""
 
     NUMBERS = "numbers"
     YEAR = "year"
@@ -34,9 +34,10 @@ class TagOperatingSystem:
     is_long_term: bool = True
 
     def can_be_replaced_by(self, other: TagOperatingSystem) -> bool:
-        """Return True if an image on this release may be updated to `other`, a release of the same series.
+        """Return True if an image on this operating system may be updated to `other`, which is of the same series.
 
-        `other` must be equal or later. A later release must be a long-term release if this one is.
+        `other` must be the same or a later release. If this is a long-term release, `other` must be a long-term
+        release, too.
         """
         if other.order == self.order:
             return True
@@ -45,7 +46,7 @@ class TagOperatingSystem:
 
 @dataclass(frozen=True, slots=True)
 class TagVersion:
-    """The parsed version of a tag that has a version or an operating system."""
+    """A parsed tag that contains a version or an operating system."""
 
     tag: str
     skeleton: str
@@ -79,14 +80,14 @@ class TagVersion:
     def sort_key(self) -> tuple[object, ...]:
         """The key by which versions of one tag family are sorted.
 
-        The operating system comes before the builds, because the builds of each operating system are counted from the
-        start.
+        The operating systems are compared before the builds, because the build numbers start again for each operating
+        system.
         """
         orders = tuple(system.order for system in self.systems)
         return (self.numbers, self.pre_release, self.security_fix, orders, self.builds)
 
     def is_related(self, other: TagVersion) -> bool:
-        """Return True if both have the same prefix, suffix and scheme, and the same count of numbers."""
+        """Return True if two tags have the same prefix, suffix, scheme and count of numbers."""
         return self.skeleton == other.skeleton and len(self.numbers) == len(other.numbers)
 
     def has_leading_numbers(self, numbers: tuple[int, ...]) -> bool:

@@ -93,7 +93,7 @@ def test_a_tag_is_taken_apart(tag, scheme, numbers, systems, builds, stage):
 )
 def test_what_a_number_of_two_digits_behind_a_short_release_means_somebody_must_say(tag, counted, literal):
     assert parse_tag(tag).builds == counted
-    assert parse_tag(tag, counts_builds=False).builds == literal
+    assert parse_tag(tag, allow_ambiguous_builds=False).builds == literal
 
 
 @pytest.mark.parametrize("tag", [*NOTHING.split(), "", " 1.2", "1.2+3", "٣.١٢", "1.2\n", "1" * 129, "-1.2"])

@@ -39,13 +39,13 @@ from bot.core.choice.tags import find_newest_patch
     ],
 )
 def test_the_newest_patch_of_the_written_tag_is_followed(tag, offered, found):
-    assert find_newest_patch(tag, offered.split(), counts_patches=True) == found
-    assert find_newest_patch(tag, offered.split()[::-1], counts_patches=True) == found
+    assert find_newest_patch(tag, offered.split(), has_patch_numbers=True) == found
+    assert find_newest_patch(tag, offered.split()[::-1], has_patch_numbers=True) == found
 
 
 def test_where_nobody_counts_patches_a_number_is_none_and_a_word_is_one():
-    assert find_newest_patch("3.11", ["3.11", "3.11-1"], counts_patches=False) is None
+    assert find_newest_patch("3.11", ["3.11", "3.11-1"], has_patch_numbers=False) is None
     assert (
-        find_newest_patch("3.11", ["3.11", "3.11-1", "3.11-patched", "3.11-patched-2"], counts_patches=False)
+        find_newest_patch("3.11", ["3.11", "3.11-1", "3.11-patched", "3.11-patched-2"], has_patch_numbers=False)
         == "3.11-patched-2"
     )

@@ -97,8 +97,8 @@ def test_the_order_in_which_a_registry_names_its_tags_changes_nothing(repository
         written, others, mode, allow_os_variants=variants
     )
     assert find_tag_ending(written, shuffled) == find_tag_ending(written, others)
-    assert find_newest_patch(written, shuffled, counts_patches=True) == find_newest_patch(
-        written, others, counts_patches=True
+    assert find_newest_patch(written, shuffled, has_patch_numbers=True) == find_newest_patch(
+        written, others, has_patch_numbers=True
     )
 
 
@@ -108,7 +108,7 @@ def test_what_has_moved_moves_no_further(repository, mode, variants):
     offered = [*others, written]
     found = find_successor(written, offered, mode, allow_os_variants=variants)
     assert found is None or find_successor(found, offered, mode, allow_os_variants=variants) is None
-    patch = find_newest_patch(written, offered, counts_patches=True)
+    patch = find_newest_patch(written, offered, has_patch_numbers=True)
     assert patch is None or patch != written
 
 
@@ -139,7 +139,7 @@ def test_no_text_is_too_strange(written, others):
     for each in MOVING:
         find_successor(written, others, each, allow_os_variants=True)
     find_tag_ending(written, others)
-    find_newest_patch(written, others, counts_patches=True)
+    find_newest_patch(written, others, has_patch_numbers=True)
 
 
 @pytest.mark.parametrize("written", ["1.2.3-alpine3.19", "v1.2.3", "1.2-slim", "20240530"])
@@ -151,7 +151,7 @@ def test_ten_thousand_tags_are_read_soon(written):
     with soon(4.0):
         find_successor(written, offered, UpdateMode.MAJOR, allow_os_variants=True)
         find_tag_ending(written, offered)
-        find_newest_patch(written, offered, counts_patches=True)
+        find_newest_patch(written, offered, has_patch_numbers=True)
 
 
 @pytest.mark.parametrize("tail", ["", "x", "-", "_x"])
