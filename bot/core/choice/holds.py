@@ -58,10 +58,9 @@ def is_held(tracked_image: TrackedImage, resolved: ResolvedTag, now: datetime) -
 
 
 def get_platforms_in_use(tracked_image: TrackedImage, pinned_manifest: Manifest | None) -> tuple[str, ...]:
-    """Return the platforms on which the image is used.
+    """Return the platforms on which the image is used, from the policy or else from the file.
 
-    These are the platforms in the policy. If the policy lists none, it is the platform that the file requests. If the
-    file requests none, these are all platforms of the pinned image. If they are unknown, the result is empty.
+    If neither names a platform, return all platforms of the pinned image, or none if these are unknown.
     """
     if tracked_image.policy.platforms:
         return tracked_image.policy.platforms

@@ -43,7 +43,7 @@ def get_stated_base(manifest: Manifest) -> StatedBase | None:
 
 
 def is_base_outdated(base: StatedBase, resolved: ResolvedTag) -> bool:
-    """Return True if the tag of the base image no longer points to the image that was built on.
+    """Return True if the tag of a base image no longer points to the image `base`.
 
     If the tag now points to an index, the base is not outdated as long as the index contains this image. Return False
     if the manifest that the tag points to was not fetched, because it may be such an index.

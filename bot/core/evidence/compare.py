@@ -28,7 +28,7 @@ def compare_scans(old: ScanOutcome | None, new: ScanOutcome) -> Evidence:
 
     `old` is None if the file has no digest. The vulnerabilities are compared only if the same scanner scanned both
     images with the same database. Otherwise the `delta` of the result is None. Package lists do not depend on a
-    database, so they are also compared if the databases differ.
+    database. They are compared if the same scanner made both of them, even if the databases differ.
     """
     packages = _compare_package_lists(old, new)
     if not isinstance(old, Scan) or not isinstance(new, Scan):

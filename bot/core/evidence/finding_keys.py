@@ -25,8 +25,8 @@ def is_cve(text: str) -> bool:
 def get_canonical_ids(vulnerability_id: str, aliases: Iterable[str] = ()) -> tuple[str, ...]:
     """Return the ids under which a vulnerability is counted, in a fixed order; never empty.
 
-    These are its CVE id or, if the scanner reports an advisory, all CVE ids among the `aliases`. Without a CVE id, it
-    is counted under its GHSA id. Without either, it is counted under `vulnerability_id`, as reported by the scanner.
+    If `vulnerability_id` is a CVE id, it is the only result. Otherwise, the result is all CVE ids in `aliases`. If
+    there are none, the result is a GHSA id or, if there is none either, `vulnerability_id`.
     """
     if is_cve(vulnerability_id):
         return (vulnerability_id,)

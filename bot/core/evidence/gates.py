@@ -125,7 +125,7 @@ def _describe_without_numbers(reason: Reason) -> str:
 def _list_objections(
     evidence: Evidence, policy: Policy, limit_exceeded: LimitExceeded | None
 ) -> Iterator[tuple[Reason, str]]:
-    """Yield each reason against an update, with its detail. The owners in the policy can accept these reasons.
+    """Yield each reason against an update, with its detail. An owner can accept each of these reasons in the policy.
 
     `limit_exceeded` is the limit for introduced vulnerabilities that the update exceeds; None if it exceeds none.
     """
@@ -176,9 +176,10 @@ _LIST_UNREAD = "it is too young, and whether it fixes something that is known to
 
 
 def _can_be_urgent(update: ImageUpdate, evidence: Evidence) -> bool:
-    """Return True if an update might fix a vulnerability in a list that could not be read.
+    """Return True if an update might be urgent according to the KEV list, which could not be read.
 
-    This matters only if the policy lifts the minimum age for vulnerabilities in this list.
+    This requires that the policy lifts the minimum age for known exploited vulnerabilities, and that the update fixes
+    at least one vulnerability.
     """
     depends_on_list = AdvisoryList.KEV in update.tracked_image.policy.bypass_min_age_for and _is_list_unread(
         AdvisoryList.KEV, evidence

@@ -53,7 +53,10 @@ def _resolve_ambiguous_build(version: TagVersion) -> TagVersion | None:
 
 
 def is_same_family(tag: str, other: str) -> bool:
-    """Return True if two tags differ only in their version, such as `3.11-slim` and `3.12.4-slim`."""
+    """Return True if two tags differ only in their version, such as `3.11-slim` and `3.12.4-slim`.
+
+    The release of the operating system in the tag may differ as well.
+    """
     version, other_version = parse_tag(tag), parse_tag(other)
     return version is not None and other_version is not None and version.skeleton == other_version.skeleton
 
@@ -63,8 +66,8 @@ def filter_relatives(written: TagVersion, available_versions: Iterable[TagVersio
 
     The releases of operating systems in the tags may differ.
 
-    Zero-padded numbers are a scheme of their own, because repositories keep the tags of abandoned schemes. `20.10` has
-    as many digits as `20.04` and therefore belongs to the same scheme, but `5.2` does not.
+    A version with zero-padded numbers is not related to one without, because repositories keep the tags of abandoned
+    schemes. `20.10` has as many digits as `20.04` and therefore belongs to the same scheme, but `5.2` does not.
 
     If a repository has both `19.03` and `27.3`, the number of digits proves nothing. In this case, only tags with a
     leading zero belong to the zero-padded scheme, so `20.10` does not.

@@ -30,9 +30,10 @@ def find_successors(
 ) -> tuple[str, ...]:
     """Return all tags that `tag` may be updated to within `mode`, newest first.
 
-    `mode` limits which numbers may change. Numbers are interpreted as major.minor.patch, even if the publisher gives
-    them another meaning. All results have the same prefix, suffix and count of numbers as `tag`. A result can be a
-    pre-release only if `tag` is an earlier pre-release of the same release.
+    `mode` limits which numbers may change: with `UpdateMode.MINOR`, the first number stays the same. Numbers are
+    interpreted as major.minor.patch, even if the publisher gives them another meaning. All results have the same
+    prefix, suffix and count of numbers as `tag`. A result can be a pre-release only if `tag` is an earlier pre-release
+    of the same release.
 
     With `allow_os_variants`, the operating system in the tag (`alpine3.19`, `bookworm`) may change to a later release
     of the same distribution. In tags such as `jammy-20240530`, the date counts rebuilds, so a later date is a patch.

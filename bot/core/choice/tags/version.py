@@ -34,10 +34,10 @@ class TagOperatingSystem:
     is_long_term: bool = True
 
     def can_be_replaced_by(self, other: TagOperatingSystem) -> bool:
-        """Return True if an image on this operating system may be updated to `other`, which is of the same series.
+        """Return True if an image on this operating system may be updated to one on `other`.
 
-        `other` must be the same or a later release. If this is a long-term release, `other` must be a long-term
-        release, too.
+        Both must be of the same series, and `other` must be the same or a later release. If this is a long-term
+        release, `other` must be a long-term release, too.
         """
         if other.order == self.order:
             return True
