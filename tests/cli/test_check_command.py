@@ -22,7 +22,7 @@ POD = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: {image}\n"
 # ---- not pinned --------------------------------------------------------------------------------------------------
 
 
-def test_offline_a_place_without_a_digest_is_found_and_ends_with_4(check):
+def test_offline_finds_unpinned_reference_and_exits_with_4(check):
     code, document = check({"Dockerfile": f"FROM python:3.12 AS a\n{PINNED}FROM node\n"}, "--offline")
     assert code == 4
     assert found(document) == [("Dockerfile", 1, "unpinned"), ("Dockerfile", 3, "unpinned")]
@@ -31,7 +31,7 @@ def test_offline_a_place_without_a_digest_is_found_and_ends_with_4(check):
     assert [place["status"] for place in document["occurrences"]] == ["not-checked", "not-checked", "skipped"]
 
 
-def test_a_folder_in_which_all_is_pinned_passes(check):
+def test_pinned_folder_passes(check):
     assert check({"Dockerfile": PINNED, "README.md": "FROM python:3.12\n"}, "--offline")[0] == 0
 
 
@@ -49,7 +49,7 @@ def test_a_folder_in_which_all_is_pinned_passes(check):
     ids=["comment", "maybe-own", "unknown-registry", "own-file"],
 )
 @pytest.mark.parametrize("arguments", [("--offline",), ()], ids=["offline", "online"])
-def test_what_the_policy_leaves_alone_is_no_finding(check, files, reason, arguments):
+def test_references_that_the_policy_skips_are_not_findings(check, files, reason, arguments):
     code, document = check(files, *arguments)
     assert [place["reason"] for place in document["occurrences"]] == [reason]
     assert (code, document["findings"]) == (0, [])
@@ -57,14 +57,14 @@ def test_what_the_policy_leaves_alone_is_no_finding(check, files, reason, argume
 
 @pytest.mark.parametrize("rule", ["{pin: false}", "{update: none}", "{ignore: true}"])
 @pytest.mark.parametrize("offline", [("--offline",), ()], ids=["offline", "online"])
-def test_what_a_rule_does_not_pin_is_no_finding_whether_it_has_a_tag_or_not(check, config, loopback, rule, offline):
+def test_references_that_a_rule_does_not_pin_are_not_findings(check, config, loopback, rule, offline):
     loopback.move("python", "3.12", "now")
     files = {"Dockerfile": "FROM python:3.12\nFROM python\n"}
     assert check(files, "--config", config(f"policy: [{rule}]\n"), *offline)[0] == 0
 
 
 @pytest.mark.parametrize("offline", [("--offline",), ()], ids=["offline", "online"])
-def test_bytes_that_another_place_keeps_are_not_found(check, config, loopback, offline):
+def test_shared_bytes_that_another_reference_locks_are_not_findings(check, config, loopback, offline):
     loopback.move("python", "3.12", "now")
     both = "ARG IMAGE=python:3.12\nFROM ${IMAGE} AS a\n%sFROM ${IMAGE}\n"
     assert check({"Dockerfile": both % ""}, "--config", config(), *offline)[0] == 4
@@ -73,7 +73,7 @@ def test_bytes_that_another_place_keeps_are_not_found(check, config, loopback, o
     assert code == 0
 
 
-def test_online_what_would_be_pinned_is_found_and_what_is_held_or_refused_is_not(check, config, loopback):
+def test_online_finds_references_that_would_be_pinned_but_not_held_or_refused_ones(check, config, loopback):
     loopback.move("python", "3.12", "now")
     files = {"Dockerfile": "FROM python:3.12\n"}
     assert found(check(files, "--config", config())[1]) == [("Dockerfile", 1, "unpinned")]
@@ -82,7 +82,7 @@ def test_online_what_would_be_pinned_is_found_and_what_is_held_or_refused_is_not
     assert (code, document["occurrences"][0]["status"]) == (0, "refused")
 
 
-def test_what_is_too_young_to_be_pinned_is_no_finding(check, config, loopback, tmp_path):
+def test_too_young_image_is_not_a_finding(check, config, loopback, tmp_path):
     loopback.move("python", "3.12", "now")
     path = config(f"state: 'sqlite:///{tmp_path / 'state.db'}'\npolicy: [{{min_age: 7d}}]\n")
     code, document = check({"Dockerfile": "FROM python:3.12\n"}, "--config", path)
@@ -92,7 +92,7 @@ def test_what_is_too_young_to_be_pinned_is_no_finding(check, config, loopback, t
 # ---- what is said ------------------------------------------------------------------------------------------------
 
 
-def test_people_read_a_finding_on_each_line_and_a_sentence_that_counts(tmp_path, basebump, config, loopback):
+def test_text_has_a_line_for_each_finding_and_a_summary(tmp_path, basebump, config, loopback):
     loopback.move("python", "3.12", "now")
     write_tree(tmp_path / "a b", {"Dockerfile": f"FROM python:3.12\n{PINNED}", "x/Dockerfile": "FROM node:99\n"})
     path = config()
@@ -106,7 +106,7 @@ def test_people_read_a_finding_on_each_line_and_a_sentence_that_counts(tmp_path,
     assert last == "2 findings in 3 image references: 1 unpinned, 1 gone."
 
 
-def test_a_registry_that_is_down_is_said_once(tmp_path, basebump):
+def test_unreachable_registry_is_reported_once(tmp_path, basebump):
     config = tmp_path / "down.yaml"
     config.write_text('schema: 1\nregistries: [{host: docker.io, mirror: "127.0.0.1:9", insecure: true}]\n')
     folder = write_tree(tmp_path / "tree", {"Dockerfile": "FROM python:3.12\nFROM node:22\n"})
@@ -121,26 +121,26 @@ def test_a_registry_that_is_down_is_said_once(tmp_path, basebump):
     assert out.count("did not answer") == 1
 
 
-def test_a_folder_that_passes_says_so(tmp_path, basebump):
+def test_text_says_that_nothing_was_found(tmp_path, basebump):
     write_tree(tmp_path, {"Dockerfile": PINNED})
     assert basebump("check", tmp_path, "--offline") == (0, "Nothing was found in 1 image reference.\n", "")
 
 
-def test_an_anchor_and_its_aliases_are_one_line(tmp_path, basebump):
+def test_yaml_anchor_and_aliases_have_one_line(tmp_path, basebump):
     write_tree(tmp_path, {"compose.yaml": "services:\n  a:\n    image: &i python:3.12\n  b:\n    image: *i\n"})
     _, out, _ = basebump("check", tmp_path, "--offline")
     assert out.count("\n") == 3
     assert " pins it (2 places)\n" in out
 
 
-def test_a_file_that_nobody_can_read_is_a_note(tmp_path, basebump):
+def test_unreadable_file_is_a_note(tmp_path, basebump):
     write_tree(tmp_path, {"compose.yaml": "services: {a: {image: python:3.12}\n  }}]"})
     code, out, _ = basebump("check", tmp_path, "--offline")
     assert code == 0
     assert out.startswith("compose.yaml:2: note: not checked: The file cannot be parsed")
 
 
-def test_every_format_is_written_from_one_check(tmp_path, basebump):
+def test_exports_all_formats_of_one_check(tmp_path, basebump):
     folder = write_tree(
         tmp_path / "tree", {"Dockerfile": f"FROM python:3.12\n{PINNED}# basebump: ignore\nFROM redis:7\n"}
     )
@@ -165,7 +165,7 @@ def test_every_format_is_written_from_one_check(tmp_path, basebump):
     assert issue["location"] == {"path": "Dockerfile", "lines": {"begin": 1}}
 
 
-def test_a_format_of_another_command_is_wrong_usage(tmp_path, basebump):
+def test_format_of_another_command_is_wrong_usage(tmp_path, basebump):
     code, _, err = basebump("check", tmp_path, "--offline", "--export", f"markdown={tmp_path / 'x'}")
     assert code == 2
     assert "with one of text, json, sarif, junit, github, codequality" in err
@@ -174,7 +174,7 @@ def test_a_format_of_another_command_is_wrong_usage(tmp_path, basebump):
 # ---- how it ends -------------------------------------------------------------------------------------------------
 
 
-def test_a_registry_that_is_down_is_1_which_beats_4(tmp_path, basebump):
+def test_failure_exits_with_1_even_if_there_are_findings(tmp_path, basebump):
     path = tmp_path / "down.yaml"
     path.write_text('schema: 1\nregistries: [{host: docker.io, mirror: "127.0.0.1:9", insecure: true}]\nown: []\n')
     folder = write_tree(tmp_path / "tree", {"Dockerfile": f"FROM node\n{PINNED}"})
@@ -186,7 +186,7 @@ def test_a_registry_that_is_down_is_1_which_beats_4(tmp_path, basebump):
     assert case.get("type") == "resolve"
 
 
-def test_an_export_that_cannot_be_written_is_1(tmp_path, basebump):
+def test_failed_export_exits_with_1(tmp_path, basebump):
     folder = write_tree(tmp_path / "tree", {"Dockerfile": "FROM python:3.12\n"})
     assert basebump("check", folder, "--offline", "--export", "json=/dev/full")[0] == 1
 
@@ -199,7 +199,7 @@ def test_an_export_that_cannot_be_written_is_1(tmp_path, basebump):
         ((".", "--config", "nowhere.yaml"), "nowhere.yaml"),
     ],
 )
-def test_wrong_words_are_2(basebump, arguments, why):
+def test_wrong_usage_exits_with_2(basebump, arguments, why):
     code, out, err = basebump("check", *arguments)
     assert (code, out) == (2, "")
     assert why in err
@@ -215,7 +215,7 @@ HEAVY = {
 }
 
 
-def test_offline_without_a_config_nothing_is_imported_that_asks(tmp_path):
+def test_offline_without_a_config_imports_no_network_modules(tmp_path):
     write_tree(tmp_path, {"Dockerfile": "FROM python:3.12\n"})
     program = (
         "import sys\nfrom bot.cli.app import main\n"

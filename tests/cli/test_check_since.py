@@ -37,13 +37,13 @@ def found(basebump, git):
     return go
 
 
-def test_what_was_there_before_is_not_looked_at(git, found):
+def test_unchanged_lines_are_not_checked(git, found):
     assert found() == []
     write_tree(git.directory, {"Dockerfile": "FROM python:3.12\nFROM node:22\n"})
     assert found() == [("Dockerfile", 2)]
 
 
-def test_a_line_that_changed_counts_whether_it_is_staged_committed_or_neither(git, found):
+def test_checks_committed_staged_and_unstaged_changes(git, found):
     start = git.head("main")
     write_tree(git.directory, {"Dockerfile": "FROM python:3.13\n"})
     assert found(start) == [("Dockerfile", 1)]
@@ -54,24 +54,24 @@ def test_a_line_that_changed_counts_whether_it_is_staged_committed_or_neither(gi
     assert found("HEAD") == []
 
 
-def test_what_git_does_not_track_counts_as_changed(git, found):
+def test_untracked_files_count_as_changed(git, found):
     write_tree(git.directory, {"new/Dockerfile": "FROM node:22\n", "clone/Dockerfile": "FROM golang:1\n"})
     Git.create(git.directory / "inner", {"Dockerfile": "FROM alpine:3\n"}, bare=False)
     assert found() == [("clone/Dockerfile", 1), ("inner/Dockerfile", 1), ("new/Dockerfile", 1)]
 
 
-def test_a_folder_that_the_checkout_ignores_counts_as_changed(git, found):
+def test_ignored_folder_counts_as_changed(git, found):
     write_tree(git.directory, {".gitignore": "build\n", "build/Dockerfile": "FROM node:22\n"})
     assert found() == []
     assert found(folder=git.directory / "build") == [("Dockerfile", 1)]
 
 
-def test_of_a_folder_in_a_checkout_only_what_is_in_it_is_looked_at(git, found):
+def test_checks_only_the_given_subfolder_of_a_checkout(git, found):
     write_tree(git.directory, {"Dockerfile": "FROM python:3.13\n", "web/Dockerfile": "FROM redis:8\n"})
     assert found(folder=git.directory / "web") == [("Dockerfile", 1)]
 
 
-def test_an_argument_that_changed_is_a_change_of_the_places_that_it_decides(git, found):
+def test_changed_argument_changes_the_references_that_use_it(git, found):
     before = "ARG IMAGE=python:3.12\nARG TAG=7\nFROM ${IMAGE}\nFROM redis:${TAG}\n"
     git.commit("main", {"Dockerfile": before})
     git.run("reset", "--quiet", "--hard")
@@ -89,7 +89,7 @@ def test_an_argument_that_changed_is_a_change_of_the_places_that_it_decides(git,
     ],
     ids=["through-another", "on-the-next-line"],
 )
-def test_an_argument_that_decides_which_image_it_is_is_a_change_of_its_place(git, found, files, old, new):
+def test_changed_argument_that_selects_a_stage_changes_its_reference(git, found, files, old, new):
     git.commit("main", {"Dockerfile": files})
     git.run("reset", "--quiet", "--hard")
     write_tree(git.directory, {"Dockerfile": files + "RUN x\n"})
@@ -98,7 +98,7 @@ def test_an_argument_that_decides_which_image_it_is_is_a_change_of_its_place(git
     assert found() == [("Dockerfile", files[: files.index("FROM ${")].count("\n") + 1)]
 
 
-def test_a_variable_of_a_bake_file_is_a_change_of_the_places_that_it_decides(git, found):
+def test_changed_bake_variable_changes_the_references_that_use_it(git, found):
     bake = (
         'variable "HUB" {\n  default = "quay.io"\n}\nvariable "TAG" {\n  default = "3"\n}\n'
         'target "a" {\n  contexts = {\n    b = "docker-image://${HUB}/python:${TAG}"\n  }\n}\n'
@@ -110,7 +110,7 @@ def test_a_variable_of_a_bake_file_is_a_change_of_the_places_that_it_decides(git
     assert found() == [("docker-bake.hcl", 9)]
 
 
-def test_an_image_that_ends_in_another_file_has_changed_where_it_is_written(git, found):
+def test_image_that_another_file_completes_changes_with_its_own_line(git, found):
     compose = "services:\n  a:\n    image: redis:${TAG}\n  b:\n    image: redis:${TAG}\n"
     git.commit("main", {"compose.yaml": compose, ".env": "TAG=7\n"})
     git.run("reset", "--quiet", "--hard")
@@ -123,12 +123,12 @@ def test_an_image_that_ends_in_another_file_has_changed_where_it_is_written(git,
     assert found() == [(".env", 1)]
 
 
-def test_a_line_that_moved_has_not_changed(git, found):
+def test_moved_line_has_not_changed(git, found):
     write_tree(git.directory, {"Dockerfile": "# a comment\n\nFROM python:3.12\n"})
     assert found() == []
 
 
-def test_a_conflict_that_is_not_solved_has_changed_where_it_is(git, found):
+def test_unresolved_conflict_counts_as_changed(git, found):
     git.commit("other", {"Dockerfile": "FROM python:3.14\n"})
     git.commit("main", {"Dockerfile": "FROM python:3.13\n"})
     git.run("reset", "--quiet", "--hard")
@@ -137,7 +137,7 @@ def test_a_conflict_that_is_not_solved_has_changed_where_it_is(git, found):
     assert ("Dockerfile", 4) in found("HEAD")
 
 
-def test_a_folder_in_the_place_of_a_file_has_changed(git, found):
+def test_folder_that_replaced_a_file_counts_as_changed(git, found):
     git.commit("main", {"x": "FROM python:3.12\n"})
     write_tree(git.directory, {"x/Dockerfile": "FROM node:22\n"})
     git.run("reset", "--quiet")
@@ -145,7 +145,7 @@ def test_a_folder_in_the_place_of_a_file_has_changed(git, found):
 
 
 @pytest.mark.parametrize("attribute", ["-diff", "binary", "diff=own", "filter=own", "working-tree-encoding=UTF-16LE"])
-def test_the_attributes_and_the_config_of_a_repository_hide_nothing_and_start_nothing(git, found, tmp_path, attribute):
+def test_attributes_and_config_of_a_repository_hide_and_start_nothing(git, found, tmp_path, attribute):
     ran = tmp_path / "ran"
     for key in ("diff.external", "diff.own.command", "diff.own.textconv", "filter.own.clean", "core.fsmonitor"):
         git.run("config", key, f"touch {ran}; cat")
@@ -172,7 +172,7 @@ def test_the_attributes_and_the_config_of_a_repository_hide_nothing_and_start_no
     assert not ran.exists()
 
 
-def test_paths_that_git_would_quote_are_found(git, found):
+def test_finds_changes_in_paths_that_git_quotes(git, found):
     names = ['a"b', "a\tb", "a b", "\\", "ä", ":(top)x", "*", os.fsdecode(b"caf\xe9")]
     git.commit("main", {os.fsdecode(os.fsencode(f"{name}/Dockerfile")): "FROM python:3.12\n" for name in names[:-1]})
     git.run("reset", "--quiet", "--hard")
@@ -183,7 +183,7 @@ def test_paths_that_git_would_quote_are_found(git, found):
     assert set(found()) == {(f"{name}/Dockerfile", 2) for name in names} | {(f"{names[-1]}/Dockerfile", 1)}
 
 
-def test_nothing_in_a_file_is_taken_for_a_header_of_a_patch(git, found):
+def test_lines_that_look_like_patch_headers_are_content(git, found):
     hostile = "RUN <<E\n-- a/x\n++ b/web/Dockerfile\n@@ -1 +1 @@\nE\n"
     git.commit("main", {"Dockerfile": f"FROM python:3.12\n{hostile}"})
     git.run("reset", "--quiet", "--hard")
@@ -191,7 +191,7 @@ def test_nothing_in_a_file_is_taken_for_a_header_of_a_patch(git, found):
     assert found() == [("Dockerfile", 2)]
 
 
-def test_more_files_than_fit_one_question_are_all_looked_at(git, found):
+def test_checks_more_files_than_fit_into_one_git_command(git, found):
     files = {f"{number}/Dockerfile": "FROM python:3.12\n" for number in range(450)}
     git.commit("main", files)
     git.run("reset", "--quiet", "--hard")
@@ -200,7 +200,7 @@ def test_more_files_than_fit_one_question_are_all_looked_at(git, found):
     assert len(found()) == 450
 
 
-def test_what_is_no_finding_of_a_change_is_not_among_the_places(git, basebump):
+def test_documents_list_only_changed_references(git, basebump):
     write_tree(git.directory, {"web/Dockerfile": "FROM redis:8\n", "broken/compose.yaml": "services: {image: x\n }}"})
     _, out, _ = basebump("check", git.directory, "--offline", "--since", "main")
     assert out.splitlines()[-1] == "1 finding in 1 image reference on lines that changed since main: 1 unpinned."
@@ -211,7 +211,7 @@ def test_what_is_no_finding_of_a_change_is_not_among_the_places(git, basebump):
     assert out == "Nothing was found in 0 image references on lines that changed since main.\n"
 
 
-def test_registries_are_asked_only_about_what_changed(git, basebump, config, loopback):
+def test_looks_up_only_changed_references(git, basebump, config, loopback):
     loopback.move("redis", "8", "now")
     write_tree(git.directory, {"web/Dockerfile": "FROM redis:8\n"})
     code, out, _ = basebump("check", git.directory, "--config", config(), "--since", "main", "--format", "json")
@@ -223,26 +223,26 @@ def test_registries_are_asked_only_about_what_changed(git, basebump, config, loo
 @pytest.mark.parametrize(
     "revision", ["", "-x", "--output=x", "nowhere", "main..HEAD", "main:Dockerfile", "0" * 40, "a b"]
 )
-def test_what_is_no_revision_is_wrong_usage(git, basebump, revision):
+def test_unknown_revision_is_wrong_usage(git, basebump, revision):
     code, out, err = basebump("check", git.directory, "--offline", f"--since={revision}")
     assert (code, out) == (2, "")
     assert f"{revision!r} is not a revision" in err
 
 
-def test_a_folder_that_is_no_checkout_is_wrong_usage(basebump, tmp_path):
+def test_folder_without_git_is_wrong_usage(basebump, tmp_path):
     code, _, err = basebump("check", tmp_path, "--offline", "--since", "main")
     assert code == 2
     assert "--since needs a git checkout" in err
 
 
-def test_without_git_it_is_wrong_usage(basebump, git, monkeypatch, tmp_path):
+def test_missing_git_program_is_wrong_usage(basebump, git, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))
     code, _, err = basebump("check", git.directory, "--offline", "--since", "main")
     assert code == 2
     assert "--since needs git" in err
 
 
-def test_somebody_elses_checkout_is_a_failure_with_what_to_do(basebump, git, monkeypatch, tmp_path):
+def test_checkout_of_another_user_is_a_failure_with_a_hint(basebump, git, monkeypatch, tmp_path):
     program = f'#!/bin/sh\nGIT_TEST_ASSUME_DIFFERENT_OWNER=1 exec "{shutil.which("git")}" "$@"\n'
     (write_tree(tmp_path / "programs", {"git": program}) / "git").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path / 'programs'}:{os.environ['PATH']}")
@@ -252,7 +252,7 @@ def test_somebody_elses_checkout_is_a_failure_with_what_to_do(basebump, git, mon
 
 
 @pytest.mark.skipif(GIT_VERSION < (2, 44), reason="before 2.44 git cannot be told to fetch nothing")
-def test_objects_that_a_partial_clone_does_not_have_are_a_failure_and_are_not_fetched(git, basebump, tmp_path):
+def test_missing_objects_of_a_partial_clone_are_a_failure_and_not_fetched(git, basebump, tmp_path):
     git.run("config", "uploadpack.allowFilter", "true")
     partial = tmp_path / "partial"
     git.run("clone", "--quiet", "--filter=blob:none", f"file://{git.directory}", str(partial))

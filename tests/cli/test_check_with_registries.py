@@ -18,7 +18,7 @@ from bot.demo.images import DemoPackage, build_debian_root, build_image, build_i
 # ---- gone, and out of policy -------------------------------------------------------------------------------------
 
 
-def test_an_image_that_is_gone_is_found_with_what_to_do(check, config, loopback):
+def test_finds_gone_image_with_a_hint(check, config, loopback):
     now = loopback.move("python", "3.12", "now")
     code, document = check({"Dockerfile": PINNED}, "--config", config())
     (finding,) = document["findings"]
@@ -26,7 +26,7 @@ def test_an_image_that_is_gone_is_found_with_what_to_do(check, config, loopback)
     assert f"--write moves it to {now[7:19]}" in finding["message"]
 
 
-def test_what_is_gone_is_found_though_its_replacement_is_refused(check, config, loopback):
+def test_finds_gone_image_even_if_its_replacement_is_refused(check, config, loopback):
     loopback.move("python", "3.12", "now")
     path = config("policy: [{require: {scan: true}}]\n")
     code, document = check({"Dockerfile": PINNED}, "--config", path)
@@ -34,14 +34,14 @@ def test_what_is_gone_is_found_though_its_replacement_is_refused(check, config, 
     assert "is refused (not-scanned)" in document["findings"][0]["message"]
 
 
-def test_what_is_only_out_of_date_is_no_finding(check, config, loopback):
+def test_outdated_image_is_not_a_finding(check, config, loopback):
     old, _ = (loopback.move("python", "3.12", content) for content in ("old", "now"))
     code, document = check({"Dockerfile": f"FROM python:3.12@{old}\n"}, "--config", config())
     assert (code, document["occurrences"][0]["status"]) == (0, "update")
 
 
 @pytest.mark.parametrize("tags", [("now",), ("old", "now")], ids=["up-to-date", "moved"])
-def test_a_line_that_is_over_is_found_whether_it_still_moves_or_not(check, config, loopback, tmp_path, tags):
+def test_finds_superseded_tag_even_if_it_has_updates(check, config, loopback, tmp_path, tags):
     held, *_ = [loopback.move("python", "3.7", content) for content in tags]
     (tmp_path / "ends.yaml").write_text(
         "schema: 1\nimages: [{image: docker.io/library/python, tag: '3.7', date: 2023-06-27, successor: '3.12'}]\n"
@@ -53,7 +53,7 @@ def test_a_line_that_is_over_is_found_whether_it_still_moves_or_not(check, confi
     assert "past its end of life: it is over since 2023-06-27; `3.12` comes after it" in finding["message"]
 
 
-def test_an_image_that_its_publisher_took_back_is_found(check, config, loopback, tmp_path):
+def test_finds_withdrawn_image(check, config, loopback, tmp_path):
     path = config(f"state: 'sqlite:///{tmp_path / 'state.db'}'\n")
     loopback.move("python", "3.12", "good")
     check({"Dockerfile": PINNED}, "--config", path)
@@ -88,7 +88,7 @@ def signing(tmp_path, config):
 
 
 @pytest.mark.parametrize("tags", [("old",), ("old", "new")], ids=["up-to-date", "moved"])
-def test_the_image_in_the_file_must_be_signed_where_a_rule_requires_it(check, loopback, signing, tags):
+def test_current_image_must_be_signed_if_a_rule_requires_it(check, loopback, signing, tags):
     for content in tags:
         loopback.move("python", "3.12", content)
     sign(loopback, NEW)
@@ -100,7 +100,7 @@ def test_the_image_in_the_file_must_be_signed_where_a_rule_requires_it(check, lo
     assert check(files, "--config", signing())[0] == 0
 
 
-def test_an_image_that_nobody_is_trusted_to_sign_is_found(check, loopback, signing):
+def test_finds_image_without_trusted_signers(check, loopback, signing):
     held = loopback.move("python", "3.12", "old")
     code, document = check({"Dockerfile": f"FROM python:3.12@{held}\n"}, "--config", signing("docker.io/library/redis"))
     assert code == 4
@@ -108,7 +108,7 @@ def test_an_image_that_nobody_is_trusted_to_sign_is_found(check, loopback, signi
     assert "no entry of `trust` is about this image" in document["findings"][0]["message"]
 
 
-def test_a_place_without_a_digest_is_held_to_what_its_tag_points_to(check, loopback, signing):
+def test_unpinned_reference_is_checked_by_the_image_of_its_tag(check, loopback, signing):
     loopback.move("python", "3.12", "new")
     code, document = check({"Dockerfile": "FROM python:3.12\n"}, "--config", signing())
     assert (code, found(document)) == (4, [("Dockerfile", 1, "policy")])
@@ -119,12 +119,12 @@ def test_a_place_without_a_digest_is_held_to_what_its_tag_points_to(check, loopb
     ]
 
 
-def test_of_an_image_that_is_gone_nobody_is_asked_who_signed_it(check, loopback, signing):
+def test_signature_of_a_gone_image_is_not_requested(check, loopback, signing):
     loopback.move("python", "3.12", "new")
     assert found(check({"Dockerfile": PINNED}, "--config", signing())[1]) == [("Dockerfile", 1, "gone")]
 
 
-def test_no_signature_is_asked_for_twice(check, loopback, signing):
+def test_each_signature_is_requested_once(check, loopback, signing):
     for content in ("old", "new"):
         loopback.move("python", "3.12", content)
     check({"Dockerfile": f"FROM python:3.12@{OLD.digest}\n"}, "--config", signing())
@@ -156,7 +156,7 @@ def aged(loopback):
     return file
 
 
-def test_what_is_older_than_it_may_be_is_found_where_there_is_something_newer(check, config, aged):
+def test_finds_too_old_image_if_there_is_a_newer_one(check, config, aged):
     files = aged(timedelta(days=40, hours=1))
     code, document = check(files, "--config", config(), "--max-age", "30d")
     (finding,) = document["findings"]
@@ -165,12 +165,12 @@ def test_what_is_older_than_it_may_be_is_found_where_there_is_something_newer(ch
     assert check(files, "--config", config(), "--max-age", "60d")[0] == 0
 
 
-def test_what_is_old_and_the_newest_there_is_passes(check, config, loopback):
+def test_old_image_without_a_newer_one_passes(check, config, loopback):
     held = loopback.store.set_tag("library/python", "3.12", built("old", datetime(2020, 1, 1, tzinfo=UTC)))
     assert check({"Dockerfile": f"FROM python:3.12@{held}\n"}, "--config", config(), "--max-age", "30d")[0] == 0
 
 
-def test_an_age_that_nobody_knows_is_a_note_and_no_finding(check, config, aged):
+def test_unknown_age_is_a_note(check, config, aged):
     code, document = check(aged(None), "--config", config(), "--max-age", "30d")
     assert (code, document["findings"]) == (0, [])
     (note,) = document["notes"]
@@ -179,7 +179,7 @@ def test_an_age_that_nobody_knows_is_a_note_and_no_finding(check, config, aged):
 
 
 @pytest.mark.parametrize("said", ["30", "d", "999d", "1w", "-1d"])
-def test_an_age_that_is_none_is_wrong_usage(basebump, tmp_path, said):
+def test_invalid_age_is_wrong_usage(basebump, tmp_path, said):
     code, _, err = basebump("check", tmp_path, "--max-age", said)
     assert code == 2
     assert "--max-age" in err
@@ -212,18 +212,18 @@ def scanned(check, config, tmp_path, monkeypatch):
     return go
 
 
-def test_what_is_only_out_of_date_is_not_scanned(aged, scanned):
+def test_outdated_image_is_not_scanned(aged, scanned):
     outdated = aged(timedelta(days=40))["Dockerfile"]
     assert scanned(outdated) == (0, False)
     assert scanned(outdated, "--max-age", "30d") == (4, True)
 
 
-def test_what_is_not_pinned_is_scanned_as_a_rule_may_keep_it_from_being_pinned(loopback, scanned):
+def test_unpinned_image_is_scanned_because_a_rule_may_refuse_its_pin(loopback, scanned):
     loopback.move("python", "3.12", "now")
     assert scanned("FROM python:3.12\n") == (4, True)
 
 
-def test_what_is_too_old_and_may_not_move_is_no_finding(check, config, aged):
+def test_too_old_image_without_allowed_update_is_not_a_finding(check, config, aged):
     path = config("policy: [{require: {scan: true}}]\n")
     code, document = check(aged(timedelta(days=40)), "--config", path, "--max-age", "30d")
     assert (code, document["occurrences"][0]["reason"]) == (0, "not-scanned")

@@ -53,7 +53,7 @@ def compare(basebump, config, loopback, stand):
     return go
 
 
-def test_the_text_says_what_was_compared_and_what_moving_changes(compare):
+def test_text_shows_both_images_and_the_effect_of_the_update(compare):
     code, out, err = compare()
     old, new = build("old").digest, build("new").digest
     assert (code, err) == (0, "")
@@ -66,14 +66,14 @@ def test_the_text_says_what_was_compared_and_what_moving_changes(compare):
     assert "Scanned for linux/amd64 by grype 0.121.2 with its database of " in out
 
 
-def test_both_are_scanned_with_one_database_in_one_run(compare, stand):
+def test_both_images_are_scanned_with_one_database(compare, stand):
     compare()
     calls = [call["arguments"][0] for call in stand.calls()]
     assert sum("@sha256:" in each for each in calls) == 2
     assert calls.count("version") == 1
 
 
-def test_the_document_has_every_finding(compare):
+def test_json_has_every_finding(compare):
     document = json.loads(compare("--format", "json")[1])
     assert (document["schema"], document["failed"]) == (1, [])
     assert [document[side]["digest"] for side in ("old", "new")] == [build("old").digest, build("new").digest]
@@ -84,7 +84,7 @@ def test_the_document_has_every_finding(compare):
     assert document["scanner"]["name"] == "grype"
 
 
-def test_what_was_not_scanned_is_a_state_and_never_a_number(compare):
+def test_image_that_was_not_scanned_has_a_state_and_no_counts(compare):
     code, out, _ = compare("--format", "json", more="scanners: [{kind: none}]\n")
     document = json.loads(out)
     assert code == 0
@@ -96,7 +96,7 @@ def test_what_was_not_scanned_is_a_state_and_never_a_number(compare):
     assert text.count("not scanned  no scanner is configured or installed") == 2
 
 
-def test_a_scanner_that_fails_is_exit_1_and_the_other_image_keeps_its_numbers(compare, stand):
+def test_failed_scan_exits_with_1_and_keeps_the_counts_of_the_other_image(compare, stand):
     stand.scene["reports"].pop(build("old").digest)
     stand.scene["complaint"] = "out of memory"
     (stand.folder / "scene.json").write_text(json.dumps(stand.scene))
@@ -109,7 +109,7 @@ def test_a_scanner_that_fails_is_exit_1_and_the_other_image_keeps_its_numbers(co
     assert document["fixed"] is None
 
 
-def test_two_repositories_are_compared_as_well(compare, loopback, stand):
+def test_compares_images_of_two_repositories(compare, loopback, stand):
     stand.scene["reports"][loopback.move("debian", "12", "base")] = report(
         match("CVE-2026-0001"), built=datetime.fromisoformat(stand.scene["built"])
     )
@@ -121,7 +121,7 @@ def test_two_repositories_are_compared_as_well(compare, loopback, stand):
     assert [each["id"] for each in document["introduced"]] == ["CVE-2026-0001"]
 
 
-def test_an_image_compared_with_itself_changes_nothing(compare):
+def test_comparing_an_image_with_itself_shows_no_changes(compare):
     document = json.loads(compare("--format", "json", named=(PYTHON, PYTHON))[1])
     assert (document["fixed"], document["introduced"]) == ([], [])
     assert len(document["remaining"]) == 2
@@ -129,7 +129,7 @@ def test_an_image_compared_with_itself_changes_nothing(compare):
     assert "** Both are the same image.\n" in compare("--format", "markdown", named=(PYTHON, PYTHON))[1]
 
 
-def test_another_platform_is_asked_for(compare, stand):
+def test_compares_the_requested_platform(compare, stand):
     compare("--platform", "linux/arm64")
     scans = [call["arguments"] for call in stand.calls() if "@sha256:" in call["arguments"][0]]
     assert all("linux/arm64" in arguments for arguments in scans)
@@ -147,19 +147,19 @@ def test_another_platform_is_asked_for(compare, stand):
     ],
     ids=["reference", "registry", "platform"],
 )
-def test_what_cannot_be_compared_is_wrong_usage(compare, named, said):
+def test_unusable_arguments_are_wrong_usage(compare, named, said):
     code, out, err = compare(named=named)
     assert (code, out) == (2, "")
     assert said in err
 
 
-def test_an_image_that_is_not_there_is_a_failure(compare):
+def test_missing_image_is_a_failure(compare):
     code, out, err = compare(named=(f"{PYTHON}@{digest('nowhere')}", PYTHON))
     assert (code, out) == (1, "")
     assert "it does not exist, or needs a credential" in err
 
 
-def test_the_sarif_has_a_state_for_each_finding(compare):
+def test_sarif_has_a_state_for_each_finding(compare):
     (run,) = read_sarif(compare("--format", "sarif")[1])
     states = {result["ruleId"]: result["baselineState"] for result in run["results"]}
     assert states == {"CVE-2026-0001": "absent", "CVE-2026-0002": "unchanged", "CVE-2026-0003": "new"}
@@ -167,7 +167,7 @@ def test_the_sarif_has_a_state_for_each_finding(compare):
     assert run["invocations"][0]["executionSuccessful"]
 
 
-def test_sarif_of_what_was_not_scanned_has_no_results_and_says_so(compare):
+def test_sarif_of_unscanned_image_has_a_note_and_no_results(compare):
     (run,) = read_sarif(compare("--format", "sarif", more="scanners: [{kind: none}]\n")[1])
     assert "results" not in run
     notes = [note["message"]["text"] for note in run["invocations"][0]["toolExecutionNotifications"]]
@@ -176,7 +176,7 @@ def test_sarif_of_what_was_not_scanned_has_no_results_and_says_so(compare):
     ]
 
 
-def test_the_markdown_is_what_a_proposal_would_say(compare):
+def test_markdown_equals_the_text_of_a_proposal(compare):
     out = compare("--format", "markdown")[1]
     old, new = (shorten_digest(build(content).digest) for content in ("old", "new"))
     assert out.startswith(
@@ -187,7 +187,7 @@ def test_the_markdown_is_what_a_proposal_would_say(compare):
     assert "[`CVE-2026-0003`](https://nvd.nist.gov/vuln/detail/CVE-2026-0003)" in out
 
 
-def test_who_signed_is_said_of_each_image_that_somebody_is_trusted_for(compare, loopback, tmp_path, stand):
+def test_shows_the_signers_of_images_with_a_trust_entry(compare, loopback, tmp_path, stand):
     key = ec.generate_private_key(ec.SECP256R1())
     (tmp_path / "team.pub").write_bytes(trusted(key).pem)
     new = build("new")
@@ -202,13 +202,13 @@ def test_who_signed_is_said_of_each_image_that_somebody_is_trusted_for(compare, 
     assert "- The new image: signed by `team.pub" in compare("--format", "markdown", more=more)[1]
 
 
-def test_without_scanners_in_the_config_whatever_is_installed_scans(compare, stand, monkeypatch):
+def test_uses_the_installed_scanner_if_the_config_has_none(compare, stand, monkeypatch):
     monkeypatch.setattr("bot.scanners.trivy.find_trivy", lambda *_: None)
     monkeypatch.setattr("bot.scanners.grype.find_grype", lambda explicit: str(stand.program))
     assert "The update fixes 1, 1 new, 1 remain." in compare(more="")[1]
 
 
-def test_what_lists_and_documents_of_the_config_say_is_said_of_both(compare, stand, tmp_path):
+def test_applies_lists_and_vex_documents_of_the_config_to_both_images(compare, stand, tmp_path):
     (tmp_path / "kev.json").write_bytes(kev("CVE-2026-0001"))
     product = "pkg:oci/python?repository_url=docker.io/library/python"
     (tmp_path / "vex.json").write_bytes(vex(statement("CVE-2026-0003", product, "pkg:deb/debian/tar")))
@@ -228,7 +228,7 @@ def test_what_lists_and_documents_of_the_config_say_is_said_of_both(compare, sta
 
 
 @pytest.mark.real("trivy")
-def test_the_real_trivy_says_what_the_rebuild_of_an_image_fixed(basebump, tmp_path, monkeypatch):
+def test_real_trivy_shows_the_fixes_of_a_rebuilt_image(basebump, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     library = build_demo_images(datetime.now(UTC))
     with LoopbackRegistry(library.store) as registry:

@@ -21,7 +21,7 @@ def ask(**environment: str) -> str:
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_every_shell_of_the_page_gets_a_script(shell):
+def test_every_documented_shell_gets_a_script(shell):
     page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     assert f"_BASEBUMP_COMPLETE={shell}_source basebump" in page
     assert "basebump" in ask(_BASEBUMP_COMPLETE=f"{shell}_source")
@@ -31,6 +31,6 @@ def test_every_shell_of_the_page_gets_a_script(shell):
     ("words", "completed"),
     [("basebump ru", "run"), ("basebump run --le", "--level"), ("basebump run --level pu", "push")],
 )
-def test_commands_options_and_values_are_completed(words, completed):
+def test_completes_commands_options_and_values(words, completed):
     told = ask(_BASEBUMP_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=str(words.count(" ")))
     assert told.split() == [f"plain,{completed}"]

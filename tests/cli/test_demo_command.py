@@ -52,7 +52,7 @@ def _output_of(command: str) -> str:
     return subprocess.run(shlex.split(command), check=True, capture_output=True, text=True).stdout
 
 
-def test_without_a_scanner_the_demo_says_not_scanned(basebump, monkeypatch):
+def test_demo_without_a_scanner_says_not_scanned(basebump, monkeypatch):
     monkeypatch.setattr("bot.wiring.scanners.TRIVY_ENVIRONMENTS", ())
     monkeypatch.setattr("bot.scanners.trivy.find_trivy", lambda *_: None)
     monkeypatch.setattr("bot.scanners.grype.find_grype", lambda *_: None)

@@ -56,7 +56,7 @@ def marks(checks):
     return [each[0] for each in checks]
 
 
-def test_what_works_is_said_line_by_line(basebump, local, tmp_path):
+def test_has_a_line_for_each_successful_check(basebump, local, tmp_path):
     code, out, _ = basebump("doctor", "--config", local())
     assert code == 0
     assert f"  ok           {tmp_path / 'repositories'}: select repositories: 1 selected\n" in out
@@ -65,7 +65,7 @@ def test_what_works_is_said_line_by_line(basebump, local, tmp_path):
     assert out.splitlines()[-1].startswith("No problem in ")
 
 
-def test_json_has_what_the_text_has(basebump, local):
+def test_json_has_the_checks_of_the_text(basebump, local):
     path = local()
     document = json.loads(basebump("doctor", "--config", path, "--format", "json", "--level", "report")[1])
     assert (document["schema"], document["level"]) == (1, "report")
@@ -74,17 +74,17 @@ def test_json_has_what_the_text_has(basebump, local):
         assert f"{check['subject']}: {check['tried']}: {check['found']}" in text
 
 
-def test_a_wrong_config_is_no_diagnosis(basebump, local):
+def test_invalid_config_is_wrong_usage(basebump, local):
     code, out, err = basebump("doctor", "--config", local("proposals: {templates: {title: '{{'}}\nnonsense: 1\n"))
     assert (code, out) == (2, "")
     assert "nonsense" in err
 
 
-def test_a_config_without_forges_is_wrong_since_no_run_takes_it(basebump, config):
+def test_config_without_forges_is_wrong_usage(basebump, config):
     assert basebump("doctor", "--config", config())[0] == 2
 
 
-def test_secrets_that_are_not_set_are_problems_that_name_their_variables(examine, local, monkeypatch):
+def test_unset_secrets_are_problems_with_their_variables(examine, local, monkeypatch):
     monkeypatch.delenv("ACME_TOKEN", raising=False)
     monkeypatch.setenv("ACME_EMPTY", "")
     more = "registries: [{host: registry.acme.test, username_env: ACME_TOKEN, password_env: ACME_EMPTY}]\n"
@@ -102,9 +102,7 @@ def test_secrets_that_are_not_set_are_problems_that_name_their_variables(examine
     assert (image[0], "no image was named" in image[3]) == ("cannot-tell", True)
 
 
-def test_a_forge_whose_secret_is_missing_is_a_problem_and_the_other_forges_are_tried(
-    examine, local, tmp_path, monkeypatch
-):
+def test_forge_without_its_secret_is_a_problem_and_other_forges_are_checked(examine, local, tmp_path, monkeypatch):
     monkeypatch.delenv("ACME_TOKEN", raising=False)
     path = Path(local())
     other = "[{kind: gitlab, url: 'http://127.0.0.1:1', token_env: ACME_TOKEN, repositories: [a/b]}, "
@@ -117,14 +115,14 @@ def test_a_forge_whose_secret_is_missing_is_a_problem_and_the_other_forges_are_t
     assert folder[:2] == ("ok", str(tmp_path / "repositories"))
 
 
-def test_a_folder_that_is_not_there_is_a_problem(examine, local, tmp_path):
+def test_missing_folder_is_a_problem(examine, local, tmp_path):
     path = local()
     (tmp_path / "repositories").rename(tmp_path / "elsewhere")
     code, checks = examine(path)
     assert (code, marks(checks["forges"])) == (1, ["problem"])
 
 
-def test_a_named_folder_that_is_no_repository_is_a_problem_beside_the_others(examine, config, local, tmp_path):
+def test_named_folder_without_a_repository_is_a_problem(examine, config, local, tmp_path):
     local()
     (tmp_path / "repositories" / "notes").mkdir()
     folder = tmp_path / "repositories"
@@ -134,7 +132,7 @@ def test_a_named_folder_that_is_no_repository_is_a_problem_beside_the_others(exa
 
 
 @pytest.mark.parametrize("kind", [GitHubStand, GitLabStand])
-def test_a_repository_that_a_server_does_not_have_is_a_problem(examine, configure, serve, kind):
+def test_repository_that_the_server_lacks_is_a_problem(examine, configure, serve, kind):
     stand = serve(kind, FILES)
     code, checks = examine(configure(stand, f"{stand.name}, acme/nowhere"), "--level", "report")
     assert code == 1
@@ -144,7 +142,7 @@ def test_a_repository_that_a_server_does_not_have_is_a_problem(examine, configur
 
 
 @pytest.mark.parametrize("kind", [GitHubStand, GitLabStand])
-def test_a_doctor_writes_nothing_to_a_server(examine, configure, serve, kind):
+def test_writes_nothing_to_a_server(examine, configure, serve, kind):
     stand = serve(kind, FILES)
     examine(configure(stand, more="proposals: {dashboard: true}\nscanners: [{kind: none}]\n"))
     assert stand.server.exchanges
@@ -154,7 +152,7 @@ def test_a_doctor_writes_nothing_to_a_server(examine, configure, serve, kind):
 # ---- registries --------------------------------------------------------------------------------------------------
 
 
-def test_the_mirror_of_docker_hub_is_tried_and_an_image_there_is_asked_for(examine, local, loopback):
+def test_checks_the_mirror_of_docker_hub_with_an_image(examine, local, loopback):
     loopback.move("alpine", "latest", "now")
     code, checks = examine(local())
     assert (code, marks(checks["registries"])) == (0, ["ok", "ok"])
@@ -162,7 +160,7 @@ def test_the_mirror_of_docker_hub_is_tried_and_an_image_there_is_asked_for(exami
     assert checks["registries"][1][1] == "docker.io/library/alpine:latest"
 
 
-def test_images_that_are_named_are_asked_for_in_its_place(examine, local, loopback):
+def test_checks_the_images_of_the_option_instead(examine, local, loopback):
     loopback.move("nginx", "1", "now")
     code, checks = examine(local(), "--image", "nginx:1", "--image", "redis")
     assert code == 1
@@ -170,14 +168,14 @@ def test_images_that_are_named_are_asked_for_in_its_place(examine, local, loopba
     assert asked == [("ok", "docker.io/library/nginx:1"), ("problem", "docker.io/library/redis:latest")]
 
 
-def test_no_image_is_asked_for_where_those_of_docker_hub_are_ones_own(examine, local):
+def test_requests_no_image_if_all_of_docker_hub_are_own_images(examine, local):
     path = Path(local())
     path.write_text(path.read_text(encoding="utf-8").replace("own: []", 'own: ["docker.io/library/*"]'))
     _, checks = examine(str(path))
     assert checks["registries"][-1][:2] == ("cannot-tell", "images")
 
 
-def test_an_image_of_a_registry_that_nobody_listed_is_wrong_usage(basebump, local):
+def test_image_of_an_unlisted_registry_is_wrong_usage(basebump, local):
     code, _, err = basebump("doctor", "--config", local(), "--image", "registry.acme.test/web:1")
     assert (code, "list it under `registries:`" in err) == (2, True)
     assert basebump("doctor", "--config", local(), "--image", "No Image")[0] == 2
@@ -198,7 +196,7 @@ def _bytes(folder):
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("state*")}
 
 
-def test_a_state_that_fits_is_well_and_stays_byte_for_byte_as_it_is(examine, local, tmp_path):
+def test_current_state_is_ok_and_not_changed(examine, local, tmp_path):
     _state(tmp_path / "state.db")
     before = _bytes(tmp_path)
     code, checks = examine(local("state: sqlite:///state.db\n"))
@@ -207,14 +205,14 @@ def test_a_state_that_fits_is_well_and_stays_byte_for_byte_as_it_is(examine, loc
     assert list(before) == ["state.db"]
 
 
-def test_a_state_that_is_not_there_is_not_made(examine, local, tmp_path):
+def test_missing_state_is_not_created(examine, local, tmp_path):
     code, checks = examine(local("state: sqlite:///state.db\n"))
     assert (code, marks(checks["state"])) == (0, ["ok"])
     assert "the next run creates it" in checks["state"][0][3]
     assert _bytes(tmp_path) == {}
 
 
-def test_an_older_state_is_well_and_not_migrated(examine, local, tmp_path):
+def test_older_state_is_ok_and_not_migrated(examine, local, tmp_path):
     _state(tmp_path / "state.db", version=1)
     before = _bytes(tmp_path)
     code, checks = examine(local("state: sqlite:///state.db\n"))
@@ -223,14 +221,14 @@ def test_an_older_state_is_well_and_not_migrated(examine, local, tmp_path):
     assert _bytes(tmp_path) == before
 
 
-def test_a_newer_state_is_a_problem(examine, local, tmp_path):
+def test_newer_state_is_a_problem(examine, local, tmp_path):
     _state(tmp_path / "state.db", version=len(MIGRATIONS) + 2)
     code, checks = examine(local("state: sqlite:///state.db\n"))
     assert (code, marks(checks["state"])[0]) == (1, "problem")
     assert "update basebump" in checks["state"][0][3]
 
 
-def test_a_state_that_another_process_writes_to_is_read_as_it_is_now(examine, local, tmp_path):
+def test_state_is_read_while_another_process_writes_to_it(examine, local, tmp_path):
     _state(tmp_path / "state.db")
     with sqlite3.connect(tmp_path / "state.db") as connection:
         connection.execute("UPDATE schema_version SET version = ?", (len(MIGRATIONS) + 2,))
@@ -241,7 +239,7 @@ def test_a_state_that_another_process_writes_to_is_read_as_it_is_now(examine, lo
     assert (code, marks(checks["state"])[0]) == (1, "problem")
 
 
-def test_a_state_that_is_no_database_and_a_folder_that_is_not_there_are_problems(examine, local, tmp_path):
+def test_damaged_state_and_missing_folder_are_problems(examine, local, tmp_path):
     (tmp_path / "state.db").write_text("no database " * 100)
     code, checks = examine(local("state: sqlite:///state.db\n"))
     assert (code, marks(checks["state"])) == (1, ["problem"])

@@ -46,33 +46,33 @@ def grype(tmp_path):
     return install
 
 
-def test_without_a_scanner_it_says_so(examine):
+def test_says_that_there_is_no_scanner(examine):
     code, (check,) = examine("")
     assert (code, check[:2]) == (0, ("ok", "no scanner"))
     assert "no scanner is configured" in check[2]
     assert "proposals contain no scan results" in check[2]
 
 
-def test_a_scanner_that_is_there_is_named_with_its_database(examine, grype):
+def test_names_the_installed_scanner_with_its_database(examine, grype):
     code, (check,) = examine(f"scanners: [{{kind: grype, binary: {grype(timedelta(hours=2))}}}]")
     assert (code, check[:2]) == (0, ("ok", "grype"))
     assert "grype 0.121.2, with a database that was built on 20" in check[2]
 
 
-def test_a_database_that_is_too_old_is_a_problem(examine, grype):
+def test_old_database_is_a_problem(examine, grype):
     code, (check,) = examine(f"scanners: [{{kind: grype, binary: {grype(timedelta(days=9))}}}]")
     assert (code, check[:2]) == (1, ("problem", "grype"))
     assert "the scanner's database is too old" in check[2]
 
 
 @pytest.mark.parametrize("kind", ["trivy", "grype"])
-def test_a_named_scanner_that_is_missing_is_a_problem(examine, kind):
+def test_missing_scanner_is_a_problem(examine, kind):
     code, (check,) = examine(f"scanners: [{{kind: {kind}, binary: no-such-program}}]")
     assert (code, check[:2]) == (1, ("problem", "no-such-program"))
     assert "install it" in check[2]
 
 
-def test_a_trivy_that_gives_up_is_a_problem_in_its_own_words(examine, tmp_path):
+def test_failed_trivy_is_a_problem_with_its_message(examine, tmp_path):
     trivy = tmp_path / "trivy"
     trivy.write_text("#!/bin/sh\necho 'FATAL no database' >&2\nexit 1\n")
     trivy.chmod(0o755)
@@ -80,7 +80,7 @@ def test_a_trivy_that_gives_up_is_a_problem_in_its_own_words(examine, tmp_path):
     assert (code, check[:2], "no database" in check[2]) == (1, ("problem", "trivy"), True)
 
 
-def test_each_entry_is_tried(examine, grype):
+def test_checks_each_entry(examine, grype):
     program = grype(timedelta(hours=2))
     code, checks = examine(
         f"scanners: [{{kind: none, match: {{image: docker.io/library/python}}}}, {{kind: grype, binary: {program}}}]"
@@ -88,7 +88,7 @@ def test_each_entry_is_tried(examine, grype):
     assert (code, [subject for _, subject, _ in checks]) == (0, ["no scanner", "grype"])
 
 
-def test_an_osv_api_that_answers_is_well_and_one_that_does_not_is_a_problem(examine):
+def test_osv_api_is_ok_if_it_answers_and_else_a_problem(examine):
     stand = OsvStand(debian("CVE-2026-0001", "openssl"))
     with stand.listener:
         scanners = f"scanners: [{{kind: osv, url: '{stand.listener.url}'}}]"
@@ -99,7 +99,7 @@ def test_an_osv_api_that_answers_is_well_and_one_that_does_not_is_a_problem(exam
         assert (code, check[0], "answered 403" in check[2]) == (1, "problem", True)
 
 
-def test_reports_are_counted(examine, tmp_path):
+def test_counts_reports(examine, tmp_path):
     folder = tmp_path / "reports"
     folder.mkdir()
     scanners = f"scanners: [{{kind: report, path: {folder}}}]"
@@ -115,12 +115,12 @@ def test_reports_are_counted(examine, tmp_path):
     assert checks[0][2].startswith("reports/broken.json cannot be used")
 
 
-def test_a_folder_of_reports_that_is_not_there_is_a_problem(examine, tmp_path):
+def test_missing_folder_of_reports_is_a_problem(examine, tmp_path):
     code, (check,) = examine(f"scanners: [{{kind: report, path: {tmp_path / 'nowhere'}}}]")
     assert (code, check[0]) == (1, "problem")
 
 
-def test_lists_are_read_and_dated_and_statements_counted(examine, tmp_path):
+def test_shows_dates_of_lists_and_number_of_statements(examine, tmp_path):
     (tmp_path / "kev.json").write_bytes(kev("CVE-2026-0001"))
     (tmp_path / "epss.csv").write_bytes(epss({"CVE-2026-0001": 0.5}))
     (tmp_path / "vex.json").write_bytes(vex(statement("CVE-2026-0001", "pkg:oci/web")))
@@ -134,7 +134,7 @@ def test_lists_are_read_and_dated_and_statements_counted(examine, tmp_path):
     assert checks[2][2] == "1 statement by accepted authors"
 
 
-def test_a_list_that_cannot_be_read_is_a_problem(examine, tmp_path):
+def test_unreadable_list_is_a_problem(examine, tmp_path):
     (tmp_path / "kev.json").write_text("no list")
     code, checks = examine("enrichment: {kev: kev.json, vex: [{path: nowhere.json, authors: ['**']}]}", "enrichment")
     assert code == 1

@@ -42,7 +42,7 @@ def _all_exports(folder) -> list[str]:
     return [word for each in FORMATS for word in ("--export", f"{each}={folder / each}")]
 
 
-def test_one_scan_gives_all_outputs_and_each_is_what_stdout_would_have(scan, tmp_path, loopback):
+def test_one_scan_writes_all_exports_like_stdout(scan, tmp_path, loopback):
     code, out, err = scan(*_all_exports(tmp_path))
     asked = len(loopback.registry.served_requests)
     assert (code, err) == (0, "")
@@ -57,7 +57,7 @@ def test_one_scan_gives_all_outputs_and_each_is_what_stdout_would_have(scan, tmp
 
 
 @pytest.mark.real("git")
-def test_one_run_gives_all_outputs(run, tmp_path):
+def test_one_run_writes_all_exports(run, tmp_path):
     code, out, _ = run("--format", "markdown", *_all_exports(tmp_path))
     assert code == 0
     assert (tmp_path / "markdown").read_text() == out
@@ -80,7 +80,7 @@ def test_one_run_gives_all_outputs(run, tmp_path):
         ("json=.", ". is a folder"),
     ],
 )
-def test_an_export_that_cannot_work_is_wrong_usage_before_anybody_is_asked(scan, loopback, said, why):
+def test_unusable_export_is_wrong_usage_before_any_request(scan, loopback, said, why):
     code, out, err = scan("--export", said)
     assert (code, out) == (2, "")
     assert why in err
@@ -88,7 +88,7 @@ def test_an_export_that_cannot_work_is_wrong_usage_before_anybody_is_asked(scan,
 
 
 @pytest.mark.parametrize("said", ["report.json", "reports/report.json"])
-def test_no_link_in_a_checkout_leads_an_export_elsewhere(scan, tmp_path, monkeypatch, said):
+def test_exports_do_not_follow_links_in_a_checkout(scan, tmp_path, monkeypatch, said):
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "report.json").write_text("kept")
@@ -102,13 +102,13 @@ def test_no_link_in_a_checkout_leads_an_export_elsewhere(scan, tmp_path, monkeyp
     assert (outside / "report.json").read_text() == "kept"
 
 
-def test_two_exports_into_one_file_are_wrong_usage(scan, tmp_path):
+def test_two_exports_to_one_file_are_wrong_usage(scan, tmp_path):
     code, _, err = scan("--export", f"json={tmp_path}/a", "--export", f"text={tmp_path}/./a")
     assert code == 2
     assert "two exports name one file" in err
 
 
-def test_an_export_that_cannot_be_written_is_exit_1_and_costs_no_other(scan, tmp_path):
+def test_failed_export_exits_with_1_and_keeps_the_others(scan, tmp_path):
     code, out, err = scan("--export", "json=/dev/full", "--export", f"jsonl={tmp_path / 'lines'}")
     assert code == 1
     assert "1 update" in out
@@ -116,7 +116,7 @@ def test_an_export_that_cannot_be_written_is_exit_1_and_costs_no_other(scan, tmp
     assert (tmp_path / "lines").read_text()
 
 
-def test_an_export_is_written_though_nobody_reads_the_result(tmp_path):
+def test_exports_are_written_even_if_nobody_reads_stdout(tmp_path):
     write_tree(tmp_path / "tree", {f"{number}/Dockerfile": "FROM python:3.12\n" for number in range(500)})
     export = tmp_path / "report.json"
     command = f"{sys.executable} -m bot scan {tmp_path / 'tree'} --offline --export json={export} | head -1"
@@ -125,7 +125,7 @@ def test_an_export_is_written_though_nobody_reads_the_result(tmp_path):
     assert len(json.loads(export.read_text())["occurrences"]) == 500
 
 
-def test_a_path_that_is_no_utf8_can_be_written_in_every_format(tmp_path, basebump):
+def test_every_format_can_contain_a_path_that_is_not_utf8(tmp_path, basebump):
     folder = os.fsencode(tmp_path) + b"/tree/caf\xe9"
     os.makedirs(folder)  # noqa: PTH103 - pathlib has no paths of bytes
     with open(folder + b"/Dockerfile", "w") as file:  # noqa: PTH123 - the same
@@ -136,7 +136,7 @@ def test_a_path_that_is_no_utf8_can_be_written_in_every_format(tmp_path, basebum
         assert (tmp_path / each).read_bytes().decode("utf-8"), each
 
 
-def test_metrics_are_replaced_as_a_whole(scan, tmp_path):
+def test_metrics_file_is_replaced_atomically(scan, tmp_path):
     metrics = tmp_path / "basebump.prom"
     metrics.write_text("old")
     with metrics.open() as reader:
@@ -146,7 +146,7 @@ def test_metrics_are_replaced_as_a_whole(scan, tmp_path):
     assert sorted(path.name for path in tmp_path.glob(".*.part")) == []
 
 
-def test_a_device_is_written_to_and_not_replaced(scan):
+def test_device_is_written_to_and_not_replaced(scan):
     code, _, err = scan("--export", "metrics=/dev/full")
     assert code == 1
     assert "/dev/full could not be written as metrics: No space left on device" in err

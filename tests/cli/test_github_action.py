@@ -19,18 +19,18 @@ def written(tmp_path, **inputs):
     return load(tmp_path / config.removeprefix("--config=").rpartition("/")[2], requires_forges=True)
 
 
-def test_a_step_without_inputs_proposes_to_its_own_repository_on_its_own_server(tmp_path):
+def test_step_without_inputs_proposes_to_its_own_repository(tmp_path):
     assert build_arguments(JOB, tmp_path)[:3] == ["run", f"--config={tmp_path / 'basebump.yaml'}", "--level=propose"]
     (forge,) = written(tmp_path).forges
     assert (forge.url, forge.token_env, forge.repositories) == (JOB["GITHUB_API_URL"], "BASEBUMP_TOKEN", ("acme/web",))
 
 
-def test_an_app_works_on_all_that_it_is_installed_on(tmp_path):
+def test_app_selects_all_repositories_of_its_installation(tmp_path):
     (forge,) = written(tmp_path, APP_ID="12", APP_KEY="-----").forges
     assert (forge.app, forge.token_env, forge.repositories) == (AppSettings(12, "BASEBUMP_APP_KEY"), None, ())
 
 
-def test_what_is_remembered_is_where_the_cache_looks_for_it(tmp_path, monkeypatch):
+def test_state_is_where_the_cache_expects_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert written(tmp_path, STATE="kept/state.db").state.path == tmp_path / "kept" / "state.db"
     assert written(tmp_path).state is None
@@ -46,12 +46,12 @@ def test_what_is_remembered_is_where_the_cache_looks_for_it(tmp_path, monkeypatc
         ({"CONFIG": "b.yaml", "DISPATCH": "ci.yml"}, "set it in b.yaml"),
     ],
 )
-def test_inputs_that_do_not_go_together_are_wrong_usage(tmp_path, inputs, words):
+def test_contradicting_inputs_are_wrong_usage(tmp_path, inputs, words):
     with pytest.raises(UsageError, match=words):
         build_arguments(JOB | {f"BASEBUMP_{key}": value for key, value in inputs.items()}, tmp_path)
 
 
-def test_what_begins_like_an_option_is_a_value(tmp_path):
+def test_input_that_looks_like_an_option_is_a_value(tmp_path):
     words = {"CONFIG": "--help", "LEVEL": "--help", "IMAGE": "-x", "REPOSITORIES": "--a, --b", "SHARD": "--help"}
     arguments = build_arguments(JOB | {f"BASEBUMP_{key}": value for key, value in words.items()}, tmp_path)
     assert arguments[1:] == [
@@ -65,12 +65,12 @@ def test_what_begins_like_an_option_is_a_value(tmp_path):
     ]
 
 
-def test_a_name_with_quotes_and_lines_stays_one_text_in_the_config(tmp_path):
+def test_input_with_quotes_and_line_breaks_stays_one_text(tmp_path):
     hostile = 'x"]\n  - kind: local\n'
     assert build_default_config(JOB | {"GITHUB_REPOSITORY": hostile})["forges"][0]["repositories"] == [hostile]
 
 
-def test_an_output_is_cut_between_two_entries_and_stays_one_line():
+def test_long_output_is_cut_between_entries():
     failed = [{"subject": f"acme/{number}", "stage": "propose", "error": "é\n" * 400} for number in range(1000)]
     text = build_outputs({"repositories": [], "failed": failed})["failed"]
     assert len(text) <= MAX_OUTPUT

@@ -81,7 +81,7 @@ def hanging(tmp_path):
     return program
 
 
-def test_a_scanner_is_ended_with_it(tmp_path, config, loopback, hanging):
+def test_interrupt_ends_a_scanner(tmp_path, config, loopback, hanging):
     loopback.move("python", "3.12", "now")
     folder = write_tree(tmp_path / "tree", {"Dockerfile": "FROM python:3.12\n"})
     path = config(f"scanners: [{{kind: trivy, binary: {hanging}}}]\n")
@@ -92,7 +92,7 @@ def test_a_scanner_is_ended_with_it(tmp_path, config, loopback, hanging):
     _until(lambda: not _is_running(int(started.stem)))
 
 
-def test_so_are_all_children_that_threads_wait_for_and_no_more_are_started(tmp_path, hanging):
+def test_interrupt_ends_all_child_processes_and_starts_no_more(tmp_path, hanging):
     program = (
         "from bot import process\nfrom bot.pipeline.worker_pool import WorkerPool\n"
         f"WorkerPool(2).map(lambda _: process.run([{str(hanging)!r}]), range(4))"
@@ -106,7 +106,7 @@ def test_so_are_all_children_that_threads_wait_for_and_no_more_are_started(tmp_p
     _until(lambda: not any(_is_running(int(each.stem)) for each in started))
 
 
-def test_nobody_waits_for_registries_that_do_not_answer(tmp_path):
+def test_interrupt_does_not_wait_for_registries(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
         hosts = ["{}:{}".format(*each.getsockname()) for each in (one, other)]
         entries = "".join(f"  - {{host: '{host}', insecure: true}}\n" for host in hosts)

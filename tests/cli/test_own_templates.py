@@ -31,12 +31,12 @@ def body(tmp_path, basebump, config, loopback):
     return propose
 
 
-def test_a_copy_of_the_body_that_ships_gives_the_very_same_text(tmp_path, body):
+def test_copy_of_the_default_body_renders_the_same_text(tmp_path, body):
     (tmp_path / "own.md.j2").write_text(resources.read_template("body.md.j2"))
     assert body("proposals: {templates: {body: own.md.j2}}\n") == body()
 
 
-def test_a_body_of_ones_own_may_call_the_macros_and_define_them_anew(tmp_path, body):
+def test_own_body_may_call_and_redefine_macros(tmp_path, body):
     (tmp_path / "own.md.j2").write_text(
         "{% macro counted(scan, severity) %}own {{ severity.word }}{% endmacro %}"
         "{{ known(3) }}, {{ counted(none, Severity.LOW) }}, {{ chance(0.01) }}"

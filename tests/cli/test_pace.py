@@ -12,7 +12,7 @@ from bot.wiring.forges import group_by_write_delay
 
 
 @pytest.mark.parametrize("kind", [GithubSettings, GitlabSettings])
-def test_what_is_selected_by_owner_is_written_to_by_the_second_and_what_is_named_at_once_and_once(kind):
+def test_write_delay_depends_on_how_repositories_are_selected(kind):
     forge = kind(
         repositories=("acme/web", "other/site"), owners=(OwnerSelection("Acme", ("*",), ("old",), ("production",)),)
     )
@@ -22,7 +22,7 @@ def test_what_is_selected_by_owner_is_written_to_by_the_second_and_what_is_named
     assert list(group_by_write_delay(stated, forge)) == [(named, 3.0), (owned, 3.0)]
 
 
-def test_names_in_a_subgroup_are_left_out_of_the_selection_by_their_path_below_the_group():
+def test_named_projects_are_excluded_from_the_selection_of_their_group():
     forge = GitlabSettings(
         repositories=("acme/shop/web",), owners=(OwnerSelection("acme"), OwnerSelection("acme/shop"))
     )

@@ -31,7 +31,7 @@ def answer(received: Received) -> Reply:
     return Reply(200, IMAGE.content, said)
 
 
-def test_a_cache_of_a_config_is_behind_its_upstream(tmp_path):
+def test_looks_up_tags_in_the_upstream_of_a_cache(tmp_path):
     with Listener(answer) as cache, Listener(answer) as upstream:
         listed = (
             f"  - {{host: '{cache.host}/hub', upstream: '{upstream.host}/library'}}\n"
@@ -45,12 +45,12 @@ def test_a_cache_of_a_config_is_behind_its_upstream(tmp_path):
     assert cache.asked == [f"GET /v2/hub/nginx/manifests/{IMAGE.digest}"]
 
 
-def test_a_registry_that_is_only_named_as_a_cache_may_be_asked(tmp_path):
+def test_registry_that_is_only_listed_as_a_cache_may_be_contacted(tmp_path):
     oci = registry(tmp_path, "  - {host: acme.azurecr.io/hub, upstream: docker.io}\n", "acme.azurecr.io")
     assert oci.get_pull_address(TagRef("acme.azurecr.io/team/web", "1"), IMAGE.digest).username is None
 
 
-def test_the_login_of_amazon_is_for_the_registry_that_the_config_says(tmp_path, monkeypatch):
+def test_aws_login_is_used_only_for_the_listed_registry(tmp_path, monkeypatch):
     with Aws() as aws:
         aws.serve(monkeypatch)
         other = ECR.replace("1234", "9999")
@@ -60,7 +60,7 @@ def test_the_login_of_amazon_is_for_the_registry_that_the_config_says(tmp_path, 
 
 
 @pytest.mark.parametrize("auth", ["ecr", "gar"])
-def test_a_file_of_logins_is_not_looked_into_where_the_config_names_a_cloud(auth, tmp_path, monkeypatch):
+def test_login_files_are_not_read_for_a_registry_with_a_cloud_login(auth, tmp_path, monkeypatch):
     monkeypatch.setenv("DOCKER_AUTH_CONFIG", "{broken")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("NO_GCE_CHECK", "true")

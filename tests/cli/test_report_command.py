@@ -18,7 +18,7 @@ def run(tmp_path, basebump, config, loopback):
 
 
 @pytest.mark.real("git")
-def test_the_page_of_a_run_is_the_page_of_its_document(run, basebump, tmp_path):
+def test_page_of_a_run_equals_the_page_of_its_document(run, basebump, tmp_path):
     document, page, again = (tmp_path / name for name in ("run.json", "run.html", "again.html"))
     assert run("--export", f"json={document}", "--export", f"html={page}")[0] == 0
     assert basebump("report", document, "--html", again) == (0, "", "")
@@ -27,7 +27,7 @@ def test_the_page_of_a_run_is_the_page_of_its_document(run, basebump, tmp_path):
 
 
 @pytest.mark.real("git")
-def test_shards_make_one_page(run, basebump, tmp_path):
+def test_shards_become_one_page(run, basebump, tmp_path):
     documents = [tmp_path / f"{number}.json" for number in (1, 2)]
     for number, document in enumerate(documents, 1):
         assert run("--shard", f"{number}/2", "--export", f"json={document}")[0] == 0
@@ -39,7 +39,7 @@ def test_shards_make_one_page(run, basebump, tmp_path):
 @pytest.mark.parametrize(
     ("content", "why"), [(b"{}", "is not the JSON output of"), (b"\xff", "not UTF-8 text"), (None, "No such file")]
 )
-def test_what_is_no_document_is_wrong_usage(basebump, tmp_path, content, why):
+def test_invalid_document_is_wrong_usage(basebump, tmp_path, content, why):
     document = tmp_path / "run.json"
     if content is not None:
         document.write_bytes(content)
@@ -51,7 +51,7 @@ def test_what_is_no_document_is_wrong_usage(basebump, tmp_path, content, why):
 
 
 @pytest.mark.real("git")
-def test_a_document_may_begin_with_a_mark_of_its_order_of_bytes(run, basebump, tmp_path):
+def test_document_may_begin_with_a_byte_order_mark(run, basebump, tmp_path):
     document = tmp_path / "run.json"
     assert run("--export", f"json={document}")[0] == 0
     page = basebump("report", document)
@@ -59,7 +59,7 @@ def test_a_document_may_begin_with_a_mark_of_its_order_of_bytes(run, basebump, t
     assert basebump("report", document) == page
 
 
-def test_a_page_goes_through_no_link(basebump, tmp_path):
+def test_page_is_not_written_through_a_link(basebump, tmp_path):
     (tmp_path / "page.html").symlink_to(tmp_path / "elsewhere")
     code, _, err = basebump("report", tmp_path / "run.json", "--html", tmp_path / "page.html")
     assert code == 2

@@ -31,7 +31,7 @@ def _append(config_file: str, text: str) -> None:
     path.write_text(path.read_text() + text)
 
 
-def test_the_default_level_only_reports(tmp_path, basebump, fleet, loopback):
+def test_default_level_only_reports(tmp_path, basebump, fleet, loopback):
     now = loopback.move("python", "3.12-slim", "now")
     code, out, _ = basebump("run", "--config", fleet, "--format", "json")
     document = json.loads(out)
@@ -65,7 +65,7 @@ def test_the_default_level_only_reports(tmp_path, basebump, fleet, loopback):
     assert list(_web(tmp_path).branches()) == ["main"]
 
 
-def test_propose_opens_once_and_the_commit_changes_the_digest_alone(tmp_path, basebump, fleet, loopback):
+def test_propose_opens_once_and_commits_only_the_digest(tmp_path, basebump, fleet, loopback):
     now = loopback.move("python", "3.12-slim", "now")
     code, out, _ = basebump("run", "--config", fleet, "--level", "propose")
     assert code == 0
@@ -78,7 +78,7 @@ def test_propose_opens_once_and_the_commit_changes_the_digest_alone(tmp_path, ba
     assert "1 proposal: 1 unchanged." in out
 
 
-def test_the_proposal_is_what_the_contract_says_it_is(tmp_path, basebump, fleet, loopback):
+def test_proposal_follows_the_contract(tmp_path, basebump, fleet, loopback):
     now = loopback.move("python", "3.12-slim", "now")
     basebump("run", "--config", fleet, "--level", "propose")
     git = _web(tmp_path)
@@ -93,7 +93,7 @@ def test_the_proposal_is_what_the_contract_says_it_is(tmp_path, basebump, fleet,
     assert message.strip().splitlines()[-1].startswith("Basebump-Intent: 1 ")
 
 
-def test_a_closed_proposal_is_declined_and_the_next_digest_is_offered(tmp_path, basebump, fleet, loopback):
+def test_closing_declines_a_digest_and_the_next_one_is_proposed(tmp_path, basebump, fleet, loopback):
     loopback.move("python", "3.12-slim", "now")
     basebump("run", "--config", fleet, "--level", "propose")
     code, out, _ = basebump("close", "web", BRANCH, "--config", fleet)
@@ -106,7 +106,7 @@ def test_a_closed_proposal_is_declined_and_the_next_digest_is_offered(tmp_path, 
     assert [each["outcome"] for each in json.loads(out)["repositories"][1]["proposals"]] == ["opened"]
 
 
-def test_closing_what_is_not_there_is_a_clear_error(basebump, fleet):
+def test_closing_a_missing_proposal_is_an_error(basebump, fleet):
     code, _, err = basebump("close", "web", "basebump/nothing", "--config", fleet)
     assert code == 1
     assert "basebump/nothing" in err
@@ -115,20 +115,20 @@ def test_closing_what_is_not_there_is_a_clear_error(basebump, fleet):
     assert "nowhere" in err
 
 
-def test_only_the_named_repositories_are_looked_at(basebump, fleet, loopback):
+def test_repo_option_limits_the_run(basebump, fleet, loopback):
     loopback.move("python", "3.12-slim", "now")
     _, out, _ = basebump("run", "--config", fleet, "--repo", "empty", "--format", "json")
     assert [each["name"] for each in json.loads(out)["repositories"]] == ["empty"]
 
 
-def test_a_name_that_the_config_does_not_select_is_a_failure(basebump, fleet):
+def test_repo_option_with_an_unselected_name_is_a_failure(basebump, fleet):
     code, out, _ = basebump("run", "--config", fleet, "--repo", "typo", "--format", "json")
     (failed,) = json.loads(out)["failed"]
     assert code == 1
     assert (failed["subject"], failed["stage"]) == ("typo", "survey")
 
 
-def test_a_failed_host_leaves_open_proposals_exactly_as_they_are(tmp_path, basebump, fleet, loopback, config):
+def test_unreachable_registry_leaves_open_proposals_unchanged(tmp_path, basebump, fleet, loopback, config):
     loopback.move("python", "3.12-slim", "now")
     basebump("run", "--config", fleet, "--level", "propose")
     refs = _web(tmp_path).refs()
@@ -142,7 +142,7 @@ def test_a_failed_host_leaves_open_proposals_exactly_as_they_are(tmp_path, baseb
     assert _web(tmp_path).refs() == refs
 
 
-def test_an_image_in_an_unreadable_file_is_unknown_and_not_unwanted(tmp_path, basebump, fleet, loopback):
+def test_image_in_an_unreadable_file_keeps_its_proposal(tmp_path, basebump, fleet, loopback):
     loopback.move("python", "3.12-slim", "now")
     git = _web(tmp_path)
     pod = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: python:3.12-slim\n"
@@ -160,9 +160,7 @@ def test_an_image_in_an_unreadable_file_is_unknown_and_not_unwanted(tmp_path, ba
     assert [each["outcome"] for each in json.loads(out)["repositories"][1]["proposals"]] == ["closed"]
 
 
-def test_a_named_scanner_that_is_missing_is_a_failure_and_the_proposal_says_not_scanned(
-    tmp_path, basebump, fleet, loopback
-):
+def test_missing_scanner_is_a_failure_and_the_proposal_says_not_scanned(tmp_path, basebump, fleet, loopback):
     loopback.move("python", "3.12-slim", "now")
     _append(fleet, "scanners: [{kind: trivy, binary: no-such-scanner}]\n")
     code, out, _ = basebump("run", "--config", fleet, "--level", "propose", "--format", "json")
@@ -175,9 +173,7 @@ def test_a_named_scanner_that_is_missing_is_a_failure_and_the_proposal_says_not_
     assert "**Not scanned:**" in blob["body"]
 
 
-def test_a_rule_that_requires_a_scan_refuses_and_leaves_an_open_proposal_until_there_is_one(
-    tmp_path, basebump, fleet, loopback
-):
+def test_required_scan_refuses_updates_but_keeps_open_proposals(tmp_path, basebump, fleet, loopback):
     loopback.move("python", "3.12-slim", "now")
     basebump("run", "--config", fleet, "--level", "propose")
     _append(fleet, "policy: [{require: {scan: true}}]\n")
@@ -188,7 +184,7 @@ def test_a_rule_that_requires_a_scan_refuses_and_leaves_an_open_proposal_until_t
     assert BRANCH in _web(tmp_path).branches()
 
 
-def test_resolve_says_what_the_registry_says(basebump, config, loopback):
+def test_resolve_shows_the_facts_of_the_registry(basebump, config, loopback):
     now = loopback.move("python", "3.12-slim", "now")
     code, out, _ = basebump("resolve", "python:3.12-slim", "--config", config(), "--format", "json")
     document = json.loads(out)
@@ -221,13 +217,13 @@ def test_resolve_says_what_the_registry_says(basebump, config, loopback):
         ("missing:1", 1, "missing"),
     ],
 )
-def test_resolve_says_clearly_what_is_wrong(basebump, config, image, code, words):
+def test_resolve_reports_errors(basebump, config, image, code, words):
     ended, out, err = basebump("resolve", image, "--config", config())
     assert (ended, out) == (code, "")
     assert words in err
 
 
-def test_a_broken_config_is_exit_2_with_all_its_problems(tmp_path, basebump):
+def test_invalid_config_exits_with_2_and_all_problems(tmp_path, basebump):
     path = tmp_path / "basebump.yaml"
     path.write_text("schema: 1\nforges: [{kind: local, url: x}]\npolicies: []\nown: docker\n")
     code, out, err = basebump("run", "--config", path)
@@ -236,7 +232,7 @@ def test_a_broken_config_is_exit_2_with_all_its_problems(tmp_path, basebump):
     assert "own" in err
 
 
-def test_a_pushed_branch_is_said(tmp_path, basebump, fleet, loopback):
+def test_pushed_branch_is_reported(tmp_path, basebump, fleet, loopback):
     loopback.move("python", "3.12-slim", "now")
     _, out, _ = basebump("run", "--config", fleet, "--level", "push")
     assert "Its branch was pushed." in out
@@ -254,14 +250,14 @@ def test_auto_without_a_scanner_says_that_nothing_was_scanned(basebump, fleet, l
     assert "Nothing was scanned: no scanner is configured or installed." in out
 
 
-def test_resolve_says_where_a_pin_differs_from_its_tag(basebump, config, loopback):
+def test_resolve_shows_a_pin_that_differs_from_its_tag(basebump, config, loopback):
     now = loopback.move("python", "3.12-slim", "now")
     _, out, _ = basebump("resolve", f"python:3.12-slim@{digest('old')}", "--config", config())
     assert now in out
     assert f"{digest('old')}, which is not what the tag points to" in out
 
 
-def test_a_demo_that_cannot_be_kept_there_is_wrong_usage(tmp_path, basebump):
+def test_demo_in_an_unusable_folder_is_wrong_usage(tmp_path, basebump):
     place = tmp_path / "file"
     place.write_text("mine")
     code, _, err = basebump("demo", "--keep", place)

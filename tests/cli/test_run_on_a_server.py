@@ -63,7 +63,7 @@ def _run(basebump, config_file, level="propose"):
     return repository
 
 
-def test_one_request_with_one_commit_for_all_files(basebump, config_file, stand, kind, loopback):
+def test_opens_one_request_with_one_commit_for_all_files(basebump, config_file, stand, kind, loopback):
     now = loopback.move("python", "3.12-slim", "now")
     repository = _run(basebump, config_file)
     (proposal,) = repository["proposals"]
@@ -80,7 +80,7 @@ def test_one_request_with_one_commit_for_all_files(basebump, config_file, stand,
     assert request.labels == ("dependencies",)
 
 
-def test_a_second_run_writes_nothing_at_all(basebump, config_file, stand, loopback):
+def test_second_run_writes_nothing(basebump, config_file, stand, loopback):
     loopback.move("python", "3.12-slim", "now")
     _run(basebump, config_file)
     writes = list(stand.writes)
@@ -89,7 +89,7 @@ def test_a_second_run_writes_nothing_at_all(basebump, config_file, stand, loopba
     assert stand.writes == writes
 
 
-def test_report_and_push_touch_no_request(basebump, config_file, stand, loopback):
+def test_report_and_push_open_no_request(basebump, config_file, stand, loopback):
     loopback.move("python", "3.12-slim", "now")
     _run(basebump, config_file, "report")
     assert stand.writes == []
@@ -99,7 +99,7 @@ def test_report_and_push_touch_no_request(basebump, config_file, stand, loopback
     assert stand.requests() == []
 
 
-def test_the_tag_moves_and_the_same_request_follows(basebump, config_file, stand, loopback):
+def test_open_request_follows_its_tag(basebump, config_file, stand, loopback):
     loopback.move("python", "3.12-slim", "now")
     _run(basebump, config_file)
     newer = loopback.move("python", "3.12-slim", "newer")
@@ -110,14 +110,14 @@ def test_the_tag_moves_and_the_same_request_follows(basebump, config_file, stand
     assert len(stand.commits(BRANCH)) == 1
 
 
-def test_a_token_that_is_not_set_is_exit_2_and_named(basebump, config_file, monkeypatch):
+def test_unset_token_exits_with_2_and_names_the_variable(basebump, config_file, monkeypatch):
     monkeypatch.delenv("ACME_TOKEN")
     code, _, err = basebump("run", "--config", config_file)
     assert code == 2
     assert "ACME_TOKEN is not set" in err
 
 
-def test_a_token_that_is_refused_is_exit_1_and_never_shown(basebump, config_file, stand, monkeypatch):
+def test_refused_token_exits_with_1_and_is_not_shown(basebump, config_file, stand, monkeypatch):
     monkeypatch.setenv("ACME_TOKEN", "wrong-and-secret")
     code, out, err = basebump("run", "--config", config_file, "--format", "json")
     (failed,) = json.loads(out)["failed"]
@@ -126,7 +126,7 @@ def test_a_token_that_is_refused_is_exit_1_and_never_shown(basebump, config_file
     assert "wrong-and" not in out + err
 
 
-def test_what_is_selected_by_owner_begins_with_one_proposal_for_everything(basebump, configure, stand, loopback):
+def test_repository_selected_by_owner_starts_with_one_proposal(basebump, configure, stand, loopback):
     loopback.move("python", "3.12-slim", "now")
     stand.commit("main", {"more/Dockerfile": f"FROM node:22@{digest('old')}\n"})
     loopback.move("node", "22", "now")
@@ -138,14 +138,12 @@ def test_what_is_selected_by_owner_begins_with_one_proposal_for_everything(baseb
     assert len(_run(basebump, configure(stand, more=more))["proposals"]) > 1
 
 
-def test_a_token_out_of_a_file_with_an_end_of_line_lets_it_in(basebump, config_file, stand, monkeypatch):
+def test_token_with_a_line_break_is_accepted(basebump, config_file, stand, monkeypatch):
     monkeypatch.setenv("ACME_TOKEN", f"{stand.secret}\n")
     assert _run(basebump, config_file, "report")["name"] == stand.name
 
 
-def test_what_cannot_be_a_token_is_a_mistake_that_names_its_variable_and_not_its_value(
-    basebump, config_file, stand, monkeypatch
-):
+def test_invalid_token_error_names_the_variable_but_not_the_value(basebump, config_file, stand, monkeypatch):
     monkeypatch.setenv("ACME_TOKEN", f"{stand.secret}\nand more")
     code, out, err = basebump("run", "--config", config_file)
     assert code == 2

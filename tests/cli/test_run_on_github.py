@@ -17,7 +17,7 @@ def github(serve):
     return serve(GitHubStand, FILES)
 
 
-def test_repositories_of_an_owner_are_selected_and_named_ones_only_once(basebump, configure, github, loopback):
+def test_repositories_of_an_owner_are_selected_once(basebump, configure, github, loopback):
     loopback.move("python", "3.12-slim", "now")
     github.server.world.add_repository("acme/api", FILES)
     github.server.world.add_repository("acme/old-archive", FILES)
@@ -27,9 +27,7 @@ def test_repositories_of_an_owner_are_selected_and_named_ones_only_once(basebump
     assert [each["name"] for each in json.loads(out)["repositories"]] == ["acme/web", "acme/api"]
 
 
-def test_a_repository_that_was_renamed_is_looked_at_and_the_report_asks_for_its_new_name(
-    basebump, configure, github, loopback
-):
+def test_renamed_repository_is_read_and_its_new_name_reported(basebump, configure, github, loopback):
     loopback.move("python", "3.12-slim", "now")
     github.server.world.rename("acme/web", "acme/homepage")
     code, out, _ = basebump("run", "--config", configure(github), "--repo", "acme/web")
@@ -54,7 +52,7 @@ def _app_config(config, app):
     )
 
 
-def test_an_app_proposes_to_all_that_it_is_installed_on(basebump, config, app, loopback):
+def test_app_proposes_to_all_repositories_of_its_installation(basebump, config, app, loopback):
     loopback.move("python", "3.12-slim", "now")
     code, out, _ = basebump("run", "--config", _app_config(config, app), "--level", "propose", "--format", "json")
     assert code == 0, out
@@ -65,9 +63,7 @@ def test_an_app_proposes_to_all_that_it_is_installed_on(basebump, config, app, l
     assert pull.account.login == "bump[bot]"
 
 
-def test_a_key_that_cannot_sign_is_a_mistake_that_names_its_variable_and_not_its_value(
-    basebump, config, app, monkeypatch
-):
+def test_invalid_app_key_error_names_the_variable_but_not_the_value(basebump, config, app, monkeypatch):
     monkeypatch.setenv("ACME_KEY", "s3cr3t")
     code, out, err = basebump("run", "--config", _app_config(config, app))
     assert code == 2

@@ -9,7 +9,7 @@ from support.values import digest
 pytestmark = pytest.mark.real("git")
 
 
-def test_a_file_with_cr_lf_is_left_as_it_is_and_said(basebump, configure, serve, loopback):
+def test_file_with_cr_lf_is_left_unchanged_and_reported(basebump, configure, serve, loopback):
     loopback.move("python", "3.12-slim", "now")
     gitlab = serve(GitLabStand, {"Dockerfile": f"FROM python:3.12-slim@{digest('old')}\r\n"})
     code, out, _ = basebump("run", "--config", configure(gitlab), "--level", "propose", "--format", "json")
@@ -20,7 +20,7 @@ def test_a_file_with_cr_lf_is_left_as_it_is_and_said(basebump, configure, serve,
 
 
 @pytest.mark.parametrize(("variable", "secret"), [("CI_JOB_TOKEN", "of-a-job"), ("ACME_TOKEN", "glcbt-64_of-a-job")])
-def test_the_token_of_a_job_is_known_by_its_variable_or_by_how_it_begins(
+def test_job_token_is_recognised_by_its_variable_or_prefix(
     basebump, config, serve, loopback, monkeypatch, variable, secret
 ):
     loopback.move("python", "3.12-slim", "now")

@@ -85,13 +85,13 @@ def notes(repository, path):
     return [note for each in repository["occurrences"] if each["path"] == path for note in each.get("notes", ())]
 
 
-def test_what_no_task_builds_is_pinned(basebump, config_file, arm):
+def test_image_without_a_task_is_pinned(basebump, config_file, arm):
     _, repository = run(basebump, config_file)
     assert outcomes(repository) == dict.fromkeys(["alpine-3.22", "nginx-1", "node-22", "python-3.12-slim"], "opened")
     assert len(arm.received) == 1
 
 
-def test_doctor_lists_the_tasks_or_says_what_is_in_the_way(basebump, config_file, arm, context, monkeypatch):
+def test_doctor_lists_tasks_or_reports_the_problem(basebump, config_file, arm, context, monkeypatch):
     arm.tasks.append(task(docker(context)))
     _, out, _ = basebump("doctor", "--config", config_file, "--level", "report")
     assert "  ok           contoso.azurecr.io: list its tasks: 1 task found\n" in out
@@ -101,7 +101,7 @@ def test_doctor_lists_the_tasks_or_says_what_is_in_the_way(basebump, config_file
     assert SECRET not in out
 
 
-def test_what_a_task_builds_is_not_pinned_and_what_is_moves_on(basebump, config_file, arm, context):
+def test_image_of_a_task_is_not_pinned_but_pinned_one_is_updated(basebump, config_file, arm, context):
     arm.tasks.extend([task(docker(context)), task(docker(f"{context}#main:app"), "build-app")])
     document, repository = run(basebump, config_file)
     assert document["failed"] == []
@@ -115,7 +115,7 @@ def test_what_a_task_builds_is_not_pinned_and_what_is_moves_on(basebump, config_
     assert outcomes(repository) == dict.fromkeys(["alpine-3.22", "nginx-1", "python-3.12-slim"], "opened")
 
 
-def test_tasks_by_file_and_by_content_count_as_well(basebump, config_file, arm, context, github):
+def test_tasks_with_a_file_or_inline_content_count(basebump, config_file, arm, context, github):
     github.commit(
         "main", {"ci/build.task": "steps:\n- build: -t a -f app/Dockerfile .\n", "app/Dockerfile": FILES["Dockerfile"]}
     )
@@ -133,7 +133,7 @@ def test_tasks_by_file_and_by_content_count_as_well(basebump, config_file, arm, 
     ]
 
 
-def test_tasks_that_are_off_or_run_elsewhere_change_nothing(basebump, config_file, arm, context):
+def test_disabled_and_unrelated_tasks_have_no_effect(basebump, config_file, arm, context):
     arm.tasks.extend(
         [
             task(docker(context), status="Disabled"),
@@ -146,14 +146,14 @@ def test_tasks_that_are_off_or_run_elsewhere_change_nothing(basebump, config_fil
     assert outcomes(repository)["node-22"] == "opened"
 
 
-def test_a_rule_may_allow_it_all_the_same(basebump, config_file, arm, context):
+def test_rule_may_allow_pinning_images_of_tasks(basebump, config_file, arm, context):
     arm.tasks.append(task(docker(context)))
     config_file.write_text(config_file.read_text() + "policy: [{allow: [acr-task]}]\n")
     _, repository = run(basebump, config_file)
     assert outcomes(repository)["node-22"] == "opened"
 
 
-def test_a_request_for_what_a_task_turns_out_to_build_is_taken_back(basebump, config_file, arm, context, github):
+def test_closes_request_if_a_task_builds_its_image(basebump, config_file, arm, context, github):
     run(basebump, config_file)
     arm.tasks.append(task(docker(context)))
     _, repository = run(basebump, config_file)
@@ -163,7 +163,7 @@ def test_a_request_for_what_a_task_turns_out_to_build_is_taken_back(basebump, co
 # Where Azure cannot be asked
 
 
-def test_where_azure_cannot_be_asked_nothing_is_pinned_that_a_task_may_build(basebump, config_file, arm):
+def test_pins_nothing_that_a_task_may_build_if_azure_fails(basebump, config_file, arm):
     arm.readers = frozenset()
     document, repository = run(basebump, config_file, code=1)
     (failed,) = document["failed"]
@@ -177,7 +177,7 @@ def test_where_azure_cannot_be_asked_nothing_is_pinned_that_a_task_may_build(bas
     assert outcomes(repository) == dict.fromkeys(["alpine-3.22", "nginx-1", "python-3.12-slim"], "opened")
 
 
-def test_where_azure_cannot_be_asked_no_open_request_is_taken_back(basebump, config_file, arm, github):
+def test_closes_no_request_if_azure_fails(basebump, config_file, arm, github):
     run(basebump, config_file)
     writes = list(github.writes)
     arm.readers = frozenset()
@@ -191,7 +191,7 @@ def test_where_azure_cannot_be_asked_no_open_request_is_taken_back(basebump, con
     assert github.writes == writes
 
 
-def test_a_request_that_is_wanted_elsewhere_too_is_left_whole(basebump, config_file, arm, github, loopback):
+def test_keeps_request_that_other_references_need(basebump, config_file, arm, github, loopback):
     github.commit("main", {"pod.yaml": FILES["pod.yaml"].replace("nginx:1", "node:22")})
     run(basebump, config_file)
     writes, branches = list(github.writes), github.branches()
@@ -202,7 +202,7 @@ def test_a_request_that_is_wanted_elsewhere_too_is_left_whole(basebump, config_f
     assert (github.writes, github.branches()) == (writes, branches)
 
 
-def test_a_task_that_cannot_be_understood_takes_back_nothing_and_is_no_failure(basebump, config_file, arm, context):
+def test_unreadable_task_closes_nothing_and_is_not_a_failure(basebump, config_file, arm, context):
     run(basebump, config_file)
     arm.tasks.append(task({"type": "Compose", "contextPath": context}))
     document, repository = run(basebump, config_file)
@@ -213,7 +213,7 @@ def test_a_task_that_cannot_be_understood_takes_back_nothing_and_is_no_failure(b
 # Who is not asked, and who is not meant
 
 
-def test_repositories_of_a_folder_are_in_no_context(basebump, config_file, arm, tmp_path):
+def test_local_repositories_are_not_the_context_of_tasks(basebump, config_file, arm, tmp_path):
     Git.create(tmp_path / "folder" / "web.git", {"Dockerfile": FILES["Dockerfile"]})
     text = config_file.read_text()
     config_file.write_text(text[: text.index("forges:")] + f"forges: [{{kind: local, url: {tmp_path / 'folder'}}}]\n")
@@ -225,7 +225,7 @@ def test_repositories_of_a_folder_are_in_no_context(basebump, config_file, arm, 
     assert outcomes(repository) == {"node-22": "unchanged"}
 
 
-def test_a_scan_does_not_ask(basebump, config_file, arm, tmp_path):
+def test_scan_does_not_list_tasks(basebump, config_file, arm, tmp_path):
     (tmp_path / "tree").mkdir()
     (tmp_path / "tree" / "Dockerfile").write_text(FILES["Dockerfile"])
     code, out, _ = basebump("scan", tmp_path / "tree", "--config", config_file, "--format", "json")

@@ -64,7 +64,7 @@ def body(tmp_path) -> str:
     return json.loads(git.run("cat-file", "blob", ref))["body"]
 
 
-def test_the_proposal_says_what_defender_knows_of_both_images_and_what_is_exempt(run, tmp_path, graph):
+def test_proposal_shows_findings_of_defender_and_exemptions(run, tmp_path, graph):
     code, out, _ = run("--level", "propose")
     assert code == 0, out
     assert "fixes 1, 0 new, 1 remain" in out
@@ -75,7 +75,7 @@ def test_the_proposal_says_what_defender_knows_of_both_images_and_what_is_exempt
     assert len(graph.received) == 2, "both images in one question for each model"
 
 
-def test_who_may_not_read_fails_and_says_which_role_is_missing(run, graph):
+def test_missing_permission_is_a_failure_with_the_role(run, graph):
     graph.readers = frozenset()
     code, out, _ = run()
     assert code == 1
@@ -83,9 +83,7 @@ def test_who_may_not_read_fails_and_says_which_role_is_missing(run, graph):
     assert SECRET not in out
 
 
-def test_doctor_asks_it_for_an_image_that_there_is_not_and_says_which_role_is_missing(
-    basebump, config, tmp_path, graph
-):
+def test_doctor_queries_defender_and_names_a_missing_role(basebump, config, tmp_path, graph):
     Git.create(tmp_path / "repositories" / "web.git", {"Dockerfile": "FROM python:3.12-slim\n"})
     path = config(f"forges: [{{kind: local, url: {tmp_path / 'repositories'}}}]\nscanners: [{{kind: defender}}]\n")
     code, out, _ = basebump("doctor", "--config", path)
@@ -95,7 +93,7 @@ def test_doctor_asks_it_for_an_image_that_there_is_not_and_says_which_role_is_mi
     assert (code, "give the identity the role Security Reader" in out, SECRET in out) == (1, True, False)
 
 
-def test_without_a_login_it_is_a_failure_that_says_what_to_set(run, graph, monkeypatch):
+def test_missing_login_is_a_failure_with_a_hint(run, graph, monkeypatch):
     monkeypatch.delenv("AZURE_CLIENT_ID")
     code, out, _ = run()
     assert code == 1

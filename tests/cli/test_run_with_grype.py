@@ -42,7 +42,7 @@ def run(tmp_path, basebump, config, loopback, stand):
     return go
 
 
-def test_the_grype_that_is_named_scans(run, stand, tmp_path):
+def test_uses_the_configured_grype(run, stand, tmp_path):
     code, out, _ = run(f"[{{kind: grype, binary: {stand.program}}}]")
     assert code == 0
     assert "fixes 1, 0 new, 1 remain" in out
@@ -50,13 +50,13 @@ def test_the_grype_that_is_named_scans(run, stand, tmp_path):
     assert caches == {str(tmp_path / "cache" / "basebump" / "grype" / "default")}
 
 
-def test_what_is_installed_scans_where_nothing_is_named(run, stand, monkeypatch):
+def test_auto_uses_the_installed_scanner(run, stand, monkeypatch):
     monkeypatch.setattr("bot.scanners.trivy.find_trivy", lambda *_: None)
     monkeypatch.setattr("bot.scanners.grype.find_grype", lambda explicit: str(stand.program))
     assert "fixes 1, 0 new, 1 remain" in run("[{kind: auto}]")[1]
 
 
-def test_trivy_goes_first_where_both_are_installed(run, stand, monkeypatch, tmp_path):
+def test_auto_prefers_trivy_to_grype(run, stand, monkeypatch, tmp_path):
     trivy = tmp_path / "trivy"
     trivy.write_text("#!/bin/sh\necho 'FATAL no database' >&2\nexit 1\n")
     trivy.chmod(0o755)
@@ -68,13 +68,13 @@ def test_trivy_goes_first_where_both_are_installed(run, stand, monkeypatch, tmp_
     assert not (stand.folder / "log").exists()
 
 
-def test_a_named_grype_that_is_missing_is_a_failure(run):
+def test_missing_grype_is_a_failure(run):
     code, out, _ = run("[{kind: grype, binary: no-such-grype}]")
     assert code == 1
     assert "no-such-grype is not on this machine" in out
 
 
-def test_another_scanner_may_be_for_other_images(run, stand):
+def test_scanners_may_differ_by_image(run, stand):
     _, out, _ = run(
         f"[{{kind: none, match: {{image: docker.io/library/python}}}}, {{kind: grype, binary: {stand.program}}}]"
     )
@@ -82,7 +82,7 @@ def test_another_scanner_may_be_for_other_images(run, stand):
     assert not (stand.folder / "log").exists()
 
 
-def test_what_only_some_images_have_no_scanner_for_is_counted(run, stand, tmp_path, loopback):
+def test_counts_images_without_a_scanner(run, stand, tmp_path, loopback):
     loopback.move("nginx", "1", "now")
     Git.create(tmp_path / "repositories" / "edge.git", {"Dockerfile": "FROM nginx:1\n"})
     _, out, _ = run(f"[{{kind: grype, binary: {stand.program}, match: {{image: docker.io/library/python}}}}]")

@@ -58,7 +58,7 @@ def proposal(git: Git) -> dict[str, str]:
     return json.loads(git.run("cat-file", "blob", f"refs/basebump/proposals/{BRANCH}"))
 
 
-def test_the_proposal_says_what_the_lists_say(basebump, scene, tmp_path):
+def test_proposal_shows_exploited_and_epss_scores(basebump, scene, tmp_path):
     (tmp_path / "kev.json").write_bytes(kev(EXPLOITED))
     with Listener(lambda _: Reply(200, epss({EXPLOITED: 0.5}))) as listener:
         path, git = scene(f"enrichment: {{kev: kev.json, epss: '{listener.url}/epss.csv'}}")
@@ -70,7 +70,7 @@ def test_the_proposal_says_what_the_lists_say(basebump, scene, tmp_path):
     assert "| low, **known exploited** | 50.0 % |" in proposed["body"]
 
 
-def test_a_rule_may_ask_for_what_is_exploited(basebump, scene, tmp_path):
+def test_rule_may_use_kev(basebump, scene, tmp_path):
     rule = "policy: [{open_when: {fixes: kev}}]"
     path, _ = scene(f"enrichment: {{kev: kev.json}}\n{rule}")
     (tmp_path / "kev.json").write_bytes(kev(OTHER))
@@ -79,7 +79,7 @@ def test_a_rule_may_ask_for_what_is_exploited(basebump, scene, tmp_path):
     assert "1 proposal: 1 opened." in basebump("run", "--config", path, "--level", "propose")[1]
 
 
-def test_a_list_that_cannot_be_read_is_a_failure_and_the_proposal_is_opened_without_it(basebump, scene):
+def test_unreadable_list_is_a_failure_and_the_proposal_is_opened(basebump, scene):
     path, git = scene("enrichment: {kev: kev.json}")
     code, out, _ = basebump("run", "--config", path, "--level", "propose")
     assert code == 1
@@ -88,7 +88,7 @@ def test_a_list_that_cannot_be_read_is_a_failure_and_the_proposal_is_opened_with
     assert "Whether any of it is known to be exploited could not be looked up." in proposal(git)["body"]
 
 
-def test_lists_are_not_read_where_nothing_was_found(basebump, scene, tmp_path):
+def test_lists_are_not_read_without_findings(basebump, scene, tmp_path):
     path, _ = scene("enrichment: {kev: kev.json}")
     for each in (tmp_path / "reports").iterdir():
         each.unlink()
@@ -97,7 +97,7 @@ def test_lists_are_not_read_where_nothing_was_found(basebump, scene, tmp_path):
     assert "kev.json" not in out
 
 
-def test_documents_that_the_config_names_set_findings_aside(basebump, scene, tmp_path):
+def test_vex_documents_suppress_findings(basebump, scene, tmp_path):
     said = statement(EXPLOITED, "pkg:oci/python?repository_url=docker.io/library/python", "pkg:deb/debian/bash")
     (tmp_path / "answers").mkdir()
     (tmp_path / "answers" / "python.json").write_bytes(vex(said))

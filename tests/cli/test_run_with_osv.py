@@ -41,7 +41,7 @@ def run(tmp_path, basebump, config, loopback, api):
     return go
 
 
-def test_the_proposal_says_what_the_api_knows_of_both_images(run, tmp_path):
+def test_proposal_shows_vulnerabilities_from_the_api(run, tmp_path):
     code, out, _ = run("--level", "propose")
     assert code == 0
     assert "fixes 1, 0 new, 1 remain" in out
@@ -50,7 +50,7 @@ def test_the_proposal_says_what_the_api_knows_of_both_images(run, tmp_path):
     assert "by `osv` `127.0.0.1`." in json.loads(git.run("cat-file", "blob", ref))["body"]
 
 
-def test_an_api_that_is_down_is_a_failure(run, api):
+def test_unreachable_api_is_a_failure(run, api):
     api.status = 403
     code, out, _ = run()
     assert code == 1
@@ -67,20 +67,20 @@ def nothing_installed(monkeypatch):
     monkeypatch.setattr("bot.scanners.grype.find_grype", lambda *_: None)
 
 
-def test_where_nothing_is_installed_auto_asks_the_api(run, api, nothing_installed):
+def test_auto_uses_the_api_if_no_scanner_is_installed(run, api, nothing_installed):
     code, out, _ = run(scanner=f"{{kind: auto, osv: '{api.listener.url}'}}")
     assert code == 0
     assert "fixes 1, 0 new, 1 remain" in out
 
 
-def test_it_tells_nobody_anything_where_the_config_says_so(run, api, nothing_installed):
+def test_auto_sends_nothing_if_the_config_forbids_it(run, api, nothing_installed):
     code, out, _ = run(scanner="{kind: auto, osv: none}")
     assert code == 0
     assert "Nothing was scanned: no scanner is configured or installed." in out
     assert api.listener.received == []
 
 
-def test_what_is_installed_goes_first_and_nobody_is_told_anything(run, api, monkeypatch, tmp_path):
+def test_auto_prefers_installed_scanner_and_sends_nothing(run, api, monkeypatch, tmp_path):
     trivy = tmp_path / "trivy"
     trivy.write_text("#!/bin/sh\necho 'FATAL no database' >&2\nexit 1\n")
     trivy.chmod(0o755)
@@ -91,7 +91,7 @@ def test_what_is_installed_goes_first_and_nobody_is_told_anything(run, api, monk
     assert api.listener.received == []
 
 
-def test_an_api_that_no_connection_leads_to_is_as_if_there_were_none(run, nothing_installed, monkeypatch):
+def test_auto_ignores_an_unreachable_api(run, nothing_installed, monkeypatch):
     monkeypatch.setattr("bot.net.client.RETRY_PAUSES", (0.0, 0.0))
     code, out, _ = run(scanner=f"{{kind: auto, osv: '{NOBODY_THERE}'}}")
     assert code == 0
@@ -100,7 +100,7 @@ def test_an_api_that_no_connection_leads_to_is_as_if_there_were_none(run, nothin
     assert code == 1, "one that is named must be there"
 
 
-def test_an_api_that_refuses_is_a_failure_there_too(run, api, nothing_installed):
+def test_auto_reports_an_api_that_refuses(run, api, nothing_installed):
     api.status = 403
     code, out, _ = run(scanner=f"{{kind: auto, osv: '{api.listener.url}'}}")
     assert code == 1

@@ -46,7 +46,7 @@ def scene(tmp_path, config, loopback):
     return path, reports, [each.digest for each in images], new
 
 
-def test_the_proposal_says_what_the_reports_of_both_images_say(basebump, scene):
+def test_proposal_shows_findings_of_reports(basebump, scene):
     config, reports, (old, new), _ = scene
     (reports / "old.json").write_text(grype(old, "CVE-2026-0001", "CVE-2026-0002"))
     (reports / "new.json").write_text(grype(new, "CVE-2026-0002"))
@@ -55,7 +55,7 @@ def test_the_proposal_says_what_the_reports_of_both_images_say(basebump, scene):
     assert "fixes 1 (1 critical), 0 new, 1 remain" in out
 
 
-def test_an_image_without_a_report_is_not_scanned_and_no_failure(basebump, scene):
+def test_image_without_a_report_is_not_scanned_and_not_a_failure(basebump, scene):
     config, reports, (old, _), _ = scene
     (reports / "old.json").write_text(grype(old, "CVE-2026-0001"))
     code, out, _ = basebump("run", "--config", config)
@@ -63,7 +63,7 @@ def test_an_image_without_a_report_is_not_scanned_and_no_failure(basebump, scene
     assert "not scanned: no report is about it" in out
 
 
-def test_a_report_that_cannot_be_read_is_a_failure(basebump, scene):
+def test_unreadable_report_is_a_failure(basebump, scene):
     config, reports, _, _ = scene
     (reports / "new.json").write_text("<html>")
     code, out, _ = basebump("run", "--config", config)

@@ -11,7 +11,7 @@ from support.values import digest
 POD = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: {image}\n"
 
 
-def test_offline_asks_nobody_needs_no_config_and_says_so(tmp_path, basebump):
+def test_offline_makes_no_requests_and_says_so(tmp_path, basebump):
     write_tree(tmp_path, {"Dockerfile": "FROM python:3.12\n"})
     code, out, err = basebump("scan", tmp_path, "--offline", "--format", "json")
     (place,) = json.loads(out)["occurrences"]
@@ -19,13 +19,13 @@ def test_offline_asks_nobody_needs_no_config_and_says_so(tmp_path, basebump):
     assert (place["status"], place["reason"]) == ("not-checked", "offline")
 
 
-def test_offline_still_names_what_would_be_left_alone(tmp_path, basebump):
+def test_offline_names_skipped_references(tmp_path, basebump):
     write_tree(tmp_path, {"Dockerfile": "FROM python\n", "pod.yaml": POD.format(image="registry.acme.dev/web:1")})
     _, out, _ = basebump("scan", tmp_path, "--offline", "--format", "json")
     assert [place["reason"] for place in json.loads(out)["occurrences"]] == ["no-tag", "maybe-own"]
 
 
-def test_the_result_is_one_document_and_findings_are_no_failure(tmp_path, basebump, config, loopback):
+def test_json_is_one_document_and_updates_exit_with_0(tmp_path, basebump, config, loopback):
     now = loopback.move("python", "3.12", "now")
     folder = write_tree(tmp_path / "tree", {"Dockerfile": f"FROM python:3.12@{digest('old')}\nFROM gone:1\n"})
     code, out, _ = basebump("scan", folder, "--config", config(), "--format", "json")
@@ -33,14 +33,14 @@ def test_the_result_is_one_document_and_findings_are_no_failure(tmp_path, basebu
     assert [place["new_digest"] for place in json.loads(out)["occurrences"]] == [now, None]
 
 
-def test_nothing_is_written_without_write(tmp_path, basebump, config, loopback):
+def test_writes_nothing_without_write(tmp_path, basebump, config, loopback):
     loopback.move("python", "3.12", "now")
     folder = write_tree(tmp_path / "tree", {"Dockerfile": "FROM python:3.12\n"})
     basebump("scan", folder, "--config", config())
     assert (folder / "Dockerfile").read_text() == "FROM python:3.12\n"
 
 
-def test_write_writes_the_proved_edits_and_a_second_time_nothing(tmp_path, basebump, config, loopback):
+def test_write_edits_files_once(tmp_path, basebump, config, loopback):
     now = loopback.move("python", "3.12", "now")
     files = {"Dockerfile": "FROM python:3.12\r\n", "pod.yaml": POD.format(image="'python:3.12' # base")}
     folder = write_tree(tmp_path / "tree", files)
@@ -53,7 +53,7 @@ def test_write_writes_the_proved_edits_and_a_second_time_nothing(tmp_path, baseb
     assert "Wrote 0 files." in out
 
 
-def test_a_registry_that_is_down_is_exit_1_and_failed_says_where(tmp_path, basebump):
+def test_unreachable_registry_exits_with_1_and_is_in_failed(tmp_path, basebump):
     config = tmp_path / "down.yaml"
     config.write_text('schema: 1\nregistries: [{host: docker.io, mirror: "127.0.0.1:9", insecure: true}]\nown: []\n')
     folder = write_tree(tmp_path / "tree", {"Dockerfile": "FROM python:3.12\n"})
@@ -64,7 +64,7 @@ def test_a_registry_that_is_down_is_exit_1_and_failed_says_where(tmp_path, baseb
     assert [failed["subject"] for failed in document["failed"]] == ["docker.io"]
 
 
-def test_a_folder_that_is_not_there_is_wrong_usage(tmp_path, basebump):
+def test_missing_folder_is_wrong_usage(tmp_path, basebump):
     code, out, err = basebump("scan", tmp_path / "nowhere", "--offline")
     assert (code, out) == (2, "")
     assert "is not a folder" in err
@@ -77,13 +77,13 @@ def test_write_and_offline_exclude_each_other(tmp_path, basebump):
 
 
 @pytest.mark.parametrize("arguments", [["scan"], ["nonsense"], ["scan", ".", "--format", "xml"], ["run"]])
-def test_wrong_words_are_exit_2(basebump, arguments):
+def test_wrong_usage_exits_with_2(basebump, arguments):
     code, out, err = basebump(*arguments)
     assert (code, out) == (2, "")
     assert err
 
 
-def test_a_bug_is_exit_3_with_what_to_paste(tmp_path, basebump, monkeypatch):
+def test_bug_exits_with_3_and_a_report(tmp_path, basebump, monkeypatch):
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("boom")
 
@@ -94,7 +94,7 @@ def test_a_bug_is_exit_3_with_what_to_paste(tmp_path, basebump, monkeypatch):
     assert "ZeroDivisionError: boom" in err
 
 
-def test_an_interrupt_is_exit_130(tmp_path, basebump, monkeypatch):
+def test_interrupt_exits_with_130(tmp_path, basebump, monkeypatch):
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
@@ -157,7 +157,7 @@ OBJECTS = YAML | {"bot.formats._syntax.kubernetes.objects", "bot.model.cross_fil
     ],
     ids=["nothing", "dockerfile", "kubernetes", "drone", "terraform", "quadlet", "kustomize"],
 )
-def test_a_scan_imports_what_its_files_need_and_offline_nothing_that_asks(tmp_path, files, needed):
+def test_scan_imports_only_modules_that_it_needs(tmp_path, files, needed):
     write_tree(tmp_path, files)
     program = (
         "import sys\nfrom bot.cli.app import main\n"
@@ -177,7 +177,7 @@ def test_python_m_bot_is_the_same_command():
     assert done.stdout.startswith("basebump, version ")
 
 
-def test_a_reader_that_goes_away_is_no_bug(tmp_path):
+def test_closed_pipe_is_not_a_bug(tmp_path):
     write_tree(tmp_path, {f"{number}/Dockerfile": "FROM python:3.12\n" for number in range(500)})
     command = f"{sys.executable} -m bot scan {tmp_path} --offline | head -1"
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, shell=True)
@@ -208,7 +208,7 @@ def test_exit_code_is_the_same_when_nobody_reads(tmp_path, stream, arguments, co
         assert b"Traceback" not in (done.stdout or b"") + (done.stderr or b"")
 
 
-def test_what_is_no_terminal_gets_utf8_whatever_the_encoding_is(tmp_path):
+def test_output_to_a_pipe_is_utf8(tmp_path):
     write_tree(tmp_path, {"Dockerfile": "FROM python:3.12\nFROM ${NOT_SET}\n"})
     command = [sys.executable, "-m", "bot", "scan", str(tmp_path), "--offline"]
     printed = [
@@ -221,7 +221,7 @@ def test_what_is_no_terminal_gets_utf8_whatever_the_encoding_is(tmp_path):
     assert printed[1:] == printed[:1] * 2
 
 
-def test_a_path_that_is_no_utf8_is_still_a_document_in_utf8(tmp_path):
+def test_document_with_a_path_that_is_not_utf8_is_utf8(tmp_path):
     folder = os.fsencode(tmp_path) + b"/caf\xe9"
     os.mkdir(folder)  # noqa: PTH102 - pathlib has no paths of bytes
     with open(folder + b"/Dockerfile", "w") as file:  # noqa: PTH123 - the same
@@ -232,7 +232,7 @@ def test_a_path_that_is_no_utf8_is_still_a_document_in_utf8(tmp_path):
     assert os.fsencode(place["path"]) == b"caf\xe9/Dockerfile"
 
 
-def test_a_full_disk_is_a_failure_and_no_bug(tmp_path):
+def test_full_disk_is_a_failure_and_not_a_bug(tmp_path):
     write_tree(tmp_path, {"Dockerfile": "FROM python:3.12\n"})
     command = [sys.executable, "-m", "bot", "scan", str(tmp_path), "--offline"]
     with open("/dev/full", "w") as full:  # noqa: PTH123 - not a file of ours

@@ -32,7 +32,7 @@ def hub(tmp_path, monkeypatch):
         yield Loopback(registry, store)
 
 
-def test_it_asks_docker_hub_and_says_how_to_have_images_scanned(tmp_path, basebump, hub):
+def test_queries_docker_hub_and_hints_at_scanners(tmp_path, basebump, hub):
     now = hub.move("python", "3.12", "now")
     folder = write_tree(tmp_path / "tree", {"Dockerfile": "FROM python:3.12\n"})
     code, out, _ = basebump("scan", folder)
@@ -46,7 +46,7 @@ def test_it_asks_docker_hub_and_says_how_to_have_images_scanned(tmp_path, basebu
     assert "Nothing was scanned: no scanner is configured or installed.\n" in out
 
 
-def test_what_it_writes_passes_the_gate(tmp_path, basebump, hub):
+def test_written_files_pass_check(tmp_path, basebump, hub):
     hub.move("python", "3.12", "now")
     folder = write_tree(tmp_path / "tree", {"Dockerfile": "FROM python:3.12\n"})
     assert basebump("check", folder)[0] == 4

@@ -18,19 +18,19 @@ NAMES = [f"acme/service-{number}" for number in range(200)]
 
 
 @given(st.lists(st.text(), unique_by=str.lower), st.integers(1, 20))
-def test_every_repository_is_in_exactly_one_part(names, of):
+def test_every_repository_is_in_exactly_one_shard(names, of):
     for name in names:
         assert sum(Shard(number, of).has_repository(name) for number in range(1, of + 1)) == 1
 
 
-def test_parts_are_of_similar_size_and_one_more_repository_moves_no_other():
+def test_shards_have_similar_sizes_and_are_stable():
     parts = [[name for name in NAMES if Shard(number, 4).has_repository(name)] for number in range(1, 5)]
     assert all(25 < len(part) < 75 for part in parts)
     more = [[name for name in [*NAMES, "acme/new"] if Shard(number, 4).has_repository(name)] for number in range(1, 5)]
     assert [[name for name in part if name != "acme/new"] for part in more] == parts
 
 
-def test_the_spelling_of_a_forge_does_not_matter():
+def test_shard_does_not_depend_on_case():
     assert Shard(1, 2).has_repository("Acme/Web") is Shard(1, 2).has_repository("acme/web")
 
 
@@ -50,7 +50,7 @@ def test_the_spelling_of_a_forge_does_not_matter():
         ("auto/4", {"CI_NODE_TOTAL": "1", "JOB_COMPLETION_INDEX": "2"}, Shard(3, 4)),
     ],
 )
-def test_the_environment_of_a_ci_says_which_part_it_is(said, environment, shard):
+def test_auto_reads_the_shard_from_ci_variables(said, environment, shard):
     assert resolve_shard(said, environment) == shard
 
 
@@ -66,7 +66,7 @@ def test_the_environment_of_a_ci_says_which_part_it_is(said, environment, shard)
         ("auto", {"CI_NODE_TOTAL": "2", "JOB_COMPLETION_INDEX": "0"}),
     ],
 )
-def test_what_is_no_part_is_wrong_usage_that_says_why(said, environment):
+def test_invalid_shard_is_wrong_usage(said, environment):
     with pytest.raises(click.BadParameter):
         resolve_shard(said, environment)
 
@@ -90,26 +90,26 @@ def names(basebump, *options) -> list[str]:
 
 
 @pytest.mark.real("git")
-def test_the_parts_of_a_run_are_the_whole(basebump, fleet):
+def test_shards_together_cover_all_repositories(basebump, fleet):
     parts = [names(basebump, "--config", fleet, "--shard", f"{number}/3") for number in (1, 2, 3)]
     assert sorted(name for part in parts for name in part) == ["one", "three", "two"]
 
 
 @pytest.mark.real("git")
-def test_a_run_for_an_image_looks_at_the_repositories_that_use_it_alone(basebump, fleet):
+def test_image_option_limits_the_run_to_its_users(basebump, fleet):
     assert names(basebump, "--config", fleet, "--image", "docker.io/library/python") == ["one", "three"]
     assert names(basebump, "--config", fleet, "--image", "python:3.12") == ["one"]
     assert names(basebump, "--config", fleet, "--image", "nginx") == []
 
 
 @pytest.mark.real("git")
-def test_a_repository_of_another_part_is_no_failure_to_find_it(basebump, fleet):
+def test_repository_of_another_shard_is_not_a_failure(basebump, fleet):
     found = [names(basebump, "--config", fleet, "--repo", "one", "--shard", f"{number}/3") for number in (1, 2, 3)]
     assert sorted(map(len, found)) == [0, 0, 1]
 
 
 @pytest.mark.real("git")
-def test_open_requests_of_what_is_out_of_scope_stay_as_they_are(tmp_path, basebump, fleet):
+def test_open_requests_out_of_scope_stay_unchanged(tmp_path, basebump, fleet):
     assert names(basebump, "--config", fleet, "--level", "propose")
     repository = Git(tmp_path / "repositories" / "two.git")
     before = repository.refs()
@@ -119,7 +119,7 @@ def test_open_requests_of_what_is_out_of_scope_stay_as_they_are(tmp_path, basebu
 
 
 @pytest.mark.parametrize("option", [("--image", "UPPER/case:"), ("--shard", "9/4")])
-def test_a_wrong_scope_is_wrong_usage(basebump, fleet, option):
+def test_invalid_scope_is_wrong_usage(basebump, fleet, option):
     code, _, errors = basebump("run", "--config", fleet, *option)
     assert code == 2
     assert option[0] in errors

@@ -65,7 +65,7 @@ def on_a_terminal(*arguments: str, **environment: str) -> str:
     return shown.decode().replace("\r\n", "\n")
 
 
-def test_a_terminal_gets_a_bar_colours_and_a_table_and_a_pipe_none_of_it(run, basebump):
+def test_terminal_has_bar_colours_and_table_and_pipe_has_none(run, basebump):
     shown = on_a_terminal(*run)
     assert "Looking up tags" in shown
     assert "█" in shown
@@ -81,20 +81,20 @@ def test_a_terminal_gets_a_bar_colours_and_a_table_and_a_pipe_none_of_it(run, ba
 
 
 @pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
-def test_who_wants_no_colours_gets_none(run, environment):
+def test_no_color_disables_colours(run, environment):
     shown = on_a_terminal(*run, "--log", "none", **environment)
     assert "\x1b" not in shown
     assert ("─" in shown) is ("TERM" not in environment)
 
 
-def test_documents_for_scripts_have_no_colours_on_a_terminal_either(tmp_path):
+def test_documents_have_no_colours_on_a_terminal(tmp_path):
     write_tree(tmp_path / "tree", {"Dockerfile": "FROM python:3.12\n"})
     assert json.loads(on_a_terminal("scan", tmp_path / "tree", "--offline", "--format", "json"))
     assert COLOUR.search(on_a_terminal("scan", tmp_path / "tree", "--offline"))
 
 
 @pytest.mark.parametrize("columns", [60, 20])
-def test_what_a_reason_means_is_broken_between_words_where_there_is_room(tmp_path, columns):
+def test_explanations_are_wrapped_between_words(tmp_path, columns):
     manifest = "apiVersion: v1\nkind: Pod\nspec: {containers: [{name: a, image: registry.acme.dev/web}]}\n"
     write_tree(tmp_path / "tree", {"pod.yaml": manifest})
     shown = on_a_terminal("scan", tmp_path / "tree", "--offline", NO_COLOR="1", COLUMNS=str(columns))
@@ -116,7 +116,7 @@ def test_github_and_azure_fold_each_repository(run, basebump, monkeypatch, tmp_p
     assert "##" not in (tmp_path / "text").read_text()
 
 
-def test_every_skip_is_in_its_fold_with_its_reason():
+def test_folds_contain_skipped_references_with_reasons():
     mine = verdict(OccurrenceStatus.SKIPPED, Reason.MAYBE_OWN, written="registry.acme.dev/web:1")
     for environment in (GITHUB, AZURE, GITLAB):
         text = render_run_text(run_report(repository(mine)), choose_fold(environment))
@@ -124,7 +124,7 @@ def test_every_skip_is_in_its_fold_with_its_reason():
         assert Reason.MAYBE_OWN.sentence in text
 
 
-def test_gitlab_folds_by_sections_that_begin_and_end(run, basebump, monkeypatch):
+def test_gitlab_folds_are_sections(run, basebump, monkeypatch):
     monkeypatch.setenv("GITLAB_CI", "true")
     out = basebump(*run)[1]
     assert out.startswith("\x1b[0Ksection_start:0:basebump_1[collapsed=true]\r\x1b[0Kweb (main)\n")
@@ -135,7 +135,7 @@ BREAKS = (HOSTILE, "::endgroup::", "##[endgroup]", "\x1b[0Ksection_end:0:basebum
 
 
 @given(st.one_of(st.text(), st.sampled_from(BREAKS)))
-def test_no_text_from_outside_opens_or_ends_a_fold(word):
+def test_text_from_outside_does_not_open_or_end_a_fold(word):
     report = hostile_report(word)
     lines = render_run_text(report, choose_fold(GITHUB)).split("\n")
     commands = [line for line in lines if line.lstrip().startswith("::") or "##[" in line]
@@ -146,7 +146,7 @@ def test_no_text_from_outside_opens_or_ends_a_fold(word):
     assert sections.count("\x1b") == 8
 
 
-def test_a_log_of_json_says_each_phase_and_the_end_on_stderr(run, basebump):
+def test_jsonl_log_has_each_phase_and_the_end(run, basebump):
     code, out, err = basebump(*run, "--log", "jsonl")
     lines = [json.loads(line) for line in err.splitlines()]
     assert code == 0
@@ -160,7 +160,7 @@ def test_a_log_of_json_says_each_phase_and_the_end_on_stderr(run, basebump):
     assert (lines[-1]["event"], lines[-1]["exit_code"]) == ("end", 0)
 
 
-def test_a_log_of_json_has_every_failure(run, basebump):
+def test_jsonl_log_has_every_failure(run, basebump):
     code, _, err = basebump(*run, "--repo", "nowhere", "--log", "jsonl")
     *_, failure, end = (json.loads(line) for line in err.splitlines())
     assert (code, failure["event"], failure["subject"], failure["stage"]) == (1, "failure", "nowhere", "survey")
@@ -180,7 +180,7 @@ def wide_terminal(monkeypatch):
 
 
 @pytest.mark.parametrize("word", BREAKS)
-def test_colours_add_nothing_but_colours(wide_terminal, word):
+def test_colours_do_not_change_the_text(wide_terminal, word):
     every_status = [verdict(status, Reason.OWN, line_number=number) for number, status in enumerate(OccurrenceStatus)]
     for report in (
         run_report(repository(*every_status, unsupported=(text(),)), failed=[failure()]),

@@ -29,7 +29,7 @@ def sightings(path) -> list[str]:
 
 
 @pytest.mark.real("git")
-def test_scan_and_run_remember_in_one_file_beside_the_config(tmp_path, basebump, loopback, config):
+def test_scan_and_run_share_the_state_next_to_the_config(tmp_path, basebump, loopback, config):
     Git.create(tmp_path / "repositories" / "web.git", DOCKERFILE)
     file = config(f"forges: [{{kind: local, url: {tmp_path / 'repositories'}}}]\nstate: sqlite:///state.db\n")
     first = loopback.move("python", "3.12", "first")
@@ -41,7 +41,7 @@ def test_scan_and_run_remember_in_one_file_beside_the_config(tmp_path, basebump,
     assert sorted(path.name for path in tmp_path.glob("state*")) == ["state.db"], "nothing is left open beside it"
 
 
-def test_a_scan_remembers_which_lines_are_over(tmp_path, basebump, loopback, config):
+def test_scan_keeps_superseded_tags(tmp_path, basebump, loopback, config):
     line, pinned = TagRef("docker.io/library/nginx", "1.27.1"), loopback.move("nginx", "1.27.1", "old")
     loopback.move("nginx", "1.27.3", "new")
     tree = write_tree(tmp_path / "tree", {"Dockerfile": f"FROM nginx:1.27.1@{pinned}\n"})
@@ -51,14 +51,14 @@ def test_a_scan_remembers_which_lines_are_over(tmp_path, basebump, loopback, con
     assert known == {line: SupersededTag(pinned, Reason.TAG_STOPPED, "`1.27.3` comes after it", "1.27.3")}
 
 
-def test_a_scan_that_asks_nobody_remembers_nothing(tmp_path, basebump, config):
+def test_offline_scan_keeps_no_state(tmp_path, basebump, config):
     file = config("state: sqlite:///state.db\n")
     code, _, _ = basebump("scan", write_tree(tmp_path / "tree", DOCKERFILE), "--config", file, "--offline")
     assert code == 0
     assert not (tmp_path / "state.db").exists()
 
 
-def test_a_state_that_cannot_be_had_is_exit_1_before_anybody_is_asked(tmp_path, basebump, loopback, config):
+def test_unusable_state_exits_with_1_before_any_request(tmp_path, basebump, loopback, config):
     file = config("state: sqlite:///nowhere/state.db\n")
     code, out, err = basebump("scan", write_tree(tmp_path / "tree", DOCKERFILE), "--config", file)
     assert (code, out) == (1, "")
@@ -67,7 +67,7 @@ def test_a_state_that_cannot_be_had_is_exit_1_before_anybody_is_asked(tmp_path, 
 
 
 @pytest.mark.parametrize(("state", "imported"), [("", set()), ("state: sqlite:///state.db\n", {"sqlalchemy"})])
-def test_a_run_pays_for_a_database_only_where_one_is_configured(tmp_path, loopback, config, state, imported):
+def test_database_library_is_imported_only_with_a_state(tmp_path, loopback, config, state, imported):
     write_tree(tmp_path / "tree", DOCKERFILE)
     arguments = ["scan", str(tmp_path / "tree"), "--config", config(state), "--format", "json"]
     program = (

@@ -5,18 +5,18 @@ import sys
 from bot.cli.terminal import NoProgress, ProgressBar, create_progress
 
 
-def test_a_log_gets_no_bar(monkeypatch):
+def test_log_has_no_bar(monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: False, raising=False)
     assert isinstance(create_progress(), NoProgress)
 
 
-def test_a_terminal_gets_one(monkeypatch):
+def test_terminal_has_a_bar(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     assert isinstance(create_progress(), ProgressBar)
 
 
-def test_the_bar_counts_its_steps_and_is_gone_at_the_end(capsys):
+def test_bar_counts_steps_and_is_removed_at_the_end(capsys):
     bar = ProgressBar()
     bar.start_phase("Asking registries", 4)
     bar.advance()
@@ -30,13 +30,13 @@ def test_the_bar_counts_its_steps_and_is_gone_at_the_end(capsys):
     assert frames[-1] == ""
 
 
-def test_a_phase_of_nothing_draws_nothing(capsys):
+def test_phase_without_steps_draws_nothing(capsys):
     bar = ProgressBar()
     bar.start_phase("Scanning images", 0)
     assert capsys.readouterr().err == ""
 
 
-def test_silence_is_silent(capsys):
+def test_log_none_writes_nothing(capsys):
     silent = NoProgress()
     silent.start_phase("Scanning images", 3)
     silent.advance()

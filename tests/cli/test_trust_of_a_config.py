@@ -49,7 +49,7 @@ def attach(loopback, made) -> None:
     loopback.store.set_tag("library/python", NEW.digest.replace(":", "-"), referrers_index([made], kind=None))
 
 
-def test_a_key_of_a_config_verifies_what_it_signed(loopback, scanned):
+def test_configured_key_verifies_its_signatures(loopback, scanned):
     trust = "{image: docker.io/library/python, keys: [team.pub]}"
     assert scanned(trust) == ("refused", "unsigned")
     attach(loopback, attachment(NEW, BUNDLE, dump(bundle(KEY, NEW.digest))))
@@ -57,7 +57,7 @@ def test_a_key_of_a_config_verifies_what_it_signed(loopback, scanned):
     assert scanned("{image: docker.io/library/redis, keys: [team.pub]}") == ("refused", "unsigned")
 
 
-def test_an_authority_of_a_config_verifies_what_its_signers_signed(loopback, scanned):
+def test_configured_authority_verifies_its_signers(loopback, scanned):
     trust = "{image: docker.io/library/python, notation: {certificates: [root.pem], subjects: [%s]}}"
     envelope = signed(COSE, payload(NEW.digest), (SIGNER, AUTHORITY))
     attach(loopback, attachment(NEW, COSE, envelope, kind_of_artifact=SIGNATURE_TYPE))
@@ -65,7 +65,7 @@ def test_an_authority_of_a_config_verifies_what_its_signers_signed(loopback, sca
     assert scanned(trust % '"O=Other"') == ("refused", "signature-failed")
 
 
-def test_a_root_that_cannot_be_used_is_said_before_anything_is_asked(tmp_path, config, basebump):
+def test_unusable_trusted_root_is_reported_before_any_request(tmp_path, config, basebump):
     (tmp_path / "root.json").write_text("{}")
     identity = "{issuer: 'https://issuer.example', identity: '*@example.com'}"
     path = config(f"trust: [{{image: '**', keyless: [{identity}], trusted_root: root.json}}]\n")
@@ -74,7 +74,7 @@ def test_a_root_that_cannot_be_used_is_said_before_anything_is_asked(tmp_path, c
     assert "root.json does not contain a trusted root of Sigstore" in err
 
 
-def test_who_trusts_nobody_waits_for_no_library():
+def test_no_signature_library_is_imported_without_trust():
     code = (
         "import sys; from bot.wiring import build_scan_context; from bot.cli.terminal import NoProgress\n"
         "build_scan_context(None, offline=False, progress=NoProgress())\n"
