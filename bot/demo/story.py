@@ -16,7 +16,6 @@ from bot.model.vocabulary import ProposalOutcome, RunLevel
 from bot.pipeline.run import run_fleets
 from bot.ports import ProgressReporter
 from bot.reports.text import render_run_text
-from bot.wiring.clock import SystemClock
 
 Say = Callable[[str], None]
 
@@ -33,7 +32,7 @@ def run_demo(folder: Path, write_line: Say, progress: ProgressReporter) -> bool:
 
     Return True if both runs had the results that the demo describes.
     """
-    clock = SystemClock()
+    clock = wiring.SystemClock()
     library = build_demo_images(clock.now())
     make_repositories(folder, library)
     with LoopbackRegistry(library.store) as registry:

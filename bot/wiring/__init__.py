@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
@@ -18,7 +19,6 @@ from bot.model.policy import PolicyConfig
 from bot.model.vocabulary import RunLevel
 from bot.pipeline.scan import OfflineContext
 from bot.ports import AdvisorySource, Fleet, ProgressReporter, Registry, RulesReader, StateStore, SupersededStore
-from bot.wiring.clock import SystemClock
 from bot.wiring.registries import build_registry, list_builders
 
 if TYPE_CHECKING:
@@ -28,6 +28,14 @@ if TYPE_CHECKING:
     from bot.pipeline.run_context import RunContext, RunOptions, TemplateSources
     from bot.registries.oci import OciRegistry
     from bot.settings import EnrichmentSettings, Settings
+
+
+class SystemClock:
+    """The clock of this machine; implements `bot.ports.Clock`."""
+
+    def now(self) -> datetime:
+        """Return the current time in UTC."""
+        return datetime.now(UTC)
 
 
 def build_scan_context(

@@ -12,7 +12,7 @@ from bot.model.errors import RegistryError
 from bot.model.evidence import ScanSubject
 from bot.model.reference import Digest, ImageReference
 from bot.ports import Scanner
-from bot.wiring.clock import SystemClock
+from bot.wiring import SystemClock
 
 if TYPE_CHECKING:
     from bot.registries.oci import OciRegistry
