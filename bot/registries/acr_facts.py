@@ -40,17 +40,28 @@ MAX_TAGS = 1000
 
 
 class AcrFacts:
-    """Implements `bot.ports.RegistryFacts` for configured Azure registries and for Microsoft's public registry."""
+    """Fetches push times, locks and end-of-life dates of images. Implements `bot.ports.RegistryFacts`.
+
+    Supports the Azure registries in the configuration. End-of-life dates are also fetched from Microsoft's public
+    registry.
+    """
 
     def __init__(self, endpoints: EndpointDirectory, authenticator: RegistryAuthenticator) -> None:
         self._endpoints = endpoints
         self._authenticator = authenticator
 
     def fetch_record(self, tag_ref: TagRef, digest: Digest) -> RegistryRecord | None:
-        """Return what an Azure registry recorded about `digest`. Costs two requests, and one token per repository.
+        """Return the push and update times, tags and lock state that an Azure registry stores for an image.
 
-        Returns None for other registries, for mirrors (times of a copy are not those of the image), over plain http, if
-        the registry no longer has the digest, and if anonymous access does not include metadata.
+        Sends two requests, and needs one token per repository.
+
+        Returns None in these cases:
+
+        - The registry is not a configured Azure registry.
+        - Requests are sent to a mirror, whose push times are those of the copy.
+        - The registry is contacted over plain http.
+        - The registry no longer has `digest`.
+        - No credential is configured, and anonymous access does not include metadata.
 
         Raises RegistryError, also if the credential may pull images but not read metadata.
         """
@@ -74,11 +85,11 @@ class AcrFacts:
             raise
 
     def fetch_end_of_life(self, tag_ref: TagRef, digest: Digest) -> date | None:
-        """Return the date on which the publisher ends support of `digest`, or None if no date is published.
+        """Return the date on which the publisher ends support of an image, or None if no date is published.
 
-        The date is read from the first page of the digest's referrers. If there are several dates, the latest counts,
-        because publishers have annotated images by mistake and corrected this with another referrer. For registries
-        other than Azure's and Microsoft's, the result is None.
+        Publishers attach the date to the image as a referrer. If the first page of referrers has several dates, the
+        latest date is returned, because publishers correct a wrong date by attaching another referrer. Returns None for
+        registries other than configured Azure registries and Microsoft's public registry.
 
         Raises RegistryError.
         """
@@ -108,7 +119,7 @@ class AcrFacts:
         return is_listed and endpoint.credential_host == own_host and self._endpoints.is_azure_registry(own_host)
 
     def _query_metadata(self, endpoint: RegistryEndpoint, tag_ref: TagRef, digest: Digest) -> RegistryRecord:
-        """Fetch the metadata of an image with the library.
+        """Fetch the metadata of an image with the `azure-containerregistry` library.
 
         Raises AzureError, RegistryError, and any error that the library raises while it parses responses.
         """
@@ -142,9 +153,10 @@ class AcrFacts:
         )
 
     def _send_library_request(self, endpoint: RegistryEndpoint, repository: str, request: HttpRequest) -> Response:
-        """Send a request of the library to `endpoint`, with basebump's own tokens.
+        """Send a request that the `azure-containerregistry` library built, with basebump's own tokens.
 
-        Raises ValueError if the request is for another host or does not read metadata. Raises RegistryError.
+        Raises ValueError if the request is for another host, or is not a GET request for metadata. Raises
+        RegistryError.
         """
         path = request.url.removeprefix(endpoint.url)
         if request.method != "GET" or path == request.url or not path.startswith("/acr/v1/"):
@@ -158,7 +170,10 @@ class AcrFacts:
 
 
 def _parse_media_type(body: bytes) -> str | None:
-    """Return the media type of a manifest, which the library receives but does not expose; None if it is missing."""
+    """Return the media type in a response about a manifest, or None if it is missing.
+
+    The library does not expose this field, so basebump reads it from the response itself.
+    """
     try:
         media_type = json.loads(body)["manifest"]["mediaType"]
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -167,7 +182,7 @@ def _parse_media_type(body: bytes) -> str | None:
 
 
 def _parse_end_dates(body: bytes) -> Iterator[date]:
-    """Yield every end-of-life date in an index of referrers, which may also contain referrers of other types."""
+    """Yield every end-of-life date in an index of referrers. Referrers of other types are skipped."""
     try:
         referrers = json.loads(body)["manifests"]
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -182,7 +197,10 @@ def _parse_end_dates(body: bytes) -> Iterator[date]:
 
 
 def _parse_day(text: str) -> date | None:
-    """Parse a date or an RFC 3339 timestamp; None if it is invalid. The date is not converted to another time zone."""
+    """Parse a date or an RFC 3339 timestamp. Return the date as written, in the timestamp's own time zone.
+
+    Return None if `text` is neither.
+    """
     try:
         return datetime.fromisoformat(text.strip()).date()
     except ValueError:

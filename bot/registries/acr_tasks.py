@@ -59,7 +59,9 @@ class AcrTasks:
         yield report_ok(self.registry, "list its tasks", f"{count} {'task' if count == 1 else 'tasks'} found")
 
     def list_tasks(self) -> tuple[BuildTask, ...]:
-        """Return the tasks that a base image update may start. A task counts if it and its trigger are not disabled.
+        """Return the tasks that a base image update can start.
+
+        Disabled tasks are left out, and so are tasks whose trigger is disabled.
 
         Raises RegistryError, also if there are more than MAX_PAGES pages or a page link leads to another host.
         """
@@ -85,10 +87,10 @@ class AcrTasks:
             ) from None
 
     def _fetch_pages(self, cloud: AzureCloud, token: str) -> Iterator[dict[str, Any]]:
-        """Yield every page of the list, starting with the first.
+        """Yield every page of the list of tasks.
 
-        Raises _InvalidTaskListError, also if a page is on another origin than the first. Raises HttpError and
-        RegistryError.
+        Raises _InvalidTaskListError, also if the next page is not at the resource manager that returned the first page.
+        Raises HttpError and RegistryError.
         """
         http = HttpClient({cloud.manager_host: HostTrust()}, environment=self.environment, sleep=self.sleep)
         first = Url.parse(f"https://{cloud.manager_host}{self.resource_id}/tasks?api-version={API_VERSION}")
@@ -132,8 +134,8 @@ class AcrTasks:
     def _parse_task(self, entry: Any) -> BuildTask | None:
         """Parse a task. Return None if no base image update starts it.
 
-        A task that does not state whether it is disabled counts as enabled, so that basebump pins nothing that the task
-        would rebuild.
+        A task without a status counts as enabled. basebump pins no image that an enabled task rebuilds, so the wrong
+        guess would cause a pin that is not wanted.
 
         Raises _InvalidTaskListError.
         """
@@ -155,7 +157,7 @@ class AcrTasks:
 
 
 def _parse_step(step: dict[str, Any]) -> TaskStep:
-    """Parse the step of a task. Other kinds of steps become `OtherStep`, so that the other tasks are still read."""
+    """Parse the step of a task. Return `OtherStep` if the step is invalid or of a kind that basebump does not use."""
     match step:
         case {"type": "Docker", "dockerFilePath": str(path)} if path and len(path) <= MAX_TEXT:
             return DockerStep(path, tuple(_parse_argument_names(step.get("arguments"))))
@@ -207,7 +209,9 @@ def _require_text(value: Any, subject: str) -> str:
 
 
 def _parse_error_details(response: Response, token: str) -> str:
-    """Return the error in a resource manager's response, in parentheses after a space; empty if there is none.
+    """Return the error in a response of the resource manager, such as ` (CODE: message)`, to append to a sentence.
+
+    Return an empty string if the response contains no error.
 
     https://github.com/microsoft/api-guidelines/blob/vNext/azure/Guidelines.md#handling-errors
     """

@@ -127,9 +127,9 @@ class OciArtifacts:
         )
 
     def list_referrers(self, repository: str, digest: Digest) -> tuple[Referrer, ...]:
-        """Return the referrers of a digest, from all pages of the list.
+        """Return all referrers of a digest.
 
-        If the registry has no referrers API, the index at the referrers tag is read instead.
+        If the registry has no referrers API, they are read from the index at the referrers tag, such as `sha256-<hex>`.
 
         Raises RegistryError, also if there are more than MAX_REFERRER_COUNT referrers.
         """
@@ -183,9 +183,11 @@ class OciArtifacts:
     def _fetch_page(
         self, repository_endpoint: RepositoryEndpoint, digest: Digest, query: str
     ) -> tuple[tuple[Referrer, ...], str | None] | None:
-        """Return the referrers on one page, and the query of the next page; the query is None on the last page.
+        """Fetch one page of the referrers API. Return None if the registry has no such API.
 
-        Return None if the registry has no referrers API. Raises RegistryError.
+        The result is the referrers on the page, and the query of the next page. That query is None on the last page.
+
+        Raises RegistryError.
         """
         route = f"/v2/{quote(repository_endpoint.path)}/referrers/{digest}{query}"
         request = RegistryRequest("GET", route, repository_endpoint.path, MAX_MANIFEST_SIZE, accept=OCI_INDEX)
@@ -202,9 +204,11 @@ class OciArtifacts:
             raise _make_unreadable_error(repository_endpoint, request.description, error) from error
 
     def _fetch_referrers_tag(self, repository_endpoint: RepositoryEndpoint, digest: Digest) -> tuple[Referrer, ...]:
-        """Return the referrers in the index at the referrers tag; empty if the tag does not exist.
+        """Return the referrers in the index at the referrers tag, or an empty tuple if the tag does not exist.
 
-        Clients maintain this tag in registries without a referrers API. Raises RegistryError.
+        In a registry without a referrers API, the clients that attach artifacts maintain this tag, `sha256-<hex>`.
+
+        Raises RegistryError.
 
         https://github.com/opencontainers/distribution-spec/blob/main/spec.md#referrers-tag-schema
         """

@@ -75,13 +75,16 @@ class RegistryRequest:
 
     @property
     def is_pull(self) -> bool:
-        """True if registries with a pull quota count the request: https://docs.docker.com/docker-hub/usage/pulls/."""
+        """True if a registry with a pull quota counts this request as a pull.
+
+        https://docs.docker.com/docker-hub/usage/pulls/
+        """
         return self.method == "GET" and "/manifests/" in self.path
 
 
 @dataclass(frozen=True, slots=True)
 class _TokenKey:
-    """The properties that determine whether a cached token can be used for a request."""
+    """Key of a cached token: the host, token server, service, scope and login that the token was issued for."""
 
     host: str
     realm: str
@@ -99,7 +102,10 @@ class _TokenSlot:
     expires: float = 0.0
 
     def invalidate(self, header: str) -> None:
-        """Mark the token in an Authorization header as expired, unless another thread has already replaced it."""
+        """Mark the cached token as expired if `header`, an Authorization header, contains this token.
+
+        If another thread has already replaced the token, nothing changes.
+        """
         with self.lock:
             if header == f"Bearer {self.value}":
                 self.expires = 0.0
@@ -107,7 +113,7 @@ class _TokenSlot:
 
 @dataclass(slots=True)
 class _HostState:
-    """The authentication that a host requires, as far as its responses have shown it."""
+    """Whether a host has been contacted, and the challenge in its last response with status 401."""
 
     first_request_lock: threading.Lock = field(default_factory=threading.Lock)
     """Held during the first request, so that a host does not receive thirty unauthenticated requests at once."""
@@ -117,7 +123,7 @@ class _HostState:
 
 @dataclass(frozen=True, slots=True)
 class _RequestAuthorization:
-    """The Authorization header of a request, and the credential behind it."""
+    """The Authorization header of a request, and the credential that it was made from."""
 
     header: str = field(repr=False)
     credential: Credential | None = None
@@ -145,9 +151,9 @@ class RegistryAuthenticator:
         self._quotas = PullQuotas()
 
     def send_request(self, endpoint: RegistryEndpoint, request: RegistryRequest) -> Response:
-        """Send a request and return its response. Authenticate if the registry requires it.
+        """Send a request and return its response. If the registry requires authentication, authenticate first.
 
-        Raises RegistryError, also for responses with status 401 or 403, and if the pull quota is used up.
+        Raises RegistryError, also if the final status is 401 or 403, or if the pull quota is used up.
         """
         if request.is_pull:
             with self._quotas.reserve_pull(endpoint):
@@ -155,7 +161,7 @@ class RegistryAuthenticator:
         return self._send_in_turn(endpoint, request)
 
     def has_login_challenge(self, endpoint: RegistryEndpoint) -> bool:
-        """Return True if the registry has answered a request with a challenge."""
+        """Return True if the registry has required authentication in any response so far."""
         with self._lock:
             state = self._hosts.get(endpoint.host)
         return state is not None and state.challenge is not None
@@ -255,7 +261,11 @@ class RegistryAuthenticator:
     def _fetch_token(
         self, endpoint: RegistryEndpoint, realm: Url, key: _TokenKey, credential: Credential | None
     ) -> tuple[str, float]:
-        """Request a token. Return the token and its lifetime in seconds. Raises RegistryError.
+        """Request a token from the token server `realm`, for the service and scope in `key`.
+
+        Return the token and its lifetime in seconds. If `credential` is None, the request is anonymous.
+
+        Raises RegistryError.
 
         https://distribution.github.io/distribution/spec/auth/token/ and …/auth/oauth/
         """
@@ -316,7 +326,7 @@ class RegistryAuthenticator:
 
 
 def may_receive_credential(endpoint: RegistryEndpoint, realm: Url) -> bool:
-    """Return True if the token server `realm` may receive the credential for `endpoint`."""
+    """Return True if the token server at `realm` is trusted with the credential for `endpoint`."""
     if realm.origin == Url.parse(endpoint.url).origin:
         return True
     return realm.authority in KNOWN_REALMS.get(endpoint.host, ()) or realm.authority in endpoint.trusted_realms

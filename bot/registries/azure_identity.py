@@ -50,7 +50,7 @@ class NoEntraTokenError(BasebumpError):
 
 @dataclass(frozen=True, slots=True)
 class AzureCloud:
-    """One of Azure's separate clouds."""
+    """One of Azure's separate clouds, such as the public cloud or the one for the US government."""
 
     authority: str
     """Host of this cloud's Entra."""
@@ -61,7 +61,7 @@ class AzureCloud:
 
     @property
     def manager_scope(self) -> str:
-        """Scope of tokens for the resource manager. The identity's roles limit what the tokens allow."""
+        """Scope of tokens for the resource manager. The roles of the identity limit the permissions of these tokens."""
         return f"https://{self.manager_host}/.default"
 
 
@@ -78,9 +78,10 @@ SOVEREIGN_CLOUDS = {
 
 
 def get_azure_cloud(host: str, environment: Mapping[str, str]) -> AzureCloud:
-    """Return the cloud of AZURE_AUTHORITY_HOST if that is set, or else the cloud of the registry `host`.
+    """Return the Azure cloud in which to log in to the registry `host`.
 
-    If AZURE_AUTHORITY_HOST is not the host of a known cloud's Entra, it replaces that host in the registry's cloud.
+    The suffix of `host` determines the cloud. AZURE_AUTHORITY_HOST, if set, overrides this: if it is the Entra host of
+    a known cloud, that cloud is returned. Otherwise it replaces the Entra host in the cloud of `host`.
 
     Raises NoEntraTokenError if AZURE_AUTHORITY_HOST is invalid.
     """
@@ -109,7 +110,7 @@ class EntraIdentity:
         self.description, self._credential = self._choose_credential()
 
     def get_token(self, scope: str) -> str:
-        """Return a token for one scope, which is `REGISTRY_SCOPE` or the `manager_scope` of a cloud.
+        """Return a token for `scope`, which is `REGISTRY_SCOPE` or `AzureCloud.manager_scope`.
 
         Raises NoEntraTokenError.
         """
@@ -140,9 +141,12 @@ class EntraIdentity:
     def _make_application_credential(
         self, variable: str, value: str, client: str, tenant: str
     ) -> tuple[str, TokenCredential]:
-        """Return an application's credential, preceded by its name for messages. `variable` determines its kind.
+        """Return the credential of an application, and before it a description for messages.
 
-        Raises NoEntraTokenError if the value of the variable cannot be used.
+        `variable` is the environment variable that contains the credential, and `value` is its value. Its name
+        determines whether the credential is a secret, a certificate or a federated token.
+
+        Raises NoEntraTokenError if `value` cannot be used.
         """
         from azure import identity
 
@@ -182,15 +186,19 @@ class EntraIdentity:
         )
 
     def _make_managed_credential(self, endpoint: str, client: str) -> TokenCredential:
-        """Return the managed identity of this machine or container. The library reads the other variables itself."""
+        """Return the managed identity of this machine or container, whose tokens are issued at `endpoint`.
+
+        azure-identity reads further settings of the identity from the environment itself.
+        """
         from azure.identity import ManagedIdentityCredential
 
         return ManagedIdentityCredential(client_id=client or None, **self._build_options(endpoint))
 
     def _make_machine_credential(self, client: str, tenant: str) -> tuple[str, TokenCredential]:
-        """Return the credential that needs no variables, preceded by its name for messages.
+        """Return a credential that needs no environment variables, and before it a description for messages.
 
-        The login of `az` is tried first, then the identity of the machine if it runs on Azure.
+        The credential is the login of `az`, or the identity of the machine if the machine runs on Azure. If there are
+        both, the login of `az` is tried first.
 
         Raises NoEntraTokenError if there is neither.
         """
@@ -211,7 +219,10 @@ class EntraIdentity:
                 return " or the ".join(credentials), identity.ChainedTokenCredential(*credentials.values())
 
     def _build_options(self, endpoint: str | None = None) -> dict[str, Any]:
-        """Return the options common to all credential types. Tokens come from `endpoint`, or else from Entra."""
+        """Return the azure-identity options that all credential types share.
+
+        `endpoint` is the URL of the server that issues the tokens. If it is None, Entra issues them.
+        """
         from bot.registries.azure_http import AzureTransport, make_sender
 
         options: dict[str, Any] = {
@@ -228,7 +239,9 @@ class EntraIdentity:
         return options
 
     def _create_http_client(self, url: str) -> HttpClient:
-        """Return a client that may also contact the host of `url`, which the operator's environment names.
+        """Return an HTTP client that may contact the host of `url` even if the host is private or uses plain http.
+
+        The operator's environment names this host, so it is trusted.
 
         Raises NoEntraTokenError if `url` is invalid.
         """
@@ -264,7 +277,9 @@ class ManagerLogin:
 
 
 def fetch_github_assertion(http: HttpClient, url: str, bearer: str, audience: str) -> str:
-    """Request an OIDC token for this workflow from GitHub, with Entra's audience. Raises NoEntraTokenError.
+    """Request an OIDC token for this GitHub workflow. `url` and `bearer` are the values that GitHub passes to the job.
+
+    `audience` is the recipient that is named in the token. Raises NoEntraTokenError.
 
     https://docs.github.com/en/actions/reference/security/oidc
     """

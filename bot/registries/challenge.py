@@ -28,9 +28,9 @@ class AuthChallenge:
 
 
 def parse_challenges(header: str) -> tuple[AuthChallenge, ...]:
-    """Return the challenges in a header, up to the first part that is not valid.
+    """Return the challenges in a WWW-Authenticate header. Parsing ends at the first invalid part.
 
-    Several headers may be joined by commas.
+    `header` may contain the values of several such headers, joined by commas.
     """
     header = header[:MAX_HEADER_LENGTH]
     challenges: list[AuthChallenge] = []

@@ -9,7 +9,7 @@ from bot.registries.credentials import PasswordLogin
 
 
 class CloudProvider(StrEnum):
-    """A cloud provider that issues registry logins. The value is the one of `auth` in a registry entry."""
+    """A cloud provider that issues registry logins. The values are those of `auth` in a registry entry."""
 
     ECR = "ecr"
     GAR = "gar"
@@ -17,7 +17,7 @@ class CloudProvider(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CloudToken:
-    """A login that a cloud provider issued, and its expiry."""
+    """A registry login that a cloud provider issued, with the time at which it expires."""
 
     login: PasswordLogin
     expires_at: float

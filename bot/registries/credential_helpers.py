@@ -32,9 +32,9 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 class CredentialHelpers:
-    """Runs each helper once per host. Failures are cached too, so that a hanging helper delays a run only once.
+    """Runs credential helpers and caches their answers, so that each helper runs only once per host.
 
-    Not thread-safe.
+    Failures are cached, too. Otherwise a helper that hangs would delay every image. Not thread-safe.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:

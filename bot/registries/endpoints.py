@@ -87,14 +87,15 @@ class EndpointDirectory:
         return self._entries.get(host)
 
     def is_azure_registry(self, host: str) -> bool:
-        """Return True if `host` is an Azure Container Registry, by its name or by `auth: azure` in its entry."""
+        """Return True if `host` has the name of an Azure Container Registry, or its entry has `auth: azure`."""
         entry = self.get_entry(host)
         return is_acr(host) or (entry is not None and entry.uses_entra)
 
     def find_origin(self, repository: str) -> str:
         """Return the canonical repository in which tags of `repository` are looked up.
 
-        It is the upstream repository if `repository` is in a pull-through cache, and otherwise `repository` itself.
+        For a repository in a pull-through cache, this is the upstream repository. For any other, it is `repository`
+        itself.
         """
         return find_origin(repository, self._caches)
 
@@ -106,7 +107,7 @@ class EndpointDirectory:
         return RegistryEndpoint(registry, registry, _get_api_host(registry)) if registry in PUBLIC_HOSTS else None
 
     def get_named_endpoint(self, host: str) -> RegistryEndpoint:
-        """Return the endpoint of a host that the operator named anywhere in the configuration, listed or not."""
+        """Return the endpoint of a host that the configuration names, even if `registries:` has no entry for it."""
         trust = self.list_trusted_hosts().get(_get_api_host(normalize_host(host)), HostTrust())
         unlisted_endpoint = RegistryEndpoint(
             host,
@@ -135,7 +136,10 @@ class EndpointDirectory:
         )
 
     def list_trusted_hosts(self) -> Mapping[str, HostTrust]:
-        """Return the hosts that the configuration allows: registries, mirrors and their token servers."""
+        """Return the hosts that may be contacted because of `registries:`, with their TLS settings.
+
+        These are the registries or their mirrors, and the token servers under `trusted_realms`.
+        """
         trust_by_host: dict[str, HostTrust] = {}
         for entry in self._entries.values():
             endpoint = self._build_listed_endpoint(entry.host, entry)
@@ -146,7 +150,7 @@ class EndpointDirectory:
 
 
 def normalize_host(host: str) -> str:
-    """Return the name under which a host's credential is stored. It is the same for all aliases of Docker Hub."""
+    """Return a host in lower case. All aliases of Docker Hub become `docker.io`."""
     lowered = host.lower()
     return DOCKER_HUB if lowered in HUB_ALIASES else lowered
 
@@ -157,7 +161,7 @@ def _get_api_host(host: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class PullThroughCache:
-    """A registry, or the part of it below a path, that is a pull-through cache of another registry."""
+    """A pull-through cache of another registry. It is either a whole registry, or the repositories below one path."""
 
     host: str
     """Host, as in canonical references."""
@@ -182,6 +186,9 @@ class PullThroughCache:
 
 
 def find_origin(repository: str, caches: Iterable[PullThroughCache]) -> str:
-    """Return the repository in which tags of `repository` are looked up. If caches are nested, the innermost counts."""
+    """Return the repository in which tags of `repository` are looked up: the upstream of the cache that contains it.
+
+    If caches are nested, the innermost cache counts. If no cache contains `repository`, return `repository` itself.
+    """
     innermost_first = sorted(caches, key=lambda cache: len(cache.path), reverse=True)
     return next(filter(None, (cache.find_origin(repository) for cache in innermost_first)), repository)

@@ -59,9 +59,10 @@ class EntraLogins:
         self._identities: dict[AzureCloud, EntraIdentity] = {}
 
     def get_refresh_token(self, host: str) -> str:
-        """Return a refresh token for `host`, whose entry must have `auth: azure`.
+        """Return a refresh token for the registry `host`, whose entry must have `auth: azure`.
 
-        Raises RegistryError if the login fails. A failure is raised again until FAILURE_LIFETIME is over.
+        Raises RegistryError if the login fails. The failure is cached: for FAILURE_LIFETIME seconds, further calls
+        raise the same error without another attempt.
         """
         with self._lock:
             slot = self._slots.setdefault(host, _RefreshTokenSlot())
@@ -89,7 +90,9 @@ class EntraLogins:
             raise RegistryError(host, Reason.DENIED, f"cannot log in to {host}: {error}", is_failure=True) from error
 
     def _exchange_token(self, host: str, entra_token: str) -> tuple[str, float]:
-        """Exchange an Entra token for a refresh token of the registry. Return it and its lifetime in seconds.
+        """Exchange an Entra token for a refresh token of the registry `host`.
+
+        Return the refresh token and its lifetime in seconds.
 
         Raises RegistryError.
 

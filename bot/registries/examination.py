@@ -34,7 +34,10 @@ class LoginExamination:
     """True if the registry issues the credential in exchange for an Entra token. A credential then proves a login."""
 
     def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level log in
-        """Request `/v2/` with the configured credential, and yield the result.
+        """Log in to the registry with the configured credential, and yield a check with the result.
+
+        For most registries, this is a request for `/v2/`. With Entra, obtaining the credential already proves the
+        login.
 
         Raises RegistryError if the credential cannot be obtained.
         """
@@ -62,7 +65,7 @@ class LoginExamination:
 
 @dataclass(frozen=True, slots=True)
 class ImageExamination:
-    """Tests the lookup of one image's tag. Implements `bot.ports.Diagnosable`."""
+    """Tests whether the tag of one image can be looked up. Implements `bot.ports.Diagnosable`."""
 
     registry: Registry
     tag_ref: TagRef
@@ -70,7 +73,7 @@ class ImageExamination:
     """True if the user named this image. Otherwise the image only represents others, and it need not exist."""
 
     def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level look up images
-        """Look up the digest of the tag with a HEAD request, and yield the result."""
+        """Look up the digest of the tag with a HEAD request, and yield a check with the result."""
         subject, action = str(self.tag_ref), "look up its tag"
         try:
             descriptor = self.registry.fetch_descriptor(self.tag_ref)
@@ -90,7 +93,7 @@ class NoImageExamination:
     """Reports that no image was tested. Implements `bot.ports.Diagnosable` for configurations without an image."""
 
     def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - every target gets the same result
-        """Yield a check with the hint that users can name images."""
+        """Yield a check that states that no image was named, with a hint to use `--image`."""
         yield report_unknown("images", "look up an image", "no image was named; hint: name images with `--image`")
 
 

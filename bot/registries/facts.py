@@ -1,4 +1,7 @@
-"""Parses image metadata: annotations of the index, its entry and the manifest, and labels. Does no I/O."""
+"""Parses image metadata from annotations, labels and the image's config. Does no I/O.
+
+Annotations can be in the index, in the index's descriptor of the image, and in the image's manifest.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ Annotations = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class ConfigFacts:
-    """The descriptive part of an image's config."""
+    """The fields of an image's config that describe the image: build time, platform, labels and runtime settings."""
 
     created_at: datetime | None
     platform: str | None
@@ -76,7 +79,7 @@ def _parse_runtime_config(runtime: Mapping[str, Any]) -> ImageConfig:
 
 
 def _read_texts(value: object) -> tuple[str, ...]:
-    """Return the strings in a list, or the keys of a mapping. Return an empty tuple for any other value."""
+    """Return the strings in a list or the keys of an object, sanitized. Return an empty tuple for any other value."""
     listed = list(value) if isinstance(value, list | dict) else []
     return tuple(
         sanitize_text(word, limit=MAX_TEXT_LENGTH) for word in listed[:MAX_LIST_LENGTH] if isinstance(word, str)
@@ -88,7 +91,10 @@ def _read_text(value: object) -> str:
 
 
 def get_first_value(key: str, sources: Sequence[Annotations]) -> str | None:
-    """Return the first value of `org.opencontainers.image.<key>` in `sources`, sanitized; None if there is none."""
+    """Return the first value of `org.opencontainers.image.<key>` in several sets of annotations or labels, sanitized.
+
+    Return None if none of `sources` has the key.
+    """
     for annotation_map in sources:
         value = sanitize_text(annotation_map.get(ANNOTATION_PREFIX + key, ""), limit=MAX_TEXT_LENGTH)
         if value:
@@ -97,9 +103,9 @@ def get_first_value(key: str, sources: Sequence[Annotations]) -> str | None:
 
 
 def get_base_image(sources: Sequence[Annotations]) -> BaseImage | None:
-    """Return the base image from the first source that has its name or digest, or None if no source does.
+    """Return the base image from the first of `sources` that states its name or its digest. Return None if none does.
 
-    Sources are never combined, because the name from one might not belong to the digest from another.
+    The name from one source is never combined with the digest from another, because they might not belong together.
     """
     for annotation_map in sources:
         name, digest = (
@@ -114,8 +120,8 @@ def get_base_image(sources: Sequence[Annotations]) -> BaseImage | None:
 def get_build_time(sources: Sequence[Annotations], config: ConfigFacts | None) -> datetime | None:
     """Return the build time of the image, or None if it is not known.
 
-    Annotations come first, because they are specific to this build. Then comes the config's own time. Labels come last,
-    because FROM passes labels on. An image without a label of its own would show the build time of its base.
+    Annotations have precedence, because they are specific to this build. The time in the config comes next. Labels have
+    the lowest precedence: an image inherits the labels of its base image, so a label may state the base's build time.
     """
     annotated_times = (parse_build_time(statements.get(f"{ANNOTATION_PREFIX}created")) for statements in sources)
     labelled_time = parse_build_time(config.labels.get(f"{ANNOTATION_PREFIX}created")) if config else None

@@ -32,7 +32,8 @@ class Keychain:
     1. The variables that the registry's entry names with `username_env` and `password_env`.
     2. The cloud that the entry names with `auth: azure`, `auth: ecr` or `auth: gar`. With `auth: anonymous`, no
        credential is used.
-    3. If the entry sets neither, if there is no entry, or with `auth: docker-config`: the logins in
+    3. The logins below. They are used if the registry has no entry, if its entry has none of these settings, or if the
+       entry has `auth: docker-config`:
        1. the variable `DOCKER_AUTH_CONFIG`,
        2. the file that `REGISTRY_AUTH_FILE` names,
        3. `config.json` in the folder that `DOCKER_CONFIG` names, or else in `~/.docker`. If that folder is a mounted
@@ -40,9 +41,10 @@ class Keychain:
        4. `containers/auth.json` in `XDG_RUNTIME_DIR`,
        5. `containers/auth.json` in `XDG_CONFIG_HOME`, or else in `~/.config`.
 
-    Within one file, the helper that `credHelpers` names for the host comes first, or else the helper in `credsStore`.
-    After the helper comes the longest key of `auths` that covers the repository. A file named `.dockerconfigjson` or
-    `.dockercfg` is read as the kubelet reads it: without helpers, and with globs in the labels of a host.
+    Within one file, the credential helper for the host has precedence: the helper in `credHelpers`, or else the helper
+    in `credsStore`. If the helper has no credential, the most specific key of `auths` that matches the repository is
+    used. A file named `.dockerconfigjson` or `.dockercfg` is read as the kubelet reads it: without helpers, and with
+    globs in the labels of a host.
     """
 
     def __init__(
@@ -84,7 +86,8 @@ class Keychain:
     def get_login(self, host: str, path: str = "") -> PasswordLogin | None:
         """Return the credential for programs that accept only a username and a password, or None if there is none.
 
-        An identity token is returned as a password only for Azure's registries, because no others accept it.
+        An identity token is returned only for a registry with `auth: azure`, because Azure accepts the token as a
+        password.
 
         Raises RegistryError if a credential is configured but cannot be obtained.
         """
@@ -103,14 +106,17 @@ class Keychain:
 
 @dataclass(slots=True)
 class _LoginSource:
-    """A source of logins, which is read when it is first used."""
+    """A login file, or the variable `DOCKER_AUTH_CONFIG`. The content is read when it is first needed."""
 
     read_file: Callable[[], LoginFile]
     """Reads the source. Raises ValueError, whose message contains nothing from the file."""
     login_file: LoginFile | None = None
 
     def load_logins(self, host: str) -> LoginFile:
-        """Return the logins in the source. Raises RegistryError, whose message names `host`, if they are unusable."""
+        """Return the logins in the source.
+
+        Raises RegistryError if the source cannot be used. `host` is the registry that the error is reported for.
+        """
         if self.login_file is None:
             try:
                 self.login_file = self.read_file()
@@ -137,7 +143,7 @@ def _list_sources(environment: Mapping[str, str]) -> Iterator[_LoginSource]:
 
 
 def _get_home_folder(folder: str) -> str | None:
-    """Return a folder in the user's home, or None if the user has no home, as in many containers."""
+    """Return the path of `folder` in the user's home, or None if there is no home, as in some containers."""
     try:
         return str(Path.home() / folder)
     except RuntimeError:

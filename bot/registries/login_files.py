@@ -29,7 +29,7 @@ _API_VERSION = re.compile(r"v[12](?:/|\Z)")
 
 
 class LoginFileFormat(Enum):
-    """The format of a login file. The value is the name of the file."""
+    """The format of a login file. The values are the usual names of such files."""
 
     DOCKER = "config.json"
     """Docker's and Podman's format. Hosts are literal, and credential helpers are used."""
@@ -40,16 +40,16 @@ class LoginFileFormat(Enum):
 
     @classmethod
     def detect_by_name(cls, name: str) -> LoginFileFormat:
-        """Return the format of the file called `name`. Kubernetes names a mounted file after its key in the Secret.
+        """Return the format that the file name determines. Any name other than Kubernetes' names means Docker's format.
 
-        A file with any other name has Docker's format.
+        In a mounted Kubernetes Secret, the file name is the key in the Secret, such as `.dockerconfigjson`.
         """
         return next((shape for shape in cls if shape.value == name), cls.DOCKER)
 
 
 @dataclass(frozen=True, slots=True)
 class LoginKey:
-    """The host and path that a login is for."""
+    """The host and, optionally, the repositories that a login is for. It is parsed from a key of `auths`."""
 
     host: str
     """Normalized host, such as `docker.io` or `127.0.0.1:5000`. In a Kubernetes Secret, it may contain globs."""
@@ -57,7 +57,10 @@ class LoginKey:
     """Whole segments at the beginning of a repository's path; empty if the login is for all repositories."""
 
     def is_for_repository(self, host: str, path: str, *, allows_globs: bool) -> bool:
-        """Return True if the login is for the repository `path` on `host`."""
+        """Return True if the login is for the repository `path` on `host`.
+
+        With `allows_globs`, the host in this key may be a glob such as `*.example.com`.
+        """
         if self.path and not f"{path}/".startswith(f"{self.path}/"):
             return False
         return self.host == host or (allows_globs and _is_host_match(self.host, host))
@@ -76,11 +79,14 @@ class LoginFile:
     allows_globs: bool = False
 
     def get_helper(self, host: str) -> str | None:
-        """Return the helper for a host, or None. The helper takes precedence over the logins in the file."""
+        """Return the name of the credential helper for a host, or None if there is none.
+
+        The helper takes precedence over the logins in the file.
+        """
         return self.helpers.get(host) or self.default_helper
 
     def find_login(self, host: str, path: str) -> Credential | None:
-        """Return the login with the most specific key that covers the repository, or None if no key does."""
+        """Return the login with the most specific key that matches the repository, or None if no key matches."""
         matching_logins = (
             login for key, login in self.logins if key.is_for_repository(host, path, allows_globs=self.allows_globs)
         )
@@ -139,7 +145,10 @@ def _split_path(path: str) -> list[str]:
 
 
 def _is_host_match(pattern: str, host: str) -> bool:
-    """Return True if `host` matches `pattern` as for the kubelet: `*` stops at a dot, and the ports must be equal."""
+    """Return True if `host` matches the glob `pattern` by the kubelet's rules.
+
+    A `*` matches within one label only, not across dots. The ports must be equal.
+    """
     pattern_labels, host_labels = _split_host(pattern), _split_host(host)
     return len(pattern_labels) == len(host_labels) and all(map(fnmatchcase, host_labels, pattern_labels))
 

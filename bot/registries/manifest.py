@@ -56,7 +56,7 @@ class NotARegistryError(NotAnImageError):
 
 @dataclass(frozen=True, slots=True)
 class ManifestDocument:
-    """A parsed manifest or index, with the fields that only image descriptions need."""
+    """A parsed manifest or index, with the config's digest and the total size of the layers."""
 
     manifest: Manifest
     config_digest: Digest | None = None
@@ -71,9 +71,11 @@ def parse_media_type(header: str) -> str:
 
 
 def parse_document(digest: Digest, body: bytes, content_type: str) -> ManifestDocument:
-    """Parse `body` as a manifest or an index. `digest` is the digest of `body`.
+    """Parse `body` as a manifest or an index.
 
-    Raises NotAnImageError if `body` is neither.
+    `digest` is the digest of `body`. `content_type` is the Content-Type header of the response.
+
+    Raises NotAnImageError if `body` is neither, or if its types contradict each other.
     """
     try:
         document = json.loads(body)
@@ -92,9 +94,10 @@ def parse_document(digest: Digest, body: bytes, content_type: str) -> ManifestDo
 
 
 def _detect_kind(document: dict[str, Any], header_type: str) -> tuple[ManifestKind, str]:
-    """Return the kind and the media type of a document. Its Content-Type, its mediaType and its structure must agree.
+    """Return whether a document is an index or a manifest, and its media type.
 
-    A document that can be read as both an index and a manifest would be two images (CVE-2021-41190).
+    The header, the document's `mediaType` and its fields must all agree. Otherwise clients could disagree on which
+    image the document is (CVE-2021-41190). `header_type` is the media type in the Content-Type header.
 
     Raises NotAnImageError if they do not agree, or the document is of another type.
     """
@@ -134,9 +137,9 @@ def _parse_children(document: dict[str, Any]) -> tuple[ChildManifest, ...]:
 
 
 def _parse_child(descriptor: Any) -> ChildManifest | None:
-    """Parse a descriptor in an index. Return None if it is the descriptor of an attestation.
+    """Parse an entry in an index's `manifests`. Return None if the entry is an attestation and not an image.
 
-    Raises NotAnImageError if the descriptor is invalid.
+    Raises NotAnImageError if the entry is invalid.
     """
     if not isinstance(descriptor, dict):
         raise NotAnImageError("one of its descriptors is not an object")
@@ -177,7 +180,10 @@ def _parse_platform(platform: Any) -> str | None:
 
 
 def format_platform(document: dict[str, Any]) -> str | None:
-    """Return `os/architecture[/variant]` of a platform or a config, or None if a part is missing or invalid."""
+    """Return `os/architecture[/variant]` from a platform object or an image's config.
+
+    Return None if the operating system or the architecture is missing, or if any part is invalid.
+    """
     parts = [document.get("os"), document.get("architecture")]
     if document.get("variant"):
         parts.append(document["variant"])

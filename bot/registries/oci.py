@@ -70,7 +70,7 @@ class OciRegistry:
     ) -> None:
         """Create a client for public registries and those in `entries`.
 
-        The proxy settings, the CA file and Docker's login files are read from `environment`.
+        The proxy settings, the CA file and the locations of Docker's login files are read from `environment`.
         """
         self._endpoints = EndpointDirectory(entries)
         http = HttpClient(self._endpoints.list_trusted_hosts(), environment=environment, sleep=sleep, resolve=resolve)
@@ -80,11 +80,14 @@ class OciRegistry:
         self._documents: dict[Digest, ManifestDocument] = {}
 
     def fetch_descriptor(self, tag_ref: TagRef, known_descriptor: TagDescriptor | None = None) -> TagDescriptor:
-        """Return the registry's descriptor of a tag. Sends one HEAD request, which Docker Hub does not count as a pull.
+        """Return the digest and media type that a tag points to, with the ETag of the response.
 
-        If the repository is in a pull-through cache, the tag is looked up upstream, because the cache may be outdated.
-        If the response has no usable digest, the manifest is fetched and hashed. If the ETag of `known_descriptor` is
-        still current, `known_descriptor` is returned.
+        Sends one HEAD request, which Docker Hub does not count as a pull. If the response has no usable digest, the
+        manifest is fetched and hashed. If the repository is in a pull-through cache, the request is sent to the
+        upstream registry, because the cache may be outdated.
+
+        `known_descriptor` is the result of an earlier call. Its ETag is sent with the request, and if the registry
+        answers that nothing changed, `known_descriptor` is returned.
 
         Raises RegistryError.
         """
@@ -107,9 +110,10 @@ class OciRegistry:
         return TagDescriptor(manifest.digest, manifest.media_type)
 
     def fetch_tag(self, tag_ref: TagRef, known_digest: Digest | None = None) -> Manifest | None:
-        """Fetch and hash the manifest of a tag. Return None if its digest is still `known_digest`.
+        """Fetch and hash the manifest that a tag points to. Return None if its digest is `known_digest`.
 
-        Registries derive a manifest's ETag from its digest. If the digest is unchanged, they do not send the manifest.
+        `known_digest` is sent as an ETag, because registries use the digest as the ETag of a manifest. If the tag still
+        points to this digest, the registry does not send the manifest again.
 
         Raises RegistryError.
         """
@@ -125,9 +129,12 @@ class OciRegistry:
         return None if manifest.digest == known_digest else manifest
 
     def list_tags(self, repository: str) -> tuple[str, ...]:
-        """Return all tags of a canonical repository, from all pages of the list. Invalid tags are left out.
+        """Return all tags of a canonical repository. Invalid tags are left out.
+
+        If the repository is in a pull-through cache, the tags are listed upstream.
 
         Raises RegistryError, also if a page links back to an earlier page or the limits are exceeded.
+
         https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags
         """
         repository_endpoint = find_repository_endpoint(self._endpoints, self.get_origin(TagRef(repository, "")))
@@ -157,20 +164,26 @@ class OciRegistry:
         return tuple(tags)
 
     def get_origin(self, tag_ref: TagRef) -> TagRef:
-        """Return the tag that `fetch_descriptor` looks up. For a repository in a cache, this is the upstream's tag."""
+        """Return the upstream tag if the repository is in a pull-through cache. Otherwise return `tag_ref`."""
         return replace(tag_ref, repository=self._endpoints.find_origin(tag_ref.repository))
 
     def fetch_manifest(self, tag_ref: TagRef, digest: Digest) -> Manifest:
-        """Fetch a manifest by digest from the repository as written in the file, and verify the digest.
+        """Fetch a manifest by digest, and verify the digest.
+
+        The manifest is fetched from the repository of `tag_ref` itself, even if that is a pull-through cache.
 
         Raises RegistryError.
         """
         return self._fetch_document(find_repository_endpoint(self._endpoints, tag_ref), digest, digest).manifest
 
     def describe_image(self, tag_ref: TagRef, manifest: Manifest) -> ImageFacts:
-        """Return the metadata of an image. For an index, it is that of the linux/amd64 image, or else of the first one.
+        """Return the metadata of an image, such as its platforms, build time, source and base image.
 
-        The image is fetched only if the index lacks some of the metadata. Raises RegistryError.
+        If `manifest` is an index, the metadata of its linux/amd64 image is used as well. If the index has no such
+        image, its first image is used. The image's own manifest is fetched only if the index lacks some of the
+        metadata.
+
+        Raises RegistryError.
         """
         repository_endpoint = find_repository_endpoint(self._endpoints, tag_ref)
         document = self._get_document(repository_endpoint, manifest.digest)
@@ -198,10 +211,10 @@ class OciRegistry:
         )
 
     def fetch_contents(self, tag_ref: TagRef, digest: Digest, platform: str) -> ImageContents | None:
-        """Return the contents of the image for `platform`, or None if the index has no such image.
+        """Return the config, size and metadata of the image for `platform`. Return None if the index has no such image.
 
-        `digest` is that of an index, or that of the image's own manifest. Annotations of the index take precedence over
-        those of the image.
+        `digest` is the digest of an index, or of the manifest of a single image. Annotations in the index have
+        precedence over annotations in the image's manifest.
 
         Raises RegistryError.
         """
@@ -229,10 +242,10 @@ class OciRegistry:
         )
 
     def get_pull_address(self, tag_ref: TagRef, digest: Digest) -> PullAddress:
-        """Return the address of an image for other programs, which use the same mirror and the same credential.
+        """Return the address and credential with which another program, such as a scanner, can pull an image.
 
-        Docker Hub keeps its canonical name, which every tool supports. Identity tokens are passed on only for Azure's
-        registries, which accept them as passwords.
+        The address contains the mirror, if one is configured. For Docker Hub it contains `docker.io`, which every tool
+        supports. An identity token is passed on only for Azure's registries, which accept it as a password.
 
         Raises RegistryError.
         """
@@ -240,10 +253,10 @@ class OciRegistry:
         return self._build_address(repository_endpoint.endpoint, repository_endpoint.path, f"@{digest}")
 
     def list_digests(self, tag_ref: TagRef, digest: Digest, platform: str) -> frozenset[Digest]:
-        """Return every digest that tools use for the image for `platform`: those of its index, manifest and config.
+        """Return every digest by which tools may identify an image: `digest`, and those of its manifest and its config.
 
-        `digest` is that of the index or of the manifest. If the index has no image for the platform, only `digest` is
-        returned.
+        `digest` is the digest of an index, from which the image for `platform` is chosen, or of a single image's
+        manifest. If the index has no image for `platform`, only `digest` is returned.
 
         Raises RegistryError.
         """
@@ -260,7 +273,7 @@ class OciRegistry:
     def find_platform_digest(self, tag_ref: TagRef, digest: Digest, platform: str) -> Digest | None:
         """Return the digest of the manifest for `platform` in an index, or None if the index has no such manifest.
 
-        If `digest` is that of a manifest and not of an index, it is returned itself.
+        `digest` is the digest of the index. If it belongs to the manifest of a single image instead, return `digest`.
 
         Raises RegistryError.
         """
@@ -271,9 +284,9 @@ class OciRegistry:
         return child.digest if child else None
 
     def get_named_address(self, reference: ImageReference) -> PullAddress:
-        """Return the address, for other programs, of an image that the operator named, such as a scanner's database.
+        """Return the address and credential with which another program can pull an image that the operator configured.
 
-        Because the operator named the image, its host may be contacted even if it is listed only as a mirror.
+        An example is a scanner's database. Its host may be contacted even if `registries:` has no entry for it.
 
         Raises RegistryError.
         """
@@ -282,22 +295,22 @@ class OciRegistry:
         return self._build_address(endpoint, path, f":{reference.tag}" if reference.tag else "")
 
     def create_sbom_finder(self) -> SbomFinder:
-        """Return a finder of SBOMs attached to images, which shares this client's tokens."""
+        """Return an object that finds SBOMs attached to images, with the tokens of this client."""
         return SbomFinder(self._endpoints, self._authenticator, self.create_artifacts())
 
     def create_login_examination(self, host: str) -> LoginExamination:
-        """Return the login test of a registry, which is listed or public."""
+        """Return the `doctor` test of the login to the registry `host`."""
         endpoint = self._endpoints.get_named_endpoint(host)
         entry = self._endpoints.get_entry(endpoint.credential_host)
         uses_entra = entry is not None and entry.uses_entra
         return LoginExamination(endpoint, self._authenticator, self._keychain, uses_entra=uses_entra)
 
     def create_facts(self) -> RegistryFacts:
-        """Return the client for metadata that only registries have, which shares this client's tokens."""
+        """Return a client for push times and end-of-life dates, which uses the tokens of this client."""
         return AcrFacts(self._endpoints, self._authenticator)
 
     def create_artifacts(self) -> ArtifactStore:
-        """Return the client for signatures and other artifacts, which shares this client's tokens."""
+        """Return a client for signatures and other artifacts, which uses the tokens of this client."""
         return OciArtifacts(self._endpoints, self._authenticator)
 
     def _build_address(self, endpoint: RegistryEndpoint, path: str, version: str) -> PullAddress:
@@ -315,7 +328,10 @@ class OciRegistry:
     def _fetch_document(
         self, repository_endpoint: RepositoryEndpoint, reference: str, digest: Digest | None
     ) -> ManifestDocument:
-        """Fetch and parse the manifest of a tag or a digest. If `digest` is given, verify it. Raises RegistryError."""
+        """Fetch and parse a manifest. If `digest` is given, the content must match it.
+
+        `reference` is a tag or a digest. Raises RegistryError.
+        """
         request = repository_endpoint.make_manifest_request(quote(reference, safe=":"))
         return self._read_document(
             repository_endpoint,
@@ -331,7 +347,10 @@ class OciRegistry:
         response: Response,
         digest: Digest | None,
     ) -> ManifestDocument:
-        """Parse a response that should contain a manifest. If `digest` is given, verify it. Raises RegistryError."""
+        """Parse a response that should contain a manifest. If `digest` is given, the content must match it.
+
+        Raises RegistryError.
+        """
         if response.status != HTTPStatus.OK:
             raise repository_endpoint.make_refusal_error(response, request)
         found_digest = verify_digest(repository_endpoint, request, response, digest)
@@ -368,7 +387,10 @@ def _choose_child(children: tuple[ChildManifest, ...]) -> ChildManifest | None:
 
 
 def _is_complete(sources: list[facts.Annotations]) -> bool:
-    """Return True if no metadata is missing. Then the image is not pulled, because that would count against limits."""
+    """Return True if the annotations of an index state all metadata of an image.
+
+    Then the image's own manifest is not fetched, because that would count against the registry's pull quota.
+    """
     keys = ("source", "version", "revision", "base.name")
     return facts.get_build_time(sources, None) is not None and all(
         facts.get_first_value(word, sources) for word in keys

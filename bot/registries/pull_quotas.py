@@ -26,7 +26,7 @@ _QUOTA_HEADER = re.compile(r"([0-9]{1,9}) *; *w=([0-9]{1,9})")
 
 @dataclass(slots=True)
 class _HostQuota:
-    """The quota that one registry last reported, and the pulls that have no response yet."""
+    """The pull quota that a registry last reported, and the number of pulls in progress."""
 
     remaining_pulls: int | None = None
     """None if the registry reports no quota."""
@@ -46,9 +46,10 @@ class PullQuotas:
 
     @contextmanager
     def reserve_pull(self, endpoint: RegistryEndpoint) -> Iterator[None]:
-        """Reserve one pull of a registry's quota while the `with` block sends the request.
+        """Reserve one pull of a registry's quota for the request that the `with` block sends.
 
-        Raises RegistryError if only the pulls reserved for other users are left.
+        The last pulls of a quota are left for other users of the same address or account (see RESERVED_PULLS). Raises
+        RegistryError if only these are left.
         """
         with self._lock:
             quota = self._quotas.setdefault(endpoint.host, _HostQuota())
@@ -65,7 +66,7 @@ class PullQuotas:
                 quota.pending_pulls -= 1
 
     def update_quota(self, endpoint: RegistryEndpoint, response: Response) -> None:
-        """Update the quota from the headers of a response. Headers without a quota change nothing."""
+        """Update the quota from the headers of a response. If the headers state no quota, nothing changes."""
         remaining = _QUOTA_HEADER.fullmatch(response.headers.get("ratelimit-remaining", ""))
         if remaining is None:
             return

@@ -29,11 +29,12 @@ def make_refusal_error(
     actions: str = "pull",
     secrets: Iterable[str] = (),
 ) -> RegistryError:
-    """Return the error for a response with an unexpected status, after all retries.
+    """Return the error for a response that has an unexpected status after all retries.
 
-    `subject` names the requested object in the message. `has_credential` is True if a credential is configured for the
-    endpoint. `actions` is the permission that a token needs for the request. `secrets` were sent with the request, and
-    are masked in the message.
+    - `subject` names the requested object in the message.
+    - `has_credential` is True if a credential is configured for the endpoint.
+    - `actions` is the permission that the request needs, such as `pull`.
+    - `secrets` are the secrets sent with the request, which are masked in the message.
     """
     permission_note = " (this needs `metadata/read`)" if actions == METADATA_READ else ""
     details = parse_error_details(response, secrets)
@@ -59,7 +60,10 @@ def make_refusal_error(
 
 
 def make_unanswered_error(endpoint: RegistryEndpoint, error: HttpError, responder: str = "") -> RegistryError:
-    """Return the error for a request that got no response. `responder` names the server if it is not the registry."""
+    """Return the error for a request that got no usable response.
+
+    `responder` describes the server in the message if it is not the registry itself, such as "the token server".
+    """
     message = f"{responder} that {endpoint.host} names: {error}" if responder else str(error)
     if isinstance(error, RateLimitedError):
         return RegistryError(endpoint.registry, Reason.RATE_LIMITED, message, is_failure=True)
@@ -70,7 +74,9 @@ def make_unanswered_error(endpoint: RegistryEndpoint, error: HttpError, responde
 
 
 def parse_error_details(response: Response, secrets: Iterable[str] = ()) -> str:
-    """Return the errors in a registry's response as one line, with `secrets` masked; empty if there are none.
+    """Return the errors in the body of a registry's response, as one line. All `secrets` are masked.
+
+    Return an empty string if the body lists no errors.
 
     https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-codes
     """

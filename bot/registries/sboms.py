@@ -69,10 +69,10 @@ class SbomFinder:
     def fetch_inventories(
         self, tag_ref: TagRef, digest: Digest, platform: str
     ) -> tuple[frozenset[Digest], Iterator[bytes]]:
-        """Return the digests of the image for `platform`, and the contents of blobs that may be its SBOMs.
+        """Return the digests of the image for `platform`, and the contents of attached blobs that may be its SBOMs.
 
-        `digest` is that of the index or of the manifest. Each content is fetched when the iterator reaches it. If the
-        index has no image for the platform, the iterator is empty.
+        `digest` is the digest of an index or of a single image's manifest. The iterator fetches each blob when the blob
+        is needed. If the index has no image for `platform`, the iterator is empty.
 
         Raises RegistryError, also during the iteration.
         """
@@ -114,7 +114,10 @@ class SbomFinder:
                 yield referrer.digest
 
     def _list_sbom_layers(self, repository: str, digest: Digest) -> Iterator[Blob]:
-        """Yield the layers of an attached manifest that may be SBOMs. Raises RegistryError."""
+        """Yield the layers of an attached manifest that may contain an SBOM. `digest` is the digest of that manifest.
+
+        Raises RegistryError.
+        """
         artifact = _fetch_unless_absent(partial(self._artifacts.fetch_artifact, repository, digest))
         for layer in artifact.blobs[:MAX_LAYERS] if artifact is not None else ():
             if _may_be_sbom(layer.media_type, layer.annotations):
@@ -132,7 +135,7 @@ def _fetch_unless_absent(fetch: Callable[[], Fetched]) -> Fetched | None:
 
 
 def _list_attestations(index: _Json, image: Digest) -> Iterator[Digest]:
-    """Yield the digests of the attestations that an index lists for one of its images."""
+    """Yield the digests of the attestation manifests that an index lists for the image with the digest `image`."""
     for descriptor in _filter_objects(index.get("manifests")):
         annotations = descriptor.get("annotations")
         if (
@@ -146,7 +149,11 @@ def _list_attestations(index: _Json, image: Digest) -> Iterator[Digest]:
 
 
 def _may_be_sbom(media_type: str, annotations: Mapping[str, str]) -> bool:
-    """Return True if the predicate type names an SBOM, or if there is none and the media type may hold one."""
+    """Return True if a layer or referrer may contain an SBOM.
+
+    If its annotations state a predicate type, that type must be one of an SBOM. Otherwise its media type must be that
+    of an SBOM or of an envelope, which may contain an SBOM.
+    """
     predicate_types = [annotations[key] for key in _PREDICATE_ANNOTATIONS if key in annotations]
     if predicate_types:
         return any(name in SBOM_TYPES for name in predicate_types)

@@ -35,13 +35,13 @@ def parse_tags(body: bytes) -> tuple[str, ...]:
 
 
 def parse_next_page(link: str) -> str | None:
-    """Return the query of the link to the next page, or None if there is no next page.
+    """Return the query of the link to the next page, or None if there is no next page. `link` is the Link header.
 
-    Only the query of the link is used, and the next page is requested from the same path. A registry may name another
-    host, maliciously or because it does not know its own name. That host receives no request and no credential.
+    The rest of the link is ignored, because a registry may name another host there: maliciously, or because it is
+    behind a proxy and does not know its own name. The caller requests the same path of the same host, with this query.
 
-    Raises NotARegistryError if there is a next page that cannot be requested, because an incomplete list proves
-    nothing.
+    Raises NotARegistryError if the link to the next page cannot be used. The list would otherwise be incomplete, and a
+    missing tag would prove nothing.
     """
     if len(link) > MAX_LINK_LENGTH:
         raise NotARegistryError("its Link header is too long")

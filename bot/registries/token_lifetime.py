@@ -11,8 +11,8 @@ from typing import Any
 def parse_lifetime(token: str) -> int | None:
     """Return the lifetime of a JSON Web Token in seconds, or None if the token does not state it.
 
-    The lifetime is the difference of two claims (https://www.rfc-editor.org/rfc/rfc7519#section-4.1). The local clock
-    therefore does not matter.
+    The lifetime is the time from `iat` (or else `nbf`) to `exp`. Therefore it does not depend on the local clock.
+    https://www.rfc-editor.org/rfc/rfc7519#section-4.1
     """
     parts = token.split(".")
     if len(parts) != 3:  # noqa: PLR2004 - header, claims, signature
