@@ -1,5 +1,6 @@
 """Tests of the decision on an image reference after its tags were looked up."""
 
+import re
 from dataclasses import replace
 from datetime import date
 
@@ -211,7 +212,8 @@ def test_a_newer_tag_that_is_no_image_leaves_the_place_to_the_next_nearer_one_an
     nothing = UnresolvedTag(NEXT, reason, "404", is_definite=True)
     decision = decide(place("old"), [nothing, points_to("patch", patch), points_to("new")], NOW)
     assert (chosen(decision), decision.candidates[0].tag) == ([digest("patch")], "1.27.2")
-    assert decision.tracked_image.notes == ("`1.27.3` is listed and cannot be taken: 404.",)
+    (note,) = decision.tracked_image.notes
+    assert re.search(r"`1\.27\.3`.*404", note)
     stays = decide(place("old"), [nothing, points_to("old")], NOW)
     assert isinstance(stays, UpToDate)
     assert stays.tracked_image.notes == decision.tracked_image.notes
@@ -248,4 +250,5 @@ def test_a_move_along_its_own_tag_says_what_holds_a_later_one():
     decision = decide(place("old"), [lost, points_to("new")], NOW)
     assert chosen(decision) == [digest("new")]
     (note,) = decision.tracked_image.notes
-    assert note.startswith(f"`{NEXT.tag}` comes later, and is held (platform-lost): ")
+    assert note.startswith(f"`{NEXT.tag}` ")
+    assert "(platform-lost)" in note

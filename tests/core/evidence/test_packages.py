@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -174,14 +175,14 @@ def test_somebody_may_answer_for_a_rollback_until_a_day(until):
         assert found.reason is Reason.DOWNGRADE
     else:
         (note,) = found.candidates[0].notes
-        assert note.startswith(f"ann answers until {until} for a move in spite of downgrade (libssl3 goes back")
+        assert re.match(rf"ann .*{until}.* downgrade \(libssl3", note)
 
 
 @pytest.mark.parametrize("cause", [UpdateCause.GONE, UpdateCause.WITHDRAWN])
 def test_where_staying_is_no_choice_a_rollback_is_a_draft(cause):
     found = gated(OLD, NEW, cause=cause)
     assert isinstance(found, ImageUpdate)
-    assert "It looks like a rollback: libssl3 goes back" in found.review_reason
+    assert "rollback: libssl3" in found.review_reason
 
 
 @pytest.mark.parametrize("why", [UnscannedReason.OS_UNSUPPORTED, UnscannedReason.END_OF_LIFE])

