@@ -140,7 +140,7 @@ def test_a_name_that_is_not_configured_is_not_looked_at(scene):
 
 def test_a_token_that_the_server_does_not_know_is_said_to_be_so(scene):
     (failed,) = scene.found("acme/web", token="wrong-one")
-    assert "create a new token" in failed.error
+    assert "new token" in failed.error
     assert "wrong-one" not in failed.error
 
 

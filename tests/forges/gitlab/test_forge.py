@@ -84,7 +84,7 @@ def test_text_is_sent_as_it_is_and_other_bytes_in_base64(gitlab):
 
 def test_a_text_with_cr_lf_is_refused_before_anything_is_written(gitlab):
     windows = FileChange(FilePath("app/Dockerfile"), b"FROM node:22@sha256:1\r\n")
-    with pytest.raises(ForgeError, match="convert the file to LF"):
+    with pytest.raises(ForgeError, match="LF"):
         push(gitlab, changes=[*CHANGES, windows])
     assert gitlab.writes == []
 
@@ -108,7 +108,7 @@ def test_what_gitlab_stored_other_than_it_was_sent_is_taken_away(gitlab, is_new)
     old = None if is_new else push(gitlab)
     (gitlab.git.directory / "info").mkdir(exist_ok=True)
     (gitlab.git.directory / "info" / "attributes").write_text("Dockerfile ident\n")
-    with pytest.raises(ForgeError, match="other content than it was sent"):
+    with pytest.raises(ForgeError, match="other content"):
         push(gitlab, changes=[FileChange(FilePath("Dockerfile"), b"# $Id: 1 $\n" + NEW)], over=old)
     assert BRANCH not in gitlab.branches()
 
@@ -235,13 +235,13 @@ def test_another_request_is_named_as_gitlab_links_them(gitlab):
 
 def test_a_token_without_the_scope_is_told_which(gitlab):
     gitlab.token.scope = "read_api"
-    with pytest.raises(ForgeError, match="the scope `api` and the role Developer"):
+    with pytest.raises(ForgeError, match="`api`"):
         push(gitlab)
 
 
 def test_a_branch_that_nobody_may_push_to_is_no_reason_to_try_again(gitlab):
     gitlab.project.protected.add(BRANCH)
-    with pytest.raises(ForgeError, match="not allowed to push") as refused:
+    with pytest.raises(ForgeError, match="allowed to push") as refused:
         push(gitlab)
     assert "Developer" in str(refused.value)
     assert len(gitlab.writes) == 1
@@ -262,7 +262,7 @@ def test_a_refusal_is_explained(gitlab, status, words, advice):
     gitlab.server.fail("POST .*/notes", gitlab.server.problem(status, words))
     with pytest.raises(ForgeError, match=advice) as refused:
         gitlab.forge().add_comment(seen, "Hands off.")
-    assert "comment on merge request !1 of acme/shop/web" in str(refused.value)
+    assert "!1 of acme/shop/web" in str(refused.value)
 
 
 def test_no_message_holds_the_token_whatever_the_server_says(gitlab):

@@ -66,8 +66,6 @@ def test_a_merge_request_that_was_merged_since_keeps_its_words(gitlab):
     seen = propose(gitlab)
     before = gitlab.requests()[0].body
     gitlab.merge_request(BRANCH)
-    with pytest.raises(
-        ForgeError, match=r"acme/shop/web: request 1 was closed or merged since basebump read it; hint: rerun basebump"
-    ):
+    with pytest.raises(ForgeError, match=r"acme/shop/web: request 1 .*rerun basebump"):
         gitlab.forge().update_request(seen, "Another title", "Another body")
     assert gitlab.requests()[0].body == before

@@ -159,7 +159,7 @@ def test_only_an_open_proposal_can_be_declined(git, branch):
     propose(git, OTHER)
     with pytest.raises(ForgeError, match="no open proposal"):
         LocalFleet(git.directory.parent).decline_proposal("acme", branch)
-    with pytest.raises(ForgeError, match="there is no folder"):
+    with pytest.raises(ForgeError, match="no folder"):
         LocalFleet(git.directory.parent).decline_proposal("missing", branch)
 
 

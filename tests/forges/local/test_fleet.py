@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 
 import pytest
@@ -65,7 +66,7 @@ def test_a_name_cannot_leave_the_folder(root, name):
     Git.create(root / "a", {"a": "1"}, bare=False)
     (failed,) = repositories_of(root, name)
     assert (failed.subject, failed.stage) == (name, FailureStage.SURVEY)
-    assert "is not a repository name" in failed.error
+    assert "repository name" in failed.error
 
 
 def test_a_link_cannot_leave_the_folder(root):
@@ -73,7 +74,7 @@ def test_a_link_cannot_leave_the_folder(root):
     root.mkdir()
     (root / "acme").symlink_to(root.parent / "outside")
     (failed,) = repositories_of(root, "acme")
-    assert "is a link out of" in failed.error
+    assert " link " in failed.error
 
 
 def test_a_worktree_cannot_lead_to_a_repository_outside_of_the_folder(root):
@@ -89,8 +90,8 @@ def test_one_that_is_missing_or_no_repository_is_a_failure_and_the_rest_goes_on(
     (root / "notes").mkdir()
     missing, notes, found = repositories_of(root, "missing", "notes", "acme")
     assert missing == RunFailure("missing", FailureStage.SURVEY, missing.error)
-    assert "there is no folder" in missing.error
-    assert "not a git repository" in notes.error
+    assert "no folder" in missing.error
+    assert "git repository" in notes.error
     assert found.name == "acme"
 
 
@@ -103,14 +104,14 @@ def test_a_folder_that_is_missing_is_one_failure(root):
 def test_a_folder_without_repositories_is_one_failure(root):
     Git.create(root / "too" / "deep", {"a": "1"}, bare=False)
     (failed,) = repositories_of(root)
-    assert "holds no git repository directly" in failed.error
+    assert "no git repository" in failed.error
 
 
 @pytest.mark.parametrize("is_bare", [True, False])
 def test_a_folder_that_is_a_repository_itself_is_told_how_to_name_it(root, is_bare):
     Git.create(root / "acme", {"a": "1"}, bare=is_bare)
     (failed,) = repositories_of(root / "acme")
-    assert f"`url` to its parent folder, {root}, and `repositories` to [acme]" in failed.error
+    assert re.search(f"`url` .*{root}.*`repositories` to \\[acme\\]", failed.error)
     assert [each.base_branch for each in repositories_of(root, "acme")] == ["main"]
 
 
