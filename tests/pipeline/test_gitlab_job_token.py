@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.hosted_stand import no_pause
@@ -66,8 +68,8 @@ def test_report_includes_proposals_of_another_token_and_declines(stand, loopback
 def test_higher_level_names_the_required_token_and_writes_nothing(stand, loopback, level):
     report = loopback.run([_fleet(stand)], level)
     (failed,) = report.failed
-    assert "a job token cannot push to basebump/" in failed.error
-    assert "`token_env` to an access token with the scope `api` and the role Developer" in failed.error
+    assert "job token" in failed.error
+    assert re.search("`token_env` .*`api` .*Developer", failed.error)
     assert outcomes(report) == ["failed"]
     assert stand.server.writes == []
 
@@ -107,6 +109,6 @@ def test_no_method_writes_with_a_job_token(stand):
     fleet = _fleet(stand)
     (repository,) = fleet.list_repositories(frozenset())
     assert fleet.get_dashboard(repository).read() is None
-    with pytest.raises(ForgeError, match="a job token cannot write the dashboard"):
+    with pytest.raises(ForgeError, match=r"job token .*dashboard"):
         fleet.get_dashboard(repository).write(None, "Title", "Body")
     assert stand.server.writes == []

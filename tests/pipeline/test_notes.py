@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -34,8 +35,8 @@ def test_proposal_notes_outdated_base_and_accepted_hold(tmp_path, loopback):
     report = loopback.run([stand.fleet()])
     (request,) = stand.requests()
     notes = report.repositories[0].verdicts[0].occurrence.notes
-    assert notes[0].startswith("It was not rebuilt since its own base, docker.io/library/alpine:3.21, moved")
-    assert notes[1].startswith("platform team answers until 2026-11-25 for a move in spite of platform-lost (")
+    assert "docker.io/library/alpine:3.21" in notes[0]
+    assert re.match("platform team .* 2026-11-25 .* platform-lost", notes[1])
     assert len(notes) == 2
     for note in notes:
         assert request.body.count(note) == 1
@@ -53,5 +54,5 @@ def test_later_note_is_added_without_a_commit(tmp_path, loopback):
     before = stand.branches()
     loopback.move("alpine", "3.21", "newer base")
     assert outcomes(loopback.run([stand.fleet()])) == ["refreshed"]
-    assert "It was not rebuilt since its own base" in stand.requests()[0].body
+    assert "not rebuilt" in stand.requests()[0].body
     assert stand.branches() == before

@@ -104,7 +104,7 @@ def test_opt_in_requires_own_config_file(tmp_path, moved):
     stand, rollout = LocalStand(tmp_path, FILES), RolloutOptions(needs_own_file=True)
     report = moved.run([stand.fleet()], rollout=rollout, has_dashboards=True)
     assert outcomes(report) == []
-    assert report.repositories[0].note == "It has no config file of its own, which the rollout requires."
+    assert "config file of its own" in report.repositories[0].note
     assert not stand.git.refs("refs/basebump/")
     stand.commit("main", {".basebump.yaml": "schema: 1\n"})
     assert outcomes(moved.run([stand.fleet()], rollout=rollout)) == ["opened"] * 3
