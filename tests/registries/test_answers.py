@@ -206,7 +206,7 @@ def test_a_config_that_is_none_is_a_finding():
     with Listener(by_kind(Reply(200, body), Reply(200, blob))) as server:
         oci = client(server.host)
         fetched = oci.fetch_manifest(line(server), images.compute_digest(body))
-        with pytest.raises(RegistryError, match="its config is not JSON") as caught:
+        with pytest.raises(RegistryError, match="not JSON") as caught:
             oci.describe_image(line(server), fetched)
     assert (caught.value.reason, caught.value.is_failure) == (Reason.REGISTRY_ERROR, False)
 
@@ -328,7 +328,7 @@ def test_words_that_are_none_leave_the_status(body):
     reply = Reply(404, body)
     with (
         Listener(lambda received: reply) as server,
-        pytest.raises(RegistryError, match=r"answered 404 for a/b/manifests/sha256:[0-9a-f]+: it does not exist"),
+        pytest.raises(RegistryError, match=r"404 for a/b/manifests/sha256:[0-9a-f]+"),
     ):
         client(server.host).fetch_manifest(line(server), IMAGE.digest)
 

@@ -154,7 +154,7 @@ def test_a_digest_that_was_deleted_is_not_found(registry):
 def test_a_chart_is_no_image(registry):
     chart = images.build_artifact("application/vnd.cncf.helm.config.v1+json", [images.build_layer({"Chart.yaml": b""})])
     registry.push(chart, "chart", "1")
-    with pytest.raises(RegistryError, match="is not an image: its config is of type") as caught:
+    with pytest.raises(RegistryError, match="not an image") as caught:
         client(registry.host).fetch_manifest(line(registry, "chart"), chart.digest)
     assert (caught.value.reason, caught.value.is_failure) == (Reason.REGISTRY_ERROR, False)
 
@@ -273,7 +273,7 @@ def test_a_password_opens_a_registry_and_is_asked_for_once(private):
 
 
 def test_a_wrong_password_is_a_failure_that_says_which(private):
-    with pytest.raises(RegistryError, match=f"the credential configured for {private.host}") as caught:
+    with pytest.raises(RegistryError, match=f"configured for {private.host}") as caught:
         client(private.host, username="user", password="wrong").fetch_descriptor(line(private, "private"))
     assert (caught.value.reason, caught.value.is_failure) == (Reason.DENIED, True)
     assert "wrong" not in str(caught.value)
@@ -304,7 +304,7 @@ def test_netrc_is_never_used(private, a_home_of_its_own):
 
 
 def test_a_host_that_nobody_listed_is_not_contacted(registry, asked):
-    with pytest.raises(RegistryError, match=r"list it under `registries:`") as caught:
+    with pytest.raises(RegistryError, match="`registries:`") as caught:
         OciRegistry(environment={}).fetch_descriptor(line(registry, "there"))
     assert caught.value.reason is Reason.UNREACHABLE
     assert asked() == []
@@ -331,7 +331,7 @@ def test_https_is_spoken_with_the_operators_own_ca(tmp_path):
         oci = client(secure.host, is_insecure=False, ca=str(certificate.path))
         assert oci.fetch_descriptor(line(secure, "secure")).digest == OLD.digest
         assert oci.get_pull_address(line(secure, "secure"), OLD.digest).ca == str(certificate.path)
-        with pytest.raises(RegistryError, match="certificate is not trusted") as caught:
+        with pytest.raises(RegistryError, match="certificate") as caught:
             client(secure.host, is_insecure=False).fetch_descriptor(line(secure, "secure"))
         assert (caught.value.reason, caught.value.is_failure) == (Reason.UNREACHABLE, True)
 

