@@ -90,13 +90,13 @@ def root_page(content: bytes) -> int:
 
 def test_a_page_that_belongs_elsewhere_is_refused(names):
     content = encode_database(FEW)
-    with pytest.raises(BrokenDatabaseError, match="unexpected number or size"):
+    with pytest.raises(BrokenDatabaseError):
         names(patched(content, root_page(content), "<Q", 77))
 
 
 def test_a_page_that_claims_too_many_others_is_refused_before_they_are_read(names):
     content = encode_database(FEW)
-    with pytest.raises(BrokenDatabaseError, match="unexpected number or size"):
+    with pytest.raises(BrokenDatabaseError):
         names(patched(content, root_page(content) + 12, "<I", 2**31))
 
 

@@ -59,9 +59,9 @@ class TestQuestions:
     def test_pages_that_go_round_in_circles_or_were_cut_off_fail(self, scene):
         page = {"data": [], "$skipToken": "again", "resultTruncated": "false"}
         scene.graph.reply = Reply(200, json.dumps(page).encode())
-        assert "the same page twice" in scene.scan().detail
+        assert "page twice" in scene.scan().detail
         scene.graph.reply = Reply(200, json.dumps({"data": [], "resultTruncated": "true"}).encode())
-        assert "more rows than it returned" in scene.scan().detail
+        assert "more rows" in scene.scan().detail
 
     def test_whoever_is_to_wait_waits_before_asking_again(self, scene):
         scene.graph.left = 1
@@ -86,7 +86,7 @@ class TestQuestions:
         outcome = scene.scan(grouped(NEW.digest, "CVE-2026-0001"))
         assert why(outcome) is UnscannedReason.FAILED
         assert "AuthorizationFailed" in outcome.detail
-        assert outcome.detail.endswith("give the identity the role Security Reader on the subscriptions")
+        assert "Security Reader" in outcome.detail
 
     def test_a_token_for_something_else_is_refused_and_not_shown(self, scene):
         token = scene.graph.entra.token("https://containerregistry.azure.net")

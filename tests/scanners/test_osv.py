@@ -298,7 +298,7 @@ class TestNeverZero:
             scanner = OsvScanner(listener.url, scene.hub.create_sbom_finder(), now=lambda: NOW)
             (check,) = scanner.examine(DiagnosisTarget(RunLevel.REPORT, "basebump/"))
         assert check.status is CheckStatus.PROBLEM
-        assert "did not return a list of results" in check.result
+        assert "list of results" in check.result
 
     def test_a_record_that_is_not_there_fails(self, scene, api):
         stand = api(debian("CVE-2026-0002", "bash"))
@@ -350,4 +350,4 @@ def test_an_attestation_about_another_image_is_not_believed(scene, api):
     inventory = spdx(BASH, OPENSSL.format("1"))
     outcome = scene.scanner(api()).scan(scene.push(by_buildkit(NEW, statement(inventory, OLD.digest))))
     assert why(outcome) is UnscannedReason.SBOM_ABSENT
-    assert outcome.detail == "the attestation is about another image"
+    assert "another image" in outcome.detail

@@ -154,14 +154,15 @@ class TestFalseClean:
     @pytest.mark.parametrize("platform", ["linux/arm64", "windows/amd64"])
     def test_a_manifest_of_another_platform_is_not_scanned_in_its_place(self, stand, platform):
         outcome = stand.scanner().scan(stand.subject(debian(OLD), platform))
-        assert outcome == NotScanned(UnscannedReason.PLATFORM_MISSING, "the image is for linux/amd64")
+        assert (outcome.reason, outcome.detail.rpartition(" ")[2]) == (UnscannedReason.PLATFORM_MISSING, "linux/amd64")
 
     def test_an_old_database_finds_nothing_new(self, stand, tmp_path):
         built = datetime.now(UTC) - MAX_DATABASE_AGE - timedelta(hours=1)
         stand.registry.push(database(datetime.now(UTC) - built).build_database_artifact(), "trivy-db-old", TAG)
         old = stand.address(f"{stand.registry.host}/trivy-db-old:{TAG}")
         outcome = stand.scanner(database_address=old, cache=tmp_path).scan(stand.subject(debian(OLD)))
-        assert outcome == NotScanned(UnscannedReason.DATABASE_STALE, f"it was built on {built:%Y-%m-%d}")
+        assert outcome.reason is UnscannedReason.DATABASE_STALE
+        assert f"{built:%Y-%m-%d}" in outcome.detail
 
     def test_a_database_within_the_limit_is_used(self, stand, tmp_path):
         stand.registry.push(
