@@ -99,7 +99,7 @@ def test_an_app_works_on_all_that_it_is_installed_on_and_opens_requests_as_itsel
     (request,) = installed_on.requests()
     assert [each["title"] for each in json.loads(ended.outputs["proposals"])] == [request.title]
     assert moved in request.body
-    assert "CI has not run on this" not in request.body
+    assert "CI has not run" not in request.body
     assert "PRIVATE KEY" not in ended.log
 
 
@@ -170,7 +170,7 @@ def test_the_permissions_on_the_page_are_what_a_job_needs(runner, github, config
     assert ended.success, ended.log
     (request,) = github.requests()
     assert [run.commit for run in github.repository.runs] == ([] if left_out else [github.branches()[BRANCH]])
-    assert ("CI has not run on this" in request.body) is bool(left_out)
+    assert ("CI has not run" in request.body) is bool(left_out)
     assert ("`actions: write`" in ended.log) is bool(left_out)
 
 
