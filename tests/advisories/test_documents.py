@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -48,7 +49,9 @@ def test_only_the_words_of_authors_that_the_config_accepts_count(tmp_path):
     alone = accepted(tmp_path / "theirs.json")
     assert alone.statements == ()
     path = tmp_path / "theirs.json"
-    assert alone.errors == (("enrichment.vex[0]", f"{path} is by `Mallory`, who is not listed in `authors`"),)
+    ((key, error),) = alone.errors
+    assert key == "enrichment.vex[0]"
+    assert re.match(f"{path} .*`Mallory`.*`authors`", error)
 
 
 def test_documents_come_from_files_folders_and_urls_and_are_read_once(tmp_path):
@@ -83,11 +86,13 @@ def test_there_are_bounds_on_documents_and_on_statements(tmp_path, monkeypatch):
         (tmp_path / f"{number}.json").write_bytes(vex(statement(CVE, IMAGE)))
     found = accepted(tmp_path)
     assert len(found.statements) == 2
-    assert found.errors == (("enrichment.vex[0]", f"{tmp_path} has more than 2 documents; the rest is not read"),)
+    ((key, error),) = found.errors
+    assert (key, "2 documents" in error) == ("enrichment.vex[0]", True)
     (tmp_path / "0.json").write_bytes(vex(*[statement(CVE, IMAGE)] * 4))
     found = accepted(tmp_path)
     assert len(found.statements) == 3
-    assert found.errors == (("enrichment.vex[0]", "there are more than 3 statements; the rest is not read"),)
+    ((key, error),) = found.errors
+    assert (key, "3 statements" in error) == ("enrichment.vex[0]", True)
 
 
 # ---- the shape of documents --------------------------------------------------------------------------------------
