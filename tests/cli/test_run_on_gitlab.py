@@ -15,7 +15,7 @@ def test_file_with_cr_lf_is_left_unchanged_and_reported(basebump, configure, ser
     code, out, _ = basebump("run", "--config", configure(gitlab), "--level", "propose", "--format", "json")
     (proposal,) = json.loads(out)["repositories"][0]["proposals"]
     assert (code, proposal["outcome"]) == (1, "failed")
-    assert "convert the file to LF" in json.loads(out)["failed"][0]["error"]
+    assert "to LF" in json.loads(out)["failed"][0]["error"]
     assert gitlab.writes == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from pathlib import Path
 
@@ -97,7 +98,7 @@ def test_doctor_lists_tasks_or_reports_the_problem(basebump, config_file, arm, c
     assert "  ok           contoso.azurecr.io: list its tasks: 1 task found\n" in out
     monkeypatch.delenv("AZURE_CLIENT_ID")
     code, out, _ = basebump("doctor", "--config", config_file, "--level", "report")
-    assert (code, "list its tasks" in out, "AZURE_CLIENT_ID or AZURE_TENANT_ID is not" in out) == (1, False, True)
+    assert (code, "list its tasks" in out, "AZURE_CLIENT_ID or AZURE_TENANT_ID" in out) == (1, False, True)
     assert SECRET not in out
 
 
@@ -111,7 +112,7 @@ def test_image_of_a_task_is_not_pinned_but_pinned_one_is_updated(basebump, confi
     ]
     assert of(repository, "app/Dockerfile")["python:3.12-slim"] == ("gone", "digest-gone")
     (note,) = notes(repository, "app/Dockerfile")
-    assert note.startswith("the task build-app of contoso.azurecr.io builds it as an ACR task, which no newer base")
+    assert re.match("the task build-app of contoso.azurecr.io .*no newer base", note)
     assert outcomes(repository) == dict.fromkeys(["alpine-3.22", "nginx-1", "python-3.12-slim"], "opened")
 
 

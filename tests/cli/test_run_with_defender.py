@@ -79,7 +79,7 @@ def test_missing_permission_is_a_failure_with_the_role(run, graph):
     graph.readers = frozenset()
     code, out, _ = run()
     assert code == 1
-    assert "give the identity the role Security Reader on the subscriptions" in out
+    assert "Security Reader" in out
     assert SECRET not in out
 
 
@@ -90,12 +90,12 @@ def test_doctor_queries_defender_and_names_a_missing_role(basebump, config, tmp_
     assert (code, "ok           Microsoft Defender: query an image: management.azure.com answers" in out) == (0, True)
     graph.readers = frozenset()
     code, out, _ = basebump("doctor", "--config", path)
-    assert (code, "give the identity the role Security Reader" in out, SECRET in out) == (1, True, False)
+    assert (code, "Security Reader" in out, SECRET in out) == (1, True, False)
 
 
 def test_missing_login_is_a_failure_with_a_hint(run, graph, monkeypatch):
     monkeypatch.delenv("AZURE_CLIENT_ID")
     code, out, _ = run()
     assert code == 1
-    assert "AZURE_CLIENT_ID or AZURE_TENANT_ID is not" in out
+    assert "AZURE_CLIENT_ID or AZURE_TENANT_ID" in out
     assert graph.received == []

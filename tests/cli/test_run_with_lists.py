@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -84,8 +85,8 @@ def test_unreadable_list_is_a_failure_and_the_proposal_is_opened(basebump, scene
     code, out, _ = basebump("run", "--config", path, "--level", "propose")
     assert code == 1
     assert "enrichment.kev (assess): " in out
-    assert "kev.json could not be read: No such file" in out
-    assert "Whether any of it is known to be exploited could not be looked up." in proposal(git)["body"]
+    assert re.search(r"kev\.json .*: No such file", out)
+    assert "to be exploited" in proposal(git)["body"]
 
 
 def test_lists_are_not_read_without_findings(basebump, scene, tmp_path):

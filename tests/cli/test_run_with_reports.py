@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -60,7 +61,7 @@ def test_image_without_a_report_is_not_scanned_and_not_a_failure(basebump, scene
     (reports / "old.json").write_text(grype(old, "CVE-2026-0001"))
     code, out, _ = basebump("run", "--config", config)
     assert code == 0
-    assert "not scanned: no report is about it" in out
+    assert "not scanned: no report" in out
 
 
 def test_unreadable_report_is_a_failure(basebump, scene):
@@ -68,4 +69,4 @@ def test_unreadable_report_is_a_failure(basebump, scene):
     (reports / "new.json").write_text("<html>")
     code, out, _ = basebump("run", "--config", config)
     assert code == 1
-    assert "reports/new.json cannot be used: the report is not JSON" in out
+    assert re.search(r"reports/new\.json .*JSON", out)

