@@ -113,7 +113,7 @@ def test_a_host_that_wants_to_be_left_alone_for_long_is_left_alone_by_all():
     with Listener(lambda received: busy("3600")) as server, Listener(lambda received: Reply()) as other:
         shared = clock.client(server, other)
         assert shared.request("GET", server.url, limit=1).status == 429
-        with pytest.raises(RateLimitedError, match=f"{server.host} asked for a pause that lasts another 3600 seconds"):
+        with pytest.raises(RateLimitedError, match=f"{server.host} .* 3600 seconds"):
             shared.request("HEAD", server.url, limit=1)
         assert len(server.received) == 1
         assert shared.request("GET", other.url, limit=1).status == 200, "which is no other host's affair"

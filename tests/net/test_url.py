@@ -99,5 +99,5 @@ def test_an_authority_is_host_and_port(text, parts):
 
 @pytest.mark.parametrize("text", ["", "a b", "a:b", "https://a", "a/b", "é.example", ":5000", "a:5000:1", "a:\u0665"])
 def test_what_is_no_authority_is_an_error(text):
-    with pytest.raises(ValueError, match="is not a valid host"):
+    with pytest.raises(ValueError, match="valid host"):
         split_authority(text)
