@@ -69,7 +69,8 @@ def test_a_commit_of_an_image_that_is_not_pinned_is_stopped(hooked):
     code, said = commit({"web/Dockerfile": "FROM python:3.12\n"})
     assert code == 1
     assert "web/Dockerfile:1: unpinned: python:3.12 has no digest; basebump scan . --write pins it\n" in said
-    assert commit({"web/Dockerfile": PINNED}) == (0, "Nothing was found in 1 image reference.\n")
+    code, said = commit({"web/Dockerfile": PINNED})
+    assert (code, "1 image reference" in said) == (0, True)
 
 
 @pytest.mark.real("git")
