@@ -205,7 +205,7 @@ def test_a_realm_elsewhere_sees_no_token_of_entra(certificate, entra):
         with Listener(answer, certificate) as server:
             ca = str(certificate.path)
             entries = RegistryEntry(server.host, ca=ca, uses_entra=True), RegistryEntry(attacker.host, ca=ca)
-            with pytest.raises(RegistryError, match="is not trusted with"):
+            with pytest.raises(RegistryError, match="not trusted"):
                 client(*entries, environment=by_secret(entra)).fetch_descriptor(TagRef(f"{server.host}/a", "1"))
     assert len(attacker.received) == 1, "it was asked for what it gives to anybody"
     assert tokens_seen(attacker.received) == []
@@ -260,7 +260,7 @@ def test_anybody_pulls_where_that_is_on_and_a_wrong_password_does_not(acr):
 
 def test_attribute_based_access_is_asked_for_by_repository(acr, entra):
     acr.abac = True
-    with pytest.raises(RegistryError, match="check the credential and its permissions"):  # AcrPull is not honoured
+    with pytest.raises(RegistryError, match="the credential"):  # AcrPull is not honoured
         client(entry(acr), environment=by_secret(entra)).fetch_descriptor(line(acr))
     acr.identities = {CLIENT: repository_reader("team/app")}
     assert client(entry(acr), environment=by_secret(entra)).fetch_descriptor(line(acr)).digest == IMAGE.digest

