@@ -37,16 +37,16 @@ def test_accepts_urls_of_postgresql(settings_of, url):
 @pytest.mark.parametrize(
     ("written", "said"),
     [
-        ("state.db", "must be `sqlite:///PATH` or"),
-        ("mysql://user@host/state", "must be `sqlite:///PATH` or"),
-        ("SQLITE:///state.db", "must be `sqlite:///PATH` or"),
+        ("state.db", "`sqlite:///PATH`"),
+        ("mysql://user@host/state", "`sqlite:///PATH`"),
+        ("SQLITE:///state.db", "`sqlite:///PATH`"),
         ("'sqlite://'", "names no file"),
         ("sqlite:///", "names no file"),
-        ("sqlite://state.db", "has two slashes instead of three"),
+        ("sqlite://state.db", "two slashes"),
         ("postgresql://user@host", "names no database"),
         ("postgresql://user@host/", "names no database"),
-        ("postgresql://user@host:port/state", "is not a URL"),
-        ("'postgresql://[host/state'", "is not a URL"),
+        ("postgresql://user@host:port/state", "URL"),
+        ("'postgresql://[host/state'", "URL"),
     ],
 )
 def test_refuses_unusable_urls(problems_of, written, said):
@@ -65,7 +65,7 @@ def test_refuses_unusable_urls(problems_of, written, said):
 )
 def test_refuses_passwords_without_showing_them(problems_of, url):
     (said,) = problems_of(f"state: {url}").values()
-    assert "remove it, and set the environment variable PGPASSWORD" in said
+    assert "environment variable PGPASSWORD" in said
     assert "s3cr3t" not in said
 
 
