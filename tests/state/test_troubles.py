@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -53,15 +54,13 @@ def public(tmp_path):
 
 def test_missing_folder_is_reported(tmp_path):
     path = tmp_path / "nowhere" / "state.db"
-    with pytest.raises(
-        StateError, match=f"{path}: unable to open database file; hint: make sure that its folder exists"
-    ):
+    with pytest.raises(StateError, match=f"{path}: .*; hint: .* its folder exists"):
         Database.sqlite(path)
     assert issubclass(StateError, BasebumpError), "exit 1"
 
 
 def test_read_only_folder_is_reported(public):
-    with an_ordinary_user(), pytest.raises(StateError, match="basebump may write to the folder and the file"):
+    with an_ordinary_user(), pytest.raises(StateError, match="may write to"):
         Database.sqlite(public / "state.db")
 
 
@@ -70,14 +69,14 @@ def test_read_only_file_is_reported(public):
     Database.sqlite(public / "state.db")
     (public / "state.db").chmod(0o444)
     public.chmod(0o555)
-    with an_ordinary_user(), pytest.raises(StateError, match="basebump may write to the folder and the file"):
+    with an_ordinary_user(), pytest.raises(StateError, match="may write to"):
         Database.sqlite(public / "state.db")
 
 
 def test_file_that_is_not_a_database_is_reported_and_unchanged(tmp_path):
     path = tmp_path / "state.db"
     path.write_bytes(b"important words\n" * 100)
-    with pytest.raises(StateError, match=r"file is not a database; hint: move it away, and basebump creates a new one"):
+    with pytest.raises(StateError, match="move it away"):
         Database.sqlite(path)
     assert path.read_bytes() == b"important words\n" * 100
 
@@ -122,7 +121,7 @@ def test_waiting_for_another_writer_is_limited(tmp_path, monkeypatch):
     database = Database.sqlite(path)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(StateError, match="another process has been writing to it"), database.open_for_writing():
+    with pytest.raises(StateError, match="another process"), database.open_for_writing():
         pass
     assert DatabaseStateStore(database, lambda: None).load_descriptors([LINE]) == {}, "reading goes on meanwhile"
     other.close()
@@ -167,13 +166,13 @@ def test_refused_login_is_reported_without_the_password(postgresql, monkeypatch,
     address = postgresql.by_loopback(postgresql.fresh())
     if word:
         monkeypatch.setenv("PGPASSWORD", word)
-    with pytest.raises(StateError, match="accepts the login; the password is that of PGPASSWORD") as raised:
+    with pytest.raises(StateError, match="PGPASSWORD") as raised:
         Database.postgresql(address)
     assert SECRET not in str(raised.value)
 
 
 def test_unreachable_server_is_reported_without_the_password():
-    with pytest.raises(StateError, match="make sure that the server runs") as raised:
+    with pytest.raises(StateError, match="the server runs") as raised:
         Database.postgresql(f"postgresql://basebump:{SECRET}@127.0.0.1:1/state")
     assert "postgresql+psycopg://basebump:***@127.0.0.1:1/state" in str(raised.value)
     assert SECRET not in str(raised.value)
@@ -185,7 +184,7 @@ def test_missing_permission_to_create_tables_is_reported(postgresql):
     name = address.partition("?")[0].rpartition("/")[2]
     postgresql.execute("CREATE ROLE reader LOGIN")
     postgresql.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC", name)
-    with pytest.raises(StateError, match="let its user create tables"):
+    with pytest.raises(StateError, match="create tables"):
         Database.postgresql(address.replace("//basebump@", "//reader@"))
 
 
@@ -195,7 +194,7 @@ def test_waiting_for_another_writer_on_a_server_is_limited(postgresql, monkeypat
     monkeypatch.setattr(opened, "BUSY", 1)
     with (
         database.open_for_writing(),
-        pytest.raises(StateError, match="another process has been writing to it"),
+        pytest.raises(StateError, match="another process"),
         database.open_for_writing(),
     ):
         pass
@@ -210,4 +209,4 @@ def test_missing_driver_is_reported_with_installation_hint():
         "try:\n    Database.postgresql('postgresql+psycopg://a@b/c')\nexcept StateError as error:\n    print(error)"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "postgresql+psycopg://a@b/c needs a driver; hint: install `basebump[postgresql]`"
+    assert re.match(r"postgresql\+psycopg://a@b/c .*`basebump\[postgresql\]`", done.stdout)
