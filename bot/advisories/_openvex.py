@@ -32,16 +32,17 @@ JsonObject = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class OpenVexDocument:
-    """A parsed document. All statements are by the same author."""
+    """A parsed OpenVEX document. All its statements are by `author`."""
 
     author: str
     statements: tuple[VexStatement, ...]
 
 
 def parse_document(content: bytes) -> OpenVexDocument:
-    """Parse a document. Raises MalformedError if any part is invalid.
+    """Parse an OpenVEX document. Raises MalformedError if any part of it is invalid.
 
-    A partial result is never returned, because it might lack the statements that revoke others.
+    A document is used completely or not at all. Otherwise a statement that was not read could be one that withdraws
+    another.
     """
     try:
         document = json.loads(content)
@@ -81,9 +82,10 @@ def _parse_names(vulnerability: object) -> Iterator[str]:
 
 
 def _parse_reason(entry: JsonObject, status: VexStatus) -> str:
-    """Return the author's reason for the status; empty if there is none.
+    """Return the author's reason for the status of a statement: the justification, or else the impact statement.
 
-    Raises MalformedError if the status is `not_affected` and there is no reason.
+    Return an empty string if there is no reason. Raises MalformedError if there is none although the status is
+    `not_affected`, which requires a reason.
     """
     justification, impact = entry.get("justification"), entry.get("impact_statement")
     if isinstance(justification, str) and justification in _JUSTIFICATIONS:
@@ -96,9 +98,10 @@ def _parse_reason(entry: JsonObject, status: VexStatus) -> str:
 
 
 def _parse_products(entry: JsonObject) -> Iterator[VexProduct]:
-    """Yield the products that have package URLs.
+    """Yield the products of a statement. Products without a package URL are left out.
 
-    Products without a package URL cannot be matched. Omitting them is safe, because it suppresses no findings.
+    Such products cannot be compared with images. Leaving them out is safe, because then the statement suppresses
+    nothing.
     """
     for product in _get_list(entry, "products"):
         image = _parse_component(product)
@@ -127,9 +130,9 @@ def _get_list(entry: object, key: str) -> Sequence[object]:
 
 
 def _parse_time(entry: JsonObject, document: JsonObject) -> datetime:
-    """Return the time at which the statement was last changed. If it has no time, the document's time is used.
+    """Return the time at which a statement was last changed. If the statement has no time, return that of its document.
 
-    Raises MalformedError if neither has a valid time.
+    Raises MalformedError if the time is missing in both, or invalid.
     """
     text = entry.get("last_updated") or entry.get("timestamp") or document.get("timestamp")
     try:

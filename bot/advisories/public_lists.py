@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class PublicLists:
-    """The KEV and EPSS lists that are configured. Each list is read once, on the first lookup."""
+    """Looks up vulnerabilities in the KEV and EPSS lists. A list is optional, and is read once, on the first lookup."""
 
     def __init__(self, kev: DocumentSource | None = None, epss: DocumentSource | None = None) -> None:
         self._kev, self._epss = kev, epss
@@ -33,9 +33,9 @@ class PublicLists:
         self._errors: dict[AdvisoryList, str] = {}
 
     def query_lists(self, ids: Collection[str]) -> AdvisoryResult:
-        """Return what the lists contain about the vulnerabilities `ids`.
+        """Return which of the vulnerabilities are in the KEV list, and their EPSS scores.
 
-        A list that cannot be read is reported in the result's `errors`.
+        `ids` are the IDs of the vulnerabilities. A list that cannot be read is reported in the result's `errors`.
         """
         if not self._is_read:
             self._is_read = True
@@ -57,7 +57,10 @@ class PublicLists:
     def _read_list(
         self, advisory_list: AdvisoryList, source: DocumentSource | None, limit: int, parse: Callable[[bytes], T]
     ) -> T | None:
-        """Return the parsed list, or None if it is not configured or cannot be read. `_errors` gets the error."""
+        """Read and parse a list. Return None if the list is not configured or cannot be read.
+
+        If it cannot be read, the error is stored in `_errors`. `limit` is the maximum size in bytes.
+        """
         if source is None:
             return None
         try:
@@ -94,9 +97,10 @@ class KevCatalogue:
 
 
 def parse_catalogue(content: bytes) -> KevCatalogue:
-    """Parse the catalogue. Raises MalformedError if any part is invalid.
+    """Parse CISA's catalogue. Raises MalformedError if any part is invalid.
 
-    A partial result is never returned, because it would imply that the other vulnerabilities are not exploited.
+    A catalogue is used completely or not at all. Otherwise a vulnerability that was not read would count as not
+    exploited.
     """
     try:
         document = json.loads(content)
@@ -136,14 +140,14 @@ _HEADER = b"cve,epss,percentile"
 class EpssScores:
     """All EPSS scores of one day.
 
-    The rows stay unparsed, because few of them are looked up, and parsing all of them would take much memory.
+    The rows of the file are kept as text. Parsing all of them would take much memory, and only few are looked up.
     """
 
     day: date
     _rows: bytes
 
     def get_scores(self, ids: Collection[str]) -> Mapping[str, float]:
-        """Return the scores of `ids`, from 0 to 1. Ids without a score are left out.
+        """Return the scores of the vulnerabilities `ids`, from 0 to 1. Vulnerabilities without a score are left out.
 
         Raises MalformedError if one of these scores is invalid.
         """
@@ -157,7 +161,10 @@ class EpssScores:
 
 
 def parse_scores(content: bytes) -> EpssScores:
-    """Parse the date and check the header, without parsing the rows. Raises MalformedError if either is invalid."""
+    """Parse the date and the header of an EPSS file. The rows are parsed when they are looked up.
+
+    Raises MalformedError if the date or the header is invalid.
+    """
     first, _, rest = content.partition(b"\n")
     header, _, rows = rest.partition(b"\n")
     date_match = _DAY.match(first)

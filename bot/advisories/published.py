@@ -47,14 +47,15 @@ class PublishedAdvisories:
             yield report_ok(AdvisoryList.VEX.value, "read its documents", f"{statements} by accepted authors")
 
     def load_statements(self) -> VexStatements:
-        """Return the VEX statements of accepted authors, and the errors of documents that could not be read."""
+        """Return the VEX statements of accepted authors, with the errors of documents that could not be used."""
         return self._documents.load_statements()
 
     def list_digests(self, subject: ScanSubject) -> frozenset[Digest]:
-        """Return the digests by which VEX statements may name the subject's image, including its own digest.
+        """Return the digests by which VEX statements may name the image of `subject`.
 
-        The registry is contacted only if statements name other digests. If the registry cannot be queried, only the
-        subject's own digest is returned.
+        The result always contains the digest of `subject`. The registry is queried for the others (the index, manifest
+        and config) only if a VEX statement names a digest other than that of `subject`. If the query fails, only the
+        digest of `subject` is returned.
         """
         own_digests = frozenset({subject.digest})
         if self._documents.list_digests() <= own_digests:
@@ -65,9 +66,9 @@ class PublishedAdvisories:
             return own_digests
 
     def query_lists(self, ids: Collection[str]) -> AdvisoryResult:
-        """Return what the public lists contain about the vulnerabilities `ids`.
+        """Return which of the vulnerabilities `ids` are in the KEV list, and their EPSS scores.
 
-        If VEX documents could not be read, the result also names VEX among the lists that were not read.
+        If a VEX document could not be used, the result names VEX as one of the lists that could not be read.
         """
         result = self._lists.query_lists(ids)
         if not self._documents.load_statements().errors:

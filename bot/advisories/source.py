@@ -22,17 +22,20 @@ class UnreadableSourceError(Exception):
 
 
 class MalformedError(ValueError):
-    """The content is not in the expected format.
+    """The content of a source is not in the expected format.
 
-    The message gives the reason as a predicate. Put the name of the source in front of it to form a sentence.
+    The message is a predicate, such as "is not JSON". The caller puts the name of the source before it.
     """
 
 
 class DocumentSource:
-    """A document at a path or a URL. `str()` returns its location for messages."""
+    """A file or a URL that contains a document. `str()` returns the path or the URL for messages."""
 
     def __init__(self, location: Path | str, environment: Mapping[str, str]) -> None:
-        """Take the location, a path or an absolute URL, and the environment with the proxy and CA settings."""
+        """Create a source. `location` is a path or an absolute URL.
+
+        `environment` contains the proxy settings and the CA file for a URL.
+        """
         self._location = location
         self._environment = environment
 
@@ -40,9 +43,9 @@ class DocumentSource:
         return Url.parse(self._location).display_text if isinstance(self._location, str) else str(self._location)
 
     def read_content(self, limit: int) -> bytes:
-        """Return the content. If it is compressed with gzip, return it unpacked.
+        """Return the content of the file or URL. If it is compressed with gzip, return the unpacked content.
 
-        Raises UnreadableSourceError if it cannot be read, or if it has more than `limit` bytes in either form.
+        Raises UnreadableSourceError if it cannot be read, or if its packed or unpacked size is more than `limit` bytes.
         """
         location = self._location
         content = self._fetch_url(location, limit) if isinstance(location, str) else self._read_file(location, limit)
@@ -76,7 +79,9 @@ class DocumentSource:
             raise UnreadableSourceError(f"{self} is damaged: it cannot be unpacked") from None
 
     def _read_all(self, read: Callable[[int], bytes], limit: int) -> bytes:
-        """Return all bytes of an open file, read in chunks, because Python would allocate `limit` bytes at once.
+        """Read a file to its end with `read`, and return its content.
+
+        The content is read in chunks, because Python would allocate `limit` bytes at once.
 
         Raises UnreadableSourceError if the file has more than `limit` bytes.
         """

@@ -23,7 +23,7 @@ MAX_STATEMENTS = 200_000
 
 @dataclass(frozen=True, slots=True)
 class AcceptedDocuments:
-    """A location of VEX documents, and the authors whose statements are accepted from there."""
+    """An entry of the configuration: the location of VEX documents, and the authors that are accepted there."""
 
     config_key: str
     """Key of this entry in the configuration, such as `enrichment.vex[0]`."""
@@ -34,7 +34,7 @@ class AcceptedDocuments:
 
 
 class VexDocuments:
-    """The statements in all configured documents, which are read once, when they are first needed."""
+    """The VEX statements in all configured documents. The documents are read once, when they are first needed."""
 
     def __init__(self, accepted: Sequence[AcceptedDocuments], environment: Mapping[str, str]) -> None:
         self._accepted, self._environment = accepted, environment
@@ -42,13 +42,13 @@ class VexDocuments:
         self._digests: frozenset[str] | None = None
 
     def load_statements(self) -> VexStatements:
-        """Return the statements of accepted authors, and the errors of documents that could not be read."""
+        """Return the statements of accepted authors, with the errors of documents that could not be used."""
         if self._vex is None:
             self._vex = self._read_documents()
         return self._vex
 
     def list_digests(self) -> frozenset[str]:
-        """Return every image digest that any of the statements names."""
+        """Return the digests of all images that the statements name by digest."""
         if self._digests is None:
             products = (product for each in self.load_statements().statements for product in each.products)
             self._digests = frozenset(product.image.version for product in products if product.image.version)
@@ -70,10 +70,10 @@ class VexDocuments:
         return VexStatements(tuple(statements), tuple(errors))
 
     def _read_statements(self, accepted: AcceptedDocuments, errors: list[str]) -> Iterator[VexStatement]:
-        """Yield the statements at one location, and append an error for each document that cannot be used.
+        """Yield the statements at one location. For each document that cannot be used, append an error to `errors`.
 
-        If the location is a folder, documents by other authors are ignored. If the configuration names the document
-        itself, another author is an error.
+        In a folder, documents by authors that are not accepted are skipped. If the configuration names a single
+        document, such an author is an error.
         """
         is_folder = isinstance(accepted.location, Path) and accepted.location.is_dir()
         for source in self._list_sources(accepted.location, errors):
@@ -90,7 +90,10 @@ class VexDocuments:
                     errors.append(f"{source} is by `{document.author[:100]}`, who is not listed in `authors`")
 
     def _list_sources(self, location: Path | str, errors: list[str]) -> Iterator[DocumentSource]:
-        """Yield the documents at one location, sorted by name. If a folder has too many, append an error."""
+        """Yield the documents at one location, sorted by path.
+
+        If a folder contains more than MAX_DOCUMENTS, append an error to `errors` and stop.
+        """
         if isinstance(location, str) or not location.is_dir():
             yield DocumentSource(location, self._environment)
             return

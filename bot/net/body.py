@@ -12,9 +12,9 @@ MAX_BODY_SECONDS = 120.0
 
 
 def limit_body(chunks: Iterable[bytes], limit: int, subject: str) -> Iterator[bytes]:
-    """Yield the chunks of a response body, which may have at most `limit` bytes in total.
+    """Yield the chunks of a response body, and raise an error if the body is too large or takes too long.
 
-    `subject` is the URL of the response as shown in messages.
+    The body may have at most `limit` bytes. `subject` is the URL of the response as shown in messages.
 
     Raises OversizedError if the body is larger, UnreachableError if it takes longer than MAX_BODY_SECONDS.
     """

@@ -9,10 +9,9 @@ from bot.net.text import sanitize_text
 
 
 def describe_cause(error: BaseException) -> tuple[str, bool]:
-    """Return a description of the failure, and whether the failure is permanent.
+    """Return why a connection failed, and True if retrying cannot help, for instance because of a certificate.
 
-    The HTTP library's own message is not used. It contains the query, and for an invalid header also the header's
-    value.
+    The message of `error` itself is not used, because it can contain secrets: the query, or the value of a header.
     """
     for link in _list_causes(error):
         if isinstance(link, ssl.SSLCertVerificationError):
@@ -29,7 +28,7 @@ def describe_cause(error: BaseException) -> tuple[str, bool]:
 
 
 def _list_causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield the error and its causes, the innermost cause first, because that is the operating system's error."""
+    """Yield an error and the errors that caused it. The innermost error is first, because it is the most specific."""
     links: list[BaseException] = []
     link: BaseException | None = error
     while link is not None and link not in links:

@@ -1,4 +1,4 @@
-"""An HTTP client for URLs that repository content may have influenced.
+"""An HTTP client for untrusted URLs, such as URLs that come from a scanned repository or from a server's response.
 
 The client checks every redirect, retries failed requests a few times, limits the size of response bodies, and has one
 session per thread.
@@ -56,7 +56,7 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class _RequestParts:
-    """The parts of a request that redirects do not change."""
+    """The parts of a request that stay the same when a redirect is followed."""
 
     method: str
     body: bytes | None
@@ -65,7 +65,7 @@ class _RequestParts:
 
 
 class HttpClient:
-    """Sends requests to URLs that repository content may have influenced. Thread-safe."""
+    """Sends requests to untrusted URLs. Thread-safe."""
 
     def __init__(
         self,
@@ -104,11 +104,13 @@ class HttpClient:
         body: bytes | None = None,
         max_redirects: int = MAX_REDIRECTS,
     ) -> Response:
-        """Send a request and return the response. Failed attempts are repeated; there are at most MAX_TRIES attempts.
+        """Send a request and return the response. Retry up to MAX_TRIES attempts in total.
 
-        `limit` is the maximum size of the response body in bytes. At most `max_redirects` redirects are followed. If
-        `max_redirects` is 0, a redirect is returned like any other response. The Authorization header is sent only to
-        the origin of `url`. If the last attempt gets an error status, that response is returned.
+        - `limit` is the maximum size of the response body in bytes.
+        - `max_redirects` is the number of redirects that are followed. If it is 0, a redirect is returned as it is.
+        - The Authorization header in `headers` is sent only to the origin of `url`.
+
+        If the last attempt gets an error status, its response is returned.
 
         Raises BlockedError, UnreachableError, OversizedError, RateLimitedError.
         """
@@ -145,7 +147,10 @@ class HttpClient:
             return self._paces.setdefault(target.authority, HostPace(target.authority, self._sleep, self._clock))
 
     def _parse_retry_after(self, response: Response, default: float) -> float:
-        """Return the seconds that a valid Retry-After header asks for (RFC 9110, 10.2.3), or else `default`."""
+        """Return the number of seconds in the Retry-After header (RFC 9110, 10.2.3).
+
+        If the header is missing or invalid, return `default`.
+        """
         header = response.headers.get("retry-after", "").strip()
         if header.isascii() and header.isdigit():
             return float(header[:10])
@@ -157,7 +162,7 @@ class HttpClient:
         return max(seconds, 0.0)
 
     def _follow_redirects(self, parts: _RequestParts, target: Url, headers: Mapping[str, str]) -> tuple[Response, Url]:
-        """Return the response at the end of all redirects, and the URL that sent it.
+        """Send a request and follow its redirects. Return the last response and the URL that it came from.
 
         Raises BlockedRedirectError if a redirect is not allowed, or if there are too many.
         """
@@ -235,7 +240,11 @@ class HttpClient:
 
 
 def _is_quota_exhausted(response: Response) -> bool:
-    """Return True if a quota is used up. A pause does not help then, but requests that do not count still succeed."""
+    """Return True if the host refused a request because its pull quota is used up.
+
+    Such a request is not retried. The host is not treated as failing, because it still answers other requests, such as
+    HEAD.
+    """
     remaining = response.headers.get("ratelimit-remaining", "").partition(";")[0].strip()
     return response.status == HTTPStatus.TOO_MANY_REQUESTS and remaining == "0"
 

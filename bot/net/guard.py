@@ -1,8 +1,10 @@
 """Decides which URLs and addresses may be contacted.
 
-An address is checked when the connection is made, and the connection uses the checked address. It has no effect if the
-host name resolves to another address a moment later. `ipaddress.is_global` is not sufficient, because it allows Azure's
-wire server and all forms of IPv4 addresses embedded in IPv6 addresses.
+A host name can resolve to a public address first and to a private address a moment later (DNS rebinding). Therefore
+addresses are checked when the connection is made, and the connection uses exactly the checked address.
+
+`ipaddress.is_global` alone is not sufficient, because it allows Azure's wire server and all forms of IPv4 addresses
+embedded in IPv6 addresses.
 """
 
 from __future__ import annotations
@@ -59,7 +61,7 @@ ResolveHost = Callable[[str, int], Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class HostTrust:
-    """Permissions of a listed host. Every listed host may have any port and any address."""
+    """TLS settings of a host that the configuration lists. Such a host may have any port and any address."""
 
     is_insecure: bool = False
     """True if the host may be contacted with plain http."""
@@ -68,7 +70,7 @@ class HostTrust:
 
 
 def is_public_address(address: str) -> bool:
-    """Return True if `address` is a public unicast address, and False if it is another address or invalid."""
+    """Return True if `address` is a public unicast IP address. Return False for any other address or text."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -83,10 +85,10 @@ def is_public_address(address: str) -> bool:
 
 
 def is_machine_service(host: str) -> bool:
-    """Return True if `host` is a metadata service or link-local. It can be a name, or an address in any notation.
+    """Return True if `host`, a name or an IP address, is a metadata service or a link-local address.
 
-    Messages never suggest listing such a host. A response that names it may be an attempt to read the machine's
-    secrets.
+    Messages must not suggest adding such a host to the configuration. A server that redirects to it may be trying to
+    get the machine's secrets.
     """
     if host in _MACHINE_NAMES:
         return True
@@ -131,7 +133,7 @@ class RequestGuard:
                 self._listed_hosts[host, default] = trust
 
     def get_trust(self, url: Url) -> HostTrust | None:
-        """Return the permissions of the URL's host and port, or None if they are not listed."""
+        """Return the settings of the URL's host and port, or None if the configuration does not list them."""
         return self._listed_hosts.get((url.host, url.port))
 
     def check_url(self, url: Url) -> None:
@@ -161,10 +163,10 @@ class RequestGuard:
         return found[:MAX_ADDRESSES]
 
     def check_proxied_url(self, url: Url) -> None:
-        """Check the host of a URL that the proxy will resolve.
+        """Check the host of a URL that is requested through the proxy, which resolves the host name itself.
 
-        The name must not be internal. If this machine can resolve the name too, the addresses must be public. Neither
-        applies to listed hosts.
+        A host that is not listed must not have an internal name such as `db.internal`. If this machine can resolve the
+        name, too, all addresses must be public.
 
         Raises BlockedError if the host is not allowed.
         """
@@ -178,7 +180,10 @@ class RequestGuard:
             return  # this machine cannot resolve the name, as usual if only the proxy has access to the internet
 
     def _get_hint(self, url: Url, hint: str) -> str:
-        """Return `hint`, or NO_REGISTRY_NOTE if the name or an address of the host belongs to a machine service."""
+        """Return `hint`, which suggests listing the URL's host in the configuration.
+
+        If the host is a service of the machine, such as a metadata service, return NO_REGISTRY_NOTE instead.
+        """
         if is_machine_service(url.host):
             return NO_REGISTRY_NOTE
         try:

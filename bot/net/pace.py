@@ -1,4 +1,4 @@
-"""Limits the requests to each host: how many are sent at the same time, and none during a pause that it asked for."""
+"""Limits the number of concurrent requests to each host, and sends none while the host has asked for a pause."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CALM_SECONDS = 60.0
 class HostPace:
     """The limits on requests to one host, shared by all threads.
 
-    A host complains by sending the status 429 or a Retry-After header.
+    Requests slow down after a complaint, which is a response with the status 429 or a Retry-After header.
     """
 
     def __init__(self, host: str, sleep: Callable[[float], None], clock: Callable[[], float]) -> None:
@@ -34,7 +34,7 @@ class HostPace:
 
     @contextmanager
     def wait_for_turn(self) -> Iterator[None]:
-        """Wait until a request may be sent. The caller sends it within the `with` block.
+        """Wait until a request to the host may be sent. The caller sends the request within the `with` block.
 
         Raises RateLimitedError if the wait would be longer than MAX_PAUSE.
         """
@@ -45,17 +45,20 @@ class HostPace:
             yield
 
     def pause_requests(self, seconds: float) -> None:
-        """Delay all requests to the host by `seconds`, because it complained. Later requests are spaced for a while."""
+        """Delay all requests to the host by `seconds`, because the host asked for fewer requests.
+
+        For CALM_SECONDS after that, requests are sent at least REQUEST_SPACING seconds apart.
+        """
         with self._lock:
             now = self._clock()
             self._next_request_at = max(self._next_request_at, now + seconds)
             self._strained_until = self._next_request_at + CALM_SECONDS
 
     def _reserve_turn(self) -> float:
-        """Reserve the next request for the caller, and return the seconds to wait before it.
+        """Reserve a time for the caller's next request, and return the seconds until then.
 
-        The result is zero or negative if the request may be sent at once. Raises RateLimitedError if the wait would be
-        longer than MAX_PAUSE.
+        A result of zero or less means that the request may be sent at once. Raises RateLimitedError if the wait would
+        be longer than MAX_PAUSE.
         """
         with self._lock:
             now = self._clock()

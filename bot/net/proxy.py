@@ -1,6 +1,6 @@
 """The operator's proxy settings.
 
-They are read from the environment here, because the HTTP library's own reading is disabled.
+basebump reads them from the environment itself, because the HTTP library's own handling of the environment is disabled.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from bot.net.url import Url, split_authority
 
 @dataclass(frozen=True, slots=True)
 class HttpsProxy:
-    """A proxy for https requests. Plain http is used only for listed hosts, which are contacted directly.
+    """The operator's proxy for https requests. Requests over plain http never use the proxy.
 
     https://everything.curl.dev/usingcurl/proxies/env.html
     """
@@ -41,7 +41,7 @@ class HttpsProxy:
 
 
 def _is_exception_for(entry: str, url: Url) -> bool:
-    """Return True if `entry`, from NO_PROXY, covers `url`. An invalid entry covers nothing."""
+    """Return True if `entry`, an element of NO_PROXY, matches the host of `url`. An invalid entry matches nothing."""
     if entry == "*":
         return True
     try:

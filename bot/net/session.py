@@ -1,4 +1,4 @@
-"""A `requests` session for the client library of an API whose URL the operator configured."""
+"""A `requests` session for third-party client libraries, which call an API at a URL that the operator configured."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ MAX_REDIRECTS = 3
 
 
 class ApiSession(requests.Session):
-    """A session that sends requests to one origin only, even if redirects or links lead to others.
+    """A session that sends requests to one origin only. Redirects and links to other origins are refused.
 
     The session uses no `.netrc` and no cookies. It reads HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE from the environment.
 
-    Requests raise BlockedError if they are to another origin, OversizedError if the body is larger than `limit`, and
-    UnreachableError if the body takes too long. All other errors are those of `requests`.
+    A request to another origin raises BlockedError. A body larger than `limit` raises OversizedError, and a body that
+    takes too long raises UnreachableError. All other errors are those of `requests`.
     """
 
     def __init__(self, url: str, *, limit: int, environment: Mapping[str, str] = os.environ) -> None:
@@ -47,7 +47,10 @@ class ApiSession(requests.Session):
             self.mount(scheme, _BoundedAdapter(limit))
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        """Send a request; `requests` also calls this for every redirect. Raises BlockedError for other origins."""
+        """Send a request. `requests` also calls this method for every redirect.
+
+        Raises BlockedError if the request is to another origin.
+        """
         target = Url.parse(request.url or "")
         if target.origin != self._origin.origin:
             raise BlockedError(
@@ -71,7 +74,7 @@ class _BoundedAdapter(HTTPAdapter):
 
 
 class _BoundedBody:
-    """A response body of `urllib3` with a limit on its size."""
+    """Wraps a response body of `urllib3`, and limits its size."""
 
     def __init__(self, raw: BaseHTTPResponse, limit: int, subject: str) -> None:
         self._raw = raw

@@ -15,10 +15,10 @@ from bot.net.guard import RequestGuard
 
 
 class GuardedAdapter(HTTPAdapter):
-    """An adapter that checks the addresses of direct connections.
+    """An adapter that checks the addresses of hosts before it connects to them.
 
-    Connections to the operator's proxy are not checked, because the proxy is in the private network. The proxy resolves
-    the host names itself (see `bot.net.client`).
+    The address of the operator's proxy is not checked, because a proxy is usually in the private network. The proxy
+    resolves the names of the requested hosts, so the client checks these names (see `bot.net.client`).
     """
 
     def __init__(self, guard: RequestGuard) -> None:
@@ -31,7 +31,10 @@ class GuardedAdapter(HTTPAdapter):
 
 
 def _make_guarded_pools(guard: RequestGuard) -> dict[str, type[HTTPConnectionPool]]:
-    """Return urllib3 pools whose connections are guarded. urllib3's own SOCKS support overrides `_new_conn`, too."""
+    """Return urllib3's connection pools, with connections that check addresses.
+
+    Overriding `_new_conn` of a connection is the way in which urllib3 itself adds SOCKS.
+    """
 
     class GuardedConnection(HTTPConnection):
         def _new_conn(self) -> socket.socket:
@@ -51,9 +54,10 @@ def _make_guarded_pools(guard: RequestGuard) -> dict[str, type[HTTPConnectionPoo
 
 
 def _connect_guarded(connection: HTTPConnection, guard: RequestGuard) -> socket.socket:
-    """Connect to the first address that answers. TLS and the Host header still use the host name.
+    """Connect to the first address of the host that accepts the connection.
 
-    Raises BlockedError if an address is not allowed, and an error of urllib3 if no address answers.
+    TLS and the Host header still use the host name. Raises BlockedError if any address of the host is not allowed, and
+    an error of urllib3 if no address accepts the connection.
     """
     try:
         addresses = guard.resolve_addresses(connection.host, connection.port)

@@ -1,4 +1,4 @@
-"""Strictly parsed URLs. Each is rebuilt from its parts, so that no other parser can read another host from it."""
+"""Strictly parsed URLs. Every URL is rebuilt from its parsed parts, so that all libraries agree on its host."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ class Url:
 
     @classmethod
     def parse(cls, text: str, base: Url | None = None) -> Url:
-        """Parse `text`, relative to `base` if given. Raises BlockedError if `text` is not a valid http or https URL."""
+        """Parse a URL. If `base` is given, `text` may be relative to it.
+
+        Raises BlockedError if the result is not a valid http or https URL.
+        """
         if len(text) > MAX_URL_LENGTH:
             raise BlockedError(f"a URL has more than {MAX_URL_LENGTH} characters; not followed")
         try:
@@ -62,7 +65,7 @@ class Url:
 
     @property
     def authority(self) -> str:
-        """The host, followed by `:port` unless the port is the scheme's default."""
+        """The host, and the port if it is not the default port of the scheme: `host[:port]`."""
         return self.host if self.port == DEFAULT_PORTS[self.scheme] else f"{self.host}:{self.port}"
 
     @property

@@ -134,8 +134,8 @@ class AcrTasks:
     def _parse_task(self, entry: Any) -> BuildTask | None:
         """Parse a task. Return None if no base image update starts it.
 
-        A task without a status counts as enabled. basebump pins no image that an enabled task rebuilds, so the wrong
-        guess would cause a pin that is not wanted.
+        A task that does not state whether it is disabled counts as enabled. This is the safe choice, because base
+        images of enabled tasks are not pinned: a pinned base image would never start its task again.
 
         Raises _InvalidTaskListError.
         """
@@ -157,7 +157,10 @@ class AcrTasks:
 
 
 def _parse_step(step: dict[str, Any]) -> TaskStep:
-    """Parse the step of a task. Return `OtherStep` if the step is invalid or of a kind that basebump does not use."""
+    """Parse the step of a task. Return `OtherStep` if the step is invalid or of a kind that basebump cannot read.
+
+    The images that such a step builds are unknown, but the other tasks of the list can still be used.
+    """
     match step:
         case {"type": "Docker", "dockerFilePath": str(path)} if path and len(path) <= MAX_TEXT:
             return DockerStep(path, tuple(_parse_argument_names(step.get("arguments"))))

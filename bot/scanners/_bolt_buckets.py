@@ -76,7 +76,10 @@ def _read_meta(file: BinaryIO, offset: int) -> _MetaPage | None:
 
 
 def _iterate_bucket_names(file: BinaryIO, meta: _MetaPage) -> Iterator[str]:
-    """Yield the names of the buckets in the tree whose root page `meta` states. Raises BrokenDatabaseError."""
+    """Yield the names of the top-level buckets. `meta` states the root page of the tree that contains them.
+
+    Raises BrokenDatabaseError.
+    """
     pending, page_count = [meta.root_page], 0
     while pending:
         page_count += 1
@@ -95,9 +98,9 @@ def _iterate_bucket_names(file: BinaryIO, meta: _MetaPage) -> Iterator[str]:
 
 
 def _read_page(file: BinaryIO, meta: _MetaPage, number: int) -> tuple[int, int, bytes]:
-    """Return the kind, the number of elements and the bytes of a page, including its overflow pages.
+    """Read the page with the given number. Return its kind, the number of its elements, and its bytes.
 
-    Raises BrokenDatabaseError.
+    The bytes include the overflow pages that belong to the page. Raises BrokenDatabaseError.
     """
     file.seek(min(number * meta.page_size, 2**62))  # reading beyond the end of the file returns no bytes
     header = file.read(_HEADER.size)
@@ -111,13 +114,18 @@ def _read_page(file: BinaryIO, meta: _MetaPage, number: int) -> tuple[int, int, 
 
 
 def _read_child_page(page: bytes, index: int) -> int:
-    """Return the number of the page to which an element of a branch page points."""
+    """Return the number of the child page that an element of a branch page points to.
+
+    `index` is the position of the element on the page.
+    """
     _, _, child = _BRANCH_ELEMENT.unpack_from(page, _HEADER.size + index * _BRANCH_ELEMENT.size)
     return int(child)
 
 
 def _read_bucket_name(page: bytes, index: int) -> str | None:
-    """Return the name of the bucket at an element of a leaf page, or None if the element is not a bucket.
+    """Return the name of the bucket in an element of a leaf page, or None if the element is not a bucket.
+
+    `index` is the position of the element on the page.
 
     Raises BrokenDatabaseError.
     """

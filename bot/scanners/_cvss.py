@@ -14,10 +14,10 @@ _SEVERITY_THRESHOLDS = ((9.0, Severity.CRITICAL), (7.0, Severity.HIGH), (4.0, Se
 
 
 def classify_vector(vector: str) -> Severity:
-    """Return the severity for the score of a vector.
+    """Return the severity of a CVSS vector, such as `CVSS:3.1/AV:N/AC:L/…`.
 
-    The score of a CVSS 3 vector is the base score. CVSS 4 has a single score, which includes threat and environmental
-    metrics. The severity is UNKNOWN if the score is 0, or if the vector is malformed or of another CVSS version.
+    For CVSS 3, the base score determines the severity. CVSS 4 has a single score, which includes threat and
+    environmental metrics. Return UNKNOWN if the score is 0, or if the vector is malformed or of another CVSS version.
     """
     from cvss import CVSS3, CVSS4, CVSSError
 

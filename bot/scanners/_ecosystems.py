@@ -44,7 +44,10 @@ def _extract_major(release: str) -> str:
 
 
 def _name_ubuntu_release(release: str) -> str:
-    """Return OSV's ecosystem for a release of Ubuntu. April releases of even years have long-term support (LTS)."""
+    """Return OSV's ecosystem for a release of Ubuntu, such as `Ubuntu:24.04:LTS`.
+
+    Releases in April of even years have long-term support (LTS).
+    """
     year = _extract_major(release)
     is_lts = release.endswith(_LTS_MONTH) and year.isdecimal() and int(year) % 2 == 0
     return f"Ubuntu:{release}:LTS" if is_lts else f"Ubuntu:{release}"
@@ -64,7 +67,7 @@ _ROLLING_ECOSYSTEMS = {"chainguard": "Chainguard", "minimos": "MinimOS", "wolfi"
 
 @dataclass(frozen=True, slots=True, order=True)
 class OsvPackage:
-    """A package as it is named in queries to OSV. A distribution's packages are named by their source packages."""
+    """A package as it is named in queries to OSV. For a distribution, this is the source package."""
 
     ecosystem: str
     name: str
@@ -72,7 +75,10 @@ class OsvPackage:
 
 
 def get_distribution_release(package: InventoryPackage) -> tuple[str, str]:
-    """Return the distribution and the release of a package. Each is empty if the inventory does not state it."""
+    """Return the distribution and the release that a package belongs to, such as `debian` and `12`.
+
+    Each of them is an empty string if the inventory does not state it.
+    """
     distro = package.get_qualifier("distro")
     name, _, release = distro.rpartition("-")
     if not name:  # only a code name, only a number, or a distribution without releases
@@ -83,7 +89,7 @@ def get_distribution_release(package: InventoryPackage) -> tuple[str, str]:
 
 
 def convert_to_osv_package(package: InventoryPackage) -> OsvPackage | None:
-    """Return the package as it is named in queries to OSV, or None if OSV has no ecosystem for it."""
+    """Convert a package to the form used in queries to OSV. Return None if OSV has no ecosystem for it."""
     if package.package_type in SYSTEM_PACKAGE_TYPES:
         ecosystem = get_ecosystem(*get_distribution_release(package))
         if ecosystem is None:
@@ -95,9 +101,9 @@ def convert_to_osv_package(package: InventoryPackage) -> OsvPackage | None:
 
 
 def convert_to_installed_package(package: InventoryPackage) -> contents.InstalledPackage:
-    """Return a package in the form in which evidence lists it.
+    """Convert a package to the form that all scanners use for the list of an image's packages.
 
-    A distribution's package includes its source package, because findings name the source package.
+    For a package of a distribution, the result names the source package, because findings name it.
     """
     if package.package_type not in SYSTEM_PACKAGE_TYPES:
         return contents.InstalledPackage(package.package_type, _build_full_name(package), package.version)
@@ -108,13 +114,16 @@ def convert_to_installed_package(package: InventoryPackage) -> contents.Installe
 
 
 def _build_full_name(package: InventoryPackage) -> str:
-    """Return the name of a library with its namespace. The ecosystem determines the separator."""
+    """Return the name of a library with its namespace, such as `group:artifact` for Maven and `@scope/name` for npm."""
     separator = ":" if package.package_type == "maven" else "/"
     return f"{package.namespace}{separator}{package.name}" if package.namespace else package.name
 
 
 def get_ecosystem(family: str, release: str) -> str | None:
-    """Return OSV's ecosystem for a release of a distribution, or None if OSV cannot be queried for the release."""
+    """Return OSV's ecosystem for a release of a distribution, such as `Debian:12`.
+
+    Return None if the distribution is not supported, or if its release is not known.
+    """
     if is_rolling(family):
         return _ROLLING_ECOSYSTEMS[family]
     name_release = _DISTRIBUTION_ECOSYSTEMS.get(family)

@@ -26,7 +26,7 @@ _SEVERITIES = {
 
 
 def parse_severity(term: str) -> Severity:
-    """Return the severity for a scanner's term, or UNKNOWN for any other term."""
+    """Return the severity that a scanner's term means, such as `important`. Return UNKNOWN if the term is not known."""
     return _SEVERITIES.get(term.lower(), Severity.UNKNOWN)
 
 
@@ -38,9 +38,10 @@ def shorten_to_line(text: str, limit: int = MAX_TITLE_LENGTH) -> str:
 def deduplicate_suppressed(
     suppressed: Iterable[SuppressedFinding], findings: Iterable[Finding]
 ) -> tuple[SuppressedFinding, ...]:
-    """Return each suppressed finding once. Suppressed findings that also count are left out.
+    """Return the suppressed findings without duplicates, and without those that are also in `findings`.
 
-    A suppressed finding still counts if another package from the same source package has it, too.
+    The same vulnerability can be suppressed in one package and count in another. If both packages are built from the
+    same source package, they are one finding, and it counts.
     """
     counted_keys = {get_finding_key(finding) for finding in findings}
     suppressed_by_key = {get_finding_key(each.finding): each for each in suppressed}

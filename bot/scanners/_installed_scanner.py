@@ -1,4 +1,7 @@
-"""Base class of scanners that are programs. A program is prepared once per run, and runs once for each image."""
+"""Base class of scanners that are programs on this machine.
+
+The program is prepared once per run, for instance by downloading its database. It then runs once for each image.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ from bot.scanners._scanner_program import (
 
 @dataclass(frozen=True, slots=True)
 class ScannerSession:
-    """The program and the database with which all images of a run are scanned."""
+    """The result of preparing a scanner: the program and the database that scan all images of a run."""
 
     identity: ScannerIdentity
 
@@ -45,7 +48,10 @@ class InstalledScanner(ABC, Generic[_Session]):
         self._scan_cache: ComputeOnce[tuple[str, Digest, str], ScanOutcome] = ComputeOnce()
 
     def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level scan
-        """Yield a check of the program and its database. Downloads the database if it is missing or old."""
+        """Yield a check that reports whether the program and its database can be used.
+
+        Downloads the database if it is missing or old.
+        """
         session = self._get_session()
         yield build_readiness_check(
             self._display_name, session if isinstance(session, NotScanned) else session.identity
@@ -63,9 +69,10 @@ class InstalledScanner(ABC, Generic[_Session]):
         """Do nothing, because a program scans one image at a time."""
 
     def scan(self, subject: ScanSubject) -> ScanOutcome:
-        """Return the outcome for `subject`. Repeated calls return the outcome of the first call.
+        """Scan the image of `subject`, and return the findings or the reason that there are none.
 
-        Repeated calls are usual, because the old image of one update may be the new image of another.
+        Each image is scanned once. Further calls return the same outcome, because the old image of one update is often
+        the new image of another.
         """
         key = (subject.tag_ref.repository, subject.digest, subject.platform)
         return self._scan_cache.get(key, lambda: self._run_scan(subject))
@@ -92,7 +99,7 @@ class InstalledScanner(ABC, Generic[_Session]):
 
     @abstractmethod
     def _prepare_session(self) -> _Session | NotScanned:
-        """Return the session for all images of this run, or the reason that none of them can be scanned.
+        """Prepare the program and its database for this run. Return the reason if no image can be scanned.
 
         Raises ProcessError.
         """

@@ -1,6 +1,6 @@
 """Parses the inventory (SBOM) of an image: SPDX 2.3, or CycloneDX 1.4 and later. Does no I/O.
 
-The inventory may be bare or in an attestation.
+The inventory may be the document itself, or be contained in an in-toto attestation.
 https://spdx.github.io/spdx-spec/v2.3/, https://cyclonedx.org/docs/1.6/json/, https://github.com/in-toto/attestation
 """
 
@@ -30,7 +30,7 @@ _TRIVY_SOURCE_PROPERTY = "aquasecurity:trivy:Src"
 
 @dataclass(frozen=True, slots=True, order=True)
 class InventoryPackage:
-    """A package as inventories name it, with a package URL (https://github.com/package-url/purl-spec)."""
+    """A package in an inventory, parsed from its package URL (https://github.com/package-url/purl-spec)."""
 
     package_type: str
     namespace: str
@@ -46,7 +46,10 @@ class InventoryPackage:
 
 
 def parse_purl(purl: str) -> InventoryPackage | None:
-    """Parse `pkg:type/namespace/name@version?qualifiers`. Return None if it is not a package URL or has no version."""
+    """Parse a package URL: `pkg:type/namespace/name@version?qualifiers`.
+
+    Return None if the text is not a package URL, or has no version.
+    """
     scheme, _, rest = purl.partition(":")
     rest, _, _ = rest.partition("#")
     path, _, query = rest.partition("?")
@@ -66,15 +69,15 @@ def parse_purl(purl: str) -> InventoryPackage | None:
 
 
 def get_version_with_epoch(package: InventoryPackage) -> str:
-    """Return the version of a package with its epoch. A package URL states the epoch in a qualifier."""
+    """Return the version of a package with its epoch, such as `1:2.3-4`. In a package URL, the epoch is a qualifier."""
     epoch = package.get_qualifier("epoch")
     return f"{epoch}:{package.version}" if epoch not in {"", "0"} and ":" not in package.version else package.version
 
 
 def _attach_source(package: InventoryPackage, source: str, version: str) -> InventoryPackage:
-    """Return the package with its source package added.
+    """Return the package with the name and the version of its source package.
 
-    Tools state the version of the binary package for the source package. Therefore Debian's rebuild suffix is removed.
+    For Debian, tools state the version of the binary package here. Its suffix for rebuilds, such as `+b1`, is removed.
     """
     return replace(
         package, source=(source, _DEBIAN_REBUILD_SUFFIX.sub("", version) if package.package_type == "deb" else version)
@@ -100,7 +103,7 @@ def parse_inventory(content: bytes, image_digests: frozenset[Digest]) -> tuple[I
 
 
 def _unwrap(wrapper: ReportObject, image_digests: frozenset[Digest]) -> ReportObject:
-    """Return the content of a bundle, an envelope or a statement.
+    """Return the JSON object that is contained in a Sigstore bundle, a DSSE envelope or an in-toto statement.
 
     Raises UnreadableReportError, also if a statement is about another image.
     """
@@ -158,9 +161,9 @@ def _read_cyclonedx_packages(components: object) -> Iterator[tuple[str, tuple[st
 
 
 def _read_trivy_source(properties: Mapping[str, str]) -> tuple[str, str] | None:
-    """Return name and version of the source package from Trivy's properties, or None if one is missing.
+    """Return the name and the version of the source package in Trivy's CycloneDX properties.
 
-    Trivy's properties contain the version in three parts.
+    The version is joined from its epoch, version and release. Return None if the name or the version is missing.
     """
     name, epoch, version, release = (
         properties.get(_TRIVY_SOURCE_PROPERTY + part, "") for part in ("Name", "Epoch", "Version", "Release")

@@ -39,7 +39,7 @@ class OsvUnreachableError(OsvError):
 class OsvApi:
     """A client for the OSV API at one URL. Thread-safe.
 
-    Within a run, the client returns the same answer for the same package.
+    The answer about a package is cached, so that it is the same for all images of a run.
     """
 
     def __init__(self, url: str, http: HttpClient) -> None:
@@ -49,7 +49,7 @@ class OsvApi:
         self._record_cache: ComputeOnce[str, ReportObject] = ComputeOnce()
 
     def query_vulnerabilities(self, packages: Sequence[OsvPackage]) -> Mapping[OsvPackage, tuple[str, ...]]:
-        """Return the IDs of the vulnerabilities of each package.
+        """Return the IDs of the vulnerabilities that affect each of the packages.
 
         Raises OsvError, also if there are more than MAX_RECORDS IDs.
         """
@@ -72,7 +72,9 @@ class OsvApi:
         return self._send("GET", f"/v1/vulns/{quote(identifier, safe='')}", None, MAX_RECORD_BYTES)
 
     def _query_packages(self, packages: Sequence[OsvPackage]) -> Mapping[OsvPackage, tuple[str, ...]]:
-        """Query packages in batches. If the answer about a package has another page, query the package again.
+        """Return the IDs of the vulnerabilities of each package, from all pages of the answers.
+
+        Packages are queried in batches. A package whose answer has a next page is added to a later batch.
 
         Raises OsvError.
         """
@@ -89,9 +91,13 @@ class OsvApi:
         raise OsvError(f"{self._url} needs more than {MAX_BATCHES} batches for one image")
 
     def _query_batch(self, batch: Iterable[tuple[OsvPackage, str]]) -> Sequence[tuple[Sequence[str], str]]:
-        """Query one batch. Return, for each package, its vulnerability IDs and the token of the next page.
+        """Query the vulnerabilities of some packages with a single request.
 
-        The token is empty if there is no next page. Raises OsvError.
+        `batch` contains each package with the token of the page to fetch, which is empty for the first page. The result
+        contains, in the same order, the vulnerability IDs of each package, and the token of the next page. That token
+        is empty if there is no next page.
+
+        Raises OsvError.
         """
         queries = [
             {

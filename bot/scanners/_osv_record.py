@@ -16,7 +16,7 @@ _CVSS_TYPES = ("CVSS_V4", "CVSS_V3")
 
 
 def read_findings(record: ReportObject, package: OsvPackage, package_type: str) -> Iterator[Finding]:
-    """Yield the findings of a record about `package`. If the record was withdrawn, yield none.
+    """Yield the findings of a vulnerability record for one package. Yield none if the record was withdrawn.
 
     Raises UnreadableReportError.
     """
@@ -41,10 +41,10 @@ def read_findings(record: ReportObject, package: OsvPackage, package_type: str) 
 
 
 def _collect_ids(record: ReportObject, *, is_system_package: bool) -> tuple[str, ...]:
-    """Return the canonical IDs of a record.
+    """Return the CVE IDs that a record is about. If it names none, return a GHSA ID or the record's own ID.
 
-    Distributions name the CVEs of an advisory in one of the lists `aliases`, `upstream` and `related`. For packages of
-    other origin, `related` names vulnerabilities that are merely similar, so it is ignored.
+    An advisory of a distribution can name its CVEs in `aliases`, `upstream` or `related`. For other packages, `related`
+    names vulnerabilities that are merely similar, so this list is ignored.
     """
     record_id, related = read_text(record.get("id")), read_texts(record.get("related")) if is_system_package else []
     aliases = [*read_texts(record.get("aliases")), *read_texts(record.get("upstream"))]
@@ -70,11 +70,11 @@ def _list_fixed_versions(affected: ReportObject) -> Iterator[str]:
 
 
 def _determine_severity(record: ReportObject, affected: list[ReportObject]) -> Severity:
-    """Return the distribution's rating, or else the database's rating, or else the severity of the CVSS score.
+    """Return the severity of a record for the affected package. `affected` are its entries about this package.
 
-    OSV's schema allows ratings of several CVSS versions side by side, and gives none of them precedence. CVSS 4
-    replaces CVSS 3, so a CVSS 3 score counts only if no CVSS 4 score gives a severity. Trivy uses the same order. If
-    there is no rating, the result is UNKNOWN.
+    The distribution's rating has precedence. The rating of the database that published the record comes next, and then
+    the CVSS score. A CVSS 3 score counts only if no CVSS 4 score gives a severity, because CVSS 4 replaces CVSS 3.
+    OSV's schema gives neither version precedence, but Trivy uses the same order. If there is no rating, return UNKNOWN.
     """
     urgencies = (read_text(read_object(each.get("ecosystem_specific")).get("urgency")) for each in affected)
     ratings = [
@@ -90,7 +90,10 @@ def _determine_severity(record: ReportObject, affected: list[ReportObject]) -> S
 
 
 def _classify_scores(ratings: list[ReportObject]) -> Iterator[Severity]:
-    """Yield the highest severity for each CVSS version, in the order of `_CVSS_TYPES`; UNKNOWN if it has no score."""
+    """Yield one severity for each CVSS version in `_CVSS_TYPES`: the highest severity of all scores of this version.
+
+    The severity is UNKNOWN if there is no score of this version.
+    """
     for cvss_type in _CVSS_TYPES:
         scores = (read_text(each.get("score")) for each in ratings if each.get("type") == cvss_type)
         yield max(map(classify_vector, scores), default=Severity.UNKNOWN)

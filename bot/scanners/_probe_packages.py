@@ -1,7 +1,7 @@
-"""Packages for testing whether a scanner's database covers a release in which the scanner found nothing.
+"""Packages for testing whether a scanner's database covers a distribution's release in which the scanner found nothing.
 
-Each of these packages had vulnerabilities in every release of a distribution. If a database lists none for them, it
-does not cover the release.
+Every release of a distribution had vulnerabilities in these packages. If a database lists no vulnerabilities for them
+in a release, the database does not cover this release. Then finding nothing proves nothing.
 """
 
 from __future__ import annotations

@@ -9,9 +9,9 @@ PREPARE_ACTION = "prepare the scanner"
 
 
 def build_readiness_check(program: str, outcome: ScannerIdentity | NotScanned) -> Check:
-    """Return the check that reports whether a scanner is ready, with its version and its database.
+    """Return the check that reports whether a scanner program is ready, with its version and its database's age.
 
-    The caller has already prepared the scanner, which downloads the database as in a run.
+    `outcome` is the result of preparing the scanner: its identity, or the reason that it cannot scan.
     """
     if isinstance(outcome, NotScanned):
         return report_problem(program, PREPARE_ACTION, describe_not_scanned(outcome))
@@ -20,5 +20,5 @@ def build_readiness_check(program: str, outcome: ScannerIdentity | NotScanned) -
 
 
 def describe_not_scanned(not_scanned: NotScanned) -> str:
-    """Return the reason that there is no scan, as one sentence."""
+    """Return the reason that an image was not scanned, as one sentence."""
     return f"{not_scanned.reason.sentence}{f': {not_scanned.detail}' if not_scanned.detail else ''}"

@@ -45,16 +45,19 @@ _Result = TypeVar("_Result")
 
 
 class ComputeOnce(Generic[_Key, _Result]):
-    """Computes the value of each key once, even if several threads request it. An exception is kept like a value."""
+    """A cache that computes the value of each key once, even if several threads request it at the same time.
+
+    If the computation raises an exception, the exception is cached in place of the value.
+    """
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._values: dict[_Key, Future[_Result]] = {}
 
     def get(self, key: _Key, compute: Callable[[], _Result]) -> _Result:
-        """Return the value of `key`. The first call computes it with `compute`.
+        """Return the value of `key`. The first call computes the value with `compute`.
 
-        If the first call's `compute` raised an exception, every call raises this exception.
+        If the computation raised an exception, the same exception is raised by every call.
         """
         with self._lock:
             is_first = key not in self._values
@@ -69,7 +72,7 @@ class ComputeOnce(Generic[_Key, _Result]):
 
 
 class ScannerProgram:
-    """A scanner's binary. It runs in an empty folder, without config and ignore files, and with at most one credential.
+    """A scanner's binary. It runs in an empty folder, so that it reads no config and ignore files.
 
     `environment` is added to the variables that every child process inherits.
     """
@@ -109,9 +112,10 @@ class ScannerProgram:
 
 
 def build_docker_config(address: PullAddress | None) -> dict[str, object]:
-    """Return a Docker config with the credential of `address`, for its host only. It is empty without a credential.
+    """Return a Docker config with the credential of `address`. Without a credential, return an empty config.
 
-    Trivy's own variables would offer a credential to every host, and would end a password at a comma or a space.
+    A config offers the credential only to the host of `address`. Trivy's own variables would offer it to every host,
+    and would end a password at a comma or a space.
     """
     if address is None or not (credential := _encode_credential(address)):
         return {}
@@ -120,14 +124,17 @@ def build_docker_config(address: PullAddress | None) -> dict[str, object]:
 
 
 def _encode_credential(address: PullAddress) -> str:
-    """Return the credential in base64, as in Docker's config and basic authentication; empty if there is none."""
+    """Return the base64 text of `username:password`, or an empty string if `address` has no credential."""
     if address.username is None or address.password is None:
         return ""
     return base64.b64encode(f"{address.username}:{address.password}".encode()).decode()
 
 
 def translate_registry_error(errors: str) -> NotScanned | None:
-    """Translate the error output of a Go registry client. Return None if the reason is not recognized."""
+    """Return the outcome for the error output of a Go registry client, which Trivy and Grype use.
+
+    Return None if the error is not recognized.
+    """
     if _IMAGE_NOT_FOUND.search(errors):
         return NotScanned(UnscannedReason.IMAGE_GONE)
     if _PLATFORM_NOT_FOUND.search(errors):
@@ -138,7 +145,10 @@ def translate_registry_error(errors: str) -> NotScanned | None:
 
 
 def shorten_error_output(errors: str, address: PullAddress | None) -> str:
-    """Return the end of a scanner's error output as one line, with the credential of `address` masked."""
+    """Return the last MAX_ERROR_LENGTH characters of a scanner's error output, as one line.
+
+    The credential of `address` is masked.
+    """
     output = _CREDENTIAL.sub("//***@", errors)
     for secret in (address.password, _encode_credential(address)) if address else ():
         output = output.replace(secret, "***") if secret else output
@@ -147,7 +157,7 @@ def shorten_error_output(errors: str, address: PullAddress | None) -> str:
 
 
 def translate_process_error(error: ProcessError) -> NotScanned:
-    """Return the outcome for a program that could not be run, or did not end in time."""
+    """Return the outcome for a program that could not be started, or ran out of time."""
     if error.is_missing:
         return NotScanned(UnscannedReason.NO_SCANNER, str(error))
     if error.is_timeout:

@@ -23,7 +23,10 @@ def _extract_minor(release: str) -> str:
 
 
 def _extract_amazon_release(release: str) -> str:
-    """Return the release of Amazon Linux: 2 for `2 (Karoo)`, and 1 for releases named after years, such as 2018.03."""
+    """Return the release of Amazon Linux as in the bucket's name, for instance `2` for `2 (Karoo)`.
+
+    Releases named after years, such as `2018.03`, belong to Amazon Linux 1, so the result is `1`.
+    """
     major = _extract_major(release.partition(" ")[0])
     return "1" if major.isdecimal() and _AMAZON_1_YEARS[0] <= int(major) <= _AMAZON_1_YEARS[1] else major
 
@@ -68,14 +71,15 @@ All of these releases share one bucket, from which Trivy selects data by package
 
 
 def is_rolling(family: str) -> bool:
-    """Return True if the distribution `family` has no releases, so that one bucket covers all of it."""
+    """Return True if a distribution has no releases. A single bucket contains all its data."""
     return family in _ROLLING_BUCKETS
 
 
 def get_bucket_name(family: str, release: str, *, has_extended_support: bool = False) -> str | None:
-    """Return the bucket for a release as Trivy's report names it, or None if Trivy does not support the release.
+    """Return the name of the bucket for a release, or None if Trivy does not support the release.
 
-    `has_extended_support` selects the buckets for Ubuntu's support beyond the regular end of life.
+    `family` and `release` are named as in Trivy's report. `has_extended_support` is True for Ubuntu with extended
+    security maintenance (ESM), which has buckets of its own.
     """
     if family in _RED_HAT_RELEASES:
         return _RED_HAT_BUCKET if _extract_major(release) in _RED_HAT_RELEASES[family] else None

@@ -26,7 +26,10 @@ Raises ProcessError, UnreadableReportError.
 def evaluate_report(
     report: TrivyReport, subject: ScanSubject, scanner: ScannerIdentity, find_missing_release: MissingReleaseFinder
 ) -> ScanOutcome:
-    """Return the findings of a report as a scan, or the reason that the findings are not reliable."""
+    """Return the findings of a report, or the reason that the findings are not reliable.
+
+    `find_missing_release` checks whether Trivy's database covers the operating system.
+    """
     if not is_same_platform(report.platform, subject.platform):  # Trivy scans a single manifest of any platform
         return NotScanned(
             UnscannedReason.PLATFORM_MISSING,
@@ -46,7 +49,7 @@ def evaluate_report(
 
 
 def parse_identity(answer: str | bytes) -> ScannerIdentity | None:
-    """Parse the identity of Trivy and its database. Return None if `answer` does not contain both.
+    """Parse the version of Trivy and the build time of its database. Return None if one of them is missing.
 
     `answer` is the output of `trivy version --format json`, or a server's response at `/version`.
     """
@@ -59,7 +62,7 @@ def parse_identity(answer: str | bytes) -> ScannerIdentity | None:
 
 
 def translate_trivy_error(errors: str, address: PullAddress) -> NotScanned:
-    """Translate the error output of Trivy. Its exit code cannot be used, because it is the same for every error."""
+    """Return the outcome for the error output of Trivy. The exit code does not help, because it is always the same."""
     if registry_error := translate_registry_error(errors):
         return registry_error
     if _JAVA_DATABASE_MISSING.search(errors):
@@ -71,5 +74,8 @@ def translate_trivy_error(errors: str, address: PullAddress) -> NotScanned:
 
 
 def extract_last_error(errors: str, address: PullAddress | None) -> str:
-    """Return the end of the last fatal error in Trivy's log output, as one line with the credential masked."""
+    """Return the end of the last fatal error in Trivy's log output, as one line.
+
+    The credential of `address` is masked.
+    """
     return shorten_error_output(_FATAL.split(errors)[-1], address)

@@ -1,6 +1,6 @@
 """Reads Trivy's JSON report (pkg/types/report.go, schema 2). Does no I/O.
 
-Values that the report lacks stay unknown.
+A value that the report lacks becomes None or empty. It is never guessed.
 """
 
 from __future__ import annotations
@@ -47,7 +47,11 @@ class OperatingSystem:
 
 @dataclass(frozen=True, slots=True)
 class TrivyReport:
-    """The content of a report. An empty list of findings means nothing until the other fields have been checked."""
+    """The content of a report.
+
+    An empty list of findings does not prove that the image has no vulnerabilities: Trivy may not support the operating
+    system. `evaluate_report` in `_trivy_outcomes` checks the other fields first.
+    """
 
     system: OperatingSystem | None
     platform: str
@@ -93,9 +97,9 @@ def _read_version_label(image_config: ReportObject) -> str | None:
 
 
 def _collect_packages(results: Sequence[ReportObject]) -> tuple[InstalledPackage, ...] | None:
-    """Return the packages in all results, or None if there are none.
+    """Return the packages in all results. Return None if the report does not list all packages.
 
-    Also return None if a result has vulnerabilities but no packages, because the list would not be complete.
+    A report lists only vulnerable packages, or none, if Trivy ran without `--list-all-pkgs`.
     """
     if any(result.get("Vulnerabilities") and not result.get("Packages") for result in results):
         return None
@@ -103,7 +107,7 @@ def _collect_packages(results: Sequence[ReportObject]) -> tuple[InstalledPackage
 
 
 def _read_packages(result: ReportObject) -> Iterator[InstalledPackage]:
-    """Yield the packages in a result. Epoch, version and release are joined to one version."""
+    """Yield the packages in a result. Each version is joined from its epoch, version and release: `1:2.3-4`."""
     for entry in read_objects(result.get("Packages")):
         name, version, release = (read_text(entry.get(key)) for key in ("Name", "Version", "Release"))
         epoch, source = entry.get("Epoch"), read_text(entry.get("SrcName"))
@@ -130,7 +134,7 @@ def _read_platform(config: ReportObject) -> str:
 
 
 def read_findings(result: ReportObject) -> Iterator[Finding]:
-    """Yield the findings in one result, including duplicates. Raises UnreadableReportError."""
+    """Yield the findings in one result. The same finding can occur several times. Raises UnreadableReportError."""
     packages = read_objects(result.get("Packages"))
     sources = {read_text(package.get("ID")): read_text(package.get("SrcName")) for package in packages}
     for item in read_objects(result.get("Vulnerabilities")):

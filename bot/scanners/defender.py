@@ -60,8 +60,11 @@ class DefenderScanner:
     """Reads Defender's findings about images. Implements `bot.ports.Scanner`.
 
     Rows do not state how old Defender's data is. Two scans are therefore comparable only if they were made in the same
-    run. Rows with a date may be as old as `max_age`. Rows without a date are comparable if the image was pushed in the
-    last thirty days, or if `is_pulled` states that every image was pulled in the last thirty days.
+    run, and if Defender is known to rescan both images every day. This is known for an image if one of these is true:
+
+    - A row has a date. It must not be older than `max_age`, or the rows are not used at all.
+    - The image was pushed in the last thirty days.
+    - The operator has configured that every image was pulled in the last thirty days (`is_pulled`).
     """
 
     def __init__(
@@ -96,10 +99,13 @@ class DefenderScanner:
             yield report_ok(NAME, action, f"{self._graph.manager} answers, with only what the identity may read")
 
     def get_identity(self) -> None:
-        """Return None, because the rows of an image determine whether its scan is comparable with others."""
+        """Return None, because the scans of a run do not all have the same identity.
+
+        The rows of an image determine whether its scan is comparable with others.
+        """
 
     def prefetch(self, subjects: Collection[ScanSubject]) -> None:
-        """Query the rows of all images at once, and cache the outcomes."""
+        """Query the rows of many images with few requests, and cache the outcomes for `scan`."""
         with self._lock:
             self._query_new_subjects(subjects)
 
@@ -124,7 +130,10 @@ class DefenderScanner:
             self._outcome_by_manifest |= self._query_digests(pending[start : start + IMAGES_PER_QUERY])
 
     def _query_digests(self, digests: Sequence[Digest]) -> Mapping[Digest, ScanOutcome]:
-        """Query the rows of some images. Return the outcome for each image."""
+        """Query the rows of some images, and return the outcome for each image.
+
+        `digests` are the digests of the images' own manifests, not of indexes.
+        """
         rows_by_digest: dict[Digest, list[DefenderRow]] = defaultdict(list)
         errors: dict[Digest, str] = {}
         try:
@@ -168,10 +177,11 @@ class DefenderScanner:
         )
 
     def _select_recent_rows(self, all_rows: Sequence[DefenderRow]) -> tuple[Sequence[DefenderRow], datetime | None]:
-        """Return the rows that are recent enough, and the date of the newest row, which is None if no row has a date.
+        """Return the rows that are recent enough, and the date of the newest row, or None if no row has a date.
 
-        All rows of a model are recent if its newest row is not older than `max_age`, or if none has a date. The models
-        are judged separately, because Defender may have stopped writing one of them.
+        If the newest row of a model is older than `max_age`, all rows of this model are left out. Each model is checked
+        separately, because Defender may have stopped writing rows of one model. Rows of a model without any date are
+        kept.
         """
         row_times = [each.generated_at for each in all_rows if each.generated_at is not None]
         recent: list[DefenderRow] = []
@@ -182,7 +192,7 @@ class DefenderScanner:
         return recent, max(row_times, default=None)
 
     def _is_scanned_daily(self, rows: Iterable[DefenderRow]) -> bool:
-        """Return True if the image is known to be scanned every day."""
+        """Return True if Defender is known to scan the image every day, by the rules in the class's docstring."""
         return self._is_pulled or any(
             each.generated_at is not None
             or (each.pushed_at is not None and self._now() - each.pushed_at <= DAILY_SCAN_PERIOD)
@@ -191,9 +201,10 @@ class DefenderScanner:
 
 
 def build_queries(digests: Sequence[Digest]) -> Iterator[tuple[RowModel, str]]:
-    """Yield the queries for some images, one for each model.
+    """Yield the queries for the rows about the images `digests`: one query for each model of rows.
 
-    The rows are sorted by `id`, because the service returns further pages only for results that are sorted by it.
+    The rows are sorted by `id`, because the service returns more than one page only for results that are sorted by
+    `id`.
     """
     digest_list = ", ".join(f'"{digest}"' for digest in digests)
     keys = ", ".join(f'"{each}"' for each in IMAGE_KEYS)

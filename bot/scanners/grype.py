@@ -57,9 +57,11 @@ def find_grype(configured_binary: str | None = None) -> str | None:
 class GrypeScanner(InstalledScanner[ScannerSession]):
     """Scans each image once with Grype. Implements `bot.ports.Scanner`.
 
-    All images are scanned with the database that exists at the first scan. `cache` is the folder that keeps the
-    database between runs. `database_url` is the URL of a list of databases to download; if it is None, Grype's own list
-    is used. `proxies` are environment variables such as HTTPS_PROXY.
+    The database is updated before the first scan, and all images are scanned with this database.
+
+    - `cache` is the folder that keeps the database between runs.
+    - `database_url` is the URL of a list of databases to download. If it is None, Grype's own list is used.
+    - `proxies` are environment variables such as HTTPS_PROXY.
     """
 
     def __init__(
@@ -99,7 +101,7 @@ class GrypeScanner(InstalledScanner[ScannerSession]):
         return self._evaluate_report(parse_report(completed.output), subject, session.identity)
 
     def _evaluate_report(self, report: ReportImage, subject: ScanSubject, scanner: ScannerIdentity) -> ScanOutcome:
-        """Return the findings of a report as a scan, or the reason that they are not reliable. Raises ProcessError."""
+        """Return the findings of a report, or the reason that the findings are not reliable. Raises ProcessError."""
         if report.database_built != scanner.database:
             return NotScanned(
                 UnscannedReason.DIFFERENT_DATABASE, "another process replaced the database during this run"
@@ -118,10 +120,12 @@ class GrypeScanner(InstalledScanner[ScannerSession]):
         return Scan(scanner, report.system, report.findings, report.image_created, report.version_label)
 
     def _has_data_for_release(self, system: str) -> bool:
-        """Return True if the database has vulnerabilities for a release in which Grype found none. Raises ProcessError.
+        """Return True if the database lists any vulnerability of common packages in a release, such as `debian 12`.
 
-        Grype exits with an error if it has more results than requested, but also if it does not know the release. The
-        output decides instead of the exit code.
+        This check is made if Grype found nothing in the release. Grype's exit code is not used, because it is an error
+        both if the release is not known and if there are more results than requested.
+
+        Raises ProcessError.
         """
         packages = [word for package in COMMON_PACKAGES for word in ("--pkg", package)]
         arguments = ["db", "search", *packages, "--distro", system.replace(" ", ":", 1), "--limit", "1"]
@@ -132,9 +136,10 @@ class GrypeScanner(InstalledScanner[ScannerSession]):
             return False
 
     def _prepare_session(self) -> ScannerSession | NotScanned:
-        """Download the database if there is a newer one. Then check that the available database is not too old.
+        """Update the database, and check that it is not too old.
 
-        If the download fails, an earlier database is used if it is not too old.
+        If the update fails, the existing database is used. Return the reason if there is no database, if it is too old,
+        or if this version of Grype is not supported.
         """
         answer = self._program.run(["version", "--output", "json"], timeout=QUERY_TIMEOUT)
         version = _read_output_text(answer.output, "version")
@@ -158,7 +163,7 @@ class GrypeScanner(InstalledScanner[ScannerSession]):
         return ScannerSession(ScannerIdentity("grype", version, built))
 
     def _download_database(self) -> NotScanned | None:
-        """Let Grype download the database. Return the reason if the download fails, otherwise None.
+        """Let Grype update its database. Return None if this succeeds, and the reason if it fails.
 
         Raises ProcessError if Grype is missing.
         """
@@ -176,7 +181,7 @@ class GrypeScanner(InstalledScanner[ScannerSession]):
 
 
 def _read_output_text(output: bytes, key: str) -> str:
-    """Return a string of a JSON object by its key; empty if the output does not contain it."""
+    """Return the string at `key` in Grype's JSON output, or an empty string if there is none."""
     try:
         return read_text(parse_object(output).get(key))
     except UnreadableReportError:

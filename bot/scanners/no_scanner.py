@@ -11,7 +11,10 @@ from bot.scanners._readiness import PREPARE_ACTION
 
 
 class NoScanner:
-    """Stands in for a scanner if none is configured or `auto` found none. Implements `bot.ports.Scanner`."""
+    """Stands in for a scanner if the config names none, or if `kind: auto` found none.
+
+    Implements `bot.ports.Scanner`.
+    """
 
     def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - the result is the same at every level
         """Report that no scanner is configured or installed."""
@@ -33,7 +36,7 @@ class NoScanner:
 class MissingScanner:
     """Stands in for a scanner that the config names but that is not installed. Implements `bot.ports.Scanner`.
 
-    A run with it fails, because basebump cannot do what the config requires.
+    If an image has this scanner, the run fails, because basebump cannot do what the config requires.
     """
 
     program: str

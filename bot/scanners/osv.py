@@ -1,7 +1,7 @@
 """Finds vulnerabilities without a scanner program, by looking up the packages of an image's SBOM in an OSV API.
 
-Only vulnerabilities of the packages in the inventory (SBOM) are found. The inventory is trusted as its registry returns
-it. Anyone who may push to the repository may attach an inventory.
+A vulnerability in a package that the SBOM (here: inventory) does not list is not found. The signature of an inventory
+is not checked. Anyone who may push to the image's repository may attach an inventory.
 """
 
 from __future__ import annotations
@@ -39,12 +39,15 @@ PROBE_PACKAGE = OsvPackage("Debian:12", "openssl", OLDEST_VERSION)
 
 
 class InventorySource(Protocol):
-    """Fetches the inventories that are attached to images."""
+    """Fetches the inventories (SBOMs) that are attached to images."""
 
     def fetch_inventories(
         self, tag_ref: TagRef, digest: Digest, platform: str
     ) -> tuple[frozenset[Digest], Iterator[bytes]]:
-        """Return the digests of an image, and the contents that may be its inventories, fetched one after another.
+        """Return the digests of the image for `platform`, and the contents of blobs that may be its inventories.
+
+        `digest` is the digest of an index or of a single image's manifest. The iterator fetches each blob when the blob
+        is needed.
 
         Raises RegistryError, also during the iteration.
         """
@@ -55,8 +58,11 @@ class OsvScanner:
     """Scans images with an OSV API. Implements `bot.ports.Scanner`.
 
     The API does not state how old its data is. Two scans are therefore comparable only if they were made in the same
-    run. Packages of an image are sent to the API only if its registry is a well-known public registry or is in
-    `allowed_registries`. With `may_be_missing`, an unreachable API counts as no scanner, and not as a failure.
+    run.
+
+    - The packages of an image are sent to the API only if the image's registry is a well-known public registry or is in
+      `allowed_registries`.
+    - With `may_be_missing`, an API that cannot be reached counts as if no scanner were configured, not as a failure.
     """
 
     def __init__(
@@ -98,7 +104,7 @@ class OsvScanner:
             yield report_ok(NAME, action, f"{self._identity.version} answers")
 
     def get_identity(self) -> ScannerIdentity:
-        """Return the API's identity. Because it has no database version, the start time of this run is used instead."""
+        """Return the identity of the API: its host, and the start time of this run in place of a database version."""
         return self._identity
 
     def prefetch(self, subjects: Collection[ScanSubject]) -> None:
@@ -153,7 +159,7 @@ class OsvScanner:
         )
 
     def _query_findings(self, packages: Sequence[InventoryPackage]) -> Iterator[Finding]:
-        """Yield the findings for some packages. Raises OsvError, UnreadableReportError."""
+        """Yield the findings in some packages. Raises OsvError, UnreadableReportError."""
         package_types = {
             osv_package: package.package_type
             for package in packages
@@ -164,7 +170,10 @@ class OsvScanner:
                 yield from read_findings(self._api.get_record(identifier), osv_package, package_types[osv_package])
 
     def _has_data_for_release(self, family: str, release: str) -> bool:
-        """Return True if the API has vulnerabilities for a release in which it found none. Raises OsvError."""
+        """Return True if the API lists any vulnerability of common packages in a release. Raises OsvError.
+
+        This check is made if the API lists no vulnerability of the image's distribution packages.
+        """
         ecosystem = get_ecosystem(family, release)
         if ecosystem is None:
             return False
@@ -179,7 +188,11 @@ class OsvScanner:
 def _read_first_inventory(
     documents: Iterable[bytes], image_digests: frozenset[Digest]
 ) -> tuple[tuple[InventoryPackage, ...], str]:
-    """Return the packages of the first inventory that has any. If none has any, return the first reason for that."""
+    """Return the packages of the first inventory that lists any, and an empty string.
+
+    If no inventory lists packages, return an empty tuple, and why the first document could not be used. This reason is
+    empty if there are no documents.
+    """
     why = ""
     for content in documents:
         try:
@@ -194,7 +207,10 @@ def _read_first_inventory(
 
 
 def _check_distribution(system_packages: Sequence[InventoryPackage]) -> NotScanned | None:
-    """Return the reason that a distribution's packages in an inventory cannot be looked up, or None if they can."""
+    """Return the reason that the packages of a distribution cannot be looked up in OSV, or None if they can.
+
+    `system_packages` are the packages of the distribution in an inventory.
+    """
     if not system_packages:
         return NotScanned(UnscannedReason.OS_UNKNOWN, "the inventory has no packages of a distribution")
     releases = {get_distribution_release(package) for package in system_packages}

@@ -1,7 +1,7 @@
-"""Reads findings from report files that a pipeline wrote. basebump relies only on what the reports prove.
+"""Reads findings from report files that another program, such as a CI pipeline, wrote before the run.
 
-A report is about an image if it names a digest of the image, or if its file is named after such a digest
-(`sha256-<64 digits>.json`).
+A report is about an image if it names a digest of the image, or if its file is named after such a digest (`sha256-<64
+digits>.json`). basebump relies only on what the reports prove.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ ImageDigestResolver = Callable[[ScanSubject], frozenset[Digest]]
 
 @dataclass(frozen=True, slots=True)
 class _IndexedReport:
-    """One image in one report file, without its findings."""
+    """The report about one image, without its findings. A report file may contain reports about several images."""
 
     image: ReportImage
     """The content without findings. Those of a whole folder would fill the memory, and few of them are needed."""
@@ -49,10 +49,13 @@ class _IndexedReport:
 
 
 class ReportScanner:
-    """Takes findings from report files. Implements `bot.ports.Scanner`. All reports are read before the first scan.
+    """Takes findings from report files. Implements `bot.ports.Scanner`.
 
-    `platform` is the platform of images whose reports do not state one. With `is_one_run`, all reports in a folder that
-    do not name their database count as made with the same database. Without it, such reports are not compared.
+    All files are read before the first scan. `platform` is assumed for images whose reports do not state a platform.
+
+    Findings of two reports are comparable only if both were made with the same database. Some reports do not state
+    their database. With `is_one_run`, all such reports in one folder count as made with the same database, because the
+    operator states that one run of the scanner wrote them.
     """
 
     def __init__(
@@ -71,7 +74,7 @@ class ReportScanner:
         self._index: tuple[tuple[_IndexedReport, ...], NotScanned | None] | None = None
 
     def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level read them
-        """Read all reports, as a run does for its first image."""
+        """Read all report files, and yield checks with their number and with the files that cannot be read."""
         subject, action = str(self._path), "read its reports"
         reports, read_failure = self._load_index()
         if read_failure is not None:
@@ -111,7 +114,10 @@ class ReportScanner:
         return is_same_platform(report.image.platform or self._platform, platform)
 
     def _evaluate_report(self, report: _IndexedReport, all_reports: Sequence[_IndexedReport]) -> ScanOutcome:
-        """Return the findings of a report as a scan, or the reason that they are not reliable."""
+        """Return the findings of a report, or the reason that the findings are not reliable.
+
+        `all_reports` may show that the database of `report` covers its release.
+        """
         image = report.image
         if self._now() - report.dated_at > self._max_age:
             return NotScanned(
@@ -137,7 +143,10 @@ class ReportScanner:
         )
 
     def _load_index(self) -> tuple[tuple[_IndexedReport, ...], NotScanned | None]:
-        """Return all reports, and the first problem if some cannot be read. The files are read once."""
+        """Return all reports without their findings, and the first error if some files cannot be read.
+
+        The files are read only on the first call.
+        """
         with self._lock:
             if self._index is None:
                 self._index = self._read_reports()
@@ -161,7 +170,10 @@ class ReportScanner:
         return tuple(reports), read_failure
 
     def _list_files(self, errors: list[str]) -> Iterator[Path]:
-        """Yield the report files, sorted by path. If there are too many, add an error to `errors`. Raises OSError."""
+        """Yield the report files, sorted by path. If there are more than MAX_FILES, add an error to `errors` and stop.
+
+        Raises OSError.
+        """
         if not self._path.is_dir():
             yield self._path
             return
@@ -208,7 +220,10 @@ def _read_content(path: Path) -> bytes:
 
 
 def _is_release_known(report: _IndexedReport, all_reports: Sequence[_IndexedReport]) -> bool:
-    """Return True if a report with the same database as `report` proves that the database covers its release."""
+    """Return True if another report proves that the database of `report` covers the release of its distribution.
+
+    The other report must be about the same release, and made with the same database.
+    """
     return any(
         each.image.has_release_data and each.image.release == report.image.release and each.scanner == report.scanner
         for each in all_reports

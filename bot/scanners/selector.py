@@ -23,7 +23,7 @@ class ScannerEntry:
 
 
 class ConfiguredScannerSelector:
-    """Selects the scanner of the first matching entry. Implements `bot.ports.ScannerSelector`.
+    """Selects the scanner for a tag: that of the first matching entry. Implements `bot.ports.ScannerSelector`.
 
     The old and the new image of a tag have the same scanner, because scans by different scanners cannot be compared.
     """
@@ -35,7 +35,7 @@ class ConfiguredScannerSelector:
         return self._find_entry(tag_ref).scanner
 
     def is_private(self, tag_ref: TagRef) -> bool:
-        """Return True if the findings in images of a tag must not be shown where everyone can read them."""
+        """Return True if the findings in images of this tag must not be published."""
         return self._find_entry(tag_ref).is_private
 
     def _find_entry(self, tag_ref: TagRef) -> ScannerEntry:

@@ -43,10 +43,10 @@ _ALPINE_REPOSITORY = re.compile(r'\[alpine\].* repository="(?P<release>[^"]+)"')
 
 
 def find_trivy(configured_binary: str | None = None, virtual_environments: Iterable[Path] = ()) -> str | None:
-    """Return the path of Trivy's binary, or None if it does not exist.
+    """Return the path of Trivy's binary, or None if there is none.
 
-    `configured_binary` is the path or name from the config. If it does not exist, no other binary is used instead. If
-    `configured_binary` is None, PATH is searched for `trivy`, and then the virtual environments.
+    `configured_binary` is the path or name in the config. If it is None, PATH is searched for `trivy`, and then the
+    Python virtual environments are searched. If `configured_binary` is given but does not exist, return None.
     """
     if configured_binary is not None:
         return shutil.which(configured_binary)
@@ -56,7 +56,10 @@ def find_trivy(configured_binary: str | None = None, virtual_environments: Itera
 
 @dataclass(frozen=True, slots=True)
 class _TrivySession(ScannerSession):
-    """Trivy with its database, and the properties with which a replaced database is detected."""
+    """The result of preparing Trivy: its identity, the buckets of its database, and a stamp of the database file.
+
+    If the stamp differs after a scan, another process has replaced the database.
+    """
 
     bucket_names: frozenset[str]
     """Names of the buckets of the database."""
@@ -66,9 +69,11 @@ class _TrivySession(ScannerSession):
 class TrivyScanner(InstalledScanner[_TrivySession]):
     """Scans each image once with Trivy. Implements `bot.ports.Scanner`.
 
-    All images are scanned with the database that exists at the first scan. `cache` is Trivy's folder, which is kept
-    between runs, so that the database is downloaded once a day. `database_address` is the address from which it is
-    downloaded; if it is None, Trivy's own default is used. `proxies` are environment variables such as HTTPS_PROXY.
+    The database is updated before the first scan, and all images are scanned with this database.
+
+    - `cache` is Trivy's folder. It is kept between runs, so that the database is downloaded only once a day.
+    - `database_address` is the address of the database. If it is None, Trivy's default is used.
+    - `proxies` are environment variables such as HTTPS_PROXY.
     """
 
     def __init__(
@@ -115,10 +120,11 @@ class TrivyScanner(InstalledScanner[_TrivySession]):
         ]
 
     def _prepare_session(self) -> _TrivySession | NotScanned:
-        """Download the database unless it is fresh. Then check that the available database is not too old.
+        """Update the database, and check that it is not too old.
 
-        If the download fails, an earlier database is used if it is not too old. If the database cannot be read, its
-        `metadata.json` is deleted, so that the next run downloads the database again.
+        If the update fails, the existing database is used. Return the reason if there is no database, or if it is too
+        old or damaged. If it is damaged, its `metadata.json` is deleted, so that the next run downloads the database
+        again.
         """
         download_failure = self._download_database()
         arguments = ["version", "--format", "json", "--cache-dir", str(self._cache)]
@@ -144,7 +150,7 @@ class TrivyScanner(InstalledScanner[_TrivySession]):
             )
 
     def _download_database(self) -> NotScanned | None:
-        """Let Trivy download the database. Return the reason if the download fails, otherwise None.
+        """Let Trivy update its database. Return None if this succeeds, and the reason if it fails.
 
         Raises ProcessError if Trivy is missing.
         """
@@ -166,7 +172,10 @@ class TrivyScanner(InstalledScanner[_TrivySession]):
 
 
 def _read_file_stamp(file: Path) -> tuple[int, int]:
-    """Return the inode and modification time of a file, or zeros if it is gone. They change when the file changes."""
+    """Return the inode and the modification time of a file. At least one of them differs if the file was replaced.
+
+    Return zeros if the file does not exist.
+    """
     try:
         status = file.stat()
     except OSError:
@@ -175,10 +184,10 @@ def _read_file_stamp(file: Path) -> tuple[int, int]:
 
 
 def _find_missing_release(session: _TrivySession, log: str, system: OperatingSystem) -> str:
-    """Return the release for which the database has no bucket, or an empty string if the database has the bucket.
+    """Return the release that Trivy's database does not cover, or an empty string if the database covers it.
 
-    For Alpine, Trivy takes the release from /etc/apk/repositories, because the packages come from that release. Trivy
-    writes this release only to its log.
+    The database covers a release if it has a bucket for it. For Alpine, Trivy uses the release in
+    /etc/apk/repositories, because the packages come from there. Trivy states this release only in `log`.
     """
     repository = _ALPINE_REPOSITORY.search(log) if system.family == "alpine" else None
     release = repository["release"] if repository else system.release

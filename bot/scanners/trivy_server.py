@@ -1,8 +1,9 @@
-"""Scans images with a Trivy server. The client on this machine pulls images and lists packages for the server.
+"""Scans images with a Trivy server. The client on this machine pulls images, and lists their packages for the server.
 
 https://trivy.dev/latest/docs/references/modes/client-server/. At `/version`, the server states which database it has,
-but not which releases the database covers. For a release without findings, basebump therefore sends the server packages
-that are older than every fix.
+but not which releases the database covers. If the server finds nothing in a release, basebump therefore sends it a list
+of common packages in versions older than every fix. If the server finds nothing in these, its database does not cover
+the release.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ _PURL_PREFIXES = {
 
 @dataclass(frozen=True, slots=True)
 class TrivyServer:
-    """The address of a Trivy server, with its token."""
+    """The URL of a Trivy server, and the token for it."""
 
     url: str
     token: str | None = field(default=None, repr=False)
@@ -49,7 +50,7 @@ class TrivyServer:
 class TrivyServerScanner(InstalledScanner[ScannerSession]):
     """Scans images with a Trivy server. Implements `bot.ports.Scanner`.
 
-    `cache` is the folder of the client. Nothing in it has to be kept between runs.
+    `cache` is a folder for temporary data of the client. It need not be kept between runs.
     """
 
     def __init__(
@@ -107,7 +108,10 @@ class TrivyServerScanner(InstalledScanner[ScannerSession]):
         yield from ("--timeout", f"{self._timeout:g}s", "--cache-dir", str(self._cache))
 
     def _prepare_session(self) -> ScannerSession | NotScanned:
-        """Query the server for the identity of its database, and check that the database is not too old."""
+        """Query the server for its version and its database, and check that the database is not too old.
+
+        Return the reason if the server cannot be queried, or if the database is too old.
+        """
         identity = self._fetch_identity()
         if isinstance(identity, NotScanned):
             return identity
@@ -130,9 +134,9 @@ class TrivyServerScanner(InstalledScanner[ScannerSession]):
         )
 
     def _find_missing_release(self, system: OperatingSystem) -> str:
-        """Return the release that the server's database does not cover, or an empty string if the database covers it.
+        """Return the release that the server's database does not cover, or an empty string if it covers the release.
 
-        The server is queried about packages that are older than every fix, once for each release.
+        The server is queried once for each release, with common packages in versions older than every fix.
 
         Raises ProcessError, UnreadableReportError.
         """
@@ -157,7 +161,10 @@ class TrivyServerScanner(InstalledScanner[ScannerSession]):
 
 
 def _build_probe_inventory(system: OperatingSystem, purl: str) -> Mapping[str, object]:
-    """Return an inventory in CycloneDX 1.5 whose packages are older than every fix."""
+    """Return a CycloneDX 1.5 inventory of common packages, in versions older than every fix.
+
+    `purl` is the type and namespace of the distribution's package URLs, such as `deb/debian`.
+    """
     packages = [
         {
             "bom-ref": name,

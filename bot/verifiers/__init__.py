@@ -12,9 +12,9 @@ from bot.ports import ArtifactStore, SignatureVerifier
 def create_verifiers(
     trusts: Sequence[TrustEntry], artifacts: ArtifactStore, now: Callable[[], datetime]
 ) -> tuple[SignatureVerifier, ...]:
-    """Return a verifier for each kind of signature that `trusts` accept. Modules for other kinds are not imported.
+    """Return a verifier for each kind of signature that `trusts` accept, such as cosign or Notation.
 
-    Raises UsageError if a kind needs a library that is not installed.
+    Modules for kinds that are not accepted are not imported. Raises UsageError if a required library is not installed.
     """
     verifiers: list[SignatureVerifier] = []
     if any(trust.keys or trust.identities for trust in trusts):

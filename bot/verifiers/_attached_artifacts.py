@@ -1,4 +1,4 @@
-"""Fetches the artifacts attached to an image one after another, until one of them decides the outcome."""
+"""Fetches the artifacts that are attached to an image one by one, until a valid signature is found."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_FETCHES = 64
 
 
 class AttachedArtifacts:
-    """The artifacts attached to one image. They are fetched on demand, and every blob is fetched once."""
+    """The artifacts attached to one image. Each artifact is fetched when it is needed, and each blob only once."""
 
     def __init__(self, artifacts: ArtifactStore, repository: str, digest: Digest) -> None:
         self._artifacts, self._repository, self.digest = artifacts, repository, digest
@@ -26,7 +26,8 @@ class AttachedArtifacts:
         self._contents: dict[Digest, bytes] = {}
 
     def fetch_tagged(self, suffix: str) -> Iterator[Artifact]:
-        """Yield the artifact at the tag that is made of the image's digest and `suffix`, if that tag exists.
+        """Yield the artifact at the tag `sha256-<hex of the image's digest><suffix>`. Yield none if the tag does not
+        exist.
 
         Raises RegistryError.
         """
@@ -35,12 +36,15 @@ class AttachedArtifacts:
             yield artifact
 
     def fetch_referrers(self, types: frozenset[str]) -> Iterator[Artifact | SignatureOutcome]:
-        """Yield the image's referrers that may have one of `types`, those with such a type in the list first.
+        """Yield the image's referrers of the given artifact types.
 
-        If an artifact cannot be fetched, an outcome is yielded in its place, so that the others are still checked. An
-        outcome is also yielded if the limit MAX_FETCHES is reached.
+        Referrers for which the registry lists one of `types` come first. Referrers with a generic type follow, because
+        their real type is stated only in their manifest. The caller must check the type of these.
 
-        Raises RegistryError if the error is a failure, for instance because the registry could not be reached.
+        If an artifact cannot be fetched, an outcome with the reason is yielded in its place, and the iteration
+        continues. If the limit MAX_FETCHES is reached, an outcome is yielded, and the iteration ends.
+
+        Raises RegistryError if the registry fails, for instance if it cannot be reached.
         """
         all_referrers = self._artifacts.list_referrers(self._repository, self.digest)
         declared_referrers = [each for each in all_referrers if each.type in types]
@@ -55,9 +59,9 @@ class AttachedArtifacts:
                 yield _make_unknown_outcome(error)
 
     def fetch_content(self, blob: Blob) -> bytes | SignatureOutcome:
-        """Return the bytes of a blob, or an outcome if the blob cannot be fetched.
+        """Return the bytes of a blob, or an outcome with the reason if the blob cannot be fetched.
 
-        Raises RegistryError if the error is a failure, for instance because the registry could not be reached.
+        Raises RegistryError if the registry fails, for instance if it cannot be reached.
         """
         if blob.digest not in self._contents:
             if not self._remaining_fetches:
@@ -74,16 +78,20 @@ _TOO_MANY_ARTIFACTS = UnsupportedSignature(f"more than {MAX_FETCHES} artifacts a
 
 
 def _make_unknown_outcome(error: RegistryError) -> SignatureOutcome:
-    """Return the outcome for an artifact that cannot be fetched. Raises `error` again if it is a failure."""
+    """Return the outcome for an artifact that cannot be fetched, for instance because it does not exist.
+
+    If the error is a failure, such as an unreachable registry, raise the error again.
+    """
     if error.is_failure:
         raise error
     return SignatureUnknown(error.reason, str(error), error.is_failure)
 
 
 def combine_outcomes(outcomes: Iterable[SignatureOutcome]) -> SignatureOutcome:
-    """Return one outcome for all signatures. The first valid signature ends the iteration.
+    """Return the outcome for an image from the outcomes of its signatures. A single valid signature is enough.
 
-    A RegistryError that the iteration raises is converted to an outcome.
+    The iteration ends at the first valid signature. If the iteration raises a RegistryError, the result is an outcome
+    with this error, unless a signature was valid.
     """
     all_outcomes: list[SignatureOutcome] = []
     try:

@@ -1,4 +1,4 @@
-"""Verifies chains of code-signing certificates, and reads the subjects of certificates. Does no I/O.
+"""Verifies chains of code-signing certificates, and compares the subjects of certificates. Does no I/O.
 
 https://github.com/notaryproject/specifications/blob/main/specs/signature-specification.md#certificate-requirements
 """
@@ -29,7 +29,10 @@ MAX_CHAIN_LENGTH = 8
 
 
 def read_chain(der_certificates: object) -> tuple[x509.Certificate, ...]:
-    """Parse a chain of DER certificates, the signer's first. Raises BrokenError if one is invalid or there are none."""
+    """Parse a chain of DER certificates. The first one is that of the signer.
+
+    Raises BrokenError if a certificate is invalid or the chain is empty.
+    """
     chain = require_list(der_certificates, MAX_CHAIN_LENGTH)
     if not chain or not all(isinstance(each, bytes) for each in chain):
         raise BrokenError("it has no certificates")
@@ -42,9 +45,10 @@ def read_chain(der_certificates: object) -> tuple[x509.Certificate, ...]:
 
 
 def explain_distrust(chain: Sequence[x509.Certificate], roots: tuple[bytes, ...], now: datetime) -> str:
-    """Return why the first certificate of `chain` is not trusted at the time `now`, or an empty string if it is.
+    """Return why a signer's certificate is not trusted at the time `now`. Return an empty string if it is trusted.
 
-    `roots` are the operator's root certificates in PEM. Revocation is not checked.
+    The signer's certificate is the first of `chain`. `roots` are the operator's root certificates in PEM. Revocation is
+    not checked.
     """
     try:
         verify_chain(chain, _load_store(roots), now)
@@ -58,9 +62,11 @@ class UntrustedError(Exception):
 
 
 def verify_chain(chain: Sequence[x509.Certificate], roots: Store, now: datetime) -> Sequence[x509.Certificate]:
-    """Return the chain from the first certificate of `chain` to one of `roots`, if it is valid at the time `now`.
+    """Verify a signer's certificate at the time `now`. Return the chain from this certificate to one of `roots`.
 
-    Raises UntrustedError if there is no such chain.
+    `chain` contains the signer's certificate first, and then any intermediate certificates.
+
+    Raises UntrustedError if there is no valid chain.
     """
     verifier = (
         PolicyBuilder()
@@ -77,7 +83,7 @@ def verify_chain(chain: Sequence[x509.Certificate], roots: Store, now: datetime)
 
 
 def get_attributes(name: x509.Name) -> frozenset[tuple[str, str | bytes]]:
-    """Return the attributes of a name as a set, because tools write the attributes in different orders."""
+    """Return the attributes of a certificate's subject as a set, because tools write them in different orders."""
     return frozenset((attribute.oid.dotted_string, attribute.value) for attribute in name)
 
 

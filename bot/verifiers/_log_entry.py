@@ -1,6 +1,6 @@
 """Parses the transparency log entries in cosign's older keyless signatures. Does no I/O.
 
-An entry contains the data that the log signed, and the time at which the log added the entry.
+An entry contains hashes of the signed data, and the time at which the log added the entry. The log has signed both.
 
 Annotation: https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md#properties; entry:
 https://github.com/sigstore/rekor/blob/main/pkg/types/hashedrekord/v0.0.1/hashedrekord_v0_0_1_schema.json.
@@ -31,7 +31,7 @@ MAX_TIME = 2**33
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """A parsed entry, whose signature has not been verified."""
+    """A parsed log entry. The log's signature of it has not been verified."""
 
     log_id: bytes
     """The log's ID as stated in the entry, which is the hash of the log's key."""
@@ -44,9 +44,9 @@ class LogEntry:
     body: bytes
 
     def explain_mismatch(self, payload: bytes, signature: bytes, certificate: x509.Certificate) -> str:
-        """Return why the entry is not about exactly this signature, or an empty string if it is.
+        """Return why the log entry belongs to another signature. Return an empty string if it belongs to this one.
 
-        Without this check, an entry for any other signature would prove every signature.
+        This check is essential: otherwise, an attacker could attach any valid log entry to a forged signature.
 
         Raises BrokenError if the body of the entry is invalid.
         """
@@ -67,7 +67,9 @@ class LogEntry:
 
 
 def read_entry(text: str) -> LogEntry | UnsupportedSignature:
-    """Parse the value of the annotation ENTRY_ANNOTATION. Return UnsupportedSignature for an entry of another kind.
+    """Parse the log entry in the annotation ENTRY_ANNOTATION. `text` is the value of the annotation.
+
+    Return UnsupportedSignature if the entry is of a kind other than ENTRY_KIND.
 
     Raises BrokenError if the annotation is invalid.
     """

@@ -1,6 +1,6 @@
 """Parses the envelopes of Notation signatures, which are JWS or COSE. Does no I/O.
 
-An envelope contains the payload, the certificates, the signature and the signed conditions.
+An envelope contains the payload, the certificates, the signature, and signed conditions such as the expiry time.
 
 https://github.com/notaryproject/specifications/tree/main/specs contains signature-envelope-jws.md and …-cose.md.
 """
@@ -47,7 +47,7 @@ _EC_ALGORITHMS: dict[int, tuple[str, int, hashes.HashAlgorithm]] = {
 
 @dataclass(frozen=True, slots=True)
 class NotationEnvelope:
-    """A parsed envelope, whose signature has not been verified."""
+    """A parsed envelope. Its signature has not been verified."""
 
     payload: bytes
     signed_bytes: bytes
@@ -69,7 +69,7 @@ class NotationEnvelope:
 
     @property
     def expiry(self) -> datetime | None:
-        """The time at which the signature expires according to the signer; None if it does not expire.
+        """The time at which the signature expires, as chosen by the signer; None if it does not expire.
 
         Raises BrokenError if the time is invalid.
         """
@@ -83,9 +83,10 @@ class NotationEnvelope:
         return expiry if expiry.tzinfo else expiry.replace(tzinfo=UTC)
 
     def has_valid_signature(self) -> bool:
-        """Return True if the key of the first certificate made the signature.
+        """Return True if the signature was made with the key of the signer's certificate, the first in `chain`.
 
-        The signature must use the algorithm that the size of the key requires.
+        The algorithm must be the one that Notation requires for the size of this key. The certificate itself is not
+        checked.
         """
         key = self.chain[0].public_key()
         if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
@@ -111,7 +112,7 @@ class NotationEnvelope:
 
 
 def read_envelope(media_type: str, content: bytes) -> NotationEnvelope | UnsupportedSignature:
-    """Parse an envelope. Return UnsupportedSignature if its media type is not known.
+    """Parse an envelope. Return UnsupportedSignature if `media_type` is neither that of JWS nor of COSE.
 
     Raises BrokenError if the envelope is invalid.
     """
@@ -192,7 +193,7 @@ def _parse_critical(names: object) -> frozenset[object]:
 
 
 def _decode_base64url(text: object) -> bytes:
-    """Decode base64url without padding (RFC 7515). Raises BrokenError if `text` is not a string or not valid."""
+    """Decode base64url without padding (RFC 7515). Raises BrokenError if `text` is not a valid base64url string."""
     if not isinstance(text, str):
         raise BrokenError("a base64url value is not a string")
     try:
@@ -202,9 +203,10 @@ def _decode_base64url(text: object) -> bytes:
 
 
 def _encode_der(signature: bytes, key_size: int) -> bytes:
-    """Convert a signature of two concatenated numbers to DER, the format of the cryptography library.
+    """Convert an ECDSA signature to DER, the form that the cryptography library verifies.
 
-    Return empty bytes, which are not a valid signature, if the length is wrong.
+    JWS and COSE write the two numbers of a signature one after the other, in equal lengths. If the length is wrong,
+    return empty bytes, which the library rejects.
     """
     half = (key_size + 7) // 8
     if len(signature) != 2 * half:

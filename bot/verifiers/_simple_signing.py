@@ -21,9 +21,10 @@ SIGNATURE_TYPE = "cosign container image signature"
 
 
 def check_payload(blob: Blob, payload: bytes, digest: Digest, keys: Iterable[PublicKey]) -> SignatureOutcome:
-    """Return the outcome of checking a signature against `keys`. Its payload must be about `digest`.
+    """Check a signature in cosign's older form against `keys`, and return the outcome.
 
-    `blob` is the payload's blob, whose annotations contain the signature.
+    The signed payload must name the digest `digest`. The signature itself is in an annotation of `blob`, the blob that
+    contains the payload.
     """
     try:
         signature = decode_base64(blob.annotations.get(SIGNATURE_ANNOTATION))
@@ -39,7 +40,7 @@ def check_payload(blob: Blob, payload: bytes, digest: Digest, keys: Iterable[Pub
 
 
 def _parse_digest(payload: bytes) -> object:
-    """Return the digest in the payload. Raises BrokenError if the payload is not that of an image signature."""
+    """Return the digest in a signed payload. Raises BrokenError if the payload is not that of an image signature."""
     critical = require_object(parse_json_object(payload).get("critical"))
     if critical.get("type") != SIGNATURE_TYPE:
         raise BrokenError("its payload does not have the type of an image signature")

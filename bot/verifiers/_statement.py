@@ -30,7 +30,7 @@ MAX_SUBJECTS = 1024
 
 @dataclass(frozen=True, slots=True)
 class DsseEnvelope:
-    """A parsed DSSE envelope, whose signatures have not been verified."""
+    """A parsed DSSE envelope. Its signatures have not been verified."""
 
     payload: bytes
     signatures: tuple[bytes, ...]
@@ -39,7 +39,10 @@ class DsseEnvelope:
 
 
 def read_envelope(document: dict[str, Any]) -> DsseEnvelope:
-    """Parse an envelope that contains an in-toto statement. Raises BrokenError if it is not one."""
+    """Parse a DSSE envelope that contains an in-toto statement.
+
+    Raises BrokenError if the envelope is invalid or contains something else.
+    """
     kind = document.get("payloadType")
     if kind != IN_TOTO_TYPE:
         raise BrokenError("its envelope does not contain an in-toto statement")
@@ -51,9 +54,10 @@ def read_envelope(document: dict[str, Any]) -> DsseEnvelope:
 
 
 def read_statement(payload: bytes, digest: Digest) -> tuple[SignedStatement | None, bool]:
-    """Return the kind of a statement, and whether `digest` is one of its subjects.
+    """Return the kind of an in-toto statement, and True if `digest` is one of its subjects.
 
-    The kind is None if the predicate type of the statement is not in STATEMENTS_BY_PREDICATE.
+    The kind is None if the statement is not about the origin of an image, but is for example an SBOM. These kinds are
+    those in STATEMENTS_BY_PREDICATE.
 
     Raises BrokenError if the statement is invalid.
     """

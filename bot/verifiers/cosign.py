@@ -1,6 +1,7 @@
 """Verifies cosign signatures in both forms: the older form at a tag, and Sigstore bundles in the referrers.
 
-For signatures by keys, no transparency log is checked, because a key that the operator lists is trusted without a log.
+No transparency log is checked for a signature that was made with a key. A key that the operator lists is trusted
+without a log.
 
 Bundles: https://github.com/sigstore/protobuf-specs/blob/main/protos/sigstore_bundle.proto
 """
@@ -44,14 +45,15 @@ class CosignVerifier:
     """Verifies cosign signatures. Implements `bot.ports.SignatureVerifier`. Thread-safe."""
 
     def __init__(self, artifacts: ArtifactStore, keyless: KeylessVerifier | None = None) -> None:
-        """Create a verifier. `keyless` verifies signatures by identities; None if no identities are trusted."""
+        """Create a verifier. `keyless` verifies keyless signatures. It is None if the operator trusts no identities."""
         self._artifacts, self._keyless = artifacts, keyless
 
     @classmethod
     def create_for_trusts(cls, trusts: Iterable[TrustEntry], artifacts: ArtifactStore) -> CosignVerifier:
         """Return a verifier for the keys and identities in `trusts`.
 
-        Raises UsageError if `trusts` contain identities and these cannot be verified.
+        Raises UsageError if `trusts` contain identities, but the library for keyless signatures is not installed or a
+        file of trusted roots cannot be used.
         """
         roots = {trust.trusted_root for trust in trusts if trust.identities}
         if not roots:
@@ -67,12 +69,12 @@ class CosignVerifier:
             raise UsageError(f"`trusted_root`: {error}") from None
 
     def verify(self, repository: str, digest: Digest, trust: TrustEntry) -> SignatureOutcome | None:
-        """Return the outcome for the cosign signatures of `digest`; None if `trust` lists no keys and no identities.
+        """Check the cosign signatures of an image, and return the outcome.
 
-        The signature must be of exactly this digest. If `digest` is an index, signatures of its images do not count,
-        because the index is what files pin.
+        Return None if `trust` lists no keys and no identities. A signature must name exactly `digest`. If `digest` is
+        an index, signatures of the images in it do not count, because files pin the index.
 
-        Raises ValueError if a listed key is invalid, which settings have already excluded.
+        Raises ValueError if a key in `trust` is invalid. A run checks the keys when it reads its settings.
         """
         if not trust.keys and not trust.identities:
             return None
@@ -84,14 +86,14 @@ class CosignVerifier:
 
 
 class _SignatureCheck:
-    """Checks all signatures of one image, one by one."""
+    """Checks the cosign signatures of one image, one by one."""
 
     def __init__(self, attached: AttachedArtifacts, keyless: KeylessVerifier | None, trust: TrustEntry) -> None:
         self._attached, self._keyless, self._trust = attached, keyless, trust
         self._keys = tuple(map(_load_key, trust.keys))
 
     def check_signatures(self) -> Iterator[SignatureOutcome]:
-        """Yield the outcome of each signature, beginning with those that need the fewest requests.
+        """Yield the outcome of each signature. Signatures at the tag come first, because they need fewer requests.
 
         Raises RegistryError.
         """
@@ -111,7 +113,10 @@ class _SignatureCheck:
                 yield outcome
 
     def _check_blob(self, blob: Blob) -> SignatureOutcome | None:
-        """Return the outcome for one blob of an artifact; None if it is not a signature. Raises BrokenError."""
+        """Check the signature in a blob, and return the outcome. Return None if the blob is not a signature.
+
+        Raises BrokenError.
+        """
         is_bundle = blob.media_type in BUNDLE_TYPES and blob.annotations.get(PREDICATE_ANNOTATION, "") in {
             "",
             *STATEMENTS_BY_PREDICATE,
@@ -132,7 +137,10 @@ class _SignatureCheck:
         return check_bundle(bundle, self._attached.digest, self._keys)
 
     def _check_payload(self, blob: Blob, content: bytes) -> SignatureOutcome:
-        """Return the outcome for a signature in the older form. Raises BrokenError if an annotation is invalid."""
+        """Check a signature in the older form, and return the outcome. `content` is the signed payload.
+
+        Raises BrokenError if an annotation of `blob` is invalid.
+        """
         outcome = check_payload(blob, content, self._attached.digest, self._keys)
         keyless = self._keyless if CERTIFICATE_ANNOTATION in blob.annotations and self._trust.identities else None
         if keyless is not None and outcome == BadSignature(SignatureDefect.OTHER_SIGNER):
@@ -142,7 +150,7 @@ class _SignatureCheck:
 
 @dataclass(frozen=True, slots=True)
 class SignatureBundle:
-    """A parsed bundle, whose signatures have not been verified."""
+    """A parsed Sigstore bundle. Its signatures have not been verified."""
 
     envelope: DsseEnvelope
     has_certificate: bool
@@ -150,7 +158,9 @@ class SignatureBundle:
 
 
 def read_bundle(content: bytes) -> SignatureBundle | UnsupportedSignature:
-    """Parse a bundle. Return UnsupportedSignature if its version is not known or it contains no statement.
+    """Parse a Sigstore bundle.
+
+    Return UnsupportedSignature if the version of the bundle is not supported, or if it contains no statement.
 
     Raises BrokenError if the bundle is invalid.
     """
@@ -165,9 +175,11 @@ def read_bundle(content: bytes) -> SignatureBundle | UnsupportedSignature:
 
 
 def check_bundle(bundle: SignatureBundle, digest: Digest, keys: Iterable[PublicKey]) -> SignatureOutcome | None:
-    """Return the outcome of checking a bundle against `keys`; None if it is not about the origin of an image.
+    """Check a Sigstore bundle against `keys`, and return the outcome.
 
-    Raises BrokenError if the statement in the bundle cannot be parsed.
+    Return None if its statement is not about the origin of an image, but is for example an SBOM.
+
+    Raises BrokenError if the statement cannot be parsed.
     """
     envelope = bundle.envelope
     statement, is_about_digest = read_statement(envelope.payload, digest)

@@ -1,8 +1,9 @@
-"""Verifies keyless signatures: a certificate names the signer, and a log or a timestamp proves the time.
+"""Verifies keyless signatures. A certificate names the signer, and a transparency log or a timestamp proves the time.
 
-sigstore-python verifies bundles. For cosign's older form, sigstore-python provides the keys and the authorities, and
-this module does the rest. No network is used. The trusted root is the operator's file, or the one that sigstore-python
-contains. The import takes half a second, so this module is imported only if identities are trusted.
+For bundles, sigstore-python does the verification. For cosign's older form, this module does it, with the keys and
+authorities that sigstore-python provides. No network is used. The trusted root is the operator's file, or the one that
+sigstore-python contains. Importing sigstore-python takes half a second, so this module is imported only if the operator
+trusts identities.
 """
 
 from __future__ import annotations
@@ -50,14 +51,17 @@ class UnusableRootError(Exception):
 
 
 class _AnySigner:
-    """A policy that accepts every signer, so that messages can name the signer. Identities are compared afterwards."""
+    """A policy for sigstore-python that accepts every signer.
+
+    The signer's identity is compared later, so that a message about another signer can name this signer.
+    """
 
     def verify(self, cert: x509.Certificate) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class _VerificationRoot:
-    """The verifier of one trusted root, with its authorities and logs."""
+    """A trusted root: the verifier for bundles, and the authorities and logs for the older form."""
 
     verifier: Verifier
     authorities: Store
@@ -73,17 +77,19 @@ class _VerificationRoot:
 
 
 class KeylessVerifier:
-    """Verifies signatures that contain a certificate, against the identities that the operator lists. Thread-safe."""
+    """Verifies signatures that contain a certificate, against the identities that the operator trusts. Thread-safe."""
 
     def __init__(self, roots: Iterable[str | None]) -> None:
-        """Read the files of trusted roots. None stands for the root that sigstore-python contains.
+        """Read the trusted roots. Each is the path of a file, or None for the root that sigstore-python contains.
 
         Raises UnusableRootError if a file cannot be used.
         """
         self._roots: Mapping[str | None, _VerificationRoot] = {root: _load_root(root) for root in roots}
 
     def check_bundle(self, content: bytes, digest: Digest, trust: TrustEntry) -> SignatureOutcome | None:
-        """Return the outcome for a bundle about `digest`; None if it is not a statement about an image's origin.
+        """Check a Sigstore bundle, and return the outcome. Its statement must be about `digest`.
+
+        Return None if the statement is not about the origin of an image, but is for example an SBOM.
 
         Raises BrokenError if the statement cannot be parsed.
         """
@@ -103,10 +109,10 @@ class KeylessVerifier:
         return _match_identity(bundle.signing_certificate, trust, statement)
 
     def check_payload(self, blob: Blob, payload: bytes, trust: TrustEntry) -> SignatureOutcome:
-        """Return the outcome for a signature of `payload` in the older form.
+        """Check a signature in cosign's older form, and return the outcome. `payload` is the content of `blob`.
 
-        The annotations of `blob` contain the signature, a certificate and a log entry. The certificate chain in another
-        annotation is not used, because only known authorities are trusted.
+        The annotations of `blob` contain the signature, the signer's certificate and a log entry. They may also contain
+        a certificate chain, which is not used: the certificate must be issued by an authority of the trusted root.
 
         Raises BrokenError if an annotation cannot be parsed.
         """
@@ -129,9 +135,10 @@ class KeylessVerifier:
 
 
 def _explain_unproved(entry: LogEntry, certificate: x509.Certificate, root: _VerificationRoot) -> str:
-    """Return why the signer and the time are not proven; an empty string if they are.
+    """Return what is not proven about a signer's certificate. Return an empty string if everything is proven.
 
-    A trusted log must contain the entry, and the certificate must have been valid when the log added the entry.
+    A log of `root` must contain the entry. When the log added the entry, the certificate must have been valid, and
+    issued by an authority of `root`.
     """
     try:
         root.transparency_logs.verify(
@@ -151,7 +158,7 @@ def _explain_unproved(entry: LogEntry, certificate: x509.Certificate, root: _Ver
 
 
 def _load_key(certificate: x509.Certificate) -> PublicKey:
-    """Return the key of a certificate. Raises BrokenError if it is of a kind that is not used to sign images."""
+    """Return the key of a certificate. Raises BrokenError if images cannot be signed with this kind of key."""
     form = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     try:
         return PublicKey.load(TrustedKey("", certificate.public_key().public_bytes(*form)))
@@ -160,7 +167,10 @@ def _load_key(certificate: x509.Certificate) -> PublicKey:
 
 
 def _match_identity(certificate: x509.Certificate, trust: TrustEntry, statement: SignedStatement) -> SignatureOutcome:
-    """Return the outcome for a valid certificate, which depends on whether `trust` lists its identity and issuer."""
+    """Return the outcome for a signature that is valid: verified if `trust` lists the signer's identity and issuer.
+
+    `statement` is the kind of the signed statement.
+    """
     names = _list_names(certificate)
     for each in trust.identities:
         found = next((name for name in names if is_glob_match(each.identity, name)), None)
@@ -185,7 +195,7 @@ def _load_root(path: str | None) -> _VerificationRoot:
 
 
 def _list_names(certificate: x509.Certificate) -> tuple[str, ...]:
-    """Return the names in a certificate: email addresses of people, then URLs of workflows."""
+    """Return the names of the signer in a certificate: first email addresses, then URLs such as those of workflows."""
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
@@ -195,7 +205,10 @@ def _list_names(certificate: x509.Certificate) -> tuple[str, ...]:
 
 
 def _has_issuer(certificate: x509.Certificate, issuer: str) -> bool:
-    """Return True if `issuer` authenticated the signer. Older certificates use another extension for the issuer."""
+    """Return True if the certificate states that `issuer` authenticated the signer.
+
+    The issuer is in one of two extensions, depending on the age of the certificate.
+    """
     try:
         policy.AnyOf([policy.OIDCIssuerV2(issuer), policy.OIDCIssuer(issuer)]).verify(certificate)
     except SigstoreError:

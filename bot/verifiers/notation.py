@@ -48,7 +48,10 @@ class NotationVerifier:
         self._artifacts, self._now = artifacts, now
 
     def verify(self, repository: str, digest: Digest, trust: TrustEntry) -> SignatureOutcome | None:
-        """Return the outcome for the Notation signatures of `digest`; None if `trust` lists no Notation subjects."""
+        """Check the Notation signatures of an image, and return the outcome.
+
+        Return None if `trust` has no settings for Notation.
+        """
         if trust.notation is None:
             return None
         return combine_outcomes(
@@ -80,7 +83,9 @@ class NotationVerifier:
 def check_envelope(
     media_type: str, content: bytes, digest: Digest, trust: NotationTrust, now: datetime
 ) -> SignatureOutcome:
-    """Return the outcome for one Notation signature of `digest`.
+    """Check one Notation signature, and return the outcome. Its payload must name `digest`.
+
+    `content` is the envelope, and `media_type` is its type.
 
     Raises BrokenError if the envelope is invalid.
     """
@@ -99,7 +104,9 @@ def check_envelope(
 
 
 def _check_signer(envelope: NotationEnvelope, trust: NotationTrust, now: datetime) -> SignatureOutcome:
-    """Return the outcome for a signature that the key of its certificate made, depending on who that signer is.
+    """Check the expiry time, certificates and subject of a signature, and return the outcome.
+
+    The caller has already verified that the signature was made with the key of the first certificate.
 
     Raises BrokenError if the expiry time is invalid.
     """

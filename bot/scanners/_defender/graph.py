@@ -35,7 +35,7 @@ class ResourceGraphError(Exception):
 
 
 class ResourceGraph:
-    """The resource graph of one cloud, as far as one identity may read it.
+    """Runs queries in Azure Resource Graph. The results contain only resources that the identity may read.
 
     `manager` is the host of the cloud's resource manager. `get_token` returns a token for this host, and raises
     BasebumpError. The token is sent only to this host.
@@ -72,7 +72,10 @@ class ResourceGraph:
             used_tokens.add(skip_token)
 
     def _fetch_page(self, query: str, skip_token: str, size: int) -> tuple[ReportObject, int]:
-        """Return one page, and the number of rows per page. The number is halved until the page can be sent.
+        """Fetch one page of at most `size` rows. Return the response, and the page size that worked.
+
+        If the service answers that a page of this size has too many bytes, the page is requested again with half as
+        many rows.
 
         Raises ResourceGraphError.
         """
@@ -127,7 +130,7 @@ class ResourceGraph:
 
 
 def _parse_pause(response: Response) -> float:
-    """Return the seconds until the service accepts queries again, at most MAX_PAUSE.
+    """Return the seconds to wait before the next query, from a header of the response. The result is at most MAX_PAUSE.
 
     https://learn.microsoft.com/en-us/azure/governance/resource-graph/concepts/guidance-for-throttled-requests
     """
@@ -137,9 +140,11 @@ def _parse_pause(response: Response) -> float:
 
 
 def _parse_error(response: Response, token: str) -> tuple[str, str]:
-    """Return the code of an error, and its code and message in parentheses. Both are empty if there is no error.
+    """Return the code of the error in a response, and the text ` (CODE: message)` to append to a sentence.
 
-    The innermost error is the most specific one. The token is removed from the message.
+    If the error has details, the code and message are those of the first detail, because it is more specific. The token
+    is masked. If the response contains no error, both strings are empty.
+
     https://github.com/microsoft/api-guidelines/blob/vNext/azure/Guidelines.md#handling-errors
     """
     try:

@@ -1,10 +1,13 @@
-"""Reads the rows of Microsoft Defender for Cloud about container images. Does no I/O.
+"""Reads the rows in which Microsoft Defender for Cloud describes container images. Does no I/O.
 
-There are two models. The grouped model has a row for each vulnerability below one assessment of the image
-(https://learn.microsoft.com/en-us/azure/defender-for-cloud/subassessment-rest-api). The individual model, added in July
-2026, has one assessment for each update of a package
-(https://learn.microsoft.com/en-us/azure/defender-for-cloud/transition-grouped-individual-recommendations). The fields
-of both models have the same names, except for upper and lower case. This is not documented.
+Defender writes rows of two models:
+
+- Grouped: one assessment for each image, and a row below it for each vulnerability
+  (https://learn.microsoft.com/en-us/azure/defender-for-cloud/subassessment-rest-api).
+- Individual, added in July 2026: one assessment for each update of a package in the image
+  (https://learn.microsoft.com/en-us/azure/defender-for-cloud/transition-grouped-individual-recommendations).
+
+The fields of both models have the same names, except for upper and lower case. This is not documented.
 """
 
 from __future__ import annotations
@@ -33,7 +36,7 @@ _EXEMPTION_AUTHOR, _POLICY_AUTHOR = "Microsoft Defender exemption", "Microsoft D
 
 
 class RowModel(StrEnum):
-    """The schema of a row."""
+    """The model of a row, as described in the module's docstring."""
 
     GROUPED = "grouped"
     INDIVIDUAL = "individual"
@@ -41,7 +44,7 @@ class RowModel(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DefenderRow:
-    """One row about one image."""
+    """What one row of Defender states about one image."""
 
     digest: Digest
     model: RowModel
@@ -59,8 +62,9 @@ class DefenderRow:
 def read_row(row: ReportObject) -> DefenderRow | None:
     """Read a row that has the keys `digest`, `type`, `name` and `properties`.
 
-    Return None if the row has no information of its own. Raises UnreadableReportError if the row cannot be read
-    reliably.
+    Return None if the row neither names findings nor shows that the image is healthy.
+
+    Raises UnreadableReportError if the row cannot be read reliably.
     """
     digest = parse_sha256(_get_text(row, "digest").lower())
     if digest is None:
@@ -73,7 +77,11 @@ def read_row(row: ReportObject) -> DefenderRow | None:
 
 
 def merge_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Return each finding once, sorted. A finding gets the highest severity and the versions of its duplicates."""
+    """Return the findings sorted and without duplicates.
+
+    Of several findings with the same vulnerability and package, the result has the highest severity, and the first
+    installed and fixed versions that are stated.
+    """
     finding_by_key: dict[FindingKey, Finding] = {}
     for found in findings:
         same = finding_by_key.setdefault(get_finding_key(found), found)
@@ -135,7 +143,11 @@ def _read_individual_row(digest: Digest, row: ReportObject) -> DefenderRow | Non
 
 
 def _read_update_findings(update: object, scans: Sequence[object]) -> Iterator[Finding]:
-    """Yield the vulnerabilities that an update fixes. If `update` has no details, `scans` name the vulnerabilities."""
+    """Yield the vulnerabilities that an update of a package fixes.
+
+    `update` is the part of the row that describes the update. If it does not describe the vulnerabilities, only their
+    CVE IDs are read, from `scans`: the results of the individual scanners.
+    """
     detailed_cves = [each for each in _decode_list(_get_value(update, "CvesDetails")) if isinstance(each, dict)]
     named_cves = [{"CveId": each} for scan in scans for each in _decode_list(_get_value(scan, "CvesIds"))]
     installed = next(
@@ -158,9 +170,9 @@ def _read_update_findings(update: object, scans: Sequence[object]) -> Iterator[F
 
 
 def _read_image_assessment(digest: Digest, row: ReportObject) -> DefenderRow | None:
-    """Read an assessment of all vulnerabilities of an image. Return None if the image is not healthy.
+    """Read the grouped model's assessment of an image. Return None if the image is not healthy.
 
-    Other rows name the vulnerabilities of an image that is not healthy.
+    If the image is not healthy, the rows below the assessment name its vulnerabilities.
     """
     is_healthy = _get_text(row, "properties", "status", "code").lower() == "healthy"
     return (
@@ -171,12 +183,12 @@ def _read_image_assessment(digest: Digest, row: ReportObject) -> DefenderRow | N
 
 
 def _apply_status(defender_row: DefenderRow, row: ReportObject, row_findings: Iterable[Finding]) -> DefenderRow | None:
-    """Return the row with its findings. The row's status decides whether they count or are suppressed.
+    """Return `defender_row` with the findings of the row, either as findings that count or as suppressed findings.
 
-    An unknown status counts as unhealthy. Return None if the row is not applicable and names no finding, because the
-    image may not have been scanned.
+    The status in `row` decides this. An unknown status means that the findings count. Return None if the status is "not
+    applicable" and there are no findings, because the image may not have been scanned.
 
-    Raises UnreadableReportError if an unhealthy row names no finding.
+    Raises UnreadableReportError if a row that is not healthy names no finding.
     """
     status = ("properties", "status")
     match _get_text(row, *status, "code").lower():
@@ -209,7 +221,10 @@ def _build_findings(
 
 
 def _name_package_type(category: str, language: str) -> str:
-    """Return the ecosystem of a package, with the same name for both models."""
+    """Return the name of a package's ecosystem: `os`, or a language such as `python`.
+
+    The name is the same for rows of both models.
+    """
     return (
         SYSTEM_PACKAGE_TYPE
         if category.lower() == SYSTEM_PACKAGE_TYPE or not language.strip()
@@ -230,7 +245,10 @@ def _format_versions(value: object) -> str:
 
 
 def _get_value(value: object, *path: str) -> object:
-    """Return the value at a path of keys, or None if there is none. Keys are compared case-insensitively."""
+    """Return the value in nested JSON objects, following `path` key by key. Return None if a key is missing.
+
+    Keys are compared case-insensitively.
+    """
     for key_name in path:
         decoded = _decode_nested(value)
         if not isinstance(decoded, dict):

@@ -16,7 +16,11 @@ _DIGEST = re.compile(r"sha256[:-]([0-9a-f]{64})(?![0-9a-f])")
 
 @dataclass(frozen=True, slots=True)
 class ReportImage:
-    """A report about one image. An empty list of findings means nothing until the other fields have been checked."""
+    """The content of a report about one image.
+
+    An empty list of findings does not prove that the image has no vulnerabilities: the tool may not support the
+    operating system. Check `not_scanned` and `has_release_data` first.
+    """
 
     tool: str
     tool_version: str
@@ -49,6 +53,6 @@ class ReportImage:
 
 
 def find_digests(texts: Iterable[str]) -> frozenset[Digest]:
-    """Return every sha256 digest in `texts`, written as in references (`sha256:…`) or in file names (`sha256-…`)."""
+    """Return every sha256 digest in `texts`, in the form `sha256:…` of references or `sha256-…` of file names."""
     found = (parse_sha256(f"sha256:{match[1]}") for text in texts for match in _DIGEST.finditer(text))
     return frozenset(digest for digest in found if digest)

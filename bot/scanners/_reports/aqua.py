@@ -54,9 +54,9 @@ def read_images(report: ReportObject) -> tuple[ReportImage, ...]:
 
 
 def _parse_platform(platform: str) -> str:
-    """Convert `architecture:variant:os:version`, in which any part may be empty, to `os/architecture[/variant]`.
+    """Convert `architecture:variant:os:version` to `os/architecture[/variant]`. Any part of the text may be empty.
 
-    The result is empty if the operating system or the architecture is.
+    Return an empty string if the operating system or the architecture is empty.
     """
     architecture, variant, system, *_ = (*platform.split(":"), "", "", "")
     return "/".join(word for word in (system, architecture, variant) if word) if system and architecture else ""

@@ -76,9 +76,9 @@ def read_images(report: ReportObject) -> tuple[ReportImage, ...]:
 
 
 def _read_config(encoded: str) -> tuple[datetime | None, str | None]:
-    """Return the build time of the image and the version in its label, from the image's config in base64.
+    """Return the build time of the image and the version in its label, from the image's config.
 
-    Each is None if the config does not state it or cannot be read.
+    `encoded` is the config in base64. Each value is None if the config does not state it or cannot be read.
     """
     try:
         config = parse_object(base64.b64decode(encoded, validate=True))
@@ -90,14 +90,14 @@ def _read_config(encoded: str) -> tuple[datetime | None, str | None]:
 
 
 def _read_database_time(database_object: ReportObject) -> datetime | None:
-    """Return the build time of the database, or None if it is missing. Since Grype 0.88, it is below `status`."""
+    """Return the build time of Grype's database, or None if it is missing. Since Grype 0.88, it is below `status`."""
     return parse_time(read_object(database_object.get("status")).get("built")) or parse_time(
         database_object.get("built")
     )
 
 
 def _get_data_release(name: str, version: str) -> str:
-    """Return the distribution, with the part of its version that selects Grype's data."""
+    """Return the release whose data Grype uses for a distribution, such as `debian 12` for the version 12.11."""
     parts = version.split(".")
     version_parts = (
         parts[:2] if name in {"alpine", "ubuntu", "opensuse-leap", "sles", "azurelinux", "mariner"} else parts[:1]
@@ -121,7 +121,10 @@ def _check_distribution(system: str, alerts: list[ReportObject]) -> NotScanned |
 
 
 def _read_suppressed(ignored: Iterable[ReportObject]) -> Iterator[SuppressedFinding]:
-    """Yield the findings that VEX or a rule about a vulnerability suppressed. Those of other filters are left out."""
+    """Yield the findings that a VEX document or a rule about a vulnerability suppressed.
+
+    Findings that Grype ignored because of another filter, such as the state of the fix, are left out.
+    """
     for match in ignored:
         for rule in read_objects(match.get("appliedIgnoreRules")):
             status = read_text(rule.get("vex-status")).replace("_", " ")
@@ -155,7 +158,7 @@ def _read_findings(match: ReportObject) -> Iterator[Finding]:
 
 
 def _get_source_package(artifact: ReportObject) -> str:
-    """Return the source package from which a distribution's package was built, or else the package itself."""
+    """Return the source package from which a package was built, or the package itself if no source is stated."""
     upstreams = read_objects(artifact.get("upstreams"))
     name = read_text(upstreams[0].get("name")) if upstreams else ""
     if artifact.get("type") == "rpm" and (match := _SOURCE_RPM.fullmatch(name)):

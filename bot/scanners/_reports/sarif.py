@@ -42,7 +42,10 @@ def can_read(report: ReportObject) -> bool:
 
 
 def read_images(report: ReportObject) -> tuple[ReportImage, ...]:
-    """Read one image from each run. Raises UnreadableReportError, also if a result does not name a package."""
+    """Return an image for each run in the report.
+
+    Raises UnreadableReportError, also if a result does not name a package.
+    """
     return tuple(_read_run(run) for run in read_objects(report.get("runs")))
 
 
@@ -96,7 +99,10 @@ def _find_rule(result: ReportObject, rules: Sequence[ReportObject]) -> ReportObj
 
 
 def _parse_score(score: object) -> Severity:
-    """Return the severity that GitHub derives from a score (`security-severity` in code scanning), or UNKNOWN."""
+    """Return the severity of a rule's `security-severity` score by the CVSS scale, as GitHub's code scanning does.
+
+    Return UNKNOWN if `score` is not a number.
+    """
     try:
         return classify_score(float(score) if isinstance(score, str | int | float) else 0.0)
     except (ValueError, OverflowError):
