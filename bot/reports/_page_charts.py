@@ -69,7 +69,7 @@ def build_charts(located: Sequence[OccurrenceInRepository]) -> tuple[PageChart, 
         *sorted(count_by_status.keys() - set(OccurrenceStatus)),
     ]
     statuses = _build_chart(
-        "What is true of the places",
+        "Status of the places",
         ("places",),
         [(make_one_line(word), (count_by_status[word],)) for word in status_names],
     )
@@ -104,15 +104,14 @@ def _build_vulnerability_chart(located: Sequence[OccurrenceInRepository]) -> Pag
     severity_names = [severity.word for severity in sorted(Severity, reverse=True)]
     sides = tuple(zip(*pairs, strict=True))
     rows = [(word, tuple(sum(counts.get(word, 0) for counts in side) for side in sides)) for word in severity_names]
-    title = "Known vulnerabilities of what can move"
+    title = "Known vulnerabilities of images that can move"
     if not pairs:
         has_updates = any(can_update_now(at.occurrence) for at in located)
-        return PageChart(
-            title, (), (), "Not known: there is nothing of which both images were scanned." if has_updates else ""
-        )
+        reason = "Not known, because there is no update whose old and new images were both scanned."
+        return PageChart(title, (), (), reason if has_updates else "")
     note = (
-        f"Summed over {len(pairs)} of {len(updates)} distinct moves: those of which both images were scanned. "
-        "What does not move is not scanned, and counted nowhere."
+        f"Summed over {len(pairs)} of {len(updates)} distinct updates, whose old and new images were both scanned. "
+        "Images that cannot move are not scanned, and are not counted."
     )
     return _build_chart(title, ("in use", "offered"), rows, note)
 
@@ -121,11 +120,14 @@ def _build_age_chart(located: Sequence[OccurrenceInRepository]) -> PageChart:
     """Count the image references by the time between the build of the image in use and the build of the new image."""
     age_labels = [_get_age_label(at.occurrence.update) for at in located if can_update_now(at.occurrence)]
     count_by_age = Counter(age_labels)
-    title = "How far behind"
+    title = "How far the images are behind"
     if not age_labels:
         return PageChart(title, (), ())
     rows = [(label, (count_by_age[label],)) for label in (*(label for label, _ in _AGE_RANGES), AGE_UNKNOWN)]
-    note = "From when the image in use was built to when the one to move to was, as both say where they were scanned."
+    note = (
+        "The time between the build of the image in use and the build of the new image. "
+        "It is known if both images were scanned and contain their build times."
+    )
     return _build_chart(title, ("places",), rows, note)
 
 

@@ -66,7 +66,7 @@ def _render_image(label: str, image: ComparedImage) -> Iterator[str]:
 def _render_effect(comparison: Comparison) -> Iterator[str]:
     """Render the effect of the update in one sentence, and the number of vulnerabilities of both images by severity."""
     if comparison.is_same:
-        yield "Both are the same image."
+        yield "Both references are for the same image."
     delta = comparison.evidence.delta
     if delta is None:
         yield "The effect of the update is not known."
@@ -119,7 +119,7 @@ def _render_suppressed(outcome: ScanOutcome) -> Iterator[str]:
     """Render the suppressed findings of the new image."""
     suppressed = outcome.set_aside if isinstance(outcome, Scan) else ()
     if suppressed:
-        yield f"Suppressed: {count_distinct(each.finding for each in suppressed)}, counted nowhere"
+        yield f"Suppressed: {count_distinct(each.finding for each in suppressed)} (not counted above)"
         yield from _render_table(
             [
                 (each.finding.severity.word, each.finding.id, each.finding.package, each.why, each.by)
@@ -129,21 +129,24 @@ def _render_suppressed(outcome: ScanOutcome) -> Iterator[str]:
 
 
 _ORIGIN_SENTENCES: dict[SourceOrigin, str] = {
-    SourceOrigin.REBUILT: "rebuilt from the same state of its source, according to its labels",
-    SourceOrigin.CHANGED: "built from another state of its source, according to its labels",
-    SourceOrigin.MOVED: "built from another source, according to its labels",
+    SourceOrigin.REBUILT: "rebuilt from the same source revision, according to the labels",
+    SourceOrigin.CHANGED: "built from another source revision, according to the labels",
+    SourceOrigin.MOVED: "built from another source, according to the labels",
     SourceOrigin.UNKNOWN: "",
 }
 
 
 def _render_contents(contents: TransitionContents | None) -> Iterator[str]:
-    """Render how the images start, what they were built from, and their sizes."""
+    """Render the changes of the images' configs, their sources, and their sizes.
+
+    Yield nothing if the config of one of the images could not be read.
+    """
     changes = list_aspect_changes(contents)
     if changes is None or contents is None or contents.old is None or contents.new is None:
         return
     yield "Contents"
     if has_become_root(contents):
-        yield "  The new image starts as root, which the old one does not."
+        yield "  The new image starts as root, and the old image does not."
     yield from _render_table(
         [(each.aspect.value, _join_values(each.old), "→", _join_values(each.new)) for each in changes]
     )
@@ -192,7 +195,7 @@ def _render_scan_sources(comparison: Comparison) -> Iterator[str]:
     if list_versions is not None:
         lists = (
             ("CISA's list of exploited vulnerabilities", list_versions.kev_date),
-            ("FIRST's list of EPSS", list_versions.epss_date),
+            ("FIRST's list of EPSS scores", list_versions.epss_date),
         )
         yield from (f"{name} is from {day}." for name, day in lists if day is not None)
         yield from (f"The list `{listing}` could not be read." for listing in sorted(list_versions.unread_lists))

@@ -61,7 +61,7 @@ def _summarise(diagnosis: Diagnosis) -> str:
     problems, unknown = diagnosis.count(CheckStatus.PROBLEM), diagnosis.count(CheckStatus.UNKNOWN)
     count = len(diagnosis.checks)
     of_these = f"{count} {'check' if count == 1 else 'checks'} for runs at the level {diagnosis.level.word}"
-    more = f"; {unknown} could not tell" if unknown else ""
+    more = f"; {unknown} could not be completed" if unknown else ""
     if problems:
         return f"{problems} of {of_these} found {'a problem' if problems == 1 else 'problems'}{more}."
     return f"No problem in {of_these}{more}."

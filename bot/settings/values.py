@@ -225,7 +225,7 @@ class Settings:
     def get_write_delay(self, *, is_selected_by_owner: bool) -> timedelta:
         """Return the minimum time between two writes.
 
-        If the config does not set it, it depends on how the repositories are selected: by owner, or one by one.
+        Its default depends on how the config selects the repositories: by owner, or one by one.
         """
         if self.write_delay is not None:
             return self.write_delay
@@ -252,7 +252,7 @@ class Settings:
         value = self.get_secret(variable, environment).strip()
         if not _HEADER_WORD.fullmatch(value):
             raise self.build_variable_error(
-                variable, f"the environment variable {variable} holds no token; hint: {_TOKEN_HINT}"
+                variable, f"the environment variable {variable} does not contain a valid token; hint: {_TOKEN_HINT}"
             )
         return value
 

@@ -26,7 +26,7 @@ def test_each_check_has_a_line_below_its_area():
         "  problem      web: push branches: the token may not; give it the right",
         "  cannot tell  web: open requests: nobody says",
         "",
-        "1 of 3 checks for runs at the level propose found a problem; 1 could not tell.",
+        "1 of 3 checks for runs at the level propose found a problem; 1 could not be completed.",
     ]
 
 
@@ -34,7 +34,7 @@ def test_each_check_has_a_line_below_its_area():
     ("checks", "said"),
     [
         ([WELL], "No problem in 1 check for runs at the level propose."),
-        ([WELL, UNKNOWN], "No problem in 2 checks for runs at the level propose; 1 could not tell."),
+        ([WELL, UNKNOWN], "No problem in 2 checks for runs at the level propose; 1 could not be completed."),
         ([WRONG, WRONG], "2 of 2 checks for runs at the level propose found problems."),
     ],
 )
