@@ -54,13 +54,13 @@ class BakeText(NamedTuple):
     def text(self) -> InterpolatedText:
         """The value as literals and uses of variables.
 
-        An expression that is not a plain name becomes a use of a variable that is never set.
+        An expression such as `upper(TAG)` becomes the use of a variable with this name, which is never set.
         """
         return tuple(map(_convert_part, self.parts))
 
     @property
     def value(self) -> str:
-        """The value as a string, or UNKNOWN_TEXT if any part of the value is computed."""
+        """The value as a string, or UNKNOWN_TEXT if an expression computes any part of the value."""
         if not all(isinstance(part, HclLiteral) for part in self.parts):
             return UNKNOWN_TEXT
         return b"".join(part.value for part in self.parts if isinstance(part, HclLiteral)).decode(errors="replace")
@@ -150,7 +150,7 @@ def _make_text(hcl: HclFile, value: HclExpression) -> BakeText:
 def _list_expressions(hcl: HclFile, body: HclBody, excluded_starts: Collection[int]) -> Iterator[str]:
     """Yield the source text of every expression in `body` that may use variables.
 
-    Strings that start at one of the offsets in `excluded_starts` are left out.
+    Strings whose byte offsets are in `excluded_starts` are left out.
     """
     for attribute in body.attributes:
         yield from _list_in_expression(hcl, attribute.value, excluded_starts)
@@ -186,9 +186,10 @@ def _list_interpolations(parts: Iterable[HclLiteral | HclInterpolation]) -> Iter
 
 
 def list_arguments(path: FilePath, targets: Sequence[BakeTarget]) -> Iterator[tuple[FilePath, str, int]]:
-    """Yield each build argument that a target sets or inherits, as (Dockerfile, name, byte offset).
+    """Yield (Dockerfile, name, byte offset) for each build argument that a target sets or inherits.
 
-    Targets with an inline Dockerfile, or with a Dockerfile outside the tree, are left out.
+    `path` is the path of the bake file, and the byte offset is that of the argument in the bake file. Targets with an
+    inline Dockerfile are left out, and so are targets whose Dockerfile is not in the repository.
     """
     by_name = {target.name: target for target in targets}
     visits = 0
@@ -211,9 +212,9 @@ def list_arguments(path: FilePath, targets: Sequence[BakeTarget]) -> Iterator[tu
 
 
 def _resolve_inheritance(target: BakeTarget, by_name: dict[str, BakeTarget]) -> Iterator[BakeTarget]:
-    """Yield `target` and the targets that it inherits from, directly or indirectly.
+    """Yield `target` and all targets that it inherits from, directly or indirectly, in order of precedence.
 
-    Each target comes before the targets whose values it overrides.
+    The values of earlier targets override those of later targets.
     """
     visited_names: set[str] = set()
     pending = [target]

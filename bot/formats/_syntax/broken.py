@@ -10,7 +10,7 @@ from bot.model.vocabulary import Reason
 
 
 class BrokenAtError(Exception):
-    """The bytes at `offset` are not valid in the language of the file, or they exceed a limit of the parser."""
+    """Parsing failed at the byte `offset`: the file is not valid, or it exceeds a limit of the parser."""
 
     def __init__(self, offset: int, reason: Reason = Reason.UNPARSABLE) -> None:
         self.offset = offset
@@ -19,7 +19,7 @@ class BrokenAtError(Exception):
 
 
 class BrokenFile(NamedTuple):
-    """The failure to parse a file that is not valid in its language, or that exceeds a limit of the parser."""
+    """A file that could not be parsed: the line on which parsing failed, and the reason."""
 
     reason: Reason
     line_number: int
@@ -28,7 +28,7 @@ class BrokenFile(NamedTuple):
 
     @classmethod
     def create_from_error(cls, content: bytes, error: BrokenAtError | UnicodeDecodeError) -> BrokenFile:
-        """Return a `BrokenFile` for an error in the bytes `content`."""
+        """Return a `BrokenFile` with the reason of `error`, and with the line of `content` on which parsing failed."""
         if isinstance(error, BrokenAtError):
             offset, reason = error.offset, error.reason
         else:
@@ -39,5 +39,5 @@ class BrokenFile(NamedTuple):
         return cls(reason, content.count(b"\n", 0, offset) + 1, line)
 
     def make_unsupported(self, path: FilePath) -> UnsupportedText:
-        """Return the report entry for the file."""
+        """Return the entry in the report for this file. `path` is the path of the file."""
         return UnsupportedText(path, self.line_number, format_for_display(self.line), self.reason)

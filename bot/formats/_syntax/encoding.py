@@ -9,7 +9,7 @@ _UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 def find_text_start(content: bytes) -> int:
-    """Return the offset at which the text of a file starts, after the UTF-8 byte-order mark if there is one."""
+    """Return the offset of the first byte after a byte-order mark of UTF-8, or 0 if the file has none."""
     return len(UTF_8_BOM) if content.startswith(UTF_8_BOM) else 0
 
 

@@ -52,7 +52,7 @@ _LINE_ENDS = frozenset({"\n", "\r", "\r\n", "\u2028", "\u2029"})
 
 @dataclass(frozen=True, slots=True)
 class JsonString:
-    """A string."""
+    """A string, with the byte offset of its text."""
 
     value: str
     start: int
@@ -71,7 +71,7 @@ class JsonWord:
 
 @dataclass(frozen=True, slots=True)
 class JsonArray:
-    """Values in the order of the file."""
+    """An array, with its values in the order of the file."""
 
     start: int
     items: tuple[JsonValue, ...]
@@ -79,13 +79,13 @@ class JsonArray:
 
 @dataclass(frozen=True, slots=True)
 class JsonObject:
-    """Keys and values in the order of the file."""
+    """An object, with its keys and values in the order of the file."""
 
     start: int
     items: tuple[tuple[JsonString, JsonValue], ...]
 
     def list_values(self, key: str) -> Iterator[JsonValue]:
-        """Yield all values of `key`. If there are several, most readers of JSON use the last one."""
+        """Yield all values of `key`. If the key is repeated, most readers of JSON use the last value."""
         return (value for name, value in self.items if name.value == key)
 
 
@@ -94,24 +94,24 @@ JsonValue = JsonString | JsonWord | JsonArray | JsonObject
 
 @dataclass(frozen=True)
 class JsonFile:
-    """One parsed file."""
+    """A parsed JSON or JSON5 file."""
 
     content: bytes
     root: JsonValue
 
     @cached_property
     def line_offsets(self) -> LineOffsets:
-        """The line offsets of the file."""
+        """The offsets of the file's lines, computed on first use."""
         return LineOffsets(self.content)
 
 
 def read_json(content: bytes) -> JsonFile | BrokenFile:
-    """Parse JSON with comments and trailing commas. A file that cannot be parsed gives a `BrokenFile`."""
+    """Parse JSON with comments and trailing commas. Return a `BrokenFile` if the file cannot be parsed."""
     return _parse_content(content, _JsonParser)
 
 
 def read_json5(content: bytes) -> JsonFile | BrokenFile:
-    """Parse JSON5, which includes JSON with comments. A file that cannot be parsed gives a `BrokenFile`."""
+    """Parse JSON5, which includes JSON with comments. Return a `BrokenFile` if the file cannot be parsed."""
     return _parse_content(content, _Json5Parser)
 
 
@@ -159,7 +159,7 @@ def _read_tokens(content: bytes, pattern: re.Pattern[bytes]) -> Iterator[_JsonTo
 
 
 class _JsonParser:
-    """Parses the tokens of one file with one token of lookahead. Every method raises BrokenAtError."""
+    """Parses the tokens of one file with one token of lookahead. Methods raise BrokenAtError if parsing fails."""
 
     pattern = _TOKEN
 
@@ -209,7 +209,10 @@ class _JsonParser:
         return _parse_string_token(token)
 
     def _take_separator(self, closing: str) -> None:
-        """Consume the comma between two items or after the last item, unless the next token is `closing`."""
+        """Consume the comma after an item. After the last item, the comma is optional.
+
+        `closing` is the token that ends the items.
+        """
         if self._next.kind != closing:
             self._take(",")
 

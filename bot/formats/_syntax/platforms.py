@@ -37,7 +37,10 @@ _DEFAULT_SYSTEM = "linux"
 
 
 def read_platform(text: str | None) -> str | None:
-    """Return the platform `text` as `os/architecture[/variant]`, or None if it is not a literal platform."""
+    """Return the platform `text` in the form `os/architecture[/variant]`, or None if it is not a platform.
+
+    A text that contains a variable, such as `linux/$ARCH`, is not a platform.
+    """
     parts = text.lower().split("/") if text is not None else []
     if not all(map(_PART.fullmatch, parts)):
         return None
@@ -55,16 +58,19 @@ def read_platform(text: str | None) -> str | None:
 
 
 def _resolve_architecture(name: str, stated_variant: str) -> tuple[str, str]:
-    """Return the canonical architecture and variant."""
+    """Return the canonical architecture and variant, such as `arm` and `v7` for `armhf`.
+
+    `stated_variant` is empty if the file does not state a variant.
+    """
     architecture, implied_variant = _ARCHITECTURE_ALIASES.get(name, (name, None))
     variant = stated_variant if implied_variant is None else implied_variant
     return architecture, _CANONICAL_VARIANTS.get(architecture, {}).get(variant, variant)
 
 
 def _join_platform(system: str, architecture: str, variant: str) -> str:
-    """Return the platform as a text, for a platform whose variant the file does not state.
+    """Return the canonical name of a platform whose variant the file does not state.
 
-    arm/v7 is shortened to arm, because v7 is the default variant of arm.
+    `linux/arm/v7` is shortened to `linux/arm`, because v7 is the default variant of arm.
     """
     shown_variant = "" if (architecture, variant) == ("arm", "v7") else variant
     return "/".join(filter(None, (_SYSTEM_ALIASES.get(system, system), architecture, shown_variant)))

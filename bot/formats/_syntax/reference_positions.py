@@ -1,4 +1,4 @@
-"""Turn the text at a position in a file into an `Occurrence` or an `UnsupportedText`, for all formats."""
+"""Convert texts in files to an `Occurrence` or an `UnsupportedText`, for all formats."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.ASCII)
 
 
 def format_for_display(text: str) -> str:
-    """Return `text` on one line, with unprintable characters replaced, and cut to MAX_SHOWN_TEXT characters."""
+    """Return `text` on one line, cut to MAX_SHOWN_TEXT characters, with unprintable characters replaced."""
     line = _SPACES.sub(" ", text[: 2 * MAX_SHOWN_TEXT])
     line = "".join(character if character.isprintable() else "\ufffd" for character in line)
     return line if len(line) <= MAX_SHOWN_TEXT else line[: MAX_SHOWN_TEXT - 1] + "…"
 
 
 class UniqueLocators:
-    """Makes locators unique in one file: `image`, `image#1`, `image#2`."""
+    """Makes locators unique in one file by appending numbers: `image`, `image#1`, `image#2`."""
 
     def __init__(self, separator: str = "#") -> None:
         self._separator = separator
         self._counts: Counter[str] = Counter()
 
     def make_unique(self, locator: str) -> str:
-        """Return `locator`. From its second use on, a number is appended to it."""
+        """Return `locator` when it is first used. For every later use, return it with a number such as `#1`."""
         number = self._counts[locator]
         self._counts[locator] += 1
         return f"{locator}{self._separator}{number}" if number else locator
@@ -55,9 +55,10 @@ class ReferencePosition(NamedTuple):
     related_lines: tuple[int, ...] = ()
 
     def read_reference(self, text: str, start: int) -> Occurrence | UnsupportedText:
-        """Return `text` as an `Occurrence`, or as an `UnsupportedText` if it is not a valid image reference.
+        """Return the image reference `text` as an `Occurrence`, or an `UnsupportedText` if the reference is not valid.
 
-        The text must be in the file literally, starting at the byte offset `start`.
+        `start` is the byte offset at which the file contains `text` verbatim. The slots of the tag and the digest are
+        computed from it.
         """
         try:
             reference = ImageReference.parse(text)
@@ -80,7 +81,8 @@ class ReferencePosition(NamedTuple):
     def make_not_editable(self, text: str, reason: Reason) -> Occurrence:
         """Return an `Occurrence` that is not editable for the given reason.
 
-        This is for texts that are not images in a registry, and for images that basebump cannot edit.
+        This is for texts that are not images in a registry, and for images that basebump cannot edit. The text is not
+        parsed.
         """
         not_editable = NotEditable(reason)
         reference = ImageReference(text[:MAX_SHOWN_TEXT], None, None)
@@ -103,9 +105,10 @@ class ReferencePosition(NamedTuple):
 
 
 def _make_digest_slot(reference: ImageReference, start: int) -> EditSlot | NotEditable:
-    """Return the slot of the digest in a reference, or the slot for a new digest if it has none.
+    """Return the slot of the reference's digest, or the slot for a new digest if the reference has none.
 
-    `start` is the byte offset of the reference, which is ASCII.
+    A slot is the byte range that an edit replaces, or the position at which it inserts. `start` is the byte offset of
+    the reference in the file. A digest that is not sha256 is not editable.
     """
     digest = reference.digest
     end = start + len(str(reference))
@@ -117,7 +120,11 @@ def _make_digest_slot(reference: ImageReference, start: int) -> EditSlot | NotEd
 
 
 def _make_tag_slot(reference: ImageReference, start: int) -> EditSlot:
-    """Return the slot of the tag in a reference, or the slot for a new tag if it has none."""
+    """Return the slot of the reference's tag, or the slot for a new tag if the reference has none.
+
+    A slot is the byte range that an edit replaces, or the position at which it inserts. `start` is the byte offset of
+    the reference in the file.
+    """
     end = start + len(reference.name)
     if reference.tag is None:
         return EditSlot(Span(end, end), b"", prefix=b":")

@@ -1,4 +1,4 @@
-"""Resolve the paths that files name to paths in the same tree."""
+"""Resolve relative paths in files, such as build contexts, to paths in the repository."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _REMOTE_PREFIXES = ("/", "~", "git@", "github.com/")
 
 
 def resolve_in_tree(file: FilePath, *steps: str) -> FilePath | None:
-    """Return the path that `steps` lead to from the folder of `file`, or None if it is outside the tree.
+    """Join the relative paths `steps` to the folder of `file`, and return the resulting path in the repository.
 
-    The path of the tree's root is an empty string.
+    The result is None if the path is outside the repository, and an empty string for the root folder.
     """
     path = posixpath.normpath(posixpath.join(posixpath.dirname(file), *steps))
     if path == ".." or path.startswith(("../", "/")):
@@ -23,15 +23,18 @@ def resolve_in_tree(file: FilePath, *steps: str) -> FilePath | None:
 
 
 def is_remote_context(context: str) -> bool:
-    """Return True if docker interprets `context` as a URL or an absolute path, and not as a relative path."""
+    """Return True if docker interprets the build context `context` as a URL or an absolute path.
+
+    Return False for a path that is relative to the file.
+    """
     return "://" in context or context.startswith(_REMOTE_PREFIXES)
 
 
 def resolve_dockerfile(build_file: FilePath, context: str | None, dockerfile: str | None) -> FilePath | None:
-    """Return the path of the Dockerfile that a build uses, or None if it is not in the tree.
+    """Return the path of the Dockerfile that a build uses, or None if it is not in the repository.
 
-    `context` is relative to the folder of `build_file`. The Dockerfile is not in the tree if the context is remote, if
-    a path contains a variable, or if a path leaves the tree.
+    `build_file` is the file that describes the build, and `context` is relative to its folder. The result is also None
+    if `context` or `dockerfile` is a URL, is an absolute path, or contains a variable.
     """
     parts = (context or ".", dockerfile or _DEFAULT_DOCKERFILE)
     if any("$" in part or is_remote_context(part) for part in parts):

@@ -1,4 +1,4 @@
-"""Parse unit files as Podman parses them: sections with settings, in lines that backslashes can join.
+"""Parse unit files as Podman parses them: sections with settings. A line that ends with a backslash continues.
 
 The rules are those of pkg/systemd/parser/unitfile.go in https://github.com/containers/podman.
 """
@@ -22,7 +22,7 @@ _SETTING = re.compile(rb"([^=]*[^=\s])\s*=\s*(.*?)\s*", re.DOTALL)
 
 
 class UnitSetting(NamedTuple):
-    """A key in a section, with its value."""
+    """A setting `key=value` in a section of a unit file."""
 
     section: str
     key: str
@@ -36,7 +36,7 @@ class UnitSetting(NamedTuple):
 
 
 class BrokenUnitError(Exception):
-    """A line is not a section, a setting or a comment, and so Podman rejects the unit.
+    """Podman rejects the unit, because a line is not a section, a setting or a comment.
 
     The error is also raised for a unit with more than MAX_LINES lines.
     """
@@ -49,7 +49,7 @@ class BrokenUnitError(Exception):
 
 
 def read_settings(content: bytes) -> Iterator[UnitSetting]:
-    """Yield the settings in the order of the file. Raises BrokenUnitError.
+    """Yield the settings of a unit file in order. Raises BrokenUnitError.
 
     If a section contains a key several times, all its settings are yielded. The last one applies.
     """
@@ -75,7 +75,7 @@ def read_settings(content: bytes) -> Iterator[UnitSetting]:
 
 @dataclass(slots=True)
 class _JoinedLine:
-    """Lines of the file that backslashes join into one."""
+    """A line of a unit file, or several lines that backslashes join into one."""
 
     line_number: int
     """Line number of the first joined line, from 1."""
@@ -94,9 +94,9 @@ class _JoinedLine:
         return b"".join(self._texts)
 
     def find_position(self, start: int, end: int) -> tuple[int | None, int]:
-        """Return the file offset of a part of the text, and the number of the line on which it starts.
+        """Return the file offset of the text from `start` to `end`, and the number of the line on which it starts.
 
-        The offset is None if the part is split over several lines.
+        The offset is None if this part of the text is split over several lines of the file.
         """
         first = max(piece for piece in self._pieces if piece[0] <= start)
         last = max(piece for piece in self._pieces if piece[0] < max(end, 1))
@@ -104,9 +104,9 @@ class _JoinedLine:
 
 
 def _join_lines(content: bytes) -> Iterator[_JoinedLine]:
-    """Yield the joined lines, without blank lines and comments.
+    """Yield the lines of a unit file, joined at backslashes. Blank lines and comments are left out.
 
-    Comments may also be between lines that are joined.
+    Comments may also be between joined lines.
     """
     at = find_text_start(content)
     joined: _JoinedLine | None = None

@@ -1,4 +1,4 @@
-"""Recognise compose files by their names. Both the formats `compose` and `env` need this."""
+"""Recognise compose files by their names, for the formats `compose` and `env`."""
 
 from __future__ import annotations
 

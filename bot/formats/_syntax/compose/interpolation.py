@@ -34,11 +34,13 @@ class InvalidInterpolationError(Exception):
 def parse_text(text: str, start: int | None) -> InterpolatedText:
     """Split `text` into literals and uses of variables.
 
-    A text that is too long to be a reference becomes one literal, followed by the variables that it may use.
+    A text that is too long to be an image reference is not split. The result is then one literal with the whole text,
+    followed by the variables that the text may use.
 
     Args:
         text: The text to split.
-        start: The byte offset at which `text` is in the file literally. If it is None, no literal has a span.
+        start: The byte offset of `text` in the file. It is None if the file does not contain the text verbatim. The
+            literals then have no spans.
 
     Raises:
         InvalidInterpolationError: Compose would reject the text.
@@ -78,7 +80,11 @@ def _parse_parts(text: str, start: int | None, depth: int) -> InterpolatedText:
 
 
 def _parse_variable(name: str, text: str, start: int | None, rest_span: tuple[int, int], depth: int) -> VariableUse:
-    """Parse a variable whose name has been read, given the range between the name and the closing brace."""
+    """Parse the rest of `${name…}` after the name, which the caller has already parsed.
+
+    `rest_span` is the range of `text` between the name and the closing brace. `depth` is the number of variables whose
+    defaults contain this variable.
+    """
     begin, end = rest_span
     operator = _OPERATOR.match(text, begin, end)
     if operator is None:
@@ -93,7 +99,7 @@ def _parse_variable(name: str, text: str, start: int | None, rest_span: tuple[in
 
 
 def _find_closing_brace(text: str, dollar: int) -> int:
-    """Return the position of the brace that closes the brace after `dollar` (getFirstBraceClosingIndex).
+    """Return the position of the brace that closes the `${` at position `dollar` (getFirstBraceClosingIndex).
 
     Raises InvalidInterpolationError if there is no such brace.
     """

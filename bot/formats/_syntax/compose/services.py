@@ -34,7 +34,7 @@ _ENVIRONMENT_FILES = frozenset({".env", "./.env"})
 
 
 class ComposeService(NamedTuple):
-    """A service, including the mappings that are merged into it.
+    """A service of a compose file, including the mappings that are merged into it with `<<`.
 
     Its properties and methods may raise TooDeepError.
     """
@@ -45,7 +45,7 @@ class ComposeService(NamedTuple):
 
     @property
     def build(self) -> YamlNode:
-        """The value of `build`, which is a folder or a mapping. None if the service is not built."""
+        """The value of `build` (a folder or a mapping), or None if the service is not built."""
         match self.document.get_values(self.node, "build")[-1:]:
             case [YamlScalar() as scalar] if not scalar.value or scalar.event.tag == _RESET_TAG or _is_null(scalar):
                 return None
@@ -56,9 +56,9 @@ class ComposeService(NamedTuple):
 
     @property
     def output_image(self) -> str | None:
-        """The name of the image that the build produces, or None without a build or a name.
+        """The value of `image` if the service is built, because the build produces this image. Otherwise None.
 
-        Reading this property does not mark a path as walked.
+        Reading this property does not record the scalar as visited for `YamlDocument.is_shared`.
         """
         if self.build is None:
             return None
@@ -75,7 +75,7 @@ class ComposeService(NamedTuple):
 
 
 class BuildArgument(NamedTuple):
-    """A build argument that a service sets."""
+    """An argument that a service sets in `build.args`."""
 
     name: str
     line_number: int
@@ -84,7 +84,7 @@ class BuildArgument(NamedTuple):
 
 
 def list_services(document: YamlDocument) -> Iterator[ComposeService]:
-    """Yield the services in a document, or nothing if it is not a compose file. Raises TooDeepError."""
+    """Yield the services in a document, or nothing if the document is a Kubernetes object. Raises TooDeepError."""
     root = document.root
     keys = document.list_keys(root)
     if "apiVersion" in keys and "kind" in keys:
@@ -101,7 +101,7 @@ def list_services(document: YamlDocument) -> Iterator[ComposeService]:
 
 
 def list_build_arguments(service: ComposeService) -> Iterator[BuildArgument]:
-    """Yield the arguments of a service's build, given as a mapping or a list. Raises TooDeepError."""
+    """Yield the arguments in the `build.args` of a service, which is a mapping or a list. Raises TooDeepError."""
     document = service.document
     yield from (
         BuildArgument(*each) for _, node in service.walk("build", "args") for each in _list_settings(document, node)
@@ -111,10 +111,10 @@ def list_build_arguments(service: ComposeService) -> Iterator[BuildArgument]:
 def list_environment_uses(
     document: YamlDocument, services: Collection[ComposeService], image_events: Collection[int]
 ) -> Iterator[str | None]:
-    """Yield the name of every variable that the document uses. Raises TooDeepError.
+    """Yield the name of every variable that the document uses outside image references. Raises TooDeepError.
 
-    None is yielded if the whole `.env` file is passed to a container. `image_events` contains the `id` of each event of
-    an image scalar. The variables in these scalars are left out.
+    If a service passes the whole `.env` file to a container, None is yielded as well, because any variable may be used.
+    `image_events` contains the `id` of the parser event of each scalar that is an image reference.
     """
     for text in _list_texts(document.root, image_events):
         yield from list_variable_names(text)
@@ -135,9 +135,9 @@ def list_environment_uses(
 
 
 def _list_settings(document: YamlDocument, node: YamlNode) -> Iterator[tuple[str, int, bool]]:
-    """Yield (name, line number, whether there is a value) for each entry of a list or a mapping.
+    """Yield the entries of `environment` or `args` as tuples (name, line number, True if there is a value).
 
-    An entry of a list is `NAME=value` or `NAME`. An entry of a mapping is `NAME: value`.
+    In a list, an entry is `NAME=value` or `NAME`. In a mapping, it is `NAME: value`.
     """
     for key, value in document.list_entries(node):
         if not isinstance(node, YamlSequence):
@@ -152,10 +152,10 @@ def _is_null(node: YamlNode) -> bool:
 
 
 def _list_texts(root: YamlNode, excluded_events: Collection[int]) -> Iterator[str]:
-    """Yield every scalar value below `root`. A scalar is yielded once, even if several aliases refer to it.
+    """Yield every scalar value below `root`, but only once if aliases repeat it.
 
-    Keys are left out, because compose does not interpolate them. Scalars whose events are in `excluded_events` (by
-    `id`) are left out as well.
+    Keys are left out, because compose does not interpolate them. Scalars are also left out if the `id` of their parser
+    event is in `excluded_events`.
     """
     visited_ids: set[int] = set()
     pending: list[Any] = [root.event if isinstance(root, YamlScalar) else root]

@@ -1,8 +1,8 @@
-"""Find the `# syntax=` directive of a Dockerfile, which names the image of its frontend.
+"""Find the `# syntax=` directive of a Dockerfile, which names the image of the frontend that BuildKit uses.
 
-The rules are those of DetectSyntax in frontend/dockerfile/parser/directives.go of moby/buildkit. Directives must be at
-the very top, after a byte-order mark and a `#!` line, and start with `#`. If there are no such directives, they may
-start with `//`. If there are none of these either, the file may be a JSON object with the key `syntax`.
+The rules are those of DetectSyntax in frontend/dockerfile/parser/directives.go of moby/buildkit. Directives are the
+first lines of the file, after a byte-order mark and a `#!` line. They start with `#`. If the first line does not start
+with `#`, they may start with `//`. Otherwise, the file may be a JSON object with the key `syntax`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _JSON_SYNTAX = re.compile(rb'"syntax"[\t\n\r ]*:[\t\n\r ]*"([^"\\]*)')
 
 
 class SyntaxDirective(NamedTuple):
-    """A `syntax` directive."""
+    """A `syntax` directive of a Dockerfile."""
 
     text: bytes
     start: int
@@ -28,7 +28,7 @@ class SyntaxDirective(NamedTuple):
 
     @property
     def image(self) -> bytes:
-        """The image reference without the arguments for the frontend, which may follow after a space."""
+        """The image reference, without the arguments for the frontend that may follow it after a space."""
         return self.text.partition(b" ")[0]
 
 
@@ -51,9 +51,10 @@ def find_syntax(content: bytes) -> SyntaxDirective | None:
 
 
 def _find_in_directives(content: bytes, start: int, line_number: int, comment_mark: bytes) -> SyntaxDirective | None:
-    """Return the `syntax` directive among the directives from `start` on, or None if there is none.
+    """Return the first `syntax` directive in the comments from offset `start` on, or None if there is none.
 
-    The directives end before the first line that is not a directive or repeats an earlier one.
+    `comment_mark` is `#` or `//`. The search ends at the first line that is not a directive, or that repeats an earlier
+    directive.
     """
     earlier_keys: set[bytes] = set()
     while content.startswith(comment_mark, start):

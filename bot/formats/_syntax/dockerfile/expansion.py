@@ -1,4 +1,8 @@
-"""The result of expanding a shell word of a Dockerfile: its bytes, file offsets, and variables."""
+"""The result of expanding a shell word of a Dockerfile: its text, file offsets, and variables.
+
+An example of a word is `$REGISTRY/app:${TAG:-1.0}` in a `FROM`. To expand the word, the values of its variables are
+inserted. Variables are also called arguments, because `ARG` instructions set their defaults.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,11 @@ _PART_STEPS = 8
 
 
 class WordError(Exception):
-    """BuildKit rejects the word (`malformed`), or expanding it exceeds a limit (`unresolved-argument`)."""
+    """A word cannot be expanded.
+
+    `reason` is `malformed` if the syntax of the word is invalid. It is `unresolved-argument` if the result exceeds a
+    limit, or if a pattern in the word is not supported.
+    """
 
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason)
@@ -32,7 +40,7 @@ class WordError(Exception):
 
 
 class VariableEffect(Enum):
-    """The effect that the use of a variable has on the result of a word."""
+    """How a variable affects the expansion of the word in which it is used."""
 
     VALUE = auto()
     """The value of the variable is inserted."""
@@ -49,7 +57,7 @@ class VariableEffect(Enum):
 
 
 class ArgumentUse(NamedTuple):
-    """One use of a variable, and the range of the result that depends on it."""
+    """One use of a variable in a word, and the range of the expanded text that depends on the variable."""
 
     name: bytes
     argument_index: int | None
@@ -58,28 +66,28 @@ class ArgumentUse(NamedTuple):
     start: int
     end: int
 
-    def is_around(self, position: int) -> bool:
-        """Return True if a text that is inserted at `position` becomes part of this use.
+    def includes_insertion_at(self, position: int) -> bool:
+        """Return True if text inserted at `position` of the expanded text would become part of this use of a variable.
 
-        An inserted text belongs to the byte before it.
+        Inserted text belongs to the byte before it. After the last byte of a variable's value, it is part of the value.
         """
         return self.start < position <= self.end
 
 
 class ByteRun(NamedTuple):
-    """Bytes of a result that are contiguous in the file."""
+    """A part of an expanded word. Its bytes are contiguous in the file, or were computed."""
 
     text: bytes
     file_start: int | None
     """The byte offset in the file, or None for computed bytes, which are not in the file."""
     line_number: int
     argument_index: int | None
-    """The index of the argument whose default contains the bytes, or None if the word itself contains them."""
+    """The index of the `ARG` default that contains the bytes, or None if the word itself contains them."""
 
 
 @dataclass(frozen=True)
 class WordExpansion:
-    """The result of expanding a word."""
+    """The text to which a word expands, with the origin of its bytes and the variables that it uses."""
 
     runs: tuple[ByteRun, ...]
     uses: tuple[ArgumentUse, ...] = ()
@@ -90,25 +98,25 @@ class WordExpansion:
 
     @property
     def cost(self) -> int:
-        """The number of steps that the expansion uses from the budget."""
+        """The number of steps that this expansion takes from the budget of the file."""
         return len(self.text) + _PART_STEPS * (len(self.runs) + len(self.uses))
 
     @cached_property
     def variables(self) -> tuple[str, ...]:
-        """The names of the variables that determine the result, in the order of their first use."""
+        """The names of the variables that affect the text, in the order of their first use."""
         names = [use.name.decode(errors="replace") for use in self.uses if use.effect is not VariableEffect.UNCHOSEN]
         return tuple(dict.fromkeys(names))
 
     @cached_property
     def unknown_uses(self) -> tuple[ArgumentUse, ...]:
-        """The uses of variables that have no value, or a different value for each platform."""
+        """The uses of variables that have no value in the file, or a different value for each platform."""
         return tuple(use for use in self.uses if use.effect in (VariableEffect.UNSET, VariableEffect.PREDEFINED))
 
     def find_run(self, start: int, end: int) -> tuple[ByteRun, int] | None:
-        """Return the run that contains all bytes from `start` to `end`, and the file offset of `start`.
+        """Return the run that contains the bytes from `start` to `end` of the text, and the file offset of `start`.
 
-        Return None if no single run contains the range, or if the run consists of computed bytes. An empty range
-        belongs to the run that ends there.
+        Return None if the bytes are in several runs, or were computed and so are not in the file. An empty range is a
+        position to insert at. It belongs to the run of the byte before it.
         """
         run_start = 0
         first = min(start, end - 1) if end > start else start - 1
@@ -123,7 +131,7 @@ class WordExpansion:
 
 @dataclass(frozen=True, slots=True)
 class ArgDefault:
-    """The default of a variable, set by an `ARG` instruction."""
+    """The default of a variable, which an `ARG` instruction sets."""
 
     index: int
     """Number of the default in the file, from 0."""
@@ -132,7 +140,7 @@ class ArgDefault:
 
 @dataclass(slots=True)
 class ArgScope:
-    """The variables that are visible to the words of one file, and the remaining budget of steps."""
+    """The variables that the words of one file can use, and the file's remaining budget of expansion steps."""
 
     defaults: dict[bytes, ArgDefault] = field(default_factory=dict)
     first_lines: dict[int, int] = field(default_factory=dict)
@@ -140,14 +148,14 @@ class ArgScope:
     remaining_steps: int = MAX_STEPS
 
     def spend_steps(self, steps: int) -> None:
-        """Subtract `steps` from the budget. Raises WordError if the budget is used up."""
+        """Subtract `steps` from the budget of the file. Raises WordError if the budget is used up."""
         self.remaining_steps -= steps
         if self.remaining_steps <= 0:
             raise WordError(Reason.UNRESOLVED_ARGUMENT)
 
 
 class ExpansionBuilder:
-    """Builds a `WordExpansion`. Methods that add something raise WordError if the result exceeds a limit."""
+    """Builds a `WordExpansion`. Methods that add something to the result raise WordError if it exceeds a limit."""
 
     def __init__(self) -> None:
         self._runs: list[ByteRun] = []
@@ -158,7 +166,11 @@ class ExpansionBuilder:
         return WordExpansion(tuple(self._runs), tuple(self._uses))
 
     def put_text(self, instruction: DockerfileInstruction, start: int, end: int, argument_index: int | None) -> None:
-        """Add the bytes from `start` to `end` of the instruction's text."""
+        """Append the bytes from `start` to `end` of the instruction's text.
+
+        `argument_index` is the index of the `ARG` default to which the bytes belong, or None if they belong to the word
+        itself.
+        """
         for text, file_start, line_number in instruction.iterate_pieces(start, end):
             last = self._runs[-1] if self._runs else None
             if last and last.argument_index == argument_index and last.file_start == file_start - len(last.text):
@@ -168,12 +180,16 @@ class ExpansionBuilder:
                 self._add_run(ByteRun(text, file_start, line_number, argument_index), len(text))
 
     def put_computed(self, text: bytes) -> None:
-        """Add computed bytes, which are not in the file."""
+        """Append computed bytes, which are not in the file."""
         if text:
             self._add_run(ByteRun(text, None, 0, None), len(text))
 
     def put_expansion(self, expansion: WordExpansion, use: ArgumentUse) -> None:
-        """Add the expansion that `use` inserts."""
+        """Append the text of `expansion`, which is inserted for a variable, and record the use of this variable.
+
+        The range of `use` is replaced with the range of the appended text. The uses of variables in `expansion` are
+        recorded as well.
+        """
         start = self.length
         for run in expansion.runs:
             self._add_run(run, len(run.text))
@@ -184,7 +200,7 @@ class ExpansionBuilder:
             )
 
     def record_unchosen(self, expansion: WordExpansion) -> None:
-        """Record the variables of an expansion that is not inserted."""
+        """Record the variables in a text that is not inserted, such as `$B` in `${A:-$B}` if `A` is set."""
         for use in expansion.uses:
             self.record_use(use._replace(effect=VariableEffect.UNCHOSEN, start=self.length, end=self.length))
 
@@ -200,9 +216,9 @@ class ExpansionBuilder:
             raise WordError(Reason.UNRESOLVED_ARGUMENT)
 
 
-def expand_literally(instruction: DockerfileInstruction, origins: Iterable[int]) -> WordExpansion:
-    """Return the bytes at the positions `origins` of the instruction's text as they are. Raises WordError."""
+def expand_literally(instruction: DockerfileInstruction, positions: Iterable[int]) -> WordExpansion:
+    """Return the bytes at `positions` of the instruction's text without expanding variables. Raises WordError."""
     builder = ExpansionBuilder()
-    for origin in origins:
-        builder.put_text(instruction, origin, origin + 1, None)
+    for position in positions:
+        builder.put_text(instruction, position, position + 1, None)
     return builder.finish()

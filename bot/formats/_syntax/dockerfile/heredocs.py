@@ -1,9 +1,9 @@
-r"""Find the heredocs that an instruction of a Dockerfile opens.
+r"""Find the heredocs (`<<EOF`) that an instruction of a Dockerfile opens.
 
 The rules are those of `heredocsFromLine` in frontend/dockerfile/parser/parser.go and of
 frontend/dockerfile/shell/lex.go of moby/buildkit. BuildKit splits the whole line into shell words, always with `\` as
-the escape character. Every word of the form `[0-9]*<<[-]word` opens a heredoc. A line that cannot be split opens no
-heredoc. This module splits words only as far as needed for that.
+the escape character. Every word of the form `[0-9]*<<[-]word` opens a heredoc. If the line cannot be split, it opens no
+heredoc. This module splits words only as far as needed to find heredocs.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _ESCAPE = "\\"
 
 
 class Heredoc(NamedTuple):
-    """A heredoc that an instruction opens. It contains the following lines, up to the line `terminator`."""
+    """A heredoc that an instruction opens. Its body is the following lines, up to the line `terminator`."""
 
     terminator: bytes
     should_strip_tabs: bool
@@ -33,12 +33,12 @@ class Heredoc(NamedTuple):
     BuildKit do not treat this form as a heredoc."""
 
     def is_terminator(self, line: bytes) -> bool:
-        """Return True if `line`, given without its line break, is the last line of this heredoc."""
+        """Return True if `line` ends the body of this heredoc. `line` must not contain its line break."""
         return (line.lstrip(b"\t") if self.should_strip_tabs else line) == self.terminator
 
 
 def find_heredocs(instruction: bytes) -> tuple[Heredoc, ...]:
-    """Return the heredocs that the text of one instruction opens, in the order of the text."""
+    """Return the heredocs that an instruction opens, in order. `instruction` is the text of the instruction."""
     text = instruction.decode(errors="surrogateescape")
     try:
         words = _ShellWordSplitter(text, should_keep_marks=True).split()
@@ -59,11 +59,11 @@ def _parse_heredoc(word: str) -> Heredoc | None:
 
 
 class _UnsplittableError(Exception):
-    """The text contains an unclosed quote or an invalid substitution."""
+    """A text cannot be split into shell words: a quote is not closed, or a substitution such as `${…}` is invalid."""
 
 
 class _ShellWordSplitter:
-    """Splits a text into shell words. No variable is set, so substitutions stay as they are written."""
+    """Splits a text into shell words. Substitutions such as `$NAME` are kept as they are written."""
 
     def __init__(self, text: str, *, should_keep_marks: bool) -> None:
         self._text = text
@@ -100,7 +100,7 @@ class _ShellWordSplitter:
         return character
 
     def _take_piece(self) -> str:
-        """Consume and return a quoted text, `<<` with the blanks after it, an escape, or a plain character."""
+        """Consume and return the next quoted text, escape, plain character, or `<<` with the blanks after it."""
         match self._take():
             case "'":
                 return self._take_single_quoted()
@@ -141,7 +141,7 @@ class _ShellWordSplitter:
         raise _UnsplittableError
 
     def _take_substitution(self) -> str:
-        """Consume `$name` or `${…}` and return it as written, because no variable is set."""
+        """Consume `$NAME` or `${…}`, and return it as it is written."""
         start = self._at
         self._at += 1
         if self._peek() != "{":

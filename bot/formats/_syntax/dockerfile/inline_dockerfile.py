@@ -1,4 +1,4 @@
-"""Dockerfiles inside other files: read their images, and map the results to positions in the outer file."""
+"""Dockerfiles inside other files: read their images, and convert positions to positions in the outer file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from bot.model.vocabulary import Reason
 
 @dataclass(slots=True)
 class InlineDockerfile:
-    """The text of a Dockerfile, assembled from pieces. Most pieces are in the outer file literally."""
+    """The text of a Dockerfile inside another file, such as `dockerfile_inline` in a compose file.
+
+    The text is assembled from pieces, because escapes and indentation can make it differ from the outer file.
+    """
 
     line_number: int
     """The line on which the whole text starts. It is used for lines that are not in the file literally."""
@@ -27,14 +30,17 @@ class InlineDockerfile:
     """The offset of each piece in the file, or None if the piece is not in the file literally."""
 
     def add_piece(self, piece: bytes, offset: int | None) -> None:
-        """Append a piece. `offset` is its file offset, or None if the piece is not in the file literally."""
+        """Append a piece of the text. `offset` is its file offset, or None if the file does not contain it verbatim."""
         if piece:
             self._starts.append(len(self._text))
             self._offsets.append(offset)
             self._text += piece
 
     def read_images(self, path: FilePath, format_name: str, locator: str) -> Iterator[Occurrence | UnsupportedText]:
-        """Yield the images of the Dockerfile. Their locators start with `locator`."""
+        """Yield the images of the Dockerfile, with line numbers and slots in the outer file.
+
+        `path` is the path of the outer file. The locator of each image starts with `locator`.
+        """
         content = bytes(self._text)
         lines = LineOffsets(content)
         for found in read_dockerfile(content, path, format_name):
@@ -56,16 +62,19 @@ class InlineDockerfile:
         return self.line_number if offset is None else self.get_line_number(offset)
 
     def _map_offset(self, position: int) -> int | None:
-        """Return the file offset of the byte at `position` of the text.
+        """Return the file offset of the byte at `position` of the Dockerfile's text.
 
-        Return None if the byte is not in the file literally.
+        Return None if the outer file does not contain this part of the text verbatim.
         """
         index = bisect_right(self._starts, position) - 1
         offset = self._offsets[index] if index >= 0 else None
         return None if offset is None else offset + position - self._starts[index]
 
     def _map_slot(self, slot: EditSlot | NotEditable) -> EditSlot | NotEditable:
-        """Return `slot` with file offsets. If its bytes are not contiguous in the file, it is not editable."""
+        """Convert a slot (the byte range of an edit) in the Dockerfile's text to the slot in the outer file.
+
+        The result is not editable if the outer file does not contain these bytes verbatim and without gaps.
+        """
         if isinstance(slot, NotEditable):
             inner = self._map_slot(slot.slot) if slot.slot is not None else None
             return NotEditable(slot.reason, inner if isinstance(inner, EditSlot) else None)

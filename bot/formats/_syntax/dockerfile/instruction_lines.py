@@ -43,7 +43,7 @@ _INSTRUCTION = {
 
 
 class TextPiece(NamedTuple):
-    """A contiguous run of file bytes in the text of an instruction."""
+    """A part of an instruction's text that is contiguous in the file. It extends to the start of the next piece."""
 
     start: int
     """The offset in the text of the instruction."""
@@ -52,7 +52,7 @@ class TextPiece(NamedTuple):
 
 
 class InstructionLines:
-    """The lines of one instruction, from its first character on."""
+    """The lines of one instruction, including continuation lines and the comments between them."""
 
     __slots__ = ("_joined", "content", "end", "escape", "line_number", "start")
 
@@ -68,7 +68,10 @@ class InstructionLines:
 
     @property
     def joined(self) -> tuple[bytes, tuple[TextPiece, ...]]:
-        """The text without comments, line breaks and trailing space, and the pieces of which it consists."""
+        """The text of the instruction, and the pieces of which the text consists.
+
+        The text has no comments, line breaks, or escape characters before line breaks, and no space at its end.
+        """
         if self._joined is None:
             text, pieces = self._join()
             self._joined = text[: _find_text_end(text)], pieces
@@ -95,7 +98,11 @@ class InstructionLines:
         return b"".join(texts), tuple(pieces)
 
     def _find_body_end(self, start: int, end: int) -> tuple[int, bool]:
-        """Return the position at which the text of a line ends, and whether the next line continues it."""
+        """Return the offset at which the text of a line ends, and True if the next line continues the instruction.
+
+        `start` and `end` are the offsets of the line. An escape character that continues the line is not part of its
+        text.
+        """
         content = self.content
         while end > start and content[end - 1] in b"\r":
             end -= 1
@@ -114,7 +121,11 @@ class InstructionLines:
 
 
 class InstructionSplitter:
-    """Splits a file into instructions. The caller passes the heredocs of each instruction to `skip_heredocs`."""
+    """Splits a Dockerfile into instructions.
+
+    The caller must pass the heredocs of each instruction to `skip_heredocs` before it takes the next span from
+    `iterate_spans`.
+    """
 
     def __init__(self, content: bytes) -> None:
         self._content = content
@@ -128,7 +139,7 @@ class InstructionSplitter:
         self._read_directives()
 
     def iterate_spans(self) -> Iterator[tuple[int, int]]:
-        """Yield the start and end of each instruction, from its first character to the end of its last line."""
+        """Yield the start and end offset of each instruction, from its first character to the end of its last line."""
         content = self._content
         instruction = _INSTRUCTION[self._escape]
         while True:
@@ -141,22 +152,22 @@ class InstructionSplitter:
             yield start, self._at
 
     def get_lines(self, start: int, end: int) -> InstructionLines:
-        """Return the lines of an instruction, given the last span that `iterate_spans` has yielded."""
+        """Return the lines of an instruction. `start` and `end` are the last span that `iterate_spans` has yielded."""
         self._line_number += self._content.count(b"\n", self._counted_up_to, start)
         self._counted_up_to = start
         return InstructionLines(self._content, start, end, self._line_number, self._escape)
 
     def skip_heredocs(self, heredocs: Iterable[Heredoc]) -> None:
-        """Skip the bodies of the heredocs that the last instruction opens."""
+        """Skip the bodies of heredocs, so that `iterate_spans` continues after them."""
         for heredoc in heredocs:
             if not heredoc.has_space or self._shift_count < MAX_SHIFTS:
                 self._skip_heredoc(heredoc)
 
     def _skip_heredoc(self, heredoc: Heredoc) -> None:
-        """Skip the body of one heredoc.
+        """Skip the body of one heredoc, up to its terminator.
 
-        If there is no terminator, `<<word` extends to the end of the file. `<< word` is then not a heredoc, and nothing
-        is skipped.
+        If the terminator is missing, a heredoc `<<word` extends to the end of the file. `<< word` (with a space) is
+        then not a heredoc but a shift such as `1 << 3`, and nothing is skipped.
         """
         content = self._content
         at = self._at
@@ -174,7 +185,7 @@ class InstructionSplitter:
             self._at = len(content)
 
     def _read_directives(self) -> None:
-        """Read the directives at the top of the file, up to the first line that is not a directive."""
+        """Read the directives at the top of the file, which may set the escape character."""
         earlier_keys: set[bytes] = set()
         content = self._content
         start = self._at
@@ -192,7 +203,7 @@ class InstructionSplitter:
                 return
 
     def _find_comment(self, start: int) -> tuple[int, int] | None:
-        """Return the range of a comment's text, or None if the line that starts at `start` is not a comment."""
+        """Return the start and end of a comment's text, or None if the line at offset `start` is not a comment."""
         end = self._content.find(b"\n", start)
         end = len(self._content) if end < 0 else end
         while end > start and self._content[end - 1] in b"\r":
@@ -204,10 +215,7 @@ class InstructionSplitter:
 
 
 def skip_space(text: bytes, start: int, end: int) -> int:
-    """Return the first position at or after `start` that does not contain a space.
-
-    The result is `end` if there are only spaces.
-    """
+    """Return the position of the first byte from `start` to `end` that is not a space, or `end` if there is none."""
     if start < end and text[start] in _NON_SPACE_BYTES:
         return start
     spaces = _LEADING_SPACES.match(text, start, end)

@@ -1,8 +1,10 @@
 """Split a Dockerfile into instructions as BuildKit does, and map their texts to the bytes of the file.
 
+The text of an instruction consists of its lines without comments and line breaks. Positions are positions in this text
+unless they are called file offsets. All texts are bytes, because a Dockerfile has no declared encoding.
+
 Keywords, flags and words follow frontend/dockerfile/parser/split_command.go of moby/buildkit. A text that BuildKit
-rejects is never an error here. As much of it as possible is read. All texts are bytes, because a Dockerfile
-has no declared encoding.
+rejects is never an error here. As much of it as possible is read.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ _HEREDOC_KEYWORDS = frozenset({"add", "copy", "run"})
 
 
 class InstructionWord(NamedTuple):
-    """A part of an instruction. Quotes and escapes may have been removed from its value."""
+    """A part of an instruction's text, such as a flag. `value` may omit quotes and escapes that are in the text."""
 
     value: bytes
     origins: Sequence[int]
@@ -73,17 +75,17 @@ class DockerfileInstruction:
 
     @property
     def first_line_number(self) -> int:
-        """The number of the instruction's first line, from 1."""
+        """The number of the instruction's first line. Lines are numbered from 1."""
         return self._lines.line_number
 
     @property
     def escape(self) -> int:
-        """The escape character of the file."""
+        """The escape character of the file (a backslash or a backtick), as the value of its byte."""
         return self._lines.escape
 
     @property
     def flags(self) -> tuple[InstructionWord, ...]:
-        """The words with `--` that follow the keyword."""
+        """The words after the keyword that start with `--`, such as `--platform=linux/arm64`."""
         lines = self._lines
         if self._is_plain and _NOT_FLAG.match(lines.content, lines.start + self._arguments_start, lines.end):
             return ()
@@ -96,18 +98,18 @@ class DockerfileInstruction:
 
     @property
     def rest_span(self) -> tuple[int, int]:
-        """The range of the text after the flags, without the space around it."""
+        """The start and end position of the text after the flags, without the space around it."""
         text = self.text
         return skip_space(text, self._split()[1], len(text)), len(text)
 
     @property
     def rest(self) -> InstructionWord:
-        """The text after the flags, with its quotes and escapes."""
+        """The whole text after the flags. Quotes and escapes are kept."""
         return self._slice(*self.rest_span)
 
     @property
     def words(self) -> tuple[InstructionWord, ...]:
-        """The text after the flags, split at blanks."""
+        """The text after the flags, split at every blank. Quotes and escapes are kept."""
         if self._words is None:
             text = self.text
             found = (match.span() for match in _WORD.finditer(text, *self.rest_span))
@@ -115,7 +117,7 @@ class DockerfileInstruction:
         return self._words
 
     def parse_onbuild(self) -> DockerfileInstruction:
-        """Return the instruction inside an `ONBUILD` instruction."""
+        """Return the instruction that follows the keyword `ONBUILD`, such as `RUN make` in `ONBUILD RUN make`."""
         return _parse_instruction(self._lines, self.rest_span[0])
 
     def find_file_start(self, word: InstructionWord) -> int | None:
@@ -127,7 +129,10 @@ class DockerfileInstruction:
         return first if last - first == len(word.value) - 1 else None
 
     def iterate_pieces(self, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-        """Yield the bytes from `start` to `end` as contiguous pieces, each with its file offset and line number."""
+        """Yield the text from `start` to `end` in pieces that are contiguous in the file.
+
+        Each piece is a tuple of its bytes, its file offset and its line number.
+        """
         index = self._find_piece_index(start)
         while start < end:
             piece = self.pieces[index]
@@ -139,7 +144,7 @@ class DockerfileInstruction:
             start = max(start, stop)
 
     def get_line_number(self, word: InstructionWord) -> int:
-        """Return the number of the line on which `word` starts, from 1."""
+        """Return the number of the line on which `word` starts. Lines are numbered from 1."""
         return self.pieces[self._find_piece_index(word.origins[0] if word.value else self._arguments_start)].line_number
 
     def _slice(self, start: int, end: int) -> InstructionWord:
@@ -158,7 +163,7 @@ class DockerfileInstruction:
 def read_instructions(content: bytes, keywords: Container[str] | None = None) -> Iterator[DockerfileInstruction]:
     """Yield the instructions of a Dockerfile in the order of the file. Never raises.
 
-    With `keywords`, only instructions with one of these keywords are yielded.
+    If `keywords` is given, instructions with other keywords are left out.
     """
     splitter = InstructionSplitter(content)
     for start, end in splitter.iterate_spans():
@@ -181,7 +186,7 @@ def read_instructions(content: bytes, keywords: Container[str] | None = None) ->
 
 
 def _parse_instruction(lines: InstructionLines, start: int) -> DockerfileInstruction:
-    """Return the instruction that starts at position `start` of the text."""
+    """Return the instruction whose keyword starts at position `start` of the joined lines."""
     text = lines.joined[0]
     match = _WORD.match(text, start)
     if match is None:
@@ -196,7 +201,10 @@ def _find_heredocs(instruction: DockerfileInstruction) -> tuple[Heredoc, ...]:
 
 
 def _split_flags(text: bytes, start: int, escape: int) -> tuple[tuple[InstructionWord, ...], int]:
-    """Return the flags at position `start` of `text`, and the position at which they end."""
+    """Return the flags from position `start` of `text` on, and the position after the last flag.
+
+    `escape` is the escape character as the value of its byte.
+    """
     flags: list[InstructionWord] = []
     while True:
         while start < len(text) and text[start] in _FLAG_SPACE:
@@ -210,9 +218,10 @@ def _split_flags(text: bytes, start: int, escape: int) -> tuple[tuple[Instructio
 
 
 def _read_flag(text: bytes, start: int, escape: int) -> tuple[InstructionWord, int]:
-    """Return the flag at position `start`, and the position at which it ends.
+    """Return the flag that starts at position `start` of `text`, and the position after the flag.
 
-    Spaces in quotes are part of the flag. The byte after an escape character is taken literally.
+    The flag may contain spaces inside quotes. Its value omits the quotes and escape characters. `escape` is the escape
+    character as the value of its byte.
     """
     plain = _PLAIN_FLAG.match(text, start)
     if plain is not None:

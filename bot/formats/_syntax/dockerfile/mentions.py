@@ -1,4 +1,4 @@
-"""Find the words in the instructions of a Dockerfile that name an image or a stage."""
+"""Find the words in the instructions of a Dockerfile that name an image or a build stage."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CSV_FIELD = re.compile(rb'(?:"((?:[^"]|"")*)"|([^",]*))(?:,|\Z)')
 
 
 class BuildStages:
-    """The stages of one file. Counts the instructions of the current stage to build locators."""
+    """The build stages of one file, and counters for the locators of the instructions in the current stage."""
 
     def __init__(self, instructions: Iterable[DockerfileInstruction]) -> None:
         froms = (each for each in instructions if each.keyword == "from")
@@ -30,13 +30,16 @@ class BuildStages:
         self._keyword_counts: Counter[str] = Counter()
 
     def begin_stage(self) -> int:
-        """Start the next stage and return its number."""
+        """Begin the next stage and return its number, from 0."""
         self._count += 1
         self._keyword_counts.clear()
         return self._count - 1
 
     def build_locator(self, keyword: str) -> str:
-        """Return the locator of the next instruction with this keyword in the current stage."""
+        """Return the locator of the next instruction with this keyword, such as `stage[0].copy[1]`.
+
+        Every call counts one more instruction with this keyword in the current stage.
+        """
         index = self._keyword_counts[keyword]
         self._keyword_counts[keyword] += 1
         stage = build_base_locator(self._count - 1) if self._count else "preamble"
@@ -44,7 +47,7 @@ class BuildStages:
 
 
 class ImageMention(NamedTuple):
-    """A word that names an image or a stage."""
+    """A word in an instruction that names an image or a build stage."""
 
     instruction: DockerfileInstruction
     word: InstructionWord
@@ -60,12 +63,20 @@ class ImageMention(NamedTuple):
 
     @property
     def is_from(self) -> bool:
-        """True for a `FROM`, the only instruction here in which BuildKit expands arguments (toCommand, parseMount)."""
+        """True if the instruction is a `FROM`.
+
+        BuildKit expands arguments in the image of a `FROM`, but not in `COPY --from` or a mount (toCommand,
+        parseMount).
+        """
         return self.stage is not None
 
 
 def list_mentions(instruction: DockerfileInstruction, stages: BuildStages) -> Iterator[ImageMention]:
-    """Yield the words of one instruction that name images or stages, with unique locators."""
+    """Yield the words of one instruction that name images or build stages.
+
+    Call this once for each instruction, in the order of the file: `stages` counts the instructions to make the locators
+    unique.
+    """
     match instruction.keyword:
         case "from":
             yield _read_from(instruction, stages.begin_stage())
@@ -105,10 +116,11 @@ def _read_mounts(instruction: DockerfileInstruction, locator: str) -> Iterator[I
 
 
 def _parse_mount_source(mount: InstructionWord) -> InstructionWord | None:
-    """Return the value of the last `from` among the comma-separated options of a mount, or None.
+    """Return the value of the option `from` of a mount, such as `alpine` in `type=bind,from=alpine`.
 
-    If the mount is not a valid list but contains `from=`, the whole mount is returned, which is not a valid reference.
-    BuildKit parses mounts in frontend/dockerfile/instructions/commands_runmount.go.
+    Return the last value if there are several, and None if there is none. If the options cannot be split but contain
+    `from=`, the whole mount is returned, so that it is reported as an invalid reference. BuildKit parses mounts in
+    frontend/dockerfile/instructions/commands_runmount.go.
     """
     source = None
     at = 0
@@ -125,9 +137,9 @@ def _parse_mount_source(mount: InstructionWord) -> InstructionWord | None:
 
 
 def _get_stage_name(instruction: DockerfileInstruction) -> str | None:
-    """Return the name that a `FROM` gives its stage, in lower case, or None if it gives no valid name.
+    """Return the name in `FROM … AS name` in lower case, or None if there is no valid name.
 
-    There may be many words before the name if a template is not rendered yet.
+    More than one word may precede `AS` if the file is a template that is not rendered yet.
     """
     match instruction.words:
         case (_, *_, InstructionWord(b"as" | b"AS" | b"As" | b"aS"), name):

@@ -1,8 +1,9 @@
 """Read the images of a Dockerfile as BuildKit does. The Dockerfile may also be inside another file.
 
-A `FROM` sees only the arguments above the first `FROM`. If an argument has several defaults, the last one applies, and
-an `ARG` without a default keeps the earlier default (buildMetaArgs in frontend/dockerfile/dockerfile2llb/convert.go of
-moby/buildkit). The words of an instruction follow parseWords in frontend/dockerfile/parser/line_parsers.go.
+A `FROM` can use only the arguments that are defined above the first `FROM`. If several `ARG` instructions set a default
+for the same argument, the last default applies. An `ARG` without a default keeps the earlier default (buildMetaArgs in
+frontend/dockerfile/dockerfile2llb/convert.go of moby/buildkit). Instructions are split into words as in parseWords of
+frontend/dockerfile/parser/line_parsers.go.
 """
 
 from __future__ import annotations
@@ -41,7 +42,10 @@ _WORDS = {
 
 
 def build_global_scope(instructions: Iterable[DockerfileInstruction]) -> ArgScope:
-    """Return the arguments that every `FROM` sees, given the `ARG` instructions above the first `FROM`."""
+    """Return the arguments that every `FROM` can use.
+
+    `instructions` are the `ARG` instructions above the first `FROM`.
+    """
     scope = ArgScope()
     for index, (instruction, name, value) in enumerate(_list_definitions(instructions)):
         if value is None:
@@ -56,16 +60,19 @@ def build_global_scope(instructions: Iterable[DockerfileInstruction]) -> ArgScop
 
 
 def list_inherited_names(instructions: Iterable[DockerfileInstruction]) -> Iterator[bytes]:
-    """Yield the names of the `ARG` instructions without a default. Stages inherit these from above."""
+    """Yield the names in `ARG NAME` instructions without a default.
+
+    In a build stage, such an argument inherits the value that is set above the first `FROM`.
+    """
     return (name for _, name, value in _list_definitions(instructions) if value is None)
 
 
 def _list_definitions(
     instructions: Iterable[DockerfileInstruction],
 ) -> Iterator[tuple[DockerfileInstruction, bytes, tuple[int, int] | None]]:
-    """Yield each argument of the `ARG` instructions, as (instruction, name, range of its default).
+    """Yield each argument that `ARG` instructions define, as (instruction, name, range of its default).
 
-    The range is None if the argument has no default. Otherwise it is a range in the text of the instruction.
+    The range is the start and end of the default in the text of the instruction, or None if there is no default.
     """
     for instruction in instructions:
         start, end = instruction.rest_span
@@ -93,8 +100,8 @@ _QUOTED = re.compile(rb"([\"'])([^\"']*)\1")
 def read_dockerfile(content: bytes, path: FilePath, format_name: str) -> Iterator[Occurrence | UnsupportedText]:
     """Yield every image that the Dockerfile `content` names, in the order of the file. Never raises.
 
-    Spans and line numbers are relative to the start of `content`. Every slot is within one line, and locators are
-    unique in `content`.
+    Slots (the byte ranges of edits) and line numbers count from the start of `content`. No slot extends over several
+    lines, and locators are unique in `content`.
     """
     syntax = find_syntax(content)
     if syntax is not None:
@@ -107,7 +114,7 @@ def read_dockerfile(content: bytes, path: FilePath, format_name: str) -> Iterato
 
 
 class _DockerfileReader:
-    """Reads the images in the instructions of one file."""
+    """Reads the image references in the instructions of one Dockerfile."""
 
     def __init__(self, instructions: Sequence[DockerfileInstruction], path: FilePath, format_name: str) -> None:
         self._instructions = instructions
@@ -141,7 +148,11 @@ class _DockerfileReader:
         return self._global_scope
 
     def _read_mention(self, mention: ImageMention) -> Occurrence | UnsupportedText | ComposedReference | None:
-        """Return the image that a word names, or None if the word is empty or names a stage or `scratch`."""
+        """Return the image that a word names, or None if the word is empty or names a stage or `scratch`.
+
+        If the word contains arguments, the result may be a `ComposedReference`. Its slots are final only when all other
+        uses of these arguments are known.
+        """
         word = mention.word
         if _TEMPLATE_MARKS.search(word.value):
             self._record_named_uses(word.value)
@@ -183,10 +194,10 @@ class _DockerfileReader:
     def _read_expansion(
         self, mention: ImageMention, expansion: WordExpansion
     ) -> UnsupportedText | ComposedReference | None:
-        """Return the image that an expanded word names, or None if it is not an image.
+        """Return the image that a word names after its expansion, or None if the expanded word does not name an image.
 
-        This is for words that expansion has changed, or that are not contiguous in the file. A word is not an image if
-        it is empty, is `scratch`, or may be the name of a stage.
+        This is for words that expansion has changed, or that are not contiguous in the file. The result is None if the
+        word becomes `scratch` or may become the name of a stage, or if it is empty and contains no variable.
         """
         text = _decode(expansion.text)
         if _TEMPLATE_MARKS.search(expansion.text):
@@ -212,7 +223,10 @@ class _DockerfileReader:
         return number is not None and (mention.stage is None or number < mention.stage)
 
     def _may_be_stage(self, mention: ImageMention, expansion: WordExpansion) -> bool:
-        """Return True if the word is the name of an earlier stage for some values of the builder's variables."""
+        """Return True if variables that the builder sets may turn the word into the name of an earlier stage.
+
+        For example, `base-$TARGETARCH` may become the name of the stage `base-arm64`.
+        """
         if mention.stage is None or any(use.effect is not VariableEffect.PREDEFINED for use in expansion.unknown_uses):
             return False
         cuts = [0, *sorted(use.start for use in expansion.unknown_uses), len(expansion.text)]
@@ -237,9 +251,10 @@ class _DockerfileReader:
         return replace(found, variables=variables) if variables else found
 
     def _record_other_uses(self) -> None:
-        """Record the uses of arguments outside image references.
+        """Record the uses of arguments outside image references. The defaults of these arguments stay unchanged.
 
-        These are uses in flags, by stages that inherit an argument, and by the defaults of arguments that are not used.
+        An argument is used by flags, by stages that inherit it with `ARG NAME`, and by the defaults of arguments that
+        nothing else uses.
         """
         in_stages = dropwhile(lambda each: each.keyword != "from", self._instructions)
         for instruction in (each.parse_onbuild() if each.keyword == "onbuild" else each for each in in_stages):
@@ -266,7 +281,10 @@ class _DockerfileReader:
 
 
 def _can_match(name: str, first: str, others: Sequence[str], last: str) -> bool:
-    """Return True if `name` is `first`, the texts `others`, and `last`, with any text between them."""
+    """Return True if `name` starts with `first`, ends with `last`, and contains `others` in this order in between.
+
+    The texts must not overlap.
+    """
     at = len(first)
     if not name.startswith(first) or len(name) < at + len(last) or not name.endswith(last):
         return False

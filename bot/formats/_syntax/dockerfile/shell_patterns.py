@@ -1,8 +1,8 @@
 r"""Shell patterns with `*`, `?` and `\`, as in `${V#p}`, `${V%p}` and `${V/p/r}` of Dockerfiles.
 
 Matching follows `convertShellPatternToRegex`, `trimPrefix` and `trimSuffix` in frontend/dockerfile/shell/lex.go of
-moby/buildkit. BuildKit converts a pattern to a regular expression of RE2. Here, a pattern is a list of texts with any
-characters between them, so that matching takes only a few passes over the value.
+moby/buildkit. BuildKit converts a pattern to a regular expression of RE2. This module splits a pattern at each `*`
+instead, and searches the value for the resulting texts in order. This takes only a few passes over the value.
 """
 
 from __future__ import annotations
@@ -15,29 +15,35 @@ _TOKEN = re.compile(r"\\(?P<bare>[}/])|\\(?P<escaped>[*?\\])|(?P<wrong>\\)|(?P<s
 
 
 class PatternError(ValueError):
-    """BuildKit rejects the pattern, or its result depends on details of Go's regular expressions."""
+    """A pattern is not supported: BuildKit rejects it, or its result depends on details of Go's regular expressions."""
 
 
 def trim_start(pattern: str, value: str, *, longest: bool) -> str:
-    """Return `value` without a match of `pattern` at its start. Raises PatternError."""
+    """Remove a match of `pattern` from the start of `value`, as in `${V#pattern}`. Raises PatternError.
+
+    With `longest`, the longest match is removed, as in `${V##pattern}`. Otherwise, the shortest match is removed.
+    """
     end = _ShellPattern(pattern).match_at(value, 0, longest=longest)
     return value if end is None else value[end:]
 
 
 def trim_end(pattern: str, value: str, *, longest: bool) -> str:
-    """Return `value` without a match of `pattern` at its end. Raises PatternError."""
+    """Remove a match of `pattern` from the end of `value`, as in `${V%pattern}`. Raises PatternError.
+
+    With `longest`, the longest match is removed, as in `${V%%pattern}`. Otherwise, the shortest match is removed.
+    """
     backwards = "".join(reversed(_ESCAPE_OR_CHARACTER.findall(pattern)))
     return trim_start(backwards, value[::-1], longest=longest)[::-1]
 
 
 def replace_first(pattern: str, value: str, replacement: str) -> str:
-    """Return `value` with the first match of `pattern` replaced. Raises PatternError."""
+    """Replace the first match of `pattern` in `value`, as in `${V/pattern/replacement}`. Raises PatternError."""
     match_range = _ShellPattern(pattern).search(value, 0)
     return value if match_range is None else value[: match_range[0]] + replacement + value[match_range[1] :]
 
 
 def replace_all(pattern: str, value: str, replacement: str) -> str:
-    """Return `value` with all matches of `pattern` replaced. Raises PatternError."""
+    """Replace all matches of `pattern` in `value`, as in `${V//pattern/replacement}`. Raises PatternError."""
     shell_pattern = _ShellPattern(pattern)
     if shell_pattern.can_match_empty or "$" in replacement:
         raise PatternError(pattern)
@@ -50,7 +56,7 @@ def replace_all(pattern: str, value: str, replacement: str) -> str:
 
 
 class _ShellPattern:
-    """The texts between the stars of a pattern. None in a text stands for any character."""
+    """A pattern, split at each `*` into texts. A text is a list of characters, and None in the list stands for `?`."""
 
     def __init__(self, text: str) -> None:
         r"""Parse a pattern. Raises PatternError if a backslash is followed by anything except `* ? \ } /`."""
@@ -71,7 +77,10 @@ class _ShellPattern:
         return not any(self._texts)
 
     def match_at(self, value: str, start: int, *, longest: bool) -> int | None:
-        """Return the end of the match that starts at `start`, or None if there is no match."""
+        """Return the end of the match that starts at position `start` of `value`, or None if there is no match.
+
+        With `longest`, the longest match is returned, otherwise the shortest.
+        """
         first, *others = self._texts
         if not _is_match_at(first, value, start):
             return None
@@ -85,10 +94,11 @@ class _ShellPattern:
         return at
 
     def search(self, value: str, start: int) -> tuple[int, int] | None:
-        """Return the start and end of the first match at or after `start`, or None if there is no match.
+        """Return the start and end of the first match at or after position `start`, or None if there is no match.
 
-        Of several matches with this start, the longest is returned. Only the first position of the first text is tried,
-        because a later position leaves less room for the remaining texts.
+        If several matches start at the same position, the longest is returned. Only the first position of the text
+        before the first `*` is tried. If the remaining texts do not follow there, they do not follow a later position
+        either.
         """
         begin = _find_first(self._texts[0], value, start)
         if begin is None:

@@ -1,11 +1,12 @@
 """Find the slots for the digest and the tag of a reference that contains arguments.
 
-A slot is the range of bytes that a new value replaces, or the position at which it is inserted. A slot may be in the
-default of an argument. Then a value is written only if everything that depends on the argument needs the same value at
-the same position.
+A slot is the range of bytes in the file that a new value replaces, or the position at which the value is inserted. The
+slot may be in the default of an argument: for `FROM app:$TAG`, the tag is edited in `ARG TAG=1.0`. Such a default is
+edited only if everything that uses the argument needs the same value at the same position.
 
-A digest is also not written if a user could override an argument in the tag and the digest would stay. The digest would
-then silently freeze the image. If there is no slot, the result states the reason.
+A digest is not added if a user could then override an argument in the tag (`--build-arg TAG=2.0`) without replacing the
+digest. The build would silently use the digest instead of the new tag. If there is no slot, the result states the
+reason.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _SlotKey = tuple[int, int, str, str | None]
 
 
 class _OwnedSlot(NamedTuple):
-    """A slot in the file, and the run of bytes that contains it."""
+    """A slot in the file, and the run of contiguous bytes that contains the slot."""
 
     slot: EditSlot
     run: ByteRun
@@ -32,7 +33,7 @@ class _OwnedSlot(NamedTuple):
 
 
 class ComposedReference(NamedTuple):
-    """A reference that contains arguments, before all other uses of these arguments are known."""
+    """A reference that contains arguments. Its slots are final only when all uses of these arguments are known."""
 
     occurrence: Occurrence
     """The occurrence. Its slots are relative to the start of the reference's text."""
@@ -43,7 +44,13 @@ class ComposedReference(NamedTuple):
 
 
 def compose_reference(occurrence: Occurrence, expansion: WordExpansion, written: str) -> ComposedReference:
-    """Return a reference that was read from the text of `expansion`, with the file positions of its slots."""
+    """Find the slots of a reference in the file, and return them with the reference.
+
+    Args:
+        occurrence: The reference, whose slots are relative to the start of the expanded text.
+        expansion: The expanded text, with the file offsets of its bytes.
+        written: The reference as it is written in the file, with its arguments.
+    """
     reference = occurrence.reference
     if reference.digest is None and _would_freeze_tag(reference, expansion, len(expansion.text)):
         digest: _OwnedSlot | NotEditable = NotEditable(Reason.COMPOSED_TAG)
@@ -57,7 +64,10 @@ def compose_reference(occurrence: Occurrence, expansion: WordExpansion, written:
 
 
 class SlotClaims:
-    """Collects the slots that the references in a file need in the defaults of arguments."""
+    """Records which slots the references in a file need in the defaults of arguments.
+
+    A default is editable only if everything that uses the argument needs the same slot.
+    """
 
     def __init__(self) -> None:
         self._digest_keys: dict[int, _SlotKey | None] = {}
@@ -65,7 +75,7 @@ class SlotClaims:
         self._tag_keys: dict[int, _SlotKey | None] = {}
 
     def record_reference(self, reference: ComposedReference) -> None:
-        """Record the slots that a reference needs in the defaults of arguments."""
+        """Record the slots that `reference` needs in the defaults of its arguments."""
         for use in reference.expansion.uses:
             if use.argument_index is not None:
                 is_value = use.effect is VariableEffect.VALUE
@@ -73,22 +83,20 @@ class SlotClaims:
                 _record_claim(self._tag_keys, use.argument_index, reference.tag_slot if is_value else None)
 
     def record_other_uses(self, uses: Iterable[ArgumentUse]) -> None:
-        """Record that arguments are used for something other than image references.
-
-        The defaults of these arguments then stay unchanged.
-        """
+        """Record uses of arguments outside image references. The defaults of these arguments are then not editable."""
         for use in uses:
             if use.argument_index is not None:
                 self._digest_keys[use.argument_index] = self._tag_keys[use.argument_index] = None
 
     def is_used(self, argument_index: int) -> bool:
-        """Return True if anything that has been recorded depends on the argument."""
+        """Return True if a recorded use depends on the argument with this index."""
         return argument_index in self._digest_keys
 
     def build_occurrence(self, reference: ComposedReference, scope: ArgScope | None) -> Occurrence:
         """Return the final occurrence of a reference.
 
-        Call this only after all uses of arguments in the file have been recorded.
+        Call this only after all uses of arguments in the file have been recorded. A slot in a default is not editable
+        if something else needs a different value there. `scope` provides the lines of the `ARG` instructions.
         """
         digest, tag = (
             _resolve_slot(reference.digest_slot, self._digest_keys),
@@ -133,7 +141,11 @@ def _resolve_slot(
 def _find_slot(
     text_slot: EditSlot | NotEditable, expansion: WordExpansion, repository: str, tag: str | None
 ) -> _OwnedSlot | NotEditable:
-    """Return the slot in the file for `text_slot`, which is relative to the start of the reference's text."""
+    """Convert a slot in the expanded text to the slot in the file.
+
+    The result is not editable if the bytes of `text_slot` are not contiguous in the file. `repository` and `tag`
+    identify the value that the reference needs in the slot.
+    """
     if isinstance(text_slot, NotEditable):
         return text_slot
     start, end = text_slot.span.start, text_slot.span.end
@@ -148,21 +160,26 @@ def _find_slot(
 
 
 def _would_freeze_tag(reference: ImageReference, expansion: WordExpansion, end: int) -> bool:
-    """Return True if a digest at the end of the text would stay when a user overrides an argument in the tag."""
+    """Return True if a digest at `end` of the text would stay when a user overrides an argument in the tag."""
     name_end = len(reference.name)
     return any(
-        use.effect is not VariableEffect.UNCHOSEN and _may_affect_tag(use, name_end, end) and not use.is_around(end)
+        use.effect is not VariableEffect.UNCHOSEN
+        and _may_affect_tag(use, name_end, end)
+        and not use.includes_insertion_at(end)
         for use in expansion.uses
     )
 
 
 def _may_affect_tag(use: ArgumentUse, name_end: int, end: int) -> bool:
-    """Return True if a part of the use may be in the tag. An empty use may become or extend the tag."""
+    """Return True if the variable inserts a part of the tag, or is empty at the end of the text.
+
+    A user could extend the tag by setting the empty variable.
+    """
     return use.end > name_end or use.start == use.end == end
 
 
 def _has_open_end(reference: ImageReference, expansion: WordExpansion) -> bool:
-    """Return True if an argument in or next to the tag is empty. Setting the argument could extend the tag."""
+    """Return True if an argument in or next to the tag is empty, so that a user could extend the tag by setting it."""
     start = len(reference.name) + 1 if reference.tag else len(reference.name)
     end = len(reference.name) + len(f":{reference.tag}" if reference.tag else "")
     return any(

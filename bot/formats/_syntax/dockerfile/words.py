@@ -1,8 +1,8 @@
 """Expand the shell words of a Dockerfile, and map each part of the result to file offsets.
 
 `$V`, `${V…}`, quotes and escapes are expanded like `Lex.ProcessWord` in frontend/dockerfile/shell/lex.go of
-moby/buildkit. BuildKit reads characters and this module reads bytes, so any byte outside ASCII may be part of a
-variable's name here. No image has a name with such a character.
+moby/buildkit. Unlike BuildKit, this module reads bytes and not characters, so any byte outside ASCII may be part of a
+variable's name here. The difference does not matter, because no image name contains such a character.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def expand_word(
 ) -> WordExpansion:
     """Return the expansion of the word from `start` to `end` of the instruction's text. Raises WordError.
 
-    If the word is the default of an argument, `argument_index` is the index of that argument.
+    If the word is the default of an argument, `argument_index` is the index of this default in the file.
     """
     scope.spend_steps(end - start)
     expansion = _WordExpander(instruction, start, end, scope, argument_index).expand()
@@ -57,7 +57,7 @@ def expand_word(
 
 
 class _WordExpander:
-    """Expands one word. Every method raises WordError."""
+    """Expands one word. Every method raises WordError if the word is malformed or exceeds a limit."""
 
     def __init__(
         self, instruction: DockerfileInstruction, start: int, end: int, scope: ArgScope, argument_index: int | None
@@ -75,7 +75,11 @@ class _WordExpander:
         return self._expand_until(None)
 
     def _expand_until(self, stop: int | None, *, should_keep_escapes: bool = False) -> WordExpansion:
-        """Expand the text up to the byte `stop` and skip that byte. With None, expand the rest of the word."""
+        """Expand the text from the current position up to the byte `stop`, and skip that byte.
+
+        If `stop` is None, the rest of the word is expanded. With `should_keep_escapes`, escape characters are kept in
+        the result for patterns and replacements.
+        """
         result = ExpansionBuilder()
         while self._at < self._end:
             plain = _PLAIN.match(self._text, self._at, self._end)
@@ -101,14 +105,15 @@ class _WordExpander:
         return result.finish()
 
     def _put_literal(self, result: ExpansionBuilder, end: int) -> None:
-        """Add the bytes from the current position up to `end` literally."""
+        """Append the text from the current position to `end` without expanding it, and continue at `end`."""
         result.put_text(self._instruction, self._at, end, self._argument_index)
         self._at = end
 
     def _put_escaped(self, result: ExpansionBuilder, *, should_keep_escapes: bool) -> None:
-        """Add the byte after an escape character literally. At the end of the word, nothing is added.
+        """Append the byte after the escape character at the current position without expanding it.
 
-        With `should_keep_escapes`, the escape character is added as well.
+        If the word ends after the escape character, there is no such byte. With `should_keep_escapes`, the escape
+        character is appended as well.
         """
         if should_keep_escapes:
             self._put_literal(result, self._at + 1)
@@ -145,10 +150,10 @@ class _WordExpander:
         raise WordError(Reason.MALFORMED)
 
     def _put_escaped_in_quotes(self, result: ExpansionBuilder, *, should_keep_escapes: bool) -> None:
-        """Add the text of an escape character in double quotes.
+        """Append the text that an escape character in double quotes stands for.
 
-        Before a quote, a dollar sign or an escape character, it escapes that character. Otherwise it is a literal
-        character.
+        Before `"`, `$` or another escape character, it stands for that character. Elsewhere, it stands for itself. With
+        `should_keep_escapes`, the escape character is appended as well.
         """
         following = self._text[self._at + 1] if self._at + 1 < self._end else None
         if should_keep_escapes:  # an escape character that is literal is then added twice
@@ -216,9 +221,10 @@ class _WordExpander:
         result.record_use(ArgumentUse(name, None, effect, result.length, result.length))
 
     def _put_conditional(self, result: ExpansionBuilder, name: bytes, operator: bytes, *, is_empty_unset: bool) -> None:
-        """Add the result of `${name-word}`, `${name+word}` or `${name?word}`.
+        """Append the result of `${name-word}`, `${name+word}` or `${name?word}`.
 
-        With `is_empty_unset`, a variable with an empty value counts as unset.
+        `is_empty_unset` is True for the forms with a colon, such as `${name:-word}`. A variable with an empty value
+        then counts as not set.
         """
         if operator not in (b"-", b"+", b"?"):
             raise WordError(Reason.MALFORMED)
@@ -251,9 +257,9 @@ class _WordExpander:
         result.record_unchosen(word)
 
     def _put_trimmed(self, result: ExpansionBuilder, name: bytes, operator: bytes) -> None:
-        """Add the result of `${name#pattern}` or `${name%pattern}`, with one or two `#` or `%`.
+        """Append the result of `${name#pattern}` or `${name%pattern}`, or of the same forms with `##` or `%%`.
 
-        These remove a match of the pattern from the start or the end of the value.
+        These remove a match of the pattern from the start (`#`) or the end (`%`) of the variable's value.
         """
         word = self._expand_until(ord("}"), should_keep_escapes=True)
         longest = word.text.startswith(operator)
@@ -262,7 +268,7 @@ class _WordExpander:
         self._put_computed(result, name, (word,), lambda value: trim(pattern, value, longest=longest))
 
     def _put_replaced(self, result: ExpansionBuilder, name: bytes) -> None:
-        """Add the result of `${name/pattern/replacement}`, or of `${name//pattern/replacement}` for all matches."""
+        """Append the result of `${name/pattern/replacement}`, or of `${name//pattern/replacement}` for all matches."""
         is_for_all = self._peek() == b"/"
         self._at += is_for_all
         pattern = self._expand_until(ord("/"), should_keep_escapes=True)
@@ -280,9 +286,9 @@ class _WordExpander:
         operands: tuple[WordExpansion, ...],
         operation: Callable[[str], str],
     ) -> None:
-        """Add the result of applying `operation` to the value of a variable.
+        """Append the result of applying `operation` to the value of the variable `name`.
 
-        `operands` are the other texts that determine the result, such as the pattern.
+        `operands` are the expanded pattern and replacement. The variables in them also affect the result.
         """
         argument = self._scope.defaults.get(name)
         start = result.length

@@ -1,1 +1,1 @@
-"""HCL in its native syntax and as JSON, with the byte offsets of its strings."""
+"""Parse HCL, in its native syntax and as JSON. Strings have byte offsets."""

@@ -1,7 +1,8 @@
-"""Parse HCL that is written as JSON into the same tree as its native syntax.
+"""Parse HCL that is written as JSON into the same tree as HCL in its native syntax.
 
-The rules are those of https://github.com/hashicorp/hcl/blob/main/json/spec.md. Objects under the name of a block type
-are blocks, whose labels are the keys. A string is a template.
+The rules are those of https://github.com/hashicorp/hcl/blob/main/json/spec.md. The value of a key that names a block
+type is a block, and the keys below it are the labels of the block: `{"target": {"app": {…}}}` stands for `target "app"
+{…}`. A string may contain interpolations.
 """
 
 from __future__ import annotations
@@ -29,9 +30,10 @@ _REST_OF_STRING = re.compile(rb'(?:[^"\\]|\\.)*+"', re.DOTALL)
 
 
 def read_hcl_json(content: bytes, label_counts: Mapping[str, int]) -> HclFile | BrokenFile:
-    """Parse a file. Return a `BrokenFile` if it cannot be parsed.
+    """Parse HCL in its JSON syntax. Return a `BrokenFile` if it cannot be parsed.
 
-    `label_counts` contains the top-level keys that are block types, and the number of labels that each block type has.
+    `label_counts` contains the number of labels of each block type, such as `{"target": 1}`. Top-level keys that are
+    not in `label_counts` are attributes.
     """
     parsed = read_json(content)
     if isinstance(parsed, BrokenFile):

@@ -1,7 +1,7 @@
-"""Parse HCL into trees. Strings have byte offsets, and a computed expression is kept as its source bytes.
+"""Parse HCL in its native syntax into trees. Strings have byte offsets. Computed expressions are not parsed further.
 
-This is the native syntax of https://github.com/hashicorp/hcl/blob/main/hclsyntax/spec.md. Text that HCL would reject is
-read as far as possible.
+The syntax is that of https://github.com/hashicorp/hcl/blob/main/hclsyntax/spec.md. Text that HCL would reject is read
+as far as possible.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _ENDS_KEY = frozenset({"=", ":", END})
 
 @dataclass(frozen=True, slots=True)
 class ComputedExpression:
-    """The byte range of an expression that is neither a string nor a literal collection."""
+    """The byte range of an expression that is not a string, a tuple or an object, such as `var.tag` or `1`."""
 
     start: int
     end: int
@@ -51,7 +51,7 @@ class HclTuple:
 
 @dataclass(frozen=True, slots=True)
 class HclObject:
-    """An object `{…}`, with its values by key."""
+    """An object `{…}`, with its items in order."""
 
     start: int
     end: int
@@ -62,7 +62,7 @@ HclExpression = HclTemplate | HclTuple | HclObject | ComputedExpression
 
 
 class HclAttribute(NamedTuple):
-    """`name = value` in a body or an object."""
+    """An attribute `name = value` of a body, or an item of an object."""
 
     name: str | None
     """The name, or None if the key is computed."""
@@ -80,7 +80,7 @@ class HclBlock(NamedTuple):
 
 
 class HclBody(NamedTuple):
-    """The attributes and blocks of a file or of a block, in order."""
+    """The attributes and blocks in a file or in a block, in order."""
 
     attributes: tuple[HclAttribute, ...]
     blocks: tuple[HclBlock, ...]
@@ -88,7 +88,7 @@ class HclBody(NamedTuple):
     def get_value(self, name: str) -> HclExpression | None:
         """Return the value of the attribute `name`, or None if there is no such attribute.
 
-        If there are several, the last one is returned.
+        If the attribute is repeated, the last value is returned.
         """
         return next((each.value for each in reversed(self.attributes) if each.name == name), None)
 
@@ -99,14 +99,14 @@ class HclBody(NamedTuple):
 
 @dataclass(frozen=True)
 class HclFile:
-    """One parsed file."""
+    """A parsed HCL file."""
 
     content: bytes
     body: HclBody
 
     @cached_property
     def line_offsets(self) -> LineOffsets:
-        """The line offsets of the file."""
+        """The offsets of the file's lines, computed on first use."""
         return LineOffsets(self.content)
 
     def get_line_number(self, offset: int) -> int:
@@ -114,12 +114,12 @@ class HclFile:
         return self.line_offsets.get_line_number(offset)
 
     def get_source_text(self, expression: HclExpression) -> str:
-        """Return the source text of `expression`."""
+        """Return `expression` as it is written in the file."""
         return self.content[expression.start : expression.end].decode()
 
 
 def read_hcl(content: bytes) -> HclFile | BrokenFile:
-    """Parse a file. Return a `BrokenFile` if it cannot be parsed."""
+    """Parse HCL in its native syntax. Return a `BrokenFile` if it cannot be parsed."""
     try:
         content.decode()
         return HclFile(content, _HclParser(content).parse_body(END, 0))
@@ -128,7 +128,7 @@ def read_hcl(content: bytes) -> HclFile | BrokenFile:
 
 
 class _HclParser:
-    """Parses the tokens of one file with one token of lookahead. Every method raises BrokenAtError."""
+    """Parses the tokens of one file with one token of lookahead. Methods raise BrokenAtError if parsing fails."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
@@ -137,7 +137,10 @@ class _HclParser:
         self._last_end = 0
 
     def parse_body(self, closing: str, depth: int) -> HclBody:
-        """Parse attributes and blocks up to the token `closing`, which is not consumed."""
+        """Parse attributes and blocks up to the token `closing`, and leave this token to the caller.
+
+        `depth` is the number of blocks, objects and tuples around the body.
+        """
         attributes: list[HclAttribute] = []
         blocks: list[HclBlock] = []
         while True:
@@ -163,7 +166,11 @@ class _HclParser:
         return HclBlock(self._get_text(first), tuple(labels), first.start, body)
 
     def _parse_expression(self, depth: int, *, should_stop_at_newline: bool) -> HclExpression:
-        """Parse one expression up to the token that ends it, which is not consumed."""
+        """Parse one expression up to the token that ends it, and leave this token to the caller.
+
+        With `should_stop_at_newline`, a line break also ends the expression. `depth` is the number of blocks, objects
+        and tuples around it.
+        """
         self._check_depth(depth)
         start = self._next.start
         value: HclExpression | None = None
@@ -187,7 +194,7 @@ class _HclParser:
         return ComputedExpression(start, self._last_end)
 
     def _parse_tuple(self, depth: int) -> HclTuple | None:
-        """Parse `[…]`. If it is a `for` expression, skip it and return None."""
+        """Parse `[…]`, or skip it and return None if it is a `for` expression."""
         start = self._advance().start
         items: list[HclExpression] = []
         self._skip_newlines()
@@ -202,7 +209,7 @@ class _HclParser:
         return HclTuple(start, self._advance().end, tuple(items))
 
     def _parse_object(self, depth: int) -> HclObject | None:
-        """Parse `{…}`. If it is a `for` expression, skip it and return None."""
+        """Parse `{…}`, or skip it and return None if it is a `for` expression."""
         start = self._advance().start
         items: list[HclAttribute] = []
         self._skip_newlines()
@@ -236,7 +243,7 @@ class _HclParser:
         self._take(closing)
 
     def _skip_to(self, kinds: frozenset[str], depth: int) -> None:
-        """Skip to the next token that has one of the given kinds and is not inside brackets."""
+        """Skip to the next token whose kind is in `kinds`. Tokens in brackets that open on the way do not count."""
         start = self._next.start
         enclosing: list[str] = []
         while enclosing or self._next.kind not in kinds:

@@ -53,7 +53,7 @@ _INTERPOLATION_OPENERS = (b"${", b"%{")
 
 @dataclass(frozen=True, slots=True)
 class HclLiteral:
-    """A run of literal text in a template."""
+    """A part of a string without interpolations: literal text, or the character that an escape represents."""
 
     value: bytes
     start: int | None
@@ -62,7 +62,7 @@ class HclLiteral:
 
 @dataclass(frozen=True, slots=True)
 class HclInterpolation:
-    """`${…}` or `%{…}` in a template."""
+    """A part `${…}` or `%{…}` of a string."""
 
     start: int
     end: int
@@ -72,7 +72,7 @@ class HclInterpolation:
 
 @dataclass(frozen=True, slots=True)
 class HclTemplate:
-    """A string, in quotes or as a heredoc."""
+    """A string, in quotes or as a heredoc. HCL calls it a template, because it may contain interpolations."""
 
     start: int
     """The byte offset of the opening quote, or of `<<`."""
@@ -83,13 +83,13 @@ class HclTemplate:
 
     @property
     def value(self) -> bytes | None:
-        """The string, or None if it contains an interpolation."""
+        """The text of the string, or None if the string contains an interpolation."""
         literals = [part.value for part in self.parts if isinstance(part, HclLiteral)]
         return b"".join(literals) if len(literals) == len(self.parts) else None
 
     @property
     def value_start(self) -> int | None:
-        """The byte offset at which the whole `value` is in the file literally, or None if it is not."""
+        """The byte offset of `value` in the file, or None if the file does not contain it verbatim."""
         match self.parts:
             case (HclLiteral(_, start),):
                 return start
@@ -98,7 +98,10 @@ class HclTemplate:
 
 
 class HclToken(NamedTuple):
-    """One token other than space and comments. A tuple, because a large file has tens of thousands of tokens."""
+    """A token of an HCL file. Spaces and comments are not tokens.
+
+    This is a tuple, because a large file has tens of thousands of tokens.
+    """
 
     kind: str
     """IDENTIFIER, NUMBER, NEWLINE, TEMPLATE, END, or the symbol itself."""
@@ -147,7 +150,7 @@ def _skip_comment(content: bytes, start: int) -> int:
 
 
 def _read_quoted(content: bytes, start: int) -> HclTemplate:
-    """Read the template whose opening quote is at `start`."""
+    """Read the string whose opening quote is at `start`."""
     parts: list[HclLiteral | HclInterpolation] = []
     at = start + 1
     while match := _IN_QUOTES.search(content, at):
@@ -171,7 +174,7 @@ def _read_quoted(content: bytes, start: int) -> HclTemplate:
 
 
 def _decode_escape(content: bytes, start: int) -> tuple[bytes, int]:
-    """Return the bytes that the escape at `start` represents, and the position at which the escape ends."""
+    """Return the bytes that the escape at `start` represents, and the position after the escape."""
     unicode = _UNICODE_ESCAPE.match(content, start)
     if unicode is not None:
         code_point = int(unicode[1] or unicode[2], 16)
@@ -185,7 +188,7 @@ def _decode_escape(content: bytes, start: int) -> tuple[bytes, int]:
 
 
 def _read_heredoc(content: bytes, introducer: re.Match[bytes]) -> HclTemplate:
-    """Read the heredoc that `introducer` opens. Its first line follows `introducer`."""
+    """Read the heredoc whose first line (`<<EOF` or `<<-EOF`) is the match `introducer`."""
     lines: list[list[HclLiteral | HclInterpolation]] = []
     at = introducer.end()
     while (line_end := content.find(b"\n", at)) >= 0 or at < len(content):
@@ -199,9 +202,10 @@ def _read_heredoc(content: bytes, introducer: re.Match[bytes]) -> HclTemplate:
 
 
 def read_template(text: bytes, start: int | None) -> tuple[HclLiteral | HclInterpolation, ...]:
-    """Return the parts of a template without quotes and escapes, such as a string in HCL's JSON syntax.
+    """Split the value of a string in HCL's JSON syntax into literals and interpolations. Raises BrokenAtError.
 
-    `start` is the byte offset at which `text` is in the file literally, or None if it is not. Raises BrokenAtError.
+    `text` is the value without quotes and JSON escapes. `start` is the byte offset of `text` in the file, or None if
+    the file does not contain it verbatim.
     """
     parts: list[HclLiteral | HclInterpolation] = []
     at = 0
@@ -222,9 +226,9 @@ def _shift_part(part: HclLiteral | HclInterpolation, shift: int | None) -> HclLi
 
 
 def _read_heredoc_line(content: bytes, start: int) -> tuple[list[HclLiteral | HclInterpolation], int]:
-    """Read one line of a heredoc with its line break. Return its parts, and the start of the next line.
+    """Read one line of a heredoc. Return its parts, including the line break, and the start of the next line.
 
-    If an interpolation continues on the following lines, these lines are read, too.
+    If an interpolation continues on the following lines, these lines are read as well.
     """
     parts: list[HclLiteral | HclInterpolation] = []
     at = start
@@ -247,7 +251,7 @@ def _read_heredoc_line(content: bytes, start: int) -> tuple[list[HclLiteral | Hc
 
 
 def _remove_indentation(lines: list[list[HclLiteral | HclInterpolation]]) -> list[list[HclLiteral | HclInterpolation]]:
-    """Remove the common indentation of all lines that are not blank.
+    """Remove the indentation that all lines of a heredoc have in common. Blank lines are ignored.
 
     This follows flushHeredocTemplateParts in parser_template.go.
     """
@@ -276,9 +280,9 @@ def _make_interpolation(content: bytes, start: int, end: int) -> HclInterpolatio
 
 
 def _find_interpolation_end(content: bytes, start: int) -> int:
-    """Return the end of the `${…}` that starts at `start`.
+    """Return the end of the `${…}` or `%{…}` that starts at `start`.
 
-    It may contain templates, which may in turn contain interpolations.
+    The expression inside the braces may contain strings, which may in turn contain interpolations.
     """
     enclosing = [_IN_BRACES]
     at = start + 2

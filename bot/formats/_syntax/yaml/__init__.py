@@ -1,1 +1,1 @@
-"""YAML: documents whose nodes have byte offsets, and the images at given paths in the documents."""
+"""Parse YAML into documents whose nodes have byte offsets, and read image references at given paths."""

@@ -1,4 +1,4 @@
-"""Read the YAML files of formats, one document at a time. A document is read completely or not at all."""
+"""Read a YAML file one document at a time. A document is read completely or not at all."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ def read_file(
     is_relevant: Callable[[bytes], bool],
     extract_items: Callable[[YamlDocument], Iterable[ExtractedItem]],
 ) -> Iterator[ExtractedItem]:
-    """Yield the items of each document that `is_relevant` accepts.
+    """Yield the items that `extract_items` returns for each YAML document of `file`.
 
-    A document that cannot be parsed gives an `UnsupportedText`. `is_relevant` is called first with the bytes of the
-    whole file, and then with those of each section. If `extract_items` raises TooDeepError, all items of its document
-    are replaced by an `UnsupportedText`.
+    `is_relevant` is a quick test of raw bytes. It is called with the whole file and then with each section, which is
+    the part of the file from one `---` to the next. Bytes that it rejects are not parsed.
+
+    A file in UTF-16, a section that cannot be parsed, and a document for which `extract_items` raises TooDeepError are
+    each reported as an `UnsupportedText`.
     """
     if is_utf_16(file.content):
         yield UnsupportedText(file.path, 1, "", Reason.UNDECODABLE)

@@ -1,4 +1,7 @@
-"""The entries of path tables. This module can be imported without the YAML parser."""
+"""Paths at which the documents of a format contain image references.
+
+This module does not import the YAML parser, so that formats can define their paths at start-up.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +15,14 @@ if TYPE_CHECKING:  # needed by annotations only; not imported at start-up
 
 
 def return_node(_document: YamlDocument, node: YamlNode) -> YamlNode:
-    """Return `node` itself, for paths that lead to the image."""
+    """Return `node` unchanged, for paths whose node is the image itself."""
     return node
 
 
 def find_self_or_key(key: str) -> Callable[[YamlDocument, YamlNode], YamlNode]:
-    """Return a function that finds the image in a node: the node itself, or the value of `key` in a mapping.
+    """Return a `find_image` function for nodes that are the image itself, or a mapping with the image under `key`.
 
-    The function returns None for a mapping that only has other keys.
+    For a mapping that has other keys but not `key`, the function returns None.
     """
 
     def read(document: YamlDocument, node: YamlNode) -> YamlNode:
@@ -33,7 +36,7 @@ def find_self_or_key(key: str) -> Callable[[YamlDocument, YamlNode], YamlNode]:
 
 
 class ImageLocation(NamedTuple):
-    """A path at which a document names images."""
+    """A path at which the documents of a format contain image references, and how to read the nodes at this path."""
 
     path: KeyPath
     find_image: Callable[[YamlDocument, YamlNode], YamlNode] = return_node

@@ -18,7 +18,7 @@ SET_BY_FLUX = re.compile(r"#\s*\{\s*\"\$imagepolicy\"\s*:")
 
 @dataclass(frozen=True, slots=True)
 class YamlImageReader:
-    """Reads the images of one document for one format."""
+    """Converts nodes of one YAML document to image references, on behalf of one format."""
 
     document: YamlDocument
     path: FilePath
@@ -34,15 +34,21 @@ class YamlImageReader:
         *,
         is_scheme_required: bool = True,
     ) -> Occurrence | UnsupportedText | None:
-        """Return the image reference in `node`, or None if the node has no text.
+        """Return the image reference in `node`, or None if `node` contains no reference.
 
-        If the text cannot be read as an image, the result is an `UnsupportedText`. `scheme` is a prefix of the text,
-        such as `docker://`, that is not part of the reference. With `is_scheme_required`, a text without this prefix is
-        not an image, and the result is None.
+        The result is None for an alias without an anchor, an empty text and a null. It is an `UnsupportedText` if the
+        text is a template or is not a valid reference.
 
-        An alias may use the same scalar at a position to which no path has led, such as an environment variable or a
-        label. Such a scalar is not editable, because the value there would change as well. Call this only after all
-        paths of the document have been walked.
+        Call this only after all paths of the document have been walked. If an anchor or alias also uses the scalar at a
+        position that was not walked, such as a label, the result is not editable, because an edit would change the
+        label as well.
+
+        Args:
+            locator: The logical position of the reference in the file, such as `0/spec/containers/1/image`.
+            node: The node that contains the reference.
+            platform: The platform of the image, or None if the file does not state it.
+            scheme: A prefix that is not part of the reference, such as `docker://`.
+            is_scheme_required: True if a text without the prefix is not an image. The result is then None.
         """
         document = self.document
         match node:
@@ -87,5 +93,5 @@ def _get_not_editable_reason(document: YamlDocument, node: YamlNode) -> Reason |
 
 
 def is_set_by_flux(document: YamlDocument, scalar: YamlScalar) -> bool:
-    """Return True if the image automation of Flux writes `scalar` or a part of it."""
+    """Return True if a comment `# {"$imagepolicy": …}` after `scalar` lets Flux's image automation update it."""
     return not scalar.is_block and SET_BY_FLUX.search(document.get_rest_of_line(scalar)) is not None

@@ -1,4 +1,4 @@
-"""Escapes that can hide the keys of a YAML file from a search in its bytes."""
+"""Detect escapes that can hide a key of a YAML file from a search for the bytes of the key."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ https://yaml.org/spec/1.2.2/#57-escaped-characters"""
 
 
 def may_be_escaped(raw: bytes) -> bool:
-    """Return True if escapes may represent a part of a key.
+    r"""Return True if an escape in `raw` may represent a part of a key, such as `\x69` in `"\x69mage": nginx`.
 
-    Otherwise the letters of each key are contiguous in `raw`.
+    If the result is False, a search for the bytes of a key in `raw` finds every occurrence of the key.
     """
     return b"\\" in raw and _ESCAPE.search(raw) is not None

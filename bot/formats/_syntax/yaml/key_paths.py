@@ -1,4 +1,4 @@
-"""Paths through YAML documents."""
+"""Key paths: the keys and wildcards that lead from a YAML node to nodes below it."""
 
 from __future__ import annotations
 

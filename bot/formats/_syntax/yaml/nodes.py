@@ -1,6 +1,7 @@
-"""YAML documents whose scalars have byte offsets. A broken document does not affect others in the file.
+"""YAML documents whose scalars have byte offsets. An error in one document does not affect other documents.
 
-Aliases and merge keys are resolved only along the paths that are walked, and within a budget.
+Aliases and merge keys (`<<`) are followed only when a method of `YamlDocument` reaches them. A budget of visits limits
+this work, because nested aliases can turn a small file into a very large document.
 """
 
 from __future__ import annotations
@@ -74,10 +75,10 @@ _LIBYAML_TOO_DEEP = "exceeded maximum nesting depth"
 
 @dataclass(slots=True)
 class YamlDocument:
-    """One document of a file, with methods that follow paths through its nodes.
+    """One YAML document, with methods that find nodes by path.
 
-    The methods that follow paths mark positions in the document as walked. `is_shared` uses that to find scalars that
-    an alias also uses elsewhere. Such a scalar must not be edited for only one of its positions.
+    `walk`, `get_values` and `get_string` record the positions that they visit. `is_shared` then finds scalars that an
+    anchor or alias also uses at a position that was not visited. Such a scalar must not be edited.
     """
 
     index: int
@@ -88,16 +89,18 @@ class YamlDocument:
     """All positions of each scalar with an anchor: its own position and those of its aliases. The key is the `id` of
     the scalar's event."""
     _walked_positions: set[NodePosition] = field(default_factory=set)
-    """The positions to which paths have led."""
+    """The positions that `walk`, `get_values` and `get_string` have visited."""
     _listed_ids: set[int] = field(default_factory=set)
-    """The `id` of each collection that has been listed."""
+    """The `id` of each collection for which `list_entries` was called."""
     _visits: int = 0
 
     def walk(self, node: YamlNode, path: KeyPath, locator: str) -> Iterator[tuple[str, YamlNode]]:
-        """Yield the nodes at `path` below `node`. The locator of each is `locator` extended by its path.
+        """Yield the nodes at `path` below `node`, each with its locator.
 
-        If a key occurs several times in a mapping, the second value has the locator `key#1`, and so on. Raises
-        TooDeepError if the document's budget of visits is used up.
+        The locator of a node is `locator` extended by the keys and item numbers that lead to the node, such as
+        `0/services/web/image`. If a mapping contains a key several times, the locator of the second value ends with
+        `key#1`, that of the third value with `key#2`. Raises TooDeepError if the document's budget of visits is used
+        up.
         """
         if not path:
             yield locator, node
@@ -114,14 +117,15 @@ class YamlDocument:
                 yield from self.walk(wrap_node(item), path[1:], f"{locator}/{index}")
 
     def _walk_key(self, node: YamlNode, key: str, path: KeyPath, locator: str) -> Iterator[tuple[str, YamlNode]]:
-        """Continue walking below `key`, which is an ordinary key here even if it is spelled like a wildcard."""
+        """Yield the nodes at `path` below each value of `key`. Here, `key` is not a wildcard, even if it is `*`."""
         for index, value in enumerate(self.get_values(node, key)):
             yield from self.walk(value, path, f"{locator}/{key}#{index}" if index else f"{locator}/{key}")
 
     def list_keys(self, node: YamlNode) -> list[str]:
-        """Return the keys of a mapping in order, followed by the keys of mappings that are merged into it.
+        """Return the keys of a mapping in order, followed by the keys of mappings that are merged into it with `<<`.
 
-        The result is empty for other nodes. Raises TooDeepError under the same condition as `walk`.
+        If `node` is not a mapping, the result is empty. Raises TooDeepError if the document's budget of visits is used
+        up.
         """
         keys: dict[str, None] = {}
         for mapping in self._resolve_merges(node):
@@ -132,10 +136,10 @@ class YamlDocument:
         return list(keys)
 
     def get_values(self, node: YamlNode, key: str) -> list[YamlNode]:
-        """Return all values of `key` in a mapping, or an empty list if there is none.
+        """Return all values of `key` in a mapping: several if the key is repeated, none if the key is missing.
 
-        If the mapping itself does not contain the key, the value in the first merged mapping that contains it is
-        returned. Raises TooDeepError under the same condition as `walk`.
+        If only mappings that are merged with `<<` contain the key, the result is its value in the first of them. If
+        `node` is not a mapping, the result is empty. Raises TooDeepError if the document's budget of visits is used up.
         """
         if isinstance(node, YamlMapping) and key in node.values:
             self._walked_positions.add((id(node), key))
@@ -149,11 +153,12 @@ class YamlDocument:
         return []
 
     def list_entries(self, node: YamlNode) -> Iterator[tuple[str, YamlNode]]:
-        """Yield the entries of a collection, including the entries that are merged into a mapping.
+        """Yield the keys and values of a mapping, or the items of a sequence with `0`, `1`, … as their keys.
 
-        Items of a sequence have their numbers as keys. Unlike `walk`, this does not mark the entries as walked, and so
-        does not affect which scalars are shared. Raises TooDeepError under the same condition as `walk`. However, the
-        first time that each collection is listed does not count, because the size of the file limits that work.
+        Entries that are merged into a mapping with `<<` are included. Unlike `walk`, this method does not record the
+        entries as visited, so it does not affect `is_shared`. Raises TooDeepError if the document's budget of visits is
+        used up. Only merged mappings and repeated calls for the same node use the budget: the size of the file limits
+        all other work.
         """
         is_new = id(node) not in self._listed_ids
         self._listed_ids.add(id(node))
@@ -170,7 +175,7 @@ class YamlDocument:
                     yield key, wrap_node(value)
 
     def _resolve_merges(self, node: YamlNode) -> Iterator[YamlMapping]:
-        """Yield a mapping and the mappings merged into it. Each comes before the mappings that it overrides."""
+        """Yield `node` if it is a mapping, then the mappings merged into it with `<<`, in order of precedence."""
         visited_ids: set[int] = set()
         pending: list[YamlNode | StoredNode] = [node]
         while pending:
@@ -186,9 +191,10 @@ class YamlDocument:
                 pending += reversed(mappings)
 
     def get_string(self, node: YamlNode, key: str) -> str | None:
-        """Return the string under `key` of a mapping, or None if the value is not a string or there is none.
+        """Return the string under `key` of a mapping, or None if the key is missing or its value is not a string.
 
-        If the key occurs several times, the last value counts. Raises TooDeepError under the same condition as `walk`.
+        If the key is repeated, the last value counts. Raises TooDeepError if the document's budget of visits is used
+        up.
         """
         match self.get_values(node, key)[-1:]:
             case [YamlScalar() as scalar] if scalar.tag == STRING:
@@ -197,9 +203,10 @@ class YamlDocument:
                 return None
 
     def is_shared(self, scalar: YamlScalar) -> bool:
-        """Return True if an alias uses `scalar` at a position to which no path has led so far.
+        """Return True if an anchor or alias also uses `scalar` at a position that was not visited so far.
 
-        Keys `x-…` do not count, because they hold anchors that are used elsewhere, and nothing else reads them.
+        An edit of the scalar would change that position as well, for example a label. Values of `x-…` keys are ignored:
+        these keys only hold anchors for use elsewhere in the file.
         """
         positions = self.anchored_positions.get(id(scalar.event), ())
         return any(
@@ -208,10 +215,10 @@ class YamlDocument:
         )
 
     def find_literal_start(self, scalar: YamlScalar) -> int | None:
-        """Return the byte offset at which the text of `scalar` is in the file literally, or None if it is not.
+        """Return the byte offset of the text of `scalar` in the file, or None if the file does not contain it verbatim.
 
-        It is not if escapes, folding or line breaks make the source differ from the text. The line breaks around the
-        text of a block scalar do not count as part of the text.
+        Escapes, folding and line breaks can make the source differ from the text. The text of a block scalar (`|` or
+        `>`) is searched without the line breaks around it.
         """
         start, end = _get_character_range(scalar)
         source = self.source.text[start:end]
@@ -230,34 +237,34 @@ class YamlDocument:
         return self.source.get_offset(start + at) if is_literal else None
 
     def get_byte_range(self, node: YamlNode) -> tuple[int, int]:
-        """Return the byte offsets at which `node` starts and ends, including its anchor and tag."""
+        """Return the start and end of `node`, including its anchor and tag, as byte offsets in the file."""
         start, end = _get_character_range(node)
         return self.source.get_offset(start), self.source.get_offset(end)
 
     def get_start(self, node: YamlNode) -> int:
-        """Return the byte offset at which `node` starts, including its anchor and tag."""
+        """Return the byte offset in the file at which `node` starts, including its anchor and tag."""
         return self.source.get_offset(_get_character_range(node)[0])
 
     def get_rest_of_line(self, node: YamlNode) -> str:
-        """Return the text after `node` on the line on which it ends. In block style, this is empty or a comment.
+        """Return the text after `node` on its last line, at most MAX_REST_OF_LINE characters.
 
-        At most MAX_REST_OF_LINE characters are returned.
+        For a value in block style (outside `{…}` and `[…]`), this text is empty or a comment.
         """
         _, end = _get_character_range(node)
         line_end = self.source.text.find("\n", end, end + MAX_REST_OF_LINE)
         return self.source.text[end : line_end if line_end >= 0 else end + MAX_REST_OF_LINE]
 
     def get_line_number(self, node: YamlNode) -> int:
-        """Return the number of the line on which `node` starts, from 1."""
+        """Return the number of the line on which `node` starts. Lines are numbered from 1 in the file."""
         return self.source.get_line_number(self.get_start(node))
 
     def get_source_text(self, node: YamlNode) -> str:
-        """Return the source text of `node`."""
+        """Return `node` as it is written in the file, including its anchor, tag and quotes."""
         return self.source.text[slice(*_get_character_range(node))]
 
-    def has_source_prefix(self, node: YamlNode, text: str) -> bool:
-        """Return True if the source text of `node` starts with `text`."""
-        return self.source.text.startswith(text, _get_character_range(node)[0])
+    def has_source_prefix(self, node: YamlNode, prefix: str) -> bool:
+        """Return True if `node`, as it is written in the file, starts with `prefix`."""
+        return self.source.text.startswith(prefix, _get_character_range(node)[0])
 
     def _count_visits(self, count: int) -> None:
         self._visits += count
@@ -266,7 +273,10 @@ class YamlDocument:
 
 
 def _get_character_range(node: YamlNode) -> tuple[int, int]:
-    """Return the start and end of `node` in characters, including anchor, tag and quotes."""
+    """Return the start and end of `node` as indices into the section's text. Anchor, tag and quotes are included.
+
+    The result is (0, 0) for an alias without an anchor.
+    """
     first: Any
     last: Any
     match node:
@@ -280,7 +290,7 @@ def _get_character_range(node: YamlNode) -> tuple[int, int]:
 
 
 class BrokenSection(NamedTuple):
-    """A section of the file that is not valid YAML, or that exceeds a limit."""
+    """A section (the part of a file from one `---` to the next) that is not valid YAML, or that exceeds a limit."""
 
     reason: Reason
     line_number: int
@@ -288,23 +298,23 @@ class BrokenSection(NamedTuple):
 
     @property
     def line(self) -> str:
-        """The text of the line `line_number`. Bytes that are not UTF-8 are replaced."""
+        """The text of the line on which parsing failed. Bytes that are not UTF-8 are replaced."""
         return self.source.get_line(self.line_number).decode(errors="replace")
 
 
 def read_documents(content: bytes, is_relevant: Callable[[bytes], bool]) -> Iterator[YamlDocument | BrokenSection]:
-    """Yield the documents of a file, and the sections that are broken. Never raises.
+    """Yield the documents of a file in order, and a `BrokenSection` for each part that cannot be parsed. Never raises.
 
-    Sections that `is_relevant` does not accept are skipped. The parsed sections are kept until this thread reads
-    another file, because several formats may read the same file.
+    Sections (parts from one `---` to the next) for which `is_relevant` returns False are skipped. Each thread caches
+    the parsed sections of the last file that it read, because several formats may read the same file.
     """
     return _iterate_documents(_load_sections(content), is_relevant)
 
 
 def read_inner_documents(text: bytes, is_relevant: Callable[[bytes], bool]) -> Iterator[YamlDocument | BrokenSection]:
-    """Yield the documents of a text inside a file, like `read_documents`.
+    """Yield the documents of a YAML text that is embedded in a file, like `read_documents`.
 
-    The parsed sections of the file itself stay available.
+    The sections of the text are not cached, so that those of the outer file stay in the cache.
     """
     return _iterate_documents(_make_sections(text), is_relevant)
 
@@ -328,7 +338,7 @@ def _iterate_documents(
 
 @dataclass
 class _ParsedSection:
-    """A part of a file from one document marker to the next. It is parsed on first use."""
+    """A section of a file (the part from one `---` to the next). It is parsed when `trees` is first used."""
 
     source: SectionSource
     broken: BrokenSection | None = None
@@ -387,9 +397,10 @@ def _get_reason(error: Exception) -> Reason:
 
 
 def _get_position(error: Exception, text: str) -> int:
-    """Return the position of an error in characters.
+    """Return the index of the character at which parsing failed.
 
-    If the error is at the end of the text, return the start of the part that is not closed.
+    If the parser fails only at the end of the text, for example because a quote is not closed, return the start of the
+    unclosed part.
     """
     problem, context = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
     if problem is None:

@@ -1,4 +1,4 @@
-"""Formats that a table of YAML paths defines: the files that they select, and the paths of their images."""
+"""Formats whose images are at fixed paths in YAML documents."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["ImageLocation", "YamlPathFormat", "find_self_or_key"]
 
 @dataclass(frozen=True)
 class YamlPathFormat:
-    """A format whose images are at fixed paths."""
+    """A format whose images are at fixed paths (`locations`) in the YAML documents of a file."""
 
     name: str
     path_pattern: re.Pattern[str]
@@ -30,11 +30,11 @@ class YamlPathFormat:
     anchor_paths: tuple[KeyPath, ...] = ()
     """Paths of scalars with anchors that only exist to be used elsewhere in the file."""
     condition_prefix: str = ""
-    """Prefix of keys that are conditions for their values. Paths lead through such keys."""
+    """Prefix of keys that are conditions, such as `${{`. Paths continue below such a key as if it were not there."""
     has_line_end_comments: bool = True
 
     def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
-        """Return the paths that match the pattern."""
+        """Return the paths of the files that this format reads."""
         return [path for path in paths if self.path_pattern.fullmatch(path)]
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
@@ -48,12 +48,18 @@ class YamlPathFormat:
         return reader.read(file, self._is_relevant)
 
     def _has_key_set(self, content: bytes, encode: Callable[[bytes], bytes] = bytes) -> bool:
-        """Return True if `content` contains all words of a key set. `encode` encodes a word like the file."""
+        """Return True if `content` contains all words of one of the `_key_sets`.
+
+        `encode` converts a word to the encoding of the file.
+        """
         return any(all(encode(word) in content for word in words) for words in self._key_sets)
 
     @cached_property
     def _key_sets(self) -> frozenset[frozenset[bytes]]:
-        """Sets of words. A file with an image contains all words of at least one set."""
+        """For each location, the keys of its path and its scheme (if required).
+
+        A file contains an image only if it contains all words of one of these sets.
+        """
         schemes = (each.scheme.rstrip(":/") if each.is_scheme_required else "" for each in self.locations)
         keys = (
             {*each.path, scheme} - {ALL_ITEMS, ALL_VALUES, ""}
@@ -62,18 +68,21 @@ class YamlPathFormat:
         return frozenset(frozenset(key.encode() for key in words) for words in keys)
 
     def _is_relevant(self, content: bytes) -> bool:
-        """Return False if `content` certainly contains no image.
+        """Return False only if `content` certainly contains no image.
 
-        The path of an image consists of keys. The letters of a key are contiguous in the file, unless some are written
-        as escapes.
+        The keys that lead to an image must be in the file. A search for their bytes finds them unless they are written
+        with escapes.
         """
         return self._has_key_set(content) or may_be_escaped(content)
 
     def _is_relevant_in_utf_16(self, content: bytes) -> bool:
-        """Return True if a UTF-16 file may contain an image, so that it has to be reported as undecodable."""
+        """Return True if a UTF-16 file may contain an image. Such a file is reported as undecodable, not ignored."""
         return self._has_key_set(content, _encode_utf_16)
 
 
 def _encode_utf_16(word: bytes) -> bytes:
-    """Return the bytes of `word` that are the same in both byte orders of UTF-16."""
+    """Encode an ASCII word so that a search finds it in UTF-16 files of both byte orders.
+
+    Only the zero bytes between the letters are the same in both byte orders.
+    """
     return word.decode().encode("utf-16-le")[:-1]

@@ -1,4 +1,4 @@
-"""Split a YAML file into sections at its document markers, and map characters to bytes and lines."""
+"""Split a YAML file into sections at its `---` lines, and map positions in the text of a section to the file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CHECKPOINT = 4096
 
 
 class SectionSource:
-    """One section of a file. It maps characters of its text to bytes and lines of the file."""
+    """One section of a YAML file. It maps positions in the section's text to bytes and lines of the file."""
 
     def __init__(self, raw: bytes, start: int, lines_before: int) -> None:
         self._lines_before = lines_before
@@ -27,28 +27,28 @@ class SectionSource:
         """The text of `raw`, after `decode`."""
 
     def decode(self) -> str:
-        """Decode `raw`, store the result in `text`, and return it. Raises UnicodeDecodeError."""
+        """Decode `raw` as UTF-8, store the result in `text`, and return it. Raises UnicodeDecodeError."""
         self.text = self.raw.decode()
         return self.text
 
     def get_offset(self, position: int) -> int:
-        """Return the byte offset in the file of the character at `position` of the text."""
+        """Return the byte offset in the file of the character at index `position` of `text`."""
         if self.text.isascii():
             return self.start + position
         whole = min(position, len(self.text)) // _CHECKPOINT
         return self.start + self._checkpoints[whole] + len(self.text[whole * _CHECKPOINT : position].encode())
 
     def get_line_number(self, offset: int) -> int:
-        """Return the number of the line that contains the byte at `offset` of the file, from 1."""
+        """Return the number of the line that contains the byte at `offset` of the file. Lines are numbered from 1."""
         return self._lines_before + self._line_offsets.get_line_number(offset - self.start)
 
     @property
     def first_line_number(self) -> int:
-        """The line of the file on which the section starts."""
+        """The number of the section's first line. Lines are numbered from 1 in the file."""
         return self._lines_before + 1
 
     def get_line(self, line_number: int) -> bytes:
-        """Return the line `line_number` of the file without its line break. The line must be in this section."""
+        """Return a line of this section without its line break. `line_number` is the number of the line in the file."""
         start = self._line_offsets.get_line_start(line_number - self._lines_before)
         end = self.raw.find(b"\n", start)
         return self.raw[start : end if end >= 0 else None]
@@ -64,9 +64,10 @@ class SectionSource:
 
 
 def split_sections(content: bytes) -> Iterator[tuple[int, int]]:
-    """Yield the start and end of each section. `---` in the first column separates sections in any context.
+    """Yield the start and end of each section as byte offsets.
 
-    A marker and the directives above it belong to the section that follows.
+    A section starts at a line with `---` in its first column, even if the line is inside a quoted text. Directives
+    (`%…`) directly above this line belong to the same section.
     """
     start = find_text_start(content)
     at = start
@@ -88,5 +89,5 @@ def _find_line_before(content: bytes, start: int, line: int) -> int:
 
 
 def is_blank(raw: bytes) -> bool:
-    """Return True if a section contains no document: it has no marker, and only blank lines and comments."""
+    """Return True if a section consists only of blank lines and comments, and so contains no document."""
     return _CONTENT.search(raw) is None

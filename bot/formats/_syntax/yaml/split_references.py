@@ -1,4 +1,7 @@
-"""Image references that a YAML mapping splits into several scalars, with the slots of tags and digests."""
+"""Image references whose name, tag and digest are separate scalars of a YAML mapping.
+
+The slot of a tag or digest is the range of bytes that an edit replaces, or the position at which the edit inserts.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ _NOT_LITERAL = NotEditable(Reason.MALFORMED)
 
 
 def get_text_before(source: SectionSource, offset: int) -> bytes:
-    """Return the bytes before `offset` on its line, at most the last MAX_BEFORE of them."""
+    """Return the bytes of the line before the file offset `offset`, at most the last MAX_BEFORE bytes."""
     at = offset - source.start
     begin = max(at - MAX_BEFORE, 0)
     line_break = source.raw.rfind(b"\n", begin, at)
@@ -34,7 +37,7 @@ def get_text_before(source: SectionSource, offset: int) -> bytes:
 
 
 class ReferencePart(NamedTuple):
-    """A scalar in a mapping that contains a part of a reference."""
+    """A scalar that contains a part of an image reference, such as the name or the tag."""
 
     document: YamlDocument
     scalar: YamlScalar
@@ -47,7 +50,7 @@ class ReferencePart(NamedTuple):
 
     @property
     def start(self) -> int | None:
-        """The byte offset at which the text is in the file literally, or None if the source differs from the text."""
+        """The byte offset of `text` in the file, or None if the source of the scalar differs from `text`."""
         return self.document.find_literal_start(self.scalar)
 
     @property
@@ -56,9 +59,10 @@ class ReferencePart(NamedTuple):
         return self.document.source.get_line_number(self.document.get_start(self.scalar) if start is None else start)
 
     def make_slot(self, start: int, end: int, before: bytes = b"") -> EditSlot | NotEditable:
-        """Return the slot of the characters from `start` to `end` of the text. A reference is ASCII.
+        """Return the slot of the characters from `start` to `end` of `text`.
 
-        `before` is written before a new value.
+        The result is not editable if the file does not contain `text` verbatim. Characters are counted as bytes,
+        because a reference is ASCII. `before` is inserted in front of a new value, such as `@` in front of a digest.
         """
         at = self.start
         if at is None:
@@ -66,10 +70,11 @@ class ReferencePart(NamedTuple):
         return EditSlot(Span(at + start, at + end), self.text[start:end].encode(), before)
 
     def find_empty_slot(self) -> EditSlot | None:
-        """Return the slot for the text of an empty scalar, or None if there is none.
+        """Return the slot in which a value can be written into an empty scalar, or None if that is not possible.
 
-        The slot is between the quotes of the scalar, after the colon, or in place of a `null`. There is none if there
-        is a tag or an anchor, and for a `null` in JSON, where a text needs quotes.
+        A value can be written between empty quotes, after the colon of a key without a value, or in place of a `null`.
+        It cannot be written if the scalar has an anchor or a tag, or in place of a `null` in JSON, where the value
+        would need quotes.
         """
         written = self.document.get_source_text(self.scalar)
         start, end = self.document.get_byte_range(self.scalar)
@@ -86,7 +91,7 @@ class ReferencePart(NamedTuple):
 
 
 class SplitReference(NamedTuple):
-    """The parts of one image reference."""
+    """An image reference whose name, tag and digest may be separate scalars."""
 
     name: ReferencePart
     registry: str = ""
@@ -96,7 +101,7 @@ class SplitReference(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The whole reference."""
+        """The whole reference, such as `registry/name:tag@digest`."""
         text = f"{self.registry}/{self.name.text}" if self.registry else self.name.text
         if self.tag is not None and self.tag.text:
             text += ("@" if parse_sha256(self.tag.text) else ":") + self.tag.text
@@ -112,9 +117,11 @@ class SplitReference(NamedTuple):
     ) -> Occurrence | UnsupportedText:
         """Return the image reference that the parts form, or an `UnsupportedText` if it is not valid.
 
-        `shared_ids` is the result of `find_shared_scalars`. These scalars also belong to other images, so they are not
-        editable. `new_digest_slot` is used if there is neither a digest nor a key for it. If it is None, a new digest
-        is appended to the last part.
+        Args:
+            position: The position in the file that the result states.
+            shared_ids: The result of `find_shared_scalars`. Other images use these scalars too, so they are not edited.
+            new_digest_slot: The slot for a new digest, if no scalar is reserved for it. If it is None, a new digest is
+                appended to the last part.
         """
         found = position.read_reference(self.text, 0)
         if isinstance(found, UnsupportedText):
@@ -133,7 +140,7 @@ class SplitReference(NamedTuple):
 
     @property
     def _last_part(self) -> ReferencePart:
-        """The part that contains the end of the reference."""
+        """The last part that is not empty: the digest, the tag, or the name."""
         return next((part for part in (self.digest, self.tag) if part is not None and part.text), self.name)
 
     def _find_digest_slot(self, reference: ImageReference, new_digest_slot: EditSlot | NotEditable | None) -> _PartSlot:
@@ -173,7 +180,11 @@ def _reject_shared(
 
 
 def find_shared_scalars(images: Iterable[SplitReference]) -> frozenset[int]:
-    """Return the tags and digests (the `id` of their event) that images with different names share."""
+    """Return the tags and digests that images with different names share through anchors and aliases.
+
+    Such a scalar cannot be edited for only one of the images. Each scalar is represented by the `id` of its parser
+    event.
+    """
     names: dict[int, set[str]] = defaultdict(set)
     for image in images:
         for part in (image.tag, image.digest):

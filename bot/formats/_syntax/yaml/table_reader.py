@@ -1,4 +1,4 @@
-"""Read the images in YAML documents at the paths of a table."""
+"""Read the images at the paths that a `YamlPathFormat` defines."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _COLON_AND_PROPERTIES = rb"[ \t]*:(?:[ \t\r\n]|#[^\n]*+|[&!]\S*+)*\Z"
 
 
 class TableReader(NamedTuple):
-    """Reads the images of one table. Its fields are those of `YamlPathFormat`."""
+    """Reads the images of one `YamlPathFormat`. The fields have the same meaning as there."""
 
     name: str
     locations: tuple[ImageLocation, ...]
@@ -43,14 +43,14 @@ class TableReader(NamedTuple):
         return read_file(file, is_relevant, lambda document: self._read(document, file.path))
 
     def _read(self, document: YamlDocument, path: FilePath) -> Iterator[Occurrence | UnsupportedText]:
-        """Yield the images of a document. Raises TooDeepError."""
+        """Yield the images of a document in the order of their lines. Raises TooDeepError."""
         reader = YamlImageReader(document, path, self.name, Role.BASE)
         images = list(self._find_images(document))  # walk all paths before reading, which depends on shared scalars
         found = [each for image in images if (each := image.read(reader)) is not None]
         yield from sorted(found, key=lambda each: each.line_number)
 
     def _find_images(self, document: YamlDocument) -> Iterator[_LocatedImage]:
-        """Yield the nodes at the paths of the table. Raises TooDeepError."""
+        """Yield the nodes at the paths of the format that may contain an image. Raises TooDeepError."""
         for path in self.anchor_paths if document.anchored_positions else ():
             for _ in self._walk(document, document.root, path, ""):
                 pass
@@ -58,7 +58,7 @@ class TableReader(NamedTuple):
         for location in self.locations:
             for locator, node in self._walk(document, document.root, location.path, str(document.index)):
                 image = location.find_image(document, node)
-                if _has_own_tag(image):
+                if _has_custom_tag(image):
                     continue
                 platform = _find_platform(document, node, location.platform)
                 # Two paths can have the same locator because a key may contain a `/`.
@@ -67,8 +67,12 @@ class TableReader(NamedTuple):
     def _walk(
         self, document: YamlDocument, node: YamlNode, path: KeyPath, locator: str, depth: int = 0
     ) -> Iterator[tuple[str, YamlNode]]:
-        """Yield the nodes at `path` below `node`, with their locators. Nodes with a custom tag are skipped."""
-        if _has_own_tag(node):
+        """Yield the nodes at `path` below `node`, with their locators.
+
+        Nodes with a custom tag such as `!secret` are skipped. Paths also lead through condition keys
+        (`condition_prefix`). `depth` is the number of condition keys above `node`.
+        """
+        if _has_custom_tag(node):
             return
         if not path:
             yield locator, node
@@ -82,7 +86,7 @@ class TableReader(NamedTuple):
     def _enter_path(
         self, document: YamlDocument, node: YamlNode, path: KeyPath, locator: str
     ) -> Iterator[tuple[str, YamlNode]]:
-        """Yield the nodes to which the first element of `path` leads."""
+        """Yield the nodes that the first element of `path` selects below `node`, with their locators."""
         match path:
             case ():
                 return
@@ -97,7 +101,7 @@ class TableReader(NamedTuple):
                         yield f"{locator}/{key}#{index}" if index else f"{locator}/{key}", value
 
     def _list_value_keys(self, document: YamlDocument, node: YamlNode) -> Iterator[str]:
-        """Yield the keys of a mapping that ALL_VALUES includes."""
+        """Yield the keys of `node` that the wildcard ALL_VALUES stands for: all except conditions and reserved keys."""
         excluded_keys = self.reserved_keys if node is document.root else frozenset[str]()
         return (key for key in document.list_keys(node) if key not in excluded_keys and not self._is_condition(key))
 
@@ -117,7 +121,7 @@ class TableReader(NamedTuple):
 
 
 class _LocatedImage(NamedTuple):
-    """An image at a path of the table."""
+    """A node that may contain an image, found at a path of the format."""
 
     locator: str
     node: YamlNode
@@ -138,9 +142,9 @@ class _LocatedImage(NamedTuple):
 
 
 def _find_key_line(document: YamlDocument, node: YamlNode, key: str) -> int:
-    """Return the line of the key before `node`, or the line on which `node` starts if the key is not found.
+    """Return the line of the key whose value is `node`, or the first line of `node` if the key is not found.
 
-    `key` is an element of a path, which may be ALL_VALUES.
+    `key` is the last element of the path to `node`. If it is ALL_VALUES, any key is accepted.
     """
     start = document.get_start(node)
     at = start - document.source.start
@@ -151,15 +155,15 @@ def _find_key_line(document: YamlDocument, node: YamlNode, key: str) -> int:
 
 
 def _find_platform(document: YamlDocument, node: YamlNode, path: KeyPath) -> str | None:
-    """Return the platform at `path` below a mapping, or None if there is none or the value is not a platform."""
+    """Return the platform at `path` below `node`, or None if there is no valid platform or `path` is empty."""
     for _, found in document.walk(node, path, "") if path else ():
         if isinstance(found, YamlScalar):
             return read_platform(found.value)
     return None
 
 
-def _has_own_tag(node: YamlNode) -> bool:
-    """Return True if `node` has a tag that is not one of YAML's core tags, so that its meaning is unknown."""
+def _has_custom_tag(node: YamlNode) -> bool:
+    """Return True if `node` has a custom tag such as `!secret`, so that its meaning is unknown."""
     match node:
         case None:
             return False

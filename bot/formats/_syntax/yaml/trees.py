@@ -1,7 +1,7 @@
 """Build trees of YAML documents from the events of the parser.
 
-PyYAML's composer is not used, because it raises errors for duplicate anchors and keys, which Kubernetes accepts. In
-addition, an alias without an anchor should make only one value unreadable, not the whole file.
+PyYAML's composer is not used, because it raises errors for duplicate anchors and keys, which Kubernetes accepts. It
+also rejects the whole file if an alias has no anchor. Here, such an alias makes only one value unreadable.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ _LOADER: type[yaml.CSafeLoader | yaml.SafeLoader] = getattr(yaml, "CSafeLoader",
 
 
 class TooDeepError(Exception):
-    """A document exceeds a limit on nesting or repetition.
+    """A document exceeds a limit on nesting or on visits to its nodes.
 
-    `position` is the character at which a parser found the problem, or 0 otherwise.
+    `position` is the index of the character at which the parser exceeded the limit, or 0 if the limit was exceeded
+    later.
     """
 
     def __init__(self, position: int = 0) -> None:
@@ -38,7 +39,7 @@ class TooDeepError(Exception):
 
 
 class YamlMapping:
-    """A mapping: values by key, in the order of the file."""
+    """A mapping, with its values by key in the order of the file."""
 
     __slots__ = ("first", "hidden", "last", "values")
 
@@ -52,7 +53,7 @@ class YamlMapping:
 
 
 class YamlSequence:
-    """A sequence: items in the order of the file."""
+    """A sequence, with its items in the order of the file."""
 
     __slots__ = ("first", "items", "last")
 
@@ -63,7 +64,7 @@ class YamlSequence:
 
 
 class YamlScalar(NamedTuple):
-    """A scalar. YAML may resolve its text to another type."""
+    """A scalar. Its value is a string here, even if YAML reads it as another type such as a number (see `tag`)."""
 
     event: yaml.ScalarEvent
 
@@ -73,12 +74,12 @@ class YamlScalar(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The value as a reference. For a block scalar, the line breaks around the value are removed."""
+        """The value without the white space around a block scalar (`|` or `>`), to be read as an image reference."""
         return self.value.strip() if self.is_block else self.value
 
     @property
     def style(self) -> str:
-        """The quote character, `|` or `>`. Empty for a plain scalar."""
+        """The opening quote, or `|` or `>` for a block scalar. Empty for a plain scalar."""
         return self.event.style or ""
 
     @property
@@ -87,21 +88,24 @@ class YamlScalar(NamedTuple):
 
     @property
     def tag(self) -> str:
-        """The type to which YAML resolves the scalar. Here, a scalar with quotes or an explicit tag is a STRING."""
+        """The type that YAML gives to a plain scalar, such as STRING or NULL.
+
+        A scalar with quotes or an explicit tag always counts as a STRING here.
+        """
         is_plain = not self.style and self.event.tag is None
         return _resolve_tag(yaml.ScalarNode, self.value, (True, False)) if is_plain else STRING
 
 
 StoredNode = YamlMapping | YamlSequence | yaml.ScalarEvent | None
-"""A node as it is stored. Scalars are stored as parser events, because most of them are never read."""
+"""A node as it is stored in a collection. Scalars are stored as parser events, because most of them are never read."""
 YamlNode = YamlMapping | YamlSequence | YamlScalar | None
 """A node. None is an alias without an anchor."""
 NodePosition = tuple[int, str | None]
-"""The `id` of a collection, and the key in that collection."""
+"""The `id` of a collection, and the key of a value in a mapping. The key is None for an item of a sequence."""
 
 
 class YamlTree(NamedTuple):
-    """One document. It is immutable once it is built."""
+    """One parsed document. It is immutable once it is built."""
 
     root: YamlNode
     anchored_positions: dict[int, set[NodePosition]]
@@ -109,15 +113,15 @@ class YamlTree(NamedTuple):
     the scalar's event."""
 
 
-def wrap_node(raw: StoredNode) -> YamlNode:
-    """Return a stored node as a node, with scalar events wrapped in `YamlScalar`."""
-    return YamlScalar(raw) if isinstance(raw, yaml.ScalarEvent) else raw
+def wrap_node(stored: StoredNode) -> YamlNode:
+    """Convert a node as it is stored in a collection to a `YamlNode`: a scalar event becomes a `YamlScalar`."""
+    return YamlScalar(stored) if isinstance(stored, yaml.ScalarEvent) else stored
 
 
 def read_trees(text: str) -> Iterator[YamlTree]:
-    """Yield the documents of `text`. Raises YAMLError and TooDeepError.
+    """Yield the documents of `text`. Raises YAMLError for invalid YAML, and TooDeepError for too deep nesting.
 
-    PyYAML's own parser also raises other subclasses of ValueError.
+    PyYAML's own parser, which is used if libyaml is missing, also raises ValueError and OverflowError.
     """
     next_event: Callable[[], Any] = _LOADER(text).get_event
     while (event := next_event()) is not None:
@@ -126,7 +130,7 @@ def read_trees(text: str) -> Iterator[YamlTree]:
 
 
 def _build_tree(next_event: Callable[[], Any]) -> YamlTree:  # noqa: C901, PLR0912 - the hot loop of reading YAML; not split up
-    """Build the tree of one document from its events."""
+    """Build the tree of one document. `next_event` returns the next event of the parser."""
     anchors = _AnchorTable()
     parent: Any = YamlSequence(None)
     top = items = parent.items
@@ -174,13 +178,13 @@ def _build_tree(next_event: Callable[[], Any]) -> YamlTree:  # noqa: C901, PLR09
 
 @dataclass(slots=True)
 class _AnchorTable:
-    """The nodes to which the anchors of one document currently refer."""
+    """The anchors of one document so far: the node that each currently names, and the positions of scalars."""
 
     nodes: dict[str, StoredNode] = field(default_factory=dict)
     positions: dict[int, set[NodePosition]] = field(default_factory=dict)
 
     def record_node(self, anchor: str, node: StoredNode, position: NodePosition) -> None:
-        """Record the position of a node that has an anchor, or that an alias repeats."""
+        """Record that a node with an anchor, or an alias of it, is at `position`."""
         self.nodes[anchor] = node
         if isinstance(node, yaml.ScalarEvent):
             self.positions.setdefault(id(node), set()).add(position)
