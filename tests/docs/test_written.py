@@ -98,17 +98,19 @@ OF_OTHERS = {
 """Options of other programs that sentences speak of."""
 
 
-@pytest.mark.parametrize("path", BOTH, ids=name)
-def test_every_option_in_a_sentence_exists(path):
-    known = OPTIONS | {"--help", "--version"} | OF_OTHERS
-    for span in spans(said(path)):
-        assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", span)) <= known, span
+def test_every_option_in_a_sentence_exists():
+    for path in BOTH:
+        known = OPTIONS | {"--help", "--version"} | OF_OTHERS
+        for span in spans(said(path)):
+            assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", span)) <= known, span
 
 
-@pytest.mark.parametrize("path", BOTH, ids=name)
-def test_every_exit_code_that_is_named_exists(path):
-    named = re.findall(r"\b(?:exit codes?|ends? with|ended with|exits? with|exit code is|beats)\s+(\d+)\b", said(path))
-    assert {int(code) for code in named} <= {code.value for code in ExitCode}
+def test_every_exit_code_that_is_named_exists():
+    for path in BOTH:
+        named = re.findall(
+            r"\b(?:exit codes?|ends? with|ended with|exits? with|exit code is|beats)\s+(\d+)\b", said(path)
+        )
+        assert {int(code) for code in named} <= {code.value for code in ExitCode}
 
 
 def test_every_exit_code_is_in_the_help_the_readme_and_the_page_of_operations():
@@ -169,19 +171,19 @@ KEYS_OF_OTHERS = {
 """Words before a colon that are no key of a config: of comments, forges, workflows, charts, and of what is printed."""
 
 
-@pytest.mark.parametrize("path", BOTH, ids=name)
-def test_every_key_of_a_config_in_a_sentence_exists(path):
-    known = KEYS | KEYS_OF_OTHERS.get(path.name, set())
-    for span in spans(said(path)):
-        assert set(re.findall(r"(?:^|[{\[, ])([a-z_]{2,}):(?: |$)", span)) <= known, span
+def test_every_key_of_a_config_in_a_sentence_exists():
+    for path in BOTH:
+        known = KEYS | KEYS_OF_OTHERS.get(path.name, set())
+        for span in spans(said(path)):
+            assert set(re.findall(r"(?:^|[{\[, ])([a-z_]{2,}):(?: |$)", span)) <= known, span
 
 
-@pytest.mark.parametrize("path", BOTH, ids=name)
-def test_every_path_of_keys_in_a_sentence_leads_through_sections(path):
-    for span in spans(said(path)):
-        is_a_file = span.endswith((".json", ".yaml", ".py"))
-        if re.fullmatch(r"[a-z_]+(?:\.[a-z_]+)+", span) and span.partition(".")[0] in KEYS and not is_a_file:
-            assert all(inner in keys_below(outer) for outer, inner in pairwise(span.split("."))), span
+def test_every_path_of_keys_in_a_sentence_leads_through_sections():
+    for path in BOTH:
+        for span in spans(said(path)):
+            is_a_file = span.endswith((".json", ".yaml", ".py"))
+            if re.fullmatch(r"[a-z_]+(?:\.[a-z_]+)+", span) and span.partition(".")[0] in KEYS and not is_a_file:
+                assert all(inner in keys_below(outer) for outer, inner in pairwise(span.split("."))), span
 
 
 def keys_below(key):
@@ -200,52 +202,52 @@ def anchors(page):
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("path", [*PAGES, ROOT / "CHANGELOG.md"], ids=name)
-def test_every_link_inside_leads_somewhere(path):
-    text = said(path)
-    for target in re.findall(r"\]\(([^)\s]+)\)", text):
-        if not re.match(r"https?://", target):
-            file, _, anchor = target.partition("#")
-            there = path.parent / file if file else path
-            assert there.exists(), target
-            assert not anchor or anchor in anchors(said(there)), target
+def test_every_link_inside_leads_somewhere():
+    for path in [*PAGES, ROOT / "CHANGELOG.md"]:
+        text = said(path)
+        for target in re.findall(r"\]\(([^)\s]+)\)", text):
+            if not re.match(r"https?://", target):
+                file, _, anchor = target.partition("#")
+                there = path.parent / file if file else path
+                assert there.exists(), target
+                assert not anchor or anchor in anchors(said(there)), target
 
 
 FOLDERS = r"(?:bot|config|docs|templates|tests|bench|deploy|\.ci)/"
 
 
-@pytest.mark.parametrize("path", BOTH, ids=name)
-def test_every_file_of_ours_that_is_named_is_there(path):
+def test_every_file_of_ours_that_is_named_is_there():
     """Whether or not it stands between backticks."""
-    text = said(path)
-    paths = re.findall(rf"(?<![\w/.:-])({FOLDERS}[\w./-]*[\w/])", text)
-    for each in paths:
-        is_a_folder_of_others = each.startswith("deploy/") and not (ROOT / "/".join(each.split("/")[:2])).exists()
-        if not is_a_folder_of_others:
-            assert (ROOT / each).exists(), each
-    if path in PAGES:
-        for each in spans(text):
-            module = re.fullmatch(r"([\w/]+/\w+\.py)(?:::\w+)?", each)
-            assert module is None or any((ROOT / base / module[1]).exists() for base in ("", "bot", "tests")), each
+    for path in BOTH:
+        text = said(path)
+        paths = re.findall(rf"(?<![\w/.:-])({FOLDERS}[\w./-]*[\w/])", text)
+        for each in paths:
+            is_a_folder_of_others = each.startswith("deploy/") and not (ROOT / "/".join(each.split("/")[:2])).exists()
+            if not is_a_folder_of_others:
+                assert (ROOT / each).exists(), each
+        if path in PAGES:
+            for each in spans(text):
+                module = re.fullmatch(r"([\w/]+/\w+\.py)(?:::\w+)?", each)
+                assert module is None or any((ROOT / base / module[1]).exists() for base in ("", "bot", "tests")), each
 
 
-@pytest.mark.parametrize("path", PAGES, ids=name)
-def test_every_goal_of_make_that_is_named_is_one(path):
-    goals = set(re.findall(r"^([a-z]+):", said(ROOT / "Makefile"), re.MULTILINE))
-    text = said(path)
-    named = {word for span in spans(text) for word in re.findall(r"^make ([a-z]+)\b", span)}
-    named |= {word for each in blocks(text, "sh") for word in re.findall(r"^make ([a-z]+)\b", each, re.MULTILINE)}
-    assert named <= goals
+def test_every_goal_of_make_that_is_named_is_one():
+    for path in PAGES:
+        goals = set(re.findall(r"^([a-z]+):", said(ROOT / "Makefile"), re.MULTILINE))
+        text = said(path)
+        named = {word for span in spans(text) for word in re.findall(r"^make ([a-z]+)\b", span)}
+        named |= {word for each in blocks(text, "sh") for word in re.findall(r"^make ([a-z]+)\b", each, re.MULTILINE)}
+        assert named <= goals
 
 
 # ---- what is in blocks -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", PAGES, ids=name)
-def test_every_block_is_of_a_kind_that_something_is_asked_of(path):
-    fences = re.findall(r"^ *```(.*)$", said(path), re.MULTILINE)
-    assert set(fences[1::2]) <= {""}
-    assert set(fences[::2]) <= LANGUAGES
+def test_every_block_is_of_a_kind_that_something_is_asked_of():
+    for path in PAGES:
+        fences = re.findall(r"^ *```(.*)$", said(path), re.MULTILINE)
+        assert set(fences[1::2]) <= {""}
+        assert set(fences[::2]) <= LANGUAGES
 
 
 DOCKERFILES = [(name(path), text) for path in PAGES for text in blocks(said(path), "dockerfile")]
