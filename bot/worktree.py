@@ -158,7 +158,7 @@ class WorkTree:
             folder = pending.pop()
             checkouts += 1
             if checkouts > MAX_CHECKOUTS:
-                why = f"the tree contains more than {MAX_CHECKOUTS} checkouts; hint: scan this one by itself"
+                why = f"the tree contains more than {MAX_CHECKOUTS} checkouts; hint: scan this checkout separately"
                 self._record_unlisted(folder, TreeError(why))
                 continue
             try:
@@ -189,7 +189,7 @@ class WorkTree:
         if git_result.status:
             raise TreeError(
                 explain_refusal(git_result.error_text)
-                or f"git could not list {self._root / folder}, and only git knows the ignored files: "
+                or f"{self._root / folder} could not be listed with git, which knows the ignored files: "
                 f"{git_result.error_text}"
             )
         self._record_closed_folders(folder, git_result.error_text)
@@ -262,7 +262,7 @@ class GitRevisionDiff:
         if git_result is None:
             raise UsageError("--since needs git, which is not installed; hint: install git")
         if git_result.status and any(words in git_result.error_text for words in _NO_CHECKOUT_ERRORS):
-            raise UsageError(f"--since needs a git checkout, and {root} is not one")
+            raise UsageError(f"--since needs a git checkout, but {root} is not in one")
         if git_result.status and (refusal := explain_refusal(git_result.error_text)):
             raise TreeError(refusal)
         commit = git_result.output.decode(errors="replace").strip()
@@ -341,7 +341,7 @@ def _run_git(
 
 
 def _make_unlistable_error(folder: Path, why: str | None) -> TreeError:
-    return TreeError(f"{folder} could not be listed: {why}; hint: let the user that runs basebump read it")
+    return TreeError(f"{folder} could not be listed: {why}; hint: make it readable for the user that runs basebump")
 
 
 def _overwrite_file(target: Path, content: bytes) -> None:
@@ -390,6 +390,6 @@ def _set_owner(file: Path, status: os.stat_result) -> None:
         os.chown(file, status.st_uid, status.st_gid)
     except OSError as error:
         raise TreeError(
-            f"the file belongs to user {status.st_uid} and group {status.st_gid}, which could not be kept: "
+            f"the owner of the file (user {status.st_uid} and group {status.st_gid}) could not be kept: "
             f"{error.strerror}; hint: run basebump as that user"
         ) from error

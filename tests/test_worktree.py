@@ -172,7 +172,7 @@ def test_a_checkout_inside_that_git_cannot_read_costs_only_itself(checkout):
     assert [entry.path for entry in tree.list_entries()] == CLONED
     ((folder, why),) = tree.unlisted_folders
     assert folder == "sub"
-    assert "only git knows" in str(why)
+    assert "knows the ignored files" in str(why)
 
 
 @pytest.mark.real("git")

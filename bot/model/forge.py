@@ -77,8 +77,8 @@ class ForgeLimits:
         """Raise ForgeError if the title or the body of a request is longer than the forge allows."""
         if len(title) > self.title_characters or len(body) > self.body_characters:
             raise ForgeError(
-                f"the title or the text is too long: at most {self.title_characters} and {self.body_characters} "
-                "characters are possible; hint: shorten the template"
+                f"the title or the body is too long: the forge allows {self.title_characters} characters in a title "
+                f"and {self.body_characters} in a body; hint: shorten the template"
             )
 
 

@@ -29,8 +29,8 @@ _WRITES = "basebump_writes"
 
 FOLDER_ADVICE = "make sure that its folder exists, and that basebump may write to the folder and the file"
 TABLES_ADVICE = "let its user create tables in the schema, and read and write them"
-_DAMAGED = "move it away, and basebump creates a new one; ages of digests then start again"
-_BUSY = f"another process has been writing to it for {BUSY} seconds; find out which one hangs"
+_DAMAGED = "move it away, so that basebump creates a new one; minimum ages then start again"
+_BUSY = f"another process has been writing to the database for {BUSY} seconds, so find out whether it hangs"
 _FULL = "free some space on its disk"
 _OTHERWISE = "if this persists, remove `state` from the config until it is repaired"
 _ADVICE = {
@@ -96,7 +96,9 @@ class Database:
         try:  # a writer that waited for the lock must see what was written meanwhile, which stricter levels hide
             engine = create_engine(url, poolclass=NullPool, isolation_level="READ COMMITTED", connect_args=options)
         except ImportError as error:
-            raise StateError(f"{shown} needs a driver; hint: install `basebump[postgresql]`") from error
+            raise StateError(
+                f"the state in {shown}: the PostgreSQL driver is missing; hint: install `basebump[postgresql]`"
+            ) from error
         return cls(engine, shown)
 
     @property

@@ -43,7 +43,7 @@ def migrate_tables(connection: Connection, migrations: Sequence[Migration] = MIG
         return
     if found_version > supported_version:
         raise NewerSchemaError(
-            f"its tables have version {found_version}, and this release supports {supported_version}"
+            f"the tables have version {found_version}, but this release supports only versions up to {supported_version}"
         )
     for migrate in migrations[found_version - 1 :]:
         migrate(connection)

@@ -228,7 +228,7 @@ def decline_proposal(config_file: Path, name: str, branch: str) -> bool:
             if any(fleet.list_repositories(frozenset({name}))):
                 return fleet.decline_proposal(name, branch)
     raise UsageError(
-        f"{config_file}: no local forge has a repository '{name}'; hint: close requests of other forges there"
+        f"{config_file}: no local forge has a repository '{name}'; hint: close requests on other forges directly"
     )
 
 
