@@ -88,27 +88,27 @@ def _iterate_bucket_names(file: BinaryIO, meta: _MetaPage) -> Iterator[str]:
         kind, count, page = _read_page(file, meta, pending.pop())
         try:
             if kind == _BRANCH_PAGE:
-                pending += [_read_child_page(page, number) for number in range(count)]
+                pending += [_read_child_page(page, index) for index in range(count)]
             elif kind == _LEAF_PAGE:
-                yield from (name for number in range(count) if (name := _read_bucket_name(page, number)) is not None)
+                yield from (name for index in range(count) if (name := _read_bucket_name(page, index)) is not None)
             else:
                 raise BrokenDatabaseError("the root bucket leads to a page that is neither a branch nor a leaf")
         except struct.error as error:
             raise BrokenDatabaseError("a page of the root bucket is cut off") from error
 
 
-def _read_page(file: BinaryIO, meta: _MetaPage, number: int) -> tuple[int, int, bytes]:
-    """Read the page with the given number. Return its kind, the number of its elements, and its bytes.
+def _read_page(file: BinaryIO, meta: _MetaPage, page_number: int) -> tuple[int, int, bytes]:
+    """Read a page. Return its kind, the number of its elements, and its bytes.
 
     The bytes include the overflow pages that belong to the page. Raises BrokenDatabaseError.
     """
-    file.seek(min(number * meta.page_size, 2**62))  # reading beyond the end of the file returns no bytes
+    file.seek(min(page_number * meta.page_size, 2**62))  # reading beyond the end of the file returns no bytes
     header = file.read(_HEADER.size)
     if len(header) < _HEADER.size:
         raise BrokenDatabaseError("the file ends before its root bucket does")
     stored_number, kind, count, overflow = _HEADER.unpack(header)
     size = (1 + overflow) * meta.page_size
-    if stored_number != number or size > MAX_PAGE_BYTES:
+    if stored_number != page_number or size > MAX_PAGE_BYTES:
         raise BrokenDatabaseError("a page of the root bucket has an unexpected number or size")
     return kind, count, header + file.read(size - _HEADER.size)
 

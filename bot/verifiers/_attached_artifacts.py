@@ -26,8 +26,7 @@ class AttachedArtifacts:
         self._contents: dict[Digest, bytes] = {}
 
     def fetch_tagged(self, suffix: str) -> Iterator[Artifact]:
-        """Yield the artifact at the tag `sha256-<hex of the image's digest><suffix>`. Yield none if the tag does not
-        exist.
+        """Yield the artifact at the tag `sha256-<hex><suffix>`, if the tag exists. `<hex>` is from the image's digest.
 
         Raises RegistryError.
         """
