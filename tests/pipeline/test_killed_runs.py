@@ -1,5 +1,6 @@
 """A run may be killed at any write; the next run ends where a clean run ends, with no memory but the forge.
 
+Scenes that begin alike reach the same writes in the same state: what an earlier scene tried is not tried again.
 How many points were tried on which forge is said at the end of the run of tests.
 """
 
@@ -8,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import count
+from itertools import count, takewhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -152,79 +153,99 @@ def timeless(request: Request, commits: list[Commit]) -> Request:
     return replace(request, body=body)
 
 
-RUN, PUSH = Scene.run, Scene.push
 Act = Callable[[Scene], None]
+RUN, PUSH = Scene.run, Scene.push
+
+
+def moves_back(scene: Scene) -> None:
+    scene.moves("new")
+
+
+def moves_on(scene: Scene) -> None:
+    scene.moves("newer")
+
+
+def learns(scene: Scene) -> None:
+    scene.learns("CVE-1900-0001")
+
+
+def base_has_it(scene: Scene) -> None:
+    scene.base_moves_to(NEW)
+
+
+def is_grouped(scene: Scene) -> None:
+    scene.follows(GROUP)
+
 
 SCENES: dict[str, list[Act]] = {
     "opened": [RUN],
-    "nothing changed": [RUN, RUN],
-    "the tag moved again": [RUN, lambda scene: scene.moves("newer"), RUN],
-    "new evidence": [RUN, lambda scene: scene.learns("CVE-1900-0001"), RUN],
+    "the tag moved again": [RUN, moves_on, RUN],
+    "new evidence": [RUN, learns, RUN],
     "evidence and tag together": [
         RUN,
-        lambda scene: scene.learns("CVE-1900-0001"),
-        lambda scene: scene.moves("newer"),
+        learns,
+        moves_on,
         RUN,
     ],
     "declined": [RUN, Scene.person_closes, RUN],
-    "declined, then the next digest": [RUN, Scene.person_closes, lambda scene: scene.moves("newer"), RUN],
+    "declined, then the next digest": [RUN, Scene.person_closes, moves_on, RUN],
     "declined, moved on, moved back": [
         RUN,
         Scene.person_closes,
-        lambda scene: scene.moves("newer"),
+        moves_on,
         RUN,
-        lambda scene: scene.moves("new"),
+        moves_back,
         RUN,
     ],
-    "a person's commit": [RUN, Scene.person_commits, lambda scene: scene.moves("newer"), RUN, RUN],
+    "a person's commit": [RUN, Scene.person_commits, moves_on, RUN, RUN],
     "the base was merged into it, and the tag moved": [
         RUN,
         Scene.person_updates,
-        lambda scene: scene.moves("newer"),
+        moves_on,
         RUN,
     ],
     "the base was merged into what was scanned": [
-        lambda scene: scene.learns("CVE-1900-0001"),
+        learns,
         RUN,
         Scene.person_updates,
         RUN,
     ],
-    "what was scanned conflicts": [lambda scene: scene.learns("CVE-1900-0001"), RUN, Scene.conflicts, RUN],
-    "pushed, then opened with its status": [lambda scene: scene.learns("CVE-1900-0001"), PUSH, RUN],
+    "what was scanned conflicts": [learns, RUN, Scene.conflicts, RUN],
+    "pushed, then opened with its status": [learns, PUSH, RUN],
     "the base was merged into it, and has it already": [
         RUN,
         Scene.person_updates,
-        lambda scene: scene.base_moves_to(NEW),
+        base_has_it,
         RUN,
     ],
     "merged": [RUN, Scene.person_merges, RUN],
     "merged and reverted": [RUN, Scene.person_merges, Scene.person_reverts, RUN, RUN],
     "the branch was deleted": [RUN, Scene.person_deletes, RUN],
-    "the base has it already": [RUN, lambda scene: scene.base_moves_to(NEW), RUN],
+    "the base has it already": [RUN, base_has_it, RUN],
     "no file names it any more": [RUN, Scene.image_goes, RUN],
     "taken back and wanted again": [
         RUN,
-        lambda scene: scene.base_moves_to(NEW),
+        base_has_it,
         RUN,
-        lambda scene: scene.moves("newer"),
+        moves_on,
         RUN,
     ],
     "it conflicts": [RUN, Scene.conflicts, RUN],
     "a person's commit, and the box is ticked": [RUN, Scene.person_commits, RUN, Scene.person_ticks, RUN],
     "two at once": [Scene.another_line, RUN],
     "pushed, then opened": [PUSH, RUN],
-    "pushed, and the tag moved": [PUSH, lambda scene: scene.moves("newer"), RUN],
+    "pushed, and the tag moved": [PUSH, moves_on, RUN],
     "pushed, and not wanted any more": [PUSH, Scene.image_goes, RUN],
     "a group loses an image": [
         Scene.another_line,
-        lambda scene: scene.follows(GROUP),
+        is_grouped,
         RUN,
         lambda scene: scene.follows(NO_REDIS, GROUP),
         RUN,
     ],
     "a group is parted": [
         Scene.another_line,
-        lambda scene: scene.follows(GROUP),
+        is_grouped,
         RUN,
         Scene.follows,
         RUN,
@@ -232,7 +253,7 @@ SCENES: dict[str, list[Act]] = {
     "labels on a draft": [
         lambda scene: scene.follows(PolicyRule(labels=("docker",), draft=True)),
         RUN,
-        lambda scene: scene.moves("newer"),
+        moves_on,
         RUN,
     ],
     "the first of a repository": [
@@ -247,11 +268,24 @@ SCENES: dict[str, list[Act]] = {
         RUN,
     ],
 }
-"""What happens one after another; every run in it is killed before each of its writes."""
+"""What happens one after another. Each run is killed before each of its writes, except in a beginning already tried."""
+
+
+def count_tried(acts: list[Act]) -> int:
+    """Return with how many of these acts an earlier scene begins: what they write was tried there."""
+    titles = [title for title, others in SCENES.items() if others is acts]
+    earlier = list(SCENES)[: list(SCENES).index(titles[0])] if titles else []
+    return max((count_equal(acts, SCENES[title]) for title in earlier), default=0)
+
+
+def count_equal(acts: list[Act], others: list[Act]) -> int:
+    """Return with how many acts both begin."""
+    pairs = zip(acts, others, strict=False)
+    return len(list(takewhile(lambda pair: pair[0] is pair[1], pairs)))
 
 
 class Played(NamedTuple):
-    """An act, what people see after it, and how often it wrote."""
+    """An act, what people see after it if it is a run that is to be killed, and how often it wrote."""
 
     act: Act
     seen: object
@@ -268,15 +302,16 @@ class Stage:
     files: dict[str, str] = field(default_factory=lambda: PYTHON)
     count: Iterator[int] = field(default_factory=count)
 
-    def play(self, acts: list[Act]) -> list[Played]:
+    def play(self, acts: list[Act], tried: int) -> list[Played]:
         """Play a scene and return what came of each act; another run at its end writes nothing."""
         scene = self.scene()
         try:
             played = []
-            for act in acts:
+            for number, act in enumerate(acts):
                 before = len(scene.stand.writes)
                 act(scene)
-                played.append(Played(act, scene.state(), len(scene.stand.writes) - before))
+                seen = scene.state() if number >= tried and act in {RUN, PUSH} else None
+                played.append(Played(act, seen, len(scene.stand.writes) - before))
             writes = list(scene.stand.writes)
             scene.run()
             assert (scene.state(), scene.stand.writes) == (played[-1].seen, writes)
@@ -285,20 +320,21 @@ class Stage:
             scene.stand.end()
 
     def play_killed(self, clean: list[Played], write: int) -> int:
-        """Play a scene in which each run that writes so much is killed before that write, and played once more.
+        """Play a scene in which each run that is to be killed and writes so much is killed before that write.
 
-        Every act has to end as it did in a clean play. Return how many runs were killed.
+        Each of these runs is played once more, and has to end as it did in a clean play. Return how many were killed.
         """
         scene, kills = self.scene(), 0
         try:
             for number, (act, seen, writes) in enumerate(clean):
-                if act in {RUN, PUSH} and writes >= write:
+                if seen is not None and writes >= write:
                     scene.stand.die_before(write)
                     with pytest.raises(Killed):
                         act(scene)
                     kills += 1
                 act(scene)
-                assert scene.state() == seen, f"act {number}, where runs are killed before write {write}"
+                if seen is not None:
+                    assert scene.state() == seen, f"act {number}, where runs are killed before write {write}"
             return kills
         finally:
             scene.stand.end()
@@ -309,8 +345,8 @@ class Stage:
 
     def kills(self, acts: list[Act]) -> int:
         """Kill every run of a scene before each of its writes, and compare with a clean play; return how often."""
-        clean = self.play(acts)
-        most = max(played.writes for played in clean)
+        clean = self.play(acts, count_tried(acts))
+        most = max(played.writes for played in clean if played.seen is not None)
         return sum(self.play_killed(clean, write) for write in range(1, most + 1))
 
 
@@ -322,7 +358,12 @@ def test_a_run_killed_before_any_write_is_healed_by_the_next_which_ends_all_writ
 ):
     kills = Stage(forge, tmp_path, loopback).kills(SCENES[title])
     note_kills(request, forge, kills)
-    assert kills > 0
+
+
+def test_a_scene_tries_what_follows_the_beginning_of_another():
+    assert count_tried(SCENES["opened"]) == 0
+    assert count_tried(SCENES["declined, then the next digest"]) == len([RUN, Scene.person_closes])
+    assert all(count_tried(acts) < len(acts) for acts in SCENES.values())
 
 
 def test_every_proposal_of_a_run_is_a_push_and_an_open(tmp_path, loopback):
