@@ -243,7 +243,7 @@ def test_damaged_state_and_missing_folder_are_problems(examine, local, tmp_path)
     (tmp_path / "state.db").write_text("no database " * 100)
     code, checks = examine(local("state: sqlite:///state.db\n"))
     assert (code, marks(checks["state"])) == (1, ["problem"])
-    assert "move the file away" in checks["state"][0][3]
+    assert "hint: move " in checks["state"][0][3]
     code, checks = examine(local("state: sqlite:///nowhere/state.db\n"))
     assert (code, marks(checks["state"])) == (1, ["problem"])
     assert "its folder" in checks["state"][0][3]
