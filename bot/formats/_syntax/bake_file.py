@@ -54,7 +54,7 @@ class BakeText(NamedTuple):
     def text(self) -> InterpolatedText:
         """The value as literals and uses of variables.
 
-        An expression such as `upper(TAG)` becomes the use of a variable with this name, which is never set.
+        An expression such as `upper(TAG)` becomes the use of a variable that is never set. The expression is its name.
         """
         return tuple(map(_convert_part, self.parts))
 

@@ -69,7 +69,8 @@ class ArgumentUse(NamedTuple):
     def includes_insertion_at(self, position: int) -> bool:
         """Return True if text inserted at `position` of the expanded text would become part of this use of a variable.
 
-        Inserted text belongs to the byte before it. After the last byte of a variable's value, it is part of the value.
+        Inserted text belongs to the byte before it. At the end of a variable's value, it is part of the value, but not
+        at the start.
         """
         return self.start < position <= self.end
 
@@ -98,7 +99,7 @@ class WordExpansion:
 
     @property
     def cost(self) -> int:
-        """The number of steps that this expansion takes from the budget of the file."""
+        """The number of steps that this expansion takes from the file's budget (see `ArgScope`)."""
         return len(self.text) + _PART_STEPS * (len(self.runs) + len(self.uses))
 
     @cached_property

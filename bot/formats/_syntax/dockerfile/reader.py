@@ -253,8 +253,8 @@ class _DockerfileReader:
     def _record_other_uses(self) -> None:
         """Record the uses of arguments outside image references. The defaults of these arguments stay unchanged.
 
-        An argument is used by flags, by stages that inherit it with `ARG NAME`, and by the defaults of arguments that
-        nothing else uses.
+        These are uses in flags, in stages that inherit an argument with `ARG NAME`, and in the defaults of arguments
+        that are not used otherwise.
         """
         in_stages = dropwhile(lambda each: each.keyword != "from", self._instructions)
         for instruction in (each.parse_onbuild() if each.keyword == "onbuild" else each for each in in_stages):

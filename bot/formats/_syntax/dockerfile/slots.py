@@ -160,7 +160,10 @@ def _find_slot(
 
 
 def _would_freeze_tag(reference: ImageReference, expansion: WordExpansion, end: int) -> bool:
-    """Return True if a digest at `end` of the text would stay when a user overrides an argument in the tag."""
+    """Return True if a digest inserted at `end` would stay when a user overrides an argument in the tag.
+
+    The digest would then silently override the new tag. `end` is the end of the expanded text.
+    """
     name_end = len(reference.name)
     return any(
         use.effect is not VariableEffect.UNCHOSEN
@@ -173,7 +176,8 @@ def _would_freeze_tag(reference: ImageReference, expansion: WordExpansion, end: 
 def _may_affect_tag(use: ArgumentUse, name_end: int, end: int) -> bool:
     """Return True if the variable inserts a part of the tag, or is empty at the end of the text.
 
-    A user could extend the tag by setting the empty variable.
+    A user could extend the tag by setting the empty variable. The tag follows `name_end`, and `end` is the end of the
+    text.
     """
     return use.end > name_end or use.start == use.end == end
 

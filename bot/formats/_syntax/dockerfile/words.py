@@ -152,8 +152,8 @@ class _WordExpander:
     def _put_escaped_in_quotes(self, result: ExpansionBuilder, *, should_keep_escapes: bool) -> None:
         """Append the text that an escape character in double quotes stands for.
 
-        Before `"`, `$` or another escape character, it stands for that character. Elsewhere, it stands for itself. With
-        `should_keep_escapes`, the escape character is appended as well.
+        Before `"`, `$` or another escape character, the escape character stands for that character. Elsewhere, it
+        stands for itself. With `should_keep_escapes`, the escape character is appended as well.
         """
         following = self._text[self._at + 1] if self._at + 1 < self._end else None
         if should_keep_escapes:  # an escape character that is literal is then added twice

@@ -39,16 +39,16 @@ class YamlImageReader:
         The result is None for an alias without an anchor, an empty text and a null. It is an `UnsupportedText` if the
         text is a template or is not a valid reference.
 
-        Call this only after all paths of the document have been walked. If an anchor or alias also uses the scalar at a
-        position that was not walked, such as a label, the result is not editable, because an edit would change the
-        label as well.
+        Call this only after all paths of the document have been visited. If an anchor or alias also uses the scalar at
+        a position that was not visited, such as a label, the result is not editable: an edit would change the label as
+        well.
 
         Args:
             locator: The logical position of the reference in the file, such as `0/spec/containers/1/image`.
             node: The node that contains the reference.
             platform: The platform of the image, or None if the file does not state it.
             scheme: A prefix that is not part of the reference, such as `docker://`.
-            is_scheme_required: True if a text without the prefix is not an image. The result is then None.
+            is_scheme_required: If True, a text without the prefix is not an image, and the result is None.
         """
         document = self.document
         match node:

@@ -78,7 +78,8 @@ class YamlDocument:
     """One YAML document, with methods that find nodes by path.
 
     `walk`, `get_values` and `get_string` record the positions that they visit. `is_shared` then finds scalars that an
-    anchor or alias also uses at a position that was not visited. Such a scalar must not be edited.
+    anchor or alias also uses at a position that was not visited. Such a scalar must not be edited, because the edit
+    would also change the value at that position.
     """
 
     index: int
@@ -99,8 +100,8 @@ class YamlDocument:
 
         The locator of a node is `locator` extended by the keys and item numbers that lead to the node, such as
         `0/services/web/image`. If a mapping contains a key several times, the locator of the second value ends with
-        `key#1`, that of the third value with `key#2`. Raises TooDeepError if the document's budget of visits is used
-        up.
+        `key#1`, that of the third value with `key#2`. Raises TooDeepError if the document's budget of visits
+        (MAX_VISITS) is used up.
         """
         if not path:
             yield locator, node
@@ -205,8 +206,8 @@ class YamlDocument:
     def is_shared(self, scalar: YamlScalar) -> bool:
         """Return True if an anchor or alias also uses `scalar` at a position that was not visited so far.
 
-        An edit of the scalar would change that position as well, for example a label. Values of `x-…` keys are ignored:
-        these keys only hold anchors for use elsewhere in the file.
+        An edit of the scalar would also change the value at that position, for example a label. Positions under keys
+        `x-…` do not count, because these keys only hold anchors for use elsewhere in the file.
         """
         positions = self.anchored_positions.get(id(scalar.event), ())
         return any(

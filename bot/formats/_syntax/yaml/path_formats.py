@@ -48,7 +48,7 @@ class YamlPathFormat:
         return reader.read(file, self._is_relevant)
 
     def _has_key_set(self, content: bytes, encode: Callable[[bytes], bytes] = bytes) -> bool:
-        """Return True if `content` contains all words of one of the `_key_sets`.
+        """Return True if `content` contains all words of at least one set in `_key_sets`.
 
         `encode` converts a word to the encoding of the file.
         """
@@ -56,7 +56,7 @@ class YamlPathFormat:
 
     @cached_property
     def _key_sets(self) -> frozenset[frozenset[bytes]]:
-        """For each location, the keys of its path and its scheme (if required).
+        """One set of words for each location: the keys of its path, and its scheme if the scheme is required.
 
         A file contains an image only if it contains all words of one of these sets.
         """
@@ -83,6 +83,7 @@ class YamlPathFormat:
 def _encode_utf_16(word: bytes) -> bytes:
     """Encode an ASCII word so that a search finds it in UTF-16 files of both byte orders.
 
-    Only the zero bytes between the letters are the same in both byte orders.
+    The result has zero bytes only between the letters. Whether the first or the last byte is also zero depends on the
+    byte order.
     """
     return word.decode().encode("utf-16-le")[:-1]

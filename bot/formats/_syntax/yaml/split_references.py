@@ -61,8 +61,8 @@ class ReferencePart(NamedTuple):
     def make_slot(self, start: int, end: int, before: bytes = b"") -> EditSlot | NotEditable:
         """Return the slot of the characters from `start` to `end` of `text`.
 
-        The result is not editable if the file does not contain `text` verbatim. Characters are counted as bytes,
-        because a reference is ASCII. `before` is inserted in front of a new value, such as `@` in front of a digest.
+        The result is not editable if the file does not contain `text` verbatim. Each character is one byte, because a
+        reference is ASCII. `before` is inserted in front of a new value, such as `@` in front of a digest.
         """
         at = self.start
         if at is None:
@@ -118,10 +118,10 @@ class SplitReference(NamedTuple):
         """Return the image reference that the parts form, or an `UnsupportedText` if it is not valid.
 
         Args:
-            position: The position in the file that the result states.
+            position: The file, line and locator of the reference.
             shared_ids: The result of `find_shared_scalars`. Other images use these scalars too, so they are not edited.
-            new_digest_slot: The slot for a new digest, if no scalar is reserved for it. If it is None, a new digest is
-                appended to the last part.
+            new_digest_slot: The slot for a new digest, if it cannot be written into the scalar `digest`. If this is
+                None, a new digest is appended to the last part.
         """
         found = position.read_reference(self.text, 0)
         if isinstance(found, UnsupportedText):
@@ -180,10 +180,9 @@ def _reject_shared(
 
 
 def find_shared_scalars(images: Iterable[SplitReference]) -> frozenset[int]:
-    """Return the tags and digests that images with different names share through anchors and aliases.
+    """Return the ids of the tags and digests that images with different names share through anchors and aliases.
 
-    Such a scalar cannot be edited for only one of the images. Each scalar is represented by the `id` of its parser
-    event.
+    Such a scalar cannot be edited for only one of the images. Its id is `id(scalar.event)`.
     """
     names: dict[int, set[str]] = defaultdict(set)
     for image in images:

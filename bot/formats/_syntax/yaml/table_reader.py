@@ -69,8 +69,8 @@ class TableReader(NamedTuple):
     ) -> Iterator[tuple[str, YamlNode]]:
         """Yield the nodes at `path` below `node`, with their locators.
 
-        Nodes with a custom tag such as `!secret` are skipped. Paths also lead through condition keys
-        (`condition_prefix`). `depth` is the number of condition keys above `node`.
+        Nodes with a custom tag such as `!secret` are skipped. Below a key that is a condition (see `condition_prefix`),
+        the same `path` continues. `depth` is the number of such keys above `node`.
         """
         if _has_custom_tag(node):
             return

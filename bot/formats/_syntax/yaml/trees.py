@@ -29,8 +29,7 @@ _LOADER: type[yaml.CSafeLoader | yaml.SafeLoader] = getattr(yaml, "CSafeLoader",
 class TooDeepError(Exception):
     """A document exceeds a limit on nesting or on visits to its nodes.
 
-    `position` is the index of the character at which the parser exceeded the limit, or 0 if the limit was exceeded
-    later.
+    `position` is the index of the character at which parsing stopped, or 0 if a limit was exceeded after parsing.
     """
 
     def __init__(self, position: int = 0) -> None:
@@ -74,7 +73,7 @@ class YamlScalar(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The value without the white space around a block scalar (`|` or `>`), to be read as an image reference."""
+        """The text to read as an image reference: the value, stripped if it is a block scalar (`|` or `>`)."""
         return self.value.strip() if self.is_block else self.value
 
     @property
@@ -178,13 +177,13 @@ def _build_tree(next_event: Callable[[], Any]) -> YamlTree:  # noqa: C901, PLR09
 
 @dataclass(slots=True)
 class _AnchorTable:
-    """The anchors of one document so far: the node that each currently names, and the positions of scalars."""
+    """The node that each anchor currently names while a document is parsed, and the positions of these scalars."""
 
     nodes: dict[str, StoredNode] = field(default_factory=dict)
     positions: dict[int, set[NodePosition]] = field(default_factory=dict)
 
     def record_node(self, anchor: str, node: StoredNode, position: NodePosition) -> None:
-        """Record that a node with an anchor, or an alias of it, is at `position`."""
+        """Record that `node` is at `position`. It has the anchor `anchor`, or an alias of this anchor repeats it."""
         self.nodes[anchor] = node
         if isinstance(node, yaml.ScalarEvent):
             self.positions.setdefault(id(node), set()).add(position)
