@@ -41,8 +41,7 @@ class OpenVexDocument:
 def parse_document(content: bytes) -> OpenVexDocument:
     """Parse an OpenVEX document. Raises MalformedError if any part of it is invalid.
 
-    A document is used completely or not at all. Otherwise a statement that was not read could be one that withdraws
-    another.
+    A document is used completely or not at all, because a statement that cannot be read might revoke another statement.
     """
     try:
         document = json.loads(content)

@@ -99,8 +99,7 @@ class KevCatalogue:
 def parse_catalogue(content: bytes) -> KevCatalogue:
     """Parse CISA's catalogue. Raises MalformedError if any part is invalid.
 
-    A catalogue is used completely or not at all. Otherwise a vulnerability that was not read would count as not
-    exploited.
+    A catalogue is used completely or not at all, because a vulnerability that is missing counts as not exploited.
     """
     try:
         document = json.loads(content)

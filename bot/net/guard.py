@@ -61,7 +61,7 @@ ResolveHost = Callable[[str, int], Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class HostTrust:
-    """TLS settings of a host that the configuration lists. Such a host may have any port and any address."""
+    """How a host may be contacted that the configuration lists. Such a host may have any port and any address."""
 
     is_insecure: bool = False
     """True if the host may be contacted with plain http."""
@@ -121,7 +121,10 @@ class RequestGuard:
     """Allows any request to listed hosts. Other hosts need https, port 443 and a public address."""
 
     def __init__(self, listed_hosts: Mapping[str, HostTrust], resolve: ResolveHost = resolve_host) -> None:
-        """Create a guard. The keys of `listed_hosts` are `host[:port]`; without a port, ports 80 and 443 are listed.
+        """Create a guard. `listed_hosts` are the hosts that the configuration lists, with how they may be contacted.
+
+        The keys are `host[:port]`. A key without a port covers the ports 80 and 443. `resolve` returns the addresses of
+        a host.
 
         Raises ValueError if a listed host is invalid.
         """

@@ -33,7 +33,7 @@ class GuardedAdapter(HTTPAdapter):
 def _make_guarded_pools(guard: RequestGuard) -> dict[str, type[HTTPConnectionPool]]:
     """Return urllib3's connection pools, with connections that check addresses.
 
-    Overriding `_new_conn` of a connection is the way in which urllib3 itself adds SOCKS.
+    The connections override `_new_conn`, as urllib3's own SOCKS support does.
     """
 
     class GuardedConnection(HTTPConnection):

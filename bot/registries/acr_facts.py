@@ -1,9 +1,11 @@
 """Fetches metadata that only registries have: Azure's push and update times and locks, and end-of-life dates.
 
-The `azure-containerregistry` library builds the requests and parses the responses. basebump's own HTTP client sends the
-requests. The library's own client requests a new access token for every request, and it blocks to renew its refresh
-token just when that token is needed. It supports neither username and password nor the guard of `bot.net`. Therefore
-the library never has to authenticate.
+The `azure-containerregistry` library builds the requests and parses the responses. The requests are sent by basebump's
+own HTTP client, with basebump's own tokens. The library's client is not used for three reasons:
+
+- It requests a new access token for every request.
+- It renews its refresh token only when the token is needed, so that the request has to wait.
+- It supports neither a username and password nor the guard of `bot.net`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Authenticates requests to registries, with Basic or with Bearer tokens from a token server.
 
-A token server is not trusted by default. Its URL, the realm, comes from the challenge of the server that answers, and
-it may point anywhere. `bot.net` decides whether a realm may be contacted at all. This module decides whether a realm
-may receive the credential. It may if it is on the registry's own origin, is the known token server of that public
-registry, or is listed under `trusted_realms`.
+The URL of a token server (its realm) comes from the challenge in the registry's response, and may point anywhere.
+Therefore a token server is not trusted by default. `bot.net` decides whether it may be contacted at all. This module
+decides whether it may receive the credential. This is allowed if the realm is on the registry's own origin, is the
+known token server of that public registry, or is listed under `trusted_realms`.
 """
 
 from __future__ import annotations

@@ -141,10 +141,10 @@ class EntraIdentity:
     def _make_application_credential(
         self, variable: str, value: str, client: str, tenant: str
     ) -> tuple[str, TokenCredential]:
-        """Return the credential of an application, and before it a description for messages.
+        """Return a description for messages, and the credential of an application.
 
-        `variable` is the environment variable that contains the credential, and `value` is its value. Its name
-        determines whether the credential is a secret, a certificate or a federated token.
+        `variable` is the environment variable that contains the credential, and `value` is its value. The name of the
+        variable determines whether the credential is a secret, a certificate or a federated token.
 
         Raises NoEntraTokenError if `value` cannot be used.
         """
@@ -188,6 +188,8 @@ class EntraIdentity:
     def _make_managed_credential(self, endpoint: str, client: str) -> TokenCredential:
         """Return the managed identity of this machine or container, whose tokens are issued at `endpoint`.
 
+        `variable` is the environment variable that can set `endpoint`.
+
         azure-identity reads further settings of the identity from the environment itself.
         """
         from azure.identity import ManagedIdentityCredential
@@ -195,7 +197,7 @@ class EntraIdentity:
         return ManagedIdentityCredential(client_id=client or None, **self._build_options(endpoint))
 
     def _make_machine_credential(self, client: str, tenant: str) -> tuple[str, TokenCredential]:
-        """Return a credential that needs no environment variables, and before it a description for messages.
+        """Return a description for messages, and a credential that needs no environment variables.
 
         The credential is the login of `az`, or the identity of the machine if the machine runs on Azure. If there are
         both, the login of `az` is tried first.
@@ -221,7 +223,8 @@ class EntraIdentity:
     def _build_options(self, endpoint: str | None = None) -> dict[str, Any]:
         """Return the azure-identity options that all credential types share.
 
-        `endpoint` is the URL of the server that issues the tokens. If it is None, Entra issues them.
+        `endpoint` is the URL of the server that issues the tokens. If it is None, Entra issues them. `variable` is the
+        environment variable that can set this URL.
         """
         from bot.registries.azure_http import AzureTransport, make_sender
 
@@ -241,9 +244,10 @@ class EntraIdentity:
     def _create_http_client(self, url: str) -> HttpClient:
         """Return an HTTP client that may contact the host of `url` even if the host is private or uses plain http.
 
-        The operator's environment names this host, so it is trusted.
+        The operator's environment names this host, so it is trusted. `variable` is the environment variable that can
+        set the URL.
 
-        Raises NoEntraTokenError if `url` is invalid.
+        Raises NoEntraTokenError, with the name of the variable, if `url` is invalid.
         """
         try:
             parts = Url.parse(url)

@@ -40,7 +40,7 @@ class LoginFileFormat(Enum):
 
     @classmethod
     def detect_by_name(cls, name: str) -> LoginFileFormat:
-        """Return the format that the file name determines. Any name other than Kubernetes' names means Docker's format.
+        """Return the format of a login file with this name. The format of an unknown name is Docker's.
 
         In a mounted Kubernetes Secret, the file name is the key in the Secret, such as `.dockerconfigjson`.
         """

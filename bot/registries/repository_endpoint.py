@@ -26,7 +26,7 @@ and all digests in one response."""
 
 @dataclass(frozen=True, slots=True)
 class RepositoryEndpoint:
-    """A repository and the endpoint that serves it."""
+    """A repository, and the endpoint to which requests about it are sent."""
 
     endpoint: RegistryEndpoint
     tag_ref: TagRef
@@ -75,7 +75,7 @@ def find_repository_endpoint(endpoints: EndpointDirectory, tag_ref: TagRef) -> R
 def verify_digest(
     repository_endpoint: RepositoryEndpoint, request: RegistryRequest, response: Response, digest: Digest | None
 ) -> Digest:
-    """Return the sha256 digest of a response's body. If `digest` is given, both must be equal.
+    """Return the sha256 digest of a response's body. If `digest` is given, the result must be equal to it.
 
     Raises RegistryError if they differ.
     """

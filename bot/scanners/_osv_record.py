@@ -43,8 +43,8 @@ def read_findings(record: ReportObject, package: OsvPackage, package_type: str) 
 def _collect_ids(record: ReportObject, *, is_system_package: bool) -> tuple[str, ...]:
     """Return the CVE IDs that a record is about. If it names none, return a GHSA ID or the record's own ID.
 
-    An advisory of a distribution can name its CVEs in `aliases`, `upstream` or `related`. For other packages, `related`
-    names vulnerabilities that are merely similar, so this list is ignored.
+    An advisory of a distribution can name its CVEs in `aliases`, `upstream` or `related`. For packages that are not
+    from a distribution, `related` names vulnerabilities that are merely similar, so this list is ignored.
     """
     record_id, related = read_text(record.get("id")), read_texts(record.get("related")) if is_system_package else []
     aliases = [*read_texts(record.get("aliases")), *read_texts(record.get("upstream"))]

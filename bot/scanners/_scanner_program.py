@@ -72,9 +72,9 @@ class ComputeOnce(Generic[_Key, _Result]):
 
 
 class ScannerProgram:
-    """A scanner's binary. It runs in an empty folder, so that it reads no config and ignore files.
+    """A scanner's binary. It runs in an empty folder, so that it finds no config or ignore files.
 
-    `environment` is added to the variables that every child process inherits.
+    The binary gets the variables that every child process inherits, those in `environment`, and at most one credential.
     """
 
     def __init__(self, binary: str, environment: Mapping[str, str]) -> None:

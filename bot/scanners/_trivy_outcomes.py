@@ -1,4 +1,4 @@
-"""Converts the output of Trivy to outcomes: its reports, its version information, and its errors."""
+"""Converts the reports, the version information and the errors of Trivy to scan outcomes."""
 
 from __future__ import annotations
 

@@ -97,9 +97,9 @@ def _read_version_label(image_config: ReportObject) -> str | None:
 
 
 def _collect_packages(results: Sequence[ReportObject]) -> tuple[InstalledPackage, ...] | None:
-    """Return the packages in all results. Return None if the report does not list all packages.
+    """Return the packages in all results, or None if the report lists no packages or not all of them.
 
-    A report lists only vulnerable packages, or none, if Trivy ran without `--list-all-pkgs`.
+    The list is not complete if a result has vulnerabilities but no packages.
     """
     if any(result.get("Vulnerabilities") and not result.get("Packages") for result in results):
         return None
@@ -107,7 +107,7 @@ def _collect_packages(results: Sequence[ReportObject]) -> tuple[InstalledPackage
 
 
 def _read_packages(result: ReportObject) -> Iterator[InstalledPackage]:
-    """Yield the packages in a result. Each version is joined from its epoch, version and release: `1:2.3-4`."""
+    """Yield the packages in a result. Epoch, version and release are joined, for instance to `1:2.3-4`."""
     for entry in read_objects(result.get("Packages")):
         name, version, release = (read_text(entry.get(key)) for key in ("Name", "Version", "Release"))
         epoch, source = entry.get("Epoch"), read_text(entry.get("SrcName"))

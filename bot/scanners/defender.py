@@ -85,7 +85,7 @@ class DefenderScanner:
         self._outcome_by_manifest: dict[Digest, ScanOutcome] = {}
 
     def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level scan
-        """Query the service for an image that does not exist, and yield the result.
+        """Query the service for an image that does not exist, and yield a check with the result.
 
         This query needs the same permissions as a query for any other image.
         """
@@ -110,7 +110,7 @@ class DefenderScanner:
             self._query_new_subjects(subjects)
 
     def scan(self, subject: ScanSubject) -> ScanOutcome:
-        """Return Defender's findings about the image of `subject` on its platform."""
+        """Return Defender's findings about the image of `subject`, or the reason that there are none."""
         with self._lock:
             self._query_new_subjects([subject])
             manifest = self._manifest_by_subject[subject]
@@ -192,7 +192,10 @@ class DefenderScanner:
         return recent, max(row_times, default=None)
 
     def _is_scanned_daily(self, rows: Iterable[DefenderRow]) -> bool:
-        """Return True if Defender is known to scan the image every day, by the rules in the class's docstring."""
+        """Return True if Defender is known to scan the image every day.
+
+        This is known if a row has a date, if the image was pushed within DAILY_SCAN_PERIOD, or if `is_pulled` is set.
+        """
         return self._is_pulled or any(
             each.generated_at is not None
             or (each.pushed_at is not None and self._now() - each.pushed_at <= DAILY_SCAN_PERIOD)

@@ -60,9 +60,9 @@ class OsvScanner:
     The API does not state how old its data is. Two scans are therefore comparable only if they were made in the same
     run.
 
-    - The packages of an image are sent to the API only if the image's registry is a well-known public registry or is in
-      `allowed_registries`.
-    - With `may_be_missing`, an API that cannot be reached counts as if no scanner were configured, not as a failure.
+    The packages of an image are sent to the API only if the image's registry is a well-known public registry or is in
+    `allowed_registries`. With `may_be_missing`, an API that cannot be reached counts as if no scanner were configured,
+    and not as a failure.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class OsvScanner:
         self._release_cache: ComputeOnce[str, bool] = ComputeOnce()
 
     def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level scan
-        """Query the API for one common package, and yield the result."""
+        """Query the API for one common package, and yield a check with the result."""
         action = "query a package"
         try:
             self._api.query_vulnerabilities([PROBE_PACKAGE])

@@ -54,8 +54,8 @@ class ReportScanner:
     All files are read before the first scan. `platform` is assumed for images whose reports do not state a platform.
 
     Findings of two reports are comparable only if both were made with the same database. Some reports do not state
-    their database. With `is_one_run`, all such reports in one folder count as made with the same database, because the
-    operator states that one run of the scanner wrote them.
+    their database. With `is_one_run`, the operator states that all reports in a folder are from one run of the scanner.
+    Reports in that folder that do not state their database then count as made with the same database.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class ReportScanner:
         """Do nothing, because all reports are read before the first scan."""
 
     def scan(self, subject: ScanSubject) -> ScanOutcome:
-        """Return the findings of the newest report about `subject`."""
+        """Return the findings of the newest report about the image of `subject`, or the reason that there are none."""
         reports, read_failure = self._load_index()
         candidates = [each for each in reports if subject.digest in each.digests]
         if reports and not any(self._is_for_platform(each, subject.platform) for each in candidates):

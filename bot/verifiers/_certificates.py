@@ -83,7 +83,7 @@ def verify_chain(chain: Sequence[x509.Certificate], roots: Store, now: datetime)
 
 
 def get_attributes(name: x509.Name) -> frozenset[tuple[str, str | bytes]]:
-    """Return the attributes of a certificate's subject as a set, because tools write them in different orders."""
+    """Return the attributes of a certificate's subject as a set, because their order depends on the tool."""
     return frozenset((attribute.oid.dotted_string, attribute.value) for attribute in name)
 
 

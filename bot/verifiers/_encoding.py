@@ -13,7 +13,7 @@ class BrokenError(Exception):
 
 
 def decode_base64(text: object) -> bytes:
-    """Decode a base64 string. Raises BrokenError if `text` is not a string or not valid base64."""
+    """Decode a base64 string. Raises BrokenError, with the `name` of the value, if `text` is not valid base64."""
     if not isinstance(text, str):
         raise BrokenError("a base64 value is not a string")
     try:
@@ -23,7 +23,7 @@ def decode_base64(text: object) -> bytes:
 
 
 def parse_json_object(content: bytes) -> dict[str, Any]:
-    """Parse a JSON object. Raises BrokenError if `content` is not valid JSON or not an object."""
+    """Parse a JSON object. Raises BrokenError, with the `name` of the object, if `content` is not a JSON object."""
     try:
         document = json.loads(content)
     except (ValueError, RecursionError):
@@ -32,14 +32,17 @@ def parse_json_object(content: bytes) -> dict[str, Any]:
 
 
 def require_object(value: object) -> dict[str, Any]:
-    """Return `value` if it is a JSON object. Raises BrokenError if it is not."""
+    """Return `value` if it is a JSON object. Raises BrokenError, with the `name` of the value, if it is not."""
     if not isinstance(value, dict):
         raise BrokenError("a value is not an object")
     return value
 
 
 def require_list(value: object, max_length: int) -> list[Any]:
-    """Return `value` if it is a list of at most `max_length` items. Raises BrokenError if it is not."""
+    """Return `value` if it is a list of at most `max_length` items.
+
+    Raises BrokenError, with the `name` of the value, if it is not.
+    """
     if not isinstance(value, list) or len(value) > max_length:
         raise BrokenError(f"a value is not a list of at most {max_length} items")
     return value

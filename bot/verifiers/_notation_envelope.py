@@ -193,7 +193,10 @@ def _parse_critical(names: object) -> frozenset[object]:
 
 
 def _decode_base64url(text: object) -> bytes:
-    """Decode base64url without padding (RFC 7515). Raises BrokenError if `text` is not a valid base64url string."""
+    """Decode base64url without padding (RFC 7515).
+
+    Raises BrokenError, with the `name` of the value, if `text` is not a valid base64url string.
+    """
     if not isinstance(text, str):
         raise BrokenError("a base64url value is not a string")
     try:

@@ -36,7 +36,7 @@ _EXEMPTION_AUTHOR, _POLICY_AUTHOR = "Microsoft Defender exemption", "Microsoft D
 
 
 class RowModel(StrEnum):
-    """The model of a row, as described in the module's docstring."""
+    """The model of a row: a row for each vulnerability (grouped), or for each update of a package (individual)."""
 
     GROUPED = "grouped"
     INDIVIDUAL = "individual"
@@ -44,7 +44,7 @@ class RowModel(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DefenderRow:
-    """What one row of Defender states about one image."""
+    """The findings and dates that one row of Defender states about one image."""
 
     digest: Digest
     model: RowModel
@@ -77,10 +77,9 @@ def read_row(row: ReportObject) -> DefenderRow | None:
 
 
 def merge_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Return the findings sorted and without duplicates.
+    """Merge findings with the same vulnerability and package. Return the findings sorted.
 
-    Of several findings with the same vulnerability and package, the result has the highest severity, and the first
-    installed and fixed versions that are stated.
+    A merged finding has the highest severity, and the first installed and fixed versions that are stated.
     """
     finding_by_key: dict[FindingKey, Finding] = {}
     for found in findings:
@@ -146,7 +145,7 @@ def _read_update_findings(update: object, scans: Sequence[object]) -> Iterator[F
     """Yield the vulnerabilities that an update of a package fixes.
 
     `update` is the part of the row that describes the update. If it does not describe the vulnerabilities, only their
-    CVE IDs are read, from `scans`: the results of the individual scanners.
+    CVE IDs are read, from `scans`: `update` itself, and the results of the individual scanners.
     """
     detailed_cves = [each for each in _decode_list(_get_value(update, "CvesDetails")) if isinstance(each, dict)]
     named_cves = [{"CveId": each} for scan in scans for each in _decode_list(_get_value(scan, "CvesIds"))]

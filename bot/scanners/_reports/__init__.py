@@ -12,7 +12,7 @@ __all__ = ["ReportImage", "UnreadableReportError", "parse_reports"]
 
 
 class _ReportReader(Protocol):
-    """A module that reads one kind of report."""
+    """A module that reads the reports of one scanner."""
 
     def can_read(self, report: ReportObject) -> bool: ...
 

@@ -29,7 +29,7 @@ def can_read(report: ReportObject) -> bool:
 
 
 def read_images(report: ReportObject) -> tuple[ReportImage, ...]:
-    """Return the only image in a report, as a tuple of one. Raises UnreadableReportError."""
+    """Return the image that the report is about, as a tuple with one item. Raises UnreadableReportError."""
     resources = read_objects(report.get("resources"))
     metadata = read_object(report.get("metadata"))
     family, release = read_text(report.get("os")), read_text(report.get("version"))

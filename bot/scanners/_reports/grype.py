@@ -45,7 +45,7 @@ def parse_report(content: bytes) -> ReportImage:
 
 
 def read_images(report: ReportObject) -> tuple[ReportImage, ...]:
-    """Return the only image in a report, as a tuple of one. Raises UnreadableReportError."""
+    """Return the image that the report is about, as a tuple with one item. Raises UnreadableReportError."""
     descriptor, distro = read_object(report.get("descriptor")), read_object(report.get("distro"))
     target = read_object(report.get("source")).get("target")
     image = read_object(target) if isinstance(target, dict) else {}

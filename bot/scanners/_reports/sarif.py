@@ -42,7 +42,7 @@ def can_read(report: ReportObject) -> bool:
 
 
 def read_images(report: ReportObject) -> tuple[ReportImage, ...]:
-    """Return an image for each run in the report.
+    """Return one image for each run in the SARIF document.
 
     Raises UnreadableReportError, also if a result does not name a package.
     """

@@ -20,7 +20,7 @@ def can_read(report: ReportObject) -> bool:
 
 
 def read_images(report: ReportObject) -> tuple[ReportImage, ...]:
-    """Return the only image in a report, as a tuple of one. Raises UnreadableReportError."""
+    """Return the image that the report is about, as a tuple with one item. Raises UnreadableReportError."""
     trivy_report = read_report(report)
     metadata, tool = read_object(report.get("Metadata")), read_object(report.get("Trivy"))
     server = read_object(tool.get("Server"))

@@ -26,7 +26,7 @@ def can_read(report: ReportObject) -> bool:
 
 
 def read_images(report: ReportObject) -> tuple[ReportImage, ...]:
-    """Read the images of a report. Raises UnreadableReportError."""
+    """Return the images that the report is about. Raises UnreadableReportError."""
     return tuple(_read_result(result) for result in read_objects(report.get("results")))
 
 
