@@ -1,4 +1,4 @@
-"""Git objects, wherever they are stored: blob names, the regular files of a tree, and merges."""
+"""Facts about git objects that do not depend on where they are stored: blob names, file modes, and merges."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ MAX_MERGES = 20
 PARENTS_OF_MERGE = 2
 
 SHA256_NAME_LENGTH = 64
-"""Length of an object name in a repository that uses SHA-256 instead of SHA-1."""
+"""The length of object names in a repository that uses SHA-256 instead of SHA-1."""
 
 
 @dataclass(frozen=True, slots=True)
 class RegularFile:
-    """A regular file of a tree; two files with the same mode and content are equal."""
+    """A regular file of a tree. Two files are equal if mode and content are equal."""
 
     mode: str
     oid: str
@@ -34,7 +34,7 @@ def hash_blob(content: bytes, like: str = "") -> str:
 
     Args:
         content: The bytes of the file.
-        like: Any object name of the repository; its length selects SHA-256. Without it, SHA-1 is used.
+        like: Any object name of the repository. If it has the length of a SHA-256 name, SHA-256 is used, or else SHA-1.
     """
     git_object = b"blob %d\0%b" % (len(content), content)
     if len(like) == SHA256_NAME_LENGTH:
@@ -45,9 +45,9 @@ def hash_blob(content: bytes, like: str = "") -> str:
 def split_into_batches(
     entries: Sequence[TreeEntry], max_bytes: int, max_files: int | None = None
 ) -> Iterator[list[TreeEntry]]:
-    """Split entries into batches of at most `max_bytes` bytes and `max_files` files.
+    """Yield the entries in batches of at most `max_bytes` bytes and `max_files` files.
 
-    A single entry larger than `max_bytes` is a batch of its own. An entry of unknown size counts as zero bytes.
+    An entry that is larger than `max_bytes` is a batch of its own. An entry of unknown size counts as zero bytes.
     """
     batch: list[TreeEntry] = []
     size = 0

@@ -1,4 +1,4 @@
-"""The selection of repositories by a config: those of an owner, each once, and the diagnosis of what is selected."""
+"""The selection of repositories by a config: conditions for the repositories of an owner, and the diagnosis."""
 
 from __future__ import annotations
 
@@ -15,32 +15,31 @@ SELECT_ACTION = "select repositories"
 
 @dataclass(frozen=True, slots=True)
 class RepositorySelection:
-    """Conditions on the repositories of one owner; empty conditions accept all of them.
+    """Conditions for the repositories of one owner. An empty condition accepts all of them.
 
-    Archived, disabled and empty repositories, forks, and repositories marked for deletion are never selected: nobody
-    merges proposals there.
+    Forks and repositories that are archived, disabled, empty, or marked for deletion are never selected, because
+    nobody merges proposals there.
     """
 
     owner: str
-    """An organisation, a user, or a group with its subgroups: the part of the full name before the part that globs
-    match."""
+    """An organisation, a user, or a group with its subgroups. The globs match the rest of the full name."""
     include: tuple[str, ...] = ()
-    """Globs for the name without the owner, of which one must match. Case is ignored, as servers ignore it."""
+    """Globs for the name without the owner, of which one must match. Case is ignored, because servers ignore it."""
     exclude: tuple[str, ...] = ()
-    """The same, but none may match."""
+    """Globs for the name without the owner, of which none may match."""
     topics: tuple[str, ...] = ()
-    """Topics of which the repository must have one."""
+    """Topics, of which the repository must have at least one."""
 
     def is_below_owner(self, name: str) -> bool:
         """Return True if the repository with this full name is below the owner."""
         return name.lower().startswith(f"{self.owner}/".lower())
 
     def filter_names(self, names: Iterable[str]) -> list[str]:
-        """Return the full names that are below the owner, sorted."""
+        """Return those of the full names that are below the owner, sorted."""
         return sorted(filter(self.is_below_owner, names))
 
     def is_selected(self, name: str, topics: Collection[str]) -> bool:
-        """Return True if the repository with this full name and these topics is selected."""
+        """Return True if the conditions accept the repository with this full name and these topics."""
         short = name[len(self.owner) + 1 :].lower()
         wanted_topics = {each.lower() for each in self.topics}
         return (
@@ -54,7 +53,10 @@ class RepositorySelection:
 def deduplicate_repositories(
     repositories: Iterable[GitRepository | RunFailure],
 ) -> Iterator[GitRepository | RunFailure]:
-    """Yield each repository once for each of its base branches, though the config may select it several times."""
+    """Yield each repository once for each of its base branches, even if the config selects it several times.
+
+    Each failure is yielded once for each subject.
+    """
     yielded: set[tuple[str, str | None]] = set()
     for each in repositories:
         key = (each.subject, None) if isinstance(each, RunFailure) else (each.name.lower(), each.base_branch)
@@ -66,9 +68,9 @@ def deduplicate_repositories(
 def check_selection(
     subject: str, repositories: Iterable[GitRepository | RunFailure]
 ) -> Iterator[GitRepository | Check]:
-    """Yield each selected repository once, and the diagnostic results of selecting them.
+    """Yield each selected repository once, regardless of its base branches, and the results of the selection.
 
-    `subject` names the forge in results that are about no single repository.
+    `subject` is the name of the forge, for results that do not belong to a single repository.
     """
     by_name: dict[str, GitRepository] = {}
     failures = 0
@@ -83,7 +85,7 @@ def check_selection(
                 yield report_ok(
                     each.configured_name,
                     SELECT_ACTION,
-                    f"it was renamed to '{each.name}'; hint: write the new name in the config",
+                    f"the repository was renamed to '{each.name}'; hint: write the new name in the config",
                 )
     if by_name:
         yield report_ok(subject, SELECT_ACTION, f"{len(by_name)} selected{_describe_without_base(by_name.values())}")
@@ -94,6 +96,6 @@ def check_selection(
 
 
 def _describe_without_base(repositories: Iterable[GitRepository]) -> str:
-    """Describe how many repositories have no base branch; return an empty text if all have one."""
+    """Return the number of repositories without a base branch as part of a sentence; empty if all have one."""
     count = sum(each.base_branch is None for each in repositories)
     return f", {count} without a base branch, which get no proposals" if count else ""

@@ -1,23 +1,25 @@
-"""Build the fleets of repositories on forges from the settings."""
+"""Creates the fleets of repositories on forges from the settings."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, assert_never
 
 from bot.ports import Fleet
 
 if TYPE_CHECKING:
-    from bot.forges.github.fleet import AppKey
+    from bot.forges.github.server import AppKey
+    from bot.forges.hosted.fleet import HostedServer
     from bot.forges.selection import RepositorySelection
     from bot.settings import ForgeSettings, GithubSettings, GitlabSettings, Settings
 
 
 def build_fleets(settings: Settings, forge: ForgeSettings) -> Iterator[Fleet]:
-    """Yield the fleets of a forge: one of the repositories named in the config, one of those selected by owner.
+    """Yield the fleets of one forge.
 
-    The local forge has a single fleet. Raises ConfigError if the token or key of the forge is not set.
+    A server has one fleet for the repositories that the config names, and one for those that it selects by owner. The
+    local forge has a single fleet. Raises ConfigError if the forge's token or key is not set.
     """
     from bot.settings import GithubSettings, GitlabSettings, LocalSettings
 
@@ -27,53 +29,60 @@ def build_fleets(settings: Settings, forge: ForgeSettings) -> Iterator[Fleet]:
 
             yield LocalFleet(forge.folder, forge.repositories or (), base_branches=forge.base_branches)
         case GithubSettings():
-            yield from _build_github_fleets(settings, forge)
+            yield from _build_hosted_fleets(settings, forge, _prepare_github(settings, forge))
         case GitlabSettings():
-            yield from _build_gitlab_fleets(settings, forge)
+            yield from _build_hosted_fleets(settings, forge, _prepare_gitlab(settings, forge))
         case _:
             assert_never(forge)
 
 
-def _build_github_fleets(settings: Settings, forge: GithubSettings) -> Iterator[Fleet]:
-    from bot.forges.github.fleet import open_github_fleet
+def _build_hosted_fleets(
+    settings: Settings, forge: GithubSettings | GitlabSettings, open_server: Callable[[float], HostedServer]
+) -> Iterator[Fleet]:
+    """Yield the fleets of one server.
+
+    `open_server` returns the server. Its argument is the number of seconds between two writes.
+    """
+    from bot.forges.hosted.fleet import HostedFleet
+
+    for selected, delay in group_by_write_delay(settings, forge):
+        yield HostedFleet(open_server(delay), selected, forge.base_branches)
+
+
+def _prepare_github(settings: Settings, forge: GithubSettings) -> Callable[[float], HostedServer]:
+    """Return a function that returns the GitHub server for a number of seconds between two writes.
+
+    Raises ConfigError if the token or key is not set.
+    """
+    from bot.forges.github.server import open_server
 
     credential = _load_github_credential(settings, forge)
-    for selected, delay in group_by_write_delay(settings, forge):
-        yield open_github_fleet(
-            forge.url,
-            credential,
-            selected=selected,
-            base_branches=forge.base_branches,
-            dispatch=forge.dispatch,
-            ca=forge.ca,
-            seconds_between_writes=delay,
-        )
+    return lambda delay: open_server(
+        forge.url, credential, dispatch=forge.dispatch, ca=forge.ca, seconds_between_writes=delay
+    )
 
 
-def _build_gitlab_fleets(settings: Settings, forge: GitlabSettings) -> Iterator[Fleet]:
-    from bot.forges.gitlab.fleet import JobToken, open_gitlab_fleet
+def _prepare_gitlab(settings: Settings, forge: GitlabSettings) -> Callable[[float], HostedServer]:
+    """Return a function that returns the GitLab server for a number of seconds between two writes.
+
+    Raises ConfigError if the token is not set.
+    """
+    from bot.forges.gitlab.server import JobToken, open_server
     from bot.settings import JOB_TOKEN, JOB_TOKEN_PREFIX
 
     secret = settings.get_token(forge.token_env, os.environ) if forge.token_env is not None else None
     is_of_job = secret is not None and (forge.token_env == JOB_TOKEN or secret.startswith(JOB_TOKEN_PREFIX))
     token = JobToken(secret) if secret is not None and is_of_job else secret
-    for selected, delay in group_by_write_delay(settings, forge):
-        yield open_gitlab_fleet(
-            forge.url,
-            token,
-            selected=selected,
-            base_branches=forge.base_branches,
-            ca=forge.ca,
-            seconds_between_writes=delay,
-        )
+    return lambda delay: open_server(forge.url, token, ca=forge.ca, seconds_between_writes=delay)
 
 
 def group_by_write_delay(
     settings: Settings, forge: GithubSettings | GitlabSettings
 ) -> Iterator[tuple[Sequence[str | RepositorySelection], float]]:
-    """Yield the named repositories and the selections by owner, each with the seconds between two writes.
+    """Yield the named repositories and then the selections by owner, each with the seconds between two writes.
 
-    Repositories that are named are excluded from the selections.
+    The selections exclude the named repositories. If the config selects no repositories, one
+    empty sequence is yielded.
     """
     from bot.forges.selection import RepositorySelection
 
@@ -92,7 +101,7 @@ def group_by_write_delay(
 def _load_github_credential(settings: Settings, forge: GithubSettings) -> str | AppKey | None:
     """Return the token, or the key of the App; None if the config has neither. Raises ConfigError."""
     if forge.app is not None:
-        from bot.forges.github.fleet import AppKey, InvalidKeyError
+        from bot.forges.github.server import AppKey, InvalidKeyError
 
         try:
             return AppKey(forge.app.id, settings.get_secret(forge.app.key_env, os.environ))
@@ -103,7 +112,7 @@ def _load_github_credential(settings: Settings, forge: GithubSettings) -> str | 
 
 
 def _list_named_repositories(forge: GithubSettings | GitlabSettings, owner: str) -> Iterator[str]:
-    """Yield the repositories of an owner that the config names one by one, without the owner."""
+    """Yield the names of an owner's repositories that the config names one by one, without the owner."""
     prefix = f"{owner}/"
     for name in forge.repositories:
         if name.lower().startswith(prefix.lower()):

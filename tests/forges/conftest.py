@@ -1,4 +1,4 @@
-"""Where a forge joins the contract: one line in STANDS."""
+"""The stands of all forges. A new forge joins the contract tests with one line in STANDS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every forge must do where proposals are made to several base branches: none of them touches another's."""
+"""Contract of all forges for several base branches: proposals of one do not affect those of another."""
 
 from __future__ import annotations
 

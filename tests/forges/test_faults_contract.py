@@ -1,4 +1,4 @@
-"""Servers at their worst: answers that are lost, limits, failures after it was done. The same claims about each."""
+"""Contract of all servers for failures: lost answers, rate limits, and writes that fail after they were done."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What servers offer by name, and how files are read there. The same claims about each."""
+"""Contract of all servers for finding repositories by name and for reading files."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.forges.contract_scene import BRANCH, CHANGES, PREFIX, message_of, proposal
+from support.forges.fleets import open_github_fleet, open_gitlab_fleet
 from support.forges.github.server import GitHubServer
 from support.forges.github.world import World as GitHubWorld
 from support.forges.gitlab.server import GitLabServer
@@ -16,8 +17,6 @@ from support.forges.gitlab.state import World as GitLabWorld
 from support.forges.hosted_stand import Hosted, no_pause
 from support.forges.server import ForgeServer
 
-from bot.forges.github.fleet import open_github_fleet
-from bot.forges.gitlab.fleet import open_gitlab_fleet
 from bot.model.errors import ForgeError, TreeError
 from bot.model.forge import GitRepository, TreeEntry
 from bot.model.source import FilePath

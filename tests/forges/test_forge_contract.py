@@ -1,9 +1,6 @@
-"""What every forge must do with branches, commits and trees: one claim a test, run over every stand in conftest.py."""
+"""Contract of all forges for branches, commits and trees. Each test runs with every stand in conftest.py."""
 
 from __future__ import annotations
-
-from datetime import UTC, datetime
-from itertools import count
 
 import pytest
 from support.forges.contract_scene import (
@@ -17,23 +14,18 @@ from support.forges.contract_scene import (
     PREFIX,
     look,
     message_of,
-    one,
     open_one,
     proposal,
     propose,
     push,
 )
-from support.forges.stands import Killed
 from support.git import EXECUTABLE, REGULAR, File
 
-from bot.core.proposal.lifecycle import next_step
-from bot.core.proposal.markers import format_intent_trailer, parse_marker
+from bot.core.proposal.markers import format_intent_trailer
 from bot.model.errors import ForgeError, TreeError
 from bot.model.forge import TreeEntry
-from bot.model.proposal import NoProposal, RequestState
+from bot.model.proposal import RequestState
 from bot.model.source import FileChange, FilePath
-from bot.model.vocabulary import RunLevel
-from bot.pipeline.execute_steps import StepExecutor
 
 pytestmark = pytest.mark.over_forges
 
@@ -208,34 +200,6 @@ def test_a_refused_write_is_an_error_that_says_what_to_do(stand, verb):
         writes[verb]()
     assert len(str(refused.value)) > 40
     assert (stand.branches(), stand.requests()) == (before, requests)
-
-
-def test_a_run_that_dies_before_any_write_is_healed_by_the_next(new_stand):
-    for fatal in count(1):
-        stand = new_stand()
-        stand.die_before(fatal)
-        try:
-            _run(stand, proposal())
-            _run(stand, NoProposal("The base branch already has it."))
-        except Killed:
-            _run(stand, proposal())
-            assert open_one(stand).intent == INTENT
-            _run(stand, NoProposal("The base branch already has it."))
-        else:
-            break
-        assert list(stand.branches()) == ["main"]
-        ended = {(each.state, parse_marker(each.body).is_withdrawn) for each in look(stand)}
-        assert ended == {(RequestState.CLOSED, True)}  # two requests, where the first run died after it closed one
-        _run(stand, proposal())  # for what we took back ourselves was declined by nobody
-        assert one(stand, RequestState.OPEN).intent == INTENT
-    assert fatal > len(("push", "open", "update_request", "close", "delete_branch"))
-
-
-def _run(stand, wanted):
-    """Take the step that a run would take for BRANCH."""
-    step = next_step(wanted, look(stand), is_fully_resolved=True, now=datetime.now(UTC))
-    if step is not None:
-        StepExecutor(stand.forge(), RunLevel.PROPOSE).execute_step(step, wanted)
 
 
 def test_writes_are_counted_and_reads_are_not(stand):

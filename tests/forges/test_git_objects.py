@@ -1,4 +1,4 @@
-"""Names of git's objects, as git itself gives them."""
+"""The names of git objects, compared with those that git computes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every forge must do with requests: one claim a test, run over every stand in conftest.py."""
+"""Contract of all forges for requests. Each test runs with every stand in conftest.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every forge that has statuses must do with them: one claim a test, run over every stand in conftest.py."""
+"""Contract of all forges that have commit statuses. Each test runs with every stand in conftest.py."""
 
 from __future__ import annotations
 

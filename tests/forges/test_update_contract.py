@@ -1,4 +1,4 @@
-"""What every forge must say of a branch into which somebody merged the base: one claim a test, over every stand."""
+"""Contract of all forges for branches into which somebody merged the base branch."""
 
 from __future__ import annotations
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
+from support.forges.fleets import open_gitlab_fleet
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.hosted_stand import no_pause
 from support.runs.worlds import build, outcomes
 
-from bot.forges.gitlab.fleet import JobToken, open_gitlab_fleet
+from bot.forges.gitlab.server import JobToken
 from bot.forges.selection import RepositorySelection
 from bot.model.errors import ForgeError
 from bot.model.vocabulary import RunLevel

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from support.forges.fleets import open_github_fleet
 from support.forges.github.stand import GitHubStand
 from support.forges.stands import Killed
 from support.runs.worlds import build, outcomes
 
-from bot.forges.github.fleet import open_github_fleet
 from bot.model.vocabulary import RunLevel
 
 pytestmark = [pytest.mark.real("git"), pytest.mark.over_forges(local="nothing runs there", gitlab="it starts its own")]

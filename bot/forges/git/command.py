@@ -1,4 +1,8 @@
-"""Run git in a repository that somebody else configured, without hooks, file system watchers and network access."""
+"""Running git in a repository that somebody else configured.
+
+Hooks, file system watchers and network access are turned off, because the repository's own configuration is not
+trusted.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +15,11 @@ from bot.core.git_ownership import explain_refusal
 from bot.model.errors import ProcessError
 
 TIMEOUT = 120.0
-"""Seconds for one command; the slowest (a merge of two trees of a hundred thousand files) takes a few."""
+"""Seconds after which a command fails. The slowest command, a merge of two trees with a hundred thousand files, takes a
+few seconds."""
 
 _BATCH_FIELDS = 3
-"""Fields of the line before each blob: object, type, size. The line of a missing object has fewer."""
+"""The number of fields in the line before each blob: object, type and size. The line of a missing object has fewer."""
 
 _GIT = (
     "git",
@@ -30,7 +35,7 @@ _ENVIRONMENT = {
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_LITERAL_PATHSPECS": "1",
     "GIT_NO_REPLACE_OBJECTS": "1",  # a replaced commit is not what the branch points to
-    "GIT_ALLOW_PROTOCOL": "",  # a partial clone must not fetch missing objects silently
+    "GIT_ALLOW_PROTOCOL": "",  # a partial clone must not fetch missing objects without being told
     "GIT_ATTR_NOSYSTEM": "1",
     "LC_ALL": "C",  # git's error messages are parsed
     "TZ": "UTC",
@@ -39,7 +44,7 @@ _ENVIRONMENT = {
 
 @dataclass(frozen=True, slots=True)
 class GitIdentity:
-    """The author of basebump's commits, normalised as git does: without angle brackets and surrounding punctuation."""
+    """The author of basebump's commits. Like in git, angle brackets and surrounding punctuation are removed."""
 
     name: str
     email: str
@@ -47,7 +52,10 @@ class GitIdentity:
 
 @dataclass(frozen=True, slots=True)
 class RefUpdate:
-    """An update of one ref from `old` to `new`; None means no such ref, equal values only verify the ref."""
+    """An update of one ref from the object `old` to the object `new`.
+
+    None means that the ref does not exist. If both are equal, the ref is only verified.
+    """
 
     ref: str
     old: str | None
@@ -55,7 +63,7 @@ class RefUpdate:
 
     @property
     def command(self) -> str:
-        """The update as a command for `git update-ref --stdin -z` (https://git-scm.com/docs/git-update-ref)."""
+        """The command for `git update-ref --stdin -z` (https://git-scm.com/docs/git-update-ref)."""
         if self.old is None:
             return f"option no-deref\0create {self.ref}\0{self.new}\0" if self.new else ""
         if self.new is None:
@@ -67,7 +75,7 @@ class RefUpdate:
 
 @dataclass(frozen=True, slots=True)
 class GitRunner:
-    """Runs git in one repository, bare or checked out. Every method raises ProcessError with what to do next."""
+    """Runs git in one repository, which may be bare. Methods raise ProcessError, whose message contains a hint."""
 
     directory: Path
     identity: GitIdentity
@@ -79,7 +87,10 @@ class GitRunner:
     def run(
         self, *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None
     ) -> process.ProcessResult:
-        """Run git, and return its result whatever its exit status is."""
+        """Run git, and return its result even if the exit status reports a failure.
+
+        Raises ProcessError if git cannot be started or takes too long.
+        """
         return process.run(
             [*_GIT, *arguments],
             cwd=self.directory,
@@ -92,27 +103,28 @@ class GitRunner:
         )
 
     def read_output(self, *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None) -> bytes:
-        """Run git, and return its output. Raises ProcessError if it fails."""
+        """Run git, and return its output. Raises ProcessError if the exit status reports a failure."""
         completed = self.run(*arguments, stdin=stdin, environment=environment)
         if completed.status:
             raise ProcessError(_explain_failure(completed.error_text, self.directory))
         return completed.output
 
     def read_line(self, *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None) -> str:
-        """Run git, and return the one line of its output."""
+        """Run git, and return its output, which must be a single line, without the line end."""
         return decode_output(self.read_output(*arguments, stdin=stdin, environment=environment)).rstrip("\n")
 
     def write_blob(self, content: bytes) -> str:
-        """Store a blob unchanged and return its name. Filters do not apply, since the blob has no path."""
+        """Store a blob unchanged, and return its name. Filters do not apply, because the blob has no path."""
         return self.read_line("hash-object", "-w", "--stdin", stdin=content)
 
     def read_blob(self, oid: str) -> bytes:
-        """Return the stored content of a blob, unchanged by filters of the repository."""
+        """Return the stored content of a blob. The filters of the repository are not applied."""
         return self.read_output("cat-file", "blob", oid)
 
     def read_blobs(self, oids: Iterable[str]) -> list[bytes]:
-        """Return many blobs in order, by one process (https://git-scm.com/docs/git-cat-file#_batch_output).
+        """Return the contents of blobs in order, read by a single process.
 
+        https://git-scm.com/docs/git-cat-file#_batch_output
         Raises ProcessError if one of them is missing.
         """
         output = self.read_output("cat-file", "--batch", stdin="".join(f"{oid}\n" for oid in oids).encode("ascii"))
@@ -122,13 +134,13 @@ class GitRunner:
             content = output.index(b"\n", start) + 1
             head = output[start : content - 1].split(b" ")
             if len(head) != _BATCH_FIELDS:
-                raise ProcessError(f"git has no object '{decode_output(head[0])}'")
+                raise ProcessError(f"the git repository does not contain the object '{decode_output(head[0])}'")
             start = content + int(head[2]) + 1
             blobs.append(output[content : start - 1])
         return blobs
 
     def list_refs(self, fields: Sequence[str], pattern: str, *options: str) -> list[list[str]]:
-        """Return the given fields of every ref that matches `pattern` (https://git-scm.com/docs/git-for-each-ref)."""
+        """Return some fields of every ref that matches a pattern (https://git-scm.com/docs/git-for-each-ref)."""
         format_string = "".join(f"%({field})%00" for field in fields)
         parts = decode_output(
             self.read_output("for-each-ref", f"--format={format_string}", *options, "--", pattern)
@@ -137,7 +149,10 @@ class GitRunner:
         return [[first.removeprefix("\n"), *rest] for first, *rest in rows]
 
     def update_refs(self, updates: Iterable[RefUpdate], reason: str) -> None:
-        """Make all ref updates or none; symbolic refs are not followed. `reason` is written to the reflog."""
+        """Update all refs, or none of them if one update fails. Symbolic refs are not followed.
+
+        `reason` is written to the reflog.
+        """
         commands = "".join(move.command for move in updates)
         self.read_output("update-ref", "-m", reason, "--stdin", "-z", stdin=encode_text(f"start\0{commands}commit\0"))
 
@@ -152,7 +167,7 @@ class GitRunner:
 
 
 def decode_output(output: bytes) -> str:
-    """Decode text of git; bytes that are not UTF-8 survive a round trip."""
+    """Decode the output of git. `encode_text` restores bytes that are not UTF-8."""
     return output.decode("utf-8", "surrogateescape")
 
 
@@ -161,11 +176,11 @@ def encode_text(text: str) -> bytes:
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:
-        raise ProcessError("the text holds characters that UTF-8 cannot encode") from error
+        raise ProcessError("a text for git contains characters that UTF-8 cannot encode") from error
 
 
 def _explain_failure(error_text: str, directory: Path) -> str:
-    """Return what an error message of git means, and what to do about it."""
+    """Return the meaning of an error message of git, and a hint."""
     if (refusal := explain_refusal(error_text)) is not None:
         return refusal
     if "not a git repository" in error_text:

@@ -1,4 +1,4 @@
-"""Make one commit with git's plumbing commands, without a worktree, and with a temporary index only."""
+"""Creating a commit with git's plumbing commands, without a worktree and with a temporary index."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ REGULAR_MODES = frozenset({REGULAR, EXECUTABLE, "100664"})
 
 
 def list_regular_files(git: GitRunner, commit: str, *, with_sizes: bool = True) -> Mapping[FilePath, RegularFile]:
-    """Return the regular files of a commit's tree; links and submodules are left out. Raises ProcessError.
+    """Return the regular files of a commit, without symbolic links and submodules. Raises ProcessError.
 
-    Without `with_sizes` no file sizes are read: git can tell them only if the repository has the files.
+    If `with_sizes` is False, no file sizes are read. git can read sizes only if the repository contains the files.
     """
     files: dict[FilePath, RegularFile] = {}
     options = ("-l",) if with_sizes else ()
@@ -31,10 +31,13 @@ def list_regular_files(git: GitRunner, commit: str, *, with_sizes: bool = True) 
 
 
 def create_commit(git: GitRunner, parent: str, changes: Sequence[FileChange], message: str) -> str:
-    """Make a commit on `parent` in which exactly the files of `changes` differ, and return it. File modes stay.
+    """Create a commit on `parent` in which only the files of `changes` differ, and return its id.
 
-    No ref points to the commit yet. Raises ProcessError, and ForgeError if a path is not a regular file of `parent` or
-    if no file would change.
+    The files keep their modes. No ref points to the commit.
+
+    Raises:
+        ProcessError: If git fails.
+        ForgeError: If a path is not a regular file of `parent`, or if no file would change.
     """
     files = list_regular_files(git, parent)
     entries = []
@@ -51,5 +54,5 @@ def create_commit(git: GitRunner, parent: str, changes: Sequence[FileChange], me
         git.read_output("update-index", "-z", "--index-info", stdin=encode_text("".join(entries)), environment=index)
         tree = git.read_line("write-tree", environment=index)
     if tree == git.read_line("rev-parse", "--verify", f"{parent}^{{tree}}"):
-        raise ForgeError(f"the commit would change nothing of {parent}; hint: rerun basebump on the newest commit")
+        raise ForgeError(f"the commit would not change any file of {parent}; hint: rerun basebump on the newest commit")
     return git.read_line("commit-tree", tree, "-p", parent, "-F", "-", stdin=encode_text(message))

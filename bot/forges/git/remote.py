@@ -1,7 +1,7 @@
-"""Read from a server with git over HTTP: the default branch, and single files of one commit without all the others.
+"""Reading from a server with git over HTTP: the default branch, and some files of one commit.
 
-git uses no configuration of the machine and follows no redirects. It gets its login from the environment alone, so that
-the login appears in no list of processes and in no file.
+git uses no configuration of the machine and follows no redirects. It gets its login from environment variables, so that
+the login is neither in the list of processes nor in a file.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from bot.model.forge import TreeEntry
 from bot.net import sanitize_text
 
 TIMEOUT = 300.0
-"""Seconds for one fetch; a large tree without its files has about ten megabytes."""
+"""Seconds after which a fetch fails. The trees of a large repository, without files, have about ten megabytes."""
 MAX_SILENCE_SECONDS = 30
-"""Seconds without data after which git gives up."""
+"""Seconds without data after which git cancels a fetch."""
 
 _UNUSED_IDENTITY = GitIdentity("basebump", "basebump@localhost")
 _OBJECT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -38,17 +38,17 @@ _SIZES = "%(objectname) %(objectsize)"
 _FETCH = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--recurse-submodules=no", "--filter=blob:none")
 _SCHEMES = ("https", "http")
 _PROXIES = ("https_proxy", "no_proxy", "HTTPS_PROXY", "NO_PROXY")
-"""The proxy variables that `bot.net` reads; curl reads the same ones, lower case first."""
+"""The environment variables for proxies that `bot.net` reads. curl, which git uses, reads the same variables."""
 
 
 @dataclass(frozen=True, slots=True)
 class PartialClone:
-    """A temporary repository that has the trees of one commit, and the files that were fetched explicitly."""
+    """A temporary repository with the trees of one commit, and with the files that were fetched explicitly."""
 
     remote_git: GitRunner = field(repr=False)
-    """Runs git with access to the server."""
+    """Runs git with network access to the server."""
     local_git: GitRunner
-    """Runs git without network access, so that missing objects stay missing."""
+    """Runs git without network access, so that git does not fetch missing objects."""
     origin: GitOrigin
     commit: str
 
@@ -60,9 +60,9 @@ class PartialClone:
             raise self.origin.build_refusal(str(error)) from error
 
     def fetch_files(self, entries: Sequence[TreeEntry]) -> Iterator[bytes | TreeError]:
-        """Fetch files in one request, and return the content of each entry in order.
+        """Fetch files in one request, and return an iterator of the content of each entry in order, or of the error.
 
-        Raises RefusedError before the first content is returned.
+        Raises RefusedError if the fetch fails, before the iterator is returned.
         """
         oids = sorted({each.oid for each in entries if each.oid and _OBJECT.fullmatch(each.oid)})
         object_list = "".join(f"{oid}\n" for oid in oids).encode("ascii")
@@ -80,17 +80,17 @@ class PartialClone:
 
 @dataclass(frozen=True, slots=True)
 class GitOrigin:
-    """A repository on a server that git can clone."""
+    """A repository on a server from which git can clone."""
 
     url: str
     """The clone URL, without a login."""
     login: str | None = field(default=None, repr=False)
-    """`user:password`."""
+    """`user:password`; None to clone without a login."""
     ca: Path | None = None
     """A file with certificates to trust instead of the default ones."""
 
     def read_default_branch(self) -> tuple[str, str] | None:
-        """Return the default branch and its commit; None if the repository has none. Raises RefusedError."""
+        """Return name and commit of the default branch; None if the repository has no commits. Raises RefusedError."""
         with self._create_scratch_folder() as folder:
             output = self.run(self._build_remote_git(folder), "ls-remote", "--symref", "--", self.url, "HEAD")
         match = _HEAD.search(output.decode("utf-8", "replace"))
@@ -98,9 +98,9 @@ class GitOrigin:
 
     @contextmanager
     def clone(self, commit: str) -> Iterator[PartialClone]:
-        """Fetch one commit with its trees and without its files into a temporary repository. Raises RefusedError.
+        """Fetch one commit with its trees, but without files, into a temporary repository. Raises RefusedError.
 
-        The repository is deleted when the context ends.
+        The repository is deleted at the end of the `with` block.
         """
         if not _OBJECT.fullmatch(commit):
             raise self.build_refusal(f"{commit!r} is not a commit")
@@ -114,7 +114,7 @@ class GitOrigin:
             yield PartialClone(remote_git, local_git, self, commit)
 
     def run(self, git: GitRunner, *arguments: str, stdin: bytes = b"") -> bytes:
-        """Run git, and return its output. Raises RefusedError."""
+        """Run git, and return its output. Raises RefusedError if git fails."""
         try:
             completed = git.run(*arguments, stdin=stdin)
         except ProcessError as error:
@@ -124,7 +124,7 @@ class GitOrigin:
         return completed.output
 
     def build_refusal(self, reason: str) -> RefusedError:
-        """Return the error for a failed git command, without the login."""
+        """Return the RefusedError for a failed git command. The login is removed from its message."""
         secrets = [self.login, self.login.partition(":")[2], _encode_basic_auth(self.login)] if self.login else []
         return RefusedError(f"git could not read '{self.url}': {sanitize_text(reason, secrets)}", status=None)
 
@@ -134,7 +134,7 @@ class GitOrigin:
             yield Path(folder)
 
     def _build_remote_git(self, folder: Path) -> GitRunner:
-        """Return a git runner that may contact this server and no other."""
+        """Return a runner of git that has network access, and sends the login only to this server."""
         certificates = str(self.ca) if self.ca is not None else os.environ.get("SSL_CERT_FILE")
         git_settings = [
             ("http.followRedirects", "false"),
@@ -163,7 +163,7 @@ class GitOrigin:
 
 
 def _build_isolation(folder: Path) -> dict[str, str]:
-    """Return the environment that hides all configuration of the machine from git, and `.netrc` from curl."""
+    """Return environment variables that hide the machine's configuration from git, and `.netrc` from curl."""
     return {"GIT_CONFIG_GLOBAL": os.devnull, "HOME": str(folder), "GIT_NO_LAZY_FETCH": "1"}
 
 

@@ -15,7 +15,7 @@ MAX_BATCH_BYTES = 64 * 1024 * 1024
 
 
 class LocalTree:
-    """The tree of one commit of a local repository; implements `bot.ports.Tree`."""
+    """The tree of one commit of a local repository; implements `bot.ports.FileTree`."""
 
     is_complete = True
     unlisted_folders = ()
@@ -25,7 +25,7 @@ class LocalTree:
         self._commit = commit
 
     def list_entries(self) -> Iterable[TreeEntry]:
-        """Return the regular files; links and submodules are left out. Raises TreeError."""
+        """Return the regular files, without symbolic links and submodules. Raises TreeError."""
         try:
             files = list_regular_files(self._git, self._commit)
         except ProcessError as error:
@@ -33,7 +33,7 @@ class LocalTree:
         return [TreeEntry(path, file.size, file.oid) for path, file in files.items()]
 
     def read(self, entries: Sequence[TreeEntry]) -> Iterator[bytes | TreeError]:
-        """Yield the stored content of each entry, unchanged by filters, or the reason why it could not be read."""
+        """Yield the stored content of each entry in order, without applying filters, or the error."""
         for batch in split_into_batches(entries, MAX_BATCH_BYTES):
             try:
                 yield from self._git.read_blobs([entry.oid or "" for entry in batch])

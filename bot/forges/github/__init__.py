@@ -1,1 +1,1 @@
-"""GitHub: github.com and Enterprise Server."""
+"""GitHub: github.com and Enterprise Servers."""

@@ -1,4 +1,4 @@
-"""Authenticate as a GitHub App: its private key signs requests, and its installations issue tokens for an hour.
+"""Authentication as a GitHub App. The App's private key signs requests, and its installations issue tokens.
 
 https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app
 """
@@ -21,18 +21,19 @@ from bot.forges.github.errors import METADATA_READ, WORKFLOWS_WRITE
 from bot.forges.hosted.refusal import FORBIDDEN, INVALID, NOT_FOUND, UNAUTHORIZED, Answer, RefusedError
 
 READ_PERMISSIONS: Mapping[str, str] = {"metadata": "read", "contents": "read", "pull_requests": "read"}
-"""Permissions of every token. A read token has them for all repositories of its installation; a write token has one
-permission more, for one repository: to push branches, no permission for pull requests is requested."""
+"""The permissions of every token. A read token has them for all repositories of its installation. A write token is
+valid for one repository, and has only the one additional permission that its request requires."""
 MIN_REMAINING = timedelta(minutes=5)
-"""Shortest remaining lifetime of a token in use: it must outlast all pages of a list and the waits between them."""
+"""The shortest remaining lifetime of a token that is used. The token must be valid until all pages of a list are read,
+including the waits between them."""
 PAGE = 100
 """The largest page that GitHub returns."""
 MAX_PAGES = 100
-"""Pages of installations; an App of one's own has few."""
+"""The largest number of pages of installations that are read. A company's own App has few installations."""
 
 
 class InvalidKeyError(ValueError):
-    """The text is not a private key that an App can sign with."""
+    """The text is not a private key with which an App can sign."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class AppKey:
 
     id: int
     key: str = field(repr=False)
-    """The private key in PEM form; line ends may be written as `\\n`, for stores that keep secrets in one line."""
+    """The private key in PEM form. Line ends may be written as `\\n`, because some stores allow only one line."""
     _app_auth: Auth.AppAuth = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -59,14 +60,17 @@ class AppKey:
 
 
 def _create_signer(app: int, key: str) -> Auth.AppAuth:
-    """Create a signer with a key that is loaded once: OpenSSL checks its primes, which takes longer than a request."""
+    """Return a signer that loads the key only once.
+
+    Loading is slow, because OpenSSL checks the primes of the key. It takes longer than an API request.
+    """
     private_key = serialization.load_pem_private_key(key.encode(), password=None)
     return Auth.AppAuth(app, lambda: private_key)  # type: ignore[arg-type,return-value]  # PyJWT accepts loaded keys, too
 
 
 @dataclass(frozen=True, slots=True)
 class _AppInstallation:
-    """An account that installed the App."""
+    """The installation of the App on one account."""
 
     id: int
     owner: str
@@ -75,7 +79,7 @@ class _AppInstallation:
 
 @dataclass(frozen=True, slots=True)
 class _ExpiringToken:
-    """A token of an installation, with its expiry."""
+    """A token that an installation issued."""
 
     token: str = field(repr=False)
     expires_at: datetime
@@ -83,7 +87,7 @@ class _ExpiringToken:
 
 @dataclass(frozen=True, slots=True)
 class _AppJwtSource:
-    """The tokens with which the App authenticates as itself instead of as an installation."""
+    """The tokens with which the App authenticates as the App itself, not as one of its installations."""
 
     key: AppKey
 
@@ -95,9 +99,9 @@ class _AppJwtSource:
 
 
 class AppTokens:
-    """Tokens that the installations of one App issue. Thread-safe; methods raise RefusedError.
+    """The tokens that the installations of one App issue. Thread-safe; methods raise RefusedError.
 
-    A read token is valid for all repositories of an installation, a write token for a single one.
+    A read token is valid for all repositories of an installation, and a write token for one repository.
     """
 
     def __init__(
@@ -110,7 +114,10 @@ class AppTokens:
         self._issued: dict[tuple[int, str | None, tuple[tuple[str, str], ...]], _ExpiringToken] = {}
 
     def get_token(self, about: str, permission: str) -> str:
-        """Return a token that has `permission` for `about`: an owner, or a repository of an owner."""
+        """Return a token with a permission. `about` is the owner or the `owner/name` for which the token is valid.
+
+        A token that was issued before is returned again if it is valid long enough.
+        """
         owner, _, short = about.partition("/")
         requested = [each.partition(": ") for each in permission.split(", ")]
         permissions = {**READ_PERMISSIONS, **{name.replace(" ", "_"): level for name, _, level in requested}}
@@ -132,7 +139,7 @@ class AppTokens:
         return f"{slug}[bot]"
 
     def list_owners(self) -> tuple[str, ...]:
-        """Return the accounts that installed the App, including suspended installations, sorted by name."""
+        """Return the accounts that installed the App, sorted by name, including those with suspended installations."""
         with self._lock:
             return tuple(sorted((each.owner for each in self._get_installations().values()), key=str.lower))
 
@@ -152,7 +159,7 @@ class AppTokens:
         return installation
 
     def _get_installations(self) -> Mapping[str, _AppInstallation]:
-        """Return all installations by their accounts in lower case; fetched once."""
+        """Return all installations by their accounts in lower case. They are fetched once."""
         if self._installations is None:
             installations = self._send_read("list the installations of the App", _list_installations)
             self._installations = {each.owner.lower(): each for each in installations}
@@ -214,7 +221,7 @@ def _get_json(client: Github, address: str, **parameters: int) -> Any:
 def _explain_refused_token(
     server_message: str, owner: str, repository: str | None, permissions: Mapping[str, str]
 ) -> str:
-    """Return what is missing if GitHub refuses the permissions or the repository of a token."""
+    """Return the message for a token that GitHub refused to issue for these permissions or this repository."""
     if "not accessible" in server_message and repository is not None:
         return (
             f"the installation of the App on '{owner}' does not include '{repository}'; "

@@ -1,8 +1,14 @@
-"""Set labels, reviewers, assignees and milestone of a pull request, each on its own, so that failures stay separate."""
+"""Attributes of pull requests, such as labels and reviewers, and auto-merge.
+
+Each attribute is set by a request of its own, so that a refusal affects only this attribute. For auto-merge see
+
+https://docs.github.com/en/graphql/reference/mutations#enablepullrequestautomerge
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 from urllib.parse import quote
@@ -10,27 +16,27 @@ from urllib.parse import quote
 from github.Repository import Repository
 
 from bot.forges.github.connection import GitHubRemote
-from bot.forges.github.errors import PULLS_READ, PULLS_WRITE
+from bot.forges.github.errors import MERGE_WRITE, PULLS_READ, PULLS_WRITE
 from bot.forges.hosted.refusal import NOT_FOUND, RefusedError
 from bot.model.request_attributes import TEAM_PREFIX, RequestAttributes
 
 LABEL_COLOUR = "1d63ed"
-"""Colour of labels that basebump creates: the blue of container images."""
+"""The colour of labels that basebump creates."""
 LABEL_DESCRIPTION = "Set by basebump on its pull requests"
 MAX_MILESTONES = 500
-"""Open milestones that are searched; a repository with more does not plan with them."""
+"""The largest number of open milestones that are searched for a title."""
 
 
 class GitHubAttributesWriter:
-    """Sets attributes of pull requests in one repository, in one run. Failures are returned as notes."""
+    """Sets attributes of pull requests in one repository during one run. Failures are returned as notes."""
 
     def __init__(self, remote: GitHubRemote) -> None:
         self._remote = remote
         self._labels: set[str] = set()
-        """Labels that are known to exist, in lower case."""
+        """Labels that exist in the repository as far as this run found out, in lower case."""
 
     def set_attributes(self, number: int, attributes: RequestAttributes) -> tuple[str, ...]:
-        """Set labels, reviewers, assignees and milestone of a pull request, and return notes about failures."""
+        """Set labels, reviewers, assignees and milestone of a pull request, and return a note for each failure."""
         return (
             *self._add_labels(number, attributes.labels),
             *self._request_reviews(number, attributes.reviewers),
@@ -39,7 +45,7 @@ class GitHubAttributesWriter:
         )
 
     def remove_label(self, number: int, label: str) -> None:
-        """Remove a label; nothing happens if it is not set. Raises RefusedError.
+        """Remove a label from a pull request; do nothing if the label is not set. Raises RefusedError.
 
         https://docs.github.com/en/rest/issues/labels#remove-a-label-from-an-issue
         """
@@ -56,7 +62,7 @@ class GitHubAttributesWriter:
                 raise
 
     def _add_labels(self, number: int, labels: Sequence[str]) -> list[str]:
-        """Add labels; missing ones are created first, so that they get a description."""
+        """Add labels to a pull request, and return notes. Labels that do not exist are created with a description."""
         notes: list[str] = []
         existing: list[str] = []
         for label in labels:
@@ -72,7 +78,7 @@ class GitHubAttributesWriter:
         return notes + _try_all_then_each(existing, add, "Label `{}` could not be set")
 
     def _ensure_label(self, label: str) -> None:
-        """Create a label unless it exists: https://docs.github.com/en/rest/issues/labels."""
+        """Create a label unless it exists. Raises RefusedError. https://docs.github.com/en/rest/issues/labels."""
         if label.lower() in self._labels:
             return
         try:
@@ -101,7 +107,9 @@ class GitHubAttributesWriter:
                 raise
 
     def _request_reviews(self, number: int, reviewers: Sequence[str]) -> list[str]:
-        """Request reviews. GitHub refuses all if one of them may not review; then each is requested alone.
+        """Request reviews, and return notes.
+
+        If one of the reviewers may not review, GitHub refuses the whole request. Then each review is requested alone.
 
         https://docs.github.com/en/rest/pulls/review-requests
         """
@@ -116,7 +124,10 @@ class GitHubAttributesWriter:
         return _try_all_then_each(reviewers, request, "A review of `{}` could not be requested")
 
     def _set_assignees(self, number: int, assignees: Sequence[str]) -> list[str]:
-        """Assign people; GitHub silently skips some of them: https://docs.github.com/en/rest/issues/assignees."""
+        """Assign users, and return a note for each user that GitHub did not assign, without reporting an error.
+
+        https://docs.github.com/en/rest/issues/assignees
+        """
         if not assignees:
             return []
         try:
@@ -133,7 +144,7 @@ class GitHubAttributesWriter:
         return [f"`{each}` could not be assigned: {reason}." for each in assignees if each.lower() not in assigned]
 
     def _set_milestone(self, number: int, milestone: str) -> list[str]:
-        """Set the milestone by its title: https://docs.github.com/en/rest/issues/milestones."""
+        """Set the open milestone with a title, and return notes. https://docs.github.com/en/rest/issues/milestones."""
         try:
             number_of_milestone = self._remote.read(
                 "list the milestones", lambda each: _find_milestone(each, milestone), PULLS_READ
@@ -152,7 +163,10 @@ class GitHubAttributesWriter:
         return []
 
     def _post(self, path: str, body: Mapping[str, Any], action: str, permission: str) -> Mapping[str, Any]:
-        """Send a request that PyGithub would send in another form, or only after reading the pull request."""
+        """Send a POST request, and return the answer. Raises RefusedError.
+
+        PyGithub's own methods send other bodies, or read the pull request before.
+        """
 
         def post(repository: Repository) -> Mapping[str, Any]:
             _, answer = repository.requester.requestJsonAndCheck("POST", f"{repository.url}/{path}", input=body)
@@ -162,7 +176,10 @@ class GitHubAttributesWriter:
 
 
 def _try_all_then_each(names: Sequence[str], call: Callable[[Sequence[str]], None], failure: str) -> list[str]:
-    """Make one call for all names; if that is refused, make one for each, and return a note for each refusal."""
+    """Make one call for all names; if that is refused, make one call for each name.
+
+    Returns a note for each name that was refused. `failure` is the beginning of the note, with `{}` for the name.
+    """
     if not names:
         return []
     try:
@@ -178,3 +195,84 @@ def _try_all_then_each(names: Sequence[str], call: Callable[[Sequence[str]], Non
 def _find_milestone(repository: Repository, title: str) -> int | None:
     milestones = islice(repository.get_milestones(state="open"), MAX_MILESTONES)
     return next((each.number for each in milestones if each.title.casefold() == title.casefold()), None)
+
+
+_AUTOMERGE_QUERY = """
+query Automerge($owner: String!, $name: String!, $number: Int!) {
+  repository(owner: $owner, name: $name) {
+    viewerDefaultMergeMethod
+    pullRequest(number: $number) { id headRefOid }
+  }
+}
+"""
+_ENABLE, _DISABLE = "enablePullRequestAutoMerge", "disablePullRequestAutoMerge"
+_ADVICE = (
+    (
+        "is not allowed for this repository",
+        "the repository does not allow it; hint: enable `Allow auto-merge` in its settings",
+    ),
+    ("clean status", "it waits for nothing; hint: merge it, or require a check or a review for its base branch"),
+    ("unstable status", "a check that is not required fails; hint: look at that check"),
+    ("draft", "it is a draft"),
+    ("doesn't exist on type", "the server is too old for auto-merge"),
+)
+"""Phrases in GitHub's messages, with their meanings and hints."""
+
+
+@dataclass(frozen=True, slots=True)
+class _PullRequestNode:
+    """The data of a pull request that mutations for auto-merge require."""
+
+    node_id: str
+    head_commit: str
+    merge_method: str
+    """The merge method that the token's account used last, or one that the repository allows."""
+
+
+@dataclass(frozen=True, slots=True)
+class GitHubAutomerge:
+    """Auto-merge of pull requests in one repository; implements `AutomergeApi`."""
+
+    remote: GitHubRemote
+
+    def enable(self, number: int, head: str | None) -> tuple[str, ...]:
+        """Enable auto-merge if `head` is still the last commit; a `head` of None allows any commit.
+
+        Returns the reason as a note if auto-merge was not enabled, and nothing otherwise. Never raises RefusedError.
+        """
+        try:
+            pull = self._read_pull_request(number)
+            if head is not None and head != pull.head_commit:
+                return ("Auto-merge was not enabled: somebody pushed to the branch.",)
+            self._change(_ENABLE, number, {"mergeMethod": pull.merge_method, "expectedHeadOid": pull.head_commit}, pull)
+        except RefusedError as refusal:
+            advice = next((meaning for phrase, meaning in _ADVICE if phrase in refusal.server_message), "")
+            return (f"Auto-merge was not enabled: {advice or refusal}.",)
+        return ()
+
+    def disable(self, number: int) -> None:
+        """Disable auto-merge; do nothing if it is not enabled. Raises RefusedError."""
+        try:
+            self._change(_DISABLE, number, {}, self._read_pull_request(number))
+        except RefusedError as refusal:
+            if "Can't disable auto-merge" not in refusal.server_message:
+                raise
+
+    def _read_pull_request(self, number: int) -> _PullRequestNode:
+        variables = {"owner": self.remote.owner, "name": self.remote.short_name, "number": number}
+
+        def fetch(repository: Repository) -> _PullRequestNode:
+            _, answer = repository.requester.graphql_query(_AUTOMERGE_QUERY, variables)
+            repository_data = answer["data"]["repository"]
+            pull = repository_data["pullRequest"]
+            return _PullRequestNode(pull["id"], pull["headRefOid"], repository_data["viewerDefaultMergeMethod"])
+
+        return self.remote.read(f"read pull request #{number}", fetch, PULLS_READ)
+
+    def _change(self, mutation: str, number: int, values: dict[str, Any], pull: _PullRequestNode) -> None:
+        change = {"pullRequestId": pull.node_id, **values}
+        self.remote.write(
+            f"change auto-merge of pull request #{number}",
+            lambda repository: repository.requester.graphql_named_mutation(mutation, change, "clientMutationId"),
+            MERGE_WRITE,
+        )

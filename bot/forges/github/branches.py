@@ -1,7 +1,7 @@
-"""Branches on GitHub and the commits for them. Branches are moved only if they point to the expected commit.
+"""Branches on GitHub and their commits. A branch is moved only if it points to the expected commit.
 
-https://docs.github.com/en/rest/git: a commit is finished before a branch points to it. A branch that is moved to a
-finished commit never equals its base, not even for a moment, which would make GitHub close its pull request for good.
+The commit is created completely before the branch is moved to it (https://docs.github.com/en/rest/git). Therefore the
+branch never points to the same commit as its base branch. If it did, GitHub would close the pull request permanently.
 """
 
 from __future__ import annotations
@@ -9,20 +9,38 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
+from github.Commit import Commit
+from github.Comparison import Comparison
+from github.File import File
 from github.GithubException import GithubException
-from github.GitTree import GitTree
 from github.InputGitTreeElement import InputGitTreeElement
 from github.Repository import Repository
 
-from bot.forges._git_objects import RegularFile
-from bot.forges.github.connection import GitHubRemote, is_unsupported_query
-from bot.forges.github.errors import CONTENTS_WRITE, METADATA_READ, WORKFLOWS_WRITE
+from bot.forges._git_objects import MAX_MERGES, RegularFile
+from bot.forges.github.connection import GitHubAccount, GitHubRemote, get_login, is_unsupported_query
+from bot.forges.github.errors import CONTENTS_WRITE, METADATA_READ, WORKFLOWS_WRITE, translate_errors
 from bot.forges.github.tree import list_files
-from bot.forges.hosted.files import build_expected_files, decode_text
-from bot.forges.hosted.preconditions import build_branch_moved_error
+from bot.forges.hosted.branches import (
+    build_branch_moved_error,
+    build_expected_files,
+    decode_text,
+    find_altered_file,
+    settle_branch,
+)
+from bot.forges.hosted.heads import (
+    BranchComparison,
+    BranchTip,
+    CommitAuthorship,
+    CommitFacts,
+    FileChanges,
+    build_commit_facts,
+    extract_changed_lines,
+)
 from bot.forges.hosted.refusal import (
     CONFLICT,
     FORBIDDEN,
@@ -30,19 +48,18 @@ from bot.forges.hosted.refusal import (
     NOT_FOUND,
     RefusedError,
     UnsupportedQueryError,
-    read_after_refusal,
 )
 from bot.model.errors import ForgeError, ProtectedFileError
-from bot.model.source import FileChange, FilePath
+from bot.model.source import FileChange
 
 BRANCHES = "refs/heads/"
 _NO_COMMIT = "0" * 40
-"""The commit with which `updateRefs` expresses that a ref must not exist."""
+"""The commit id that means in `updateRefs` that a ref does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
 class _BranchMove:
-    """The update of one branch; without a new commit the branch is deleted."""
+    """A move of one branch to another commit, or the deletion of the branch if there is no new commit."""
 
     branch: str
     old_commit: str
@@ -56,12 +73,12 @@ class _BranchMove:
 
 @dataclass(frozen=True, slots=True)
 class GitHubBranches:
-    """The branches of one repository; every method reads them again. Every method raises ForgeError."""
+    """The branches of one repository; implements `BranchApi`. Nothing is cached. Methods raise ForgeError."""
 
     remote: GitHubRemote
 
-    def list_tips(self, prefix: str) -> dict[str, str]:
-        """Return all branches that begin with `prefix`, and their commits.
+    def list_tips(self, prefix: str) -> dict[str, BranchTip]:
+        """Return the commits of all branches whose names begin with `prefix`, by branch name.
 
         https://docs.github.com/en/rest/git/refs#list-matching-references
         """
@@ -76,21 +93,51 @@ class GitHubBranches:
             if refusal.status == CONFLICT:  # the repository has no commits
                 return {}
             raise
-        return {ref.removeprefix(BRANCHES): commit for ref, commit in refs if ref.startswith(BRANCHES + prefix)}
+        return {
+            ref.removeprefix(BRANCHES): self._build_tip(commit)
+            for ref, commit in refs
+            if ref.startswith(BRANCHES + prefix)
+        }
 
-    def read_tip(self, branch: str) -> str | None:
+    def read_tip(self, branch: str) -> BranchTip | None:
         """Return the commit that a branch points to; None if the branch does not exist."""
         try:
-            return self.remote.read(
+            commit = self.remote.read(
                 f"read the branch {branch}", lambda repository: repository.get_git_ref(f"heads/{branch}").object.sha
             )
+            return self._build_tip(commit)
         except RefusedError as refusal:
             if refusal.status in (NOT_FOUND, CONFLICT):
                 return None
             raise
 
-    def create_branch(self, branch: str, commit: str, permission: str = CONTENTS_WRITE) -> None:
-        """Create a branch that must not exist; `permission` is the permission to push its commit."""
+    def push_commit(
+        self, base: str, branch: str, changes: Sequence[FileChange], message: str, expected_head: str | None
+    ) -> str:
+        """Create a commit on `base` in which only `changes` differ, point `branch` to it, and return it."""
+        with translate_errors(self.remote.name):
+            commit = _create_commit(self.remote, base, changes, message)
+        if expected_head is None:
+            self._create_branch(branch, commit, _get_push_permission(changes))
+        else:
+            self._move_branch(branch, expected_head, commit, _get_push_permission(changes))
+        return commit
+
+    def delete_branch(self, branch: str, expected_commit: str) -> None:
+        """Delete a branch that points to the expected commit; do nothing if the branch does not exist.
+
+        `_move_branch` describes what can happen on servers that cannot compare and delete in one request.
+        """
+        self._move_branch(branch, expected_commit, None, CONTENTS_WRITE)
+
+    def _build_tip(self, commit: str) -> BranchTip:
+        return BranchTip(commit, lambda: GitHubCommits(self.remote).read_commit(commit))
+
+    def _create_branch(self, branch: str, commit: str, permission: str) -> None:
+        """Create a branch that does not exist yet; `permission` is required to push its commit.
+
+        Raises ForgeError if the branch exists and points to another commit.
+        """
         try:
             self.remote.write(
                 f"create the branch {branch}",
@@ -101,21 +148,17 @@ class GitHubBranches:
             exists = refusal.status == INVALID and "already exists" in refusal.server_message
             if not exists and not refusal.may_have_worked:
                 raise
-            tip = read_after_refusal(refusal, lambda: self.read_tip(branch))
-            if tip == commit:
-                return
-            if tip is None:
-                raise
-            raise build_branch_moved_error(branch, self.remote.name) from refusal
+            settle_branch(branch, self.remote.name, None, refusal, self.read_tip, partial(_points_to, commit))
 
-    def move_branch(
-        self, branch: str, old_commit: str, new_commit: str | None, permission: str = CONTENTS_WRITE
-    ) -> None:
-        """Move a branch from one commit to another, or delete it if there is no new commit.
+    def _move_branch(self, branch: str, old_commit: str, new_commit: str | None, permission: str) -> None:
+        """Move a branch from `old_commit` to `new_commit`, or delete the branch if `new_commit` is None.
 
-        Deleting a branch that does not exist does nothing. GraphQL compares and moves in one request. With a server
-        that cannot do that, the branch is read and then moved, and a commit that is pushed in between is lost: REST
-        offers no comparison. `permission` is the permission to push the new commit.
+        If the branch is in the new state already, nothing is done. GraphQL compares the old commit and moves the branch
+        in one request. REST cannot compare. On a server without this GraphQL mutation, the branch is read and then
+        moved, and a commit that somebody pushes in between is lost. `permission` is required to push the new commit.
+
+        Raises:
+            ForgeError: If the branch points to any other commit.
         """
         move = _BranchMove(branch, old_commit, new_commit, permission)
         connection = self.remote.connection
@@ -127,26 +170,32 @@ class GitHubBranches:
             else:
                 return
         tip = self.read_tip(branch)
-        if tip == new_commit:
+        if _points_to(new_commit, tip):
             return
-        if tip != old_commit:
+        if not _points_to(old_commit, tip):
             raise build_branch_moved_error(branch, self.remote.name)
         self._move_and_check(move, self._move_by_rest)
 
     def _move_and_check(self, move: _BranchMove, send_move: Callable[[_BranchMove], None]) -> None:
-        """Move a branch; after a refusal, read the branch to find out whether it was moved."""
+        """Call `send_move`; if the call fails, read the branch, and raise ForgeError unless the branch was moved."""
         try:
             send_move(move)
         except RefusedError as refusal:
-            tip = read_after_refusal(refusal, lambda: self.read_tip(move.branch))
-            if tip == move.new_commit:
-                return
-            if tip != move.old_commit:
-                raise build_branch_moved_error(move.branch, self.remote.name) from refusal
-            raise
+            settle_branch(
+                move.branch,
+                self.remote.name,
+                move.old_commit,
+                refusal,
+                self.read_tip,
+                partial(_points_to, move.new_commit),
+            )
 
     def _move_by_graphql(self, move: _BranchMove) -> None:
-        """Move with comparison: https://docs.github.com/en/graphql/reference/mutations#updaterefs."""
+        """Move a branch, and let the server compare the old commit.
+
+        Raises RefusedError, and UnsupportedQueryError if the server does not have the mutation.
+        https://docs.github.com/en/graphql/reference/mutations#updaterefs
+        """
         node_id = self.remote.node_id or self.remote.read(
             "look up the id", lambda repository: repository.node_id, METADATA_READ
         )
@@ -156,7 +205,10 @@ class GitHubBranches:
         self.remote.write(move.action, lambda repository: _update_refs(repository, mutation_input), move.permission)
 
     def _move_by_rest(self, move: _BranchMove) -> None:
-        """Move without comparison. PyGithub's `GitRef` would have to read the branch first to know its address."""
+        """Move a branch without comparing the old commit. Raises RefusedError.
+
+        The request is sent without PyGithub's `GitRef`, which would read the branch first.
+        """
         address = f"/git/refs/heads/{quote(move.branch)}"
         method, body = (
             ("DELETE", None) if move.new_commit is None else ("PATCH", {"sha": move.new_commit, "force": True})
@@ -166,6 +218,11 @@ class GitHubBranches:
             lambda repository: repository.requester.requestJsonAndCheck(method, repository.url + address, input=body),
             move.permission,
         )
+
+
+def _points_to(commit: str | None, tip: BranchTip | None) -> bool:
+    """Return True if `tip` is this commit, or if both are None because the branch does not exist."""
+    return (tip.commit if tip is not None else None) == commit
 
 
 def _update_refs(repository: Repository, mutation_input: dict[str, Any]) -> None:
@@ -178,29 +235,29 @@ def _update_refs(repository: Repository, mutation_input: dict[str, Any]) -> None
 
 
 WORKFLOWS_FOLDER = ".github/workflows/"
-"""Folder of the files that take a token permission of their own: GitHub refuses trees that change one without it.
+"""The folder of workflow files. GitHub accepts changes in this folder only if the token has a special permission.
 
 https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps, `workflow`
 """
 
 
-def get_push_permission(changes: Iterable[FileChange]) -> str:
-    """Return the permission that is required to push these changes; workflow files take a permission of their own."""
+def _get_push_permission(changes: Iterable[FileChange]) -> str:
+    """Return the permission that is required to push these changes. Workflow files require a special permission."""
     touches_workflows = any(change.path.startswith(WORKFLOWS_FOLDER) for change in changes)
     return WORKFLOWS_WRITE if touches_workflows else CONTENTS_WRITE
 
 
-def create_commit(remote: GitHubRemote, base: str, changes: Sequence[FileChange], message: str) -> str:
-    """Create a commit on `base` in which only `changes` differ, and return it.
+def _create_commit(remote: GitHubRemote, base: str, changes: Sequence[FileChange], message: str) -> str:
+    """Create a commit on `base` in which only `changes` differ, and return its id. No branch is changed.
 
-    Raises ForgeError; `ProtectedFileError` if the token may not change workflow files.
+    Raises ForgeError, and ProtectedFileError if the token may not change workflow files.
 
-    Neither author nor committer is sent: GitHub fills in the token's account, and signs the commits of Apps
+    The request names no author and no committer. GitHub then uses the token's account, and signs the commits of Apps
     (https://docs.github.com/en/authentication/managing-commit-signature-verification/about-commit-signature-verification#signature-verification-for-bots).
     """
     parent = remote.read(f"read the commit {base}", lambda repository: repository.get_git_commit(base))
     expected = build_expected_files(changes, list_files(remote, parent.tree.sha).files, remote.name)
-    permission = get_push_permission(changes)
+    permission = _get_push_permission(changes)
     elements = [_build_element(remote, change, expected[change.path]) for change in changes]
     try:
         tree = remote.write(
@@ -210,7 +267,13 @@ def create_commit(remote: GitHubRemote, base: str, changes: Sequence[FileChange]
         if permission == WORKFLOWS_WRITE and _is_permission_missing(refusal):
             raise ProtectedFileError(str(refusal)) from refusal
         raise
-    _verify_stored_files(remote, tree, expected)
+    stored = list_files(remote, tree.sha).files
+    altered = find_altered_file(expected, stored.get)
+    if altered is not None:
+        raise ForgeError(
+            f"{remote.name}: GitHub stored '{altered}' with other content than it was sent, so nothing was pushed; "
+            "hint: rerun basebump, and report a bug if the error persists"
+        )
     commit = remote.write(
         "store a commit", lambda repository: repository.create_git_commit(message, tree, [parent]), permission
     )
@@ -218,7 +281,10 @@ def create_commit(remote: GitHubRemote, base: str, changes: Sequence[FileChange]
 
 
 def _is_permission_missing(refusal: RefusedError) -> bool:
-    """Return True if the token lacks a permission; a classic token without the scope gets a 404."""
+    """Return True if the token lacks the permission for workflow files.
+
+    GitHub answers with status 404 if a classic token lacks the scope.
+    """
     return (
         refusal.retry_after is None
         and refusal.status in (FORBIDDEN, NOT_FOUND)
@@ -237,15 +303,85 @@ def _build_element(remote: GitHubRemote, change: FileChange, file: RegularFile) 
     return InputGitTreeElement(change.path, file.mode, "blob", sha=file.oid)
 
 
-def _verify_stored_files(remote: GitHubRemote, tree: GitTree, expected: dict[FilePath, RegularFile]) -> None:
-    """Read back the stored files, since bytes that went through JSON and a server may have changed.
+MAX_FILES = 300
+"""The largest number of files that GitHub returns for one comparison:
+https://docs.github.com/en/rest/commits/commits#compare-two-commits."""
 
-    Raises ForgeError if a file differs.
+_WEB_FLOW = "web-flow"
+"""The login of the committer of commits that GitHub signs for an App: https://github.com/web-flow."""
+
+
+@dataclass(frozen=True, slots=True)
+class GitHubCommits:
+    """The commits of one repository; implements `CommitReader`. Methods raise RefusedError."""
+
+    remote: GitHubRemote
+
+    def read_commit(self, commit: str) -> CommitFacts:
+        """Return the facts about one commit."""
+        account = self.remote.connection.get_account()
+        return self.remote.read(
+            f"read the commit {commit}",
+            lambda repository: _parse_commit(repository.get_commit(commit, commit_files_per_page=1), account),
+        )
+
+    def compare(self, base_commit: str, commit: str) -> BranchComparison | None:
+        """Compare a commit with the commit of the base branch.
+
+        Returns None if there are more commits or files than are inspected.
+        """
+        account = self.remote.connection.get_account()
+        return self.remote.read(
+            f"compare {commit} with its base branch",
+            lambda repository: _parse_comparison(
+                repository.compare(base_commit, commit, comparison_commits_per_page=MAX_MERGES + 1), account
+            ),
+        )
+
+    def read_changes(self, commit: str) -> FileChanges:
+        """Return the changes that a commit makes."""
+        return self.remote.read(f"read the commit {commit}", lambda repository: _fetch_changes(repository, commit))
+
+
+def _parse_comparison(comparison: Comparison, account: GitHubAccount) -> BranchComparison | None:
+    """Return the commits and changes of a comparison; None if there are more than are inspected."""
+    if comparison.total_commits > MAX_MERGES + 1 or len(comparison.files) >= MAX_FILES:
+        return None
+    commits = [_parse_commit(each, account) for each in islice(comparison.commits, comparison.total_commits)]
+    is_behind = comparison.behind_by > 0
+    return BranchComparison(
+        {each.commit: each for each in commits}, _collect_changes(comparison.files), lambda: is_behind
+    )
+
+
+def _fetch_changes(repository: Repository, commit: str) -> FileChanges:
+    return _collect_changes(islice(repository.get_commit(commit).files, MAX_FILES))
+
+
+def _collect_changes(files: Iterable[File]) -> FileChanges:
+    return {each.filename: (each.status, extract_changed_lines(each.patch)) if each.patch else None for each in files}
+
+
+def _parse_commit(commit: Commit, account: GitHubAccount) -> CommitFacts:
+    git_commit = commit.commit
+    authorship = CommitAuthorship(_is_by_account(commit, account), git_commit.author.date, git_commit.committer.date)
+    return build_commit_facts(
+        commit.sha,
+        tuple(parent.sha for parent in commit.parents),
+        git_commit.message,
+        git_commit.committer.date,
+        lambda: authorship,
+    )
+
+
+def _is_by_account(commit: Commit, account: GitHubAccount) -> bool:
+    """Return True if the token's account is the author, and the committer is the author or GitHub.
+
+    GitHub is the committer of an App's commits, because it signs them. If the App's login is not known, every bot is
+    accepted as the author.
     """
-    stored = list_files(remote, tree.sha).files
-    for path, file in expected.items():
-        if stored.get(path) != file:
-            raise ForgeError(
-                f"{remote.name}: GitHub stored '{path}' with other content than it was sent, so nothing was pushed; "
-                "hint: rerun basebump, and report a bug if the error persists"
-            )
+    author, committer = get_login(commit.author), get_login(commit.committer)
+    if author is None:
+        return False
+    is_author = commit.author.type == "Bot" if account.login is None else author.lower() == account.login.lower()
+    return is_author and committer in (author, _WEB_FLOW)

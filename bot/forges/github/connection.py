@@ -1,6 +1,6 @@
-"""The connection of one token to a GitHub server: one client for each thread, with rules for repeating requests.
+"""The connection to a GitHub server, which sends REST requests and GraphQL queries with PyGithub.
 
-GraphQL queries read many things in one request:
+The costs and limits of GraphQL queries are documented at
 https://docs.github.com/en/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api
 """
 
@@ -31,11 +31,11 @@ from bot.forges.hosted.refusal import (
 )
 
 API_VERSION = "2022-11-28"
-"""The API version whose description the tests check every request and answer against."""
+"""The version of the API. The tests compare every request and answer with GitHub's description of this version."""
 PER_PAGE = 100
 """The largest page that GitHub returns."""
 TIMEOUT = 30
-"""Seconds to wait for one answer; GitHub itself gives up after ten."""
+"""Seconds to wait for one answer. GitHub itself cancels a request after ten seconds."""
 _CLIENT_ERRORS: tuple[type[Exception], ...] = (
     GithubException,
     OSError,  # `requests` raises subclasses of it
@@ -46,29 +46,33 @@ _CLIENT_ERRORS: tuple[type[Exception], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class GitHubAccount:
-    """The account that makes basebump's commits."""
+    """The account that creates basebump's commits."""
 
     login: str | None
-    """None for an installation's token whose App is not known: it belongs to no user."""
+    """The login; None for the token of an installation whose App is not known, because no user owns such a token."""
     is_app: bool = False
-    """True for an App, which sees the repositories that its installation includes."""
+    """True for an App. Its installations determine which repositories it can access."""
 
 
 class TokenSource(Protocol):
-    """A source of tokens for requests. Both methods raise RefusedError."""
+    """The tokens with which requests are authenticated. Both methods raise RefusedError."""
 
     def get_token(self, about: str, permission: str) -> str | None:
-        """Return the token for a request that takes `permission` on `about`, an owner or `owner/name`."""
+        """Return the token for a request; None to send the request without a token.
+
+        `about` is the owner or the `owner/name` that the request is about, and `permission` the permission that the
+        request requires.
+        """
         ...
 
     def get_bot_login(self) -> str | None:
-        """Return the login of the App that the tokens belong to; None if they belong to no App that is known."""
+        """Return the login of the App that issues the tokens; None if there is no App or if it is not known."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class StaticToken:
-    """The same token for every request, or none."""
+    """The same token for every request; if it is None, requests are sent without a token."""
 
     secret: str | None = field(repr=False)
 
@@ -80,7 +84,7 @@ class StaticToken:
 
 
 class _CurrentToken(Auth.Auth):
-    """The token of a client's current request; it may change from one request to the next."""
+    """The token of a client's current request. Each request of the client may have another token."""
 
     token_type = "Bearer"  # noqa: S105 - the authentication scheme, not a secret
 
@@ -97,7 +101,7 @@ class _CurrentToken(Auth.Auth):
 
 
 class GitHubConnection:
-    """State of one GitHub server that threads share: its address, the tokens, and features found missing."""
+    """The access to one GitHub server, which all threads share. It remembers which features the server lacks."""
 
     def __init__(
         self,
@@ -108,7 +112,15 @@ class GitHubConnection:
         seconds_between_writes: float = 0.0,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Connect to the API at `url`; `ca` is a file with certificates to trust instead of the default ones."""
+        """Prepare requests to the API at `url`. No request is sent yet.
+
+        Args:
+            url: The URL of the REST API.
+            tokens: The tokens for the requests.
+            ca: A file with certificates to trust instead of the default ones.
+            seconds_between_writes: The least time between two requests that change something.
+            pause: Waits for a number of seconds.
+        """
         self._url = url
         self._tokens = tokens
         self._certificates = True if ca is None else str(ca)
@@ -117,35 +129,48 @@ class GitHubConnection:
         self._sender = RequestSender(pause, seconds_between_writes=seconds_between_writes)
         self.pause = pause
         self.can_compare_and_swap = True
-        """False once the server turned out to be too old for it."""
+        """False after the server refused the mutation `updateRefs`, because the server is too old."""
         self.can_query_reviews = True
-        """False once the server or the token turned out not to allow the query for reviews."""
+        """False after the server refused the query for reviews, because the server or the token does not support it."""
         self.has_graphql = True
-        """False once the server turned out to have no GraphQL API."""
+        """False after the server turned out to have no GraphQL API."""
         self.has_job_token: bool | None = None
-        """True if the token is the `GITHUB_TOKEN` of a job of GitHub Actions; None until that was checked."""
+        """True if the token is the `GITHUB_TOKEN` of a job of GitHub Actions; None until this has been checked."""
 
     def read(
         self, action: str, call: Callable[[Github], Answer], permission: str = METADATA_READ, *, about: str = ""
     ) -> Answer:
-        """Make a call that changes nothing, and repeat it after failures that may pass. Raises RefusedError.
+        """Make a call that reads something, and return its result. The call is repeated after temporary failures.
 
-        `action` describes the call in messages, `about` is the owner or the `owner/name` that the call is about.
+        Args:
+            action: Describes the call in messages.
+            call: Sends requests with a client of PyGithub.
+            permission: The permission that the call requires.
+            about: The owner or the `owner/name` that the call is about.
+
+        Raises:
+            RefusedError: If GitHub refuses a request or does not answer.
         """
         token = self._tokens.get_token(about, permission)
         return self._sender.read(lambda: self._call(action, call, permission, token))
 
     def try_once(self, action: str, call: Callable[[Github], Answer], permission: str, *, about: str) -> Answer:
-        """Make a call once, for callers that have another way if it fails. Raises RefusedError."""
+        """Make a call that reads something, without repetitions, because the caller has an alternative.
+
+        The parameters are those of `read`. Raises RefusedError.
+        """
         return self._call(action, call, permission, self._tokens.get_token(about, permission))
 
     def write(self, action: str, call: Callable[[Github], Answer], permission: str, *, about: str) -> Answer:
-        """Make a call that changes something, after the writes of other threads. Raises RefusedError."""
+        """Make a call that changes something, and return its result. Only one thread writes at a time.
+
+        The parameters are those of `read`. Raises RefusedError.
+        """
         token = self._tokens.get_token(about, permission)
         return self._sender.write(lambda: self._call(action, call, permission, token))
 
     def get_account(self) -> GitHubAccount:
-        """Return the account that makes basebump's commits; fetched once. Raises RefusedError."""
+        """Return the account that creates basebump's commits. It is fetched once. Raises RefusedError."""
         return self._account.get(self._fetch_account)
 
     def _fetch_account(self) -> GitHubAccount:
@@ -170,7 +195,7 @@ class GitHubConnection:
             current.secret = previous
 
     def _create_client(self) -> tuple[Github, _CurrentToken]:
-        """Return a client and the place in which its current token is stored."""
+        """Return a client of PyGithub, and the object that holds the token of its current request."""
         current = _CurrentToken()
         client = Github(
             auth=current,
@@ -196,7 +221,7 @@ class GitHubRemote:
     name: str
     """`owner/name`."""
     node_id: str | None = None
-    """Its GraphQL id; None if it is not known."""
+    """The id of the repository in GraphQL; None if the id is not known."""
 
     @property
     def owner(self) -> str:
@@ -207,20 +232,26 @@ class GitHubRemote:
         return self.name.partition("/")[2]
 
     def read(self, action: str, call: Callable[[Repository], Answer], permission: str = CONTENTS_READ) -> Answer:
-        """Return the result of a reading call; `action` describes the call in messages. Raises RefusedError."""
+        """Make a call that reads something in this repository, and return its result.
+
+        The rules are those of `GitHubConnection.read`.
+        """
         return self.connection.read(
             f"{action} of {self.name}", lambda client: call(client.get_repo(self.name)), permission, about=self.name
         )
 
     def write(self, action: str, call: Callable[[Repository], Answer], permission: str) -> Answer:
-        """Return the result of a writing call; `action` describes the call in messages. Raises RefusedError."""
+        """Make a call that changes something in this repository, and return its result.
+
+        The rules are those of `GitHubConnection.write`.
+        """
         return self.connection.write(
             f"{action} of {self.name}", lambda client: call(client.get_repo(self.name)), permission, about=self.name
         )
 
 
 def get_login(user: NamedUser | None) -> str | None:
-    """Return the login of a user; None if GitHub does not report one, as for deleted accounts."""
+    """Return the login of a user; None if GitHub reports no user, for example because the account was deleted."""
     return user.login if user is not None else None
 
 
@@ -229,23 +260,27 @@ _TIMEOUT_MESSAGE = re.compile(r"timeout|something went wrong|resource limits", r
 
 @dataclass(frozen=True, slots=True)
 class GitHubQueryAnswer:
-    """The answer to a query. GitHub answers the rest of a query if a part of it fails."""
+    """The answer to a query. If a part of a query fails, GitHub answers the other parts."""
 
     data: Mapping[str, Any]
     problems: Sequence[Mapping[str, Any]] = ()
 
     @property
     def is_truncated(self) -> bool:
-        """True if the server left out parts because the query was too large."""
+        """True if GitHub omitted parts of the answer because the query was too large."""
         return any(_is_resource_limit(each) for each in self.problems)
 
 
 def run_query(
     connection: GitHubConnection, action: str, text: str, variables: Mapping[str, Any], about: str
 ) -> GitHubQueryAnswer:
-    """Send a query once; after a refusal the caller sends a smaller one or uses REST.
+    """Send a GraphQL query, and return the answer. The query is not repeated, because callers have alternatives.
 
-    Raises RefusedError, and `UnsupportedQueryError` if the server cannot answer such queries.
+    `action` describes the query in messages, and `about` is the owner or the `owner/name` that the query is about.
+
+    Raises:
+        RefusedError: If GitHub refuses the query. The caller then sends a smaller query, or uses REST.
+        UnsupportedQueryError: If the server cannot answer queries of this kind.
     """
     if not connection.has_graphql:
         raise UnsupportedQueryError
@@ -268,7 +303,7 @@ def run_query(
 
 
 def is_unsupported_query(error: GithubException) -> bool:
-    """Return True if the server has no GraphQL at this address, or its schema lacks something in the query."""
+    """Return True if the server has no GraphQL API, or if its schema lacks a name that the query contains."""
     problems = error.data.get("errors") if isinstance(error.data, Mapping) else None
     if not isinstance(problems, list):
         return error.status == NOT_FOUND
@@ -277,7 +312,10 @@ def is_unsupported_query(error: GithubException) -> bool:
 
 
 def _parse_answer(headers: Mapping[str, str], answer: Any) -> GitHubQueryAnswer:
-    """Parse an answer; an answer without data is raised as PyGithub would raise it."""
+    """Return the parsed answer to a query.
+
+    Raises GithubException if the answer has no data or reports a rate limit, and UnsupportedQueryError.
+    """
     problems = [each for each in answer.get("errors") or () if isinstance(each, Mapping)]
     data = answer.get("data")
     if isinstance(data, Mapping) and not any(each.get("type") == "RATE_LIMITED" for each in problems):

@@ -1,4 +1,4 @@
-"""The errors of GitHub and PyGithub: how they are parsed, and what they mean."""
+"""The errors of GitHub and PyGithub, and their meanings."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ ACTIONS_WRITE = "actions: write"
 ISSUES_READ = "issues: read"
 ISSUES_WRITE = "issues: write"
 METADATA_READ = "metadata: read"
-"""Permissions as named in the settings of Apps and fine-grained tokens; `statuses` is called commit statuses there.
+"""Permissions, named as in the settings of Apps and fine-grained tokens. There, `statuses` is called commit statuses.
 
 https://docs.github.com/en/rest/authentication/permissions-required-for-fine-grained-personal-access-tokens
 """
 
 SECONDARY_WAIT = 60.0
-"""Seconds to wait if a secondary rate limit does not say how long; GitHub's documentation recommends this time.
+"""Seconds to wait if no header states when a secondary rate limit ends. GitHub's documentation recommends this time.
 
 https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
 """
 
 _LIMITED = re.compile(r"rate limit|abuse detection|wait a few minutes|retry your request again later", re.IGNORECASE)
 _GRAPHQL_STATUSES = {"FORBIDDEN": FORBIDDEN, "NOT_FOUND": NOT_FOUND, "RATE_LIMITED": TOO_MANY}
-"""HTTP statuses for the error types that GraphQL reports in an answer with status 200."""
+"""The HTTP statuses that correspond to the error types in answers of GraphQL, whose own status is 200."""
 
 GITHUB_ERRORS = ServerErrors(
     server="GitHub",
@@ -98,14 +98,19 @@ GITHUB_ERRORS = ServerErrors(
 
 
 def translate_errors(name: str) -> AbstractContextManager[None]:
-    """Translate errors from reading an answer that is not shaped like GitHub's into RefusedError."""
+    """Raise RefusedError instead of the exceptions that a malformed answer about `name` causes."""
     return GITHUB_ERRORS.translate(name)
 
 
 def explain_error(error: Exception, action: str, permission: str, *, secret: str | None, now: datetime) -> RefusedError:
-    """Translate an error that was raised while GitHub was asked to do `action`, which requires `permission`.
+    """Return the RefusedError for an exception of PyGithub.
 
-    If GitHub's answer names the permissions that it accepts, the message names these instead.
+    Args:
+        error: The exception.
+        action: Describes the request in the message.
+        permission: The permission for the hint; if GitHub's answer names permissions, the hint contains these instead.
+        secret: The token, which is removed from the message.
+        now: The current time.
     """
     if not isinstance(error, GithubException):
         return GITHUB_ERRORS.explain_missing_answer(error, action, secret)
@@ -125,7 +130,7 @@ def _get_status(error: GithubException) -> int:
 
 
 def _list_messages(error: GithubException) -> Iterator[str]:
-    """Yield the messages of GitHub's answer, including the details of a 422.
+    """Yield the messages of GitHub's answer, including the details of an answer with status 422.
 
     https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api
     """

@@ -1,6 +1,8 @@
-"""Diagnose the rights of a token on GitHub by reading alone; for an App, by requesting tokens that are never used.
+"""The diagnosis of a token's rights on GitHub, which changes nothing.
 
-The permissions that a token needs depend on the level of a run, and on the kind of token that may have them.
+The required permissions depend on the level of a run. How they are checked depends on the kind of token: GitHub reports
+the scopes of classic tokens, but not the permissions of other tokens. The permissions of an App are checked by
+requesting tokens that are never used.
 """
 
 from __future__ import annotations
@@ -13,7 +15,6 @@ from typing import Any, assert_never
 from github import Github
 
 from bot.forges.github.app import AppTokens
-from bot.forges.github.branches import GitHubBranches
 from bot.forges.github.connection import GitHubConnection, GitHubRemote
 from bot.forges.github.errors import (
     ACTIONS_WRITE,
@@ -27,11 +28,10 @@ from bot.forges.github.errors import (
     WORKFLOWS_WRITE,
     translate_errors,
 )
-from bot.forges.github.records import GitHubDashboard
-from bot.forges.hosted.examination import check_read
+from bot.forges.hosted.examination import check_reading
+from bot.forges.hosted.forge import HostedRepository
 from bot.forges.hosted.refusal import FORBIDDEN, RefusedError
 from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem, report_unknown
-from bot.model.forge import GitRepository
 from bot.model.vocabulary import RunLevel
 
 REPO, PUBLIC_REPO, WORKFLOW = "repo", "public_repo", "workflow"
@@ -43,13 +43,13 @@ https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-
 
 @dataclass(frozen=True, slots=True)
 class PermissionNeed:
-    """An action of a run in a repository, with the permission that it takes."""
+    """An action of a run in a repository, with the permission that it requires."""
 
     action: str
     permission: str
     """The name of the permission in the settings of an App or a fine-grained token."""
     alternative: str = ""
-    """What to do if the token must not have it; appended to the hint."""
+    """The alternative to granting the permission, which is appended to the hint."""
 
 
 NEEDS_BY_LEVEL: Mapping[RunLevel, tuple[PermissionNeed, ...]] = {
@@ -57,7 +57,7 @@ NEEDS_BY_LEVEL: Mapping[RunLevel, tuple[PermissionNeed, ...]] = {
     RunLevel.PUSH: (PermissionNeed("push branches", CONTENTS_WRITE),),
     RunLevel.PROPOSE: (PermissionNeed("open pull requests", PULLS_WRITE),),
 }
-"""What each level needs beyond the levels below it; `docs/forges.md` documents the same."""
+"""The permissions that each level requires in addition to those of the levels below it, as in `docs/forges.md`."""
 STATUS_NEED = PermissionNeed("set the status of commits", STATUSES_WRITE, ", or set `proposals: {status: false}`")
 DASHBOARD_NEED = PermissionNeed("write the dashboard", ISSUES_WRITE, ", or set `proposals: {dashboard: false}`")
 
@@ -65,7 +65,10 @@ DISPATCH_NEED = PermissionNeed("start workflows", ACTIONS_WRITE, ", or remove `d
 
 
 def list_write_needs(target: DiagnosisTarget, *, starts_workflows: bool) -> Iterator[PermissionNeed]:
-    """Yield the writing actions of a run; reading is checked by reading."""
+    """Yield the writing actions of a run at the target's level, with their permissions.
+
+    Reading actions are not included, because they are checked by reading.
+    """
     for level in (RunLevel.PUSH, RunLevel.PROPOSE):
         if level <= target.level:
             yield from NEEDS_BY_LEVEL[level]
@@ -80,7 +83,7 @@ def list_write_needs(target: DiagnosisTarget, *, starts_workflows: bool) -> Iter
 
 @dataclass(frozen=True, slots=True)
 class ClassicToken:
-    """A classic token, whose scopes GitHub reports."""
+    """A classic personal access token, whose scopes GitHub reports."""
 
     login: str
     scopes: frozenset[str]
@@ -88,19 +91,19 @@ class ClassicToken:
 
 @dataclass(frozen=True, slots=True)
 class FineGrainedToken:
-    """A fine-grained token, whose permissions GitHub does not report; its account's rights limit them."""
+    """A fine-grained token. GitHub reports only the rights of its account, which limit the token's permissions."""
 
     login: str
 
 
 @dataclass(frozen=True, slots=True)
 class InstallationToken:
-    """A token of an App's installation, such as that of a job; GitHub reports neither owner nor permissions."""
+    """A token of an App's installation, such as the token of a job. GitHub reports neither owner nor permissions."""
 
 
 @dataclass(frozen=True, slots=True)
 class AppCredential:
-    """An App with its private key, whose installations issue tokens with the permissions that they have."""
+    """An App with its private key. Its installations issue only tokens whose permissions they have themselves."""
 
     tokens: AppTokens = field(repr=False)
     login: str
@@ -108,7 +111,7 @@ class AppCredential:
 
 @dataclass(frozen=True, slots=True)
 class NoToken:
-    """No token."""
+    """The config has no token."""
 
 
 Credential = ClassicToken | FineGrainedToken | InstallationToken | AppCredential | NoToken
@@ -120,17 +123,17 @@ _LEFT_OUT_HINT = "without it, changes in .github/workflows are left out and name
 
 @dataclass(frozen=True, slots=True)
 class GitHubExamination:
-    """Diagnoses one GitHub server with the rights of a token."""
+    """Diagnoses the rights of one token on one GitHub server."""
 
     connection: GitHubConnection = field(repr=False)
     url: str
     app: AppTokens | None = field(repr=False)
     has_token: bool
     starts_workflows: bool
-    """True if the config names workflows that basebump must start."""
+    """True if the config names workflows that basebump starts."""
 
     def identify_token(self) -> tuple[Credential, Check]:
-        """Identify the account and the kind of the token, with the diagnostic result.
+        """Return the kind and the account of the token, and the result of identifying the token.
 
         Raises RefusedError if the token is invalid or the server does not answer.
         https://docs.github.com/en/rest/users/users#get-the-authenticated-user
@@ -150,28 +153,26 @@ class GitHubExamination:
             if refusal.status != FORBIDDEN or refusal.retry_after is not None:
                 raise
             return InstallationToken(), report_ok(
-                self.url, action, "it is a token of an App's installation, such as that of a job"
+                self.url, action, "the token belongs to an installation of an App, such as the token of a job"
             )
         if scopes is None:
-            return FineGrainedToken(login), report_ok(self.url, action, f"it is a fine-grained token of {login}")
+            return FineGrainedToken(login), report_ok(self.url, action, f"the token is a fine-grained token of {login}")
         return ClassicToken(login, scopes), report_ok(
-            self.url, action, f"it is a classic token of {login} with {_format_scopes(scopes)}"
+            self.url, action, f"the token is a classic token of {login} with {_format_scopes(scopes)}"
         )
 
     def check_repository(
-        self, credential: Credential, repository: GitRepository, target: DiagnosisTarget
+        self, credential: Credential, hosted: HostedRepository, base_branch: str | None, target: DiagnosisTarget
     ) -> Iterator[Check]:
-        """Yield the rights of the token on one repository, as far as runs at the target's level need them."""
-        remote = GitHubRemote(self.connection, repository.name)
-        files, requests = NEEDS_BY_LEVEL[RunLevel.REPORT]
-        branch = repository.base_branch
-        if branch is not None:
-            yield check_read(remote.name, files.action, lambda: GitHubBranches(remote).read_tip(branch))
-        yield check_read(
-            remote.name, requests.action, lambda: remote.read("list the pull requests", _list_first_request, PULLS_READ)
+        """Check the rights on one repository that a run at the target's level requires, and yield the results."""
+        remote = GitHubRemote(self.connection, hosted.name)
+        yield from check_reading(
+            hosted,
+            base_branch,
+            request_noun="pull requests",
+            list_requests=lambda: remote.read("list the pull requests", _list_first_request, PULLS_READ),
+            has_dashboard=target.has_dashboards,
         )
-        if target.has_dashboards:
-            yield check_read(remote.name, "read the dashboard", GitHubDashboard(remote).read)
         if target.level >= RunLevel.PUSH:
             yield from self._check_writing(credential, remote, target)
 
@@ -197,16 +198,19 @@ class GitHubExamination:
             yield self._check_job_setting(remote.name)
 
     def _check_job_setting(self, name: str) -> Check:
-        """Check whether the token of a job may open requests: https://docs.github.com/en/rest/actions/permissions."""
+        """Check the setting that allows the token of a job to open pull requests.
+
+        https://docs.github.com/en/rest/actions/permissions
+        """
         action = "open pull requests with a job's own token"
         address = f"/repos/{name}/actions/permissions/workflow"
-        hint = f"check in its settings under Actions that {_JOB_SETTING} is on"
+        hint = f"check in the repository's settings under Actions that {_JOB_SETTING} is on"
         try:
             settings = self.connection.read("read a setting", _fetch_json(address), ADMINISTRATION_READ, about=name)
             with translate_errors(name):
                 is_on = bool(settings["can_approve_pull_request_reviews"])
         except RefusedError:
-            return report_unknown(name, action, f"the token may not read that setting; hint: {hint}")
+            return report_unknown(name, action, f"the token is not allowed to read the setting; hint: {hint}")
         if is_on:
             return report_ok(name, action, f"{_JOB_SETTING} is on")
         return report_unknown(
@@ -215,7 +219,10 @@ class GitHubExamination:
 
 
 def _check_write(credential: Credential, name: str, need: PermissionNeed, *, is_public: bool, may_push: bool) -> Check:
-    """Check whether a token may write to a repository, which GitHub does not report for all kinds of tokens."""
+    """Return whether the token can do a writing action in a repository.
+
+    GitHub does not report the permissions of all kinds of tokens. For the other kinds, the result is unknown.
+    """
     match credential:
         case AppCredential(tokens):
             try:
@@ -227,10 +234,12 @@ def _check_write(credential: Credential, name: str, need: PermissionNeed, *, is_
             if REPO not in scopes and not (is_public and PUBLIC_REPO in scopes):
                 needed_scopes = f"`{REPO}`" if not is_public else f"`{REPO}` or `{PUBLIC_REPO}`"
                 return report_problem(
-                    name, need.action, f"the token has {_format_scopes(scopes)}; hint: create one with {needed_scopes}"
+                    name,
+                    need.action,
+                    f"the token has {_format_scopes(scopes)}; hint: create a token with {needed_scopes}",
                 )
             return (
-                report_ok(name, need.action, "its scopes allow it")
+                report_ok(name, need.action, "the token's scopes allow it")
                 if may_push
                 else _report_no_access(name, need, login)
             )
@@ -238,41 +247,55 @@ def _check_write(credential: Credential, name: str, need: PermissionNeed, *, is_
             if not may_push:
                 return _report_no_access(name, need, login)
             message = (
-                f"GitHub does not report the rights of fine-grained tokens; hint: check that it has `{need.permission}`"
+                "GitHub does not report the rights of fine-grained tokens; hint: check that the token has "
+                f"`{need.permission}`"
             )
             return report_unknown(name, need.action, f"{message}{need.alternative}")
         case InstallationToken():
-            message = f"GitHub does not report the rights of this token; hint: check that it has `{need.permission}`"
+            message = (
+                f"GitHub does not report the rights of this token; hint: check that the token has `{need.permission}`"
+            )
             return report_unknown(name, need.action, f"{message}{need.alternative}")
         case NoToken():
-            return report_problem(name, need.action, "there is no token, and writing takes one; hint: set `token_env`")
+            return report_problem(
+                name, need.action, "no token is configured, but writing needs a token; hint: set `token_env`"
+            )
     assert_never(credential)
 
 
 def _report_no_access(name: str, need: PermissionNeed, login: str) -> Check:
     return report_problem(
-        name, need.action, f"{login} may not write to it; hint: give {login} the role Write there{need.alternative}"
+        name,
+        need.action,
+        f"{login} is not allowed to write to the repository; hint: give {login} the role Write there{need.alternative}",
     )
 
 
 def _check_workflows(credential: Credential, name: str) -> Check:
-    """Check whether workflow files can be changed; a run that cannot change them leaves them out."""
-    action, hint = "change workflow files", f"hint: check that it has `{WORKFLOWS_WRITE}`; {_LEFT_OUT_HINT}"
+    """Return whether the token can change workflow files.
+
+    Missing rights are no problem, because a run then leaves these files out.
+    """
+    action, hint = "change workflow files", f"hint: check that the token has `{WORKFLOWS_WRITE}`; {_LEFT_OUT_HINT}"
     match credential:
         case AppCredential(tokens):
             try:
                 tokens.get_token(name, WORKFLOWS_WRITE)
             except RefusedError:
-                return report_unknown(name, action, f"the installation lacks `{WORKFLOWS_WRITE}`; {_LEFT_OUT_HINT}")
+                return report_unknown(
+                    name,
+                    action,
+                    f"the installation of the App lacks the permission `{WORKFLOWS_WRITE}`; {_LEFT_OUT_HINT}",
+                )
             return report_ok(name, action, f"the installation has `{WORKFLOWS_WRITE}`")
         case ClassicToken(_, scopes):
             if WORKFLOW in scopes:
-                return report_ok(name, action, "its scopes allow it")
+                return report_ok(name, action, "the token's scopes allow it")
             return report_unknown(name, action, f"the token lacks the scope `{WORKFLOW}`; {_LEFT_OUT_HINT}")
         case FineGrainedToken():
             return report_unknown(name, action, f"GitHub does not report the rights of fine-grained tokens; {hint}")
         case InstallationToken():
-            message = f"the token of a job never can; others can with `{WORKFLOWS_WRITE}`; {_LEFT_OUT_HINT}"
+            message = f"the token of a job cannot do this; other tokens can with `{WORKFLOWS_WRITE}`; {_LEFT_OUT_HINT}"
             return report_unknown(name, action, message)
         case NoToken():
             return report_unknown(name, action, _LEFT_OUT_HINT)
@@ -280,7 +303,7 @@ def _check_workflows(credential: Credential, name: str) -> Check:
 
 
 def _fetch_login_and_scopes(client: Github) -> tuple[str, frozenset[str] | None]:
-    """Return the login of the token's account, and its scopes; None for fine-grained tokens, which have no scopes."""
+    """Return the login of the token's account and the scopes of the token; None for a fine-grained token."""
     login = client.get_user().login
     scopes = client.oauth_scopes
     return login, frozenset(filter(None, scopes)) if scopes is not None else None

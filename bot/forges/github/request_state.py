@@ -1,9 +1,8 @@
-"""Read the state of pull requests: reviews, attributes that were ever set, conflicts, and who closed them."""
+"""Facts about pull requests that the list lacks: reviews, earlier attributes, merge state, reason of the closing."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -16,17 +15,17 @@ from github.Repository import Repository
 from bot.forges.github.connection import GitHubRemote
 from bot.forges.github.errors import ADMINISTRATION_READ, METADATA_READ, PULLS_READ
 from bot.forges.hosted.refusal import FORBIDDEN, NOT_FOUND, UNKNOWN_NAME_MESSAGE, RefusedError
-from bot.forges.hosted.requests import MergeState, is_closed_by_deletion
+from bot.forges.hosted.requests import MergeState, ReviewState, is_closed_by_deletion
 from bot.model.request_attributes import TEAM_PREFIX, RequestAttributes
 
 MAX_REVIEWS = 100
-"""Reviews of one request that are read, one page; basebump's requests have far fewer."""
+"""The largest number of reviews of one pull request that are read, which is one page."""
 
 _APPROVED, _CHANGES_REQUESTED, _DISMISSED = "APPROVED", "CHANGES_REQUESTED", "DISMISSED"
 _OPINIONS = frozenset({_APPROVED, _CHANGES_REQUESTED, _DISMISSED})
-"""Reviews that replace an earlier one of the same person; a comment does not."""
+"""The kinds of reviews that replace an earlier review of the same user. A comment does not replace it."""
 _WRITERS = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})
-"""Authors whose approval counts in REST: https://docs.github.com/en/graphql/reference/enums#commentauthorassociation."""
+"""The authors whose approvals count if reviews are read by REST: https://docs.github.com/en/graphql/reference/enums#commentauthorassociation."""
 
 _REVIEW_FIELDS = """
   latestOpinionatedReviews(first: 100, writersOnly: true) { nodes { state } }
@@ -49,24 +48,15 @@ _REVIEW_FIELDS = """
     }
   }
 """
-"""https://docs.github.com/en/graphql/reference/objects#pullrequest; the oldest events come first, so ours are early."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReviewState:
-    """What people did with one open request."""
-
-    is_accepted: bool
-    """True if somebody with write access approved it, or added it to the merge queue."""
-    ever_set: RequestAttributes | None
-    """All attributes that anybody ever set on it, though they may be removed; None if GitHub does not report them."""
+"""https://docs.github.com/en/graphql/reference/objects#pullrequest. The oldest events come first, and basebump's events
+are among the oldest."""
 
 
 def read_review_states(remote: GitHubRemote, numbers: Sequence[int]) -> Mapping[int, ReviewState]:
-    """Return the review states of open requests, by number. Raises RefusedError.
+    """Return the review state of each open pull request, by number. Raises RefusedError.
 
-    It takes one GraphQL request for each `BATCH` of them; if the server or the token does not allow that, one REST
-    request for each.
+    One GraphQL query reads up to `BATCH` pull requests. If the server or the token does not support the query, each
+    pull request takes one REST request, and the attributes that were ever set are not known.
     """
     states: dict[int, ReviewState] = {}
     for start in range(0, len(numbers), BATCH):
@@ -96,7 +86,10 @@ def _parse_review_state(pull: Mapping[str, Any]) -> ReviewState:
 
 
 def _collect_ever_set(events: Sequence[Mapping[str, Any]]) -> RequestAttributes:
-    """Return all attributes that events set; values whose name GitHub does not report any more are left out."""
+    """Return all attributes that the events set.
+
+    Values whose names GitHub does not report any more, for example because a user was deleted, are left out.
+    """
 
     def select_values(kind: str, key: str) -> Iterator[Mapping[str, Any]]:
         return (each[key] for each in events if each["__typename"] == kind and each[key])
@@ -113,7 +106,10 @@ def _collect_ever_set(events: Sequence[Mapping[str, Any]]) -> RequestAttributes:
 
 
 def _is_approved(remote: GitHubRemote, number: int) -> bool:
-    """Return True if somebody with write access approved: https://docs.github.com/en/rest/pulls/reviews."""
+    """Return True if the last review of any user with write access is an approval.
+
+    https://docs.github.com/en/rest/pulls/reviews
+    """
 
     def fetch(repository: Repository) -> bool:
         return (
@@ -124,21 +120,29 @@ def _is_approved(remote: GitHubRemote, number: int) -> bool:
 
 
 def _keep_latest_opinions(reviews: Iterable[PullRequestReview]) -> Mapping[str, str]:
-    """Return the last opinion of each person; GitHub lists reviews in chronological order."""
+    """Return the kind of each user's last review, by login. GitHub lists reviews in chronological order."""
     counted = (each for each in reviews if each.state in _OPINIONS and each.author_association in _WRITERS)
     opinions: Iterable[tuple[NamedUser | None, str]] = ((each.user, each.state) for each in counted)
     return {user.login: state for user, state in opinions if user is not None}
 
 
 BATCH = 20
-"""Pull requests in one query; each is about a hundred nodes of the 500,000 that GitHub allows:
+"""The largest number of pull requests in one query. Each is about a hundred nodes of the 500,000 that GitHub allows:
 https://docs.github.com/en/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api."""
 
 
 def query_pull_requests(
     remote: GitHubRemote, action: str, numbers: Sequence[int], name: str, fields: str
 ) -> Mapping[int, Mapping[str, Any]]:
-    """Return fields of up to `BATCH` pull requests, by number; `name` names the query. Raises RefusedError."""
+    """Return some fields of up to `BATCH` pull requests, by number. Raises RefusedError.
+
+    Args:
+        remote: The repository.
+        action: Describes the query in messages.
+        numbers: The numbers of the pull requests.
+        name: The name of the query and of its fragment.
+        fields: The fields of a pull request in GraphQL.
+    """
     selections = "\n".join(f"    r{number}: pullRequest(number: {number}) {{ ...{name} }}" for number in numbers)
     query = (
         f"query {name}($owner: String!, $name: String!) {{\n"
@@ -154,7 +158,7 @@ def query_pull_requests(
 
 
 def is_query_unavailable(refusal: RefusedError) -> bool:
-    """Return True if the server does not support the query, or the token may not send it."""
+    """Return True if a query was refused because the server does not support it or the token lacks a permission."""
     is_refused = refusal.retry_after is None and refusal.status in (FORBIDDEN, NOT_FOUND)
     return is_refused or UNKNOWN_NAME_MESSAGE.search(refusal.server_message) is not None
 
@@ -166,10 +170,11 @@ _DELETION_FIELDS = """
 
 
 def find_closed_by_branch_deletion(remote: GitHubRemote, closing_times: Mapping[int, datetime]) -> frozenset[int]:
-    """Return the numbers of the requests that were closed because their branch was deleted. Raises RefusedError.
+    """Return the numbers of the pull requests that GitHub closed because their branch was deleted.
 
-    `closing_times` has the time at which each was closed. It takes one GraphQL request for each `BATCH` of them. If
-    GitHub does not answer such queries, the result is empty, so that all requests count as closed by people.
+    `closing_times` are the times at which the pull requests were closed, by number. One GraphQL query reads up to
+    `BATCH` pull requests. If GitHub does not support the query, the result is empty, and all pull requests count as
+    closed by users. Raises RefusedError if the query fails for another reason.
     """
     numbers, closed_by_deletion = sorted(closing_times), set[int]()
     for start in range(0, len(numbers), BATCH):
@@ -187,20 +192,21 @@ def find_closed_by_branch_deletion(remote: GitHubRemote, closing_times: Mapping[
 
 
 def _is_closed_by_branch_deletion(pull: Mapping[str, Any], closed_at: datetime) -> bool:
-    """Return True if its branch was deleted just before it was closed."""
+    """Return True if the branch of a pull request was deleted just before the pull request was closed."""
     return is_closed_by_deletion(
         closed_at, (datetime.fromisoformat(each["createdAt"]) for each in pull["timelineItems"]["nodes"])
     )
 
 
 _CONFLICTED, _BEHIND = "dirty", "behind"
-"""https://docs.github.com/en/graphql/reference/enums#mergestatestatus; a conflict takes precedence over a block."""
+"""Merge states: https://docs.github.com/en/graphql/reference/enums#mergestatestatus. GitHub reports a conflict even if
+other reasons prevent the merge, too."""
 
 _STATUS_CHECKS = "required_status_checks"
 
 
 def read_merge_state(remote: GitHubRemote, number: int) -> MergeState:
-    """Return the merge state of a pull request. Raises RefusedError."""
+    """Return the merge state of a pull request, which GitHub may not have computed yet. Raises RefusedError."""
 
     def fetch(repository: Repository) -> MergeState:
         pull = repository.get_pull(number)
@@ -214,10 +220,10 @@ def read_merge_state(remote: GitHubRemote, number: int) -> MergeState:
 
 
 def is_current_branch_required(remote: GitHubRemote, branch: str) -> bool:
-    """Return True if a ruleset or a branch protection allows merging only what is up to date with the branch.
+    """Return True if a ruleset or a branch protection requires branches to be up to date before they are merged.
 
-    Rules that the token may not read count as absent; GitHub then reports the state `behind`, but only for pull
-    requests that nothing else blocks. Raises RefusedError.
+    If the token may not read the rules, the result is False. GitHub also reports the merge state `behind` for a pull
+    request, but only if nothing else prevents the merge. Raises RefusedError.
     """
     return _check_if_visible(lambda: _has_strict_ruleset(remote, branch)) or _check_if_visible(
         lambda: _has_strict_protection(remote, branch)
@@ -234,7 +240,10 @@ def _check_if_visible(check: Callable[[], bool]) -> bool:
 
 
 def _has_strict_ruleset(remote: GitHubRemote, branch: str) -> bool:
-    """Check the rulesets: https://docs.github.com/en/rest/repos/rules#get-rules-for-a-branch."""
+    """Return True if a ruleset requires branches to be up to date. Raises RefusedError.
+
+    https://docs.github.com/en/rest/repos/rules#get-rules-for-a-branch
+    """
 
     def fetch(repository: Repository) -> bool:
         rules = _get_json(repository, f"rules/branches/{quote(branch, safe='')}")
@@ -245,7 +254,10 @@ def _has_strict_ruleset(remote: GitHubRemote, branch: str) -> bool:
 
 
 def _has_strict_protection(remote: GitHubRemote, branch: str) -> bool:
-    """Check the protection, which takes a permission: https://docs.github.com/en/rest/branches/branch-protection."""
+    """Return True if a branch protection requires branches to be up to date. Raises RefusedError.
+
+    https://docs.github.com/en/rest/branches/branch-protection
+    """
     path = f"branches/{quote(branch, safe='')}/protection/required_status_checks"
     return remote.read(
         f"read the protection of {branch}",
@@ -255,6 +267,6 @@ def _has_strict_protection(remote: GitHubRemote, branch: str) -> bool:
 
 
 def _get_json(repository: Repository, path: str) -> Any:
-    """Send a request that PyGithub has no method for, or only one that sends another request before."""
+    """Return the JSON of a GET request for which PyGithub has no method, or only one that sends further requests."""
     _, answer = repository.requester.requestJsonAndCheck("GET", f"{repository.url}/{path}")
     return answer

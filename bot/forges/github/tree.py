@@ -1,7 +1,4 @@
-"""The files of one commit on GitHub: listed with the Git Trees API, and read many in one request.
-
-Each content is verified by its blob name.
-"""
+"""The files of one commit on GitHub. They are listed with the Git Trees API, and many are read in one GraphQL query."""
 
 from __future__ import annotations
 
@@ -9,37 +6,38 @@ import base64
 import binascii
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from github.GitTree import GitTree
 
 from bot.forges._git_objects import EXECUTABLE, REGULAR, RegularFile, split_into_batches
 from bot.forges.github.connection import GitHubRemote, run_query
 from bot.forges.github.errors import translate_errors
-from bot.forges.hosted.files import ListedTree, TreeListing, hash_texts, read_blob
-from bot.forges.hosted.refusal import RefusedError, UnsupportedQueryError, is_query_too_large
-from bot.model.errors import TreeError
+from bot.forges.hosted.files import BlobReader, ListedTree, QueriedContents, TreeListing, hash_texts
+from bot.forges.hosted.refusal import RefusedError
 from bot.model.forge import TreeEntry
 from bot.model.source import FilePath
 
 MAX_TREE_REQUESTS = 200
-"""Requests for one commit. One is enough up to 100,000 entries; this many list about a million files."""
+"""The largest number of requests that list the files of one commit. One request returns up to 100,000 entries. In a
+larger tree, this number of requests returns about a million files."""
 
 
 def open_tree(remote: GitHubRemote, commit: str) -> ListedTree:
-    """Return the tree of one commit, which is listed when it is first needed."""
+    """Return the tree of one commit. Its files are listed when the list is first needed."""
 
     def list_tree() -> TreeListing:
         with translate_errors(remote.name):
             return list_files(remote, commit)
 
-    return ListedTree(list_tree, GitHubBlobs(remote).read)
+    return ListedTree(list_tree, BlobReader("GitHub", partial(_fetch_blob, remote), GitHubBatchQuery(remote)).read)
 
 
 def list_files(remote: GitHubRemote, tree: str) -> TreeListing:
-    """Return the regular files of a tree, or of the tree of a commit. Raises RefusedError.
+    """Return the regular files of a tree, whose id may also be that of a commit. Raises RefusedError.
 
-    It takes one request if GitHub returns the whole tree, or else one or two for each folder
-    (https://docs.github.com/en/rest/git/trees#get-a-tree documents the limits).
+    If GitHub returns the whole tree, one request is sent. If GitHub truncates the tree, one or two requests are sent
+    for each folder. https://docs.github.com/en/rest/git/trees#get-a-tree documents the limits.
     """
     files: dict[FilePath, RegularFile] = {}
     is_complete = True
@@ -67,68 +65,46 @@ def _get_tree(remote: GitHubRemote, oid: str, *, recursive: bool) -> GitTree:
 
 
 MAX_FILES = 50
-"""Files in one query, which costs one point however many files it has; more make a slow server give up."""
+"""The largest number of files in one query. A query costs one point regardless of this number, but servers that are
+slow fail to answer larger queries."""
 MAX_BYTES = 1024 * 1024
-"""Bytes of all files in one query; both sides hold the answer in memory, and GitHub has ten seconds to build it."""
-MAX_TEXT = 256 * 1024
-"""Largest file in bytes that is read as text: GitHub truncates longer ones, at twice that size."""
+"""The largest size of all files in one query, in bytes. GitHub must build the answer within ten seconds."""
 
 
 @dataclass(frozen=True, slots=True)
-class GitHubBlobs:
-    """The file contents of one repository."""
+class GitHubBatchQuery:
+    """The GraphQL query for the contents of several files of one repository; implements `BatchQuery`."""
 
     remote: GitHubRemote
 
-    def read(self, entries: Sequence[TreeEntry]) -> Iterator[bytes | TreeError]:
-        """Yield the content of each entry, in order, or the reason why it could not be read."""
-        for batch in split_into_batches(entries, MAX_BYTES, MAX_FILES):
-            contents = self._read_by_graphql(
-                sorted({each.oid for each in batch if each.oid and (each.size or 0) <= MAX_TEXT})
-            )
-            for entry in batch:
-                content = contents.get(entry.oid or "")
-                yield content if content is not None else self._read_by_rest(entry)
+    def split(self, entries: Sequence[TreeEntry]) -> Iterator[Sequence[TreeEntry]]:
+        """Yield the entries in batches, each of which is small enough for one query."""
+        return split_into_batches(entries, MAX_BYTES, MAX_FILES)
 
-    def _read_by_graphql(self, oids: Sequence[str]) -> dict[str, bytes]:
-        """Return the contents that GraphQL returns unchanged, by blob name; binary and truncated files are missing."""
-        if len(oids) < 2:  # noqa: PLR2004 - one file is one request by REST, too
-            return {}
-        fields = [f"b{index}: object(oid: $o{index}) {{ ... on Blob {{ text }} }}" for index in range(len(oids))]
-        parameters = ", ".join(f"$o{index}: GitObjectID!" for index in range(len(oids)))
+    def query_contents(self, entries: Sequence[TreeEntry]) -> QueriedContents:
+        """Return the contents of the entries of one batch. Raises RefusedError and UnsupportedQueryError."""
+        fields = [f"b{index}: object(oid: $o{index}) {{ ... on Blob {{ text }} }}" for index in range(len(entries))]
+        parameters = ", ".join(f"$o{index}: GitObjectID!" for index in range(len(entries)))
         text = (
             f"query($owner: String!, $name: String!, {parameters}) "
             f"{{ repository(owner: $owner, name: $name) {{ {' '.join(fields)} }} }}"
         )
         name = self.remote.name
         variables = {"owner": self.remote.owner, "name": self.remote.short_name}
-        variables |= {f"o{index}": oid for index, oid in enumerate(oids)}
+        variables |= {f"o{index}": str(entry.oid) for index, entry in enumerate(entries)}
+        answer = run_query(self.remote.connection, f"read files of {name}", text, variables, name)
+        with translate_errors(name):
+            blobs = (answer.data.get("repository") or {}).values()
+            contents = hash_texts(each.get("text") for each in blobs if each is not None)
+        return QueriedContents(contents, answer.is_truncated)
+
+
+def _fetch_blob(remote: GitHubRemote, entry: TreeEntry, oid: str) -> bytes:
+    """Fetch one file by REST: https://docs.github.com/en/rest/git/blobs#get-a-blob. Raises RefusedError."""
+    with translate_errors(remote.name):
+        blob = remote.read(f"read {entry.path}", lambda repository: repository.get_git_blob(oid))
         try:
-            answer = run_query(self.remote.connection, f"read files of {name}", text, variables, name)
-            with translate_errors(name):
-                blobs = (answer.data.get("repository") or {}).values()
-                contents = hash_texts(each.get("text") for each in blobs if each is not None)
-        except UnsupportedQueryError:
-            return {}
-        except RefusedError as refusal:
-            if not is_query_too_large(refusal):
-                return {}
-            half = len(oids) // 2
-            return self._read_by_graphql(oids[:half]) | self._read_by_graphql(oids[half:])
-        missing = [oid for oid in oids if oid not in contents] if answer.is_truncated else []
-        half = len(missing) // 2
-        return contents | self._read_by_graphql(missing[:half]) | self._read_by_graphql(missing[half:])
-
-    def _read_by_rest(self, entry: TreeEntry) -> bytes | TreeError:
-        """Read one file by REST: https://docs.github.com/en/rest/git/blobs#get-a-blob."""
-
-        def fetch(oid: str) -> bytes:
-            with translate_errors(self.remote.name):
-                blob = self.remote.read(f"read {entry.path}", lambda repository: repository.get_git_blob(oid))
-                try:
-                    return base64.b64decode(blob.content)
-                except binascii.Error as error:
-                    message = f"GitHub sent '{entry.path}' with an invalid encoding; hint: rerun basebump"
-                    raise RefusedError(message, status=None) from error
-
-        return read_blob(entry, fetch, "GitHub")
+            return base64.b64decode(blob.content)
+        except binascii.Error as error:
+            message = f"GitHub sent '{entry.path}' with an invalid encoding; hint: rerun basebump"
+            raise RefusedError(message, status=None) from error

@@ -1,6 +1,7 @@
-"""Start CI on proposals for which GitHub starts none: https://docs.github.com/en/actions/concepts/security/github_token.
+"""Starting CI workflows on proposals that were created with the token of a job of GitHub Actions.
 
-A push or a pull request with the token of a job starts no workflows, except those that are dispatched by name.
+GitHub starts no workflows for pushes and pull requests with such a token. Only workflows that are dispatched by name
+run (https://docs.github.com/en/actions/concepts/security/github_token).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ JOB_TOKEN_NOTICE = (
     "basebump, or a GitHub App, does it for you.\n\n"
 )
 _JOB_LOGIN = "github-actions[bot]"
-"""The account of the tokens of jobs."""
+"""The account to which the tokens of jobs belong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,44 +32,47 @@ class WorkflowStartResult:
     """The outcome of starting workflows."""
 
     commit: str | None = None
-    """The commit whose workflows run now or cannot be started; None if another run is to try again."""
+    """The commit to record in the body of the request, because its workflows run or were refused permanently. None if
+    nothing was started, or if a later run must try again."""
     notes: tuple[str, ...] = ()
     notice: str = ""
-    """A notice for the beginning of the request's text; empty if there is none."""
+    """A notice for the beginning of the request's body; empty if there is none."""
 
     def add_to_body(self, body: str) -> str:
-        """Return the text of a request with the notice, and with the commit in its marker."""
+        """Return the body of a request with the notice, and with the commit recorded in its marker."""
         body = body if self.commit is None else record_started_commit(_remove_notice(body), self.commit)
         return body if self.notice in body or parse_marker(body).is_withdrawn else f"{self.notice}{body}"
 
 
-def has_notice(body: str) -> bool:
-    """Return True if a text begins with a notice of basebump about CI that has not run."""
+def _has_notice(body: str) -> bool:
+    """Return True if the body of a request begins with basebump's notice that CI has not run."""
     return body.startswith((_NOT_BY_ITSELF_PREFIX, _NOT_RUN_PREFIX))
 
 
 def _remove_notice(body: str) -> str:
-    return body.partition("\n\n")[2] if has_notice(body) else body
+    return body.partition("\n\n")[2] if _has_notice(body) else body
 
 
+@dataclass(frozen=True, slots=True)
 class WorkflowStarter:
-    """Starts workflows in one repository. Failures are returned as notes; no method raises."""
+    """Starts workflows in one repository; implements `WorkflowApi`. Failures are returned as notes."""
 
-    def __init__(self, remote: GitHubRemote) -> None:
-        self._remote = remote
+    remote: GitHubRemote
 
     def start_workflows(
-        self, branch: str, commit: str | None, workflows: Sequence[str], *, is_new: bool, may_lack_ci: bool
+        self, branch: str, commit: str | None, workflows: Sequence[str], *, is_new: bool, earlier_body: str | None
     ) -> WorkflowStartResult:
-        """Start the workflows that have not run for the commit of a branch, whoever started those that have.
+        """Start the workflows that have not run for a commit yet, and return the outcome.
 
-        It takes one request, which is skipped for a commit that this run made (`is_new`), and one for each workflow.
-        Without workflows nothing is started; if `may_lack_ci` is true and the token is one of a job, the result has
-        the notice that CI does not run by itself.
+        One API request finds out which workflows ran; it is not sent for a new commit. Each workflow that is started
+        takes another one. If `workflows` is empty, nothing is started. Then, if the token is that of a job, the outcome
+        has the notice that CI does not run by itself. It has the notice only for a new request, for a new commit, and
+        if `earlier_body` has such a notice already.
         """
+        may_lack_ci = earlier_body is None or is_new or _has_notice(earlier_body)
         if not workflows or commit is None:
             return WorkflowStartResult(
-                notice=JOB_TOKEN_NOTICE if may_lack_ci and has_job_token(self._remote.connection) else ""
+                notice=JOB_TOKEN_NOTICE if may_lack_ci and has_job_token(self.remote.connection) else ""
             )
         refused: list[tuple[str, RefusedError]] = []
         try:
@@ -88,7 +92,7 @@ class WorkflowStarter:
         return WorkflowStartResult(commit, notes, notice if refused else "")
 
     def _start_each(self, workflows: Sequence[str], branch: str) -> Iterator[tuple[str, RefusedError]]:
-        """Start each workflow, and yield those that were refused.
+        """Start each workflow, and yield the workflows that were refused, with the error.
 
         https://docs.github.com/en/rest/actions/workflows#create-a-workflow-dispatch-event
         """
@@ -99,7 +103,7 @@ class WorkflowStarter:
                 yield workflow, refusal
 
     def _dispatch(self, workflow: str, branch: str) -> None:
-        self._remote.write(
+        self.remote.write(
             f"start the workflow {workflow}",
             lambda repository: repository.requester.requestJsonAndCheck(
                 "POST", f"{repository.url}/actions/workflows/{workflow}/dispatches", input={"ref": branch}
@@ -108,7 +112,9 @@ class WorkflowStarter:
         )
 
     def _list_run(self, commit: str) -> frozenset[str]:
-        """Return the file names of the workflows that ran for a commit; it has few, so one page is enough.
+        """Return the file names of the workflows that ran for a commit. Raises RefusedError.
+
+        Only one page is read, because few workflows run for a commit.
 
         https://docs.github.com/en/rest/actions/workflow-runs#list-workflow-runs-for-a-repository
         """
@@ -121,13 +127,13 @@ class WorkflowStarter:
             paths = (str(run["path"]).partition("@")[0] for run in answer["workflow_runs"])
             return frozenset(path.removeprefix(WORKFLOWS_FOLDER) for path in paths)
 
-        return self._remote.read(f"list the workflows that ran for {commit}", fetch, ACTIONS_WRITE)
+        return self.remote.read(f"list the workflows that ran for {commit}", fetch, ACTIONS_WRITE)
 
 
 def has_job_token(connection: GitHubConnection) -> bool:
-    """Return True if the token is that of a job of GitHub Actions; checked once, and only for tokens without a user.
+    """Return True if the token is that of a job of GitHub Actions; False if this cannot be determined.
 
-    If that cannot be found out, the token counts as another kind.
+    The result is stored in the connection. A request is sent only for tokens of installations.
     """
     if connection.has_job_token is None:
         connection.has_job_token = _is_job_account(connection)

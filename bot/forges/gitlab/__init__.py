@@ -1,1 +1,1 @@
-"""GitLab: gitlab.com and one's own."""
+"""GitLab: gitlab.com and self-managed servers."""

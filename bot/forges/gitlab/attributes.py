@@ -1,20 +1,38 @@
-"""Set labels, reviewers, assignees and milestone of a merge request together with its text, and report omissions."""
+"""Attributes of merge requests, such as labels and reviewers, and auto-merge.
+
+Attributes are sent together with the text of the merge request. GitLab omits some of them without an error, and
+basebump adds a note for each of these.
+
+The API request that enables auto-merge merges immediately if there is no pipeline to wait for
+(https://docs.gitlab.com/api/merge_requests/#merge-a-merge-request). Therefore it is sent only if the last commit has a
+pipeline, and if that pipeline has other jobs than the status that basebump set itself.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from typing import Any
 
 from gitlab.v4.objects import Project
 
 from bot.forges.gitlab.connection import GitLabRemote
-from bot.forges.gitlab.request_state import MergeRequestData, read_ever_set
-from bot.forges.hosted.refusal import RefusedError
+from bot.forges.gitlab.errors import translate_errors
+from bot.forges.gitlab.request_state import (
+    EXTERNAL_SOURCE,
+    MergeRequestData,
+    has_other_statuses,
+    is_automerge_cancelled,
+    read_ever_set,
+    read_merge_request,
+)
+from bot.forges.hosted.refusal import CONFLICT, NOT_ACCEPTABLE, NOT_ALLOWED, UNAUTHORIZED, RefusedError
 from bot.model.request_attributes import NO_ATTRIBUTES, TEAM_PREFIX, RequestAttributes
 
 MAX_MILESTONES = 100
-"""Milestones of one title that are searched, one page; a project and each group above it have at most one."""
+"""The largest number of milestones with one title that are read, which is one page. A project and each of its groups
+have at most one."""
 
 _NO_GROUPS_REASON = (
     "GitLab requests reviews of people and not of groups; hint: name people, or add an approval rule for the group"
@@ -25,31 +43,38 @@ _ROLE_HINT = "hint: give the token the role Developer"
 
 @dataclass(frozen=True, slots=True)
 class PreparedAttributes:
-    """Attributes as parameters of GitLab's API."""
+    """Attributes that were converted to parameters of GitLab's API."""
 
     parameters: Mapping[str, object] = field(default_factory=dict)
     """The parameters: https://docs.gitlab.com/api/merge_requests/#create-mr."""
     requested: RequestAttributes = NO_ATTRIBUTES
-    """The attributes that the parameters set."""
+    """The attributes that GitLab should set because of the parameters."""
     notes: tuple[str, ...] = ()
-    """Notes about attributes that cannot be set."""
+    """A note for each attribute that cannot be set."""
 
 
 class GitLabAttributesWriter:
-    """Converts attributes of merge requests (such as labels) to API parameters, for one project. No method raises."""
+    """Converts attributes of merge requests, such as labels, to API parameters for one project during one run.
+
+    No method raises. The ids of milestones are cached.
+    """
 
     def __init__(self, remote: GitLabRemote) -> None:
         self._remote = remote
         self._milestones: dict[str, int | None] = {}
 
     def prepare_new(self, attributes: RequestAttributes) -> PreparedAttributes:
-        """Return the parameters for a new request; GitLab itself creates missing labels."""
+        """Return the parameters for a new merge request. GitLab itself creates missing labels."""
         return self._prepare(attributes, "labels", {})
 
     def prepare_additions(
         self, number: int, attributes: RequestAttributes, data: MergeRequestData
     ) -> PreparedAttributes:
-        """Return the parameters that add attributes to an existing request, except those that people removed."""
+        """Return the parameters that add attributes to an existing merge request, whose current data is `data`.
+
+        Attributes that users removed are left out. If some attributes are missing in `data`, the history of the merge
+        request is read to find out whether users removed them.
+        """
         missing = replace(attributes, automerge=None, status=None).subtract(parse_attributes(data))
         if missing == NO_ATTRIBUTES:
             return PreparedAttributes()
@@ -87,7 +112,10 @@ class GitLabAttributesWriter:
         return PreparedAttributes(parameters, requested, (*notes, *assignee_notes, *milestone_notes))
 
     def _find_user_ids(self, names: Sequence[str], failure: str) -> tuple[dict[str, int], list[str]]:
-        """Return the ids of the people that were found, and notes about the others."""
+        """Return the ids of users by name, and a note for each user that was not found.
+
+        `failure` is the note, with one `{}` for the name and one for the reason.
+        """
         ids: dict[str, int] = {}
         notes: list[str] = []
         for each in names:
@@ -103,7 +131,10 @@ class GitLabAttributesWriter:
         return ids, notes
 
     def _find_milestone(self, title: str) -> tuple[int | None, list[str]]:
-        """Find a milestone of the project or of a group above it: https://docs.gitlab.com/api/milestones/."""
+        """Return the id of an active milestone of the project or of a group above it.
+
+        If there is none, the id is None, and a note explains why. https://docs.gitlab.com/api/milestones/
+        """
 
         def fetch(project: Project) -> int | None:
             milestones = project.milestones.list(title=title, state="active", include_ancestors=True, iterator=True)
@@ -121,7 +152,7 @@ class GitLabAttributesWriter:
 
 
 def parse_attributes(data: MergeRequestData) -> RequestAttributes:
-    """Return the attributes that a request has now."""
+    """Return the current attributes of a merge request."""
     milestone = data.get("milestone")
     return RequestAttributes(
         labels=tuple(str(each) for each in data.get("labels") or ()),
@@ -133,7 +164,10 @@ def parse_attributes(data: MergeRequestData) -> RequestAttributes:
 
 
 def describe_left_out(requested: RequestAttributes, data: MergeRequestData) -> tuple[str, ...]:
-    """Return notes about attributes that were sent and that the answer does not have: GitLab omits them silently."""
+    """Return a note for each attribute that was sent and that GitLab did not set, which it reports as no error.
+
+    `data` is the merge request in GitLab's answer.
+    """
     missing = requested.subtract(parse_attributes(data))
     return (
         *(f"Label `{each}` was not set; {_ROLE_HINT}." for each in missing.labels),
@@ -149,3 +183,108 @@ def _get_usernames(data: MergeRequestData, key: str) -> tuple[str, ...]:
 
 def _get_ids(data: MergeRequestData, key: str) -> list[int]:
     return [int(each["id"]) for each in data.get(key) or ()]
+
+
+_RUNNING = frozenset({
+    "created", "waiting_for_resource", "waiting_for_callback", "preparing", "pending", "running", "scheduled",
+})  # fmt: skip
+_SUCCESS = "success"
+"""Statuses of pipelines: https://docs.gitlab.com/api/pipelines/."""
+
+_NO_PIPELINE = "GitLab waits for a pipeline, and the last commit has none yet; hint: a later run tries again"
+_NOT_ENABLED = "Auto-merge was not enabled"
+_ADVICE = {
+    UNAUTHORIZED: "the token may not merge into the target branch; hint: allow it in the protected branches settings",
+    CONFLICT: "somebody pushed to the branch",
+    NOT_ALLOWED: "GitLab does not merge it in its state; hint: look at the merge request",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GitLabAutomerge:
+    """Auto-merge of merge requests in one project; implements `AutomergeApi`."""
+
+    remote: GitLabRemote
+
+    def enable(self, number: int, head: str | None) -> tuple[str, ...]:
+        """Enable auto-merge if `head` is still the last commit; a `head` of None allows any commit.
+
+        Returns the reason as a note if auto-merge was not enabled, and nothing otherwise. Never raises RefusedError.
+        """
+        try:
+            with translate_errors(self.remote.name):
+                reason = self._try_enable(number, head)
+        except RefusedError as refusal:
+            reason = _ADVICE.get(refusal.status or 0, str(refusal))
+        return (f"{_NOT_ENABLED}: {reason}.",) if reason is not None else ()
+
+    def _try_enable(self, number: int, head: str | None) -> str | None:
+        """Enable auto-merge and return None, or return the reason why it was not enabled. Raises RefusedError."""
+        data = read_merge_request(self.remote, number)
+        reason = _explain_blocked(data, head)
+        if reason is not None:
+            return reason
+        pipeline = data["head_pipeline"]
+        if pipeline.get("source") == EXTERNAL_SOURCE and not has_other_statuses(self.remote, str(pipeline["sha"])):
+            return _NO_PIPELINE
+        if is_automerge_cancelled(self.remote, number):
+            return "somebody cancelled it before"
+        answer = self._merge_when_pipeline_succeeds(number, str(data["sha"]) if head is None else head)
+        is_set = answer.get("merge_when_pipeline_succeeds") or answer["state"] in {"merged", "locked"}
+        return None if is_set else "GitLab ignored the request"
+
+    def disable(self, number: int) -> None:
+        """Disable auto-merge; do nothing if it is not enabled. Raises RefusedError.
+
+        Some servers report a failure only in the body of an answer with status 200:
+        https://docs.gitlab.com/api/merge_requests/#cancel-merge-when-pipeline-succeeds
+        """
+
+        def cancel(project: Project) -> Mapping[str, Any]:
+            return project.mergerequests.get(number, lazy=True).cancel_merge_when_pipeline_succeeds()
+
+        action = f"disable auto-merge for merge request !{number}"
+        try:
+            answer = self.remote.write(action, cancel)
+        except RefusedError as refusal:
+            if refusal.status != NOT_ACCEPTABLE:
+                raise
+            return
+        if answer.get("status") == "error" and answer.get("http_status") != NOT_ACCEPTABLE:
+            raise RefusedError(
+                f"GitLab did not {action} of {self.remote.name}; hint: disable auto-merge by hand", status=None
+            )
+
+    def _merge_when_pipeline_succeeds(self, number: int, head: str) -> MergeRequestData:
+        """Send the API request that enables auto-merge, and return the merge request. Raises RefusedError.
+
+        The request contains both the older and the newer parameter, which GitLab 17.11 introduced as `auto_merge`. A
+        server that supports neither of those sent would merge immediately.
+        """
+
+        def merge(project: Project) -> MergeRequestData:
+            request = project.mergerequests.get(number, lazy=True)
+            return request.merge(merge_when_pipeline_succeeds=True, auto_merge=True, sha=head)
+
+        return self.remote.write(f"enable auto-merge of merge request !{number}", merge)
+
+
+def _explain_blocked(data: MergeRequestData, head: str | None) -> str | None:
+    """Return the reason why auto-merge must not be requested; None if it can be requested.
+
+    For example, GitLab would merge immediately if there is no pipeline to wait for.
+    """
+    if data.get("draft"):
+        return "it is a draft"
+    pipeline = data.get("head_pipeline")
+    if not pipeline or not _is_pipeline_of(pipeline, head):
+        return _NO_PIPELINE
+    status = str(pipeline["status"])
+    if status == _SUCCESS or status in _RUNNING:
+        return None
+    return f"the pipeline of its last commit is `{status}`; hint: look at the pipeline"
+
+
+def _is_pipeline_of(pipeline: Mapping[str, Any], head: str | None) -> bool:
+    """Return True if a pipeline runs for a commit, or for the merge result that GitLab creates from the commit."""
+    return head is None or pipeline["sha"] == head or str(pipeline.get("ref", "")).endswith("/merge")

@@ -1,35 +1,49 @@
-"""Branches on GitLab and their commits. Branches are moved only if they point to the expected commit.
+"""Branches on GitLab and their commits. A branch is moved only if it points to the expected commit.
 
-https://docs.gitlab.com/api/commits/#create-a-commit-with-multiple-files-and-actions: one request creates a commit and
-moves its branch. With `start_sha` the commit stands on the base whatever the branch held, so the branch never equals
-its base, not even for a moment.
+One API request creates a commit and moves its branch
+(https://docs.gitlab.com/api/commits/#create-a-commit-with-multiple-files-and-actions). The parameter `start_sha` makes
+the base branch's commit the parent, regardless of what the branch contained. Therefore the branch never points to the
+same commit as its base branch.
 """
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any
 
 from gitlab.v4.objects import Project
 
-from bot.core.proposal.markers import parse_base_branch, parse_intent
-from bot.forges._git_objects import EXECUTABLE, REGULAR, RegularFile
-from bot.forges.gitlab.connection import GitLabAccount, GitLabRemote
+from bot.forges._git_objects import EXECUTABLE, MAX_MERGES, REGULAR, RegularFile
+from bot.forges.gitlab.connection import PER_PAGE, GitLabRemote
 from bot.forges.gitlab.tree import list_files
-from bot.forges.hosted.files import build_expected_files, decode_text
-from bot.forges.hosted.heads import MAX_DATE_DIFFERENCE, BranchTip
-from bot.forges.hosted.preconditions import build_branch_moved_error
-from bot.forges.hosted.refusal import NOT_FOUND, RefusedError, read_after_refusal
+from bot.forges.hosted.branches import (
+    build_branch_moved_error,
+    build_expected_files,
+    decode_text,
+    find_altered_file,
+    settle_branch,
+)
+from bot.forges.hosted.heads import (
+    BranchComparison,
+    BranchTip,
+    CommitAuthorship,
+    CommitFacts,
+    FileChanges,
+    build_commit_facts,
+    extract_changed_lines,
+)
+from bot.forges.hosted.refusal import NOT_FOUND, RefusedError
 from bot.model.errors import ForgeError
 from bot.model.source import FileChange, FilePath
 
 SIGNER_NAME = "noreply"
-"""The local part of the committer's address of commits that GitLab signs: GitLab's documentation recommends it.
+"""The local part of the committer's email address in commits that GitLab signs. GitLab's documentation recommends it.
 
 https://docs.gitlab.com/administration/gitaly/configure_gitaly/#configure-commit-signing-for-gitlab-ui-commits
 """
@@ -37,12 +51,12 @@ https://docs.gitlab.com/administration/gitaly/configure_gitaly/#configure-commit
 
 @dataclass(frozen=True, slots=True)
 class GitLabBranches:
-    """The branches of one project; every method reads them again. Every method raises ForgeError."""
+    """The branches of one project; implements `BranchApi`. Nothing is cached. Methods raise ForgeError."""
 
     remote: GitLabRemote
 
     def list_tips(self, prefix: str) -> dict[str, BranchTip]:
-        """Return all branches that begin with `prefix`, and their commits.
+        """Return the commits of all branches whose names begin with `prefix`, by branch name.
 
         https://docs.gitlab.com/api/branches/#list-repository-branches
         """
@@ -53,7 +67,7 @@ class GitLabBranches:
                 (str(each.name), dict(each.commit)) for each in project.branches.list(iterator=True, **parameters)
             ],
         )
-        return {name: parse_tip(commit, self.remote) for name, commit in branches if name.startswith(prefix)}
+        return {name: _build_tip(commit, self.remote) for name, commit in branches if name.startswith(prefix)}
 
     def read_tip(self, branch: str) -> BranchTip | None:
         """Return the commit that a branch points to; None if the branch does not exist."""
@@ -65,12 +79,42 @@ class GitLabBranches:
             if refusal.status == NOT_FOUND:
                 return None
             raise
-        return parse_tip(commit, self.remote)
+        return _build_tip(commit, self.remote)
+
+    def push_commit(
+        self, base: str, branch: str, changes: Sequence[FileChange], message: str, expected_head: str | None
+    ) -> str:
+        """Create a commit on `base` in which only `changes` differ, point `branch` to it, and return it.
+
+        If `expected_head` is None, GitLab itself refuses the commit if the branch exists. Otherwise the branch is read,
+        and the next request moves the branch by force. A commit that somebody pushes in between is lost.
+        """
+        remote = self.remote
+        remote.connection.refuse_job_token(f"push to {branch}")
+        expected = _expect_files(remote, base, changes)
+        if expected_head is not None:
+            tip = self.read_tip(branch)
+            if tip is None or tip.commit != expected_head:
+                raise build_branch_moved_error(branch, remote.name)
+        body = {
+            "branch": branch,
+            "start_sha": base,
+            "commit_message": message,
+            "force": expected_head is not None,
+            "stats": False,
+            "actions": [_build_action(change) for change in changes],
+        }
+        try:
+            commit = remote.write(f"push to {branch}", lambda project: str(project.commits.create(body).id))
+        except RefusedError as refusal:
+            commit = self._find_pushed_commit(branch, base, message, expected_head, refusal)
+        self._verify_stored_files(branch, commit, expected)
+        return commit
 
     def delete_branch(self, branch: str, expected_commit: str) -> None:
-        """Delete a branch that points to the expected commit; nothing happens if it does not exist.
+        """Delete a branch that points to the expected commit; do nothing if the branch does not exist.
 
-        GitLab cannot compare and delete in one request: a commit that is pushed between the two is lost.
+        GitLab cannot compare and delete in one request. A commit that somebody pushes in between is lost.
         """
         self.remote.connection.refuse_job_token(f"delete the branch {branch}")
         tip = self.read_tip(branch)
@@ -83,96 +127,107 @@ class GitLabBranches:
         except RefusedError as refusal:
             if refusal.status == NOT_FOUND:
                 return
-            if not refusal.may_have_worked or read_after_refusal(refusal, lambda: self.read_tip(branch)) is not None:
+            if not refusal.may_have_worked:
                 raise
+            settle_branch(branch, self.remote.name, expected_commit, refusal, self.read_tip, lambda tip: tip is None)
+
+    def _find_pushed_commit(
+        self, branch: str, base: str, message: str, expected_head: str | None, refusal: RefusedError
+    ) -> str:
+        """Return the commit of a push that failed with `refusal` and was done nevertheless.
+
+        Raises `refusal` if the branch did not change, and ForgeError if somebody else changed it.
+        """
+
+        def is_done(tip: BranchTip | None) -> bool:
+            return refusal.may_have_worked and tip is not None and _is_same_commit(tip, base, message)
+
+        return str(settle_branch(branch, self.remote.name, expected_head, refusal, self.read_tip, is_done))
+
+    def _verify_stored_files(self, branch: str, commit: str, expected: Mapping[FilePath, RegularFile]) -> None:
+        """Read the stored files; if one of them differs from what was sent, delete the branch and raise ForgeError.
+
+        If the run ends before this check, the branch stays as it is.
+        """
+        altered = find_altered_file(
+            expected,
+            lambda path: self.remote.read(
+                f"check {path}", partial(_read_stored_file, path, commit, expected[path].mode)
+            ),
+        )
+        if altered is not None:
+            self.delete_branch(branch, commit)
+            raise ForgeError(
+                f"{self.remote.name}: GitLab stored '{altered}' with content that differs from what was sent, so the "
+                f"branch '{branch}' was deleted again; hint: turn off the conversion of this file in "
+                "`.gitattributes`, or update the file by hand"
+            )
 
 
-def parse_tip(commit: Mapping[str, Any], remote: GitLabRemote) -> BranchTip:
-    """Parse a commit of GitLab's API: https://docs.gitlab.com/api/commits/. Raises RefusedError.
+def _build_tip(commit: Mapping[str, Any], remote: GitLabRemote) -> BranchTip:
+    facts = _parse_commit(commit, remote)
+    return BranchTip(facts.commit, lambda: facts)
 
-    The account is compared only if the commit has basebump's trailer.
+
+def _parse_commit(commit: Mapping[str, Any], remote: GitLabRemote) -> CommitFacts:
+    """Return the facts about a commit in an answer of GitLab. Raises RefusedError if a date cannot be parsed.
+
+    The token's account is fetched only if the commit has basebump's trailer. https://docs.gitlab.com/api/commits/
     """
-    message = str(commit["message"])
-    stated_intent = parse_intent(message)
     try:
-        is_ours = stated_intent is not None and _is_own_commit(commit, remote.connection.get_account())
-        return BranchTip(
-            commit=str(commit["id"]),
-            parents=tuple(str(each) for each in commit["parent_ids"]),
-            message=message,
-            intent=stated_intent if is_ours else None,
-            stated_base=parse_base_branch(message),
-            committed_at=datetime.fromisoformat(commit["committed_date"]),
+        committed_at = datetime.fromisoformat(commit["committed_date"])
+
+        def read_authorship() -> CommitAuthorship:
+            authored_at = datetime.fromisoformat(commit["authored_date"])
+            return CommitAuthorship(_is_by_account(commit, remote), authored_at, committed_at)
+
+        return build_commit_facts(
+            str(commit["id"]),
+            tuple(str(each) for each in commit["parent_ids"]),
+            str(commit["message"]),
+            committed_at,
+            read_authorship,
         )
     except ValueError as error:
         error_message = f"{remote.name}: a commit has a date that cannot be parsed; hint: check the URL"
         raise RefusedError(error_message, status=None) from error
 
 
-def _is_own_commit(commit: Mapping[str, Any], account: GitLabAccount) -> bool:
-    """Return True if the token's account made this commit, and nobody amended it.
+def _is_by_account(commit: Mapping[str, Any], remote: GitLabRemote) -> bool:
+    """Return True if the token's account is the author, and the committer is the account or GitLab itself.
 
-    If the account is not known, the trailer alone decides: then nothing is written either.
+    A GitLab that signs commits is the committer of all commits that are created by its API.
 
-    A GitLab that signs commits is the committer of everything that is committed by its API. Amending a commit keeps its
-    author and changes its committer; if the person whose token it is amends it, author and committer are equal, but
-    their dates differ.
+    If the account is not known, as with the token of a job, the result is True. Such a token cannot write anything.
     """
+    emails = remote.connection.get_account().emails
     author, committer = str(commit["author_email"]).lower(), str(commit["committer_email"]).lower()
-    authored_at, committed_at = (datetime.fromisoformat(commit[key]) for key in ("authored_date", "committed_date"))
-    return (
-        len(commit["parent_ids"]) == 1
-        and (
-            account.emails is None
-            or (
-                author in account.emails and (committer in account.emails or committer.partition("@")[0] == SIGNER_NAME)
-            )
-        )
-        and abs(committed_at - authored_at) <= MAX_DATE_DIFFERENCE
-    )
+    is_own_committer = emails is not None and (committer in emails or committer.partition("@")[0] == SIGNER_NAME)
+    return emails is None or (author in emails and is_own_committer)
 
 
-def push_commit(
-    remote: GitLabRemote, base: str, branch: str, changes: Sequence[FileChange], message: str, expected_head: str | None
-) -> str:
-    """Create a commit on `base` in which only `changes` differ, point `branch` to it, and return it.
+def _is_same_commit(tip: BranchTip, base: str, message: str) -> bool:
+    """Return True if a branch points to a commit of basebump on `base` with this message.
 
-    Raises ForgeError. Without an expected commit the branch must not exist, which GitLab itself enforces. With one, the
-    branch is read, and the next request moves it by force: a commit that is pushed in between is lost.
+    Such a commit makes the same changes, because the message contains the intent, which is a hash of the changes.
     """
-    remote.connection.refuse_job_token(f"push to {branch}")
-    branches = GitLabBranches(remote)
-    expected = _expect_files(remote, base, changes)
-    if expected_head is not None:
-        tip = branches.read_tip(branch)
-        if tip is None or tip.commit != expected_head:
-            raise build_branch_moved_error(branch, branches.remote.name)
-    body = {
-        "branch": branch,
-        "start_sha": base,
-        "commit_message": message,
-        "force": expected_head is not None,
-        "stats": False,
-        "actions": [_build_action(change) for change in changes],
-    }
-    try:
-        commit = remote.write(f"push to {branch}", lambda project: str(project.commits.create(body).id))
-    except RefusedError as refusal:
-        commit = _find_commit_after_refusal(branches, branch, base, message, expected_head, refusal)
-    _verify_stored_files(branches, branch, commit, expected)
-    return commit
+    facts = tip.read_facts()
+    return facts.intent is not None and (facts.parents, facts.message.strip()) == ((base,), message.strip())
 
 
 def _expect_files(remote: GitLabRemote, base: str, changes: Sequence[FileChange]) -> dict[FilePath, RegularFile]:
-    """Return the mode and blob name that each changed file must have. Raises ForgeError if GitLab cannot store one."""
+    """Return the mode and the blob name that each changed file must have after the push.
+
+    Raises ForgeError if GitLab cannot store a file unchanged.
+    """
     expected = build_expected_files(
         changes, _list_base_files(remote, base, {_get_folder(change.path) for change in changes}), remote.name
     )
     for change in changes:
         if b"\r\n" in change.content and b"\0" not in change.content:
             raise ForgeError(
-                f"{remote.name}: '{change.path}' has CR LF line ends, which GitLab's API would store as LF, but "
-                "basebump changes nothing except digests; hint: convert the file to LF, or change it by hand"
+                f"{remote.name}: '{change.path}' has CR LF line ends, which GitLab's API would change to LF, but "
+                "basebump changes only digests; hint: convert the file to LF, or update the file by hand"
             )
     return expected
 
@@ -198,46 +253,86 @@ def _build_action(change: FileChange) -> dict[str, Any]:
     return {"action": "update", "file_path": change.path, "content": encoded, "encoding": "base64"}
 
 
-def _find_commit_after_refusal(
-    branches: GitLabBranches, branch: str, base: str, message: str, expected_head: str | None, refusal: RefusedError
-) -> str:
-    """Return the commit of a push whose answer was lost, if the push worked nevertheless; raise the refusal otherwise.
-
-    A commit of basebump on this base with this message has the same content: the intent is a hash of the changes.
-    """
-    tip = read_after_refusal(refusal, lambda: branches.read_tip(branch))
-    if (tip.commit if tip is not None else None) == expected_head:
-        raise refusal
-    if tip is not None and tip.intent is not None and refusal.may_have_worked:
-        parents_and_message = tip.parents, tip.message.strip()
-        if parents_and_message == ((base,), message.strip()):
-            return tip.commit
-    raise build_branch_moved_error(branch, branches.remote.name) from refusal
-
-
-def _verify_stored_files(
-    branches: GitLabBranches, branch: str, commit: str, expected: Mapping[FilePath, RegularFile]
-) -> None:
-    """Read back the stored files, and delete the branch if one differs from what was sent. Raises ForgeError.
-
-    This is a second check without a guarantee: a run that ends before it leaves the branch as it is.
+def _read_stored_file(path: str, commit: str, mode: str, project: Project) -> RegularFile:
+    """Return mode and blob name of a file in a commit. If the server is too old to report the mode, it is `mode`.
 
     https://docs.gitlab.com/api/repository_files/#get-file-metadata-only
     """
-    for path, file in expected.items():
-        stored = branches.remote.read(f"check {path}", partial(_read_stored_file, path, commit, file.mode))
-        if stored != file:
-            branches.delete_branch(branch, commit)
-            raise ForgeError(
-                f"{branches.remote.name}: GitLab stored '{path}' with other content than it was sent, so branch "
-                f"'{branch}' was deleted again; hint: do not convert the file in `.gitattributes`, or change it by hand"
-            )
-
-
-def _read_stored_file(path: str, commit: str, mode: str, project: Project) -> RegularFile:
-    """Return the stored file of a commit; `mode` is assumed if the server is too old to report the mode."""
     headers = project.files.head(path, ref=commit)
     executable_header = headers.get("X-Gitlab-Execute-Filemode")
     if executable_header is not None:
         mode = EXECUTABLE if str(executable_header).lower() == "true" else REGULAR
     return RegularFile(mode, str(headers["X-Gitlab-Blob-Id"]))
+
+
+MAX_FILES = 300
+"""The largest number of files of one comparison that are inspected. In larger comparisons, GitLab omits the lines of
+some files."""
+
+
+@dataclass(frozen=True, slots=True)
+class GitLabCommits:
+    """The commits of one project; implements `CommitReader`. Methods raise RefusedError."""
+
+    remote: GitLabRemote
+
+    def compare(self, base_commit: str, commit: str) -> BranchComparison | None:
+        """Compare a commit with the commit of the base branch.
+
+        Returns None if there are more commits or files than are inspected, and for the token of a job.
+        """
+        if self.remote.connection.has_job_token:
+            return None
+        data = self.remote.read(
+            f"compare {commit} with its base branch",
+            lambda project: _require_object(project.repository_compare(base_commit, commit)),
+        )
+        return _parse_comparison(data, self.remote, lambda: self._is_behind(base_commit, commit))
+
+    def read_changes(self, commit: str) -> FileChanges:
+        """Return the changes that a commit makes."""
+        return self.remote.read(f"read the commit {commit}", lambda project: _fetch_changes(project, commit))
+
+    def _is_behind(self, base_commit: str, commit: str) -> bool:
+        merge_base = self.remote.read(
+            f"find what {commit} has of its base branch",
+            lambda project: _require_object(project.repository_merge_base([base_commit, commit]))["id"],
+        )
+        return bool(merge_base != base_commit)
+
+
+def _parse_comparison(
+    data: Mapping[str, Any], remote: GitLabRemote, check_is_behind: Callable[[], bool]
+) -> BranchComparison | None:
+    """Return the commits and changes of a branch since its merge base; None if there are more than are inspected.
+
+    https://docs.gitlab.com/api/repositories/#compare-branches-tags-or-commits
+    """
+    if data["compare_timeout"] or len(data["commits"]) > MAX_MERGES + 1 or len(data["diffs"]) >= MAX_FILES:
+        return None
+    commits = [_parse_commit(each, remote) for each in data["commits"]]
+    return BranchComparison({each.commit: each for each in commits}, _collect_changes(data["diffs"]), check_is_behind)
+
+
+def _fetch_changes(project: Project, commit: str) -> FileChanges:
+    diffs = project.commits.get(commit, lazy=True).diff(per_page=PER_PAGE, iterator=True)
+    return _collect_changes(islice(diffs, MAX_FILES))
+
+
+def _collect_changes(diffs: Iterable[Mapping[str, Any]]) -> FileChanges:
+    return {str(each["new_path"]): _parse_change(each) for each in diffs}
+
+
+def _parse_change(diff: Mapping[str, Any]) -> tuple[tuple[object, ...], tuple[str, ...]] | None:
+    _, separator, hunks = str(diff["diff"]).partition("@@")
+    if not separator:
+        return None
+    kind = tuple(diff[key] for key in ("old_path", "new_file", "deleted_file", "a_mode", "b_mode"))
+    return kind, extract_changed_lines(hunks)
+
+
+def _require_object(answer: object) -> Mapping[str, Any]:
+    """Return the answer if it is a JSON object, and raise TypeError otherwise. python-gitlab does not check this."""
+    if not isinstance(answer, dict):
+        raise TypeError(f"the answer is not an object but a {type(answer).__name__}")
+    return answer

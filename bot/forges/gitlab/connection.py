@@ -1,7 +1,6 @@
-"""The connection of one token to a GitLab server: one client for each thread, and the delay between writes.
+"""The connection to a GitLab server, which sends REST requests and GraphQL queries with python-gitlab.
 
-GraphQL queries read many things in one request, within the complexity that the server allows:
-https://docs.gitlab.com/api/graphql/#limits
+The server limits the complexity of GraphQL queries: https://docs.gitlab.com/api/graphql/#limits
 """
 
 from __future__ import annotations
@@ -40,11 +39,13 @@ from bot.net import ApiSession
 PER_PAGE = 100
 """The largest page that GitLab returns."""
 TIMEOUT = 30.0
-"""Seconds without data; GitLab itself gives up after a minute."""
+"""Seconds without data after which a request fails. GitLab itself cancels a request after a minute."""
 FIRST_BATCH_FILES, MAX_BATCH_FILES = 15, 50
-"""Files in one query: the number that GitLab 18.4 and later allow, and the number that a slow server can answer."""
+"""The number of files in the first query, which GitLab 18.4 and later allow, and the largest number of files in any
+query, which slow servers can answer."""
 MAX_ANSWER = 64 * 1024 * 1024
-"""Bytes of one answer; nearly a page of merge requests whose descriptions have the greatest length."""
+"""The largest size of one answer in bytes. Almost a full page of merge requests with the
+longest possible descriptions fits into it."""
 
 _DENIED_STATUSES = frozenset({UNAUTHORIZED, FORBIDDEN, NOT_FOUND})
 _JOB_HINT = (
@@ -61,25 +62,23 @@ _CLIENT_ERRORS: tuple[type[Exception], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class JobToken:
-    """The token of a CI job, which may clone by git and do little else, and is valid while the job runs."""
+    """The token of a CI job. It can clone projects with git and do little else, and is valid while the job runs."""
 
     secret: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class GitLabAccount:
-    """The account that the token belongs to."""
+    """The account to which the token belongs."""
 
     username: str | None
     emails: frozenset[str] | None
-    """The addresses of its commits in lower case; None for the token of a job, which makes no commits.
-
-    An empty set means that there is no token.
-    """
+    """The email addresses in commits of the account, in lower case. None for the token of a job, which creates no
+    commits. Empty if there is no token."""
 
 
 class _SingleTryClient(Gitlab):
-    """python-gitlab without repetitions: by itself it would sleep for as long as a rate limit says, up to ten times."""
+    """python-gitlab without its own repetitions, which wait up to ten times until a rate limit ends."""
 
     def __init__(self, url: str, token: str | JobToken | None, ca: Path | None) -> None:
         session = ApiSession(url, limit=MAX_ANSWER)
@@ -95,7 +94,7 @@ class _SingleTryClient(Gitlab):
             session=session,
         )
         self.last_headers: Mapping[str, str] = {}
-        """The headers of the last answer, which python-gitlab's errors do not have."""
+        """The headers of the last answer. python-gitlab's exceptions do not contain them."""
         session.hooks["response"].append(self._store_headers)
 
     def http_request(self, verb: str, path: str, *arguments: Any, **options: Any) -> Any:
@@ -108,9 +107,9 @@ class _SingleTryClient(Gitlab):
 
 
 class BatchSize:
-    """The number of files in one GraphQL query, adapted to the limits of the server.
+    """The number of files in one GraphQL query, which is adapted to the limits of the server.
 
-    Threads may share it: at worst a query is refused and repeated in halves.
+    Threads share it without a lock. In the worst case, a query is refused and repeated in halves.
     """
 
     def __init__(self) -> None:
@@ -118,18 +117,21 @@ class BatchSize:
         self._max_files = MAX_BATCH_FILES
 
     def record_success(self, files: int, score: int, limit: int) -> None:
-        """Adapt to an answered query: grow to nine tenths of the complexity limit."""
+        """Increase the number of files up to nine tenths of the complexity limit, after a query for `files` files.
+
+        `score` is the complexity of that query, and `limit` the largest complexity that the server allows.
+        """
         fits = files * limit * 9 // (max(score, 1) * 10)
         self.files = max(self.files, min(fits, self._max_files))
 
     def record_refusal(self, files: int) -> None:
-        """Adapt to a refused query: never request as many files again."""
+        """Limit the number of files to half of `files`, because the server refused a query for `files` files."""
         self._max_files = max(files // 2, 1)
         self.files = min(self.files, self._max_files)
 
 
 class GitLabConnection:
-    """State of one GitLab server that threads share: its address, the token, and features found missing."""
+    """The access to one GitLab server, which all threads share. It remembers which features the server lacks."""
 
     def __init__(
         self,
@@ -140,7 +142,15 @@ class GitLabConnection:
         seconds_between_writes: float = 0.0,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Connect to the GitLab at `url`; `ca` is a file with certificates to trust instead of the default ones."""
+        """Prepare requests to the GitLab at `url`. No request is sent yet.
+
+        Args:
+            url: The URL of the web interface.
+            token: A token, or None.
+            ca: A file with certificates to trust instead of the default ones.
+            seconds_between_writes: The least time between two requests that change something.
+            pause: Waits for a number of seconds.
+        """
         self._url = url
         self._token = token
         self._secret = token.secret if isinstance(token, JobToken) else token
@@ -154,31 +164,46 @@ class GitLabConnection:
         self.graphql_url = f"{url}/api/graphql"
         """The URL of the GraphQL API."""
         self.has_graphql = True
-        """False once the server turned out to have no GraphQL API."""
+        """False after the server turned out to have no GraphQL API."""
         self.unsupported_queries: set[str] = set()
-        """Queries for which the server turned out to be too old."""
+        """The texts of the queries that the server refused because it is too old."""
         self.batch_size = BatchSize()
 
     @property
     def has_job_token(self) -> bool:
-        """True if the token is that of a CI job."""
+        """True if the token is the token of a CI job."""
         return isinstance(self._token, JobToken)
 
     def read(self, action: str, call: Callable[[Gitlab], Answer], permission: str = READ_ACCESS) -> Answer:
-        """Make a call that changes nothing, and repeat it after failures that may pass. Raises RefusedError."""
+        """Make a call that reads something, and return its result. The call is repeated after temporary failures.
+
+        Args:
+            action: Describes the call in messages.
+            call: Sends requests with a client of python-gitlab.
+            permission: The rights that the call requires.
+
+        Raises:
+            RefusedError: If GitLab refuses a request or does not answer.
+        """
         return self._sender.read(lambda: self._call(action, call, permission))
 
     def try_once(self, action: str, call: Callable[[Gitlab], Answer], permission: str = READ_ACCESS) -> Answer:
-        """Make a call once, for callers that have another way if it fails. Raises RefusedError."""
+        """Make a call that reads something, without repetitions, because the caller has an alternative.
+
+        The parameters are those of `read`. Raises RefusedError.
+        """
         return self._call(action, call, permission)
 
     def write(self, action: str, call: Callable[[Gitlab], Answer], permission: str = WRITE_ACCESS) -> Answer:
-        """Make a call that changes something, after the writes of other threads. Raises RefusedError."""
+        """Make a call that changes something, and return its result. Only one thread writes at a time.
+
+        The parameters are those of `read`. Raises RefusedError, always if the token is that of a CI job.
+        """
         self.refuse_job_token(action, permission)
         return self._sender.write(lambda: self._call(action, call, permission))
 
     def build_origin(self, name: str) -> GitOrigin:
-        """Return the clone source of a project, with the login that git takes for the kind of the token.
+        """Return the URL from which git clones a project, with the login for this kind of token.
 
         https://docs.gitlab.com/user/profile/personal_access_tokens/#clone-repository-using-personal-access-token,
         https://docs.gitlab.com/ci/jobs/ci_job_token/#to-git-clone-a-private-projects-repository
@@ -188,18 +213,21 @@ class GitLabConnection:
         return GitOrigin(f"{self._url}/{quote(name)}.git", login, self._ca)
 
     def refuse_job_token(self, action: str, permission: str = WRITE_ACCESS) -> None:
-        """Raise RefusedError if the token is that of a CI job, which cannot write."""
+        """Raise RefusedError if the token is that of a CI job, which cannot do `action`.
+
+        `permission` are the rights that a token for the action requires.
+        """
         if self.has_job_token:
             raise RefusedError(explain_job_token_limit(action, permission), status=FORBIDDEN)
 
     def get_account(self) -> GitLabAccount:
-        """Return the account that the token belongs to; fetched once. Raises RefusedError."""
+        """Return the account to which the token belongs. It is fetched once. Raises RefusedError."""
         if self.has_job_token:
             return GitLabAccount(None, None)
         return self._account.get(self._fetch_account)
 
     def find_user_id(self, username: str) -> int | None:
-        """Return the id of a user by name; None if there is no such user. Fetched once for each name.
+        """Return the id of the user with a name; None if there is no such user. Each name is looked up once.
 
         Raises RefusedError. https://docs.gitlab.com/api/users/#list-users
         """
@@ -255,16 +283,22 @@ class GitLabRemote:
     name: str
     """The full path: `group/subgroup/project`."""
     project_id: int | None = None
-    """Its id, which stays when the project moves; None if it is not known."""
+    """The id of the project, which stays the same if the project moves; None if the id is not known."""
 
     def read(self, action: str, call: Callable[[Project], Answer], permission: str = READ_ACCESS) -> Answer:
-        """Return the result of a reading call; `action` describes the call in messages. Raises RefusedError."""
+        """Make a call that reads something in this project, and return its result.
+
+        The rules are those of `GitLabConnection.read`.
+        """
         return self.connection.read(
             f"{action} of {self.name}", lambda client: call(self._get_project(client)), permission
         )
 
     def write(self, action: str, call: Callable[[Project], Answer], permission: str = WRITE_ACCESS) -> Answer:
-        """Return the result of a writing call; `action` describes the call in messages. Raises RefusedError."""
+        """Make a call that changes something in this project, and return its result.
+
+        The rules are those of `GitLabConnection.write`.
+        """
         return self.connection.write(
             f"{action} of {self.name}", lambda client: call(self._get_project(client)), permission
         )
@@ -274,7 +308,10 @@ class GitLabRemote:
 
 
 def explain_job_token_limit(action: str, permission: str = WRITE_ACCESS) -> str:
-    """Return the message for an action that the token of a job cannot do."""
+    """Return the message for an action that the token of a CI job cannot do.
+
+    `permission` are the rights that another token requires for the action.
+    """
     return f"a job token cannot {action}; hint: set `token_env` to an access token with {permission}"
 
 
@@ -283,10 +320,14 @@ _GATEWAY_TIMEOUT = 504
 
 
 def run_query(connection: GitLabConnection, action: str, text: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Send a query once; after a refusal the caller sends a smaller one or uses REST.
+    """Send a GraphQL query, and return the data of the answer. The query is not repeated.
 
-    An answer with any error counts as refused: GitLab silently leaves out what it does not show. Raises RefusedError,
-    and `UnsupportedQueryError` if the server cannot answer such queries.
+    `action` describes the query in messages. An answer with any error counts as a refusal, because GitLab then omits
+    data.
+
+    Raises:
+        RefusedError: If GitLab refuses the query. The caller then sends a smaller query, or uses REST.
+        UnsupportedQueryError: If the server cannot answer queries of this kind.
     """
     if not connection.has_graphql or text in connection.unsupported_queries:
         raise UnsupportedQueryError
@@ -310,7 +351,10 @@ def run_query(connection: GitLabConnection, action: str, text: str, variables: M
 
 
 def _parse_answer(answer: Any) -> Mapping[str, Any]:
-    """Parse an answer; an answer with errors is raised as python-gitlab would raise it."""
+    """Return the data of an answer to a query.
+
+    Raises GitlabHttpError if the answer contains errors, and UnsupportedQueryError.
+    """
     problems = answer.get("errors") or ()
     messages = "; ".join(str(each["message"]) for each in problems)
     if UNKNOWN_NAME_MESSAGE.search(messages):

@@ -1,4 +1,4 @@
-"""The errors of GitLab and python-gitlab: how they are parsed, and what they mean."""
+"""The errors of GitLab and python-gitlab, and their meanings."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WRITE_ACCESS = "the scope `api` and the role Developer"
 """The rights that a token needs: https://docs.gitlab.com/user/permissions/#project-members-permissions."""
 
 DEFAULT_WAIT = 60.0
-"""Seconds to wait if a rate limit does not say how long: GitLab counts most limits by the minute.
+"""Seconds to wait if no header states when a rate limit ends. GitLab counts requests per minute for most limits.
 
 https://docs.gitlab.com/security/rate_limits/
 """
@@ -65,16 +65,22 @@ GITLAB_ERRORS = ServerErrors(
 
 
 def translate_errors(name: str) -> AbstractContextManager[None]:
-    """Translate errors from reading an answer that is not shaped like GitLab's into RefusedError."""
+    """Raise RefusedError instead of the exceptions that a malformed answer about `name` causes."""
     return GITLAB_ERRORS.translate(name)
 
 
 def explain_error(
     error: Exception, action: str, permission: str, headers: Mapping[str, str], *, secret: str | None, now: datetime
 ) -> RefusedError:
-    """Translate an error that was raised while GitLab was asked to do `action`, which requires `permission`.
+    """Return the RefusedError for an exception of python-gitlab.
 
-    `headers` are those of the last answer.
+    Args:
+        error: The exception.
+        action: Describes the request in the message.
+        permission: The rights that the request requires, for the hint.
+        headers: The headers of the last answer, by their names in lower case.
+        secret: The token, which is removed from the message.
+        now: The current time.
     """
     status = error.response_code if isinstance(error, GitlabError) else None
     if status is None:
@@ -84,7 +90,7 @@ def explain_error(
 
 
 def _list_messages(error: Exception) -> Iterator[str]:
-    """Yield the messages of GitLab's answer: a text, a list of texts, or texts by field; sometimes only `error`.
+    """Yield the messages of GitLab's answer. They are a text, a list of texts, or an object with texts for fields.
 
     https://docs.gitlab.com/api/rest/troubleshooting/#status-code-400
     """

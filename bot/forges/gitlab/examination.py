@@ -1,6 +1,6 @@
-"""Diagnose the rights of a token on GitLab by reading alone.
+"""The diagnosis of a token's rights on GitLab, which changes nothing.
 
-For each level of a run, a token needs a scope of its own, and its account a role in the project.
+Each level of a run requires a scope of the token, and a role of its account in the project.
 """
 
 from __future__ import annotations
@@ -16,15 +16,13 @@ from gitlab import Gitlab
 from gitlab.exceptions import GitlabError
 from gitlab.v4.objects import Project
 
-from bot.forges.gitlab.branches import GitLabBranches
 from bot.forges.gitlab.connection import GitLabConnection, GitLabRemote, explain_job_token_limit
 from bot.forges.gitlab.errors import translate_errors
-from bot.forges.gitlab.records import GitLabDashboard
 from bot.forges.gitlab.request_state import LINEAR_METHODS
-from bot.forges.hosted.examination import check_read
+from bot.forges.hosted.examination import check_reading
+from bot.forges.hosted.forge import HostedRepository
 from bot.forges.hosted.refusal import NOT_FOUND, UNAUTHORIZED, RefusedError
 from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem, report_unknown
-from bot.model.forge import GitRepository
 from bot.model.vocabulary import RunLevel
 
 SCOPE_API, SCOPE_READ_API = "api", "read_api"
@@ -32,7 +30,7 @@ SCOPE_API, SCOPE_READ_API = "api", "read_api"
 
 
 class ProjectRole(IntEnum):
-    """The default roles, with their numbers in the API: https://docs.gitlab.com/api/members/#roles."""
+    """The default roles, with their access levels in the API: https://docs.gitlab.com/api/members/#roles."""
 
     GUEST = 10
     PLANNER = 15
@@ -47,19 +45,19 @@ class ProjectRole(IntEnum):
 
 
 def get_role_name(level: int) -> str:
-    """Return the name of an access level; levels of custom roles are described by their number."""
+    """Return the name of the role with an access level, or a description with the number for a custom role."""
     return next((role.display_name for role in ProjectRole if role == level), f"with number {level}")
 
 
 @dataclass(frozen=True, slots=True)
 class RequiredAccess:
-    """The scope and the role that one level needs."""
+    """The scope and the role that one level requires."""
 
     scope: str
     role: ProjectRole
 
     def is_granted_by(self, scopes: frozenset[str]) -> bool:
-        """Return True if a token with these scopes has the needed one; `api` includes `read_api`."""
+        """Return True if a token with these scopes has the required scope. The scope `api` includes `read_api`."""
         return SCOPE_API in scopes or self.scope in scopes
 
 
@@ -68,14 +66,14 @@ ACCESS_BY_LEVEL: Mapping[RunLevel, RequiredAccess] = {
     RunLevel.PUSH: RequiredAccess(SCOPE_API, ProjectRole.DEVELOPER),
     RunLevel.PROPOSE: RequiredAccess(SCOPE_API, ProjectRole.DEVELOPER),
 }
-"""`docs/forges.md` documents the same."""
+"""The scope and the role for each level, as in `docs/forges.md`."""
 
 _EXAMPLE_SLUG = "python-3.12-slim-06e5bb43"
-"""The end of the name of a typical branch of basebump."""
+"""The name of a typical branch of basebump, without the prefix."""
 
 
 def is_rule_for_prefix(pattern: str, prefix: str) -> bool:
-    """Return True if a rule for protected branches matches some of basebump's branches.
+    """Return True if a rule for protected branches matches some branches with basebump's prefix.
 
     https://docs.gitlab.com/user/project/repository/branches/protected/#use-wildcard-rules
     """
@@ -87,7 +85,7 @@ def is_rule_for_prefix(pattern: str, prefix: str) -> bool:
 
 
 MAX_RULES = 1000
-"""Rules for protected branches of one project that are read."""
+"""The largest number of rules for protected branches of one project that are read."""
 IDENTIFY_ACTION, SCOPES_ACTION = "identify the token", "check the scopes of the token"
 _WRITE_ACTIONS: Mapping[RunLevel, str] = {
     RunLevel.PUSH: "push branches",
@@ -97,14 +95,14 @@ _WRITE_ACTIONS: Mapping[RunLevel, str] = {
 
 @dataclass(frozen=True, slots=True)
 class GitLabExamination:
-    """Diagnoses one GitLab server with the rights of a token."""
+    """Diagnoses the rights of one token on one GitLab server."""
 
     connection: GitLabConnection = field(repr=False)
     url: str
     has_token: bool
 
     def check_token(self, target: DiagnosisTarget) -> Iterator[Check]:
-        """Yield the account of the token, and whether its scope is sufficient.
+        """Yield the account of the token, and whether its scopes are sufficient for the target's level.
 
         Raises RefusedError if the token is invalid or the server does not answer.
         """
@@ -119,28 +117,36 @@ class GitLabExamination:
         if account.username is None:
             yield report_ok(self.url, IDENTIFY_ACTION, "there is no token, and GitLab answers without one")
             if target.level > RunLevel.REPORT:
-                message = "there is no token, and writing takes one; hint: set `token_env`"
+                message = "no token is configured, but writing needs a token; hint: set `token_env`"
                 yield report_problem(self.url, _WRITE_ACTIONS[target.level], message)
             return
         yield report_ok(self.url, IDENTIFY_ACTION, f"it belongs to {account.username}")
         yield self._check_scopes(target.level)
 
-    def check_repository(self, repository: GitRepository, target: DiagnosisTarget) -> Iterator[Check]:
-        """Yield the rights of the token on one project, as far as runs at the target's level need them."""
-        remote = GitLabRemote(self.connection, repository.name)
-        branch = repository.base_branch
-        if branch is not None and not self.connection.has_job_token:  # git has read the projects of a job already
-            yield check_read(remote.name, "read files", lambda: GitLabBranches(remote).read_tip(branch))
-        yield check_read(
-            remote.name, "read merge requests", lambda: remote.read("list the merge requests", _list_first_request)
+    def check_repository(
+        self, hosted: HostedRepository, base_branch: str | None, target: DiagnosisTarget
+    ) -> Iterator[Check]:
+        """Check the rights on one project that a run at the target's level requires, and yield the results.
+
+        With the token of a job, git has read the files already, and the dashboard cannot be read.
+        """
+        remote = GitLabRemote(self.connection, hosted.name)
+        is_of_job = self.connection.has_job_token
+        yield from check_reading(
+            hosted,
+            base_branch if not is_of_job else None,
+            request_noun="merge requests",
+            list_requests=lambda: remote.read("list the merge requests", _list_first_request),
+            has_dashboard=target.has_dashboards and not is_of_job,
         )
-        if target.has_dashboards and not self.connection.has_job_token:
-            yield check_read(remote.name, "read the dashboard", GitLabDashboard(remote).read)
         if target.level > RunLevel.REPORT and self.has_token and not self.connection.has_job_token:
             yield from self._check_writing(remote, target)
 
     def _check_scopes(self, level: RunLevel) -> Check:
-        """Check the scopes of the token: https://docs.gitlab.com/api/personal_access_tokens/#self-inform."""
+        """Return whether the scopes of the token are sufficient for a level.
+
+        https://docs.gitlab.com/api/personal_access_tokens/#self-inform
+        """
         required_access = ACCESS_BY_LEVEL[level]
 
         def fetch(client: Gitlab) -> Any:
@@ -153,19 +159,21 @@ class GitLabExamination:
         except RefusedError as refusal:
             if refusal.status not in (UNAUTHORIZED, NOT_FOUND):
                 return report_unknown(self.url, SCOPES_ACTION, str(refusal))
-            message = f"GitLab does not report them; hint: check that the token has `{required_access.scope}`"
+            message = (
+                f"GitLab does not report the token's scopes; hint: check that the token has `{required_access.scope}`"
+            )
             return report_unknown(self.url, SCOPES_ACTION, message)
-        scope_list = ", ".join(f"`{scope}`" for scope in sorted(scopes)) or "no scope"
+        scope_list = "the scopes " + ", ".join(f"`{scope}`" for scope in sorted(scopes)) if scopes else "no scope"
         if not required_access.is_granted_by(scopes):
             return report_problem(
                 self.url,
                 SCOPES_ACTION,
-                f"it has {scope_list}; hint: create one with the scope `{required_access.scope}`",
+                f"the token has {scope_list}; hint: create a token with the scope `{required_access.scope}`",
             )
         return report_ok(
             self.url,
             SCOPES_ACTION,
-            f"it has {scope_list}, {f'valid until {expires_at}' if expires_at else 'without an expiry date'}",
+            f"the token has {scope_list}, {f'valid until {expires_at}' if expires_at else 'without an expiry date'}",
         )
 
     def _check_writing(self, remote: GitLabRemote, target: DiagnosisTarget) -> Iterator[Check]:
@@ -187,7 +195,9 @@ class GitLabExamination:
             yield report_problem(remote.name, action, str(refusal))
 
     def _check_role(self, remote: GitLabRemote, level: RunLevel) -> Check:
-        """Check the role of the account, including inherited memberships. Raises RefusedError.
+        """Return whether the account's role in a project is sufficient for a level. Raises RefusedError.
+
+        Inherited memberships are included.
 
         https://docs.gitlab.com/api/project_members/#get-a-member-of-a-project-including-inherited-and-invited-members
         """
@@ -215,7 +225,10 @@ class GitLabExamination:
         return report_ok(remote.name, action, f"the account has the role {get_role_name(access_level)}")
 
     def _check_protection(self, remote: GitLabRemote, prefix: str) -> Check:
-        """Check for rules that protect basebump's branches: https://docs.gitlab.com/api/protected_branches/."""
+        """Return whether a rule protects branches with basebump's prefix, which would make pushes fail.
+
+        https://docs.gitlab.com/api/protected_branches/
+        """
         action = f"check that {prefix}* is unprotected"
 
         def fetch(project: Project) -> list[str]:
@@ -236,18 +249,22 @@ class GitLabExamination:
 
 
 def _check_merge_settings(name: str, project_data: Mapping[str, Any]) -> Check:
-    """Check that a project accepts merge requests, and describe its merge method."""
+    """Return whether a project accepts merge requests, and which merge method it uses."""
     action = "check the merge settings"
     is_disabled = project_data.get("merge_requests_access_level") == "disabled"
     if is_disabled or project_data.get("merge_requests_enabled") is False:
         return report_problem(
-            name, action, "it accepts no merge requests; hint: enable them in the settings of the project"
+            name,
+            action,
+            "the project accepts no merge requests; hint: enable merge requests in the settings of the project",
         )
     description = LINEAR_METHODS.get(str(project_data.get("merge_method")))
     if description is None:
-        return report_ok(name, action, "it merges by merge commits")
+        return report_ok(name, action, "the project merges with merge commits")
     return report_ok(
-        name, action, f"it merges {description}, so basebump rebuilds its branches when the base has new commits"
+        name,
+        action,
+        f"the project merges {description}, so basebump rebuilds its branches when the base has new commits",
     )
 
 

@@ -1,4 +1,4 @@
-"""Read the state of merge requests: attributes that were ever set, conflicts, and why they were closed."""
+"""Facts about merge requests that the list lacks: earlier attributes, merge state, reason of the closing, statuses."""
 
 from __future__ import annotations
 
@@ -11,30 +11,32 @@ from typing import Any
 from gitlab import Gitlab
 from gitlab.v4.objects import Project
 
-from bot.forges.gitlab.connection import GitLabRemote
+from bot.forges.gitlab.connection import PER_PAGE, GitLabRemote
 from bot.forges.hosted.refusal import FORBIDDEN, NOT_FOUND, RefusedError
 from bot.forges.hosted.requests import MergeState, is_closed_by_deletion
-from bot.model.request_attributes import RequestAttributes
+from bot.model.request_attributes import STATUS_CONTEXT, RequestAttributes
 
 MAX_EVENTS = 500
-"""Events and notes of one kind on a request that are read, oldest first: basebump's come early."""
+"""The largest number of events or notes of one kind that are read, oldest first. basebump's are among the oldest."""
 MAX_LAST = 50
-"""Notes on a closed request that are read, newest first: the note about its end is among the last."""
+"""The largest number of notes on a closed request that are read, newest first. The note that explains the closing is
+among the newest."""
 
 _MENTION = re.compile(r"@(\w(?:[\w.-]*[\w-])?)")
 _REVIEW = re.compile(r"\breview\b")
 _ASSIGNED = re.compile(r"\b(?:un)?assigned\b|\bassignee\b")
 _CANCELLED = re.compile(r"cancell?ed .*automatic|removed .* from the merge train")
 _AUTOMATIC = re.compile(r"\bautomatic (?:merge|add)\b|\bmerge train\b")
-"""Phrases in the notes that GitLab writes itself, in English whatever its language setting."""
+"""Phrases in the notes that GitLab itself writes, which are in English regardless of the language setting."""
 
 
 def read_ever_set(remote: GitLabRemote, number: int, attributes: RequestAttributes) -> RequestAttributes:
-    """Return all values that were ever set on a request, for the kinds that `attributes` has. Raises RefusedError.
+    """Return all attributes that were ever set on a merge request, limited to the kinds in `attributes`.
 
-    It takes one API call for each kind; reviewers and assignees share one. Labels and milestones have events
-    (https://docs.gitlab.com/api/resource_label_events/, https://docs.gitlab.com/api/resource_milestone_events/). For
-    people there are only GitLab's own notes; whoever such a note mentions was requested, or removed, at some time.
+    Each kind takes one API request, and reviewers and assignees share one. Labels and milestones have events
+    (https://docs.gitlab.com/api/resource_label_events/, https://docs.gitlab.com/api/resource_milestone_events/). Users
+    have only GitLab's own notes: a user whom such a note mentions was requested or removed at some time. Raises
+    RefusedError.
     """
     notes = _read_system_notes(remote, number) if attributes.reviewers or attributes.assignees else ()
     return RequestAttributes(
@@ -46,19 +48,20 @@ def read_ever_set(remote: GitLabRemote, number: int, attributes: RequestAttribut
 
 
 def is_automerge_cancelled(remote: GitLabRemote, number: int) -> bool:
-    """Return True if the last event about auto-merge is that somebody cancelled it. Raises RefusedError.
+    """Return True if the last note about auto-merge states that a user cancelled it. Raises RefusedError.
 
-    A cancellation by GitLab itself, after a push, does not count.
+    GitLab itself cancels auto-merge after a push. Such a cancellation is ignored.
     """
     automerge_notes = [note for note in _read_system_notes(remote, number) if _AUTOMATIC.search(note)]
     return bool(automerge_notes) and _CANCELLED.search(automerge_notes[-1]) is not None
 
 
 def is_closed_by_branch_deletion(remote: GitLabRemote, number: int, branch: str, closed_at: datetime) -> bool:
-    """Return True if GitLab closed a request because its branch was deleted; False if the notes cannot be read.
+    """Return True if GitLab closed a merge request because its branch was deleted.
 
-    GitLab closes the request and writes a note at the same time. It writes no note about the branch of a request that
-    is closed already.
+    GitLab closes the merge request and writes a note about the deleted branch at the same time. It writes no such note
+    if the merge request was closed before. If the token may not read the notes, the result is False. Raises
+    RefusedError if they cannot be read for another reason.
     """
     deletion_note = f"deleted source branch `{branch}`"
 
@@ -93,7 +96,10 @@ def _read_milestone_events(remote: GitLabRemote, number: int) -> str | None:
 
 
 def _read_system_notes(remote: GitLabRemote, number: int) -> tuple[str, ...]:
-    """Return GitLab's own notes, oldest first: https://docs.gitlab.com/api/notes/#list-all-merge-request-notes."""
+    """Return the notes that GitLab itself wrote, oldest first. Raises RefusedError.
+
+    https://docs.gitlab.com/api/notes/#list-all-merge-request-notes
+    """
 
     def fetch(project: Project) -> tuple[str, ...]:
         parameters = {"activity_filter": "only_activity", "order_by": "created_at", "sort": "asc"}
@@ -111,17 +117,17 @@ def _find_mentions(notes: tuple[str, ...], pattern: re.Pattern[str]) -> Iterator
 
 _UNKNOWN = frozenset({"unchecked", "checking", "preparing", "approvals_syncing"})
 _CONFLICT, _NEED_REBASE = "conflict", "need_rebase"
-"""Merge statuses: https://docs.gitlab.com/api/merge_requests/#merge-status. GitLab reports only one of several, so a
-needed rebase may be hidden behind another reason."""
+"""Merge statuses: https://docs.gitlab.com/api/merge_requests/#merge-status. GitLab reports only one reason why a merge
+request cannot be merged. It may report another reason although a rebase is needed."""
 LINEAR_METHODS = {"ff": "only by fast-forward", "rebase_merge": "with a semi-linear history"}
-"""Merge methods that accept only branches that stand on their base, with descriptions:
+"""The merge methods that require branches to be up to date, with descriptions:
 https://docs.gitlab.com/user/project/merge_requests/methods/."""
 
 
 def is_current_branch_required(remote: GitLabRemote) -> bool:
-    """Return True if the project merges only branches that are up to date: by fast-forward, or semi-linear.
+    """Return True if the merge method of the project requires branches to be up to date. Raises RefusedError.
 
-    https://docs.gitlab.com/api/projects/#get-a-single-project. Raises RefusedError.
+    https://docs.gitlab.com/api/projects/#get-a-single-project
     """
 
     def fetch(client: Gitlab) -> bool:
@@ -131,7 +137,7 @@ def is_current_branch_required(remote: GitLabRemote) -> bool:
 
 
 def read_merge_state(remote: GitLabRemote, number: int) -> MergeState:
-    """Return the merge state of a merge request. Raises RefusedError."""
+    """Return the merge state of a merge request, which GitLab may not have computed yet. Raises RefusedError."""
     data = read_merge_request(remote, number)
     status = data.get("detailed_merge_status")
     return MergeState(
@@ -145,10 +151,24 @@ MergeRequestData = Mapping[str, Any]
 
 
 def read_merge_request(remote: GitLabRemote, number: int) -> MergeRequestData:
-    """Read the current data of a request: https://docs.gitlab.com/api/merge_requests/#get-single-mr.
+    """Return the current data of a merge request. Raises RefusedError.
 
-    Raises RefusedError.
+    https://docs.gitlab.com/api/merge_requests/#get-single-mr
     """
     return remote.read(
         f"read merge request !{number}", lambda project: dict(project.mergerequests.get(number).attributes)
     )
+
+
+EXTERNAL_SOURCE = "external"
+"""The source of a pipeline that GitLab created only for statuses: https://docs.gitlab.com/api/pipelines/."""
+
+
+def has_other_statuses(remote: GitLabRemote, commit: str) -> bool:
+    """Return True if a commit has any status besides basebump's own. Raises RefusedError."""
+
+    def fetch(project: Project) -> bool:
+        statuses = islice(project.commits.get(commit, lazy=True).statuses.list(iterator=True), PER_PAGE)
+        return any(str(each.name) != STATUS_CONTEXT for each in statuses)
+
+    return remote.read(f"read the statuses of {commit}", fetch)

@@ -1,13 +1,11 @@
-"""The files of one commit on GitLab: listed by the API or by git, and read many in one request.
-
-Each content is verified by its blob name.
-"""
+"""The files of one commit on GitLab. They are listed and read by the API, or with git if there are many."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 
 from gitlab.v4.objects import Project
 
@@ -15,26 +13,28 @@ from bot.forges._git_objects import EXECUTABLE, REGULAR, RegularFile
 from bot.forges.git.remote import GitOrigin
 from bot.forges.gitlab.connection import PER_PAGE, GitLabRemote, run_query
 from bot.forges.gitlab.errors import translate_errors
-from bot.forges.hosted.files import ListedTree, TreeListing, hash_texts, read_blob
-from bot.forges.hosted.refusal import NOT_FOUND, RefusedError, UnsupportedQueryError, is_query_too_large
+from bot.forges.hosted.files import BlobReader, ListedTree, QueriedContents, TreeListing, hash_texts
+from bot.forges.hosted.refusal import NOT_FOUND, RefusedError, is_query_too_large
 from bot.model.errors import TreeError
 from bot.model.forge import TreeEntry
 from bot.model.source import FilePath
 
 ENTRIES_BY_API = 10_000
-"""Entries of one tree that are listed by the API, in a hundred requests; a larger tree takes git few requests."""
+"""The largest number of entries in a tree that is listed by the API, with a hundred requests. git lists a larger tree
+with fewer requests."""
 MAX_ENTRIES = 100_000
-"""Entries that are listed by the API if git cannot list them, in a thousand requests and some minutes. The tree is
-incomplete if it has more."""
+"""The largest number of entries that are listed by the API if git cannot list them. This takes a thousand requests and
+some minutes. If a tree has more entries, its list is incomplete."""
 FILES_BY_API = 300
-"""Files of one commit that are read by the API, in about twenty requests; more files take git few requests."""
+"""The largest number of files of one commit that are read by the API, with about twenty requests. git reads more files
+with fewer requests."""
 
 FileContents = Iterator[bytes | TreeError]
-"""The content of each entry, in order, or the reason why it could not be read."""
+"""The content of each entry in order, or the error if the entry cannot be read."""
 
 
 def open_tree(remote: GitLabRemote, commit: str) -> ListedTree:
-    """Return the tree of one commit, which is listed when it is first needed. GitLab reports no file sizes."""
+    """Return the tree of one commit. Its files are listed when the list is first needed, without their sizes."""
     origin = remote.connection.build_origin(remote.name)
     if remote.connection.has_job_token:  # the token of a job cannot read trees by the API
 
@@ -54,7 +54,7 @@ def open_tree(remote: GitLabRemote, commit: str) -> ListedTree:
             return listing
 
     def read(entries: Sequence[TreeEntry]) -> FileContents:
-        blobs = GitLabBlobs(remote, commit)
+        blobs = BlobReader("GitLab", partial(_fetch_blob, remote), GitLabBatchQuery(remote, commit))
         if len(entries) > FILES_BY_API:
             return _fetch_by_git(origin, commit, entries, lambda _: blobs.read(entries))
         return blobs.read(entries)
@@ -70,7 +70,7 @@ def _list_by_git(origin: GitOrigin, commit: str) -> TreeListing:
 def _fetch_by_git(
     origin: GitOrigin, commit: str, entries: Sequence[TreeEntry], read_otherwise: Callable[[RefusedError], FileContents]
 ) -> FileContents:
-    """Yield the contents that git fetches; if git fails, the contents that `read_otherwise` reads."""
+    """Yield the contents of the entries, which git fetches. If git fails, yield the contents of `read_otherwise`."""
     with ExitStack() as opened:
         try:
             contents = opened.enter_context(origin.clone(commit)).fetch_files(entries)
@@ -82,12 +82,11 @@ def _fetch_by_git(
 def list_files(
     remote: GitLabRemote, commit: str, folder: str | None = None, max_entries: int | None = None
 ) -> TreeListing:
-    """Return the regular files of a commit, or only those directly in `folder`. Raises RefusedError.
+    """Return the regular files of a commit by the API. Raises RefusedError.
 
-    The list ends after `max_entries` entries, by default after `MAX_ENTRIES`.
-
-    It uses keyset pagination, which GitLab recommends for trees:
-    https://docs.gitlab.com/api/repositories/#list-repository-tree.
+    If `folder` is given, only the files directly in this folder are returned. The list ends after `max_entries`
+    entries, by default after `MAX_ENTRIES`. GitLab recommends keyset pagination for trees:
+    https://docs.gitlab.com/api/repositories/#list-repository-tree
     """
 
     def fetch(project: Project) -> TreeListing:
@@ -119,54 +118,42 @@ _QUERY = """query($project: ID!, $commit: String!, $paths: [String!]!) {
   project(fullPath: $project) { repository { blobs(ref: $commit, paths: $paths) { nodes { rawTextBlob } } } }
   queryComplexity { score limit }
 }"""
-"""The complexity grows with the number of paths: since GitLab 18.4, each takes fourteen of 250 points."""
+"""The complexity depends on the number of paths. Since GitLab 18.4, each path adds 14, and the limit is 250."""
 
 
 @dataclass(frozen=True, slots=True)
-class GitLabBlobs:
-    """The file contents of one commit of a project."""
+class GitLabBatchQuery:
+    """The GraphQL query for the contents of several files of one commit; implements `BatchQuery`."""
 
     remote: GitLabRemote
     commit: str
 
-    def read(self, entries: Sequence[TreeEntry]) -> Iterator[bytes | TreeError]:
-        """Yield the content of each entry, in order, or the reason why it could not be read."""
+    def split(self, entries: Sequence[TreeEntry]) -> Iterator[Sequence[TreeEntry]]:
+        """Yield the entries in batches. Their size depends on the server's answers to earlier queries."""
         start = 0
         while start < len(entries):
             batch = entries[start : start + self.remote.connection.batch_size.files]
-            contents = self._read_by_graphql({each.oid: each.path for each in batch if each.oid})
-            for entry in batch:
-                content = contents.get(entry.oid or "")
-                yield content if content is not None else self._read_by_rest(entry)
+            yield batch
             start += len(batch)
 
-    def _read_by_graphql(self, paths: Mapping[str, str]) -> dict[str, bytes]:
-        """Return the contents that GraphQL returns unchanged, by blob name; binary files are missing."""
-        if len(paths) < 2:  # noqa: PLR2004 - one file is one request by REST, too
-            return {}
+    def query_contents(self, entries: Sequence[TreeEntry]) -> QueriedContents:
+        """Return the contents of the entries of one batch. Raises RefusedError and UnsupportedQueryError."""
         remote, batch_size = self.remote, self.remote.connection.batch_size
-        variables = {"project": remote.name, "commit": self.commit, "paths": list(paths.values())}
+        variables = {"project": remote.name, "commit": self.commit, "paths": [each.path for each in entries]}
         try:
             answer = run_query(remote.connection, f"read files of {remote.name}", _QUERY, variables)
             with translate_errors(remote.name):
                 complexity = answer["queryComplexity"]
-                batch_size.record_success(len(paths), int(complexity["score"]), int(complexity["limit"]))
+                batch_size.record_success(len(entries), int(complexity["score"]), int(complexity["limit"]))
                 nodes = answer["project"]["repository"]["blobs"]["nodes"]
-                return hash_texts((each["rawTextBlob"] for each in nodes), like=next(iter(paths)))
-        except UnsupportedQueryError:
-            return {}
+                contents = hash_texts((each["rawTextBlob"] for each in nodes), like=entries[0].oid or "")
+                return QueriedContents(contents)
         except RefusedError as refusal:
-            if not is_query_too_large(refusal):
-                return {}
-            batch_size.record_refusal(len(paths))
-            half = len(paths) // 2
-            path_items = list(paths.items())
-            return self._read_by_graphql(dict(path_items[:half])) | self._read_by_graphql(dict(path_items[half:]))
+            if is_query_too_large(refusal):
+                batch_size.record_refusal(len(entries))
+            raise
 
-    def _read_by_rest(self, entry: TreeEntry) -> bytes | TreeError:
-        """Read a blob by its name: https://docs.gitlab.com/api/repositories/#get-raw-blob-content."""
 
-        def fetch(oid: str) -> bytes:
-            return self.remote.read(f"read {entry.path}", lambda project: project.repository_raw_blob(oid))
-
-        return read_blob(entry, fetch, "GitLab")
+def _fetch_blob(remote: GitLabRemote, entry: TreeEntry, oid: str) -> bytes:
+    """Fetch one file by REST: https://docs.gitlab.com/api/repositories/#get-raw-blob-content. Raises RefusedError."""
+    return remote.read(f"read {entry.path}", lambda project: project.repository_raw_blob(oid))

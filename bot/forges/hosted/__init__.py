@@ -1,1 +1,1 @@
-"""Parts of forges that are servers: what the adapters of GitHub and GitLab have in common."""
+"""The code that the adapters of all forge servers, such as GitHub and GitLab, have in common."""

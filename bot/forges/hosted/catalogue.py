@@ -1,4 +1,4 @@
-"""Repositories as a server lists them, many in one request."""
+"""Lists of the repositories of a server, with many repositories in one response."""
 
 from __future__ import annotations
 
@@ -10,44 +10,45 @@ from bot.forges.hosted.refusal import RefusedError, is_query_too_large
 PAGE = 100
 """The largest page that servers return."""
 MIN_PAGE = 10
-"""The smallest page; a server that is too slow for it is read by REST."""
+"""The smallest page that is requested. If the server is too slow for it, callers use REST."""
 MAX_PAGES = 1_000
-"""Pages of one owner's repositories, which are a hundred thousand repositories."""
+"""Largest number of pages of one owner's repositories; a thousand pages are a hundred thousand repositories."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListedRepository:
-    """A repository as its server describes it."""
+    """A repository in a list that the server returned."""
 
     name: str
     server_id: str | None
-    """The id that the server gave it, which stays when it is renamed; None if it is not known."""
+    """The server's id of the repository, which stays the same if the repository is renamed; None if it is not known."""
     default_branch: str | None
     topics: tuple[str, ...] = ()
     is_excluded: bool = False
-    """True for repositories that get no proposals: archived ones, forks, and those that the server disabled, that are
-    empty, or that are marked for deletion."""
+    """True if the repository gets no proposals: it is a fork, archived, disabled, empty, or marked for deletion."""
     head_commit: str | None = None
-    """The commit of its default branch; None if the list does not have it."""
+    """The commit of the default branch; None if the list does not contain it."""
     is_public: bool | None = None
-    """True if everybody can read it; internal repositories of an organisation or a server are not public. None if the
-    server does not say."""
+    """True if everybody can read the repository. Internal repositories of an organisation or a server are not public.
+    None if the server does not report the visibility."""
 
 
 @dataclass(frozen=True, slots=True)
 class CataloguePage:
-    """Some of the repositories of an owner."""
+    """One page of the list of an owner's repositories."""
 
     repositories: Sequence[ListedRepository]
     has_next: bool
     end_cursor: str | None
-    """The place in the list at which the next page begins."""
+    """The cursor at which the next page begins; None if this is the last page."""
 
 
 def list_by_pages(query_page: Callable[[int, str | None], CataloguePage]) -> list[ListedRepository]:
-    """List repositories page by page, with smaller pages if the server is slow. Raises RefusedError.
+    """Return the repositories of all pages. If the server is too slow for a page, smaller pages are requested.
 
-    `query_page` queries a page of a given size that begins at a cursor; its other exceptions are passed on.
+    `query_page` requests one page. Its parameters are the size of the page and the cursor at which the page begins;
+    the cursor of the first page is None. Exceptions of `query_page` are passed on, except refusals after which a
+    smaller page is requested.
     """
     repositories: list[ListedRepository] = []
     cursor: str | None = None

@@ -1,4 +1,4 @@
-"""Rules for sending requests to one server, which the threads of a run share."""
+"""Sending requests to one server from several threads: repetitions, delays between writes, and shared values."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from typing import Generic, TypeVar
 from bot.forges.hosted.refusal import Answer, RefusedError
 
 BACKOFF_SECONDS = (1.0, 4.0)
-"""Seconds before each repetition of a failed read; after the last one the failure is final."""
+"""Seconds before each repetition of a failed read. If the last repetition fails, the read has failed."""
 MAX_WAIT = 60.0
-"""Longest rate limit in seconds that a run waits for; longer ones are left to the next run."""
+"""The longest rate limit, in seconds, that a run waits for. A request that hits a longer limit fails."""
 
 Client = TypeVar("Client")
 Value = TypeVar("Value")
 
 
 class ClientPool(Generic[Client]):
-    """One client of a library for each thread, because the connections of a client cannot be shared."""
+    """Clients of a library, one for each thread, because threads cannot share the connections of a client."""
 
     def __init__(self, create_client: Callable[[], Client]) -> None:
         self._create_client = create_client
         self._threads = threading.local()
 
     def get(self) -> Client:
-        """Return the client of this thread, which is created on first use."""
+        """Return the client of the current thread; create the client if the thread has none yet."""
         client: Client | None = getattr(self._threads, "client", None)
         if client is None:
             client = self._threads.client = self._create_client()
@@ -34,14 +34,14 @@ class ClientPool(Generic[Client]):
 
 
 class SharedValue(Generic[Value]):
-    """A value that is fetched once and shared by all threads. A failed fetch is not stored."""
+    """A value that is fetched once and then shared by all threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._values: list[Value] = []
 
     def get(self, fetch: Callable[[], Value]) -> Value:
-        """Return the value; call `fetch` if there is none yet."""
+        """Return the value; call `fetch` if there is no value yet. Exceptions of `fetch` are passed on."""
         with self._lock:
             if not self._values:
                 self._values.append(fetch())
@@ -49,7 +49,7 @@ class SharedValue(Generic[Value]):
 
 
 class RequestSender:
-    """Sends requests to one server: repeats them after some failures, and makes writes wait for each other.
+    """Sends requests to one server, repeats them after some failures, and sends one write at a time.
 
     Thread-safe.
     """
@@ -61,7 +61,13 @@ class RequestSender:
         seconds_between_writes: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Prepare sending; `pause` waits for a number of seconds, `clock` returns the seconds since any moment."""
+        """Create a sender.
+
+        Args:
+            pause: Waits for a number of seconds.
+            seconds_between_writes: The least time between the end of a write and the start of the next one.
+            clock: Returns the time in seconds; only differences are used.
+        """
         self.pause = pause
         self._seconds_between_writes = seconds_between_writes
         self._clock = clock
@@ -69,10 +75,10 @@ class RequestSender:
         self._next_write = 0.0
 
     def read(self, call: Callable[[], Answer]) -> Answer:
-        """Make a call that changes nothing, and repeat it after failures that may pass. Raises RefusedError.
+        """Make a call that reads something, and return its result. Raises RefusedError.
 
-        After a failure of the server, the call is repeated after each time in `BACKOFF_SECONDS`. After a short rate
-        limit, it is repeated when the limit ends.
+        If the server fails or does not answer, the call is repeated after each time in `BACKOFF_SECONDS`. If a rate
+        limit of at most `MAX_WAIT` refuses the call, the call is repeated when the limit ends.
         """
         for backoff in BACKOFF_SECONDS:
             try:
@@ -85,10 +91,11 @@ class RequestSender:
         return call()
 
     def write(self, call: Callable[[], Answer]) -> Answer:
-        """Make a call that changes something. Raises RefusedError.
+        """Make a call that changes something, and return its result. Raises RefusedError.
 
-        The call is repeated only after a short rate limit, because a rate-limited call is known to have had no effect.
-        The writes of all threads are made one after another, with the configured delay between them.
+        The call is repeated once if a rate limit of at most `MAX_WAIT` refuses it, because such a call had no effect.
+        It is not repeated after other failures, because the server may have carried it out. The writes of all threads
+        are made one after another, with the configured delay between them.
         """
         try:
             return self._write_in_turn(call)

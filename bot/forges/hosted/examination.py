@@ -1,9 +1,11 @@
-"""Diagnose a server: list the selected repositories, and check the rights on a sample of them."""
+"""The diagnosis of a server: list the selected repositories, and check the token's rights on some of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from bot.forges.hosted.forge import HostedRepository
+from bot.forges.hosted.records import HostedDashboard
 from bot.forges.selection import check_selection
 from bot.model.diagnosis import Check, report_ok, report_problem
 from bot.model.errors import ForgeError
@@ -11,7 +13,7 @@ from bot.model.forge import GitRepository
 from bot.model.report import RunFailure
 
 MAX_EXAMINED_REPOSITORIES = 50
-"""Repositories of one forge whose rights are checked, which takes several requests each."""
+"""The largest number of repositories of one forge on which rights are checked. Each takes several requests."""
 
 
 def examine_repositories(
@@ -19,10 +21,12 @@ def examine_repositories(
     selected: Iterable[GitRepository | RunFailure],
     check_repository: Callable[[GitRepository], Iterable[Check]],
 ) -> Iterator[Check]:
-    """Yield the diagnostic results of selecting repositories, and of checking the rights on a sample of them.
+    """List the selected repositories, check the rights on some of them, and yield the results.
 
-    `subject` names the forge in results that are about no single repository; `check_repository` checks the rights of
-    the token on one repository.
+    Args:
+        subject: The name of the forge, for results that do not belong to a single repository.
+        selected: The selected repositories, and the failures to find some of them.
+        check_repository: Checks the rights on one repository, and yields the results.
     """
     repositories: list[GitRepository] = []
     for each in check_selection(subject, selected):
@@ -40,8 +44,33 @@ def examine_repositories(
         yield from check_repository(repository)
 
 
-def check_read(name: str, action: str, call: Callable[[], object]) -> Check:
-    """Check whether a read request about a repository is answered."""
+def check_reading(
+    hosted: HostedRepository,
+    base_branch: str | None,
+    *,
+    request_noun: str,
+    list_requests: Callable[[], object],
+    has_dashboard: bool,
+) -> Iterator[Check]:
+    """Check whether files, requests and the dashboard of a repository can be read, and yield the results.
+
+    Args:
+        hosted: The repository.
+        base_branch: The base branch; None to skip the check of files.
+        request_noun: The server's name for requests, in the plural.
+        list_requests: Sends an API request that lists requests.
+        has_dashboard: False to skip the check of the dashboard.
+    """
+    if base_branch is not None:
+        yield _check_read(hosted.name, "read files", lambda: hosted.branches.read_tip(base_branch))
+    yield _check_read(hosted.name, f"read {request_noun}", list_requests)
+    if has_dashboard:
+        dashboard = HostedDashboard(hosted.name, hosted.errors, hosted.issues)
+        yield _check_read(hosted.name, "read the dashboard", dashboard.read)
+
+
+def _check_read(name: str, action: str, call: Callable[[], object]) -> Check:
+    """Make a call that reads something in the repository `name`, and return whether it succeeded."""
     try:
         call()
     except ForgeError as error:

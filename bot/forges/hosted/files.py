@@ -1,39 +1,43 @@
-"""The files of one commit on a server, verified by their blob names, and changed files on their way to it."""
+"""The files of one commit on a server. Contents are read with few requests and verified by their blob names."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from bot.forges._git_objects import RegularFile, hash_blob
-from bot.forges.hosted.refusal import RefusedError
-from bot.model.errors import ForgeError, TreeError
+from bot.forges.hosted.refusal import RefusedError, UnsupportedQueryError, is_query_too_large
+from bot.model.errors import TreeError
 from bot.model.forge import TreeEntry
-from bot.model.source import FileChange, FilePath
+from bot.model.source import FilePath
+
+MAX_TEXT = 256 * 1024
+"""The largest file, in bytes, that is read by a query for several files. Servers truncate larger texts."""
 
 
 @dataclass(frozen=True, slots=True)
 class TreeListing:
-    """The regular files of a tree; links and submodules are left out."""
+    """The regular files of a tree, without symbolic links and submodules."""
 
     files: Mapping[FilePath, RegularFile]
     is_complete: bool
-    """False if the server truncated the list, as servers do with large trees."""
+    """False if files are missing, because servers truncate the lists of large trees."""
 
 
 class ListedTree:
-    """The tree of one commit on a server; implements `bot.ports.Tree`."""
+    """The tree of one commit on a server; implements `bot.ports.FileTree`."""
 
     unlisted_folders = ()
 
     def __init__(
         self, list_files: Callable[[], TreeListing], read: Callable[[Sequence[TreeEntry]], Iterator[bytes | TreeError]]
     ) -> None:
-        """Wrap the functions that list and read files.
+        """Create a tree from the functions that list and read its files.
 
         Args:
-            list_files: Lists the tree; called once, when the list is first needed. Raises RefusedError.
-            read: Yields the content of each entry, in order, or the reason why it could not be read.
+            list_files: Returns the list of files, and raises RefusedError. It is called once, when the list is needed.
+            read: Yields the content of each entry in order, or the error if the entry cannot be read.
         """
         self._list_files = list_files
         self._read = read
@@ -41,15 +45,15 @@ class ListedTree:
 
     @property
     def is_complete(self) -> bool:
-        """True if `list_entries` gives all files of the commit. Raises TreeError."""
+        """True if `list_entries` returns all files of the commit. Raises TreeError if the tree cannot be listed."""
         return self._load_listing().is_complete
 
     def list_entries(self) -> Iterable[TreeEntry]:
-        """Return the regular files. Raises TreeError."""
+        """Return the regular files. Raises TreeError if the tree cannot be listed."""
         return [TreeEntry(path, file.size, file.oid) for path, file in self._load_listing().files.items()]
 
     def read(self, entries: Sequence[TreeEntry]) -> Iterator[bytes | TreeError]:
-        """Yield the content of each entry, in order, or the reason why it could not be read."""
+        """Yield the content of each entry in order, or the error if the entry cannot be read."""
         return self._read(entries)
 
     def _load_listing(self) -> TreeListing:
@@ -61,68 +65,96 @@ class ListedTree:
         return self._listing
 
 
-def read_blob(entry: TreeEntry, fetch_blob: Callable[[str], bytes], server: str) -> bytes | TreeError:
-    """Read the blob of an entry, and check its content against the blob name.
-
-    Returns the content, or the reason why it could not be read. `fetch_blob` fetches a blob by its name and raises
-    RefusedError; `server` names the server in messages.
-    """
-    oid = entry.oid
-    if oid is None:
-        return TreeError(f"'{entry.path}' is not an entry of this tree")
-    try:
-        content = fetch_blob(oid)
-    except RefusedError as refusal:
-        return TreeError(str(refusal))
-    if hash_blob(content, like=oid) != oid:
-        return TreeError(
-            f"'{entry.path}': {server} sent content that does not match its object name; hint: rerun basebump"
-        )
-    return content
-
-
-MAX_INLINE_BYTES = 256 * 1024
-"""Largest file in bytes that is sent as text; larger files, and files that are not text, are sent in base64."""
-
-
 def hash_texts(texts: Iterable[str | None], like: str = "") -> dict[str, bytes]:
-    """Return the contents of texts by blob name; `like` is any object name of the repository.
+    """Return the contents of texts by their blob names, without the texts that are None.
 
-    A text that was truncated, changed on its way or is not UTF-8 has a name that nobody requested.
+    The blob name is computed from the text. If a text was truncated or altered, or if the file is not UTF-8, the name
+    is therefore not a name that the caller requested. `like` is any object name of the repository, whose length
+    selects the hash function.
     """
     contents = [text.encode("utf-8", "surrogatepass") for text in texts if text is not None]
     return {hash_blob(content, like=like): content for content in contents}
 
 
-def build_expected_files(
-    changes: Sequence[FileChange], base_files: Mapping[FilePath, RegularFile], repository: str
-) -> dict[FilePath, RegularFile]:
-    """Return the mode and blob name that each changed file must have after the push. File modes stay.
+@dataclass(frozen=True, slots=True)
+class QueriedContents:
+    """The answer to a query for the contents of several files."""
 
-    `base_files` are the regular files of the base branch. Raises ForgeError if a path is not among them, or if no file
-    would change.
-    """
-    expected: dict[FilePath, RegularFile] = {}
-    for change in changes:
-        file = base_files.get(change.path)
-        if file is None:
-            raise ForgeError(
-                f"{repository}: '{change.path}' is not a regular file in the base branch; hint: rerun basebump"
+    contents: Mapping[str, bytes]
+    """The contents by blob name, as `hash_texts` returns them. The contents of binary files are missing."""
+    is_truncated: bool = False
+    """True if the server left out files because the query was too large."""
+
+
+class BatchQuery(Protocol):
+    """A query that reads the contents of several text files in one request."""
+
+    def split(self, entries: Sequence[TreeEntry]) -> Iterator[Sequence[TreeEntry]]:
+        """Yield the entries in batches, each of which is small enough for one query."""
+        ...
+
+    def query_contents(self, entries: Sequence[TreeEntry]) -> QueriedContents:
+        """Return the contents of the entries of one batch. Every entry has a blob name.
+
+        Raises:
+            RefusedError: If the server refuses the query.
+            UnsupportedQueryError: If the server cannot answer queries of this kind.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BlobReader:
+    """Reads the contents of files, many in one request if the server has a query for that."""
+
+    server: str
+    """The name of the server in messages."""
+    fetch_blob: Callable[[TreeEntry, str], bytes]
+    """Returns the content of an entry, whose blob name is the second argument. Raises RefusedError."""
+    batch_query: BatchQuery | None = None
+    """The query for several files; None if the server has none, so that each file takes a request."""
+
+    def read(self, entries: Sequence[TreeEntry]) -> Iterator[bytes | TreeError]:
+        """Yield the content of each entry in order, or the error if the entry cannot be read."""
+        for batch in self.batch_query.split(entries) if self.batch_query is not None else [entries]:
+            contents = self._query_contents(list({each.oid: each for each in batch if _is_queried(each)}.values()))
+            for entry in batch:
+                content = contents.get(entry.oid or "")
+                yield content if content is not None else self._read_one(entry)
+
+    def _query_contents(self, entries: Sequence[TreeEntry]) -> dict[str, bytes]:
+        """Return the contents that queries return, by blob name. Contents that must be read one by one are missing."""
+        if self.batch_query is None or len(entries) < 2:  # noqa: PLR2004 - a single file is one request anyway
+            return {}
+        try:
+            answer = self.batch_query.query_contents(entries)
+        except UnsupportedQueryError:
+            return {}
+        except RefusedError as refusal:
+            return self._query_halves(entries) if is_query_too_large(refusal) else {}
+        missing = [each for each in entries if each.oid not in answer.contents] if answer.is_truncated else []
+        return {**answer.contents, **self._query_halves(missing)}
+
+    def _query_halves(self, entries: Sequence[TreeEntry]) -> dict[str, bytes]:
+        half = len(entries) // 2
+        return self._query_contents(entries[:half]) | self._query_contents(entries[half:])
+
+    def _read_one(self, entry: TreeEntry) -> bytes | TreeError:
+        """Return the content of one entry after comparing it with the blob name, or the error."""
+        oid = entry.oid
+        if oid is None:
+            return TreeError(f"'{entry.path}' is not an entry of this tree")
+        try:
+            content = self.fetch_blob(entry, oid)
+        except RefusedError as refusal:
+            return TreeError(str(refusal))
+        if hash_blob(content, like=oid) != oid:
+            return TreeError(
+                f"'{entry.path}': {self.server} sent content that does not match its object name; hint: rerun basebump"
             )
-        expected[change.path] = RegularFile(file.mode, hash_blob(change.content, like=file.oid))
-    if all(base_files[path] == file for path, file in expected.items()):
-        raise ForgeError(
-            f"{repository}: nothing would change: the base branch already holds the proposed files; "
-            "hint: rerun basebump"
-        )
-    return expected
+        return content
 
 
-def decode_text(content: bytes) -> str | None:
-    """Decode the content if JSON is sure to carry it unchanged; return None otherwise."""
-    if len(content) > MAX_INLINE_BYTES or b"\0" in content:
-        return None
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError:
-        return None
+def _is_queried(entry: TreeEntry) -> bool:
+    """Return True if a query may read the entry. A file of unknown size is assumed to be small."""
+    return entry.oid is not None and (entry.size or 0) <= MAX_TEXT

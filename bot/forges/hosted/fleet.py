@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
 from bot.core.proposal.base_branches import get_literal_prefix, match_branches
 from bot.forges.hosted.catalogue import ListedRepository
 from bot.forges.hosted.files import ListedTree
+from bot.forges.hosted.forge import HostedForge, HostedRepository
+from bot.forges.hosted.records import HostedDashboard
 from bot.forges.hosted.refusal import NOT_FOUND, RefusedError
 from bot.forges.selection import RepositorySelection, deduplicate_repositories
 from bot.model.diagnosis import Check, DiagnosisTarget
@@ -19,69 +21,57 @@ from bot.model.vocabulary import FailureStage
 from bot.ports import Dashboard, Forge
 
 
-class HostedRepository(Protocol):
-    """One repository on a server."""
-
-    def list_tips(self, prefix: str) -> Mapping[str, str]:
-        """Return all branches that begin with `prefix`, and their commits. Raises RefusedError."""
-        ...
-
-    def read_default_tip(self, default_branch: str | None) -> tuple[str, str] | None:
-        """Return the name of the default branch and its head commit. Raises RefusedError.
-
-        The list of repositories does not include the commit; `default_branch` is None if it does not include the name
-        either. Returns None if the repository has no commits.
-        """
-        ...
-
-    def open_tree(self, commit: str) -> ListedTree:
-        """Return the tree of a commit, which is listed when it is first needed."""
-        ...
-
-    def open_forge(self, repository: GitRepository) -> Forge: ...
-
-    def open_dashboard(self) -> Dashboard: ...
-
-
 class HostedServer(Protocol):
-    """One server, accessed with one token. Methods raise RefusedError unless a refusal is part of their result."""
+    """One server, accessed with one token. Methods raise RefusedError if the server refuses a request."""
 
     @property
     def kind(self) -> str:
-        """The kind of forge, such as `github`."""
+        """The kind of forge in the config, such as `github`."""
         ...
 
     @property
     def url(self) -> str:
-        """The URL that names the server in failures that are about no single repository."""
+        """The URL of the server, which names the server in failures that do not belong to a single repository."""
         ...
 
     @property
     def clone_host(self) -> str | None:
-        """`host[:port]` from which git clones repositories by name; None if it cannot."""
+        """`host[:port]` from which git clones repositories by their names; None if git cannot clone them by name."""
         ...
 
     @property
     def must_list_owners(self) -> bool:
-        """True if only the list of an owner's repositories shows which of them the token may change."""
+        """True if the repositories of an owner must be listed even if the names of the selected ones are known.
+
+        This is so if only the list shows which repositories the token may change, or if the token cannot look up names.
+        """
         ...
 
     def find_named(self, names: Sequence[str]) -> Iterable[tuple[str, ListedRepository | RefusedError]]:
-        """Return each name with its repository, or with the reason why it was not found."""
+        """Return each name with its repository, or with the error if the repository was not found."""
         ...
 
     def list_owned(self, owner: str, is_selected: Callable[[ListedRepository], bool]) -> Sequence[ListedRepository]:
-        """Return the selected repositories of an owner, sorted by name."""
+        """Return the repositories of an owner for which `is_selected` returns True, sorted by name."""
         ...
 
     def list_default_owners(self) -> Sequence[str]:
-        """Return the owners whose repositories are selected if the config selects none; empty for most tokens."""
+        """Return the owners whose repositories are used if the config selects no repositories.
+
+        Empty, unless the token itself selects repositories, as the installations of a GitHub App do.
+        """
         ...
 
-    def open_repository(self, name: str, server_id: str | None) -> HostedRepository: ...
+    def check_base_branches(self, name: str) -> None:
+        """Raise RefusedError if the token can read only the default branch of a repository."""
+        ...
+
+    def open_repository(self, name: str, server_id: str | None) -> HostedRepository:
+        """Return the parts of one repository; `server_id` is the server's id of the repository, if it is known."""
+        ...
 
     def examine(self, target: DiagnosisTarget, repositories: Iterable[GitRepository | RunFailure]) -> Iterator[Check]:
-        """Identify the token, then list `repositories` and check the rights on them."""
+        """Check the token, list `repositories`, check the rights on some of them, and yield the results."""
         ...
 
 
@@ -97,9 +87,12 @@ class HostedFleet:
         selected: Sequence[str | RepositorySelection],
         base_branches: Sequence[str],
     ) -> None:
-        """Select repositories by their full names, then those of owners.
+        """Create a fleet.
 
-        `base_branches` are globs; without them the base branch is the default branch.
+        Args:
+            server: The server that has the repositories.
+            selected: Full names of repositories, and conditions for repositories of an owner.
+            base_branches: Globs for the base branches; if there are none, the base branch is the default branch.
         """
         self.server = server
         self._base_branches = tuple(base_branches)
@@ -108,29 +101,30 @@ class HostedFleet:
         self._server_ids: dict[str, str | None] = {}
 
     def list_repositories(self, names: frozenset[str]) -> Iterator[GitRepository | RunFailure]:
-        """Yield the repositories that the config selects, or only those in `names` if it is not empty.
+        """Yield the repositories that the config selects, only those in `names` unless `names` is empty.
 
-        Names are compared without regard to case, as servers do. Each repository is yielded once for each of its base
-        branches, with the name that it has now: a renamed one is found by its old name.
+        Case is ignored in names, because servers ignore it. A repository is yielded once for each of its base branches.
+        A renamed repository is found by its old name, and is yielded with its new name.
         """
         yield from deduplicate_repositories(self._find(frozenset(name.lower() for name in names)))
 
     def open_tree(self, repository: GitRepository) -> ListedTree:
-        """Return the tree of the base branch's commit. Raises TreeError."""
+        """Return the tree of the base branch's commit. Raises TreeError if the base branch has no commit."""
         if repository.commit is None:
             raise TreeError(f"{repository.name}: the default branch has no commit")
         return self._open(repository.name).open_tree(repository.commit)
 
     def get_forge(self, repository: GitRepository) -> Forge:
-        """Return the forge operations for one repository."""
-        return self._open(repository.name).open_forge(repository)
+        """Return the operations on the branches and requests of a repository."""
+        return HostedForge(self._open(repository.name), repository)
 
     def get_dashboard(self, repository: GitRepository) -> Dashboard:
-        """Return the dashboard of one repository."""
-        return self._open(repository.name).open_dashboard()
+        """Return the operations on the dashboard issue of a repository."""
+        hosted = self._open(repository.name)
+        return HostedDashboard(hosted.name, hosted.errors, hosted.issues)
 
     def examine(self, target: DiagnosisTarget) -> Iterator[Check]:
-        """Identify the token, list the selected repositories, and check the rights on them."""
+        """Check the token, list the selected repositories, check the rights on some of them, and yield the results."""
         yield from self.server.examine(target, self.list_repositories(frozenset()))
 
     def _find(self, names: frozenset[str]) -> Iterator[GitRepository | RunFailure]:
@@ -150,7 +144,7 @@ class HostedFleet:
                 yield each if isinstance(each, RunFailure) else replace(each, configured_name=known_as)
 
     def _find_default(self, names: frozenset[str]) -> Iterator[GitRepository | RunFailure]:
-        """Yield the repositories that the token selects by itself, such as those of an App's installations."""
+        """Yield the repositories of the owners that the token itself selects, such as those that installed an App."""
         try:
             owners = self.server.list_default_owners()
         except RefusedError as refusal:
@@ -191,7 +185,7 @@ class HostedFleet:
         )
 
     def _find_existing(self, names: Sequence[str]) -> Iterator[ListedRepository]:
-        """Yield the repositories that exist; one that does not is not selected, either. Raises RefusedError."""
+        """Yield the repositories with these names, without those that do not exist. Raises RefusedError."""
         for _, listed in self.server.find_named(names):
             if isinstance(listed, ListedRepository):
                 yield listed
@@ -199,7 +193,10 @@ class HostedFleet:
                 raise listed
 
     def _expand_base_branches(self, listed: ListedRepository) -> list[GitRepository | RunFailure]:
-        """Return a repository once for each of its base branches; once without any if no branch matches."""
+        """Return a repository once for each of its base branches, or the failure to list them.
+
+        If there is no base branch, the repository is returned once without a base branch.
+        """
         self._server_ids[listed.name] = listed.server_id
         try:
             bases = self._list_base_branches(listed)
@@ -213,19 +210,24 @@ class HostedFleet:
         ] or [repository]
 
     def _list_base_branches(self, listed: ListedRepository) -> list[tuple[str, str, bool]]:
-        """Return the base branches, their commits, and whether each is the default branch. Raises RefusedError."""
-        repository = self._open(listed.name)
+        """Return name and commit of each base branch, and True if it is the default branch. Raises RefusedError."""
+        hosted = self._open(listed.name)
         if self._base_branches:
-            prefixes = [get_literal_prefix(glob) for glob in self._base_branches]
-            tips = {branch: commit for each in prefixes for branch, commit in repository.list_tips(each).items()}
+            self.server.check_base_branches(listed.name)
+            with hosted.errors.translate(listed.name):
+                prefixes = [get_literal_prefix(glob) for glob in self._base_branches]
+                tips = {branch: tip for each in prefixes for branch, tip in hosted.branches.list_tips(each).items()}
             return [
-                (branch, tips[branch], branch == listed.default_branch)
+                (branch, tips[branch].commit, branch == listed.default_branch)
                 for branch in match_branches(self._base_branches, tips)
             ]
-        if listed.default_branch is not None and listed.head_commit is not None:
+        if listed.default_branch is None:
+            return []
+        if listed.head_commit is not None:
             return [(listed.default_branch, listed.head_commit, True)]
-        tip = repository.read_default_tip(listed.default_branch)
-        return [(*tip, True)] if tip is not None else []
+        with hosted.errors.translate(listed.name):
+            default_tip = hosted.branches.read_tip(listed.default_branch)
+        return [(listed.default_branch, default_tip.commit, True)] if default_tip is not None else []
 
     def _open(self, name: str) -> HostedRepository:
         return self.server.open_repository(name, self._server_ids.get(name))

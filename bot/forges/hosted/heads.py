@@ -1,92 +1,155 @@
-"""Read the heads of basebump's branches: what they hold beyond the base branch, and whether people changed it."""
+"""Read the heads of basebump's branches, and find out whether they contain anything but basebump's own commit."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from bot.core.proposal.markers import parse_base_branch, parse_intent
 from bot.forges._git_objects import PARENTS_OF_MERGE
 
 MAX_DATE_DIFFERENCE = timedelta(seconds=5)
-"""Servers date author and committer at once; a commit with a larger difference was amended by somebody."""
+"""The largest difference between the dates of author and committer in a commit that nobody amended. A server sets
+both dates when it creates a commit."""
 
 FileChanges = Mapping[str, tuple[object, tuple[str, ...]] | None]
-"""Kind of change and changed lines of each file; None if the server does not show them."""
+"""For each changed file, the kind of change and the changed lines; None if the server does not show them."""
 
 
 @dataclass(frozen=True, slots=True)
-class BranchTip:
-    """The commit that a branch points to, or one below it."""
+class CommitFacts:
+    """The facts about one commit of a branch."""
 
     commit: str
     parents: tuple[str, ...]
     message: str
     intent: str | None
-    """The intent in the commit's trailer; None if basebump did not make the commit."""
+    """The intent in the commit's trailer, which is a hash of the planned changes; None if basebump did not create the
+    commit."""
     stated_base: str | None
     """The base branch that the commit names in its trailer; None for the default branch."""
     committed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class BranchTip:
+    """The commit that a branch points to."""
+
+    commit: str
+    read_facts: Callable[[], CommitFacts]
+    """Returns the facts about the commit, and raises RefusedError. It sends an API request if the list of branches does
+    not contain the facts."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommitAuthorship:
+    """Author, committer and dates of a commit."""
+
+    is_by_account: bool
+    """True if the token's account is the author, and the committer is the account or the server itself."""
+    authored_at: datetime
+    committed_at: datetime
+
+
+def build_commit_facts(
+    commit: str,
+    parents: tuple[str, ...],
+    message: str,
+    committed_at: datetime,
+    read_authorship: Callable[[], CommitAuthorship],
+) -> CommitFacts:
+    """Return the facts about a commit.
+
+    `read_authorship` returns author and committer. It is called only if the message has basebump's trailer, because
+    the call may send an API request.
+    """
+    stated_intent = parse_intent(message)
+    is_own = stated_intent is not None and is_own_commit(parents, read_authorship())
+    return CommitFacts(
+        commit, parents, message, stated_intent if is_own else None, parse_base_branch(message), committed_at
+    )
+
+
+def is_own_commit(parents: Sequence[str], authorship: CommitAuthorship) -> bool:
+    """Return True if the token's account created a commit, and nobody amended the commit.
+
+    Amending a commit keeps the author and changes the committer. If the owner of the token amends the commit, author
+    and committer are the same account, but their dates differ. A server that signs commits is the committer.
+    """
+    return (
+        len(parents) == 1
+        and authorship.is_by_account
+        and abs(authorship.committed_at - authorship.authored_at) <= MAX_DATE_DIFFERENCE
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class BranchHead:
-    """The content of one branch compared with the base branch."""
+    """The result of comparing one branch with its base branch."""
 
     commit: str
     intent: str | None
-    """The intent of basebump's commit; None if the branch holds anything else beyond the base."""
+    """The intent of basebump's commit; None if the branch contains other changes, which are not in the base branch."""
     stated_base: str | None
     """The base branch that the commit names in its trailer; None for the default branch."""
     committed_at: datetime | None
-    """When basebump's commit was made; without one, the last commit."""
+    """The date of basebump's commit; if the branch has no such commit, the date of the last commit."""
     is_behind: bool
-    """True if the base has commits that the branch does not have."""
+    """True if the base branch has commits that the branch does not have."""
 
 
 @dataclass(frozen=True, slots=True)
 class BranchComparison:
-    """The commits and changes that a branch has beyond the base."""
+    """The commits and changes of a branch that its base branch does not have."""
 
-    commits: Mapping[str, BranchTip]
+    commits: Mapping[str, CommitFacts]
     changes: FileChanges
     check_is_behind: Callable[[], bool]
-    """Returns True if the base has commits that the branch does not have; may send a request."""
+    """Returns True if the base branch has commits that the branch does not have. It may send an API request."""
 
 
 class CommitReader(Protocol):
     """Reads commits of one repository. Methods raise RefusedError."""
 
     def compare(self, base_commit: str, commit: str) -> BranchComparison | None:
-        """Compare a commit with the base; None if there is more than is inspected, or the token cannot compare."""
+        """Compare a commit with the commit of the base branch.
+
+        Returns None if there are more commits or files than are inspected, or if the token cannot compare commits.
+        """
         ...
 
     def read_changes(self, commit: str) -> FileChanges:
-        """Return what a commit changes."""
+        """Return the changes that a commit makes."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class HeadReader:
-    """Reads heads in one repository, compared with one commit of its base branch. Methods raise RefusedError."""
+    """Compares branches of one repository with one commit of the base branch. Methods raise RefusedError."""
 
     commits: CommitReader
     base_commit: str | None
 
-    def read_head(self, tip: BranchTip) -> BranchHead:
-        """Read the head of a branch that points to `tip`.
+    def read_head(self, branch_tip: BranchTip) -> BranchHead:
+        """Compare a branch with the base branch.
 
-        It takes no request, except for a merge commit, which may be a merge of the base ("Update branch").
+        If the branch points to a merge commit, somebody may have merged the base branch into it ("Update branch").
+        Then more API requests are sent to find basebump's commit below the merges.
         """
+        tip = branch_tip.read_facts()
         if len(tip.parents) == PARENTS_OF_MERGE and self.base_commit is not None:
             head = self._read_below_merges(tip, self.base_commit)
             if head is not None:
                 return head
         return BranchHead(tip.commit, tip.intent, tip.stated_base, tip.committed_at, tip.parents != (self.base_commit,))
 
-    def _read_below_merges(self, merge: BranchTip, base_commit: str) -> BranchHead | None:
-        """Return the head if only merges of the base stand on basebump's commit; None otherwise."""
+    def _read_below_merges(self, merge: CommitFacts, base_commit: str) -> BranchHead | None:
+        """Return the head of a branch that consists of basebump's commit and merges of the base branch on top of it.
+
+        Returns None if the branch contains anything else, or if the merges changed the content of basebump's change.
+        """
         comparison = self.commits.compare(base_commit, merge.commit)
         own_commit = _find_own_commit_below_merges(merge, comparison.commits) if comparison is not None else None
         if comparison is None or own_commit is None:
@@ -98,13 +161,17 @@ class HeadReader:
         return BranchHead(merge.commit, own_commit.intent, own_commit.stated_base, own_commit.committed_at, is_behind)
 
 
-def _find_own_commit_below_merges(tip: BranchTip, commits_beyond_base: Mapping[str, BranchTip]) -> BranchTip | None:
-    """Find basebump's commit below merges of the base branch; None if the branch holds anything else.
+def _find_own_commit_below_merges(
+    tip: CommitFacts, commits_beyond_base: Mapping[str, CommitFacts]
+) -> CommitFacts | None:
+    """Return basebump's commit below merges of the base branch; None if the branch contains any other commit.
 
-    `tip` is the commit that the branch points to, `commits_beyond_base` are the commits that the base does not have, by
-    name. Anything else that somebody merged would be among them.
+    Args:
+        tip: The commit that the branch points to.
+        commits_beyond_base: The commits that the base branch does not have, by id. Commits that somebody merged from
+            another branch would be among them.
     """
-    commit: BranchTip | None = tip
+    commit: CommitFacts | None = tip
     merges = 0
     while commit is not None and commit.intent is None and len(commit.parents) == PARENTS_OF_MERGE:
         merges += 1
@@ -115,5 +182,5 @@ def _find_own_commit_below_merges(tip: BranchTip, commits_beyond_base: Mapping[s
 
 
 def extract_changed_lines(patch: str) -> tuple[str, ...]:
-    """Return the added and removed lines of a patch, without positions and context: a merge changes both."""
+    """Return the added and removed lines of a patch, without positions and context, because a merge changes these."""
     return tuple(line for line in patch.split("\n") if line.startswith(("+", "-")))

@@ -1,15 +1,15 @@
-"""Commit statuses and the dashboard issue of a server.
-
-A status is read before it is written, and not tried again once it is refused for good.
-"""
+"""The rules for setting commit statuses and for maintaining the dashboard issue, which are the same on all servers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Protocol
 
+from bot.core.proposal.dashboard import is_dashboard_body
 from bot.core.proposal.markers import record_status
-from bot.forges.hosted.refusal import RefusedError, is_permanent_refusal
+from bot.forges.hosted.refusal import RefusedError, ServerErrors, is_permanent_refusal
 from bot.model.dashboard import DashboardIssue
 from bot.model.errors import ForgeError
 from bot.model.request_attributes import CommitStatus
@@ -20,50 +20,56 @@ class StatusOutcome:
     """The outcome of setting a status."""
 
     recorded_status: tuple[str, CommitStatus] | None = None
-    """The commit and its status, if it was set or refused for good; None if another run is to try again."""
+    """The commit and its status, to record in the body of the request. It is also recorded if the server refused it
+    permanently, so that later runs do not try again. None if there is no status, or if a later run must try again."""
     notes: tuple[str, ...] = ()
 
     def add_to_body(self, body: str) -> str:
-        """Return the text of a request with the commit and the status in its marker."""
+        """Return the body of a request with the commit and the status recorded in its marker."""
         return body if self.recorded_status is None else record_status(body, *self.recorded_status)
 
 
 NO_STATUS_OUTCOME = StatusOutcome()
 
 
+class StatusApi(Protocol):
+    """The commit statuses of one repository on a server. Methods raise RefusedError."""
+
+    def read_status(self, commit: str) -> CommitStatus | None:
+        """Return basebump's last status of a commit; None if there is none, or if it has a state that is not known."""
+        ...
+
+    def post_status(self, branch: str, commit: str, status: CommitStatus) -> None:
+        """Set the status of the commit that a branch points to."""
+        ...
+
+
 class StatusWriter:
-    """Sets commit statuses in one repository, in one run. Failures are returned as notes; no method raises."""
+    """Sets commit statuses in one repository during one run. If it fails, it returns a note and raises nothing."""
 
-    def __init__(
-        self, read_status: Callable[[str], CommitStatus | None], post_status: Callable[[str, str, CommitStatus], None]
-    ) -> None:
-        """Wrap the functions that read and set a status. Both raise RefusedError.
-
-        `read_status` returns basebump's last status of a commit. It may return None for a status that basebump would
-        not write. `post_status` sets the status of the commit that a branch points to.
-        """
-        self._look, self._post = read_status, post_status
+    def __init__(self, statuses: StatusApi) -> None:
+        self._statuses = statuses
         self._refusal_note = ""
-        """The note that says why this token cannot set statuses, once a request showed that."""
+        """The note that explains why this token cannot set statuses; empty until a request was refused permanently."""
 
     def set_status(
         self, branch: str, commit: str | None, status: CommitStatus | None, *, is_new: bool
     ) -> StatusOutcome:
-        """Set the status of a commit unless it is set already.
+        """Set the status of a commit unless the commit has this status already.
 
         Args:
             branch: The branch that points to the commit.
-            commit: The commit; None if there is none.
-            status: The status to set; None if there is none.
-            is_new: True if this run made the commit, which then has no status that has to be read.
+            commit: The commit; if it is None, nothing is done.
+            status: The status to set; if it is None, nothing is done.
+            is_new: True if this run created the commit. Then its present status is not read, because it has none.
         """
         if status is None or commit is None:
             return NO_STATUS_OUTCOME
         if self._refusal_note:
             return StatusOutcome((commit, status), (self._refusal_note,))
         try:
-            if is_new or self._look(commit) != status:
-                self._post(branch, commit, status)
+            if is_new or self._statuses.read_status(commit) != status:
+                self._statuses.post_status(branch, commit, status)
         except RefusedError as refusal:
             note = f"The status could not be set: {refusal}."
             if not is_permanent_refusal(refusal):
@@ -74,18 +80,84 @@ class StatusWriter:
 
 
 DASHBOARD_LABEL = "basebump-dashboard"
-"""Only people with rights on the repository can set it, so a stranger's issue is never taken for the dashboard."""
+"""The label of the dashboard issue. Only users with rights in the repository can set labels, so an issue of any other
+user is never mistaken for the dashboard."""
 MAX_ISSUES = 100
-"""Issues with the label that are inspected; there is one, unless people give the label to other issues."""
+"""The largest number of issues with the label that are inspected. Usually only the dashboard has the label."""
 
 
-def normalise_line_ends(body: str | None) -> str:
-    """Normalise line ends to LF: servers return text that people edited in a browser with CR LF."""
+@dataclass(frozen=True, slots=True)
+class ListedIssue:
+    """An issue in a list that the server returned."""
+
+    number: int
+    title: str
+    body: str | None
+    is_open: bool
+
+
+class IssueApi(Protocol):
+    """The issues of one repository on a server. Methods raise RefusedError."""
+
+    def list_own_issues(self, label: str) -> Sequence[ListedIssue]:
+        """Return the open and closed issues with a label that the token's account created, newest first.
+
+        If the account is not known, the issues of all authors are returned. At most `MAX_ISSUES` issues are inspected.
+        """
+        ...
+
+    def create_issue(self, title: str, body: str, label: str) -> None:
+        """Create an issue with a label."""
+        ...
+
+    def update_issue(self, number: int, title: str, body: str, *, is_open: bool) -> None:
+        """Update title and body of an issue, and reopen the issue if it is closed.
+
+        `is_open` is True if the issue is open now.
+        """
+        ...
+
+    def close_issue(self, number: int, body: str) -> None:
+        """Update the body of an issue and close it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class HostedDashboard:
+    """The dashboard issue of one repository on a server; implements `bot.ports.Dashboard`."""
+
+    repository: str
+    errors: ServerErrors
+    issues: IssueApi
+
+    def read(self) -> DashboardIssue | None:
+        """Return the dashboard issue, whether it is open or closed; None if it was never created."""
+        with self._translate_errors():
+            for issue in self.issues.list_own_issues(DASHBOARD_LABEL):
+                body = _normalise_line_ends(issue.body)
+                if is_dashboard_body(body):
+                    return DashboardIssue(issue.title, body, issue.is_open, issue.number)
+            return None
+
+    def write(self, issue: DashboardIssue | None, title: str, body: str) -> None:
+        """Create the dashboard issue, or update and reopen the existing one."""
+        with self._translate_errors():
+            if issue is None or issue.number is None:
+                self.issues.create_issue(title, body, DASHBOARD_LABEL)
+            else:
+                self.issues.update_issue(issue.number, title, body, is_open=issue.is_open)
+
+    def close(self, issue: DashboardIssue, body: str) -> None:
+        """Update the body of the dashboard issue and close the issue. Raises ForgeError if it has no number."""
+        if issue.number is None:
+            raise ForgeError(f"{self.repository}: dashboard issue has no number yet; hint: rerun basebump")
+        with self._translate_errors():
+            self.issues.close_issue(issue.number, body)
+
+    def _translate_errors(self) -> AbstractContextManager[None]:
+        return self.errors.translate(self.repository)
+
+
+def _normalise_line_ends(body: str | None) -> str:
+    """Return the text with LF line ends. Servers return CR LF if a user edited the text in a browser."""
     return (body or "").replace("\r\n", "\n")
-
-
-def require_issue_number(issue: DashboardIssue, repository: str) -> int:
-    """Return the number of the dashboard issue. Raises ForgeError if the issue has no number."""
-    if issue.number is None:
-        raise ForgeError(f"{repository}: dashboard issue has no number yet; hint: rerun basebump")
-    return issue.number

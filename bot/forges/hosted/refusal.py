@@ -1,6 +1,6 @@
-"""Refused, unanswered and unsupported requests to a server, and the messages that explain them.
+"""The errors of requests that a server refused, did not answer or does not support, and the messages for them.
 
-Each server describes its errors with one `ServerErrors`, which is data.
+Each kind of server describes its errors with one `ServerErrors`.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from bot.model.errors import ForgeError
 from bot.net import describe_cause, sanitize_text
 
 MAX_NAMED_WAIT = 10 * 365 * 86_400.0
-"""Upper bound in seconds for the end of a rate limit in a message, so that the date can be computed."""
+"""The longest wait, in seconds, that a message states. A longer one might end after the last date that Python has."""
 
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND, NOT_ALLOWED, NOT_ACCEPTABLE = 401, 403, 404, 405, 406
 CONFLICT, INVALID, TOO_MANY = 409, 422, 429
 SERVER_ERROR = 500
-"""The first status that means a failure of the server itself."""
+"""The lowest status that reports a failure of the server itself."""
 
 Answer = TypeVar("Answer")
 
 
 class RefusedError(ForgeError):
-    """A forge refused or did not answer a request; the message says what that means and what to do next."""
+    """A server refused a request or did not answer it. The message contains the reason and a hint."""
 
     def __init__(
         self, message: str, *, status: int | None, server_message: str = "", retry_after: float | None = None
@@ -36,19 +36,22 @@ class RefusedError(ForgeError):
         self.status = status
         """The HTTP status; None if there was no answer."""
         self.server_message = server_message
-        """The forge's own message, for callers that can interpret it."""
+        """The server's own message; empty if there is none."""
         self.retry_after = retry_after
-        """Seconds after which the same request may succeed, if a rate limit refused it."""
+        """Seconds after which the request may succeed; None if the reason was not a rate limit."""
         super().__init__(message)
 
     @property
     def may_have_worked(self) -> bool:
-        """True if the forge may have carried out the request: it failed, or its answer was lost."""
+        """True if the server may have carried out the request, because it failed meanwhile or its answer was lost."""
         return self.status is None or self.status >= SERVER_ERROR
 
 
 def read_after_refusal(refusal: RefusedError, read_state: Callable[[], Answer]) -> Answer:
-    """Read the state after a write was refused; raise the refusal if the state cannot be read."""
+    """Return the result of `read_state`, which is called after a write failed with `refusal`.
+
+    Raises `refusal` if the state cannot be read.
+    """
     try:
         return read_state()
     except RefusedError:
@@ -56,10 +59,9 @@ def read_after_refusal(refusal: RefusedError, read_state: Callable[[], Answer]) 
 
 
 def is_permanent_refusal(refusal: RefusedError) -> bool:
-    """Return True if repeating the request for the same commit is useless.
+    """Return True if a later run would be refused, too: the token lacks a permission, or the server lacks a feature.
 
-    The token lacks a permission, or the forge does not have the feature. A rate limit, a failure of the server and an
-    invalid token are not final.
+    False for a rate limit, a failure of the server, and an invalid token.
     """
     has_answer = refusal.status is not None and refusal.status < SERVER_ERROR
     return has_answer and refusal.retry_after is None and refusal.status != UNAUTHORIZED
@@ -68,30 +70,30 @@ def is_permanent_refusal(refusal: RefusedError) -> bool:
 TIMEOUT_STATUSES = frozenset({502, 503, 504})
 """Statuses with which a server reports that a query took too long."""
 UNKNOWN_NAME_MESSAGE = re.compile(r"doesn't exist on type|isn't a defined input type|doesn't accept argument")
-"""Messages of the GraphQL library of both GitHub and GitLab about names that the schema does not have."""
+"""Matches the message about a name that the GraphQL schema lacks. GitHub and GitLab use the same GraphQL library."""
 
 
 class UnsupportedQueryError(Exception):
-    """The server has no GraphQL API, or its schema lacks something that the query uses."""
+    """The server has no GraphQL API, or its schema lacks a name that the query contains."""
 
 
 def is_query_too_large(refusal: RefusedError) -> bool:
-    """Return True if the server may answer a smaller query."""
+    """Return True if the server took too long for a query, so that a smaller query may succeed."""
     return refusal.status in TIMEOUT_STATUSES
 
 
 @dataclass(frozen=True, slots=True)
 class RefusalMeaning:
-    """The meaning of some refusals, with a hint."""
+    """The meaning of refusals with certain statuses, and a hint."""
 
     statuses: Container[int]
     text: str
-    """The meaning and the hint. `{message}` stands for the server's message, `{permission}` for the permission that
-    the request requires."""
+    """The meaning and the hint. `{message}` is replaced by the server's message, and `{permission}` by the permission
+    that the request requires."""
     phrases: tuple[str, ...] = ()
-    """Phrases of which the server's message must contain one; empty if the status alone is sufficient."""
+    """The server's message must contain one of these phrases. If there are none, every message matches."""
     default_message: str = ""
-    """The text that replaces an empty message of the server."""
+    """The replacement for `{message}` if the server sent no message."""
 
     def matches(self, status: int, server_message: str) -> bool:
         """Return True if a refusal with this status and message has this meaning."""
@@ -111,21 +113,22 @@ NOT_FOUND_MEANING = RefusalMeaning(
 
 @dataclass(frozen=True, slots=True)
 class RateLimitRule:
-    """How a server reports that a rate limit refused a request."""
+    """The statuses and headers with which a server reports a rate limit."""
 
     statuses: frozenset[int]
-    """Statuses of refusals by a rate limit. They may have other reasons, too, except 429."""
+    """The statuses of requests that a rate limit refused. Except for 429, they can also have other reasons."""
     reset_header: str
     """The header, in lower case, with the second since 1970 in which the limit ends."""
     default_wait: float
-    """Seconds to wait if the headers do not say how long the limit lasts."""
+    """Seconds to wait if no header states when the limit ends."""
     remaining_header: str = ""
-    """The header, in lower case, with the number of requests left; the limit is used up if the number is 0."""
+    """The header, in lower case, with the number of remaining requests. If the name is not empty, `reset_header` counts
+    only if this number is 0."""
     phrase: re.Pattern[str] | None = None
-    """Words in the message of a refusal by a limit whose status is not 429."""
+    """Matches the server's message if a rate limit refused a request with another status than 429."""
 
     def compute_wait(self, status: int, server_message: str, headers: Mapping[str, str], now: datetime) -> float | None:
-        """Return how many seconds the limit lasts; None if the refusal was not a rate limit."""
+        """Return the seconds until the rate limit ends; None if the reason of the refusal was not a rate limit."""
         if status not in self.statuses:
             return None
         retry_after, reset = headers.get("retry-after", ""), headers.get(self.reset_header, "")
@@ -139,33 +142,37 @@ class RateLimitRule:
 
 @dataclass(frozen=True, slots=True)
 class RefusedAnswer:
-    """An answer with which a server refused a request."""
+    """The server's answer to a request that it refused."""
 
     status: int
     server_messages: Sequence[str]
     headers: Mapping[str, str]
-    """The headers; their names are in lower case."""
+    """The headers by their names in lower case."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServerErrors:
-    """The errors of one kind of server and of its client library, as data."""
+    """The errors of one kind of server and of its client library, and their meanings."""
 
     server: str
     """The name of the server in messages."""
     url_name: str
-    """The name of the configured URL in hints."""
+    """The name of the server's URL in hints, such as `the URL of the API`."""
     malformed_answer_errors: tuple[type[Exception], ...]
-    """Exceptions from reading an answer that has another shape than answers of this kind of server."""
+    """The exceptions that are raised if the answer of another kind of server is parsed."""
     client_errors: tuple[type[Exception], ...]
-    """Exceptions of the client library whose text has the reason why there was no answer."""
+    """The exceptions of the client library whose text explains why there was no answer, and contains no secrets except
+    the token."""
     rate_limit: RateLimitRule
     meanings: Sequence[RefusalMeaning] = field(default=())
-    """The meanings of refusals; the first one that matches is used."""
+    """The meanings of refusals, of which the first one that matches is used."""
 
     @contextmanager
     def translate(self, name: str) -> Iterator[None]:
-        """Translate errors from reading an answer about the repository or owner `name` into RefusedError."""
+        """Raise RefusedError instead of the exceptions that a malformed answer causes.
+
+        `name` is the repository or owner that the answer is about, for the message.
+        """
         try:
             yield
         except self.malformed_answer_errors as error:
@@ -173,7 +180,10 @@ class ServerErrors:
             raise RefusedError(message, status=None) from error
 
     def explain_missing_answer(self, error: Exception, action: str, secret: str | None) -> RefusedError:
-        """Return the refusal for a request to do `action` that got no valid answer because of `error`."""
+        """Return the RefusedError for a request that got no valid answer because of `error`.
+
+        `action` describes the request in the message. `secret` is the token, which is removed from the message.
+        """
         message = (
             f"{self.server} could not be asked to {action}: {self._describe_reason(error, secret)}; "
             f"hint: check the network and {self.url_name}"
@@ -183,7 +193,15 @@ class ServerErrors:
     def explain_refusal(
         self, answer: RefusedAnswer, action: str, permission: str, *, secret: str | None, now: datetime
     ) -> RefusedError:
-        """Return the refusal for a request to do `action`, which requires `permission`."""
+        """Return the RefusedError for a request that the server refused with `answer`.
+
+        Args:
+            answer: The server's answer.
+            action: Describes the request in the message.
+            permission: The permission that the request requires, for the hint.
+            secret: The token, which is removed from the message.
+            now: The current time.
+        """
         status, server_message = answer.status, sanitize_text("; ".join(answer.server_messages), [secret or ""])
         retry_after = self.rate_limit.compute_wait(status, server_message, answer.headers, now)
         meaning = (
@@ -199,9 +217,9 @@ class ServerErrors:
         )
 
     def _describe_reason(self, error: Exception, secret: str | None) -> str:
-        """Describe why there is no valid answer.
+        """Return the reason why there is no valid answer.
 
-        For errors of `requests` only the cause is described, because their text may quote a header.
+        The text of an exception of `requests` is not used, because it may quote a header with the token.
         """
         if not isinstance(error, (*self.malformed_answer_errors, JSONDecodeError)):
             if isinstance(error, OSError):
@@ -220,6 +238,6 @@ class ServerErrors:
 
 
 def _explain_limit(wait: float, now: datetime) -> str:
-    """Describe when a rate limit ends that lasts `wait` seconds from `now`."""
+    """Return the message for a rate limit that ends `wait` seconds after `now`."""
     until = (now + timedelta(seconds=min(wait, MAX_NAMED_WAIT))).astimezone(UTC)
     return f"the rate limit is used up until {until:%Y-%m-%d %H:%M:%S} UTC; hint: rerun basebump then"

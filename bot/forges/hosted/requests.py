@@ -1,4 +1,4 @@
-"""Open requests of a base branch, the branches to read to find them, and requests closed by a deleted branch."""
+"""The requests of one repository: how they are listed, and which facts about them are read."""
 
 from __future__ import annotations
 
@@ -8,43 +8,251 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot.core.proposal.base_branches import BaseBranch
-from bot.forges.hosted.heads import BranchHead
+from bot.core.proposal.lifecycle import can_be_declined
+from bot.core.proposal.user_requests import parse_labels
+from bot.forges.hosted.heads import BranchHead, BranchTip, CommitReader, HeadReader
+from bot.model.forge import GitRepository
 from bot.model.proposal import RemoteRequest, RequestState
+from bot.model.request_attributes import NO_ATTRIBUTES, RequestAttributes
 
+MAX_ENDED = 100
+"""The largest number of ended requests of one branch that are read, newest first. It is one page; older requests
+declined digests that are not relevant any more."""
+MAX_COMMENTS = 500
+"""The largest number of comments of one request that are searched for basebump's comment. basebump comments in the
+first run after a user's first commit, so its comment is among the first."""
 MAX_BEFORE_DELETION = timedelta(seconds=1)
-"""A person who closes a request and then deletes its branch takes longer than this."""
+"""A user who closes a request and then deletes its branch takes longer than this time."""
 MAX_AFTER_DELETION = timedelta(minutes=1)
-"""The time within which a forge closes a request after its branch was deleted."""
+"""The longest time between the deletion of a branch and the moment at which the server closes its request."""
 MERGE_CHECK_SECONDS = 2.0
-"""Seconds in which a server computes the merge state of a request, which it does only when the state is requested."""
+"""Seconds that a server needs to compute the merge state of a request. It starts when the state is first requested."""
 
 
 @dataclass(frozen=True, slots=True)
 class MergeState:
-    """The merge state of one request."""
+    """The server's statement whether a request can be merged."""
 
     is_known: bool
+    """False if the server has not computed the state yet."""
     has_conflicts: bool
     is_outdated: bool
-    """True if the server reports that the branch must be up to date before it is merged, and is not."""
+    """True if the server reports that the branch must be updated before it can be merged."""
 
 
-class ListedRequest(Protocol):
-    """An open request to merge a branch into a base branch."""
+@dataclass(frozen=True, slots=True)
+class ReviewState:
+    """The approvals of one open request, and the attributes that were ever set on it."""
 
-    @property
-    def branch(self) -> str: ...
+    is_accepted: bool
+    """True if a user whose review counts approved the request, or if it is in the merge queue."""
+    ever_set: RequestAttributes | None
+    """All attributes that anybody ever set, including those that were removed later. If the server reports only the
+    current attributes, these; None if it reports none."""
 
-    @property
-    def target_branch(self) -> str: ...
+
+@dataclass(frozen=True, slots=True)
+class ListedRequest:
+    """A request in a list that the server returned."""
+
+    number: int
+    branch: str
+    target_branch: str
+    """The branch into which it will be merged. Users can change this branch."""
+    state: RequestState
+    url: str
+    title: str
+    """The title without the prefix that marks a draft."""
+    body: str
+    opened_at: datetime
+    closed_at: datetime | None
+    attributes: RequestAttributes = NO_ATTRIBUTES
+    """The current attributes, as far as the list contains them. The list always contains the labels."""
+    has_automerge: bool = False
+    """True if auto-merge is enabled."""
+    automerge_by: str | None = None
+    """The login of the account that enabled auto-merge; None if the server does not report it."""
+    opened_by_bot: str | None = None
+    """The login of the bot that opened it; None if a user opened it, or if the server does not report the account."""
+    is_merging: bool = False
+    """True if the server is merging it now."""
+
+
+class RequestReader(Protocol):
+    """Reads the requests of one repository on a server. Methods raise RefusedError."""
+
+    def list_open(self) -> Sequence[ListedRequest]:
+        """Return the open requests whose branches are in the repository itself, without those from forks."""
+        ...
+
+    def list_of_branch(self, branch: str) -> Sequence[ListedRequest]:
+        """Return the newest ended requests of a branch, and the open ones that `list_open` does not return."""
+        ...
+
+    def find_open(self, branch: str, target_branch: str) -> ListedRequest | None:
+        """Return the newest open request to merge a branch into a target branch; None if there is none."""
+        ...
+
+    def is_own_automerge(self, request: ListedRequest) -> bool:
+        """Return True if the token's account enabled auto-merge; called only if auto-merge is enabled."""
+        ...
+
+    def has_own_comment(self, number: int) -> bool:
+        """Return True if a request has a comment of basebump."""
+        ...
+
+    def read_merge_state(self, number: int) -> MergeState:
+        """Return the merge state of an open request, which may not be known yet."""
+        ...
+
+    def is_current_branch_required(self, branch: str) -> bool:
+        """Return True if only requests that are up to date with `branch` can be merged into it."""
+        ...
+
+    def read_review_states(
+        self, requests: Sequence[ListedRequest], own_numbers: frozenset[int]
+    ) -> Mapping[int, ReviewState]:
+        """Return the review state of each open request, by number.
+
+        `own_numbers` are the requests whose branch contains only basebump's change. The server's approvals of other
+        requests need not be read, because basebump leaves these requests unchanged.
+        """
+        ...
+
+    def find_closed_by_branch_deletion(self, requests: Sequence[ListedRequest]) -> frozenset[int]:
+        """Return the numbers of the closed requests that the server closed because their branch was deleted."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _RequestContext:
+    """All facts that were read about the branches and requests of one base branch."""
+
+    base: BaseBranch
+    heads: Mapping[str, BranchHead]
+    merge_states: Mapping[int, MergeState]
+    """The merge states of the open requests whose base branch has new commits."""
+    must_be_current: bool
+    """True if only branches that are up to date can be merged. It is read only if some branch is not up to date."""
+    review_states: Mapping[int, ReviewState]
+    closed_by_deletion: frozenset[int]
+    """The requests that the server closed because their branch was deleted."""
+
+    def get_intent(self, request: ListedRequest) -> str | None:
+        """Return the intent of the request's branch; None if basebump must leave the request unchanged."""
+        return _get_intent(request, self.base, self.heads)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestLister:
+    """Lists the requests and branches of one base branch. Methods raise RefusedError."""
+
+    reader: RequestReader
+    commits: CommitReader
+    repository: GitRepository
+    """The repository with the base branch and its commit. A branch on top of that commit cannot conflict. Branches that
+    were created for another base branch are left out."""
+    pause: Callable[[float], None]
+
+    def list_requests(
+        self, tips: Mapping[str, BranchTip], desired_branches: frozenset[str]
+    ) -> tuple[RemoteRequest, ...]:
+        """Return basebump's open requests, the ended requests of the desired branches, and branches without a request.
+
+        `tips` are the branches with basebump's prefix. The newest request comes first. Branches without a request come
+        last.
+        """
+        # A server closes a request when its branch is deleted. Without branches, no request can be open.
+        listed = [each for each in self.reader.list_open() if each.branch in tips] if tips else []
+        base = BaseBranch(self.repository.base_branch, self.repository.non_default_base)
+        read_head = HeadReader(self.commits, self.repository.commit).read_head
+        heads = {
+            branch: read_head(tips[branch]) for branch in select_branches_to_read(tips, listed, base, desired_branches)
+        }
+        requests = [each for each in listed if is_request_of_base(base, each, heads, desired_branches)]
+        for branch in sorted(desired_branches - {each.branch for each in requests}):
+            requests += [
+                each
+                for each in self.reader.list_of_branch(branch)
+                if each.state is not RequestState.OPEN or branch in heads
+            ]
+        context = self._read_context(requests, base, heads)
+        with_request = {each.branch for each in (*listed, *requests) if each.state is RequestState.OPEN}
+        newest_first = sorted(requests, key=lambda each: each.number, reverse=True)
+        return (
+            *(self._build_remote_request(each, context) for each in newest_first),
+            *build_branch_requests(heads, with_request, base, desired_branches),
+        )
+
+    def _read_context(
+        self, requests: Sequence[ListedRequest], base: BaseBranch, heads: Mapping[str, BranchHead]
+    ) -> _RequestContext:
+        open_requests = [each for each in requests if each.state is RequestState.OPEN]
+        behind = [each.number for each in open_requests if can_conflict(heads[each.branch])]
+        own_numbers = frozenset(each.number for each in open_requests if _get_intent(each, base, heads) is not None)
+        return _RequestContext(
+            base=base,
+            heads=heads,
+            merge_states=read_merge_states(behind, self.reader.read_merge_state, self.pause),
+            must_be_current=bool(behind)
+            and base.name is not None
+            and self.reader.is_current_branch_required(base.name),
+            review_states=self.reader.read_review_states(open_requests, own_numbers),
+            closed_by_deletion=self.reader.find_closed_by_branch_deletion(
+                [each for each in requests if each.closed_at and can_be_declined(each.state, each.body)]
+            ),
+        )
+
+    def _build_remote_request(self, request: ListedRequest, context: _RequestContext) -> RemoteRequest:
+        head = context.heads.get(request.branch)
+        is_open = request.state is RequestState.OPEN
+        intent = context.get_intent(request)
+        is_own_automerge = request.has_automerge and self.reader.is_own_automerge(request)
+        merge_state = context.merge_states.get(request.number)
+        review_state = context.review_states.get(request.number)
+        return RemoteRequest(
+            branch=request.branch,
+            state=request.state,
+            head=head.commit if head is not None else None,
+            intent=intent,
+            number=request.number,
+            url=request.url,
+            title=request.title,
+            body=request.body,
+            has_conflicts=merge_state is not None and merge_state.has_conflicts,
+            has_commented=is_open and intent is None and self.reader.has_own_comment(request.number),
+            is_accepted=request.is_merging
+            or (request.has_automerge and not is_own_automerge)
+            or (review_state is not None and review_state.is_accepted),
+            has_automerge=is_own_automerge,
+            ever_set=review_state.ever_set if review_state is not None else None,
+            committed_at=head.committed_at if head is not None else None,
+            is_behind=head is not None and head.is_behind,
+            must_be_current=merge_state is not None and (context.must_be_current or merge_state.is_outdated),
+            user_requests=parse_labels(request.attributes.labels),
+            opened_at=request.opened_at,
+            closed_at=request.closed_at,
+            is_closed_by_branch_deletion=request.number in context.closed_by_deletion,
+        )
+
+
+def _get_intent(request: ListedRequest, base: BaseBranch, heads: Mapping[str, BranchHead]) -> str | None:
+    """Return the intent of a request's branch; None if basebump must leave the request unchanged.
+
+    These are requests whose branch contains commits of users, and open requests into another base branch.
+    """
+    head = heads.get(request.branch)
+    is_here = request.target_branch == base.name
+    return head.intent if head is not None and (is_here or request.state is not RequestState.OPEN) else None
 
 
 def select_branches_to_read(
     branches: Iterable[str], requests: Collection[ListedRequest], base: BaseBranch, desired: Collection[str]
 ) -> Iterator[str]:
-    """Yield the branches whose head must be read, by name.
+    """Yield the names of the branches whose heads must be read, sorted.
 
-    These are the `desired` branches, those with a request to this base branch, and those without any open request.
+    These are the `desired` branches, the branches with an open request into this base branch, and the branches without
+    an open request.
     """
     with_request = {each.branch for each in requests}
     with_request_here = {each.branch for each in requests if each.target_branch == base.name}
@@ -56,7 +264,10 @@ def select_branches_to_read(
 def is_request_of_base(
     base: BaseBranch, request: ListedRequest, heads: Mapping[str, BranchHead], desired: Collection[str]
 ) -> bool:
-    """Return True if a request belongs to a base branch; False if the head of its branch was not read."""
+    """Return True if an open request belongs to a base branch.
+
+    `heads` are the heads that were read, by branch. If the request's branch is not among them, the result is False.
+    """
     head = heads.get(request.branch)
     return head is not None and base.is_base_of_request(
         request.target_branch,
@@ -67,21 +278,28 @@ def is_request_of_base(
 
 
 def can_conflict(head: BranchHead) -> bool:
-    """Return True if a conflict matters: branches with commits of people are left alone anyway."""
+    """Return True if a branch can conflict with the base branch, and basebump would resolve the conflict.
+
+    basebump leaves branches with commits of users unchanged, so their conflicts are not relevant.
+    """
     return head.intent is not None and head.is_behind
 
 
 def is_closed_by_deletion(closed_at: datetime, deletions: Iterable[datetime]) -> bool:
-    """Return True if a request was closed just after its branch was deleted, at any of the times in `deletions`."""
+    """Return True if a request was closed because its branch was deleted.
+
+    `deletions` are the times at which the branch was deleted. One of them must be shortly before `closed_at`.
+    """
     return any(-MAX_BEFORE_DELETION <= closed_at - when <= MAX_AFTER_DELETION for when in deletions)
 
 
 def read_merge_states(
     numbers: Sequence[int], read_merge_state: Callable[[int], MergeState], pause: Callable[[float], None]
 ) -> Mapping[int, MergeState]:
-    """Return the merge state of each request.
+    """Return the merge state of each request, by number. Raises RefusedError.
 
-    The first request makes a server compute the state, so unknown ones are requested again. Raises RefusedError.
+    A server starts to compute the state when it is requested. States that are not known yet are therefore requested
+    once more after a pause.
     """
     states = {number: read_merge_state(number) for number in numbers}
     unknown = [number for number, state in states.items() if not state.is_known]
@@ -94,7 +312,10 @@ def read_merge_states(
 def build_branch_requests(
     heads: Mapping[str, BranchHead], with_request: Collection[str], base: BaseBranch, desired: Collection[str]
 ) -> Iterator[RemoteRequest]:
-    """Yield the branches of a base branch that have no request; `with_request` are the branches that have one."""
+    """Yield the branches that belong to a base branch and have no open request.
+
+    `with_request` are the branches that have an open request.
+    """
     for branch, head in heads.items():
         if branch not in with_request and base.is_base_of_branch(
             is_desired=branch in desired, is_ours=head.intent is not None, stated_base=head.stated_base

@@ -1,4 +1,4 @@
-"""The dashboard of a local repository: a blob with JSON `{title, body, state}`, like its proposals."""
+"""The dashboard of a local repository. Like a proposal, it is stored as a blob with JSON `{title, body, state}`."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from bot.model.dashboard import DashboardIssue
 
 @dataclass(frozen=True, slots=True)
 class LocalDashboard:
-    """The dashboard of one local repository. Every method raises ForgeError."""
+    """The dashboard of one local repository; implements `bot.ports.Dashboard`. Methods raise ForgeError."""
 
     git: GitRunner
 
     def read(self) -> DashboardIssue | None:
-        """Return the dashboard, open or closed; None if it was never created."""
+        """Return the dashboard, whether it is open or closed; None if it was never created."""
         request = self._load_issue()
         return (
             None if request is None else DashboardIssue(request.title, request.body, request.state is StoredState.OPEN)
         )
 
     def write(self, issue: DashboardIssue | None, title: str, body: str) -> None:  # noqa: ARG002 - there is one ref for it
-        """Create the dashboard, or update and reopen it."""
+        """Create the dashboard, or update and reopen the existing one."""
         self._save_issue(title, body, StoredState.OPEN)
 
     def close(self, issue: DashboardIssue, body: str) -> None:
-        """Update the text of the dashboard and close it."""
+        """Update the body of the dashboard and close the dashboard."""
         self._save_issue(issue.title, body, StoredState.CLOSED)
 
     def _save_issue(self, title: str, body: str, state: StoredState) -> None:

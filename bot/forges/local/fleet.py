@@ -1,4 +1,4 @@
-"""The git repositories of one folder, as a fleet."""
+"""The git repositories in one folder, as a fleet."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ BOT_IDENTITY = GitIdentity("basebump", "basebump@localhost")
 
 
 class LocalFleet:
-    """The git repositories of one folder. The name `x` means the folder `x` or the bare repository `x.git`."""
+    """The git repositories in one folder; implements `bot.ports.Fleet`.
+
+    The name `x` stands for the folder `x` or for the bare repository `x.git`.
+    """
 
     def __init__(
         self,
@@ -36,10 +39,14 @@ class LocalFleet:
         *,
         base_branches: Sequence[str] = (),
     ) -> None:
-        """Select the repositories in `names`; without names, every repository directly in `root`.
+        """Create a fleet.
 
-        Links and linked worktrees are not found without being named: they would show a repository twice.
-        `base_branches` are globs; without them the base branch is the one that HEAD names.
+        Args:
+            root: The folder that contains the repositories.
+            names: The names of the repositories. If there are none, every repository directly in `root` is selected,
+                without links and linked worktrees, because these would select a repository twice.
+            identity: The author of commits.
+            base_branches: Globs for the base branches. If there are none, the base branch is the one that HEAD names.
         """
         self._root = root.resolve()
         self._names = names
@@ -47,7 +54,7 @@ class LocalFleet:
         self._base_branches = base_branches
 
     def list_repositories(self, names: frozenset[str]) -> Iterator[GitRepository | RunFailure]:
-        """Yield the repositories that the config selects, or only those in `candidates` if it is not empty."""
+        """Yield the repositories that the config selects, only those in `names` unless `names` is empty."""
         try:
             candidates = self._names or self._find_names()
         except OSError as error:
@@ -66,7 +73,7 @@ class LocalFleet:
                 yield RunFailure(name, FailureStage.SURVEY, str(error))
 
     def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - all levels need the same here
-        """Yield the diagnostic results of finding the repositories of the folder."""
+        """Yield the results of finding the repositories in the folder."""
         yield from (
             each
             for each in check_selection(str(self._root), self.list_repositories(frozenset()))
@@ -74,7 +81,10 @@ class LocalFleet:
         )
 
     def read_repository(self, name: str) -> GitRepository:
-        """Return one repository; its base branch is the one that HEAD names. Raises ForgeError."""
+        """Return one repository, whose base branch is the branch that HEAD names.
+
+        Raises ForgeError if there is no such repository, or if HEAD is not usable.
+        """
         with translate_git_errors():
             git = self._open_git(name)
             self._check_is_inside(name, git)
@@ -82,18 +92,21 @@ class LocalFleet:
             commit = git.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{head}^{{commit}}")
             if commit.status and head and not git.run("rev-parse", "--verify", "--quiet", head).status:
                 raise ForgeError(
-                    f"HEAD names '{head}', which points to a missing commit; hint: run `git fsck` in the repository"
+                    f"HEAD points to '{head}', whose commit is missing; hint: run `git fsck` in the repository"
                 )
             if not head.startswith(BRANCHES) or commit.status:
                 return GitRepository(KIND, name, None, None, is_public=False)
             base = head.removeprefix(BRANCHES)
             request = ProposalRefs(git).list_proposals(base).get(base)
             if request is not None and request.state is StoredState.OPEN:
-                raise ForgeError(f"HEAD is '{base}', a proposal of basebump; hint: switch to the base branch")
+                raise ForgeError(f"HEAD points to '{base}', the branch of a proposal; hint: switch to the base branch")
             return GitRepository(KIND, name, base, commit.output.decode("ascii").strip(), is_public=False)
 
     def _expand_base_branches(self, repository: GitRepository) -> list[GitRepository]:
-        """Return the repository once for each of its base branches; once without any if no branch matches."""
+        """Return the repository once for each of its base branches.
+
+        If there is no base branch, the repository is returned once without a base branch.
+        """
         with translate_git_errors():
             refs = ProposalRefs(self._open_git(repository.name))
             heads = {
@@ -109,24 +122,30 @@ class LocalFleet:
         ] or [replace(repository, base_branch=None, commit=None)]
 
     def open_tree(self, repository: GitRepository) -> LocalTree:
-        """Return the tree of the base branch's commit. Raises TreeError."""
+        """Return the tree of the base branch's commit. Raises TreeError if there is none."""
         if repository.commit is None:
-            raise TreeError(f"{repository.name}: HEAD names no branch with a commit")
+            raise TreeError(f"{repository.name}: HEAD does not point to a branch that has commits")
         try:
             return LocalTree(self._open_git(repository.name), repository.commit)
         except ForgeError as error:
             raise TreeError(str(error)) from error
 
     def get_forge(self, repository: GitRepository) -> LocalForge:
-        """Return the forge operations for one repository. Raises ForgeError if it does not exist any more."""
+        """Return the operations on branches and proposals of a repository.
+
+        Raises ForgeError if the repository does not exist any more.
+        """
         return LocalForge(self._open_git(repository.name), repository)
 
     def get_dashboard(self, repository: GitRepository) -> LocalDashboard:
-        """Return the dashboard of one repository. Raises ForgeError if it does not exist any more."""
+        """Return the dashboard of a repository. Raises ForgeError if the repository does not exist any more."""
         return LocalDashboard(self._open_git(repository.name))
 
     def decline_proposal(self, name: str, branch: str) -> bool:
-        """Close an open proposal on behalf of a user. Return True if its branch is gone. Raises ForgeError."""
+        """Close an open proposal because a user declined it; return True if its branch does not exist any more.
+
+        Raises ForgeError.
+        """
         return self.get_forge(self.read_repository(name)).decline_proposal(branch)
 
     def _find_names(self) -> tuple[str, ...]:
@@ -139,7 +158,10 @@ class LocalFleet:
         )
 
     def _open_git(self, name: str) -> GitRunner:
-        """Return a git runner for the folder of a repository, which must be inside the root. Raises ForgeError."""
+        """Return a runner of git in the folder of a repository.
+
+        Raises ForgeError if the folder does not exist or is not inside the root.
+        """
         path = PurePosixPath(name)
         if "\0" in name or path.is_absolute() or ".." in path.parts or not path.parts:
             raise ForgeError(f"{name!r} is not a repository name; hint: use the name of a folder in {self._root}")
@@ -152,7 +174,10 @@ class LocalFleet:
                 f"cannot read the folder '{name}': {error}; hint: correct the name in the config"
             ) from error
         if not folder.is_relative_to(self._root):
-            raise ForgeError(f"'{name}' is a link out of {self._root}; hint: put the repository itself there")
+            raise ForgeError(
+                f"'{name}' is a link to a folder outside of {self._root}; "
+                f"hint: move the repository itself into {self._root}"
+            )
         if not is_folder:
             raise ForgeError(
                 f"there is no folder '{name}' or '{name}.git' in {self._root}; hint: correct the name in the config"
@@ -160,9 +185,9 @@ class LocalFleet:
         return GitRunner(folder, self._identity)
 
     def _check_is_inside(self, name: str, git: GitRunner) -> None:
-        """Raise ForgeError if the folder is a worktree of a repository outside the root."""
+        """Raise ForgeError if the folder is a worktree of a repository that is outside the root."""
         common = git.directory / git.read_line("rev-parse", "--git-common-dir")
         if not common.resolve().is_relative_to(self._root):
             raise ForgeError(
-                f"'{name}' stores its repository outside of {self._root}, in {common}; hint: use that repository"
+                f"'{name}' is a worktree of a repository outside of {self._root}; hint: use the repository {common}"
             )

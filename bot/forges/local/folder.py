@@ -1,4 +1,4 @@
-"""Recognise folders that hold git repositories, or are git repositories."""
+"""Checks whether a folder is a git repository, or contains git repositories."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def explain_no_repository(root: Path) -> str:
-    """Return a message with a hint for a folder that holds no git repository directly."""
+    """Return a message with a hint for a folder that contains no git repository directly."""
     if can_be_repository(root):
         return (
             f"the folder is a git repository itself; hint: set `url` to its parent folder, {root.parent}, "
@@ -16,7 +16,7 @@ def explain_no_repository(root: Path) -> str:
 
 
 def can_be_repository(folder: Path) -> bool:
-    """Return True if a folder looks like a checkout or a bare repository, or if it cannot be read.
+    """Return True if a folder looks like a checkout or a bare repository, or if the folder cannot be read.
 
     https://git-scm.com/docs/gitrepository-layout
     """

@@ -1,11 +1,14 @@
-"""A forge without a server: git repositories in a folder, in which refs are the only memory.
+"""A forge without a server. It consists of git repositories in a folder, and stores everything in refs.
 
-A proposal is a branch, and the ref `refs/basebump/proposals/<branch>` to a blob with JSON `{title, body, state}`. The
-comment about a person's commits is the blob of `refs/basebump/told/<branch>`. Each operation is one transaction of
-refs, so a process that dies leaves either the state before or the state after it. A person declines a proposal with
-`basebump close`; deleting the branch is not a decline, the proposal is then created again. A declined proposal is kept
-for good: once another proposal takes its place, at `refs/basebump/declined/<branch>/<first digits of its blob>`. The
-dashboard is the blob of `refs/basebump/dashboard`.
+A proposal is a branch and the ref `refs/basebump/proposals/<branch>`, which points to a blob with JSON
+`{title, body, state}`. The comment about commits of users is the blob of `refs/basebump/told/<branch>`. The dashboard
+is the blob of `refs/basebump/dashboard`.
+
+Each operation is one transaction of refs. A process that is killed leaves the state before or after the operation.
+
+A user declines a proposal with `basebump close`. If a user deletes the branch instead, the proposal is created again. A
+declined proposal is kept forever. When another proposal takes its place, the declined one moves to
+`refs/basebump/declined/<branch>/<first digits of its blob>`.
 """
 
 from __future__ import annotations
@@ -43,7 +46,7 @@ _NO_ATTRIBUTES_NOTE = (
 
 
 class LocalForge:
-    """The forge operations for one local repository. Every method raises ForgeError."""
+    """The operations on one local repository; implements `bot.ports.Forge`. Methods raise ForgeError."""
 
     limits = ForgeLimits(body_characters=MAX_BODY, title_characters=MAX_TITLE)
 
@@ -56,10 +59,10 @@ class LocalForge:
     def list_requests(self, prefix: str, desired_branches: frozenset[str]) -> tuple[RemoteRequest, ...]:
         """Return basebump's branches and open proposals, and the ended proposals of the desired branches.
 
-        Only branches that begin with `prefix` are returned. A branch whose proposal has ended is returned twice: once
-        with the proposal, once without. An open proposal whose branch somebody deleted is left out, and so is one whose
-        blob has another format. Proposals that were declined before the last one follow it in no order, since refs have
-        no dates.
+        Only branches that begin with `prefix` are returned. A branch whose proposal has ended is returned twice, with
+        the proposal and without. An open proposal is left out if somebody deleted its branch, or if its blob has
+        another format. Earlier declined proposals of a branch follow its last proposal. Their order is undefined,
+        because refs have no dates.
         """
         with translate_git_errors():
             merges = MergeSimulator(self._git, self._base_commit)
@@ -90,26 +93,29 @@ class LocalForge:
             return tuple(result)
 
     def push(self, branch: str, changes: Sequence[FileChange], message: str, expected_head: str | None) -> str:
-        """Make one commit on the base's commit, point `branch` to it, and return it.
+        """Create one commit on top of the base branch's commit, point `branch` to it and return its id.
 
-        Raises ForgeError unless the branch points to the expected commit; None means that it must not exist.
+        The branch must currently point to the commit `expected_head`. If `expected_head` is None, the branch must not
+        exist.
         """
         with translate_git_errors():
             self._refuse_branch_in_use(branch)
             commit = create_commit(self._git, self._base_commit, changes, message)
             updates = [RefUpdate(BRANCHES + branch, expected_head, commit)]
-            if expected_head is None:  # a comment on an earlier branch of that name, which somebody deleted, is void
+            if expected_head is None:  # a comment may remain from an earlier branch of this name
                 updates.append(RefUpdate(COMMENTS + branch, self._refs.read_oid(COMMENTS + branch), None))
             self._git.update_refs(updates, "basebump: push")
             return commit
 
     def open(self, proposal: Proposal) -> OpenedRequest:
-        """Create the proposal for a branch that exists; update the proposal if one is open."""
+        """Open the proposal for an existing branch; if a proposal is already open, update that proposal instead."""
         with translate_git_errors():
             branch = proposal.branch
             head = self._refs.read_head(branch)
             if head is None:
-                raise ForgeError(f"there is no branch '{branch}' to propose; hint: push it first")
+                raise ForgeError(
+                    f"branch '{branch}' cannot be proposed, because it does not exist; hint: push the branch first"
+                )
             current = self._refs.read_proposal(branch)
             updates = [RefUpdate(BRANCHES + branch, head.oid, head.oid)]
             if (
@@ -125,20 +131,23 @@ class LocalForge:
     def update_request(
         self, request: RemoteRequest, title: str, body: str, attributes: RequestAttributes = NO_ATTRIBUTES
     ) -> tuple[str, ...]:
-        """Change title and body of an open proposal; a local forge has no other attributes to set."""
+        """Update title and body of an open proposal, and return a note if attributes were requested.
+
+        A local forge has no other attributes.
+        """
         with translate_git_errors():
             self._save_open_proposal(request.branch, self._require_open_proposal(request.branch), title, body)
         return _list_notes(attributes)
 
     def close(self, request: RemoteRequest) -> None:
-        """Close an open proposal and delete its branch, which must still point to the head of the request."""
+        """Close an open proposal and delete its branch, which must still point to `request.head`."""
         with translate_git_errors():
             self._refuse_branch_in_use(request.branch)
             head = self._refs.read_head(request.branch)
-            self._close_proposal(request.branch, delete=request.head if head is not None else None)
+            self._close_proposal(request.branch, expected_head=request.head if head is not None else None)
 
     def add_comment(self, request: RemoteRequest, text: str) -> None:
-        """Comment on an open proposal; only the last comment is kept."""
+        """Add a comment to an open proposal. Only the last comment is kept."""
         with translate_git_errors():
             proposal = self._require_open_proposal(request.branch)
             ref = COMMENTS + request.branch
@@ -147,9 +156,9 @@ class LocalForge:
             self._git.update_refs([still_open, RefUpdate(ref, self._refs.read_oid(ref), comment)], "basebump: tell")
 
     def delete_branch(self, request: RemoteRequest) -> None:
-        """Delete the branch and its open proposal if the branch still points to the head of the request.
+        """Delete the branch and its open proposal if the branch still points to `request.head`.
 
-        A branch that does not exist is ignored. A merged proposal is kept in the state `merged`.
+        If the branch does not exist, nothing is done. A merged proposal is kept in the state `merged`.
         """
         with translate_git_errors():
             branch = request.branch
@@ -162,7 +171,7 @@ class LocalForge:
             ]
             proposal = self._refs.list_proposals(branch).get(
                 branch
-            )  # a damaged proposal is no reason to keep the branch
+            )  # the branch is deleted even if its proposal is damaged
             if proposal is not None and proposal.state is StoredState.OPEN:
                 is_merged = branch in self._refs.list_merged_branches(branch, self._base_commit)
                 merged_blob = (
@@ -174,10 +183,12 @@ class LocalForge:
             self._git.update_refs(updates, "basebump: drop")
 
     def decline_proposal(self, branch: str) -> bool:
-        """Close an open proposal on behalf of a user: its marker stays, so a later run recognises a decline.
+        """Close an open proposal because a user declined it. Its marker stays, so later runs recognise the decline.
 
-        The branch is deleted unless it has commits of other people or is checked out. Return True if the branch is
-        gone. Raises ForgeError.
+        The branch is also deleted, unless it contains commits of users or is checked out.
+
+        Returns:
+            True if the branch does not exist any more.
         """
         with translate_git_errors():
             head = self._refs.read_head(branch)
@@ -185,19 +196,22 @@ class LocalForge:
                 head is not None and MergeSimulator(self._git, self._base_commit).evaluate_head(head).intent is not None
             )
             is_ours = is_untouched and branch not in self._refs.list_checked_out()
-            self._close_proposal(branch, delete=head.oid if head is not None and is_ours else None)
+            self._close_proposal(branch, expected_head=head.oid if head is not None and is_ours else None)
             return head is None or is_ours
 
     @property
     def _base_commit(self) -> str:
         if self._repository.commit is None:
             raise ForgeError(
-                f"{self._repository.name}: there is no base branch; hint: let HEAD name a branch that has a commit"
+                f"{self._repository.name}: there is no base branch; hint: let HEAD point to a branch that has commits"
             )
         return self._repository.commit
 
     def _is_for_base(self, head: LocalHead | None, proposal: StoredProposal | None, *, is_wanted: bool) -> bool:
-        """Return True if a branch or its proposal was made for this base branch; the proposal takes precedence."""
+        """Return True if a branch was created for this base branch.
+
+        If the branch has a proposal, the base branch of the proposal counts.
+        """
         if proposal is not None:
             return self._base_branch.is_base_of_branch(is_desired=is_wanted, is_ours=True, stated_base=proposal.base)
         is_ours, stated = (head.intent is not None, head.stated_base) if head is not None else (False, None)
@@ -215,7 +229,10 @@ class LocalForge:
     def _save_open_proposal(
         self, branch: str, current: StoredProposal | None, title: str, body: str, *updates: RefUpdate
     ) -> None:
-        """Store an open proposal and point its ref to it, in one transaction with the other ref updates."""
+        """Store an open proposal, and point its ref to it in one transaction with the other ref updates.
+
+        `current` is the proposal that the ref points to now; None if the ref does not exist.
+        """
         self.limits.check_text_length(title, body)
         stored = self._refs.save_proposal(
             StoredProposal("", title, body, StoredState.OPEN, self._repository.non_default_base)
@@ -228,16 +245,16 @@ class LocalForge:
             "basebump: propose",
         )
 
-    def _close_proposal(self, branch: str, delete: str | None) -> None:
-        """Close the open proposal and delete its branch, in one transaction.
+    def _close_proposal(self, branch: str, expected_head: str | None) -> None:
+        """Close the open proposal of a branch, and delete the branch in the same transaction.
 
-        `delete` is the commit that the branch must still point to; None if no branch is to be deleted.
+        The branch must still point to the commit `expected_head`. If `expected_head` is None, no branch is deleted.
         """
         proposal = self._require_open_proposal(branch)
         stored = self._refs.save_proposal(replace(proposal, state=StoredState.CLOSED))
         self._git.update_refs(
             [
-                RefUpdate(BRANCHES + branch, delete, None),
+                RefUpdate(BRANCHES + branch, expected_head, None),
                 RefUpdate(PROPOSALS + branch, proposal.blob_name, stored.blob_name),
                 RefUpdate(COMMENTS + branch, self._refs.read_oid(COMMENTS + branch), None),
             ],
@@ -245,9 +262,9 @@ class LocalForge:
         )
 
     def _refuse_branch_in_use(self, branch: str) -> None:
-        """Raise ForgeError if the branch is the base branch, or is checked out.
+        """Raise ForgeError if the branch is the base branch, or is checked out in a worktree.
 
-        Updating the ref of a checked-out branch would make its worktree look as if a person had changed the files.
+        If a checked-out branch were updated, the files of its worktree would look as if a user had changed them.
         """
         if branch == self._repository.base_branch:
             raise ForgeError(
@@ -256,7 +273,8 @@ class LocalForge:
         place = self._refs.list_checked_out().get(branch)
         if place is not None:
             raise ForgeError(
-                f"branch '{branch}' is checked out in {place}; hint: switch to another branch there, or remove it"
+                f"branch '{branch}' is checked out in {place}; hint: switch to another branch there, or remove that "
+                "worktree"
             )
 
     def _build_remote_request(
@@ -285,7 +303,10 @@ def _list_notes(attributes: RequestAttributes) -> tuple[str, ...]:
 def _determine_state(
     head: LocalHead | None, proposal: StoredProposal | None, *, is_merged: bool
 ) -> RequestState | None:
-    """Return the state of a proposal; None if there is none, or if its branch was deleted while it was open."""
+    """Return the state of a proposal.
+
+    Returns None if there is no proposal, or if its branch was deleted while the proposal was open.
+    """
     if proposal is None:
         return None
     if proposal.state is not StoredState.OPEN:

@@ -1,4 +1,4 @@
-"""Simulate merges to find out what a branch holds beyond its base, and whether it conflicts."""
+"""Simulated merges, which show what a branch contains besides its base branch, and whether the branches conflict."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ _CLEAN, _CONFLICTED = 0, 1
 
 @dataclass(frozen=True, slots=True)
 class MergeSimulator:
-    """Simulated merges with one commit of the base branch.
+    """Simulates merges with one commit of the base branch.
 
-    Every method raises ProcessError, and ForgeError if git is too old.
+    Methods raise ProcessError if git fails, and ForgeError if git is too old.
     """
 
     git: GitRunner
     base: str
 
     def evaluate_head(self, head: LocalHead) -> LocalHead:
-        """Return the head of a branch with its effective intent, and whether it is behind the base.
+        """Return the head of a branch with the effective intent, and with `is_behind` set.
 
-        If merges of the base ("Update branch") stand on basebump's commit, and each holds exactly the result of git's
-        automatic merge, the head has the intent of that commit. If people changed anything, it has none.
+        Users may have merged the base branch into the branch ("Update branch"). If every such merge equals the result
+        of git's automatic merge, the effective intent is that of basebump's commit below the merges. If users changed
+        anything else, the effective intent is None.
         """
         is_behind = head.parents != (self.base,) and not self._is_ancestor(head.oid, self.base)
         own_commit = self._find_own_commit(head)
@@ -43,7 +44,7 @@ class MergeSimulator:
         )
 
     def has_conflict(self, head: LocalHead) -> bool:
-        """Return True if git cannot merge the branch automatically."""
+        """Return True if git cannot merge the branch and the base branch automatically."""
         return head.is_behind and self._merge_commits(self.base, head.oid) is None
 
     def _find_own_commit(self, head: LocalHead) -> LocalHead | None:
@@ -71,9 +72,9 @@ class MergeSimulator:
         return self.git.read_line("rev-parse", "--verify", f"{commit}^{{tree}}")
 
     def _merge_commits(self, one: str, other: str) -> str | None:
-        """Return the tree of the automatic merge of two commits; None if they conflict.
+        """Return the tree of the automatic merge of two commits; None if the commits conflict.
 
-        Objects are written to a temporary folder that is deleted afterwards.
+        The objects of the merge are written to a temporary folder, which is deleted afterwards.
         """
         objects = self.git.directory / self.git.read_line("rev-parse", "--git-path", "objects")
         with tempfile.TemporaryDirectory(prefix="basebump-") as scratch:

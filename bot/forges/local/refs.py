@@ -1,4 +1,4 @@
-"""The refs of a local repository that store proposals: branches, and refs to blobs with JSON."""
+"""The refs of a local repository that store proposals. They are branches, and refs that point to blobs with JSON."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ DASHBOARD_REF = "refs/basebump/dashboard"
 COMMENTS = "refs/basebump/told/"
 
 BLOB_DIGITS = 16
-"""Digits of a declined proposal's blob in the name of its ref: short enough to read, long enough to be unique."""
+"""The number of digits of the blob's name in the ref of a declined proposal."""
 MAX_TITLE = 1_000
-"""Characters; git has no limit, and the limits of other forges are far lower."""
+"""Characters. git has no limit. The limits of other forges are far lower."""
 MAX_BODY = 1_000_000
 """Characters; as many as GitLab allows, and fifteen times as many as GitHub."""
 MAX_PROPOSAL = 8 * 1024 * 1024
-"""Largest blob in bytes that is read: `MAX_TITLE` and `MAX_BODY` as JSON, with up to six bytes for a character."""
+"""The largest blob, in bytes, that is read. It has room for the longest title and body, because a character takes up to
+six bytes in JSON."""
 
 _OBJECT_FIELDS = ("refname", "objectname")
 _BLOB_FIELDS = ("refname", "objectname", "objectsize")
@@ -40,7 +41,7 @@ _COMMIT_FORMAT = "%P%x00%ct%x00%an%x00%ae%x00%cn%x00%ce%x00%B"
 
 
 class StoredState(StrEnum):
-    """The stored state of a proposal. While its branch exists, the branch shows whether it was merged."""
+    """The stored state of a proposal. As long as its branch exists, git shows whether the branch was merged."""
 
     OPEN = "open"
     CLOSED = "closed"
@@ -49,44 +50,44 @@ class StoredState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LocalHead:
-    """The commit that a branch points to."""
+    """The commit that a branch points to, and its facts."""
 
     oid: str
     parents: tuple[str, ...]
     intent: str | None
-    """The intent in the commit's trailer; None if basebump did not make the commit."""
+    """The intent in the commit's trailer; None if basebump did not create the commit."""
     stated_base: str | None
     """The base branch that the commit names in its trailer; None for the default branch."""
     committed_at: datetime | None
     is_behind: bool = False
-    """True if the base has commits that the branch does not have; False until that was checked."""
+    """True if the base branch has commits that the branch does not have. False until this has been checked."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredProposal:
-    """A proposal, or the dashboard, as stored in its blob."""
+    """The content of the blob of a proposal or of the dashboard."""
 
     blob_name: str
     title: str
     body: str
     state: StoredState
     base: str | None = None
-    """The base branch that the proposal is made to; None for the default branch."""
+    """The base branch of the proposal; None for the default branch."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProposalRefs:
-    """The refs of one repository; every method reads them again. Every method raises ProcessError."""
+    """The refs of one repository. Nothing is cached. Methods raise ProcessError if git fails."""
 
     git: GitRunner
 
     def list_heads(self, prefix: str) -> Mapping[str, LocalHead]:
-        """Return the heads of all branches that begin with `prefix`."""
+        """Return the heads of all branches that begin with `prefix`, by branch name."""
         records = self._list_refs_under(BRANCHES + prefix, _HEAD_FIELDS)
         return {record[0].removeprefix(BRANCHES): self._parse_head(record) for record in records}
 
     def list_branches(self, prefix: str) -> Mapping[str, str]:
-        """Return the objects of all branches that begin with `prefix`."""
+        """Return the commit ids of all branches that begin with `prefix`, by branch name."""
         return {
             ref.removeprefix(BRANCHES): oid for ref, oid in self._list_refs_under(BRANCHES + prefix, _OBJECT_FIELDS)
         }
@@ -97,24 +98,27 @@ class ProposalRefs:
         return self._parse_head(record) if record is not None else None
 
     def read_commit(self, oid: str) -> LocalHead:
-        """Return one commit as the head of a branch that points to it."""
+        """Return the head of a branch that points to the commit `oid`."""
         output = self.git.read_output("show", "--no-patch", "--no-notes", f"--format={_COMMIT_FORMAT}", oid)
         return self._parse_commit(oid, decode_output(output).split("\0"))
 
     def list_proposals(self, prefix: str) -> Mapping[str, StoredProposal]:
-        """Return the proposals whose branches begin with `prefix`; blobs in another format are left out."""
+        """Return the proposals whose branches begin with `prefix`, by branch name, without blobs in another format."""
         proposals = self._read_proposals(self._list_refs_under(PROPOSALS + prefix, _BLOB_FIELDS))
         return {ref.removeprefix(PROPOSALS): proposal for ref, proposal in proposals.items() if proposal is not None}
 
     def read_proposal(self, branch: str) -> StoredProposal | None:
-        """Return the proposal of one branch; None if there is none.
+        """Return the proposal of one branch; None if the branch has none.
 
-        Raises ForgeError if its ref points to something else.
+        Raises ForgeError if the ref of the proposal points to a blob in another format.
         """
         return self._read_stored(PROPOSALS + branch)
 
     def read_dashboard(self) -> StoredProposal | None:
-        """Return the dashboard; None if there is none. Raises ForgeError if its ref points to something else."""
+        """Return the dashboard; None if there is none.
+
+        Raises ForgeError if the ref of the dashboard points to a blob in another format.
+        """
         return self._read_stored(DASHBOARD_REF)
 
     def _read_stored(self, ref: str) -> StoredProposal | None:
@@ -124,13 +128,16 @@ class ProposalRefs:
         ((ref, proposal),) = self._read_proposals([record]).items()
         if proposal is None:
             raise ForgeError(
-                f"'{ref}' does not hold data of basebump; hint: inspect it with `git cat-file -p {ref}`, "
+                f"'{ref}' does not contain data of basebump; hint: inspect it with `git cat-file -p {ref}`, "
                 f"and delete it with `git update-ref -d {ref}`"
             )
         return proposal
 
     def list_declined(self, prefix: str, desired_branches: frozenset[str]) -> Mapping[str, list[StoredProposal]]:
-        """Return the declined proposals of desired branches that begin with `prefix`, without the last proposals."""
+        """Return the earlier declined proposals of the desired branches that begin with `prefix`, by branch name.
+
+        The last proposal of a branch is not included.
+        """
         records = self._list_refs_under(DECLINED + prefix, _BLOB_FIELDS)
         declined: dict[str, list[StoredProposal]] = {}
         for ref, proposal in self._read_proposals(
@@ -141,13 +148,13 @@ class ProposalRefs:
         return declined
 
     def list_commented_branches(self, prefix: str) -> frozenset[str]:
-        """Return the branches that begin with `prefix` and have a comment about a person's commits."""
+        """Return the branches that begin with `prefix` and have a comment about commits of users."""
         return frozenset(
             ref.removeprefix(COMMENTS) for ref, _ in self._list_refs_under(COMMENTS + prefix, _OBJECT_FIELDS)
         )
 
     def read_oid(self, ref: str) -> str | None:
-        """Return the object that a ref points to; None if the ref does not exist."""
+        """Return the name of the object that a ref points to; None if the ref does not exist."""
         record = self._find_ref(ref, _OBJECT_FIELDS)
         return record[1] if record is not None else None
 
@@ -157,7 +164,7 @@ class ProposalRefs:
         return frozenset(ref.removeprefix(BRANCHES) for (ref,) in records)
 
     def list_checked_out(self) -> Mapping[str, str]:
-        """Return the branches that are checked out, each with the folder of its worktree.
+        """Return the folder of the worktree for each branch that is checked out.
 
         https://git-scm.com/docs/git-worktree#_porcelain_format
         """
@@ -172,7 +179,7 @@ class ProposalRefs:
         return worktrees
 
     def save_proposal(self, proposal: StoredProposal) -> StoredProposal:
-        """Store the blob of a proposal, and return the proposal with the blob's name; no ref points to it yet."""
+        """Store the blob of a proposal, and return the proposal with the blob's name. No ref points to the blob yet."""
         content = {"title": proposal.title, "body": proposal.body, "state": proposal.state}
         content |= {"base": proposal.base} if proposal.base is not None else {}
         return replace(
@@ -180,7 +187,7 @@ class ProposalRefs:
         )
 
     def _read_proposals(self, records: Iterable[Sequence[str]]) -> Mapping[str, StoredProposal | None]:
-        """Return the proposals that refs point to; None for a blob that `save_proposal` did not write."""
+        """Return the proposal of each branch in `records`; None if `save_proposal` did not write the blob."""
         proposals: dict[str, StoredProposal | None] = {}
         oids: dict[str, str] = {}
         for ref, oid, size in records:
@@ -204,7 +211,7 @@ class ProposalRefs:
         return LocalHead(oid, tuple(parents.split()), intent, parse_base_branch(message), _parse_date(date))
 
     def _list_refs_under(self, prefix: str, fields: Sequence[str], *options: str) -> Iterator[list[str]]:
-        """Yield the fields of every ref that begins with `prefix`; the first field is `refname`."""
+        """Yield the fields of every ref that begins with `prefix`. The first field must be `refname`."""
         folder = prefix.rpartition("/")[0] + "/"  # git's patterns match whole path components only
         return (record for record in self.git.list_refs(fields, folder, *options) if record[0].startswith(prefix))
 
@@ -214,7 +221,7 @@ class ProposalRefs:
 
 @contextmanager
 def translate_git_errors() -> Iterator[None]:
-    """Translate failures of git into ForgeError."""
+    """Raise ForgeError instead of ProcessError."""
     try:
         yield
     except ProcessError as error:
@@ -222,7 +229,7 @@ def translate_git_errors() -> Iterator[None]:
 
 
 def build_declined_ref(branch: str, proposal: StoredProposal) -> str:
-    """Return the ref that keeps a declined proposal once another proposal takes its place."""
+    """Return the ref that stores a declined proposal after another proposal took its place."""
     return f"{DECLINED}{branch}/{proposal.blob_name[:BLOB_DIGITS]}"
 
 
@@ -243,7 +250,7 @@ def _parse_proposal(oid: str, content: bytes) -> StoredProposal | None:
 
 
 def _parse_date(seconds: str) -> datetime | None:
-    """Parse the time of a commit; None for times outside the calendar, which commits of people may have."""
+    """Return the date of a commit; None if the seconds are outside the range of dates, which git allows."""
     try:
         return datetime.fromtimestamp(int(seconds), UTC)
     except (ValueError, OverflowError, OSError):

@@ -1,4 +1,4 @@
-"""A GitHub App: what its tokens may do, where they go and for how long, and what is said where it is not let in."""
+"""GitHub Apps: the permissions, repositories and lifetime of their tokens, and failures to authenticate."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 import responses
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from support.forges.fleets import open_github_fleet
 from support.forges.github.apps import private_key, public_key
 from support.forges.github.scene import BRANCH, CHANGE, FILES, INTENT, MESSAGE, look, proposal, propose
 from support.forges.github.server import GitHubServer
@@ -17,7 +18,7 @@ from support.forges.github.stand import PERMISSIONS, GitHubAppStand
 from support.forges.hosted_stand import no_pause
 from support.git import ADA
 
-from bot.forges.github.fleet import AppKey, InvalidKeyError, open_github_fleet
+from bot.forges.github.server import AppKey, InvalidKeyError
 from bot.forges.selection import RepositorySelection
 from bot.model.errors import ForgeError
 from bot.model.forge import GitRepository

@@ -1,4 +1,4 @@
-"""Letting GitHub merge by itself, and no longer."""
+"""Enabling and disabling auto-merge on GitHub."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""How a GitHub is asked which repositories it has: a hundred in one request, or by REST where that cannot be had."""
+"""Listing the repositories of a GitHub server: a hundred in one query, or by REST."""
 
 from __future__ import annotations
 
 import pytest
+from support.forges.fleets import open_github_fleet
 from support.forges.github.apps import private_key, public_key
 from support.forges.github.graphql import GraphQL
 from support.forges.github.scene import FILES
@@ -11,7 +12,7 @@ from support.forges.github.stand import BOT, PERMISSIONS, TOKEN
 from support.forges.hosted_stand import no_pause
 from support.forges.server import Reply
 
-from bot.forges.github.fleet import AppKey, open_github_fleet
+from bot.forges.github.server import AppKey
 from bot.forges.selection import RepositorySelection
 from bot.model.forge import GitRepository
 from bot.model.report import RunFailure

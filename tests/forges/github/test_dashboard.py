@@ -1,4 +1,4 @@
-"""The dashboard among a repository's other issues, as GitHub shows them."""
+"""Finding the dashboard among the other issues of a repository on GitHub."""
 
 from __future__ import annotations
 

@@ -1,17 +1,18 @@
-"""What can be known of a token on GitHub before a run, from every token that lacks one thing."""
+"""The diagnosis of tokens on GitHub, with tokens that each lack one right."""
 
 from __future__ import annotations
 
 import re
 
 import pytest
+from support.forges.fleets import open_github_fleet
 from support.forges.github.apps import private_key
 from support.forges.github.stand import PERMISSIONS, TOKEN, GitHubAppStand, GitHubStand
 from support.forges.hosted_stand import no_pause
 from support.parts import ROOT
 
 from bot.forges.github.examination import NEEDS_BY_LEVEL
-from bot.forges.github.fleet import AppKey, open_github_fleet
+from bot.forges.github.server import AppKey
 from bot.forges.selection import RepositorySelection
 from bot.model.diagnosis import CheckStatus, DiagnosisTarget
 from bot.model.errors import ForgeError

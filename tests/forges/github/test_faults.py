@@ -1,4 +1,4 @@
-"""GitHub at its worst where no other server is like it: its limits, its GraphQL, its older servers."""
+"""Failures that only GitHub has: its rate limits, its GraphQL API and older servers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which repositories a GitHub offers, what is in them, and what goes over the wire."""
+"""The repositories and files of a GitHub server, and the requests that read them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import responses
+from support.forges.fleets import open_github_fleet
 from support.forges.github.graphql import GraphQL
 from support.forges.github.scene import FILES
 from support.forges.github.server import GitHubServer
@@ -14,7 +15,7 @@ from support.forges.github.stand import BOT, TOKEN
 from support.forges.hosted_stand import no_pause
 
 from bot.forges.github import tree as github_tree
-from bot.forges.github.fleet import _get_clone_host, open_github_fleet
+from bot.forges.github.server import _get_clone_host
 from bot.forges.selection import RepositorySelection
 from bot.model.forge import GitRepository
 from bot.model.report import RunFailure

@@ -1,4 +1,4 @@
-"""GitHub's own corners of pushing, opening and being refused; the rest is in the contract."""
+"""Pushing to and opening requests on GitHub, as far as the contract tests do not cover it."""
 
 from __future__ import annotations
 

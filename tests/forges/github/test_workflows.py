@@ -1,4 +1,4 @@
-"""Workflows that GitHub does not start by itself: started by basebump, once for each commit, or said to be missing."""
+"""Starting workflows that GitHub does not start by itself, once for each commit."""
 
 from __future__ import annotations
 

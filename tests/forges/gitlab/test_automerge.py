@@ -1,4 +1,4 @@
-"""Letting GitLab merge by itself, and no longer: never what no pipeline has looked at."""
+"""Enabling and disabling auto-merge on GitLab, which must wait for a pipeline."""
 
 from __future__ import annotations
 

@@ -1,15 +1,16 @@
-"""What can be known of a token on GitLab before a run, from every token that lacks one thing."""
+"""The diagnosis of tokens on GitLab, with tokens that each lack one right."""
 
 from __future__ import annotations
 
 import pytest
+from support.forges.fleets import open_gitlab_fleet
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.hosted_stand import no_pause
 from support.forges.server import Reply
 
 from bot.forges.gitlab.errors import READ_ACCESS, WRITE_ACCESS
 from bot.forges.gitlab.examination import ACCESS_BY_LEVEL, is_rule_for_prefix
-from bot.forges.gitlab.fleet import JobToken, open_gitlab_fleet
+from bot.forges.gitlab.server import JobToken
 from bot.model.diagnosis import CheckStatus, DiagnosisTarget
 from bot.model.errors import ForgeError
 from bot.model.vocabulary import RunLevel

@@ -1,14 +1,14 @@
-"""GitLab at its worst where no other server is like it: its limits, its pushes that are commits, its dates."""
+"""Failures that only GitLab has: its rate limits, its pushes by API, and its dates."""
 
 from __future__ import annotations
 
 import pytest
 from support.forges.contract_scene import BRANCH, CHANGES, NEWER_CHANGES, message_of, proposal
+from support.forges.fleets import open_gitlab_fleet
 from support.forges.gitlab.stand import TOKEN, GitLabStand
 from support.forges.watched import Watched
 
 from bot.forges.gitlab.errors import DEFAULT_WAIT
-from bot.forges.gitlab.fleet import open_gitlab_fleet
 from bot.model.errors import ForgeError, TreeError
 from bot.model.forge import GitRepository
 

@@ -1,4 +1,4 @@
-"""Which projects a GitLab offers, what is in them, and what goes over the wire."""
+"""The projects and files of a GitLab server, and the requests that read them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import pytest
 import responses
 from support.forges.contract_scene import BRANCH, CHANGES, PREFIX, message_of, proposal
+from support.forges.fleets import open_gitlab_fleet
 from support.forges.github.scene import FILES
 from support.forges.gitlab.server import GitLabServer
 from support.forges.gitlab.stand import BOT, TOKEN, GitLabStand
@@ -15,7 +16,6 @@ from support.listener import Listener, Reply
 
 from bot.forges.gitlab import connection as gitlab_connection
 from bot.forges.gitlab import tree as gitlab_tree
-from bot.forges.gitlab.fleet import open_gitlab_fleet
 from bot.model.errors import TreeError
 from bot.model.forge import GitRepository
 

@@ -1,4 +1,4 @@
-"""GitLab's own corners of pushing, opening and being refused; the rest is in the contract."""
+"""Pushing to and opening requests on GitLab, as far as the contract tests do not cover it."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from support.forges.contract_scene import (
     propose,
     push,
 )
+from support.forges.fleets import open_gitlab_fleet
 from support.forges.gitlab.stand import TOKEN
 from support.git import EXECUTABLE, File
 
 from bot.core.proposal.lifecycle import next_step
-from bot.forges.gitlab.fleet import open_gitlab_fleet
 from bot.model.errors import ForgeError
 from bot.model.proposal import NoChange, NoChangeReason, RequestState
 from bot.model.request_attributes import RequestAttributes

@@ -1,4 +1,4 @@
-"""What a person declines by command, and that it is remembered for good."""
+"""Proposals that a user declines with a command, which are remembered permanently."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which repositories a folder offers, what is read of them, and what around them changes nothing."""
+"""The repositories and files of a folder, and surroundings that must not affect them."""
 
 from __future__ import annotations
 

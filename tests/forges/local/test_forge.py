@@ -1,4 +1,4 @@
-"""What only a forge without a server has: refs that anybody can write, and worktrees."""
+"""The local forge, as far as the contract tests do not cover it: refs that others write, and worktrees."""
 
 from __future__ import annotations
 

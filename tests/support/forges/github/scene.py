@@ -5,7 +5,7 @@ from __future__ import annotations
 from support.git import EXECUTABLE, File
 
 from bot.core.proposal.markers import format_intent_trailer
-from bot.forges.github.forge import GitHubForge
+from bot.forges.hosted.forge import HostedForge
 from bot.model.forge import OpenedRequest
 from bot.model.proposal import Proposal, RemoteRequest
 from bot.model.source import FileChange, FilePath
@@ -29,7 +29,7 @@ def proposal(**words) -> Proposal:
 
 
 def propose(stand, **words) -> OpenedRequest:
-    forge: GitHubForge = stand.forge()
+    forge: HostedForge = stand.forge()
     forge.push(BRANCH, [CHANGE], MESSAGE, None)
     return forge.open(proposal(**words))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from support.forges.fleets import open_github_fleet
 from support.forges.github.apps import private_key, public_key
 from support.forges.github.graphql import GraphQL
 from support.forges.github.server import GitHubServer
@@ -14,7 +15,7 @@ from support.forges.server import Mortal
 from support.forges.stands import Request
 from support.git import Content, Person
 
-from bot.forges.github.fleet import KIND, AppKey, open_github_fleet
+from bot.forges.github.server import KIND, AppKey
 from bot.model.proposal import RequestState
 from bot.model.request_attributes import CommitStatus, StatusState
 from bot.ports import Fleet

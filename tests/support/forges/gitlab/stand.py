@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from support.forges.fleets import open_gitlab_fleet
 from support.forges.gitlab.server import GitLabServer
 from support.forges.gitlab.state import MergeRequest
 from support.forges.hosted_stand import HostedStand, no_pause
@@ -12,7 +13,7 @@ from support.forges.server import Mortal
 from support.forges.stands import Request
 from support.git import Content, Person
 
-from bot.forges.gitlab.fleet import KIND, open_gitlab_fleet
+from bot.forges.gitlab.server import KIND
 from bot.model.proposal import RequestState
 from bot.model.request_attributes import CommitStatus, StatusState
 from bot.ports import Fleet

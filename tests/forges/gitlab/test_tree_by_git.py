@@ -1,4 +1,4 @@
-"""How large projects are read on a GitLab: by git, in a folder that is gone afterwards."""
+"""Reading large projects on GitLab with git, in a temporary folder that is deleted afterwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people did with open pull requests, and what was ever set on them: by GraphQL, and without."""
+"""Reviews of pull requests and attributes that were ever set, read by GraphQL and without it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A closed merge request that nobody closed: its branch was deleted."""
+"""Merge requests that GitLab closed because their branch was deleted."""
 
 from __future__ import annotations
 

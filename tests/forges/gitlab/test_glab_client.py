@@ -1,4 +1,4 @@
-"""GitLab's own client, in Debian's build, reads what basebump made: it knows GitLab's answers, and not ours."""
+"""glab, GitLab's own client in Debian's build, reads the requests that basebump creates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said of a forge that could not be asked: the cause, and never what was sent."""
+"""Messages about servers that do not answer: they contain the cause, and never the token."""
 
 from __future__ import annotations
 

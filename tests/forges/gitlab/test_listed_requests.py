@@ -1,4 +1,4 @@
-"""What a run sees of its own on GitLab, whose commits are whose, and how few requests that takes."""
+"""Listing basebump's requests on GitLab: which commits are its own, and how few API requests it takes."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from support.forges.contract_scene import (
     propose,
     push,
 )
+from support.forges.fleets import open_gitlab_fleet
 from support.forges.gitlab.stand import TOKEN
 from support.forges.gitlab.state import Milestone
 from support.git import ADA, Person
 
-from bot.forges.gitlab import heads as gitlab_heads
-from bot.forges.gitlab.fleet import open_gitlab_fleet
+from bot.forges.gitlab import branches as gitlab_branches
 from bot.forges.hosted.requests import MERGE_CHECK_SECONDS
 from bot.model.proposal import RequestState
 from bot.model.request_attributes import RequestAttributes
@@ -173,9 +173,9 @@ def test_a_branch_that_ends_in_a_merge_takes_three_more_requests(gitlab):
 def test_a_merge_that_gitlab_does_not_show_as_a_whole_is_an_edit(gitlab, key, monkeypatch):
     _updated(gitlab)
     if key == "merges":
-        monkeypatch.setattr(gitlab_heads, "MAX_MERGES", 0)
+        monkeypatch.setattr(gitlab_branches, "MAX_MERGES", 0)
     if key == "files":
-        monkeypatch.setattr(gitlab_heads, "MAX_FILES", 1)
+        monkeypatch.setattr(gitlab_branches, "MAX_FILES", 1)
     base, head = gitlab.branches()["main"], gitlab.branches()[BRANCH]
     query = {"from": base, "to": head}
     reply = gitlab.server.reply_of(f"/projects/{gitlab.project.id}/repository/compare", **query)

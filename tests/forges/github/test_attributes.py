@@ -1,4 +1,4 @@
-"""Labels, reviewers, assignees and milestones on GitHub: what is refused is said, and costs nothing else."""
+"""Labels, reviewers, assignees and milestones on GitHub: a refusal becomes a note and affects nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A closed pull request that nobody closed: its branch was deleted."""
+"""Pull requests that GitHub closed because their branch was deleted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reviewers, assignees and milestones on GitLab: set with the request, and what GitLab leaves out is said."""
+"""Reviewers, assignees and milestones on GitLab: set with the request, with notes about omissions."""
 
 from __future__ import annotations
 

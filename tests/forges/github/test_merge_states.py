@@ -1,4 +1,4 @@
-"""Whether GitHub merges only what is up to date: by rulesets, by protection, and by what it says of a request."""
+"""Whether GitHub requires branches to be up to date: rulesets, branch protection, and merge states."""
 
 from __future__ import annotations
 

@@ -1,15 +1,15 @@
-"""What a run sees of its own on GitHub, whose commits are whose, and how few requests that takes."""
+"""Listing basebump's requests on GitHub: which commits are its own, and how few API requests it takes."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from support.forges.fleets import open_github_fleet
 from support.forges.github.scene import BRANCH, CHANGE, FILES, INTENT, MESSAGE, PREFIX, look, propose
 from support.forges.github.stand import BOT, TOKEN, GitHubStand
 from support.git import ADA
 
 from bot.forges._git_objects import MAX_MERGES
-from bot.forges.github.fleet import open_github_fleet
 from bot.forges.hosted.requests import MERGE_CHECK_SECONDS
 from bot.model.proposal import RequestState
 from bot.model.source import FileChange, FilePath

@@ -1,4 +1,4 @@
-"""How files are read on a GitHub: many in one request, each proved by the name of its blob, and by REST if need be."""
+"""Reading files on GitHub: many in one query, verified by their blob names, and by REST if necessary."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How files are read on a GitLab: many in one request, each proved by the name of its blob, and alone if need be."""
+"""Reading files on GitLab: many in one query, verified by their blob names, and one by one if necessary."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether GitLab merges only what is up to date: by how its project merges, and by what it says of a request."""
+"""Whether GitLab requires branches to be up to date: the merge method, and merge states."""
 
 from __future__ import annotations
 

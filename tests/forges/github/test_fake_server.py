@@ -1,4 +1,4 @@
-"""The GitHub that the tests talk to says no where the real one does, and notices what no GitHub would take."""
+"""The fake GitHub of the tests: it refuses the same requests as GitHub, and detects invalid ones."""
 
 from __future__ import annotations
 

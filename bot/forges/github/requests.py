@@ -1,0 +1,308 @@
+"""Pull requests, commit statuses and issues of one repository on GitHub."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any
+
+from github.NamedUser import NamedUser
+from github.PullRequest import PullRequest
+from github.Repository import Repository
+
+from bot.core.proposal.markers import COMMENT_MARKER
+from bot.forges.github.attributes import GitHubAttributesWriter
+from bot.forges.github.connection import PER_PAGE, GitHubRemote, get_login
+from bot.forges.github.errors import ISSUES_READ, ISSUES_WRITE, PULLS_READ, PULLS_WRITE, STATUSES_WRITE
+from bot.forges.github.request_state import (
+    find_closed_by_branch_deletion,
+    is_current_branch_required,
+    read_merge_state,
+    read_review_states,
+)
+from bot.forges.hosted.branches import build_request_ended_error
+from bot.forges.hosted.forge import RequestEdit
+from bot.forges.hosted.records import MAX_ISSUES, ListedIssue
+from bot.forges.hosted.refusal import INVALID, RefusedError
+from bot.forges.hosted.requests import MAX_COMMENTS, MAX_ENDED, ListedRequest, MergeState, ReviewState
+from bot.model.forge import OpenedRequest
+from bot.model.proposal import NO_DRAFTS, Proposal, RequestState
+from bot.model.request_attributes import STATUS_CONTEXT, CommitStatus, RequestAttributes, StatusState
+
+
+@dataclass(frozen=True, slots=True)
+class GitHubRequestReader:
+    """Reads the pull requests of one repository; implements `RequestReader`. Methods raise RefusedError."""
+
+    remote: GitHubRemote
+
+    def list_open(self) -> Sequence[ListedRequest]:
+        """Return the open pull requests whose branches are in the repository itself."""
+        return self._list_matching("list the open pull requests", "open")
+
+    def list_of_branch(self, branch: str) -> Sequence[ListedRequest]:
+        """Return the newest closed and merged pull requests of a branch."""
+        return self._list_matching(f"list the closed pull requests of {branch}", "closed", branch)
+
+    def find_open(self, branch: str, target_branch: str) -> ListedRequest | None:
+        """Return the newest open pull request to merge a branch into a target branch; None if there is none."""
+        requests = self._list_matching(f"look for the pull request of {branch}", "open", branch)
+        matching = (each for each in requests if each.target_branch == target_branch)
+        return max(matching, key=lambda each: each.number, default=None)
+
+    def is_own_automerge(self, request: ListedRequest) -> bool:
+        """Return True if the token's account enabled auto-merge.
+
+        If the login of an App is not known, the bot that opened the pull request is assumed to be the App.
+        """
+        own_login = self.remote.connection.get_account().login or request.opened_by_bot
+        return (
+            request.automerge_by is not None
+            and own_login is not None
+            and request.automerge_by.lower() == own_login.lower()
+        )
+
+    def has_own_comment(self, number: int) -> bool:
+        """Return True if a pull request has a comment of basebump."""
+
+        def fetch(repository: Repository) -> bool:
+            comments = repository.get_issue(number).get_comments()
+            return any(COMMENT_MARKER in (comment.body or "") for comment in islice(comments, MAX_COMMENTS))
+
+        return self.remote.read(f"read the comments on pull request #{number}", fetch, PULLS_READ)
+
+    def read_merge_state(self, number: int) -> MergeState:
+        """Return the merge state of a pull request."""
+        return read_merge_state(self.remote, number)
+
+    def is_current_branch_required(self, branch: str) -> bool:
+        """Return True if a ruleset or a branch protection requires branches to be up to date."""
+        return is_current_branch_required(self.remote, branch)
+
+    def read_review_states(
+        self,
+        requests: Sequence[ListedRequest],
+        own_numbers: frozenset[int],  # noqa: ARG002 - one query has them all
+    ) -> Mapping[int, ReviewState]:
+        """Return the review states of open pull requests, by number."""
+        return read_review_states(self.remote, [each.number for each in requests])
+
+    def find_closed_by_branch_deletion(self, requests: Sequence[ListedRequest]) -> frozenset[int]:
+        """Return the numbers of the pull requests that GitHub closed because their branch was deleted."""
+        closing_times = {each.number: each.closed_at for each in requests if each.closed_at is not None}
+        return find_closed_by_branch_deletion(self.remote, closing_times)
+
+    def _list_matching(self, action: str, state: str, branch: str | None = None) -> list[ListedRequest]:
+        """Return pull requests in a state, without those from forks.
+
+        If `branch` is given, only its newest `MAX_ENDED` pull requests are returned.
+        https://docs.github.com/en/rest/pulls/pulls#list-pull-requests
+        """
+
+        def fetch(repository: Repository) -> list[ListedRequest]:
+            if branch is None:
+                pulls: Iterable[PullRequest] = repository.get_pulls(state=state)
+            else:
+                own = f"{self.remote.owner}:{branch}"
+                newest = repository.get_pulls(state=state, sort="created", direction="desc", head=own)
+                pulls = islice(newest, MAX_ENDED)
+            return [_parse_request(each) for each in pulls if _is_from_own_branch(each)]
+
+        return self.remote.read(action, fetch, PULLS_READ)
+
+
+def _is_from_own_branch(pull: PullRequest) -> bool:
+    """Return True if the branch of a pull request is in the repository itself. A deleted fork has no repository."""
+    return _get_id(pull.head.repo) == pull.base.repo.id
+
+
+def _get_id(repository: Repository | None) -> int | None:
+    return repository.id if repository is not None else None
+
+
+def _get_bot_login(user: NamedUser | None) -> str | None:
+    return user.login if user is not None and user.type == "Bot" else None
+
+
+def _parse_request(pull: PullRequest) -> ListedRequest:
+    state = RequestState.OPEN
+    if pull.state != "open":
+        state = RequestState.MERGED if pull.merged_at else RequestState.CLOSED
+    return ListedRequest(
+        number=pull.number,
+        branch=pull.head.ref,
+        target_branch=pull.base.ref,
+        state=state,
+        url=pull.html_url,
+        title=pull.title,
+        body=pull.body or "",
+        opened_at=pull.created_at,
+        closed_at=pull.closed_at,
+        opened_by_bot=_get_bot_login(pull.user),
+        attributes=RequestAttributes(labels=tuple(label.name for label in pull.labels)),
+        has_automerge=bool(pull.auto_merge),
+        automerge_by=pull.auto_merge["enabled_by"]["login"] if pull.auto_merge else None,
+    )
+
+
+class GitHubRequestWriter:
+    """Changes the pull requests of one repository; implements `RequestWriter`. Methods raise RefusedError."""
+
+    def __init__(self, remote: GitHubRemote) -> None:
+        self._remote = remote
+        self._attributes = GitHubAttributesWriter(remote)
+
+    def create(self, target_branch: str, proposal: Proposal) -> OpenedRequest:
+        """Create a pull request, and then set its attributes.
+
+        If the repository does not support drafts, a normal pull request is created instead of a draft, with a note.
+
+        https://docs.github.com/en/rest/pulls/pulls#create-a-pull-request
+        """
+        try:
+            opened = self._create(target_branch, proposal)
+        except RefusedError as refusal:
+            is_draft_refused = (
+                proposal.is_draft
+                and refusal.status == INVALID
+                and "draft" in refusal.server_message.lower()
+                and not self.is_already_open(refusal)
+            )
+            if not is_draft_refused:
+                raise
+            opened = replace(self._create(target_branch, replace(proposal, is_draft=False)), notes=(NO_DRAFTS,))
+        notes = self._attributes.set_attributes(opened.number, proposal.attributes) if opened.number is not None else ()
+        return replace(opened, notes=(*opened.notes, *notes))
+
+    def is_already_open(self, refusal: RefusedError) -> bool:
+        """Return True if `create` was refused because the branch has an open pull request."""
+        return refusal.status == INVALID and "already exists" in refusal.server_message
+
+    def update(self, number: int, edit: RequestEdit) -> tuple[str, ...]:
+        """Edit an open pull request, and return notes.
+
+        Raises ForgeError if the pull request was merged or closed, because its text must not change any more.
+        """
+        if edit.is_reworded:
+
+            def edit_text(repository: Repository) -> None:
+                pull = repository.get_pull(number)
+                if pull.state != "open":
+                    raise build_request_ended_error(number, self._remote.name)
+                pull.edit(title=edit.title, body=edit.body)
+
+            self._remote.write(f"edit pull request #{number}", edit_text, PULLS_WRITE)
+        for label in edit.removed_labels:
+            self._attributes.remove_label(number, label)
+        return self._attributes.set_attributes(number, edit.attributes)
+
+    def close(self, number: int) -> None:
+        """Close an open pull request without merging it."""
+        self._remote.write(
+            f"close pull request #{number}",
+            lambda repository: repository.get_pull(number).edit(state="closed"),
+            PULLS_WRITE,
+        )
+
+    def add_comment(self, number: int, text: str) -> None:
+        """Comment on a pull request."""
+        self._remote.write(
+            f"comment on pull request #{number}",
+            lambda repository: repository.get_issue(number).create_comment(text),
+            PULLS_WRITE,
+        )
+
+    def _create(self, target_branch: str, proposal: Proposal) -> OpenedRequest:
+        def create(repository: Repository) -> OpenedRequest:
+            pull = repository.create_pull(
+                target_branch, proposal.branch, title=proposal.title, body=proposal.body, draft=proposal.is_draft
+            )
+            return OpenedRequest(pull.number, pull.html_url)
+
+        return self._remote.write(f"open a pull request for {proposal.branch}", create, PULLS_WRITE)
+
+
+@dataclass(frozen=True, slots=True)
+class GitHubStatuses:
+    """The commit statuses of one repository; implements `StatusApi`. Methods raise RefusedError."""
+
+    remote: GitHubRemote
+
+    def read_status(self, commit: str) -> CommitStatus | None:
+        """Return basebump's last status of a commit; None if there is none.
+
+        Only one page of statuses is read, because a commit has few statuses.
+        """
+
+        def fetch(repository: Repository) -> CommitStatus | None:
+            address = f"{repository.url}/commits/{commit}/status"
+            _, answer = repository.requester.requestJsonAndCheck("GET", address, parameters={"per_page": PER_PAGE})
+            return next((_parse_status(each) for each in answer["statuses"] if each["context"] == STATUS_CONTEXT), None)
+
+        return self.remote.read(f"read the status of {commit}", fetch, STATUSES_WRITE)
+
+    def post_status(self, branch: str, commit: str, status: CommitStatus) -> None:  # noqa: ARG002 - GitHub needs no branch
+        """Set the status of a commit."""
+        body = {"state": status.state.value, "description": status.description, "context": STATUS_CONTEXT}
+        self.remote.write(
+            f"set the status of {commit}",
+            lambda repository: repository.requester.requestJsonAndCheck(
+                "POST", f"{repository.url}/statuses/{commit}", input=body
+            ),
+            STATUSES_WRITE,
+        )
+
+
+def _parse_status(data: Mapping[str, Any]) -> CommitStatus | None:
+    state = next((each for each in StatusState if each == data["state"]), None)
+    return CommitStatus(state, str(data["description"])) if state is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class GitHubIssues:
+    """The issues of one repository; implements `IssueApi`. Methods raise RefusedError."""
+
+    remote: GitHubRemote
+
+    def list_own_issues(self, label: str) -> Sequence[ListedIssue]:
+        """Return the issues with a label that the token's account created, newest first.
+
+        If the account of an installation's token is not known, the issues of all authors are returned.
+        https://docs.github.com/en/rest/issues/issues#list-repository-issues
+        """
+        login = self.remote.connection.get_account().login
+
+        def fetch(repository: Repository) -> list[ListedIssue]:
+            issues = islice(repository.get_issues(state="all", labels=[label]), MAX_ISSUES)
+            return [
+                ListedIssue(each.number, each.title, each.body, each.state == "open")
+                for each in issues
+                if (login is None or get_login(each.user) == login) and each.pull_request is None
+            ]
+
+        return self.remote.read("find the dashboard", fetch, ISSUES_READ)
+
+    def create_issue(self, title: str, body: str, label: str) -> None:
+        """Create an issue with a label."""
+        self.remote.write(
+            "write the dashboard",
+            lambda repository: repository.create_issue(title, body=body, labels=[label]),
+            ISSUES_WRITE,
+        )
+
+    def update_issue(self, number: int, title: str, body: str, *, is_open: bool) -> None:  # noqa: ARG002 - GitHub accepts `open` for an open issue, too
+        """Update title and body of an issue, and reopen the issue if it is closed."""
+        self.remote.write(
+            "write the dashboard",
+            lambda repository: repository.get_issue(number).edit(title=title, body=body, state="open"),
+            ISSUES_WRITE,
+        )
+
+    def close_issue(self, number: int, body: str) -> None:
+        """Update the body of an issue and close it."""
+        self.remote.write(
+            "close the dashboard",
+            lambda repository: repository.get_issue(number).edit(body=body, state="closed"),
+            ISSUES_WRITE,
+        )

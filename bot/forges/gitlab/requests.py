@@ -1,0 +1,335 @@
+"""Merge requests, commit statuses and issues of one project on GitLab.
+
+GitLab stores each commit status as a job in the newest pipeline of the commit. If the commit has no pipeline, GitLab
+creates one. https://docs.gitlab.com/api/commits/#commit-status
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from gitlab.v4.objects import Project
+
+from bot.core.proposal.markers import COMMENT_MARKER
+from bot.forges.gitlab.attributes import GitLabAttributesWriter, describe_left_out, parse_attributes
+from bot.forges.gitlab.connection import PER_PAGE, GitLabRemote
+from bot.forges.gitlab.request_state import (
+    MergeRequestData,
+    is_closed_by_branch_deletion,
+    is_current_branch_required,
+    read_merge_request,
+    read_merge_state,
+)
+from bot.forges.hosted.branches import build_request_ended_error
+from bot.forges.hosted.forge import RequestEdit
+from bot.forges.hosted.records import MAX_ISSUES, ListedIssue
+from bot.forges.hosted.refusal import CONFLICT, FORBIDDEN, NOT_FOUND, RefusedError
+from bot.forges.hosted.requests import MAX_COMMENTS, MAX_ENDED, ListedRequest, MergeState, ReviewState
+from bot.model.forge import OpenedRequest
+from bot.model.proposal import Proposal, RequestState
+from bot.model.request_attributes import STATUS_CONTEXT, CommitStatus, StatusState
+
+DRAFT_PREFIX = "Draft: "
+"""The beginning of a draft's title (https://docs.gitlab.com/user/project/merge_requests/drafts/)."""
+
+_STATES = {
+    "opened": RequestState.OPEN,
+    "locked": RequestState.OPEN,  # it is being merged at the moment
+    "closed": RequestState.CLOSED,
+    "merged": RequestState.MERGED,
+}
+_OPEN_STATES = frozenset(state for state, means in _STATES.items() if means is RequestState.OPEN)
+
+
+@dataclass(frozen=True, slots=True)
+class GitLabRequestReader:
+    """Reads the merge requests of one project; implements `RequestReader`. Methods raise RefusedError."""
+
+    remote: GitLabRemote
+
+    def list_open(self) -> Sequence[ListedRequest]:
+        """Return the open merge requests whose branches are in the project itself, except those being merged now."""
+        return self._list_matching("list the open merge requests", None, state="opened")
+
+    def list_of_branch(self, branch: str) -> Sequence[ListedRequest]:
+        """Return the newest merge requests of a branch in all states, including those being merged now."""
+        newest = {"state": "all", "source_branch": branch, "order_by": "created_at", "sort": "desc"}
+        return self._list_matching(f"list the merge requests of {branch}", MAX_ENDED, **newest)
+
+    def find_open(self, branch: str, target_branch: str) -> ListedRequest | None:
+        """Return the newest open merge request of a branch into a target branch; None if there is none."""
+        conditions = {"state": "opened", "source_branch": branch, "target_branch": target_branch}
+        requests = self._list_matching(f"look for the merge request of {branch}", None, **conditions)
+        return max(requests, key=lambda each: each.number, default=None)
+
+    def is_own_automerge(self, request: ListedRequest) -> bool:
+        """Return True if the token's account enabled auto-merge."""
+        own_username, username = self.remote.connection.get_account().username, request.automerge_by
+        return own_username is not None and username is not None and username.lower() == own_username.lower()
+
+    def has_own_comment(self, number: int) -> bool:
+        """Return True if a merge request has a comment of basebump."""
+
+        def fetch(project: Project) -> bool:
+            merge_request = project.mergerequests.get(number, lazy=True)
+            notes = merge_request.notes.list(iterator=True, order_by="created_at", sort="asc")
+            return any(COMMENT_MARKER in str(note.body) for note in islice(notes, MAX_COMMENTS))
+
+        return self.remote.read(f"read the notes on merge request !{number}", fetch)
+
+    def read_merge_state(self, number: int) -> MergeState:
+        """Return the merge state of a merge request."""
+        return read_merge_state(self.remote, number)
+
+    def is_current_branch_required(self, branch: str) -> bool:  # noqa: ARG002 - the same for all branches of a project
+        """Return True if the merge method of the project requires branches to be up to date."""
+        return is_current_branch_required(self.remote)
+
+    def read_review_states(
+        self, requests: Sequence[ListedRequest], own_numbers: frozenset[int]
+    ) -> Mapping[int, ReviewState]:
+        """Return the review state of each open merge request, by number.
+
+        Approvals are read only for merge requests in `own_numbers`. They are not read if the merge request is accepted
+        for another reason: it is being merged, or a user enabled auto-merge.
+        """
+        return {
+            each.number: ReviewState(
+                is_accepted=each.number in own_numbers
+                and not each.is_merging
+                and (not each.has_automerge or self.is_own_automerge(each))
+                and self._is_approved(each.number),
+                ever_set=each.attributes,
+            )
+            for each in requests
+        }
+
+    def find_closed_by_branch_deletion(self, requests: Sequence[ListedRequest]) -> frozenset[int]:
+        """Return the numbers of the merge requests that GitLab closed because their branch was deleted."""
+        return frozenset(
+            each.number
+            for each in requests
+            if each.closed_at is not None
+            and is_closed_by_branch_deletion(self.remote, each.number, each.branch, each.closed_at)
+        )
+
+    def _list_matching(self, action: str, max_requests: int | None, **conditions: str) -> list[ListedRequest]:
+        """Return merge requests that meet conditions, without those from forks; at most `max_requests` are inspected.
+
+        https://docs.gitlab.com/api/merge_requests/#list-project-merge-requests
+        """
+
+        def fetch(project: Project) -> list[ListedRequest]:
+            merge_requests = project.mergerequests.list(iterator=True, **conditions)
+            return [
+                _parse_request(each.attributes)
+                for each in islice(merge_requests, max_requests)
+                if _is_from_own_branch(each.attributes)
+            ]
+
+        return self.remote.read(action, fetch)
+
+    def _is_approved(self, number: int) -> bool:
+        """Return True if any user approved the merge request.
+
+        False if the token cannot read approvals, or if the server has none.
+
+        https://docs.gitlab.com/api/merge_request_approvals/
+        """
+
+        def fetch(project: Project) -> bool:
+            return bool(project.mergerequests.get(number, lazy=True).approvals.get().approved_by)
+
+        try:
+            return self.remote.read(f"read the approvals of merge request !{number}", fetch)
+        except RefusedError as refusal:
+            is_of_job = self.remote.connection.has_job_token  # the token of a job sees no approvals
+            if refusal.status in (FORBIDDEN, NOT_FOUND) or is_of_job:  # the server has no approvals
+                return False
+            raise
+
+
+def _is_from_own_branch(data: Mapping[str, Any]) -> bool:
+    """Return True if the branch of a merge request is in the project itself. A deleted fork has no project."""
+    return bool(data["source_project_id"] == data["target_project_id"])
+
+
+def _parse_request(data: Mapping[str, Any]) -> ListedRequest:
+    title = str(data["title"])
+    state = _STATES[data["state"]]
+    has_automerge = state is RequestState.OPEN and bool(data.get("merge_when_pipeline_succeeds"))
+    ended_at = data.get("closed_at") or data.get("merged_at")
+    return ListedRequest(
+        number=int(data["iid"]),
+        branch=str(data["source_branch"]),
+        target_branch=str(data["target_branch"]),
+        state=state,
+        url=str(data["web_url"]),
+        title=title.removeprefix(DRAFT_PREFIX) if data.get("draft") else title,
+        body=str(data.get("description") or ""),
+        is_merging=data["state"] == "locked",
+        has_automerge=has_automerge,
+        automerge_by=str(data["merge_user"]["username"]) if has_automerge and data.get("merge_user") else None,
+        attributes=parse_attributes(data),
+        opened_at=datetime.fromisoformat(data["created_at"]),
+        closed_at=datetime.fromisoformat(ended_at) if ended_at else None,
+    )
+
+
+class GitLabRequestWriter:
+    """Changes the merge requests of one project; implements `RequestWriter`. Methods raise RefusedError."""
+
+    def __init__(self, remote: GitLabRemote) -> None:
+        self._remote = remote
+        self._attributes = GitLabAttributesWriter(remote)
+
+    def create(self, target_branch: str, proposal: Proposal) -> OpenedRequest:
+        """Create a merge request with its attributes. GitLab creates missing labels.
+
+        https://docs.gitlab.com/api/merge_requests/#create-mr
+        """
+        prepared = self._attributes.prepare_new(proposal.attributes)
+        body = {
+            "source_branch": proposal.branch,
+            "target_branch": target_branch,
+            "title": DRAFT_PREFIX + proposal.title if proposal.is_draft else proposal.title,
+            "description": proposal.body,
+            **prepared.parameters,
+        }
+
+        def create(project: Project) -> MergeRequestData:
+            return dict(project.mergerequests.create(body).attributes)
+
+        data = self._remote.write(f"open a merge request for {proposal.branch}", create)
+        notes = (*prepared.notes, *describe_left_out(prepared.requested, data))
+        return OpenedRequest(int(data["iid"]), str(data["web_url"]), notes)
+
+    def is_already_open(self, refusal: RefusedError) -> bool:
+        """Return True if `create` was refused because the branch has an open merge request."""
+        return refusal.status == CONFLICT
+
+    def update(self, number: int, edit: RequestEdit) -> tuple[str, ...]:
+        """Edit an open merge request, and return notes. Attributes that users removed are not set again.
+
+        Raises ForgeError if the merge request was merged or closed, because its text must not change any more.
+        """
+        current_data = read_merge_request(self._remote, number)
+        if current_data["state"] not in _OPEN_STATES:
+            raise build_request_ended_error(number, self._remote.name)
+        prepared = self._attributes.prepare_additions(number, edit.attributes, current_data)
+        is_draft = current_data["draft"] if edit.is_draft is None else edit.is_draft
+        parameters: dict[str, object] = {}
+        if edit.is_reworded:
+            parameters |= {"title": f"{DRAFT_PREFIX if is_draft else ''}{edit.title}", "description": edit.body}
+        if edit.removed_labels:
+            parameters["remove_labels"] = ",".join(edit.removed_labels)
+        parameters |= prepared.parameters
+        new_data = self._edit(number, parameters) if parameters else current_data
+        return (*prepared.notes, *describe_left_out(prepared.requested, new_data))
+
+    def close(self, number: int) -> None:
+        """Close an open merge request without merging it."""
+        self._remote.write(
+            f"close merge request !{number}",
+            lambda project: project.mergerequests.update(number, {"state_event": "close"}),
+        )
+
+    def add_comment(self, number: int, text: str) -> None:
+        """Comment on a merge request."""
+        self._remote.write(
+            f"comment on merge request !{number}",
+            lambda project: project.mergerequests.get(number, lazy=True).notes.create({"body": text}),
+        )
+
+    def _edit(self, number: int, parameters: Mapping[str, object]) -> MergeRequestData:
+        """Update a merge request, and return its new data."""
+        return self._remote.write(
+            f"edit merge request !{number}",
+            lambda project: dict(project.mergerequests.update(number, dict(parameters))),
+        )
+
+
+_GITLAB_STATES = {StatusState.SUCCESS: "success", StatusState.FAILURE: "failed"}
+
+
+@dataclass(frozen=True, slots=True)
+class GitLabStatuses:
+    """The commit statuses of one project; implements `StatusApi`. Methods raise RefusedError."""
+
+    remote: GitLabRemote
+
+    def read_status(self, commit: str) -> CommitStatus | None:
+        """Return basebump's last status of a commit; None if there is none, or if it has a state that is not known."""
+
+        def fetch(project: Project) -> CommitStatus | None:
+            statuses = project.commits.get(commit, lazy=True).statuses
+            own_statuses = list(islice(statuses.list(name=STATUS_CONTEXT, iterator=True), PER_PAGE))
+            newest = max(own_statuses, key=lambda each: int(each.id), default=None)
+            return _parse_status(newest.attributes) if newest is not None else None
+
+        return self.remote.read(f"read the status of {commit}", fetch)
+
+    def post_status(self, branch: str, commit: str, status: CommitStatus) -> None:
+        """Set the status of the commit that a branch points to."""
+        body = {
+            "state": _GITLAB_STATES[status.state],
+            "name": STATUS_CONTEXT,
+            "ref": branch,
+            "description": status.description,
+        }
+        self.remote.write(
+            f"set the status of {commit}",
+            lambda project: project.commits.get(commit, lazy=True).statuses.create(body),
+        )
+
+
+def _parse_status(data: Mapping[str, Any]) -> CommitStatus | None:
+    state = next((each for each, word in _GITLAB_STATES.items() if word == data["status"]), None)
+    return CommitStatus(state, str(data["description"])) if state is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class GitLabIssues:
+    """The issues of one project; implements `IssueApi`. Methods raise RefusedError."""
+
+    remote: GitLabRemote
+
+    def list_own_issues(self, label: str) -> Sequence[ListedIssue]:
+        """Return the issues with a label that the token's account created, newest first.
+
+        The result is empty if there is no token. It is also empty for the token of a job, which cannot read issues.
+        https://docs.gitlab.com/api/issues/#list-project-issues
+        """
+        if self.remote.connection.has_job_token:
+            return ()
+        username = self.remote.connection.get_account().username
+
+        def fetch(project: Project) -> list[ListedIssue]:
+            issues = project.issues.list(labels=label, state="all", iterator=True)
+            return [
+                ListedIssue(int(each.iid), str(each.title), each.description, each.state == "opened")
+                for each in islice(issues, MAX_ISSUES)
+                if each.author["username"] == username
+            ]
+
+        return self.remote.read("find the dashboard", fetch)
+
+    def create_issue(self, title: str, body: str, label: str) -> None:
+        """Create an issue with a label."""
+        fields = {"title": title, "description": body, "labels": label}
+        self.remote.write("write the dashboard", lambda project: project.issues.create(fields))
+
+    def update_issue(self, number: int, title: str, body: str, *, is_open: bool) -> None:
+        """Update title and body of an issue, and reopen the issue if it is closed."""
+        reopening = {} if is_open else {"state_event": "reopen"}
+        fields = {"title": title, "description": body, **reopening}
+        self.remote.write("write the dashboard", lambda project: project.issues.update(number, fields))
+
+    def close_issue(self, number: int, body: str) -> None:
+        """Update the body of an issue and close it."""
+        fields = {"description": body, "state_event": "close"}
+        self.remote.write("close the dashboard", lambda project: project.issues.update(number, fields))

@@ -1,0 +1,320 @@
+"""A GitLab server, gitlab.com or a self-managed one, with its list of projects and the parts of each of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from gitlab import Gitlab
+
+from bot.forges.gitlab.attributes import GitLabAutomerge
+from bot.forges.gitlab.branches import GitLabBranches, GitLabCommits
+from bot.forges.gitlab.connection import PER_PAGE, GitLabConnection, GitLabRemote, JobToken, run_query
+from bot.forges.gitlab.errors import GITLAB_ERRORS, translate_errors
+from bot.forges.gitlab.examination import GitLabExamination
+from bot.forges.gitlab.requests import (
+    DRAFT_PREFIX,
+    GitLabIssues,
+    GitLabRequestReader,
+    GitLabRequestWriter,
+    GitLabStatuses,
+)
+from bot.forges.gitlab.tree import open_tree
+from bot.forges.hosted.catalogue import MAX_PAGES, CataloguePage, ListedRepository, list_by_pages
+from bot.forges.hosted.examination import examine_repositories
+from bot.forges.hosted.forge import HostedRepository
+from bot.forges.hosted.refusal import NOT_FOUND, RefusedError, UnsupportedQueryError
+from bot.model.diagnosis import Check, DiagnosisTarget
+from bot.model.forge import ForgeLimits, GitRepository
+from bot.model.report import RunFailure
+
+__all__ = ["KIND", "SITE", "JobToken", "open_server"]
+
+KIND = "gitlab"
+SITE = "https://gitlab.com"
+MAX_BODY = 262_144
+"""Characters; GitLab allows a mebibyte, and some versions count bytes, of which a character has up to four."""
+MAX_TITLE = 255 - len(DRAFT_PREFIX)
+"""Characters, without those that mark a draft."""
+_LIMITS = ForgeLimits(
+    body_characters=MAX_BODY,
+    title_characters=MAX_TITLE,
+    number_prefix="!",
+    is_automerge_cancelled_by_push=True,
+    has_statuses=True,
+)
+
+
+def open_server(
+    url: str,
+    token: str | JobToken | None,
+    *,
+    ca: Path | None = None,
+    seconds_between_writes: float = 0.0,
+    pause: Callable[[float], None] = time.sleep,
+) -> GitLabServer:
+    """Return a GitLab server that is accessed with a token. No request is sent yet.
+
+    Args:
+        url: The URL of the web interface.
+        token: A token; None to read public projects. With the token of a job, projects are read only with git.
+        ca: A file with certificates to trust instead of the default ones.
+        seconds_between_writes: The least time between two requests that change something.
+        pause: Waits for a number of seconds.
+    """
+    connection = GitLabConnection(url, token, ca=ca, seconds_between_writes=seconds_between_writes, pause=pause)
+    return GitLabServer(url, connection, token is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class GitLabServer:
+    """A GitLab server; implements `HostedServer`. Thread-safe, because each thread has its own client."""
+
+    url: str
+    connection: GitLabConnection = field(repr=False)
+    has_token: bool
+
+    kind = KIND
+
+    @property
+    def clone_host(self) -> str | None:
+        """The host from which git clones projects by name; None if the URL has a path."""
+        return _get_clone_host(self.url)
+
+    @property
+    def must_list_owners(self) -> bool:
+        """True for the token of a job, so that `list_owned` explains that such a token cannot list projects."""
+        return self.connection.has_job_token
+
+    def find_named(self, names: Sequence[str]) -> Iterator[tuple[str, ListedRepository | RefusedError]]:
+        """Yield each path with its project, or with the error if the project was not found.
+
+        The token of a job cannot look up projects. With such a token, git reads their default branches instead.
+        """
+        for name in names:
+            try:
+                if self.connection.has_job_token:
+                    yield name, self._find_by_git(name)
+                else:
+                    yield name, GitLabCatalogue(self.connection).find_named(name)
+            except RefusedError as refusal:
+                yield name, refusal
+
+    def list_owned(self, owner: str, is_selected: Callable[[ListedRepository], bool]) -> Sequence[ListedRepository]:
+        """Return the selected projects of an owner, sorted by name. Raises RefusedError."""
+        if self.connection.has_job_token:
+            message = "a job token cannot list projects; hint: name each project, or set `token_env` to an access token"
+            raise RefusedError(message, status=None)
+        return GitLabCatalogue(self.connection).list_owned(owner, is_selected)
+
+    def list_default_owners(self) -> Sequence[str]:
+        """Return no owners, because no token of GitLab selects projects by itself."""
+        return ()
+
+    def check_base_branches(self, name: str) -> None:
+        """Raise RefusedError for the token of a job, which can read only the default branch of a project."""
+        if self.connection.has_job_token:
+            message = (
+                f"{name}: a job token reads only the default branch; hint: remove `base_branches`, or set `token_env` "
+                "to an access token"
+            )
+            raise RefusedError(message, status=None)
+
+    def open_repository(self, name: str, server_id: str | None) -> HostedRepository:
+        """Return the parts of one project."""
+        remote = GitLabRemote(self.connection, name, int(server_id) if server_id is not None else None)
+        return HostedRepository(
+            name=name,
+            limits=_LIMITS,
+            errors=GITLAB_ERRORS,
+            pause=self.connection.pause,
+            open_tree=partial(open_tree, remote),
+            branches=GitLabBranches(remote),
+            commits=GitLabCommits(remote),
+            requests=GitLabRequestReader(remote),
+            request_writer=GitLabRequestWriter(remote),
+            automerge=GitLabAutomerge(remote),
+            statuses=GitLabStatuses(remote),
+            issues=GitLabIssues(remote),
+        )
+
+    def examine(self, target: DiagnosisTarget, repositories: Iterable[GitRepository | RunFailure]) -> Iterator[Check]:
+        """Check the token, list `repositories`, check the rights on some of them, and yield the results."""
+        examination = GitLabExamination(self.connection, self.url, self.has_token)
+        yield from examination.check_token(target)
+
+        def check_repository(repository: GitRepository) -> Iterator[Check]:
+            hosted = self.open_repository(repository.name, None)
+            return examination.check_repository(hosted, repository.base_branch, target)
+
+        yield from examine_repositories(self.url, repositories, check_repository)
+
+    def _find_by_git(self, name: str) -> ListedRepository:
+        """Return a project with its default branch, which git reads. A project without commits has no default branch.
+
+        Raises RefusedError.
+        """
+        try:
+            default_tip = self.connection.build_origin(name).read_default_branch()
+        except RefusedError as refusal:
+            message = (
+                f"{refusal}; hint: check the name, and list the job's project there under the job token permissions"
+            )
+            raise RefusedError(message, status=refusal.status) from refusal
+        branch, commit = default_tip if default_tip is not None else (None, None)
+        return ListedRepository(name, None, branch, head_commit=commit)
+
+
+def _get_clone_host(url: str) -> str | None:
+    """Return the host from which git clones projects by name; None if the URL has a path.
+
+    With a path, the name of a project is not its path on the host.
+    """
+    parts = urlsplit(url)
+    return parts.netloc.lower() if parts.path in {"", "/"} else None
+
+
+_OWNER_KINDS = ("group", "namespace")
+"""The fields of GraphQL for the kinds of owners: groups that the token can see, and the namespaces of users."""
+_OWNED_QUERY = """query($owner: ID!, $first: Int!, $after: String) {
+  owner: %s(fullPath: $owner) {
+    projects(first: $first, after: $after, includeSubgroups: true, notAimedForDeletion: true) {
+      pageInfo { hasNextPage endCursor }
+      nodes { id fullPath archived isForked visibility topics repository { rootRef empty tree { lastCommit { sha } } } }
+    }
+  }
+}"""
+"""A page of a hundred projects has a complexity of about 60. The limit for one query is 250."""
+
+
+class _UnknownOwnerError(Exception):
+    """There is no owner of the requested kind with this name."""
+
+
+@dataclass(frozen=True, slots=True)
+class GitLabCatalogue:
+    """Finds and lists the projects of one GitLab server. Methods raise RefusedError.
+
+    GraphQL returns a hundred projects at once, with the commits of their default branches. If the server has no GraphQL
+    API or refuses the query, REST is used, which returns no commits.
+    """
+
+    connection: GitLabConnection
+
+    def find_named(self, name: str) -> ListedRepository:
+        """Return the project with this full path, or the project that had this path before it was moved."""
+        with translate_errors(name):
+            return self.connection.read(
+                f"find the project {name}", lambda client: _parse_rest(client.projects.get(name).attributes)
+            )
+
+    def list_owned(self, owner: str, is_selected: Callable[[ListedRepository], bool]) -> list[ListedRepository]:
+        """Return the projects of a group with its subgroups, or of a user, for which `is_selected` returns True.
+
+        They are sorted by name.
+        """
+        try:
+            projects = self._list_by_graphql(owner)
+        except (UnsupportedQueryError, RefusedError):
+            projects = self._list_by_rest(owner)
+        return sorted(filter(is_selected, projects), key=lambda each: each.name.lower())
+
+    def _list_by_graphql(self, owner: str) -> list[ListedRepository]:
+        """List the projects of an owner by GraphQL. Raises RefusedError and UnsupportedQueryError."""
+        for kind in _OWNER_KINDS:
+            query_page = partial(self._query_page, owner, _OWNED_QUERY % kind)
+            try:
+                return list_by_pages(query_page)
+            except _UnknownOwnerError:
+                continue
+        raise RefusedError(
+            f"GitLab does not show a group or user named '{owner}'; hint: check the name", status=NOT_FOUND
+        )
+
+    def _query_page(self, owner: str, text: str, size: int, cursor: str | None) -> CataloguePage:
+        variables = {"owner": owner, "first": size, "after": cursor}
+        answer = run_query(self.connection, f"list the projects of {owner}", text, variables)
+        with translate_errors(owner):
+            if answer["owner"] is None:
+                raise _UnknownOwnerError
+            page = answer["owner"]["projects"]
+            repositories = [_parse_graphql(each) for each in page["nodes"] if each is not None]
+            position = page["pageInfo"]
+            return CataloguePage(
+                repositories, position["hasNextPage"], position["endCursor"] if position["hasNextPage"] else None
+            )
+
+    def _list_by_rest(self, owner: str) -> list[ListedRepository]:
+        """List the projects of the group with this path; if there is no such group, list those of a user.
+
+        https://docs.gitlab.com/api/groups/#list-projects, https://docs.gitlab.com/api/projects/#list-a-users-projects
+        """
+        order: dict[str, Any] = {"archived": False, "order_by": "id", "sort": "asc"}
+        try:
+            return self._read_pages(
+                owner,
+                lambda client: client.groups.get(owner, lazy=True).projects.list(
+                    iterator=True, include_subgroups=True, with_shared=False, **order
+                ),
+            )
+        except RefusedError as refusal:
+            if refusal.status != NOT_FOUND or "/" in owner:
+                raise
+        return self._read_pages(
+            owner, lambda client: client.users.get(owner, lazy=True).projects.list(iterator=True, **order)
+        )
+
+    def _read_pages(self, owner: str, pages: Callable[[Gitlab], Iterable[Any]]) -> list[ListedRepository]:
+        def fetch(client: Gitlab) -> list[ListedRepository]:
+            return [_parse_rest(each.attributes) for each in islice(pages(client), MAX_PAGES * PER_PAGE)]
+
+        return self.connection.read(f"list the projects of {owner}", fetch)
+
+
+def _parse_graphql(node: Mapping[str, Any]) -> ListedRepository:
+    repository = node["repository"] or {
+        "empty": True,
+        "rootRef": None,
+        "tree": None,
+    }  # null if not visible
+    commit = (repository["tree"] or {}).get("lastCommit")
+    return ListedRepository(
+        name=str(node["fullPath"]),
+        server_id=str(int(node["id"].rpartition("/")[2])),
+        default_branch=repository["rootRef"],
+        topics=tuple(node["topics"] or ()),
+        is_excluded=bool(node["archived"] or node["isForked"] or repository["empty"]),
+        head_commit=str(commit["sha"]) if commit else None,
+        is_public=_is_public(node["visibility"]),
+    )
+
+
+def _parse_rest(project: Mapping[str, Any]) -> ListedRepository:
+    """Parse a project in an answer of REST.
+
+    The answer lacks fields that the token may not read, and fields that an older server does not have.
+    """
+    return ListedRepository(
+        name=str(project["path_with_namespace"]),
+        server_id=str(int(project["id"])),
+        default_branch=project.get("default_branch"),
+        topics=tuple(project.get("topics") or ()),
+        is_excluded=any(
+            project.get(key) for key in ("archived", "empty_repo", "forked_from_project", "marked_for_deletion_on")
+        ),
+        is_public=_is_public(project.get("visibility")),
+    )
+
+
+def _is_public(visibility: str | None) -> bool | None:
+    """Return True if everybody can see a project; None if GitLab reports no visibility.
+
+    An internal project is visible only to users with an account, so the result is False.
+    """
+    return visibility == "public" if visibility is not None else None

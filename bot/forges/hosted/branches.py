@@ -1,0 +1,164 @@
+"""Operations on branches, the conditions that must hold before them, and the checks after them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from bot.forges._git_objects import RegularFile, hash_blob
+from bot.forges.hosted.heads import BranchTip
+from bot.forges.hosted.refusal import RefusedError, read_after_refusal
+from bot.model.errors import ForgeError
+from bot.model.forge import GitRepository
+from bot.model.proposal import RemoteRequest
+from bot.model.source import FileChange, FilePath
+
+
+class BranchApi(Protocol):
+    """The branches of one repository on a server. Methods raise RefusedError if the server refuses a request."""
+
+    def list_tips(self, prefix: str) -> Mapping[str, BranchTip]:
+        """Return the commits of all branches whose names begin with `prefix`, by branch name."""
+        ...
+
+    def read_tip(self, branch: str) -> BranchTip | None:
+        """Return the commit that a branch points to; None if the branch does not exist."""
+        ...
+
+    def push_commit(
+        self, base: str, branch: str, changes: Sequence[FileChange], message: str, expected_head: str | None
+    ) -> str:
+        """Create a commit on `base` in which only `changes` differ, point `branch` to it, and return it.
+
+        The branch must currently point to the commit `expected_head`. If `expected_head` is None, the branch must not
+        exist.
+
+        Raises:
+            ForgeError: If the branch is in another state, or if the server stored other contents than it was sent.
+            ProtectedFileError: If the token may not change one of the files.
+        """
+        ...
+
+    def delete_branch(self, branch: str, expected_commit: str) -> None:
+        """Delete a branch that points to the expected commit; do nothing if the branch does not exist.
+
+        Raises ForgeError if the branch points to another commit.
+        """
+        ...
+
+
+def require_base_commit(repository: GitRepository) -> str:
+    """Return the commit of the base branch. Raises ForgeError if there is none."""
+    if repository.commit is None:
+        raise ForgeError(f"{repository.name}: the default branch has no commit; hint: push a first commit")
+    return repository.commit
+
+
+def require_base_branch(repository: GitRepository) -> str:
+    """Return the name of the base branch. Raises ForgeError if there is none."""
+    if repository.base_branch is None:
+        raise ForgeError(f"{repository.name}: there is no default branch; hint: push a first commit")
+    return repository.base_branch
+
+
+def require_request_number(request: RemoteRequest) -> int:
+    """Return the number of a request. Raises ForgeError if the branch has no request."""
+    if request.number is None:
+        raise ForgeError(f"branch '{request.branch}' has no open pull request; hint: rerun basebump")
+    return request.number
+
+
+def build_request_ended_error(number: int, repository: str) -> ForgeError:
+    """Return the error to raise if a request that must be open was closed or merged."""
+    return ForgeError(
+        f"{repository}: request {number} was closed or merged since basebump read it; hint: rerun basebump"
+    )
+
+
+def build_branch_moved_error(branch: str, repository: str) -> ForgeError:
+    """Return the error to raise if a branch does not point to the expected commit."""
+    return ForgeError(f"{repository}: branch '{branch}' changed since basebump read it; hint: rerun basebump")
+
+
+def settle_branch(
+    branch: str,
+    repository: str,
+    old_commit: str | None,
+    refusal: RefusedError,
+    read_tip: Callable[[str], BranchTip | None],
+    is_done: Callable[[BranchTip | None], bool],
+) -> str | None:
+    """Read a branch after a write to it was refused or not answered, and return its commit if the write was done.
+
+    Args:
+        branch: The name of the branch.
+        repository: The name of the repository, for messages.
+        old_commit: The commit that the branch pointed to before the write; None if it did not exist.
+        refusal: The error of the write.
+        read_tip: Reads the branch.
+        is_done: Returns True if the branch is in the state that the write was meant to produce.
+
+    Returns:
+        The commit that the branch points to now; None if the write deleted the branch.
+
+    Raises:
+        RefusedError: `refusal`, if the branch still points to `old_commit` or cannot be read.
+        ForgeError: If the branch is in any other state, because somebody else changed it.
+    """
+    tip = read_after_refusal(refusal, lambda: read_tip(branch))
+    commit = tip.commit if tip is not None else None
+    if commit == old_commit:
+        raise refusal
+    if is_done(tip):
+        return commit
+    raise build_branch_moved_error(branch, repository) from refusal
+
+
+MAX_INLINE_BYTES = 256 * 1024
+"""Largest file in bytes that is sent as text; larger files, and files that are not text, are sent in base64."""
+
+
+def build_expected_files(
+    changes: Sequence[FileChange], base_files: Mapping[FilePath, RegularFile], repository: str
+) -> dict[FilePath, RegularFile]:
+    """Return the mode and the blob name that each changed file must have after the push.
+
+    A file keeps its mode. `base_files` are the regular files of the base branch.
+
+    Raises:
+        ForgeError: If a changed path is not in `base_files`, or if all files have the proposed content already.
+    """
+    expected: dict[FilePath, RegularFile] = {}
+    for change in changes:
+        file = base_files.get(change.path)
+        if file is None:
+            raise ForgeError(
+                f"{repository}: '{change.path}' is not a regular file in the base branch; hint: rerun basebump"
+            )
+        expected[change.path] = RegularFile(file.mode, hash_blob(change.content, like=file.oid))
+    if all(base_files[path] == file for path, file in expected.items()):
+        raise ForgeError(
+            f"{repository}: nothing would change: the base branch already holds the proposed files; "
+            "hint: rerun basebump"
+        )
+    return expected
+
+
+def decode_text(content: bytes) -> str | None:
+    """Return a file's content as text; None if the text in JSON could differ from the content, or if it is large."""
+    if len(content) > MAX_INLINE_BYTES or b"\0" in content:
+        return None
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+def find_altered_file(
+    expected: Mapping[FilePath, RegularFile], read_stored_file: Callable[[FilePath], RegularFile | None]
+) -> FilePath | None:
+    """Return the first path whose stored file has another content or mode than expected; None if all files match.
+
+    The check is needed because JSON and the server may have changed the bytes that were sent.
+    """
+    return next((path for path, file in expected.items() if read_stored_file(path) != file), None)
