@@ -104,10 +104,7 @@ def test_group_waits_while_one_of_its_images_cannot_be_looked_up(tmp_path, moved
     stand.commit("main", {"cache/Dockerfile": f"FROM 127.0.0.1:1/team/cache:1@{OLD}\n"})
     moved.rulebook = replace(moved.rulebook, listed_hosts=moved.rulebook.listed_hosts | {"127.0.0.1:1"})
     (left,) = propose(stand, moved, weekly).values()
-    assert (left.outcome.value, left.note) == (
-        "left-alone",
-        "Some data that it depends on was not read in this run.",
-    )
+    assert (left.outcome.value, "not read" in left.note) == ("left-alone", True)
 
 
 def test_image_that_left_a_group_is_proposed_separately(tmp_path, moved):
@@ -134,9 +131,7 @@ def test_proposal_is_withdrawn_when_its_tag_joins_or_leaves_a_group(tmp_path, mo
     for rules in (moves_over, (), moves_over):
         after = propose(stand, moved, *rules).values()
         assert {each.outcome.value for each in after} == {"opened", "closed"}
-        assert {each.note for each in after if each.outcome.value == "closed"} == {
-            "It is part of another proposal now."
-        }
+        assert all("another proposal" in each.note for each in after if each.outcome.value == "closed")
 
 
 def test_obsolete_group_stays_while_one_of_its_images_cannot_be_looked_up(tmp_path, moved):

@@ -101,10 +101,7 @@ def test_digest_that_only_aged_does_not_update_open_request(tmp_path, loopback):
     loopback.memory = remembering(tmp_path / "second.db", seen)
     (repository,) = loopback.run([stand.fleet()]).repositories
     (left,) = repository.proposals
-    assert (left.outcome.value, left.note) == (
-        "left-alone",
-        "The only change is that a newer digest is old enough now; that update waits.",
-    )
+    assert (left.outcome.value, "old enough" in left.note) == ("left-alone", True)
     loopback.rulebook = replace(loopback.rulebook, rules=())
     assert outcomes(loopback.run([stand.fleet()])) == ["refreshed"]
 

@@ -35,10 +35,7 @@ def first(report):
 def test_repository_starts_with_one_proposal_that_explains_itself(tmp_path, moved):
     stand = LocalStand(tmp_path, FILES)
     proposal = first(moved.run([stand.fleet()], rollout=FIRST))
-    assert (proposal.outcome.value, proposal.title) == (
-        "opened",
-        "Pin the base images of this repository",
-    )
+    assert (proposal.outcome.value, "this repository" in proposal.title) == ("opened", True)
     assert proposal.branch.startswith("basebump/all-images-")
     assert len(proposal.images) == 3
     assert proposal.body.startswith("**This is the first request of basebump here.**")
@@ -67,10 +64,7 @@ def test_closing_the_first_proposal_opts_the_repository_out(tmp_path, moved):
     stand.close_request(first(moved.run([stand.fleet()], rollout=FIRST)).branch)
     moved.move("redis", "7", "newer")
     left = first(moved.run([stand.fleet()], rollout=FIRST))
-    assert (left.outcome.value, left.note) == (
-        "declined",
-        "A user closed the first proposal of this repository, which opts the repository out.",
-    )
+    assert (left.outcome.value, "opts the repository out" in left.note) == ("declined", True)
 
 
 def test_first_proposal_closed_by_basebump_is_no_answer(tmp_path, moved):
