@@ -105,7 +105,7 @@ def test_parses_unusual_references(text):
 
 @pytest.mark.parametrize("text", ALSO_INVALID)
 def test_refuses_text_outside_the_grammar(text):
-    with pytest.raises(InvalidReferenceError, match="is not an image reference"):
+    with pytest.raises(InvalidReferenceError):
         ImageReference.parse(text)
 
 
