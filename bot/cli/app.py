@@ -54,7 +54,7 @@ file itself contains.
 
 
 def collect_rarely() -> None:
-    """Make Python's collector of reference cycles run rarely, because there are few cycles and the process is short."""
+    """Make Python's garbage collector run rarely, because few cycles arise and the process soon ends."""
     gc.set_threshold(COLLECT_EVERY, *gc.get_threshold()[1:])
 
 

@@ -40,7 +40,7 @@ def command(keep: Path | None) -> int:
 
 
 def _describe_next_steps(folder: Path) -> str:
-    """Return hints for a demo that was kept in `folder`. Their commands work in the current folder."""
+    """Return next steps for the user of a demo that was kept in `folder`, with commands for the current folder."""
     git = f"git -C {shlex.quote(str(folder / 'repositories' / 'api'))}"
     config = shlex.quote(str(folder / "basebump.yaml"))
     return (

@@ -94,9 +94,9 @@ def build_default_config(environment: Environment) -> dict[str, Any]:
 
 
 def _get_state_path(environment: Environment) -> Path | None:
-    """Return the path of the state's file; None if the input `state` is empty.
+    """Return the absolute path of the state file; None if the input `state` is empty.
 
-    The step that caches the state resolves the input in the same way.
+    `~` and relative paths are resolved as `actions/cache` resolves them, because `action.yml` caches the same file.
     """
     state_path = _get_input(environment, "STATE")
     return Path(state_path).expanduser().absolute() if state_path else None
@@ -107,7 +107,7 @@ def _get_input(environment: Environment, key: str) -> str:
 
 
 def _split_input(environment: Environment, key: str) -> list[str]:
-    """Return the words of an input, which are separated by commas, spaces or line breaks; empty without the input."""
+    """Return the words of an input, separated by commas, spaces or line breaks; empty if the input is not set."""
     return [each for each in _SEPARATORS.split(_get_input(environment, key)) if each]
 
 
@@ -116,7 +116,7 @@ def _get_report_path(folder: Path) -> Path:
 
 
 def build_outputs(report: Mapping[str, Any]) -> dict[str, str]:
-    """Return the outputs of the step: lists as JSON, each on one line."""
+    """Return the step's outputs by name: lists of proposals, updates and failures, each as one line of JSON."""
     trees = report["repositories"]
     proposals = [
         {"repository": tree["name"]} | {key: each[key] for key in ("branch", "outcome", "url", "title")}
@@ -137,7 +137,7 @@ def build_outputs(report: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _serialise_fitting(entries: Iterable[Mapping[str, Any]]) -> str:
-    """Return a JSON list in ASCII with as many entries as fit into MAX_OUTPUT; the first ones are kept."""
+    """Return a JSON list in ASCII with the first entries, as many as fit into MAX_OUTPUT."""
     texts: list[str] = []
     size = len("[]")
     for entry in entries:
@@ -175,9 +175,9 @@ def run_step(environment: Environment, folder: Path) -> int:
 
 
 def _quarantine_state(state: Path) -> str | None:
-    """Rename a state that no run can use, so that it is not cached again.
+    """Rename a state file that is damaged or was written by a later release, so that it is not cached again.
 
-    Return the reason; None if the state was not renamed.
+    Return the reason why it was renamed; None if it was not renamed.
     """
     from bot.state.quarantine import quarantine_database  # jobs without a state do not import SQLAlchemy
 

@@ -24,7 +24,7 @@ required_config_option = click.option("--config", "config_file", metavar="F", ty
 
 
 def add_format_option(*formats: str) -> Callable[[Function], Function]:
-    """Return the option `--format`, which sets the format of the result on stdout. The first format is the default."""
+    """Return a decorator that adds `--format`, the format of the result on stdout. The first format is the default."""
     return click.option(
         "--format",
         "output_format",
@@ -36,7 +36,7 @@ def add_format_option(*formats: str) -> Callable[[Function], Function]:
 
 
 def add_export_option(*formats: str) -> Callable[[Function], Function]:
-    """Return the option `--export`, which names additional files for the result, each in one of `formats`."""
+    """Return a decorator that adds `--export`, which names additional files for the result in one of `formats`."""
     return click.option(
         "--export",
         "exports",
@@ -57,14 +57,17 @@ log_option = click.option(
 
 
 def parse_image(_context: click.Context, _parameter: click.Parameter, text: str | None) -> ImageReference | None:
-    """Parse an image reference on the command line; None if it is absent. Raises click.BadParameter."""
+    """Parse an image reference on the command line. Return None if the user gave none.
+
+    Raises click.BadParameter if the reference is invalid.
+    """
     return _parse_reference(text) if text is not None else None
 
 
 def parse_images(
     _context: click.Context, _parameter: click.Parameter, texts: tuple[str, ...]
 ) -> tuple[ImageReference, ...]:
-    """Parse the image references of an option that may be repeated. Raises click.BadParameter."""
+    """Parse the image references of an option that may be repeated. Raises click.BadParameter if one is invalid."""
     return tuple(map(_parse_reference, texts))
 
 

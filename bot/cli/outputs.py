@@ -34,9 +34,10 @@ class ExportTarget:
 def build_export_parser(
     formats: Sequence[str],
 ) -> Callable[[click.Context, click.Parameter, tuple[str, ...]], tuple[ExportTarget, ...]]:
-    """Return a click callback that parses every `FORMAT=FILE`.
+    """Return a click callback that parses every `--export FORMAT=FILE`.
 
-    It raises click.BadParameter if an export cannot work, so that this is reported before the run.
+    The callback raises click.BadParameter if a file obviously cannot be written or if two exports name the same file.
+    The user therefore gets the error before the run, not after it.
     """
 
     def parse(_context: click.Context, _option: click.Parameter, texts: tuple[str, ...]) -> tuple[ExportTarget, ...]:
@@ -58,7 +59,11 @@ def _parse_export(text: str, formats: Sequence[str]) -> ExportTarget:
 
 
 def check_writable(text: str) -> Path:
-    """Return the path of a file to write. Raises click.BadParameter if it is obvious that it cannot be written."""
+    """Return `text` as the path of a file to write.
+
+    Raises click.BadParameter if the file cannot be written: its folder is missing, it is a folder, or its path
+    contains a symbolic link.
+    """
     path = Path(text)
     if not path.parent.is_dir():
         raise click.BadParameter(f"{path.parent} is not a folder; hint: create it first")
@@ -92,7 +97,7 @@ def write_result(
         render: Renders the result in a format.
         output_format: The format for stdout.
         exports: Files to write, with their formats.
-        render_for_screen: Renders the text for stdout, if it differs from that for files.
+        render_for_screen: Renders the format `text` for stdout. None if stdout gets the same text as files.
     """
     has_written_all = True
     for export in exports:
@@ -121,7 +126,10 @@ def show(text: str, *, color: bool | None = None) -> None:
 
 
 def _is_replaceable(path: Path) -> bool:
-    """Return True if the path is a file or does not exist yet; a pipe or a device must not be replaced."""
+    """Return True if the path is a regular file or does not exist yet.
+
+    Other paths, such as pipes and devices, must be written to; renaming a file over them would remove them.
+    """
     return path.is_file() or not path.exists()
 
 
@@ -130,9 +138,9 @@ def _write_file(path: Path, text: str) -> None:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write a file completely or not at all, because a collector of metrics may read it at any moment.
+    """Replace a file atomically, because a collector of metrics may read it at any moment.
 
-    Collectors ignore the temporary file because of its suffix.
+    The text is first written to a temporary file with the suffix `.part`, which collectors ignore.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -145,14 +153,14 @@ def _replace(path: Path, text: str) -> None:
 
 
 def render_html(document: str) -> str:
-    """Return the HTML page for the JSON output of a `run` or `scan`."""
+    """Return the HTML page for a document that `run` or `scan` wrote with `--format json`."""
     from bot.reports.run_facts import read_document
 
     return render_page([read_document(document)])
 
 
 def render_page(runs: Sequence[RunFacts]) -> str:
-    """Return the HTML page for a run, or for several runs that shared a fleet."""
+    """Return the HTML page for a run, or one page for several runs that each handled a part of a fleet (`--shard`)."""
     from bot import resources
     from bot.reports.html import PageParts, render_html_page
 

@@ -1,4 +1,4 @@
-"""`basebump report`: an HTML page for a run, or for several runs that shared a fleet, from their JSON output."""
+"""`basebump report`: creates an HTML page from the JSON output of one or several runs."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ def _read_runs(documents: tuple[Path, ...]) -> list[RunFacts]:
 
 
 def _read_run(path: Path) -> RunFacts:
-    """Read a document. Raises UsageError if it cannot be used.
+    """Read a document that `run` or `scan` wrote with `--format json`. Raises UsageError if it is anything else.
 
-    A byte order mark, which PowerShell writes, is skipped.
+    A byte order mark at its beginning is skipped, because PowerShell's redirection writes one.
     """
     try:
         return read_document(path.read_text(encoding="utf-8-sig"))

@@ -84,7 +84,10 @@ def _render_report(
 
 
 def _write_changes(tree: WorkTree, scan_result: TreeScanResult) -> tuple[tuple[FilePath, ...], tuple[RunFailure, ...]]:
-    """Write every proved change; a file that cannot be written does not stop the others."""
+    """Write all changes to the files. A file that cannot be written does not stop the others.
+
+    Return the paths of the written files, and a failure for each file that could not be written.
+    """
     contents = {reading.file.path: reading.file.content for reading in scan_result.extract_result.readings}
     written: list[FilePath] = []
     failures: list[RunFailure] = []

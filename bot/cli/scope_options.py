@@ -1,4 +1,7 @@
-"""Options that limit a run to some repositories. `--shard` can read its numbers from the variables of a CI service."""
+"""Options that limit a run to some repositories.
+
+`--shard I/N` selects the I-th of N parts of the repositories. Both numbers can come from the variables of a CI service.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ AUTO = "auto"
 class CiService:
     """A CI service that runs several parts of a job in parallel.
 
-    Its environment variables have the number of the part, and the number of all parts.
+    Its environment variables contain the number of the current part, and the number of all parts.
     """
 
     index_variable: str
@@ -76,12 +79,18 @@ def add_scope_options(command: Callable[..., int]) -> Callable[..., int]:
 
 
 def parse_shard(_context: click.Context, _option: click.Parameter, value: str | None) -> Shard | None:
-    """Parse `--shard`: `2/4`, or `auto/4` or `auto` with numbers from the environment; None if it is not given."""
+    """Parse the value of `--shard`, as `resolve_shard` does. Return None if the option is not used."""
     return resolve_shard(value, os.environ) if value is not None else None
 
 
 def resolve_shard(value: str, environment: Mapping[str, str]) -> Shard:
-    """Return the part that a value of `--shard` means. Raises click.BadParameter."""
+    """Return the part of the repositories that a value of `--shard` selects.
+
+    `2/4` is the second of four parts. `auto` stands for the number of the part in the environment of a CI service, and
+    without `/4`, the number of parts comes from there, too.
+
+    Raises click.BadParameter if the value is invalid or a number is unknown.
+    """
     number, slash, total = value.partition("/")
     service = next((each for each in CI_SERVICES if environment.get(each.index_variable)), None)
     count = _parse_number(total, "the number of parts") if slash else _find_total(service, environment)
@@ -109,9 +118,9 @@ def _build_shard(number: int, count: int) -> Shard:
 
 
 def _find_total(service: CiService | None, environment: Mapping[str, str]) -> int | None:
-    """Return the number of parts from the variable of `service`, or of any service if it is None.
+    """Return the number of parts that `service` sets in its variable; None if the variable is not set.
 
-    Return None if no such variable is set.
+    If `service` is unknown (None), use the variable of any service.
     """
     totals = (each.total_variable for each in (CI_SERVICES if service is None else (service,)) if each.total_variable)
     return next((_parse_number(environment[name], name) for name in totals if environment.get(name)), None)

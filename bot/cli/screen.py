@@ -22,14 +22,18 @@ _COLOURS = {Style.UPDATE: 36, Style.GOOD: 32, Style.WARNING: 33, Style.BAD: 31, 
 def render_scan_for_screen(
     report: RunReport, written_paths: Sequence[FilePath] | None, *, is_configured: bool = True
 ) -> str:
-    """Render the text of a scan for stdout."""
+    """Render the text output of `scan` for stdout. `render_scan_lines` documents the parameters."""
     from bot.reports.text import render_scan_lines
 
     return show_lines(render_scan_lines(report, written_paths, is_configured=is_configured), sys.stdout)
 
 
 def render_run_for_screen(report: RunReport) -> str:
-    """Render the text of a run for stdout."""
+    """Render the text output of `run` for stdout.
+
+    A terminal gets colours, and a table of all repositories at the end. A log gets a collapsible section for each
+    repository, if the CI service supports such sections.
+    """
     from bot.reports.overview import render_overview
     from bot.reports.text import render_run_lines, render_run_text
 
@@ -40,9 +44,9 @@ def render_run_for_screen(report: RunReport) -> str:
 
 
 def choose_fold(environment: Mapping[str, str]) -> Fold:
-    """Return the syntax for collapsible sections in the log of the CI service that runs basebump.
+    """Return the function that renders a collapsible section for the log of the current CI service.
 
-    Outside of the known services, sections are not collapsible.
+    If the service is unknown, or if this is not a CI job, it renders plain lines.
     """
     if environment.get("GITHUB_ACTIONS") == "true" or environment.get("TF_BUILD") == "True":
         return render_bracket_fold
@@ -52,10 +56,10 @@ def choose_fold(environment: Mapping[str, str]) -> Fold:
 
 
 def show_lines(lines: Sequence[Line], stream: TextIO) -> str:
-    """Return the lines as one text.
+    """Return the lines as one text for `stream`.
 
-    If the stream is a terminal, explanations are wrapped, and there are colours unless NO_COLOR is set
-    (https://no-color.org/). For other streams, styles are ignored.
+    On a terminal, lines with the style `EXPLANATION` are wrapped to its width, and other styles become colours unless
+    NO_COLOR is set (https://no-color.org/). For other streams, styles are ignored.
     """
     if not is_terminal(stream):
         return join_lines(lines)
@@ -72,9 +76,9 @@ def _show_line(line: StyledLine, columns: int, *, has_colours: bool) -> str:
 
 
 def _wrap_explanation(line: StyledLine, columns: int) -> str:
-    """Wrap an explanation between words, and indent all lines but the first.
+    """Wrap a long line to `columns` characters, and indent its continuation lines by the length of its head.
 
-    The line is returned unchanged if the terminal is too narrow.
+    Return the line unchanged if the head takes more than half of the terminal's width.
     """
     if columns < len(line.head) * 2:
         return str(line)

@@ -104,7 +104,7 @@ def log_line(event: str, **values: str | float | None) -> None:
 
 
 class LogMode(StrEnum):
-    """The diagnostics on stderr during a run."""
+    """The value of `--log`: which diagnostics are written to stderr during a run."""
 
     AUTO = "auto"
     JSONL = "jsonl"
@@ -112,7 +112,7 @@ class LogMode(StrEnum):
 
 
 def create_progress(log: LogMode = LogMode.AUTO) -> ProgressReporter:
-    """Return the progress display for a run. With `auto`, it is a bar on a terminal, and nothing elsewhere."""
+    """Return the progress display for a run. In the mode `auto`, a terminal gets a bar, and a log or pipe nothing."""
     match log:
         case LogMode.AUTO:
             return ProgressBar() if is_terminal(sys.stderr) else NoProgress()
