@@ -1,4 +1,4 @@
-"""The notes of `check` about references and files that it could not check; all its output formats use them."""
+"""The notes in the output of `check`: facts about image references and files that could not be determined."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from bot.model.vocabulary import WHOLE_FILE_REASONS
 
 
 def list_notes(report: CheckReport) -> Iterator[tuple[str, int, str]]:
-    """Yield the path, the line and the text of every note.
+    """Yield the path, the line number and the text of every note.
 
-    There is also a note for each file that could not be read.
+    These are the notes on image references, and a note for each file that could not be read or parsed.
     """
     for checked in report.occurrences:
         occurrence = checked.verdict.occurrence

@@ -7,9 +7,12 @@ from bot.model.evidence import Evidence, NotScanned, Severity, UnscannedReason
 
 
 def describe_effect(evidence: Evidence | None) -> str:
-    """Return the effect of an update as a phrase, or the reason why it is not known.
+    """Return a phrase such as `fixes 3 (1 critical), 0 new, 5 remain`.
 
-    Return an empty string if there is no evidence, or if no scanner is configured. A missing scanner is reported once
+    If one of the images was not scanned, the phrase names the reason. If the scans cannot be compared, the
+    phrase has the number of vulnerabilities in the new image.
+
+    Return an empty string if there is no evidence, or if there is no scanner: reports mention a missing scanner once
     for the whole run, not for each image.
     """
     if evidence is None or evidence.new == NotScanned(UnscannedReason.NO_SCANNER):

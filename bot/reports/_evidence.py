@@ -30,7 +30,7 @@ def count_findings(findings: Iterable[Finding]) -> JsonValue:
 
 
 def render_scan(outcome: ScanOutcome) -> dict[str, JsonValue]:
-    """Return the state and the counts of a scan; the counts are null if the image was not scanned."""
+    """Return the state of a scan, and the numbers of vulnerabilities by severity; null if the image was not scanned."""
     return {
         "state": get_state(outcome),
         "counts": count_findings(outcome.findings) if isinstance(outcome, Scan) else None,
@@ -38,9 +38,10 @@ def render_scan(outcome: ScanOutcome) -> dict[str, JsonValue]:
 
 
 def render_evidence(transition: Transition, evidence: Evidence) -> JsonValue:
-    """Return the evidence of one update as numbers, with the scanner and the signatures.
+    """Return the evidence for one update (`transition`) as JSON.
 
-    A value is null if it is not known.
+    It has the numbers of vulnerabilities in both images and in their comparison, the scanner, and the signatures. A
+    value is null if it is not known.
     """
     delta, scanner = evidence.delta, get_scanner(evidence)
     return {
@@ -64,7 +65,7 @@ def _render_scans(evidence: Evidence) -> dict[str, JsonValue]:
 
 
 def _render_dated_scan(outcome: ScanOutcome) -> JsonValue:
-    """Return the state and the counts of a scan, with the build time in the image's config, or null."""
+    """Return a scan as `render_scan` does, and the build time from the image's config; null if it is not known."""
     created = outcome.created if isinstance(outcome, Scan) else None
     return {**render_scan(outcome), "created": format_time(created)}
 
@@ -77,12 +78,12 @@ def _render_signatures(signatures: TransitionSignatures) -> JsonValue:
 
 
 def render_signature(outcome: SignatureOutcome) -> JsonValue:
-    """Return the state of a signature, and a phrase that names its signer or the reason why it is not known."""
+    """Return the state of a signature, and a phrase: the signer, or the reason why the signer is not known."""
     return {"state": build_signature_view(outcome).state.value, "detail": describe_signature(outcome)}
 
 
 class EvidenceIndex:
-    """Finds the evidence for the update of a verdict, or for the update of an image in a proposal."""
+    """Finds the evidence for an update, given the decision about an image reference or an image of a proposal."""
 
     def __init__(self, evidence: Mapping[Transition, Evidence]) -> None:
         self._evidence = evidence
@@ -92,13 +93,14 @@ class EvidenceIndex:
         }
 
     def render_for_verdict(self, verdict: Verdict) -> JsonValue:
-        """Return the evidence for the update that a verdict proposes or refuses; null if there is none."""
+        """Return the evidence for the update that the decision `verdict` proposes or refuses; null if there is none."""
         return self._render_transition(verdict.transition)
 
     def render_for_image(self, image: ProposedImage) -> JsonValue:
         """Return the evidence for the update of an image in a proposal; null if there is none.
 
-        If references to the image use different platforms, this is the evidence for the platforms that sort first.
+        If the references in the proposal use different platforms, there is evidence for each list of platforms. Then
+        return that for the list that is first in alphabetical order.
         """
         return self._render_transition(self._by_image.get((TagRef(image.canonical, image.tag), image.old, image.new)))
 
@@ -115,9 +117,9 @@ def render_scanner(scanner: ScannerIdentity | None) -> JsonValue:
 
 
 def render_finding(finding: Finding, evidence: Evidence) -> dict[str, JsonValue]:
-    """Return one vulnerability in one package.
+    """Return one vulnerability in one package as JSON.
 
-    `exploited` and `epss` come from public lists, and are null if the list could not be read.
+    `exploited` and `epss` come from public lists (CISA's KEV and EPSS), and are null if the list was not read.
     """
     exploited_ids, scores = evidence.exploited_ids, evidence.epss_scores
     return {

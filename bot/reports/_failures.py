@@ -1,4 +1,7 @@
-"""The failures of a run in text reports: their lines, and the removal of errors that repeat them."""
+"""The failures of a run in text reports.
+
+A failure is often also the error of many image references. Text reports therefore do not repeat it at each reference.
+"""
 
 from __future__ import annotations
 
@@ -25,10 +28,10 @@ def render_failures(failures: Sequence[RunFailure]) -> Iterator[str]:
 
 
 def drop_repeated_errors(report: RunReport) -> RunReport:
-    """Return the report without the details of verdicts that repeat a failure of the run.
+    """Return the report without the errors of image references that repeat a failure of the run.
 
-    If a host is unreachable, the run has one failure for it. The details of all image references on that host are
-    removed, whatever their text.
+    An error is a repetition if it has the text of a failure. If the registry of a reference is unreachable, the error
+    is removed whatever its text, because the run already has a failure for that registry.
     """
     errors = frozenset(each.error for each in report.failed)
     if not errors:

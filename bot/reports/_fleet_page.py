@@ -1,4 +1,7 @@
-"""Builds the values of the fleet page: its counts and charts, and its lists in order, with a limited number of rows."""
+"""Builds the values for the template of the fleet page, which is the HTML report of a run.
+
+These are counts, charts, and sorted lists with a limited number of rows.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +67,7 @@ class ShownRows(Generic[Row]):
 
 @dataclass(frozen=True, slots=True)
 class LinkedText:
-    """A text, and the address to which it links; None if there is no safe address."""
+    """A text that links to `address`. It is not a link if `address` is None, because no safe address is known."""
 
     text: str
     address: str | None
@@ -104,7 +107,7 @@ class NotUpdatedRow:
 
 @dataclass(frozen=True, slots=True)
 class ImageUserRow:
-    """An image reference in the list of references to one image."""
+    """An image reference in the list that shows where an image is used."""
 
     repository: str
     place: str
@@ -115,7 +118,7 @@ class ImageUserRow:
 
 @dataclass(frozen=True, slots=True)
 class ImageRow:
-    """An image, with the references to it."""
+    """An image, with the list of image references that use it."""
 
     anchor: str
     image: str
@@ -161,7 +164,7 @@ class FleetPage:
 
 
 def build_page(run: RunFacts, rows: int) -> FleetPage:
-    """Return the page with at most `rows` rows in each list."""
+    """Return the values of the page, with at most `rows` rows in each list."""
     located = [OccurrenceInRepository(tree, place) for tree in run.repositories for place in tree.occurrences]
     images = _group_by_image(located)
     anchors = {key: f"image-{number}" for number, key in enumerate(list(images)[:rows], 1)}
@@ -189,7 +192,7 @@ def _shorten(text: str, limit: int = MAX_NOTE_LENGTH) -> str:
 
 
 def _group_by_image(located: Iterable[OccurrenceInRepository]) -> Mapping[ImageKey, list[OccurrenceInRepository]]:
-    """Return the references to each image, sorted by image."""
+    """Return the image references by image, sorted by image."""
     images: dict[ImageKey, list[OccurrenceInRepository]] = {}
     for at in sorted(located, key=lambda at: at.image):
         images.setdefault(at.image, []).append(at)

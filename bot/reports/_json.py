@@ -1,4 +1,4 @@
-"""Writes JSON documents in ASCII, with one line for each entry of a table."""
+"""Writes JSON documents in ASCII, with one line for each object in a list."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def render_json(document: JsonValue) -> str:
     """Return a document as JSON in ASCII.
 
     ASCII output contains no terminal control characters, and bytes of a path that are not UTF-8 are preserved as
-    escapes. Each entry of a table is on one line, which makes the output searchable and is much faster than indented
-    JSON.
+    escapes. Each object in a list is on its own line. Users can therefore search the output with `grep`, and writing it
+    is much faster than with indented JSON.
     """
     return _format_value(document, "")
 
@@ -34,5 +34,5 @@ def _is_table(value: JsonValue) -> bool:
 
 
 def format_time(time: datetime | None) -> str | None:
-    """Return a time in UTC as `2026-11-24T08:30:00Z`."""
+    """Return a time in UTC as `2026-11-24T08:30:00Z`; None if `time` is None."""
     return f"{time:%Y-%m-%dT%H:%M:%SZ}" if time is not None else None

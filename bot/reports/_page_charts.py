@@ -26,7 +26,7 @@ AGE_UNKNOWN = "not known"
 
 @dataclass(frozen=True, slots=True)
 class ChartBar:
-    """One row of a chart."""
+    """One row of a chart: a label, and a number with a bar for each column."""
 
     label: str
     counts: tuple[int, ...]
@@ -81,7 +81,7 @@ def build_charts(located: Sequence[OccurrenceInRepository]) -> tuple[PageChart, 
 
 
 def _list_distinct_updates(located: Iterable[OccurrenceInRepository]) -> list[UpdateFacts]:
-    """Return each distinct update once, even if it applies to several image references."""
+    """Return each update once, even if it applies to several of the image references `located`."""
     updates: dict[tuple[str | None, ...], UpdateFacts] = {}
     for at in located:
         place = at.occurrence
@@ -91,9 +91,9 @@ def _list_distinct_updates(located: Iterable[OccurrenceInRepository]) -> list[Up
 
 
 def _build_vulnerability_chart(located: Sequence[OccurrenceInRepository]) -> PageChart:
-    """Compare the vulnerabilities of the images in use and of the new images.
+    """Return a chart that compares the vulnerabilities of the images in use with those of the new images.
 
-    Only updates count for which both images were scanned.
+    It counts only updates for which both images were scanned.
     """
     updates = _list_distinct_updates(located)
     pairs = [
@@ -117,7 +117,7 @@ def _build_vulnerability_chart(located: Sequence[OccurrenceInRepository]) -> Pag
 
 
 def _build_age_chart(located: Sequence[OccurrenceInRepository]) -> PageChart:
-    """Count the image references by the time between the build of the image in use and the build of the new image."""
+    """Return a chart with the number of references by the time between the builds of the old and the new image."""
     age_labels = [_get_age_label(at.occurrence.update) for at in located if can_update_now(at.occurrence)]
     count_by_age = Counter(age_labels)
     title = "How far the images are behind"

@@ -39,10 +39,15 @@ def render_run(
     notes: Iterable[str] = (),
     **properties: JsonValue,
 ) -> SarifObject:
-    """Return one run of a SARIF document, with failures and notes as notifications.
+    """Return one run of a SARIF document.
 
-    `results` is None if the images or files could not be read. An empty list means that they were read and need no
-    action.
+    Args:
+        rules: The rules that `results` refer to.
+        results: The results; empty if the images or files need no action. None if they could not be read, so that
+            the run has no `results`.
+        failures: Failures of basebump, which become notifications with the level `error`.
+        notes: Sentences, which become notifications with the level `note`.
+        properties: Further properties of the run, such as `automationDetails`.
     """
     notifications = [*map(_render_failure, failures), *map(_render_note, notes)]
     return {
@@ -55,7 +60,7 @@ def render_run(
 
 
 def render_message(text: str) -> SarifObject:
-    """Return a message in plain text, in which no character starts a link or a placeholder."""
+    """Return a SARIF message in plain text; characters that would start a link or a placeholder are replaced."""
     return {"text": make_console_line(text, MAX_MESSAGE_LENGTH).translate(_ACTIVE_CHARACTERS) or "-"}
 
 
@@ -102,17 +107,20 @@ def render_location(path: str, line_number: int) -> SarifObject:
 
 
 def render_fingerprints(*identity: str) -> SarifObject:
-    """Return the fingerprint by which a service recognises the result in a later report, even on another line."""
+    """Return the fingerprint by which a service recognises a result in a later report, even on another line.
+
+    `identity` are the properties that identify the result, such as its file and its rule.
+    """
     return {"basebump/v1": compute_fingerprint(*identity)}
 
 
 def compute_fingerprint(*identity: str) -> str:
-    """Return a hash of the properties that identify a result in later reports."""
+    """Return a hash of `identity`, the properties that identify a result in later reports."""
     return hashlib.sha256(_encode_text("\0".join(identity))).hexdigest()[:32]
 
 
 def _encode_text(text: str) -> bytes:
-    """Encode a text that may contain bytes that are not valid UTF-8, from a file system or a forge."""
+    """Encode a text from a file system or a forge, even if it contains bytes that are not valid UTF-8."""
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:

@@ -20,7 +20,7 @@ _SEVERITIES: dict[ViolationKind, str] = {
 def render_check_code_quality(report: CheckReport) -> str:
     """Return the output of `check --format codequality`, a list of findings.
 
-    The format cannot contain failures of basebump.
+    Failures of basebump are left out, because the format has no place for them.
     """
     return render_json([_render_issue(*each) for each in report.findings])
 

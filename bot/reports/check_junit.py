@@ -60,5 +60,5 @@ def _render_failed_case(failure: RunFailure) -> ET.Element:
 
 
 def _shorten(text: str) -> str:
-    """Return a shortened text without the control characters that XML does not allow."""
+    """Return the text with limited length, and without the control characters that XML does not allow."""
     return make_console_line(text, MAX_MESSAGE)

@@ -58,9 +58,9 @@ def _format_line(path: str, line_number: int, word: str, text: str) -> str:
 
 
 def _append_count(line: str, count: int) -> str:
-    """Append the number of references that have this line, if there are several.
+    """Append `(N places)` to an output line that stands for `count` image references, unless there is only one.
 
-    References through a YAML anchor and its aliases have the same line.
+    A YAML anchor and its aliases are several references with the same output line.
     """
     return f"{line} ({count} places)" if count > 1 else line
 

@@ -43,8 +43,8 @@ Scanners report severities, but no scores.
 def render_comparison_sarif(comparison: Comparison) -> str:
     """Return the output of `compare --format sarif`.
 
-    There is no list of results if the new image was not scanned. The results have no state if the images could not be
-    compared.
+    If the new image was not scanned, the document has no list of results. If the findings could not be
+    compared, for example because the old image was not scanned, the results have no `baselineState`.
     """
     states = list(_list_finding_states(comparison))
     old, new, scanner = comparison.old, comparison.new, get_scanner(comparison.evidence)
@@ -72,9 +72,10 @@ def _format_pinned(image: ComparedImage) -> str:
 
 
 def _list_finding_states(comparison: Comparison) -> Iterator[tuple[Finding, str | None]]:
-    """Yield each finding with its state in the new image: `new`, `unchanged`, `absent`, or None if it is not known.
+    """Yield each finding with its state in the new image: `new`, `unchanged` or `absent`.
 
-    New findings come first, and in each state the most severe.
+    If the findings of the images were not compared, yield those of the new image with the state None. New findings come
+    first. Within each state, the most severe come first.
     """
     delta = comparison.evidence.delta
     if delta is not None:

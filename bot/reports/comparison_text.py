@@ -137,7 +137,7 @@ _ORIGIN_SENTENCES: dict[SourceOrigin, str] = {
 
 
 def _render_contents(contents: TransitionContents | None) -> Iterator[str]:
-    """Render the changes of the images' configs, their sources, and their sizes.
+    """Render the differences between the configs of the images, their source revisions, and their sizes.
 
     Yield nothing if the config of one of the images could not be read.
     """
@@ -175,7 +175,7 @@ def _format_cells(*texts: str) -> Row:
 
 
 def _render_table(rows: Sequence[Row]) -> Iterator[str]:
-    """Yield rows with aligned columns; text from outside is made safe for terminals."""
+    """Yield a line for each row, with aligned columns. Control characters are removed, because texts are untrusted."""
     shown_rows = [_format_cells(*row) for row in rows[:MAX_ROWS]]
     widths = [max(map(len, column)) for column in zip(*shown_rows, strict=True)]
     for row in shown_rows:

@@ -15,7 +15,7 @@ MAX_LINE = 1000
 
 
 def render_diagnosis_text(diagnosis: Diagnosis) -> str:
-    """Return the text output of `doctor`: for each check, its status, its subject, its action and its result."""
+    """Return the text output of `doctor`: a line with the status, subject, action and result of each check."""
     return "\n".join(_render_lines(diagnosis))
 
 

@@ -1,4 +1,7 @@
-"""Collapses the lines of each repository in the log of a CI service, so that the log is complete but short."""
+"""Renders the lines of each repository as a collapsible section (a fold) in the log of a CI service.
+
+The log is therefore complete, but short at first sight.
+"""
 
 from __future__ import annotations
 
@@ -15,20 +18,22 @@ no control characters, and do not begin with a command for the CI service.
 
 
 def render_unfolded(_number: int, title: str, lines: Sequence[Line]) -> Iterator[Line]:
-    """Yield the title and the lines without a fold, as for files and terminals."""
+    """Yield the title and the lines without a collapsible section, for files, terminals and unknown CI services."""
     yield title
     yield from lines
     yield ""
 
 
 def render_bracket_fold(_number: int, title: str, lines: Sequence[Line]) -> Iterator[Line]:
-    """Yield a fold for GitHub Actions and Azure Pipelines.
+    """Yield a collapsible section for GitHub Actions and Azure Pipelines: `##[group]` and `##[endgroup]`.
 
-    GitHub documents the command `::group::`, which its runner translates to the lines used here. The runner ignores
-    that command while commands are stopped, and basebump's action stops them. These lines create a fold even then:
-    https://github.com/actions/runner/blob/main/src/Runner.Worker/ActionCommandManager.cs. `%` is escaped because `%0A`
-    in the title would end the line. Azure Pipelines documents these lines:
-    https://learn.microsoft.com/azure/devops/pipelines/scripts/logging-commands.
+    Azure Pipelines documents these lines: https://learn.microsoft.com/azure/devops/pipelines/scripts/logging-commands.
+
+    GitHub documents only the command `::group::`, which its runner translates to `##[group]`. basebump's action
+    disables such commands (`::stop-commands::`), but a line with `##[group]` starts a section even then:
+    https://github.com/actions/runner/blob/main/src/Runner.Worker/ActionCommandManager.cs.
+
+    `%` is escaped, because `%0A` in the title would end the line.
     """
     yield f"##[group]{title.replace('%', '%25')}"
     yield from lines
@@ -36,10 +41,11 @@ def render_bracket_fold(_number: int, title: str, lines: Sequence[Line]) -> Iter
 
 
 def render_gitlab_fold(number: int, title: str, lines: Sequence[Line]) -> Iterator[Line]:
-    """Yield a fold for GitLab: https://docs.gitlab.com/ci/jobs/job_logs/#custom-collapsible-sections.
+    """Yield a collapsible section for GitLab: https://docs.gitlab.com/ci/jobs/job_logs/#custom-collapsible-sections.
 
-    GitLab shows the time between the two timestamps. Both are 0, because the lines of all repositories are printed at
-    the end of the run.
+    `number` makes the name of the section unique. GitLab shows a duration next to a section, which it computes from the
+    timestamps of the start and the end. Both timestamps are 0, because all sections are printed at the end of the run,
+    so a duration would mean nothing.
     """
     section = f"basebump_{number}"
     yield f"\x1b[0Ksection_start:0:{section}[collapsed=true]\r\x1b[0K{title}"

@@ -1,4 +1,6 @@
-"""Renders the HTML page of a run, or of several runs that shared a fleet. The page loads no other files.
+"""Renders the HTML page of a run, or of several runs that each handled a part of a fleet (`--shard`).
+
+The page loads no other files.
 
 No other module converts text from outside to HTML. The template gets only the values of the page, and escapes all of
 them except the style and the script, which are files of basebump.
@@ -31,7 +33,7 @@ _SECURITY_POLICY = (
 
 
 class PageTooLongError(BasebumpError):
-    """The page is too long even if its lists have no rows."""
+    """The page has more than MAX_BYTES even if its lists have no rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +47,9 @@ class PageParts:
 
 
 def render_html_page(runs: Sequence[RunFacts], parts: PageParts) -> str:
-    """Return the page of a run, or of several runs that shared a fleet.
+    """Return the page of a run, or one page for several runs that each handled a part of a fleet.
 
-    Raises PageTooLongError if the page is too long even without rows.
+    If the page is longer than MAX_BYTES, its lists get fewer rows. Raises PageTooLongError if this is not enough.
     """
     run = merge_runs(runs)
     style, script = _mark_trusted(parts.style), _mark_trusted(parts.script)
@@ -73,7 +75,7 @@ def _compile_template(source: str) -> Template:
 
 
 def _mark_trusted(content: str) -> Markup:
-    """Return the content of a file of basebump, marked as safe HTML, without white space at its ends."""
+    """Return the content of a file that ships with basebump as safe HTML, so that the template does not escape it."""
     return Markup(content.strip())  # noqa: S704 - the file ships with the code, and nothing is inserted into it
 
 

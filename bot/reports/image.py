@@ -47,9 +47,9 @@ def render_image_text(reference: ImageReference, facts: ImageFacts) -> str:
 
 
 def _describe_pin(reference: ImageReference, facts: ImageFacts) -> str | None:
-    """Return the digest of the reference, with a note that the tag points to another one.
+    """Return a note that the reference is pinned to another digest than the one to which its tag points.
 
-    Return None if the reference has no digest, or if the tag points to its digest.
+    Return None if the reference has no digest, or if its digest is the current one.
     """
     if reference.digest is None or reference.digest == facts.digest:
         return None

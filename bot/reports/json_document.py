@@ -44,7 +44,10 @@ def render_run_document(report: RunReport) -> str:
 
 
 def build_evidence_index(report: RunReport) -> EvidenceIndex | None:
-    """Return the index of the report's evidence; None if there is none, so that its module is not imported."""
+    """Return an index of the report's evidence; None if the report has no evidence.
+
+    The module of the index is imported only if it is needed.
+    """
     if not report.evidence:
         return None
     from bot.reports._evidence import EvidenceIndex
@@ -65,7 +68,7 @@ def _render_repository(repository: RepositoryReport, evidence_index: EvidenceInd
 
 
 def render_occurrence(verdict: Verdict, evidence_index: EvidenceIndex | None) -> dict[str, JsonValue]:
-    """Return an image reference with the decision about it."""
+    """Return an image reference with the decision about it as JSON."""
     occurrence = verdict.occurrence
     reference = occurrence.reference
     return {
@@ -103,19 +106,20 @@ def _render_optional_keys(verdict: Verdict) -> Mapping[str, JsonValue]:
 
 
 def _render_notes(notes: Sequence[str]) -> Mapping[str, JsonValue]:
-    """Return the key `notes` with further facts as sentences; empty if there are no notes."""
+    """Return a mapping with the key `notes`; an empty mapping if there are no notes, so that the key is left out."""
     return {"notes": list(notes)} if notes else {}
 
 
 def _render_evidence_key(value: JsonValue) -> Mapping[str, JsonValue]:
-    """Return the key `evidence`; empty if `value` is None."""
+    """Return a mapping with the key `evidence`; an empty mapping if `value` is None, so that the key is left out."""
     return {"evidence": value} if value is not None else {}
 
 
 def _render_digest_span(occurrence: Occurrence) -> JsonValue:
-    """Return the byte span of `sha256:…`, or an empty span at the position where it would be inserted.
+    """Return the start and end of the digest (`sha256:…`) in the file, as byte offsets.
 
-    Return null if the reference cannot be edited.
+    If the reference has no digest, both are the offset at which a digest would be inserted. Return null if the
+    reference cannot be edited.
     """
     if not isinstance(occurrence.digest_slot, EditSlot):
         return None
@@ -125,7 +129,7 @@ def _render_digest_span(occurrence: Occurrence) -> JsonValue:
 
 
 def render_unsupported(unsupported: UnsupportedText) -> dict[str, JsonValue]:
-    """Return a text that does not name an image."""
+    """Return a text that was found in place of an image reference but does not name an image, as JSON."""
     return {
         "path": unsupported.path,
         "line": unsupported.line_number,
@@ -136,7 +140,7 @@ def render_unsupported(unsupported: UnsupportedText) -> dict[str, JsonValue]:
 
 
 def render_proposal(proposal: ProposalReport, evidence_index: EvidenceIndex | None) -> dict[str, JsonValue]:
-    """Return a proposal with its images."""
+    """Return a proposal with its images as JSON."""
     return {
         "branch": proposal.branch,
         "outcome": proposal.outcome.value,
@@ -159,5 +163,5 @@ def render_proposal(proposal: ProposalReport, evidence_index: EvidenceIndex | No
 
 
 def render_failure(failure: RunFailure) -> dict[str, JsonValue]:
-    """Return a failure of basebump."""
+    """Return a failure of basebump as JSON."""
     return {"subject": failure.subject, "stage": failure.stage.value, "error": failure.error}

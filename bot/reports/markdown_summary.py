@@ -1,6 +1,7 @@
 """Renders a short Markdown summary of `scan` and `run`, which CI services show with a job.
 
-There is one function for each section of the summary.
+There is one function for each section of the summary. Its parameter `rows` is the maximum number of rows in a list or
+table of the section.
 https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#adding-a-job-summary
 """
 
@@ -30,7 +31,7 @@ _COUNTED_STATUSES = frozenset({OccurrenceStatus.UP_TO_DATE, OccurrenceStatus.SKI
 
 
 def render_markdown_summary(report: RunReport) -> str:
-    """Return the summary with as many rows as fit into `MAX_BYTES`."""
+    """Return the summary. If it is longer than `MAX_BYTES`, its lists and tables get fewer rows."""
     report = drop_repeated_errors(report)
     texts = (text for rows in _ROW_LIMITS if (text := _join_if_fitting(_render_sections(report, rows))) is not None)
     return next(texts, summarise_statuses(report.repositories, mark=""))
@@ -57,7 +58,7 @@ def _render_sections(report: RunReport, rows: int) -> Iterator[str]:
 
 
 def _render_failures(report: RunReport, rows: int) -> Iterator[str]:
-    """Render the failures. They come first, because the other sections lack everything that failed."""
+    """Render the failures. This section is the first, because the data in the other sections may be incomplete."""
     if report.failed:
         yield "### basebump could not do its work here"
         yield ""
@@ -90,7 +91,7 @@ def _render_remarks(report: RunReport, rows: int) -> Iterator[str]:  # noqa: ARG
 
 
 def _render_repositories(report: RunReport, rows: int) -> Iterator[str]:
-    """Render a collapsed table of the references that need attention for each repository."""
+    """Render each repository with a note, or with references that need attention; these are in a collapsed table."""
     notable = [tree for tree in report.repositories if tree.note or _list_notable(tree)]
     shown = notable[:rows]
     for tree in shown:
@@ -130,9 +131,9 @@ def _render_occurrences(tree: RepositoryReport, report: RunReport, rows: int) ->
 
 
 def _explain_reasons(report: RunReport, rows: int) -> Iterator[str]:  # noqa: ARG001 - a section like the others
-    """Render the meaning of each reason that has no sentence next to it.
+    """Render a list that explains the reasons for which the other sections have no explanation.
 
-    These are reasons of references that are only counted, and reasons of updates.
+    These are reasons of references that need no action and are only counted, and reasons of references with an update.
     """
     used_reasons: set[Reason | None] = set()
     for tree in report.repositories:
@@ -152,7 +153,7 @@ def _format_status(verdict: Verdict) -> str:
 
 
 def _describe_update(verdict: Verdict, report: RunReport) -> str:
-    """Describe the update and its effect, or the reason why there is no update."""
+    """Describe the update and its effect on vulnerabilities, or the reason why there is no update."""
     if verdict.new_digest is None or verdict.status is OccurrenceStatus.REFUSED:
         return str(Text(verdict.detail, MAX_NOTE_LENGTH)) if verdict.detail else _get_reason_sentence(verdict.reason)
     pinned_digest, transition = verdict.occurrence.reference.digest, verdict.transition

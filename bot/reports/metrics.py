@@ -2,9 +2,9 @@
 
 https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
 
-Every label has its values from a closed list, so the number of series does not depend on the size of the fleet. There
-is a series for every combination of values even if its number is zero, because queries and alerts do not work well on
-series that come and go. A number that is not known has no series.
+Every label has a fixed set of values, so the number of series does not depend on the size of the fleet. There is a
+series for every combination of label values, even if its value is zero, because queries and alerts do not work well on
+series that come and go. The only exceptions are metrics whose value is unknown.
 """
 
 from __future__ import annotations
@@ -89,9 +89,9 @@ def _render_counts(report: RunReport) -> Iterator[str]:
 
 
 def _render_scans(report: RunReport) -> Iterator[str]:
-    """Yield the metrics of scans. Each image is counted once.
+    """Yield the number of images by state of their scan, and the sum of the vulnerabilities in scanned images.
 
-    An image that was not scanned has no number of vulnerabilities.
+    Each image is counted once, even if several references use it.
     """
     in_use = {
         (transition.tag_ref.repository, transition.old, transition.platforms): evidence.old
@@ -123,7 +123,13 @@ def _count_vulnerabilities(side: str, outcomes: Iterable[ScanOutcome]) -> Iterat
 def _build_samples(
     counts: Mapping[LabelValues, int], names: Sequence[str], label_values: Sequence[Sequence[str]]
 ) -> list[Sample]:
-    """Return a sample for every combination of label values; its value is 0 if `counts` does not have it."""
+    """Return a sample for every combination of label values.
+
+    Args:
+        counts: The values of the samples; a combination that is missing here has the value 0.
+        names: The names of the labels.
+        label_values: The possible values of each label, in the order of `names`.
+    """
     return [(dict(zip(names, key, strict=True)), counts.get(key, 0)) for key in product(*label_values)]
 
 

@@ -25,7 +25,7 @@ _WOULD_OPEN_OUTCOMES = frozenset({ProposalOutcome.WOULD_OPEN})
 
 
 def render_overview(report: RunReport, columns: int) -> str:
-    """Return the table for a terminal that is `columns` characters wide; empty if there are no repositories."""
+    """Return the table for a terminal with `columns` characters per line; empty if there are no repositories."""
     if not report.repositories:
         return ""
     rows = [(make_console_line(tree.title), _count_repository(tree)) for tree in report.repositories]

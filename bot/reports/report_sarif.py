@@ -63,7 +63,7 @@ def _group_failures_by_repository(
 ) -> Iterator[tuple[RepositoryReport, Sequence[RunFailure]]]:
     """Yield each repository with its failures.
 
-    The first repository also gets the failures that do not belong to any repository.
+    Failures that do not belong to any repository, such as those of a registry, are listed with the first repository.
     """
     names = {tree.name for tree in trees}
     others = [each for each in failed if each.subject not in names]
@@ -128,7 +128,7 @@ def _render_result(
 
 
 def _describe_verdict(verdict: Verdict, report: RunReport) -> str:
-    """Return the message about an image reference: the update, the reason for or against it, and its effect."""
+    """Return the message about an image reference: its update or the reason against it, and the update's effect."""
     reference, transition = verdict.occurrence.reference, verdict.transition
     name = str(replace(reference, digest=None))
     tag = f"{transition.new_tag} " if transition is not None and transition.new_tag else ""

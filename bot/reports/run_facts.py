@@ -1,6 +1,6 @@
-"""Reads the parts of JSON documents that the fleet page shows.
+"""Reads the JSON output of `run` and `scan`, as far as the HTML report shows it.
 
-Every value is validated, because a document may come from anywhere.
+Every value is validated, because the file may come from anywhere.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class FailureFacts:
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """The facts about one run, or about several runs that shared a fleet."""
+    """The facts about one run, or about several runs that each handled a part of a fleet (`--shard`)."""
 
     levels: tuple[str, ...]
     """The levels of the runs; empty for a scan, which has no level."""
@@ -133,7 +133,7 @@ def read_document(text: str) -> RunFacts:
 
 
 def merge_runs(runs: Iterable[RunFacts]) -> RunFacts:
-    """Merge runs that shared a fleet. If a repository is in several runs, the last one counts."""
+    """Merge runs that each handled a part of a fleet. If several runs have the same repository, the last run counts."""
     all_runs = tuple(runs)
     repositories = {(each.forge, each.name, each.base_branch): each for run in all_runs for each in run.repositories}
     return RunFacts(
@@ -202,8 +202,8 @@ def _read_scan(part: _DocumentPart) -> ImageScan:
 class _DocumentPart:
     """A JSON object in a document, with its position for error messages.
 
-    The methods raise DocumentError if a value has another type. Those that can return None do so if the value is
-    missing or null; the others raise DocumentError.
+    The `get_…` methods raise DocumentError if a value does not have the expected type. If a value is missing or null,
+    methods with an optional result return None, and the others raise DocumentError.
     """
 
     def __init__(self, value: object, position: str) -> None:

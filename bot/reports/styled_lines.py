@@ -1,4 +1,4 @@
-"""Lines of text output, some of them with a style. Terminals show styles as colours; other outputs ignore them."""
+"""Lines of text output, some of them with a style. Terminals show most styles as colours; other outputs ignore them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import Enum, auto
 
 
 class Style(Enum):
-    """The styles of text. No information is lost without them, because the words say the same."""
+    """The styles of text. The text is complete without its style, so an output can ignore styles."""
 
     UPDATE = auto()
     GOOD = auto()
@@ -21,7 +21,7 @@ class Style(Enum):
 
 @dataclass(frozen=True, slots=True)
 class StyledLine:
-    """A line whose `text` has a style. `head` has no style."""
+    """A line of output that consists of `head`, which has no style, and `text`, which has one."""
 
     head: str
     text: str

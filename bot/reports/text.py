@@ -39,7 +39,7 @@ MAX_COLUMN_WIDTH = 60
 
 
 def render_scan_text(report: RunReport, written_paths: Sequence[FilePath] | None, *, is_configured: bool = True) -> str:
-    """Return the text output of `scan` without styles."""
+    """Return the text output of `scan` without styles. `render_scan_lines` documents the parameters."""
     return join_lines(render_scan_lines(report, written_paths, is_configured=is_configured))
 
 
@@ -48,7 +48,11 @@ def render_scan_lines(
 ) -> list[Line]:
     """Return the text output of `scan`.
 
-    `written_paths` are the files that `--write` changed; None without `--write`.
+    Args:
+        report: The report of one folder.
+        written_paths: The files that `--write` changed; None without `--write`.
+        is_configured: Whether the scan used a config file. If it did not, and images were not scanned for
+            vulnerabilities, the output has a hint on how to configure a scanner.
     """
     report = drop_repeated_errors(report)
     (tree,) = report.repositories
@@ -70,7 +74,10 @@ def render_run_text(report: RunReport, fold: Fold = render_unfolded) -> str:
 
 
 def render_run_lines(report: RunReport, fold: Fold = render_unfolded) -> list[Line]:
-    """Return the text output of `run`; `fold` renders the lines of each repository."""
+    """Return the text output of `run`.
+
+    `fold` renders the title and the lines of each repository, for example as a collapsible section for a CI service.
+    """
     report = drop_repeated_errors(report)
     lines: list[Line] = []
     for number, repository in enumerate(report.repositories, 1):
@@ -128,9 +135,9 @@ def _get_notes(entry: Verdict | UnsupportedText) -> Sequence[str]:
 
 
 def _render_signatures(entry: Verdict | UnsupportedText, evidence: Mapping[Transition, Evidence]) -> Iterator[str]:
-    """Yield a sentence on the signers of both images of an update, if their signatures were checked.
+    """Yield a sentence that names the signers of both images of an update, if their signatures were checked.
 
-    Yield nothing for a refused update, because its reason already names the signers.
+    Yield nothing if the update is refused, because the reason for the refusal already names the signers.
     """
     if isinstance(entry, UnsupportedText) or entry.status not in UPDATABLE_STATUSES or entry.transition is None:
         return
@@ -177,7 +184,8 @@ def _describe_update(verdict: Verdict, evidence: Mapping[Transition, Evidence]) 
 def summarise_statuses(repositories: Iterable[RepositoryReport], mark: str = " (`!`)") -> str:
     """Return one or two sentences with the number of image references in each status.
 
-    `mark` says how texts that do not name an image are marked in the output.
+    Texts that do not name an image are counted in the second sentence, which ends in `mark`. The default names the `!`
+    that marks these texts in the text output.
     """
     statuses: Counter[OccurrenceStatus] = Counter()
     unsupported, is_complete = 0, True
@@ -196,7 +204,7 @@ def summarise_statuses(repositories: Iterable[RepositoryReport], mark: str = " (
 
 
 def _explain_reasons(repositories: Iterable[RepositoryReport]) -> Iterator[Line]:
-    """Yield the meaning of each reason that the output gives without a sentence of its own."""
+    """Yield a line that explains each reason which the output names without an explanation."""
     used_reasons: set[Reason] = set()
     for repository in repositories:
         used_reasons.update(each.reason for each in repository.unsupported)
@@ -236,7 +244,10 @@ def _summarise_proposals(report: RunReport) -> Iterator[str]:
 
 
 def describe_unscanned(report: RunReport) -> Iterator[str]:
-    """Yield a sentence if images were not scanned because there is no scanner. Otherwise yield nothing."""
+    """Yield a sentence with the number of updates whose images were not scanned because there is no scanner.
+
+    Yield nothing if there are no such updates.
+    """
     states = [evidence.new.reason for evidence in report.evidence.values() if isinstance(evidence.new, NotScanned)]
     unscanned_count = states.count(UnscannedReason.NO_SCANNER)
     if unscanned_count:
@@ -250,7 +261,7 @@ def describe_unscanned(report: RunReport) -> Iterator[str]:
 
 
 def _render_scanner_hint(report: RunReport) -> Iterator[str]:
-    """Yield a hint on how to configure a scanner, if images were not scanned because there is no scanner."""
+    """Yield a hint on how to configure a scanner, if images were not scanned because there is none."""
     if any(describe_unscanned(report)):
         yield "Nothing was scanned: a config with `scanners: [{kind: auto}]` has what a move fixes looked up."
 
