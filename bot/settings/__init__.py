@@ -80,10 +80,10 @@ __all__ = [
 
 
 def load(path: Path, *, requires_forges: bool) -> Settings:
-    """Read a config file; relative paths in it are relative to the folder of the file.
+    """Read and validate a config file.
 
-    Environment variables that the file names are not read; `Settings.list_unset_variables` lists those that are not
-    set.
+    Relative paths in the file are relative to its folder. The environment variables that the file names are not read:
+    `Settings.list_unset_variables` reports those that are missing.
 
     Args:
         path: The config file.
@@ -105,7 +105,8 @@ def load_repository_rules(
     Args:
         content: The bytes of the file.
         source: The name of the file in messages.
-        age_registries: Registries that record the age of a digest; None if ages are always known or irrelevant.
+        age_registries: The only registries for which a `min_age` can be reached, because they record when a digest was
+            pushed. With None, every `min_age` is accepted.
 
     Raises:
         ConfigError: The file cannot be used; the error lists every problem.

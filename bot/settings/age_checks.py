@@ -1,4 +1,7 @@
-"""Checks for a `min_age` that no digest can reach, because nothing records how old a digest is."""
+"""Checks for a `min_age` that no digest can reach, because nothing records how old a digest is.
+
+`state` records when basebump first saw a digest. Without `state`, only the registry itself can record the age.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +25,11 @@ _WILDCARD = re.compile(r"[*?]")
 
 
 def check_min_ages(rules: RuleEntries, age_registries: Collection[str]) -> Iterator[ConfigProblem]:
-    """Yield a problem for every rule whose `min_age` cannot be reached in a config without `state`.
+    """Yield a problem for every rule whose `min_age` can never be reached. The config must not have `state`.
 
     Args:
         rules: The rules to check.
-        age_registries: The registries that record the age of a digest themselves.
+        age_registries: The hosts of the registries that record the age of a digest themselves.
     """
     message = (
         PARTLY_RECORDED_AGES.format(recording=", ".join(sorted(age_registries))) if age_registries else NO_RECORDED_AGES
@@ -39,9 +42,9 @@ def check_min_ages(rules: RuleEntries, age_registries: Collection[str]) -> Itera
 
 
 def _is_limited_to_hosts(hosts: Collection[str], match: object) -> bool:
-    """Return True if a rule matches only images on `hosts`.
+    """Return True if every image glob in the `match` of a rule begins with one of `hosts`.
 
-    Return False if a glob is not a text; another check reports that problem.
+    Return False if the rule has no image glob, or if a glob is not a string; another check reports an invalid glob.
     """
     images = match.get("image") if isinstance(match, dict) else None
     globs = images if isinstance(images, list) else [images]

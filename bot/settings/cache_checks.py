@@ -14,7 +14,7 @@ KEYS_WITH_PATH = frozenset({"host", "upstream"})
 
 @dataclass(frozen=True, slots=True)
 class ListedRegistry:
-    """An entry of `registries`. `mirror` and `upstream` are None if the key is missing or invalid."""
+    """An entry of `registries` in the config. `mirror` and `upstream` are None if the key is missing or invalid."""
 
     where: str
     address: str
@@ -37,10 +37,10 @@ def extract_host(address: str) -> str:
 
 
 def check_upstreams(entries: Sequence[ListedRegistry]) -> Iterator[ConfigProblem]:
-    """Yield a problem for each unusable `upstream`, and for each key that an entry with a path must not have.
+    """Yield a problem for each unusable `upstream`, and for each key that is not allowed if `host` contains a path.
 
-    basebump queries an upstream directly, so an upstream must not be a pull-through cache itself. This also rules out
-    loops.
+    basebump queries the upstream registry directly. An upstream must therefore not be a pull-through cache itself,
+    and so upstreams cannot form a loop.
     """
     for entry in entries:
         if not entry.is_whole_host:

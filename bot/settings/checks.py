@@ -80,7 +80,10 @@ def iterate_entries(document: Document, key: str) -> Iterator[tuple[str, dict[st
 
 
 def _check_empty_values(value: object, location: Location) -> Problems:
-    """Yield a problem for every key without a value, because it could mean nothing or everything."""
+    """Yield a problem for every key that has no value (`image:`).
+
+    It would be unclear whether such a key means "none" or "no restriction".
+    """
     match value:
         case dict():
             for key, inner in value.items():
@@ -138,9 +141,10 @@ _DEFAULT_URLS = {"github": GITHUB_API, "gitlab": GITLAB}
 
 
 def _list_selections(forge: dict[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:
-    """Yield each selection of an entry of `forges`: a key, and a description for messages.
+    """Yield what an entry of `forges` selects: a single repository, or all repositories of a folder or GitHub App.
 
-    Two entries that select the same repositories have a key in common.
+    Each item has an identity, which is the site and a name, and a description for messages. Two entries select the
+    same repositories if they have an identity in common.
     """
     kind, repositories = str(forge.get("kind")), forge.get("repositories")
     url = str(forge.get("url", _DEFAULT_URLS.get(kind, "")))
@@ -194,7 +198,10 @@ def _check_credentials(where: str, registry: dict[str, Any]) -> Problems:
 
 
 def _check_azure_login(where: str, registry: dict[str, Any]) -> Problems:
-    """Yield a problem if tokens of Microsoft Entra would be sent to a host that is not known to belong to Azure."""
+    """Yield a problem if an entry with `auth: azure` would send tokens of Microsoft Entra to an untrusted host.
+
+    Azure's own registry hosts and the hosts in the entry's `trusted_realms` are trusted.
+    """
     if registry.get("auth") != "azure":
         return
     host, trusted_realms = _parse_host(registry.get("host")), registry.get("trusted_realms")
@@ -208,7 +215,11 @@ def _check_azure_login(where: str, registry: dict[str, Any]) -> Problems:
 
 
 def _check_tasks(where: str, registry: dict[str, Any]) -> Problems:
-    """Yield a problem if `tasks` is the ID of another registry, or if the entry has no login for listing tasks."""
+    """Yield a problem if `tasks` cannot be used.
+
+    `tasks` is the Azure resource ID of the registry whose ACR tasks are listed. It must be the ID of the entry's own
+    registry, and listing tasks needs `auth: azure`.
+    """
     resource, host = registry.get("tasks"), _parse_address(registry.get("host"))
     if resource is None or host is None or "/" in host:  # `cache_checks` reports a path
         return
@@ -221,7 +232,7 @@ def _check_tasks(where: str, registry: dict[str, Any]) -> Problems:
 
 
 def _check_cloud_login(where: str, registry: dict[str, Any]) -> Problems:
-    """Yield a problem if a cloud's token would be sent to a host that does not belong to that cloud."""
+    """Yield a problem if an entry with `auth: ecr` or `auth: gar` would send that cloud's token to a foreign host."""
     auth, host = registry.get("auth"), _parse_host(registry.get("host"))
     is_cloud_host = {"ecr": is_ecr, "gar": is_gar}.get(str(auth))
     if is_cloud_host is None:
@@ -232,9 +243,10 @@ def _check_cloud_login(where: str, registry: dict[str, Any]) -> Problems:
 
 
 def _check_plain_http(document: Document) -> Problems:
-    """Yield a problem for each `insecure` registry whose requests go to a host with a cloud login.
+    """Yield a problem for each entry with `insecure: true` that would send a cloud token over plain http.
 
-    A cloud's token would be sent over plain http, either to its own host or to a mirror that is such a host.
+    The requests of an entry go to its `mirror`, or to its `host` if it has none. They carry a cloud token if an entry
+    for that host has a cloud login, such as `auth: ecr`.
     """
     registries = tuple(iterate_entries(document, "registries"))
     clouds = {
@@ -266,10 +278,10 @@ def _check_connection(where: str, registry: dict[str, Any]) -> Problems:
 
 
 def list_age_registries(document: Document) -> Iterator[str]:
-    """Yield the registries that record when a digest was pushed, and whose records basebump can read.
+    """Yield the hosts of registries from which basebump can read when a digest was pushed.
 
-    These are Azure registries that basebump contacts directly (without a mirror) and with a login. Anonymous clients
-    can read images, but not the records.
+    These are the Azure registries that basebump contacts without a mirror and with a login. Anonymous clients can read
+    images there, but not push times.
     """
     for _, registry in iterate_entries(document, "registries"):
         host, auth = _parse_host(registry.get("host")), registry.get("auth")
@@ -287,7 +299,7 @@ def _check_vex(document: Document) -> Problems:
 
 
 def _check_scanners(document: Document) -> Problems:
-    """Yield a problem for each key that has no effect: some need a Trivy server, others exclude it."""
+    """Yield a problem for each key that has no effect: `token_env` without `server`, or `database` with it."""
     for where, entry in iterate_entries(document, "scanners"):
         if "token_env" in entry and "server" not in entry:
             yield ConfigProblem(
@@ -324,9 +336,9 @@ def _check_signature_requirement(where: str, rule: dict[str, Any], *, has_trust:
 
 
 def _check_exploited(where: str, rule: dict[str, Any]) -> Problems:
-    """Yield a problem for every key of a rule that needs CISA's catalogue of exploited vulnerabilities.
+    """Yield a problem for every key of a rule that needs CISA's catalogue of exploited vulnerabilities (KEV).
 
-    The caller has checked that the config does not name this catalogue.
+    The caller calls this only for a config without this catalogue (`enrichment.kev`).
     """
     bypass_severities, open_when = rule.get("bypass_min_age_for"), rule.get("open_when")
     if isinstance(bypass_severities, list) and AdvisoryList.KEV in bypass_severities:

@@ -25,7 +25,7 @@ MAX_TEMPLATE = 256 * 1024
 
 
 def load(path: Path, *, requires_forges: bool) -> values.Settings:
-    """Read a config file, as `bot.settings.load` does. Raises ConfigError with all problems of the file."""
+    """Read a config file; `bot.settings.load` documents the details. Raises ConfigError with all its problems."""
     document, duplicate_keys = parse_document_file(path)
     config, problems = validate_config(document, requires_forges=requires_forges)
     if config is None or duplicate_keys or problems:
@@ -36,10 +36,11 @@ def load(path: Path, *, requires_forges: bool) -> values.Settings:
 def validate_config(
     document: Document, *, requires_forges: bool
 ) -> tuple[schema.ConfigFile | None, tuple[ConfigProblem, ...]]:
-    """Validate a document.
+    """Validate the parsed content of a config file.
 
     Returns:
-        The config, and all problems of the document. The config is None if a key has an invalid value.
+        The config, and all problems of the file. The config is None if a key has an invalid value. If only keys
+        contradict each other, there is both a config and a problem.
     """
     config: schema.ConfigFile | None = None
     invalid_values: tuple[ConfigProblem, ...] = ()
@@ -166,7 +167,7 @@ def _convert_registry(registry: schema.RegistryConfigEntry, folder: Path) -> val
 
 
 def load_repository_rules(content: bytes, source: str, age_registries: frozenset[str] | None) -> tuple[PolicyRule, ...]:
-    """Return the rules of a repository's own file, as `bot.settings.load_repository_rules` does."""
+    """Return the rules of a repository's own file; `bot.settings.load_repository_rules` documents the details."""
     document, duplicate_keys = parse_document(content, source)
     try:
         repository_file = schema.RepositoryFile.model_validate(document)
@@ -199,10 +200,10 @@ def _read_end_of_life(path: Path) -> tuple[ConfiguredEndOfLife, ...]:
 
 
 def _list_purging_hosts(registries: tuple[schema.RegistryConfigEntry, ...]) -> frozenset[str]:
-    """Return the registries that delete untagged manifests.
+    """Return the hosts of registries that delete untagged manifests.
 
-    For a registry with the key `purges_untagged`, its value decides. For others, basebump's list of well-known
-    registries does.
+    These are the registries with `purges_untagged: true`, and the well-known registries in `PURGING_HOSTS` unless the
+    config sets `purges_untagged: false` for them.
     """
     declared = {each.host: each.purges_untagged for each in registries if each.purges_untagged is not None}
     return frozenset({host for host, purges in declared.items() if purges} | PURGING_HOSTS - declared.keys())

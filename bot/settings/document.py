@@ -93,7 +93,7 @@ def _build_config_error(source: str, message: str, line: int | None = None) -> C
 
 
 class _RefusedYamlError(yaml.YAMLError):
-    """The YAML is valid, but basebump does not accept it."""
+    """The file is valid YAML, but contains something that basebump does not accept."""
 
     def __init__(self, node: yaml.Node, message: str) -> None:
         self.line: int = node.start_mark.line + 1
@@ -101,9 +101,10 @@ class _RefusedYamlError(yaml.YAMLError):
 
 
 class _BoundedLoader(yaml.SafeLoader):
-    """A YAML loader that limits the depth to MAX_DEPTH, and records duplicate keys as problems.
+    """A YAML loader with stricter rules for values and keys.
 
-    It refuses keys that YAML does not read as text.
+    It raises an error if values are nested deeper than MAX_DEPTH, or if a key is not a string, such as `1` or `yes`.
+    It accepts duplicate keys, and adds a problem to `problems` for each of them.
     """
 
     def __init__(self, text: str) -> None:
@@ -150,10 +151,11 @@ def _format_key(key: yaml.Node) -> str:
 
 
 def _check_expanded_size(root: yaml.Node) -> None:
-    """Raise _RefusedYamlError if a document is too large or too deep once its anchors are expanded.
+    """Raise _RefusedYamlError if a document is too large or too deep once its aliases are replaced by their values.
 
-    An alias is the same node object as its anchor, so every node is measured only once. The recursion is never deeper
-    than the nesting of the text, because an anchor comes before its aliases.
+    PyYAML uses one node object for an anchor and all its aliases, so a node is measured once and the result reused.
+    An alias always comes after its anchor, so its node is already measured when the alias is reached. The recursion is
+    therefore never deeper than the nesting of the text.
     """
     measured: dict[int, tuple[int, int]] = {}
     nodes_in_progress: set[int] = set()
@@ -178,7 +180,7 @@ def _check_expanded_size(root: yaml.Node) -> None:
 
 
 def _check_escapes(node: yaml.Node) -> None:
-    """Raise _RefusedYamlError if an escape stands for a character that must not be in the file."""
+    """Raise _RefusedYamlError if an escape sequence produces a character that must not be in the file, such as NUL."""
     unprintable = _UNPRINTABLE.search(node.value) if isinstance(node, yaml.ScalarNode) else None
     if unprintable:
         raise _RefusedYamlError(

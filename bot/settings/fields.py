@@ -40,7 +40,10 @@ def _validate_glob(value: str) -> str:
 
 
 def _validate_image_glob(value: str) -> str:
-    """Raise ValueError if a glob cannot match a canonical repository, which is `host/path` without tag and digest."""
+    """Return the glob unchanged. Raises ValueError if it cannot match a canonical repository.
+
+    A canonical repository is `host/path` without tag and digest.
+    """
     first, slash, rest = _validate_glob(value).partition("/")
     if "**" in first:
         return value
@@ -58,7 +61,10 @@ def _validate_image_glob(value: str) -> str:
 
 
 def _validate_identity(value: str) -> str:
-    """Raise ValueError if a glob matches every identity: anyone with an account can sign without a key."""
+    """Return the glob unchanged. Raises ValueError if it matches every identity, as `*@*` does.
+
+    Such a glob would trust everyone who has an account, because signing without a key needs only an account.
+    """
     if not _validate_glob(value).strip("*?/@."):
         raise ValueError("trusts every identity of the issuer; hint: restrict it, as in `*@example.com`")
     return value
@@ -109,7 +115,9 @@ def _validate_database(value: str) -> str:
 def _build_number_validator(minimum: int, absent_meaning: str) -> BeforeValidator:
     """Return a validator for counts of at least `minimum`.
 
-    Its error message says that removing the key means `absent_meaning`.
+    Args:
+        minimum: The smallest valid count.
+        absent_meaning: The meaning of a missing key, such as `no limit`; the error message suggests to remove the key.
     """
 
     def check(value: object) -> object:

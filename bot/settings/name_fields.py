@@ -1,4 +1,4 @@
-"""Types of config values for names and IDs: of things on forges, in Azure, and in the environment."""
+"""Types of config values for the names and IDs of repositories, users, Azure resources and environment variables."""
 
 from __future__ import annotations
 
@@ -61,7 +61,10 @@ def _validate_app_id(value: object) -> object:
 
 
 def _normalise_inner_path(value: str) -> str:
-    """Return the path without a slash at the end. Raises ValueError if it may leave the folder."""
+    """Return the path of a repository in the folder of a local forge, without a slash at the end.
+
+    Raises ValueError if a part of the path is empty, `.` or `..`, because it must not lead out of the folder.
+    """
     parts = require_text(value).rstrip("/").split("/")
     if any(part in {"", ".", ".."} for part in parts):
         raise ValueError("must be the path of a repository inside the folder, without `..`")

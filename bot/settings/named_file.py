@@ -1,4 +1,4 @@
-"""Reads the files that a config names, each completely or not at all."""
+"""Reads the files that a config names, such as keys and certificates, with a limit on their size."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from pathlib import Path
 
 
 class UnreadableFileError(Exception):
-    """A file cannot be read. The message has the reason and a hint; the caller adds the subject."""
+    """A file cannot be read. The message has the reason, but not the name of the file, which the caller adds."""
 
 
 def read_bounded(path: Path, max_bytes: int) -> bytes:
-    """Return the content of a file. Raises UnreadableFileError, also if it has more than `max_bytes` bytes."""
+    """Return the content of a file. Raises UnreadableFileError if it cannot be read or is larger than `max_bytes`."""
     try:
         with path.open("rb") as file:
             content = file.read(max_bytes + 1)

@@ -46,10 +46,10 @@ def format_location(location: Location) -> str:
 
 
 def _find_location(document: Document, steps: Location) -> Location:
-    """Convert a location of pydantic to a location in the file.
+    """Convert a location in pydantic's error to a location in the file.
 
-    Pydantic's location has additional steps for the variant of a union, and for the list that may be written as a
-    single text. These steps are left out, because they are not in the file.
+    Pydantic adds steps that are not in the file, and that are left out here: the chosen variant of a union, as in
+    `forges[0].(github).url`, and the index 0 of a list that is written as a single string.
     """
     location: Location = ()
     for step in steps:
@@ -62,7 +62,10 @@ def _find_location(document: Document, steps: Location) -> Location:
 
 
 def _get_value(document: Any, location: Location) -> Any:
-    """Return the value at a location of the document; None if its last key is missing."""
+    """Return the value at a location of the document. Return None if the last key of the location is missing.
+
+    All values above the last key must exist.
+    """
     for step in location:
         document = document.get(step) if isinstance(document, dict) else document[step]
     return document
@@ -101,7 +104,10 @@ _EXPECTED = {
 
 
 def _describe_misreading(value: object) -> str:
-    """Describe how YAML reads a value that was meant as text; empty if it is a text, a list or a mapping."""
+    """Return how YAML reads a value that was meant as a string, such as `no` as false.
+
+    Return an empty string if the value is a string, a list or a mapping.
+    """
     match value:
         case None:
             return f", and {EMPTY}"
@@ -152,11 +158,14 @@ class DocumentSchema:
 
     @property
     def is_repository_file(self) -> bool:
-        """True if the document is a repository's own file."""
+        """True if the document is a repository's own config file, not the operator's."""
         return "policy" in _get_properties(self.schema) and "forges" not in _get_properties(self.schema)
 
     def get_schema(self, location: Location) -> JsonSchema:
-        """Return the schema of a location; if the location accepts several kinds, that of the kind in the document."""
+        """Return the schema of a location.
+
+        If the schema depends on the key `kind`, as in `forges`, return the schema for the `kind` in the document.
+        """
         schema = self.schema
         for depth, step in enumerate(location, start=1):
             schema = schema["items"] if isinstance(step, int) else _get_properties(schema)[step]
@@ -164,14 +173,14 @@ class DocumentSchema:
         return schema
 
     def list_kinds(self, location: Location) -> tuple[str, ...]:
-        """Return the kinds of mappings that a location accepts; empty if its mappings have no kind."""
+        """Return the valid values of the key `kind` at a location; empty if its mappings have no key `kind`."""
         variants = map(self._resolve_reference, self.get_schema(location).get("oneOf", ()))
         return tuple(_get_properties(each)["kind"]["const"] for each in variants)
 
     def _choose_variant(self, schema: JsonSchema, value: object) -> JsonSchema:
-        """Return the schema in `oneOf` that has the value's `kind`, or else the one of a mapping without kinds.
+        """Return the first schema in `oneOf` that fits the value: its `kind` is the same, or it is without `kind`.
 
-        Return `schema` itself if there is none.
+        Return `schema` itself if there is no `oneOf`, or if no schema in it fits.
         """
         kind = value.get("kind") if isinstance(value, dict) else None
         for each in map(self._resolve_reference, schema.get("oneOf", ())):

@@ -53,7 +53,7 @@ class RefreshSection(ConfigSection):
     """
 
     def to_policy(self) -> timedelta:
-        """Return the value of the policy key."""
+        """Return the value of `PolicyRule.refresh_every`."""
         return self.every
 
 
@@ -70,7 +70,7 @@ class OpenWhenSection(ConfigSection):
     """
 
     def to_policy(self) -> rules.OpenCondition:
-        """Return the value of the policy key."""
+        """Return the value of `PolicyRule.open_when`."""
         return rules.OpenCondition(self.fixes, self.or_older_than)
 
 
@@ -85,7 +85,7 @@ class ScheduleSection(ConfigSection):
     """The time zone of the schedule: a name from the IANA time zone database, such as `Europe/Berlin`."""
 
     def to_policy(self) -> tuple[ProposalSchedule, ...]:
-        """Return the value of the policy key, which can hold several schedules."""
+        """Return the value of `PolicyRule.schedules`, which can have several schedules; this is only one."""
         return (ProposalSchedule(self.cron, self.timezone),)
 
 
@@ -105,7 +105,7 @@ class AutomergeSection(ConfigSection):
     """Whether the update must not introduce vulnerabilities that the old image does not have."""
 
     def to_policy(self) -> rules.AutomergeConditions:
-        """Return the value of the policy key."""
+        """Return the value of `PolicyRule.automerge`."""
         return rules.AutomergeConditions(self.max_update, self.require_scan, self.no_new)
 
 
@@ -140,7 +140,7 @@ class RequireSection(ConfigSection):
     """Whether an update is refused if the new image is not signed by a signer that is listed under `trust`."""
 
     def to_policy(self) -> RequiredEvidence:
-        """Return the value of the policy key."""
+        """Return the value of `PolicyRule.require`."""
         return RequiredEvidence(self.scan, self.signature)
 
 
@@ -160,7 +160,7 @@ class AllowIntroducedSection(ConfigSection):
     """The limit for vulnerabilities of the severity `low`."""
 
     def to_policy(self) -> tuple[IntroducedLimit, ...]:
-        """Return the value of the policy key: one limit for each severity that has one."""
+        """Return the value of `PolicyRule.allow_introduced`. A severity without a limit is left out."""
         limits = {
             Severity.CRITICAL: self.critical,
             Severity.HIGH: self.high,
@@ -171,7 +171,7 @@ class AllowIntroducedSection(ConfigSection):
 
 
 class AcceptEntry(ConfigSection):
-    """A hold, or a refusal because of scan results, that somebody accepts for a limited time."""
+    """A hold, or a refusal because of scan results, that is accepted until a given day: the update is proposed nevertheless."""
 
     hold: fields.AcceptableReason
     """The reason of the hold or refusal."""
@@ -183,12 +183,12 @@ class AcceptEntry(ConfigSection):
     """The last day on which the decision applies."""
 
     def to_policy(self) -> AcceptedHold:
-        """Return one item of the policy key."""
+        """Return one item of `PolicyRule.accept`."""
         return AcceptedHold(self.hold, self.owner, self.reason, self.until)
 
 
 class RepositoryMatchSection(ConfigSection):
-    """The image references of the repository to which a rule applies.
+    """The image references in this repository to which a rule applies.
 
     All keys must match. If a key has a list of globs, at least one of them must match.
     """
@@ -237,7 +237,7 @@ _TYPES: Mapping[str, Any] = {
 
 @runtime_checkable
 class PolicyValue(Protocol):
-    """A mapping of the config file that is converted to the value of a policy key."""
+    """A mapping in the config file that can be converted to the value of a policy key, as `PolicyRule` holds it."""
 
     def to_policy(self) -> Any: ...
 
@@ -264,7 +264,15 @@ def _to_policy(value: Any) -> Any:
 def _build_rule(
     name: str, doc: str, match: type[ConfigSection], match_doc: str, descriptions: Mapping[str, str]
 ) -> Any:
-    """Build the section of a rule that can set the policy keys in `descriptions`."""
+    """Build the class of a rule in a config file.
+
+    Args:
+        name: The name of the class.
+        doc: The documentation of the class.
+        match: The class of the key `match`.
+        match_doc: The documentation of the key `match`.
+        descriptions: The documentation of each policy key that the rule can set.
+    """
     keys: dict[str, Any] = {
         policy_keys()[key].name: (_TYPES[key] | None, Field(default=None, description=description))
         for key, description in descriptions.items()

@@ -111,7 +111,7 @@ class ReportSettings:
 class NoScannerSettings:
     """The scanner kind `none`: the images are not scanned.
 
-    `private` has no effect, because there are no findings.
+    `private`, which keeps findings out of public proposals, has no effect here, because there are no findings.
     """
 
     images: tuple[str, ...] = ()

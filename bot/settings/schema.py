@@ -107,8 +107,8 @@ class IdentityEntry(ConfigSection):
 class NotationSection(ConfigSection):
     """Signers who use Notation.
 
-    The certificate of a signer must be issued by one of these authorities, and must have all attributes of one of
-    `subjects`.
+    The certificate of a signer must be issued by one of the authorities in `certificates`, and must have all attributes
+    of one of `subjects`.
     """
 
     certificates: NonEmptyList[fields.Text]

@@ -30,8 +30,9 @@ class ConfigSection(BaseModel):
 
 
 def get_variant_by_kind(value: object) -> str | None:
-    """Return the name of the union's variant for a value: its `kind` in brackets; None if it is not a mapping.
+    """Return the tag of the pydantic union's variant for a value: its `kind` in brackets, such as `(github)`.
 
-    The brackets distinguish the name from keys in pydantic's locations.
+    Return None if the value is not a mapping. The tag appears in the locations of pydantic's errors, where the brackets
+    distinguish it from a key.
     """
     return f"({value.get('kind')})" if isinstance(value, dict) else None

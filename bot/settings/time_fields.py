@@ -58,7 +58,7 @@ def _parse_age(value: object) -> object:
 
 
 def _parse_day(value: object) -> object:
-    """Return a date that YAML has already parsed, or parse it from a text."""
+    """Return a date. YAML has already parsed an unquoted date; a quoted one is parsed here."""
     if isinstance(value, datetime) or not isinstance(value, date | str):
         raise ValueError(NO_DAY)  # noqa: TRY004 - pydantic collects ValueErrors
     try:
@@ -68,7 +68,10 @@ def _parse_day(value: object) -> object:
 
 
 def format_duration(duration: timedelta) -> str:
-    """Return a duration in the notation of the config file, in the largest unit that is exact."""
+    """Return a duration as it is written in the config file, in the largest unit without a remainder.
+
+    An hour and a half is therefore `90m`.
+    """
     for unit in ("d", "h", "m", "s") if duration > MAX_DURATION else ("h", "m", "s"):
         whole, rest = divmod(duration, timedelta(**{_UNITS[unit]: 1}))
         if not rest:

@@ -72,9 +72,10 @@ def _read_notation(
 def _find_trusted_root(
     entry: schema.TrustConfigEntry, folder: Path, where: str, problems: list[ConfigProblem]
 ) -> str | None:
-    """Return the path of the trusted root; None if the entry names none. The verifier reads the file.
+    """Return the path of the entry's `trusted_root`; None if the entry does not have this key.
 
-    If there is no such file, a problem is added to `problems`.
+    Only the existence of the file is checked here; the signature verifier reads the file. If the file does not exist, a
+    problem is added to `problems`.
     """
     if entry.trusted_root is None:
         return None
@@ -87,7 +88,7 @@ def _find_trusted_root(
 def _read_keys(
     entry: schema.TrustConfigEntry, folder: Path, where: str, problems: list[ConfigProblem]
 ) -> Iterator[TrustedKey]:
-    """Yield the usable public keys, and add a problem to `problems` for each other key."""
+    """Yield the entry's public keys. For each key that cannot be used, add a problem to `problems` instead."""
     from bot.core.evidence.public_keys import PublicKey  # noqa: PLC0415 - imported only for configs with `trust`
 
     for index, path in enumerate(entry.keys or ()):

@@ -32,7 +32,7 @@ _TOKEN_HINT = "a token is one word of printable ASCII, without quotes or `Bearer
 
 
 class RegistryAuth(StrEnum):
-    """The source of a registry's credential if no environment variables are named."""
+    """Where the credential for a registry comes from, unless the config names environment variables for it."""
 
     DOCKER_CONFIG = "docker-config"
     """The login files of `docker login`, Podman, GitLab's runners, and of Secrets in Kubernetes."""
@@ -46,7 +46,7 @@ class RegistryAuth(StrEnum):
 
 
 class RolloutMode(StrEnum):
-    """Which of the selected repositories are included."""
+    """Whether basebump handles all selected repositories, or only those that have a config file of their own."""
 
     OPT_OUT = "opt-out"
     OPT_IN = "opt-in"
@@ -54,7 +54,7 @@ class RolloutMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OwnerSelection:
-    """The repositories of one owner that fulfil all conditions. An empty condition is fulfilled by all of them."""
+    """The repositories of one owner that match `include`, `exclude` and `topics`. An empty field excludes none."""
 
     owner: str
     """A user, an organisation, or a GitLab group, which includes its subgroups."""
@@ -164,7 +164,7 @@ class VexSettings:
 
 @dataclass(frozen=True, slots=True)
 class EnrichmentSettings:
-    """Sources of lists and documents about vulnerabilities. A path is a file; a string is a URL; None means no list."""
+    """The files (Path) or URLs (str) of data about vulnerabilities. None means that a list is not used."""
 
     kev: Path | str | None = None
     epss: Path | str | None = None
@@ -223,16 +223,17 @@ class Settings:
     """The config file's name in messages."""
 
     def get_write_delay(self, *, is_selected_by_owner: bool) -> timedelta:
-        """Return the minimum time between two writes.
+        """Return the minimum time between two requests that write to a forge.
 
-        Its default depends on how the config selects the repositories: by owner, or one by one.
+        If the config does not set it, it is OWNER_WRITE_DELAY for repositories that are selected by owner, and zero for
+        repositories that are listed one by one.
         """
         if self.write_delay is not None:
             return self.write_delay
         return OWNER_WRITE_DELAY if is_selected_by_owner else timedelta()
 
     def get_secret(self, variable: str, environment: Mapping[str, str]) -> str:
-        """Return the value of a variable that these settings name, without line breaks at its end.
+        """Return the value of an environment variable that these settings name, without line breaks at its end.
 
         Raises ConfigError if the variable is empty or not set. The error names the variable and every key that refers
         to it.
@@ -244,7 +245,7 @@ class Settings:
         return value
 
     def get_token(self, variable: str, environment: Mapping[str, str]) -> str:
-        """Return the token in a variable, which will be sent in an HTTP header.
+        """Return the value of an environment variable as a token that can be sent in an HTTP header.
 
         Raises ConfigError if the variable is not set, or if its value cannot be sent in a header. The value is checked
         here, because the error message of an HTTP library would contain the value.
@@ -257,14 +258,14 @@ class Settings:
         return value
 
     def build_variable_error(self, variable: str, message: str) -> ConfigError:
-        """Return an error for a variable whose value cannot be used, with the location of every key that names it."""
+        """Return an error for an unusable environment variable; it lists every key that names the variable."""
         locations = (where for where, name in self._list_variables() if name == variable)
         return ConfigError(self.source, tuple(ConfigProblem(where, message) for where in locations))
 
     def list_unset_variables(self, environment: Mapping[str, str]) -> tuple[ConfigProblem, ...]:
-        """Return a problem for every key that names a variable which is empty or not set.
+        """Return a problem for every key that names an environment variable that is empty or not set.
 
-        This is not an error in the file: a command fails only when it needs the value.
+        The config itself is valid nevertheless: a command fails only when it needs the value.
         """
         variables = self._list_variables()
         return tuple(
@@ -274,7 +275,7 @@ class Settings:
         )
 
     def _list_variables(self) -> Iterator[tuple[str, str]]:
-        """Yield the location of every key that names a variable, and the name of the variable."""
+        """Yield the location of every key that names an environment variable, and the name of the variable."""
         for index, forge in enumerate(self.forges):
             if isinstance(forge, GithubSettings | GitlabSettings) and forge.token_env is not None:
                 yield f"forges[{index}].token_env", forge.token_env
@@ -291,9 +292,9 @@ class Settings:
 
 
 def read_secret(environment: Mapping[str, str], variable: str) -> str:
-    """Return the value of a variable without line breaks at its end; empty if it is not set.
+    """Return the value of an environment variable; empty if it is not set.
 
-    Secrets that were created from files end in a line break.
+    Line breaks at its end are removed, because a secret that was created from a file often ends in one.
     """
     return environment.get(variable, "").rstrip("\r\n")
 
