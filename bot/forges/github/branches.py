@@ -271,8 +271,8 @@ def _create_commit(remote: GitHubRemote, base: str, changes: Sequence[FileChange
     altered = find_altered_file(expected, stored.get)
     if altered is not None:
         raise ForgeError(
-            f"{remote.name}: GitHub stored '{altered}' with other content than it was sent, so nothing was pushed; "
-            "hint: rerun basebump, and report a bug if the error persists"
+            f"{remote.name}: GitHub stored '{altered}' with content that differs from what was sent, so nothing was "
+            "pushed; hint: rerun basebump, and report a bug if the error persists"
         )
     commit = remote.write(
         "store a commit", lambda repository: repository.create_git_commit(message, tree, [parent]), permission

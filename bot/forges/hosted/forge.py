@@ -158,10 +158,11 @@ class HostedForge:
     def list_requests(self, prefix: str, desired_branches: frozenset[str]) -> tuple[RemoteRequest, ...]:
         """Return the branches and open requests under `prefix`, and the ended requests of `desired_branches`.
 
-        The following takes one API request each: the branches, each page of open requests (if there are branches), and
-        each desired branch without an open request. If the list of branches does not contain the commits, each branch
-        takes another API request. More are sent for a request whose base has new commits (to check for conflicts), for
-        a request with commits of people (to find basebump's comment), and for a branch that ends in a merge commit.
+        One API request reads the branches, one reads each page of open requests (if there are branches), and one reads
+        the requests of each desired branch without an open request. If the list of branches does not contain the
+        commits, one API request reads each commit. More API requests are sent for a request whose base has new commits
+        (to check for conflicts), for a request with commits of users (to find basebump's comment), and for a branch
+        that ends in a merge commit.
         """
         with self._translate_errors():
             tips = self._hosted.branches.list_tips(prefix)

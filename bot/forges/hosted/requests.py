@@ -31,7 +31,7 @@ MERGE_CHECK_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class MergeState:
-    """The server's statement whether a request can be merged."""
+    """The server's information on whether a request can be merged."""
 
     is_known: bool
     """False if the server has not computed the state yet."""

@@ -164,7 +164,7 @@ class ProposalRefs:
         return frozenset(ref.removeprefix(BRANCHES) for (ref,) in records)
 
     def list_checked_out(self) -> Mapping[str, str]:
-        """Return the folder of the worktree for each branch that is checked out.
+        """Return the folder of the worktree of each branch that is checked out, by branch name.
 
         https://git-scm.com/docs/git-worktree#_porcelain_format
         """
