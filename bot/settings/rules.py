@@ -171,7 +171,10 @@ class AllowIntroducedSection(ConfigSection):
 
 
 class AcceptEntry(ConfigSection):
-    """A hold, or a refusal because of scan results, that is accepted until a given day: the update is proposed nevertheless."""
+    """A hold, or a refusal because of scan results, that is accepted until a given day.
+
+    Until then, the update is proposed nevertheless.
+    """
 
     hold: fields.AcceptableReason
     """The reason of the hold or refusal."""
