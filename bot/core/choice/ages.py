@@ -13,11 +13,11 @@ from bot.model.reference import Digest
 def determine_known_since(
     digest: Digest, history: Sequence[TagObservation], registry_records: Mapping[Digest, RegistryRecord], now: datetime
 ) -> datetime:
-    """Return the time at which a digest was pushed to the registry, or else was first observed.
+    """Return the time since which a digest is known. Its age is counted from this time.
 
-    If the registry does not state the push time, this is the time at which basebump first observed that the tag points
-    to the digest. If basebump never observed the digest, this is `now`. The creation date inside the image is not used,
-    because whoever builds the image can set it to any date.
+    This is the time at which the digest was pushed to the registry. If the registry does not state it, this is the time
+    at which basebump first observed that the tag points to the digest, or `now` if basebump never observed this. The
+    creation date inside the image is not used, because whoever builds the image can set it to any date.
     """
     record = registry_records.get(digest)
     if record is not None and record.pushed_at is not None:
@@ -47,10 +47,10 @@ def find_matured_digests(
 ) -> tuple[Digest, ...]:
     """Return the earlier digests of the tag that have been known for at least `min_age`, newest first.
 
-    These digests can be proposed while the current digest is too young. Digests from before the pinned digest are left
-    out.
+    These digests can be proposed while the current digest is too young. Digests that are older than the pinned digest
+    are left out, because they would be a step back. If `pinned_digest` is None, all earlier digests count.
 
-    The result is empty if the pinned digest was never observed, because its position in the history is then unknown. It
+    The result is empty if the pinned digest is not in `history`, because it is then unknown which digests are older. It
     is also empty if the tag was rolled back to `current`, because the publisher then withdrew the digests in between.
     """
     digests = [sighting.digest for sighting in history if sighting.digest != current]
@@ -62,9 +62,10 @@ def find_matured_digests(
 
 
 def _count_past_observations(history: Sequence[TagObservation], current: Digest) -> int:
-    """Return the number of observations before the current one.
+    """Return the number of entries in `history` that describe the past.
 
-    The last entry of `history` is the current observation only if it has the digest `current`.
+    If the last entry has the digest `current`, it describes the present and is not counted. Otherwise the present
+    digest is not in `history` yet, and all entries are counted.
     """
     is_current = bool(history) and history[-1].digest == current
     return len(history) - 1 if is_current else len(history)

@@ -35,12 +35,12 @@ from bot.model.vocabulary import Reason
 def decide(tracked_image: TrackedImage, resolutions: Sequence[Resolution], now: datetime) -> Decision:
     """Decide whether an image reference is updated, and to which digest.
 
-    `resolutions` are the lookups of all tags that the reference may be updated to, in order of preference. The last one
-    is the lookup of the tag in the file. If the update to the preferred tag is held, or if this tag has no image, the
-    next tag is considered.
+    `resolutions` are the registry lookups of all tags that the reference may be updated to, most preferred first. The
+    last one is the lookup of the tag in the file. If the update to the preferred tag is on hold (see
+    `bot.core.choice.holds`), or if the registry lists this tag but has no image for it, the next tag is considered.
 
-    If the registry no longer has the pinned digest, it is replaced by the current digest of the tag in the file.
-    Neither the minimum age nor holds prevent this replacement, and no other tag is considered.
+    If the registry no longer has the pinned digest, the reference is updated to the current digest of the tag in the
+    file. Neither the minimum age nor a hold prevents this update, and no other tag is considered.
     """
     written_tag_decision = _decide_for_tag(tracked_image, resolutions[-1], now)
     if isinstance(written_tag_decision, ImageUpdate) and written_tag_decision.cause is UpdateCause.GONE:
@@ -77,11 +77,14 @@ def decide(tracked_image: TrackedImage, resolutions: Sequence[Resolution], now: 
 
 
 def _prepend_waiting_candidates(waiting_update: ImageUpdate | None, update: ImageUpdate) -> ImageUpdate:
-    """Add the candidates of `waiting_update`, which are too young, before the candidates of `update`.
+    """Return `update` with the candidates of `waiting_update` before its own candidates.
 
-    `apply_gates` proposes a candidate that is too young only if it fixes vulnerabilities for which the policy lifts the
-    minimum age. `update` is returned unchanged if there is no waiting update, or if it replaces a digest that is
-    withdrawn or gone.
+    `waiting_update` is the update to a preferred tag whose digest is still too young. It is kept because `apply_gates`
+    proposes a digest before the minimum age if the digest fixes vulnerabilities that are urgent according to the policy
+    (`bypass_min_age_for`).
+
+    `update` is returned unchanged if there is no waiting update, or if `update` replaces a digest that was withdrawn or
+    is gone.
     """
     if waiting_update is None or update.cause is not UpdateCause.MOVED:
         return update
@@ -97,8 +100,9 @@ def _add_notes(tracked_image: TrackedImage, notes: Iterable[str]) -> TrackedImag
 def _drop_stale_patches(resolutions: Sequence[Resolution]) -> Iterator[Resolution]:
     """Yield the lookups of all tags except outdated patch tags.
 
-    A patch tag such as `3.11-1` is a rebuild of the image `3.11` with newer packages. If `3.11` itself was pushed after
-    the patch tag, then `3.11` has the newer packages and the patch tag is outdated.
+    A patch tag such as `3.11-1` is a rebuild of the image `3.11` with newer packages. It is usually preferred to
+    `3.11`. If `3.11` itself was pushed after the patch tag, then `3.11` has the newer packages and the patch tag is
+    outdated.
     """
     resolved = [each for each in resolutions if isinstance(each, ResolvedTag)]
     push_times = {digest: record.pushed_at for each in resolved for digest, record in each.registry_records.items()}
@@ -175,9 +179,9 @@ def _get_target_manifest(tracked_image: TrackedImage, resolved: ResolvedTag) -> 
 def _apply_min_age(
     tracked_image: TrackedImage, resolved: ResolvedTag, notes: tuple[str, ...], now: datetime
 ) -> Decision:
-    """Return an update to the candidates of a tag, or a hold if the tag has no candidates.
+    """Return an update to the digests of a tag that may be proposed, or a `HeldUpdate` if all are too young.
 
-    `notes` are added to the candidate for the tag's current digest.
+    `notes` are shown if the tag's current digest is proposed.
     """
     candidates = tuple(_list_candidates(tracked_image, resolved, notes, now))
     if candidates:
@@ -203,8 +207,9 @@ def _list_candidates(
     """Yield the digests of a tag that may be proposed, newest first.
 
     If the tag's current digest has reached the minimum age, it is the only candidate, and `notes` are added to it. If
-    it is too young, earlier digests that are old enough are candidates instead. If the policy lifts the minimum age for
-    some vulnerabilities, the current digest is also a candidate, because it may fix one of them.
+    it is too young, earlier digests that are old enough are candidates instead. In this case, the current digest is
+    also a candidate if the policy has exceptions from the minimum age (`bypass_min_age_for`), because the digest may
+    fix an urgent vulnerability.
     """
     policy, target_manifest = tracked_image.policy, _get_target_manifest(tracked_image, resolved)
     matures_at = (
@@ -221,7 +226,7 @@ def _list_candidates(
 def _list_earlier_candidates(
     tracked_image: TrackedImage, resolved: ResolvedTag, notes: tuple[str, ...], now: datetime
 ) -> Iterator[UpdateCandidate]:
-    """Yield the earlier digests of a tag that are old enough and not held, newest first.
+    """Yield those earlier digests of a tag that are old enough and have no hold, newest first.
 
     `notes` are added to each of these candidates.
     """

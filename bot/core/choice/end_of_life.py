@@ -23,10 +23,10 @@ def replace_if_superseded(
     superseded_tag: SupersededTag | None,
     today: date,
 ) -> UpToDate | SupersededReference:
-    """Return `decision`, or a `SupersededReference` if the tag is past its end of life or superseded.
+    """Return a `SupersededReference` if the tag is past its end of life or superseded; otherwise `decision`.
 
     `configured_ends` are the `end_of_life` entries of the operator's config, which take precedence. `superseded_tag` is
-    the result of basebump's last check of the tag. It is None if the check did not find that the tag is superseded.
+    the result of the last time that basebump checked the tag with `determine_superseded`.
     """
     configured_end = find_configured_eol(decision.tracked_image.tag_ref, configured_ends, today)
     if configured_end is not None:
@@ -48,9 +48,10 @@ def determine_superseded(
 ) -> SupersededTag | None:
     """Return the reason that a tag is superseded, and its successor; None if nothing shows that it is.
 
-    `digest` is the digest that the tag points to. `tag_ending` is a conclusion from the names of the repository's other
-    tags. `announced_end` is the last day on which the publisher supports the tag. If this day has passed, the
-    announcement takes precedence over `tag_ending`.
+    `digest` is the digest that the tag points to. `tag_ending` is the result of `find_tag_ending`, which compares the
+    names of the repository's tags. `announced_end` is the last day on which the publisher supports the tag, or None if
+    it is unknown. After this day, the announced end is returned as the reason, and `tag_ending` only adds the
+    successor.
     """
     if announced_end is not None and announced_end < today:
         successor = tag_ending.successor if tag_ending is not None else None

@@ -36,9 +36,10 @@ def list_hold_reasons(tracked_image: TrackedImage, resolved: ResolvedTag) -> Ite
 
 
 def describe_acceptance(tracked_image: TrackedImage, reason: Reason, hold_detail: str, now: datetime) -> str:
-    """Return a sentence that names the owner who accepts a hold, until when, and why; empty if nobody does.
+    """Return a sentence about the owner who accepts a hold; empty if no owner accepts it.
 
-    The owners are in the `accept` entries of the policy. `reason` and `hold_detail` describe the hold.
+    With an `accept` entry in the policy, an owner accepts all holds of one reason until a given date. The sentence
+    names the owner, this date and the owner's justification. `reason` and `hold_detail` describe the hold.
     """
     for accepted_hold in tracked_image.policy.accept:
         if accepted_hold.reason is reason and now.date() <= accepted_hold.until:
@@ -50,7 +51,10 @@ def describe_acceptance(tracked_image: TrackedImage, reason: Reason, hold_detail
 
 
 def is_held(tracked_image: TrackedImage, resolved: ResolvedTag, now: datetime) -> bool:
-    """Return True if the update to the tag's current digest is held for a reason that no owner accepts today."""
+    """Return True if there is a hold on the update to the tag's current digest that no owner accepts.
+
+    See `describe_acceptance`. An acceptance that has expired at `now` does not count.
+    """
     return not all(
         describe_acceptance(tracked_image, reason, why, now)
         for reason, why in list_hold_reasons(tracked_image, resolved)
@@ -74,8 +78,9 @@ def _get_required_platforms(
 ) -> tuple[str, ...]:
     """Return the platforms that the new image must have: those that are in use and that the pinned image has.
 
-    The result is empty if the reference has no digest and its tag does not change, because such a reference already
-    uses the new image.
+    If the platforms of the pinned image are unknown, all platforms in use are returned. The result is empty if the
+    reference has no digest and keeps its tag. Such a reference already uses the new image, so the update cannot lose a
+    platform.
     """
     used = get_platforms_in_use(tracked_image, pinned_manifest)
     pinned_platforms = pinned_manifest.platforms if pinned_manifest is not None else ()
@@ -267,12 +272,12 @@ def describe_retention_risk(tracked_image: TrackedImage, resolved: ResolvedTag) 
 
 
 def describe_ownership_change(resolved: ResolvedTag) -> str:
-    """Return a note if the repository may have a new owner; otherwise empty.
+    """Return a note if the tag was created again, possibly by a new owner of the repository; otherwise empty.
 
-    Call this if the pinned digest is gone. Anyone can claim the name of a deleted registry or namespace and push a tag
-    with the old name. The registry records when a tag was created, and a new owner cannot backdate this. If that time
-    is later than basebump's first observation of a tag with this name, the tag was created again, possibly by a new
-    owner.
+    Call this if the pinned digest is gone. One possible cause is that the registry or namespace was deleted, and that
+    another person claimed its name and pushed a tag with the old name. The registry states when the tag was created,
+    and a new owner cannot backdate this. If basebump observed a tag with this name even before that time, the present
+    tag must be a new one.
     """
     record = resolved.registry_records.get(resolved.digest)
     if record is None or record.tag_created_at is None or not resolved.observations:

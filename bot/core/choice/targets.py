@@ -50,14 +50,15 @@ def list_target_tags(
     configured_successor: str | None = None,
     fallback_tags: Sequence[str] = (),
 ) -> tuple[TagRef, ...]:
-    """Return the tags that a reference may be updated to, in order of preference.
+    """Return the tags that a reference may be updated to, most preferred first. The tag in the file comes last.
 
-    The last one is the tag in the file. `available_tags` are all tags of the repository. `has_patch_numbers` is True if
-    a bare number after a tag counts patches in this repository, so that `3.11-1` is a patch of `3.11`. `fallback_tags`
-    are older tags to try if the newest tag cannot be used (see `list_fallback_tags`).
-
-    `configured_successor` is the successor in an `end_of_life` entry of the config. Such an entry may match many tags.
-    Therefore its successor is used only if it exists and is in the same tag family as the tag in the file.
+    Args:
+        update_range: The tag in the file, and the limits for its updates.
+        available_tags: All tags of the repository.
+        has_patch_numbers: True if a tag such as `3.11-1` is a patch of `3.11` in this repository.
+        configured_successor: The successor in the `end_of_life` entry of the config that matches the tag. One entry may
+            match many tags, so the successor is used only if it exists and is in the same tag family as the tag.
+        fallback_tags: Older tags to try if the newest tag cannot be used (see `list_fallback_tags`).
     """
     written_tag = update_range.tag_ref
     tags: list[str | None] = []

@@ -29,10 +29,10 @@ if TYPE_CHECKING:  # not imported at run time, to keep start-up fast
 def find_violations(
     decision: Decision, fix_command: str, configured_ends: Iterable[ConfiguredEndOfLife], today: date
 ) -> Iterator[Violation]:
-    """Yield the rules that an image reference violates, according to the decision on the reference.
+    """Yield the violations of an image reference, derived from the decision on the reference.
 
-    Messages quote `fix_command`, the command line with which the user can apply the edits. `configured_ends` are the
-    `end_of_life` entries of the operator's config.
+    The messages contain `fix_command`, the command line with which the user can apply the available updates.
+    `configured_ends` are the `end_of_life` entries of the operator's config.
     """
     reference = decision.occurrence.reference
     if reference.digest is None:
@@ -51,7 +51,10 @@ def find_violations(
 
 
 def get_update_cause(decision: Decision) -> UpdateCause | None:
-    """Return the cause of an update, even if the update was refused. Return None if the decision is not an update."""
+    """Return why an update replaces the digest in the file, for example because the pinned digest is gone.
+
+    Refused updates have a cause, too. Return None if the decision is not an update.
+    """
     if isinstance(decision, RefusedUpdate):
         return decision.update.cause
     return decision.cause if isinstance(decision, ImageUpdate) else None
@@ -62,7 +65,8 @@ def check_build_age(
 ) -> Violation | None:
     """Return a violation if the image in the file was built longer than `max_age` ago; otherwise None.
 
-    `update` is an available update of the image. The message names it together with `fix_command`.
+    `built_at` is the build time of this image, and `update` is the available update. The message contains the tag or
+    digest of the update, and `fix_command`, the command line that applies it.
     """
     age = now - built_at
     if age <= max_age:
@@ -92,7 +96,10 @@ def format_short_reference(reference: ImageReference) -> str:
 
 
 def _find_unpinned(decision: Decision, fix_command: str) -> Iterator[Violation]:
-    """Yield a violation if a reference without a digest can be pinned, or if it has no tag either."""
+    """Yield a violation for a reference without a digest: it can be pinned, or it needs a tag first.
+
+    Yield nothing if neither is the case, for example if the update is held.
+    """
     name = format_short_reference(decision.occurrence.reference)
     if isinstance(decision, ImageUpdate | UncheckedReference):
         yield Violation(ViolationKind.UNPINNED, f"{name} has no digest; {fix_command} pins it")
@@ -134,7 +141,8 @@ def _describe_remedy(decision: ImageUpdate | RefusedUpdate, fix_command: str) ->
 def _describe_end_of_life(decision: Decision, configured_ends: Iterable[ConfiguredEndOfLife], today: date) -> str:
     """Return a phrase about the end of life of the tag; empty if the tag is not past its end of life.
 
-    An `end_of_life` entry of the config applies even if the tag still receives updates.
+    The `end_of_life` entries of the config are checked for every decision, because a tag may still receive updates
+    after the configured date.
     """
     if isinstance(decision, SupersededReference):
         return decision.detail if decision.reason is Reason.END_OF_LIFE else ""

@@ -18,7 +18,7 @@ _SAFE_SOURCE = re.compile(r"https://[A-Za-z0-9.-]{1,100}(?:/[A-Za-z0-9._~#:-]{1,
 
 @dataclass(frozen=True, slots=True)
 class StatedBase:
-    """The base image on which an image was built, according to the annotations of that image."""
+    """The base image that an image names in its annotations."""
 
     tag_ref: TagRef
     digest: Digest
@@ -45,8 +45,9 @@ def get_stated_base(manifest: Manifest) -> StatedBase | None:
 def is_base_outdated(base: StatedBase, resolved: ResolvedTag) -> bool:
     """Return True if the tag of a base image no longer points to the image `base`.
 
-    If the tag now points to an index, the base is not outdated as long as the index contains this image. Return False
-    if the manifest that the tag points to was not fetched, because it may be such an index.
+    `base.digest` may be the digest of the image for one platform. If the tag points to an index that contains this
+    image, the base is not outdated. The result is also False if the manifest that the tag points to was not fetched,
+    because it is then unknown whether it is such an index.
     """
     if resolved.digest == base.digest:
         return False

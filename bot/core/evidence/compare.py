@@ -24,11 +24,12 @@ from bot.model.evidence import (
 
 
 def compare_scans(old: ScanOutcome | None, new: ScanOutcome) -> Evidence:
-    """Compare the scans of the old and the new image.
+    """Return the vulnerabilities and packages in which the old and the new image differ.
 
-    `old` is None if the file has no digest. The vulnerabilities are compared only if the same scanner scanned both
-    images with the same database. Otherwise the `delta` of the result is None. Package lists do not depend on a
-    database. They are compared if the same scanner made both of them, even if the databases differ.
+    `old` is None if the file has no digest. Vulnerabilities are compared only if the same scanner scanned both images
+    with the same database, because a newer database finds more. Otherwise `delta` of the result is None, and `old` of
+    the result states the reason. Package lists do not depend on the database. They are compared unless two different
+    scanners made them.
     """
     packages = _compare_package_lists(old, new)
     if not isinstance(old, Scan) or not isinstance(new, Scan):
@@ -119,9 +120,10 @@ def count_distinct(findings: Iterable[Finding]) -> int:
 
 
 def _has_identified_database(scanner: ScannerIdentity) -> bool:
-    """Return True if two scans by equal scanners are certain to have used the same database.
+    """Return True if a scanner states which database it used.
 
-    This requires that the scanner states the build time of its database, or the id of its run.
+    It does so by the build time of the database, or by the id of its run. Without these, two scans with equal
+    `ScannerIdentity` may have used different databases.
     """
     return scanner.database is not None or scanner.run is not None
 

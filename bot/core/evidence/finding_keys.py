@@ -25,8 +25,11 @@ def is_cve(text: str) -> bool:
 def get_canonical_ids(vulnerability_id: str, aliases: Iterable[str] = ()) -> tuple[str, ...]:
     """Return the ids under which a vulnerability is counted, in a fixed order; never empty.
 
-    If `vulnerability_id` is a CVE id, it is the only result. Otherwise, the result is all CVE ids in `aliases`. If
-    there are none, the result is a GHSA id or, if there is none either, `vulnerability_id`.
+    A CVE id is returned as it is. For any other id, the result is the first of these that exists:
+
+    - all CVE ids in `aliases`
+    - one GHSA id
+    - `vulnerability_id`
     """
     if is_cve(vulnerability_id):
         return (vulnerability_id,)

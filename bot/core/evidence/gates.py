@@ -32,17 +32,17 @@ from bot.model.vocabulary import Reason
 def apply_gates(
     update: ImageUpdate, evidence: Mapping[Transition, Evidence], now: datetime, *, is_public: bool = False
 ) -> ImageUpdate | HeldUpdate | RefusedUpdate | UnresolvedReference:
-    """Return the update with only the newest candidate that passes all gates.
+    """Return the update with only the newest candidate that passes all gates, or the reason that there is none.
 
-    A candidate that is too young is considered only if it fixes a vulnerability for which the policy lifts the minimum
-    age. If no candidate passes, return the failure of the newest candidate that was considered, or a hold if all are
-    too young.
+    A candidate that is too young is skipped unless it fixes a vulnerability that the policy exempts from the minimum
+    age (`bypass_min_age_for`). The reason for the lack of a candidate is one of these:
 
-    Return an `UnresolvedReference` if it is unknown whether a candidate is signed or urgent, because a registry or a
-    list could not be read. In this case, older candidates are not considered.
+    - A `HeldUpdate` or `RefusedUpdate` with the failure of the newest candidate that was checked.
+    - A `HeldUpdate` if all candidates are too young.
+    - An `UnresolvedReference` if a registry or a vulnerability list could not be read, and the result for a candidate
+      depends on it. Older candidates are then not checked.
 
-    If `is_public` is True, everyone can read the reasons in the result. Then they contain no details of private
-    evidence.
+    `is_public` is True if everyone can read the reason. The reason then contains no details of private evidence.
     """
     first_failure: HeldUpdate | RefusedUpdate | None = None
     for candidate in update.candidates:
@@ -68,9 +68,9 @@ def _check_candidate(
 ) -> ImageUpdate | HeldUpdate | RefusedUpdate | UnresolvedReference:
     """Check the single candidate of an update.
 
-    Return the update if the candidate passes, possibly with notes or with a reason to review it. If the candidate
-    fails, return a refusal or a hold. If the result depends on evidence that could not be read, return an
-    `UnresolvedReference`.
+    Return the update if the candidate passes. Notes or a reason to review the update may have been added. If the
+    candidate fails, return a `RefusedUpdate` or `HeldUpdate`. If the result depends on a registry or a list that could
+    not be read, return an `UnresolvedReference`.
 
     If `can_show_details` is False, the reasons in the result contain no details of private evidence.
     """
@@ -125,7 +125,7 @@ def _describe_without_numbers(reason: Reason) -> str:
 def _list_objections(
     evidence: Evidence, policy: Policy, limit_exceeded: LimitExceeded | None
 ) -> Iterator[tuple[Reason, str]]:
-    """Yield each reason against an update, with its detail. An owner can accept each of these reasons in the policy.
+    """Yield each reason not to propose an update, with its detail. Owners can accept these reasons in the policy.
 
     `limit_exceeded` is the limit for introduced vulnerabilities that the update exceeds; None if it exceeds none.
     """
@@ -153,7 +153,10 @@ def _set_initial_capital(sentence: str) -> str:
 
 
 def _add_review_reason(update: ImageUpdate, why: str) -> ImageUpdate:
-    """Return the update with `why` added to its reasons for a review, unless it is already among them."""
+    """Return the update with the sentence `why` added to the reasons that a maintainer should review it.
+
+    If `why` is already among these reasons, return the update unchanged.
+    """
     return (
         update
         if why in update.review_reason
@@ -176,10 +179,10 @@ _LIST_UNREAD = "it is too young, and whether it fixes something that is known to
 
 
 def _can_be_urgent(update: ImageUpdate, evidence: Evidence) -> bool:
-    """Return True if an update might be urgent according to the KEV list, which could not be read.
+    """Return True if an update may fix a vulnerability that is known to be exploited, but the KEV list was not read.
 
-    This requires that the policy lifts the minimum age for known exploited vulnerabilities, and that the update fixes
-    at least one vulnerability.
+    The result is True only if such a vulnerability matters, because the policy exempts it from the minimum age, and if
+    the update fixes any vulnerability at all.
     """
     depends_on_list = AdvisoryList.KEV in update.tracked_image.policy.bypass_min_age_for and _is_list_unread(
         AdvisoryList.KEV, evidence
@@ -192,7 +195,7 @@ def _is_list_unread(listing: AdvisoryList, evidence: Evidence) -> bool:
 
 
 def _is_urgent(update: ImageUpdate, evidence: Evidence) -> bool:
-    """Return True if an update fixes a vulnerability for which the policy lifts the minimum age.
+    """Return True if an update fixes a vulnerability that the policy exempts from the minimum age.
 
     `evidence` is the evidence for one candidate of the update.
     """

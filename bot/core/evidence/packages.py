@@ -72,10 +72,10 @@ VersionLookup = Callable[[Finding], tuple[str, ...] | None]
 
 
 def build_version_lookup(outcome: Scan) -> VersionLookup:
-    """Return a function that returns the installed versions of the package that a finding is about.
+    """Return a function that takes a finding and returns the installed versions of its package.
 
-    The function returns None if the scan has no package list. The list is indexed only once, because there may be as
-    many findings as packages.
+    The function returns None if the scan has no package list. It is built once per scan, so that the package list is
+    indexed only once for all findings.
     """
     if outcome.packages is None:
         return lambda _: None

@@ -15,10 +15,12 @@ WITHHELD_SCAN = NotScanned(UnscannedReason.WITHHELD)
 def remove_private_evidence(evidence: Evidence) -> Evidence:
     """Return the evidence without the parts that not everyone may read.
 
-    If the evidence is private, the results of its scanner and of the vulnerability lists are removed. The fact that a
-    scan succeeded is removed as well. Otherwise a public text would change because of evidence that it does not show.
+    If the evidence is private, all scan results are removed: vulnerabilities, packages and data of vulnerability lists.
+    Both scans are then marked as withheld, whether or not they succeeded. Otherwise a public text would change whenever
+    a private scan fails.
 
-    The details of registry errors are always removed, because they may name a mirror that only the operator knows.
+    The reason that a signature could not be read is always removed, because it may contain the name of a mirror that
+    only the operator knows.
     """
     signatures = evidence.signatures
     if signatures is not None:

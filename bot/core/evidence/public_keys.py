@@ -35,10 +35,10 @@ class PublicKey:
 
     @classmethod
     def load(cls, trusted_key: TrustedKey) -> PublicKey:
-        """Load a trusted key.
+        """Load a trusted key. Raises ValueError if it is not a public key that can sign images.
 
-        Raises ValueError if it is not a public key that can sign images. The message lacks its subject, such as in
-        "contains an RSA key of fewer than 2048 bits", so the caller has to name the key before it.
+        The error message has no subject, as in "contains an RSA key of fewer than 2048 bits". The caller has to put the
+        name of the key before it.
         """
         try:
             key = serialization.load_pem_public_key(trusted_key.pem)

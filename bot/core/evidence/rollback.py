@@ -39,7 +39,8 @@ def find_downgrades(evidence: Evidence) -> tuple[PackageChange, ...]:
 def describe_rollback(evidence: Evidence) -> str:
     """Return a phrase about the downgraded packages that indicate a rollback; empty if there are none.
 
-    It names the first package with its vulnerabilities, and the number of other packages.
+    The phrase names the first package and the vulnerabilities that its downgrade introduces, and states the number of
+    other packages.
     """
     downgrades = find_downgrades(evidence)
     if not downgrades:

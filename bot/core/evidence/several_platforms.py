@@ -27,10 +27,11 @@ _FindingsByKey = Mapping[FindingKey, Finding]
 
 
 def merge_platforms(by_platform: Mapping[str, Evidence]) -> Evidence:
-    """Merge the evidence for several platforms of the same images.
+    """Merge the evidence for several platforms of the same images. The keys of `by_platform` are the platforms.
 
-    Platforms that neither image has are left out. If the old or the new image was not scanned for one of the other
-    platforms, the merged evidence has no scan of this image. Evidence for a single platform is returned unchanged.
+    Platforms that neither image has are left out. If an image was not scanned for one of the remaining platforms, the
+    merged evidence contains the reason instead of a scan of this image. Evidence for a single platform is returned
+    unchanged.
     """
     evidence_in_use = {
         platform: found for platform, found in by_platform.items() if not _is_platform_missing(found)
@@ -48,10 +49,11 @@ def merge_platforms(by_platform: Mapping[str, Evidence]) -> Evidence:
 
 
 def list_checked_evidence(evidence: Evidence) -> tuple[Evidence, ...]:
-    """Return the evidence that gates have to check: the merged evidence, and if necessary that of each platform.
+    """Return the evidence that gates have to check: the merged evidence, and sometimes that of each platform.
 
-    If the images could not be compared on one platform, the merged evidence has no comparison at all. The evidence for
-    each platform is then added, so that vulnerabilities that the update introduces on the other platforms are found.
+    If the images could not be compared on one platform, the merged evidence contains no comparison at all. Then the
+    evidence for each platform is returned as well, because it still shows the vulnerabilities that the update
+    introduces on the other platforms.
     """
     is_whole = evidence.delta is not None and evidence.package_changes is not None
     return (evidence,) if is_whole else (evidence, *evidence.by_platform.values())
@@ -63,7 +65,7 @@ def _is_platform_missing(evidence: Evidence) -> bool:
 
 
 def _merge_scans(outcomes: Mapping[str, ScanOutcome | None]) -> ScanOutcome:
-    """Merge the scans of one image for several platforms.
+    """Merge the scans of one image for several platforms. The keys of `outcomes` are the platforms.
 
     If the image was not scanned for a platform, return the reason, together with the name of this platform.
     """

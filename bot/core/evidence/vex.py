@@ -71,9 +71,9 @@ def suppress_findings(
 ) -> ScanOutcome:
     """Return the scan with those findings suppressed that VEX statements declare not affected or fixed.
 
-    If there are several statements about a finding, the latest one counts. A statement applies if it names the digest
-    in `subject`, one of `other_digests` (further digests of the same image), or the repository. If the image was not
-    scanned, `outcome` is returned unchanged.
+    Only statements about the scanned image apply. They name the digest in `subject`, one of `other_digests` (further
+    digests of the same image), or the repository. If several statements are about the same finding, the latest one
+    counts. If the image was not scanned, `outcome` is returned unchanged.
     """
     if not isinstance(outcome, Scan):
         return outcome
@@ -98,7 +98,7 @@ def _find_suppression(
 ) -> SuppressedFinding | None:
     """Return the suppression of a finding; None if the latest statement about the finding does not suppress it.
 
-    If several statements are equally recent, one that does not suppress the finding takes precedence.
+    If the latest time occurs in several statements, the finding stays as soon as one of them does not suppress it.
     """
     applicable = (
         claim.statement
@@ -149,8 +149,9 @@ def _is_same_architecture(architecture: str, platform: str) -> bool:
 def _is_package_named(packages: Iterable[Purl], finding: Finding, scan: Scan, platform: str) -> bool:
     """Return True if the package URLs include the package of a finding.
 
-    For packages of a Linux distribution, scanners report the source package if they know it. In this case the URLs must
-    name either the source package, or all of its binary packages that are in the image.
+    For packages of a Linux distribution, scanners report the source package if they know it, such as `openssl` for
+    `libssl3`. In this case, the URLs must name either the source package, or all of its binary packages that are in the
+    image.
     """
     matching_purls = [each for each in packages if _can_be_package(each, finding, platform)]
     if any(

@@ -17,9 +17,9 @@ builds."""
 def parse_versions(available_tags: Iterable[str]) -> tuple[TagVersion, ...]:
     """Parse all tags that have a version, each once, in an order that does not depend on the registry.
 
-    The number 18 in `3.2-18` may be a build number, or the version of another product that an update must not change.
-    It is treated as a build number only if other tags of the family end in a number that must be a build number, such
-    as 0, 1 or 100.
+    The last number of a tag such as `3.2-18` is ambiguous: 18 may be a build number, or the version of another product,
+    which an update must not change. The number is treated as a build number if another tag of the family has a number
+    at this place that can only be a build number. Such numbers are 0, 1, and all from 100 on.
     """
     parsed_versions = [version for tag in sorted(set(available_tags)) if (version := parse_tag(tag)) is not None]
     build_counting_skeletons = {version.skeleton for version in parsed_versions if _has_certain_build_count(version)}
@@ -31,9 +31,10 @@ def parse_versions(available_tags: Iterable[str]) -> tuple[TagVersion, ...]:
 
 
 def parse_tag_among(tag: str, available_tags: Iterable[str]) -> tuple[TagVersion | None, tuple[TagVersion, ...]]:
-    """Parse `tag` together with the other tags of its repository, which show whether its last number counts builds.
+    """Return the version of `tag`, and the versions of all tags of its repository.
 
-    Return the version of `tag` and the versions of all tags. If `tag` has no version, return None and no versions.
+    The other tags are parsed as well because they show whether a number such as 18 in `3.2-18` is a build number. If
+    `tag` has no version, the result is `(None, ())`.
     """
     if parse_tag(tag) is None:
         return None, ()
@@ -55,22 +56,24 @@ def _resolve_ambiguous_build(version: TagVersion) -> TagVersion | None:
 def is_same_family(tag: str, other: str) -> bool:
     """Return True if two tags differ only in their version, such as `3.11-slim` and `3.12.4-slim`.
 
-    The release of the operating system in the tag may differ as well.
+    The release of the operating system may differ as well, as in `3.11-alpine3.18` and `3.12-alpine3.19`.
     """
     version, other_version = parse_tag(tag), parse_tag(other)
     return version is not None and other_version is not None and version.skeleton == other_version.skeleton
 
 
 def filter_relatives(written: TagVersion, available_versions: Iterable[TagVersion]) -> tuple[TagVersion, ...]:
-    """Return the versions that have the same prefix, suffix, scheme and count of numbers as `written`.
+    """Return the versions that can be compared with `written`.
 
-    The releases of operating systems in the tags may differ.
+    They have the same prefix, suffix, scheme and count of numbers. Releases of operating systems may differ, as in
+    `3.11-alpine3.18` and `3.12-alpine3.19`.
 
-    A version with zero-padded numbers is not related to one without, because repositories keep the tags of abandoned
-    schemes. `20.10` has as many digits as `20.04` and therefore belongs to the same scheme, but `5.2` does not.
+    Versions with zero-padded numbers (`20.04`) are not compared with other versions (`5.2`). A repository that has both
+    has changed its scheme. `20.10` has no leading zero, but belongs to the scheme of `20.04` because its numbers have
+    the same digit counts.
 
-    If a repository has both `19.03` and `27.3`, the number of digits proves nothing. In this case, only tags with a
-    leading zero belong to the zero-padded scheme, so `20.10` does not.
+    If a repository has both `19.03` and `27.3`, then `20.10` may belong to either scheme. In such a repository, only
+    versions that contain a leading zero belong to the zero-padded scheme.
     """
     related_versions = [version for version in available_versions if version.is_related(written)]
     padding_schemes = {
@@ -85,10 +88,10 @@ def filter_relatives(written: TagVersion, available_versions: Iterable[TagVersio
 
 
 def _get_padded_widths(version: TagVersion) -> tuple[int, ...]:
-    """Return the digit count of each number up to the last zero-padded number, such as (2, 2) for `20.04.1`.
+    """Return the digit counts of the numbers up to the last zero-padded number: (2, 2) for `20.04.1`.
 
-    The result is empty if no number is zero-padded. It is also empty for schemes such as dates, in which any number may
-    be zero-padded.
+    The result is empty if no number is zero-padded. It is also empty for dates and similar schemes, because a zero such
+    as the one in `2024-05-30` does not distinguish two schemes.
     """
     if version.scheme not in {VersionScheme.NUMBERS, VersionScheme.YEAR}:
         return ()
@@ -106,11 +109,11 @@ def _has_unpadded_number(version: TagVersion, prefix: tuple[int, ...]) -> bool:
 
 
 def _get_padding_scheme(version: TagVersion, padding_schemes: Mapping[tuple[int, ...], bool]) -> tuple[int, ...]:
-    """Return the zero-padded scheme of a version, as the digit counts of its leading numbers.
+    """Return the digit counts that identify the zero-padded scheme of a version: (2, 2) for `20.04` and `20.10`.
 
-    The result is empty if the version belongs to no such scheme. The keys of `padding_schemes` are the digit counts of
-    all zero-padded schemes. If the value is True, every version with these digit counts belongs to the scheme. If it is
-    False, the version must contain a leading zero as well.
+    The result is empty if the version does not belong to a zero-padded scheme (see `filter_relatives`). The keys of
+    `padding_schemes` are the digit counts of the schemes that exist in the repository. The value is True if the digit
+    counts of a version are enough to recognise the scheme, and False if the version must also contain a leading zero.
     """
     padded_widths = _get_padded_widths(version)
     matching_prefixes = (

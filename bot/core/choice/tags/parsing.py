@@ -29,9 +29,12 @@ _WORD = re.compile(r"[^-_]+")
 def parse_tag(tag: str, *, allow_ambiguous_builds: bool = True) -> TagVersion | None:
     """Parse the version in a tag. Return None if the tag is invalid or has no version.
 
-    `latest`, `edge` and commit hashes are examples of tags without a version. The number 18 in `3.2-18` may be a build
-    number, or the version of another product. Only the other tags of the repository can show this (see
-    `parse_versions`). Such a number is parsed as a build number unless `allow_ambiguous_builds` is False.
+    `latest`, `edge` and commit hashes are examples of tags without a version.
+
+    The last number of a tag such as `3.2-18` is ambiguous: it may be a build number, or the version of another product.
+    If `allow_ambiguous_builds` is True, such a number is parsed as a build number. Otherwise it is parsed as text that
+    an update must not change. Only the other tags of the repository show which of the two is right (see
+    `parse_versions`).
     """
     if not is_tag(tag) or is_commit_or_change(tag):
         return None
@@ -77,7 +80,10 @@ class _TagParser:
         )
 
     def _parse_word(self, start: int, separator: str) -> int:
-        """Parse the word at `start`, which follows `separator`, and return the length of the word."""
+        """Parse the word at `start` into the fields of this parser, and return the count of parsed characters.
+
+        `separator` is the text before the word, such as `-`.
+        """
         preceding_release, self.preceding_release = self.preceding_release, None
         if system := match_system(self.tag, start):
             self.systems.append(system)

@@ -28,13 +28,13 @@ class _PatchTag:
 
 
 def find_newest_patch(tag: str, available_tags: Iterable[str], *, has_patch_numbers: bool) -> str | None:
-    """Return the newest patch tag of `tag`, such as `3.11-2` for `3.11`; None if there is none.
+    """Return the newest patch tag for `tag`; None if there is none.
 
-    If `tag` is a patch tag itself, only later patches of the same original tag count. The original tag may have been
-    rebuilt after its newest patch, and then has newer packages, so the caller has to compare the push times of both.
+    For example, the result may be `3.11-2` if `tag` is `3.11` or `3.11-1`. The caller has to compare the push times of
+    `3.11-2` and `3.11`: if `3.11` was rebuilt after its newest patch, then `3.11` has the newer packages.
 
-    If `has_patch_numbers` is False, tags that end in a bare number are ignored. In such repositories, `3.11-1` may be a
-    build number, and `1-22` may contain the version of another product.
+    If `has_patch_numbers` is False, only tags with the word `patched` are considered, such as `3.11-patched-1`. In such
+    a repository, the number in `3.11-1` may be a build number, and the one in `1-22` the version of another product.
     """
     written_patch = _parse_patch(tag)
     parsed_tags = (_parse_patch(each) for each in sorted(set(available_tags)))
@@ -44,7 +44,7 @@ def find_newest_patch(tag: str, available_tags: Iterable[str], *, has_patch_numb
 
 
 def get_original_tag(tag: str) -> str | None:
-    """Return the tag that a patch tag belongs to: `3.11` for `3.11-patched`.
+    """Return the tag that a patch tag belongs to: `3.11` for `3.11-1` and `3.11-patched`.
 
     Return None if `tag` does not have the form of a patch tag.
     """

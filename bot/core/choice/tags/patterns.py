@@ -132,9 +132,10 @@ def _determine_scheme(first_number: str) -> VersionScheme:
 
 
 def match_pre_release(tag: str, position: int) -> tuple[tuple[int, int], int] | None:
-    """Return the pre-release at `position`, such as `rc1`, and its length in characters; None if there is none.
+    """Return `((rank, number), length)` for the pre-release at `position`: `((6, 1), 3)` for `rc1`.
 
-    A pre-release is a pair of the rank of its word (see `PRE_RELEASE_RANKS`) and its number, which is 0 if it has none.
+    The rank puts the words in order, for example `beta` before `rc` (see `PRE_RELEASE_RANKS`). The number is 0 if the
+    word has none. The length is a count of characters. Return None if there is no pre-release at `position`.
     """
     match = _PRE_RELEASE.match(tag, position)
     if match is None:
@@ -144,9 +145,9 @@ def match_pre_release(tag: str, position: int) -> tuple[tuple[int, int], int] | 
 
 
 def match_security_fix(tag: str, position: int) -> tuple[int, int] | None:
-    """Return the number of a security fix and its length in characters: 1 and 11 for `security-01`.
+    """Return `(number, length)` for the security fix at `position`: `(1, 11)` for `security-01`.
 
-    Return None if there is no security fix at `position`.
+    The length is a count of characters. Return None if there is no security fix at `position`.
     """
     match = _SECURITY_FIX.match(tag, position)
     return (int(match[1]), len(match[0])) if match else None
@@ -155,10 +156,12 @@ def match_security_fix(tag: str, position: int) -> tuple[int, int] | None:
 def match_build(
     tag: str, position: int, preceding_release: ReleaseNumbers | None, *, allow_ambiguous_builds: bool
 ) -> tuple[str, tuple[int, ...], int] | None:
-    """Return the build at `position` as its word, its numbers and its length in characters; None if there is none.
+    """Return `(word, numbers, length)` for the build at `position`: `("r", (3,), 2)` for `r3`.
 
-    For example, `r3` results in the word `r`, the number 3 and the length 2. A bare number can be a build only directly
-    after the version numbers. `preceding_release` are these version numbers, or None if another word is in between.
+    The length is a count of characters. Return None if there is no build at `position`.
+
+    A number without a word can be a build only if it directly follows the version numbers, as in `8.0.4-1`.
+    `preceding_release` are these version numbers, or None if the tag has anything else before `position`.
     `allow_ambiguous_builds` has the same meaning as in `parse_tag`.
     """
     if match := _BUILD.match(tag, position):
@@ -180,9 +183,9 @@ def match_build(
 def _is_build_number(
     tag: str, start: int, end: int, preceding_release: ReleaseNumbers, *, allow_ambiguous_builds: bool
 ) -> bool:
-    """Return True if the bare number from `start` to `end` is a build number, as in `8.0.4-1`.
+    """Return True if the number `tag[start:end]` is a build number, such as 1 in `8.0.4-1`.
 
-    Return False if it may be the version of another product, as in `1-22`.
+    Return False if it may be the version of another product, such as 22 in `1-22`.
     """
     if tag[start - 1] == "_":
         return True
@@ -202,5 +205,5 @@ def is_ambiguous_build(number_count: int, build: tuple[int, ...]) -> bool:
 
 
 def is_date(year: str, month: str, day: str) -> bool:
-    """Return True if year, month and day form a plausible date. The length of the month is not checked."""
+    """Return True if year, month and day form a plausible date. Day 31 is accepted in every month."""
     return len(year) == _YEAR_DIGITS and int(year) in _YEARS and int(month) in _MONTHS and int(day) in _DAYS

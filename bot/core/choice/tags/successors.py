@@ -28,15 +28,17 @@ def find_successor(
 def find_successors(
     tag: str, available_tags: Iterable[str], mode: UpdateMode, *, allow_os_variants: bool = False
 ) -> tuple[str, ...]:
-    """Return all tags that `tag` may be updated to within `mode`, newest first.
+    """Return all tags that `tag` may be updated to, newest first.
 
-    `mode` limits which numbers may change: with `UpdateMode.MINOR`, the first number stays the same. Numbers are
-    interpreted as major.minor.patch, even if the publisher gives them another meaning. All results have the same
-    prefix, suffix and count of numbers as `tag`. A result can be a pre-release only if `tag` is an earlier pre-release
-    of the same release.
+    `mode` limits which numbers may change. For example, `UpdateMode.MINOR` keeps the first number. Numbers are
+    interpreted as major.minor.patch, even if the publisher gives them another meaning. The prefix, the suffix and the
+    count of numbers never change: `3.12-slim` may be updated to `3.13-slim`, but not to `3.13` or `3.13.1-slim`. A
+    pre-release such as `17rc2` is returned only if `tag` is an earlier pre-release of the same release, such as
+    `17rc1`.
 
     With `allow_os_variants`, the operating system in the tag (`alpine3.19`, `bookworm`) may change to a later release
-    of the same distribution. In tags such as `jammy-20240530`, the date counts rebuilds, so a later date is a patch.
+    of the same distribution. In a tag such as `jammy-20240530`, the date counts rebuilds. Later dates are therefore
+    allowed in every mode that allows changing the tag.
     """
     fixed_count = _count_fixed_numbers(mode)
     if fixed_count is None:
@@ -59,9 +61,9 @@ def find_successors(
 
 
 def is_within_mode(tag: str, new_tag: str, mode: UpdateMode) -> bool:
-    """Return True if the update from `tag` to `new_tag` is certain to be within `mode`.
+    """Return True if `mode` allows the update from `tag` to `new_tag`.
 
-    A change of the operating system is not within any mode.
+    Return False if the tags do not show this for certain, or if the operating system in the tag changes.
     """
     if mode is UpdateMode.NONE:
         return False
@@ -69,10 +71,11 @@ def is_within_mode(tag: str, new_tag: str, mode: UpdateMode) -> bool:
 
 
 def can_follow(written: TagVersion, candidate: TagVersion, *, allow_os_variants: bool) -> bool:
-    """Return True if the operating systems and the stability of `candidate` allow an update from `written`.
+    """Return True if operating system and stability allow an update from `written` to `candidate`.
 
-    The operating systems must be equal. With `allow_os_variants`, they may also be later releases. If `candidate` is a
-    pre-release, `written` must be a pre-release of the same release.
+    The operating systems must be equal. With `allow_os_variants`, that of `candidate` may also be a later release. If
+    `candidate` is a pre-release, `written` must be a pre-release of the same release. Otherwise, versions are not
+    compared.
     """
     if candidate.is_pre_release and not (written.is_pre_release and candidate.numbers == written.numbers):
         return False
@@ -93,9 +96,9 @@ def _get_sort_key(version: TagVersion) -> tuple[object, ...]:
 
 
 def _count_fixed_numbers(mode: UpdateMode) -> int | None:
-    """Return how many leading numbers of a tag must not change: 2 in a patch update.
+    """Return how many leading numbers of a tag must stay the same: 2 for `PATCH`, 1 for `MINOR`, 0 for `MAJOR`.
 
-    Return None if `mode` does not allow changing the tag.
+    Return None if `mode` does not allow changing the tag at all.
     """
     match mode:
         case UpdateMode.NONE | UpdateMode.DIGEST:

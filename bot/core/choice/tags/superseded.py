@@ -45,11 +45,13 @@ def can_be_superseded(tag: str) -> bool:
 
 
 def find_tag_ending(tag: str, available_tags: Iterable[str]) -> TagEnding | None:
-    """Return the reason that `tag` is superseded, and its successor; None if tag names do not show this.
+    """Return the reason that `tag` is superseded, and its successor; None if tag names do not prove this.
 
-    The result is None for tags that may still be rebuilt. Names do not show whether a publisher still maintains a
-    release (`postgres:9.6`, `node:16-alpine`), or whether a tag with two numbers is still rebuilt. If the registry
-    states when tags were changed, callers should compare the times of `tag` and of its successor.
+    For example, `3.12.1` is superseded if there is `3.12.2`. If the registry states when tags were changed, callers
+    should also check that `tag` did not change after its successor.
+
+    The result is None for a tag that may still be rebuilt. Names do not show whether a publisher still maintains a
+    release (`postgres:9.6`, `node:16-alpine`), or whether a tag with two numbers is still rebuilt.
     """
     tags = tuple(available_tags)
     written, versions = parse_tag_among(tag, tags)
@@ -78,10 +80,10 @@ def find_tag_ending(tag: str, available_tags: Iterable[str]) -> TagEnding | None
 
 
 def _get_release_numbers(written: TagVersion, versions: Iterable[TagVersion]) -> tuple[int, ...] | None:
-    """Return the numbers of the release to which a patch belongs: (3, 12) for `3.12.1`.
+    """Return the numbers that `written` shares with the tags that would supersede it: (3, 12) for `3.12.1`.
 
-    Return None if the tag may still be rebuilt, such as `3.12`. The result is empty for a date, because every later
-    date supersedes it.
+    Return None if the tag may still be rebuilt, such as `3.12`. For a date, the result is an empty tuple, because a tag
+    with any later date supersedes it.
     """
     numbers = written.numbers
     if written.is_stream or written.scheme is VersionScheme.DATE:
@@ -107,10 +109,10 @@ def _get_release_numbers(written: TagVersion, versions: Iterable[TagVersion]) ->
 def _find_patch_on_later_system(
     written: TagVersion, versions: Iterable[TagVersion], release_numbers: tuple[int, ...]
 ) -> str | None:
-    """Return the newest patch of the release if it exists only for later operating systems; otherwise None.
+    """Return the newest patch of a release if it exists only for later operating systems; otherwise None.
 
     For example, `3.12-bullseye` is superseded if there are `3.12.4-bullseye` and `3.12.5-bookworm`, but no
-    `3.12.5-bullseye`. `release_numbers` are the numbers of the release, here (3, 12).
+    `3.12.5-bullseye`. Here the result is `3.12.5-bookworm`, and `release_numbers` are (3, 12).
     """
     patches = [
         version

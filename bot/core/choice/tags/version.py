@@ -36,8 +36,8 @@ class TagOperatingSystem:
     def can_be_replaced_by(self, other: TagOperatingSystem) -> bool:
         """Return True if an image on this operating system may be updated to one on `other`.
 
-        Both must be of the same series, and `other` must be the same or a later release. If this is a long-term
-        release, `other` must be a long-term release, too.
+        The release of `other` must be the same or later. A long-term release may be replaced only by a long-term
+        release. The caller has to check that both have the same `series`.
         """
         if other.order == self.order:
             return True
