@@ -37,7 +37,7 @@ Bucket = Mapping[str, "bytes | Bucket"]
 
 @dataclass(frozen=True, slots=True)
 class _LeafElement:
-    """An element of a leaf page."""
+    """An element of a leaf page: a key and its value."""
 
     key: bytes
     value: bytes
@@ -50,7 +50,7 @@ class _LeafElement:
 
 @dataclass(frozen=True, slots=True)
 class _BranchElement:
-    """An element of a branch page, which is a child page and the first key in this page."""
+    """An element of a branch page: the number of a child page, and the first key in that page."""
 
     key: bytes
     page: int
@@ -64,13 +64,13 @@ _Element = TypeVar("_Element", _LeafElement, _BranchElement)
 
 
 def encode_database(root: Bucket) -> bytes:
-    """Return the bytes of a database whose root bucket is `root`."""
+    """Return the content of a bbolt file whose root bucket is `root`."""
     writer = _PageWriter()
     return writer.finish(writer.write_bucket(root))
 
 
 class _PageWriter:
-    """Writes pages from the leaves up, so that every page is written before the page that points to it."""
+    """Writes the pages of a file. A tree is written from its leaves up, because a page lists its children's numbers."""
 
     def __init__(self) -> None:
         self._pages = bytearray(_FIRST_FREE * PAGE_SIZE)
@@ -91,12 +91,15 @@ class _PageWriter:
             ]
         return level[0].page
 
-    def finish(self, root: int) -> bytes:
-        """Write the meta pages and the free list, and return the whole file."""
+    def finish(self, root_page: int) -> bytes:
+        """Write the meta pages and the list of free pages, and return the whole file.
+
+        `root_page` is the number of the root bucket's root page.
+        """
         count = len(self._pages) // PAGE_SIZE
         self._write_at(_FREE_LIST, _PAGE_HEADER.pack(_FREE_LIST, _FREE_LIST_PAGE, 0, 0))
         for transaction in _META_PAGES:
-            meta = _META.pack(MAGIC, VERSION, PAGE_SIZE, 0, root, 0, _FREE_LIST, count, transaction)
+            meta = _META.pack(MAGIC, VERSION, PAGE_SIZE, 0, root_page, 0, _FREE_LIST, count, transaction)
             header = _PAGE_HEADER.pack(transaction, _META_PAGE, 0, 0)
             self._write_at(transaction, header + meta + _CHECKSUM.pack(compute_fnv_1a(meta)))
         return bytes(self._pages)
@@ -106,12 +109,15 @@ class _PageWriter:
             return _LeafElement(key, value)
         return _LeafElement(key, _BUCKET.pack(self.write_bucket(value), 0), _IS_BUCKET)
 
-    def _append_page(self, kind: int, elements: int, body: bytes) -> int:
-        """Append as many pages as `body` needs, and return the number of the first page."""
+    def _append_page(self, kind: int, element_count: int, body: bytes) -> int:
+        """Append one page, or several consecutive ones if `body` is too long for one, and return the first page number.
+
+        `kind` is the page type of bbolt, and `element_count` is the number of elements in `body`.
+        """
         number = len(self._pages) // PAGE_SIZE
         needed = -(-(_PAGE_HEADER.size + len(body)) // PAGE_SIZE)
         self._pages += bytes(needed * PAGE_SIZE)
-        self._write_at(number, _PAGE_HEADER.pack(number, kind, elements, needed - 1) + body)
+        self._write_at(number, _PAGE_HEADER.pack(number, kind, element_count, needed - 1) + body)
         return number
 
     def _write_at(self, number: int, content: bytes) -> None:
@@ -120,10 +126,11 @@ class _PageWriter:
 
 
 def _split_into_pages(elements: Sequence[_Element]) -> list[list[_Element]]:
-    """Split elements into groups that fit on a page. A group with long keys may need several pages.
+    """Split elements into groups, one for each page.
 
-    A group has at least two elements, unless it is the last group. With one element on each page, the tree would never
-    get narrower.
+    Every group except the last has at least two elements, even if two long keys then need more than one page.
+    Otherwise, a level of the tree could have as many pages as the level below, and the tree would never end in a single
+    root page.
     """
     groups: list[list[_Element]] = []
     room = 0
@@ -153,9 +160,10 @@ def _encode_branch(children: Sequence[_BranchElement]) -> bytes:
 
 
 def _encode_body(contents: Sequence[bytes], encode_element: Callable[[int, int], bytes]) -> bytes:
-    """Return the body of a page, which consists of all elements and then all contents.
+    """Return the body of a page: the fixed-size headers of all elements, followed by their keys and values.
 
-    `encode_element` gets the number of an element, and the distance from the start of the element to its content.
+    `contents` are the keys and values. `encode_element` returns the header of an element. Its arguments are the index
+    of the element, and the distance in bytes from the start of the header to the content.
     """
     return b"".join([*_encode_elements(contents, encode_element), *contents])
 

@@ -1,4 +1,4 @@
-"""The course of the demo: a run with proposals, one of the proposals as reviewers see it, and a run without changes."""
+"""The course of the demo: a run that opens proposals, the text of one proposal, and a run without changes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bot.pipeline.run import run_fleets
 from bot.ports import ProgressReporter
 from bot.reports.text import render_run_text
 
-Say = Callable[[str], None]
+LineWriter = Callable[[str], None]
 
 _RULE = "─" * 78
 _COMMENT = re.compile(r"<!--.*?--> ?", re.DOTALL)
@@ -27,10 +27,10 @@ _SHOWN_REPOSITORY = "api"
 """The repository whose first proposal the demo shows."""
 
 
-def run_demo(folder: Path, write_line: Say, progress: ProgressReporter) -> bool:
-    """Run the demo in `folder`, without network access except to this machine.
+def run_demo(folder: Path, write_line: LineWriter, progress: ProgressReporter) -> bool:
+    """Run the demo in `folder`. It uses no network except connections to its own registry on this machine.
 
-    Return True if both runs had the results that the demo describes.
+    Return True if both runs had the results that the text of the demo describes.
     """
     clock = wiring.SystemClock()
     library = build_demo_images(clock.now())
@@ -71,11 +71,11 @@ def _run_basebump(config: Path, progress: ProgressReporter) -> RunReport:
     return run_fleets(fleet_run.fleets, fleet_run.context, fleet_run.options)
 
 
-def _show_heading(write_line: Say, title: str) -> None:
+def _show_heading(write_line: LineWriter, title: str) -> None:
     write_line(f"\n{_RULE}\n{title}\n{_RULE}")
 
 
-def _show_proposal(folder: Path, report: RunReport, write_line: Say) -> None:
+def _show_proposal(folder: Path, report: RunReport, write_line: LineWriter) -> None:
     repository, proposal = _find_first_proposal(_SHOWN_REPOSITORY, report)
     _show_heading(write_line, f"One of the proposals, as its reviewer reads it: {proposal.branch}")
     shown = _BLANK_LINES.sub("\n\n", _COMMENT.sub("", proposal.body))

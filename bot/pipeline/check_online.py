@@ -49,13 +49,23 @@ def check_online(
     fix_command: str,
     max_age: timedelta | None,
 ) -> tuple[tuple[CheckedOccurrence, ...], tuple[RunFailure, ...]]:
-    """Check the references of `checked`, which is all or a part of `extract_result`, and return the failures as well.
+    """Check image references with network access, and return the results and the failures.
 
-    `fix_command` and `max_age` have the same meaning as in `CheckOptions`.
+    Args:
+        extract_result: All references of the tree, which are needed to verify edits.
+        checked: The extract result with only the references to check, such as those on changed lines.
+        context: The services of the run.
+        policy_config: The policy.
+        fix_command: The command that updates the files. Messages name it.
+        max_age: The maximum age of an image for which an update is available; None if any age is allowed.
     """
 
     def needs_evidence(update: ImageUpdate) -> bool:
-        """Return True if evidence affects the result. Without `max_age`, an outdated image is not a violation."""
+        """Return True if the result of the check depends on the evidence about an update.
+
+        If the update only replaces a pinned digest with a newer one, and no maximum age is set, the old digest is not a
+        violation. The evidence is then not needed.
+        """
         is_pinned = update.occurrence.reference.digest is not None
         return max_age is not None or update.cause is not UpdateCause.MOVED or not is_pinned
 
@@ -71,8 +81,8 @@ def check_online(
     for decision in tree_decisions.decisions:
         violations = list(find_violations(decision, fix_command, policy_config.end_of_life, context.now.date()))
         violations += _check_signature(decision, tree_decisions.decision_result.resolutions, signatures, policy_config)
-        notes = _list_notes(decision, reported_errors)
-        outdated = _get_outdated(decision)
+        notes = _explain_unchecked(decision, reported_errors)
+        outdated = _get_pinned_update(decision)
         if outdated is not None and max_age is not None:
             built_at = build_times.get(_get_pinned_subject(outdated))
             stale_violation = (
@@ -90,10 +100,11 @@ def check_online(
     )
 
 
-def _list_notes(decision: Decision, reported_errors: Collection[str]) -> list[str]:
-    """Return the reason that a reference was not checked, as a list of one sentence; empty if it was checked.
+def _explain_unchecked(decision: Decision, reported_errors: Collection[str]) -> list[str]:
+    """Return a sentence that says why the reference was not checked, as a list; empty if it was checked.
 
-    The errors in `reported_errors` are not repeated, because the report shows them once below all references.
+    The sentence leaves out an error that is in `reported_errors`, because the report shows each of these errors once,
+    below all references.
     """
     if not isinstance(decision, UnresolvedReference):
         return []
@@ -110,7 +121,7 @@ def _list_notes(decision: Decision, reported_errors: Collection[str]) -> list[st
 def _verify_signatures(
     decisions: Iterable[Decision], decision_result: DecisionResult, context: RunContext, policy_config: PolicyConfig
 ) -> tuple[Mapping[_Image, SignatureOutcome], tuple[RunFailure, ...]]:
-    """Return the signature outcomes of all images that a rule requires to be signed, and the failures.
+    """Return the signature outcome of every image for which a rule requires a signature, and the failures.
 
     Images whose signatures were already verified in this run are not verified again.
     """
@@ -142,11 +153,11 @@ def _list_known_outcomes(evidence: Mapping[Transition, Evidence]) -> Iterator[tu
 
 
 def _get_image_to_verify(decision: Decision, resolutions: Mapping[TagRef, Resolution]) -> _Image | None:
-    """Return the image that a rule requires to be signed.
+    """Return the image of a reference whose signature must be verified; None if there is none.
 
-    This is the digest in the file or, if the file has no digest, the digest that the tag points to. Return None if no
-    rule requires a signature, if the digest is unknown, or if the image is gone. An image that is gone cannot be used
-    anyway.
+    The image is the digest in the file or, if the file has no digest, the digest that the tag points to. There is no
+    image to verify if no rule requires a signature, if the digest is unknown, or if the registry no longer has the
+    digest in the file. The missing digest is reported as a violation anyway.
     """
     tracked_image = get_tracked_image(decision)
     if isinstance(decision, SkippedReference) or tracked_image is None or not tracked_image.policy.require.signature:
@@ -182,8 +193,13 @@ def _check_signature(
 def _fetch_build_times(
     decisions: Iterable[Decision], context: RunContext
 ) -> tuple[Mapping[ScanSubject, datetime | None], tuple[RunFailure, ...]]:
-    """Return the build times of pinned images that have an update, and the failures; None for an unknown build time."""
-    subjects = [_get_pinned_subject(outdated) for each in decisions if (outdated := _get_outdated(each)) is not None]
+    """Return the build time of each pinned image for which an update is available, and the failures.
+
+    A build time is None if it is unknown.
+    """
+    subjects = [
+        _get_pinned_subject(outdated) for each in decisions if (outdated := _get_pinned_update(each)) is not None
+    ]
     contents, failed = fetch_contents(subjects, context)
     return {
         subject: image_contents.created if image_contents is not None else None
@@ -191,8 +207,8 @@ def _fetch_build_times(
     }, failed
 
 
-def _get_outdated(decision: Decision) -> ImageUpdate | None:
-    """Return the update of a pinned image that its registry still has. Return None for other decisions."""
+def _get_pinned_update(decision: Decision) -> ImageUpdate | None:
+    """Return the decision if it updates a digest in a file that the registry still has; otherwise None."""
     if not isinstance(decision, ImageUpdate) or decision.cause is UpdateCause.GONE:
         return None
     return decision if decision.occurrence.reference.digest is not None else None

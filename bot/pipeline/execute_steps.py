@@ -1,6 +1,7 @@
-"""Execute the next step of each branch of a repository, as far as the level of the run allows.
+"""Execute the next step for each branch of a repository: open, update or close its pull request or merge request.
 
-A step that fails does not stop the others.
+The level of the run limits the steps: a run may only report them, may only push branches, or may also write requests. A
+step that fails does not stop the others.
 """
 
 from __future__ import annotations
@@ -64,9 +65,9 @@ _NO_CHANGE_OUTCOMES: dict[NoChangeReason, tuple[ProposalOutcome, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class StepExecutor:
-    """Executes steps in one repository, as far as the level of the run allows.
+    """Executes steps in one repository, limited by the level of the run.
 
-    Every method that calls the forge passes on its ForgeError.
+    Every method that calls the forge can raise ForgeError.
     """
 
     forge: Forge
@@ -75,8 +76,9 @@ class StepExecutor:
     def execute_step(self, step: ProposalStep, desired: Proposal | NoProposal) -> ProposalReport:
         """Execute a step and return its result.
 
-        If the forge does not allow the token to change some files, execute the step without these files. If no other
-        files remain, leave the branch unchanged and report that.
+        The forge may refuse changes of some files by this token, for example workflows on GitHub. The step is then
+        executed without these files. If no other files remain, the branch is left unchanged, and the result reports
+        that.
         """
         try:
             return self._dispatch_step(step, desired)
@@ -122,9 +124,10 @@ class StepExecutor:
         return _report_proposal(proposal, ProposalOutcome.OPENED, opened.url, " ".join(opened.notes))
 
     def _update_request(self, step: UpdateRequest) -> ProposalReport:
-        """Update the branch and the text of an open request, if the level of the run allows both.
+        """Update the branch and the text of an open request.
 
-        Otherwise update neither of them, because the text must describe what gets merged.
+        If the level of the run allows only pushes, neither is updated, because the text must describe the commits that
+        get merged.
         """
         proposal = step.proposal
         if self.level < RunLevel.PROPOSE:
@@ -156,8 +159,8 @@ class StepExecutor:
     def _close_request(self, step: CloseRequest) -> ProposalReport:
         """Close an open request and delete its branch.
 
-        The withdrawal is recorded in the mark first, so that a close that was interrupted is never mistaken for a
-        user's close.
+        Before the request is closed, its body is marked as withdrawn by basebump. If the run is interrupted after that,
+        the next run does not mistake the closed request for one that a user closed.
         """
         request = step.request
         if self.level < RunLevel.PROPOSE:
@@ -205,20 +208,21 @@ class StepExecutor:
 
 
 def report_failure(desired: Proposal | NoProposal, branch: str, error: str) -> ProposalReport:
-    """Return the report of a step that failed. The text of the error becomes the note of the report."""
+    """Return the report of a step that failed. The note of the report is the text of the error."""
     if isinstance(desired, Proposal):
         return _report_proposal(desired, ProposalOutcome.FAILED, note=error)
     return ProposalReport(branch, ProposalOutcome.FAILED, "", note=error)
 
 
-def _mention_predecessor(proposal: Proposal, predecessor: RemoteRequest | None, sigil: str) -> Proposal:
-    """Return the proposal with a first sentence that mentions the withdrawn request `predecessor`.
+def _mention_predecessor(proposal: Proposal, predecessor: RemoteRequest | None, number_prefix: str) -> Proposal:
+    """Return the proposal with a sentence at the start of its body that mentions an earlier, withdrawn request.
 
-    Return the proposal unchanged if there is no such request. `sigil` is the character in front of request numbers.
+    The proposal is returned unchanged if `predecessor` is None or has no number. `number_prefix` is the character in
+    front of request numbers, such as `#`.
     """
     if predecessor is None or predecessor.number is None:
         return proposal
-    sentence = f"This was proposed before in {sigil}{predecessor.number} and withdrawn."
+    sentence = f"This was proposed before in {number_prefix}{predecessor.number} and withdrawn."
     return replace(proposal, body=f"{sentence}\n\n{proposal.body}")
 
 
@@ -248,14 +252,17 @@ def _report_request(request: RemoteRequest, outcome: ProposalOutcome, note: str)
 
 @dataclass(frozen=True, slots=True)
 class ExecutionResult:
-    """The results of all steps in one repository, and the failures."""
+    """The reports of all steps in one repository, and the failures."""
 
     reports: tuple[ProposalReport, ...] = ()
     failures: tuple[RunFailure, ...] = ()
 
 
 def execute_steps(subject: str, forge: Forge, branch_plans: Sequence[BranchPlan], level: RunLevel) -> ExecutionResult:
-    """Execute the steps of one repository, which failures name as `subject`. A failed step does not stop the others."""
+    """Execute the steps of one repository. If a step fails, the others are still executed.
+
+    `subject` is the name of the repository in the failures.
+    """
     executor = StepExecutor(forge, level)
     reports: list[ProposalReport] = []
     failures: list[RunFailure] = []

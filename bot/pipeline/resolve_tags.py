@@ -1,4 +1,8 @@
-"""Look up each distinct tag once per run. Manifests are fetched only for tags that were updated."""
+"""Look up tags in registries, and fetch the data that decisions about updates need.
+
+Each distinct tag is looked up once per run. A pinned digest is a digest in a file. Manifests are fetched only if a tag
+points to another digest than a file that uses the tag.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +39,7 @@ enough, because it is rare that an earlier digest is held or cannot be fetched."
 
 @dataclass(frozen=True, slots=True)
 class TagLookup:
-    """A lookup of a tag, with the properties of the image reference that needs the lookup."""
+    """A tag to look up for an image reference, with those properties of the reference that affect the lookup."""
 
     tag_ref: TagRef
     pinned_digest: Digest | None
@@ -48,7 +52,7 @@ class TagLookup:
 
 @dataclass(frozen=True, slots=True)
 class ResolveResult:
-    """The results of all lookups, and the failures."""
+    """The result of each tag's lookup, and the failures of registries and of the state."""
 
     resolutions: Mapping[TagRef, Resolution]
     failures: tuple[RunFailure, ...]
@@ -61,7 +65,13 @@ HoldCheck = Callable[[TagLookup, ResolvedTag], bool]
 def resolve_tags(
     lookups: Iterable[TagLookup], context: RunContext, purging_hosts: frozenset[str], is_held: HoldCheck
 ) -> ResolveResult:
-    """Look up every distinct tag of `lookups`; `purging_hosts` are the registries that delete untagged digests.
+    """Look up every distinct tag of `lookups`.
+
+    Args:
+        lookups: The tags to look up. Several lookups can have the same tag.
+        context: The services of the run.
+        purging_hosts: The registries that delete untagged digests.
+        is_held: Returns True if the update to a tag's digest must be held. Earlier digests of the tag are then fetched.
 
     Raises:
         StateError: If the state cannot be read.
@@ -91,9 +101,10 @@ def resolve_tags(
 def _load_state(
     state_store: StateStore, lookups: Mapping[TagRef, Iterable[TagLookup]]
 ) -> tuple[Mapping[TagRef, TagDescriptor], Mapping[TagRef, Sequence[TagObservation]], Mapping[Digest, CachedManifest]]:
-    """Return the stored descriptors and observations of the tags in `lookups`, and stored manifests.
+    """Return the descriptors, observations and manifests that earlier runs stored.
 
-    The manifests are those of the digests to which the tags pointed, and of the digests in files.
+    The descriptors and observations are those of the tags in `lookups`. The manifests are those of the digests to which
+    these tags pointed, and of the digests in files.
     """
     descriptors = state_store.load_descriptors(lookups.keys())
     observations = state_store.load_observations(lookups.keys())
@@ -106,7 +117,7 @@ def _load_state(
 
 @dataclass(slots=True)
 class _ResolveSession:
-    """The shared data of one lookup phase. Each tag is looked up by one thread."""
+    """The data that the threads of one lookup phase share. Each tag is looked up by one thread."""
 
     context: RunContext
     purging_hosts: frozenset[str]
@@ -137,15 +148,18 @@ class _ResolveSession:
             return UnresolvedTag(tag_ref, error.reason, str(error), _is_definite(error))
 
     def save_state(self) -> Iterator[RunFailure]:
-        """Store the results, even if some lookups failed. Yield a failure if the results cannot be stored."""
+        """Store the observed tags and the fetched manifests, even if some lookups failed.
+
+        Yield a failure if they cannot be stored.
+        """
         try:
             self.context.state_store.record_tags(self.current_descriptors, self.context.now)
-            self.context.state_store.save_manifests(self._list_fetched())
+            self.context.state_store.save_manifests(self._list_fetched_manifests())
         except StateError as error:
             yield RunFailure(STATE_SUBJECT, FailureStage.RESOLVE, str(error))
 
-    def _list_fetched(self) -> Iterator[CachedManifest]:
-        """Yield each fetched manifest with all repositories that are known to contain it."""
+    def _list_fetched_manifests(self) -> Iterator[CachedManifest]:
+        """Yield each fetched manifest, with all repositories from which this or an earlier run fetched it."""
         repositories: dict[Digest, set[str]] = defaultdict(set)
         for digest, repository in self.fetched_manifests:
             repositories[digest].add(repository)
@@ -156,10 +170,10 @@ class _ResolveSession:
     def _fetch_current(self, tag_ref: TagRef, pinned_digests: set[Digest | None]) -> tuple[Digest, Manifest | None]:
         """Return the digest that the tag points to, and its manifest if the same request returned it.
 
-        A HEAD request is cheap for every registry. But if all references of a registry so far had an update, their
-        manifests had to be fetched as well. The next tag is then fetched with a single GET request, which returns the
-        manifest only if the digest differs from the digest in the file. Tags of pull-through caches always get a HEAD
-        request, because a cache may be outdated.
+        Normally, this is a HEAD request. If the digest is new, a second request must fetch the manifest. If all tags of
+        the registry so far had a new digest, a single GET request saves the second one. The registry then returns the
+        manifest only if the digest is not the digest in the file. A tag of a pull-through cache always gets a HEAD
+        request, because the cache may be outdated.
         """
         is_update_likely = self.all_updated.get(tag_ref.host) and not self._has_pull_through_cache(tag_ref)
         if is_update_likely and len(pinned_digests) == 1:
@@ -182,32 +196,36 @@ class _ResolveSession:
         return descriptor.digest, None
 
     def _has_pull_through_cache(self, tag_ref: TagRef) -> bool:
-        """Return True if the file names a pull-through cache. The cache's upstream registry then resolves the tag."""
+        """Return True if the file names a pull-through cache, so that the tag is looked up in the upstream registry."""
         return self.context.registry.get_origin(tag_ref) != tag_ref
 
     def _build_resolved(
         self, tag_ref: TagRef, current: Digest, manifest: Manifest | None, outdated: Sequence[TagLookup]
     ) -> ResolvedTag:
-        """Return the result for a tag, with the data that decisions about the `outdated` references need.
+        """Return the result of a tag's lookup, with the data that decisions about references need.
 
-        `manifest` is the manifest of the digest `current` if it was already fetched.
+        Args:
+            tag_ref: The tag.
+            current: The digest that the tag points to.
+            manifest: The manifest of `current`; None if it was not fetched yet.
+            outdated: The lookups for references that do not contain `current`. Without any, no further data is fetched.
         """
         resolved = ResolvedTag(tag_ref, current, manifest, observations=tuple(self.observations.get(tag_ref, ())))
         if not outdated:
             return resolved
         try:
-            manifest = manifest or self._fetch_verified(resolved)
+            manifest = manifest or self._get_or_fetch_manifest(resolved)
         except RegistryError as error:
             if error.reason is not Reason.NOT_FOUND_OR_DENIED:
                 raise
             return replace(resolved, not_pullable_reason=str(error))
         pinned_manifests = dict(
-            self._fetch_pinned(
+            self._fetch_pinned_manifests(
                 tag_ref, {lookup.pinned_digest for lookup in outdated if lookup.pinned_digest is not None}, manifest
             )
         )
         platforms = dict(self._fetch_pinned_platforms(tag_ref, pinned_manifests, manifest, outdated))
-        same_platform_manifests = dict(self._fetch_same_platform(tag_ref, platforms, manifest))
+        same_platform_manifests = dict(self._fetch_same_platform_manifests(tag_ref, platforms, manifest))
         held_platforms = {digest: platform for digest, platform in platforms.items() if isinstance(platform, str)}
         records = ((digest, self._fetch_record(tag_ref, digest)) for digest in (current, *pinned_manifests))
         registry_records = {digest: record for digest, record in records if record is not None}
@@ -221,10 +239,14 @@ class _ResolveSession:
             same_platform_manifests=same_platform_manifests,
             registry_records=registry_records,
         )
-        return self._add_earlier(resolved, outdated)
+        return self._add_earlier_digests(resolved, outdated)
 
-    def _fetch_verified(self, resolved: ResolvedTag) -> Manifest:
-        """Return the manifest of the tag's digest, from the state if a run fetched it from the same repository."""
+    def _get_or_fetch_manifest(self, resolved: ResolvedTag) -> Manifest:
+        """Return the manifest of the tag's digest.
+
+        The stored manifest is returned if the tag pointed to the same digest in an earlier run, and if the manifest was
+        fetched from the same repository. Otherwise, the manifest is fetched.
+        """
         tag_ref, descriptor = resolved.tag_ref, self.descriptors.get(resolved.tag_ref)
         may_be_cached = (
             descriptor and descriptor.digest == resolved.digest and not self._has_pull_through_cache(tag_ref)
@@ -233,17 +255,17 @@ class _ResolveSession:
         return cached or self._fetch_manifest(tag_ref, resolved.digest)
 
     def _get_cached(self, tag_ref: TagRef, digest: Digest) -> Manifest | None:
-        """Return the manifest if an earlier run fetched it from exactly this repository; otherwise return None."""
+        """Return the stored manifest. Return None if no earlier run fetched it from exactly this repository."""
         cached = self.cached.get(digest)
         return cached.manifest if cached is not None and tag_ref.repository in cached.repositories else None
 
-    def _fetch_pinned(
+    def _fetch_pinned_manifests(
         self, tag_ref: TagRef, pinned_digests: Iterable[Digest], current: Manifest
     ) -> Iterator[tuple[Digest, Manifest | None]]:
-        """Yield each pinned digest and its manifest, or None if the registry no longer has the digest.
+        """Yield each pinned digest and its manifest, or None instead of the manifest if the registry no longer has it.
 
-        Digests whose lookup fails are left out, and so are digests that the index `current` contains. A stored manifest
-        is fetched again only if the registry deletes untagged digests.
+        Digests of images in the index `current` are left out, and so are digests whose lookup fails. A stored manifest
+        is returned without a request, unless the registry deletes untagged digests and may therefore no longer have it.
         """
         for digest in sorted(pinned_digests):
             if current.has_child(digest):
@@ -263,10 +285,11 @@ class _ResolveSession:
         current: Manifest,
         outdated: Iterable[TagLookup],
     ) -> Iterator[tuple[Digest, str | UnresolvedTag]]:
-        """Yield each pinned digest that is a single manifest, with its platform, if the platform is needed.
+        """Yield the platform of each pinned digest that is a single manifest and not an index, where it is needed.
 
-        The platform is read from the image's config. A reference that pins a single manifest instead of an index stays
-        on that platform. If the platform cannot be determined, the tag is still resolved for other references.
+        The platform is read from the image's config. It is needed because an update of such a digest must keep the
+        platform. If a lookup fails, the failed lookup is yielded instead of the platform, so that the tag can still be
+        resolved for references with other digests.
         """
         platform_pinned = {lookup.pinned_digest for lookup in outdated if lookup.names_platforms}
         for digest, pinned_manifest in pinned_manifests.items():
@@ -286,12 +309,13 @@ class _ResolveSession:
             if platform is not None:
                 yield digest, platform
 
-    def _fetch_same_platform(
+    def _fetch_same_platform_manifests(
         self, tag_ref: TagRef, platforms: Mapping[Digest, str | UnresolvedTag], current: Manifest
     ) -> Iterator[tuple[Digest, Manifest | UnresolvedTag | None]]:
-        """Yield each digest in `platforms` with the manifest for its platform in the index `current`.
+        """Yield each pinned digest in `platforms`, with the manifest for the same platform in the index `current`.
 
-        None means that the index has no such manifest, and UnresolvedTag that the lookup failed.
+        The value is None if the index has no image for the platform, and UnresolvedTag if the lookup failed. Yield
+        nothing if `current` is not an index.
         """
         for digest, platform in platforms.items() if current.kind is ManifestKind.INDEX else ():
             if isinstance(platform, UnresolvedTag):
@@ -311,9 +335,10 @@ class _ResolveSession:
         pinned_manifests: Mapping[Digest, Manifest | None],
         outdated: Iterable[TagLookup],
     ) -> str | None:
-        """Return the platform of `current` if it is a single manifest, and if it is compared with platforms in use.
+        """Return the platform of `current` if decisions must compare it with the platforms in use.
 
-        Return None otherwise, or if the platform cannot be fetched.
+        This is the case if `current` is a single manifest, and if it would replace an index or the platforms in use are
+        specified. Otherwise, or if the platform cannot be fetched, return None.
         """
         had_index = any(old is not None and old.kind is ManifestKind.INDEX for old in pinned_manifests.values())
         if current.kind is ManifestKind.INDEX or not (had_index or any(lookup.names_platforms for lookup in outdated)):
@@ -324,8 +349,11 @@ class _ResolveSession:
             self.registry_failures.record_error(tag_ref.host, error)
             return None
 
-    def _add_earlier(self, resolved: ResolvedTag, outdated: Sequence[TagLookup]) -> ResolvedTag:
-        """Add earlier digests of the tag, for references for which the current digest is too young or held."""
+    def _add_earlier_digests(self, resolved: ResolvedTag, outdated: Sequence[TagLookup]) -> ResolvedTag:
+        """Return `resolved` with earlier digests of the tag, for references that must not get the current digest.
+
+        The current digest may be younger than the policy's minimum age, or the update to it may be held.
+        """
         observations, now = resolved.observations, self.context.now
         since = determine_known_since(resolved.digest, observations, resolved.registry_records, now)
         tried: set[Digest] = set()
@@ -347,9 +375,10 @@ class _ResolveSession:
         return replace(resolved, earlier_manifests=tuple(newest_first))
 
     def _add_earlier_digest(self, resolved: ResolvedTag, digest: Digest, outdated: Sequence[TagLookup]) -> ResolvedTag:
-        """Add one earlier digest, unless it cannot be fetched.
+        """Return `resolved` with one more earlier digest of the tag, if the registry still has this digest.
 
-        Even a stored manifest is fetched again, to verify that the registry still has it.
+        Its manifest is always fetched, even if it is stored, because this shows whether the registry still has it. A
+        digest that the registry may soon delete is only recorded as a risk.
         """
         tag_ref, record = resolved.tag_ref, self._fetch_record(resolved.tag_ref, digest)
         if tag_ref.host in self.purging_hosts and (record is None or not (record.tags or record.is_locked)):
@@ -373,9 +402,9 @@ class _ResolveSession:
         return manifest
 
     def _fetch_record(self, tag_ref: TagRef, digest: Digest) -> RegistryRecord | None:
-        """Return the registry's record of a digest. Return None if there is no record.
+        """Return the registry's own record of a digest. Return None if it has none, or if the request fails.
 
-        An error is recorded as a failure, and does not stop the lookup.
+        A failed request is recorded as a failure.
         """
         try:
             return self.context.registry_facts.fetch_record(tag_ref, digest)
@@ -385,7 +414,11 @@ class _ResolveSession:
 
 
 def _is_definite(error: RegistryError) -> bool:
-    """Return True if a retry cannot help, because no image exists or the object is not an image but, say, a chart."""
+    """Return True if a later run cannot succeed either.
+
+    This is the case if the registry states that there is no such image, or if the object is not an image but, for
+    example, a Helm chart.
+    """
     return error.is_absent or (error.reason is Reason.REGISTRY_ERROR and not error.is_failure)
 
 

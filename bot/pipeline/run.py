@@ -72,7 +72,7 @@ def _plan_repositories(
     context: RunContext,
     options: RunOptions,
 ) -> list[RepositoryPlan]:
-    """Plan the work in every repository. An error in one repository does not affect the others."""
+    """Plan the steps in every repository. An error in one repository does not affect the others."""
 
     def plan_one(item: tuple[RepositoryScan, Sequence[Decision]]) -> RepositoryPlan:
         repository_scan, decisions = item
@@ -91,9 +91,9 @@ def _list_branch_plans(repository_plans: Iterable[RepositoryPlan]) -> list[Branc
 def _replace_branch_plans(
     repository_plans: Sequence[RepositoryPlan], branch_plans: Iterable[BranchPlan]
 ) -> list[RepositoryPlan]:
-    """Return the repository plans with their branch plans replaced.
+    """Return copies of the repository plans that contain `branch_plans` instead of their own branch plans.
 
-    `branch_plans` has one plan for each branch, in the order of `_list_branch_plans`.
+    `branch_plans` has one new plan for each old one, in the order of `_list_branch_plans`.
     """
     remaining = iter(branch_plans)
     return [replace(each, branch_plans=tuple(islice(remaining, len(each.branch_plans)))) for each in repository_plans]
@@ -102,7 +102,10 @@ def _replace_branch_plans(
 def _apply_limits(
     repository_plans: Sequence[RepositoryPlan], options: RunOptions, now: datetime
 ) -> Iterator[BranchPlan]:
-    """Yield the plans of all branches. If a proposal must wait, the step of its plan is replaced with a deferral."""
+    """Yield the plans of all branches, after applying the limits and schedules for opening proposals.
+
+    If a proposal must not be opened in this run, the step to open it is replaced with a step that defers it.
+    """
     deferrals_by_plan = defer_proposals([_build_queue(each, options) for each in repository_plans], now)
     for each, deferred in zip(repository_plans, deferrals_by_plan, strict=True):
         for branch_plan in each.branch_plans:
@@ -110,9 +113,10 @@ def _apply_limits(
 
 
 def _build_queue(repository_plan: RepositoryPlan, options: RunOptions) -> OpenQueue:
-    """Return the proposals that wait to be opened for a base branch, with their limits.
+    """Return the proposals to open in a repository, with the limits that apply to them.
 
-    The default limits apply only to repositories that the config selects by owner or topic.
+    If the config sets no limits, there are default limits for repositories that the config selects by owner or topic,
+    and no limits for repositories that it names.
     """
     repository_scan, configured_wave = repository_plan.repository_scan, options.rollout.repositories_per_run
     is_selected = repository_scan.repository.is_selected_by_owner
@@ -181,7 +185,7 @@ def _scan_fleets(
     scope = options.scope
     selected = [
         (fleet, each)
-        for fleet, each in _deduplicate(
+        for fleet, each in _deduplicate_repositories(
             (fleet, each) for fleet in fleets for each in fleet.list_repositories(scope.names)
         )
         if isinstance(each, RunFailure) or not (each.base_branch or "").startswith(options.branch_prefix)
@@ -203,14 +207,15 @@ def _scan_fleets(
     failures += _report_unselected(scope.names, names, failures)
     repository_scans = [each for each in outcomes if isinstance(each, RepositoryScan)]
     return _ScanResult(
-        tuple(repository_scans if scope.image is None else _select_using(repository_scans, scope)), tuple(failures)
+        tuple(repository_scans if scope.image is None else _select_scans_using_image(repository_scans, scope)),
+        tuple(failures),
     )
 
 
-def _select_using(repository_scans: Iterable[RepositoryScan], scope: RunScope) -> Iterable[RepositoryScan]:
-    """Return the scans of repositories that use the image of the scope.
+def _select_scans_using_image(repository_scans: Iterable[RepositoryScan], scope: RunScope) -> Iterable[RepositoryScan]:
+    """Return the scans of the repositories in which a file uses the image that limits the run (`scope.image`).
 
-    If one base branch uses the image, the scans of all base branches of the repository are returned.
+    If one base branch of a repository uses the image, the scans of all its base branches are returned.
     """
     matches = [
         (
@@ -231,10 +236,10 @@ def _select_using(repository_scans: Iterable[RepositoryScan], scope: RunScope) -
     ]
 
 
-def _deduplicate(
+def _deduplicate_repositories(
     repositories: Iterable[tuple[Fleet, GitRepository | RunFailure]],
 ) -> Iterator[tuple[Fleet, GitRepository | RunFailure]]:
-    """Yield the repositories and failures of all fleets. A repository that several entries select is yielded once."""
+    """Yield each repository and failure once, although several entries of the config can select the same repository."""
     known_keys: set[tuple[str, str, str, str | None]] = set()
     for fleet, each in repositories:
         if isinstance(each, GitRepository) and each.host is not None:
@@ -248,7 +253,10 @@ def _deduplicate(
 def _report_unselected(
     names: frozenset[str], selected_names: Iterable[str], failures: Iterable[RunFailure]
 ) -> list[RunFailure]:
-    """Return a failure for each requested name that the config does not select. The case of names does not matter."""
+    """Return a failure for each name in `names` that belongs to no selected repository and no failure.
+
+    `names` are the repositories to which the user limited the run. The case of names does not matter.
+    """
     known_names = {name.lower() for name in (*selected_names, *(failure.subject for failure in failures))}
     missing = sorted(name for name in names if name.lower() not in known_names)
     return [RunFailure(name, FailureStage.SURVEY, "the config does not select this repository") for name in missing]

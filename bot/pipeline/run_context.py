@@ -71,7 +71,7 @@ class TemplateSources:
 
 @dataclass(frozen=True, slots=True)
 class ProposalStyle:
-    """The options that determine how proposals to one repository are named and rendered."""
+    """The templates, naming options and forge limits that determine how proposals to one repository look."""
 
     branch_prefix: str
     templates: TemplateSources
@@ -86,7 +86,7 @@ class ProposalStyle:
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """The options that the operator sets for a run."""
+    """The options of a run from the config and the command line."""
 
     policy_config: PolicyConfig
     branch_prefix: str
@@ -104,7 +104,7 @@ class RunOptions:
     """None if the config sets no limits."""
 
     def build_style(self, limits: ForgeLimits, repository: GitRepository) -> ProposalStyle:
-        """Return the style of proposals to a repository on a forge with the given limits."""
+        """Return the style of proposals to a repository. `limits` are the limits of its forge."""
         return ProposalStyle(
             self.branch_prefix, self.templates, self.trailers, limits, self.has_status, repository.may_be_public
         )
