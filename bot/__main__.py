@@ -12,7 +12,7 @@ from bot.model.vocabulary import ExitCode
 def main() -> int:
     """Run the command line and return its exit code.
 
-    After an interrupt the process exits without waiting for threads that still wait for a response.
+    If the user interrupted the run, the process exits at once, even if threads still wait for a response.
     """
     code = app.main()
     _discard_stderr()
@@ -22,10 +22,10 @@ def main() -> int:
 
 
 def _discard_stderr() -> None:
-    """Discard buffered output if the reader of stderr has closed it.
+    """Discard the buffered output if the reader of stderr has closed it.
 
-    Otherwise, Python would exit with code 120. From version 3.13 on, it would do so even if all earlier writes to
-    stderr failed.
+    If output were left in the buffer, Python would fail to write it at exit, and would replace the exit code with 120.
+    From version 3.13 on, Python does this even if all earlier writes to stderr failed.
     """
     try:
         sys.stderr.flush()

@@ -1,6 +1,7 @@
 """The Protocols between the pipeline and the outside world: files, registries, scanners, forges and the state.
 
-An adapter implements a Protocol. The pipeline knows only the Protocols, so that tests can replace every adapter.
+An adapter implements a Protocol. The pipeline uses only the Protocols, so that tests can replace every adapter. A
+request in this module is a pull request or merge request, unless it is sent to a registry.
 """
 
 from __future__ import annotations
@@ -38,9 +39,9 @@ class Diagnosable(Protocol):
     """A component that the config names and that `basebump doctor` can test."""
 
     def examine(self, target: DiagnosisTarget) -> Iterable[Check]:
-        """Test everything that a run with this target needs of the component, and return the result of each test.
+        """Test everything that a run of this kind needs of the component, and return the result of each test.
 
-        Nothing is changed. Raises BasebumpError if a test fails in a way that makes all further tests impossible.
+        Nothing is changed. Raises BasebumpError if no further test is possible.
         """
 
 
@@ -59,41 +60,44 @@ class FileFormat(Protocol):
         """Return the paths of the files that this format reads; empty if it reads none of them."""
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
-        """Yield the image references of a file in file order, and the facts that the file states about other files.
+        """Yield the image references of a file in file order, and the facts that affect references in other files.
 
-        Never raises, whatever the content of the file is.
+        The content of a file never causes an exception.
         """
 
 
 class FileTree(Protocol):
-    """One commit of a repository, or one folder, that a run reads."""
+    """The files that a run reads: those of one commit of a repository, or those of one folder."""
 
     @property
     def is_complete(self) -> bool:
-        """False if the forge truncated the list of files, as forges do for large trees."""
+        """False if the forge returned only a part of the list of files, as forges do for large trees."""
 
     @property
     def unlisted_folders(self) -> Sequence[tuple[FilePath, TreeError]]:
-        """Folders that could not be listed, each with the error. Complete only after `list_entries` is exhausted."""
+        """The folders that could not be listed, each with the error.
+
+        The result is complete only after all entries of `list_entries` were consumed.
+        """
 
     def list_entries(self) -> Iterable[TreeEntry]:
-        """Return the regular files. Symbolic links and submodules are left out. Raises TreeError."""
+        """Return the regular files of the tree, without symbolic links and submodules. Raises TreeError."""
 
     def read(self, entries: Sequence[TreeEntry]) -> Iterator[bytes | TreeError]:
         """Yield the content of each entry in the given order. If a file cannot be read, yield the error instead."""
 
 
 class RevisionDiff(Protocol):
-    """The difference between a tree and one of its earlier revisions."""
+    """The changes of a tree since an earlier revision."""
 
     @property
     def revision(self) -> str:
-        """The revision as the user named it."""
+        """The earlier revision, as the user named it."""
 
     def list_changed_lines(self, paths: Collection[FilePath]) -> Mapping[FilePath, tuple[range, ...]]:
-        """Return the ranges of changed lines in each file, numbered from 1. Files without changes may be missing.
+        """Return the changed lines of each file, as ranges of line numbers that start at 1.
 
-        Raises TreeError if the difference cannot be computed.
+        Files without changes may be missing. Raises TreeError if the changes cannot be determined.
         """
 
 
@@ -101,77 +105,96 @@ class RulesReader(Protocol):
     """Parses a repository's own config file."""
 
     def __call__(self, content: bytes, source: str) -> tuple[PolicyRule, ...]:
-        """Return the rules in `content`. Raises ConfigError, which names the file as `source`, if it is not valid."""
+        """Return the rules in `content`. `source` is the name of the file in error messages.
+
+        Raises ConfigError if the content is not valid.
+        """
 
 
 class Fleet(Diagnosable, Protocol):
-    """The repositories that one configured forge offers, and access to these repositories."""
+    """The repositories on one forge that the config selects, and access to these repositories."""
 
     def list_repositories(self, names: frozenset[str]) -> Iterator[GitRepository | RunFailure]:
-        """Yield the repositories that the config selects; if `names` is not empty, only the repositories in `names`.
+        """Yield the repositories that the config selects; only those in `names`, unless `names` is empty.
 
-        A repository is yielded once for each of its base branches. A repository that cannot be read is yielded as a
-        failure.
+        A repository is yielded once for each of its base branches. For a repository that cannot be read, a failure is
+        yielded.
         """
 
     def open_tree(self, repository: GitRepository) -> FileTree:
         """Return the tree of the commit that the base branch points to. Raises TreeError if it cannot be read."""
 
     def get_forge(self, repository: GitRepository) -> Forge:
-        """Return the operations on the branches and requests of a repository."""
+        """Return the operations on the branches and on the pull or merge requests of a repository."""
 
     def get_dashboard(self, repository: GitRepository) -> Dashboard:
         """Return the operations on the dashboard issue of a repository."""
 
 
 class Forge(Protocol):
-    """Operations on the branches and requests of one repository.
+    """Operations on the branches and on the pull or merge requests (here: requests) of one repository.
 
-    The operations contain no decisions, which are made in `bot.core.proposal.lifecycle`. Every method raises ForgeError
-    if the forge refuses the operation or cannot be reached.
+    An implementation only executes the operations. `bot.core.proposal.lifecycle` decides which operations are needed.
+    Every method raises ForgeError if the forge refuses the operation or cannot be reached.
     """
 
     @property
     def limits(self) -> ForgeLimits: ...
 
     def list_requests(self, prefix: str, desired_branches: frozenset[str]) -> tuple[RemoteRequest, ...]:
-        """Return the branches and open requests under `prefix`, and the ended requests of `desired_branches`.
+        """Return the branches that begin with `prefix`, each with its open request if there is one.
 
-        The newest request comes first. Requests from forks do not belong to basebump and are never returned.
+        For `desired_branches`, also return the closed and merged requests. The newest request comes first. Requests
+        from forks are never returned, because they do not belong to basebump.
         """
 
     def push(self, branch: str, changes: Sequence[FileChange], message: str, expected_head: str | None) -> str:
-        """Create one commit on top of the base branch's commit, point `branch` to it, and return the commit's id.
+        """Create one commit on top of the base branch, point `branch` to it, and return the commit's id.
 
-        File modes are preserved. Raises ForgeError if `branch` does not point to the commit `expected_head`, if
-        `expected_head` is None and the branch exists, or if a path is not a regular file in the base branch. Raises
-        ProtectedFileError, and creates nothing, if the token may not change a file in the protected folder.
+        File modes are preserved.
+
+        Args:
+            branch: The branch, which is created if it does not exist.
+            changes: The new contents of the files.
+            message: The commit message.
+            expected_head: The commit that `branch` must point to before the push; None if `branch` must not exist.
+
+        Raises:
+            ForgeError: If `branch` is not in the expected state, or a path is not a regular file in the base branch.
+            ProtectedFileError: If the token may not change a file in the protected folder. Nothing is created then.
         """
 
     def open(self, proposal: Proposal) -> OpenedRequest:
         """Open the request for an existing branch. If a request is already open, update that request instead.
 
-        The commit status is set before the request is written, because the mark in the body records the status.
+        The commit status is set first, because the text of the request contains a hidden mark that records the status.
         """
 
     def update_request(
         self, request: RemoteRequest, title: str, body: str, attributes: RequestAttributes = ...
     ) -> tuple[str, ...]:
-        """Update an open request, and return a sentence for each attribute that the forge refused.
+        """Update an open request. Return a sentence for each attribute, such as a label, that the forge refused.
 
-        Title and body are written if they differ. Labels in `request.user_requests` are removed. Attributes that users
-        removed stay removed, even if `request.ever_set` does not contain them. As in `open`, the commit status is set
-        before the text is written. Raises ForgeError also if automerge must be turned off and cannot be.
+        The title and the body are written only if they differ. Labels by which users requested an action
+        (`request.user_requests`) are removed. Attributes that users removed are not set again, even if
+        `request.ever_set` does not contain them. The commit status is set before the text is written, like in `open`.
+        Raises ForgeError also if automerge must be turned off but cannot be.
         """
 
     def close(self, request: RemoteRequest) -> None:
-        """Close an open request without merging it. A forge that stores requests as refs also deletes the branch."""
+        """Close an open request without merging it.
+
+        If the forge stores requests as git refs, the branch is deleted, too.
+        """
 
     def add_comment(self, request: RemoteRequest, text: str) -> None:
         """Add a comment to an open request."""
 
     def delete_branch(self, request: RemoteRequest) -> None:
-        """Delete the branch if it still points to `request.head`. Do nothing if the branch does not exist."""
+        """Delete the branch of a request if it still points to `request.head`, so that no new commits are lost.
+
+        Do nothing if the branch does not exist.
+        """
 
 
 class Dashboard(Protocol):
@@ -181,7 +204,7 @@ class Dashboard(Protocol):
         """Return the dashboard issue, whether it is open or closed. Return None if it was never created."""
 
     def write(self, issue: DashboardIssue | None, title: str, body: str) -> None:
-        """Update and reopen the dashboard issue. Create it if `issue` is None."""
+        """Update the dashboard issue, and reopen it if it is closed. Create the issue if `issue` is None."""
 
     def close(self, issue: DashboardIssue, body: str) -> None:
         """Update the body of the dashboard issue, and close the issue."""
@@ -194,87 +217,95 @@ class Registry(Protocol):
     """
 
     def fetch_descriptor(self, tag_ref: TagRef, known_descriptor: TagDescriptor | None = None) -> TagDescriptor:
-        """Return the descriptor that a tag points to.
+        """Return the descriptor of the manifest that a tag points to.
 
-        Return `known_descriptor` if the registry answers that it is still valid.
+        Return `known_descriptor`, which an earlier run fetched, if the registry answers that it is still valid.
         """
 
     def get_origin(self, tag_ref: TagRef) -> TagRef:
-        """Return the tag whose digest is fetched: for a pull-through cache, the tag in the upstream registry."""
+        """Return the tag that is looked up instead of `tag_ref`.
+
+        If `tag_ref` is in a pull-through cache, this is the tag in the upstream registry. Otherwise, it is `tag_ref`
+        itself.
+        """
 
     def fetch_tag(self, tag_ref: TagRef, known_digest: Digest | None = None) -> Manifest | None:
-        """Fetch and hash the manifest that a tag points to. Return None if the tag still points to `known_digest`."""
+        """Fetch the manifest that a tag points to. Return None if the tag still points to `known_digest`."""
 
     def list_tags(self, repository: str) -> tuple[str, ...]:
-        """Return all tags of a repository, which is given by its canonical name."""
+        """Return all tags of a repository. `repository` is a canonical name, such as `docker.io/library/nginx`."""
 
     def fetch_manifest(self, tag_ref: TagRef, digest: Digest) -> Manifest:
-        """Fetch the manifest `digest` from the repository of a tag, and verify that its bytes have this digest."""
+        """Fetch the manifest with the given digest from the repository of a tag, and verify its digest."""
 
     def describe_image(self, tag_ref: TagRef, manifest: Manifest) -> ImageFacts:
         """Return the facts that an image states in its labels, annotations and config."""
 
     def fetch_contents(self, tag_ref: TagRef, digest: Digest, platform: str) -> ImageContents | None:
-        """Return the contents of an image for a platform. Return None if `digest` has no image for the platform."""
+        """Return the contents of an image for a platform.
+
+        `digest` is the digest of an index or of a single manifest. Return None if it has no image for the platform.
+        """
 
 
 class RegistryFacts(Protocol):
-    """Data that registries store about images, requested only if a run needs it; every method raises RegistryError."""
+    """Additional data about images, which is fetched only if a run needs it; every method raises RegistryError."""
 
     def fetch_record(self, tag_ref: TagRef, digest: Digest) -> RegistryRecord | None:
-        """Return the registry's record of an image. Return None if the registry does not offer records."""
+        """Return the registry's own data about an image, such as its push time. Return None if it offers none."""
 
     def fetch_end_of_life(self, tag_ref: TagRef, digest: Digest) -> date | None:
-        """Return the day on which support of an image ends according to its publisher; None if it states no day.
+        """Return the last day on which the publisher supports an image. Return None if the publisher states no day.
 
         The day is only a hint, because it is often wrong.
         """
 
 
 class ArtifactStore(Protocol):
-    """Artifacts that are attached to images, such as signatures; every method raises RegistryError.
+    """Read access to artifacts that are attached to images, such as signatures; every method raises RegistryError.
 
-    Repositories are given by their canonical names.
+    Each `repository` is a canonical name, such as `docker.io/library/nginx`.
     """
 
     def fetch_tagged(self, repository: str, tag: str) -> Artifact | None:
         """Return the artifact that a tag points to, after verifying its bytes. Return None if the tag is missing."""
 
     def list_referrers(self, repository: str, digest: Digest) -> tuple[Referrer, ...]:
-        """Return the artifacts that refer to `digest`.
+        """Return the artifacts whose manifests name `digest` as their subject.
 
-        They are listed by the referrers API, or by the referrers tag if the registry does not have that API.
+        They are read from the referrers API or, if the registry does not have that API, from the index under the
+        referrers tag.
         """
 
     def fetch_artifact(self, repository: str, digest: Digest) -> Artifact:
         """Return the artifact with the digest `digest`, after verifying its bytes."""
 
     def fetch_blob(self, repository: str, blob: Blob, limit: int = ...) -> bytes:
-        """Return the bytes of an artifact's blob, after verifying its digest. At most `limit` bytes are read."""
+        """Return the bytes of a blob of an artifact, after verifying the digest. At most `limit` bytes are read."""
 
 
 class ImageBuilder(Diagnosable, Protocol):
-    """A registry that builds images itself, and rebuilds them when a base image is updated."""
+    """A registry that can build images itself, and builds them again when a base image is updated."""
 
     @property
     def registry(self) -> str:
         """The registry's host, as it is written in canonical references."""
 
     def list_tasks(self) -> tuple[BuildTask, ...]:
-        """Return the tasks that rebuild images. A run calls this once. Raises RegistryError."""
+        """Return the build tasks that run when a base image is updated. A run calls this once. Raises RegistryError."""
 
 
 class Scanner(Diagnosable, Protocol):
-    """Finds the known vulnerabilities of an image. A failure is returned as NotScanned, and is never raised."""
+    """Finds the known vulnerabilities of an image. A scan that fails returns NotScanned, and raises no exception."""
 
     def get_identity(self) -> ScannerIdentity | None:
-        """Return the name, version and database of the scanner.
+        """Return the name and version of the scanner and of its database, which are the same for all images.
 
-        Return None if nothing scans, or if only the report about each image can state the scanner.
+        Return None if there is no usable scanner, or if different images may be scanned with different databases.
         """
 
     def prefetch(self, subjects: Collection[ScanSubject]) -> None:
-        """Announce the images that will be scanned, so that a scanner can query a service for all of them at once.
+        """Prepare the scans of these images, for example by querying a service for all of them at once.
 
         The call only makes `scan` faster. It does not change the results of `scan`.
         """
@@ -284,25 +315,28 @@ class Scanner(Diagnosable, Protocol):
 
 
 class AdvisorySource(Diagnosable, Protocol):
-    """Published data about vulnerabilities. A failure is part of the returned value, and is never raised."""
+    """Published data about vulnerabilities. Errors are part of the returned values, and are never raised."""
 
     def query_lists(self, ids: Collection[str]) -> AdvisoryResult:
-        """Return the entries of public lists for vulnerability ids. The lists are read once per run."""
+        """Return the entries of public lists, such as KEV and EPSS, for vulnerability ids.
+
+        The lists are read once per run.
+        """
 
     def load_statements(self) -> VexStatements:
-        """Return the VEX statements of accepted authors. Every call in a run returns the same value."""
+        """Return the VEX statements by authors that the config accepts. Every call in a run returns the same value."""
 
     def list_digests(self, subject: ScanSubject) -> frozenset[Digest]:
-        """Return the digests by which VEX statements may name an image, including the digest of the image itself."""
+        """Return all digests by which a VEX statement may identify the image, including the digest in `subject`."""
 
 
 class SignatureVerifier(Protocol):
-    """Verifies who signed an image. A failure is returned as an outcome, and is never raised."""
+    """Verifies the signer of an image. A failure is returned as an outcome, and is never raised."""
 
     def verify(self, repository: str, digest: Digest, trust: TrustEntry) -> SignatureOutcome | None:
-        """Return the signer in `trust` who signed the image, or the reason that no such signer could be verified.
+        """Return the signer in `trust` who signed the image, or the reason that no signer in `trust` could be verified.
 
-        Return None if `trust` lists no signer whose signatures this verifier can read.
+        Return None if this verifier does not support the kinds of signers in `trust`.
         """
 
 
@@ -310,59 +344,68 @@ class ScannerSelector(Protocol):
     """Selects the scanner for an image."""
 
     def __call__(self, tag_ref: TagRef) -> Scanner:
-        """Return the scanner for the images of a tag. The same tag always gets the same object."""
+        """Return the scanner for the images of a tag. Every call for the same tag returns the same scanner object."""
 
 
 class StateStore(Protocol):
     """Data that runs store for later runs; every method raises StateError.
 
-    If the data is lost, minimum ages start again and runs take longer. Nothing else depends on the data.
+    If the data is lost, minimum ages start again and runs take longer. There is no other effect.
     """
 
     def load_observations(self, tag_refs: Collection[TagRef]) -> Mapping[TagRef, tuple[TagObservation, ...]]:
-        """Return the observations of each tag, oldest first. Tags without observations are missing."""
+        """Return the periods in which each tag pointed to a digest, oldest first. Tags without any are missing."""
 
     def load_descriptors(self, tag_refs: Collection[TagRef]) -> Mapping[TagRef, TagDescriptor]:
-        """Return the last descriptor of each tag. Tags that were never looked up are missing."""
+        """Return the descriptor from the last lookup of each tag. Tags that were never looked up are missing."""
 
     def record_tags(self, descriptors: Mapping[TagRef, TagDescriptor], at: datetime) -> None:
         """Store the digests that tags pointed to at the time `at`. A run calls this once for each lookup phase."""
 
     def load_manifests(self, digests: Collection[Digest]) -> Mapping[Digest, CachedManifest]:
-        """Return the stored manifests. They never change, because their bytes were verified against their digests."""
+        """Return the stored manifests with these digests. Digests without a stored manifest are missing.
+
+        A stored manifest never becomes outdated, because its bytes were verified against the digest.
+        """
 
     def save_manifests(self, manifests: Iterable[CachedManifest]) -> None:
         """Store manifests that were fetched and verified."""
 
     def load_scans(self, scanner: ScannerIdentity, subjects: Collection[ScanSubject]) -> Mapping[ScanSubject, Scan]:
-        """Return the stored scans of these images that this scanner made with exactly this database."""
+        """Return the stored scans of these images by this version of the scanner with exactly this database.
+
+        Images without such a scan are missing.
+        """
 
     def save_scans(self, scans: Mapping[ScanSubject, Scan]) -> None:
-        """Store scans, each with the scanner and the database that it states."""
+        """Store the scans. Each scan states the scanner and the database by which it can be looked up."""
 
 
 class SupersededStore(Protocol):
-    """Superseded tags that earlier runs found; both methods raise StateError.
+    """Stored results about superseded tags, which receive no further updates; both methods raise StateError.
 
-    A run checks only some tags, because each check costs requests. For the other tags it uses the stored results.
+    Each check costs requests. A run therefore checks only some tags, and uses the stored results for the other tags.
     """
 
     def load(self, tag_refs: Collection[TagRef]) -> Mapping[TagRef, SupersededTag]:
-        """Return the superseded tags among `tag_refs`. Tags for which nothing is stored are missing."""
+        """Return the superseded tags among `tag_refs`. Tags for which no result is stored are missing."""
 
     def record(self, superseded_tags: Mapping[TagRef, SupersededTag | None], at: datetime) -> None:
-        """Store the results of checks at the time `at`. If the result of a tag is None, delete its stored entry."""
+        """Store the results of checks at the time `at`. The result None means that the tag is not superseded.
+
+        Any stored entry of a tag with the result None is deleted.
+        """
 
 
 class Clock(Protocol):
-    """The current time, as a value that tests can choose."""
+    """The source of the current time. Tests replace it to choose the time."""
 
     def now(self) -> datetime:
         """Return the current time in UTC, with its time zone."""
 
 
 class ProgressReporter(Protocol):
-    """Receives the progress of a run, to show it if a user watches."""
+    """Receives the progress of a run, for example to show it in a terminal."""
 
     def start_phase(self, title: str, total: int) -> None:
         """Start a phase of `total` steps."""

@@ -48,10 +48,9 @@ def run(
     timeout: float = DEFAULT_TIMEOUT,
     max_output: int = MAX_OUTPUT,
 ) -> ProcessResult:
-    """Run a program and wait until it ends.
+    """Run a program and wait until it ends. A nonzero exit status is returned like any other, and is not an error.
 
-    `environment` is added to the variables in ALLOWED_ENVIRONMENT. `timeout` is in seconds. A program that ends with a
-    nonzero status is not an error.
+    `environment` is added to those variables of this process that ALLOWED_ENVIRONMENT lists. `timeout` is in seconds.
 
     Raises:
         ProcessError: If the program cannot be started, runs for too long, or writes too much output.
@@ -100,7 +99,7 @@ def run(
 
 
 def end_children() -> None:
-    """Kill every child for which a thread waits, and all processes that the child started."""
+    """Kill all running children, and all processes that they started."""
     for child in tuple(_RUNNING):
         if child.returncode is None:  # the process id of an ended child may already belong to another process
             _kill_group(child)
@@ -116,7 +115,10 @@ def _track_child(child: subprocess.Popen[bytes]) -> Iterator[None]:
 
 
 def _join_threads(child: subprocess.Popen[bytes], threads: Sequence[threading.Thread]) -> None:
-    """Wait for the threads of a child that ended. Kill remaining processes of the child that keep its streams open."""
+    """Wait for the threads that read and write the streams of a child that ended.
+
+    A process that the child started may keep a stream open. Such a process is killed after a while.
+    """
     for thread in threads:
         thread.join(DRAIN_TIMEOUT)
     if any(thread.is_alive() for thread in threads):
@@ -126,7 +128,7 @@ def _join_threads(child: subprocess.Popen[bytes], threads: Sequence[threading.Th
 
 
 def _kill_group(child: subprocess.Popen[bytes]) -> None:
-    """Kill the child and all processes that it started. It is no error if they have already ended."""
+    """Kill the child and all processes that it started. Do nothing if they have already ended."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
 

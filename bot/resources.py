@@ -1,4 +1,4 @@
-"""Reads the templates and example configs that ship with the code, in a wheel or in a checkout."""
+"""Reads the templates and example configs that are delivered with the code, either in a wheel or in a checkout."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def read_template(path: str) -> str:
 
 
 def prepend_macros(source: str) -> str:
-    """Return the template `source` after the macros that the templates of bodies and comparisons share."""
+    """Return the template `source` with the macros in front of it that templates of bodies and comparisons can use."""
     return read_template("evidence.md.j2") + source
 
 
@@ -23,6 +23,6 @@ def read_config(path: str) -> str:
 
 
 def _find_folder(kind: str) -> Traversable:
-    """Return the folder `kind` in the wheel, or in the checkout if the package is not installed from a wheel."""
+    """Return the folder `kind` (`templates` or `config`) of the installed wheel, or of the checkout without a wheel."""
     packaged = files("bot").joinpath("_data", kind)
     return packaged if packaged.is_dir() else Path(__file__).resolve().parent.parent / kind

@@ -42,10 +42,10 @@ _CLOSED_FOLDER = re.compile(r"could not open directory '(.+?)/?': (.+)")
 
 
 class WorkTree:
-    """A folder as a tree. In a checkout, the tree includes untracked files, but not ignored files or symbolic links.
+    """The files of a folder. If the folder is in a git checkout, this includes untracked files, but not ignored files.
 
-    A clone inside the folder is listed as a checkout of its own. A folder that the surrounding checkout ignores is read
-    like a folder outside of any checkout.
+    Symbolic links are left out. A clone inside the folder is listed as a separate checkout. If the folder itself is
+    ignored by the checkout around it, it is read like a folder outside of any checkout.
     """
 
     is_complete = True
@@ -56,7 +56,10 @@ class WorkTree:
 
     @property
     def unlisted_folders(self) -> Sequence[tuple[FilePath, TreeError]]:
-        """Folders that could not be listed, each with the error. Complete only after `list_entries` is exhausted."""
+        """The folders that could not be listed, each with the error.
+
+        The result is complete only after all entries of `list_entries` were consumed.
+        """
         return tuple((folder, self._unlisted[folder]) for folder in sorted(self._unlisted))
 
     def list_entries(self) -> Iterable[TreeEntry]:
@@ -82,10 +85,10 @@ class WorkTree:
                 yield error
 
     def write(self, path: FilePath, old: bytes, new: bytes) -> None:
-        """Replace the content of a file. The mode, the owner and the group of the file stay the same.
+        """Replace the content of a file. Its mode, owner and group stay the same.
 
-        The replacement is atomic, unless the file has several hard links. After an atomic replacement, the other links
-        would keep the old content.
+        If the file has only one hard link, the replacement is atomic. If it has several, its content is overwritten
+        instead, so that the other links get the new content as well.
 
         Raises:
             TreeError: If the file no longer contains `old`, or cannot be written.
@@ -111,9 +114,9 @@ class WorkTree:
             raise TreeError(f"the file could not be read: {error.strerror}") from error
 
     def _is_folder(self, path: str, known_folders: dict[str, bool]) -> bool:
-        """Return True if `path` is a folder, and none of the folders above it is a symbolic link.
+        """Return True if `path` is a folder, and none of its parent folders is a symbolic link.
 
-        Results are cached in `known_folders`.
+        `known_folders` caches the results.
         """
         if path not in known_folders:
             status = self._get_status(path) if self._is_folder(path.rpartition("/")[0], known_folders) else None
@@ -121,9 +124,10 @@ class WorkTree:
         return known_folders[path]
 
     def _get_status(self, path: str) -> os.stat_result | None:
-        """Return the status of a path without following links.
+        """Return the status of a path without following links. Return None if there is no status.
 
-        Return None if the path does not exist, or if it cannot be accessed. In the second case, its folder is recorded.
+        This is the case if the path does not exist, or if it cannot be accessed. If it cannot be accessed, its folder
+        is recorded as one that could not be listed.
         """
         try:
             return os.lstat(f"{self._root}/{path}")
@@ -146,7 +150,7 @@ class WorkTree:
         self._unlisted.setdefault(inside, error)
 
     def _list_files(self) -> set[FilePath]:
-        """Return the files of the folder and of every checkout in it.
+        """Return the files of the folder, including those of checkouts inside it.
 
         Raises:
             TreeError: If the root folder cannot be listed.
@@ -174,9 +178,10 @@ class WorkTree:
         return files
 
     def _list_with_git(self, folder: str) -> list[str] | None:
-        """Return the files of `folder` as git lists them. Nested checkouts are included as paths that end with a slash.
+        """Return the files of `folder` that git lists. A checkout inside the folder is a path that ends with a slash.
 
-        Return None if the folder is not a checkout, if the surrounding checkout ignores it, or if git is not installed.
+        Return None if the folder is not in a checkout, if the checkout around it ignores it, or if git is not
+        installed.
 
         Raises:
             TreeError: If git cannot list the files.
@@ -201,9 +206,9 @@ class WorkTree:
         return paths
 
     def _record_closed_folders(self, folder: str, warnings: str) -> None:
-        """Record the folders that git could not open according to its warnings.
+        """Record the folders that git could not open. `warnings` is the error output of git, which names these folders.
 
-        Git names these folders relative to the root of the checkout.
+        Git names them relative to the root of the checkout, which may be above `folder`.
         """
         closed = _CLOSED_FOLDER.findall(warnings)
         top = self._query_git(folder, "rev-parse", "--show-prefix") if closed else None
@@ -213,7 +218,7 @@ class WorkTree:
             self._record_unlisted(inside, _make_unlistable_error(self._root / inside, why))
 
     def _query_git(self, folder: str, *arguments: str) -> process.ProcessResult | None:
-        """Run git in `folder`, and return the result with any status. Return None if git is not installed.
+        """Run git in `folder`, and return the result, even if git fails. Return None if git is not installed.
 
         Raises:
             TreeError: If git cannot be run.
@@ -222,7 +227,7 @@ class WorkTree:
         return _run_git(path, *arguments, failure=f"{path} could not be listed")
 
     def _walk_folder(self, folder: str) -> Iterator[str]:
-        """Yield the files below `folder`. Nested checkouts are yielded as paths that end with a slash."""
+        """Yield the files below `folder`, without using git. A checkout inside it is a path that ends with a slash."""
         top = self._root / folder
         for parent, folders, files in os.walk(top, onerror=self._record_walk_error):
             inside = Path(parent).relative_to(self._root)
@@ -240,7 +245,10 @@ class WorkTree:
 
 @dataclass(frozen=True, slots=True)
 class GitRevisionDiff:
-    """The lines that changed in a checkout since a commit. Files that git does not track count as changed."""
+    """The lines of a checkout that changed since a commit.
+
+    In a file that git does not track, all lines count as changed.
+    """
 
     root: Path
     revision: str
@@ -249,7 +257,7 @@ class GitRevisionDiff:
 
     @classmethod
     def resolve_revision(cls, root: Path, revision: str) -> GitRevisionDiff:
-        """Resolve a revision, and return the difference between it and the checkout.
+        """Return the changes of the checkout at `root` since a revision, such as a branch, a tag or a commit.
 
         Raises:
             UsageError: If the revision does not exist, `root` is not a checkout, or git is not installed.
@@ -271,7 +279,7 @@ class GitRevisionDiff:
         return cls(root, revision, commit)
 
     def list_changed_lines(self, paths: Collection[FilePath]) -> Mapping[FilePath, tuple[range, ...]]:
-        """Return the ranges of changed line numbers of each file. Files without changes are missing.
+        """Return the changed lines of each file, as ranges of line numbers. Files without changes are missing.
 
         Raises:
             TreeError: If git cannot compute the difference.
@@ -287,7 +295,10 @@ class GitRevisionDiff:
         return changed
 
     def _list_incomparable(self, paths: Collection[FilePath]) -> set[FilePath]:
-        """Return the files that git does not track, or that git would compare in another encoding than their own."""
+        """Return the files whose changed lines git cannot determine. All lines of these files count as changed.
+
+        These are untracked files, and files that git converts to another encoding before it compares them.
+        """
         tracked = {os.fsdecode(path) for path in self._query_git("ls-files", "-z", "--cached").split(b"\0")}
         names = b"".join(os.fsencode(path) + b"\0" for path in paths)
         answer = self._query_git("check-attr", "-z", "--stdin", _ENCODING_ATTRIBUTE, stdin=names).split(b"\0")
@@ -295,7 +306,10 @@ class GitRevisionDiff:
         return {path for path in paths if path not in tracked or values.get(os.fsencode(path)) not in _UNSET_VALUES}
 
     def _build_filterless_environment(self) -> Mapping[str, str]:
-        """Return environment variables that disable all filters in git configs. Git then compares files as they are."""
+        """Return environment variables that disable all content filters in git's config.
+
+        Git then compares the files as they are in the folder, and runs no filter program.
+        """
         arguments = ("config", "--null", "--name-only", "--get-regexp", r"^filter\.")
         git_result = _run_git(self.root, *arguments, failure=self._failure_message)
         output = git_result.output if git_result is not None else b""
@@ -326,7 +340,7 @@ def _run_git(
     environment: Mapping[str, str] | None = None,
     stdin: bytes = b"",
 ) -> process.ProcessResult | None:
-    """Run git in `folder`, and return the result even if the status is nonzero. Return None if git is not installed.
+    """Run git in `folder`, and return the result, even if git fails. Return None if git is not installed.
 
     Raises:
         TreeError: If git cannot be run. The message begins with `failure`.
@@ -345,7 +359,7 @@ def _make_unlistable_error(folder: Path, why: str | None) -> TreeError:
 
 
 def _overwrite_file(target: Path, content: bytes) -> None:
-    """Write into the existing file, so that all of its hard links get the new content.
+    """Write `content` into the existing file, so that all hard links of the file get the new content.
 
     Raises:
         OSError: If the file cannot be written.
@@ -378,7 +392,7 @@ def _replace_file(target: Path, status: os.stat_result, content: bytes) -> None:
 
 
 def _set_owner(file: Path, status: os.stat_result) -> None:
-    """Set the owner and the group of a file to those in `status`.
+    """Set the owner and the group of a file to those in `status`, the status of the file that it replaces.
 
     Raises:
         TreeError: If the operating system does not permit that.

@@ -1,4 +1,4 @@
-"""The made-up images in the demo's registry. Each image exists as it was last month and as it was rebuilt since."""
+"""The made-up images in the demo's registry. Each tag has an image of last month and a rebuilt image of today."""
 
 from __future__ import annotations
 

@@ -100,12 +100,15 @@ class ImageLayer:
 
 
 def build_layer(files: Files) -> ImageLayer:
-    """Pack files and the folders above them into a layer. The same files always result in the same bytes."""
+    """Pack files, and their parent folders, into a layer. The same files always result in the same bytes."""
     return ImageLayer(pack(files))
 
 
 def pack(files: Files) -> bytes:
-    """Return a tar archive of files and the folders above them. It is sorted, and contains no times and owners."""
+    """Return a tar archive of the files and their parent folders.
+
+    Its members are sorted and have no times and no owners, so that the same files always result in the same bytes.
+    """
     folders = {"/".join(parts[:end]) for path in files for parts in [path.split("/")] for end in range(1, len(parts))}
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
@@ -122,7 +125,7 @@ def pack(files: Files) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class PlatformImage:
-    """A manifest and the blobs that it refers to."""
+    """The image for one platform: its manifest, and the blobs that the manifest refers to."""
 
     content: bytes
     media_type: str
@@ -255,7 +258,7 @@ class StoredManifest:
 
 
 class ImageStore:
-    """The content of a registry in memory. A manifest without a tag is kept until it is removed."""
+    """The content of a registry in memory. A manifest that loses its last tag is kept until it is removed."""
 
     def __init__(self) -> None:
         self.manifests: dict[tuple[str, str], StoredManifest] = {}
@@ -265,7 +268,7 @@ class ImageStore:
         self._tags: dict[tuple[str, str], Digest] = {}
 
     def put(self, repository: str, item: PlatformImage | ImageIndex) -> Digest:
-        """Store an image, or an index and its images, without a tag. Return the digest of `item`."""
+        """Store an image, or an index with its images, without a tag. Return the digest of `item`."""
         for child in item.children if isinstance(item, ImageIndex) else (item,):
             self.manifests[repository, child.digest] = StoredManifest(child.content, child.media_type)
             self.blobs.update({(repository, compute_digest(blob)): blob for blob in child.blobs})
@@ -273,7 +276,7 @@ class ImageStore:
         return item.digest
 
     def set_tag(self, repository: str, tag: str, item: PlatformImage | ImageIndex) -> Digest:
-        """Store an image, or an index and its images, and point `tag` to it. Return the digest of `item`."""
+        """Store an image, or an index with its images, and point `tag` to it. Return the digest of `item`."""
         digest = self.put(repository, item)
         self._tags[repository, tag] = digest
         return digest

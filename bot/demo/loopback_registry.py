@@ -45,7 +45,10 @@ class _RegistryResponse:
 
 
 class LoopbackRegistry:
-    """A registry that serves `store` inside a `with` statement. Changes of the store take effect at once."""
+    """A registry that serves the images in `store`, as long as its `with` statement runs.
+
+    Changes of `store` take effect at once.
+    """
 
     def __init__(self, store: ImageStore) -> None:
         self._server = _RegistryServer(store)
@@ -158,7 +161,7 @@ class _RegistryHandler(BaseHTTPRequestHandler):
         return _RegistryResponse(HTTPStatus.OK, json.dumps({"name": repository, "tags": tags}).encode())
 
     def _is_acceptable(self, media_type: str) -> bool:
-        """Return True if the client accepts a media type. A client without an Accept header accepts all of them."""
+        """Return True if the client accepts a media type. Without an Accept header, it accepts every media type."""
         ranges = ",".join(self.headers.get_all("Accept", [])).split(",")
         accepted = {item.partition(";")[0].strip() for item in ranges} - {""}
         return not accepted or not accepted.isdisjoint({media_type, "*/*", "application/*"})
@@ -179,7 +182,7 @@ class _RegistryHandler(BaseHTTPRequestHandler):
 
 
 def _build_error(code: str, message: str) -> _RegistryResponse:
-    """Return an error in the form of the specification. It always has the status 404."""
+    """Return a response with the status 404 and the error in the JSON form of the distribution specification."""
     return _RegistryResponse(
         HTTPStatus.NOT_FOUND, json.dumps({"errors": [{"code": code, "message": message}]}).encode()
     )

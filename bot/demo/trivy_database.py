@@ -1,9 +1,9 @@
-"""Made-up vulnerability databases in the schema of the database that Trivy downloads.
+"""Made-up vulnerability databases in the format of the database that Trivy downloads.
 
-With a made-up database, the number of findings is known. The schema is version 2 of
-https://github.com/aquasecurity/trivy-db. Each release of a distribution has a bucket. This bucket contains a bucket for
-each source package, with an advisory for each vulnerability. A separate bucket contains the details of every
-vulnerability.
+The demo uses such a database to have known findings. The format is version 2 of
+https://github.com/aquasecurity/trivy-db: a tree of buckets in a bbolt file. There is a bucket for each release of a
+distribution, which contains a bucket for each source package, which contains an advisory for each vulnerability. A
+separate bucket contains the details of every vulnerability.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _FICTIONAL_YEAR = 1900
 
 
 class PackageStatus(IntEnum):
-    """The status of a vulnerability in a distribution's package, with the numbers of the schema."""
+    """The status of a vulnerability in a package, with the numbers that Trivy's database uses."""
 
     AFFECTED = 2
     FIXED = 3
@@ -42,7 +42,7 @@ class PackageStatus(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class VulnerabilityDetails:
-    """The details of a vulnerability, for all distributions."""
+    """The details of a vulnerability, which are the same for all distributions."""
 
     id: str
     title: str
@@ -51,7 +51,7 @@ class VulnerabilityDetails:
 
 @dataclass(frozen=True, slots=True)
 class PackageAdvisory:
-    """An entry about a vulnerability in a source package of one release of a distribution."""
+    """The statement of a distribution about one vulnerability in one source package of one release."""
 
     release: str
     """The release in the notation of the database, such as `debian 12` or `alpine 3.20`."""
@@ -66,7 +66,7 @@ class PackageAdvisory:
 
 @dataclass(frozen=True, slots=True)
 class VulnerabilityDatabase:
-    """A vulnerability database and its build time."""
+    """The content of a vulnerability database, and its build time."""
 
     vulnerabilities: Sequence[VulnerabilityDetails]
     advisories: Sequence[PackageAdvisory]
@@ -88,7 +88,7 @@ class VulnerabilityDatabase:
         return json.dumps({"Version": SCHEMA, **times}).encode()
 
     def build_database_artifact(self) -> PlatformImage:
-        """Return the OCI artifact that Trivy pulls. It must have the tag TAG."""
+        """Return the database as an OCI artifact that Trivy can pull. In a registry, it must have the tag TAG."""
         archive = gzip.compress(
             pack({"trivy.db": self.encode_content(), "metadata.json": self.encode_metadata()}), mtime=0
         )
@@ -112,7 +112,7 @@ class VulnerabilityDatabase:
 
 
 def make_fictional_id(number: int) -> str:
-    """Return an id in the form of a CVE id that no real vulnerability can have."""
+    """Return an id such as `CVE-1900-0001`, which has the form of a CVE id but belongs to no real vulnerability."""
     return f"CVE-{_FICTIONAL_YEAR}-{number:04}"
 
 
@@ -131,7 +131,7 @@ def _encode_details(vulnerability: VulnerabilityDetails) -> bytes:
 
 
 def _encode_source(release: str) -> bytes:
-    """Return the data source of a release's advisories, which is not a real security team."""
+    """Return the made-up data source of a release's advisories."""
     return json.dumps({"ID": release.partition(" ")[0], "Name": "made by hand"}).encode()
 
 

@@ -1,6 +1,8 @@
-"""Determine which Dockerfiles are built by tasks of registries.
+"""Determine which Dockerfiles of a repository are built by tasks of Azure Container Registries.
 
-Such tasks are stored in the registry's cloud, and not in the repositories.
+Azure stores such a task, and the repository may not contain any file about it. A task can set build arguments, so that
+the defaults in the Dockerfile are not used. The result of this module are cross-file facts about such builds, which
+affect the image references in the Dockerfiles.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ _TOP = FilePath("")
 
 @dataclass(frozen=True, slots=True)
 class BuildTasks:
-    """The build tasks of all registries."""
+    """The build tasks of all configured registries, and the failures to list them."""
 
     tasks: tuple[BuildTask, ...] = ()
     failed_registries: tuple[str, ...] = ()
@@ -37,7 +39,7 @@ class BuildTasks:
 
 
 def list_build_tasks(builders: Sequence[ImageBuilder], progress: ProgressReporter) -> BuildTasks:
-    """List the tasks of each builder. The error of one builder is a failure, and does not affect the others."""
+    """List the build tasks of all `builders`. If a registry fails, the tasks of the others are still returned."""
     if not builders:
         return BuildTasks()
 
@@ -54,9 +56,10 @@ def list_build_tasks(builders: Sequence[ImageBuilder], progress: ProgressReporte
 
 
 def add_build_tasks(extract_result: ExtractResult, tree: FileTree, build_tasks: BuildTasks) -> ExtractResult:
-    """Return the extract result of `tree` with the facts that build tasks state about its image references.
+    """Return the extract result of `tree`, updated with facts about Dockerfiles that build tasks build.
 
-    If the tasks of a registry or the builds of a task cannot be determined, the facts say which builds are possible.
+    If it is unknown which Dockerfiles a task builds, the fact states that it may build any Dockerfile in its folder. If
+    the tasks of a registry could not be listed, this applies to the whole tree.
 
     Raises:
         TreeError: If the tree cannot be listed.
@@ -86,7 +89,7 @@ def add_build_tasks(extract_result: ExtractResult, tree: FileTree, build_tasks: 
 
 
 class _UnreadableTaskError(Exception):
-    """The builds of a task that runs in `folder` cannot be determined."""
+    """Raised if it cannot be determined which Dockerfiles in `folder` a build task builds."""
 
     def __init__(self, folder: FilePath, failure: RunFailure | None = None) -> None:
         self.folder, self.failure = folder, failure
@@ -94,10 +97,10 @@ class _UnreadableTaskError(Exception):
 
 
 def _find_builds(task: BuildTask, extract_result: ExtractResult, tree: FileTree) -> Iterator[CrossFileFact]:
-    """Yield the Dockerfile builds of a task that affect a repository, if there are any.
+    """Yield a fact for each Dockerfile of the repository that the task builds. Yield nothing if it builds none.
 
     Raises:
-        _UnreadableTaskError: If the builds cannot be determined.
+        _UnreadableTaskError: If the task runs in the repository, but its builds cannot be determined.
         TreeError: If the tree cannot be listed.
     """
     repository = extract_result.repository
@@ -126,12 +129,16 @@ def _find_builds(task: BuildTask, extract_result: ExtractResult, tree: FileTree)
 def _find_step_builds(
     task: BuildTask, builds: Sequence[StepBuild] | None, folder: FilePath | None, repository: GitRepository
 ) -> Iterator[CrossFileFact]:
-    """Yield the Dockerfile builds of a task's steps, which run in `folder`.
+    """Yield a fact for each Dockerfile that the steps of a task file build.
 
-    `folder` is None if the task runs outside of the repository. `builds` is None if the steps could not be parsed.
+    Args:
+        task: The task that runs the steps.
+        builds: The builds in the steps; None if the steps could not be parsed.
+        folder: The folder of the repository in which the steps run; None if they run outside of the repository.
+        repository: The repository, which a build can also name as its context.
 
     Raises:
-        _UnreadableTaskError: If the steps could not be parsed, and the task runs in the repository.
+        _UnreadableTaskError: If the steps could not be parsed, and run in the repository.
     """
     if builds is None:
         if folder is not None:
@@ -162,9 +169,10 @@ def _find_folder(context: GitContext | None, repository: GitRepository) -> FileP
 
 
 def _join_inside(folder: FilePath, path: str) -> FilePath | None:
-    """Return the path in the tree. Return None if the path leads out of the folder that is passed to the task.
+    """Return the path from the root of the tree, for a `path` that is relative to `folder`.
 
-    A backslash is also a separator, because tasks can run on Windows.
+    Return None if the path leads out of `folder`, because Azure passes only this folder to the task. A backslash is
+    also a separator, because tasks can run on Windows.
     """
     relative_path = normpath(path.replace("\\", "/"))
     return (
@@ -175,7 +183,9 @@ def _join_inside(folder: FilePath, path: str) -> FilePath | None:
 
 
 def _read_task_file(extract_result: ExtractResult, tree: FileTree, path: FilePath, folder: FilePath) -> bytes | None:
-    """Return the content of a task file. Return None if the file does not exist, so that the task builds nothing.
+    """Return the content of a task file. Return None if the file does not exist; the task then builds nothing.
+
+    `folder` is the folder in which the task runs, for the error.
 
     Raises:
         _UnreadableTaskError: If the file cannot be read, is too large, or may be missing from an incomplete tree.

@@ -1,4 +1,4 @@
-"""Check one tree: find the violations of its image references, based on the decisions of a scan."""
+"""Check one tree: list the image references that violate the policy, such as references without a digest."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def check_tree(
 def _check_offline(
     checked: ExtractResult, context: OfflineContext, policy_config: PolicyConfig, options: CheckOptions
 ) -> Sequence[CheckedOccurrence]:
-    """Check references without network access. Only missing digests are found."""
+    """Check references without network access. The only violation that this can find is a missing digest."""
     today = context.now.date()
     selections = (
         select_reference(policy_config, RepositoryBranch("", ""), reference, today) for reference in checked.occurrences
@@ -93,7 +93,10 @@ def _check_offline(
 
 
 def _select_changed(extract_result: ExtractResult, revision_diff: RevisionDiff) -> ExtractResult:
-    """Return the extract result without the references and unread files on lines that did not change."""
+    """Return the extract result with only those references and unread files that the diff touches.
+
+    A reference is also kept if a line in another file that uses its image changed.
+    """
     paths = {reference.path for reference in (*extract_result.references, *extract_result.unread_files)}
     paths |= {path for reference in extract_result.occurrences for path, _ in reference.usages}
     files = {

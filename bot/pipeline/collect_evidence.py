@@ -1,7 +1,8 @@
-"""Collect the evidence about transitions: scans, contents and signatures of the old and the new image.
+"""Collect the evidence about updates: scans, contents and signatures of the old and the new image.
 
-Each distinct image is scanned, inspected and verified once per run. The results of scanners are combined with published
-data, which are VEX statements and public lists of vulnerabilities.
+A transition is a change from one digest to another. A subject is one platform of an image, as input for a scanner. Each
+distinct image is scanned, inspected and verified once per run. The results of scanners are combined with published
+data: VEX statements, and the public lists of exploited vulnerabilities (KEV) and of exploit probabilities (EPSS).
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _BROKEN = frozenset({UnscannedReason.SCANNER_MISSING, UnscannedReason.FAILED, Un
 
 @dataclass(frozen=True, slots=True)
 class EvidenceResult:
-    """The evidence of every transition, and the failures."""
+    """The evidence about each transition, and the failures to collect parts of it."""
 
     evidence: Mapping[Transition, Evidence]
     failures: tuple[RunFailure, ...] = ()
@@ -63,7 +64,7 @@ def collect_evidence(
 
 
 def _report_failures(errors: Iterable[tuple[str, str]]) -> tuple[RunFailure, ...]:
-    """Return a failure for each pair of a subject and an error. An error of several subjects is reported once."""
+    """Return one failure for each distinct error. Each element of `errors` is a subject and its error."""
     return tuple(deduplicate_failures(RunFailure(subject, FailureStage.ASSESS, error) for subject, error in errors))
 
 
@@ -72,7 +73,7 @@ def _report_failures(errors: Iterable[tuple[str, str]]) -> tuple[RunFailure, ...
 
 @dataclass(frozen=True, slots=True)
 class _ScanTask:
-    """The scan of one image."""
+    """One image to scan, and the scanner for it."""
 
     scanner: Scanner
     identity: ScannerIdentity | None
@@ -81,10 +82,10 @@ class _ScanTask:
 
 
 def assess(transitions: Iterable[Transition], context: RunContext) -> EvidenceResult:
-    """Scan the old and the new image of each transition, and compare the scans.
+    """Scan the old and the new image of each transition, and return the differences as evidence.
 
-    Stored scans by the same scanner with the same database are reused. VEX statements and data of public lists are
-    applied after that, because stored scans do not contain them.
+    Stored scans by the same scanner with the same database are reused. VEX statements and the data of public lists are
+    added afterwards in every run, because stored scans do not contain them.
 
     Raises:
         StateError: If the state cannot be read.
@@ -112,10 +113,7 @@ def assess(transitions: Iterable[Transition], context: RunContext) -> EvidenceRe
 def _scan_all(
     subjects: Sequence[ScanSubject], context: RunContext
 ) -> tuple[Mapping[ScanSubject, ScanOutcome], Sequence[RunFailure]]:
-    """Return the scan outcome of each image, and the failure to store scans if there is one.
-
-    Images that have no stored scan are scanned.
-    """
+    """Return the scan outcome of each subject, either stored or new, and any failure to store new scans."""
     context.progress.start_phase("Scanning images", len(subjects))
     outcomes: dict[ScanSubject, ScanOutcome] = {}
     tasks: list[_ScanTask] = []
@@ -144,7 +142,7 @@ def _scan_all(
 
 
 def list_subjects(transition: Transition) -> list[ScanSubject]:
-    """Return the old and the new image of a transition on each of its platforms."""
+    """Return the subjects to scan for a transition: its old and its new image, on each platform of the transition."""
     return [subject for platform in transition.platforms for subject in list_subjects_on(transition, platform)]
 
 
@@ -165,7 +163,7 @@ def _group_by_scanner(
 
 
 def _group_by_image(subjects: Iterable[ScanSubject]) -> Iterable[Sequence[ScanSubject]]:
-    """Group the subjects that are the same image in different repositories or under different tags."""
+    """Group the subjects that have the same digest and platform, although their repositories or tags may differ."""
     images: dict[tuple[Digest, str], list[ScanSubject]] = defaultdict(list)
     for subject in subjects:
         images[subject.digest, subject.platform].append(subject)
@@ -173,7 +171,10 @@ def _group_by_image(subjects: Iterable[ScanSubject]) -> Iterable[Sequence[ScanSu
 
 
 def _scan_image(subjects: Sequence[ScanSubject], scanner: Scanner, progress: ProgressReporter) -> ScanOutcome:
-    """Scan an image in the first repository of `subjects`. If that does not succeed, try the next repository."""
+    """Scan one image, of which `subjects` lists the repositories and tags.
+
+    The image is pulled from the repository of the first subject. If the scan does not succeed, the next one is tried.
+    """
     outcome: ScanOutcome = NotScanned(UnscannedReason.NO_SCANNER)
     for subject in subjects:
         if not isinstance(outcome, Scan):
@@ -184,14 +185,17 @@ def _scan_image(subjects: Sequence[ScanSubject], scanner: Scanner, progress: Pro
 
 @dataclass(frozen=True, slots=True)
 class VexResult:
-    """The scan outcomes after VEX statements were applied, and the documents that could not be read."""
+    """The scan outcomes after VEX statements were applied, and a failure for each unreadable VEX document."""
 
     outcomes: Mapping[ScanSubject, ScanOutcome]
     failures: tuple[RunFailure, ...] = ()
 
 
 def apply_vex(outcomes: Mapping[ScanSubject, ScanOutcome], context: RunContext) -> VexResult:
-    """Suppress findings according to VEX statements of accepted authors. Without findings, no statements are read."""
+    """Suppress the findings that need no attention according to VEX statements.
+
+    Only statements of authors that the config accepts are applied. If no scan has findings, no statements are loaded.
+    """
     advisories = context.advisories
     if advisories is None or not any(isinstance(each, Scan) and each.findings for each in outcomes.values()):
         return VexResult(outcomes)
@@ -209,7 +213,10 @@ def apply_vex(outcomes: Mapping[ScanSubject, ScanOutcome], context: RunContext) 
 
 
 def enrich_evidence(evidence: Mapping[Transition, Evidence], advisories: AdvisorySource | None) -> EvidenceResult:
-    """Add the data of public lists to the evidence. The lists are queried once, and are not read without findings."""
+    """Add the data of the public lists KEV and EPSS about the vulnerabilities in the evidence.
+
+    All vulnerabilities are looked up in one query. If there are none, or if `advisories` is None, nothing is read.
+    """
     ids = {transition: _collect_ids(each) for transition, each in evidence.items()}
     all_ids = frozenset().union(*ids.values())
     if advisories is None or not all_ids:
@@ -245,10 +252,10 @@ def _collect_ids(evidence: Evidence) -> frozenset[str]:
 
 
 def inspect_images(evidence: Mapping[Transition, Evidence], context: RunContext) -> EvidenceResult:
-    """Add the contents of both images to the evidence: the properties in their manifests and configs.
+    """Add the contents of the old and the new image to the evidence: the properties in their manifests and configs.
 
-    Contents that are not stored are fetched once for each distinct image. Images that no scanner scans are not
-    inspected, so that a run without a scanner makes no further requests.
+    Contents that are not stored are fetched once for each distinct image. An image for which no scanner is configured
+    is not inspected. A run without a scanner therefore sends no additional requests.
 
     Raises:
         StateError: If the state cannot be read.
@@ -284,7 +291,10 @@ def _get_cached_contents(subject: ScanSubject, cached: Mapping[Digest, CachedMan
 def _add_contents(
     fetched_contents: Mapping[ScanSubject, ImageContents | None], cached: Mapping[Digest, CachedManifest]
 ) -> list[CachedManifest]:
-    """Return the stored manifests to which the fetched image contents were added."""
+    """Return copies of the cached manifests, with the fetched contents of their images added.
+
+    Manifests without fetched contents are left out, and so are contents whose manifest is not cached.
+    """
     updated: dict[Digest, CachedManifest] = {}
     for subject, image_contents in fetched_contents.items():
         manifest = updated.get(subject.digest) or cached.get(subject.digest)
@@ -298,7 +308,10 @@ def _add_contents(
 def fetch_contents(
     images: Iterable[ScanSubject], context: RunContext
 ) -> tuple[Mapping[ScanSubject, ImageContents | None], tuple[RunFailure, ...]]:
-    """Fetch the contents of each image, and return the failures as well. Contents that cannot be fetched are None."""
+    """Fetch the contents of each image, and return the failures as well.
+
+    The value of an image is None if its contents could not be fetched.
+    """
     subjects = list(dict.fromkeys(images))
     if not subjects:
         return {}, ()
@@ -320,12 +333,15 @@ def fetch_contents(
 
 
 def list_subjects_on(transition: Transition, platform: str) -> list[ScanSubject]:
-    """Return the old image of a transition on one platform, if there is one, and the new image."""
+    """Return the subjects for a transition on one platform: the old image, if there is one, and the new image."""
     return [ScanSubject(transition.tag_ref, digest, platform) for digest in (transition.old, transition.new) if digest]
 
 
 def _list_first_subjects(transition: Transition) -> list[ScanSubject]:
-    """Return the images on the first platform, because the start configuration rarely depends on the platform."""
+    """Return the old image, if there is one, and the new image, on the first platform of the transition.
+
+    The contents of one platform are enough, because the start configuration rarely depends on the platform.
+    """
     return list_subjects_on(transition, transition.platforms[0])
 
 
@@ -334,7 +350,7 @@ def _list_first_subjects(transition: Transition) -> list[ScanSubject]:
 
 @dataclass(frozen=True, slots=True)
 class VerifyResult:
-    """The signatures of each transition that a `trust` entry matches, and the failures."""
+    """The signatures of the images of each transition that an entry of `trust` matches, and the failures."""
 
     signatures: Mapping[Transition, TransitionSignatures]
     failures: tuple[RunFailure, ...] = ()
@@ -350,7 +366,10 @@ class _TrustedImage:
 def verify_signatures(
     transitions: Iterable[Transition], trust_entries: Sequence[TrustEntry], context: RunContext
 ) -> VerifyResult:
-    """Verify the signatures of the old and the new image of each transition that a `trust` entry matches."""
+    """Verify the signatures of the old and the new image of each transition.
+
+    Transitions of images that no entry of `trust` matches are left out of the result.
+    """
     trusted = {
         transition: trust
         for transition in sorted(set(transitions), key=lambda transition: transition.sort_key)

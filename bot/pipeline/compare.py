@@ -22,14 +22,17 @@ from bot.ports import Registry
 
 @dataclass(frozen=True, slots=True)
 class _FetchedImage:
-    """One of the two images, with the facts that its registry returned."""
+    """One of the two images to compare, with the facts that its registry returned."""
 
     reference: ImageReference
     tag_ref: TagRef
     facts: ImageFacts
 
     def make_transition(self, platform: str) -> Transition:
-        """Return a transition without an old image, because the two images may have different tags."""
+        """Return a transition that has this image as its new image, and no old image.
+
+        Each of the two images gets its own transition, because they may have different repositories or tags.
+        """
         return Transition(self.tag_ref, None, self.facts.digest, (platform,))
 
     def make_subject(self, platform: str) -> ScanSubject:
@@ -45,7 +48,7 @@ def compare_images(
 ) -> Comparison:
     """Return the differences between two images on one platform.
 
-    If `platform` is None, the platform is chosen by `choose_platform`.
+    If `platform` is None, `choose_platform` determines the platform.
 
     Raises:
         RegistryError: If an image cannot be looked up.
@@ -83,7 +86,8 @@ def compare_images(
 def choose_platform(old: ImageFacts, new: ImageFacts) -> str:
     """Return the platform on which two images are compared.
 
-    This is amd64 if both images have it, or if they share no platform. Otherwise, it is the first platform they share.
+    This is `linux/amd64` if both images have it. Otherwise, it is the first platform that both images have. If they
+    have no platform in common, `linux/amd64` is returned as well.
     """
     shared_platforms = [each for each in new.platforms if any(is_same_platform(each, other) for other in old.platforms)]
     return DEFAULT_PLATFORM if not shared_platforms or DEFAULT_PLATFORM in shared_platforms else shared_platforms[0]
@@ -97,6 +101,6 @@ def _fetch_image(reference: ImageReference, context: RunContext) -> _FetchedImag
 
 
 def _fetch_facts(tag_ref: TagRef, reference: ImageReference, registry: Registry) -> ImageFacts:
-    """Return the facts about the digest in the reference. If it has no digest, look up the digest of its tag."""
+    """Return the facts about the digest in the reference or, if it has no digest, about the digest of its tag."""
     digest = reference.digest or registry.fetch_descriptor(tag_ref).digest
     return registry.describe_image(tag_ref, registry.fetch_manifest(tag_ref, digest))

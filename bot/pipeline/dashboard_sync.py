@@ -32,7 +32,7 @@ MARKER_RESERVE = 200
 def sync_dashboard(
     repository_plan: RepositoryPlan, report: RepositoryReport, options: RunOptions
 ) -> tuple[RunFailure, ...]:
-    """Create, update or close the dashboard issue if its content changed, and return the failure if there is one."""
+    """Create, update or close the dashboard issue if its content changed. Return a failure if that is not possible."""
     is_skipped = bool(report.note) and not repository_plan.repository_scan.extract_result.has_repository_config
     if repository_plan.dashboard is None or repository_plan.forge is None or is_skipped:
         return ()
@@ -50,10 +50,10 @@ def sync_dashboard(
 def merge_base_branches(
     repository_plans: Iterable[RepositoryPlan], reports: Iterable[RepositoryReport]
 ) -> Iterator[tuple[RepositoryPlan, RepositoryReport]]:
-    """Yield one plan and one report for each repository.
+    """Yield one plan and one report for each repository, because all its base branches share one dashboard issue.
 
-    If a repository has several base branches, the report combines them. The plan is that of the first base branch for
-    which the dashboard could be read.
+    The report combines the reports of all base branches. The plan is used only to access the dashboard issue. It is the
+    plan of the first base branch whose run could read the issue, or of the first base branch if no run could.
     """
     by_repository: dict[tuple[int, str], list[tuple[RepositoryPlan, RepositoryReport]]] = {}
     for repository_plan, report in zip(repository_plans, reports, strict=True):
@@ -101,7 +101,7 @@ def _sync_issue(
 
 
 def _render_body(report: RepositoryReport, limit: int, options: RunOptions, *, is_public: bool) -> str | None:
-    """Return the body of the dashboard issue. Return None if there is nothing to show."""
+    """Return the body of the dashboard issue. Return None if the issue would have nothing to show."""
     view = build_dashboard(report, 1)
     if view.is_empty or not (options.has_dashboards or view.trouble):
         return None

@@ -1,7 +1,8 @@
-"""Decide which image references are updated. Each phase ends for all extract results before the next phase begins.
+"""Decide which image references are updated.
 
-The phases are: look up the tracked tags in registries, collect evidence about the possible updates, and apply the
-gates.
+There are three phases: look up the tracked tags in registries, collect evidence about the possible updates, and apply
+the gates. Gates are checks of the evidence that an update must pass before it is proposed. Each phase ends for all
+repositories before the next phase begins.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def _return_true(_: ImageUpdate) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class DecisionResult:
-    """The decisions, the evidence that they are based on, and the failures."""
+    """The decisions, the evidence and the tag lookups on which they are based, and the failures."""
 
     decisions: tuple[tuple[Decision, ...], ...]
     """The decisions on each extract result, in the order of the extract results."""
@@ -77,7 +78,8 @@ def decide_updates(
 ) -> DecisionResult:
     """Decide on every image reference of `extract_results`.
 
-    Evidence is not collected for an update for which `needs_evidence` returns False, and no gates are applied to it.
+    `needs_evidence` can return False for an update whose evidence the caller does not need. No evidence about the
+    update is then collected, and the update is not checked by the gates.
     """
     selections = [
         _select_images(extract_result, replace(policy_config, repository_rules=extract_result.rules), context)
@@ -128,7 +130,7 @@ def _select_images(
 
 @dataclass(frozen=True, slots=True)
 class LookupResult:
-    """The results of all registry lookups."""
+    """The results of all registry lookups, from which decisions are computed."""
 
     tag_listings: TagListings
     resolutions: Mapping[TagRef, Resolution]
@@ -141,7 +143,7 @@ class LookupResult:
     failures: tuple[RunFailure, ...]
 
     def decide(self, tracked_image: TrackedImage) -> Decision:
-        """Return the decision on a tracked image, without the gates."""
+        """Return the decision on a tracked image, before the gates check the evidence."""
         tag_refs = self.tag_listings.list_targets(tracked_image)
         if isinstance(tag_refs, RegistryError):
             return UnresolvedReference(tracked_image, tag_refs.reason, str(tag_refs))
@@ -160,7 +162,7 @@ class LookupResult:
 def run_lookups(
     tracked_images: Sequence[TrackedImage], context: RunContext, policy_config: PolicyConfig
 ) -> LookupResult:
-    """List the tags of repositories whose references may change tags, and look up every tracked tag once.
+    """Look up every tracked tag once, and list the tags of repositories in which a reference may get another tag.
 
     If a reference cannot be updated to the newest tag, older tags are looked up as well.
 
@@ -208,7 +210,7 @@ def run_lookups(
 def _group_by_lookup(
     tracked_images: Iterable[TrackedImage], tag_listings: TagListings
 ) -> dict[TagLookup, list[TrackedImage]]:
-    """Return the tag lookups that tracked images need, each with the tracked images that need it."""
+    """Return the tag lookups that are needed, each with the tracked images that need it."""
     images_by_lookup: dict[TagLookup, list[TrackedImage]] = defaultdict(list)
     for tracked_image in tracked_images:
         for lookup in _list_lookups(tracked_image, tag_listings):
@@ -228,9 +230,10 @@ def _resolve_lookups(
 def _note_outdated_bases(
     resolutions: Mapping[TagRef, Resolution], context: RunContext, policy_config: PolicyConfig
 ) -> Mapping[TagRef, str]:
-    """Return a note about each tag whose image is built on an outdated base image, if the image states its base.
+    """Return a sentence for each tag whose image states a base image that is outdated.
 
-    Only base images in known registries are looked up. A base image whose lookup fails is left out.
+    Tags without such a note are left out. This includes images whose base image is in an unknown registry, or could not
+    be looked up.
     """
     bases = {
         tag_ref: base
@@ -265,11 +268,16 @@ def _note_outdated_bases(
 def _resolve_base(
     tag_ref: TagRef, used_digests: Iterable[Digest], resolved_before: ResolvedTag | None, registry: Registry
 ) -> ResolvedTag:
-    """Return the digest that the tag of a base image points to, and its manifest if it is needed.
+    """Return the digest that the tag of a base image points to, and the manifest if it is needed for the comparison.
 
-    `resolved_before` is the result of an earlier lookup in this run, which is reused. The manifest is fetched only if
-    the digest is not among `used_digests`, because an index with another digest may still contain an image that was
-    used.
+    The manifest is needed if the tag points to a digest that is not among `used_digests`. That digest may be an index
+    that contains a used image; the base image is then not outdated.
+
+    Args:
+        tag_ref: The tag of the base image.
+        used_digests: The digests of the base image on which images are built.
+        resolved_before: The result of an earlier lookup of the tag in this run, which is reused; None if there is none.
+        registry: The registry client.
 
     Raises:
         RegistryError: If the lookup fails.

@@ -12,7 +12,7 @@ from bot.ports import Diagnosable, ProgressReporter
 
 @dataclass(frozen=True, slots=True)
 class DiagnosisPart:
-    """One part of the config: a component to test, or several components that are prepared together."""
+    """One part of the config, such as a registry or a forge, with the components to test for it."""
 
     area: ConfigArea
     subject: str
@@ -42,5 +42,5 @@ def _examine_part(part: DiagnosisPart, target: DiagnosisTarget) -> Iterator[Chec
 
 
 def _format_error(error: BasebumpError) -> str:
-    """Return the message of an error as one line."""
+    """Return the message of an error as one line, because a ConfigError can contain several problems."""
     return "; ".join(map(str, error.problems)) if isinstance(error, ConfigError) else str(error)

@@ -1,4 +1,9 @@
-"""Expedite updates of requests that wait for review, if waiting would leave a dangerous image in the request."""
+"""Mark updates as urgent if an open request proposes a dangerous image and would otherwise not be updated yet.
+
+A request that a user accepted stays unchanged for some days, although a newer digest is available. Later updates are
+also not proposed if a user closed a request and the policy then mutes its tags. This module makes exceptions for urgent
+updates.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +28,7 @@ from bot.pipeline.run_context import RunContext
 
 @dataclass(frozen=True, slots=True)
 class ExpediteResult:
-    """The branch plans, some of them expedited, and the failures."""
+    """The branch plans, in which urgent proposals are marked as urgent, and the failures."""
 
     branch_plans: tuple[BranchPlan, ...]
     failures: tuple[RunFailure, ...] = ()
@@ -32,11 +37,12 @@ class ExpediteResult:
 def expedite_urgent(
     branch_plans: Sequence[BranchPlan], resolutions: Mapping[TagRef, Resolution], context: RunContext
 ) -> ExpediteResult:
-    """Expedite the updates that must not wait.
+    """Mark the proposals that must not wait as urgent, and return all branch plans.
 
-    An open request is useless if the publisher rolled the tag back from the proposed digest, or if the registry lost
-    the digest. Such a request is updated at once. A newer digest that fixes an urgent vulnerability of the proposed
-    digest does not wait either, even if a user closed the request and thereby muted later updates.
+    An open request is updated at once if its proposed digest is unusable, because the publisher rolled the tag back
+    from the digest or the registry no longer has the digest. It is also updated at once if a newer digest fixes an
+    urgent vulnerability of the proposed digest. Such a fix is proposed even if a user closed the request and thereby
+    muted later updates.
 
     Raises:
         StateError: If the state cannot be read.
@@ -67,7 +73,11 @@ def expedite_urgent(
 def _find_unusable(
     transitions: Iterable[Transition], resolutions: Mapping[TagRef, Resolution], context: RunContext
 ) -> set[Transition]:
-    """Return the transitions whose old digest the publisher withdrew or the registry lost."""
+    """Return the transitions whose old digest is unusable.
+
+    The old digest is the digest that a request proposes. It is unusable if the publisher rolled the tag back from the
+    digest, or if the registry no longer has the digest.
+    """
     rolled_back = {
         transition for transition in transitions if _is_rolled_back(transition, resolutions.get(transition.tag_ref))
     }
@@ -77,9 +87,9 @@ def _find_unusable(
 
 
 def _list_transitions(branch_plan: BranchPlan, request: RemoteRequest | None) -> Iterator[Transition]:
-    """Yield the transitions from the digests that a request proposes to the digests that are desired now.
+    """Yield the transitions from the digests that `request` proposes to the newer digests in the branch plan.
 
-    Images whose digest did not change are left out. Yields nothing if `request` is None.
+    Images whose digest is the same in both are left out. Yield nothing if `request` is None.
     """
     if request is None:
         return
@@ -96,7 +106,7 @@ def _parse_targets(targets: Iterable[str]) -> Mapping[str, Digest]:
 
 
 def _is_rolled_back(transition: Transition, resolution: Resolution | None) -> bool:
-    """Return True if the publisher rolled the tag back from the digest that the request proposes."""
+    """Return True if the publisher rolled the tag back from the old digest, which a request proposes."""
     return isinstance(resolution, ResolvedTag) and transition.old in find_withdrawn_digests(
         resolution.observations, resolution.digest
     )

@@ -1,4 +1,8 @@
-"""Read the files of one tree, and extract all image references."""
+"""Read the files of one tree, and extract all image references.
+
+A format extracts references from one kind of file. It can also extract cross-file facts, which affect references in
+other files.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +38,7 @@ _TEXT_FORMAT = "text"
 
 @dataclass(frozen=True, slots=True)
 class FileReading:
-    """The items that one format extracted from one file."""
+    """The references and facts that one format extracted from one file."""
 
     file: SourceFile
     file_format: FileFormat
@@ -45,7 +49,7 @@ class FileReading:
 
 @dataclass(frozen=True, slots=True)
 class ExtractResult:
-    """The image references of one tree, and everything else that was extracted from it."""
+    """The image references of one tree, and further results of reading its files."""
 
     repository: GitRepository
     readings: tuple[FileReading, ...] = ()
@@ -69,10 +73,10 @@ class ExtractResult:
         return tuple(each for each in self.references if isinstance(each, Occurrence))
 
     def may_hide_image(self, repository: str) -> bool:
-        """Return True if a file that was not read or not parsed may contain the image.
+        """Return True if the image of `repository` may be used in a file that could not be read or parsed.
 
-        A file that could not be parsed can only contain an image if its bytes contain the last part of the image's
-        path, in any encoding.
+        A file that was not read may contain any image. A file that was read but not parsed may contain the image if the
+        last part of the image's name (`nginx` of `docker.io/library/nginx`) is among its bytes, in any encoding.
         """
         name = repository.rpartition("/")[2]
         spellings = [name.encode(encoding) for encoding in ("utf-8", "utf-16-le", "utf-16-be")]
@@ -89,7 +93,7 @@ class ExtractResult:
         return self.readings[first : bisect_right(self.readings, path, key=_get_path)]
 
     def replace_readings(self, new_readings: Sequence[FileReading]) -> Sequence[FileReading]:
-        """Return all readings, with `new_readings` in place of the readings of the same file."""
+        """Return all readings, with those of one file replaced. All `new_readings` are readings of that file."""
         path = new_readings[0].file.path
         first = bisect_left(self.readings, path, key=_get_path)
         last = bisect_right(self.readings, path, key=_get_path)
@@ -106,7 +110,8 @@ def extract_references(
 ) -> ExtractResult:
     """Read the files that any format selects, and extract their image references.
 
-    If `read_rules` is given, the repository's own config file is read as well. A file that cannot be read is a failure.
+    A file that cannot be read is reported as a failure. If `read_rules` is given, the repository's own config file is
+    read as well.
 
     Raises:
         TreeError: If the tree cannot be listed, or the repository's own config file cannot be read.
@@ -166,7 +171,7 @@ def _load_repository_rules(
 
 
 def read_with_formats(file: SourceFile, formats: Sequence[FileFormat]) -> Sequence[FileReading]:
-    """Read one file with each of `formats`.
+    """Read one file with each of `formats`, and return one reading for each format.
 
     References that the format `text` finds are left out if another format finds the same reference on the same line.
     """
@@ -195,7 +200,7 @@ def _is_known_reference(
 
 
 def read_file(file: SourceFile, file_format: FileFormat) -> FileReading:
-    """Read one file with one format."""
+    """Extract the references and facts that one format finds in a file."""
     references: list[Occurrence | UnsupportedText] = []
     facts: list[CrossFileFact] = []
     for item in file_format.extract(file):
@@ -212,9 +217,13 @@ def relate_references(
     *,
     repository: GitRepository | None = None,
 ) -> ExtractedReferences:
-    """Return the references of a tree after applying cross-file facts and ignore comments.
+    """Return the references of all files, after applying cross-file facts and ignore comments.
 
-    If `repository` is given, facts that apply to only one branch are applied for its base branch.
+    Args:
+        readings: The readings of all files.
+        additional_facts: Further facts, which do not come from files.
+        repository: The repository. Some facts, such as a Dependabot entry, apply to only one branch of it. If the
+            repository is None or has no base branch, its branch is unknown to these facts.
     """
     facts = [*(remark for reading in readings for remark in reading.facts), *additional_facts]
     if facts and repository is not None and repository.base_branch is not None:
@@ -254,7 +263,7 @@ def _is_unread(reference: Occurrence | UnsupportedText) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _SelectedFile:
-    """A file and the formats that read it."""
+    """A file to read, and the formats that select it."""
 
     entry: TreeEntry
     formats: tuple[FileFormat, ...]

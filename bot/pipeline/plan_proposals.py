@@ -50,7 +50,7 @@ every forge, although forges have different limits."""
 
 @dataclass(frozen=True, slots=True)
 class PlannedProposal:
-    """One proposal and the updates that it contains."""
+    """A proposal and the updates that it contains."""
 
     proposal: Proposal
     updates: tuple[ImageUpdate, ...]
@@ -58,7 +58,7 @@ class PlannedProposal:
 
 @dataclass(frozen=True, slots=True)
 class ProposalPlan:
-    """The desired proposals for one repository."""
+    """The desired proposals for one repository, and the decisions on its image references."""
 
     decisions: tuple[Decision, ...]
     """The given decisions. Updates whose edits could not be verified are replaced with skips."""
@@ -73,9 +73,10 @@ def plan_proposals(
     *,
     all_at_once: bool = False,
 ) -> ProposalPlan:
-    """Return one proposal for each update group, which changes all files of the group.
+    """Return one proposal for each group of updates. It changes all files that the updates of the group affect.
 
-    If `all_at_once` is True, return one proposal for all updates. A group without verified edits has no proposal.
+    A group has no proposal if none of its edits could be verified. If `all_at_once` is True, all updates are in one
+    group.
     """
     updates = [decision for decision in decisions if isinstance(decision, ImageUpdate)]
     skips: dict[ImageUpdate, SkippedReference] = {}
@@ -105,9 +106,10 @@ def _plan_without_protected(
     evidence: Mapping[Transition, Evidence],
     style: ProposalStyle,
 ) -> Proposal | None:
-    """Return the proposal without files in the protected folder of the forge.
+    """Return a variant of the proposal that changes no files in the forge's protected folder.
 
-    Return None if the proposal has no files in that folder, or no other files.
+    The variant is used if the forge does not allow the token to change such files, like workflows on GitHub. Return
+    None if the proposal changes no such files, or only such files.
     """
     protected_folder = style.limits.protected_folder
     protected_files = {
@@ -187,7 +189,10 @@ def _build_proposal(
 
 @dataclass(frozen=True, slots=True)
 class _RenderedProposal:
-    """The rendered texts of a proposal, and the values in the mark of its body and in the trailers of its commit."""
+    """The rendered title, body and commit message of a proposal.
+
+    The other fields are values that the body and the commit message contain in machine-readable form.
+    """
 
     title: str
     body: str
@@ -206,7 +211,16 @@ def _render_proposal(
     *,
     automerge: bool,
 ) -> _RenderedProposal:
-    """Render the texts of a proposal. `shown_evidence` is the evidence that readers of the request may see."""
+    """Render the title, body and commit message of a proposal.
+
+    Args:
+        update_group: The group of updates that the proposal contains.
+        updates: The updates.
+        shown_evidence: The evidence that readers of the request may see.
+        style: The templates and the limits of the forge.
+        protected_files: Files that the proposal leaves out, because the token may not change them.
+        automerge: True if the request is to be merged automatically. The body records this.
+    """
 
     def build_limited_view(rows: int) -> ProposalView:
         return build_proposal_view(

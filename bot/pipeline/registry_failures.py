@@ -15,7 +15,7 @@ STATE_SUBJECT = "state"
 
 
 def deduplicate_failures(failures: Iterable[RunFailure]) -> Iterator[RunFailure]:
-    """Yield one failure for each distinct error, with its first subject. An error may have occurred for every image."""
+    """Yield only the first failure with each error text, because the same error may occur for every image."""
     known_errors: set[str] = set()
     for failed in failures:
         if failed.error not in known_errors:
@@ -25,7 +25,11 @@ def deduplicate_failures(failures: Iterable[RunFailure]) -> Iterator[RunFailure]
 
 @dataclass(slots=True)
 class RegistryFailures:
-    """The first error of each registry. A registry that could not be reached is not contacted again for every image."""
+    """The errors of registries in one phase of a run.
+
+    Only the first error of each registry is reported. If a registry could not be reached, no further requests are sent
+    to it.
+    """
 
     first_errors: dict[str, RegistryError] = field(default_factory=dict)
     unreachable: dict[str, RegistryError] = field(default_factory=dict)
@@ -33,7 +37,7 @@ class RegistryFailures:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def record_error(self, host: str, error: RegistryError) -> None:
-        """Record an error if it is a failure. Other errors describe an image, and are not recorded."""
+        """Record an error that is a failure to do the work. An error that only describes an image is ignored."""
         if error.is_failure:
             with self.lock:
                 self.first_errors.setdefault(host, error)
@@ -43,7 +47,7 @@ class RegistryFailures:
     def raise_if_unreachable(self, host: str) -> None:
         """Raise an error if an earlier request could not reach the host.
 
-        The message of this error does not name the earlier request.
+        The message does not repeat the earlier error, which names another request.
 
         Raises:
             RegistryError: If the host could not be reached.

@@ -1,6 +1,7 @@
-"""Plan the work in a repository: the next step of each branch.
+"""Plan the work in a repository: determine the next step for each of basebump's branches.
 
-The step is computed from the desired proposal for the branch and from the branch's requests on the forge.
+A request is a pull request or merge request. The step depends on the proposal that is desired for the branch, and on
+the requests of the branch on the forge.
 """
 
 from __future__ import annotations
@@ -61,25 +62,25 @@ class BranchPlan:
     requests: tuple[RemoteRequest, ...]
     """The requests for the branch, newest first; empty if there are none."""
     is_fully_resolved: bool
-    """True if all data on which the branch depends was read in this run."""
+    """True if this run could read all data on which the proposal for the branch depends."""
     step: ProposalStep
     updates: tuple[ImageUpdate, ...] = ()
     """The updates in the desired proposal; empty if no proposal is desired."""
 
     @property
     def waiting_request(self) -> RemoteRequest | None:
-        """The open request if it is left unchanged although a newer update is available; otherwise None."""
+        """The open request, if it stays unchanged for now although a newer update is available; otherwise None."""
         step = self.step
         return step.request if isinstance(step, NoChange) and step.reason in _WAITING else None
 
     @property
     def muted_request(self) -> RemoteRequest | None:
-        """The request that a user closed, if newer updates are therefore not proposed; otherwise None."""
+        """The request that a user closed, if the policy then mutes newer updates of its tags; otherwise None."""
         step = self.step
         return step.request if isinstance(step, NoChange) and step.reason is NoChangeReason.MUTED else None
 
     def expedite(self, now: datetime) -> BranchPlan:
-        """Return the plan with the desired proposal marked as urgent, so that the proposal does not wait.
+        """Return the plan with the desired proposal marked as urgent, so that the next step does not wait.
 
         Return the plan unchanged if no proposal is desired.
         """
@@ -107,7 +108,7 @@ class RepositoryScan:
 
 @dataclass(frozen=True, slots=True)
 class RepositoryPlan:
-    """The planned work on one base branch of a repository."""
+    """The planned steps on one base branch of a repository."""
 
     repository_scan: RepositoryScan
     proposal_plan: ProposalPlan
@@ -123,7 +124,7 @@ class RepositoryPlan:
 
 @dataclass(frozen=True, slots=True)
 class RepositoryPlanner:
-    """Plans the work on one base branch of a repository at the time `now`."""
+    """Plans the steps on one base branch of a repository. The times in decisions are compared with `now`."""
 
     repository_scan: RepositoryScan
     options: RunOptions
@@ -143,9 +144,9 @@ class RepositoryPlanner:
 
     @property
     def _has_onboarding_proposal(self) -> bool:
-        """True if the repository starts with one proposal for all updates.
+        """True if the first proposal for the repository is a single one that contains all updates.
 
-        If the config does not set this, only repositories that are selected by owner or topic start this way.
+        If the config does not set this, it is True for repositories that the config selects by owner or topic.
         """
         first_proposal = self.options.rollout.first_proposal
         return self._repository.is_selected_by_owner if first_proposal is None else first_proposal
@@ -153,7 +154,7 @@ class RepositoryPlanner:
     def plan_repository(self, decisions: Sequence[Decision], evidence: Mapping[Transition, Evidence]) -> RepositoryPlan:
         """Return the plan of the repository, based on its requests on the forge.
 
-        Errors of the forge are recorded in the plan, and are not raised.
+        Errors of the forge do not raise an exception, but become failures in the plan.
         """
         extract_result, fleet = self._extract_result, self.repository_scan.fleet
         proposal_plan = ProposalPlan(tuple(decisions), ())
@@ -183,9 +184,9 @@ class RepositoryPlanner:
         )
 
     def _list_requests(self, forge: Forge, proposal_plan: ProposalPlan) -> tuple[RemoteRequest, ...]:
-        """Return the requests of the planned branches, as the forge lists them.
+        """Return all branches and open requests of basebump, and the closed and merged requests of planned branches.
 
-        If the repository starts with one proposal for all updates, the request of that proposal is included.
+        If the repository starts with an onboarding proposal, the branch of that proposal counts as planned.
         """
         branches = frozenset(each.proposal.branch for each in proposal_plan.proposals)
         if branches and self._has_onboarding_proposal:
@@ -193,10 +194,9 @@ class RepositoryPlanner:
         return forge.list_requests(self.options.branch_prefix, branches)
 
     def _is_onboarding(self, requests: Sequence[RemoteRequest]) -> bool:
-        """Return True if the repository is being onboarded.
+        """Return True if all updates of the repository are to be in a single onboarding proposal.
 
-        It starts with one proposal for all updates, the request of that proposal is not merged yet, and basebump has no
-        other requests.
+        This ends when the onboarding proposal is merged, or if basebump has another request in the repository.
         """
         if not self._has_onboarding_proposal:
             return False
@@ -205,10 +205,10 @@ class RepositoryPlanner:
         return not is_onboarded and all(each.branch == branch for each in requests)
 
     def _read_dashboard(self, dashboard: Dashboard) -> tuple[DashboardIssue | None, tuple[RunFailure, ...]]:
-        """Return the dashboard issue, or the failure to read it.
+        """Return the dashboard issue. Return None and a failure if the issue cannot be read.
 
-        The issue is read if dashboards are enabled. It is also read if the repository has a config file of its own,
-        because basebump reports in the issue that such a file is not valid. Otherwise, the result is None.
+        The issue is read if dashboards are enabled, or if the repository has a config file of its own, because basebump
+        reports errors of that file in the issue. In all other cases, None is returned without a failure.
         """
         if not (self.options.has_dashboards or self._extract_result.has_repository_config):
             return None, ()
@@ -220,7 +220,7 @@ class RepositoryPlanner:
     def _plan_branches(
         self, requests: Iterable[RemoteRequest], proposal_plan: ProposalPlan, user_requests: BranchUserRequests
     ) -> tuple[BranchPlan, ...]:
-        """Return the plans of all branches for which there is something to do or to report, sorted by branch name."""
+        """Return the plans of the branches for which there is a step to execute or to report, sorted by branch name."""
         planned_by_branch = {
             each.proposal.branch: _add_user_requests(each, user_requests) for each in proposal_plan.proposals
         }
@@ -247,7 +247,11 @@ class RepositoryPlanner:
         decisions: Sequence[Decision],
         requests: tuple[RemoteRequest, ...],
     ) -> Iterator[BranchPlan]:
-        """Yield the plan of a branch, unless there is nothing to do and nothing to report."""
+        """Yield the plan of a branch. Yield nothing if there is no step to execute or to report.
+
+        `decisions` are the decisions on the images that the branch is about. `planned_proposal` is None if no update is
+        to be proposed on the branch.
+        """
         desired = (
             omit_protected_files(planned_proposal.proposal, requests)
             if planned_proposal is not None
@@ -266,12 +270,12 @@ def report_dashboard_failure(repository: GitRepository, error: ForgeError) -> Ru
 
 
 def _parse_user_requests(issue: DashboardIssue | None) -> BranchUserRequests:
-    """Return the actions that users selected in the dashboard issue; empty unless the issue is open."""
+    """Return the actions that users selected in an open dashboard issue, each with its branch; otherwise empty."""
     return parse_checkboxes(issue.body) if issue is not None and issue.is_open else frozenset()
 
 
 def _add_user_requests(planned_proposal: PlannedProposal, user_requests: BranchUserRequests) -> PlannedProposal:
-    """Return the planned proposal, with the actions that users requested for its branch."""
+    """Return the planned proposal with the actions that users requested for its branch."""
     branch_requests = frozenset(
         user_request for user_request, branch in user_requests if branch == planned_proposal.proposal.branch
     )
@@ -298,12 +302,12 @@ def _group_by_branch(
 
 
 def _list_proposed_tags(requests: Iterable[RemoteRequest]) -> frozenset[str]:
-    """Return the tags that requests propose, as `repository:tag`."""
+    """Return the tags that requests propose to update, each as `repository:tag`."""
     return frozenset(target.rpartition("@")[0] for each in requests for target in parse_marker(each.body).targets)
 
 
 def _find_decisions(tag_refs: Collection[str], decisions: Sequence[Decision]) -> Sequence[Decision]:
-    """Return the decisions about the tags in `tag_refs`, for a branch for which no proposal is planned any more."""
+    """Return the decisions on the tags in `tag_refs`, which have the form `repository:tag`."""
     pairs = ((decision, get_tracked_image(decision)) for decision in decisions)
     return [decision for decision, selected in pairs if selected is not None and str(selected.tag_ref) in tag_refs]
 
@@ -314,9 +318,9 @@ def _is_fully_resolved(
     requests: Sequence[RemoteRequest],
     extract_result: ExtractResult,
 ) -> bool:
-    """Return True if all data on which the branch depends was read.
+    """Return True if this run could read all data on which the proposal for a branch depends.
 
-    This is the registry of each image, and every file that may contain one of the images.
+    This includes the registry of each image, and every file that may use one of the images.
     """
     if any(map(_is_undecided, decisions)):
         return False
@@ -331,7 +335,10 @@ def _is_fully_resolved(
 
 
 def _is_undecided(decision: Decision) -> bool:
-    """Return True if the decision may change without a change of the image, because some data was not available."""
+    """Return True if a later run may decide differently although the image did not change.
+
+    This is the case if some data was not available in this run, or if updates are paused.
+    """
     match decision:
         case UnresolvedReference() | RefusedUpdate(reason=Reason.NOT_SCANNED) | SkippedReference(reason=Reason.PAUSED):
             return True
@@ -343,10 +350,10 @@ def _is_undecided(decision: Decision) -> bool:
 
 
 def _is_retag_unverified(decision: Decision, proposed_tags: Collection[str]) -> bool:
-    """Return True if a request proposes another tag for a reference, and the registry's tags could not be listed.
+    """Return True if a request proposes another tag for a reference, but the registry's tags could not be listed.
 
-    Without the list of tags, it is unknown whether the proposal is still correct. `proposed_tags` have the form
-    `repository:tag`.
+    Without the list of tags, it is unknown whether the proposed tag is still the right one. `proposed_tags` have the
+    form `repository:tag`.
     """
     tracked_image = get_tracked_image(decision)
     if tracked_image is None or not tracked_image.missing_tags_reason:
@@ -356,7 +363,7 @@ def _is_retag_unverified(decision: Decision, proposed_tags: Collection[str]) -> 
 
 
 def _explain_no_proposal(decisions: Sequence[Decision]) -> str:
-    """Return a sentence that says why no update is proposed for the image references of `decisions`."""
+    """Return a sentence that says why the decisions lead to no proposal for a branch."""
     if any(isinstance(decision, ImageUpdate) for decision in decisions):
         return "It is part of another proposal now."
     reasons = [

@@ -1,4 +1,4 @@
-"""Scan one tree. A scan has the same phases as a run, and ends after the edits are verified."""
+"""Scan one tree: decide on its image references, and verify the edits. Unlike a run, a scan proposes nothing."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class OfflineContext:
 
 @dataclass(frozen=True, slots=True)
 class TreeScanResult:
-    """The result of a scan, and the verified changes that `scan --write` writes."""
+    """The report of a scan, and the verified file changes, which `scan --write` writes."""
 
     report: RunReport
     extract_result: ExtractResult
@@ -53,7 +53,7 @@ class TreeDecisions:
 def scan_tree(
     tree: FileTree, root: str, context: RunContext | OfflineContext, policy_config: PolicyConfig
 ) -> TreeScanResult:
-    """Scan one tree, and stop after verifying the edits.
+    """Scan one tree: decide on its image references, and verify the edits. Nothing is written.
 
     Raises:
         TreeError: If the tree cannot be listed.
@@ -75,7 +75,7 @@ def scan_tree(
 def _list_offline_verdicts(
     extract_result: ExtractResult, context: OfflineContext, policy_config: PolicyConfig
 ) -> list[Verdict]:
-    """Return the verdict on every image reference, as far as it can be determined without network access."""
+    """Return the verdict on every image reference. References whose verdict depends on a registry are not checked."""
     today = context.now.date()
     selections = [
         select_reference(policy_config, RepositoryBranch("", ""), occurrence, today)
@@ -110,9 +110,14 @@ def decide_tree(
     policy_config: PolicyConfig,
     needs_evidence: Callable[[ImageUpdate], bool] = lambda _: True,
 ) -> TreeDecisions:
-    """Decide on the references of `decided_part`, which is all or a part of `extract_result`.
+    """Decide on the image references of `decided_part`, and verify the edits for their updates.
 
-    `needs_evidence` has the same meaning as for `decide_updates`.
+    Args:
+        extract_result: All references of the tree, which are needed to verify edits.
+        decided_part: The extract result with only the references to decide on. It can be `extract_result` itself.
+        context: The services of the run.
+        policy_config: The policy.
+        needs_evidence: Returns False for an update whose evidence the caller does not need.
     """
     from bot.pipeline.decide_updates import decide_updates
     from bot.pipeline.edit import edit_files

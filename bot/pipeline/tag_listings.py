@@ -1,7 +1,10 @@
 """List the tags of repositories, and determine the tags to which each reference may be updated.
 
-If a reference cannot be updated to the newest of these tags, older tags are added. This module also determines which
-tags are superseded, by checks in this run or from the results of earlier runs.
+If the policy allows other tags than the tag in the file, the newest allowed tag is the first target. If a reference
+cannot be updated to it, older tags are added, which are called fallback tags.
+
+This module also determines which tags are superseded, which means that they receive no further updates. Because this
+costs requests, a run checks only some tags (watched tags), and uses stored results for the others.
 """
 
 from __future__ import annotations
@@ -40,7 +43,11 @@ runs that pause at weekends would never check some tags."""
 
 @dataclass(frozen=True, slots=True)
 class TagListings:
-    """The tags of repositories, and the conclusions from these tags. They are computed once for each tag and policy."""
+    """The tags of repositories, and conclusions from these tags.
+
+    An UpdateRange is a tag and the policy settings that limit its updates. References with the same range share the
+    results.
+    """
 
     target_tags: Mapping[UpdateRange, tuple[TagRef, ...]]
     """The tags to which references may be updated, newest first. Repositories whose tags could not be listed are
@@ -63,7 +70,8 @@ class TagListings:
     def list_targets(self, tracked_image: TrackedImage) -> tuple[TagRef, ...] | RegistryError:
         """Return the tags to which a reference may be updated, newest first. The last one is the tag in the file.
 
-        Return the error if the tags could not be listed, but may be listed in a later run.
+        If the repository's tags could not be listed, return the error, unless a later run cannot list them either. In
+        that case, only the tag in the file is returned.
         """
         update_range = get_update_range(tracked_image)
         if update_range is None or self.explain_missing_tags(tracked_image):
@@ -71,12 +79,12 @@ class TagListings:
         return self.errors_by_repository.get(update_range.tag_ref.repository) or self.target_tags[update_range]
 
     def list_fallback_tags(self, update_range: UpdateRange) -> tuple[TagRef, ...]:
-        """Return the older tags to which a reference may be updated instead of the newest one, newest first."""
+        """Return the tags to which references may be updated instead of the newest allowed tag, newest first."""
         tags = list_fallback_tags(update_range, self.tags_by_repository[update_range.tag_ref.repository])
         return tuple(TagRef(update_range.tag_ref.repository, tag) for tag in tags)
 
     def add_fallback_tags(self, fallback_tags: Mapping[UpdateRange, tuple[str, ...]]) -> TagListings:
-        """Return the listings with these additional tags to which references may be updated."""
+        """Return the listings with these fallback tags as additional targets of updates."""
         target_tags = {
             update_range: self._compute_targets(update_range, tags) for update_range, tags in fallback_tags.items()
         }
@@ -94,10 +102,10 @@ class TagListings:
         )
 
     def explain_missing_tags(self, tracked_image: TrackedImage) -> str:
-        """Return the reason that newer tags of a reference cannot be listed.
+        """Return a sentence that says why newer tags of a reference cannot be listed.
 
-        Return an empty string if the tags were listed, if they are not needed, or if a later run may be able to list
-        them.
+        Return an empty string if the tags were listed, if the policy does not allow other tags, or if a later run may
+        be able to list them.
         """
         error = self.errors_by_repository.get(tracked_image.tag_ref.repository)
         if error is None or get_update_range(tracked_image) is None:
@@ -109,9 +117,10 @@ class TagListings:
 def list_tags(
     tracked_images: Sequence[TrackedImage], context: RunContext, configured_ends: tuple[ConfiguredEndOfLife, ...]
 ) -> TagListings:
-    """List the tags of repositories whose references may change tags, and of repositories of watched tags.
+    """List the tags of repositories in which a reference may get another tag, and of those with watched tags.
 
-    Watched tags are those that this run checks for whether they are superseded.
+    Watched tags are those that this run checks for whether they are superseded. `configured_ends` are the end-of-life
+    dates in the config, which can name a successor of a tag.
     """
     today = context.now.date()
     update_ranges = {
@@ -159,7 +168,10 @@ def list_tags(
 def _fetch_tag_lists(
     repositories: Sequence[str], updatable_repositories: Collection[str], context: RunContext
 ) -> tuple[Mapping[str, tuple[str, ...] | RegistryError], tuple[RunFailure, ...]]:
-    """List the tags of each repository. An error is reported as a failure only for `updatable_repositories`."""
+    """Return the tags of each repository, or the error if they cannot be listed; and the failures.
+
+    An error becomes a failure only for `updatable_repositories`, which contain a reference that may get another tag.
+    """
     registry, registry_failures = context.registry, RegistryFailures()
 
     def fetch_tags(repository: str) -> tuple[str, ...] | RegistryError:
@@ -176,7 +188,7 @@ def _fetch_tag_lists(
 
 
 def _choose_watched_tags(tag_refs: Iterable[TagRef], today: date) -> Iterable[TagRef]:
-    """Return the tags that a run on this day checks for whether they are superseded."""
+    """Return the tags that a run on this day checks for whether they are superseded. Other days have other tags."""
     ordered = sorted(tag_refs)
     endable = [tag_ref for tag_ref in ordered if can_be_superseded(tag_ref.tag) or has_lifecycle_data(tag_ref.host)]
     share = min(ceil(len(ordered) / WATCHED_SHARE), len(endable))
@@ -196,10 +208,10 @@ def add_fallback_tags(
     resolutions: Mapping[TagRef, Resolution],
     context: RunContext,
 ) -> TagListings:
-    """Return the listings with older tags for references that cannot be updated to the newest tag.
+    """Return the listings with fallback tags for the references that cannot be updated to the newest tag.
 
-    If a rule requires a minimum age, only tags that an earlier run observed that long ago are added. Other tags would
-    be too young. Tags in registries that record when a tag was pushed are always added.
+    If a rule requires a minimum age, a fallback tag is added only if earlier runs observed the tag for that long.
+    Otherwise, it would be too young as well. This does not apply to registries that record when a tag was pushed.
 
     Raises:
         StateError: If the state cannot be read.
@@ -234,7 +246,10 @@ def add_fallback_tags(
 def _needs_fallback(
     tracked_image: TrackedImage, tag_listings: TagListings, resolutions: Mapping[TagRef, Resolution], now: datetime
 ) -> bool:
-    """Return True if a reference cannot be updated to any looked-up tag, and the reason is not a temporary failure."""
+    """Return True if none of the tags that were looked up is a possible update of a reference.
+
+    Return False if the reason may be temporary, such as a registry that could not be reached.
+    """
     tag_refs = tag_listings.list_targets(tracked_image)
     if isinstance(tag_refs, RegistryError) or len(tag_refs) == 1:
         return False
@@ -254,7 +269,7 @@ def _needs_fallback(
 
 @dataclass(frozen=True, slots=True)
 class SupersededTags:
-    """The superseded tags, and the failure to store them if there is one."""
+    """The superseded tags, and a failure if they could not be stored."""
 
     by_tag: Mapping[TagRef, SupersededTag]
     failures: tuple[RunFailure, ...]
@@ -266,11 +281,11 @@ def find_superseded_tags(
     known_superseded: Mapping[TagRef, SupersededTag],
     context: RunContext,
 ) -> SupersededTags:
-    """Determine which tags are superseded, and store the results for runs that do not check these tags.
+    """Determine which tags are superseded, and store the results for later runs.
 
-    There are two sources: the other tags of the repository, and the end-of-life date that the publisher announces. A
-    stored result (`known_superseded`) remains valid until the tag is updated, or until the source of the result is
-    checked again. A source that could not be read does not revoke its stored result.
+    There are two sources of such a result: the other tags of the repository, and the end-of-life date that the
+    publisher announces. A stored result in `known_superseded` is used until the tag points to another digest, or until
+    this run checks its source again. If the source could not be read, the stored result is still used.
     """
     tag_digests = {tag_ref: entry.digest for tag_ref, entry in resolutions.items() if isinstance(entry, ResolvedTag)}
     announced_dates = dict(_fetch_announced_dates(tag_listings.watched_tags, tag_digests, context.registry_facts))
@@ -300,9 +315,9 @@ def find_superseded_tags(
 def _fetch_announced_dates(
     watched_tags: Iterable[TagRef], tag_digests: Mapping[TagRef, Digest], facts: RegistryFacts
 ) -> Iterator[tuple[TagRef, date | None]]:
-    """Yield the end-of-life date that the publisher of each tag announces; None if it announces none.
+    """Yield each watched tag with the end-of-life date that its publisher announces; None if there is no such date.
 
-    Errors are ignored, because the dates are only hints. The tags of such errors are left out.
+    The dates are only hints. A tag is therefore left out if its request fails.
     """
     for tag_ref in watched_tags:
         if tag_ref in tag_digests and has_lifecycle_data(tag_ref.host):

@@ -1,4 +1,4 @@
-"""Thread pools of limited size. A phase distributes its work over a pool, and waits until all work is done."""
+"""Thread pools of limited size, and functions that distribute the work of a phase over such a pool."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ INTERRUPT_GRACE = 3
 
 @dataclass(frozen=True, slots=True)
 class WorkerPool:
-    """Applies a function to many items, to at most `workers` of them at a time."""
+    """Applies a function to many items, with at most `workers` threads."""
 
     workers: int
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-        """Return the result for each item, in the order of the items. The first exception ends the phase and is raised.
+        """Return the result for each item, in the order of the items. If a call fails, its exception is raised.
 
-        An interrupt ends the phase as well. No further items are started, child processes are killed, and threads that
-        wait for a response have INTERRUPT_GRACE seconds to end.
+        After an exception, no further items are started. After an interrupt, child processes are also killed, and
+        threads that wait for a response have INTERRUPT_GRACE seconds to end.
         """
         work = list(items)
         workers = min(self.workers, len(work))
@@ -59,7 +59,7 @@ class WorkerPool:
     def run_phase(
         self, title: str, function: Callable[[Item], Result], items: Iterable[Item], progress: ProgressReporter
     ) -> list[Result]:
-        """Do the same as `map`, and report the progress as a phase with one step for each item."""
+        """Apply `function` to each item like `map`, and report the progress as a phase with one step for each item."""
         work = list(items)
         progress.start_phase(title, len(work))
 

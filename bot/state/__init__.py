@@ -1,1 +1,4 @@
-"""The state that runs store in a database. It saves time in later runs, and no proposal depends on it."""
+"""The state: data that runs store in a database for later runs, such as observations of tags.
+
+If the state is lost, minimum ages start again and runs take longer. No proposal depends on it.
+"""

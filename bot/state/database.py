@@ -74,7 +74,7 @@ class Database:
 
     @classmethod
     def sqlite_read_only(cls, path: Path) -> Database:
-        """Open a database in an existing file for reading only. Nothing is written to the file or its folder."""
+        """Open a database in an existing file for reading only. Nothing is written to the file or to its folder."""
         write_ahead_log = path.with_name(
             f"{path.name}-wal"
         )  # it may contain the latest writes, which are not in the file yet
@@ -89,7 +89,10 @@ class Database:
 
     @classmethod
     def postgresql_unmigrated(cls, address: str) -> Database:
-        """Open a database on a server, whose tables stay as they are. Raises StateError if its driver is missing."""
+        """Open a database on a server without creating or migrating its tables.
+
+        Raises StateError if the PostgreSQL driver is not installed.
+        """
         url = make_url(address).set(drivername="postgresql+psycopg")
         shown = url.render_as_string(hide_password=True)
         options = {"connect_timeout": CONNECT_TIMEOUT}
@@ -103,7 +106,7 @@ class Database:
 
     @property
     def display_name(self) -> str:
-        """The file name or URL as shown in messages. A password in the URL is removed."""
+        """The file name, or the URL without its password, for messages."""
         return self._display_name
 
     def migrate(self) -> Database:
@@ -119,7 +122,10 @@ class Database:
         return self
 
     def check_pages(self) -> None:
-        """Check every page of an SQLite file. Raises UnusableStateError if a page is damaged, and StateError."""
+        """Check every page of an SQLite file. Raises UnusableStateError if a page is damaged.
+
+        Raises StateError if the file cannot be read.
+        """
         with self.open_for_reading() as connection:
             check_result: str = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
         if check_result != "ok":
@@ -168,23 +174,26 @@ def _prepare(connection: Any, _: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    """Begin a transaction. A writer takes SQLite's lock at once.
+    """Begin a transaction. If it will write, also take SQLite's lock for writers at once.
 
-    If it began as a reader, it could not become a writer after another process has written.
+    A transaction that began as a reader could not get the lock later if another process has written in the meantime.
     """
     is_writer = connection.get_execution_options().get(_WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writer else "BEGIN")
 
 
 def _describe_error(error: DBAPIError) -> str:
-    """Return the database's own message and a hint, without details, because these repeat the values to be written."""
+    """Return the main message of the database and a hint.
+
+    Details of the message are left out, because they repeat the values to be written.
+    """
     cause = error.orig
     words = getattr(getattr(cause, "diag", None), "message_primary", None) or str(cause)
     return f"{sanitize_text(words)}; hint: {_ADVICE.get(_get_code(error), _OTHERWISE)}"
 
 
 def _get_code(error: DBAPIError) -> int | str | None:
-    """Return SQLite's primary error code, or PostgreSQL's code. Return None if PostgreSQL could not be reached."""
+    """Return SQLite's primary error code, or PostgreSQL's SQLSTATE. Return None if PostgreSQL could not be reached."""
     if isinstance(error.orig, sqlite3.Error):
         return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
     return getattr(error.orig, "sqlstate", None)

@@ -1,4 +1,4 @@
-"""Migrations of the tables of earlier releases."""
+"""Create the tables of the state, or migrate the tables of an earlier release."""
 
 from __future__ import annotations
 
@@ -27,13 +27,14 @@ A migration never changes after its release. Therefore no migration uses a `Tabl
 
 
 class NewerSchemaError(Exception):
-    """The tables were created or migrated by a later release of basebump."""
+    """Raised if a later release of basebump created or migrated the tables."""
 
 
 def migrate_tables(connection: Connection, migrations: Sequence[Migration] = MIGRATIONS) -> None:
     """Create the tables if they do not exist, or migrate the tables of an earlier release.
 
-    No other process may write meanwhile. Raises NewerSchemaError if the tables are those of a later release.
+    The caller must make sure that no other process writes at the same time. Raises NewerSchemaError if the tables are
+    those of a later release.
     """
     supported_version = 1 + len(migrations)
     found_version = get_version(connection)
@@ -43,7 +44,8 @@ def migrate_tables(connection: Connection, migrations: Sequence[Migration] = MIG
         return
     if found_version > supported_version:
         raise NewerSchemaError(
-            f"the tables have version {found_version}, but this release supports only versions up to {supported_version}"
+            f"the tables have version {found_version}, but this release supports only versions up to "
+            f"{supported_version}"
         )
     for migrate in migrations[found_version - 1 :]:
         migrate(connection)

@@ -43,7 +43,7 @@ class NoStateStore:
 class NoSupersededStore:
     """Implements `bot.ports.SupersededStore` for configs without `state`.
 
-    Whether a tag is superseded is then known only in runs that check the tag.
+    Without stored results, a run finds only those superseded tags that it checks itself.
     """
 
     def load(self, tag_refs: Collection[TagRef]) -> Mapping[TagRef, SupersededTag]:  # noqa: ARG002 - the Protocol's signature

@@ -1,6 +1,7 @@
-"""Quarantine of an unusable state database that a CI cache restored.
+"""Quarantine of an unusable SQLite database that a CI cache restored.
 
-Users cannot move a file in a CI cache away by hand. Without a quarantine, every later job would get the same file.
+Users cannot remove a single file from a CI cache. If a job did not rename the unusable file, the cache would restore
+the same file for every later job.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ database: https://www.sqlite.org/tempfiles.html."""
 
 
 def quarantine_database(path: Path) -> str | None:
-    """Rename an SQLite file that is damaged or was migrated by a later release, and return the error.
+    """Rename an SQLite file if it is damaged or was migrated by a later release, and return the error.
 
-    Return None if the file stays where it is, because it does not exist, is usable, or has another error. The run
-    itself reports such an error.
+    Return None if the file is not renamed: if it does not exist, is usable, or has another error. The run itself then
+    reports that error.
     """
     if not path.exists():
         return None

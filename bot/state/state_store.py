@@ -67,8 +67,8 @@ class DatabaseStateStore:
     def record_tags(self, descriptors: Mapping[TagRef, TagDescriptor], at: datetime) -> None:
         """Store the digests that tags pointed to at the time `at`, and delete data that is too old.
 
-        A descriptor that is older than an observation of another run is ignored. Otherwise, it would look as if the tag
-        had been rolled back to an earlier digest.
+        If another run has already stored a later observation of a tag, the descriptor of this tag is ignored.
+        Otherwise, it would look as if the publisher had rolled the tag back.
         """
         with self._database.open_for_writing() as connection:
             last_rows = _select_last_observations(connection, descriptors)
@@ -107,7 +107,10 @@ class DatabaseStateStore:
             write_rows(connection, MANIFESTS, rows)
 
     def load_scans(self, scanner: ScannerIdentity, subjects: Collection[ScanSubject]) -> Mapping[ScanSubject, Scan]:
-        """Return the stored scans of these images by the same version of the scanner with the same database."""
+        """Return the stored scans of these images that the same version of the scanner made with the same database.
+
+        Images without such a scan are left out.
+        """
         scans: dict[tuple[str, str], Scan] = {}
         by_scanner = and_(
             EVIDENCE.c.scanner == scanner.name,
@@ -124,7 +127,7 @@ class DatabaseStateStore:
         return {subject: scans[key] for subject, key in keys.items() if key in scans}
 
     def save_scans(self, scans: Mapping[ScanSubject, Scan]) -> None:
-        """Store scans, except scans without the build time of their database, which could never be looked up."""
+        """Store the scans, except scans by a scanner with an unknown database, which no lookup could find."""
         at = self._now()
         rows = {
             (subject.digest, subject.platform, scan.scanner): {
@@ -162,7 +165,11 @@ def _select_last_observations(connection: Connection, tag_refs: Collection[TagRe
 
 
 def _build_observation_row(tag_ref: TagRef, digest: Digest, last: Row[Any] | None, at: datetime) -> dict[str, Any]:
-    """Return the row of the tag's last observation, extended to `at`. If the digest changed, return a new row."""
+    """Return the row that records that a tag pointed to `digest` at the time `at`.
+
+    If `last`, the row of the tag's last observation, has the same digest, it is extended to `at`. Otherwise, the row is
+    a new one.
+    """
     row = {"repository": tag_ref.repository, "tag": tag_ref.tag, "digest": digest, "last_seen": at}
     if last is not None and last.digest == digest:
         return row | {"ordinal": last.ordinal, "first_seen": last.first_seen}
@@ -196,7 +203,7 @@ def _prune(connection: Connection, at: datetime) -> None:
 
 
 def _serialise_document(adapter: TypeAdapter[_Item], value: _Item) -> str | None:
-    """Return a value as JSON. Return None if it is too long, or contains text that is not valid Unicode."""
+    """Return a value as JSON. Return None if the JSON is too long, or if a text in it is not valid Unicode."""
     try:
         text = adapter.dump_json(value).decode()
     except PydanticSerializationError:
@@ -205,10 +212,10 @@ def _serialise_document(adapter: TypeAdapter[_Item], value: _Item) -> str | None
 
 
 def _is_complete(document: str) -> bool:
-    """Return True if a stored scan has every field of `Scan` in this release.
+    """Return True if a stored scan has all fields of `Scan` in this release, so that it can be reused.
 
-    An earlier release may not have stored some fields, such as installed packages. Such a field would be unknown until
-    the scanner has another database, and an update to an older package would not be noticed.
+    An earlier release may have stored scans without some fields, such as the installed packages. If such a scan were
+    reused, an update to an older version of a package would not be noticed until the scanner gets a new database.
     """
     try:
         stored_scan = from_json(document)
@@ -218,7 +225,7 @@ def _is_complete(document: str) -> bool:
 
 
 def _parse_document(adapter: TypeAdapter[_Item], document: str) -> _Item | None:
-    """Parse a stored document. Return None if another release stored it with other fields."""
+    """Parse a stored document. Return None if its fields are not those of this release."""
     try:
         return adapter.validate_json(document)
     except ValidationError:

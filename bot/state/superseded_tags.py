@@ -24,7 +24,10 @@ class DatabaseSupersededStore:
         self._database = database
 
     def load(self, tag_refs: Collection[TagRef]) -> Mapping[TagRef, SupersededTag]:
-        """Return the superseded tags among `tag_refs`. Entries whose reason only another release knows are left out."""
+        """Return the superseded tags among `tag_refs`.
+
+        Entries with a reason that this release does not know are left out.
+        """
         with self._database.open_for_reading() as connection:
             rows = _select_rows(connection, tag_refs)
         return {
@@ -34,7 +37,10 @@ class DatabaseSupersededStore:
         }
 
     def record(self, superseded_tags: Mapping[TagRef, SupersededTag | None], at: datetime) -> None:
-        """Store the results of checks at the time `at`. Results that another run stored later stay unchanged."""
+        """Store the results of checks that were made at the time `at`; None for a tag that is not superseded.
+
+        If another run has already stored a later result for a tag, that result is kept.
+        """
         if not superseded_tags:
             return
         with self._database.open_for_writing() as connection:

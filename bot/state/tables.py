@@ -19,7 +19,7 @@ _Item = TypeVar("_Item")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A timezone-aware time. In SQLite, which has no time zones, it is stored as UTC."""
+    """A column type for times with a time zone. SQLite has no time zones, so that times are stored in UTC there."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -99,7 +99,7 @@ ENDS = Table(
 
 
 def write_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows. An existing row with the same primary key is replaced."""
+    """Insert rows. An existing row with the same primary key is overwritten."""
     if not rows:
         return
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql

@@ -1,6 +1,7 @@
-"""Create the objects that each command needs, as the settings describe them.
+"""Create the objects that each command needs, as determined by the settings.
 
-This is the only package that names all adapters. Each adapter is imported in the function that uses it.
+An adapter connects basebump to a forge, a registry, a scanner or a database. This is the only package that names the
+classes of adapters. Each adapter is imported only in the function that uses it, so that commands start fast.
 """
 
 from __future__ import annotations
@@ -41,9 +42,10 @@ class SystemClock:
 def build_scan_context(
     config_file: Path | None, *, offline: bool, progress: ProgressReporter
 ) -> tuple[RunContext | OfflineContext, PolicyConfig]:
-    """Return the context and the policy for a scan of one folder. Raises UsageError and StateError.
+    """Return the services and the policy for a scan of one folder. Raises UsageError and StateError.
 
-    If `offline` is True, the context has no registry and no scanner. If `config_file` is None, the defaults apply.
+    If `offline` is True, the services contain no registry and no scanner. If `config_file` is None, the defaults of the
+    config apply.
     """
     now = SystemClock().now()
     if offline and config_file is None:
@@ -55,16 +57,17 @@ def build_scan_context(
 
 
 def _read_rules(content: bytes, source: str) -> tuple[PolicyRule, ...]:
-    """Parse a repository's own config file. The config parser is imported only if there is such a file."""
+    """Parse a repository's own config file. `source` is the name of the file in error messages."""
     from bot.settings import load_repository_rules
 
     return load_repository_rules(content, source)
 
 
 def _build_rules_reader(settings: Settings) -> RulesReader:
-    """Return a parser of repositories' own config files.
+    """Return a parser of repositories' own config files, for runs over repositories.
 
-    The parser refuses minimum ages that no run with these settings could determine.
+    The parser reports a minimum age as an error if neither a registry in the settings nor a state records the age of
+    digests.
     """
     from bot.settings import load_repository_rules
 
@@ -153,7 +156,10 @@ def _build_context(settings: Settings, progress: ProgressReporter, cache: Path |
 
 
 def build_advisories(settings: EnrichmentSettings, registry: OciRegistry) -> AdvisorySource | None:
-    """Return the source of public lists and VEX documents. Return None if the config names neither."""
+    """Return the source of vulnerability data from public lists (KEV, EPSS) and VEX documents.
+
+    Return None if the config names neither lists nor documents.
+    """
     from bot.settings import EnrichmentSettings
 
     if settings == EnrichmentSettings():
@@ -178,7 +184,7 @@ def build_advisories(settings: EnrichmentSettings, registry: OciRegistry) -> Adv
 
 
 def build_registry_for_host(config_file: Path | None, host: str) -> Registry:
-    """Return the client for registries. Raises UsageError if the config does not allow contacting `host`."""
+    """Return the client for all registries. Raises UsageError if the config does not allow contacting `host`."""
     settings = _load_settings(config_file, must_have_forges=False)
     refuse_unlisted_host(settings, host)
     return build_registry(settings)
@@ -187,10 +193,10 @@ def build_registry_for_host(config_file: Path | None, host: str) -> Registry:
 def build_compare_context(
     config_file: Path | None, hosts: Sequence[str], progress: ProgressReporter
 ) -> tuple[RunContext, tuple[TrustEntry, ...]]:
-    """Return the context for a comparison of two images, and the trusted signers of the config.
+    """Return the services for a comparison of two images, and the entries of `trust` in the config.
 
-    A comparison always scans. If the config has no scanners, an installed scanner is used, but no scanning service.
-    Raises UsageError if the config does not allow contacting one of `hosts`.
+    `hosts` are the registries of the two images. A comparison always scans: if the config has no scanners, an installed
+    scanner is used, but no scanning service. Raises UsageError if the config does not allow contacting one of `hosts`.
     """
     from bot.settings import AutoSettings
 
@@ -214,9 +220,10 @@ def refuse_unlisted_host(settings: Settings, host: str) -> None:
 
 
 def decline_proposal(config_file: Path, name: str, branch: str) -> bool:
-    """Decline a proposal in a repository of a local forge. Return True if the branch of the proposal no longer exists.
+    """Decline the proposal on `branch` in a repository of a local forge.
 
-    Raises UsageError if no local forge of the config has the repository, and ForgeError.
+    Return True if the branch does not exist any more. Raises UsageError if no local forge in the config has a
+    repository `name`. Raises ForgeError if the proposal cannot be declined.
     """
     from bot.forges.local.fleet import LocalFleet
     from bot.settings import LocalSettings
@@ -241,7 +248,8 @@ def _load_settings(config_file: Path | None, *, must_have_forges: bool) -> Setti
 def open_state_stores(settings: Settings) -> tuple[StateStore, SupersededStore]:
     """Open the stores for observations and for superseded tags. Without a configured state, they store nothing.
 
-    The database is opened before the run starts, so that a run with an unusable state fails at once. Raises StateError.
+    The database is opened before the run starts, so that a run fails at once if it cannot use the state. Raises
+    StateError.
     """
     from bot.settings import StateFile, StateServer
     from bot.state.no_state import NoStateStore, NoSupersededStore

@@ -1,4 +1,4 @@
-"""Create the parts of a config that `basebump doctor` tests. Adapters are imported when they are used."""
+"""Create the parts of a config that `basebump doctor` tests: its forges, registries, scanners and other components."""
 
 from __future__ import annotations
 
@@ -32,9 +32,10 @@ pull."""
 def build_parts(
     config_file: Path, level: RunLevel, images: Sequence[ImageReference]
 ) -> tuple[DiagnosisTarget, list[DiagnosisPart]]:
-    """Return the target of the diagnosis, and the parts of the config to test.
+    """Return the kind of run to diagnose, and the parts of the config to test.
 
-    Raises UsageError if the config is not valid, or if it does not allow contacting the registry of an image.
+    `images` are images that the user named to test access to their registries. Raises UsageError if the config is not
+    valid, or if it does not allow contacting the registry of an image.
     """
     settings = load(config_file, requires_forges=True)
     for image in images:
@@ -76,10 +77,10 @@ def _name_forge(forge: ForgeSettings) -> str:
 
 
 def _list_registry_parts(settings: Settings, images: Sequence[ImageReference]) -> Iterator[DiagnosisPart]:
-    """Yield a part for each registry in the config, and a part for each image.
+    """Yield a part for the login to each registry in the config, and a part for each image in `images`.
 
-    If no image is given, HUB_IMAGE is tested, unless the policy ignores it. A registry whose secret is missing is
-    reported as a problem, and is not contacted.
+    If `images` is empty, HUB_IMAGE is tested, unless the policy ignores this image. If a secret for a registry is
+    missing, this is reported as a problem, and the registry is not contacted.
     """
     from bot.registries.examination import ImageExamination, NoImageExamination
 
@@ -126,7 +127,7 @@ def _is_secret_missing(registry: RegistrySettings) -> bool:
 
 
 def _require_secrets(settings: Settings, registry: RegistrySettings | None) -> None:
-    """Raise ConfigError if a secret of the registry is missing. Do nothing if `registry` is None."""
+    """Raise ConfigError if a secret of the registry is not set. Do nothing if `registry` is None."""
     for variable in (registry.username_env, registry.password_env) if registry is not None else ():
         if variable is not None:
             settings.get_secret(variable, os.environ)

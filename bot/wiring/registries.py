@@ -1,4 +1,4 @@
-"""Create the client for registries, and the registries that build images themselves, from the settings."""
+"""Create the registry client, and the clients for build tasks in registries, from the settings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def build_registry(settings: Settings) -> OciRegistry:
-    """Return the client for registries, with the config's entries. Raises ConfigError if a secret is not set."""
+    """Return the client for all registries, configured by the settings. Raises ConfigError if a secret is not set."""
     from bot.registries.oci import OciRegistry
 
     return OciRegistry([_build_entry(settings, registry) for registry in settings.registries])
@@ -46,7 +46,7 @@ def _build_entry(settings: Settings, registry: RegistrySettings) -> RegistryEntr
 
 
 def list_builders(settings: Settings) -> Iterator[ImageBuilder]:
-    """Yield the registries of the config whose build tasks are enabled."""
+    """Yield a client for the build tasks of each registry for which the config enables them."""
     for registry in settings.registries:
         if registry.tasks is not None:
             from bot.registries.acr_tasks import AcrTasks

@@ -37,7 +37,7 @@ PROXIES = ("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy")
 
 
 def build_scanner_selector(settings: Settings, registry: OciRegistry, cache: Path | None) -> ConfiguredScannerSelector:
-    """Return the selector of scanners, which selects the first entry of the config that matches an image.
+    """Return the selector that chooses the scanner for an image: the first `scanners` entry that matches the image.
 
     `cache` is the folder in which scanners keep their databases; None for the default folder. Raises ConfigError if the
     secret of an entry is not set.
@@ -93,7 +93,7 @@ def build_scanner(entry: ScannerSettings, settings: Settings, registry: OciRegis
 
 
 def _build_trivy(entry: TrivySettings, registry: OciRegistry, cache: Path) -> Scanner | None:
-    """Return a Trivy that scans on this machine. Return None if Trivy is not installed."""
+    """Return a scanner that runs Trivy with a local database. Return None if Trivy is not installed."""
     from bot.scanners.trivy import TrivyScanner, find_trivy
 
     binary = find_trivy(entry.binary, TRIVY_ENVIRONMENTS)
@@ -112,7 +112,7 @@ def _build_trivy(entry: TrivySettings, registry: OciRegistry, cache: Path) -> Sc
 
 
 def _build_trivy_client(entry: TrivySettings, settings: Settings, registry: OciRegistry, cache: Path) -> Scanner | None:
-    """Return a Trivy client, whose server has the database. Return None if Trivy is not installed.
+    """Return a scanner that runs Trivy as a client of a Trivy server. Return None if Trivy is not installed.
 
     Raises ConfigError if the token of the server is not set.
     """
@@ -135,7 +135,7 @@ def _build_trivy_client(entry: TrivySettings, settings: Settings, registry: OciR
 
 
 def _build_grype(entry: GrypeSettings, registry: OciRegistry, cache: Path) -> Scanner | None:
-    """Return a Grype that scans on this machine. Return None if Grype is not installed."""
+    """Return a scanner that runs Grype with a local database. Return None if Grype is not installed."""
     from bot.scanners.grype import GrypeScanner, find_grype
 
     binary = find_grype(entry.binary)
@@ -179,9 +179,10 @@ def _build_osv(entry: OsvSettings, registry: OciRegistry, *, is_optional: bool =
 
 
 def _build_defender(entry: DefenderSettings, registry: OciRegistry) -> Scanner:
-    """Return a scanner that queries Microsoft Defender with the Azure identity of the environment.
+    """Return a scanner that queries Microsoft Defender.
 
-    `AZURE_AUTHORITY_HOST` determines the Azure cloud. The default is the public cloud.
+    It uses the Azure identity in the environment variables. `AZURE_AUTHORITY_HOST` determines the Azure cloud; the
+    default is the public cloud.
     """
     from bot.net import HostTrust, HttpClient
     from bot.registries.azure_identity import ManagerLogin
@@ -203,9 +204,9 @@ def _build_defender(entry: DefenderSettings, registry: OciRegistry) -> Scanner:
 def resolve_platform_manifests(
     registry: OciRegistry, subjects: Sequence[ScanSubject]
 ) -> list[Digest | RegistryError | None]:
-    """Return the manifest digest of each image for its platform, by parallel requests.
+    """Return the manifest digest of each image for its platform, in the order of `subjects`.
 
-    The result for an image is None if it does not have the platform, or the error if the lookup failed.
+    The result is None for an image that does not have the platform, and the error for an image whose lookup failed.
     """
     from bot.pipeline.worker_pool import REGISTRY_POOL
 
@@ -237,7 +238,7 @@ def get_cache_folder() -> Path:
 
 
 def _get_cache_name(database: str | None) -> str:
-    """Return the name of the cache folder for a database. Each database has a folder of its own."""
+    """Return a folder name that differs for each database, so that databases do not share a cache."""
     import hashlib
 
     return "default" if database is None else hashlib.sha256(database.encode()).hexdigest()[:16]
