@@ -102,6 +102,14 @@ def loopback():
 
 
 @pytest.fixture
+def no_pauses(monkeypatch):
+    """Let HTTP clients repeat requests at once: whatever does not answer will not answer later either."""
+    from bot.net import client  # noqa: PLC0415 - most tests need nothing of it
+
+    monkeypatch.setattr(client, "RETRY_PAUSES", (0.0,) * len(client.RETRY_PAUSES))
+
+
+@pytest.fixture
 def basebump(capsys):
     """Run the command line in this process; return exit code, stdout and stderr."""
     from bot.cli.app import main  # noqa: PLC0415 - most tests need nothing of it

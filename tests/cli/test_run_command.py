@@ -128,7 +128,7 @@ def test_repo_option_with_an_unselected_name_is_a_failure(basebump, fleet):
     assert (failed["subject"], failed["stage"]) == ("typo", "survey")
 
 
-def test_unreachable_registry_leaves_open_proposals_unchanged(tmp_path, basebump, fleet, loopback, config):
+def test_unreachable_registry_leaves_open_proposals_unchanged(tmp_path, basebump, fleet, loopback, config, no_pauses):
     loopback.move("python", "3.12-slim", "now")
     basebump("run", "--config", fleet, "--level", "propose")
     refs = _web(tmp_path).refs()

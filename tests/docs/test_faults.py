@@ -28,7 +28,7 @@ KILLED = "The run is killed at any moment."
 
 
 @pytest.fixture
-def stage(tmp_path, capsys):
+def stage(tmp_path, capsys, no_pauses):
     def command(*arguments):
         code = main([str(argument) for argument in arguments])
         printed = capsys.readouterr()
