@@ -1,4 +1,4 @@
-"""Explanation of an error of git: it refuses to read a repository whose folder belongs to another user."""
+"""Explanation of an error of git: git refuses to read a repository whose folder belongs to another user."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ https://git-scm.com/docs/git-config#Documentation/git-config.txt-safedirectory""
 
 
 def explain_refusal(git_error: str) -> str | None:
-    """Return the cause and a remedy if git refused to read a repository because it belongs to another user.
+    """Return the cause and a remedy if git did not read a repository because the folder belongs to another user.
 
-    Return None for any other error. `git_error` is what git printed.
+    Return None for any other error. `git_error` is the output of git.
     """
     refusal = _REFUSAL.search(git_error)
     if refusal is None:

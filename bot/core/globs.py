@@ -1,6 +1,6 @@
-"""Globs that match a whole value.
+"""Globs for names and paths. They must match the whole value.
 
-`*` and `?` do not match `/`, `**` does, and all other characters are literal.
+`*` and `?` do not match `/`, `**` does. All other characters are literal.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _ANYTHING = rb".*"
 
 
 def is_glob_match(glob: str, value: str) -> bool:
-    """Return True if `glob` matches the whole of `value`, with regard to upper and lower case.
+    """Return True if `glob` matches the whole of `value`. The match is case-sensitive.
 
     - `*` matches any number of characters except `/`.
     - `**` matches any number of characters, including `/`.
@@ -58,5 +58,8 @@ def _translate(glob: str) -> Iterator[bytes]:
 
 
 def _encode(text: str) -> bytes:
-    """Encode `text` as UTF-8, including the lone surrogates that stand for bytes of paths that are not UTF-8."""
+    """Encode `text` as UTF-8. Lone surrogates, which Python uses for non-UTF-8 bytes in paths, cause no error.
+
+    Each of them becomes three bytes, so that a pattern and a path with the same surrogates match.
+    """
     return text.encode("utf-8", "surrogatepass")

@@ -63,9 +63,9 @@ def render_code_span(text: str, limit: int = MAX_TEXT_LENGTH) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Untrusted text for templates.
+    """Untrusted text for templates. Wherever a template shows it, it becomes a Markdown code span.
 
-    Templates can test it and compare it with other values, but wherever they show it, it is a Markdown code span.
+    Templates can also use it in conditions, for example to compare it with another value.
     """
 
     _raw: str
@@ -98,7 +98,7 @@ _ACTIVE_TEXT = re.compile(r"@(?!sha256:)|://|www\.", re.ASCII | re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """Text that is shown without markup if its characters have no meaning in Markdown, and otherwise as a code span.
+    """Text for templates that becomes a Markdown code span only if it contains special characters of Markdown.
 
     It is used for references, digests, and basebump's own words.
     """
@@ -135,7 +135,7 @@ def build_link(label: str, url: str | None) -> Link | Text:
 
 
 def is_safe_url(text: str) -> bool:
-    """Return True if `text` is an HTTP(S) URL without characters that could end a Markdown link or start one."""
+    """Return True if `text` is an HTTP(S) URL, and none of its characters could end or start a Markdown link."""
     return _SAFE_URL.fullmatch(text) is not None
 
 

@@ -18,5 +18,5 @@ def add_occurrence_notes(occurrence: Occurrence, *notes: str) -> Occurrence:
 
 
 def add_image_note(tracked_image: TrackedImage, note: str) -> TrackedImage:
-    """Return `tracked_image` with `note` added to its notes, or unchanged if `note` is empty."""
+    """Return `tracked_image` with `note` added to its notes. If `note` is empty, return it unchanged."""
     return replace(tracked_image, notes=(*tracked_image.notes, note)) if note else tracked_image

@@ -1,4 +1,4 @@
-"""Transitions: replacements of an old digest by a new one. Also short forms of digests."""
+"""Transitions, which are updates of one image from an old digest to a new one. Also short forms of digests."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ def get_first_transition(update: ImageUpdate) -> Transition:
 
 
 def build_transition(update: ImageUpdate, candidate: UpdateCandidate) -> Transition:
-    """Return the transition of `update` from the current digest to that of `candidate`.
+    """Return the transition of `update` from the current digest to the digest of `candidate`.
 
-    A transition also names the platforms on which both images are scanned. They are, in this order of precedence:
+    A transition also names the platforms for which both images are scanned. They are the first of these that is
+    available:
 
     - the platform that the file states
     - the platforms in the policy
-    - linux/amd64, or the first platform of the candidate if it is not built for linux/amd64
+    - linux/amd64, or the first platform of the candidate if the candidate is not built for linux/amd64
     """
     platforms = (update.occurrence.platform,) if update.occurrence.platform else update.tracked_image.policy.platforms
     if not platforms:

@@ -9,19 +9,20 @@ from bot.model.rules import AutomergeConditions
 
 
 def can_automerge(update: ImageUpdate, evidence: Evidence) -> bool:
-    """Return True if the forge may merge an update automatically, according to the policy.
+    """Return True if the policy allows the forge to merge an update without a maintainer.
 
-    The policy limits the size of the update (`max_update`), and can require scan results. Return False if a required
-    scan is missing.
+    The key `automerge` of the policy limits how much the tag may change (`max_update`). It can also require that the
+    new image was scanned, or that the update introduces no vulnerabilities. If such a requirement cannot be checked
+    because a scan is missing, return False.
     """
     conditions = update.tracked_image.policy.automerge
     return conditions is not None and _is_within_max_update(update, conditions) and _is_harmless(evidence, conditions)
 
 
 def is_automerge_unknown(update: ImageUpdate, evidence: Evidence) -> bool:
-    """Return True if only a missing scan prevents deciding whether an update may be merged automatically.
+    """Return True if the policy allows automerge for an update of this size, but an image was not scanned.
 
-    The policy allows automerge for updates of this size, but the old or the new image was not scanned.
+    This can be the old or the new image. `can_automerge` may then return False only because of the missing scan.
     """
     conditions = update.tracked_image.policy.automerge
     is_unknown = any(isinstance(outcome, NotScanned) for outcome in (evidence.old, evidence.new))

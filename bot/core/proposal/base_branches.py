@@ -26,10 +26,10 @@ def get_literal_prefix(glob: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class BaseBranch:
-    """The base branch that is processed now.
+    """The base branch that is currently processed.
 
-    A repository can have several base branches. Its methods tell basebump's branches and requests for this base branch
-    from those for the other ones.
+    A repository can have several base branches. The methods of this class tell which of basebump's branches and
+    requests belong to this base branch, so that those of other base branches are left alone.
     """
 
     name: str | None
@@ -39,21 +39,24 @@ class BaseBranch:
     def is_base_of_branch(self, *, is_desired: bool, is_ours: bool, stated_base: str | None) -> bool:
         """Return True if one of basebump's branches was created to update this base branch.
 
-        - The branch of a proposal of this run (`is_desired`) was, because the hash in its name depends on the base
-          branch.
-        - For another branch with only basebump's commits (`is_ours`), the trailer of the commit states the base branch
-          (`stated_base`, None for the default branch).
-        - A branch with commits of other people counts as one for the default branch, and is left unchanged.
+        Args:
+            is_desired: True if this run proposes updates on the branch. The result is then True, because the name of
+                the branch contains a hash of the base branch.
+            is_ours: True if basebump created all commits of the branch. False if other people added commits. Such a
+                branch is left unchanged, and is assigned to the default branch.
+            stated_base: The base branch that basebump's commit states in a trailer; None for the default branch.
         """
         return is_desired or (stated_base == self.non_default_name if is_ours else self.non_default_name is None)
 
     def is_base_of_request(self, target: str, *, is_desired: bool, is_ours: bool, stated_base: str | None) -> bool:
         """Return True if an open request of basebump updates this base branch.
 
-        - The request of a proposal of this run (`is_desired`) does.
-        - Any other request must be merged into this base branch. Users can change the branch `target` into which it is
-          merged.
-        - In addition, the trailer of basebump's commit must state this base branch (`stated_base`, None for the default
-          branch). If the branch has commits of other people (`is_ours` is False), this is not required.
+        The result is True if this run proposes the updates of the request (`is_desired`). Otherwise, both of these
+        conditions must be met:
+
+        - The request is to be merged into this base branch. Users can change the branch into which it is merged
+          (`target`).
+        - The trailer of basebump's commit states this base branch (`stated_base`, None for the default branch). This is
+          not checked if other people added commits to the branch (`is_ours` is False).
         """
         return is_desired or (target == self.name and (stated_base == self.non_default_name or not is_ours))

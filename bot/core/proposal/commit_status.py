@@ -14,8 +14,8 @@ from bot.model.signature import SignatureUnknown, VerifiedSignature
 def build_status(evidence: Sequence[Evidence], *, needs_review: bool) -> CommitStatus | None:
     """Return the commit status of a proposal, or None if neither a scanner nor signature checks are configured.
 
-    The status is a failure if a maintainer has to review the request before merging it (`needs_review`), and a success
-    otherwise. Missing scan results alone are no failure: the policy allowed this update without them.
+    The status is a failure if a maintainer must review the request before merging it (`needs_review`), and otherwise a
+    success. A missing scan alone is not a failure, because the policy allows this update without it.
     """
     if not any(map(_has_evidence_source, evidence)):
         return None

@@ -34,7 +34,7 @@ _CURRENT = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class EntryView:
-    """A proposal in one of the lists of the dashboard."""
+    """A proposal in a list of the dashboard, such as the list of waiting proposals."""
 
     box: Box | None
     title: Plain | Link
@@ -43,7 +43,7 @@ class EntryView:
 
 @dataclass(frozen=True, slots=True)
 class ReferencesView:
-    """References to the same image (`repository:tag`) that are not updated, all for the same reason."""
+    """References to one image (`repository:tag`) that are not updated, all for the same reason."""
 
     image: Text
     reason: Reason | None
@@ -54,7 +54,7 @@ class ReferencesView:
 
 @dataclass(frozen=True, slots=True)
 class SkippedView:
-    """The image references that are skipped for the same reason."""
+    """The number of image references that are skipped for one reason."""
 
     reason: Reason
     sentence: str
@@ -63,7 +63,7 @@ class SkippedView:
 
 @dataclass(frozen=True, slots=True)
 class DashboardView:
-    """The content of a dashboard."""
+    """The data for the text of a dashboard: lists of proposals, and lists of image references that are not updated."""
 
     version: int
     trouble: tuple[Text, ...]
@@ -83,7 +83,7 @@ class DashboardView:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to show to users. Skipped references alone do not count as content."""
+        """Whether the dashboard shows nothing, or nothing but skipped references. Its issue is then not needed."""
         shown = (self.trouble, self.waiting, self.current, self.left, self.declined, self.failed)
         return not any((*shown, self.held, self.superseded, self.unknown))
 
@@ -165,11 +165,13 @@ class DashboardStep(Enum):
 
 
 def choose_dashboard_step(issue: DashboardIssue | None, body: str | None) -> DashboardStep:
-    """Return what to do next with the dashboard issue.
+    """Return whether to write the dashboard issue, close it, or leave it unchanged.
 
-    `issue` is the existing issue, or None if there is none. `body` is the text that the issue should have, or None if
-    the dashboard is empty. An issue that basebump closed is reopened when there is something to show again. An issue
-    that a user closed stays closed.
+    - `issue` is the existing issue; None if the repository has no dashboard issue.
+    - `body` is the text that the issue should have; None if the dashboard is empty.
+
+    If the issue is closed and there is something to show again, basebump reopens the issue only if basebump closed it.
+    An issue that a user closed stays closed.
     """
     if body is None:
         return DashboardStep.CLOSE if issue is not None and issue.is_open else DashboardStep.LEAVE

@@ -4,13 +4,14 @@ A fingerprint consists of 16 hexadecimal digits:
 
 - 8 digits are a hash of the proposed changes.
 - 6 digits are a hash of the proposed changes together with the evidence, such as scan results.
-- 1 digit counts the images whose signatures could not be fetched.
-- 1 digit counts other missing evidence: scans, image contents, the list of exploited vulnerabilities (KEV) and VEX
-  documents.
+- 1 digit is the number of images whose signatures could not be fetched.
+- 1 digit is the number of other missing pieces of evidence: scans, image contents, the list of exploited
+  vulnerabilities (KEV) and VEX documents.
 
-If a proposal updates several images, a dash and a bit mask may follow. Each bit stands for an image update (transition)
-with missing evidence. The mask is needed because counts stay equal if evidence on one image is new and evidence on
-another image is lost. A text with such a loss must not replace the old text.
+The two numbers show whether a new text would lose evidence that the old text has. Such a text must not replace the old
+one. If a proposal updates several images, the numbers are not enough: they stay equal if evidence on one image is new
+and evidence on another image is lost. So a dash and a bit mask may follow, in which each bit stands for an image update
+(transition) with missing evidence.
 """
 
 from __future__ import annotations
@@ -51,9 +52,9 @@ _VOLATILE_FIELDS = frozenset(
 
 
 def compute_fingerprint(view: ProposalView, evidence: Iterable[Evidence]) -> str:
-    """Return the fingerprint of the text that is rendered from `view`.
+    """Return the fingerprint of the request text that is rendered from `view`.
 
-    `evidence` contains the evidence for each transition of the view, in the same order.
+    `evidence` contains the evidence on each image update in `view.transitions`, in the same order.
     """
     transition_evidence = list(evidence)
     unknown_signatures, other_unknowns = (
@@ -76,13 +77,13 @@ def compute_fingerprint(view: ProposalView, evidence: Iterable[Evidence]) -> str
 
 
 def _count_unknown_signatures(evidence: Evidence) -> int:
-    """Count the images whose signatures could not be fetched."""
+    """Return how many of the old and the new image have signatures that could not be fetched (0 to 2)."""
     signatures = evidence.signatures
     return sum(isinstance(each, SignatureUnknown) for each in (signatures.old, signatures.new)) if signatures else 0
 
 
 def _count_other_unknowns(evidence: Evidence) -> int:
-    """Count the missing evidence other than signatures: scans, image contents, and KEV or VEX data."""
+    """Return how much evidence other than signatures is missing: scans, image contents, KEV and VEX data."""
     scans = (evidence.old, evidence.new)
     unscanned = sum(isinstance(each, NotScanned) and each != WITHHELD_SCAN for each in scans)
     unread = len(evidence.list_versions.unread_lists - {AdvisoryList.EPSS}) if evidence.list_versions is not None else 0
@@ -90,7 +91,7 @@ def _count_other_unknowns(evidence: Evidence) -> int:
 
 
 def _count_unknown_contents(evidence: Evidence) -> int:
-    """Count the images whose contents (packages and configuration) should have been fetched but are missing."""
+    """Return how many of the old and the new image lack requested contents (packages, configuration)."""
     if evidence.contents is None:
         return 0
     old = [evidence.contents.old] if evidence.old is not None else []
@@ -98,18 +99,19 @@ def _count_unknown_contents(evidence: Evidence) -> int:
 
 
 def is_outdated(fingerprint: str, desired_fingerprint: str) -> bool:
-    """Return True if the text of a request must be replaced by the text of this run.
+    """Return True if the text of an open request must be replaced by the text that this run would write.
 
-    `fingerprint` belongs to the current text, `desired_fingerprint` to the text of this run. A text is not replaced if
-    the new text proposes the same changes but lacks evidence that the current text has.
+    `fingerprint` belongs to the existing text, `desired_fingerprint` to the text of this run. Equal fingerprints need
+    no replacement. The existing text also stays if it proposes the same changes and has evidence that this run lacks,
+    for example because a scan failed.
     """
     return fingerprint != desired_fingerprint and not has_less_evidence(fingerprint, desired_fingerprint)
 
 
 def has_less_evidence(fingerprint: str, desired_fingerprint: str) -> bool:
-    """Return True if both texts propose the same changes, but the text of this run lacks some of the evidence.
+    """Return True if this run proposes the same changes as the existing text, but lacks evidence that the text has.
 
-    `fingerprint` belongs to the current text, `desired_fingerprint` to the text of this run.
+    `fingerprint` belongs to the existing text of the request, `desired_fingerprint` to the text of this run.
     """
     before, after = _parse_fingerprint(fingerprint), _parse_fingerprint(desired_fingerprint)
     if before.proposed != after.proposed:
@@ -120,10 +122,11 @@ def has_less_evidence(fingerprint: str, desired_fingerprint: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _FingerprintParts:
-    """The parts of a fingerprint that `has_less_evidence` compares."""
+    """The parts of a fingerprint that show which evidence is missing, and for which proposed changes."""
 
     proposed: str
     counts: str
+    """The two digits with the numbers of missing signatures and of other missing evidence."""
     incomplete_mask: int
     """A bit mask of the transitions with incomplete evidence. It is 0 if there is only one transition."""
 

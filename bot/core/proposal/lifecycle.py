@@ -39,10 +39,12 @@ from bot.model.request_attributes import NO_ATTRIBUTES
 
 
 def omit_protected_files(desired: Proposal, requests: Iterable[RemoteRequest]) -> Proposal:
-    """Return `desired` without its protected files if the existing branch was created without them.
+    """Return `desired` without the files that basebump may not change, if the existing branch was created without them.
 
-    Protected files are those that the forge does not allow basebump to change. If a user requests a rebuild of the
-    branch, `desired` is returned unchanged, so that basebump tries to change the protected files again.
+    For example, GitHub refuses changes to workflow files if the token lacks a permission. basebump then creates the
+    branch without these files. In later runs, this function prevents basebump from trying again and again to add them.
+    If a user requests a rebuild of the branch, `desired` is returned unchanged, so that basebump tries to change all
+    files.
     """
     current_requests = [each for each in requests if each.state in (RequestState.OPEN, RequestState.BRANCH)]
     reduced = desired.without_protected
@@ -55,12 +57,18 @@ def omit_protected_files(desired: Proposal, requests: Iterable[RemoteRequest]) -
 def next_step(
     desired: Proposal | NoProposal, requests: Sequence[RemoteRequest], *, is_fully_resolved: bool, now: datetime
 ) -> ProposalStep | None:
-    """Return the next step for one branch of basebump, or None if there is nothing to do and nothing to report.
+    """Return the next step for one of basebump's branches, such as opening or updating its request.
 
-    `requests` are all requests of the branch on the forge, newest first. A branch without an open request has an entry
-    of its own (`RequestState.BRANCH`). If some data on which the proposal depends could not be read in this run,
-    `is_fully_resolved` is False. In this case the branch and the text of an open request stay unchanged, and nothing is
-    closed or deleted.
+    Return None if there is nothing to propose, and neither the branch nor an open request exists.
+
+    Args:
+        desired: The proposal of this run for the branch, or a `NoProposal` if there is nothing to propose.
+        requests: All requests of the branch on the forge, newest first. If the branch exists but has no open request,
+            the list also contains an entry for the branch itself, with the state `RequestState.BRANCH`.
+        is_fully_resolved: False if data for the proposal could not be read in this run, for example because a registry
+            did not respond. The branch and the text of an open request then stay unchanged, and nothing is closed or
+            deleted.
+        now: The current time.
     """
     open_request = next((each for each in requests if each.state is RequestState.OPEN), None)
     if open_request is not None:
@@ -89,7 +97,10 @@ def next_step(
 
 
 def _find_refusal(desired: Proposal, closed_requests: Sequence[RemoteRequest]) -> NoChange | None:
-    """Return a `NoChange` step with the reason if a user declined this proposal earlier; otherwise None."""
+    """Return a `NoChange` step with the reason if a user declined this proposal by closing a request.
+
+    Return None if no user declined it.
+    """
     declined_request = next((each for each in closed_requests if _is_declining(each, desired)), None)
     if declined_request is not None:
         return NoChange(desired.branch, NoChangeReason.DECLINED, declined_request)
@@ -139,7 +150,11 @@ def _collect_user_requests(desired: Proposal, request: RemoteRequest) -> frozens
 def _should_rebuild(request: RemoteRequest, desired: Proposal) -> bool:
     """Return True if the branch must be created again on top of the current base branch.
 
-    The `rebase` setting determines whether conflicts or new commits on the base branch require this.
+    The setting `rebase` determines when:
+
+    - `auto`: if the request has conflicts, or if it must contain the newest commits of the base branch to be merged
+    - `always`: if the request has conflicts, or if the base branch has new commits
+    - `never`: not at all
     """
     match desired.rebase:
         case Rebase.AUTO:
@@ -163,10 +178,13 @@ def _should_update_text(request: RemoteRequest, desired: Proposal) -> bool:
 
 
 def _find_wait_reason(request: RemoteRequest, desired: Proposal, now: datetime) -> NoChangeReason | None:
-    """Return the reason to update the branch of an open request later, or None if it is updated now.
+    """Return the reason why the branch of an open request is not updated yet, or None if it is updated in this run.
 
-    An update can wait because it would discard a user's approval, or because it would start another CI run for a merely
-    newer digest. A request with conflicts does not wait, because nobody can merge it anyway.
+    - An update would discard the approval of a user. So it waits until the last commit is old enough (`refresh_every`).
+    - An update would start another CI run, and only because an even newer digest of the same tag reached the minimum
+      age. It waits in the same way, unless the branch must be rebuilt anyway.
+
+    Urgent updates do not wait. A request with conflicts does not wait either, because nobody can merge it as it is.
     """
     if request.has_conflicts and desired.rebase is not Rebase.NEVER:
         return None
@@ -185,10 +203,9 @@ def _get_tags(targets: Iterable[Target]) -> set[str]:
 
 
 def can_be_declined(request_state: RequestState, body: str) -> bool:
-    """Return True if a request is closed and basebump did not withdraw it.
+    """Return True if a request may have been closed by a user: it is closed, and basebump did not withdraw it.
 
-    A user may then have declined the proposal by closing the request, so the caller must find out from the forge who
-    closed it.
+    Closing a request can decline its proposal, so the caller asks the forge who closed such a request.
     """
     return request_state is RequestState.CLOSED and not parse_marker(body).is_withdrawn
 
@@ -202,7 +219,10 @@ def _is_closed_by_user(closed_request: RemoteRequest) -> bool:
 
 
 def _is_muting(closed_request: RemoteRequest, desired: Proposal) -> bool:
-    """Return True if a user closed a request for the same tags, and by policy this declines later digests, too."""
+    """Return True if a user closed a request for the same tags, which also declines all later digests.
+
+    The key `on_close` of the policy determines whether closing a request has this effect.
+    """
     is_muting_close = _is_closed_by_user(closed_request) and desired.on_close is OnClose.LINE
     return is_muting_close and _get_tags(desired.targets) <= _get_tags(parse_marker(closed_request.body).targets)
 

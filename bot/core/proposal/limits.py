@@ -19,12 +19,13 @@ _IMMEDIATE_REQUESTS = frozenset({UserRequest.OPEN, UserRequest.AGAIN})
 
 @dataclass(frozen=True, slots=True)
 class OpenQueue:
-    """The proposals to open for one base branch of a repository, and the limits that apply to them."""
+    """The proposals that could be opened for one base branch of a repository, and the limits for opening them."""
 
     repository: Hashable
     """The key of the repository. All base branches of a repository share its limits."""
     limits: ProposalLimits
     open_steps: Sequence[OpenRequest]
+    """The steps that open a request. Some of them may have to wait."""
     open_count: int
     """Number of basebump's open requests for this base branch that stay open."""
     repositories_per_run: int | None = None
@@ -33,7 +34,7 @@ class OpenQueue:
 
 @dataclass(slots=True)
 class _OpenCounts:
-    """The counts that the limits are compared with: open requests, and proposals that this run decided to open."""
+    """The numbers of open requests and of proposals opened in this run, which the limits restrict."""
 
     open_by_repository: Counter[Hashable]
     new_by_repository: Counter[Hashable] = field(default_factory=Counter)
@@ -50,10 +51,13 @@ class _OpenCounts:
 
 
 def defer_proposals(queues: Sequence[OpenQueue], now: datetime) -> list[dict[str, DeferProposal]]:
-    """Return the proposals that have to wait. The list has one dictionary for each queue, with the branches as keys.
+    """Return the proposals that must not be opened in this run, each with the reason why it has to wait.
 
-    Proposals are opened in the order of their priority across all repositories, so a limit per run delays the least
-    important ones. A proposal never has to wait if a user requests it, or if the digest in the file no longer exists.
+    The result has one dictionary for each of `queues`, in the same order. Its keys are branch names.
+
+    Limits apply in the order of priority, across all repositories. So if only five proposals may be opened in a run,
+    these are the five most important ones. A proposal never waits if a user requests it, or if the digest in the file
+    no longer exists.
     """
     deferred: list[dict[str, DeferProposal]] = [{} for _ in queues]
     open_counts = _OpenCounts(sum((Counter({queue.repository: queue.open_count}) for queue in queues), Counter()))
@@ -94,16 +98,16 @@ def _is_reached(limit: int | None, count: int) -> bool:
 
 
 def is_schedule_open(schedule: ProposalSchedule, now: datetime) -> bool:
-    """Return True if a schedule matches the current minute (`now`), in the schedule's time zone."""
+    """Return True if the schedule allows opening proposals in the current minute (`now`). It has its own time zone."""
     minute = now.astimezone(ZoneInfo(schedule.timezone)).replace(second=0, microsecond=0)
     return next(CronSim(schedule.cron, minute - timedelta(seconds=1))) == minute
 
 
 def _get_sort_key(proposal: Proposal) -> tuple[int, int, datetime, str]:
-    """Return a sort key for which the proposal with the highest priority comes first.
+    """Return a key that sorts proposals by priority, the most important one first.
 
-    The priority depends first on how many exploited and then on how many critical vulnerabilities are fixed, and after
-    that on the age of the oldest image in use. Images of unknown age come last.
+    Proposals that fix more exploited vulnerabilities come first, then those that fix more critical vulnerabilities,
+    then those that update older images. An image of unknown age counts as the youngest.
     """
     priority = proposal.priority
     never = datetime.max.replace(tzinfo=UTC)

@@ -1,8 +1,11 @@
-"""Data that basebump stores in git and on the forge: trailers in commit messages, and markers in the text of requests.
+"""Data that basebump stores in git and on the forge, in order to recognise its own work in later runs.
 
-The intent trailer contains a hash of the values that basebump wrote in the commit (the intent). A marker is an HTML
-comment with JSON. Anyone with write access can change both, so they are parsed strictly. They are only used for
-branches of basebump, and the forge determines who created the commits of a branch.
+- Trailers in commit messages state the base branch and the *intent*: a hash of all values that the commit writes into
+  files.
+- A marker in the text of a request is an HTML comment with JSON. It contains, for example, the proposed digests.
+
+Anyone with write access can change both, so they are parsed strictly and only used for branches of basebump. Whether
+basebump created the commits of a branch is determined by the forge, not by a trailer.
 """
 
 from __future__ import annotations
@@ -38,23 +41,28 @@ not supported."""
 
 
 def format_intent_trailer(intent: str) -> str:
-    """Return the trailer line for a commit whose intent (16 hexadecimal digits) is `intent`."""
+    """Return the trailer line that states the intent of a commit: `Basebump-Intent: 1 <intent>`.
+
+    `intent` is the hash that `compute_intent` returns.
+    """
     return f"{_INTENT_TRAILER}: 1 {intent}"
 
 
 def append_trailers(message: str, intent: str, trailers: Sequence[str], base: str | None = None) -> str:
-    """Return the commit message with a last paragraph that consists of `trailers` and basebump's own trailers.
+    """Return the commit message with a last paragraph of trailers: `trailers`, and those of basebump.
 
-    basebump's own trailers state the intent, and the base branch (`base`) if it is not the default branch.
+    `trailers` are complete lines from the config. basebump adds the intent, and the base branch (`base`) if it is not
+    the default branch.
     """
     base_trailer = [f"{_BASE_TRAILER}: {base}"] if base is not None else []
     return "\n\n".join([message.strip(), "\n".join([*trailers, *base_trailer, format_intent_trailer(intent)])]) + "\n"
 
 
 def parse_intent(message: str) -> str | None:
-    """Return the intent in the trailer of a commit message.
+    """Return the intent that the trailer of a commit message states.
 
-    Return None if there is not exactly one intent trailer, or if the last paragraph contains other lines than trailers.
+    Return None if there is no intent trailer or several of them, or if the last paragraph also contains other text than
+    trailers.
     """
     trailers = _find_trailers(message, _INTENT_TRAILER)
     match = _INTENT_PATTERN.fullmatch(trailers[0]) if len(trailers) == 1 else None
@@ -62,15 +70,18 @@ def parse_intent(message: str) -> str | None:
 
 
 def parse_base_branch(message: str) -> str | None:
-    """Return the base branch in the trailer of a commit message. None stands for the default branch."""
+    """Return the base branch that the trailer of a commit message states.
+
+    Return None if there is no such trailer. The base branch is then the default branch.
+    """
     trailers = _find_trailers(message, _BASE_TRAILER)
     return trailers[0].removeprefix(f"{_BASE_TRAILER}: ") if len(trailers) == 1 else None
 
 
 def _find_trailers(message: str, key: str) -> list[str]:
-    """Return the trailers of the message whose key is `key`.
+    """Return the lines in the last paragraph of a commit message that start with `<key>:`.
 
-    The result is empty if the last paragraph of the message contains other lines than trailers.
+    The result is empty if this paragraph also contains other text than trailers.
     """
     paragraphs = message.rstrip().rpartition("\n\n")
     lines = paragraphs[2].split("\n")
@@ -106,9 +117,9 @@ class BodyMarker:
 
 
 def shorten_commit(commit: str) -> str:
-    """Return the first digits of a commit hash, as they are stored in markers.
+    """Return the first twelve digits of a commit hash, which is the form that markers contain.
 
-    They only have to distinguish the commits of one branch.
+    Twelve digits suffice to distinguish the commits of one branch.
     """
     return commit[:12]
 
@@ -144,9 +155,10 @@ def parse_marker(body: str) -> BodyMarker:
 
 
 def mark_withdrawn(body: str) -> str:
-    """Return the text of a request with a marker which records that basebump itself closed the request.
+    """Return the text of a request, with a marker that records that basebump itself closed the request.
 
-    If the text has no valid marker, a new one is appended.
+    Later runs then do not mistake the closing for the decision of a user. If the text has no valid marker, a new one is
+    appended.
     """
     marker = parse_marker(body)
     if marker == BodyMarker():
@@ -156,7 +168,7 @@ def mark_withdrawn(body: str) -> str:
 
 
 def record_status(body: str, commit: str, status: CommitStatus) -> str:
-    """Return the text of a request with a marker which records that basebump tried to set `status` on `commit`.
+    """Return the text of a request, with a marker that records that basebump tried to set `status` on `commit`.
 
     If the text has no valid marker, it is returned unchanged.
     """
@@ -167,7 +179,7 @@ def record_status(body: str, commit: str, status: CommitStatus) -> str:
 
 
 def record_started_commit(body: str, commit: str) -> str:
-    """Return the text of a request with a marker which records that workflows were started for `commit`.
+    """Return the text of a request, with a marker that records that basebump started workflows for `commit`.
 
     If the text has no valid marker, it is returned unchanged.
     """

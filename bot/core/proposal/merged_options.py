@@ -14,10 +14,9 @@ from bot.model.request_attributes import RequestAttributes
 
 
 def is_only_aged(update: ImageUpdate) -> bool:
-    """Return True if an update is proposed now only because the new image has reached the minimum age of the policy.
+    """Return True if an update is proposed only because the new image has now reached the minimum age of the policy.
 
-    The tag itself already pointed to the new image some time ago. Such an update is less urgent than one for a new
-    image.
+    The tag has pointed to this image for some time already, so the update is less urgent than others.
     """
     is_old_enough = update.candidates[0].matures_at is None
     return update.cause is UpdateCause.MOVED and bool(update.tracked_image.policy.min_age) and is_old_enough
@@ -29,9 +28,9 @@ def collect_schedules(updates: Iterable[ImageUpdate]) -> tuple[ProposalSchedule,
 
 
 def determine_on_close(updates: Iterable[ImageUpdate]) -> OnClose:
-    """Return which updates a user declines by closing the proposal.
+    """Return whether closing the proposal declines only the proposed digests, or also all later digests of the tags.
 
-    If all policies say so, closing also declines later digests. Otherwise, closing declines only the proposed digests.
+    Later digests are declined only if the policies of all updates say so.
     """
     return (
         OnClose.LINE
@@ -41,9 +40,10 @@ def determine_on_close(updates: Iterable[ImageUpdate]) -> OnClose:
 
 
 def merge_attributes(updates: Iterable[ImageUpdate]) -> RequestAttributes:
-    """Return the attributes of the request: the labels, reviewers and assignees of all policies, and one milestone.
+    """Return the labels, reviewers, assignees and milestone of a request that contains all `updates`.
 
-    If the policies name several milestones, the alphabetically first one is used.
+    The names in all policies are combined. A request can have only one milestone. If the policies name several ones,
+    the alphabetically first one is used.
     """
     policies = [update.tracked_image.policy for update in updates]
     return RequestAttributes(
@@ -55,18 +55,19 @@ def merge_attributes(updates: Iterable[ImageUpdate]) -> RequestAttributes:
 
 
 def determine_rebase(updates: Iterable[ImageUpdate]) -> Rebase:
-    """Return when the branch is created again because its base branch changed.
+    """Return when basebump rebuilds the branch of a proposal after changes of the base branch.
 
-    If the policies differ, `never` takes precedence over `always`, and `always` over `auto`.
+    If the policies of the updates differ, `never` takes precedence over `always`, and `always` over `auto`.
     """
     modes = {update.tracked_image.policy.rebase for update in updates}
     return next((each for each in (Rebase.NEVER, Rebase.ALWAYS) if each in modes), Rebase.AUTO)
 
 
 def compute_priority(evidence: Iterable[Evidence]) -> ProposalPriority:
-    """Return the priority of a proposal: how many vulnerabilities it fixes, and the age of the oldest image in use.
+    """Return the priority of a proposal.
 
-    Images whose vulnerability changes or build times are unknown do not contribute.
+    It consists of the numbers of exploited and critical vulnerabilities that the proposal fixes, and the build time of
+    the oldest image that it replaces. Unknown vulnerability changes and build times are ignored.
     """
     all_evidence = list(evidence)
     fixed = [finding for each in all_evidence if each.delta is not None for finding in each.delta.fixed]

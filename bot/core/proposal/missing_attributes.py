@@ -1,4 +1,4 @@
-"""Attributes of an open request (labels, commit status, …) that must be set, and automerge that must be disabled."""
+"""Attributes that an open request lacks, such as labels or the commit status, and automerge that must be disabled."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ another run follows within this time. Attributes that the forge refuses are not 
 def find_missing_attributes(
     request: RemoteRequest, desired: Proposal, now: datetime, *, is_changing: bool
 ) -> RequestAttributes:
-    """Return the attributes to set on an open request. The result has `automerge=False` if automerge must be disabled.
+    """Return the attributes that this run must set on an open request.
 
-    Labels, reviewers and similar attributes are set only on recent requests, or if this run changes the branch or the
-    text (`is_changing`). If users removed them, they are not set again. The commit status and the start of workflows
-    are set if the last commit lacks them.
+    - Labels, reviewers, assignees and similar attributes are set if the request is recent, or if this run changes the
+      branch or the text (`is_changing`). If users removed them, they are not set again.
+    - The commit status is set, and workflows are started, if the last commit of the branch lacks them.
+    - The result has `automerge=False` if automerge must be disabled.
     """
     attributes = NO_ATTRIBUTES
     is_recent = any(now - each < RETRY_PERIOD for each in (request.opened_at, request.committed_at) if each is not None)
@@ -39,10 +40,10 @@ def find_missing_attributes(
 
 
 def is_automerge_kept(request: RemoteRequest, desired: Proposal) -> bool:
-    """Return True if automerge stays enabled although the evidence of this run does not allow it.
+    """Return True if automerge stays enabled although the evidence of this run is not sufficient for it.
 
-    This is the case if basebump enabled automerge for the same changes earlier, and this run merely lacks evidence that
-    was available then, such as a scan.
+    For example, an earlier run scanned the new image and enabled automerge, and in this run the scan failed. Automerge
+    then stays enabled, because the changes are the same and nothing new is known about them.
     """
     marker = parse_marker(request.body)
     was_enabled = marker.has_automerge and request.intent == desired.intent and marker.report is not None
@@ -54,27 +55,29 @@ def is_automerge_kept(request: RemoteRequest, desired: Proposal) -> bool:
 def is_accepted(request: RemoteRequest) -> bool:
     """Return True if a user approved the request, queued it for merging, or enabled automerge.
 
-    If basebump's account enabled automerge but the marker in the text does not record this, a user did it with that
-    account.
+    If automerge was enabled with basebump's account, but the marker does not record that basebump did this, the account
+    is assumed to be used by a person, too.
     """
     return request.is_accepted or (request.has_automerge and not parse_marker(request.body).has_automerge)
 
 
 def _is_status_missing(request: RemoteRequest, desired: Proposal) -> bool:
-    """Return True if basebump has not yet tried to set a commit status on the last commit, and should do this now.
+    """Return True if basebump must still set the commit status on the last commit of the branch.
 
-    A status is missing after a merge of the base branch or an interrupted run. If the text of the request has other
-    evidence than this run, the result is False, because the status is set later, together with the new text.
+    The status is missing, for example, after a user merged the base branch into the branch, or after an interrupted
+    run. If this run has other evidence than the text of the request, return False: the status is then set later,
+    together with the new text.
     """
     marker = parse_marker(request.body)
     return not _has_status_attempt(request, marker) and marker.report == desired.report_fingerprint
 
 
 def find_missing_on_last_commit(request: RemoteRequest, desired: Proposal) -> RequestAttributes:
-    """Return the commit status and the workflow starts that the last commit of an otherwise unchanged request lacks.
+    """Return the commit status to set and the workflows to start for a request that otherwise stays unchanged.
 
-    Both belong to a commit, so they are missing after somebody merges the base branch into the branch. The status is
-    that of the earlier commit, because the text of the request still shows the evidence for that status.
+    Both belong to a single commit. So the last commit lacks them, for example, after a user merged the base branch into
+    the branch. The status is copied from the earlier commit, because it must agree with the unchanged text of the
+    request.
     """
     marker = parse_marker(request.body)
     is_status_missing = desired.attributes.status is not None and not _has_status_attempt(request, marker)

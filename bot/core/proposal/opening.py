@@ -1,6 +1,7 @@
 """The `open_when` condition of policies, which delays proposals until their updates are important enough.
 
-Proposals that are already open are not considered here.
+For example, a proposal can wait until an update fixes an exploited vulnerability. The condition has no effect on
+proposals that are already open.
 """
 
 from __future__ import annotations
@@ -30,9 +31,10 @@ _TEMPORARY_REASONS = frozenset(
 
 
 def compute_opening_time(updates: Iterable[tuple[ImageUpdate, Evidence]]) -> datetime | None:
-    """Return the time from which a proposal may be opened according to `open_when`, or None if it may be opened now.
+    """Return the earliest time at which `open_when` allows opening a proposal with these updates.
 
-    One update that meets its condition is enough for the whole proposal. The result is NEVER if no update will meet it.
+    Return None if it may be opened now, and NEVER if time alone changes nothing. It is enough if one of the updates
+    meets its condition.
     """
     return min(
         (_compute_update_opening_time(update, evidence) for update, evidence in updates),
@@ -42,10 +44,9 @@ def compute_opening_time(updates: Iterable[tuple[ImageUpdate, Evidence]]) -> dat
 
 
 def is_awaiting_evidence(updates: Iterable[tuple[ImageUpdate, Evidence]]) -> bool:
-    """Return True if a proposal must wait because evidence is missing.
+    """Return True if a proposal must wait because a scan, or the list of exploited vulnerabilities, is missing.
 
-    Missing evidence is a scan that failed, or the list of exploited vulnerabilities if it could not be read. The key
-    `when_unknown` of the policy determines whether a proposal waits for it.
+    Whether a proposal waits for missing evidence is determined by the key `when_unknown` of the policy.
     """
     return any(_is_update_awaiting_evidence(update, evidence) for update, evidence in updates)
 
@@ -55,10 +56,12 @@ def _get_time_or_minimum(at: datetime | None) -> datetime:
 
 
 def _compute_update_opening_time(update: ImageUpdate, evidence: Evidence) -> datetime | None:
-    """Return the time from which one update meets its `open_when` condition, or None if it meets the condition now.
+    """Return the time at which an update meets its `open_when` condition, or None if it does not have to wait.
 
-    An update that has no condition, or that replaces a withdrawn or missing digest, meets it. If the vulnerabilities of
-    the images were not compared, the result is None as well, because `is_awaiting_evidence` decides about such updates.
+    - The result is None if the update has no condition, or replaces a withdrawn or missing digest.
+    - The result is also None if the vulnerabilities of the two images could not be compared. `is_awaiting_evidence`
+      then decides whether to wait.
+    - The result is NEVER if the update does not meet the condition, and its age will not change this.
     """
     condition = update.tracked_image.policy.open_when
     if condition is None or evidence.delta is None or update.cause is not UpdateCause.MOVED:
@@ -71,9 +74,10 @@ def _compute_update_opening_time(update: ImageUpdate, evidence: Evidence) -> dat
 
 
 def _compute_expiry(condition: OpenCondition, evidence: Evidence) -> datetime | None:
-    """Return when the image in use becomes so old that its update is proposed even without fixes.
+    """Return the time at which the image in use is so old that its update is proposed without any fixes.
 
-    Return None if the policy sets no such age (`or_older_than`), or if the build time of the image is unknown.
+    Return None if the policy does not contain such an age (`or_older_than`), or if the build time of the image is
+    unknown.
     """
     built_at = evidence.old.created if isinstance(evidence.old, Scan) else None
     return built_at + condition.or_older_than if built_at is not None and condition.or_older_than is not None else None
@@ -97,9 +101,9 @@ def _is_update_awaiting_evidence(update: ImageUpdate, evidence: Evidence) -> boo
 
 
 def _is_list_unknown(update: ImageUpdate, evidence: Evidence) -> bool:
-    """Return True if the condition needs the list of exploited vulnerabilities (KEV), but this list could not be read.
+    """Return True if the list of exploited vulnerabilities (KEV) was not read, but the condition depends on it.
 
-    If the update fixes no vulnerabilities at all, the list is not needed.
+    Return False if the update fixes no vulnerabilities. In this case, the list is not needed.
     """
     condition = update.tracked_image.policy.open_when
     if condition is None or condition.must_fix is not AdvisoryList.KEV or evidence.delta is None:

@@ -14,10 +14,16 @@ from bot.model.vocabulary import ProposalOutcome
 def report_refusals(
     decisions: Iterable[Decision], base: str | None, prefix: str, reported_branches: Collection[str]
 ) -> Iterator[ProposalReport]:
-    """Yield a report for each branch whose updates were all refused. `base` is None for the default branch.
+    """Yield a report for each branch that gets no proposal because all its updates were refused.
 
-    A branch of which only some updates were refused has a proposal with the others. It is in `reported_branches`, and
-    gets no report here. `prefix` is the prefix of all branches of basebump.
+    If only some updates of a branch were refused, the branch still gets a proposal with the remaining updates. Such
+    branches are in `reported_branches` and are skipped here.
+
+    Args:
+        decisions: The decisions for all image references. All except refused updates are ignored.
+        base: The base branch; None for the default branch.
+        prefix: The text with which the names of basebump's branches begin, such as `basebump/`.
+        reported_branches: The branches that already have a report.
     """
     refused = [decision for decision in decisions if isinstance(decision, RefusedUpdate)]
     for update_group, updates in build_update_groups(
@@ -36,6 +42,6 @@ def report_refusals(
 
 
 def _list_reasons(refused: Iterable[RefusedUpdate], update_group: UpdateGroup, base: str | None) -> tuple[str, ...]:
-    """Return the reasons for which updates of `update_group` were refused, each once, in the order of `refused`."""
+    """Return the reasons for which updates of `update_group` were refused, without duplicates."""
     about = (each for each in refused if get_update_group(each.update.tracked_image, base) == update_group)
     return tuple(dict.fromkeys(each.reason.sentence for each in about))

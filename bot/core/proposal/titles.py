@@ -1,4 +1,4 @@
-"""The data that templates for titles and commit messages can use. They must be plain text of harmless characters."""
+"""The data that templates for titles and commit messages can use: plain text without special characters."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class TagUpdateView:
 
 @dataclass(frozen=True, slots=True)
 class HeadView:
-    """The data for titles and commit messages.
+    """The data that templates for titles and commit messages can use.
 
-    Names may be added to it. They are only renamed or removed when `version` changes.
+    New fields may be added at any time. Fields are renamed or removed only when `version` changes.
     """
 
     version: int
@@ -58,8 +58,11 @@ def build_head(
 ) -> HeadView:
     """Return the data for the title and the commit message of one proposal.
 
-    `deltas` are the vulnerability changes of its images, None for each image for which they are unknown.
-    `exploited_ids` are the ids of vulnerabilities that are known to be exploited.
+    Args:
+        update_group: The group of the updates.
+        updates: The updates of image references in the proposal.
+        deltas: The vulnerability changes of each updated image; None for an image whose changes are unknown.
+        exploited_ids: The ids of the vulnerabilities that are known to be exploited.
     """
     fixed = [finding for delta in deltas if delta is not None for finding in delta.fixed]
     moves = sorted(

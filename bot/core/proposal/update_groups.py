@@ -1,7 +1,7 @@
-"""Grouping of updates into proposals: all updates of a tag, or of a group that the config names, become one proposal.
+"""Grouping of updates into proposals. All updates of one tag, or of one group in the config, become one proposal.
 
-The branch name of a proposal depends only on the tag or the name of the group, on the folder if proposals are split by
-folder, and on the base branch. So each run finds the branches of earlier runs.
+The branch name of a proposal contains a hash of the tag (or the name of the group), the folder if proposals are split
+by folder, and the base branch. It does not depend on digests, so later runs find the branch again.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _REPEATED_SEPARATOR = re.compile(r"([.-])\1+")
 
 
 def build_tag_key(tag_ref: TagRef, folder: str | None = None, base: str | None = None) -> str:
-    """Return the text from which the hash in the branch name is computed, for the proposal of one tag.
+    """Return the text that identifies the proposal of one tag. `build_branch_name` hashes this text.
 
     `folder` is None unless proposals are split by folder, and `base` is None for the default branch.
     """
@@ -37,7 +37,7 @@ def build_tag_key(tag_ref: TagRef, folder: str | None = None, base: str | None =
 
 
 def build_group_key(group: str, folder: str | None = None, base: str | None = None) -> str:
-    """Return the text from which the hash in the branch name is computed, for the proposal of a group in the config.
+    """Return the text that identifies the proposal of a group in the config. `build_branch_name` hashes this text.
 
     `folder` is None unless proposals are split by folder, and `base` is None for the default branch.
     """
@@ -47,10 +47,13 @@ def build_group_key(group: str, folder: str | None = None, base: str | None = No
 def build_branch_name(prefix: str, source: TagRef | str, key: str) -> str:
     """Return the branch name `<prefix><slug>-<hash>`, for example `basebump/python-3.12-slim-1f2e3d4c`.
 
-    `source` is the tag or the name of the group. The slug is derived from `source`, so that users recognise the branch.
-    If `source` contains no characters that are allowed in a slug, the name is `<prefix><hash>`. `key` is the text to
-    hash. The name is a valid branch name if `prefix` plus a letter is valid
-    (https://git-scm.com/docs/git-check-ref-format).
+    The name is a valid branch name if `prefix` plus a letter is valid (https://git-scm.com/docs/git-check-ref-format).
+
+    Args:
+        prefix: The text with which the names of basebump's branches begin.
+        source: The tag or the name of the group. The slug is built from it, so that users recognise the branch. If it
+            contains no characters that are allowed in a slug, the name is `<prefix><hash>`.
+        key: The text to hash.
     """
     digest = hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()[:HASH_DIGITS]
     slug = _build_slug(source if isinstance(source, str) else f"{source.repository.rpartition('/')[2]}-{source.tag}")
@@ -79,9 +82,9 @@ _EVERYTHING = "*"
 
 @dataclass(frozen=True, slots=True)
 class UpdateGroup:
-    """The updates that belong to one proposal, described by their tag or by the name of their group in the config.
+    """The key by which updates are grouped into proposals: updates with equal keys belong to one proposal.
 
-    If proposals are split by folder, the group contains only updates in `folder`.
+    `subject` is the tag, or the name of the group in the config. `folder` is None unless proposals are split by folder.
     """
 
     subject: TagRef | str
@@ -105,7 +108,7 @@ class UpdateGroup:
 def build_onboarding_group(base: str | None) -> UpdateGroup:
     """Return the group of a repository's first proposal, which contains all updates.
 
-    The config does not allow its name, `*`, for other groups.
+    The subject of this group is `*`. The config does not allow `*` as the name of any other group.
     """
     return UpdateGroup(_EVERYTHING, base=base)
 
@@ -126,10 +129,10 @@ def get_update_group(tracked_image: TrackedImage, base: str | None) -> UpdateGro
 def build_update_groups(
     updates: Iterable[ImageUpdate], base: str | None, *, all_at_once: bool
 ) -> dict[UpdateGroup, tuple[ImageUpdate, ...]]:
-    """Return the updates by group, sorted by branch name. Each group becomes one proposal.
+    """Return the updates of each group, sorted by branch name. Each group becomes one proposal.
 
-    With `all_at_once`, all updates are in one group, that of the first proposal of a repository. `base` is None for the
-    default branch.
+    If `all_at_once` is True, all updates are in the onboarding group, because this is the first proposal of the
+    repository. `base` is None for the default branch.
     """
     groups: dict[UpdateGroup, list[ImageUpdate]] = defaultdict(list)
     for update in updates:
@@ -140,10 +143,10 @@ def build_update_groups(
 
 
 def list_targets(updates: Iterable[ImageUpdate]) -> tuple[Target, ...]:
-    """Return the new images of a proposal as a sorted list of `repository:tag@digest`, without duplicates.
+    """Return the new images of a proposal as sorted texts `repository:tag@digest`, without duplicates.
 
-    Targets are stored in the text of the request. If they are too long for it, the result is a single text with a hash
-    of all of them.
+    The texts are stored in the marker of the request. If all of them together are too long for it, the result is only
+    `*@sha256:<hash>`, with a hash of all texts.
     """
     transitions = map(get_first_transition, updates)
     targets = sorted({f"{transition.new_tag_ref}@{transition.new}" for transition in transitions})
@@ -153,10 +156,10 @@ def list_targets(updates: Iterable[ImageUpdate]) -> tuple[Target, ...]:
 
 
 def compute_intent(updates: Iterable[ImageUpdate]) -> str:
-    """Return the intent of a commit: 16 hexadecimal digits of a hash of all values that the commit writes.
+    """Return the intent of a commit: a hash of all values that the commit writes into files, in 16 hexadecimal digits.
 
-    The hash covers the file and the position (locator) of each value, so the same values at other positions give
-    another intent.
+    A later run computes the intent again. If it equals the intent in the commit's trailer, the branch already contains
+    the desired changes. The hash includes the file and the position (locator) of each value.
     """
     written_values = sorted(
         (update.occurrence.path, update.occurrence.locator, format_value(update.candidates[0])) for update in updates
@@ -170,7 +173,10 @@ def format_value(candidate: UpdateCandidate) -> str:
 
 
 def list_proposed_images(updates: Iterable[ImageUpdate]) -> tuple[ProposedImage, ...]:
-    """Return the updated images, sorted. An image in several files occurs once for each old digest."""
+    """Return the updated images of a proposal, sorted and without duplicates.
+
+    If files contain different old digests of an image, there is one entry for each old digest.
+    """
     images = {
         ProposedImage(
             reference=f"{update.occurrence.reference.name}:{update.tracked_image.tag_ref.tag}",

@@ -40,19 +40,22 @@ request."""
 
 
 def parse_labels(labels: Iterable[str]) -> frozenset[UserRequest]:
-    """Return the actions that the labels of a request stand for. Other labels are ignored."""
+    """Return the actions that users request with the given labels of a request. Other labels are ignored."""
     return frozenset(REQUEST_LABELS[label] for label in labels if label in REQUEST_LABELS)
 
 
 def get_labels(user_requests: Iterable[UserRequest]) -> tuple[str, ...]:
-    """Return the labels that request `user_requests`. An action that cannot be requested by a label is left out."""
+    """Return the labels with which a user can trigger the actions in `user_requests`.
+
+    Actions that have no label are skipped.
+    """
     return tuple(label for label, ask in REQUEST_LABELS.items() if ask in user_requests)
 
 
 def parse_checkboxes(body: str) -> frozenset[tuple[UserRequest, str]]:
-    """Return the action of each ticked checkbox, with the branch that the action applies to.
+    """Return the action of each ticked checkbox, together with the branch to which it applies.
 
-    Checkboxes in the text of a request name no branch, because they apply to the branch of this request. For them, the
-    branch is an empty text.
+    A checkbox in the dashboard names a branch. A checkbox in the text of a request applies to the branch of this
+    request. For such a checkbox, the branch in the result is an empty text.
     """
     return frozenset((UserRequest(ask), branch) for ask, branch in _TICKED_CHECKBOX.findall(body))

@@ -1,4 +1,7 @@
-"""Image references that a change to a tree affects, found by the changed lines of each file."""
+"""Selection of the image references that a change affects, for example the changes of a pull request.
+
+The selection is based on the changed lines of each file.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ def _get_start(lines: range) -> int:
 
 
 class ChangedFile:
-    """The content of one file, and the numbers of its changed lines."""
+    """The content of one file, and the numbers of the lines that a change added or modified."""
 
     def __init__(self, content: bytes, changed_lines: Sequence[range]) -> None:
         self._content = content
@@ -33,10 +36,10 @@ class ChangedFile:
         return any(index and number in self._changed_lines[index - 1] for number, index in found)
 
     def list_lines(self, occurrence: Occurrence) -> set[int]:
-        """Return the numbers of the lines on which an image reference is written.
+        """Return the numbers of all lines that belong to an image reference.
 
-        These are the lines of its text, of its tag and of its digest, and the `related_lines` of the construct around
-        it.
+        These are the lines with its text, its tag and its digest, and its `related_lines`, which are other lines of the
+        surrounding construct.
         """
         line_numbers = {occurrence.line_number, *occurrence.related_lines}
         for slot in (occurrence.digest_slot, occurrence.tag_slot):
@@ -46,10 +49,11 @@ class ChangedFile:
         return line_numbers
 
     def can_affect(self, occurrence: Occurrence) -> bool:
-        """Return True if the change may affect the value of a variable in the image reference.
+        """Return True if the change may affect a variable in the image reference, as in `FROM python:${VERSION}`.
 
-        In a Dockerfile, this is the case if a changed instruction contains the name of the variable. In other formats,
-        any change to the file counts, because a value can be many lines away from the name of its variable.
+        In a Dockerfile, this is the case if a changed instruction contains the name of the variable, as in `ARG
+        VERSION=3.12`. In other formats, the value can be many lines away from the name, so any change to the file
+        counts.
         """
         if not occurrence.variables or not self._changed_lines:
             return False
@@ -82,8 +86,8 @@ class ChangedFiles:
     def is_touched(self, item: Occurrence | UnsupportedText) -> bool:
         """Return True if the change modifies the text of an image reference, or may change the image that it refers to.
 
-        `item` can also be a text that could not be read as a reference. If it stands for a file that could not be read
-        at all, any change to the file counts.
+        `item` can also be an `UnsupportedText`, which is a text or a whole file that could not be read. For a whole
+        file, any change to the file counts.
         """
         file = self.files.get(item.path)
         if isinstance(item, UnsupportedText):

@@ -20,8 +20,8 @@ _NO_FILE = b"/dev/null"
 def parse_changed_lines(patch: bytes) -> Mapping[bytes, tuple[range, ...]]:
     """Return the added and changed lines of each file, as ranges of line numbers in the new file (counted from 1).
 
-    A deleted file has no ranges. The patch must use the path prefixes `a/` and `b/`, and must not contain context
-    lines.
+    A file that was deleted, or from which lines were only removed, has no ranges. The patch must use the path prefixes
+    `a/` and `b/`, and must not contain context lines.
     """
     changed: dict[bytes, tuple[range, ...]] = {}
     old = path = b""
@@ -42,18 +42,20 @@ def parse_changed_lines(patch: bytes) -> Mapping[bytes, tuple[range, ...]]:
 
 
 def _skip_hunk(lines: Iterator[bytes], count: int) -> None:
-    r"""Advance `lines` past a hunk with `count` removed and added lines, because these could look like headers.
+    r"""Advance `lines` past a hunk. Otherwise, a removed or added line such as `--- x` could be mistaken for a header.
 
-    Git's remarks between them (`\ No newline at end of file`) are skipped, too, but do not count.
+    `count` is the number of removed and added lines in the hunk. Remarks of git between them (`\ No newline at end of
+    file`) are not included in this number, and are skipped, too.
     """
     while count and (line := next(lines, None)) is not None:
         count -= not line.startswith(b"\\")
 
 
 def _parse_path(line: bytes) -> bytes:
-    """Return the path in a line that starts with `--- ` or `+++ `, without the prefix `a/` or `b/`.
+    """Return the path in a header line, such as `web/Dockerfile` for `+++ b/web/Dockerfile`.
 
-    Git quotes a path with special characters, and appends a tab to a path with spaces.
+    If the path contains special characters, git writes it in quotes, with escapes. If it contains spaces, git appends a
+    tab.
     """
     quoted = line[4:].removesuffix(b"\t")
     path = _ESCAPE.sub(_unescape, quoted[1:-1]) if quoted.startswith(b'"') else quoted

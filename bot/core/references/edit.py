@@ -29,9 +29,9 @@ def build_edit(slot: EditSlot, value: str) -> ByteEdit:
 
 
 def list_edits(occurrence: Occurrence, candidate: UpdateCandidate) -> Iterator[ByteEdit]:
-    """Yield the edits that write the digest, and the tag if it changes, of an update candidate into the file.
+    """Yield the edits that write the digest of an update candidate, and its tag if it changes, into the file.
 
-    A digest or tag whose bytes are not editable gets no edit.
+    There is no edit for a digest or tag that is not editable (`NotEditable`).
     """
     digest = occurrence.digest_slot if isinstance(occurrence.digest_slot, EditSlot) else None
     tag = occurrence.tag_slot if isinstance(occurrence.tag_slot, EditSlot) and candidate.tag is not None else None
@@ -48,9 +48,9 @@ def list_edits(occurrence: Occurrence, candidate: UpdateCandidate) -> Iterator[B
 
 
 def is_misread_as_number(content: bytes, occurrence: Occurrence, candidate: UpdateCandidate) -> bool:
-    """Return True if YAML would read the new tag as a number that prints differently, because the tag is not in quotes.
+    """Return True if the new tag would be read as a number, because it is not in quotes, and would lose digits.
 
-    For example, YAML reads `1.20` as the number 1.2.
+    For example, YAML reads `tag: 1.20` as the number 1.2.
     """
     if not isinstance(occurrence.tag_slot, EditSlot) or candidate.tag is None or not _NUMBER.fullmatch(candidate.tag):
         return False
@@ -61,8 +61,8 @@ def is_misread_as_number(content: bytes, occurrence: Occurrence, candidate: Upda
 def apply_edits(content: bytes, edits: Iterable[ByteEdit]) -> bytes:
     """Return `content` with all `edits` applied. An edit that is listed several times is applied once.
 
-    Raises EditError if two different edits overlap, if one of them inserts directly next to the other, or if `content`
-    does not have the bytes that an edit replaces.
+    Raises EditError if two different edits overlap, if an insertion is directly next to another edit, or if `content`
+    no longer contains the bytes that an edit replaces.
     """
     pieces: list[bytes] = []
     copied = 0
@@ -79,9 +79,9 @@ def apply_edits(content: bytes, edits: Iterable[ByteEdit]) -> bytes:
 
 
 def _is_touching(first: ByteEdit, second: ByteEdit) -> bool:
-    """Return True if two different edits overlap, or if one of them inserts directly at the border of the other.
+    """Return True if two different edits overlap, or if one of them is an insertion directly next to the other.
 
-    The edits must be in the order of their start positions.
+    `first` must not start after `second`.
     """
     if second.span.start < first.span.end:
         return True
@@ -95,10 +95,10 @@ def has_only_planned_changes(
     planned_digests: Mapping[OccurrenceKey, Digest],
     planned_tags: Mapping[OccurrenceKey, str] = MappingProxyType({}),
 ) -> bool:
-    """Return True if an edit changed the planned digests and tags, and nothing else about the references in the file.
+    """Return True if an edit changed exactly the planned digests and tags of the references in a file.
 
-    `old_references` were extracted before the edit, `new_references` after it. `planned_digests` and `planned_tags`
-    contain the new values by the key of the reference.
+    `old_references` were extracted before the edit, and `new_references` after it. `planned_digests` and `planned_tags`
+    map each reference's key (see `get_occurrence_key`) to its new digest or tag.
     """
     expected = _index_references(old_references)
     for identity, digest in planned_digests.items():
@@ -110,10 +110,10 @@ def has_only_planned_changes(
 
 
 def _index_references(items: Iterable[Occurrence | UnsupportedText]) -> dict[object, ImageReference | int]:
-    """Return the references by their key, so that the states before and after an edit can be compared.
+    """Return the references by their key, so that those before and after an edit can be compared with `==`.
 
-    Unsupported texts have no key, and an edit may move them to another line. The result contains the number of texts
-    with equal content instead.
+    An `UnsupportedText` has no key, because an edit may move it to another line. For such texts, the result contains
+    how often each text occurs in a file.
     """
     references: dict[object, ImageReference | int] = {}
     texts: Counter[object] = Counter()

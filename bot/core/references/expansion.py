@@ -1,8 +1,8 @@
 """Expansion of the variables in an image reference, such as `nginx:${TAG:-1.25}`.
 
-An edit must write a new tag or digest to the place where it comes from, such as a value in an `.env` file. So the
-expansion records for each part of the resulting text which bytes of which file it comes from. The end of a reference is
-important, because a missing digest is added there.
+basebump must write a new tag to the bytes from which the old tag comes, for example to a value in an `.env` file. So
+the expansion records for each part of the resulting text (a *run*) the file and the bytes from which it comes. The last
+run is especially important, because a missing digest is added at its end.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MAX_VARIABLES = 20
 
 @dataclass(frozen=True, slots=True)
 class TextRun:
-    """A part of an expanded text that comes from one continuous range of bytes in a file."""
+    """A part of an expanded text that comes from adjacent bytes in one file."""
 
     text: str
     span: Span | None
@@ -42,7 +42,7 @@ class TextRun:
 
 @dataclass(frozen=True, slots=True)
 class VariableRun:
-    """The range of characters that a variable became in an expanded text."""
+    """The range of characters in an expanded text that come from one variable."""
 
     start: int
     end: int
@@ -80,8 +80,8 @@ def expand_text(
 ) -> ExpandedText:
     """Replace the variables in `text` in the same way as Docker Compose (template/template.go).
 
-    If `text` is a value in an `.env` file, `assignment` is the line with this value. If the result is too long, the
-    variables count as missing.
+    If `text` is the value of a variable in an `.env` file, `assignment` is this variable. If the result is too long,
+    all variables in `text` are returned as missing.
     """
     runs: list[TextRun] = []
     variable_runs: list[VariableRun] = []
@@ -110,7 +110,7 @@ def expand_text(
 
 
 def list_variables(text: InterpolatedText) -> Iterator[str]:
-    """Yield the name of each variable in `text`, once for each use. Variables in defaults are included."""
+    """Yield the name of each variable in `text`, including variables in defaults. A name is repeated for each use."""
     for part in text:
         if isinstance(part, VariableUse):
             yield part.variable
@@ -133,7 +133,10 @@ def _replace_variable(use: VariableUse, values: ExpandedValues, assignment: Envi
 
 @dataclass(frozen=True, slots=True)
 class WrittenReference:
-    """An image reference that was written with variables, and the bytes in which its digest and tag are written."""
+    """An image reference that contains variables, together with the result of the expansion.
+
+    It determines the bytes to which a new digest or a new tag must be written.
+    """
 
     path: FilePath
     """The file that contains the text."""
@@ -142,19 +145,19 @@ class WrittenReference:
 
     @property
     def assignment(self) -> EnvironmentVariable | None:
-        """The `.env` variable whose value contains the end of the reference.
+        """The `.env` variable from whose value the end of the reference comes.
 
-        None if the end is written in the image's own text, for example as a default.
+        None if the end comes from the file of the image, for example from a default in `${TAG:-1.25}`.
         """
         return self.expanded.runs[-1].assignment
 
     @property
     def digest(self) -> EditSlot | NotEditable:
-        """The bytes of the digest, or the end of the reference if it has no digest.
+        """The bytes of the digest. If the reference has no digest, the place at its end where a digest can be added.
 
-        A digest cannot be added if the tag depends on a variable before the end of the reference, as in
-        `nginx:${TAG}-alpine`. When a user sets another value for this variable, the digest would still be that of the
-        old tag.
+        A digest cannot be added to a reference such as `nginx:${TAG}-alpine`, in which the tag contains a variable, but
+        the end does not come from this variable. If a user sets another value for `TAG`, the digest would still be that
+        of the old tag.
         """
         digest = self.reference.digest
         length = len(self.expanded.text)
@@ -170,7 +173,10 @@ class WrittenReference:
 
     @property
     def tag(self) -> EditSlot | NotEditable:
-        """The bytes of the tag. The tag is not editable if it is in another file than the end of the reference."""
+        """The bytes of the tag. The tag is not editable if it is in another file than the end of the reference.
+
+        If the reference has no tag, this is the place where a tag can be added.
+        """
         start = len(self.reference.name)
         end = start + len(f":{self.reference.tag}" if self.reference.tag else "")
         if any(use.start == use.end and start <= use.start <= end for use in self.expanded.variable_runs):
@@ -180,9 +186,13 @@ class WrittenReference:
     def _is_tag_frozen_by_digest(self, length: int) -> bool:
         """Return True if a digest at the end of the reference would make a variable in the tag ineffective.
 
-        `length` is the length of the reference. The result is False if the variable supplies the end of the reference,
-        because the digest is then part of its value. The result is True for an empty variable at the end, because a
-        value for it would change the tag.
+        For example, `nginx:${TAG}-alpine@sha256:…` runs the same image for every value of `TAG`.
+
+        - The result is False if the variable is the end of the reference, as in `nginx:${TAG}`, because the digest is
+          then added to its value.
+        - The result is True if a variable at the end is empty, because a value for it would change the tag.
+
+        `length` is the length of the reference.
         """
         name_end = len(self.reference.name)
         return any(
@@ -191,10 +201,10 @@ class WrittenReference:
         )
 
     def _find_slot(self, start: int, end: int, before: bytes = b"") -> EditSlot | NotEditable:
-        """Return the bytes from which the characters from `start` to `end` come.
+        """Return the bytes from which the characters from `start` to `end` of the reference come.
 
-        They are not editable if they come from several places, or from another file than the end of the reference.
-        `before` is text to insert in front of a new value.
+        They are not editable if they come from several runs, or from another file than the end of the reference.
+        `before` is text to insert in front of a new value, such as `@` in front of a digest.
         """
         at = 0
         for piece in self.expanded.runs:
@@ -214,7 +224,7 @@ class WrittenReference:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedInterpolation:
-    """An image that is written with variables, and the result of replacing them: a reference or an unsupported text."""
+    """An image with variables, and the result of replacing the variables by their values."""
 
     source: InterpolatedImage
     item: Occurrence | UnsupportedText
@@ -224,16 +234,19 @@ class ResolvedInterpolation:
 
     @property
     def tag_ref(self) -> TagRef | None:
-        """The image's repository and tag (`latest` if it has none). None if the variables could not be replaced."""
+        """The image's repository and tag (`latest` if the reference has no tag).
+
+        None if the result is an unsupported text.
+        """
         return self.item.reference.to_tag_ref(default_tag="latest") if isinstance(self.item, Occurrence) else None
 
 
 def resolve_interpolated(source: InterpolatedImage, values: ExpandedValues) -> ResolvedInterpolation:
-    """Replace the variables in an image by `values`, and parse the result.
+    """Replace the variables in an image by `values`, and parse the result as an image reference.
 
-    The resulting occurrence has the path of the image's file, but its digest and tag are edited where the end of the
-    reference is written, which can be in an `.env` file. If a variable has no value, or the result is not a valid
-    reference, the image becomes an unsupported text.
+    The resulting occurrence has the path of the file with the image. Its digest and tag are edited in the file from
+    which the end of the reference comes, which can be an `.env` file. The result contains an `UnsupportedText` if a
+    variable has no value, or if the text is not a valid reference.
     """
     expanded = expand_text(source.text, values)
     variables = tuple(dict.fromkeys(islice(list_variables(source.text), MAX_VARIABLES)))
@@ -264,9 +277,10 @@ def resolve_interpolated(source: InterpolatedImage, values: ExpandedValues) -> R
 
 
 def find_shared_variables(images: Sequence[ResolvedInterpolation]) -> set[str]:
-    """Return the variables whose values must not be changed, because other images or other parts of an image use them.
+    """Return the variables whose values must not be changed, because the change would also affect something else.
 
-    A variable is not shared if it is always the end of an image reference, and only of references to the same tag.
+    A variable is not shared if each image uses it only at the end, and all these images have the same repository and
+    tag.
     """
     shared: set[str] = set()
     tags_by_variable: dict[str, set[TagRef | None]] = defaultdict(set)

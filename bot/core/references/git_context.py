@@ -27,7 +27,7 @@ _DEFAULT_PORTS = {None: ("443", "80"), "https": ("443",), "http": ("80",)}
 
 @dataclass(frozen=True, slots=True)
 class GitContext:
-    """A folder in a git repository, on a branch, tag or commit."""
+    """The folder in a git repository that a build context names, on a branch, tag or commit."""
 
     host: str
     """`host[:port]`. The port is omitted if it is a default port, or if the scheme is neither HTTP nor HTTPS."""
@@ -38,20 +38,19 @@ class GitContext:
     folder: FilePath
 
     def get_folder_in(self, host: str, repository: str, branch: str) -> FilePath | None:
-        """Return the folder if the build context is in the given repository and on its default branch, otherwise None.
+        """Return the folder if the build context is in the given repository and on its default branch; otherwise None.
 
-        `host` and `repository` identify the repository, and `branch` is its default branch. Upper and lower case are
-        not distinguished in hosts and repository names, because forges do not distinguish them either.
+        `host` and `repository` identify the repository, and `branch` is its default branch. Hosts and names of
+        repositories are compared without regard to upper and lower case, as forges do.
         """
         is_same_repository = (self.host, self.repository) == (host.lower(), repository.lower())
         return self.folder if is_same_repository and self.reference in {None, branch} else None
 
 
 def parse_context(text: str) -> GitContext | None:
-    """Parse the URL of a build context.
+    """Parse a build context that is the URL of a git repository, such as `https://github.com/acme/web.git#main:folder`.
 
-    Return None if the text is not the URL of a git repository, is too long, or names a folder outside of the
-    repository.
+    Return None if the text is not such a URL, is too long, or names a folder outside of the repository.
     """
     if len(text) > MAX_CONTEXT_LENGTH:
         return None

@@ -20,19 +20,19 @@ _UNTIL = re.compile(r"until=(\d{4}-\d{2}-\d{2})(?!\S)\s*(.*)", re.ASCII)
 
 
 def split_commented_lines(content: bytes) -> Sequence[bytes] | None:
-    """Return the lines of a file in which to search for ignore comments, or None if the file cannot contain any."""
+    """Return the lines of a file, or None if the file contains no ignore comment and need not be searched."""
     return content.split(b"\n") if b"basebump:" in content else None
 
 
 def find_comment(lines: Sequence[bytes], line_numbers: Sequence[int], *, at_line_end: bool) -> IgnoreComment | None:
     """Return the ignore comment for an image reference, or None if there is no such comment.
 
-    `line_numbers` are the lines of the reference, counted from 1. These places are searched:
+    `line_numbers` are the lines of the reference, counted from 1. A comment is found:
 
-    - the comment block directly above each line
-    - the end of each line, if `at_line_end` is True
-    - the comment block above the parent key, if `at_line_end` is True and the line follows directly below that key, as
-      `image:` often follows the name of a service
+    - in the comment lines directly above one of these lines
+    - at the end of one of these lines, if `at_line_end` is True
+    - in the comment lines above the parent key, if `at_line_end` is True and the reference is directly below this key.
+      For example, the comment can be above `web:` if the next line is `image: nginx:1.25`.
     """
     for line_number in line_numbers:
         for number in _list_comment_lines(lines, line_number, at_line_end=at_line_end):
@@ -65,9 +65,9 @@ def _get_indentation(line: bytes) -> int:
 
 
 def _parse_comment(line_number: int, text: str) -> IgnoreComment:
-    """Parse the rest of an ignore comment: `until=DATE` and a reason, which are both optional.
+    """Parse the text after `ignore` in a comment: `until=DATE` and a reason, which are both optional.
 
-    If the date is invalid, it becomes part of the reason, and the comment never expires.
+    If the date is invalid, it is treated as a part of the reason, and the comment never expires.
     """
     match = _UNTIL.match(text)
     if match is not None:

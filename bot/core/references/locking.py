@@ -1,7 +1,7 @@
-"""Locking and unlocking of the digest and the tag of an image reference. A locked value is not written (`NotEditable`).
+"""Locking of the digest and the tag of an image reference. basebump does not change a locked value (`NotEditable`).
 
-A value is locked when another file shows that writing it would have no effect or would do harm. Some reasons are only
-warnings: a rule in the config can list them in `allow`, so that the value is unlocked.
+A value is locked if another file shows that a change would have no effect or would do harm. Some reasons for a lock are
+only *warnings*: a rule in the config can list them in `allow`, and the value is then unlocked.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ skip a reference (see `assign_to_other_bot`)."""
 
 
 def lock_occurrence(occurrence: Occurrence, reason: Reason, *, is_certain: bool = True) -> Occurrence:
-    """Lock the digest and the tag of `occurrence` for `reason`. Pass `is_certain=False` if the reason only may apply.
+    """Lock the digest and the tag of `occurrence` for `reason`.
 
-    If `reason` is a warning, rules can unlock the values again. A value that is already locked for a reason other than
-    a warning keeps this reason. A warning never replaces an earlier reason.
+    `is_certain` is False if the reason possibly does not apply. If a value is already locked, the reason that is not a
+    warning takes precedence. If both or neither of the reasons are warnings, the earlier one stays. Rules in the config
+    can unlock values only if the reason is a warning.
     """
     digest, tag = (
         _lock_slot(slot, reason, is_certain=is_certain) for slot in (occurrence.digest_slot, occurrence.tag_slot)
@@ -34,11 +35,11 @@ def lock_occurrence(occurrence: Occurrence, reason: Reason, *, is_certain: bool 
 
 
 def assign_to_other_bot(occurrence: Occurrence, bot: str, config_location: str) -> Occurrence:
-    """Lock the digest and the tag of `occurrence` because the bot `bot` (such as Renovate) updates them.
+    """Lock the digest and the tag of `occurrence` because another bot, such as Renovate, updates them.
 
-    Rules can unlock them with `allow: [other-writer]`, but must then also allow all earlier warnings. A value that is
-    locked for a reason other than a warning stays as it is. A note names `config_location`, the place in the bot's
-    config. If neither value changes, no note is added.
+    A note names the bot and `config_location`, which is the file (and line) of the bot's config. A rule with `allow:
+    [other-writer]` can unlock the values. If they were already locked for warnings, the rule must allow these warnings
+    as well. Values that are locked for any other reason stay unchanged. If nothing changes, no note is added.
     """
     digest, tag = map(_assign_slot, (occurrence.digest_slot, occurrence.tag_slot))
     if (digest, tag) == (occurrence.digest_slot, occurrence.tag_slot):
@@ -60,7 +61,7 @@ def lock_references_if(
 
 
 def unlock_allowed(occurrence: Occurrence, reasons: Collection[Reason]) -> Occurrence:
-    """Unlock the digest and the tag of `occurrence` if they are locked only for warnings that are in `reasons`."""
+    """Unlock the digest and the tag of `occurrence` if all reasons for the lock are warnings in `reasons`."""
     return replace(
         occurrence,
         digest_slot=_unlock_slot(occurrence.digest_slot, reasons),

@@ -22,7 +22,7 @@ _UPDATE_MODES_BY_RANGE = (UpdateMode.NONE, UpdateMode.DIGEST, UpdateMode.PATCH, 
 
 @dataclass(frozen=True, slots=True)
 class RuleTarget:
-    """The properties of an image reference that rules are matched against."""
+    """The properties of an image reference with which the conditions (`match`) of rules are compared."""
 
     occurrence: Occurrence
     role: Role
@@ -33,8 +33,8 @@ class RuleTarget:
 def evaluate_policy(policy_config: PolicyConfig, rule_target: RuleTarget) -> Policy:
     """Return the policy for an image reference. Keys that no matching rule sets have their defaults.
 
-    First, the rules of the operator's config are evaluated. The rules in the repository's own file can then only change
-    the result within limits (see `_combine_policies`).
+    The rules of the operator's config are evaluated first. Rules in the repository's own file cannot make the result
+    less strict (see `_combine_policies`).
     """
     policy = _evaluate_rules(
         [rule for rule in policy_config.rules if _is_rule_match(rule.match, rule_target)], Policy()
@@ -44,9 +44,9 @@ def evaluate_policy(policy_config: PolicyConfig, rule_target: RuleTarget) -> Pol
 
 
 def _evaluate_rules(rules: Sequence[PolicyRule], default: Policy) -> Policy:
-    """Return a policy in which each key has the value from the first of `rules` that sets it.
+    """Return a policy in which the value of each key comes from the first of `rules` that sets the key.
 
-    A key that no rule sets has its value from `default`.
+    If no rule sets a key, its value comes from `default`.
     """
     keys: dict[str, Any] = {}
     for rule in reversed(rules):
@@ -55,12 +55,11 @@ def _evaluate_rules(rules: Sequence[PolicyRule], default: Policy) -> Policy:
 
 
 def _combine_policies(policy: Policy, repository_policy: Policy) -> Policy:
-    """Combine the operator's policy with that of the repository's own file.
+    """Combine the operator's policy with the policy in the repository's own file.
 
-    The result is never less strict than the former.
-
-    Each key has its own method (`CombineMode`), such as the longer of two minimum ages. If the operator's policy is
-    mandatory, keys that could stop or delay an update are not taken from the repository's file.
+    The result is at least as strict as the operator's policy. `CombineMode` determines how the two values of a key are
+    combined, for example by choosing the longer of two minimum ages. If the operator's policy is mandatory, the
+    repository's file cannot set keys that stop or delay updates.
     """
     combined = {
         name: _combine_values(key.combine_mode, getattr(policy, name), getattr(repository_policy, name))
@@ -90,7 +89,7 @@ def _combine_values(combine_mode: CombineMode, operator: Any, repository: Any) -
 
 
 def _select_strictest(allowances: Iterable[IntroducedLimit]) -> tuple[IntroducedLimit, ...]:
-    """Return one limit for each severity: the lowest number of vulnerabilities that an update may introduce."""
+    """Return the lowest limit for each severity."""
     strictest: dict[Severity, IntroducedLimit] = {}
     for each in sorted(allowances, key=lambda each: (-each.severity, each.maximum)):
         strictest.setdefault(each.severity, each)
@@ -98,10 +97,9 @@ def _select_strictest(allowances: Iterable[IntroducedLimit]) -> tuple[Introduced
 
 
 def determine_role(policy_config: PolicyConfig, occurrence: Occurrence) -> Role:
-    """Return the role of an image reference, which depends on the format of the file.
+    """Return the role of an image reference. It is `own` if the operator's `own` globs match a third-party image.
 
-    An image with the role `third-party` gets the role `own` instead if its repository matches the operator's `own`
-    globs.
+    Otherwise, it is the role that the format of the file determines.
     """
     if occurrence.role is Role.THIRD_PARTY and _is_any_match(
         policy_config.own_globs or (), occurrence.reference.repository
@@ -131,10 +129,10 @@ def _is_any_match(globs: tuple[str, ...], value: str) -> bool:
 
 
 def is_ignored_image(policy_config: PolicyConfig, repository: str) -> bool:
-    """Return True if a repository is never updated, because it is the operator's own or because a rule ignores it.
+    """Return True if a repository is never updated: the operator's `own` globs match it, or a rule ignores it.
 
-    `repository` is a canonical name such as `docker.io/library/nginx`. Only rules that match nothing but images are
-    considered. The first of them that matches `repository` and sets `ignore` decides, also if it sets `ignore: false`.
+    `repository` is a canonical name such as `docker.io/library/nginx`. Rules with a condition other than the image are
+    skipped. Of the rules that match `repository`, the first one that sets `ignore` to true or false decides.
     """
     if any(is_glob_match(glob, repository) for glob in policy_config.own_globs or ()):
         return True

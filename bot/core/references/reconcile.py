@@ -17,7 +17,7 @@ _DigestBytes = tuple[FilePath, Span]
 
 
 def reconcile_decisions(decisions: Sequence[Decision]) -> tuple[Decision, ...]:
-    """Replace each conflicting update with a `SkippedReference`.
+    """Replace each update that conflicts with another decision by a `SkippedReference`.
 
     Two references conflict if their digest is written in the same bytes, and they are not both updated to the same
     digest.
@@ -33,9 +33,9 @@ def reconcile_decisions(decisions: Sequence[Decision]) -> tuple[Decision, ...]:
 
 
 def find_sharing_with_skipped(decisions: Sequence[Decision]) -> frozenset[Occurrence]:
-    """Return the references whose digest is written in the same bytes as that of a skipped reference.
+    """Return the references whose digest is written in the same bytes as the digest of a skipped reference.
 
-    An update of them would change the skipped reference, too, so the registry need not be asked about them.
+    They cannot be updated, because this would change the skipped reference, too. So no registry is asked about them.
     """
     skipped_bytes = {_get_digest_bytes(each.occurrence) for each in decisions if isinstance(each, SkippedReference)} - {
         None

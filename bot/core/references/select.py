@@ -1,4 +1,4 @@
-"""Selection of the image references to look up, and the reasons why others are skipped. Makes no requests."""
+"""Selection of the image references to update, and the reasons for skipping the others. Sends no requests."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class RepositoryBranch:
 def select_reference(
     policy_config: PolicyConfig, repository_branch: RepositoryBranch, occurrence: Occurrence, today: date
 ) -> TrackedImage | SkippedReference:
-    """Return the tag and the policy of an image reference that should be updated, or the reason to skip the reference.
+    """Return the tag and the policy of an image reference that is to be updated, or the reason to skip the reference.
 
-    If several reasons apply, the first one in a fixed order is returned. Ignore comments expire by the date `today`.
-    This function does not check whether the registry may be contacted (see `skip_unknown_registry`).
+    If several reasons apply, the one with the highest precedence is returned. An ignore comment has no effect if its
+    date is before `today`. Whether basebump may contact the registry is checked later, by `skip_unknown_registry`.
     """
     role = determine_role(policy_config, occurrence)
     policy = evaluate_policy(
@@ -62,16 +62,16 @@ def select_reference(
 
 
 def is_known_registry(policy_config: PolicyConfig, host: str) -> bool:
-    """Return True if a registry is a well-known public one, or if the operator's config lists it."""
+    """Return True if `host` is a well-known public registry, or if the operator's config lists it."""
     return host in PUBLIC_HOSTS or host in policy_config.listed_hosts
 
 
 def skip_unknown_registry(
     policy_config: PolicyConfig, selection: TrackedImage | SkippedReference
 ) -> TrackedImage | SkippedReference:
-    """Skip a reference if its registry is not known, because basebump only contacts known registries.
+    """Skip an image reference whose registry is not known, because basebump contacts only known registries.
 
-    A `SkippedReference` is returned unchanged.
+    A reference that is already skipped is returned unchanged.
     """
     if isinstance(selection, TrackedImage) and not is_known_registry(policy_config, selection.tag_ref.host):
         return SkippedReference(selection.occurrence, Reason.UNKNOWN_REGISTRY, selection)

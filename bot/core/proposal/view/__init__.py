@@ -1,5 +1,5 @@
-"""The data that templates can use. All classes are frozen, and all untrusted text in them is a `Text`.
+"""The data that templates can use. All classes are frozen, and untrusted text is wrapped in `Text`.
 
-Templates of users depend on the names here. So names are only added, and never renamed as long as `version` stays the
-same.
+Users write templates that depend on the names of classes' fields. So fields may be added, but they are renamed or
+removed only when `version` changes.
 """

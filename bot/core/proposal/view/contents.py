@@ -39,7 +39,7 @@ class PackageView:
 
 @dataclass(frozen=True, slots=True)
 class ChangeCountView:
-    """The number of packages with one kind of change."""
+    """The number of packages that changed in one way, for example the number of upgraded packages."""
 
     change: PackageChangeKind
     count: int
@@ -59,10 +59,10 @@ class PackagesView:
 
 @dataclass(frozen=True, slots=True)
 class AspectView:
-    """One property of the images that differs, such as the user or the environment variables.
+    """One property in which the old and the new image differ, such as the user or the environment variables.
 
-    If the property is a list, `old` contains the removed items and `new` the added items. Long lists are cut and end
-    with the number of omitted items.
+    If the property is a list, `old` contains the removed items and `new` the added items. A long list is truncated and
+    ends with the number of omitted items.
     """
 
     aspect: ImageAspect
@@ -116,9 +116,9 @@ def build_packages_view(changes: Iterable[PackageChange], rows: int) -> Packages
 
 
 def list_latest_versions(versions: Sequence[str]) -> tuple[Text | Plain, ...]:
-    """Return the last MAX_VERSIONS of `versions`, which are in ascending order.
+    """Return the highest MAX_VERSIONS of `versions`, which must be sorted in ascending order.
 
-    If there are more versions, the result begins with their number, such as `3 others`.
+    If versions are left out, the result begins with their number, such as `3 others`.
     """
     earlier = len(versions) - MAX_VERSIONS
     return (*([Plain(f"{earlier} others")] if earlier > 0 else []), *map(Text, versions[-MAX_VERSIONS:]))

@@ -52,7 +52,7 @@ class FileView:
 
 @dataclass(frozen=True, slots=True)
 class TotalView:
-    """The vulnerability changes of all images. A vulnerability counts once, even if several images have it."""
+    """The vulnerability changes of all images together. A vulnerability in several images is counted once."""
 
     fixed_count: int
     """The number of distinct vulnerabilities that are fixed in at least one image; other images may still have them."""
@@ -102,7 +102,7 @@ class ProposalView:
 
 @dataclass(frozen=True, slots=True)
 class PlatformView:
-    """The scans of the old and the new image for one platform. It exists only if several platforms were scanned."""
+    """The scans of the old and the new image for one platform."""
 
     platform: Text
     before: ScanView | None
@@ -201,9 +201,9 @@ def build_proposal_view(
 def _list_transition_notes(
     transitions: Iterable[Transition], updates: Mapping[Transition, Iterable[ImageUpdate]]
 ) -> Iterator[tuple[Transition, Sequence[str]]]:
-    """Yield each image update (transition) with the notes of all references in it.
+    """Yield each transition with the notes of all its image updates.
 
-    If several transitions are for the same tag, a note that they share is only listed with the first one.
+    If several transitions have the same tag, a note that they share is listed only with the first of them.
     """
     listed_notes: set[tuple[TagRef, str]] = set()
     for each in transitions:

@@ -109,7 +109,7 @@ class DeltaView:
 def build_scan_view(outcome: ScanOutcome, contents: ImageContents | None, rows: int) -> ScanView:
     """Return the data on one scan. Each list has at most `rows` rows.
 
-    If the scan does not state when the image was built, the build date comes from `contents`.
+    The build date of the image comes from `contents` if the scan does not contain it.
     """
     stated_time = contents.created if contents is not None else None
     match outcome:
@@ -174,7 +174,7 @@ def _build_suppressed_view(suppressed: SuppressedFinding) -> SuppressedFindingVi
 
 
 def _sort_exploited_first(findings: Sequence[Finding], evidence: Evidence) -> Sequence[Finding]:
-    """Move exploited vulnerabilities to the front. The order is otherwise kept (worst first)."""
+    """Return `findings` with exploited vulnerabilities moved to the front. Otherwise, the order stays the same."""
     exploited_ids = evidence.exploited_ids or frozenset()
     return sorted(findings, key=lambda finding: finding.id not in exploited_ids)
 

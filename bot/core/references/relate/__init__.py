@@ -1,6 +1,8 @@
-"""Cross-file facts: statements in one file that affect image references in other files, such as a Renovate config.
+"""Applies cross-file facts to image references.
 
-Each function that applies such facts (a relation) changes, locks or annotates the references of the whole tree.
+A cross-file fact is something that one file states and that affects image references in other files. For example, a
+Renovate config states which images Renovate updates, so basebump must not update them. For each kind of facts, there is
+a function that changes, locks or annotates the references of the whole tree. These functions are called relations.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ if TYPE_CHECKING:  # not imported at run time, because most small trees have no 
 def apply_cross_file_facts(
     references_by_file: Iterable[ExtractedReferences], facts: Sequence[CrossFileFact]
 ) -> ExtractedReferences:
-    """Apply all cross-file facts to the references of a tree. The result is sorted by path and line."""
+    """Apply all cross-file facts to the references of a tree, and return them sorted by path and line."""
     references: ExtractedReferences = tuple(
         reference for file_references in references_by_file for reference in file_references
     )
@@ -29,7 +31,7 @@ def apply_cross_file_facts(
 
 
 def _list_relations(fact_types: Collection[type[CrossFileFact]]) -> Iterator[Relation]:
-    """Yield the functions that apply facts of the given types, in the order in which they must run."""
+    """Yield the functions that apply facts of the given types, in the order in which they must be called."""
     from bot.model import cross_file
 
     if cross_file.InterpolatedImage in fact_types:
@@ -70,9 +72,9 @@ def _list_relations(fact_types: Collection[type[CrossFileFact]]) -> Iterator[Rel
 
 
 def _list_bot_relations(fact_types: Collection[type[CrossFileFact]]) -> Iterator[Relation]:
-    """Yield the functions that lock references which other bots update.
+    """Yield the functions that lock references which other bots, such as Renovate, update.
 
-    They run last, because their lock takes precedence over the warnings that the other functions set.
+    They must be called last, because they keep the warnings for which references are already locked.
     """
     from bot.model import cross_file
 

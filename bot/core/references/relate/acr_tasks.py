@@ -38,11 +38,12 @@ class _TaskDockerfile:
 
 
 def lock_task_base_images(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
-    """Lock the digests of base images that ACR tasks watch, so that basebump does not pin them.
+    """Lock the digests of base images in Dockerfiles that ACR tasks build, so that basebump does not pin the images.
 
-    - Base images that already have a digest only get a note.
-    - The base images of all stages are locked, because a setting in Azure determines which stages a task watches.
-    - If it is unknown whether a task builds a Dockerfile, its base images are locked as well.
+    - If a base image already has a digest, it is not locked, and only gets a note.
+    - The base images of all stages are locked, because a setting in Azure determines for which stages a task is
+      started.
+    - If a task possibly builds a Dockerfile, but this is not certain, its base images without a digest are locked, too.
     """
     dockerfiles = list(_list_dockerfiles(facts, {reference.path for reference in references}))
     doubts = [fact for fact in facts if isinstance(fact, PossibleTaskBuild)]
@@ -81,8 +82,9 @@ def _list_dockerfiles(
 def _find_dockerfile(build: TaskFileBuild, existing_paths: Collection[FilePath]) -> FilePath | None:
     """Return the path of the Dockerfile that a task builds, or None if the tree does not contain it.
 
-    A task names the Dockerfile relative to the folder in which it runs. This folder is only known when the task is
-    started, but it contains the task's file. So the nearest parent folder that has such a Dockerfile is used.
+    The path in the task is relative to the folder in which the task is started, and this folder is unknown. It must be
+    the folder of the task's file or one of its parent folders. So the nearest of these folders with such a Dockerfile
+    is used.
     """
     folders = reversed(tuple(list_folders_and_path(build.path)))
     return next(
@@ -91,9 +93,9 @@ def _find_dockerfile(build: TaskFileBuild, existing_paths: Collection[FilePath])
 
 
 def _can_start_task(occurrence: Occurrence) -> bool:
-    """Return True if a newer image can start an ACR task: a base image in a registry that tasks watch.
+    """Return True if ACR tasks watch the image, so that a newer image can start a task.
 
-    Images that a Dockerfile only copies from or mounts do not start a task.
+    Tasks watch base images in some registries. They do not watch images that a Dockerfile only copies from or mounts.
     """
     host = occurrence.reference.host
     return is_base_image(occurrence) and (host in _WATCHED_HOSTS or is_acr(host))

@@ -1,4 +1,4 @@
-"""Notes about build arguments: when a build file sets an argument, the default in the Dockerfile is not used."""
+"""Notes about build arguments. If a build file sets an argument, its default in the Dockerfile is not used."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bot.model.source import FilePath
 
 @dataclass(frozen=True, slots=True)
 class ArgumentSetting:
-    """The setting of a build argument for a Dockerfile, in a file such as a bake or Skaffold file."""
+    """The fact that a build file, such as a bake or Skaffold file, sets a build argument for a Dockerfile."""
 
     origin: str
     """The file and line of the setting, for notes: `acb.yaml:3`."""
@@ -22,7 +22,10 @@ class ArgumentSetting:
 
 
 def add_argument_notes(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
-    """Add a note to each image reference in a Dockerfile that depends on a build argument set in a build file."""
+    """Add a note to each image reference in a Dockerfile that contains a build argument which a build file sets.
+
+    The settings are the facts of type `BuildArgumentSetting`.
+    """
     return add_setting_notes(
         references,
         (
@@ -34,7 +37,7 @@ def add_argument_notes(references: ExtractedReferences, facts: Sequence[CrossFil
 
 
 def add_setting_notes(references: ExtractedReferences, settings: Iterable[ArgumentSetting]) -> ExtractedReferences:
-    """Add a note to each image reference in a Dockerfile that depends on one of the build arguments in `settings`."""
+    """Add a note to each image reference in a Dockerfile that contains a build argument in `settings`."""
     settings_by_argument: dict[tuple[FilePath, str], list[ArgumentSetting]] = defaultdict(list)
     for setting in settings:
         settings_by_argument[setting.dockerfile, setting.argument].append(setting)

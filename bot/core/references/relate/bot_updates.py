@@ -1,4 +1,7 @@
-"""The types of updates (`major`, `digest`, …) that another bot may find for an image, by the image's tag and digest."""
+"""The types of updates (`major`, `digest`, …) that another bot can make for an image.
+
+They depend on the form of the image's tag, and on whether the reference has a digest.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +18,14 @@ _FLOATING = frozenset({"latest", "stable", "oldstable", "testing", "unstable", "
 
 
 def list_version_updates(reference: ImageReference, *, knows_codenames: bool) -> frozenset[BotUpdateType]:
-    """Return the types of updates that can change the tag of `reference` to another tag.
+    """Return the types of updates with which another bot could change the tag of `reference`.
 
-    - A tag that begins with a version gets a version with equally many parts. So `3.12` can have `major` and `minor`
-      updates, but no `patch` updates.
-    - A tag with digits that does not begin with a version can have updates of all three types.
-    - A codename of Debian or Ubuntu, such as `bookworm`, can have `major` updates if the bot supports them
-      (`knows_codenames`).
-    - Other tags, such as `latest`, have no updates.
+    - If the tag begins with a version, bots only choose versions with the same number of parts. So `3.12` can have
+      `major` and `minor` updates, but no `patch` updates.
+    - If the tag contains digits but does not begin with a version, all three types are possible.
+    - If the tag is a codename of Debian or Ubuntu, such as `bookworm`, `major` updates are possible, but only if the
+      bot supports codenames (`knows_codenames`).
+    - For other tags, such as `latest`, the result is empty.
     """
     tag = reference.tag or ""
     match = _VERSION.match(tag)
@@ -37,9 +40,10 @@ def list_version_updates(reference: ImageReference, *, knows_codenames: bool) ->
 
 
 def list_digest_updates(reference: ImageReference, *, adds_digests: bool) -> frozenset[BotUpdateType]:
-    """Return the type of update that changes only the digest of `reference`.
+    """Return the update type with which another bot would change only the digest of `reference`.
 
-    The result is empty if `reference` has no digest, unless the bot adds missing digests (`adds_digests`).
+    The type is `digest` if the reference has a digest. It is `pinDigest` if the reference has no digest, and the bot
+    adds missing digests (`adds_digests`). Otherwise, the set is empty.
     """
     if reference.digest is not None:
         return frozenset({BotUpdateType.DIGEST})

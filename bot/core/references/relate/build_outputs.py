@@ -16,10 +16,11 @@ from bot.model.vocabulary import Reason
 
 
 def lock_build_outputs(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
-    """Lock each reference to an image that a build tool builds, in the files that the same tool deploys.
+    """Lock each reference to an image that a build tool such as Skaffold builds locally.
 
-    In all other files, the name is that of an ordinary image. For example, if an example folder builds an image with
-    the name `nginx`, other folders still mean the public image.
+    Only references in the files that this tool deploys are locked. In all other files, the same name means an image in
+    a registry. For example, if an example folder builds an image named `nginx`, other folders still use the public
+    `nginx`.
     """
     outputs = [fact for fact in facts if isinstance(fact, BuildOutput)]
     if not outputs:
@@ -42,7 +43,7 @@ def lock_build_outputs(references: ExtractedReferences, facts: Sequence[CrossFil
 
 
 class _OutputNames:
-    """The names of the images that build tools build, and the files and folders in which a name means such an image."""
+    """The names of the locally built images, and the files and folders in which such a name means the built image."""
 
     def __init__(self, outputs: Iterable[BuildOutput]) -> None:
         built_in: dict[FilePath, set[str]] = defaultdict(set)

@@ -51,11 +51,15 @@ _UNKNOWN_USE: frozenset[_ValuePathUse] = frozenset({((), ValueUse.UNKNOWN)})
 
 
 def unlock_templated_digests(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
-    """Unlock the digest of each image whose tag is only used at the end of image references in the chart's templates.
+    """Unlock the digest of each chart image if the templates use its tag only at the end of image references.
 
-    If the templates use the tag in other ways, too, the reason for the lock becomes `tag-is-label`. If they do not use
-    the tag, or the use cannot be determined, the reason stays the same. If the templates write a digest after a literal
-    `sha256:`, it is locked, because its value lacks the algorithm, and registries use no such digests.
+    A digest can then be appended to the tag. Otherwise, the digest stays locked:
+
+    - If the templates also use the tag in other ways, the reason for the lock becomes `tag-is-label`.
+    - If they do not use the tag, or the use cannot be determined, the reason stays `chart-unknown`.
+
+    A separate digest value is locked if the templates write it after a literal `sha256:`. Such a value must not contain
+    the algorithm, and basebump does not support digests of this form.
     """
     templates = [fact for fact in facts if isinstance(fact, ChartTemplate)]
     if not templates:
@@ -77,7 +81,10 @@ _ChartDigestBytes = tuple[FilePath, Span | None]
 
 
 def _get_digest_bytes(occurrence: Occurrence) -> _ChartDigestBytes:
-    """Return the file and the byte range of the digest, which is the same for references that share a YAML anchor."""
+    """Return the file and the byte range of the digest.
+
+    The result is equal for references whose digest is written in the same bytes, because they share a YAML anchor.
+    """
     slot = occurrence.digest_slot.slot if isinstance(occurrence.digest_slot, NotEditable) else occurrence.digest_slot
     return occurrence.path, slot.span if slot is not None else None
 
@@ -85,7 +92,7 @@ def _get_digest_bytes(occurrence: Occurrence) -> _ChartDigestBytes:
 def _is_decided_by_chart(occurrence: Occurrence) -> bool:
     """Return True if the chart's templates determine whether the digest can be edited.
 
-    This is the case if the reference is a chart value, and the digest is locked for no other reason than
+    This is the case if the image is in chart values, and the digest is editable or locked with the reason
     `chart-unknown`.
     """
     can_be_decided = (
@@ -95,10 +102,10 @@ def _is_decided_by_chart(occurrence: Occurrence) -> bool:
 
 
 def _apply_uses(occurrence: Occurrence, charts: _TemplateIndex, values: Collection[str]) -> Occurrence:
-    """Lock or unlock the digest of an occurrence by the use of its chart values in templates.
+    """Lock or unlock the digest of a chart image, depending on how the templates use the chart values of the image.
 
-    `values` are the dotted paths of all chart values that are written in the same bytes: `image.tag`. An occurrence
-    that does not belong to a chart is returned unchanged.
+    `values` are the dotted paths of these values, such as `image.tag`. If a YAML anchor is shared, they include the
+    values of all images that share it. An image that does not belong to a chart is returned unchanged.
     """
     chart = charts.find_chart(occurrence.path)
     if chart is None:
@@ -121,7 +128,7 @@ def _apply_uses(occurrence: Occurrence, charts: _TemplateIndex, values: Collecti
 
 
 class _TemplateIndex:
-    """The templates of all charts in a tree, by the folder of the chart."""
+    """The templates of all charts in a tree. Finds the uses of a chart's values in them."""
 
     def __init__(self, templates: Sequence[ChartTemplate]) -> None:
         self._templates: dict[str, list[ChartTemplate]] = defaultdict(list)
@@ -147,7 +154,8 @@ class _TemplateIndex:
     def find_chart(self, path: FilePath) -> str | None:
         """Return the folder of the chart to which a values file belongs, or None if it does not belong to a chart.
 
-        A chart is a folder with templates. The nearest parent folder is used, but none above a `charts` folder.
+        This is the nearest parent folder that contains templates. The search stops at a folder named `charts`, because
+        the folders in it are charts of their own.
         """
         folder = dirname(path)
         while folder not in self._templates:
@@ -160,9 +168,9 @@ class _TemplateIndex:
         return self._named_templates.get((chart, name), ()) or self._named_templates.get((_ALL_CHARTS, name), ())
 
     def get_uses(self, chart: str, value: str) -> set[ValueUse]:
-        """Return the uses of one of a chart's values in the templates of the chart and of its subcharts.
+        """Return how the templates of the chart and of its subcharts use a value of the chart.
 
-        `value` is the dotted path of the value, such as `image.tag`.
+        `chart` is the folder of the chart, and `value` is the dotted path of the value, such as `image.tag`.
         """
         if chart not in self._value_uses:
             self._value_uses[chart] = _ValueUses()
@@ -182,7 +190,7 @@ class _TemplateIndex:
 
 
 def _list_chart_folders(path: FilePath) -> Iterator[str]:
-    """Yield each folder that may be the chart of a template.
+    """Yield each folder that may be the chart to which a template belongs.
 
     For `web/templates/a/templates/b.yaml`, these are `web` and `web/templates/a`.
     """
@@ -195,9 +203,9 @@ def _list_chart_folders(path: FilePath) -> Iterator[str]:
 
 @dataclass(slots=True)
 class _ValueUses:
-    """The uses of one value, and those of the values below it by their key.
+    """The uses of one chart value, such as `image`, and of the values below it, such as `image.tag`.
 
-    Together, they form a tree for a chart's values.
+    `children` contains the values below by their key, so the objects form a tree.
     """
 
     children: dict[str, _ValueUses] = field(default_factory=dict)
@@ -212,10 +220,10 @@ class _ValueUses:
         values.direct_uses.add(use)
 
     def get_uses(self, keys: Sequence[str]) -> set[ValueUse]:
-        """Return the uses of the value to which the path `keys` leads, and those of its parents.
+        """Return the uses of the value that is reached by `keys`, such as `("image", "tag")`.
 
-        A template that uses a parent as a whole may use the value. If the parent is used as an image reference, this
-        use counts as unknown, because a mapping cannot be an image reference.
+        The uses of its parents are included, because a template that uses all of `image` may use `image.tag`, too. If
+        the use of a parent is IMAGE, it is returned as UNKNOWN, because a mapping cannot be an image reference.
         """
         found: set[ValueUse] = {ValueUse.UNKNOWN} if self.direct_uses else set()
         nodes = [self]
@@ -229,10 +237,10 @@ class _ValueUses:
 
 @dataclass(frozen=True, slots=True)
 class _TemplateInput:
-    """The data that a template gets when it is included: which of the chart's values it can contain.
+    """The data with which a template is included: the value paths of the chart values that it may contain.
 
-    `value_paths` are the values that may be passed as the data itself. If a `dict` is passed, `named_paths` has the
-    values for each of its keys.
+    For example, `include "a" .Values.web` passes the value at `("Values", "web")`, which is then in `value_paths`. In
+    `include "a" (dict "image" .Values.web)`, this path is passed with the name `image`, and is then in `named_paths`.
     """
 
     value_paths: frozenset[ValuePath] = frozenset({()})
@@ -244,7 +252,11 @@ class _TemplateInput:
         return len(paths) > MAX_VALUE_PATHS or any(len(path) > MAX_KEYS for path in paths)
 
     def resolve_path(self, value_path: ValuePath) -> frozenset[ValuePath]:
-        """Return the chart's values to which a path in the template's data may lead, as value paths of the chart."""
+        """Convert a path in the data of a template to the value paths that it can mean in the chart.
+
+        For example, if the template was included with `.Values.web`, the path `("tag",)` means `("Values", "web",
+        "tag")`.
+        """
         named = {key: paths for key, paths in self.named_paths if not value_path or value_path[0] in {key, _ITEM}}
         inside = frozenset[ValuePath]().union(*named.values())
         return frozenset(
@@ -252,7 +264,10 @@ class _TemplateInput:
         )
 
     def build_inclusion_input(self, inclusion: TemplateInclusion) -> _TemplateInput:
-        """Return the data that a template with this input passes to another template."""
+        """Return the data that a template passes when it includes another template.
+
+        `self` is the data of the including template.
+        """
         named = tuple((key, self._resolve_paths(paths)) for key, paths in inclusion.named_arguments)
         return _TemplateInput(self._resolve_paths(inclusion.argument_paths), named)
 
@@ -263,9 +278,10 @@ class _TemplateInput:
 def _collect_uses(
     templates: Iterable[ChartTemplate], definitions: Callable[[str], Sequence[ChartTemplate]]
 ) -> frozenset[_ValuePathUse]:
-    """Return the uses of the chart's values by `templates` and by all templates that they include.
+    """Return how `templates`, and all templates that they include, use the chart's values.
 
-    `definitions` returns the templates with a given name. If a limit is exceeded, the use of all values is unknown.
+    `definitions` returns the templates with a given name. If MAX_INCLUSIONS or another limit is exceeded, the result is
+    that the use of all values is unknown.
     """
     uses: set[_ValuePathUse] = set()
     pending = [(template, _TemplateInput(), ValueUse.OTHER) for template in templates]
@@ -289,11 +305,15 @@ def _collect_uses(
 
 
 def _assume_external_uses(template: str, template_input: _TemplateInput, effect: ValueUse) -> frozenset[_ValuePathUse]:
-    """Return the assumed uses of values by a named template that is not in the tree, such as one of a library chart.
+    """Return how a template that is not in the tree is assumed to use the chart values that are passed to it.
 
-    In the library `common`, the template `common.images.image` writes the tag of `imageRoot` at the end of its output.
-    All other templates of this library are assumed to use their data outside of image references. The uses by any other
-    template are unknown. `effect` is the use of the template's output.
+    - The template `common.images.image` of the library `common` writes an image reference that ends with the tag of
+      `imageRoot`.
+    - All other templates of this library are assumed to use the values outside of image references.
+    - For all other templates, the use is unknown.
+
+    `effect` is the use of the template's output by the including template. For example, it is IMAGE if the output
+    becomes the end of an image reference.
     """
     named_paths = dict(template_input.named_paths)
     if template == _LIBRARY_IMAGE:

@@ -1,4 +1,4 @@
-"""Images that Dependabot updates. basebump leaves them to Dependabot.
+"""Image references that Dependabot updates. basebump locks them, and leaves the updates to Dependabot.
 
 The folders docker/, helm/ and common/ of https://github.com/dependabot/dependabot-core define which files Dependabot
 reads.
@@ -34,8 +34,9 @@ _FOLDER_AND_BELOW = re.compile(r"(?:(.*)/)?\*\*(?:/\*)?", re.DOTALL)
 def assign_to_dependabot(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
     """Lock the references that Dependabot updates on the branch of this tree.
 
-    An `updates` entry applies to the default branch unless it names another one. If the branch of this tree is unknown,
-    all entries are considered. If a config is invalid, the references that are not locked get a note about this.
+    Without `target-branch`, an entry under `updates` applies to the default branch. If the branch of this tree is
+    unknown, all entries are considered. If a config is invalid, Dependabot updates nothing, and the editable references
+    that it would otherwise read get a note about this.
     """
     configs = [fact for fact in facts if isinstance(fact, DependabotConfig)]
     branch = next((fact for fact in facts if isinstance(fact, TreeBranch)), None)
@@ -54,9 +55,9 @@ def assign_to_dependabot(references: ExtractedReferences, facts: Sequence[CrossF
 
 
 def _list_ecosystems(occurrence: Occurrence) -> Sequence[str]:
-    """Return the Dependabot ecosystems, such as `docker`, that read image references like `occurrence`.
+    """Return the ecosystems of Dependabot, such as `docker`, that can read an image reference in this kind of file.
 
-    Dependabot updates the reference only if a config lists such an ecosystem for the folder of the file.
+    Whether a config enables the ecosystem for the folder of the file is not checked here.
     """
     name = basename(occurrence.path)
     match occurrence.format:
@@ -75,7 +76,7 @@ def _list_ecosystems(occurrence: Occurrence) -> Sequence[str]:
 
 
 class _UpdateIndex:
-    """The `updates` entries of the tree's Dependabot configs that apply to this branch, by ecosystem and folder."""
+    """The entries under `updates` in the tree's Dependabot configs. Finds the entry that updates an image reference."""
 
     def __init__(self, configs: Iterable[DependabotConfig], branch: TreeBranch | None) -> None:
         self._updates: dict[str, list[tuple[DependabotConfig, DependabotUpdate]]] = defaultdict(list)
@@ -86,9 +87,9 @@ class _UpdateIndex:
         self._updates_by_folder: dict[tuple[str, str], list[tuple[DependabotConfig, DependabotUpdate]]] = {}
 
     def find_config_entry(self, occurrence: Occurrence, ecosystems: Iterable[str]) -> str:
-        """Return the path and line (`.github/dependabot.yml:4`) of the entry that updates an occurrence.
+        """Return the location of the entry that updates an image reference, such as `.github/dependabot.yml:4`.
 
-        Return an empty text if no entry updates it.
+        Return an empty text if no entry updates it. `ecosystems` are the ecosystems that can read the reference.
         """
         for ecosystem in ecosystems:
             for config, update in self._list_updates_in(dirname(occurrence.path), ecosystem):
@@ -135,7 +136,7 @@ def _can_update(update: DependabotUpdate, occurrence: Occurrence) -> bool:
 
 
 def _is_name_match(name: str, pattern: str) -> bool:
-    """Return True if `name` matches `pattern`, in which `*` stands for any text. Upper and lower case are equal."""
+    """Return True if `name` matches `pattern`, in which `*` stands for any text. Case is ignored."""
     first, *parts = pattern.lower().split("*")
     rest = name.lower()
     if not parts:

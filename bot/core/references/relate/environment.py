@@ -30,8 +30,8 @@ from bot.model.vocabulary import Reason
 def add_interpolated_images(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
     """Replace the variables in images of compose files, and add the resulting references.
 
-    If a reference ends with an `.env` variable, as in `app:${TAG}`, it is added with the path and line of the
-    variable's value in the `.env` file, because it is edited there.
+    If the end of a reference comes from an `.env` variable, as in `app:${TAG}`, the reference gets the path and the
+    line of this variable in the `.env` file, because the digest is written there.
     """
     folders: dict[str, _ComposeFolder] = defaultdict(_ComposeFolder)
     for fact in facts:
@@ -49,7 +49,7 @@ def add_interpolated_images(references: ExtractedReferences, facts: Sequence[Cro
 
 @dataclass(slots=True)
 class _ComposeFolder:
-    """The images in the compose files of one folder, and the values in its `.env` file."""
+    """The images with variables in the compose files of one folder, and the values in its `.env` file."""
 
     images: list[InterpolatedImage] = field(default_factory=list)
     otherwise_used: set[str | None] = field(default_factory=set)
@@ -57,17 +57,18 @@ class _ComposeFolder:
     values: dict[str, ExpandedText] = field(default_factory=dict)
 
     def assign_variable(self, assignment: EnvironmentVariable) -> None:
-        """Store the value of an `.env` variable. Call this in the order of the assignments.
+        """Store the value of an `.env` variable. Call this in the order of the lines in the file.
 
-        Variables in the value are replaced, but only those that are assigned earlier have a value.
+        The value can itself contain variables. Only variables that are assigned on earlier lines have a value.
         """
         self.values[assignment.variable] = expand_text(assignment.value, self.values, assignment)
         self.otherwise_used |= set(list_variables(assignment.value))
 
     def list_references(self) -> Iterator[Occurrence | UnsupportedText]:
-        """Yield the references that result from the images of this folder.
+        """Yield the image references of this folder, with replaced variables.
 
-        If several images end with the same `.env` variable and have the same text and platform, they are one reference.
+        Several services can use the same text, such as `app:${TAG}`. If the end of the reference comes from an `.env`
+        variable, they become a single reference, unless they have different platforms.
         """
         images = [resolve_interpolated(image, self.values) for image in self.images]
         shared = self.otherwise_used | find_shared_variables(images)
@@ -104,7 +105,7 @@ def _build_locator(variable: str, written_form: _WrittenForm) -> str:
 
 
 def _move_to_environment(occurrence: Occurrence, assignment: EnvironmentVariable) -> Occurrence:
-    """Return a reference with the position of the `.env` variable whose value contains the end of the reference."""
+    """Return a reference with the path and line of the `.env` variable from which the end of the reference comes."""
     return replace(
         occurrence,
         path=assignment.path,

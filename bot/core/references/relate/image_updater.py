@@ -1,6 +1,7 @@
-"""Images that Argo CD Image Updater writes. They are locked, because otherwise both tools would overwrite each other.
+"""Images that Argo CD Image Updater updates. They are locked, because otherwise both tools would overwrite each other.
 
-pkg/argocd/argocd.go and pkg/argocd/update.go of github.com/argoproj-labs/argocd-image-updater define what it writes.
+pkg/argocd/argocd.go and pkg/argocd/update.go of github.com/argoproj-labs/argocd-image-updater define what Image Updater
+writes.
 """
 
 from __future__ import annotations
@@ -30,13 +31,16 @@ _WILDCARD = re.compile(r"[*?\[]")
 
 
 def lock_image_updater_targets(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
-    """Lock the references that Image Updater writes, or overrides when Argo CD deploys them.
+    """Lock the references that Image Updater writes, or that it overrides when Argo CD deploys them.
 
-    These are all references in the files that it writes, and in the Applications whose images it updates. In the
-    folders that such an Application deploys, they are only the references to images that Image Updater tracks.
+    These references are locked:
 
-    basebump cannot find out whether these folders are in this repository, and assumes that they are. Labels that
-    exclude Applications from the updates are not considered.
+    - all references in files that Image Updater writes
+    - all references in the Applications that it updates
+    - references in folders that such an Application deploys, if Image Updater tracks the image
+
+    The deployed folders can be in another repository. basebump cannot find this out, and assumes that they are in this
+    one. It does not consider labels that exclude Applications from the updates.
     """
     write_targets = _WriteTargets()
     for writer, application in islice(_list_pairs(facts), MAX_PAIRS):
@@ -66,7 +70,7 @@ def _list_pairs(facts: Sequence[CrossFileFact]) -> Iterator[tuple[ImageUpdaterCo
 
 @dataclass(slots=True)
 class _WriteTargets:
-    """The files and Applications that Image Updater writes, and the folders in which it overrides images."""
+    """The files and Applications that Image Updater changes, and the folders in which it overrides images."""
 
     applications: set[tuple[FilePath, str]] = field(default_factory=set)
     """The file and the locator of each application."""
@@ -95,9 +99,9 @@ class _WriteTargets:
 def _list_target_files(target: str, folder: str) -> Iterator[str]:
     """Yield the files that Image Updater writes for an Application that deploys `folder`.
 
-    `target` is the value of `writeBackTarget`, such as `kustomization:../base`. As in the functions
-    `parseKustomizeBase` and `parseTarget` of Image Updater, a path is relative to `folder`, or to the repository if it
-    starts with `/`.
+    `target` is the value of `writeBackTarget`, such as `kustomization:../base`. The path in it is relative to `folder`,
+    or to the top of the repository if it starts with `/`. The functions `parseKustomizeBase` and `parseTarget` of Image
+    Updater define this.
     """
     kind, _, path = target.partition(":")
     if kind == "kustomization":
@@ -109,9 +113,9 @@ def _list_target_files(target: str, folder: str) -> Iterator[str]:
 
 
 def _normalize_path(folder: str, path: str) -> str:
-    """Return a path relative to the repository. `path` is relative to `folder`, unless it starts with `/`.
+    """Convert `path`, which is relative to `folder`, to a path that is relative to the repository.
 
-    The top of the repository is the empty path.
+    If `path` starts with `/`, it is relative to the repository already. The top of the repository is the empty path.
     """
     whole = path if path.startswith("/") else join(folder, path)
     normal = normpath(whole.lstrip("/") or ".")

@@ -1,10 +1,10 @@
-"""Images that a kustomization replaces. References to them in the manifests have no effect, so they are locked.
+"""Images that a kustomization replaces. A change of such an image in a manifest has no effect, so the image is locked.
 
-A kustomization *includes* the manifests, folders and other kustomizations that it lists as resources or components. Its
-`images` entries replace image names in everything that it includes. basebump updates the `images` entries instead of
-the manifests.
+A kustomization *includes* the manifests, folders and other kustomizations that it lists under `resources` or
+`components`. The entries under its key `images` replace the names, tags and digests of images in everything that it
+includes. So basebump updates the `images` entries instead of the manifests.
 
-Methods refer to a kustomization by its index in the list of all kustomizations.
+Parameters named `index` are positions in the list of all kustomizations.
 """
 
 from __future__ import annotations
@@ -33,14 +33,12 @@ _OVERRIDE = re.compile(r"/spec/(?:.*/kustomize/)?images/\d+\Z", re.DOTALL)
 
 
 def lock_replaced_images(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
-    """Lock each reference in a manifest whose image name is replaced by a kustomization that includes the manifest.
+    """Lock the references in manifests and kustomizations that an `images` entry of a kustomization replaces.
 
-    If no kustomization in the tree includes a manifest, it is unknown how the manifest is deployed. In this case, an
-    image name without a registry is locked if any kustomization renames it, because the name may be private and must
-    not be looked up on Docker Hub.
-
-    An `images` entry is locked as well if another kustomization replaces its result again. This can be a kustomization
-    that includes the first one, or a component of such a kustomization.
+    - A reference in a manifest is locked if a kustomization that includes the manifest replaces the image.
+    - An `images` entry is locked if another kustomization replaces its result once more.
+    - If no kustomization includes the manifest, it is unknown how it is deployed. An image on Docker Hub is then locked
+      if any kustomization changes its name. It may be a private name that must not be looked up on Docker Hub.
     """
     kustomizations = [fact for fact in facts if isinstance(fact, Kustomization)]
     names = {name for kustomization in kustomizations for name in kustomization.names}
@@ -84,7 +82,7 @@ def _is_images_entry(occurrence: Occurrence) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _ReplacedPaths:
-    """The files and folders in which kustomizations replace one image name."""
+    """The files and folders in which one image name is replaced by kustomizations."""
 
     manifests: frozenset[str]
     """Manifests, and folders without a kustomization. Also contains the files of kustomizations, for references in them
@@ -94,7 +92,7 @@ class _ReplacedPaths:
 
 
 class _KustomizationGraph:
-    """The kustomizations of a tree, and what each of them includes."""
+    """The kustomizations of a tree, with the files and kustomizations that each of them includes."""
 
     def __init__(self, kustomizations: Sequence[Kustomization]) -> None:
         self._kustomizations = kustomizations
@@ -119,7 +117,10 @@ class _KustomizationGraph:
         }
 
     def find_replaced_paths(self, names: Iterable[str]) -> dict[str, _ReplacedPaths] | None:
-        """Return the paths in which each image name is replaced, or None if the search exceeds MAX_STEPS."""
+        """Return the files and folders in which kustomizations replace each of `names`.
+
+        Return None if the search exceeds MAX_STEPS.
+        """
         replacing: dict[str, list[int]] = {name: [] for name in names}
         for index, each in enumerate(self._kustomizations):
             for name in each.names & replacing.keys():
@@ -133,14 +134,15 @@ class _KustomizationGraph:
         return None if self._steps > MAX_STEPS else found
 
     def is_included(self, path: FilePath) -> bool:
-        """Return True if a kustomization includes the file, or if the file is a kustomization itself."""
+        """Return True if a kustomization includes the file, or if the file is itself a kustomization."""
         is_kustomization = basename(path) in KUSTOMIZATION_NAMES and dirname(path) in self._in_folder
         return is_kustomization or not self._included_paths.isdisjoint(list_folders_and_path(path))
 
     def _add_listing_kustomizations(self, indexes: Iterable[int]) -> set[int]:
-        """Return `indexes` and the indexes of all kustomizations that use those as components, directly or indirectly.
+        """Return `indexes`, and the kustomizations that list one of them under `components`, directly or indirectly.
 
-        A component also replaces images in everything that the kustomization with this component includes.
+        These are needed because the `images` of a component also apply to everything else that the listing
+        kustomization includes.
         """
         return self._find_reachable(indexes, lambda index: self._listed_by.get(index, ()))
 
@@ -151,11 +153,11 @@ class _KustomizationGraph:
         return frozenset([*named, *(path for path in own if basename(path) in KUSTOMIZATION_NAMES)])
 
     def _list_earlier_kustomizations(self, indexes: Collection[int], applied: Collection[int]) -> frozenset[str]:
-        """Return the paths of the kustomizations whose results are replaced again by those in `indexes`.
+        """Return the paths of the kustomizations whose images are replaced once more by those in `indexes`.
 
-        `applied` contains `indexes` and the kustomizations that use those as components. Kustomize applies the
-        components of a kustomization one after another, and then its own `images` entries (accumulateTarget in
-        api/internal/target/kusttarget.go).
+        Their `images` entries have no effect. Kustomize first applies the components of a kustomization, one after
+        another, and then its own `images` entries (accumulateTarget in api/internal/target/kusttarget.go). `applied` is
+        the result of `_add_listing_kustomizations(indexes)`.
         """
         earlier: set[int] = set()
         for index in applied:
@@ -169,9 +171,10 @@ class _KustomizationGraph:
         )
 
     def _list_paths_before(self, index: int, applied: Collection[int]) -> tuple[FilePath, ...]:
-        """Return the paths that a kustomization has included before it applies its last component in `applied`.
+        """Return the paths that a kustomization includes before its last component that is in `applied`.
 
-        These are its resources, and the components before that one. `index` is the index of the kustomization.
+        These are all its resources, and the components that it lists before that component. `index` identifies the
+        kustomization.
         """
         kustomization = self._kustomizations[index]
         last = max(
@@ -185,11 +188,9 @@ class _KustomizationGraph:
         return self._find_in_folders(self._list_paths(index))
 
     def _find_reachable(self, indexes: Iterable[int], onward: Callable[[int], Iterable[int]]) -> set[int]:
-        """Return `indexes` and everything that can be reached from them.
+        """Return `indexes` and everything that can be reached from them, by repeated calls of `onward`.
 
-        `onward` returns the next indexes for an index.
-
-        Cycles are allowed. The search ends early after MAX_STEPS steps.
+        `onward` returns the neighbours of an index. Cycles are allowed. The search ends early after MAX_STEPS steps.
         """
         reached: set[int] = set()
         pending = list(indexes)

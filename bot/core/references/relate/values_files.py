@@ -1,8 +1,8 @@
-"""Merge of the values files of Helm charts, so that an image has all its parts even if each is in another file.
+"""Merges the values files of Helm charts, because the parts of an image can be in different files.
 
-An *overlay* is a values file that overrides values of a chart, for example `values-prod.yaml`. The parts of an image
-(registry, repository, tag and digest) can be separate values. Parts that the overlay does not set come from *lower
-files*: the values files of parent charts, and finally the chart's own `values.yaml`.
+The parts of an image are its registry, repository, tag and digest, which can be separate values. An *overlay* is a
+values file that overrides values of a chart, for example `values-prod.yaml`. Parts that the overlay does not set come
+from *lower files*: the values files of parent charts, and finally the chart's own `values.yaml`.
 """
 
 from __future__ import annotations
@@ -35,13 +35,14 @@ _ValuePosition = tuple[FilePath, str]
 
 
 def merge_values_files(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
-    """Complete the images in overlays with the parts that lower files set.
+    """Complete the images in overlays with the parts that they inherit from lower files.
 
-    For example, without the registry in the chart's own values, an image would be looked up on Docker Hub. If an
-    overlay sets parts of an image but not its repository, a reference is added that is not editable.
+    For example, if an overlay sets only repository and tag, and `values.yaml` sets the registry, the image would
+    otherwise be looked up on Docker Hub. If an overlay sets parts of an image but not the repository, a reference that
+    is not editable is added for the complete image.
 
-    A digest is only valid for one registry, repository and tag. If an overlay changes one of them but inherits the
-    digest from a lower file, the references in both files are locked.
+    A digest belongs to one registry, repository and tag. If an overlay changes one of these but inherits the digest,
+    the references in both files are locked, because the chart would deploy the wrong image.
     """
     images = [fact for fact in facts if isinstance(fact, ChartImage)]
     if not images:
@@ -78,7 +79,7 @@ def merge_values_files(references: ExtractedReferences, facts: Sequence[CrossFil
 
 @dataclass(frozen=True, slots=True)
 class _ValuesLayer:
-    """The parts of an image that one values file sets."""
+    """The parts of one image that a single values file sets."""
 
     path: FilePath
     values: Mapping[ImagePart, ChartValue]
@@ -94,7 +95,7 @@ class _ValuesLayer:
 
 @dataclass(frozen=True, slots=True)
 class _ValuesOverlay:
-    """An overlay that sets some parts of an image, together with the lower files that set the others."""
+    """One image in an overlay: the parts that the overlay sets, and the lower files that set the other parts."""
 
     position: _ValuePosition
     layers: tuple[_ValuesLayer, ...]
@@ -105,19 +106,25 @@ class _ValuesOverlay:
     def own_values(self) -> Mapping[ImagePart, ChartValue]:
         return self.layers[0].values
 
-    def get_inherited(self, part: ImagePart) -> str:
-        """Return the value of a part in the lower files, or an empty text if none of them sets the part."""
+    def get_lower_value(self, part: ImagePart) -> str:
+        """Return the value of a part in the lower files, even if the overlay overrides it.
+
+        The value is an empty text if no lower file sets the part.
+        """
         texts = (layer.values[part].text for layer in self.layers[1:] if part in layer.values)
         return next(texts, "")
 
-    def get_missing(self, part: ImagePart) -> str:
-        """Return the value of a part in the lower files, or an empty text if the overlay itself sets the part."""
-        return "" if part in self.own_values else self.get_inherited(part)
+    def get_inherited(self, part: ImagePart) -> str:
+        """Return the value that the overlay inherits from lower files for a part that it does not set itself.
+
+        The value is an empty text if the overlay sets the part, or if no file sets it.
+        """
+        return "" if part in self.own_values else self.get_lower_value(part)
 
     def get_registry(self) -> tuple[str, bool]:
-        """Return the registry that the chart puts in front of the repository, and True if it certainly does so.
+        """Return the registry of the image, and True if the chart certainly puts it in front of the repository.
 
-        The registry is an empty text if no file sets one.
+        The registry is an empty text if no file sets a registry.
         """
         layer = next((layer for layer in self.layers if layer.registry), None)
         if layer is None:
@@ -125,17 +132,17 @@ class _ValuesOverlay:
         return layer.registry, layer.image is None or layer.image.is_certain
 
     def list_tag_sources(self) -> Iterator[_ValuePosition]:
-        """Yield the positions of the images in lower files from which the overlay may inherit the tag.
+        """Yield the positions of the images in lower files if the overlay inherits the tag from them.
 
         Their tags must not be updated, because this would also change the overlay's image.
         """
-        if self.get_missing(ImagePart.TAG):
+        if self.get_inherited(ImagePart.TAG):
             yield from ((layer.path, layer.image.locator) for layer in self.layers[1:] if layer.image is not None)
 
     def list_inherited_digest_notes(self) -> Iterator[str]:
-        """Yield a note if the overlay changes parts of the image but inherits the digest of a lower file.
+        """Yield a note if the overlay changes other parts of the image but inherits the digest from a lower file.
 
-        The note names the changed parts.
+        The note names the changed parts. Otherwise, yield nothing.
         """
         if not any(self.pinned_in in layer.values for layer in self.layers[:-1]):
             parts = [part for part, value in self.own_values.items() if value.text or part is not ImagePart.DIGEST]
@@ -143,7 +150,10 @@ class _ValuesOverlay:
                 yield f"{self.position[0]} sets its {_join_parts(parts)}, and would keep this digest"
 
     def list_inherited_notes(self) -> Iterator[str]:
-        """Yield a note for each lower file from which the overlay inherits parts of the image."""
+        """Yield a note for each lower file that sets parts of the image which the overlay inherits.
+
+        The note names these parts.
+        """
         overridden_parts = set(self.own_values)
         for layer in self.layers[1:]:
             parts = [part for part, value in layer.values.items() if part not in overridden_parts and value.text]
@@ -159,10 +169,10 @@ def _join_parts(parts: Iterable[ImagePart]) -> str:
 def _find_overlays(
     images: Sequence[ChartImage], values: Sequence[ChartValue]
 ) -> tuple[dict[_ValuePosition, _ValuesOverlay], dict[_ValuePosition, list[str]]]:
-    """Return the overlays, and notes about digests that overlays inherit although they change other parts.
+    """Return the images in overlays, and notes about digests that overlays inherit although they change other parts.
 
-    Overlays are listed by the position of their image in the overlay, and notes by the position of the image in the
-    chart's own values.
+    The keys of the first dictionary are the positions of the images in the overlays. The keys of the second one are the
+    positions of the images in the chart's own values, from which the digest is inherited.
     """
     charts = _ChartValues(images, values)
     overlays: dict[_ValuePosition, _ValuesOverlay] = {}
@@ -181,7 +191,7 @@ in the file."""
 
 
 class _ChartValues:
-    """The values files of all charts: the images in the charts' own values, and the single values in all files."""
+    """The values files of all charts, with the images and the single values in them."""
 
     def __init__(self, images: Sequence[ChartImage], values: Sequence[ChartValue]) -> None:
         self._images = {(image.path, image.locator): image for image in images}
@@ -193,10 +203,10 @@ class _ChartValues:
         self._folders = {folder for path in {image.path for image in images} for folder in list_folders_and_path(path)}
 
     def find_overridden_images(self, value: ChartValue) -> Iterator[tuple[ChartImage, _LayerFiles]]:
-        """Yield each image of which `value` sets a part, with the files that determine the image.
+        """Yield each image of which `value` sets a part, with the values files that can set its parts.
 
-        The files are listed from the one with `value` down to the one with the image. An image can belong to the chart
-        of the overlay or to one of its subcharts.
+        The first of these files is the one with `value`, the last one is the chart's own values file with the image.
+        The image can belong to the chart of the overlay or to one of its subcharts.
         """
         folder = dirname(value.path)
         for top in (folder, dirname(folder)) if basename(folder) in _OVERLAY_FOLDERS else (folder,):
@@ -231,10 +241,12 @@ class _ChartValues:
 def _list_files(
     overlay: FilePath, top: str, subchart_names: Sequence[str], main_values: FilePath
 ) -> Iterator[tuple[FilePath, str]]:
-    """Yield `overlay` and the files that it overrides, down to `main_values`. Each file has the prefix of its keys.
+    """Yield `overlay` and the files that it overrides, down to `main_values`.
 
-    A parent chart sets values of its subchart `db` under the key `db`, so the prefix is `db/`. `top` is the folder of
-    the overlay's chart, and `subchart_names` are the subcharts on the way from there to the chart of `main_values`.
+    Each file comes with the prefix that the keys have in this file. For example, a parent chart sets values of its
+    subchart `db` under the key `db`, so the prefix is `db/`. `main_values` is the values file of the innermost
+    subchart, `top` is the folder of the overlay's chart, and `subchart_names` are the subcharts from there down to
+    `main_values`.
     """
     yield overlay, "".join(f"{key}/" for key in subchart_names)
     chart = top
@@ -248,21 +260,27 @@ def _list_files(
 
 
 def _add_key_prefix(locator: str, keys: str) -> str:
-    """Return the locator of a chart's value in the values of a parent chart, where its keys have the prefix `keys`."""
+    """Return the locator of a subchart's value in the values file of a parent chart.
+
+    `keys` is the prefix of the value there, such as `db/` for the subchart `db`.
+    """
     index, _, rest = locator.partition("/")
     return f"{index}/{keys}{rest}"
 
 
 def _complete_image(occurrence: Occurrence, overlay: _ValuesOverlay) -> Occurrence:
-    """Return the image of an overlay, completed with parts from lower files.
+    """Return the image of an overlay, completed with the parts that it inherits from lower files.
 
-    The image is locked if the result is not a valid reference, if it is uncertain whether the chart uses the registry,
-    or if the tag or digest is inherited and the overlay does not set the value to which a digest would be written.
+    The image is locked in these cases:
+
+    - The parts together are not a valid reference.
+    - It is uncertain whether the chart uses the registry.
+    - The tag or digest is inherited, and the overlay does not set the value to which a digest would be written.
     """
     reference = occurrence.reference
     registry, is_certain = ("", True) if reference.has_registry_host else overlay.get_registry()
-    tag = "" if reference.tag else overlay.get_missing(ImagePart.TAG)
-    digest = "" if reference.digest else overlay.get_missing(ImagePart.DIGEST)
+    tag = "" if reference.tag else overlay.get_inherited(ImagePart.TAG)
+    digest = "" if reference.digest else overlay.get_inherited(ImagePart.DIGEST)
     completed_reference = _parse_reference(registry, reference.name, reference.tag or tag, reference.digest or digest)
     if completed_reference is None:
         return lock_occurrence(occurrence, Reason.CHART_UNKNOWN)
@@ -278,12 +296,12 @@ def _complete_image(occurrence: Occurrence, overlay: _ValuesOverlay) -> Occurren
 
 
 def _build_image(overlay: _ValuesOverlay) -> Occurrence | None:
-    """Return the image of an overlay that does not set the repository. The image is not editable.
+    """Return the complete image of an overlay that does not set the repository. This image is not editable.
 
-    Return None if all parts together are not a valid reference.
+    Return None if the parts together are not a valid reference.
     """
     texts = {
-        part: overlay.own_values[part].text if part in overlay.own_values else overlay.get_inherited(part)
+        part: overlay.own_values[part].text if part in overlay.own_values else overlay.get_lower_value(part)
         for part in ImagePart
     }
     name = _parse_reference("", texts[ImagePart.REPOSITORY], "", "")
@@ -324,7 +342,10 @@ def _parse_reference(registry: str, name: str, tag: str, digest: str) -> ImageRe
 
 
 def _lock_inherited_digest(occurrence: Occurrence, notes: Sequence[str]) -> Occurrence:
-    """Lock an image in a lower file whose digest is inherited by overlays that change other parts of the image."""
+    """Lock the digest and the tag of an image in a lower file, because overlays inherit its digest for another image.
+
+    These overlays change its registry, repository or tag. `notes` describe them.
+    """
     closed = lock_occurrence(occurrence, Reason.CONFLICTING_EDITS)
     if closed == occurrence:
         return occurrence

@@ -1,7 +1,8 @@
-"""Images that Renovate updates. basebump leaves them to Renovate.
+"""Image references that Renovate updates. basebump locks them, and leaves the updates to Renovate.
 
-If it is uncertain whether Renovate updates an image, basebump assumes that it does. An example is a rule with a pattern
-whose syntax basebump does not support. Functions then return None ("uncertain") besides True and False.
+It can be uncertain whether Renovate updates an image, for example because a rule contains a pattern whose syntax
+basebump does not support. basebump then assumes that Renovate updates the image. For this reason, some functions return
+None ("uncertain") besides True and False.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ _OFFICIAL = "library/"
 def assign_to_renovate(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
     """Lock the references that Renovate updates on the branch of this tree.
 
-    If the tree has several Renovate configs, only the one that Renovate reads is considered. If it is invalid, Renovate
-    updates nothing, and the references that Renovate would otherwise read get a note about this.
+    If the tree has several Renovate configs, only the one that Renovate reads is considered. If this config is invalid,
+    Renovate updates nothing, and the references that Renovate would otherwise read get a note about this.
     """
     config = min((fact for fact in facts if isinstance(fact, RenovateConfig)), key=lambda each: each.rank)
     branch = next((fact for fact in facts if isinstance(fact, TreeBranch)), None)
@@ -54,10 +55,10 @@ def assign_to_renovate(references: ExtractedReferences, facts: Sequence[CrossFil
 
 
 def _format_note(config: RenovateConfig) -> str:
-    """Return a note for references that Renovate does not update as far as basebump can read the config.
+    """Return a note for references that the readable part of the config does not assign to Renovate.
 
-    The note says that the config is invalid, or that it extends presets which basebump cannot read. It is empty
-    otherwise.
+    The note is that the config is invalid, or that it extends presets which basebump cannot read, so that Renovate may
+    update the reference nevertheless. It is empty if neither is the case.
     """
     if config.settings is None:
         return f"{config.path} cannot be read, so Renovate moves nothing"
@@ -71,15 +72,16 @@ def _format_note(config: RenovateConfig) -> str:
 
 @dataclass(slots=True)
 class _EffectiveSettings:
-    """The settings for one image, to which matching rules are applied one after another."""
+    """Renovate's settings for one image. They change with each matching rule that is applied."""
 
     is_enabled: bool
     adds_digests: bool
 
     def apply(self, settings: UpdateTypeSettings, *, is_certain: bool) -> None:
-        """Apply the settings of a rule. They override earlier ones.
+        """Apply the settings of a rule, which override earlier settings.
 
-        If it is uncertain whether the rule matches, only settings that enable something are applied.
+        If it is uncertain whether the rule matches, apply only settings that enable something. In this way, the result
+        is rather that Renovate updates the image.
         """
         if settings.enabled is not None and (is_certain or settings.enabled):
             self.is_enabled = settings.enabled
@@ -88,7 +90,7 @@ class _EffectiveSettings:
 
 
 class _RenovateDecisions:
-    """The config of a repository, which determines the references that Renovate updates on one branch."""
+    """Determines which references Renovate updates on one branch, according to its config."""
 
     def __init__(self, settings: RenovateSettings, branch: TreeBranch | None) -> None:
         self._settings = settings
@@ -98,7 +100,7 @@ class _RenovateDecisions:
         self._is_disabled = settings.settings.enabled is False or not _is_branch_included(settings.branches, branch)
 
     def can_update(self, occurrence: Occurrence) -> bool:
-        """Return True if Renovate updates an occurrence, or if this is uncertain."""
+        """Return True if Renovate updates an image reference, or if this is uncertain."""
         if self._is_disabled:
             return False
         managers = [
@@ -109,9 +111,9 @@ class _RenovateDecisions:
         return any(self._is_updated_by(manager, occurrence) for manager in managers)
 
     def can_be_enabled_by_preset(self, occurrence: Occurrence) -> bool:
-        """Return True if a preset that basebump cannot read may make Renovate update an occurrence.
+        """Return True if Renovate may update an image reference because of a preset that basebump cannot read.
 
-        Call this only if the readable part of the config does not make Renovate update it.
+        Call this only if `can_update` returns False.
         """
         if not self._settings.unread_presets or self._is_disabled:
             return False
@@ -146,10 +148,10 @@ class _RenovateDecisions:
         )
 
     def _can_get_files_from_preset(self, manager: FileManager) -> bool:
-        """Return True if the files of a manager may be defined in a preset that basebump cannot read.
+        """Return True if a preset that basebump cannot read may define which files a manager reads.
 
-        This is assumed only for managers that read no files by default, and only if a rule of the config names the
-        manager or the datasource `docker`.
+        By default, some managers read no files, such as the one for Kubernetes. For these managers, the result is True
+        if the config extends such a preset, and one of its rules names the manager or the datasource `docker`.
         """
         is_open = bool(self._settings.unread_presets) and not manager.files and manager is not CUSTOM_MANAGER
         return is_open and not self._settings.named_in_rules.isdisjoint({manager.manager, _DATASOURCE})
@@ -189,9 +191,9 @@ class _RenovateDecisions:
     def _list_matching_rules(
         self, manager: FileManager, occurrence: Occurrence, names: frozenset[str]
     ) -> Iterator[tuple[PackageRule, bool]]:
-        """Yield each rule that matches or may match an occurrence, with True if the match is certain.
+        """Yield each rule that matches or may match an image reference, with True if the match is certain.
 
-        `manager` is the manager that reads the occurrence, and `names` are the names that rules can use for its image.
+        `manager` is the manager that reads the reference, and `names` are the names that rules can use for the image.
         """
         branches = frozenset() if self._branch is None else frozenset({self._branch.branch})
         for rule in self._settings.rules:
@@ -222,9 +224,10 @@ def _is_update_enabled(
 ) -> bool:
     """Return True if Renovate makes updates of type `update_type` (such as `major`) for an image.
 
-    It is already known that Renovate updates this image. `matching_rules` are the rules that match the image, with True
-    if the match is certain. `settings_by_update` contains the settings outside of rules that enable or disable update
-    types.
+    Args:
+        update_type: The type of update.
+        matching_rules: The rules that match or may match the image. The second value is True if the match is certain.
+        settings_by_update: The settings outside of rules that enable (True) or disable (False) an update type.
     """
     state = _EffectiveSettings(is_enabled=True, adds_digests=False)
     is_kind_enabled = dict(settings_by_update).get(update_type)
@@ -248,15 +251,16 @@ def _is_branch_included(patterns: Sequence[str], branch: TreeBranch | None) -> b
 
 
 def _can_match_any(value: str, patterns: Iterable[str]) -> bool:
-    """Return True if one of the patterns matches `value`, or if this is uncertain."""
+    """Return True if one of the patterns matches `value`, or if it is uncertain whether one matches."""
     return any(is_pattern_list_match([pattern], value) is not False for pattern in patterns)
 
 
 def _match_all_spellings(patterns: Sequence[str] | None, values: Iterable[str]) -> bool | None:
-    """Match `patterns` against `values`, which are spellings of the same thing (`library/nginx` and `nginx`).
+    """Match `patterns` against several spellings of the same value, such as `library/nginx` and `nginx`.
 
-    Return True if `patterns` is None, which stands for no restriction. Otherwise, return True if all spellings match,
-    False if none of them matches, and None if they differ, if the match is uncertain, or if there are no spellings.
+    Return True if all spellings match, and False if none of them matches. Return None (uncertain) if only some
+    spellings match, if basebump does not support a pattern, or if there are no spellings. If `patterns` is None,
+    everything matches.
     """
     if patterns is None:
         return True
@@ -265,9 +269,9 @@ def _match_all_spellings(patterns: Sequence[str] | None, values: Iterable[str]) 
 
 
 def _match_any_value(patterns: Sequence[str] | None, values: Iterable[str]) -> bool | None:
-    """Return True if `patterns` match at least one of `values`, or if `patterns` is None (no restriction).
+    """Return True if `patterns` match at least one of `values`, and False if they match none of them.
 
-    Return None if no value certainly matches but one may match, and False if no value can match.
+    Return None (uncertain) if no value certainly matches, but one may match. If `patterns` is None, everything matches.
     """
     if patterns is None:
         return True
@@ -276,7 +280,7 @@ def _match_any_value(patterns: Sequence[str] | None, values: Iterable[str]) -> b
 
 
 def _list_names(reference: ImageReference) -> frozenset[str]:
-    """Return the names under which Renovate may know an image: as written, and without `docker.io/` and `library/`."""
+    """Return the names of an image that Renovate rules can use: as written, and without `docker.io/` and `library/`."""
     name = reference.name
     is_written_out = reference.has_registry_host and reference.host == DOCKER_HUB
     names = {name, name.partition("/")[2]} if is_written_out else {name}

@@ -1,6 +1,7 @@
-"""Renovate's managers for files with images, by the formats of basebump that read the same files.
+"""Renovate's managers. A manager is the part of Renovate that reads one kind of file, such as Dockerfiles.
 
-https://docs.renovatebot.com/modules/manager/ lists the files that each manager reads by default.
+This module lists the managers for each format of basebump. https://docs.renovatebot.com/modules/manager/ lists the
+files that each manager reads by default.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ _ALL = "**"
 
 @dataclass(frozen=True, slots=True)
 class FileManager:
-    """A manager of Renovate: the part of Renovate that reads one kind of file."""
+    """A manager of Renovate, which is the part of Renovate that reads one kind of file."""
 
     manager: str
     files: tuple[str, ...] = ()
@@ -114,9 +115,9 @@ _MANAGERS: Mapping[str, tuple[FileManager, ...]] = {
 
 
 def list_managers(occurrence: Occurrence) -> Sequence[FileManager]:
-    """Return the managers that would read an occurrence, going by its format and its locator.
+    """Return the managers that can read an image reference of this format and with this locator.
 
-    Whether a manager reads the file at all depends on the path and the Renovate config, and is not checked here.
+    Whether a manager actually reads the file depends on its path and the Renovate config. This is not checked here.
     """
     managers = _MANAGERS.get(occurrence.format, ())
     return [

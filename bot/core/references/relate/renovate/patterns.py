@@ -37,11 +37,12 @@ class _UnsupportedPatternError(Exception):
 
 
 def is_pattern_list_match(patterns: Iterable[str], value: str) -> bool | None:
-    """Return whether `value` matches a list of patterns. A pattern that starts with `!` is negated.
+    """Return True if `value` matches a list of patterns. Patterns that start with `!` exclude values.
 
-    The value matches if at least one of the other patterns matches and no negated one does. If all patterns are
-    negated, none of them may match. Return False for an empty list, and None if an unsupported pattern decides the
-    result.
+    - The value must match at least one of the patterns without `!`, unless all patterns start with `!`.
+    - The value must not be excluded by a pattern with `!`.
+
+    An empty list matches nothing. Return None (uncertain) if the result depends on a pattern that is not supported.
     """
     positive_results: list[bool | None] = []
     negative_results: list[bool | None] = []
@@ -61,9 +62,10 @@ def is_pattern_list_match(patterns: Iterable[str], value: str) -> bool | None:
 
 @lru_cache(maxsize=32_768)
 def is_pattern_match(pattern: str, value: str) -> bool | None:
-    """Return True if `value` matches `pattern`, which is not negated. Return None if the pattern is not supported.
+    """Return True if `value` matches a single pattern, which does not start with `!`.
 
-    A glob must match the whole value, and ignores case. A regular expression must match a part of the value.
+    Return None if the syntax of the pattern is not supported. A glob must match the whole value, and ignores case. For
+    a regular expression, it is enough to match a part of the value.
     """
     if pattern == "*":
         return True
@@ -142,7 +144,8 @@ def _expand_braces(glob: str) -> list[str]:
 def _split_options(glob: str, start: int) -> tuple[list[str], int]:
     """Return the alternatives in the braces that begin at `start`, and the index after the closing brace.
 
-    Raises _UnsupportedPatternError if the braces contain no alternatives, for example a range of numbers.
+    For `a.{js,ts}`, the alternatives are `js` and `ts`. Raises _UnsupportedPatternError if the braces contain no
+    alternatives, for example a range of numbers.
     """
     options, depth, begin = [], 0, start + 1
     for index in range(start, len(glob)):
