@@ -41,7 +41,8 @@ class OpenVexDocument:
 def parse_document(content: bytes) -> OpenVexDocument:
     """Parse an OpenVEX document. Raises MalformedError if any part of it is invalid.
 
-    A document is used completely or not at all, because a statement that cannot be read might revoke another statement.
+    A document with an invalid part is not used at all, because the part may be a newer statement that revokes an older
+    one.
     """
     try:
         document = json.loads(content)

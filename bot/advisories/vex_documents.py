@@ -73,7 +73,7 @@ class VexDocuments:
         """Yield the statements at one location. For each document that cannot be used, append an error to `errors`.
 
         In a folder, documents by authors that are not accepted are skipped. If the configuration names a single
-        document, such an author is an error.
+        document and its author is not accepted, this is an error.
         """
         is_folder = isinstance(accepted.location, Path) and accepted.location.is_dir()
         for source in self._list_sources(accepted.location, errors):

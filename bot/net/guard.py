@@ -87,8 +87,8 @@ def is_public_address(address: str) -> bool:
 def is_machine_service(host: str) -> bool:
     """Return True if `host`, a name or an IP address, is a metadata service or a link-local address.
 
-    Messages must not suggest adding such a host to the configuration. A server that redirects to it may be trying to
-    get the machine's secrets.
+    A redirect to such a host may be an attempt to get the machine's secrets. Messages about a blocked host therefore
+    must not suggest allowing this host in the configuration.
     """
     if host in _MACHINE_NAMES:
         return True
@@ -166,12 +166,11 @@ class RequestGuard:
         return found[:MAX_ADDRESSES]
 
     def check_proxied_url(self, url: Url) -> None:
-        """Check the host of a URL that is requested through the proxy, which resolves the host name itself.
+        """Check the host of a URL that is requested through the proxy. Raises BlockedError if the host is not allowed.
 
-        A host that is not listed must not have an internal name such as `db.internal`. If this machine can resolve the
-        name, too, all addresses must be public.
-
-        Raises BlockedError if the host is not allowed.
+        The proxy resolves the host name, so the address is not known here. If the configuration does not list the host,
+        its name must not be an internal one such as `db.internal`. If this machine can resolve the name as well, all
+        addresses must be public.
         """
         is_internal = ("." not in url.host and ":" not in url.host) or url.host.endswith(_INTERNAL_NAMES)
         if is_internal and self.get_trust(url) is None:
@@ -183,7 +182,7 @@ class RequestGuard:
             return  # this machine cannot resolve the name, as usual if only the proxy has access to the internet
 
     def _get_hint(self, url: Url, hint: str) -> str:
-        """Return `hint`, which suggests listing the URL's host in the configuration.
+        """Return the hint for the message about a blocked URL. This is `hint`, which suggests listing the URL's host.
 
         If the host is a service of the machine, such as a metadata service, return NO_REGISTRY_NOTE instead.
         """

@@ -12,8 +12,8 @@ HIDDEN = "[hidden]"
 def sanitize_text(text: str, secrets: Iterable[str] = (), limit: int = MAX_QUOTED_LENGTH) -> str:
     """Return `text` as one line of at most `limit` printable characters, with all `secrets` masked.
 
-    Servers repeat parts of requests in their responses. Callers that quote a response therefore pass the secrets of
-    the request.
+    A server may repeat parts of a request in its response. If `text` is from a response, pass the secrets of the
+    request.
     """
     # A secret may also occur in the form in which `repr` writes it.
     spellings = {spelling for secret in secrets for spelling in (secret, repr(secret)[1:-1])}

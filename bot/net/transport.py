@@ -31,9 +31,9 @@ class GuardedAdapter(HTTPAdapter):
 
 
 def _make_guarded_pools(guard: RequestGuard) -> dict[str, type[HTTPConnectionPool]]:
-    """Return urllib3's connection pools, with connections that check addresses.
+    """Return classes of connection pools for urllib3 whose connections check addresses. The keys are URL schemes.
 
-    The connections override `_new_conn`, as urllib3's own SOCKS support does.
+    The connections override the private method `_new_conn`, as urllib3's own SOCKS support does.
     """
 
     class GuardedConnection(HTTPConnection):

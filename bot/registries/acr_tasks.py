@@ -134,8 +134,8 @@ class AcrTasks:
     def _parse_task(self, entry: Any) -> BuildTask | None:
         """Parse a task. Return None if no base image update starts it.
 
-        A task that does not state whether it is disabled counts as enabled. This is the safe choice, because base
-        images of enabled tasks are not pinned: a pinned base image would never start its task again.
+        A task that does not state whether it is disabled counts as enabled. If it is enabled, basebump must not pin its
+        base image, because a pinned base image never changes and would never start the task again.
 
         Raises _InvalidTaskListError.
         """

@@ -129,7 +129,8 @@ class OciArtifacts:
     def list_referrers(self, repository: str, digest: Digest) -> tuple[Referrer, ...]:
         """Return all referrers of a digest.
 
-        If the registry has no referrers API, they are read from the index at the referrers tag, such as `sha256-<hex>`.
+        If the registry has no referrers API, the referrers are read from the index at the referrers tag, such as
+        `sha256-<hex>`.
 
         Raises RegistryError, also if there are more than MAX_REFERRER_COUNT referrers.
         """
@@ -183,9 +184,10 @@ class OciArtifacts:
     def _fetch_page(
         self, repository_endpoint: RepositoryEndpoint, digest: Digest, query: str
     ) -> tuple[tuple[Referrer, ...], str | None] | None:
-        """Fetch one page of the referrers API. Return None if the registry has no such API.
+        """Return `(referrers, next_query)` for one page of the referrers API. On the last page, `next_query` is None.
 
-        The result is the referrers on the page, and the query of the next page. That query is None on the last page.
+        `query` is that of the page to fetch; empty for the first page. Return None if the registry has no referrers
+        API.
 
         Raises RegistryError.
         """

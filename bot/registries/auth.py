@@ -70,7 +70,10 @@ class RegistryRequest:
 
     @property
     def description(self) -> str:
-        """The requested object, for messages. The query is left out, because the server chooses it in page links."""
+        """The requested object, for messages, such as `library/python/manifests/3.12`.
+
+        The query is left out, because the URLs of further pages contain a query that the server chose.
+        """
         return self.path.removeprefix("/v2/").partition("?")[0] or "a login"
 
     @property
@@ -95,7 +98,7 @@ class _TokenKey:
 
 @dataclass(slots=True)
 class _TokenSlot:
-    """Cache slot for one token. The thread that holds the lock fetches the token while other threads wait."""
+    """The cached token for one `_TokenKey`. The thread that holds the lock fetches it while other threads wait."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     value: str = field(default="", repr=False)
@@ -123,7 +126,7 @@ class _HostState:
 
 @dataclass(frozen=True, slots=True)
 class _RequestAuthorization:
-    """The Authorization header of a request, and the credential that it was made from."""
+    """The Authorization header of a request, and the credential that was used for the header."""
 
     header: str = field(repr=False)
     credential: Credential | None = None

@@ -19,7 +19,7 @@ SendRequest = Callable[[HttpRequest], Response]
 
 
 class AzureTransport(HttpTransport[HttpRequest, HttpResponse]):
-    """Passes the requests of an Azure library to `send`, which is responsible for retries."""
+    """Makes an Azure library send its requests with the function `send`. Retries are left to `send`."""
 
     def __init__(self, send: SendRequest) -> None:
         self._send = send

@@ -80,8 +80,9 @@ SOVEREIGN_CLOUDS = {
 def get_azure_cloud(host: str, environment: Mapping[str, str]) -> AzureCloud:
     """Return the Azure cloud in which to log in to the registry `host`.
 
-    The suffix of `host` determines the cloud. AZURE_AUTHORITY_HOST, if set, overrides this: if it is the Entra host of
-    a known cloud, that cloud is returned. Otherwise it replaces the Entra host in the cloud of `host`.
+    Without AZURE_AUTHORITY_HOST, this is the cloud to which the suffix of `host` belongs. If AZURE_AUTHORITY_HOST is
+    the Entra host of a known cloud, return that cloud. If it is any other host, return the cloud of `host` with this
+    host as its Entra host.
 
     Raises NoEntraTokenError if AZURE_AUTHORITY_HOST is invalid.
     """

@@ -1,6 +1,7 @@
 """Registry entries of the configuration, and the endpoints to which requests about registries are sent.
 
-A pull-through cache returns the digest of its last pull. The current digest of a tag is therefore looked up upstream.
+If a registry is a pull-through cache, tags are looked up in its upstream registry. The cache itself may be outdated,
+because it returns the digest of its last pull.
 """
 
 from __future__ import annotations
@@ -107,7 +108,10 @@ class EndpointDirectory:
         return RegistryEndpoint(registry, registry, _get_api_host(registry)) if registry in PUBLIC_HOSTS else None
 
     def get_named_endpoint(self, host: str) -> RegistryEndpoint:
-        """Return the endpoint of a host that the configuration names, even if `registries:` has no entry for it."""
+        """Return the endpoint of a host that the operator named, for example as the source of a scanner's database.
+
+        Such a host may be contacted even if `registries:` has no entry for it.
+        """
         trust = self.list_trusted_hosts().get(_get_api_host(normalize_host(host)), HostTrust())
         unlisted_endpoint = RegistryEndpoint(
             host,

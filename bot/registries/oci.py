@@ -284,9 +284,10 @@ class OciRegistry:
         return child.digest if child else None
 
     def get_named_address(self, reference: ImageReference) -> PullAddress:
-        """Return the address and credential with which another program can pull an image that the operator configured.
+        """Return the address and credential with which another program can pull an image that the operator named.
 
-        An example is a scanner's database. Its host may be contacted even if `registries:` has no entry for it.
+        An example of such an image is a scanner's database. The host may be contacted even if `registries:` has no
+        entry for it.
 
         Raises RegistryError.
         """
@@ -389,7 +390,7 @@ def _choose_child(children: tuple[ChildManifest, ...]) -> ChildManifest | None:
 def _is_complete(sources: list[facts.Annotations]) -> bool:
     """Return True if the annotations of an index state all metadata of an image.
 
-    Then the image's own manifest is not fetched, because that would count against the registry's pull quota.
+    In this case, the image's own manifest need not be fetched, which saves a pull from the registry's quota.
     """
     keys = ("source", "version", "revision", "base.name")
     return facts.get_build_time(sources, None) is not None and all(

@@ -151,8 +151,8 @@ def _list_attestations(index: _Json, image: Digest) -> Iterator[Digest]:
 def _may_be_sbom(media_type: str, annotations: Mapping[str, str]) -> bool:
     """Return True if a layer or referrer may contain an SBOM.
 
-    If its annotations state a predicate type, that type must be one of an SBOM. Otherwise its media type must be that
-    of an SBOM or of an envelope, which may contain an SBOM.
+    If the annotations state a predicate type, it must be the type of an SBOM. Otherwise the media type must be that of
+    an SBOM, or of a signed envelope whose content is unknown until it is fetched.
     """
     predicate_types = [annotations[key] for key in _PREDICATE_ANNOTATIONS if key in annotations]
     if predicate_types:

@@ -37,11 +37,11 @@ def parse_tags(body: bytes) -> tuple[str, ...]:
 def parse_next_page(link: str) -> str | None:
     """Return the query of the link to the next page, or None if there is no next page. `link` is the Link header.
 
-    The rest of the link is ignored, because a registry may name another host there: maliciously, or because it is
-    behind a proxy and does not know its own name. The caller requests the same path of the same host, with this query.
+    The caller sends this query to the same path of the same host. The host and path in the link are ignored, because a
+    registry may name another host: maliciously, or because it is behind a proxy and does not know its own name.
 
-    Raises NotARegistryError if the link to the next page cannot be used. The list would otherwise be incomplete, and a
-    missing tag would prove nothing.
+    Raises NotARegistryError if the link to the next page cannot be used. Without the next page, the list of tags would
+    be incomplete, and a tag that is not in the list might exist nevertheless.
     """
     if len(link) > MAX_LINK_LENGTH:
         raise NotARegistryError("its Link header is too long")

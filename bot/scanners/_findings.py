@@ -40,8 +40,8 @@ def deduplicate_suppressed(
 ) -> tuple[SuppressedFinding, ...]:
     """Return the suppressed findings without duplicates, and without those that are also in `findings`.
 
-    The same vulnerability can be suppressed in one package and count in another. If both packages are built from the
-    same source package, they are one finding, and it counts.
+    Findings name the source package. A scanner can therefore suppress a vulnerability in one binary package and report
+    the same vulnerability in another binary package from the same source. Such a finding is not suppressed.
     """
     counted_keys = {get_finding_key(finding) for finding in findings}
     suppressed_by_key = {get_finding_key(each.finding): each for each in suppressed}

@@ -77,8 +77,8 @@ def get_version_with_epoch(package: InventoryPackage) -> str:
 def _attach_source(package: InventoryPackage, source: str, version: str) -> InventoryPackage:
     """Return the package with the name and the version of its source package.
 
-    For Debian, tools state the version of the binary package in place of the version of the source package. Therefore
-    the suffix of rebuilt binary packages, such as `+b1`, is removed.
+    Inventories of Debian images often state the version of the binary package as `version`. A suffix such as `+b1`,
+    which marks a rebuild of the binary package, is therefore removed.
     """
     return replace(
         package, source=(source, _DEBIAN_REBUILD_SUFFIX.sub("", version) if package.package_type == "deb" else version)

@@ -70,11 +70,17 @@ def _list_fixed_versions(affected: ReportObject) -> Iterator[str]:
 
 
 def _determine_severity(record: ReportObject, affected: list[ReportObject]) -> Severity:
-    """Return the severity of a record for the affected package. `affected` are its entries about this package.
+    """Return the severity of a record for one package. `affected` are the record's entries about this package.
 
-    The distribution's rating has precedence. The rating of the database that published the record comes next, and then
-    the CVSS score. A CVSS 3 score counts only if no CVSS 4 score gives a severity, because CVSS 4 replaces CVSS 3.
-    OSV's schema gives neither version precedence, but Trivy uses the same order. If there is no rating, return UNKNOWN.
+    The first of these ratings that exists counts:
+
+    1. the rating of the distribution
+    2. the rating of the database that published the record
+    3. the CVSS 4 score
+    4. the CVSS 3 score
+
+    OSV's schema does not state which CVSS version takes precedence. Trivy uses the same order. Return UNKNOWN if there
+    is no rating.
     """
     urgencies = (read_text(read_object(each.get("ecosystem_specific")).get("urgency")) for each in affected)
     ratings = [
@@ -90,9 +96,9 @@ def _determine_severity(record: ReportObject, affected: list[ReportObject]) -> S
 
 
 def _classify_scores(ratings: list[ReportObject]) -> Iterator[Severity]:
-    """Yield one severity for each CVSS version in `_CVSS_TYPES`: the highest severity of all scores of this version.
+    """Yield the highest severity of the scores of each CVSS version, in the order of `_CVSS_TYPES`.
 
-    The severity is UNKNOWN if there is no score of this version.
+    For a version without scores, yield UNKNOWN.
     """
     for cvss_type in _CVSS_TYPES:
         scores = (read_text(each.get("score")) for each in ratings if each.get("type") == cvss_type)

@@ -11,7 +11,7 @@ PREPARE_ACTION = "prepare the scanner"
 def build_readiness_check(program: str, outcome: ScannerIdentity | NotScanned) -> Check:
     """Return the check that reports whether a scanner program is ready, with its version and its database's age.
 
-    `outcome` is the result of preparing the scanner: its identity, or the reason that it cannot scan.
+    `outcome` is the identity of the scanner, or the reason that it could not be prepared.
     """
     if isinstance(outcome, NotScanned):
         return report_problem(program, PREPARE_ACTION, describe_not_scanned(outcome))

@@ -74,7 +74,8 @@ class ComputeOnce(Generic[_Key, _Result]):
 class ScannerProgram:
     """A scanner's binary. It runs in an empty folder, so that it finds no config or ignore files.
 
-    The binary gets the variables that every child process inherits, those in `environment`, and at most one credential.
+    The binary gets only a few environment variables: those that every child process of basebump inherits, and those in
+    `environment`. It gets at most one credential, that of the image that it pulls.
     """
 
     def __init__(self, binary: str, environment: Mapping[str, str]) -> None:
@@ -114,8 +115,9 @@ class ScannerProgram:
 def build_docker_config(address: PullAddress | None) -> dict[str, object]:
     """Return a Docker config with the credential of `address`. Without a credential, return an empty config.
 
-    A config offers the credential only to the host of `address`. Trivy's own variables would offer it to every host,
-    and would end a password at a comma or a space.
+    With such a config, the scanner sends the credential only to the host of `address`. Trivy's environment variables
+    for credentials are not used, because Trivy would send them to every host, and would end a password at a comma or a
+    space.
     """
     if address is None or not (credential := _encode_credential(address)):
         return {}
@@ -131,9 +133,10 @@ def _encode_credential(address: PullAddress) -> str:
 
 
 def translate_registry_error(errors: str) -> NotScanned | None:
-    """Return the outcome for the error output of a Go registry client, which Trivy and Grype use.
+    """Return the reason that an image was not scanned, from the error output of Trivy or Grype.
 
-    Return None if the error is not recognized.
+    Both use Go's registry client and therefore print the same errors. Return None if the output contains none of the
+    known errors.
     """
     if _IMAGE_NOT_FOUND.search(errors):
         return NotScanned(UnscannedReason.IMAGE_GONE)
@@ -157,7 +160,7 @@ def shorten_error_output(errors: str, address: PullAddress | None) -> str:
 
 
 def translate_process_error(error: ProcessError) -> NotScanned:
-    """Return the outcome for a program that could not be started, or ran out of time."""
+    """Return the reason that an image was not scanned, if the scanner could not be started or ran out of time."""
     if error.is_missing:
         return NotScanned(UnscannedReason.NO_SCANNER, str(error))
     if error.is_timeout:
@@ -166,7 +169,7 @@ def translate_process_error(error: ProcessError) -> NotScanned:
 
 
 def make_failure(reason: str) -> NotScanned:
-    """Return the outcome for a failure, with `reason` as one short line."""
+    """Return a `NotScanned` for a failure, with `reason` as one short line."""
     return NotScanned(UnscannedReason.FAILED, _collapse_whitespace(reason)[:MAX_DETAIL_LENGTH])
 
 

@@ -28,7 +28,7 @@ def evaluate_report(
 ) -> ScanOutcome:
     """Return the findings of a report, or the reason that the findings are not reliable.
 
-    `find_missing_release` checks whether Trivy's database covers the operating system.
+    `find_missing_release` takes the operating system, and returns its release if Trivy's database does not cover it.
     """
     if not is_same_platform(report.platform, subject.platform):  # Trivy scans a single manifest of any platform
         return NotScanned(
@@ -62,7 +62,10 @@ def parse_identity(answer: str | bytes) -> ScannerIdentity | None:
 
 
 def translate_trivy_error(errors: str, address: PullAddress) -> NotScanned:
-    """Return the outcome for the error output of Trivy. The exit code does not help, because it is always the same."""
+    """Return the reason that an image was not scanned, from Trivy's error output.
+
+    Trivy's exit code is not used, because it is the same for all errors.
+    """
     if registry_error := translate_registry_error(errors):
         return registry_error
     if _JAVA_DATABASE_MISSING.search(errors):

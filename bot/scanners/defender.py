@@ -59,12 +59,13 @@ An item is None if the index lacks the platform, and the error if the index cann
 class DefenderScanner:
     """Reads Defender's findings about images. Implements `bot.ports.Scanner`.
 
-    Rows do not state how old Defender's data is. Two scans are therefore comparable only if they were made in the same
-    run, and if Defender is known to rescan both images every day. This is known for an image if one of these is true:
+    Rows do not state how old Defender's data is. The scans of two images are therefore comparable only if both were
+    made in the same run, and if it is certain that Defender rescans both images every day. This is certain if one of
+    these is true:
 
-    - A row has a date. It must not be older than `max_age`, or the rows are not used at all.
+    - A row of the image has a date. If this date is older than `max_age`, the rows are not used at all.
     - The image was pushed in the last thirty days.
-    - The operator has configured that every image was pulled in the last thirty days (`is_pulled`).
+    - The operator states with `is_pulled` that every image was pulled in the last thirty days.
     """
 
     def __init__(
@@ -99,9 +100,9 @@ class DefenderScanner:
             yield report_ok(NAME, action, f"{self._graph.manager} answers, with only what the identity may read")
 
     def get_identity(self) -> None:
-        """Return None, because the scans of a run do not all have the same identity.
+        """Return None, because the scans of one run can have different identities.
 
-        The rows of an image determine whether its scan is comparable with others.
+        Two scans with the same identity are comparable. The identity of a scan depends on the rows of its image.
         """
 
     def prefetch(self, subjects: Collection[ScanSubject]) -> None:
@@ -206,8 +207,7 @@ class DefenderScanner:
 def build_queries(digests: Sequence[Digest]) -> Iterator[tuple[RowModel, str]]:
     """Yield the queries for the rows about the images `digests`: one query for each model of rows.
 
-    The rows are sorted by `id`, because the service returns more than one page only for results that are sorted by
-    `id`.
+    The rows are sorted by `id`. Without sorting, the service returns only the first page.
     """
     digest_list = ", ".join(f'"{digest}"' for digest in digests)
     keys = ", ".join(f'"{each}"' for each in IMAGE_KEYS)

@@ -122,8 +122,9 @@ class GrypeScanner(InstalledScanner[ScannerSession]):
     def _has_data_for_release(self, system: str) -> bool:
         """Return True if the database lists any vulnerability of common packages in a release, such as `debian 12`.
 
-        This check is made if Grype found nothing in the release. Grype's exit code is not used, because it is an error
-        both if the release is not known and if there are more results than requested.
+        This check is made if Grype found nothing in the release. It reads the output of `grype db search` and ignores
+        the exit code. The exit code is an error if the release is unknown, but also if there are more results than
+        requested.
 
         Raises ProcessError.
         """

@@ -36,7 +36,7 @@ class NoScanner:
 class MissingScanner:
     """Stands in for a scanner that the config names but that is not installed. Implements `bot.ports.Scanner`.
 
-    If an image has this scanner, the run fails, because basebump cannot do what the config requires.
+    If the config selects this scanner for an image, the run fails, because basebump cannot do what the config requires.
     """
 
     program: str

@@ -46,8 +46,8 @@ class InventorySource(Protocol):
     ) -> tuple[frozenset[Digest], Iterator[bytes]]:
         """Return the digests of the image for `platform`, and the contents of blobs that may be its inventories.
 
-        `digest` is the digest of an index or of a single image's manifest. The iterator fetches each blob when the blob
-        is needed.
+        The digests are those that an inventory may state as the image that it is about. `digest` is the digest of an
+        index or of a single image's manifest. The iterator fetches each blob when the blob is needed.
 
         Raises RegistryError, also during the iteration.
         """
@@ -61,8 +61,10 @@ class OsvScanner:
     run.
 
     The packages of an image are sent to the API only if the image's registry is a well-known public registry or is in
-    `allowed_registries`. With `may_be_missing`, an API that cannot be reached counts as if no scanner were configured,
-    and not as a failure.
+    `allowed_registries`.
+
+    `may_be_missing` is True if the config does not require this scanner. If the API cannot be reached, images are then
+    reported as if no scanner were configured, instead of as failures.
     """
 
     def __init__(
@@ -188,10 +190,10 @@ class OsvScanner:
 def _read_first_inventory(
     documents: Iterable[bytes], image_digests: frozenset[Digest]
 ) -> tuple[tuple[InventoryPackage, ...], str]:
-    """Return the packages of the first inventory that lists any, and an empty string.
+    """Return `(packages, "")` with the packages of the first inventory that lists any.
 
-    If no inventory lists packages, return an empty tuple, and why the first document could not be used. This reason is
-    empty if there are no documents.
+    If no inventory lists packages, return `((), reason)`. The reason explains why the first document could not be used,
+    and is empty if there are no documents.
     """
     why = ""
     for content in documents:
@@ -207,7 +209,7 @@ def _read_first_inventory(
 
 
 def _check_distribution(system_packages: Sequence[InventoryPackage]) -> NotScanned | None:
-    """Return the reason that the packages of a distribution cannot be looked up in OSV, or None if they can.
+    """Return the reason that OSV cannot be queried for the packages of a distribution; None if it can.
 
     `system_packages` are the packages of the distribution in an inventory.
     """

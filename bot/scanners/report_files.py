@@ -33,7 +33,10 @@ ImageDigestResolver = Callable[[ScanSubject], frozenset[Digest]]
 
 @dataclass(frozen=True, slots=True)
 class _IndexedReport:
-    """The report about one image, without its findings. A report file may contain reports about several images."""
+    """The report about one image, and the file that contains it. A file may contain reports about several images.
+
+    The findings are left out to save memory. They are read again when the image is scanned.
+    """
 
     image: ReportImage
     """The content without findings. Those of a whole folder would fill the memory, and few of them are needed."""
@@ -53,9 +56,9 @@ class ReportScanner:
 
     All files are read before the first scan. `platform` is assumed for images whose reports do not state a platform.
 
-    Findings of two reports are comparable only if both were made with the same database. Some reports do not state
-    their database. With `is_one_run`, the operator states that all reports in a folder are from one run of the scanner.
-    Reports in that folder that do not state their database then count as made with the same database.
+    Two scans are comparable only if both were made with the same database, but some reports do not state their
+    database. If `is_one_run` is True, the operator guarantees that all reports in a folder are from a single run of the
+    scanner. Those reports in a folder that do not state their database are then treated as made with the same database.
     """
 
     def __init__(
@@ -116,7 +119,8 @@ class ReportScanner:
     def _evaluate_report(self, report: _IndexedReport, all_reports: Sequence[_IndexedReport]) -> ScanOutcome:
         """Return the findings of a report, or the reason that the findings are not reliable.
 
-        `all_reports` may show that the database of `report` covers its release.
+        If the report has no findings, another one of `all_reports` may prove that the database covers the image's
+        release.
         """
         image = report.image
         if self._now() - report.dated_at > self._max_age:
@@ -143,9 +147,10 @@ class ReportScanner:
         )
 
     def _load_index(self) -> tuple[tuple[_IndexedReport, ...], NotScanned | None]:
-        """Return all reports without their findings, and the first error if some files cannot be read.
+        """Return all reports without their findings, and an error if some files cannot be read.
 
-        The files are read only on the first call.
+        The error quotes the first such file and is None if all files were read. The files are read only on the first
+        call.
         """
         with self._lock:
             if self._index is None:
@@ -220,7 +225,7 @@ def _read_content(path: Path) -> bytes:
 
 
 def _is_release_known(report: _IndexedReport, all_reports: Sequence[_IndexedReport]) -> bool:
-    """Return True if another report proves that the database of `report` covers the release of its distribution.
+    """Return True if another report proves that the scanner's database covers the distribution release of `report`.
 
     The other report must be about the same release, and made with the same database.
     """

@@ -184,9 +184,9 @@ def _read_file_stamp(file: Path) -> tuple[int, int]:
 
 
 def _find_missing_release(session: _TrivySession, log: str, system: OperatingSystem) -> str:
-    """Return the release that Trivy's database does not cover, or an empty string if the database covers it.
+    """Return a release that Trivy's database does not cover, such as `alpine 3.99`; empty if the release is covered.
 
-    The database covers a release if it has a bucket for it. For Alpine, Trivy uses the release in
+    The database covers a release if it has a bucket for the release. For Alpine, Trivy takes the release from
     /etc/apk/repositories, because the packages come from there. Trivy states this release only in `log`.
     """
     repository = _ALPINE_REPOSITORY.search(log) if system.family == "alpine" else None

@@ -134,7 +134,7 @@ class TrivyServerScanner(InstalledScanner[ScannerSession]):
         )
 
     def _find_missing_release(self, system: OperatingSystem) -> str:
-        """Return the release that the server's database does not cover, or an empty string if it covers the release.
+        """Return the release of `system` if the server's database does not cover it; otherwise an empty string.
 
         The server is queried once for each release, with common packages in versions older than every fix.
 

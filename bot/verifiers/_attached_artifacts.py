@@ -77,9 +77,10 @@ _TOO_MANY_ARTIFACTS = UnsupportedSignature(f"more than {MAX_FETCHES} artifacts a
 
 
 def _make_unknown_outcome(error: RegistryError) -> SignatureOutcome:
-    """Return the outcome for an artifact that cannot be fetched, for instance because it does not exist.
+    """Return the outcome "unknown" for an artifact that cannot be fetched, for instance because it does not exist.
 
-    If the error is a failure, such as an unreachable registry, raise the error again.
+    If `error` is a failure, such as an unreachable registry, raise `error` instead, because further artifacts would
+    fail as well.
     """
     if error.is_failure:
         raise error
@@ -87,10 +88,10 @@ def _make_unknown_outcome(error: RegistryError) -> SignatureOutcome:
 
 
 def combine_outcomes(outcomes: Iterable[SignatureOutcome]) -> SignatureOutcome:
-    """Return the outcome for an image from the outcomes of its signatures. A single valid signature is enough.
+    """Combine the outcomes of an image's signatures into the outcome for the image. One valid signature is enough.
 
-    The iteration ends at the first valid signature. If the iteration raises a RegistryError, the result is an outcome
-    with this error, unless a signature was valid.
+    No signature is checked after the first valid one. If `outcomes` raises a RegistryError before that, the error
+    counts as the outcome of one more signature.
     """
     all_outcomes: list[SignatureOutcome] = []
     try:

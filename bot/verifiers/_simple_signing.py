@@ -23,8 +23,8 @@ SIGNATURE_TYPE = "cosign container image signature"
 def check_payload(blob: Blob, payload: bytes, digest: Digest, keys: Iterable[PublicKey]) -> SignatureOutcome:
     """Check a signature in cosign's older form against `keys`, and return the outcome.
 
-    The signed payload must name the digest `digest`. The signature itself is in an annotation of `blob`, the blob that
-    contains the payload.
+    `blob` is the layer that contains the signed payload. The signature is in an annotation of this layer. `payload` is
+    the content of the layer, and must name `digest`.
     """
     try:
         signature = decode_base64(blob.annotations.get(SIGNATURE_ANNOTATION))

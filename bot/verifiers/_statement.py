@@ -54,10 +54,10 @@ def read_envelope(document: dict[str, Any]) -> DsseEnvelope:
 
 
 def read_statement(payload: bytes, digest: Digest) -> tuple[SignedStatement | None, bool]:
-    """Return the kind of an in-toto statement, and True if `digest` is one of its subjects.
+    """Return the kind of an in-toto statement, and whether `digest` is one of its subjects.
 
     The kind is None if the predicate type is not in STATEMENTS_BY_PREDICATE. Such a statement is not about the origin
-    of an image, but is for example an SBOM.
+    of an image. It may be an SBOM, for example.
 
     Raises BrokenError if the statement is invalid.
     """

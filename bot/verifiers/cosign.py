@@ -72,9 +72,10 @@ class CosignVerifier:
         """Check the cosign signatures of an image, and return the outcome.
 
         Return None if `trust` lists no keys and no identities. A signature must name exactly `digest`. If `digest` is
-        an index, signatures of the images in it do not count, because files pin the index.
+        that of an index, signatures of the images in the index do not count, because files pin the index.
 
-        Raises ValueError if a key in `trust` is invalid. A run checks the keys when it reads its settings.
+        Raises ValueError if a key in `trust` is invalid. This does not happen in a run, because a run checks all keys
+        when it reads its settings.
         """
         if not trust.keys and not trust.identities:
             return None

@@ -135,10 +135,11 @@ class KeylessVerifier:
 
 
 def _explain_unproved(entry: LogEntry, certificate: x509.Certificate, root: _VerificationRoot) -> str:
-    """Return what is not proven about a signer's certificate. Return an empty string if everything is proven.
+    """Return why a log entry does not prove that the signer's certificate was valid; empty if it does.
 
-    A log of `root` must contain the entry. When the log added the entry, the certificate must have been valid, and
-    issued by an authority of `root`.
+    The certificate may have expired since the image was signed. The proof is that a trusted log added the entry while
+    the certificate was valid, and that a trusted authority issued the certificate. The trusted logs and authorities are
+    those in `root`.
     """
     try:
         root.transparency_logs.verify(
@@ -167,9 +168,10 @@ def _load_key(certificate: x509.Certificate) -> PublicKey:
 
 
 def _match_identity(certificate: x509.Certificate, trust: TrustEntry, statement: SignedStatement) -> SignatureOutcome:
-    """Return the outcome for a signature that is valid: verified if `trust` lists the signer's identity and issuer.
+    """Return the outcome for a signature whose cryptographic checks have succeeded.
 
-    `statement` is the kind of the signed statement.
+    The outcome is "verified" if `trust` lists the identity and issuer in the certificate. `statement` is the kind of
+    statement that was signed.
     """
     names = _list_names(certificate)
     for each in trust.identities:

@@ -142,10 +142,11 @@ def _read_individual_row(digest: Digest, row: ReportObject) -> DefenderRow | Non
 
 
 def _read_update_findings(update: object, scans: Sequence[object]) -> Iterator[Finding]:
-    """Yield the vulnerabilities that an update of a package fixes.
+    """Yield the vulnerabilities that the update of a package fixes.
 
-    `update` is the part of the row that describes the update. If it does not describe the vulnerabilities, only their
-    CVE IDs are read, from `scans`: `update` itself, and the results of the individual scanners.
+    `update` is the part of the row that describes the update, and usually also the vulnerabilities. If it describes
+    none, only their CVE IDs are known, and are read from `scans`. `scans` contains `update` and, after it, the results
+    of the scanners that Defender used.
     """
     detailed_cves = [each for each in _decode_list(_get_value(update, "CvesDetails")) if isinstance(each, dict)]
     named_cves = [{"CveId": each} for scan in scans for each in _decode_list(_get_value(scan, "CvesIds"))]
@@ -169,9 +170,9 @@ def _read_update_findings(update: object, scans: Sequence[object]) -> Iterator[F
 
 
 def _read_image_assessment(digest: Digest, row: ReportObject) -> DefenderRow | None:
-    """Read the grouped model's assessment of an image. Return None if the image is not healthy.
+    """Return a row without findings for an image that the grouped model assesses as healthy.
 
-    If the image is not healthy, the rows below the assessment name its vulnerabilities.
+    Return None for any other image, because its vulnerabilities are in rows of their own.
     """
     is_healthy = _get_text(row, "properties", "status", "code").lower() == "healthy"
     return (
@@ -182,12 +183,14 @@ def _read_image_assessment(digest: Digest, row: ReportObject) -> DefenderRow | N
 
 
 def _apply_status(defender_row: DefenderRow, row: ReportObject, row_findings: Iterable[Finding]) -> DefenderRow | None:
-    """Return `defender_row` with the findings of the row, either as findings that count or as suppressed findings.
+    """Return `defender_row` with the findings of the row, depending on the status in `row`.
 
-    The status in `row` decides this. An unknown status means that the findings count. Return None if the status is "not
-    applicable" and there are no findings, because the image may not have been scanned.
+    - "healthy": there are no findings.
+    - "not applicable": the findings are suppressed, for example because of an exemption. If there are no findings,
+      return None, because the image may not have been scanned.
+    - Any other status, also an unknown one: the findings count.
 
-    Raises UnreadableReportError if a row that is not healthy names no finding.
+    Raises UnreadableReportError if the findings should count but there are none.
     """
     status = ("properties", "status")
     match _get_text(row, *status, "code").lower():
