@@ -21,7 +21,7 @@ class AdvisoryList(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ListVersions:
-    """The dates of the public lists. A date is None if its list is not configured or could not be read."""
+    """The dates of the public lists KEV and EPSS. A date is None if its list is not configured or could not be read."""
 
     kev_date: date | None = None
     epss_date: date | None = None
@@ -31,12 +31,13 @@ class ListVersions:
 
 @dataclass(frozen=True, slots=True)
 class AdvisoryResult:
-    """The entries of public lists for the vulnerability ids in a query."""
+    """The entries of the public lists KEV and EPSS for the vulnerability ids in a query."""
 
     exploited_ids: frozenset[str] | None = None
     """Ids of vulnerabilities that are known to be exploited; None if the list is not configured or not readable."""
     epss_scores: Mapping[str, float] | None = None
-    """The probability (0 to 1) that each vulnerability is exploited; vulnerabilities without a score are missing."""
+    """The probability (0 to 1) that each vulnerability is exploited. Vulnerabilities without a score are missing. None
+    if the list is not configured or not readable."""
     list_versions: ListVersions = field(default_factory=ListVersions)
     errors: Mapping[AdvisoryList, str] = field(default_factory=dict)
     """The error for each list that could not be read."""

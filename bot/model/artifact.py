@@ -13,7 +13,7 @@ from bot.model.reference import Digest
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """The description of a blob in an artifact's manifest. It does not contain the bytes of the blob."""
+    """The entry of a blob in an artifact's manifest. The bytes of the blob are not included."""
 
     media_type: str
     digest: Digest
@@ -24,7 +24,10 @@ class Blob:
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """An artifact's manifest, fetched and hashed. Its texts are untrusted input from the person who pushed it."""
+    """The manifest of an artifact, fetched and verified against its digest.
+
+    All texts are untrusted input from the person who pushed the artifact.
+    """
 
     digest: Digest
     type: str
@@ -34,7 +37,7 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True)
 class Referrer:
-    """An entry in the registry's list of artifacts that refer to an image. The artifact is not fetched yet."""
+    """An artifact that refers to an image, as the registry lists it. The artifact itself is not fetched yet."""
 
     digest: Digest
     type: str

@@ -1,4 +1,7 @@
-"""Tasks of an Azure Container Registry: the steps of each task, and the images that these steps build."""
+"""Build tasks of an Azure Container Registry, which build images when their base images are updated.
+
+A task consists of steps. Some tasks run a task file, which lists the steps in YAML.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class DockerStep:
-    """A step that builds one Dockerfile."""
+    """A task step that builds one Dockerfile."""
 
     dockerfile: str
     """Path relative to the folder of the context."""
@@ -17,22 +20,22 @@ class DockerStep:
 
 @dataclass(frozen=True, slots=True)
 class FileStep:
-    """A step that runs a task file in the build context."""
+    """A task step that runs a task file, which is in the build context."""
 
     path: str
-    """Path relative to the folder of the context."""
+    """Path of the task file, relative to the folder of the build context."""
 
 
 @dataclass(frozen=True, slots=True)
 class InlineStep:
-    """A step that runs a task file whose content is stored in Azure."""
+    """A task step that runs a task file whose content is stored in Azure, and not in a repository."""
 
     content: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class OtherStep:
-    """A step of another kind. The images that it builds are unknown."""
+    """A task step of another kind. It is unknown which images it builds."""
 
 
 TaskStep = DockerStep | FileStep | InlineStep | OtherStep
@@ -40,7 +43,7 @@ TaskStep = DockerStep | FileStep | InlineStep | OtherStep
 
 @dataclass(frozen=True, slots=True)
 class BuildTask:
-    """A task in a registry, which runs again when a base image of its build is updated."""
+    """A build task of a registry. Azure runs the task again when a base image of the built image is updated."""
 
     registry: str
     """The registry's host, as it is written in canonical references."""
@@ -51,13 +54,16 @@ class BuildTask:
 
     @property
     def title(self) -> str:
-        """The task and its registry, for messages. A task name contains only letters, digits, `-` and `_`."""
+        """The name of the task and its registry, for messages.
+
+        The text needs no escaping, because a task name contains only letters, digits, `-` and `_`.
+        """
         return f"task {self.name} of {self.registry}"
 
 
 @dataclass(frozen=True, slots=True)
 class StepBuild:
-    """A build in a step of a task file."""
+    """One build of a Dockerfile, in a step of a task file."""
 
     dockerfile: str | None
     """Path relative to `context`, or to the task's folder if `context` is empty; None if variables determine it."""

@@ -24,7 +24,7 @@ class Violation:
 
     @property
     def code(self) -> str:
-        """An identifier of the violation that tools can use, such as `gone` or `policy/signature`."""
+        """A stable identifier of the violation for tools, such as `gone` or `policy/signature`."""
         return f"{self.kind}/{self.violated_rule}" if self.violated_rule is not None else self.kind.value
 
 

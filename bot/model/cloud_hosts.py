@@ -1,4 +1,4 @@
-"""Recognises registries of Amazon and Google. Only a full match of the host name counts, never a part of it."""
+"""Recognises registries of Amazon and Google by their host names. The whole name must match, and not only a part."""
 
 from __future__ import annotations
 

@@ -34,7 +34,8 @@ class ComparedImage:
     def built_at(self) -> datetime | None:
         """The build time of the image for the compared platform.
 
-        If it is unknown, the build time of the fetched manifest or index; None if that is unknown as well.
+        If this time is unknown, it is the build time of the index or manifest that was fetched; None if neither is
+        known.
         """
         scan_created = self.scan.created if isinstance(self.scan, Scan) else None
         config_created = self.contents.created if self.contents is not None else None

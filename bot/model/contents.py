@@ -1,4 +1,4 @@
-"""The contents of an image: packages, start configuration, and the source that it was built from."""
+"""The contents of an image: its packages, its start configuration, and the source from which it was built."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from bot.model.reference import Digest
 
 @dataclass(frozen=True, slots=True, order=True)
 class InstalledPackage:
-    """A package that a scanner lists for an image."""
+    """A package that a scanner found in an image."""
 
     type: str
     """The package type, with the same values as `Finding.package_type`."""
     name: str
     version: str
     source: str = ""
-    """The source package, if findings name it instead of this package; empty if both names are equal."""
+    """The source package, if scanners report vulnerabilities under its name; empty if they report them under `name`."""
 
     @property
     def name_in_findings(self) -> str:
-        """The name that findings use for this package."""
+        """The name under which scanners report vulnerabilities of this package."""
         return self.source or self.name
 
 
 class PackageChangeKind(StrEnum):
-    """The kind of difference that a package has between two images."""
+    """The way in which a package differs between two images."""
 
     ADDED = "added"
     REMOVED = "removed"
@@ -59,7 +59,7 @@ class PackageChange:
 class ImageConfig:
     """The configuration with which a container of an image starts.
 
-    Of environment variables, only the names are kept, because their values may be secrets.
+    Only the names of environment variables are stored, because their values may be secrets.
 
     https://github.com/opencontainers/image-spec/blob/main/config.md
     """
@@ -97,7 +97,7 @@ class ImageContents:
 
 @dataclass(frozen=True, slots=True)
 class TransitionContents:
-    """The contents of both images of a transition. They are None for an image whose contents could not be fetched."""
+    """The contents of the old and the new image of an update; None for an image whose contents could not be fetched."""
 
     old: ImageContents | None
     new: ImageContents | None

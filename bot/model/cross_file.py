@@ -1,6 +1,7 @@
-"""Facts that one file states about image references in other files.
+"""Facts in one file that affect image references in other files.
 
-Formats extract the facts, and `bot.core.references.relate` applies them.
+Formats extract the facts from files, and `bot.core.references.relate` applies them to the references. A locator is the
+logical position of a value in its file, such as `0/spec/containers/1/image`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ from bot.model.vocabulary import Role
 
 @dataclass(frozen=True, slots=True)
 class BuildArgumentSetting:
-    """The fact that a build file sets a build argument of a Dockerfile, so that the default is not used."""
+    """The fact that a build file sets a build argument of a Dockerfile.
+
+    The default of the argument in the Dockerfile is then not used.
+    """
 
     path: FilePath
     line_number: int
@@ -37,7 +41,10 @@ class TaskFileBuild:
 
 @dataclass(frozen=True, slots=True)
 class RegistryTaskBuild:
-    """The fact that a task in Azure builds a Dockerfile. A file that describes the task may not exist."""
+    """The fact that a build task in an Azure Container Registry builds a Dockerfile.
+
+    The task is stored in Azure. The repository may not contain a file that describes the task.
+    """
 
     task: str
     """The name of the task in messages."""
@@ -48,7 +55,7 @@ class RegistryTaskBuild:
 
 @dataclass(frozen=True, slots=True)
 class PossibleTaskBuild:
-    """The fact that tasks may build Dockerfiles in a folder, although it is unknown which Dockerfiles they build."""
+    """The fact that a build task may build any Dockerfile in a folder, because its builds could not be determined."""
 
     folder: FilePath
     """The folder. All Dockerfiles in it may be built. The empty string is the root of the tree."""
@@ -60,9 +67,8 @@ class PossibleTaskBuild:
 class Kustomization:
     """The fact that a kustomization replaces images in all manifests that it includes.
 
-    It selects images by their names, as the manifests write them.
-
-    Objects of Flux and Argo CD do the same in the folders that they deploy.
+    It replaces an image if one of `names` is the image name that is written in a manifest. Objects of Flux and Argo CD
+    can replace images in the same way, in the folders that they deploy.
     """
 
     path: FilePath
@@ -89,13 +95,13 @@ class ArgoApplication:
 
 @dataclass(frozen=True, slots=True)
 class ImageUpdaterConfig:
-    """The configuration of Argo CD Image Updater, which updates the images of some Applications."""
+    """The configuration of Argo CD Image Updater, which updates images in Applications with certain names."""
 
     path: FilePath
     applications: str
     """A name, or a name pattern with `*`, `?` and `[…]`."""
     repositories: frozenset[str]
-    """The canonical names of the image repositories that it tracks."""
+    """The canonical names of the image repositories that Image Updater tracks."""
     write_back_target: str
     """The value of `writeBackTarget`: `kustomization[:FOLDER]` or `helmvalues[:FILE]`. With any other value, Image
     Updater writes to a file of its own next to the deployed files."""
@@ -107,7 +113,7 @@ ValuePath = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class TemplateInclusion:
-    """The fact that a template includes the output of another template."""
+    """The fact that a Helm template includes the output of another template."""
 
     template: str
     """Name of the included template."""
@@ -118,7 +124,7 @@ class TemplateInclusion:
 
 
 class ValueUse(StrEnum):
-    """How a template uses a value, or the output of another template."""
+    """The way in which a Helm template uses a value, or the output of another template."""
 
     IMAGE = "image"
     """The value is the end of an image reference, so that a digest may be appended to it."""
@@ -143,7 +149,7 @@ class ChartTemplate:
 
 
 class ImagePart(StrEnum):
-    """A part of an image reference that can be in a chart value of its own. The order is that of a reference."""
+    """A part of an image reference that a chart can store in a value of its own, in the order of the parts."""
 
     REGISTRY = "registry"
     REPOSITORY = "repository"
@@ -153,7 +159,10 @@ class ImagePart(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ChartValue:
-    """A chart value that may be a part of an image reference. The other parts may be in other values files."""
+    """A chart value that may be one part of an image reference, for example its tag.
+
+    The other parts may be in other values files.
+    """
 
     path: FilePath
     line_number: int
@@ -164,9 +173,10 @@ class ChartValue:
 
 @dataclass(frozen=True, slots=True)
 class ChartImage:
-    """An image in a chart's own values file.
+    """An image in the chart's own values file.
 
-    Other values files override this file, and may set only some parts of the image.
+    An overlay is another values file that overrides parts of this image. If it sets only the tag, for example, this
+    fact is needed to know the repository.
     """
 
     path: FilePath
@@ -195,7 +205,7 @@ class BuildOutput:
 
 @dataclass(frozen=True, slots=True)
 class VariableUse:
-    """A variable in a text: `${NAME}`, `${NAME:-default}`."""
+    """A use of a variable in a text, such as `${NAME}` or `${NAME:-default}`."""
 
     variable: str
     operator: str = ""
@@ -206,7 +216,7 @@ class VariableUse:
 
 @dataclass(frozen=True, slots=True)
 class LiteralText:
-    """A literal text in a file."""
+    """A part of a text that contains no variables."""
 
     text: str
     span: Span | None
@@ -218,7 +228,7 @@ InterpolatedText = tuple[LiteralText | VariableUse, ...]
 
 @dataclass(frozen=True, slots=True)
 class InterpolatedImage:
-    """An image in a compose file that contains variables of the environment."""
+    """An image in a compose file whose text contains environment variables, such as `app:${TAG}`."""
 
     path: FilePath
     format: str
@@ -235,7 +245,10 @@ class InterpolatedImage:
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentUse:
-    """The fact that a compose file uses a variable for something other than an image."""
+    """The fact that a compose file uses a variable for something other than an image.
+
+    The value of such a variable must not be changed to update an image.
+    """
 
     path: FilePath
     variable: str | None
@@ -244,7 +257,10 @@ class EnvironmentUse:
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentVariable:
-    """An assignment in an `.env` file. If a variable is assigned several times, the last assignment applies."""
+    """An assignment of a variable in an `.env` file.
+
+    If a file assigns the variable several times, the last assignment applies.
+    """
 
     path: FilePath
     line_number: int
@@ -254,7 +270,7 @@ class EnvironmentVariable:
 
 @dataclass(frozen=True, slots=True)
 class TreeBranch:
-    """The branch that the tree belongs to."""
+    """The name of the branch to which the tree belongs. Some facts apply to only one branch."""
 
     branch: str
     is_default: bool
@@ -262,7 +278,7 @@ class TreeBranch:
 
 @dataclass(frozen=True, slots=True)
 class DependabotConfig:
-    """A repository's configuration of Dependabot."""
+    """The configuration of Dependabot in the repository."""
 
     path: FilePath
     updates: tuple[DependabotUpdate, ...]
@@ -273,7 +289,7 @@ class DependabotConfig:
 
 @dataclass(frozen=True, slots=True)
 class RenovateConfig:
-    """A repository's configuration of Renovate."""
+    """The configuration of Renovate in the repository."""
 
     path: FilePath
     rank: int

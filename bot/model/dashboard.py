@@ -19,7 +19,7 @@ class UserRequest(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DashboardIssue:
-    """The dashboard issue as the forge stores it."""
+    """The dashboard issue, as it is stored on the forge."""
 
     title: str
     body: str

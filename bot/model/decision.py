@@ -1,4 +1,8 @@
-"""The decision on each image reference, and the reason if the reference is not updated."""
+"""The decisions on image references, and the transitions between digests for which evidence is collected.
+
+Gates are checks of the evidence that an update must pass before it is proposed. A hold is a reason not to propose an
+update yet.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ from bot.model.vocabulary import Reason
 
 @dataclass(frozen=True, slots=True)
 class TrackedImage:
-    """An image reference with the tag that it tracks and the policy that applies to it."""
+    """An image reference, the tag whose current digest it should have, and the policy that applies to it."""
 
     occurrence: Occurrence
     tag_ref: TagRef
@@ -27,7 +31,7 @@ class TrackedImage:
 
 @dataclass(frozen=True, slots=True)
 class UpdateCandidate:
-    """A digest to which an image reference may be updated."""
+    """A digest to which an image reference may be updated, and the tag if the update also changes the tag."""
 
     digest: Digest
     platforms: tuple[str, ...] = ()
@@ -54,7 +58,10 @@ class UpdateCause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ImageUpdate:
-    """The decision to update a reference to the first candidate that is old enough and passes the gates."""
+    """The decision to update an image reference to one of several candidates.
+
+    The newest candidate that is old enough and passes the gates is proposed.
+    """
 
     tracked_image: TrackedImage
     candidates: tuple[UpdateCandidate, ...]
@@ -70,7 +77,7 @@ class ImageUpdate:
 
 @dataclass(frozen=True, slots=True)
 class UpToDate:
-    """The decision that a file already contains the right digest."""
+    """The decision that a file needs no update, because it already contains the right digest."""
 
     tracked_image: TrackedImage
 
@@ -81,7 +88,7 @@ class UpToDate:
 
 @dataclass(frozen=True, slots=True)
 class SkippedReference:
-    """The decision to leave a reference unchanged, because of the policy, the file itself, or a built-in rule."""
+    """The decision to leave a reference unchanged, because of the policy, the file's content, or a built-in rule."""
 
     occurrence: Occurrence
     reason: Reason
@@ -92,7 +99,7 @@ class SkippedReference:
 
 @dataclass(frozen=True, slots=True)
 class RefusedUpdate:
-    """The decision not to make an update, because the gates refused every candidate."""
+    """The decision not to propose an update, because no candidate passed the gates."""
 
     update: ImageUpdate
     reason: Reason
@@ -105,7 +112,7 @@ class RefusedUpdate:
 
 @dataclass(frozen=True, slots=True)
 class HeldUpdate:
-    """The decision to hold an update, because the newer digest is not clearly better."""
+    """The decision not to propose an update yet, because the newer image is not clearly better than the old one."""
 
     tracked_image: TrackedImage
     reason: Reason
@@ -133,7 +140,7 @@ class SupersededReference:
 
 @dataclass(frozen=True, slots=True)
 class UnresolvedReference:
-    """The decision for a reference whose tag could not be looked up in its registry."""
+    """The decision on a reference whose tag could not be looked up in the registry."""
 
     tracked_image: TrackedImage
     reason: Reason
@@ -146,7 +153,7 @@ class UnresolvedReference:
 
 @dataclass(frozen=True, slots=True)
 class UncheckedReference:
-    """The decision for a reference in an offline run, in which no registry is queried."""
+    """The decision on a reference in an offline run, which queries no registry."""
 
     tracked_image: TrackedImage
 
@@ -168,15 +175,18 @@ Decision = (
 
 
 def get_tracked_image(decision: Decision) -> TrackedImage | None:
-    """Return the tracked image that a decision is about. Return None if it is a skip without a tracked tag."""
+    """Return the tracked image that a decision is about.
+
+    Return None for a SkippedReference whose tag is not known.
+    """
     return decision.update.tracked_image if isinstance(decision, RefusedUpdate) else decision.tracked_image
 
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """A change from one digest to another digest.
+    """A change of an image from one digest to another, for example by an update.
 
-    Evidence is collected for transitions. Each transition is assessed once per run, even if many references have it.
+    Evidence is collected once for each transition in a run, even if many references would be updated in the same way.
     """
 
     tag_ref: TagRef
@@ -190,10 +200,10 @@ class Transition:
 
     @property
     def new_tag_ref(self) -> TagRef:
-        """The tag that `new` belongs to."""
+        """The repository and the tag that points to `new`."""
         return self.tag_ref if self.new_tag is None else TagRef(self.tag_ref.repository, self.new_tag)
 
     @property
     def sort_key(self) -> tuple[TagRef, bool, str, str, str, tuple[str, ...]]:
-        """The sort key of transitions. For each tag, transitions with an old digest come first."""
+        """The key that sorts transitions by tag. For the same tag, transitions with an old digest come first."""
         return self.tag_ref, self.old is None, self.old or "", self.new_tag or "", self.new, self.platforms

@@ -45,7 +45,10 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class DiagnosisTarget:
-    """The kind of run that is diagnosed. It determines which requirements are checked."""
+    """The kind of run for which `basebump doctor` tests the config.
+
+    It determines which requirements are tested. A run that only reports, for example, needs no permission to push.
+    """
 
     level: RunLevel
     branch_prefix: str
@@ -56,7 +59,7 @@ class DiagnosisTarget:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """All checks for a run at a level."""
+    """The results of all checks for one kind of run."""
 
     level: RunLevel
     checks: tuple[tuple[ConfigArea, Check], ...]

@@ -47,7 +47,7 @@ class ConfigProblem:
 
 
 class ConfigError(UsageError):
-    """A config file is invalid. `problems` lists all of its problems."""
+    """A config file is not valid. `problems` lists all of its problems."""
 
     def __init__(self, source: str, problems: tuple[ConfigProblem, ...]) -> None:
         self.source = source
@@ -63,7 +63,10 @@ class InvalidReferenceError(BasebumpError):
 
 
 class RegistryError(BasebumpError):
-    """A registry could not be queried. `reason` is one of the reasons of the status `unresolved`."""
+    """A registry could not be queried.
+
+    `reason` is one of the reasons for which an image reference gets the status `unresolved`.
+    """
 
     def __init__(self, host: str, reason: Reason, message: str, *, is_failure: bool, is_absent: bool = False) -> None:
         self.host = host

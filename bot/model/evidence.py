@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # only an annotation needs this import
 
 
 class Severity(IntEnum):
-    """The severity of a vulnerability, ordered by its number."""
+    """The severity of a vulnerability. A higher number is more severe."""
 
     UNKNOWN = 0
     LOW = 1
@@ -54,7 +54,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class SuppressedFinding:
-    """A finding that a statement suppresses. It is shown separately, and is never counted."""
+    """A finding that needs no attention according to a statement, such as a VEX statement.
+
+    It is shown separately, and is never counted.
+    """
 
     finding: Finding
     why: str
@@ -64,7 +67,7 @@ class SuppressedFinding:
 
 
 class UnscannedReason(StrEnum):
-    """The reason that the findings of an image are unknown. With each of these reasons, the image may have findings."""
+    """The reason that it is unknown which vulnerabilities an image has."""
 
     NO_SCANNER = "no-scanner"
     SCANNER_MISSING = "scanner-missing"
@@ -86,7 +89,7 @@ class UnscannedReason(StrEnum):
 
     @property
     def sentence(self) -> str:
-        """The reason as a sentence, without a capital letter and a full stop."""
+        """The reason as a sentence, without a capital letter at its start and without a full stop."""
         return _UNSCANNED_SENTENCES[self]
 
 
@@ -113,7 +116,7 @@ _UNSCANNED_SENTENCES: dict[UnscannedReason, str] = {
 
 @dataclass(frozen=True, slots=True)
 class ScanSubject:
-    """An image to scan, identified by its repository, its digest and a platform."""
+    """One platform of an image, as the input of a scanner."""
 
     tag_ref: TagRef
     digest: Digest
@@ -122,7 +125,7 @@ class ScanSubject:
 
 @dataclass(frozen=True, slots=True)
 class ScannerIdentity:
-    """A scanner, its version and its database. Two scans are comparable only if all three are equal."""
+    """A scanner, its version, and its database. Two scans are comparable only if all three are the same."""
 
     name: str
     version: str
@@ -152,7 +155,7 @@ class Scan:
 
 @dataclass(frozen=True, slots=True)
 class NotScanned:
-    """The result of a scan that did not succeed. The vulnerabilities of the image are unknown."""
+    """The result of a scan that did not succeed, so that the vulnerabilities of the image are unknown."""
 
     reason: UnscannedReason
     detail: str = ""
@@ -166,7 +169,7 @@ ScanOutcome = Scan | NotScanned
 
 @dataclass(frozen=True, slots=True)
 class VulnerabilityDelta:
-    """The differences between two scans. Each distinct vulnerability is counted once."""
+    """The differences between the findings of two scans. Each distinct vulnerability is counted once."""
 
     fixed: tuple[Finding, ...]
     """Findings of the old image that the new image does not have. Findings that are suppressed in the new image are not

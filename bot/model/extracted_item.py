@@ -1,7 +1,6 @@
 """Type aliases for the items that formats extract from files.
 
-The aliases are in a module of their own, so that only code that uses cross-file facts imports the classes of these
-facts.
+They have their own module, so that code that does not use cross-file facts need not import their classes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Values that forges and trees return: repositories, files, limits and opened requests."""
+"""Values that forges and trees return: repositories, files, limits, and opened pull or merge requests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # only an annotation needs this import
 
 @dataclass(frozen=True, slots=True)
 class TreeEntry:
-    """One regular file of a tree."""
+    """A regular file in a tree."""
 
     path: FilePath
     size: int | None
@@ -24,7 +24,7 @@ class TreeEntry:
 
 @dataclass(frozen=True, slots=True)
 class GitRepository:
-    """A git repository that is part of a run."""
+    """One base branch of a git repository on a forge, or a scanned folder."""
 
     forge: str
     """The kind of forge: `github`, `gitlab` or `local`; empty for a scanned folder."""
@@ -47,18 +47,21 @@ class GitRepository:
 
     @property
     def may_be_public(self) -> bool:
-        """False only if the repository is known to be private. If this is True, private evidence must be left out."""
+        """True unless the repository is known to be private. Texts in it must then contain no private evidence."""
         return self.is_public is not False
 
     @property
     def non_default_base(self) -> str | None:
-        """The base branch, as it appears in branch names and commit trailers; None if it is the default branch."""
+        """The base branch if it is not the default branch; otherwise None.
+
+        Branch names and commit trailers contain only a base branch that is not the default branch.
+        """
         return None if self.is_default_base else self.base_branch
 
 
 @dataclass(frozen=True, slots=True)
 class ForgeLimits:
-    """The limits and properties of a forge that affect what basebump writes to it."""
+    """The limits and properties of a forge that affect the texts and branches that basebump writes."""
 
     body_characters: int
     title_characters: int
@@ -84,7 +87,7 @@ class ForgeLimits:
 
 @dataclass(frozen=True, slots=True)
 class OpenedRequest:
-    """The result of opening a request."""
+    """The result of opening a pull or merge request."""
 
     number: int | None
     url: str | None

@@ -24,7 +24,7 @@ class TagObservation:
 
 @dataclass(frozen=True, slots=True)
 class SupersededTag:
-    """A tag that receives no further updates, according to its publisher or to the other tags of its repository."""
+    """A tag that receives no further updates, as its publisher states or as other tags of its repository show."""
 
     digest: Digest
     """The digest that the tag pointed to when this was determined. If the tag points to another digest now, the entry

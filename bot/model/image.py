@@ -14,7 +14,7 @@ from bot.model.vocabulary import Reason
 
 
 class ManifestKind(StrEnum):
-    """The kind of manifest that a digest identifies: an index for several platforms, or the manifest of one image."""
+    """The kind of a manifest: an index for several platforms, or the manifest of a single image."""
 
     INDEX = "index"
     MANIFEST = "manifest"
@@ -22,7 +22,10 @@ class ManifestKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TagDescriptor:
-    """The descriptor that a registry returns for a tag. It is not verified, because no bytes were hashed."""
+    """The descriptor that a registry returns for a tag, for example to a HEAD request.
+
+    It is not verified, because no bytes were hashed.
+    """
 
     digest: Digest
     media_type: str
@@ -33,7 +36,7 @@ class TagDescriptor:
 
 @dataclass(frozen=True, slots=True)
 class ChildManifest:
-    """One image of an index, as the index describes it."""
+    """An image in an index, as the index describes it."""
 
     digest: Digest
     platform: str | None
@@ -54,17 +57,17 @@ class Manifest:
 
     @property
     def platforms(self) -> tuple[str, ...]:
-        """The platforms of an index's images, in the order of the index; empty for a single manifest."""
+        """The platforms of the images in the index, in the order of the index; empty if this is not an index."""
         return tuple(child.platform for child in self.children if child.platform)
 
     def has_child(self, digest: Digest | None) -> bool:
-        """Return True if `digest` is one of the images of this index."""
+        """Return True if this is an index that contains the image `digest`."""
         return any(child.digest == digest for child in self.children)
 
 
 @dataclass(frozen=True, slots=True)
 class CachedManifest:
-    """A manifest that an earlier run fetched and stored."""
+    """A manifest that a run fetched and stored for later runs."""
 
     manifest: Manifest
     repositories: frozenset[str]
@@ -75,7 +78,7 @@ class CachedManifest:
 
 @dataclass(frozen=True, slots=True)
 class BaseImage:
-    """The base image of an image, as the image itself states it."""
+    """The base image on which an image is built, as the image itself states it."""
 
     name: str | None
     digest: str | None
@@ -98,7 +101,7 @@ class ImageFacts:
 
 @dataclass(frozen=True, slots=True)
 class RegistryRecord:
-    """The registry's own record of a digest. People who push images cannot influence it."""
+    """Data about a digest that the registry itself records. People who push images cannot influence it."""
 
     pushed_at: datetime | None
     """The time at which the registry first received the digest."""
@@ -114,7 +117,7 @@ class RegistryRecord:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedTag:
-    """The digest that a tag points to, and the data that decisions about it need."""
+    """The result of a successful tag lookup: the digest that the tag points to, and data that decisions need."""
 
     tag_ref: TagRef
     digest: Digest
@@ -139,19 +142,21 @@ class ResolvedTag:
     platform: str | None = None
     """Platform of the manifest, from its config; None if `digest` is an index, or if the platform was not needed."""
     pinned_platforms: Mapping[Digest, str] = field(default_factory=dict)
-    """The platforms of `pinned_manifests`, with the same exceptions."""
+    """The platforms of those `pinned_manifests` that are single manifests. Platforms that are not needed are
+    missing."""
     earlier_platforms: Mapping[Digest, str] = field(default_factory=dict)
-    """The platforms of `earlier_manifests`, with the same exceptions."""
+    """The platforms of those `earlier_manifests` that are single manifests. Platforms that are not needed are
+    missing."""
 
     def rewind_to(self, manifest: Manifest) -> ResolvedTag:
-        """Return the state of the tag as it was when the tag pointed to `manifest`, which is in `earlier_manifests`."""
+        """Return the lookup result as it would be if the tag still pointed to one of its `earlier_manifests`."""
         platform = self.earlier_platforms.get(manifest.digest)
         return replace(self, digest=manifest.digest, manifest=manifest, platform=platform, observations=())
 
 
 @dataclass(frozen=True, slots=True)
 class UnresolvedTag:
-    """A tag that could not be looked up, or that does not exist."""
+    """The result of a tag lookup that failed, or of a tag that does not exist."""
 
     tag_ref: TagRef
     reason: Reason
@@ -165,7 +170,10 @@ Resolution = ResolvedTag | UnresolvedTag
 
 @dataclass(frozen=True, slots=True)
 class PullAddress:
-    """The address from which an external tool pulls an image: with the same mirror and credentials as basebump."""
+    """The address and the credentials with which an external tool can pull an image.
+
+    The tool then uses the same mirror and the same credentials as basebump.
+    """
 
     reference: str
     """`host/path@digest`. If a mirror is configured, the host is that of the mirror."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ProposalLimits:
-    """How many proposals may be opened. None means that there is no limit."""
+    """The maximum number of proposals that may be opened. A field is None if there is no limit."""
 
     new_per_repository: int | None = None
     """The limit for one repository in one run."""
@@ -23,10 +23,10 @@ DEFAULT_FLEET_LIMITS = ProposalLimits(new_per_repository=2, new_per_run=50, open
 
 @dataclass(frozen=True, slots=True)
 class RolloutOptions:
-    """How repositories that the config selects by owner or topic are onboarded.
+    """The options for onboarding repositories that the config selects by owner or topic, instead of by name.
 
-    If a field is None, its default applies to these repositories, and it has no effect on repositories that the config
-    names.
+    If an option is None, its default applies to these repositories. Repositories that the config names are then not
+    affected.
     """
 
     repositories_per_run: int | None = None

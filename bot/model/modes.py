@@ -1,4 +1,4 @@
-"""The values of policy keys that select one of several modes, and the default of `refresh`."""
+"""Modes that policy keys can select, and the default of the policy key `refresh`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ REFRESH_EVERY = timedelta(days=7)
 
 
 class UpdateMode(StrEnum):
-    """How far an image may be updated."""
+    """How far an image may be updated, from not at all (`none`) to another major version (`major`)."""
 
     NONE = "none"
     DIGEST = "digest"
@@ -27,7 +27,7 @@ class SplitBy(StrEnum):
 
 
 class OnClose(StrEnum):
-    """Which updates a user declines by closing a proposal."""
+    """The updates that a user declines by closing the request of a proposal."""
 
     DIGEST = "digest"
     """Only the proposed digests. The next digest is proposed again."""
@@ -36,7 +36,7 @@ class OnClose(StrEnum):
 
 
 class Rebase(StrEnum):
-    """When the branch of a proposal is created again because its base branch changed."""
+    """When a proposal's branch is created again on top of a base branch that has new commits."""
 
     AUTO = "auto"
     """If the branch has conflicts, or if the forge merges only branches that are up to date."""
@@ -45,7 +45,7 @@ class Rebase(StrEnum):
 
 
 class WhenUnknown(StrEnum):
-    """How to handle an update whose fixed and introduced vulnerabilities are unknown."""
+    """The handling of an update if it is unknown which vulnerabilities it fixes and introduces."""
 
     OPEN = "open"
     HOLD = "hold"

@@ -1,4 +1,8 @@
-"""Proposals, the requests on a forge, and the steps that turn the requests into the desired proposals."""
+"""Proposals, requests on a forge, and the steps that turn the requests into the desired proposals.
+
+A proposal is an update that basebump wants to be merged. A request is the pull request (GitHub) or merge request
+(GitLab) for it. A mark is a hidden comment in the body of a request, in which basebump stores data for later runs.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +37,7 @@ class ProposedImage:
 
 @dataclass(frozen=True, slots=True)
 class ProposalPriority:
-    """The known benefit of merging a proposal. Proposals with a higher priority are opened first."""
+    """The known benefit of merging a proposal, by which proposals are ordered if not all of them may be opened."""
 
     exploited_fixed: int = 0
     """Number of distinct fixed vulnerabilities that are known to be exploited."""
@@ -45,7 +49,7 @@ class ProposalPriority:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A branch with one commit, and the request to merge it."""
+    """A proposal for an update: a branch with one commit, and the pull or merge request to merge it."""
 
     branch: str
     title: str
@@ -99,14 +103,14 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class NoProposal:
-    """The value in place of a proposal if no proposal is desired for a branch."""
+    """The desired state of a branch for which no update is to be proposed."""
 
     reason: str
     """A sentence that says why no proposal is desired."""
 
 
 class RequestState(StrEnum):
-    """The state of a request on its forge. BRANCH means that a branch of basebump exists without a request."""
+    """The state of a pull or merge request. BRANCH means that there is only a branch of basebump, but no request."""
 
     OPEN = "open"
     CLOSED = "closed"
@@ -116,7 +120,7 @@ class RequestState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RemoteRequest:
-    """A branch of basebump on the forge, with its request if there is one."""
+    """A branch of basebump on the forge, with its pull or merge request if there is one."""
 
     branch: str
     state: RequestState
@@ -161,7 +165,7 @@ class RemoteRequest:
 
 @dataclass(frozen=True, slots=True)
 class OpenRequest:
-    """The step that opens a request. If `must_push` is True, the branch is created or updated first."""
+    """The step that opens a request. If `must_push` is True, its branch is created or updated first."""
 
     proposal: Proposal
     must_push: bool
@@ -174,7 +178,7 @@ class OpenRequest:
 
 @dataclass(frozen=True, slots=True)
 class UpdateRequest:
-    """The step that updates an open request."""
+    """The step that updates an open request: its branch, its text or its attributes."""
 
     request: RemoteRequest
     proposal: Proposal
@@ -186,7 +190,7 @@ class UpdateRequest:
 
 @dataclass(frozen=True, slots=True)
 class CloseRequest:
-    """The step that withdraws a request: record that in its mark, close the request, and delete its branch."""
+    """The step that withdraws a request: mark it as withdrawn, close it, and delete its branch."""
 
     request: RemoteRequest
     reason: str
@@ -194,7 +198,7 @@ class CloseRequest:
 
 @dataclass(frozen=True, slots=True)
 class DeleteBranch:
-    """The step that deletes a branch of basebump if it has no request and no proposal is desired for it."""
+    """The step that deletes a branch of basebump that has no request, and that is no longer needed for a proposal."""
 
     request: RemoteRequest
 
@@ -233,7 +237,7 @@ _DEFERRAL_SENTENCES: dict[DeferralReason, str] = {
 
 @dataclass(frozen=True, slots=True)
 class DeferProposal:
-    """The step that leaves opening the proposal to a later run."""
+    """The step that does not open a proposal in this run, because a limit or a schedule does not allow it yet."""
 
     proposal: Proposal
     reason: DeferralReason
@@ -262,9 +266,9 @@ class NoChangeReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NoChange:
-    """The step that leaves the branch and the text of the request unchanged.
+    """The step that leaves the branch and the text of a request unchanged.
 
-    If `must_comment` is True, the comment about commits of other people is added. The `attributes` are set again.
+    If `must_comment` is True, a comment explains that the branch stays unchanged because of commits by other people.
     """
 
     branch: str

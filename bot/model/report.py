@@ -19,7 +19,7 @@ SCHEMA = 1
 
 @dataclass(frozen=True, slots=True)
 class RunFailure:
-    """An action in a run that failed. The rest of the run continued."""
+    """Something that failed in a run, although the rest of the run continued."""
 
     subject: str
     stage: FailureStage
@@ -28,7 +28,7 @@ class RunFailure:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The result of a run for one image reference."""
+    """The result for one image reference: its status, the reason for the status, and the update if there is one."""
 
     occurrence: Occurrence
     status: OccurrenceStatus

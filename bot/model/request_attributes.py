@@ -1,4 +1,4 @@
-"""Attributes of a request besides its branch and its text, such as labels, reviewers and the commit status."""
+"""Attributes of a pull or merge request besides its branch and its text, such as labels and reviewers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ TEAM_PREFIX = "team:"
 
 
 class StatusState(StrEnum):
-    """The state of a commit status, which says whether the evidence allows merging the request."""
+    """The state of a commit status. It shows whether the evidence allows merging the request."""
 
     SUCCESS = "success"
     FAILURE = "failure"
@@ -19,7 +19,7 @@ class StatusState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CommitStatus:
-    """A status on the last commit of a proposal, which branch protection can require."""
+    """A commit status on the last commit of a proposal. Branch protection can require this status."""
 
     state: StatusState
     description: str
@@ -34,7 +34,7 @@ MAX_STATUS_DESCRIPTION = 140
 
 @dataclass(frozen=True, slots=True)
 class RequestAttributes:
-    """The attributes to set on a request, or the attributes that were ever set on it."""
+    """Attributes of a request, such as labels: either those to set, or those that were ever set."""
 
     labels: tuple[str, ...] = ()
     reviewers: tuple[str, ...] = ()
@@ -57,7 +57,10 @@ class RequestAttributes:
     """File names of workflows to start on the branch. They are also started before the text is written."""
 
     def subtract(self, others: RequestAttributes) -> RequestAttributes:
-        """Return the attributes without those in `others`. Names are compared case-insensitively, like on forges."""
+        """Return these attributes without those that `others` contains.
+
+        Names are compared case-insensitively, because forges do the same.
+        """
         return RequestAttributes(
             labels=_exclude(self.labels, others.labels),
             reviewers=_exclude(self.reviewers, others.reviewers),

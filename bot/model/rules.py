@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AcceptedHold:
-    """A reason to hold or refuse an update that an owner accepts until a date."""
+    """A reason to hold or refuse an update that an owner accepts, so that it does not stop updates until a date."""
 
     reason: Reason
     owner: str
@@ -46,7 +46,7 @@ class IntroducedLimit:
 
 @dataclass(frozen=True, slots=True)
 class OpenCondition:
-    """The conditions for opening a proposal. One of them is enough."""
+    """The conditions for opening a proposal, if the policy sets any. It is enough if one of the conditions is met."""
 
     must_fix: Urgency
     """The minimum severity of a vulnerability that the update must fix. `UNKNOWN` means any vulnerability, and KEV
@@ -57,9 +57,9 @@ class OpenCondition:
 
 @dataclass(frozen=True, slots=True)
 class ConfiguredEndOfLife:
-    """The date on which support of some tags ends, as the operator's config states it.
+    """An end-of-life date in the operator's config, for the tags that match two globs.
 
-    `image` and `tag` are globs, which must match the whole value.
+    `image` and `tag` are these globs, which must match the whole value.
     """
 
     image: str

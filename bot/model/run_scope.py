@@ -1,4 +1,4 @@
-"""The scope of a run: which of the repositories that the config selects are included."""
+"""The scope of a run: the part of the config's repositories that the run includes."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from bot.model.reference import ImageReference
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One of several runs among which the repositories of a config are divided."""
+    """One of several runs that share the work. Each of them processes a part of the repositories."""
 
     number: int
     """The number of this run, starting at 1."""
     total: int
 
     def has_repository(self, name: str) -> bool:
-        """Return True if a repository belongs to this run.
+        """Return True if this run processes the repository.
 
-        The result depends only on the name. Other repositories therefore stay in their runs when a repository is added.
+        This depends only on the name, so that adding a repository does not move other repositories to another run.
         """
         digest = hashlib.sha256(name.lower().encode()).digest()
         return int.from_bytes(digest[:8]) % self.total == self.number - 1
@@ -30,7 +30,7 @@ class Shard:
 
 @dataclass(frozen=True, slots=True)
 class RunScope:
-    """The scope of a run. By default, a run includes everything."""
+    """The scope of a run. By default, the run includes all repositories of the config."""
 
     names: frozenset[str] = field(default_factory=frozenset)
     """Names of the included repositories; empty for all repositories."""
@@ -42,11 +42,11 @@ class RunScope:
     """
 
     def may_include(self, name: str) -> bool:
-        """Return True unless the name of a repository excludes the repository from the run."""
+        """Return True if the shard includes the repository. Its files can exclude it later, if `image` is set."""
         return self.shard is None or self.shard.has_repository(name)
 
     def is_image_in_scope(self, reference: ImageReference) -> bool:
-        """Return True if the run includes repositories that contain `reference`."""
+        """Return True if a repository that contains `reference` is included by `image`."""
         image = self.image
         if image is None:
             return True

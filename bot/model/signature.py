@@ -1,4 +1,4 @@
-"""Signatures of images and their signers. A lookup that failed is a value, and not an exception."""
+"""Signatures of images, their signers, and the outcomes of verification. A failed lookup is an outcome as well."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bot.model.vocabulary import Reason
 
 
 class SignatureScheme(StrEnum):
-    """The way in which a signature identifies its signer."""
+    """The kind of a signature, which determines how its signer is identified."""
 
     COSIGN_KEY = "cosign-key"
     KEYLESS = "keyless"
@@ -18,7 +18,7 @@ class SignatureScheme(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """A trusted signer from the config."""
+    """A trusted signer who is listed in the config."""
 
     scheme: SignatureScheme
     identity: str
@@ -27,7 +27,7 @@ class Signer:
 
 
 class SignedStatement(StrEnum):
-    """The statement that was signed."""
+    """The kind of statement about an image that a signer signed."""
 
     SIGNATURE = "signature"
     """The image comes from the signer."""
@@ -37,7 +37,7 @@ class SignedStatement(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class VerifiedSignature:
-    """The outcome if a signature of a trusted signer for exactly this digest was verified."""
+    """The outcome that a trusted signer signed exactly this digest."""
 
     signer: Signer
     statement: SignedStatement = SignedStatement.SIGNATURE
@@ -45,7 +45,7 @@ class VerifiedSignature:
 
 @dataclass(frozen=True, slots=True)
 class NoSignature:
-    """The outcome if the registry has no signature of a kind that the `trust` entry accepts."""
+    """The outcome that the image has no signature of a kind that its `trust` entry accepts."""
 
 
 class SignatureDefect(StrEnum):
@@ -76,7 +76,7 @@ _DEFECT_SENTENCES: dict[SignatureDefect, str] = {
 
 @dataclass(frozen=True, slots=True)
 class BadSignature:
-    """The outcome if the image has a signature, but the signature is not valid."""
+    """The outcome that the image has a signature, but the signature is not valid."""
 
     defect: SignatureDefect
     detail: str = ""
@@ -85,14 +85,14 @@ class BadSignature:
 
 @dataclass(frozen=True, slots=True)
 class UnsupportedSignature:
-    """The outcome if this release cannot verify the kind of signature. The signature may be valid or not."""
+    """The outcome that the image has only a signature that this release cannot verify. It may be valid or not."""
 
     detail: str
 
 
 @dataclass(frozen=True, slots=True)
 class SignatureUnknown:
-    """The outcome if the signatures could not be looked up."""
+    """The outcome that the signatures of the image could not be looked up."""
 
     reason: Reason
     """One of the reasons of the status `unresolved`."""
@@ -106,7 +106,7 @@ SignatureOutcome = VerifiedSignature | NoSignature | BadSignature | UnsupportedS
 
 @dataclass(frozen=True, slots=True)
 class TransitionSignatures:
-    """The signatures of both images of a transition."""
+    """The outcomes of verifying the signatures of the old and the new image of an update."""
 
     old: SignatureOutcome | None
     """None if the file contains no digest, so that there is no old image to compare with."""

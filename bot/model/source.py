@@ -23,7 +23,7 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
-    """A byte range that includes `start` and excludes `end`. An empty range is a position to insert at."""
+    """A byte range from `start` (inclusive) to `end` (exclusive). An empty range is a position for an insertion."""
 
     start: int
     end: int
@@ -31,7 +31,10 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class EditSlot:
-    """Bytes that an edit may replace: `span` contains `old`, and is replaced with `prefix` and the new value."""
+    """A byte range of a file that an edit may replace.
+
+    It contains the bytes `old`. An edit replaces them with `prefix` and the new value.
+    """
 
     span: Span
     old: bytes
@@ -40,7 +43,7 @@ class EditSlot:
 
 @dataclass(frozen=True, slots=True)
 class NotEditable:
-    """A value that must not be written, because of the content of this file or of another file."""
+    """The fact that basebump must not edit a tag or digest, because of this file's content or that of another file."""
 
     reason: Reason
     slot: EditSlot | None = None
@@ -96,7 +99,7 @@ class Occurrence:
 
 @dataclass(frozen=True, slots=True)
 class UnsupportedText:
-    """A text in place of an image reference, or a whole file, that basebump cannot parse and therefore never edits."""
+    """A text that cannot be parsed as an image reference, or a file that cannot be parsed. basebump never edits it."""
 
     path: FilePath
     line_number: int
@@ -109,7 +112,7 @@ class UnsupportedText:
 
 @dataclass(frozen=True, slots=True)
 class ByteEdit:
-    """An edit that replaces the bytes in `span`, which are `old`, with `new`."""
+    """An edit that replaces the bytes `old`, which are at `span`, with `new`."""
 
     span: Span
     old: bytes

@@ -16,7 +16,10 @@ class TrustedKey:
 
 @dataclass(frozen=True, slots=True)
 class TrustedIdentity:
-    """A signer without a key. An issuer confirms the signer's identity at the time of signing (keyless signing)."""
+    """A signer with an identity, such as an email address, instead of a key (keyless signing).
+
+    An issuer confirmed the identity at the time of signing.
+    """
 
     issuer: str
     """The full URL of the issuer."""
@@ -26,7 +29,7 @@ class TrustedIdentity:
 
 @dataclass(frozen=True, slots=True)
 class NotationTrust:
-    """The signers that are trusted to sign with Notation."""
+    """The signers that are trusted to sign with the tool Notation."""
 
     certificates: tuple[bytes, ...]
     """PEM files with the certificate authorities that are trusted to certify signers."""
@@ -36,7 +39,10 @@ class NotationTrust:
 
 @dataclass(frozen=True, slots=True)
 class TrustEntry:
-    """The trusted signers of some images. A signature of one of these signers is enough."""
+    """An entry of `trust` in the config: some images, and the signers that are trusted for these images.
+
+    A valid signature of one of the signers is enough.
+    """
 
     image_globs: tuple[str, ...]
     """Globs for canonical repository names. The entry applies to an image if one of the globs matches."""

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class BotUpdateType(StrEnum):
-    """The kind of an update. The values are Renovate's terms."""
+    """The kind of an update, with the values that Renovate's config uses."""
 
     MAJOR = "major"
     MINOR = "minor"
@@ -20,7 +20,7 @@ class BotUpdateType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class IgnoredImages:
-    """Images that Dependabot is configured not to update."""
+    """The images with one name, and the kinds of updates that Dependabot must not propose for them."""
 
     name: str
     """An image name without its registry. `*` matches any text."""
@@ -29,7 +29,7 @@ class IgnoredImages:
 
 @dataclass(frozen=True, slots=True)
 class DependabotUpdate:
-    """An entry of a `dependabot.yml` that may apply to images."""
+    """An entry under `updates` in a `dependabot.yml` that may apply to images."""
 
     line_number: int
     ecosystem: str
@@ -45,9 +45,9 @@ class DependabotUpdate:
 
 @dataclass(frozen=True, slots=True)
 class UpdateTypeSettings:
-    """Renovate's settings for each kind of update, at one level of its config.
+    """Renovate's settings for kinds of updates, at one place of its config such as a package rule.
 
-    A field is None if that level does not set it.
+    A field is None if the setting is not given there.
     """
 
     enabled: bool | None = None
@@ -58,7 +58,7 @@ class UpdateTypeSettings:
 
 @dataclass(frozen=True, slots=True)
 class PackageRule:
-    """A package rule of Renovate. It applies to updates for which all of its matchers match."""
+    """A package rule of Renovate. It applies to an update if all of the rule's matchers match."""
 
     settings: UpdateTypeSettings
     managers: tuple[str, ...] | None = None
@@ -88,7 +88,7 @@ class ManagerSettings:
 
 @dataclass(frozen=True, slots=True)
 class RenovateSettings:
-    """The Renovate configuration of a repository, including the presets that basebump knows."""
+    """The Renovate configuration of a repository, including those presets that basebump knows."""
 
     settings: UpdateTypeSettings = UpdateTypeSettings()
     managers: tuple[ManagerSettings, ...] = ()

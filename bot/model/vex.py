@@ -20,7 +20,7 @@ class VexStatus(StrEnum):
 
     @property
     def is_suppressing(self) -> bool:
-        """True if the status means that the vulnerability needs no attention."""
+        """True if the vulnerability needs no attention according to this status."""
         return self in (VexStatus.NOT_AFFECTED, VexStatus.FIXED)
 
 
@@ -44,7 +44,7 @@ class Purl:
 
 @dataclass(frozen=True, slots=True)
 class VexProduct:
-    """The subject of a statement: an image, or some packages in an image."""
+    """The product that a statement is about: an image, or some packages in an image."""
 
     image: Purl
     packages: tuple[Purl, ...] | None = None
@@ -53,7 +53,7 @@ class VexProduct:
 
 @dataclass(frozen=True, slots=True)
 class VexStatement:
-    """One statement about one vulnerability."""
+    """A statement by an author about one vulnerability in some products."""
 
     names: frozenset[str]
     """The names of the vulnerability: its CVE id and its aliases."""
@@ -68,7 +68,7 @@ class VexStatement:
 
 @dataclass(frozen=True, slots=True)
 class VexStatements:
-    """All statements of accepted authors."""
+    """All statements by authors that the config accepts, and the documents that could not be read."""
 
     statements: tuple[VexStatement, ...] = ()
     errors: tuple[tuple[str, str], ...] = ()

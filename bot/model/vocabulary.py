@@ -27,7 +27,7 @@ UPDATABLE_STATUSES = frozenset({OccurrenceStatus.UPDATE, OccurrenceStatus.GONE})
 
 
 class Reason(StrEnum):
-    """Why an image reference is not updated, or why a text is not an image reference."""
+    """The reason that an image reference is not updated, or that a text cannot be parsed as an image reference."""
 
     # held
     INDEX_CHURN = "index-churn"
@@ -261,7 +261,7 @@ WHOLE_FILE_REASONS = frozenset({Reason.UNPARSABLE, Reason.TOO_LARGE, Reason.UNDE
 
 
 class Role(StrEnum):
-    """The relation of an image to the repository that names it."""
+    """The relation of an image to the repository whose file names the image."""
 
     BASE = "base"
     THIRD_PARTY = "third-party"
@@ -269,7 +269,7 @@ class Role(StrEnum):
 
 
 class RunLevel(IntEnum):
-    """How far a run goes; each level includes the lower ones."""
+    """How far a run goes: it only reports, also pushes branches, or also opens requests."""
 
     REPORT = 0
     PUSH = 1
@@ -281,7 +281,7 @@ class RunLevel(IntEnum):
 
 
 class ProposalOutcome(StrEnum):
-    """The result of a run for a proposal."""
+    """The result of a run for one proposal."""
 
     OPENED = "opened"
     REFRESHED = "refreshed"
