@@ -226,7 +226,7 @@ def _list_candidates(
 def _list_earlier_candidates(
     tracked_image: TrackedImage, resolved: ResolvedTag, notes: tuple[str, ...], now: datetime
 ) -> Iterator[UpdateCandidate]:
-    """Yield those earlier digests of a tag that are old enough and have no hold, newest first.
+    """Yield those earlier digests of a tag that are old enough, and to which an update is not on hold, newest first.
 
     `notes` are added to each of these candidates.
     """

@@ -26,7 +26,8 @@ def replace_if_superseded(
     """Return a `SupersededReference` if the tag is past its end of life or superseded; otherwise `decision`.
 
     `configured_ends` are the `end_of_life` entries of the operator's config, which take precedence. `superseded_tag` is
-    the result of the last time that basebump checked the tag with `determine_superseded`.
+    the result of the last check with `determine_superseded`, which may have been made in an earlier run. It is None if
+    that check did not find the tag to be superseded.
     """
     configured_end = find_configured_eol(decision.tracked_image.tag_ref, configured_ends, today)
     if configured_end is not None:

@@ -64,7 +64,7 @@ def is_held(tracked_image: TrackedImage, resolved: ResolvedTag, now: datetime) -
 def get_platforms_in_use(tracked_image: TrackedImage, pinned_manifest: Manifest | None) -> tuple[str, ...]:
     """Return the platforms on which the image is used, from the policy or else from the file.
 
-    If neither names a platform, return all platforms of the pinned image, or none if these are unknown.
+    If neither names a platform, return all platforms of the pinned image. The result is empty if these are unknown.
     """
     if tracked_image.policy.platforms:
         return tracked_image.policy.platforms

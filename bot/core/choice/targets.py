@@ -21,7 +21,8 @@ _BEYOND_DIGEST = frozenset({UpdateMode.PATCH, UpdateMode.MINOR, UpdateMode.MAJOR
 class UpdateRange:
     """A tag, and the settings of a policy that limit to which tags it may be updated.
 
-    References with the same tag and the same settings have equal ranges.
+    References with the same tag and the same settings have equal ranges, so their update targets are computed only
+    once.
     """
 
     tag_ref: TagRef

@@ -54,9 +54,10 @@ def _build_change(key: _PackageKey, before: _PackageVersions, after: _PackageVer
 
 
 def _determine_change(package_type: str, old: Sequence[str], new: Sequence[str]) -> PackageChangeKind:
-    """Return how a package changed, from its versions in the old and the new image in ascending order.
+    """Return how a package changed: it was added, removed, upgraded or downgraded, or changed in another way.
 
-    If an image contains several versions, the latest one counts.
+    `old` and `new` are all versions of the package in the old and the new image, in ascending order. If an image
+    contains several versions, the latest one is compared.
     """
     if not old:
         return PackageChangeKind.ADDED

@@ -46,5 +46,8 @@ def _remove_hosts(outcome: SignatureOutcome) -> SignatureOutcome:
 
 
 def has_registry_detail(status: OccurrenceStatus, reason: Reason | None) -> bool:
-    """Return True if the detail of a decision with this status and reason may name the host of a registry."""
+    """Return True if the detail of a decision with this status and reason may name the host of a registry.
+
+    Such a detail is not shown in texts that everyone can read, because the host may be private.
+    """
     return status is OccurrenceStatus.UNRESOLVED or reason is Reason.NOT_PULLABLE

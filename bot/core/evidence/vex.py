@@ -174,7 +174,7 @@ def _is_package_named(packages: Iterable[Purl], finding: Finding, scan: Scan, pl
 def _can_be_package(purl: Purl, finding: Finding, platform: str) -> bool:
     """Return True if a package URL matches a finding's package in type, version and architecture.
 
-    The name is not compared.
+    The names are not compared here, because a URL may name a source package or one of its binary packages.
     """
     if (
         not is_same_package_type(purl.type, finding.package_type)
@@ -193,7 +193,7 @@ def _can_be_package(purl: Purl, finding: Finding, platform: str) -> bool:
 def _get_scanner_name(purl: Purl) -> str:
     """Return the name under which scanners report the package that a package URL names.
 
-    For libraries, this name includes the namespace of the package URL.
+    For libraries, this name includes the namespace of the package URL, as in `org.example:core` for Maven.
     """
     if purl.type in OS_PACKAGE_TYPES or not purl.namespace:
         return _normalize_name(purl.name, purl.type)

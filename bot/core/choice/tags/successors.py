@@ -74,8 +74,8 @@ def can_follow(written: TagVersion, candidate: TagVersion, *, allow_os_variants:
     """Return True if operating system and stability allow an update from `written` to `candidate`.
 
     The operating systems must be equal. With `allow_os_variants`, that of `candidate` may also be a later release. If
-    `candidate` is a pre-release, `written` must be a pre-release of the same release. Otherwise, versions are not
-    compared.
+    `candidate` is a pre-release, `written` must be a pre-release of the same release. The caller has to check that
+    `candidate` is later than `written`.
     """
     if candidate.is_pre_release and not (written.is_pre_release and candidate.numbers == written.numbers):
         return False
