@@ -26,9 +26,10 @@ def load_all_formats() -> tuple[FileFormat, ...]:
 
 
 def load_formats_with_globs(globs: Mapping[str, tuple[str, ...]]) -> tuple[FileFormat, ...]:
-    """Return all formats. `globs` contains additional file globs by the name of a format.
+    """Return all formats. The formats that are named in `globs` also select files by these globs.
 
-    A format that is named in `globs` selects the files that match one of its globs, in addition to its usual files.
+    For example, `{"compose": ("deploy/*.yaml",)}` lets the format `compose` read all files that match `deploy/*.yaml`,
+    in addition to files with its usual names.
     """
     return tuple(
         _FormatWithGlobs(file_format, globs[file_format.name]) if file_format.name in globs else file_format

@@ -39,8 +39,8 @@ _find_image = find_self_or_key("image")
 def _find_resource_image(document: YamlDocument, node: YamlNode) -> YamlNode:
     """Return the node with the image of a container resource.
 
-    Return None if the resource has no image, or if the image was built on the agent itself (`localImage: true`). A
-    resource of `type: ACR` may have no image, because its tag is then chosen when a run starts.
+    Return None if the resource has no image, or if its image was built on the agent itself (`localImage: true`). A
+    resource of `type: ACR` may have no image, because the pipeline then chooses the tag when a run starts.
     https://learn.microsoft.com/azure/devops/pipelines/yaml-schema/resources-containers-container
     """
     from bot.formats._syntax.yaml.nodes import YamlMapping, YamlScalar
@@ -51,12 +51,12 @@ def _find_resource_image(document: YamlDocument, node: YamlNode) -> YamlNode:
     return _find_image(document, node) if isinstance(node, YamlMapping) else None
 
 
-def _find_image_unless_alias(document: YamlDocument, node: YamlNode) -> YamlNode:
+def _find_job_image(document: YamlDocument, node: YamlNode) -> YamlNode:
     """Return the node with the image of a job's container or service.
 
-    Return None if `node` contains the alias of a container resource instead of an image. A text without a colon is such
-    an alias (Phase.ResolveContainerResource of Microsoft.TeamFoundation.DistributedTask.Pipelines). The resource need
-    not be defined in this file: it may be in a file that includes this file.
+    Return None if `node` contains the alias of a container resource instead of an image. Every text without a colon is
+    such an alias (Phase.ResolveContainerResource of Microsoft.TeamFoundation.DistributedTask.Pipelines). This does not
+    depend on whether this file defines the resource, because a file that includes this file may define it.
     """
     from bot.formats._syntax.yaml.nodes import YamlScalar
 
@@ -70,8 +70,8 @@ FORMAT: FileFormat = YamlPathFormat(
     path_pattern=_FILES,
     locations=(
         ImageLocation(("resources", "containers", ALL_ITEMS), _find_resource_image),
-        *(ImageLocation((*job, "container"), _find_image_unless_alias) for job in _JOB_PATHS),
-        *(ImageLocation((*job, "services", ALL_VALUES), _find_image_unless_alias) for job in _JOB_PATHS),
+        *(ImageLocation((*job, "container"), _find_job_image) for job in _JOB_PATHS),
+        *(ImageLocation((*job, "services", ALL_VALUES), _find_job_image) for job in _JOB_PATHS),
     ),
     condition_prefix="${{",  # https://learn.microsoft.com/azure/devops/pipelines/process/template-expressions
 )

@@ -52,7 +52,7 @@ def read(file: SourceFile) -> Iterator[ExtractedItem]:
 
 
 def read_builds(content: bytes) -> tuple[StepBuild, ...] | None:
-    """Return the builds of a task file, or None if the file cannot be parsed completely.
+    """Return the `docker build` commands of a task file, or None if the file cannot be parsed completely.
 
     Unlike `read`, this function includes builds whose context is a remote repository, and does not check whether
     `content` is a task.
@@ -132,9 +132,10 @@ def _list_build_steps(document: YamlDocument, step: YamlNode) -> Iterator[_Build
 
 
 def _resolve_build(build_step: _BuildStep) -> StepBuild | None:
-    """Return the build that a step runs. Return None if its Dockerfile is certainly not in a git repository.
+    """Return the build of a step: its Dockerfile, build arguments and remote context.
 
-    If variables determine the path of the Dockerfile, this path is None in the result.
+    The path of the Dockerfile is None if variables determine it. Return no build (None) if the Dockerfile is outside
+    the folder of the task, or if the remote context is not a git repository.
     """
     option_values = {option: value for option, value in build_step.options if option in ("", "-f", "--file")}
     context, file = option_values.get("", "."), option_values.get("-f") or option_values.get("--file")
@@ -167,8 +168,8 @@ def _read_command(
 ) -> Iterator[Occurrence | UnsupportedText]:
     """Yield the image in which a `cmd` step runs. The image is the first word of the command.
 
-    Yield nothing if the first word is an option or is in `local_names`: the aliases, and the names of the images that
-    the task itself builds.
+    Yield nothing if the first word is an option or is in `local_names`. These are the aliases of the task, such as
+    `bash`, and the names of the images that the task itself builds.
     """
     word = node.value.split(maxsplit=1)[0]
     if word.startswith("-") or word in local_names:
@@ -191,9 +192,9 @@ def _read_command(
 
 
 def _parse_options(command: str) -> Iterator[tuple[str, str]]:
-    """Yield the options of a `docker build` command as (name, value). For the build context, the name is empty.
+    """Yield the options of a `docker build` command as (name, value), such as (`-f`, `app/Dockerfile`).
 
-    Options without a value, such as `--pull`, are left out.
+    The build context is yielded with an empty name. Options without a value, such as `--pull`, are left out.
     """
     try:
         words = iter(shlex.split(command))
@@ -210,11 +211,11 @@ def _parse_options(command: str) -> Iterator[tuple[str, str]]:
 
 
 def _find_dockerfile(options: Iterable[tuple[str, str]], folder: str) -> str | None:
-    """Return the path of a build's Dockerfile, relative to the folder in which the task runs.
+    """Return the path of a build's Dockerfile, relative to the root of the task (the folder in which the task runs).
 
-    `folder` is the working directory of the step. Return None if the Dockerfile or the build context is outside the
-    folder in which the task runs. Unlike compose, `docker build -f` resolves the path of the Dockerfile from the
-    working directory, not from the build context.
+    `folder` is the working directory of the step, relative to this root. Unlike compose, `docker build -f` resolves the
+    path of the Dockerfile from the working directory, not from the build context. Return None if the Dockerfile or the
+    build context is outside the root.
     """
     option_values = {option: value for option, value in options if option in ("", "-f", "--file")}
     in_context = resolve_dockerfile(_TREE_ROOT, join(folder, option_values.get("", ".")), None)

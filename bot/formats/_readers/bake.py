@@ -83,8 +83,8 @@ def _assign_locators(targets: Iterable[BakeTarget]) -> Iterator[tuple[str, BakeT
 def _read_contexts(path: FilePath, hcl: HclFile, bake: BakeFile) -> Iterator[Occurrence | UnsupportedText]:
     """Yield the images among the build contexts of all targets.
 
-    If an image ends in a variable (`docker-image://alpine:${TAG}`), its digest is written into the default value of the
-    variable.
+    A digest for `docker-image://alpine:${TAG}` is written into the default of the variable `TAG`. If the file also uses
+    this variable for something else, the digest is not editable.
     """
     values = _expand_variables(path, hcl, bake)
     images: list[ResolvedInterpolation] = []
@@ -107,9 +107,9 @@ def _read_contexts(path: FilePath, hcl: HclFile, bake: BakeFile) -> Iterator[Occ
 
 
 def _expand_variables(path: FilePath, hcl: HclFile, bake: BakeFile) -> dict[str, ExpandedText]:
-    """Return the default values of the variables, in which other variables are replaced by their own default values.
+    """Return the default of each variable by its name. Variables in a default are replaced by their own defaults.
 
-    If a default value uses a variable that is defined further down, that variable counts as unset.
+    A variable that is defined further down in the file counts as not set.
     """
     values: dict[str, ExpandedText] = {}
     for name, default in bake.variables:
@@ -123,7 +123,7 @@ def _read_context(
 ) -> Occurrence | UnsupportedText | InterpolatedImage | None:
     """Return the image in a build context, or None if the context is not an image.
 
-    If the context contains variables, the image is returned as an `InterpolatedImage`.
+    If the context contains variables, the image is returned as an `InterpolatedImage`, which the caller resolves.
     """
     position = ReferencePosition(path, _FORMAT, Role.BASE, hcl.get_line_number(text.start), locator)
     image_text = _remove_scheme(text.text) if text.is_template else None

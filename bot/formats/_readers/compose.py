@@ -56,7 +56,11 @@ _ODD_LINE_BREAK = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
 
 
 def read(file: SourceFile) -> Iterator[ExtractedItem]:
-    """Yield the images in a compose file, and the facts about its variables, build arguments and built images."""
+    """Yield the images in a compose file, and facts that affect images in other files.
+
+    The facts are the variables that the file uses, the build arguments that it sets for Dockerfiles, and the names of
+    the images that it builds.
+    """
     return read_file(file, _is_relevant, lambda document: _read_document(document, file.path))
 
 
@@ -66,7 +70,7 @@ def _is_relevant(content: bytes) -> bool:
 
 
 class _ServiceImage(NamedTuple):
-    """A node in a position where compose expects an image."""
+    """A YAML node at which compose expects an image: the `image` of a service, or a build context."""
 
     locator: str
     node: YamlNode
@@ -77,9 +81,10 @@ class _ServiceImage(NamedTuple):
 
 
 def _read_document(document: YamlDocument, path: FilePath) -> Iterator[ExtractedItem]:
-    """Yield the images in a document, and the facts about its variables, build arguments and built images.
+    """Yield the images in a document, and facts that affect images in other files. Raises TooDeepError.
 
-    Raises TooDeepError.
+    The facts are the variables that the document uses, the build arguments that it sets for Dockerfiles, and the names
+    of the images that it builds.
     """
     services = list(list_services(document))
     images = [image for service in services for image in _list_images(service)]
@@ -108,10 +113,10 @@ def _read_document(document: YamlDocument, path: FilePath) -> Iterator[Extracted
 
 
 def _list_images(service: ComposeService) -> Iterator[_ServiceImage]:
-    """Yield the nodes that contain the images of a service.
+    """Yield the nodes with the images that a service uses. Raises TooDeepError.
 
-    If the service is built, its `image` is only a name for the result. The images in its additional build contexts are
-    then yielded instead. Raises TooDeepError.
+    If the service is built, its `image` is the name of the result, and is not yielded. Its additional build contexts
+    may be images, and are yielded instead.
     """
     if service.build is None:
         platform = read_platform(service.platform)
@@ -196,8 +201,8 @@ def _read_inline(
 ) -> Iterator[Occurrence | UnsupportedText]:
     """Yield the images of the inline Dockerfile in `node`.
 
-    The images are editable only if the file contains the lines of the Dockerfile literally, as in a block scalar with
-    `|`.
+    The images are editable only if the file contains the lines of the Dockerfile literally. This is the case in a block
+    scalar with `|`, but not in quotes.
     """
     dockerfile = InlineDockerfile(document.get_line_number(node), document.source.get_line_number)
     for line, offset in _split_lines(document, node):
@@ -227,10 +232,11 @@ def _split_lines(document: YamlDocument, node: YamlScalar) -> Iterator[tuple[str
 
 
 def _add_line(dockerfile: InlineDockerfile, line: str, offset: int | None) -> None:
-    """Add a line to `dockerfile` in the form in which compose passes it to the build.
+    """Add a line to `dockerfile` in the form in which compose passes the line to the build.
 
-    `$$` becomes a dollar sign. A variable becomes a template (`{{NAME}}`), because its value is unknown here. `offset`
-    is the byte offset of the line in the file, or None if the file does not contain the line literally.
+    `$$` becomes a dollar sign. The value of a variable is unknown here, so it becomes a template (`{{NAME}}`), and
+    images that contain it are reported as `templated`. `offset` is the byte offset of the line in the file, or None if
+    the file does not contain the line literally.
     """
     try:
         parts = parse_text(line, offset)

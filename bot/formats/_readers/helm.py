@@ -1,4 +1,4 @@
-"""Read the values files of Helm charts: their images, and templates inside their values."""
+"""Read the values files of Helm charts: the images among the values, and the templates inside the values."""
 
 from __future__ import annotations
 
@@ -28,16 +28,20 @@ _VALUE_REFERENCE = re.compile(rb"\.(Values(?:\.[A-Za-z_][A-Za-z0-9_]*)*)")
 
 
 def read(file: SourceFile) -> Iterator[ExtractedItem]:
-    """Yield the images in a values file, the values that may be parts of images, and the templates inside values."""
+    """Yield the images in a values file, and the facts that decide together with other files whether they are editable.
+
+    The facts are the values that may be parts of images (`ChartValue`), the images in the chart's own values file
+    (`ChartImage`), and the use of values by templates inside other values (`ChartTemplate`).
+    """
     yield from read_file(file, _is_relevant, lambda document: _read_document(document, file.path))
     yield from _read_texts(file)
 
 
 def _read_texts(file: SourceFile) -> Iterator[ChartTemplate]:
-    """Yield how templates inside values use other values. A chart may render a value as a template with `tpl`.
+    """Yield a `ChartTemplate` for each line with a template inside a value, such as `image: "{{ .Values.tag }}"`.
 
-    The file is read line by line. If a line contains only a part of a template, it is unknown how this part uses
-    values: all values that the line names get the use `UNKNOWN`.
+    A chart may render such a value with `tpl`. If a line contains only a part of a template, it is unknown how the
+    template uses values. The `ChartTemplate` then states this for all values that the line names (`ValueUse.UNKNOWN`).
     """
     if b".Values" not in file.content:
         return
@@ -58,9 +62,10 @@ def _is_relevant(content: bytes) -> bool:
 
 
 def _read_document(document: YamlDocument, path: FilePath) -> Iterator[ExtractedItem]:
-    """Yield the images among the values of a document, and all values that may be parts of an image.
+    """Yield the images among the values of a document, and a `ChartValue` for each possible part of an image.
 
-    If the file is the chart's own values file, also yield a `ChartImage` for each image. Raises TooDeepError.
+    If the file is the chart's own values file (`values.yaml`), also yield a `ChartImage` for each image, because other
+    values files may override parts of it. Raises TooDeepError.
     """
     locator = str(document.index)
     values = list(walk_values(document, document.root))

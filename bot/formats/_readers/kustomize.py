@@ -40,9 +40,9 @@ _REMOTE = re.compile(r"[a-z0-9+.-]+::|[a-z0-9+.-]+://|[^/]*@|[^/]+\.(?:com|org|i
 
 
 def read(file: SourceFile) -> Iterator[ExtractedItem]:
-    """Yield the images in the kustomizations of a file, and a `Kustomization` fact for each of them.
+    """Yield the images in the kustomizations of a file, and one `Kustomization` for each of them.
 
-    The fact lists the names of the images that are replaced, and the files in which they are replaced.
+    A `Kustomization` lists the names of the images that are replaced, and the files in which they are replaced.
     """
     return read_file(file, bool, lambda document: _read_kustomization(document, file.path))
 
@@ -52,7 +52,7 @@ def _is_kustomization(document: YamlDocument) -> bool:
 
 
 def _read_kustomization(document: YamlDocument, path: FilePath) -> Iterator[ExtractedItem]:
-    """Yield the images in a kustomization, and a `Kustomization` fact about the images that it replaces.
+    """Yield the images in a kustomization, and a `Kustomization` with the names of the images that it replaces.
 
     Yield nothing if the document is not a kustomization. Raises TooDeepError.
     """
@@ -69,8 +69,8 @@ def _read_kustomization(document: YamlDocument, path: FilePath) -> Iterator[Extr
 class _KustomizationNodes:
     """The nodes of a kustomization that contain images.
 
-    They are collected while the document is walked, and read only afterwards: before that, it is unknown whether an
-    alias repeats a node in another place.
+    All nodes are collected first, and are read only afterwards. Only then is it known whether a YAML alias (`*name`)
+    repeats the text of an image in another place, such as a label. Such a text must not be edited.
     """
 
     document: YamlDocument
@@ -81,7 +81,7 @@ class _KustomizationNodes:
 
     @classmethod
     def collect(cls, document: YamlDocument) -> _KustomizationNodes:
-        """Collect the nodes of `document`. Raises TooDeepError."""
+        """Collect the nodes of `document` that contain images. Raises TooDeepError."""
 
         def find_nodes(*key_path: str) -> list[tuple[str, YamlNode]]:
             return list(document.walk(document.root, key_path, str(document.index)))
@@ -125,9 +125,10 @@ def _make_fact(document: YamlDocument, path: FilePath, entries: Iterable[ImageEn
 
 
 def _list_paths(document: YamlDocument, key_path: KeyPath, path: FilePath) -> Iterator[FilePath]:
-    """Yield the paths of the files and folders that the field at `key_path` names.
+    """Yield the files and folders that a field of a kustomization names, as paths in the repository.
 
-    URLs and paths outside the repository are left out.
+    `key_path` leads to the field, such as `resources`. `path` is the path of the kustomization. URLs and paths outside
+    the repository are left out.
     """
     for _, node in document.walk(document.root, key_path, ""):
         if not isinstance(node, YamlScalar) or node.tag != STRING or "\n" in node.value or _REMOTE.match(node.value):

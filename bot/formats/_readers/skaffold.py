@@ -88,7 +88,7 @@ def _is_skaffold(document: YamlDocument | BrokenSection) -> bool:
 
 
 def _list_facts(document: YamlDocument, file: FilePath) -> Iterator[BuildOutput | BuildArgumentSetting]:
-    """Yield the names of the images that a document builds, and the build arguments that it sets.
+    """Yield a `BuildOutput` with the names of the images that a document builds, and the build arguments that it sets.
 
     Yield nothing if the document is nested too deeply.
     """
@@ -118,10 +118,10 @@ def _find_patched_artifacts(document: YamlDocument) -> Iterator[YamlNode]:
 
 
 def _list_deployed_paths(document: YamlDocument, file: FilePath) -> Iterator[FilePath]:
-    """Yield the paths below which Skaffold deploys manifests.
+    """Yield the paths from which Skaffold may deploy manifests: the folder of `file`, and paths outside this folder.
 
-    The first is the folder of `file`. The others are the paths in the document that contain `..`, because all other
-    paths are below this folder.
+    Only paths that contain `..`, such as `../k8s/*.yaml`, can lead out of the folder. Other paths in the document are
+    not yielded, because the folder includes them.
     """
     yield FilePath(posixpath.dirname(file))
     for path in (*((*pipeline, *path) for pipeline in _PIPELINE_PATHS for path in _MANIFEST_PATHS), _REQUIRED_PATH):
@@ -134,10 +134,10 @@ def _list_deployed_paths(document: YamlDocument, file: FilePath) -> Iterator[Fil
 
 
 def _list_arguments(document: YamlDocument, artifact: YamlNode, path: FilePath) -> Iterator[BuildArgumentSetting]:
-    """Yield the build arguments that are set when Skaffold builds an artifact.
+    """Yield the build arguments that Skaffold sets when it builds an artifact.
 
-    They include the alias of each artifact that this artifact requires, because Skaffold passes the image of the
-    required artifact as a build argument with this name.
+    If the artifact requires another artifact, Skaffold passes the image of the latter as a build argument. The name of
+    this argument is the `alias` in `requires`.
     """
     context = document.get_string(artifact, "context")
     builders = [(name, node) for name in _BUILDERS for node in document.get_values(artifact, name)]

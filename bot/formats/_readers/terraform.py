@@ -132,7 +132,7 @@ class _TerraformReader:
     def _read_containers(
         self, locator: str, value: HclExpression | None, shift: int = 0
     ) -> Iterator[Occurrence | UnsupportedText]:
-        """Yield the images in a list of container objects. See `_read_image` for `shift`."""
+        """Yield the images in a list of container objects. `shift` is explained in `_read_image`."""
         for index, container in enumerate(value.items if isinstance(value, HclTuple) else ()):
             for item in container.items if isinstance(container, HclObject) else ():
                 if item.name == "image":
@@ -183,8 +183,8 @@ class _TerraformReader:
     ) -> Iterator[Occurrence | UnsupportedText]:
         """Yield the image in the string `value`, or nothing if `value` is not a string.
 
-        `shift` is the number to add to an offset in `value` to get the offset in the file. It is not zero if `value`
-        was parsed separately from the file, which is the case for the argument of `jsonencode`.
+        The offsets in `value` plus `shift` are offsets in the file. `shift` is 0 unless `value` was parsed separately
+        from the file. This is the case in the argument of `jsonencode`.
         """
         if not isinstance(value, HclTemplate):
             return
@@ -208,7 +208,7 @@ class _TerraformReader:
 
 
 def _is_job(manifest: HclExpression | None) -> bool:
-    """Return True if a Kubernetes object is a Job. Once a Job exists, its containers cannot be changed."""
+    """Return True if a Kubernetes object is a Job. The images of an existing Job cannot be changed."""
     items = manifest.items if isinstance(manifest, HclObject) else ()
     return any(item.name == "kind" and _get_text(item.value) == "Job" for item in items)
 

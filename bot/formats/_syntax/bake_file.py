@@ -39,7 +39,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
 class BakeText(NamedTuple):
-    """A value in a bake file, split into literals and interpolations."""
+    """A value in a bake file, split into literals and interpolations (`${…}`)."""
 
     start: int
     """The byte offset of the value in the file."""
@@ -54,7 +54,8 @@ class BakeText(NamedTuple):
     def text(self) -> InterpolatedText:
         """The value as literals and uses of variables.
 
-        An expression such as `upper(TAG)` becomes the use of a variable that is never set. The expression is its name.
+        An expression such as `upper(TAG)` is represented by a variable with the name `upper(TAG)`. No such variable is
+        ever set, so the value counts as unknown.
         """
         return tuple(map(_convert_part, self.parts))
 
@@ -148,9 +149,9 @@ def _make_text(hcl: HclFile, value: HclExpression) -> BakeText:
 
 
 def _list_expressions(hcl: HclFile, body: HclBody, excluded_starts: Collection[int]) -> Iterator[str]:
-    """Yield the source text of every expression in `body` that may use variables.
+    """Yield the source text of every expression in `body` that may use variables, such as `TAG` in `"app:${TAG}"`.
 
-    Strings whose byte offsets are in `excluded_starts` are left out.
+    Strings that start at one of the byte offsets in `excluded_starts` are left out.
     """
     for attribute in body.attributes:
         yield from _list_in_expression(hcl, attribute.value, excluded_starts)
@@ -188,8 +189,8 @@ def _list_interpolations(parts: Iterable[HclLiteral | HclInterpolation]) -> Iter
 def list_arguments(path: FilePath, targets: Sequence[BakeTarget]) -> Iterator[tuple[FilePath, str, int]]:
     """Yield (Dockerfile, name, byte offset) for each build argument that a target sets or inherits.
 
-    `path` is the path of the bake file, and the byte offset is that of the argument in the bake file. Targets with an
-    inline Dockerfile are left out, and so are targets whose Dockerfile is not in the repository.
+    `path` is the path of the bake file, and the byte offset is the position of the argument in this file. Targets with
+    an inline Dockerfile are left out, and so are targets whose Dockerfile is not in the repository.
     """
     by_name = {target.name: target for target in targets}
     visits = 0

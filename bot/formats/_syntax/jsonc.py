@@ -209,9 +209,9 @@ class _JsonParser:
         return _parse_string_token(token)
 
     def _take_separator(self, closing: str) -> None:
-        """Consume the comma after an item. After the last item, the comma is optional.
+        """Consume the comma after an item of an array or object. After the last item, the comma is optional.
 
-        `closing` is the token that ends the items.
+        `closing` is the token that ends the array or object.
         """
         if self._next.kind != closing:
             self._take(",")

@@ -58,7 +58,7 @@ def read_platform(text: str | None) -> str | None:
 
 
 def _resolve_architecture(name: str, stated_variant: str) -> tuple[str, str]:
-    """Return the canonical architecture and variant, such as `arm` and `v7` for `armhf`.
+    """Return the canonical architecture and variant for the name of an architecture: `arm` and `v7` for `armhf`.
 
     `stated_variant` is empty if the file does not state a variant.
     """
@@ -68,9 +68,10 @@ def _resolve_architecture(name: str, stated_variant: str) -> tuple[str, str]:
 
 
 def _join_platform(system: str, architecture: str, variant: str) -> str:
-    """Return the canonical name of a platform whose variant the file does not state.
+    """Return the canonical name of a platform, such as `linux/arm64`, for which the file states no variant.
 
-    `linux/arm/v7` is shortened to `linux/arm`, because v7 is the default variant of arm.
+    `variant` is the variant that the name of the architecture implies. `linux/arm/v7` is shortened to `linux/arm`,
+    because v7 is the default variant of arm.
     """
     shown_variant = "" if (architecture, variant) == ("arm", "v7") else variant
     return "/".join(filter(None, (_SYSTEM_ALIASES.get(system, system), architecture, shown_variant)))

@@ -37,14 +37,14 @@ class UniqueLocators:
         self._counts: Counter[str] = Counter()
 
     def make_unique(self, locator: str) -> str:
-        """Return `locator` when it is first used. For every later use, return it with a number such as `#1`."""
+        """Return `locator` unchanged at its first use, and with a number such as `#1` at every later use."""
         number = self._counts[locator]
         self._counts[locator] += 1
         return f"{locator}{self._separator}{number}" if number else locator
 
 
 class ReferencePosition(NamedTuple):
-    """A position in a file where an image reference is expected."""
+    """The place in a file at which an image reference is expected: its path, line, locator and so on."""
 
     path: FilePath
     format: str
@@ -55,10 +55,10 @@ class ReferencePosition(NamedTuple):
     related_lines: tuple[int, ...] = ()
 
     def read_reference(self, text: str, start: int) -> Occurrence | UnsupportedText:
-        """Return the image reference `text` as an `Occurrence`, or an `UnsupportedText` if the reference is not valid.
+        """Parse `text`. Return the image reference as an `Occurrence`, or an `UnsupportedText` if it is not valid.
 
-        `start` is the byte offset at which the file contains `text` verbatim. The slots of the tag and the digest are
-        computed from it.
+        `start` is the byte offset of `text` in the file. From this offset, the method computes the slots of the tag and
+        the digest (the byte ranges of edits).
         """
         try:
             reference = ImageReference.parse(text)
@@ -79,10 +79,9 @@ class ReferencePosition(NamedTuple):
         )
 
     def make_not_editable(self, text: str, reason: Reason) -> Occurrence:
-        """Return an `Occurrence` that is not editable for the given reason.
+        """Return an `Occurrence` for `text` that is not editable for the given reason. The text is not parsed.
 
-        This is for texts that are not images in a registry, and for images that basebump cannot edit. The text is not
-        parsed.
+        This is for texts that do not name an image in a registry, such as `ko://example.com/app`.
         """
         not_editable = NotEditable(reason)
         reference = ImageReference(text[:MAX_SHOWN_TEXT], None, None)

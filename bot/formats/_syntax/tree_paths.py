@@ -12,9 +12,10 @@ _REMOTE_PREFIXES = ("/", "~", "git@", "github.com/")
 
 
 def resolve_in_tree(file: FilePath, *steps: str) -> FilePath | None:
-    """Join the relative paths `steps` to the folder of `file`, and return the resulting path in the repository.
+    """Return the path in the repository to which the relative path `steps` leads from the folder of `file`.
 
-    The result is None if the path is outside the repository, and an empty string for the root folder.
+    `steps` are joined with slashes. The result is an empty string for the root folder, and None for a path outside the
+    repository.
     """
     path = posixpath.normpath(posixpath.join(posixpath.dirname(file), *steps))
     if path == ".." or path.startswith(("../", "/")):

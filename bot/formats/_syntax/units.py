@@ -1,4 +1,4 @@
-"""Parse unit files as Podman parses them: sections with settings. A line that ends with a backslash continues.
+"""Parse unit files as Podman parses them: sections with settings. A backslash at the end of a line joins the next line.
 
 The rules are those of pkg/systemd/parser/unitfile.go in https://github.com/containers/podman.
 """
@@ -94,7 +94,7 @@ class _JoinedLine:
         return b"".join(self._texts)
 
     def find_position(self, start: int, end: int) -> tuple[int | None, int]:
-        """Return the file offset of the text from `start` to `end`, and the number of the line on which it starts.
+        """Return the file offset of the text from `start` to `end` of the joined line, and the line number of `start`.
 
         The offset is None if this part of the text is split over several lines of the file.
         """
@@ -104,9 +104,9 @@ class _JoinedLine:
 
 
 def _join_lines(content: bytes) -> Iterator[_JoinedLine]:
-    """Yield the lines of a unit file, joined at backslashes. Blank lines and comments are left out.
+    """Yield the lines of a unit file, with lines that end in a backslash joined to the next line.
 
-    Comments may also be between joined lines.
+    Blank lines and comments are left out, even between joined lines.
     """
     at = find_text_start(content)
     joined: _JoinedLine | None = None

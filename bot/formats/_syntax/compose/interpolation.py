@@ -28,7 +28,7 @@ _BRACE = re.compile(r"\{.?|\}", re.DOTALL)
 
 
 class InvalidInterpolationError(Exception):
-    """Compose would reject the text."""
+    """The text contains a variable that is not valid, so that compose would reject the text."""
 
 
 def parse_text(text: str, start: int | None) -> InterpolatedText:
@@ -80,10 +80,10 @@ def _parse_parts(text: str, start: int | None, depth: int) -> InterpolatedText:
 
 
 def _parse_variable(name: str, text: str, start: int | None, rest_span: tuple[int, int], depth: int) -> VariableUse:
-    """Parse the rest of `${name…}` after the name, which the caller has already parsed.
+    """Parse a variable in braces, such as `${NAME:-default}`. The caller has already parsed its name.
 
-    `rest_span` is the range of `text` between the name and the closing brace. `depth` is the number of variables whose
-    defaults contain this variable.
+    `rest_span` is the range of `text` from the end of the name to the closing brace. `depth` counts the variables
+    around this one: it is 1 for `B` in `${A:-${B}}`.
     """
     begin, end = rest_span
     operator = _OPERATOR.match(text, begin, end)
@@ -99,9 +99,10 @@ def _parse_variable(name: str, text: str, start: int | None, rest_span: tuple[in
 
 
 def _find_closing_brace(text: str, dollar: int) -> int:
-    """Return the position of the brace that closes the `${` at position `dollar` (getFirstBraceClosingIndex).
+    """Return the position of the brace that closes the `${` at position `dollar`.
 
-    Raises InvalidInterpolationError if there is no such brace.
+    The rules are those of getFirstBraceClosingIndex in compose-go. Raises InvalidInterpolationError if there is no such
+    brace.
     """
     depth = 0
     for brace in _BRACE.finditer(text, dollar):

@@ -56,7 +56,7 @@ class ComposeService(NamedTuple):
 
     @property
     def output_image(self) -> str | None:
-        """The value of `image` if the service is built, because the build produces this image. Otherwise None.
+        """The name of the image that this service builds: its `image` if it has a `build`, and None otherwise.
 
         Reading this property does not record the scalar as visited for `YamlDocument.is_shared`.
         """
@@ -70,7 +70,7 @@ class ComposeService(NamedTuple):
         return self.document.get_string(self.node, "platform")
 
     def walk(self, *path: str) -> Iterator[tuple[str, YamlNode]]:
-        """Yield the nodes at `path` below the service, with their locators. Raises TooDeepError."""
+        """Yield the nodes at the key path `path` below the service, with their locators. Raises TooDeepError."""
         return self.document.walk(self.node, path, self.locator)
 
 
@@ -101,7 +101,7 @@ def list_services(document: YamlDocument) -> Iterator[ComposeService]:
 
 
 def list_build_arguments(service: ComposeService) -> Iterator[BuildArgument]:
-    """Yield the arguments in the `build.args` of a service, which is a mapping or a list. Raises TooDeepError."""
+    """Yield the arguments in the `build.args` of a service, which may be a mapping or a list. Raises TooDeepError."""
     document = service.document
     yield from (
         BuildArgument(*each) for _, node in service.walk("build", "args") for each in _list_settings(document, node)
@@ -113,8 +113,9 @@ def list_environment_uses(
 ) -> Iterator[str | None]:
     """Yield the name of every variable that the document uses outside image references. Raises TooDeepError.
 
-    If a service passes the whole `.env` file to a container, None is yielded as well, because any variable may be used.
-    `image_events` contains the `id` of the parser event of each scalar that is an image reference.
+    The value of such a variable must not be changed for the sake of an image. Also yield None if a service passes the
+    whole `.env` file to a container, because the container may use any variable. `image_events` contains the `id` of
+    the parser event of each scalar that is an image reference.
     """
     for text in _list_texts(document.root, image_events):
         yield from list_variable_names(text)
@@ -135,7 +136,7 @@ def list_environment_uses(
 
 
 def _list_settings(document: YamlDocument, node: YamlNode) -> Iterator[tuple[str, int, bool]]:
-    """Yield the entries of `environment` or `args` as tuples (name, line number, True if there is a value).
+    """Yield the entries of `environment` or `args` as (name, line number, True if the entry has a value).
 
     In a list, an entry is `NAME=value` or `NAME`. In a mapping, it is `NAME: value`.
     """
@@ -152,10 +153,10 @@ def _is_null(node: YamlNode) -> bool:
 
 
 def _list_texts(root: YamlNode, excluded_events: Collection[int]) -> Iterator[str]:
-    """Yield every scalar value below `root`, but only once if aliases repeat it.
+    """Yield the text of every scalar value below `root`. A scalar that aliases repeat is yielded only once.
 
-    Keys are left out, because compose does not interpolate them. Scalars are also left out if the `id` of their parser
-    event is in `excluded_events`.
+    Keys are left out, because compose does not replace variables in them. Scalars are also left out if the `id` of
+    their parser event is in `excluded_events`.
     """
     visited_ids: set[int] = set()
     pending: list[Any] = [root.event if isinstance(root, YamlScalar) else root]

@@ -57,11 +57,11 @@ class VariableEffect(Enum):
 
 
 class ArgumentUse(NamedTuple):
-    """One use of a variable in a word, and the range of the expanded text that depends on the variable."""
+    """A variable that a word uses, and the range (`start`, `end`) of the expanded text that depends on the variable."""
 
     name: bytes
     argument_index: int | None
-    """The index of the variable's default, or None if the variable has no default."""
+    """The index of the `ARG` default of the variable, or None if the variable has no default."""
     effect: VariableEffect
     start: int
     end: int
@@ -76,7 +76,7 @@ class ArgumentUse(NamedTuple):
 
 
 class ByteRun(NamedTuple):
-    """A part of an expanded word. Its bytes are contiguous in the file, or were computed."""
+    """A part of an expanded word whose bytes are contiguous in the file, or are all computed and not in the file."""
 
     text: bytes
     file_start: int | None
@@ -88,7 +88,7 @@ class ByteRun(NamedTuple):
 
 @dataclass(frozen=True)
 class WordExpansion:
-    """The text to which a word expands, with the origin of its bytes and the variables that it uses."""
+    """The text to which a word expands, with the file offsets of its bytes and the variables that affect it."""
 
     runs: tuple[ByteRun, ...]
     uses: tuple[ArgumentUse, ...] = ()
@@ -99,7 +99,7 @@ class WordExpansion:
 
     @property
     def cost(self) -> int:
-        """The number of steps that this expansion takes from the file's budget (see `ArgScope`)."""
+        """The number of steps that this expansion takes from those of the file (see `ArgScope`)."""
         return len(self.text) + _PART_STEPS * (len(self.runs) + len(self.uses))
 
     @cached_property
@@ -110,14 +110,15 @@ class WordExpansion:
 
     @cached_property
     def unknown_uses(self) -> tuple[ArgumentUse, ...]:
-        """The uses of variables that have no value in the file, or a different value for each platform."""
+        """The uses of variables whose value is unknown: the file sets none, or the value differs between platforms."""
         return tuple(use for use in self.uses if use.effect in (VariableEffect.UNSET, VariableEffect.PREDEFINED))
 
     def find_run(self, start: int, end: int) -> tuple[ByteRun, int] | None:
         """Return the run that contains the bytes from `start` to `end` of the text, and the file offset of `start`.
 
-        Return None if the bytes are in several runs, or were computed and so are not in the file. An empty range is a
-        position to insert at. It belongs to the run of the byte before it.
+        Return None if the bytes are in several runs, or were computed and so are not in the file. If `start` equals
+        `end`, the range is a position to insert at. The result is then the run that contains the byte before this
+        position.
         """
         run_start = 0
         first = min(start, end - 1) if end > start else start - 1
@@ -135,13 +136,13 @@ class ArgDefault:
     """The default of a variable, which an `ARG` instruction sets."""
 
     index: int
-    """Number of the default in the file, from 0."""
+    """The number of the `ARG` definition in the file, from 0."""
     expansion: WordExpansion
 
 
 @dataclass(slots=True)
 class ArgScope:
-    """The variables that the words of one file can use, and the file's remaining budget of expansion steps."""
+    """The variables that the words of one file can use, and the number of steps that expansions may still take."""
 
     defaults: dict[bytes, ArgDefault] = field(default_factory=dict)
     first_lines: dict[int, int] = field(default_factory=dict)
@@ -149,7 +150,7 @@ class ArgScope:
     remaining_steps: int = MAX_STEPS
 
     def spend_steps(self, steps: int) -> None:
-        """Subtract `steps` from the budget of the file. Raises WordError if the budget is used up."""
+        """Subtract `steps` from the remaining steps of the file. Raises WordError if none remain."""
         self.remaining_steps -= steps
         if self.remaining_steps <= 0:
             raise WordError(Reason.UNRESOLVED_ARGUMENT)
@@ -169,8 +170,8 @@ class ExpansionBuilder:
     def put_text(self, instruction: DockerfileInstruction, start: int, end: int, argument_index: int | None) -> None:
         """Append the bytes from `start` to `end` of the instruction's text.
 
-        `argument_index` is the index of the `ARG` default to which the bytes belong, or None if they belong to the word
-        itself.
+        `argument_index` is the index of the `ARG` default that contains the bytes, or None if the word itself contains
+        them.
         """
         for text, file_start, line_number in instruction.iterate_pieces(start, end):
             last = self._runs[-1] if self._runs else None
@@ -186,10 +187,10 @@ class ExpansionBuilder:
             self._add_run(ByteRun(text, None, 0, None), len(text))
 
     def put_expansion(self, expansion: WordExpansion, use: ArgumentUse) -> None:
-        """Append the text of `expansion`, which is inserted for a variable, and record the use of this variable.
+        """Append the text of `expansion`, which replaces a variable, and record `use`, the use of this variable.
 
-        The range of `use` is replaced with the range of the appended text. The uses of variables in `expansion` are
-        recorded as well.
+        `start` and `end` of `use` are ignored. The recorded range is that of the appended text. The variables that
+        `expansion` itself uses are recorded as well.
         """
         start = self.length
         for run in expansion.runs:
@@ -201,7 +202,7 @@ class ExpansionBuilder:
             )
 
     def record_unchosen(self, expansion: WordExpansion) -> None:
-        """Record the variables in a text that is not inserted, such as `$B` in `${A:-$B}` if `A` is set."""
+        """Record the variables in a text that is left out of the result, such as `$B` in `${A:-$B}` if `A` is set."""
         for use in expansion.uses:
             self.record_use(use._replace(effect=VariableEffect.UNCHOSEN, start=self.length, end=self.length))
 
@@ -218,7 +219,10 @@ class ExpansionBuilder:
 
 
 def expand_literally(instruction: DockerfileInstruction, positions: Iterable[int]) -> WordExpansion:
-    """Return the bytes at `positions` of the instruction's text without expanding variables. Raises WordError."""
+    """Return the bytes at `positions` of the instruction's text as an expansion in which `$` has no special meaning.
+
+    Raises WordError if there are too many bytes.
+    """
     builder = ExpansionBuilder()
     for position in positions:
         builder.put_text(instruction, position, position + 1, None)

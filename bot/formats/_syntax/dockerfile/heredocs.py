@@ -23,7 +23,7 @@ _ESCAPE = "\\"
 
 
 class Heredoc(NamedTuple):
-    """A heredoc that an instruction opens. Its body is the following lines, up to the line `terminator`."""
+    """A heredoc such as `<<EOF`. Its body is the lines after the instruction, up to the line `terminator`."""
 
     terminator: bytes
     should_strip_tabs: bool

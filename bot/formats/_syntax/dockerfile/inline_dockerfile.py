@@ -1,4 +1,4 @@
-"""Dockerfiles inside other files: read their images, and convert positions to positions in the outer file."""
+"""Dockerfiles inside other files: read their images, and convert positions in them to positions in the outer file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from bot.model.vocabulary import Reason
 class InlineDockerfile:
     """The text of a Dockerfile inside another file, such as `dockerfile_inline` in a compose file.
 
-    The text is assembled from pieces, because escapes and indentation can make it differ from the outer file.
+    The text consists of pieces. Escapes and indentation of the outer file are not part of the text, so two pieces need
+    not be adjacent in the outer file.
     """
 
     line_number: int

@@ -43,7 +43,7 @@ _INSTRUCTION = {
 
 
 class TextPiece(NamedTuple):
-    """A part of an instruction's text that is contiguous in the file. It extends to the start of the next piece."""
+    """The start of a contiguous part of an instruction's text. The part ends where the next piece starts."""
 
     start: int
     """The offset in the text of the instruction."""
@@ -100,8 +100,7 @@ class InstructionLines:
     def _find_body_end(self, start: int, end: int) -> tuple[int, bool]:
         """Return the offset at which the text of a line ends, and True if the next line continues the instruction.
 
-        `start` and `end` are the offsets of the line. An escape character that continues the line is not part of its
-        text.
+        `start` and `end` are the offsets of the line. The text of a continued line ends before its escape character.
         """
         content = self.content
         while end > start and content[end - 1] in b"\r":
@@ -121,10 +120,10 @@ class InstructionLines:
 
 
 class InstructionSplitter:
-    """Splits a Dockerfile into instructions.
+    """Finds the instructions of a Dockerfile.
 
-    The caller must pass the heredocs of each instruction to `skip_heredocs` before it takes the next span from
-    `iterate_spans`.
+    The caller takes one span from `iterate_spans`, and passes the heredocs of this instruction to `skip_heredocs`
+    before it takes the next span. Otherwise, the bodies of heredocs would be read as instructions.
     """
 
     def __init__(self, content: bytes) -> None:
@@ -166,8 +165,8 @@ class InstructionSplitter:
     def _skip_heredoc(self, heredoc: Heredoc) -> None:
         """Skip the body of one heredoc, up to its terminator.
 
-        If the terminator is missing, a heredoc `<<word` extends to the end of the file. `<< word` (with a space) is
-        then not a heredoc but a shift such as `1 << 3`, and nothing is skipped.
+        If the terminator is missing, a heredoc `<<word` extends to the end of the file. With a space (`<< word`), a
+        missing terminator shows that this is not a heredoc but a shift such as `1 << 3`, so nothing is skipped.
         """
         content = self._content
         at = self._at

@@ -121,17 +121,19 @@ class DockerfileInstruction:
         return _parse_instruction(self._lines, self.rest_span[0])
 
     def find_file_start(self, word: InstructionWord) -> int | None:
-        """Return the file offset of `word`, or None if its bytes are not contiguous in the file.
+        """Return the file offset of `word`, or None if the bytes of the word are not contiguous in the file.
 
+        They are not contiguous if the word is split over several lines, or if quotes and escapes were removed from it.
         The word must not be empty.
         """
         first, last = (self._get_file_offset(origin) for origin in (word.origins[0], word.origins[-1]))
         return first if last - first == len(word.value) - 1 else None
 
     def iterate_pieces(self, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-        """Yield the text from `start` to `end` in pieces that are contiguous in the file.
+        """Yield the text from `start` to `end` as (bytes, file offset, line number) of its contiguous pieces.
 
-        Each piece is a tuple of its bytes, its file offset and its line number.
+        The text of an instruction with several lines has several pieces, because the line breaks between them are left
+        out.
         """
         index = self._find_piece_index(start)
         while start < end:
@@ -186,7 +188,7 @@ def read_instructions(content: bytes, keywords: Container[str] | None = None) ->
 
 
 def _parse_instruction(lines: InstructionLines, start: int) -> DockerfileInstruction:
-    """Return the instruction whose keyword starts at position `start` of the joined lines."""
+    """Return the instruction whose keyword starts at position `start` of the text of `lines`."""
     text = lines.joined[0]
     match = _WORD.match(text, start)
     if match is None:
@@ -201,7 +203,7 @@ def _find_heredocs(instruction: DockerfileInstruction) -> tuple[Heredoc, ...]:
 
 
 def _split_flags(text: bytes, start: int, escape: int) -> tuple[tuple[InstructionWord, ...], int]:
-    """Return the flags from position `start` of `text` on, and the position after the last flag.
+    """Return the flags (`--name=value`) from position `start` of `text` on, and the position after the last flag.
 
     `escape` is the escape character as the value of its byte.
     """

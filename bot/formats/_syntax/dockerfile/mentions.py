@@ -16,7 +16,7 @@ _CSV_FIELD = re.compile(rb'(?:"((?:[^"]|"")*)"|([^",]*))(?:,|\Z)')
 
 
 class BuildStages:
-    """The build stages of one file, and counters for the locators of the instructions in the current stage."""
+    """The build stages of one Dockerfile, and counters that make the locators of its instructions unique."""
 
     def __init__(self, instructions: Iterable[DockerfileInstruction]) -> None:
         froms = (each for each in instructions if each.keyword == "from")
@@ -30,15 +30,15 @@ class BuildStages:
         self._keyword_counts: Counter[str] = Counter()
 
     def begin_stage(self) -> int:
-        """Begin the next stage and return its number, from 0."""
+        """Begin the next stage and return its number. The first stage has the number 0."""
         self._count += 1
         self._keyword_counts.clear()
         return self._count - 1
 
     def build_locator(self, keyword: str) -> str:
-        """Return the locator of the next instruction with this keyword, such as `stage[0].copy[1]`.
+        """Return a unique locator for an instruction: `stage[0].copy[1]` for the second `COPY` of the first stage.
 
-        Every call counts one more instruction with this keyword in the current stage.
+        Call this once for each instruction. Every call counts one more instruction with `keyword` in the current stage.
         """
         index = self._keyword_counts[keyword]
         self._keyword_counts[keyword] += 1
@@ -72,10 +72,10 @@ class ImageMention(NamedTuple):
 
 
 def list_mentions(instruction: DockerfileInstruction, stages: BuildStages) -> Iterator[ImageMention]:
-    """Yield the words of one instruction that name images or build stages.
+    """Yield the words of one instruction that name images or build stages, such as `alpine` in `COPY --from=alpine`.
 
-    Call this once for each instruction, in the order of the file: `stages` counts the instructions to make the locators
-    unique.
+    Call this once for each instruction, in the order of the file, because `stages` counts the instructions for their
+    locators.
     """
     match instruction.keyword:
         case "from":

@@ -42,7 +42,7 @@ _WORDS = {
 
 
 def build_global_scope(instructions: Iterable[DockerfileInstruction]) -> ArgScope:
-    """Return the arguments that every `FROM` can use.
+    """Return the arguments that every `FROM` can use, with their defaults.
 
     `instructions` are the `ARG` instructions above the first `FROM`.
     """
@@ -60,9 +60,9 @@ def build_global_scope(instructions: Iterable[DockerfileInstruction]) -> ArgScop
 
 
 def list_inherited_names(instructions: Iterable[DockerfileInstruction]) -> Iterator[bytes]:
-    """Yield the names in `ARG NAME` instructions without a default.
+    """Yield the names of the arguments that a stage inherits with `ARG NAME`, without a default of its own.
 
-    In a build stage, such an argument inherits the value that is set above the first `FROM`.
+    Such an argument has the value that an `ARG` above the first `FROM` sets. `instructions` are `ARG` instructions.
     """
     return (name for _, name, value in _list_definitions(instructions) if value is None)
 
@@ -150,8 +150,8 @@ class _DockerfileReader:
     def _read_mention(self, mention: ImageMention) -> Occurrence | UnsupportedText | ComposedReference | None:
         """Return the image that a word names, or None if the word is empty or names a stage or `scratch`.
 
-        If the word contains arguments, the result may be a `ComposedReference`. Its slots are final only when all other
-        uses of these arguments are known.
+        If the word contains arguments, the result may be a `ComposedReference`. Whether this is editable is decided
+        later, because an edit changes the default of an argument, which other instructions may also use.
         """
         word = mention.word
         if _TEMPLATE_MARKS.search(word.value):
@@ -194,10 +194,11 @@ class _DockerfileReader:
     def _read_expansion(
         self, mention: ImageMention, expansion: WordExpansion
     ) -> UnsupportedText | ComposedReference | None:
-        """Return the image that a word names after its expansion, or None if the expanded word does not name an image.
+        """Return the image that `expansion` names. It is the text of a word after its variables were replaced.
 
-        This is for words that expansion has changed, or that are not contiguous in the file. The result is None if the
-        word becomes `scratch` or may become the name of a stage, or if it is empty and contains no variable.
+        The result is an `UnsupportedText` if the text contains a template, depends on an unknown variable, or is not a
+        valid reference. It is None if the word names no image: if it is `scratch`, if it is or may be the name of a
+        stage, or if it is empty although it uses no variable.
         """
         text = _decode(expansion.text)
         if _TEMPLATE_MARKS.search(expansion.text):
@@ -223,9 +224,9 @@ class _DockerfileReader:
         return number is not None and (mention.stage is None or number < mention.stage)
 
     def _may_be_stage(self, mention: ImageMention, expansion: WordExpansion) -> bool:
-        """Return True if variables that the builder sets may turn the word into the name of an earlier stage.
+        """Return True if the word may be the name of an earlier stage, because only the builder knows its variables.
 
-        For example, `base-$TARGETARCH` may become the name of the stage `base-arm64`.
+        For example, `base-$TARGETARCH` may be the stage `base-arm64`.
         """
         if mention.stage is None or any(use.effect is not VariableEffect.PREDEFINED for use in expansion.unknown_uses):
             return False
@@ -251,10 +252,10 @@ class _DockerfileReader:
         return replace(found, variables=variables) if variables else found
 
     def _record_other_uses(self) -> None:
-        """Record the uses of arguments outside image references. The defaults of these arguments stay unchanged.
+        """Record the arguments that are used outside image references, so that their defaults are not editable.
 
-        These are uses in flags, in stages that inherit an argument with `ARG NAME`, and in the defaults of arguments
-        that are not used otherwise.
+        Such uses are in flags, in stages that inherit an argument with `ARG NAME`, and in the defaults of arguments
+        that no image reference uses.
         """
         in_stages = dropwhile(lambda each: each.keyword != "from", self._instructions)
         for instruction in (each.parse_onbuild() if each.keyword == "onbuild" else each for each in in_stages):
@@ -281,10 +282,7 @@ class _DockerfileReader:
 
 
 def _can_match(name: str, first: str, others: Sequence[str], last: str) -> bool:
-    """Return True if `name` starts with `first`, ends with `last`, and contains `others` in this order in between.
-
-    The texts must not overlap.
-    """
+    """Return True if `name` consists of `first`, `others` in this order, and `last`, with any text between them."""
     at = len(first)
     if not name.startswith(first) or len(name) < at + len(last) or not name.endswith(last):
         return False

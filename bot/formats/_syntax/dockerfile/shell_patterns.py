@@ -56,7 +56,7 @@ def replace_all(pattern: str, value: str, replacement: str) -> str:
 
 
 class _ShellPattern:
-    """A pattern, split at each `*` into texts. A text is a list of characters, and None in the list stands for `?`."""
+    """A pattern, stored as the texts between its `*`. Each text is a list of characters, with None for a `?`."""
 
     def __init__(self, text: str) -> None:
         r"""Parse a pattern. Raises PatternError if a backslash is followed by anything except `* ? \ } /`."""
@@ -96,9 +96,9 @@ class _ShellPattern:
     def search(self, value: str, start: int) -> tuple[int, int] | None:
         """Return the start and end of the first match at or after position `start`, or None if there is no match.
 
-        If several matches start at the same position, the longest is returned. Only the first position of the text
-        before the first `*` is tried. If the remaining texts do not follow there, they do not follow a later position
-        either.
+        If several matches start at the same position, the longest is returned. It is enough to try the first position
+        at which the text before the first `*` occurs. If the remaining texts do not follow there, they do not follow a
+        later position either.
         """
         begin = _find_first(self._texts[0], value, start)
         if begin is None:

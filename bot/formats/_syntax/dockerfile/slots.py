@@ -1,12 +1,13 @@
-"""Find the slots for the digest and the tag of a reference that contains arguments.
+"""Find the positions in a Dockerfile at which the digest and the tag of a reference with arguments can be edited.
 
-A slot is the range of bytes in the file that a new value replaces, or the position at which the value is inserted. The
-slot may be in the default of an argument: for `FROM app:$TAG`, the tag is edited in `ARG TAG=1.0`. Such a default is
-edited only if everything that uses the argument needs the same value at the same position.
+Such a position is called a slot. It is the range of bytes in the file that a new value replaces, or the position at
+which the value is inserted. The slot may be in the default of an argument: for `FROM app:$TAG`, the tag is edited in
+`ARG TAG=1.0`. Such a default is edited only if everything that uses the argument needs the same value at the same
+position.
 
 A digest is not added if a user could then override an argument in the tag (`--build-arg TAG=2.0`) without replacing the
-digest. The build would silently use the digest instead of the new tag. If there is no slot, the result states the
-reason.
+digest. The build would silently use the digest instead of the new tag. If a value cannot be edited, a `NotEditable`
+states the reason.
 """
 
 from __future__ import annotations
@@ -23,50 +24,54 @@ from bot.model.vocabulary import Reason
 _SlotKey = tuple[int, int, str, str | None]
 
 
-class _OwnedSlot(NamedTuple):
-    """A slot in the file, and the run of contiguous bytes that contains the slot."""
+class _FileSlot(NamedTuple):
+    """A slot (the byte range of an edit) in the file, and the contiguous bytes of the file that contain it."""
 
     slot: EditSlot
     run: ByteRun
     key: _SlotKey
-    """Equal for references that need the same value in this slot."""
+    """Equal for two references if they need the same value in the same slot."""
 
 
 class ComposedReference(NamedTuple):
-    """A reference that contains arguments. Its slots are final only when all uses of these arguments are known."""
+    """A reference that contains arguments, with the slots that an edit would use if nothing else used these arguments.
+
+    `SlotClaims` compares the slots with those of other references, and decides which of them are editable.
+    """
 
     occurrence: Occurrence
-    """The occurrence. Its slots are relative to the start of the reference's text."""
+    """The occurrence. Its slots are positions in the expanded text of the reference, and not in the file."""
     expansion: WordExpansion
     written: str
-    digest_slot: _OwnedSlot | NotEditable
-    tag_slot: _OwnedSlot | NotEditable
+    digest_slot: _FileSlot | NotEditable
+    tag_slot: _FileSlot | NotEditable
 
 
 def compose_reference(occurrence: Occurrence, expansion: WordExpansion, written: str) -> ComposedReference:
-    """Find the slots of a reference in the file, and return them with the reference.
+    """Find the slots of a reference in the file, and return the reference with these slots.
 
     Args:
-        occurrence: The reference, whose slots are relative to the start of the expanded text.
+        occurrence: The reference. Its slots are positions in the expanded text.
         expansion: The expanded text, with the file offsets of its bytes.
         written: The reference as it is written in the file, with its arguments.
     """
     reference = occurrence.reference
     if reference.digest is None and _would_freeze_tag(reference, expansion, len(expansion.text)):
-        digest: _OwnedSlot | NotEditable = NotEditable(Reason.COMPOSED_TAG)
+        digest: _FileSlot | NotEditable = NotEditable(Reason.COMPOSED_TAG)
     else:
         digest = _find_slot(occurrence.digest_slot, expansion, reference.repository, reference.tag)
     if _has_open_end(reference, expansion):
-        tag: _OwnedSlot | NotEditable = NotEditable(Reason.COMPOSED_TAG)
+        tag: _FileSlot | NotEditable = NotEditable(Reason.COMPOSED_TAG)
     else:
         tag = _find_slot(occurrence.tag_slot, expansion, reference.repository, None)
     return ComposedReference(occurrence, expansion, written, digest, tag)
 
 
 class SlotClaims:
-    """Records which slots the references in a file need in the defaults of arguments.
+    """Records which values the references in a file need in the defaults of arguments, to find conflicts.
 
-    A default is editable only if everything that uses the argument needs the same slot.
+    For example, `FROM app:$TAG` and `FROM tool:$TAG` need different digests in the default of `TAG`. Such a default is
+    not editable.
     """
 
     def __init__(self) -> None:
@@ -75,7 +80,7 @@ class SlotClaims:
         self._tag_keys: dict[int, _SlotKey | None] = {}
 
     def record_reference(self, reference: ComposedReference) -> None:
-        """Record the slots that `reference` needs in the defaults of its arguments."""
+        """Record which slots `reference` needs in the defaults of its arguments."""
         for use in reference.expansion.uses:
             if use.argument_index is not None:
                 is_value = use.effect is VariableEffect.VALUE
@@ -83,27 +88,28 @@ class SlotClaims:
                 _record_claim(self._tag_keys, use.argument_index, reference.tag_slot if is_value else None)
 
     def record_other_uses(self, uses: Iterable[ArgumentUse]) -> None:
-        """Record uses of arguments outside image references. The defaults of these arguments are then not editable."""
+        """Record arguments that are used outside image references. Their defaults are then not editable."""
         for use in uses:
             if use.argument_index is not None:
                 self._digest_keys[use.argument_index] = self._tag_keys[use.argument_index] = None
 
     def is_used(self, argument_index: int) -> bool:
-        """Return True if a recorded use depends on the argument with this index."""
+        """Return True if a reference or another use that was recorded so far uses the argument with this index."""
         return argument_index in self._digest_keys
 
     def build_occurrence(self, reference: ComposedReference, scope: ArgScope | None) -> Occurrence:
-        """Return the final occurrence of a reference.
+        """Return the occurrence of `reference` with its final slots in the file.
 
-        Call this only after all uses of arguments in the file have been recorded. A slot in a default is not editable
-        if something else needs a different value there. `scope` provides the lines of the `ARG` instructions.
+        A slot in the default of an argument is not editable if something else needs another value there. Therefore,
+        call this only after all references and other uses of the file have been recorded. `scope` provides the lines of
+        the `ARG` instructions.
         """
         digest, tag = (
             _resolve_slot(reference.digest_slot, self._digest_keys),
             _resolve_slot(reference.tag_slot, self._tag_keys),
         )
         lines = [*reference.occurrence.related_lines]
-        if isinstance(reference.digest_slot, _OwnedSlot) and isinstance(digest, EditSlot):
+        if isinstance(reference.digest_slot, _FileSlot) and isinstance(digest, EditSlot):
             run = reference.digest_slot.run
             lines.append(run.line_number)
             if scope is not None and run.argument_index is not None:
@@ -120,15 +126,15 @@ class SlotClaims:
 
 
 def _record_claim(
-    keys_by_argument: dict[int, _SlotKey | None], argument_index: int, slot: _OwnedSlot | NotEditable | None
+    keys_by_argument: dict[int, _SlotKey | None], argument_index: int, slot: _FileSlot | NotEditable | None
 ) -> None:
-    key = slot.key if isinstance(slot, _OwnedSlot) else None
+    key = slot.key if isinstance(slot, _FileSlot) else None
     if keys_by_argument.setdefault(argument_index, key) != key:
         keys_by_argument[argument_index] = None
 
 
 def _resolve_slot(
-    slot: _OwnedSlot | NotEditable, keys_by_argument: dict[int, _SlotKey | None]
+    slot: _FileSlot | NotEditable, keys_by_argument: dict[int, _SlotKey | None]
 ) -> EditSlot | NotEditable:
     if isinstance(slot, NotEditable):
         return slot
@@ -140,11 +146,12 @@ def _resolve_slot(
 
 def _find_slot(
     text_slot: EditSlot | NotEditable, expansion: WordExpansion, repository: str, tag: str | None
-) -> _OwnedSlot | NotEditable:
-    """Convert a slot in the expanded text to the slot in the file.
+) -> _FileSlot | NotEditable:
+    """Convert a slot in the expanded text to a slot in the file.
 
-    The result is not editable if the bytes of `text_slot` are not contiguous in the file. `repository` and `tag`
-    identify the value that the reference needs in the slot.
+    The result is not editable if the bytes of `text_slot` are not contiguous in the file, or if an argument inserts
+    them several times. `repository` and `tag` are those of the image to which the new value belongs. References with
+    the same repository and tag need the same digest.
     """
     if isinstance(text_slot, NotEditable):
         return text_slot
@@ -156,13 +163,15 @@ def _find_slot(
     if run.argument_index is not None and sum(run is each for each in expansion.runs) > 1:
         return NotEditable(Reason.SHARED_ARGUMENT)
     span = Span(file_start, file_start + end - start)
-    return _OwnedSlot(EditSlot(span, text_slot.old, text_slot.prefix), run, (span.start, span.end, repository, tag))
+    return _FileSlot(EditSlot(span, text_slot.old, text_slot.prefix), run, (span.start, span.end, repository, tag))
 
 
 def _would_freeze_tag(reference: ImageReference, expansion: WordExpansion, end: int) -> bool:
-    """Return True if a digest inserted at `end` would stay when a user overrides an argument in the tag.
+    """Return True if a digest after the tag would make it useless to override an argument in the tag.
 
-    The digest would then silently override the new tag. `end` is the end of the expanded text.
+    For `FROM app:$TAG@sha256:…`, a build with `--build-arg TAG=2.0` would silently use the image of the old digest. The
+    result is False if overriding the argument would also remove the digest, because the digest is in its default. `end`
+    is the end of the expanded text, at which the digest would be inserted.
     """
     name_end = len(reference.name)
     return any(
@@ -174,16 +183,19 @@ def _would_freeze_tag(reference: ImageReference, expansion: WordExpansion, end: 
 
 
 def _may_affect_tag(use: ArgumentUse, name_end: int, end: int) -> bool:
-    """Return True if the variable inserts a part of the tag, or is empty at the end of the text.
+    """Return True if the variable inserts a part of the tag, or if it inserts nothing at the end of the text.
 
-    A user could extend the tag by setting the empty variable. The tag follows `name_end`, and `end` is the end of the
-    text.
+    In the second case, a user could set the variable and so extend the tag. `name_end` is the position at which the
+    name of the image ends, and `end` is the end of the text.
     """
     return use.end > name_end or use.start == use.end == end
 
 
 def _has_open_end(reference: ImageReference, expansion: WordExpansion) -> bool:
-    """Return True if an argument in or next to the tag is empty, so that a user could extend the tag by setting it."""
+    """Return True if a user could extend the tag by setting an argument that is empty now.
+
+    Such an argument is in the tag or next to the tag, and inserts nothing: for example `SUFFIX` in `app:1.0$SUFFIX`.
+    """
     start = len(reference.name) + 1 if reference.tag else len(reference.name)
     end = len(reference.name) + len(f":{reference.tag}" if reference.tag else "")
     return any(

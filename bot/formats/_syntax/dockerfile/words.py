@@ -46,7 +46,7 @@ _DOUBLE_QUOTE = ord('"')
 def expand_word(
     instruction: DockerfileInstruction, start: int, end: int, scope: ArgScope, argument_index: int | None = None
 ) -> WordExpansion:
-    """Return the expansion of the word from `start` to `end` of the instruction's text. Raises WordError.
+    """Return the text to which the word from `start` to `end` of the instruction's text expands. Raises WordError.
 
     If the word is the default of an argument, `argument_index` is the index of this default in the file.
     """
@@ -78,7 +78,7 @@ class _WordExpander:
         """Expand the text from the current position up to the byte `stop`, and skip that byte.
 
         If `stop` is None, the rest of the word is expanded. With `should_keep_escapes`, escape characters are kept in
-        the result for patterns and replacements.
+        the result, because they also have a meaning in the pattern or replacement that the result becomes.
         """
         result = ExpansionBuilder()
         while self._at < self._end:
@@ -110,9 +110,9 @@ class _WordExpander:
         self._at = end
 
     def _put_escaped(self, result: ExpansionBuilder, *, should_keep_escapes: bool) -> None:
-        """Append the byte after the escape character at the current position without expanding it.
+        """Append the byte that follows the escape character at the current position, without expanding it.
 
-        If the word ends after the escape character, there is no such byte. With `should_keep_escapes`, the escape
+        Nothing follows if the escape character is the last byte of the word. With `should_keep_escapes`, the escape
         character is appended as well.
         """
         if should_keep_escapes:
@@ -152,8 +152,9 @@ class _WordExpander:
     def _put_escaped_in_quotes(self, result: ExpansionBuilder, *, should_keep_escapes: bool) -> None:
         """Append the text that an escape character in double quotes stands for.
 
-        Before `"`, `$` or another escape character, the escape character stands for that character. Elsewhere, it
-        stands for itself. With `should_keep_escapes`, the escape character is appended as well.
+        Before `"`, `$` or another escape character, the escape character is dropped and that character is appended.
+        Elsewhere, the escape character itself is appended. With `should_keep_escapes`, the escape character is appended
+        as well.
         """
         following = self._text[self._at + 1] if self._at + 1 < self._end else None
         if should_keep_escapes:  # an escape character that is literal is then added twice
@@ -286,9 +287,10 @@ class _WordExpander:
         operands: tuple[WordExpansion, ...],
         operation: Callable[[str], str],
     ) -> None:
-        """Append the result of applying `operation` to the value of the variable `name`.
+        """Append `operation(value)`, a text that is computed from the value of the variable `name`.
 
-        `operands` are the expanded pattern and replacement. The variables in them also affect the result.
+        `operation` already contains the pattern and the replacement. `operands` are their expansions. They are needed
+        here because the result also depends on the variables in them, and all these variables are recorded as used.
         """
         argument = self._scope.defaults.get(name)
         start = result.length

@@ -32,8 +32,8 @@ _REST_OF_STRING = re.compile(rb'(?:[^"\\]|\\.)*+"', re.DOTALL)
 def read_hcl_json(content: bytes, label_counts: Mapping[str, int]) -> HclFile | BrokenFile:
     """Parse HCL in its JSON syntax. Return a `BrokenFile` if it cannot be parsed.
 
-    `label_counts` contains the number of labels of each block type, such as `{"target": 1}`. Top-level keys that are
-    not in `label_counts` are attributes.
+    JSON writes attributes and blocks in the same way. `label_counts` distinguishes them: it contains the type of each
+    block and the number of its labels, such as `{"target": 1}`. Other top-level keys are attributes.
     """
     parsed = read_json(content)
     if isinstance(parsed, BrokenFile):
@@ -50,7 +50,7 @@ def read_hcl_json(content: bytes, label_counts: Mapping[str, int]) -> HclFile | 
 
 
 def _list_objects(value: jsonc.JsonValue) -> Iterator[jsonc.JsonObject]:
-    """Yield `value` if it is an object, or the objects in `value` if it is an array."""
+    """Yield `value` if it is an object, or each object in `value` if it is an array. Yield nothing for other values."""
     match value:
         case jsonc.JsonObject():
             yield value

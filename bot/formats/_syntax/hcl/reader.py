@@ -139,7 +139,7 @@ class _HclParser:
     def parse_body(self, closing: str, depth: int) -> HclBody:
         """Parse attributes and blocks up to the token `closing`, and leave this token to the caller.
 
-        `depth` is the number of blocks, objects and tuples around the body.
+        `closing` is `}` or the end of the file. `depth` is the number of blocks, objects and tuples around the body.
         """
         attributes: list[HclAttribute] = []
         blocks: list[HclBlock] = []
@@ -169,7 +169,7 @@ class _HclParser:
         """Parse one expression up to the token that ends it, and leave this token to the caller.
 
         With `should_stop_at_newline`, a line break also ends the expression. `depth` is the number of blocks, objects
-        and tuples around it.
+        and tuples around the expression.
         """
         self._check_depth(depth)
         start = self._next.start
@@ -194,7 +194,7 @@ class _HclParser:
         return ComputedExpression(start, self._last_end)
 
     def _parse_tuple(self, depth: int) -> HclTuple | None:
-        """Parse `[…]`, or skip it and return None if it is a `for` expression."""
+        """Parse `[…]`. If this is a `for` expression instead of a tuple, skip it and return None."""
         start = self._advance().start
         items: list[HclExpression] = []
         self._skip_newlines()
@@ -209,7 +209,7 @@ class _HclParser:
         return HclTuple(start, self._advance().end, tuple(items))
 
     def _parse_object(self, depth: int) -> HclObject | None:
-        """Parse `{…}`, or skip it and return None if it is a `for` expression."""
+        """Parse `{…}`. If this is a `for` expression instead of an object, skip it and return None."""
         start = self._advance().start
         items: list[HclAttribute] = []
         self._skip_newlines()
@@ -243,7 +243,7 @@ class _HclParser:
         self._take(closing)
 
     def _skip_to(self, kinds: frozenset[str], depth: int) -> None:
-        """Skip to the next token whose kind is in `kinds`. Tokens in brackets that open on the way do not count."""
+        """Skip to the next token whose kind is in `kinds`. Tokens inside brackets on the way do not count."""
         start = self._next.start
         enclosing: list[str] = []
         while enclosing or self._next.kind not in kinds:

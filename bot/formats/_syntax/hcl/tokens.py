@@ -226,9 +226,9 @@ def _shift_part(part: HclLiteral | HclInterpolation, shift: int | None) -> HclLi
 
 
 def _read_heredoc_line(content: bytes, start: int) -> tuple[list[HclLiteral | HclInterpolation], int]:
-    """Read one line of a heredoc. Return its parts, including the line break, and the start of the next line.
+    """Read the line of a heredoc that starts at `start`. Return its parts, and the start of the next line.
 
-    If an interpolation continues on the following lines, these lines are read as well.
+    The parts include the line break. If an interpolation continues on the following lines, they are read as well.
     """
     parts: list[HclLiteral | HclInterpolation] = []
     at = start

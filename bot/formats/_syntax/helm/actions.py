@@ -84,10 +84,7 @@ def read_actions(text: str) -> Iterator[str | TemplateAction]:
 
 @lru_cache(maxsize=4096)
 def _parse_action(inside: str) -> TemplateAction:
-    """Parse the text between `{{` and `}}`.
-
-    Results are cached, because three of four actions in a chart have the same text as an earlier action.
-    """
+    """Parse the text between `{{` and `}}`. Results are cached, because most actions of a chart occur repeatedly."""
     tokens: list[ActionToken] = []
     at = 0
     while True:

@@ -1,7 +1,9 @@
-"""Find the chart values from which the result of an expression in a Helm template is made.
+"""Find the chart values of which the result of an expression in a Helm template consists.
 
-Expressions are not computed. This module only determines which values the result contains, and which of them are
-unchanged at its end. If an image reference ends with an unchanged value, a digest can be appended to that value.
+Expressions are not computed. This module only lists the sources of a result: the chart values and the included
+templates that it contains. It also determines which source is at the end of the result without a change. An example is
+`printf "%s:%s" .Values.name .Values.tag`. Its result ends with the value `tag`, so a digest may be appended to that
+value. The value `name` is only at the start.
 
 The functions are those of https://helm.sh/docs/chart_template_guide/function_list/. A function that is not listed here
 is assumed to change its arguments.
@@ -37,10 +39,11 @@ _SourceSet = frozenset[ValuePath | TemplateInclusion]
 
 @dataclass(frozen=True, slots=True)
 class ExpressionValue:
-    """The possible results of an expression, described by the sources from which they are made.
+    """The sources of an expression's result: chart values, given by their key paths, and outputs of other templates.
 
-    A source is a chart value, given by its key path, or the output of another template. `merge` raises
-    UnsupportedTemplateError if a result has too many sources.
+    The result of `printf "%s:%s" .Values.name .Values.tag` ends with the tag. Therefore, the tag is in `end_sources`,
+    and the name is in `changed_sources`. If an expression chooses between values, such as `default .Values.a
+    .Values.b`, both are end sources. `merge` raises UnsupportedTemplateError if a result has too many sources.
     """
 
     end_sources: _SourceSet = frozenset()
@@ -65,27 +68,27 @@ class ExpressionValue:
 
     @property
     def as_changed(self) -> ExpressionValue:
-        """This value after it was changed or compared, or after something was appended to it.
+        """A value with the same sources, all of them as `changed_sources`.
 
-        All its sources become `changed_sources`.
+        This is for a value that was changed or compared, or to which something was appended.
         """
         return ExpressionValue(changed_sources=self.sources)
 
     @property
     def as_digest(self) -> ExpressionValue:
-        """This value after `sha256:` was put before it. Its `end_sources` become `digest_sources`."""
+        """A value with the same sources, for use after the text `sha256:`. `end_sources` become `digest_sources`."""
         return replace(self, end_sources=frozenset(), digest_sources=self.digest_sources | self.end_sources)
 
     @property
     def as_condition(self) -> ExpressionValue:
-        """This value after a test for being empty.
+        """The sources of a test whether this value is empty, such as `if .Values.tag`.
 
-        Its `end_sources` are dropped, because they are not in the result.
+        `end_sources` are dropped, because the result of the test does not contain them.
         """
         return ExpressionValue(changed_sources=self.changed_sources | self.digest_sources)
 
     def merge(self, other: ExpressionValue) -> ExpressionValue:
-        """Return the value of an expression whose result is either this value or `other`."""
+        """Combine the sources of two values, for an expression that returns one of them, such as `default`."""
         if NO_VALUE in (self, other):
             given_value = self if other == NO_VALUE else other
             return given_value if given_value.literal is None else replace(given_value, literal=None)
@@ -105,7 +108,7 @@ class ExpressionValue:
     def get_entry(self, key: str) -> ExpressionValue:
         """Return the entry of this collection with the given key.
 
-        If `key` is ANY_ITEM, merge the entries with all keys.
+        If `key` is ANY_ITEM, return the combined sources of all entries, because the template may use any of them.
         """
         if not self.entries:
             return self.follow_keys((key,))
@@ -134,11 +137,12 @@ _VERB = re.compile(r"%(?:%|(?P<format>[-+# 0]*\d*(?:\.\d+)?[a-zA-Z]))")
 
 
 def is_unmodified_prefix(before: str) -> bool:
-    """Return True if a value after the text `before` ends an image reference whose parts the template does not modify.
+    """Return True if a template adds nothing to the parts of an image reference before its last value.
 
-    `before` contains a VALUE_PLACEHOLDER for each earlier value. With `V` for the placeholder, the result is True for
-    `V:`, for `V/V:`, and for `nginx:`. It is False for `V/app:`, because the template adds to the name of the image,
-    and for `V:v`, because the template adds to the tag.
+    `before` is the text before the last value. It contains a VALUE_PLACEHOLDER, here written `V`, for each earlier
+    value. The result is True for `V:` and `V/V:`, because the template only joins the values, and for `nginx:`, because
+    the last value is the whole tag. It is False for `V/app:`, because the template adds to the name of the image, and
+    for `V:v`, because it adds to the tag.
     """
     return _UNMODIFIED_PREFIX.fullmatch(before) is not None
 
@@ -156,7 +160,7 @@ def _get_last(values: list[ExpressionValue]) -> ExpressionValue:
 
 
 def _concatenate(values: list[ExpressionValue]) -> ExpressionValue:
-    """Return the concatenation of all values. It ends with the last value, and the others count as changed."""
+    """Return the sources of a text that joins all values. Only the last value is at its end, unchanged."""
     return replace(_change_all(values[:-1]).merge(_get_last(values)), literal=None, entries=())
 
 
@@ -172,9 +176,9 @@ def _apply_printf(values: list[ExpressionValue]) -> ExpressionValue:
 
 
 def _apply_verb(verb: re.Match[str], value: ExpressionValue) -> ExpressionValue:
-    """Return `value`, an argument of `printf`, as it is contained in the result.
+    """Return the sources of `value`, an argument of `printf`, in the result of `printf`.
 
-    `verb` is the match of its format verb.
+    `verb` is the match of the format verb for this argument, such as `%s`.
 
     The value remains unchanged only if the verb is `%s` or `%v`, if nothing or a digest follows the verb, and if the
     text before the verb is the start of an image reference (`is_unmodified_prefix`).
@@ -199,12 +203,18 @@ def _make_list(values: list[ExpressionValue]) -> ExpressionValue:
 
 
 def _make_entry(key: str, value: ExpressionValue) -> ExpressionValue:
-    """Return a collection that contains only `value`, under `key`. If `value` is a collection, it counts as changed."""
+    """Return a collection that contains only `value`, under `key`.
+
+    If `value` is a collection itself, its sources count as changed, because nested collections are not tracked.
+    """
     return ExpressionValue(entries=((key, value.as_changed if value.entries else value),))
 
 
 def _get_item(values: list[ExpressionValue]) -> ExpressionValue:
-    """Return the result of `index` or `get`. The first of `values` is the collection, and the others are the keys."""
+    """Return the sources of the item that `index` or `get` takes from a collection.
+
+    The first of `values` is the collection, and the others are the keys.
+    """
     whole, *keys = values or [NO_VALUE]
     for key in keys:
         whole = whole.get_entry(ANY_ITEM if key.literal is None else key.literal)
@@ -212,9 +222,9 @@ def _get_item(values: list[ExpressionValue]) -> ExpressionValue:
 
 
 def _compare(values: list[ExpressionValue]) -> ExpressionValue:
-    """Return the result of `eq` or `ne`. The compared values count as changed.
+    """Return the sources of `eq` or `ne`. The compared values count as changed.
 
-    Comparing a value with an empty string is an exception, because it is only a test for being empty.
+    A comparison with an empty string is an exception. It is only a test whether the other value is empty.
     """
     return _test_all(values) if any(value.literal == "" for value in values) else _change_all(values)
 
@@ -245,7 +255,7 @@ change their arguments."""
 
 
 class ExpressionEvaluator:
-    """Evaluates the expressions of one template, and keeps the values of its variables.
+    """Evaluates the expressions of one template, and stores the values that the template assigns to variables.
 
     Every method raises UnsupportedTemplateError.
     """
@@ -253,7 +263,7 @@ class ExpressionEvaluator:
     def __init__(self) -> None:
         self.variables: dict[str, ExpressionValue] = {}
         self.unknown_sources: set[ValuePath | TemplateInclusion] = set()
-        """Sources that are used in a path that is not tracked."""
+        """Sources that the template uses in a way that is not tracked, so that it is unknown how they are used."""
 
     def assign_variable(self, variable: str, value: ExpressionValue) -> None:
         """Add `value` to the possible values of a variable.
@@ -263,7 +273,7 @@ class ExpressionEvaluator:
         self.variables[variable] = self.variables.get(variable, NO_VALUE).merge(value)
 
     def evaluate(self, tokens: tuple[ActionToken, ...], dot: ExpressionValue) -> ExpressionValue:
-        """Return the possible results of an expression. `dot` is the value of `.` in the expression."""
+        """Return the sources of an expression's result. `dot` is the value of `.` in the expression."""
         if any(token.kind == "variable" and token.text != "$" for token in tokens):
             return self.evaluate_uncached(tokens, dot)
         value, unknown = _evaluate_without_variables(tokens, dot)
@@ -292,10 +302,11 @@ class ExpressionEvaluator:
         return _FUNCTIONS.get(function, _change_all)(arguments)
 
     def include_template(self, template: ExpressionValue, argument: ExpressionValue) -> ExpressionValue:
-        """Return the output of the template whose name is `template`, which is called with `argument`.
+        """Return the output of `include "name" argument`, with the included template as its source.
 
-        If the name is computed, the called template is unknown. The result is then NO_VALUE, and the sources of
-        `argument` are added to `unknown_sources`.
+        `template` is the value that contains the name of the template. If this name is computed, it is unknown which
+        template is included and how it uses `argument`. The result is then NO_VALUE, and the sources of `argument` are
+        added to `unknown_sources`.
         """
         if template.literal is None:
             is_file = any("Template" in source for source in template.sources if isinstance(source, tuple))
@@ -316,7 +327,7 @@ class ExpressionEvaluator:
 def _evaluate_without_variables(
     tokens: tuple[ActionToken, ...], dot: ExpressionValue
 ) -> tuple[ExpressionValue, frozenset[ValuePath | TemplateInclusion]]:
-    """Evaluate an expression without variables. Return its possible results, and the sources whose use is unknown.
+    """Evaluate an expression that uses no variables. Return its value and the sources whose use is unknown.
 
     Results are cached, because templates repeat the same expressions.
     """

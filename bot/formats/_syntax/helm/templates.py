@@ -1,8 +1,9 @@
-"""Read Helm templates: how they use values, and whether an image reference ends with a value.
+"""Read Helm templates: which chart values they use, and which of these values end an image reference.
 
-Nothing is rendered. A template is treated as a text with branches. For each action, this module determines whether the
-action is in the image reference of a line such as `image: {{ … }}`, and which texts may follow the action. If the use
-of a value cannot be determined, it is reported as unknown, and never as an image.
+Templates are not rendered. For each action (`{{ … }}`) that outputs something, this module determines whether the
+output is part of the image in a line such as `image: {{ … }}`, and which texts may follow the output. Several texts are
+possible because of branches and loops. If the use of a value cannot be determined, it is reported as unknown, and never
+as an image.
 """
 
 from __future__ import annotations
@@ -49,9 +50,10 @@ _LINE_END = re.compile(r"[ \t]*(?:\r?\n|[ \t]#|[,}\]])")
 
 
 class _FollowingText(Flag):
-    """The kinds of text that may follow a position in a template.
+    """The kinds of text that may follow an action in a template.
 
-    There may be several, because of branches and loops.
+    There may be several, because the action may be followed by different branches of an `if`, or by another run of a
+    loop.
     """
 
     LINE_END = auto()
@@ -64,7 +66,7 @@ class _FollowingText(Flag):
 
 
 class _LineState(Enum):
-    """The content of a line up to a position in a template: blank, an image so far, or anything else."""
+    """The content of the current output line so far: blank, an image key, an image, or anything else."""
 
     BLANK = auto()
     IMAGE_KEY = auto()
@@ -77,10 +79,10 @@ _IMAGE_STATES = frozenset({_LineState.IMAGE, _LineState.IMAGE_KEY})
 
 
 def read_chart_template(path: FilePath, content: bytes) -> Iterator[ChartTemplate]:
-    """Yield how a template file of a chart uses values. The first item is for the output of the file itself.
+    """Yield a `ChartTemplate` for a template file of a chart, and one for each named template that the file defines.
 
-    One more item is yielded for each named template that the file defines. If the file cannot be parsed, the only item
-    has the use `UNKNOWN`. If the file contains no action, nothing is yielded.
+    A `ChartTemplate` lists the chart values that the template uses, and how it uses them. If the file cannot be parsed,
+    the only item states that the use of all values is unknown. If the file contains no `{{`, nothing is yielded.
     """
     text = content.decode(errors="replace")
     if "{{" not in text:
@@ -106,10 +108,10 @@ _FollowingByOutput = dict[int, _FollowingText]
 def _compute_following(
     body: TemplateBody, following: _FollowingText, following_by_output: _FollowingByOutput
 ) -> _FollowingText:
-    """Return the kinds of text that may follow the position before `body`.
+    """Record in `following_by_output` which kinds of text may follow each output in `body`.
 
-    `following` are the kinds that may follow the position after `body`. For each output in `body`, this function also
-    records in `following_by_output` which kinds may follow the output.
+    `following` are the kinds of text that may follow `body` as a whole. Return the kinds of text that may follow the
+    text before `body`: those with which `body` may start and, if `body` may be empty, also `following`.
     """
     for node in reversed(body):
         match node:
@@ -142,7 +144,7 @@ def _has_leading_line_break(output: OutputNode) -> bool:
 
 
 def _get_repeated_following(body: TemplateBody) -> _FollowingText:
-    """Return the kinds of text that may follow the body of a loop if the loop runs once more."""
+    """Return the kinds of text with which another run of a loop may start. `body` is the body of the loop."""
     return (
         _get_following_before_text(body[0].text, _FollowingText.OTHER)
         if body and isinstance(body[0], TextNode)
@@ -160,7 +162,7 @@ def _get_following_before_text(text: str, following: _FollowingText) -> _Followi
 
 
 def _advance_line(text: str, line_state: _LineState) -> _LineState:
-    """Return the state of the current line after `text`. `line_state` is its state before `text`."""
+    """Return the state of the current line after `text` is output. `line_state` is its state before `text`."""
     _, line_break, last = text.rpartition("\n")
     last = last[-MAX_LINE:]
     line_state = _LineState.BLANK if line_break else line_state
@@ -190,7 +192,7 @@ def _find_uses(body: TemplateBody, *, is_defined: bool) -> _UseSet:
 
 
 class _TemplateWalk:
-    """Walks through one template and records how it uses values."""
+    """Walks through the nodes of one template and records how the template uses chart values."""
 
     def __init__(self, following_by_output: _FollowingByOutput, *, is_defined: bool) -> None:
         self._following_by_output = following_by_output
@@ -205,7 +207,7 @@ class _TemplateWalk:
         self.uses: set[tuple[ValuePath | TemplateInclusion, ValueUse]] = set()
 
     def walk_body(self, body: TemplateBody, dot: ExpressionValue, line_state: _LineState) -> _LineState:
-        """Record how `body` uses values, and return the state of the current line after `body`.
+        """Record how the nodes of `body` use chart values. Return the state of the current line after `body`.
 
         `dot` is the value of `.` in `body`, and `line_state` is the state of the current line before `body`.
         """

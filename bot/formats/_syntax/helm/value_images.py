@@ -17,8 +17,8 @@ not distinguished. The items of a list are treated as values under the key of th
 
 Names of pictures and disks, file paths and web addresses are not images.
 
-Images are found while the document is walked, and read only afterwards: before that, it is unknown whether an alias
-repeats their text in another place.
+All images of a document are found first, and are read only afterwards. Only then is it known whether a YAML alias
+(`*name`) repeats the text of an image in another place, such as a label. Such a text must not be edited.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ MAX_COMMENT_LINES = 100
 
 
 class ImageCandidate(NamedTuple):
-    """A text or mapping that looks like an image. It is found while the document is walked, and read afterwards."""
+    """A text or mapping in the values of a chart that looks like an image. `read_images` reads it later."""
 
     locator: str
     line_number: int
@@ -99,9 +99,9 @@ class ImageCandidate(NamedTuple):
 
     @property
     def digest_part(self) -> ImagePart:
-        """The part that contains the digest.
+        """The part of the image that contains its digest, such as the key `digest`, or the tag in `1.0@sha256:…`.
 
-        If there is no digest, the part into which a new digest would be written.
+        If the image has no digest, this is the part into which a new digest would be written.
         """
         tag, digest = self.parts.tag, self.parts.digest
         if digest is not None and (
@@ -112,17 +112,18 @@ class ImageCandidate(NamedTuple):
 
 
 def find_images_below(document: YamlDocument, root: YamlNode, locator: str) -> Iterator[ImageCandidate]:
-    """Yield the image candidates below `root`, the mapping of all values. Raises TooDeepError.
+    """Yield the texts and mappings below `root`, the mapping of all values, that look like images. Raises TooDeepError.
 
-    Pass the candidates to `read_images` only after every path of the document has been walked.
+    Pass them to `read_images` only after all images of the document have been found.
     """
     return find_images(document, list(walk_values(document, root)), locator)
 
 
 def find_images(document: YamlDocument, values: list[ValuesEntry], locator: str) -> Iterator[ImageCandidate]:
-    """Yield the image candidates among `values`, the result of `walk_values`. Raises TooDeepError.
+    """Yield the texts and mappings among `values` that look like images. Raises TooDeepError.
 
-    Pass the candidates to `read_images` only after every path of the document has been walked.
+    `values` is the result of `walk_values`. Pass the candidates to `read_images` only after all images of the document
+    have been found.
     """
     if not values:
         return
@@ -145,11 +146,12 @@ def find_images(document: YamlDocument, values: list[ValuesEntry], locator: str)
 def read_images(
     candidates: Collection[ImageCandidate], path: FilePath, format_name: str
 ) -> Iterator[Occurrence | UnsupportedText]:
-    """Yield the image references of those candidates in one document that are images.
+    """Yield the image references of `candidates`, all from one document. Other candidates, such as URLs, are left out.
 
-    If an image has a tag but no key for a digest, its digest would be appended to the tag. Only the templates of the
-    chart show whether they accept this, so the digest is not editable (`chart-unknown`). `variables` then contains the
-    key path of the tag, by which a later step finds the tag in the templates.
+    If an image has a tag but no key for a digest, the only place for a digest is the end of the tag: `1.0@sha256:…`.
+    Only some charts have templates that accept this. Therefore, the digest is not editable at first (`chart-unknown`),
+    and `variables` contains the key path of the tag. After all files have been read, this path is looked up in the
+    chart's templates.
     """
     shared = find_shared_scalars(candidate.parts for candidate in candidates)
     for image in candidates:
@@ -191,7 +193,7 @@ def _read_candidate(
 
 @dataclass(frozen=True, slots=True)
 class _CandidateSearch:
-    """Finds the values of one document that look like images."""
+    """Finds the texts and mappings in the values of one document that look like images."""
 
     document: YamlDocument
     locator: str
@@ -275,8 +277,8 @@ class _CandidateSearch:
     def _read_part(self, node: YamlNode, key: str | None) -> ReferencePart | None:
         """Return the scalar under `key` of a mapping, or None if `key` is None or there is no such scalar.
 
-        This marks the position of the scalar as walked. A scalar is shared if an alias repeats it at a position that
-        has not been walked (`YamlDocument.is_shared`).
+        This records that the key belongs to an image. If a YAML alias repeats the scalar under a key without such a
+        record, the scalar must not be edited (`YamlDocument.is_shared`).
         """
         if key is None:
             return None
@@ -286,7 +288,7 @@ class _CandidateSearch:
         )
 
     def _get_registry(self, own_registry: str, name: str) -> str:
-        """Return the registry that the chart puts before the image name `name`.
+        """Return the registry that the chart puts before the image name `name`, or an empty string if there is none.
 
         `own_registry` is the registry in the mapping of the image, or empty. The result is empty if `name` contains a
         registry itself, or if the values contain no registry.
@@ -322,9 +324,10 @@ def _find_name_key(collection: ValuesCollection) -> str | None:
 
 
 def _find_sibling_keys(collection: ValuesCollection, key: str, text: str) -> tuple[str, str] | None:
-    """Return the keys next to `key` for the tag and the digest of an image: `imageTag` and `imageDigest` for `image`.
+    """Return the keys of the tag and the digest that belong to the image under `key`.
 
-    `text` is the image. Return None if `text` already has a tag or a digest, or if no such key contains a valid tag.
+    For `image: nginx`, an example is `imageTag` and `imageDigest`. `text` is the image. Return None if `text` already
+    has a tag or a digest, or if no such key contains a valid tag.
     """
     if ":" in text.rpartition("/")[2] or "@" in text:
         return None

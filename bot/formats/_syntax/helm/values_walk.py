@@ -16,7 +16,7 @@ _ESCAPES = {ord("~"): "~0", ord("/"): "~1", ord("#"): "~2"}
 
 
 class KeyMeaning(Enum):
-    """Whether a key names an image (`webImage`), several images (`webImages`), or neither."""
+    """Whether a key is named like an image (`webImage`), like several images (`webImages`), or like neither."""
 
     NOTHING = auto()
     IMAGE = auto()
@@ -41,7 +41,7 @@ class ValuesCollection(NamedTuple):
 
 
 class ValuesEntry(NamedTuple):
-    """A value of a chart, with the mapping or sequence that contains it."""
+    """A value of a chart, with its key and the mapping or list that contains it."""
 
     collection: ValuesCollection
     key: str
@@ -74,17 +74,17 @@ def walk_values(document: YamlDocument, root: YamlNode) -> Iterator[ValuesEntry]
 
 
 def build_locator(locator: str, keys: tuple[str, ...]) -> str:
-    """Return the locator of the value at the key path `keys`. The path starts at the mapping of all values.
+    """Return the locator of a value in a values file, such as `0/web/image/tag` for the keys `web`, `image`, `tag`.
 
-    `locator` is the locator of that mapping.
+    `keys` lead from the mapping of all values to the value. `locator` is the locator of that mapping.
     """
     return "/".join((locator, *(each.translate(_ESCAPES) for each in keys)))
 
 
 def _get_key_meaning(collection: ValuesCollection, key: str) -> KeyMeaning:
-    """Return whether `key` of `collection` names images.
+    """Return whether `key` of `collection` is named like an image, like several images, or like neither.
 
-    The items of a list have the meaning of the key of the list.
+    If `collection` is a list, `key` is the index of an item. The result is then that for the key of the list.
     """
     if isinstance(collection.node, YamlSequence):
         return collection.key_meaning

@@ -1,6 +1,6 @@
 """Texts in YAML files that are YAML themselves, such as a manifest in a ConfigMap.
 
-Positions in such a text are converted to positions in the file that contains the text.
+Line numbers and slots (the byte ranges of edits) in such a text are converted to those in the file around the text.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ class EmbeddedText(NamedTuple):
     ) -> Iterator[Occurrence | UnsupportedText]:
         """Convert references with positions in this text to references with positions in the file.
 
-        The results are not editable (`embedded`). A rule in the config can allow an edit nevertheless, but only if the
-        file contains the reference literally, if no alias repeats the text elsewhere (`is_shared`), and if there is no
-        other reason against the edit. `locator` is the locator of the text in the file.
+        The results are not editable (`embedded`), unless a rule in the config allows edits. No rule can allow an edit
+        if the file does not contain the reference literally, if a YAML alias repeats the text elsewhere (`is_shared`),
+        or if there is another reason against the edit. `locator` is the locator of the text in the file.
         """
         position_map = _PositionMap(self, is_shared=is_shared)
         for each in references:
@@ -99,7 +99,7 @@ class _PositionMap:
 
 
 def _find_line_starts(document: YamlDocument, scalar: YamlScalar, content: bytes) -> tuple[int, ...] | None:
-    """Return the offset in the file of each line of the text.
+    """Return the file offsets of the lines of an embedded text. `content` is the text, and `scalar` its YAML node.
 
     Return None if the file does not contain the lines literally. Only a block scalar with `|` contains them literally.
     """

@@ -33,7 +33,7 @@ _CONSTRAINT = re.compile(r":[^/]*\Z")
 _TEMPLATE_OPENERS = ("{{", "{%", "${")
 _TREE_ROOT = FilePath("")
 _NameEntry = tuple[str, bool]
-"""A name that is replaced, and whether the replacement has another name."""
+"""The name of an image that kustomize replaces, and True if the replacement has another name."""
 
 _APPLICATIONS = {"Application": (), "ApplicationSet": ("spec", "template")}
 """The path of the Application in an object, by the kind of the object."""
@@ -48,10 +48,13 @@ _KINDS_BY_GROUP = {
 def list_facts(
     document: YamlDocument, node: YamlNode, group_kind: tuple[str, str], locator: str, path: FilePath
 ) -> Iterator[ArgoApplication | Kustomization | ImageUpdaterConfig]:
-    """Yield the facts that an object states about images in other files. Raises TooDeepError.
+    """Yield how an object of Argo CD or Flux affects images in other files. Raises TooDeepError.
 
-    The facts are about Applications of Argo CD, images that Image Updater writes, and images that kustomize replaces.
-    Objects of other kinds state no facts. `group_kind` is the group and kind of the object.
+    - An `ArgoApplication` contains the folders that an Application of Argo CD deploys.
+    - An `ImageUpdaterConfig` contains the images that Argo CD Image Updater updates.
+    - A `Kustomization` contains the names of images that kustomize replaces, and the folders in which it replaces them.
+
+    Yield nothing for objects of other kinds. `group_kind` is the group and kind of the object.
     """
     group, kind = group_kind
     if kind not in _KINDS_BY_GROUP.get(group, ()):
@@ -99,9 +102,10 @@ def _list_application_facts(
 
 
 def _list_replaced_names(document: YamlDocument, node: YamlNode) -> Iterator[_NameEntry]:
-    """Yield (name, is_renamed) for each image that a Kustomization of Flux replaces, from its `spec.images`.
+    """Yield (name, is_renamed) for each entry in the `spec.images` of a Kustomization of Flux.
 
-    See https://fluxcd.io/flux/components/kustomize/kustomizations/#images.
+    `name` is the name of the image that is replaced. `is_renamed` is True if the replacement has another name. See
+    https://fluxcd.io/flux/components/kustomize/kustomizations/#images.
     """
     for _, entry in document.walk(node, ("spec", "images", ALL_ITEMS), ""):
         name, new_name = _find_text(document, entry, ("name",)), _find_text(document, entry, ("newName",))
@@ -109,9 +113,10 @@ def _list_replaced_names(document: YamlDocument, node: YamlNode) -> Iterator[_Na
 
 
 def _parse_override(text: str) -> _NameEntry:
-    """Return (name, is_renamed) of the image that an override of Argo CD (`[old=]name[:tag][@digest]`) replaces.
+    """Return (name, is_renamed) for an image override of Argo CD, such as `nginx=mirror.example/nginx:1.27`.
 
-    `is_renamed` is True if the replacement has another name. See
+    `name` is the name of the image that is replaced: `nginx`. `is_renamed` is True if the replacement has another name.
+    The form of an override is `[old=]name[:tag][@digest]`. See
     https://argo-cd.readthedocs.io/en/stable/user-guide/kustomize/#specifying-kustomize-configuration.
     """
     old, equals, new = text.partition("=")
@@ -122,9 +127,10 @@ def _parse_override(text: str) -> _NameEntry:
 def _list_replacements(
     path: FilePath, folders: Iterable[str], entries: Sequence[_NameEntry]
 ) -> Iterator[Kustomization]:
-    """Yield a fact about the images that kustomize replaces in `folders`.
+    """Yield one `Kustomization` with the images in `entries`, which kustomize replaces in `folders`.
 
-    Yield nothing if no image is replaced, or if none of the folders can be a folder of the repository.
+    Yield nothing if `entries` contains no name, or if none of `folders` is a path inside the repository. A folder that
+    contains a template is not such a path.
     """
     folder_paths = [
         folder.removeprefix("/")

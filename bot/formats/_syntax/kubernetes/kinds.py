@@ -47,7 +47,7 @@ ImageFields = tuple[ImageField, ...]
 
 
 class ImagePaths(NamedTuple):
-    """The image fields of an object as a tree. A prefix that several paths have in common is walked only once."""
+    """The image fields of an object as a tree of their paths. The common start of several paths is walked only once."""
 
     shapes: tuple[FieldShape, ...]
     children: dict[str, ImagePaths]
@@ -87,12 +87,12 @@ def _add_prefix(prefix: str, fields: ImageFields) -> ImageFields:
 
 
 def _list_pods(*paths: str) -> ImageFields:
-    """Return the image fields of the PodSpecs at `paths`."""
+    """Return the image fields of PodSpecs. `paths` are the paths at which an object contains PodSpecs."""
     return tuple(field for path in paths for field in _add_prefix(path, POD_FIELDS))
 
 
 def _list_workflow_fields(spec: str) -> ImageFields:
-    """Return the image fields of an Argo WorkflowSpec at the path `spec`.
+    """Return the image fields of an Argo WorkflowSpec. `spec` is the path at which an object contains it.
 
     See pkg/apis/workflow/v1alpha1/workflow_types.go of argoproj/argo-workflows.
     """
@@ -117,7 +117,7 @@ def _list_workflow_fields(spec: str) -> ImageFields:
 
 
 def _list_task_fields(spec: str) -> ImageFields:
-    """Return the image fields of a Tekton TaskSpec at the path `spec`.
+    """Return the image fields of a Tekton TaskSpec. `spec` is the path at which an object contains it.
 
     See pkg/apis/pipeline/v1/task_types.go of tektoncd/pipeline.
     """
@@ -133,9 +133,10 @@ def _list_task_fields(spec: str) -> ImageFields:
 
 
 def _list_pipeline_fields(spec: str) -> ImageFields:
-    """Return the image fields of a Tekton PipelineSpec at the path `spec`.
+    """Return the image fields of a Tekton PipelineSpec. `spec` is the path at which an object contains it.
 
-    The fields of pipelines inside the pipeline are included, but not those of pipelines inside these.
+    A pipeline may contain further pipelines (`pipelineSpec` of a task). Their fields are included for one level of
+    nesting.
     """
     specs = (spec, *(f"{spec}.{tasks}.{ALL_ITEMS}.pipelineSpec" for tasks in ("tasks", "finally")))
     tasks = (f"{each}.{tasks}.{ALL_ITEMS}.taskSpec" for each in specs for tasks in ("tasks", "finally"))
@@ -374,7 +375,7 @@ KINDS: dict[tuple[str, str], ImageFields] = {
 
 @cache
 def get_image_paths(group: str, kind: str) -> ImagePaths:
-    """Return the image fields of a kind as a tree. KINDS must contain the kind.
+    """Return the image fields of a kind as a tree of their paths. KINDS must contain the kind.
 
     Results are cached, so a tree is built only for a kind that occurs.
     """
@@ -402,11 +403,11 @@ IMAGE_KEYS: KeyPath = ("image", "images", "imageName", "reference", "values", "v
 
 
 NO_GROUP = "/"
-"""A text that is not the name of any group."""
+"""The result of `get_group` for an invalid `apiVersion`. It is not the name of any group."""
 
 
 def get_group(api_version: str) -> str:
-    """Return the API group of an `apiVersion`, which is empty for `v1`.
+    """Return the API group in an `apiVersion`: `apps` for `apps/v1`, and an empty string for `v1`.
 
     Return NO_GROUP for any other text without a slash.
     """

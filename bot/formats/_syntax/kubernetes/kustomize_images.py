@@ -3,8 +3,8 @@
 api/filters/imagetag/updater.go of github.com/kubernetes-sigs/kustomize defines how the fields are combined. Since v4.5,
 `newTag` and `digest` together give `tag@digest`. Older releases use only the digest, which is the same image.
 
-Entries are found while the document is walked, and read only afterwards: before that, it is unknown whether an alias
-repeats their texts in another place.
+All entries of a document are found first, and are read only afterwards. Only then is it known whether a YAML alias
+(`*name`) repeats the text of an entry in another place, such as a label. Such a text must not be edited.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _REST_OF_LINE = re.compile(rb"[ \t]*(?:(?<=[ \t])#[^\r\n\xc2\xe2]*)?(\r?\n|\r?\Z
 
 
 class ImageEntry(NamedTuple):
-    """An entry in `images`. It is found while the document is walked, and read afterwards."""
+    """An entry in the list `images` of a kustomization, such as `{name: nginx, newTag: "1.27"}`."""
 
     locator: str
     document: YamlDocument
@@ -44,7 +44,7 @@ class ImageEntry(NamedTuple):
     """The scalars of the entry by their keys."""
 
     def get_text(self, key: str) -> str:
-        """Return the text of a field, or an empty text if the field is missing."""
+        """Return the text under `key`, or an empty text if the entry does not have this key."""
         return self.fields[key].text if key in self.fields else ""
 
     @property
@@ -67,15 +67,15 @@ class ImageEntry(NamedTuple):
 
     @property
     def line_numbers(self) -> tuple[int, ...]:
-        """The lines on which the entry and its fields start."""
+        """The numbers of the lines on which the entry and its fields start."""
         parts = (part.line_number for part in self.fields.values())
         return tuple(dict.fromkeys([self.document.get_line_number(self.mapping), *parts]))
 
 
 def find_entries(document: YamlDocument, node: YamlNode, locator: str) -> Iterator[ImageEntry]:
-    """Yield the entries of the list `node`. Raises TooDeepError.
+    """Yield the entries of `node`, the list `images` of a kustomization. Raises TooDeepError.
 
-    Pass the entries to `read_entries` only after every path of the document has been walked.
+    Pass the entries to `read_entries` only after all images of the document have been found.
     """
     for entry_locator, entry in document.walk(node, (ALL_ITEMS,), locator):
         if isinstance(entry, YamlMapping):
@@ -91,7 +91,10 @@ def find_entries(document: YamlDocument, node: YamlNode, locator: str) -> Iterat
 def read_entries(
     entries: Sequence[ImageEntry], path: FilePath, format_name: str
 ) -> Iterator[Occurrence | UnsupportedText]:
-    """Yield the replacement image of each entry in one document. Entries that change nothing are left out."""
+    """Yield the image that each entry puts in place of another. `entries` are all entries of one document.
+
+    Entries that change nothing are left out.
+    """
     replacements = {entry.locator: parts for entry in entries if (parts := entry.replacement) is not None}
     shared_ids = find_shared_scalars(replacements.values())
     last = {entry.name: index for index, entry in enumerate(entries) if entry.locator in replacements}
@@ -123,18 +126,20 @@ def _read_entry(
 
 
 def _find_new_digest_slot(entry: ImageEntry, image: SplitReference) -> EditSlot | NotEditable | None:
-    """Return the slot for a new key `digest` next to `newTag`.
+    """Return the slot at which a new key `digest` can be inserted next to `newTag`.
 
-    In flow style, the key is added after the value of `newTag`. Otherwise, it is added on a new line below `newTag`.
-    Return a `NotEditable` if `newTag` is an alias, because its value is outside the entry.
+    A slot is the byte range of an edit. In flow style (`{…}`), the key is inserted after the value of `newTag`.
+    Otherwise, it is inserted on a new line below `newTag`. Return a `NotEditable` if `newTag` is a YAML alias, because
+    the text of the tag is then outside the entry.
 
-    Return None if the digest is to be appended to the tag instead (`newTag: 1.2@sha256:…`), which kustomize treats in
-    the same way. It is appended
+    Return None if no such key can be inserted. A new digest is then appended to the tag (`newTag: 1.2@sha256:…`), which
+    kustomize treats in the same way. This is the case
 
-    - in JSON,
-    - if the line contains more than the key and its value,
+    - if the entry has no tag,
+    - if the entry is written as JSON,
+    - if the line of `newTag` contains more than the key and its value,
     - if the tag is a number, which kustomize rejects,
-    - if there is a `digest` key into which no digest can be written.
+    - if there already is a key `digest`, but no digest can be written there.
     """
     tag = image.tag
     if tag is None or not tag.text or tag.scalar.tag != STRING or image.digest is not None:

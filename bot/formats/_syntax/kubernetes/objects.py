@@ -1,7 +1,7 @@
 """Read the images of Kubernetes objects in YAML files, and in texts inside such files.
 
-Image fields are found while a document is walked, and read only afterwards: before that, it is unknown whether an alias
-repeats a field in another place.
+All image fields of a document are found first, and are read only afterwards. Only then is it known whether a YAML alias
+(`*name`) repeats the text of a field in another place, such as a label. Such a text must not be edited.
 """
 
 from __future__ import annotations
@@ -70,7 +70,10 @@ memory until the garbage collector runs."""
 
 @dataclass(frozen=True, slots=True)
 class ObjectReader:
-    """Reads the Kubernetes objects of one file, or of a text inside the file. Never raises."""
+    """Reads the images of the Kubernetes objects in one file, or in a text inside the file.
+
+    Its methods never raise. They yield an `UnsupportedText` for a document that cannot be read.
+    """
 
     path: FilePath
     format: str
@@ -82,8 +85,9 @@ class ObjectReader:
     def read(
         self, content: bytes, *, is_relevant: Callable[[bytes], bool] = may_hold_images
     ) -> Iterator[ExtractedItem]:
-        """Yield the images of the objects in a file, and the facts in them that affect images in other files.
+        """Yield the images of the objects in a file, and what the objects state about images in other files.
 
+        An example of the latter is that an Application of Argo CD replaces images in a folder (see `gitops_facts`).
         Sections of the file for which `is_relevant` returns False are skipped without being parsed.
         """
         return self._read_documents(read_documents(content, is_relevant))
@@ -91,11 +95,13 @@ class ObjectReader:
     def read_embedded(
         self, document: YamlDocument, scalar: YamlScalar, locator: str, image_paths: ImagePaths | None = None
     ) -> Iterator[_FoundReference]:
-        """Yield the images in the text of `scalar`, with positions in the file. They are not editable (`embedded`).
+        """Yield the images in the YAML text that `scalar` contains, such as a manifest in a ConfigMap.
 
-        The text contains objects or parts of objects, such as a patch. If `image_paths` is given, the text contains the
-        fields in `image_paths` at its top level instead. Call this method only after all paths of the document have
-        been walked.
+        Their positions are those in the file. They are not editable (`embedded`) unless a rule in the config allows it.
+
+        By default, the text is expected to contain objects or parts of objects, such as a patch. If `image_paths` is
+        given, the text contains something else, and `image_paths` are the paths of its image fields. Call this method
+        only after all image fields of `document` have been found.
         """
         text = EmbeddedText.create(document, scalar)
         if text is not None:
@@ -103,10 +109,10 @@ class ObjectReader:
             yield from text.map_references(found, locator, is_shared=document.is_shared(scalar))
 
     def read_text(self, content: bytes) -> Iterator[_FoundReference]:
-        """Yield the images of a text inside a file, with positions in the text.
+        """Yield the images in `content`, a text inside a file. Positions are those in the text.
 
-        If the text as a whole cannot be read, no error is reported, because the program that uses the text does not
-        read it as YAML either.
+        If the text as a whole is not valid YAML, no error is reported. The program that uses the text does not read it
+        as YAML either.
         """
         for found in self._read_documents(
             read_inner_documents(content, may_hold_images if self.image_paths is None else bool)
@@ -137,7 +143,10 @@ class ObjectReader:
                     assert_never(document)
 
     def _read_document(self, document: YamlDocument) -> Iterator[ExtractedItem]:
-        """Yield the images and facts in a document. If it is nested too deeply, yield only an `UnsupportedText`."""
+        """Yield the images in a document, and what its objects state about images in other files.
+
+        If the document is nested too deeply, yield only an `UnsupportedText`.
+        """
         search = _ObjectSearch(self, document)
         try:
             if self.image_paths is None:
@@ -151,10 +160,10 @@ class ObjectReader:
         yield from search.facts
 
     def _read_broken(self, broken: BrokenSection, start: int, locator: str) -> Iterator[_FoundReference]:
-        """Yield the images in a section that cannot be parsed, or an `UnsupportedText` for the section.
+        """Yield the images in a section that is not valid YAML, or an `UnsupportedText` for the section.
 
-        Everything before the offset `start` in the section has been read already. Yield nothing if the rest does not
-        look like an object with images.
+        Documents that end before the offset `start` in the section have been read already and are skipped. Yield
+        nothing if the rest does not look like an object.
         """
         position = ReferencePosition(self.path, self.format, Role.THIRD_PARTY, broken.line_number, locator)
         raw = broken.source.raw
@@ -166,7 +175,7 @@ class ObjectReader:
 
 
 class _FoundField(NamedTuple):
-    """An image field that was found while the document was walked, and the function that reads it afterwards."""
+    """An image field that was found in a document, and the function that reads its images later."""
 
     read_later: _DeferredRead
     reason: Reason | None
@@ -178,7 +187,7 @@ class _FoundField(NamedTuple):
 
 @dataclass(slots=True)
 class _ObjectSearch:
-    """Finds the image fields in the objects of one document."""
+    """Finds the image fields in the objects of one document. After that, `read_fields` reads their images."""
 
     reader: ObjectReader
     document: YamlDocument
@@ -201,7 +210,7 @@ class _ObjectSearch:
         self._may_match_shape = has_escapes or b"containers" in raw or raw.count(b"apiVersion") > 1
 
     def read_fields(self) -> Iterator[_FoundReference]:
-        """Yield the images of all fields that were found. Call this method after the document has been walked."""
+        """Yield the images of the fields that were found. Call this only after all objects have been searched."""
         for found_field in self._fields:
             for each in found_field.read_later():
                 yield self._add_field_context(each, found_field) if isinstance(each, Occurrence) else each
@@ -215,10 +224,10 @@ class _ObjectSearch:
         return lock_occurrence(occurrence, found_field.reason) if found_field.reason is not None else occurrence
 
     def find_objects(self, node: YamlNode, locator: str, list_type: tuple[str, str] = ("", "")) -> None:
-        """Find the image fields of the object `node`, and of the objects in it. Raises TooDeepError.
+        """Find the image fields of the object `node` and of the objects inside it. Raises TooDeepError.
 
-        In a list such as a `PodList`, kubectl allows items without a kind. `list_type` is the apiVersion and kind of
-        such items.
+        `read_fields` reads the fields later. `list_type` is the apiVersion and kind that apply if the object states no
+        kind itself. kubectl allows this for an item of a list such as a `PodList`.
         """
         document = self.document
         version, kind = (get_text_or_template(document, node, key) for key in ("apiVersion", "kind"))
@@ -257,10 +266,11 @@ class _ObjectSearch:
         reason: Reason | None = None,
         list_item: YamlNode = None,
     ) -> None:
-        """Find the image fields below `node` at the paths in `image_paths`. Raises TooDeepError.
+        """Find the image fields below `node` at the paths in `image_paths`, for `read_fields`. Raises TooDeepError.
 
         If `reason` is given, the fields are not editable for this reason. `list_item` is the list item that is `node`
-        itself, or that directly contains `node`. For the image of a container, this is the container.
+        itself or directly contains `node`, such as the container around an `image`. Comments above this item also apply
+        to the image.
         """
         for shape in image_paths.shapes:
             later = _FINDERS[shape](self, locator, node)
@@ -283,9 +293,10 @@ class _ObjectSearch:
         return None if is_replaced(own_fields, labels, annotations) else Reason.IMMUTABLE_JOB
 
     def _get_entries(self, node: YamlNode) -> dict[str, YamlNode]:
-        """Return the entries of a mapping, or an empty dict for another node.
+        """Return the entries of a mapping, or an empty dict if `node` is not a mapping.
 
-        This does not mark the entries as walked, and so does not affect which scalars count as shared.
+        Unlike `YamlDocument.walk`, this does not record that the entries were visited. The record determines whether a
+        text counts as shared with other places of the file (`YamlDocument.is_shared`).
         """
         return dict(self.document.list_entries(node)) if isinstance(node, YamlMapping) else {}
 

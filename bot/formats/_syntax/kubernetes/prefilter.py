@@ -57,14 +57,19 @@ _UNUSUAL_LINE_BREAKS = (b"\xc2\x85", b"\xe2\x80\xa8", b"\xe2\x80\xa9")
 
 
 def may_hold_images(raw: bytes) -> bool:
-    """Return False if parsing this section of a file would certainly find neither an image nor a fact about images."""
+    """Return False if a section of a file certainly contains no image and nothing about images in other files.
+
+    Such a section need not be parsed. `raw` must be a single section (the part from one `---` to the next), because a
+    section that contains only a CustomResourceDefinition is rejected.
+    """
     return not is_only_definition(raw) and may_name_images(raw)
 
 
 def may_name_images(raw: bytes) -> bool:
-    """Return False if parsing these bytes would certainly find neither an image nor a fact about images.
+    """Return False if `raw` certainly contains no image and nothing about images in other files.
 
-    This check is less precise than `may_hold_images`: a CustomResourceDefinition may pass this check.
+    `raw` may be a whole file with several sections. Unlike `may_hold_images`, this function does not reject a
+    CustomResourceDefinition.
     """
     return (
         b"apiVersion" in raw
@@ -98,12 +103,15 @@ def _has_unusual_keys(raw: bytes) -> bool:
 
 
 def is_only_definition(raw: bytes) -> bool:
-    """Return True if a section certainly contains a single CustomResourceDefinition and nothing else.
+    """Return True if a section certainly contains a single CustomResourceDefinition, which never contains an image.
 
-    The result is reliable because the first line with content is a plain key in the first column. Therefore the root is
-    a block mapping, and every key of the root starts a line. All lines that start in the first column are plain keys,
-    and only one of them is `kind`. Either this is the kind of the object, or it is part of a text and the object has no
-    kind.
+    This is decided from the lines that start in the first column:
+
+    - The first of them with content is a plain key, such as `apiVersion:`. Therefore, the section is a mapping in block
+      style, and all its top-level keys start in the first column.
+    - None of the others is anything but a plain key, a comment, a marker (`---`) or a template.
+    - Exactly one of them starts with `kind:`, and it is `kind: CustomResourceDefinition`. Either this is the kind of
+      the object, or it is part of a text and the object has no kind.
     """
     if _DEFINITION not in raw or raw.startswith(b"kind:") + raw.count(b"\nkind:") != 1:
         return False

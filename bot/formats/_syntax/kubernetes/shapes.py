@@ -36,7 +36,7 @@ def may_be_custom(version: str, kind: str) -> bool:
 def get_text_or_template(document: YamlDocument, node: YamlNode, key: str) -> str:
     """Return the text under `key`, or an empty string if there is no text.
 
-    If the value is a template without quotes, which YAML parses as a mapping, return only its opening braces.
+    An unquoted template such as `kind: {{ .Values.kind }}` is a mapping for YAML. In this case, return `{{`.
     """
     value = next(reversed(document.get_values(node, key)), None)
     return _TEMPLATE_OPENER if _is_template(document, value) else _get_string(value)
@@ -49,9 +49,9 @@ def _is_template(document: YamlDocument, node: YamlNode) -> bool:
 def find_by_shape(document: YamlDocument, root: YamlNode, locator: str) -> Iterator[tuple[str, YamlMapping, bool]]:
     """Yield (locator, mapping, is_object) for every known object and every PodSpec below `root`.
 
-    - A known object has a kind that is in KINDS, or that ends in `List`.
-    - A PodSpec (`is_object` is False) is a mapping with a list `containers`. All items of the list are mappings with a
-      valid container `name`, at least one of them has an `image`, and every `image` is a text.
+    - `is_object` is True for a known object. Its kind is in KINDS, or ends in `List`.
+    - `is_object` is False for a PodSpec. This is a mapping with a list `containers`. All items of the list are mappings
+      with a valid container `name`, at least one of them has an `image`, and every `image` is a text.
 
     The search does not continue inside an object, or inside the containers and volumes of a PodSpec. Raises
     TooDeepError.

@@ -1,8 +1,9 @@
 """Read manifests that cannot be parsed as YAML because they contain templates. They are read line by line.
 
-The nesting of keys is derived from indentation alone. A line `image: …` is read if the keys above it, each less
-indented than the next, form the path of an image field in the kind of the object or in a PodSpec. The lines of a block
-scalar are text, and are skipped.
+The nesting of keys is derived from indentation alone. For a line `image: …`, the keys of the lines around it form a
+path, such as `spec.template.spec.containers[].image`. The line is read if this is the path of an image field in the
+kind of the object, or if the path ends like that of an image field in a PodSpec. The lines of a block scalar are text,
+and are skipped.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ _LONGEST_METADATA_PATH = (_METADATA, "annotations", "key")
 
 @dataclass(slots=True)
 class _ImageLine:
-    """A line that may contain an image, because its key is the last key of an image field."""
+    """A line that may contain an image, because its key (such as `image`) is also the last key of an image field."""
 
     value_start: int
     """The offset of the value in the section."""
@@ -62,7 +63,7 @@ class _ImageLine:
 
 @dataclass(slots=True)
 class _TemplatedLines:
-    """Collects the keys and images in the lines of a section."""
+    """Reads the lines of a section, and collects the possible images and the fields that describe the object."""
 
     root: dict[str, str] = field(default_factory=dict)
     metadata: dict[tuple[str, ...], dict[str, str]] = field(default_factory=dict)
@@ -74,7 +75,7 @@ class _TemplatedLines:
     """The column, key and line offset of each open mapping or list item. A list item has the key ALL_ITEMS."""
 
     def read_lines(self, raw: bytes, start: int) -> None:
-        """Read the lines of `raw` from the offset `start` on."""
+        """Collect the possible images and the object's own fields from `raw`, starting at the offset `start`."""
         at = start
         block_column: int | None = None
         is_in_template = False
@@ -93,9 +94,10 @@ class _TemplatedLines:
                 block_column = self._read_line(text, begin)
 
     def _read_line(self, text: bytes, start: int) -> int | None:
-        """Read one line, which starts at the offset `start`.
+        """Collect the key and the possible image of one line, which starts at the offset `start` of the section.
 
-        If the value of the line is a block scalar, return the column of its key. Otherwise return None.
+        If the line starts a block scalar (`key: |`), return the column of its key, so that the caller skips the lines
+        of the scalar. Otherwise, return None.
         """
         match = _LINE.fullmatch(text)
         if match is None:
@@ -165,9 +167,10 @@ class _TemplatedLines:
 
 
 def has_object_keys(raw: bytes, start: int, path: FilePath) -> bool:
-    """Return True if bytes that cannot be parsed contain the keys `apiVersion` and `kind`, from the offset `start` on.
+    """Return True if a section that cannot be parsed contains an object, with the keys `apiVersion` and `kind`.
 
-    In YAML, the keys must be at the top level. The result is False for a CustomResourceDefinition.
+    `raw` is searched from the offset `start` on. In YAML files, the keys must be at the top level. The result is False
+    for a CustomResourceDefinition.
     """
     patterns = _JSON_OBJECT_KEYS if path.lower().endswith(".json") else _OBJECT_KEYS
     return all(pattern.search(raw, start) for pattern in patterns) and _DEFINITION.search(raw, start) is None
@@ -176,14 +179,18 @@ def has_object_keys(raw: bytes, start: int, path: FilePath) -> bool:
 def read_templated_lines(
     broken: BrokenSection, start: int, position: ReferencePosition
 ) -> Iterator[Occurrence | UnsupportedText]:
-    """Yield the images that are found line by line in a section that cannot be parsed because it contains templates.
+    """Yield the images that are found line by line in a section that cannot be parsed because of its templates.
 
-    If some lines with images are not understood, also yield an `UnsupportedText` for the section. If the section
-    contains no template, yield only this `UnsupportedText`. Everything before the offset `start` has been read already.
-    `position` is the position of the section, with the line of the parser's error.
+    Also yield an `UnsupportedText` for the section if some lines with images are not understood. If the section
+    contains no template, yield only this `UnsupportedText`.
 
-    Lines with the last key of an image field are numbered, whether they contain an image or not. The number is part of
-    an image's locator: `…/image[n]`, after the locator of the section.
+    The locator of an image is `…/image[n]`, after the locator of the section. `n` counts the lines with the last key of
+    an image field, whether they contain an image or not.
+
+    Args:
+        broken: The section.
+        start: The offset in the section up to which it has been read already.
+        position: The position of the section. Its line is that of the parser's error.
     """
     source = broken.source
     unsupported_section = position.make_unsupported(broken.line.strip(), broken.reason)
@@ -216,10 +223,10 @@ def read_templated_lines(
 def _read_image_line(
     image: _ImageLine, position: ReferencePosition, start: int, group_kind: tuple[str, str]
 ) -> Occurrence | UnsupportedText | None:
-    """Return the image in a line. `start` is the offset of the section in the file.
+    """Return the image in a line, or None if the line contains no image or only the rendered template shows the image.
 
-    Return None if the value cannot be read without rendering the template, or if the path of the line is not the path
-    of an image field.
+    The line contains no image if the path of its key is not that of an image field. `start` is the offset of the
+    section in the file.
     """
     match = _VALUE.fullmatch(image.value)
     text = (match["text"] if match is not None else image.value).decode(errors="replace")

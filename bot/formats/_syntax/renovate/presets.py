@@ -54,10 +54,10 @@ _PRESETS: Mapping[str, ConfigLayer] = {
 
 
 def resolve_presets(config: ConfigLayer) -> tuple[list[ConfigLayer], list[str]]:
-    """Return the layers of a config, and the names of the presets that were not read because they are not built in.
+    """Return the built-in presets that a config extends and the config itself, in ascending order of precedence.
 
-    The layers are the presets that the config extends, and the config itself. They are in ascending order of
-    precedence, so the config is the last layer.
+    The second list contains the names of extended presets that are not built in. They are not fetched, so their
+    settings are unknown.
     """
     unread_presets: dict[str, None] = {}
     ignored_presets = frozenset(map(_normalize_preset, list_texts(config.get("ignorePresets"))))

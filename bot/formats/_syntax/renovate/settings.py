@@ -1,6 +1,7 @@
-"""Read the settings that affect images from a Renovate config and its presets, which are the layers of the config.
+"""Read the settings that affect images from a Renovate config and its presets.
 
-See https://docs.renovatebot.com/configuration-options/. Options with the names of older releases are read as Renovate
+Each preset is a layer of settings below the config itself, which is the last layer. Later layers take precedence. See
+https://docs.renovatebot.com/configuration-options/. Options with the names of older releases are read as Renovate
 migrates them.
 """
 
@@ -106,9 +107,9 @@ def _list_custom_patterns(layer: ConfigLayer) -> Iterator[str]:
 
 
 def _list_rules(layer: ConfigLayer) -> Iterator[PackageRule]:
-    """Yield the rules of a layer that enable or disable updates or pinning.
+    """Yield the package rules in one layer that enable or disable updates, or the pinning of digests.
 
-    Other rules only affect how updates are made.
+    All other rules are left out, because they only affect how updates are made.
     """
     docker = layer.get(_DOCKER)
     if isinstance(docker, dict):  # older releases used this block instead of a rule
@@ -172,7 +173,7 @@ def _merge_settings(settings: Iterable[UpdateTypeSettings]) -> UpdateTypeSetting
 
 
 def _get_last(layers: Iterable[ConfigLayer], *options: str) -> tuple[str, ...] | None:
-    """Return the value of an option from the last layer that contains it, or None if no layer contains it.
+    """Return the value of an option from the last layer that sets it, or None if no layer sets it.
 
     `options` are the current name and the former names of the option.
     """

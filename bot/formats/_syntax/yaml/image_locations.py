@@ -15,14 +15,15 @@ if TYPE_CHECKING:  # needed by annotations only; not imported at start-up
 
 
 def return_node(_document: YamlDocument, node: YamlNode) -> YamlNode:
-    """Return `node` unchanged, for paths whose node is the image itself."""
+    """Return `node` itself. This is the default of `ImageLocation.find_image`: the path leads to the image itself."""
     return node
 
 
 def find_self_or_key(key: str) -> Callable[[YamlDocument, YamlNode], YamlNode]:
-    """Return a `find_image` function for nodes that are the image itself, or a mapping with the image under `key`.
+    """Return a function for `ImageLocation.find_image` that accepts an image in two forms.
 
-    For a mapping that has other keys but not `key`, the function returns None.
+    With the key `name`, these are `image: nginx` and `image: {name: nginx}`. The function returns the node of the
+    image, or None for a mapping without `key`.
     """
 
     def read(document: YamlDocument, node: YamlNode) -> YamlNode:
@@ -36,7 +37,7 @@ def find_self_or_key(key: str) -> Callable[[YamlDocument, YamlNode], YamlNode]:
 
 
 class ImageLocation(NamedTuple):
-    """A path at which the documents of a format contain image references, and how to read the nodes at this path."""
+    """A path at which the YAML documents of a format contain images, such as `services.*.image`."""
 
     path: KeyPath
     find_image: Callable[[YamlDocument, YamlNode], YamlNode] = return_node

@@ -18,7 +18,7 @@ SET_BY_FLUX = re.compile(r"#\s*\{\s*\"\$imagepolicy\"\s*:")
 
 @dataclass(frozen=True, slots=True)
 class YamlImageReader:
-    """Converts nodes of one YAML document to image references, on behalf of one format."""
+    """Reads nodes of one YAML document as image references, for one format."""
 
     document: YamlDocument
     path: FilePath
@@ -39,9 +39,9 @@ class YamlImageReader:
         The result is None for an alias without an anchor, an empty text and a null. It is an `UnsupportedText` if the
         text is a template or is not a valid reference.
 
-        Call this only after all paths of the document have been visited. If an anchor or alias also uses the scalar at
-        a position that was not visited, such as a label, the result is not editable: an edit would change the label as
-        well.
+        Call this only after all paths of the document have been visited. If the text is also the value of a key that
+        was not visited, such as a label with an alias of the image (`*name`), the result is not editable. An edit would
+        change the label as well.
 
         Args:
             locator: The logical position of the reference in the file, such as `0/spec/containers/1/image`.

@@ -77,9 +77,9 @@ _LIBYAML_TOO_DEEP = "exceeded maximum nesting depth"
 class YamlDocument:
     """One YAML document, with methods that find nodes by path.
 
-    `walk`, `get_values` and `get_string` record the positions that they visit. `is_shared` then finds scalars that an
-    anchor or alias also uses at a position that was not visited. Such a scalar must not be edited, because the edit
-    would also change the value at that position.
+    `walk`, `get_values` and `get_string` record the keys and items that they visit. This is needed for `is_shared`. In
+    `image: &name nginx` and `label: *name`, both keys have the same scalar as their value. An edit of the image would
+    also change the label, so the scalar must not be edited unless both keys were visited as images.
     """
 
     index: int
@@ -90,7 +90,7 @@ class YamlDocument:
     """All positions of each scalar with an anchor: its own position and those of its aliases. The key is the `id` of
     the scalar's event."""
     _walked_positions: set[NodePosition] = field(default_factory=set)
-    """The positions that `walk`, `get_values` and `get_string` have visited."""
+    """The keys and items that `walk`, `get_values` and `get_string` have visited."""
     _listed_ids: set[int] = field(default_factory=set)
     """The `id` of each collection for which `list_entries` was called."""
     _visits: int = 0
@@ -99,9 +99,9 @@ class YamlDocument:
         """Yield the nodes at `path` below `node`, each with its locator.
 
         The locator of a node is `locator` extended by the keys and item numbers that lead to the node, such as
-        `0/services/web/image`. If a mapping contains a key several times, the locator of the second value ends with
-        `key#1`, that of the third value with `key#2`. Raises TooDeepError if the document's budget of visits
-        (MAX_VISITS) is used up.
+        `0/services/web/image`. If a mapping contains a key several times, the locator of the second value contains
+        `key#1`, that of the third value `key#2`. Raises TooDeepError if the document's budget of visits (MAX_VISITS) is
+        used up.
         """
         if not path:
             yield locator, node
@@ -118,7 +118,7 @@ class YamlDocument:
                 yield from self.walk(wrap_node(item), path[1:], f"{locator}/{index}")
 
     def _walk_key(self, node: YamlNode, key: str, path: KeyPath, locator: str) -> Iterator[tuple[str, YamlNode]]:
-        """Yield the nodes at `path` below each value of `key`. Here, `key` is not a wildcard, even if it is `*`."""
+        """Yield the nodes at `path` below each value of `key`, with their locators. Here, `*` is not a wildcard."""
         for index, value in enumerate(self.get_values(node, key)):
             yield from self.walk(value, path, f"{locator}/{key}#{index}" if index else f"{locator}/{key}")
 
@@ -139,8 +139,9 @@ class YamlDocument:
     def get_values(self, node: YamlNode, key: str) -> list[YamlNode]:
         """Return all values of `key` in a mapping: several if the key is repeated, none if the key is missing.
 
-        If only mappings that are merged with `<<` contain the key, the result is its value in the first of them. If
-        `node` is not a mapping, the result is empty. Raises TooDeepError if the document's budget of visits is used up.
+        If only mappings that are merged into this one with `<<` contain the key, return its value in the first of them.
+        If `node` is not a mapping, the result is empty. Raises TooDeepError if the document's budget of visits is used
+        up.
         """
         if isinstance(node, YamlMapping) and key in node.values:
             self._walked_positions.add((id(node), key))
@@ -158,8 +159,7 @@ class YamlDocument:
 
         Entries that are merged into a mapping with `<<` are included. Unlike `walk`, this method does not record the
         entries as visited, so it does not affect `is_shared`. Raises TooDeepError if the document's budget of visits is
-        used up. Only merged mappings and repeated calls for the same node use the budget: the size of the file limits
-        all other work.
+        used up. The first call for a node costs no visits except those of merged mappings.
         """
         is_new = id(node) not in self._listed_ids
         self._listed_ids.add(id(node))
@@ -204,10 +204,10 @@ class YamlDocument:
                 return None
 
     def is_shared(self, scalar: YamlScalar) -> bool:
-        """Return True if an anchor or alias also uses `scalar` at a position that was not visited so far.
+        """Return True if `scalar` is also the value of a key or an item that was not visited, because of a YAML alias.
 
-        An edit of the scalar would also change the value at that position, for example a label. Positions under keys
-        `x-…` do not count, because these keys only hold anchors for use elsewhere in the file.
+        An edit of the scalar would also change that value, for example a label. Keys `x-…` do not count, because their
+        values are only written to be repeated by aliases elsewhere in the file.
         """
         positions = self.anchored_positions.get(id(scalar.event), ())
         return any(
@@ -276,7 +276,7 @@ class YamlDocument:
 def _get_character_range(node: YamlNode) -> tuple[int, int]:
     """Return the start and end of `node` as indices into the section's text. Anchor, tag and quotes are included.
 
-    The result is (0, 0) for an alias without an anchor.
+    The result is (0, 0) for an alias without an anchor, because this has no node.
     """
     first: Any
     last: Any
@@ -400,8 +400,8 @@ def _get_reason(error: Exception) -> Reason:
 def _get_position(error: Exception, text: str) -> int:
     """Return the index of the character at which parsing failed.
 
-    If the parser fails only at the end of the text, for example because a quote is not closed, return the start of the
-    unclosed part.
+    If the parser notices the error only at the end of the text, for example because a quote is not closed, return the
+    start of the unclosed part.
     """
     problem, context = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
     if problem is None:

@@ -50,15 +50,16 @@ class YamlPathFormat:
     def _has_key_set(self, content: bytes, encode: Callable[[bytes], bytes] = bytes) -> bool:
         """Return True if `content` contains all words of at least one set in `_key_sets`.
 
-        `encode` converts a word to the encoding of the file.
+        `encode` converts a word to the encoding of the file, for example to UTF-16.
         """
         return any(all(encode(word) in content for word in words) for words in self._key_sets)
 
     @cached_property
     def _key_sets(self) -> frozenset[frozenset[bytes]]:
-        """One set of words for each location: the keys of its path, and its scheme if the scheme is required.
+        """For each location, the words without which a file cannot contain an image at this location.
 
-        A file contains an image only if it contains all words of one of these sets.
+        The words are the keys of the location's path, such as `services` and `image`, and its scheme if the scheme is
+        required. A file that does not contain all words of any set contains no image.
         """
         schemes = (each.scheme.rstrip(":/") if each.is_scheme_required else "" for each in self.locations)
         keys = (
@@ -68,10 +69,10 @@ class YamlPathFormat:
         return frozenset(frozenset(key.encode() for key in words) for words in keys)
 
     def _is_relevant(self, content: bytes) -> bool:
-        """Return False only if `content` certainly contains no image.
+        """Return False if `content` certainly contains no image, and so need not be parsed.
 
-        The keys that lead to an image must be in the file. A search for their bytes finds them unless they are written
-        with escapes.
+        A file with an image contains the keys that lead to the image. A search for their bytes finds them unless they
+        are written with escapes.
         """
         return self._has_key_set(content) or may_be_escaped(content)
 
@@ -83,7 +84,7 @@ class YamlPathFormat:
 def _encode_utf_16(word: bytes) -> bytes:
     """Encode an ASCII word so that a search finds it in UTF-16 files of both byte orders.
 
-    The result has zero bytes only between the letters. Whether the first or the last byte is also zero depends on the
-    byte order.
+    UTF-16 adds a zero byte after each letter or, in the other byte order, before each letter. The result has zero bytes
+    only between the letters, which is the same in both cases.
     """
     return word.decode().encode("utf-16-le")[:-1]

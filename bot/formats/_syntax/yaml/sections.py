@@ -1,4 +1,4 @@
-"""Split a YAML file into sections at its `---` lines, and map positions in the text of a section to the file."""
+"""Split a YAML file into sections at its `---` lines, and convert positions in a section to positions in the file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CHECKPOINT = 4096
 
 
 class SectionSource:
-    """One section of a YAML file. It maps positions in the section's text to bytes and lines of the file."""
+    """The source of one section of a YAML file. It converts positions in the section to positions in the file."""
 
     def __init__(self, raw: bytes, start: int, lines_before: int) -> None:
         self._lines_before = lines_before

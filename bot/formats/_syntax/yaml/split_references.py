@@ -1,4 +1,4 @@
-"""Image references whose name, tag and digest are separate scalars of a YAML mapping.
+"""Image references whose name, tag and digest are separate values of a YAML mapping, such as `{name: app, tag: "1"}`.
 
 The slot of a tag or digest is the range of bytes that an edit replaces, or the position at which the edit inserts.
 """
@@ -37,7 +37,7 @@ def get_text_before(source: SectionSource, offset: int) -> bytes:
 
 
 class ReferencePart(NamedTuple):
-    """A scalar that contains a part of an image reference, such as the name or the tag."""
+    """A YAML scalar that contains one part of an image reference, such as the name or the tag."""
 
     document: YamlDocument
     scalar: YamlScalar
@@ -59,10 +59,10 @@ class ReferencePart(NamedTuple):
         return self.document.source.get_line_number(self.document.get_start(self.scalar) if start is None else start)
 
     def make_slot(self, start: int, end: int, before: bytes = b"") -> EditSlot | NotEditable:
-        """Return the slot of the characters from `start` to `end` of `text`.
+        """Return the slot (the byte range of an edit) for the characters from `start` to `end` of `text`.
 
         The result is not editable if the file does not contain `text` verbatim. Each character is one byte, because a
-        reference is ASCII. `before` is inserted in front of a new value, such as `@` in front of a digest.
+        reference is ASCII. An edit inserts `before` in front of the new value, such as `@` in front of a digest.
         """
         at = self.start
         if at is None:
@@ -70,7 +70,7 @@ class ReferencePart(NamedTuple):
         return EditSlot(Span(at + start, at + end), self.text[start:end].encode(), before)
 
     def find_empty_slot(self) -> EditSlot | None:
-        """Return the slot in which a value can be written into an empty scalar, or None if that is not possible.
+        """Return the slot at which a value can be written into an empty scalar, or None if that is not possible.
 
         A value can be written between empty quotes, after the colon of a key without a value, or in place of a `null`.
         It cannot be written if the scalar has an anchor or a tag, or in place of a `null` in JSON, where the value
@@ -91,7 +91,7 @@ class ReferencePart(NamedTuple):
 
 
 class SplitReference(NamedTuple):
-    """An image reference whose name, tag and digest may be separate scalars."""
+    """An image reference whose name, tag and digest may be separate values of a mapping."""
 
     name: ReferencePart
     registry: str = ""
@@ -119,9 +119,12 @@ class SplitReference(NamedTuple):
 
         Args:
             position: The file, line and locator of the reference.
-            shared_ids: The result of `find_shared_scalars`. Other images use these scalars too, so they are not edited.
+            shared_ids: The ids of tags and digests that are not editable, because other images use the same scalar.
+                This is the
+            result of `find_shared_scalars`.
             new_digest_slot: The slot for a new digest, if it cannot be written into the scalar `digest`. If this is
-                None, a new digest is appended to the last part.
+                None, a new
+            digest is appended to the last part.
         """
         found = position.read_reference(self.text, 0)
         if isinstance(found, UnsupportedText):
@@ -180,9 +183,10 @@ def _reject_shared(
 
 
 def find_shared_scalars(images: Iterable[SplitReference]) -> frozenset[int]:
-    """Return the ids of the tags and digests that images with different names share through anchors and aliases.
+    """Return the ids of tags and digests that YAML aliases share between images with different names.
 
-    Such a scalar cannot be edited for only one of the images. Its id is `id(scalar.event)`.
+    An example is `tag: &version "1.27"` for one image and `tag: *version` for another. Such a tag cannot be edited for
+    one of the images alone. The id is `id(scalar.event)`.
     """
     names: dict[int, set[str]] = defaultdict(set)
     for image in images:

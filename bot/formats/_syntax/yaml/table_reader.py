@@ -30,7 +30,7 @@ _COLON_AND_PROPERTIES = rb"[ \t]*:(?:[ \t\r\n]|#[^\n]*+|[&!]\S*+)*\Z"
 
 
 class TableReader(NamedTuple):
-    """Reads the images of one `YamlPathFormat`. The fields have the same meaning as there."""
+    """Reads the images of one `YamlPathFormat`. The fields are those of the format."""
 
     name: str
     locations: tuple[ImageLocation, ...]
@@ -69,8 +69,9 @@ class TableReader(NamedTuple):
     ) -> Iterator[tuple[str, YamlNode]]:
         """Yield the nodes at `path` below `node`, with their locators.
 
-        Nodes with a custom tag such as `!secret` are skipped. Below a key that is a condition (see `condition_prefix`),
-        the same `path` continues. `depth` is the number of such keys above `node`.
+        Nodes with a custom tag such as `!secret` are skipped. A key that is a condition, such as `${{ if … }}`, is not
+        part of the path: `path` continues below the key as if the key were not there. `depth` is the number of
+        conditions above `node`.
         """
         if _has_custom_tag(node):
             return
@@ -86,7 +87,7 @@ class TableReader(NamedTuple):
     def _enter_path(
         self, document: YamlDocument, node: YamlNode, path: KeyPath, locator: str
     ) -> Iterator[tuple[str, YamlNode]]:
-        """Yield the nodes that the first element of `path` selects below `node`, with their locators."""
+        """Yield the values or items of `node` that the first element of `path` selects, with their locators."""
         match path:
             case ():
                 return
@@ -101,7 +102,7 @@ class TableReader(NamedTuple):
                         yield f"{locator}/{key}#{index}" if index else f"{locator}/{key}", value
 
     def _list_value_keys(self, document: YamlDocument, node: YamlNode) -> Iterator[str]:
-        """Yield the keys of `node` that the wildcard ALL_VALUES stands for: all except conditions and reserved keys."""
+        """Yield the keys of `node` that the wildcard ALL_VALUES matches: all except conditions and reserved keys."""
         excluded_keys = self.reserved_keys if node is document.root else frozenset[str]()
         return (key for key in document.list_keys(node) if key not in excluded_keys and not self._is_condition(key))
 
@@ -121,7 +122,7 @@ class TableReader(NamedTuple):
 
 
 class _LocatedImage(NamedTuple):
-    """A node that may contain an image, found at a path of the format."""
+    """A node that may contain an image, and the path of the format at which it was found."""
 
     locator: str
     node: YamlNode

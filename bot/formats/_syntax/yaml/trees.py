@@ -27,7 +27,7 @@ _LOADER: type[yaml.CSafeLoader | yaml.SafeLoader] = getattr(yaml, "CSafeLoader",
 
 
 class TooDeepError(Exception):
-    """A document exceeds a limit on nesting or on visits to its nodes.
+    """A document is nested too deeply, or its nodes were visited too often.
 
     `position` is the index of the character at which parsing stopped, or 0 if a limit was exceeded after parsing.
     """
@@ -104,7 +104,7 @@ NodePosition = tuple[int, str | None]
 
 
 class YamlTree(NamedTuple):
-    """One parsed document. It is immutable once it is built."""
+    """The nodes of one parsed document. A tree is never changed after parsing."""
 
     root: YamlNode
     anchored_positions: dict[int, set[NodePosition]]
@@ -113,7 +113,11 @@ class YamlTree(NamedTuple):
 
 
 def wrap_node(stored: StoredNode) -> YamlNode:
-    """Convert a node as it is stored in a collection to a `YamlNode`: a scalar event becomes a `YamlScalar`."""
+    """Return `stored`, a value or item of a collection, as a `YamlNode`.
+
+    Collections store scalars as parser events, because most scalars are never read. The event becomes a `YamlScalar`
+    here.
+    """
     return YamlScalar(stored) if isinstance(stored, yaml.ScalarEvent) else stored
 
 
@@ -177,13 +181,16 @@ def _build_tree(next_event: Callable[[], Any]) -> YamlTree:  # noqa: C901, PLR09
 
 @dataclass(slots=True)
 class _AnchorTable:
-    """The node that each anchor currently names while a document is parsed, and the positions of these scalars."""
+    """The anchors of a document during parsing: the current node of each anchor, and the positions of anchored scalars.
+
+    The positions of a scalar are its own position and those of the aliases that repeat it.
+    """
 
     nodes: dict[str, StoredNode] = field(default_factory=dict)
     positions: dict[int, set[NodePosition]] = field(default_factory=dict)
 
     def record_node(self, anchor: str, node: StoredNode, position: NodePosition) -> None:
-        """Record that `node` is at `position`. It has the anchor `anchor`, or an alias of this anchor repeats it."""
+        """Record that `node` is at `position`, with the anchor `anchor` or as an alias of this anchor."""
         self.nodes[anchor] = node
         if isinstance(node, yaml.ScalarEvent):
             self.positions.setdefault(id(node), set()).add(position)
