@@ -124,10 +124,10 @@ class WorkTree:
         return known_folders[path]
 
     def _get_status(self, path: str) -> os.stat_result | None:
-        """Return the status of a path without following links. Return None if there is no status.
+        """Return the status of a path without following links.
 
-        This is the case if the path does not exist, or if it cannot be accessed. If it cannot be accessed, its folder
-        is recorded as one that could not be listed.
+        Return None if the path does not exist or cannot be accessed. If it cannot be accessed, its folder is recorded
+        as one that could not be listed.
         """
         try:
             return os.lstat(f"{self._root}/{path}")
@@ -206,9 +206,9 @@ class WorkTree:
         return paths
 
     def _record_closed_folders(self, folder: str, warnings: str) -> None:
-        """Record the folders that git could not open. `warnings` is the error output of git, which names these folders.
+        """Record the folders that git could not open, according to its `warnings`.
 
-        Git names them relative to the root of the checkout, which may be above `folder`.
+        Git names these folders relative to the root of the checkout, which may be above `folder`.
         """
         closed = _CLOSED_FOLDER.findall(warnings)
         top = self._query_git(folder, "rev-parse", "--show-prefix") if closed else None

@@ -175,8 +175,8 @@ class ChartValue:
 class ChartImage:
     """An image in the chart's own values file.
 
-    An overlay is another values file that overrides parts of this image. If it sets only the tag, for example, this
-    fact is needed to know the repository.
+    Other values files override values of this file. If such a file sets only the tag of the image, for example, this
+    fact provides the repository.
     """
 
     path: FilePath
@@ -194,7 +194,10 @@ class ChartImage:
 
 @dataclass(frozen=True, slots=True)
 class BuildOutput:
-    """The fact that a build tool builds images. References to the names of these images mean the local builds."""
+    """The fact that a build tool builds images.
+
+    An image reference with the name of such an image means the local build, and not an image in a registry.
+    """
 
     path: FilePath
     images: frozenset[str]

@@ -237,7 +237,7 @@ _DEFERRAL_SENTENCES: dict[DeferralReason, str] = {
 
 @dataclass(frozen=True, slots=True)
 class DeferProposal:
-    """The step that does not open a proposal in this run, because a limit or a schedule does not allow it yet."""
+    """The step that leaves opening a proposal to a later run, because a limit or another condition forbids it now."""
 
     proposal: Proposal
     reason: DeferralReason

@@ -42,7 +42,10 @@ class RunScope:
     """
 
     def may_include(self, name: str) -> bool:
-        """Return True if the shard includes the repository. Its files can exclude it later, if `image` is set."""
+        """Return False if the name of a repository shows that the run does not include the repository.
+
+        If the result is True and `image` is set, the files of the repository decide.
+        """
         return self.shard is None or self.shard.has_repository(name)
 
     def is_image_in_scope(self, reference: ImageReference) -> bool:

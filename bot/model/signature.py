@@ -85,7 +85,7 @@ class BadSignature:
 
 @dataclass(frozen=True, slots=True)
 class UnsupportedSignature:
-    """The outcome that the image has only a signature that this release cannot verify. It may be valid or not."""
+    """The outcome that this release cannot verify the kind of the signature, which may be valid or not."""
 
     detail: str
 

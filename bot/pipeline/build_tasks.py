@@ -1,8 +1,8 @@
 """Determine which Dockerfiles of a repository are built by tasks of Azure Container Registries.
 
 Azure stores such a task, and the repository may not contain any file about it. A task can set build arguments, so that
-the defaults in the Dockerfile are not used. The result of this module are cross-file facts about such builds, which
-affect the image references in the Dockerfiles.
+the defaults in the Dockerfile are not used. The builds are returned as cross-file facts, which affect the image
+references in the Dockerfiles.
 """
 
 from __future__ import annotations
@@ -185,7 +185,7 @@ def _join_inside(folder: FilePath, path: str) -> FilePath | None:
 def _read_task_file(extract_result: ExtractResult, tree: FileTree, path: FilePath, folder: FilePath) -> bytes | None:
     """Return the content of a task file. Return None if the file does not exist; the task then builds nothing.
 
-    `folder` is the folder in which the task runs, for the error.
+    `folder` is the folder in which the task runs. The error names it.
 
     Raises:
         _UnreadableTaskError: If the file cannot be read, is too large, or may be missing from an incomplete tree.

@@ -208,7 +208,7 @@ def _fetch_build_times(
 
 
 def _get_pinned_update(decision: Decision) -> ImageUpdate | None:
-    """Return the decision if it updates a digest in a file that the registry still has; otherwise None."""
+    """Return the decision if it replaces a pinned digest that the registry still has; otherwise None."""
     if not isinstance(decision, ImageUpdate) or decision.cause is UpdateCause.GONE:
         return None
     return decision if decision.occurrence.reference.digest is not None else None

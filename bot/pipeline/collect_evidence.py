@@ -64,7 +64,10 @@ def collect_evidence(
 
 
 def _report_failures(errors: Iterable[tuple[str, str]]) -> tuple[RunFailure, ...]:
-    """Return one failure for each distinct error. Each element of `errors` is a subject and its error."""
+    """Return one failure for each distinct error, with the first subject that has it.
+
+    `errors` are pairs of a subject, such as an image, and its error.
+    """
     return tuple(deduplicate_failures(RunFailure(subject, FailureStage.ASSESS, error) for subject, error in errors))
 
 
@@ -173,7 +176,7 @@ def _group_by_image(subjects: Iterable[ScanSubject]) -> Iterable[Sequence[ScanSu
 def _scan_image(subjects: Sequence[ScanSubject], scanner: Scanner, progress: ProgressReporter) -> ScanOutcome:
     """Scan one image, of which `subjects` lists the repositories and tags.
 
-    The image is pulled from the repository of the first subject. If the scan does not succeed, the next one is tried.
+    The image is pulled from the repository of the first subject. If the scan fails, the next subject is tried.
     """
     outcome: ScanOutcome = NotScanned(UnscannedReason.NO_SCANNER)
     for subject in subjects:

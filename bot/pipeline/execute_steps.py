@@ -76,7 +76,7 @@ class StepExecutor:
     def execute_step(self, step: ProposalStep, desired: Proposal | NoProposal) -> ProposalReport:
         """Execute a step and return its result.
 
-        The forge may refuse changes of some files by this token, for example workflows on GitHub. The step is then
+        The forge may not allow the token to change some files, for example workflows on GitHub. The step is then
         executed without these files. If no other files remain, the branch is left unchanged, and the result reports
         that.
         """
@@ -126,8 +126,8 @@ class StepExecutor:
     def _update_request(self, step: UpdateRequest) -> ProposalReport:
         """Update the branch and the text of an open request.
 
-        If the level of the run allows only pushes, neither is updated, because the text must describe the commits that
-        get merged.
+        If the run must not write requests, the branch is not updated either, because the text must describe the commits
+        that get merged.
         """
         proposal = step.proposal
         if self.level < RunLevel.PROPOSE:

@@ -124,7 +124,7 @@ class RepositoryPlan:
 
 @dataclass(frozen=True, slots=True)
 class RepositoryPlanner:
-    """Plans the steps on one base branch of a repository. The times in decisions are compared with `now`."""
+    """Plans the steps on one base branch of a repository. `now` is the time of planning."""
 
     repository_scan: RepositoryScan
     options: RunOptions
@@ -302,12 +302,12 @@ def _group_by_branch(
 
 
 def _list_proposed_tags(requests: Iterable[RemoteRequest]) -> frozenset[str]:
-    """Return the tags that requests propose to update, each as `repository:tag`."""
+    """Return the tags for which the requests propose digests, each as `repository:tag`."""
     return frozenset(target.rpartition("@")[0] for each in requests for target in parse_marker(each.body).targets)
 
 
 def _find_decisions(tag_refs: Collection[str], decisions: Sequence[Decision]) -> Sequence[Decision]:
-    """Return the decisions on the tags in `tag_refs`, which have the form `repository:tag`."""
+    """Return the decisions on the tags in `tag_refs`, each of which is written as `repository:tag`."""
     pairs = ((decision, get_tracked_image(decision)) for decision in decisions)
     return [decision for decision, selected in pairs if selected is not None and str(selected.tag_ref) in tag_refs]
 

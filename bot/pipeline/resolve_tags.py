@@ -1,7 +1,7 @@
 """Look up tags in registries, and fetch the data that decisions about updates need.
 
-Each distinct tag is looked up once per run. A pinned digest is a digest in a file. Manifests are fetched only if a tag
-points to another digest than a file that uses the tag.
+Each distinct tag is looked up once per run. A pinned digest is a digest that a file contains. The manifest of a tag is
+fetched only if the tag points to another digest than a file that uses the tag.
 """
 
 from __future__ import annotations
@@ -170,10 +170,10 @@ class _ResolveSession:
     def _fetch_current(self, tag_ref: TagRef, pinned_digests: set[Digest | None]) -> tuple[Digest, Manifest | None]:
         """Return the digest that the tag points to, and its manifest if the same request returned it.
 
-        Normally, this is a HEAD request. If the digest is new, a second request must fetch the manifest. If all tags of
-        the registry so far had a new digest, a single GET request saves the second one. The registry then returns the
-        manifest only if the digest is not the digest in the file. A tag of a pull-through cache always gets a HEAD
-        request, because the cache may be outdated.
+        Normally, a HEAD request returns only the digest. If the digest is new, the manifest then needs a second
+        request. If all tags of the registry so far had a new digest, a single GET request is sent instead, which
+        returns the manifest only if its digest is not the one in the file. For a tag in a pull-through cache, a HEAD
+        request is always sent, because the cache may be outdated.
         """
         is_update_likely = self.all_updated.get(tag_ref.host) and not self._has_pull_through_cache(tag_ref)
         if is_update_likely and len(pinned_digests) == 1:
@@ -196,7 +196,7 @@ class _ResolveSession:
         return descriptor.digest, None
 
     def _has_pull_through_cache(self, tag_ref: TagRef) -> bool:
-        """Return True if the file names a pull-through cache, so that the tag is looked up in the upstream registry."""
+        """Return True if the tag is in a pull-through cache, so that it is looked up in the upstream registry."""
         return self.context.registry.get_origin(tag_ref) != tag_ref
 
     def _build_resolved(
@@ -285,11 +285,11 @@ class _ResolveSession:
         current: Manifest,
         outdated: Iterable[TagLookup],
     ) -> Iterator[tuple[Digest, str | UnresolvedTag]]:
-        """Yield the platform of each pinned digest that is a single manifest and not an index, where it is needed.
+        """Yield the pinned digests whose platform decisions need, each with its platform.
 
-        The platform is read from the image's config. It is needed because an update of such a digest must keep the
-        platform. If a lookup fails, the failed lookup is yielded instead of the platform, so that the tag can still be
-        resolved for references with other digests.
+        Such a digest is a single manifest and not an index, and an update must keep its platform. The platform is read
+        from the image's config. If that fails, the error is yielded as an UnresolvedTag instead of the platform, so
+        that the tag can still be resolved for references with other digests.
         """
         platform_pinned = {lookup.pinned_digest for lookup in outdated if lookup.names_platforms}
         for digest, pinned_manifest in pinned_manifests.items():
@@ -414,7 +414,7 @@ class _ResolveSession:
 
 
 def _is_definite(error: RegistryError) -> bool:
-    """Return True if a later run cannot succeed either.
+    """Return True if the same lookup would also fail in later runs.
 
     This is the case if the registry states that there is no such image, or if the object is not an image but, for
     example, a Helm chart.
