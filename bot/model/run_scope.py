@@ -49,7 +49,10 @@ class RunScope:
         return self.shard is None or self.shard.has_repository(name)
 
     def is_image_in_scope(self, reference: ImageReference) -> bool:
-        """Return True if a repository that contains `reference` is included by `image`."""
+        """Return True if the run includes repositories that use `reference`.
+
+        If `image` is None, the run includes all repositories.
+        """
         image = self.image
         if image is None:
             return True
