@@ -27,9 +27,10 @@ def compare_scans(old: ScanOutcome | None, new: ScanOutcome) -> Evidence:
     """Return the vulnerabilities and packages in which the old and the new image differ.
 
     `old` is None if the file has no digest. Vulnerabilities are compared only if the same scanner scanned both images
-    with the same database, because a newer database finds more. Otherwise `delta` of the result is None, and `old` of
-    the result states the reason. Package lists do not depend on the database. They are compared unless two different
-    scanners made them.
+    with the same database, because a newer database finds more. Otherwise `delta` of the result is None. Package lists
+    do not depend on the database. They are compared unless two different scanners made them.
+
+    If both images were scanned but cannot be compared, `old` of the result is a `NotScanned` with the reason.
     """
     packages = _compare_package_lists(old, new)
     if not isinstance(old, Scan) or not isinstance(new, Scan):
