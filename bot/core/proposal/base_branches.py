@@ -54,8 +54,8 @@ class BaseBranch:
         The result is True if this run proposes the updates of the request (`is_desired`). Otherwise, both of these
         conditions must be met:
 
-        - The request is to be merged into this base branch. Users can change the branch into which it is merged
-          (`target`).
+        - `target` is this base branch. It is the branch into which the request is to be merged, and users can change
+          it.
         - The trailer of basebump's commit states this base branch (`stated_base`, None for the default branch). This is
           not checked if other people added commits to the branch (`is_ours` is False).
         """

@@ -52,9 +52,10 @@ _VOLATILE_FIELDS = frozenset(
 
 
 def compute_fingerprint(view: ProposalView, evidence: Iterable[Evidence]) -> str:
-    """Return the fingerprint of the request text that is rendered from `view`.
+    """Return the fingerprint of a request's text: hashes of its content, and the numbers of missing pieces of evidence.
 
-    `evidence` contains the evidence on each image update in `view.transitions`, in the same order.
+    `view` is the data from which the text is rendered. `evidence` contains the evidence on each image update in
+    `view.transitions`, in the same order.
     """
     transition_evidence = list(evidence)
     unknown_signatures, other_unknowns = (
@@ -122,7 +123,7 @@ def has_less_evidence(fingerprint: str, desired_fingerprint: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _FingerprintParts:
-    """The parts of a fingerprint that show which evidence is missing, and for which proposed changes."""
+    """A parsed fingerprint: the hash of the proposed changes, and the information about missing evidence."""
 
     proposed: str
     counts: str

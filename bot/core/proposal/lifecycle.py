@@ -152,7 +152,8 @@ def _should_rebuild(request: RemoteRequest, desired: Proposal) -> bool:
 
     The setting `rebase` determines when:
 
-    - `auto`: if the request has conflicts, or if it must contain the newest commits of the base branch to be merged
+    - `auto`: if the request has conflicts, or if the base branch has new commits and the forge merges only branches
+      that contain them
     - `always`: if the request has conflicts, or if the base branch has new commits
     - `never`: not at all
     """
@@ -180,9 +181,10 @@ def _should_update_text(request: RemoteRequest, desired: Proposal) -> bool:
 def _find_wait_reason(request: RemoteRequest, desired: Proposal, now: datetime) -> NoChangeReason | None:
     """Return the reason why the branch of an open request is not updated yet, or None if it is updated in this run.
 
-    - An update would discard the approval of a user. So it waits until the last commit is old enough (`refresh_every`).
-    - An update would start another CI run, and only because an even newer digest of the same tag reached the minimum
-      age. It waits in the same way, unless the branch must be rebuilt anyway.
+    There are two reasons to wait until the last commit is old enough (`refresh_every`):
+
+    - A user approved the request. An update would discard the approval.
+    - Only the digests change, because even newer images reached the minimum age. An update would start another CI run.
 
     Urgent updates do not wait. A request with conflicts does not wait either, because nobody can merge it as it is.
     """

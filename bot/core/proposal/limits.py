@@ -34,7 +34,7 @@ class OpenQueue:
 
 @dataclass(slots=True)
 class _OpenCounts:
-    """The numbers of open requests and of proposals opened in this run, which the limits restrict."""
+    """The numbers of open requests and of proposals opened in this run, for comparison with the limits."""
 
     open_by_repository: Counter[Hashable]
     new_by_repository: Counter[Hashable] = field(default_factory=Counter)
@@ -98,7 +98,10 @@ def _is_reached(limit: int | None, count: int) -> bool:
 
 
 def is_schedule_open(schedule: ProposalSchedule, now: datetime) -> bool:
-    """Return True if the schedule allows opening proposals in the current minute (`now`). It has its own time zone."""
+    """Return True if the schedule allows opening proposals in the current minute (`now`).
+
+    The schedule's own time zone is used.
+    """
     minute = now.astimezone(ZoneInfo(schedule.timezone)).replace(second=0, microsecond=0)
     return next(CronSim(schedule.cron, minute - timedelta(seconds=1))) == minute
 

@@ -41,9 +41,9 @@ not supported."""
 
 
 def format_intent_trailer(intent: str) -> str:
-    """Return the trailer line that states the intent of a commit: `Basebump-Intent: 1 <intent>`.
+    """Return the trailer line for a commit message that states the commit's intent: `Basebump-Intent: 1 <intent>`.
 
-    `intent` is the hash that `compute_intent` returns.
+    `intent` is a hash of all values that the commit writes into files.
     """
     return f"{_INTENT_TRAILER}: 1 {intent}"
 
@@ -51,18 +51,18 @@ def format_intent_trailer(intent: str) -> str:
 def append_trailers(message: str, intent: str, trailers: Sequence[str], base: str | None = None) -> str:
     """Return the commit message with a last paragraph of trailers: `trailers`, and those of basebump.
 
-    `trailers` are complete lines from the config. basebump adds the intent, and the base branch (`base`) if it is not
-    the default branch.
+    `trailers` are complete lines from the config. basebump's own trailers state the intent (a hash of all values that
+    the commit writes into files), and the base branch (`base`) if it is not the default branch.
     """
     base_trailer = [f"{_BASE_TRAILER}: {base}"] if base is not None else []
     return "\n\n".join([message.strip(), "\n".join([*trailers, *base_trailer, format_intent_trailer(intent)])]) + "\n"
 
 
 def parse_intent(message: str) -> str | None:
-    """Return the intent that the trailer of a commit message states.
+    """Return the intent in the trailer of a commit message: a hash of all values that the commit writes into files.
 
-    Return None if there is no intent trailer or several of them, or if the last paragraph also contains other text than
-    trailers.
+    Return None if there is no such trailer, if there are several of them, or if the last paragraph of the message does
+    not consist only of trailers.
     """
     trailers = _find_trailers(message, _INTENT_TRAILER)
     match = _INTENT_PATTERN.fullmatch(trailers[0]) if len(trailers) == 1 else None
@@ -81,7 +81,7 @@ def parse_base_branch(message: str) -> str | None:
 def _find_trailers(message: str, key: str) -> list[str]:
     """Return the lines in the last paragraph of a commit message that start with `<key>:`.
 
-    The result is empty if this paragraph also contains other text than trailers.
+    The result is empty if this paragraph does not consist only of trailers.
     """
     paragraphs = message.rstrip().rpartition("\n\n")
     lines = paragraphs[2].split("\n")
@@ -101,7 +101,10 @@ class StatusAttempt:
 
 @dataclass(frozen=True, slots=True)
 class BodyMarker:
-    """The data in the marker of a request's text. Without a valid marker, all fields have their defaults."""
+    """The data that basebump stores in the text of a request, in an HTML comment (the marker).
+
+    If a text has no valid marker, all fields have their defaults.
+    """
 
     targets: tuple[Target, ...] = ()
     report: str | None = None

@@ -33,8 +33,8 @@ _TEMPORARY_REASONS = frozenset(
 def compute_opening_time(updates: Iterable[tuple[ImageUpdate, Evidence]]) -> datetime | None:
     """Return the earliest time at which `open_when` allows opening a proposal with these updates.
 
-    Return None if it may be opened now, and NEVER if time alone changes nothing. It is enough if one of the updates
-    meets its condition.
+    It is enough if one of the updates meets its condition. Return None if the proposal may be opened now. Return NEVER
+    if no update meets its condition, and none will meet it merely because the image in use gets older.
     """
     return min(
         (_compute_update_opening_time(update, evidence) for update, evidence in updates),
@@ -61,7 +61,7 @@ def _compute_update_opening_time(update: ImageUpdate, evidence: Evidence) -> dat
     - The result is None if the update has no condition, or replaces a withdrawn or missing digest.
     - The result is also None if the vulnerabilities of the two images could not be compared. `is_awaiting_evidence`
       then decides whether to wait.
-    - The result is NEVER if the update does not meet the condition, and its age will not change this.
+    - The result is NEVER if the update will not meet the condition merely because the image in use gets older.
     """
     condition = update.tracked_image.policy.open_when
     if condition is None or evidence.delta is None or update.cause is not UpdateCause.MOVED:

@@ -38,8 +38,8 @@ class ChangedFile:
     def list_lines(self, occurrence: Occurrence) -> set[int]:
         """Return the numbers of all lines that belong to an image reference.
 
-        These are the lines with its text, its tag and its digest, and its `related_lines`, which are other lines of the
-        surrounding construct.
+        These are the lines with its text, its tag and its digest, and its `related_lines`, such as the line `image: >-`
+        above a folded text in YAML.
         """
         line_numbers = {occurrence.line_number, *occurrence.related_lines}
         for slot in (occurrence.digest_slot, occurrence.tag_slot):

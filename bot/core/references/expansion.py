@@ -31,7 +31,7 @@ MAX_VARIABLES = 20
 
 @dataclass(frozen=True, slots=True)
 class TextRun:
-    """A part of an expanded text that comes from adjacent bytes in one file."""
+    """A part of an expanded text (a text with replaced variables) that comes from adjacent bytes in one file."""
 
     text: str
     span: Span | None
@@ -42,7 +42,7 @@ class TextRun:
 
 @dataclass(frozen=True, slots=True)
 class VariableRun:
-    """The range of characters in an expanded text that come from one variable."""
+    """The range of characters in an expanded text (a text with replaced variables) that come from one variable."""
 
     start: int
     end: int
@@ -53,7 +53,7 @@ class VariableRun:
 
 @dataclass(frozen=True, slots=True)
 class ExpandedText:
-    """A text in which all variables are replaced by their values or defaults."""
+    """The result of replacing all variables in a text by their values or defaults."""
 
     runs: tuple[TextRun, ...] = ()
     """The runs of the text, in order. No run is empty."""
@@ -153,11 +153,10 @@ class WrittenReference:
 
     @property
     def digest(self) -> EditSlot | NotEditable:
-        """The bytes of the digest. If the reference has no digest, the place at its end where a digest can be added.
+        """The bytes of the digest, or the place at the end of the reference where a digest can be added.
 
-        A digest cannot be added to a reference such as `nginx:${TAG}-alpine`, in which the tag contains a variable, but
-        the end does not come from this variable. If a user sets another value for `TAG`, the digest would still be that
-        of the old tag.
+        `NotEditable` for a reference such as `nginx:${TAG}-alpine`, in which a variable in the tag is not the end. If a
+        user sets another value for `TAG`, an added digest would still be that of the old tag.
         """
         digest = self.reference.digest
         length = len(self.expanded.text)
@@ -173,9 +172,9 @@ class WrittenReference:
 
     @property
     def tag(self) -> EditSlot | NotEditable:
-        """The bytes of the tag. The tag is not editable if it is in another file than the end of the reference.
+        """The bytes of the tag, or the place where a tag can be added.
 
-        If the reference has no tag, this is the place where a tag can be added.
+        `NotEditable` if the tag and the last part of the reference are in different files.
         """
         start = len(self.reference.name)
         end = start + len(f":{self.reference.tag}" if self.reference.tag else "")
@@ -186,11 +185,10 @@ class WrittenReference:
     def _is_tag_frozen_by_digest(self, length: int) -> bool:
         """Return True if a digest at the end of the reference would make a variable in the tag ineffective.
 
-        For example, `nginx:${TAG}-alpine@sha256:…` runs the same image for every value of `TAG`.
-
-        - The result is False if the variable is the end of the reference, as in `nginx:${TAG}`, because the digest is
-          then added to its value.
-        - The result is True if a variable at the end is empty, because a value for it would change the tag.
+        - `nginx:${TAG}-alpine`: True, because `nginx:${TAG}-alpine@sha256:…` runs the same image for every value of
+          `TAG`.
+        - `nginx:${TAG}`: False, because the digest is added to the value of the variable.
+        - `nginx:1.25${SUFFIX}` with an empty suffix: True, because another suffix would change the tag.
 
         `length` is the length of the reference.
         """
@@ -203,8 +201,8 @@ class WrittenReference:
     def _find_slot(self, start: int, end: int, before: bytes = b"") -> EditSlot | NotEditable:
         """Return the bytes from which the characters from `start` to `end` of the reference come.
 
-        They are not editable if they come from several runs, or from another file than the end of the reference.
-        `before` is text to insert in front of a new value, such as `@` in front of a digest.
+        They are not editable if they come from several places, such as two variables, or from another file than the end
+        of the reference. `before` is text to insert in front of a new value, such as `@` in front of a digest.
         """
         at = 0
         for piece in self.expanded.runs:

@@ -22,11 +22,11 @@ skip a reference (see `assign_to_other_bot`)."""
 
 
 def lock_occurrence(occurrence: Occurrence, reason: Reason, *, is_certain: bool = True) -> Occurrence:
-    """Lock the digest and the tag of `occurrence` for `reason`.
+    """Lock the digest and the tag of `occurrence` for `reason`, so that basebump does not change them.
 
-    `is_certain` is False if the reason possibly does not apply. If a value is already locked, the reason that is not a
-    warning takes precedence. If both or neither of the reasons are warnings, the earlier one stays. Rules in the config
-    can unlock values only if the reason is a warning.
+    Some reasons are only warnings, which a rule in the config can allow. If a value is already locked, the earlier
+    reason is replaced only if it is a warning and the new reason is not. `is_certain` is False if the reason possibly
+    does not apply.
     """
     digest, tag = (
         _lock_slot(slot, reason, is_certain=is_certain) for slot in (occurrence.digest_slot, occurrence.tag_slot)
@@ -38,8 +38,8 @@ def assign_to_other_bot(occurrence: Occurrence, bot: str, config_location: str) 
     """Lock the digest and the tag of `occurrence` because another bot, such as Renovate, updates them.
 
     A note names the bot and `config_location`, which is the file (and line) of the bot's config. A rule with `allow:
-    [other-writer]` can unlock the values. If they were already locked for warnings, the rule must allow these warnings
-    as well. Values that are locked for any other reason stay unchanged. If nothing changes, no note is added.
+    [other-writer]` can unlock the values. If they were already locked because of warnings, the rule must also allow
+    these warnings. Values that are locked for any other reason stay unchanged. If nothing changes, no note is added.
     """
     digest, tag = map(_assign_slot, (occurrence.digest_slot, occurrence.tag_slot))
     if (digest, tag) == (occurrence.digest_slot, occurrence.tag_slot):
@@ -61,7 +61,10 @@ def lock_references_if(
 
 
 def unlock_allowed(occurrence: Occurrence, reasons: Collection[Reason]) -> Occurrence:
-    """Unlock the digest and the tag of `occurrence` if all reasons for the lock are warnings in `reasons`."""
+    """Unlock the digest and the tag of `occurrence` if a rule in the config allows all reasons for the lock.
+
+    `reasons` are the reasons that the rule allows. Only warnings can be allowed.
+    """
     return replace(
         occurrence,
         digest_slot=_unlock_slot(occurrence.digest_slot, reasons),

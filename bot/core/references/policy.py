@@ -89,7 +89,7 @@ def _combine_values(combine_mode: CombineMode, operator: Any, repository: Any) -
 
 
 def _select_strictest(allowances: Iterable[IntroducedLimit]) -> tuple[IntroducedLimit, ...]:
-    """Return the lowest limit for each severity."""
+    """Return one limit for each severity: the lowest number of introduced vulnerabilities in `allowances`."""
     strictest: dict[Severity, IntroducedLimit] = {}
     for each in sorted(allowances, key=lambda each: (-each.severity, each.maximum)):
         strictest.setdefault(each.severity, each)

@@ -29,7 +29,7 @@ MAX_LINE_NUMBERS = 20
 
 
 class UpdateType(StrEnum):
-    """How far an image is updated."""
+    """Whether an image gets a digest for its tag, a newer digest, or another tag."""
 
     PIN = "pin"
     """The image gets a digest for its tag."""
@@ -67,7 +67,7 @@ class TotalView:
 
 @dataclass(frozen=True, slots=True)
 class ProposalView:
-    """The content of the body of a proposal."""
+    """The data from which the text of a proposal is rendered."""
 
     version: int
     is_first: bool

@@ -21,7 +21,11 @@ if TYPE_CHECKING:  # not imported at run time, because most small trees have no 
 def apply_cross_file_facts(
     references_by_file: Iterable[ExtractedReferences], facts: Sequence[CrossFileFact]
 ) -> ExtractedReferences:
-    """Apply all cross-file facts to the references of a tree, and return them sorted by path and line."""
+    """Apply all cross-file facts to the references of a tree, and return them sorted by path and line.
+
+    A cross-file fact is something that one file states about images in other files. For example, a Renovate config
+    states which images Renovate updates. The references to these images are then locked.
+    """
     references: ExtractedReferences = tuple(
         reference for file_references in references_by_file for reference in file_references
     )
@@ -74,7 +78,7 @@ def _list_relations(fact_types: Collection[type[CrossFileFact]]) -> Iterator[Rel
 def _list_bot_relations(fact_types: Collection[type[CrossFileFact]]) -> Iterator[Relation]:
     """Yield the functions that lock references which other bots, such as Renovate, update.
 
-    They must be called last, because they keep the warnings for which references are already locked.
+    They must be called after all others, because their lock is combined with the locks that the others set.
     """
     from bot.model import cross_file
 

@@ -40,6 +40,8 @@ class _TaskDockerfile:
 def lock_task_base_images(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
     """Lock the digests of base images in Dockerfiles that ACR tasks build, so that basebump does not pin the images.
 
+    A newer base image starts a task only if the base image is not pinned.
+
     - If a base image already has a digest, it is not locked, and only gets a note.
     - The base images of all stages are locked, because a setting in Azure determines for which stages a task is
       started.

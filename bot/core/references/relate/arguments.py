@@ -24,7 +24,8 @@ class ArgumentSetting:
 def add_argument_notes(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
     """Add a note to each image reference in a Dockerfile that contains a build argument which a build file sets.
 
-    The settings are the facts of type `BuildArgumentSetting`.
+    The note states that the default in the Dockerfile is not used there. `facts` contain the build arguments that are
+    set.
     """
     return add_setting_notes(
         references,
@@ -37,7 +38,10 @@ def add_argument_notes(references: ExtractedReferences, facts: Sequence[CrossFil
 
 
 def add_setting_notes(references: ExtractedReferences, settings: Iterable[ArgumentSetting]) -> ExtractedReferences:
-    """Add a note to each image reference in a Dockerfile that contains a build argument in `settings`."""
+    """Add a note to each image reference in a Dockerfile that contains a build argument in `settings`.
+
+    The note states that the default in the Dockerfile is not used there.
+    """
     settings_by_argument: dict[tuple[FilePath, str], list[ArgumentSetting]] = defaultdict(list)
     for setting in settings:
         settings_by_argument[setting.dockerfile, setting.argument].append(setting)

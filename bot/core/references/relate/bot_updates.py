@@ -40,10 +40,10 @@ def list_version_updates(reference: ImageReference, *, knows_codenames: bool) ->
 
 
 def list_digest_updates(reference: ImageReference, *, adds_digests: bool) -> frozenset[BotUpdateType]:
-    """Return the update type with which another bot would change only the digest of `reference`.
+    """Return the update types with which another bot would change only the digest of `reference` (at most one).
 
-    The type is `digest` if the reference has a digest. It is `pinDigest` if the reference has no digest, and the bot
-    adds missing digests (`adds_digests`). Otherwise, the set is empty.
+    The set contains `digest` if the reference has a digest, or `pinDigest` if it has none and the bot adds missing
+    digests (`adds_digests`).
     """
     if reference.digest is not None:
         return frozenset({BotUpdateType.DIGEST})

@@ -252,9 +252,9 @@ class _TemplateInput:
         return len(paths) > MAX_VALUE_PATHS or any(len(path) > MAX_KEYS for path in paths)
 
     def resolve_path(self, value_path: ValuePath) -> frozenset[ValuePath]:
-        """Convert a path in the data of a template to the value paths that it can mean in the chart.
+        """Translate a path in the data passed to the template into the paths of the chart values that it may refer to.
 
-        For example, if the template was included with `.Values.web`, the path `("tag",)` means `("Values", "web",
+        For example, if the template was included with `.Values.web`, the path `("tag",)` refers to `("Values", "web",
         "tag")`.
         """
         named = {key: paths for key, paths in self.named_paths if not value_path or value_path[0] in {key, _ITEM}}
@@ -264,9 +264,9 @@ class _TemplateInput:
         )
 
     def build_inclusion_input(self, inclusion: TemplateInclusion) -> _TemplateInput:
-        """Return the data that a template passes when it includes another template.
+        """Return the data that this template passes to another template when it includes it.
 
-        `self` is the data of the including template.
+        `self` is the data that was passed to this template.
         """
         named = tuple((key, self._resolve_paths(paths)) for key, paths in inclusion.named_arguments)
         return _TemplateInput(self._resolve_paths(inclusion.argument_paths), named)
@@ -280,8 +280,8 @@ def _collect_uses(
 ) -> frozenset[_ValuePathUse]:
     """Return how `templates`, and all templates that they include, use the chart's values.
 
-    `definitions` returns the templates with a given name. If MAX_INCLUSIONS or another limit is exceeded, the result is
-    that the use of all values is unknown.
+    `definitions` returns the templates with a given name. If there are too many templates to follow (MAX_INCLUSIONS),
+    or too many paths in the data of a template, the result is that the use of all values is unknown.
     """
     uses: set[_ValuePathUse] = set()
     pending = [(template, _TemplateInput(), ValueUse.OTHER) for template in templates]

@@ -14,7 +14,7 @@ KUSTOMIZATION_NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization
 def list_folders_and_path(path: FilePath) -> Iterator[FilePath]:
     """Yield all parent folders of a file from the top down, then the path of the file.
 
-    The top of the tree is the empty path, so `web/app/Dockerfile` yields ``, `web`, `web/app` and `web/app/Dockerfile`.
+    For `web/app/Dockerfile`, these are the empty path (the top of the tree), `web`, `web/app` and `web/app/Dockerfile`.
     """
     yield FilePath("")
     yield from map(FilePath, accumulate(path.split("/"), "{}/{}".format))

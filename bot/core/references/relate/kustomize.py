@@ -153,11 +153,13 @@ class _KustomizationGraph:
         return frozenset([*named, *(path for path in own if basename(path) in KUSTOMIZATION_NAMES)])
 
     def _list_earlier_kustomizations(self, indexes: Collection[int], applied: Collection[int]) -> frozenset[str]:
-        """Return the paths of the kustomizations whose images are replaced once more by those in `indexes`.
+        """Return the paths of the kustomizations that kustomize applies before one of those in `indexes`.
 
-        Their `images` entries have no effect. Kustomize first applies the components of a kustomization, one after
-        another, and then its own `images` entries (accumulateTarget in api/internal/target/kusttarget.go). `applied` is
-        the result of `_add_listing_kustomizations(indexes)`.
+        If both replace the same image, the `images` entry in the earlier kustomization has no effect. For example, if
+        `prod` includes `base`, kustomize applies `base` before `prod`. It applies the components of a kustomization one
+        after another, and then its own `images` entries (accumulateTarget in api/internal/target/kusttarget.go).
+
+        `applied` is the result of `_add_listing_kustomizations(indexes)`.
         """
         earlier: set[int] = set()
         for index in applied:
@@ -173,8 +175,8 @@ class _KustomizationGraph:
     def _list_paths_before(self, index: int, applied: Collection[int]) -> tuple[FilePath, ...]:
         """Return the paths that a kustomization includes before its last component that is in `applied`.
 
-        These are all its resources, and the components that it lists before that component. `index` identifies the
-        kustomization.
+        For example, if the kustomization has the resource `base` and the components `a`, `b` and `c`, and only `b` is
+        in `applied`, these are `base` and `a`. `index` identifies the kustomization.
         """
         kustomization = self._kustomizations[index]
         last = max(
@@ -188,9 +190,10 @@ class _KustomizationGraph:
         return self._find_in_folders(self._list_paths(index))
 
     def _find_reachable(self, indexes: Iterable[int], onward: Callable[[int], Iterable[int]]) -> set[int]:
-        """Return `indexes` and everything that can be reached from them, by repeated calls of `onward`.
+        """Return `indexes` and all indexes that can be reached from them, directly or indirectly.
 
-        `onward` returns the neighbours of an index. Cycles are allowed. The search ends early after MAX_STEPS steps.
+        `onward` returns the indexes that can be reached directly from an index. Cycles are allowed. The search ends
+        early after MAX_STEPS steps.
         """
         reached: set[int] = set()
         pending = list(indexes)

@@ -1,8 +1,8 @@
 """Merges the values files of Helm charts, because the parts of an image can be in different files.
 
 The parts of an image are its registry, repository, tag and digest, which can be separate values. An *overlay* is a
-values file that overrides values of a chart, for example `values-prod.yaml`. Parts that the overlay does not set come
-from *lower files*: the values files of parent charts, and finally the chart's own `values.yaml`.
+values file that overrides values of a chart, for example `values-prod.yaml`. It inherits the parts that it does not set
+from the files that it overrides: the values files of parent charts, and finally the chart's own `values.yaml`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _ValuePosition = tuple[FilePath, str]
 
 
 def merge_values_files(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
-    """Complete the images in overlays with the parts that they inherit from lower files.
+    """Complete the images in overlays, such as `values-prod.yaml`, with the parts that they inherit from `values.yaml`.
 
     For example, if an overlay sets only repository and tag, and `values.yaml` sets the registry, the image would
     otherwise be looked up on Docker Hub. If an overlay sets parts of an image but not the repository, a reference that
@@ -95,7 +95,7 @@ class _ValuesLayer:
 
 @dataclass(frozen=True, slots=True)
 class _ValuesOverlay:
-    """One image in an overlay: the parts that the overlay sets, and the lower files that set the other parts."""
+    """One image in an overlay such as `values-prod.yaml`, with its parts in the overlay and in the overridden files."""
 
     position: _ValuePosition
     layers: tuple[_ValuesLayer, ...]
@@ -106,20 +106,20 @@ class _ValuesOverlay:
     def own_values(self) -> Mapping[ImagePart, ChartValue]:
         return self.layers[0].values
 
-    def get_lower_value(self, part: ImagePart) -> str:
-        """Return the value of a part in the lower files, even if the overlay overrides it.
+    def get_overridden_value(self, part: ImagePart) -> str:
+        """Return the value of a part in the files that the overlay overrides, even if the overlay sets the part, too.
 
-        The value is an empty text if no lower file sets the part.
+        The value is an empty text if none of these files sets the part.
         """
         texts = (layer.values[part].text for layer in self.layers[1:] if part in layer.values)
         return next(texts, "")
 
     def get_inherited(self, part: ImagePart) -> str:
-        """Return the value that the overlay inherits from lower files for a part that it does not set itself.
+        """Return the value of a part that the overlay does not set, but inherits from the files that it overrides.
 
         The value is an empty text if the overlay sets the part, or if no file sets it.
         """
-        return "" if part in self.own_values else self.get_lower_value(part)
+        return "" if part in self.own_values else self.get_overridden_value(part)
 
     def get_registry(self) -> tuple[str, bool]:
         """Return the registry of the image, and True if the chart certainly puts it in front of the repository.
@@ -132,15 +132,16 @@ class _ValuesOverlay:
         return layer.registry, layer.image is None or layer.image.is_certain
 
     def list_tag_sources(self) -> Iterator[_ValuePosition]:
-        """Yield the positions of the images in lower files if the overlay inherits the tag from them.
+        """Yield the positions of the images from which the overlay may inherit its tag, in the files that it overrides.
 
-        Their tags must not be updated, because this would also change the overlay's image.
+        These tags must not be updated, because this would also change the overlay's image. If the overlay sets the tag
+        itself, there are no such images.
         """
         if self.get_inherited(ImagePart.TAG):
             yield from ((layer.path, layer.image.locator) for layer in self.layers[1:] if layer.image is not None)
 
     def list_inherited_digest_notes(self) -> Iterator[str]:
-        """Yield a note if the overlay changes other parts of the image but inherits the digest from a lower file.
+        """Yield a note if the overlay changes other parts of the image, but inherits the digest.
 
         The note names the changed parts. Otherwise, yield nothing.
         """
@@ -150,7 +151,7 @@ class _ValuesOverlay:
                 yield f"{self.position[0]} sets its {_join_parts(parts)}, and would keep this digest"
 
     def list_inherited_notes(self) -> Iterator[str]:
-        """Yield a note for each lower file that sets parts of the image which the overlay inherits.
+        """Yield a note for each overridden file from which the overlay inherits parts of the image.
 
         The note names these parts.
         """
@@ -241,12 +242,15 @@ class _ChartValues:
 def _list_files(
     overlay: FilePath, top: str, subchart_names: Sequence[str], main_values: FilePath
 ) -> Iterator[tuple[FilePath, str]]:
-    """Yield `overlay` and the files that it overrides, down to `main_values`.
+    """Yield `overlay` and the files that it overrides, down to `main_values`, each with the prefix of its keys.
 
-    Each file comes with the prefix that the keys have in this file. For example, a parent chart sets values of its
-    subchart `db` under the key `db`, so the prefix is `db/`. `main_values` is the values file of the innermost
-    subchart, `top` is the folder of the overlay's chart, and `subchart_names` are the subcharts from there down to
-    `main_values`.
+    For example, a parent chart sets values of its subchart `db` under the key `db`, so the prefix in its file is `db/`.
+
+    Args:
+        overlay: The values file that overrides the others.
+        top: The folder of the overlay's chart.
+        subchart_names: The subcharts on the way from this chart to the chart of `main_values`.
+        main_values: The own values file of the innermost chart.
     """
     yield overlay, "".join(f"{key}/" for key in subchart_names)
     chart = top
@@ -260,16 +264,16 @@ def _list_files(
 
 
 def _add_key_prefix(locator: str, keys: str) -> str:
-    """Return the locator of a subchart's value in the values file of a parent chart.
+    """Return the locator that a value of a subchart has in the values file of a parent chart.
 
-    `keys` is the prefix of the value there, such as `db/` for the subchart `db`.
+    For example, `0/image/tag` becomes `0/db/image/tag` if `keys` is `db/`.
     """
     index, _, rest = locator.partition("/")
     return f"{index}/{keys}{rest}"
 
 
 def _complete_image(occurrence: Occurrence, overlay: _ValuesOverlay) -> Occurrence:
-    """Return the image of an overlay, completed with the parts that it inherits from lower files.
+    """Return the image of an overlay, completed with the parts that it inherits from the files that it overrides.
 
     The image is locked in these cases:
 
@@ -301,7 +305,7 @@ def _build_image(overlay: _ValuesOverlay) -> Occurrence | None:
     Return None if the parts together are not a valid reference.
     """
     texts = {
-        part: overlay.own_values[part].text if part in overlay.own_values else overlay.get_lower_value(part)
+        part: overlay.own_values[part].text if part in overlay.own_values else overlay.get_overridden_value(part)
         for part in ImagePart
     }
     name = _parse_reference("", texts[ImagePart.REPOSITORY], "", "")
@@ -342,9 +346,9 @@ def _parse_reference(registry: str, name: str, tag: str, digest: str) -> ImageRe
 
 
 def _lock_inherited_digest(occurrence: Occurrence, notes: Sequence[str]) -> Occurrence:
-    """Lock the digest and the tag of an image in a lower file, because overlays inherit its digest for another image.
+    """Lock an image whose digest is inherited by overlays, although they change other parts of the image.
 
-    These overlays change its registry, repository or tag. `notes` describe them.
+    The digest is written in a file that the overlays override. `notes` name the overlays and the changed parts.
     """
     closed = lock_occurrence(occurrence, Reason.CONFLICTING_EDITS)
     if closed == occurrence:

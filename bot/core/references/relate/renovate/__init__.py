@@ -80,8 +80,8 @@ class _EffectiveSettings:
     def apply(self, settings: UpdateTypeSettings, *, is_certain: bool) -> None:
         """Apply the settings of a rule, which override earlier settings.
 
-        If it is uncertain whether the rule matches, apply only settings that enable something. In this way, the result
-        is rather that Renovate updates the image.
+        If it is uncertain whether the rule matches, apply only settings that enable something. So in doubt, basebump
+        assumes that Renovate updates the image.
         """
         if settings.enabled is not None and (is_certain or settings.enabled):
             self.is_enabled = settings.enabled
@@ -151,7 +151,7 @@ class _RenovateDecisions:
         """Return True if a preset that basebump cannot read may define which files a manager reads.
 
         By default, some managers read no files, such as the one for Kubernetes. For these managers, the result is True
-        if the config extends such a preset, and one of its rules names the manager or the datasource `docker`.
+        if the config extends such a preset, and a rule in the config names the manager or the datasource `docker`.
         """
         is_open = bool(self._settings.unread_presets) and not manager.files and manager is not CUSTOM_MANAGER
         return is_open and not self._settings.named_in_rules.isdisjoint({manager.manager, _DATASOURCE})
