@@ -61,7 +61,7 @@ ResolveHost = Callable[[str, int], Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class HostTrust:
-    """How a host may be contacted that the configuration lists. Such a host may have any port and any address."""
+    """How a host that the configuration lists may be contacted. Such a host may have any port and any address."""
 
     is_insecure: bool = False
     """True if the host may be contacted with plain http."""

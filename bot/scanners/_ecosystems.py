@@ -103,7 +103,7 @@ def convert_to_osv_package(package: InventoryPackage) -> OsvPackage | None:
 def convert_to_installed_package(package: InventoryPackage) -> contents.InstalledPackage:
     """Convert a package to the form that all scanners use for the list of an image's packages.
 
-    For a package of a distribution, the result names the source package, because findings name it.
+    For a package of a distribution, the result also names the source package, because findings name the source package.
     """
     if package.package_type not in SYSTEM_PACKAGE_TYPES:
         return contents.InstalledPackage(package.package_type, _build_full_name(package), package.version)
@@ -131,5 +131,5 @@ def get_ecosystem(family: str, release: str) -> str | None:
 
 
 def is_rolling(family: str) -> bool:
-    """Return True if the distribution `family` has no releases."""
+    """Return True if the distribution `family` is updated continuously and has no releases, such as `wolfi`."""
     return family in _ROLLING_ECOSYSTEMS

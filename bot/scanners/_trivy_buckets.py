@@ -71,7 +71,10 @@ All of these releases share one bucket, from which Trivy selects data by package
 
 
 def is_rolling(family: str) -> bool:
-    """Return True if a distribution has no releases. A single bucket contains all its data."""
+    """Return True if a distribution is updated continuously and has no releases, such as `wolfi`.
+
+    Trivy's database has a single bucket for such a distribution.
+    """
     return family in _ROLLING_BUCKETS
 
 

@@ -58,7 +58,8 @@ def find_trivy(configured_binary: str | None = None, virtual_environments: Itera
 class _TrivySession(ScannerSession):
     """The result of preparing Trivy: its identity, the buckets of its database, and a stamp of the database file.
 
-    If the stamp differs after a scan, another process has replaced the database.
+    The stamp changes if the file is replaced (see `_read_file_stamp`). If it differs after a scan, another process has
+    replaced the database during the scan.
     """
 
     bucket_names: frozenset[str]

@@ -161,7 +161,8 @@ class SignatureBundle:
 def read_bundle(content: bytes) -> SignatureBundle | UnsupportedSignature:
     """Parse a Sigstore bundle.
 
-    Return UnsupportedSignature if the version of the bundle is not supported, or if it contains no statement.
+    Return UnsupportedSignature if the version of the bundle is not supported, or if the bundle contains a plain message
+    signature instead of a signed statement.
 
     Raises BrokenError if the bundle is invalid.
     """

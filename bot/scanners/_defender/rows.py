@@ -62,7 +62,7 @@ class DefenderRow:
 def read_row(row: ReportObject) -> DefenderRow | None:
     """Read a row that has the keys `digest`, `type`, `name` and `properties`.
 
-    Return None if the row neither names findings nor shows that the image is healthy.
+    Return None if the row proves nothing: it names no findings, and does not show that the image is healthy either.
 
     Raises UnreadableReportError if the row cannot be read reliably.
     """
