@@ -61,7 +61,7 @@ class AzureCloud:
 
     @property
     def manager_scope(self) -> str:
-        """Scope of tokens for the resource manager. It does not limit permissions; only the roles of the identity do."""
+        """Scope of tokens for the resource manager. Only the roles of the identity limit what they permit."""
         return f"https://{self.manager_host}/.default"
 
 
