@@ -6,7 +6,8 @@ import re
 from datetime import timedelta
 
 MAX_DURATION = timedelta(days=365)
-"""Upper limit. An image that has to be older than this was replaced long before."""
+"""Upper limit for durations. A longer minimum age would make no sense, because newer images have replaced the image by
+then."""
 DURATION_PATTERN = re.compile(r"([0-9]{1,5})(h|d)", re.ASCII)
 
 

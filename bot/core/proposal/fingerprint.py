@@ -33,7 +33,7 @@ PROPOSED_DIGITS = 8
 _EVIDENCE_END = 14
 _MAX_UNKNOWN = 0xF
 MAX_TRANSITIONS = 256
-"""Number of transitions with a bit of their own in the mask. Further transitions share the bits of the first ones."""
+"""Number of transitions that have their own bit in the mask. Further transitions share the bits of the first ones."""
 
 _EVIDENCE_FIELDS = frozenset(
     {
@@ -48,7 +48,8 @@ _VOLATILE_FIELDS = frozenset(
         *("epss", "epss_list", "exploited_list"),
     }
 )
-"""Fields that may change without a new review. For package lists and contents, only their availability counts."""
+"""Fields that the hashes omit, because a change in them needs no new review. Package lists and contents that are
+missing are counted separately."""
 
 
 def compute_fingerprint(view: ProposalView, evidence: Iterable[Evidence]) -> str:

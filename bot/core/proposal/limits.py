@@ -27,7 +27,7 @@ class OpenQueue:
     open_steps: Sequence[OpenRequest]
     """The steps that open a request. Some of them may have to wait."""
     open_count: int
-    """Number of basebump's open requests for this base branch that stay open."""
+    """Number of basebump's open requests for this base branch that this run leaves open."""
     repositories_per_run: int | None = None
     """How many repositories a run may onboard. None if onboarding this repository does not count towards the limit."""
 

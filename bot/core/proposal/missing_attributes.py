@@ -11,8 +11,9 @@ from bot.model.proposal import Proposal, RemoteRequest
 from bot.model.request_attributes import NO_ATTRIBUTES, RequestAttributes
 
 RETRY_PERIOD = timedelta(days=2)
-"""How long after opening a request, or after basebump's last commit, attributes are set again. If a run is interrupted,
-another run follows within this time. Attributes that the forge refuses are not requested endlessly."""
+"""For how long missing attributes are set again after a request was opened, or after basebump's last commit. If a run
+was interrupted, a later run within this time sets the rest. Afterwards, attributes that the forge refuses are given
+up."""
 
 
 def find_missing_attributes(

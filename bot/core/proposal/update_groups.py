@@ -21,7 +21,8 @@ from bot.model.proposal import ProposedImage, Target
 from bot.model.reference import TagRef
 
 MAX_SLUG_LENGTH = 40
-"""Number of characters, which suffices to recognise an image and is short in lists. The hash makes names unique."""
+"""Limit for the characters of a slug. It is enough to recognise an image, and short in lists of branches. The hash
+makes the branch name unique."""
 HASH_DIGITS = 8
 
 _INVALID_CHARACTER = re.compile(r"[^a-z0-9.-]")
@@ -75,7 +76,8 @@ def _build_slug(text: str) -> str:
 
 
 MAX_TARGETS_LENGTH = 16_384
-"""Limit for the characters of targets that are listed individually, about 130 of them. The body needs the rest."""
+"""Limit for the characters of all targets together, which is enough for about 130 targets. The rest of the body needs
+space, too."""
 
 _EVERYTHING = "*"
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 ALL_LINES = range(1, 1 << 31)
-"""The lines of a new file, whose number is not known."""
+"""All lines of a file, for a new file whose number of lines is not known."""
 
 _HUNK = re.compile(rb"@@ -[0-9]+(?:,([0-9]+))? \+([0-9]+)(?:,([0-9]+))? @@", re.ASCII)
 _ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)

@@ -37,7 +37,8 @@ class TextRun:
     span: Span | None
     """The bytes that contain the run. None if the characters are not written in the file in this form."""
     assignment: EnvironmentVariable | None
-    """The assignment whose value contains the run. None if the run is in the expanded text itself or in a default."""
+    """The `.env` variable from whose value the run comes. None if the run comes from the expanded text itself or from a
+    default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,8 +228,8 @@ class ResolvedInterpolation:
     source: InterpolatedImage
     item: Occurrence | UnsupportedText
     assignment: EnvironmentVariable | None = None
-    """The assignment whose value contains the end of the reference. None if the end is in the text itself or a
-    default."""
+    """The `.env` variable from whose value the end of the reference comes. None if the end comes from the text itself or
+    from a default."""
 
     @property
     def tag_ref(self) -> TagRef | None:

@@ -11,7 +11,7 @@ from bot.model.source import IgnoreComment
 MAX_COMMENT_LINES = 100
 """Number of comment lines above a reference that are searched. Longer comment blocks do not occur in practice."""
 MAX_REASON_LENGTH = 200
-"""Characters of a reason that are kept."""
+"""Number of characters of a reason that are kept."""
 
 _COMMENT = re.compile(rb"\s*(?:#|//)")
 _IGNORE = re.compile(rb"(?:^|(?<=\s))(?:#|//)+[ \t]*basebump:[ \t]*ignore(?!\S)(.*)")

@@ -28,11 +28,11 @@ class ComparedImageView:
     """The first twelve hexadecimal digits of the digest."""
     digest: Text
     platforms: tuple[Text | Plain, ...]
-    """All platforms of an index. A long list is cut, and ends with the number of the others."""
+    """All platforms of an index. A long list is truncated and ends with the number of omitted platforms."""
     built: Text | None
     """The day on which the image was built, according to the image."""
     signature: SignatureView | None
-    """None if no `trust` entry matches the image."""
+    """The signature of the image; None if no `trust` entry matches the image."""
     scan: ScanView
 
 
@@ -52,17 +52,19 @@ class ComparisonView:
     """Packages that are older in the newer image, and the vulnerabilities that this introduces. None if there are none,
     or if this is unknown."""
     packages: PackagesView | None
-    """None if the packages of either image are unknown."""
+    """The package changes; None if the packages of either image are unknown."""
     contents: ContentsView | None
-    """None if the contents of either image could not be fetched."""
+    """The changed contents; None if the contents of either image could not be fetched."""
     scanner: Text | None
     scanner_version: Text | None
     database: Text | None
     """The day on which the database of the scanner was built."""
     exploited_list: Text | None
-    """Like the next two fields, as in `ProposalView`."""
+    """The date of the list of exploited vulnerabilities; None if the list is not configured or could not be read."""
     is_exploited_unknown: bool
+    """True if the list of exploited vulnerabilities is configured but could not be read."""
     epss_list: Text | None
+    """The date of the list of exploit probabilities (EPSS); None if the list was not read."""
     failed: tuple[Text, ...]
     """Failures that occurred while basebump compared the images."""
 

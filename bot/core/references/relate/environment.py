@@ -53,7 +53,7 @@ class _ComposeFolder:
 
     images: list[InterpolatedImage] = field(default_factory=list)
     otherwise_used: set[str | None] = field(default_factory=set)
-    """Variables that are used for something other than images. If it contains None, all variables are."""
+    """Variables that are used for something other than images. None in the set means that all variables may be."""
     values: dict[str, ExpandedText] = field(default_factory=dict)
 
     def assign_variable(self, assignment: EnvironmentVariable) -> None:
