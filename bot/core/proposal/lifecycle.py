@@ -185,6 +185,7 @@ def _find_wait_reason(request: RemoteRequest, desired: Proposal, now: datetime) 
 
     - A user approved the request. An update would discard the approval.
     - Only the digests change, because even newer images reached the minimum age. An update would start another CI run.
+      This is no reason to wait if the branch must be rebuilt anyway.
 
     Urgent updates do not wait. A request with conflicts does not wait either, because nobody can merge it as it is.
     """

@@ -228,8 +228,8 @@ class ResolvedInterpolation:
     source: InterpolatedImage
     item: Occurrence | UnsupportedText
     assignment: EnvironmentVariable | None = None
-    """The `.env` variable from whose value the end of the reference comes. None if the end comes from the text itself or
-    from a default."""
+    """The `.env` variable from whose value the end of the reference comes. None if the end comes from the text itself
+    or from a default."""
 
     @property
     def tag_ref(self) -> TagRef | None:
