@@ -107,7 +107,7 @@ def test_text_has_a_line_for_each_finding_and_a_summary(tmp_path, basebump, conf
     assert last == "2 findings in 3 image references: 1 unpinned, 1 gone."
 
 
-def test_unreachable_registry_is_reported_once(tmp_path, basebump):
+def test_unreachable_registry_is_reported_once(tmp_path, basebump, no_pauses):
     config = tmp_path / "down.yaml"
     config.write_text('schema: 1\nregistries: [{host: docker.io, mirror: "127.0.0.1:9", insecure: true}]\n')
     folder = write_tree(tmp_path / "tree", {"Dockerfile": "FROM python:3.12\nFROM node:22\n"})
@@ -176,7 +176,7 @@ def test_format_of_another_command_is_wrong_usage(tmp_path, basebump):
 # ---- how it ends -------------------------------------------------------------------------------------------------
 
 
-def test_failure_exits_with_1_even_if_there_are_findings(tmp_path, basebump):
+def test_failure_exits_with_1_even_if_there_are_findings(tmp_path, basebump, no_pauses):
     path = tmp_path / "down.yaml"
     path.write_text('schema: 1\nregistries: [{host: docker.io, mirror: "127.0.0.1:9", insecure: true}]\nown: []\n')
     folder = write_tree(tmp_path / "tree", {"Dockerfile": f"FROM node\n{PINNED}"})

@@ -53,7 +53,7 @@ def test_write_edits_files_once(tmp_path, basebump, config, loopback):
     assert "Wrote 0 files." in out
 
 
-def test_unreachable_registry_exits_with_1_and_is_in_failed(tmp_path, basebump):
+def test_unreachable_registry_exits_with_1_and_is_in_failed(tmp_path, basebump, no_pauses):
     config = tmp_path / "down.yaml"
     config.write_text('schema: 1\nregistries: [{host: docker.io, mirror: "127.0.0.1:9", insecure: true}]\nown: []\n')
     folder = write_tree(tmp_path / "tree", {"Dockerfile": "FROM python:3.12\n"})
