@@ -53,13 +53,13 @@ def parse_document(content: bytes) -> OpenVexDocument:
             context.startswith(_CONTEXT) and author.strip()
         ):
             return OpenVexDocument(author, tuple(_parse_statement(entry, document) for entry in entries))
-    raise MalformedError("is not an OpenVEX document: it lacks its `@context`, an `author` or `statements`")
+    raise MalformedError("is not an OpenVEX document: `@context`, `author` or `statements` is missing or invalid")
 
 
 def _parse_statement(entry: object, document: JsonObject) -> VexStatement:
     status_name = entry.get("status") if isinstance(entry, dict) else None
     if not isinstance(entry, dict) or not isinstance(status_name, str) or status_name not in set(VexStatus):
-        raise MalformedError("has a statement with an unknown status, or without a status")
+        raise MalformedError("is not a valid OpenVEX document: a statement has no status, or an unknown status")
     status = VexStatus(status_name)
     return VexStatement(
         names=frozenset(_parse_names(entry.get("vulnerability"))),
@@ -78,7 +78,7 @@ def _parse_names(vulnerability: object) -> Iterator[str]:
             if isinstance(vulnerability, dict):
                 yield from (each for each in _get_list(vulnerability, "aliases") if isinstance(each, str))
         case _:
-            raise MalformedError("has a statement about a vulnerability without a name")
+            raise MalformedError("is not a valid OpenVEX document: a statement does not name its vulnerability")
 
 
 def _parse_reason(entry: JsonObject, status: VexStatus) -> str:
@@ -93,7 +93,10 @@ def _parse_reason(entry: JsonObject, status: VexStatus) -> str:
     if isinstance(impact, str) and impact.strip():
         return " ".join(impact[: 2 * MAX_REASON_LENGTH].split())[:MAX_REASON_LENGTH]
     if status is VexStatus.NOT_AFFECTED:
-        raise MalformedError("has a `not_affected` statement without a justification or an impact statement")
+        raise MalformedError(
+            "is not a valid OpenVEX document: a statement with the status `not_affected` has no justification and "
+            "no impact statement"
+        )
     return ""
 
 
@@ -125,7 +128,7 @@ def _parse_component(component: object) -> Purl | None:
 def _get_list(entry: object, key: str) -> Sequence[object]:
     value = entry.get(key, []) if isinstance(entry, dict) else []
     if not isinstance(value, list):
-        raise MalformedError(f"has a `{key}` that is not a list")
+        raise MalformedError(f"is not a valid OpenVEX document: `{key}` is not a list")
     return value
 
 
@@ -138,5 +141,5 @@ def _parse_time(entry: JsonObject, document: JsonObject) -> datetime:
     try:
         moment = datetime.fromisoformat(str(text))
     except ValueError:
-        raise MalformedError("has a statement without a valid time") from None
+        raise MalformedError("is not a valid OpenVEX document: a statement has no valid time") from None
     return moment.replace(tzinfo=moment.tzinfo or UTC)

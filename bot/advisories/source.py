@@ -89,5 +89,5 @@ class DocumentSource:
         while chunk := read(_CHUNK_SIZE):
             content += chunk
             if len(content) > limit:
-                raise UnreadableSourceError(f"{self} has more than {limit} bytes; not read")
+                raise UnreadableSourceError(f"{self} was not read, because it has more than {limit} bytes")
         return bytes(content)

@@ -61,7 +61,10 @@ def command(
     if not path.is_dir():
         raise UsageError(f"{path} is not a folder; hint: name the folder that contains the files")
     if offline and max_age is not None:
-        raise UsageError("--max-age needs registries; hint: remove --offline")
+        raise UsageError(
+            "--max-age cannot be combined with --offline, because it needs data from registries; hint: remove one "
+            "of them"
+        )
     revision = GitRevisionDiff.resolve_revision(path, since) if since is not None else None
     context, policy = wiring.build_scan_context(config_file, offline=offline, progress=create_progress())
     check_options = CheckOptions(_build_fix_command(path, config_file), revision, max_age)

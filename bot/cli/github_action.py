@@ -64,7 +64,8 @@ def _find_config(environment: Environment, folder: Path) -> Path:
         if _get_input(environment, key):
             input_name = key.lower().replace("_", "-")
             raise UsageError(
-                f"`{input_name}` cannot be combined with `config`; hint: set it in {config_path}, and remove the input"
+                f"the input `{input_name}` cannot be combined with the input `config`; hint: set the value in "
+                f"{config_path}, and remove the input `{input_name}`"
             )
     return Path(config_path)
 

@@ -43,7 +43,7 @@ def build_export_parser(
     def parse(_context: click.Context, _option: click.Parameter, texts: tuple[str, ...]) -> tuple[ExportTarget, ...]:
         exports = tuple(_parse_export(each, formats) for each in texts)
         if len({export.path.resolve() for export in exports}) < len(exports):
-            raise click.BadParameter("two exports name one file; hint: name another file for one of them")
+            raise click.BadParameter("two exports write to the same file; hint: name a different file for each export")
         return exports
 
     return parse
@@ -52,9 +52,13 @@ def build_export_parser(
 def _parse_export(text: str, formats: Sequence[str]) -> ExportTarget:
     output_format, _, file = text.partition("=")
     if output_format not in formats or not file:
-        raise click.BadParameter(f"{text!r} is not FORMAT=FILE with one of {', '.join(formats)}")
+        raise click.BadParameter(
+            f"{text!r} does not have the form FORMAT=FILE with one of the formats {', '.join(formats)}"
+        )
     if file == "-":
-        raise click.BadParameter("an export needs a file; hint: choose the format of stdout with --format")
+        raise click.BadParameter(
+            "an export cannot be written to stdout; hint: name a file, or choose the format of stdout with --format"
+        )
     return ExportTarget(output_format, check_writable(file))
 
 
@@ -66,11 +70,15 @@ def check_writable(text: str) -> Path:
     """
     path = Path(text)
     if not path.parent.is_dir():
-        raise click.BadParameter(f"{path.parent} is not a folder; hint: create it first")
+        raise click.BadParameter(
+            f"{path} cannot be written: {path.parent} is not a folder; hint: create the folder first"
+        )
     if path.is_dir():
-        raise click.BadParameter(f"{path} is a folder; hint: name a file in it")
+        raise click.BadParameter(f"{path} cannot be written: it is a folder; hint: name a file in the folder")
     if _has_symbolic_link(path):
-        raise click.BadParameter(f"{path} is a symbolic link, or in one; hint: name the file itself")
+        raise click.BadParameter(
+            f"{path} cannot be written: the path contains a symbolic link; hint: name the file by a path without links"
+        )
     return path
 
 

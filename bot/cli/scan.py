@@ -46,7 +46,10 @@ def command(
     if not path.is_dir():
         raise UsageError(f"{path} is not a folder; hint: name the folder that contains the files")
     if write and offline:
-        raise UsageError("--write needs registries; hint: remove --offline")
+        raise UsageError(
+            "--write cannot be combined with --offline, because it needs digests from registries; hint: remove one "
+            "of them"
+        )
     tree = WorkTree(path)
     context, policy = wiring.build_scan_context(config_file, offline=offline, progress=create_progress(log))
     scan_result = scan_tree(tree, str(path), context, policy)

@@ -96,7 +96,8 @@ def resolve_shard(value: str, environment: Mapping[str, str]) -> Shard:
     count = _parse_number(total, "the number of parts") if slash else _find_total(service, environment)
     if count is None:
         raise click.BadParameter(
-            f"none of {_TOTAL_VARIABLES} is set; hint: write the number of parts, as in {number}/4"
+            f"the number of parts is unknown, because none of {_TOTAL_VARIABLES} is set; hint: write the number of "
+            f"parts, as in {number}/4"
         )
     if number != AUTO:
         return _build_shard(_parse_number(number, "the part"), count)
@@ -106,13 +107,17 @@ def resolve_shard(value: str, environment: Mapping[str, str]) -> Shard:
         )
     if count == 1:  # GitLab sets no index for a job without `parallel`
         return Shard(1, 1)
-    raise click.BadParameter(f"none of {_INDEX_VARIABLES} is set; hint: write the number of the part, as in 1/{count}")
+    raise click.BadParameter(
+        f"the part is unknown, because none of {_INDEX_VARIABLES} is set; hint: write the number of the part, as in "
+        f"1/{count}"
+    )
 
 
 def _build_shard(number: int, count: int) -> Shard:
     if not 1 <= number <= count <= MAX_SHARDS:
         raise click.BadParameter(
-            f"{number}/{count} is not a part; hint: parts count from 1 to their number, which is {MAX_SHARDS} at most"
+            f"{number}/{count} is not a valid part; hint: write a part from 1 to the number of parts, which is at "
+            f"most {MAX_SHARDS}"
         )
     return Shard(number, count)
 

@@ -23,7 +23,7 @@ def limit_body(chunks: Iterable[bytes], limit: int, subject: str) -> Iterator[by
     for chunk in chunks:
         size += len(chunk)
         if size > limit:
-            raise OversizedError(f"{subject} has more than {limit} bytes; not read")
+            raise OversizedError(f"{subject} was not read, because it has more than {limit} bytes")
         if time.monotonic() > deadline:
             raise UnreachableError(f"{subject} took more than {MAX_BODY_SECONDS:g} seconds to send its response")
         yield chunk

@@ -38,7 +38,7 @@ class EditResult:
 
 
 def edit_files(extract_result: ExtractResult, updates: Iterable[ImageUpdate]) -> EditResult:
-    """Apply `updates` file by file. A file whose edits cannot be verified is left unchanged."""
+    """Apply `updates` to the files. A file is left unchanged if its edits cannot be verified."""
     by_path: dict[FilePath, list[ImageUpdate]] = defaultdict(list)
     for update in updates:
         by_path[update.occurrence.path].append(update)
@@ -68,7 +68,7 @@ def _edit_file(extract_result: ExtractResult, path: FilePath, updates: Sequence[
     readings = extract_result.get_readings(path)
     content = readings[0].file.content
     if any(is_misread_as_number(content, update.occurrence, update.candidates[0]) for update in updates):
-        raise EditError("YAML would parse the new tag as a number; hint: quote the tag")
+        raise EditError("YAML would parse the new tag as a number; hint: put the tag in the file in quotes")
     edits = [edit for update in updates for edit in list_edits(update.occurrence, update.candidates[0])]
     file = SourceFile(path, apply_edits(content, edits))
     new_readings = read_with_formats(file, [reading.file_format for reading in readings])
@@ -84,7 +84,7 @@ def _edit_file(extract_result: ExtractResult, path: FilePath, updates: Sequence[
             _join_references(readings), _join_references(new_readings), planned, tags
         )
     if not is_verified:
-        raise EditError("parsing the edited file did not show exactly the planned change")
+        raise EditError("the edited file, parsed again, does not contain exactly the planned change")
     for old, new in zip(readings, new_readings, strict=True):
         if old.file_format.name == "dockerfile" and has_unplanned_change(
             old.file, new.file, old.references, new.references
@@ -117,11 +117,17 @@ class _DockerfileParse:
 def has_unplanned_change(
     before: SourceFile, after: SourceFile, references_before: ExtractedReferences, references_after: ExtractedReferences
 ) -> bool:
-    """Return True if dockerfile-parse finds another change of the images in FROM than basebump's own parser.
+    """Return True if dockerfile-parse finds other changes of the images in FROM instructions than basebump's parser.
 
-    The result of dockerfile-parse counts only if both parsers agree about the file before the edit, and if the file is
-    not too large. dockerfile-parse misreads defaults inside words, nested arguments, heredocs, byte-order marks, and
-    blank lines inside instructions.
+    dockerfile-parse is not used for large files. It is also not used if the two parsers already disagree about the file
+    before the edit, because dockerfile-parse misreads defaults inside words, nested arguments, heredocs, byte-order
+    marks, and blank lines inside instructions.
+
+    Args:
+        before: The file before the edit.
+        after: The file after the edit.
+        references_before: The image references that basebump's parser found before the edit.
+        references_after: The image references that basebump's parser found after the edit.
     """
     if max(len(before.content), len(after.content)) > MAX_PARSED_BYTES:
         return False
@@ -134,7 +140,10 @@ def has_unplanned_change(
 
 
 def _has_same_images(parsed: _DockerfileParse, images: Counter[str]) -> bool:
-    """Return True if dockerfile-parse finds all of `images` and, in addition, only stages and `scratch`."""
+    """Return True if dockerfile-parse finds the same images as basebump's parser, which are `images`.
+
+    dockerfile-parse may also find names of stages and `scratch`, which basebump does not count as images.
+    """
     others = parsed.images - images
     is_complete = images <= parsed.images
     return is_complete and all(name == _SCRATCH or name.lower() in parsed.stage_names for name in others)

@@ -99,10 +99,12 @@ class AcrTasks:
         while url is not None:
             if url.origin != first.origin:
                 raise _InvalidTaskListError(
-                    f"its next page is at {url.display_text}, which must not receive the Entra token"
+                    f"the list continues on another host, {url.display_text}, which must not receive the Entra token"
                 )
             if str(url) in requested_urls or len(requested_urls) >= MAX_PAGES:
-                raise _InvalidTaskListError(f"it has more than {MAX_PAGES} pages, or links back to an earlier page")
+                raise _InvalidTaskListError(
+                    f"the list has more than {MAX_PAGES} pages, or a page links back to an earlier page"
+                )
             requested_urls.add(str(url))
             headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
             response = http.request("GET", str(url), headers=headers, limit=MAX_PAGE, max_redirects=0)
@@ -188,7 +190,7 @@ def _is_disabled(document: dict[str, Any]) -> bool:
 def _get_value_list(page: dict[str, Any]) -> list[Any]:
     values = page.get("value")
     if not isinstance(values, list):
-        raise _InvalidTaskListError("its `value` is not a list")
+        raise _InvalidTaskListError("`value` is not a list")
     return values
 
 

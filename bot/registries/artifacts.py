@@ -41,9 +41,9 @@ def parse_artifact(digest: Digest, body: bytes) -> Artifact:
     document = _parse_object(body)
     layers = document.get("layers", [])
     if not isinstance(layers, list):
-        raise NotAnImageError("its `layers` is not a list")
+        raise NotAnImageError("the `layers` of the manifest is not a list")
     if len(layers) > MAX_BLOB_COUNT:
-        raise NotAnImageError(f"it has more than {MAX_BLOB_COUNT} layers")
+        raise NotAnImageError(f"the manifest has more than {MAX_BLOB_COUNT} layers")
     config = document.get("config")
     artifact_type = document.get("artifactType") or (config.get("mediaType") if isinstance(config, dict) else None)
     return Artifact(digest, artifact_type if isinstance(artifact_type, str) else "", tuple(map(_parse_blob, layers)))
@@ -56,7 +56,7 @@ def parse_referrers(body: bytes) -> tuple[Referrer, ...]:
     """
     listed = _parse_object(body).get("manifests")
     if not isinstance(listed, list):
-        raise NotAnImageError("its `manifests` is not a list")
+        raise NotAnImageError("the `manifests` of the list is not a list")
     return tuple(_parse_referrers(listed))
 
 
@@ -72,10 +72,10 @@ def _parse_referrers(descriptors: list[Any]) -> Iterator[Referrer]:
 
 def _parse_blob(descriptor: Any) -> Blob:
     if not isinstance(descriptor, dict):
-        raise NotAnImageError("one of its layers is not an object")
+        raise NotAnImageError("a layer of the manifest is not an object")
     digest, size = parse_sha256(str(descriptor.get("digest"))), descriptor.get("size")
     if digest is None or not isinstance(size, int) or isinstance(size, bool) or size < 0:
-        raise NotAnImageError("one of its layers has no sha256 digest, or no size")
+        raise NotAnImageError("a layer of the manifest has no sha256 digest or no valid size")
     return Blob(str(descriptor.get("mediaType")), digest, size, _parse_annotations(descriptor))
 
 
@@ -89,9 +89,9 @@ def _parse_object(body: bytes) -> dict[str, Any]:
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
-        raise NotARegistryError("it is not JSON") from None
+        raise NotARegistryError("the response is not JSON") from None
     if not isinstance(document, dict):
-        raise NotARegistryError("it is not a JSON object")
+        raise NotARegistryError("the response is not a JSON object")
     return document
 
 
@@ -173,7 +173,7 @@ class OciArtifacts:
         request = repository_endpoint.make_blob_request(blob.digest, limit)
         if blob.size > limit:
             raise _make_unreadable_error(
-                repository_endpoint, request.description, NotAnImageError(f"it has more than {limit} bytes")
+                repository_endpoint, request.description, NotAnImageError(f"the blob has more than {limit} bytes")
             )
         response = self._authenticator.send_request(repository_endpoint.endpoint, request)
         if response.status != HTTPStatus.OK:
@@ -228,7 +228,7 @@ class OciArtifacts:
             raise _make_unreadable_error(
                 repository_endpoint,
                 request.description,
-                NotAnImageError(f"it has more than {MAX_REFERRER_COUNT} referrers"),
+                NotAnImageError(f"the list has more than {MAX_REFERRER_COUNT} referrers"),
             )
         return found
 

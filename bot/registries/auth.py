@@ -343,11 +343,13 @@ def parse_token(body: bytes) -> tuple[str, float]:
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
-        raise ValueError("it is not JSON") from None
+        raise ValueError("the token response is not JSON") from None
     fields: dict[str, Any] = answer if isinstance(answer, dict) else {}
     text = fields.get("token") or fields.get("access_token")
-    if not isinstance(text, str) or not _TOKEN.fullmatch(text):
-        raise ValueError("it has neither `token` nor `access_token`, or its token is not valid in a header")
+    if not text or not isinstance(text, str):
+        raise ValueError("the token response has neither `token` nor `access_token`")
+    if not _TOKEN.fullmatch(text):
+        raise ValueError("the token response contains a token with characters that are not allowed in an HTTP header")
     lifetime = fields.get("expires_in")
     if not isinstance(lifetime, int) or isinstance(lifetime, bool):
         lifetime = parse_lifetime(text) or DEFAULT_LIFETIME

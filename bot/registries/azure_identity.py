@@ -130,13 +130,15 @@ class EntraIdentity:
         for variable in ("AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_FEDERATED_TOKEN_FILE"):
             if value := get(variable):
                 if not client or not tenant:
-                    raise NoEntraTokenError(f"{variable} is set, but AZURE_CLIENT_ID or AZURE_TENANT_ID is not")
+                    raise NoEntraTokenError(
+                        f"{variable} is set, but AZURE_CLIENT_ID or AZURE_TENANT_ID is not set; hint: set both"
+                    )
                 return self._make_application_credential(variable, value, client, tenant)
         if client and tenant and get("ACTIONS_ID_TOKEN_REQUEST_URL") and get("ACTIONS_ID_TOKEN_REQUEST_TOKEN"):
             return self._make_github_credential(client, tenant)
         for variable in ("IDENTITY_ENDPOINT", "MSI_ENDPOINT"):
             if endpoint := get(variable):
-                return "managed identity", self._make_managed_credential(endpoint, client)
+                return "managed identity", self._make_managed_credential(endpoint, variable, client)
         return self._make_machine_credential(client, tenant)
 
     def _make_application_credential(
@@ -177,7 +179,7 @@ class EntraIdentity:
 
         url = self._environment["ACTIONS_ID_TOKEN_REQUEST_URL"]
         bearer = self._environment["ACTIONS_ID_TOKEN_REQUEST_TOKEN"]
-        http = self._create_http_client(url)
+        http = self._create_http_client(url, "ACTIONS_ID_TOKEN_REQUEST_URL")
 
         def fetch_assertion() -> str:
             return fetch_github_assertion(http, url, bearer, self._cloud.federation_audience)
@@ -186,16 +188,15 @@ class EntraIdentity:
             tenant, client, fetch_assertion, **self._build_options()
         )
 
-    def _make_managed_credential(self, endpoint: str, client: str) -> TokenCredential:
-        """Return the managed identity of this machine or container, whose tokens are issued at `endpoint`.
+    def _make_managed_credential(self, endpoint: str, variable: str, client: str) -> TokenCredential:
+        """Return the managed identity of this machine or container. The server at `endpoint` issues its tokens.
 
-        `variable` is the environment variable that can set `endpoint`.
-
-        azure-identity reads further settings of the identity from the environment itself.
+        `variable` is the environment variable that `endpoint` may come from, for messages. `client` selects one of
+        several identities; empty for the default. azure-identity reads further settings from the environment itself.
         """
         from azure.identity import ManagedIdentityCredential
 
-        return ManagedIdentityCredential(client_id=client or None, **self._build_options(endpoint))
+        return ManagedIdentityCredential(client_id=client or None, **self._build_options(endpoint, variable))
 
     def _make_machine_credential(self, client: str, tenant: str) -> tuple[str, TokenCredential]:
         """Return a description for messages, and a credential that needs no environment variables.
@@ -211,27 +212,28 @@ class EntraIdentity:
         if shutil.which("az", path=self._environment.get("PATH")):
             credentials["login of `az`"] = identity.AzureCliCredential(tenant_id=tenant, process_timeout=CLI_TIMEOUT)
         if is_azure_machine():
-            endpoint = self._environment.get("AZURE_POD_IDENTITY_AUTHORITY_HOST") or METADATA_SERVICE
-            credentials["identity of this machine"] = self._make_managed_credential(endpoint, client)
+            variable = "AZURE_POD_IDENTITY_AUTHORITY_HOST"
+            endpoint = self._environment.get(variable) or METADATA_SERVICE
+            credentials["identity of this machine"] = self._make_managed_credential(endpoint, variable, client)
         match [*credentials.items()]:
             case []:
-                raise NoEntraTokenError(f"no identity for Entra is configured; hint: {SETUP_HINT}")
+                raise NoEntraTokenError(f"no identity for Microsoft Entra is configured; hint: {SETUP_HINT}")
             case [only]:
                 return only
             case _:
                 return " or the ".join(credentials), identity.ChainedTokenCredential(*credentials.values())
 
-    def _build_options(self, endpoint: str | None = None) -> dict[str, Any]:
+    def _build_options(self, endpoint: str | None = None, variable: str = "AZURE_AUTHORITY_HOST") -> dict[str, Any]:
         """Return the azure-identity options that all credential types share.
 
         `endpoint` is the URL of the server that issues the tokens. If it is None, Entra issues them. `variable` is the
-        environment variable that can set this URL.
+        environment variable that this URL may come from. It is named in messages if the URL is invalid.
         """
         from bot.registries.azure_http import AzureTransport, make_sender
 
         options: dict[str, Any] = {
             "transport": AzureTransport(
-                make_sender(self._create_http_client(endpoint or f"https://{self._cloud.authority}"))
+                make_sender(self._create_http_client(endpoint or f"https://{self._cloud.authority}", variable))
             ),
             "retry_total": 0,  # `HttpClient` retries
         }
@@ -242,18 +244,18 @@ class EntraIdentity:
             options["disable_instance_discovery"] = self._cloud.authority not in known_authorities
         return options
 
-    def _create_http_client(self, url: str) -> HttpClient:
+    def _create_http_client(self, url: str, variable: str) -> HttpClient:
         """Return an HTTP client that may contact the host of `url` even if the host is private or uses plain http.
 
-        The operator's environment names this host, so it is trusted. `variable` is the environment variable that can
-        set the URL.
+        The host is trusted because it comes from the operator's environment. `variable` is the environment variable
+        that it may come from.
 
         Raises NoEntraTokenError, with the name of the variable, if `url` is invalid.
         """
         try:
             parts = Url.parse(url)
         except HttpError as error:
-            raise NoEntraTokenError(f"the environment contains an invalid URL: {error}") from None
+            raise NoEntraTokenError(f"the environment variable {variable} is not a valid URL: {error}") from None
         return HttpClient(
             {parts.authority: HostTrust(is_insecure=parts.scheme == "http")}, environment=self._environment
         )

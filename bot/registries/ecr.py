@@ -44,9 +44,11 @@ def fetch_ecr_token(host: str) -> CloudToken:
         client = Session().client(service, region_name=region, config=config)
         response = client.get_authorization_token()
     except ClientError as error:
-        raise CloudError(f"AWS answered {error.response['Error']['Code']} in {region}") from None
+        raise CloudError(
+            f"AWS answered with the error {error.response['Error']['Code']} in the region {region}"
+        ) from None
     except BotoCoreError as error:
-        raise CloudError(f"the request to AWS in {region} failed ({type(error).__name__})") from None
+        raise CloudError(f"the request to AWS in the region {region} failed ({type(error).__name__})") from None
     return _parse_token(response)
 
 

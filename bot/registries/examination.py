@@ -85,7 +85,7 @@ class ImageExamination:
                     subject, action, f"{error}; hint: if you use images of this registry, name one with `--image`"
                 )
             return
-        yield report_ok(subject, action, f"its tag points to {descriptor.digest}")
+        yield report_ok(subject, action, f"the tag points to {descriptor.digest}")
 
 
 @dataclass(frozen=True, slots=True)

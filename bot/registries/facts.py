@@ -47,9 +47,9 @@ def parse_config(body: bytes) -> ConfigFacts:
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
-        raise NotAnImageError("its config is not JSON") from None
+        raise NotAnImageError("the image's config is not JSON") from None
     if not isinstance(document, dict):
-        raise NotAnImageError("its config is not a JSON object")
+        raise NotAnImageError("the image's config is not a JSON object")
     settings: Any = document.get("config")
     runtime: Mapping[str, Any] = settings if isinstance(settings, dict) else {}
     labels: Any = runtime.get("Labels")

@@ -99,11 +99,11 @@ def parse_logins(content: bytes, file_format: LoginFileFormat = LoginFileFormat.
     Raises ValueError if the file is invalid. The message contains nothing from the file.
     """
     if len(content) > MAX_LOGINS_SIZE:
-        raise ValueError(f"it has more than {MAX_LOGINS_SIZE} bytes")
+        raise ValueError(f"the content has more than {MAX_LOGINS_SIZE} bytes")
     try:
         document = json.loads(content)
     except (ValueError, RecursionError):
-        raise ValueError("it is not JSON") from None
+        raise ValueError("the content is not JSON") from None
     document = _require_object(document, "the document")
     match file_format:
         case LoginFileFormat.DOCKER:
@@ -173,10 +173,10 @@ def _parse_credential(entry: Mapping[str, Any]) -> Credential | None:
         try:
             decoded = base64.b64decode(str(entry["auth"]), validate=True).decode()
         except (binascii.Error, ValueError):
-            raise ValueError("an `auth` value in its `auths` is not base64") from None
+            raise ValueError("an `auth` value in `auths` is not base64") from None
         username, colon, password = decoded.partition(":")
         if not colon:
-            raise ValueError("an `auth` value in its `auths` is not `user:password`")
+            raise ValueError("an `auth` value in `auths` does not have the form `user:password`")
         return PasswordLogin(username, password.rstrip("\0"))
     if entry.get("username") and entry.get("password"):
         return PasswordLogin(str(entry["username"]), str(entry["password"]))

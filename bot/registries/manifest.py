@@ -80,9 +80,9 @@ def parse_document(digest: Digest, body: bytes, content_type: str) -> ManifestDo
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
-        raise NotARegistryError("it is not JSON") from None
+        raise NotARegistryError("the response is not JSON") from None
     if not isinstance(document, dict):
-        raise NotARegistryError("it is not a JSON object")
+        raise NotARegistryError("the response is not a JSON object")
     kind, media_type = _detect_kind(document, parse_media_type(content_type))
     if kind is ManifestKind.MANIFEST:
         return ManifestDocument(
@@ -103,35 +103,37 @@ def _detect_kind(document: dict[str, Any], header_type: str) -> tuple[ManifestKi
     """
     document_type = document.get("mediaType", "")
     if not isinstance(document_type, str):
-        raise NotAnImageError("its mediaType is not a string")
+        raise NotAnImageError("the `mediaType` of the manifest is not a string")
     stated_types = {header_type, document_type} - GENERIC_TYPES
     unknown = sorted(sanitize_text(word) for word in stated_types.difference(INDEX_TYPES, MANIFEST_TYPES))
     if document.get("schemaVersion") == 1 or any("manifest.v1+" in word for word in unknown):
         raise NotAnImageError(
-            "it is a schema 1 manifest, whose digest does not identify the image; hint: push it again"
+            "a manifest of schema 1 has a digest that does not identify the image; hint: push the image again"
         )
     if unknown:
-        raise NotAnImageError(f"it is of type {unknown[0]}")
+        raise NotAnImageError(f"the manifest has the unsupported type {unknown[0]}")
     if len(stated_types) > 1:
-        raise NotAnImageError("its Content-Type and its mediaType contradict each other")
+        raise NotAnImageError("the Content-Type and the `mediaType` of the manifest contradict each other")
     is_index, is_manifest = "manifests" in document, "config" in document or "layers" in document
     if is_index == is_manifest:
         raise NotAnImageError(
-            "it is neither an index nor a manifest" if not is_index else "it is both an index and a manifest"
+            "the document is neither an index nor a manifest"
+            if not is_index
+            else "the document is both an index and a manifest"
         )
     types = INDEX_TYPES if is_index else MANIFEST_TYPES
     media_type = stated_types.pop() if stated_types else types[0]
     if media_type not in types:
-        raise NotAnImageError(f"its type is {media_type}, but its structure does not match")
+        raise NotAnImageError(f"the manifest has the type {media_type}, but not the structure of this type")
     return (ManifestKind.INDEX if is_index else ManifestKind.MANIFEST), media_type
 
 
 def _parse_children(document: dict[str, Any]) -> tuple[ChildManifest, ...]:
     descriptors = document["manifests"]
     if not isinstance(descriptors, list):
-        raise NotAnImageError("its `manifests` is not a list")
+        raise NotAnImageError("the `manifests` of the index is not a list")
     if len(descriptors) > MAX_CHILDREN:
-        raise NotAnImageError(f"it lists {len(descriptors)} images, more than the limit of {MAX_CHILDREN}")
+        raise NotAnImageError(f"the index lists {len(descriptors)} images, more than the limit of {MAX_CHILDREN}")
     children = (_parse_child(descriptor) for descriptor in descriptors)
     return tuple(child for child in children if child is not None)
 
@@ -142,7 +144,7 @@ def _parse_child(descriptor: Any) -> ChildManifest | None:
     Raises NotAnImageError if the entry is invalid.
     """
     if not isinstance(descriptor, dict):
-        raise NotAnImageError("one of its descriptors is not an object")
+        raise NotAnImageError("a descriptor of the manifest is not an object")
     annotations = _parse_annotations(descriptor)
     platform = _parse_platform(descriptor.get("platform"))
     if platform == NO_PLATFORM or ATTESTATION_ANNOTATION in dict(annotations):
@@ -153,10 +155,12 @@ def _parse_child(descriptor: Any) -> ChildManifest | None:
 def _parse_config_digest(document: dict[str, Any]) -> Digest:
     descriptor = document.get("config")
     if not isinstance(descriptor, dict):
-        raise NotAnImageError("it has no `config`")
+        raise NotAnImageError("the manifest has no `config`")
     config_type = str(descriptor.get("mediaType"))
     if config_type not in CONFIG_TYPES:
-        raise NotAnImageError(f"its config is of type {sanitize_text(config_type)}, which images do not have")
+        raise NotAnImageError(
+            f"the config has the type {sanitize_text(config_type)}, which is not the type of an image's config"
+        )
     return _parse_digest(descriptor)
 
 
@@ -169,7 +173,7 @@ def _sum_layer_sizes(document: dict[str, Any]) -> int:
 def _parse_digest(descriptor: dict[str, Any]) -> Digest:
     digest = parse_sha256(str(descriptor.get("digest")))
     if digest is None:
-        raise NotAnImageError("one of its descriptors has no sha256 digest")
+        raise NotAnImageError("a descriptor of the manifest has no sha256 digest")
     return digest
 
 

@@ -147,7 +147,7 @@ class OciRegistry:
         while query is not None:
             if query in requested_queries or len(requested_queries) >= MAX_PAGES or len(tags) >= MAX_TAGS:
                 raise repository_endpoint.make_tag_list_error(
-                    "it has too many pages, or links back to an earlier page", is_failure=False
+                    "the list has too many pages, or a page links back to an earlier page", is_failure=False
                 )
             requested_queries.add(query)
             request = repository_endpoint.make_tag_list_request(query, actions)

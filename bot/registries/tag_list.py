@@ -25,12 +25,12 @@ def parse_tags(body: bytes) -> tuple[str, ...]:
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
-        raise NotARegistryError("it is not JSON") from None
+        raise NotARegistryError("the response is not JSON") from None
     tags: Any = document.get("tags", "") if isinstance(document, dict) else ""
     if tags is None:
         return ()
     if not isinstance(tags, list):
-        raise NotARegistryError("its `tags` is not a list")
+        raise NotARegistryError("`tags` is not a list")
     return tuple(tag for tag in tags if isinstance(tag, str) and is_tag(tag))
 
 
@@ -44,13 +44,13 @@ def parse_next_page(link: str) -> str | None:
     be incomplete, and a tag that is not in the list might exist nevertheless.
     """
     if len(link) > MAX_LINK_LENGTH:
-        raise NotARegistryError("its Link header is too long")
+        raise NotARegistryError("the Link header of the response is too long")
     for match in _LINK.finditer(link):
         relation = _RELATION.search(match["parameters"])
         if relation is None or "next" not in (relation["quoted"] or relation["bare"] or "").lower().split():
             continue
         query = match["target"].partition("#")[0].partition("?")[2]
         if not _QUERY.fullmatch(query):
-            raise NotARegistryError("its link to the next page has no valid query")
+            raise NotARegistryError("the link to the next page has no valid query")
         return query
     return None

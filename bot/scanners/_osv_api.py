@@ -88,7 +88,7 @@ class OsvApi:
                 ids_by_package[package] += identifiers
                 if token:
                     pending.append((package, token))
-        raise OsvError(f"{self._url} needs more than {MAX_BATCHES} batches for one image")
+        raise OsvError(f"{self._url} did not return all vulnerabilities of an image within {MAX_BATCHES} batches")
 
     def _query_batch(self, batch: Iterable[tuple[OsvPackage, str]]) -> Sequence[tuple[Sequence[str], str]]:
         """Query the vulnerabilities of some packages with a single request.
@@ -113,7 +113,7 @@ class OsvApi:
         except UnreadableReportError as error:
             raise OsvError(f"{self._url} did not return a list of results") from error
         if len(results) != len(queries):
-            raise OsvError(f"{self._url} answered {len(results)} of {len(queries)} queries")
+            raise OsvError(f"{self._url} returned {len(results)} results for {len(queries)} queries")
         return results
 
     def _send(self, method: str, path: str, body: bytes | None, limit: int) -> ReportObject:

@@ -33,7 +33,7 @@ def evaluate_report(
     if not is_same_platform(report.platform, subject.platform):  # Trivy scans a single manifest of any platform
         return NotScanned(
             UnscannedReason.PLATFORM_MISSING,
-            f"the image is for {report.platform or 'a platform that the report does not name'}",
+            f"the scanned image is for {report.platform or 'a platform that the report does not name'}",
         )
     system = report.system
     if system is None:
@@ -44,7 +44,10 @@ def evaluate_report(
     if missing_release:
         return NotScanned(UnscannedReason.OS_UNSUPPORTED, missing_release, report.packages)
     if report.os_package_count == 0:
-        return NotScanned(UnscannedReason.OS_UNKNOWN, f"{system}, but the image has no list of installed packages")
+        return NotScanned(
+            UnscannedReason.OS_UNKNOWN,
+            f"the operating system is {system}, but the image has no list of installed packages",
+        )
     return Scan(scanner, str(system), report.findings, report.image_created, report.version_label, report.packages)
 
 

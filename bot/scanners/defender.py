@@ -97,7 +97,9 @@ class DefenderScanner:
         except ResourceGraphError as error:
             yield report_problem(NAME, action, str(error))
         else:
-            yield report_ok(NAME, action, f"{self._graph.manager} answers, with only what the identity may read")
+            yield report_ok(
+                NAME, action, f"{self._graph.manager} answers, with the images that the identity is allowed to read"
+            )
 
     def get_identity(self) -> None:
         """Return None, because the scans of one run can have different identities.
@@ -158,11 +160,15 @@ class DefenderScanner:
 
     def _evaluate_rows(self, digest: Digest, rows: Sequence[DefenderRow]) -> ScanOutcome:
         if not rows:
-            return NotScanned(UnscannedReason.NO_REPORT, f"Defender has no row for {digest} that the identity may read")
+            return NotScanned(
+                UnscannedReason.NO_REPORT,
+                f"Defender has no row for {digest}, or the identity is not allowed to read it",
+            )
         recent_rows, newest = self._select_recent_rows(rows)
         if not recent_rows:
             return NotScanned(
-                UnscannedReason.NOT_RESCANNED, f"Defender's last row for the image is from {newest:%Y-%m-%d}"
+                UnscannedReason.NOT_RESCANNED,
+                f"Defender's last row for the image is out of date: it is from {newest:%Y-%m-%d}",
             )
         findings = merge_findings(found for each in recent_rows for found in each.findings)
         suppressed = deduplicate_suppressed((aside for each in recent_rows for aside in each.suppressed), findings)

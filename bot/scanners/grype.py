@@ -104,12 +104,12 @@ class GrypeScanner(InstalledScanner[ScannerSession]):
         """Return the findings of a report, or the reason that the findings are not reliable. Raises ProcessError."""
         if report.database_built != scanner.database:
             return NotScanned(
-                UnscannedReason.DIFFERENT_DATABASE, "another process replaced the database during this run"
+                UnscannedReason.DIFFERENT_DATABASE, "another process replaced Grype's database during this run"
             )
         if not is_same_platform(report.platform, subject.platform):
             return NotScanned(
                 UnscannedReason.PLATFORM_MISSING,
-                f"the image is for {report.platform or 'a platform that the report does not name'}",
+                f"the scanned image is for {report.platform or 'a platform that the report does not name'}",
             )
         if report.not_scanned:
             return report.not_scanned

@@ -116,7 +116,9 @@ class OsvScanner:
         """Return the vulnerabilities that the API lists for the packages in the inventory of `subject`."""
         if subject.tag_ref.host not in PUBLIC_HOSTS | self._allowed_registries:
             return NotScanned(
-                UnscannedReason.NOT_SENT, f"{subject.tag_ref.host} is not a public registry; hint: list it under `send`"
+                UnscannedReason.NOT_SENT,
+                f"{subject.tag_ref.host} is not a public registry, so its packages are not sent to the API; hint: "
+                "list it under `send`",
             )
         if self._unreachable_outcome is not None:
             return self._unreachable_outcome
@@ -214,12 +216,15 @@ def _check_distribution(system_packages: Sequence[InventoryPackage]) -> NotScann
     `system_packages` are the packages of the distribution in an inventory.
     """
     if not system_packages:
-        return NotScanned(UnscannedReason.OS_UNKNOWN, "the inventory has no packages of a distribution")
+        return NotScanned(UnscannedReason.OS_UNKNOWN, "the inventory lists no packages of a Linux distribution")
     releases = {get_distribution_release(package) for package in system_packages}
     family, release = get_distribution_release(system_packages[0])
     if len(releases) > 1 or get_ecosystem(family, release) is None:
         named = sorted(" ".join(each).strip() or "no distribution" for each in releases)
         return NotScanned(UnscannedReason.OS_UNSUPPORTED, ", ".join(named))
     if not is_rolling(family) and not any(package.source for package in system_packages):
-        return NotScanned(UnscannedReason.SBOM_ABSENT, "the inventory does not name the source packages that OSV lists")
+        return NotScanned(
+            UnscannedReason.SBOM_ABSENT,
+            "OSV lists vulnerabilities by source package, but the inventory does not contain source package names",
+        )
     return None

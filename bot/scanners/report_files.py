@@ -86,7 +86,9 @@ class ReportScanner:
             newest = max(each.dated_at for each in reports)
             yield report_ok(subject, action, f"{len(reports)} found, the newest from {newest:%Y-%m-%d %H:%M} UTC")
         elif read_failure is None:
-            yield report_unknown(subject, action, "no reports found; hint: let a pipeline write them before each run")
+            yield report_unknown(
+                subject, action, "no reports found; hint: let a pipeline write reports before each run"
+            )
 
     def get_identity(self) -> None:
         """Return None, because each report names the scanner that made it."""
@@ -109,7 +111,10 @@ class ReportScanner:
             return read_failure or NotScanned(UnscannedReason.NO_REPORT)
         if not for_platform:
             platforms = sorted({each.image.platform or self._platform for each in candidates})
-            return NotScanned(UnscannedReason.PLATFORM_MISSING, f"its reports are about {', '.join(platforms)}")
+            return NotScanned(
+                UnscannedReason.PLATFORM_MISSING,
+                f"the reports about this image are for other platforms: {', '.join(platforms)}",
+            )
         newest = max(for_platform, key=lambda each: (each.dated_at, each.scanner.name, each.display_path))
         return self._evaluate_report(newest, reports)
 
@@ -125,7 +130,8 @@ class ReportScanner:
         image = report.image
         if self._now() - report.dated_at > self._max_age:
             return NotScanned(
-                UnscannedReason.DATABASE_STALE, f"{report.display_path} is from {report.dated_at:%Y-%m-%d}"
+                UnscannedReason.DATABASE_STALE,
+                f"{report.display_path} is out of date: it was created on {report.dated_at:%Y-%m-%d}",
             )
         if image.not_scanned:
             return image.not_scanned

@@ -92,7 +92,9 @@ class TrivyServerScanner(InstalledScanner[ScannerSession]):
         identity_after = self._fetch_identity()
         if identity_after == session.identity:
             return outcome
-        replaced = NotScanned(UnscannedReason.DIFFERENT_DATABASE, "the server replaced its database during this run")
+        replaced = NotScanned(
+            UnscannedReason.DIFFERENT_DATABASE, "the Trivy server replaced its database during this run"
+        )
         return identity_after if isinstance(identity_after, NotScanned) else replaced
 
     def _build_scan_arguments(self, subject: ScanSubject, address: PullAddress) -> list[str]:
@@ -118,7 +120,7 @@ class TrivyServerScanner(InstalledScanner[ScannerSession]):
         if identity.database is not None and self._now() - identity.database > MAX_DATABASE_AGE:
             return NotScanned(
                 UnscannedReason.DATABASE_STALE,
-                f"the database of {self._host} was built on {identity.database:%Y-%m-%d}",
+                f"the database of {self._host} is out of date: it was built on {identity.database:%Y-%m-%d}",
             )
         return ScannerSession(identity)
 

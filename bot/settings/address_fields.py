@@ -41,7 +41,9 @@ def _normalise_host(value: str) -> str:
     except InvalidReferenceError:
         reference = None
     if reference is None or "/" in lowered or reference.repository != f"{reference.host}/any/any":
-        raise ValueError("is not a registry; hint: write a host such as `registry.example.com` or `localhost:5000`")
+        raise ValueError(
+            "must be the host of a registry; hint: write a host such as `registry.example.com` or `localhost:5000`"
+        )
     return reference.host
 
 
@@ -51,7 +53,9 @@ def _normalise_address(value: str) -> str:
     host, _, prefix = rest.strip("/").partition("/")
     normalised = _normalise_host(scheme + separator + host)
     if prefix and not all(_PATH_SEGMENT.fullmatch(segment) for segment in prefix.split("/")):
-        raise ValueError("has an invalid path; hint: write lower-case words, as in `host/proxy/dockerhub`")
+        raise ValueError(
+            "must have a path of lower-case words after the host; hint: write it as in `host/proxy/dockerhub`"
+        )
     return f"{normalised}/{prefix}" if prefix else normalised
 
 
@@ -65,7 +69,7 @@ def _parse_web_address(value: str, reason: str = "because a token is sent to it"
         parts = urlsplit(require_text(value))
         host = parts.hostname if parts.port != 0 else None
     except ValueError:
-        raise ValueError("is not a URL") from None
+        raise ValueError("must be a valid URL") from None
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host or "")):
         raise ValueError(f"must begin with https://, {reason}")
     if not host or "@" in parts.netloc or parts.query or parts.fragment:
@@ -84,7 +88,7 @@ def _normalise_api_url(value: str) -> str:
     """Return the URL of a GitHub API without a slash at its end."""
     url, host = _parse_web_address(value)
     if host in {"github.com", "www.github.com"}:
-        raise ValueError("is the address of the web interface; hint: write that of the API, https://api.github.com")
+        raise ValueError("must be the address of the API, not of the web interface; hint: write https://api.github.com")
     return url
 
 
@@ -92,7 +96,9 @@ def _normalise_site_url(value: str) -> str:
     """Return the URL of a GitLab's web interface without a slash at its end."""
     url, _ = _parse_web_address(value)
     if "/api/" in f"{url}/":
-        raise ValueError("is the address of the API; hint: write what stands before `/api/`")
+        raise ValueError(
+            "must be the address of the web interface, not of the API; hint: write only the part before `/api/`"
+        )
     return url
 
 
@@ -110,7 +116,7 @@ def _normalise_service_url(value: str) -> str:
     """Return the URL of an OSV API, to which the packages of images are sent, without a slash at its end."""
     url, _ = _parse_web_address(value, "so that requests can neither be read nor changed in transit")
     if url.endswith("/v1"):
-        raise ValueError("must not end in `/v1`; hint: write what stands before `/v1`")
+        raise ValueError("must not end in `/v1`; hint: write only the part before `/v1`")
     return url
 
 
@@ -127,7 +133,7 @@ def _normalise_trivy_server(value: str) -> str:
         parts = urlsplit(require_text(value))
         is_web_address = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
     except ValueError:
-        raise ValueError("is not a URL") from None
+        raise ValueError("must be a valid URL") from None
     if not is_web_address or "@" in parts.netloc or parts.query or parts.fragment:
         raise ValueError("must be a plain URL with http:// or https://, with no user, no query and no fragment")
     return value.rstrip("/")
@@ -148,11 +154,12 @@ def _validate_state_url(value: str) -> str:
     if separator and scheme == SQLITE:
         if not rest.strip("/"):
             raise ValueError(
-                "names no file; hint: write `sqlite:///state.db`, or `sqlite:////var/lib/basebump/state.db`"
+                "must name a file; hint: write `sqlite:///state.db`, or `sqlite:////var/lib/basebump/state.db`"
             )
         if not rest.startswith("/"):
             raise ValueError(
-                "has two slashes instead of three; hint: write `sqlite:///PATH`, with a fourth for an absolute path"
+                "must have three slashes after `sqlite:`; hint: write `sqlite:///PATH`, with a fourth slash if the "
+                "path is absolute"
             )
         return value
     if not separator or scheme not in POSTGRESQL:
@@ -162,14 +169,14 @@ def _validate_state_url(value: str) -> str:
         has_password = parts.password is not None or any(key in SECRETS for key, _ in parse_qsl(parts.query))
         _ = parts.port
     except ValueError:
-        raise ValueError("is not a URL") from None
+        raise ValueError("must be a valid URL") from None
     if has_password:
         raise ValueError(
             "must not contain a password; hint: remove it, and set the environment variable PGPASSWORD, or PGPASSFILE "
             "to a file of passwords"
         )
     if not parts.path.strip("/"):
-        raise ValueError("names no database; hint: write `postgresql+psycopg://USER@HOST/DATABASE`")
+        raise ValueError("must name a database; hint: write `postgresql+psycopg://USER@HOST/DATABASE`")
     return value
 
 

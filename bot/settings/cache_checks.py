@@ -55,7 +55,8 @@ def _check_path_entry(entry: ListedRegistry) -> Iterator[ConfigProblem]:
     if "upstream" not in entry.keys:
         yield ConfigProblem(
             f"{entry.where}.host",
-            f"is a path and not a host; hint: write `{entry.host}`, or add `upstream` if the path is a cache",
+            f"must be a host without a path; hint: write `{entry.host}`, or add `upstream` if the path is a "
+            "pull-through cache",
         )
         return
     for key in sorted(entry.keys - KEYS_WITH_PATH):

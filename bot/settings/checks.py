@@ -27,9 +27,11 @@ def check_config(document: Document, *, requires_forges: bool) -> Problems:
     """Yield the problems of keys that do not fit together, even if each value is valid by itself."""
     yield from _check_empty_values(document, ())
     if isinstance(document.get("schema"), bool):  # Python counts True as the number 1
-        yield ConfigProblem("schema", "must be 1, the only version that this release reads")
+        yield ConfigProblem("schema", "must be 1, the only version of the config that this release supports")
     if requires_forges and document.get("forges", []) == []:
-        yield ConfigProblem("forges", "names no forge; hint: add an entry that says where the git repositories are")
+        yield ConfigProblem(
+            "forges", "must not be empty; hint: add an entry for the forge that hosts the git repositories"
+        )
     for where, forge in iterate_entries(document, "forges"):
         yield from _check_duplicate_repositories(where, forge)
         if forge.get("kind") == "github":
@@ -101,13 +103,16 @@ def _check_duplicate_repositories(where: str, forge: dict[str, Any]) -> Problems
     for index, each in enumerate(repositories if isinstance(repositories, list) else ()):
         if isinstance(each, str):
             if each.lower() in names:
-                yield ConfigProblem(f"{where}.repositories[{index}]", f"names `{each}` a second time; hint: remove it")
+                yield ConfigProblem(
+                    f"{where}.repositories[{index}]",
+                    f"`{each}` is already listed by an earlier entry; hint: remove one of the entries",
+                )
             names.add(each.lower())
 
 
 def _check_github(where: str, forge: dict[str, Any]) -> Problems:
     if "app" in forge and "token_env" in forge:
-        yield ConfigProblem(f"{where}.app", "contradicts `token_env`; hint: remove one of them")
+        yield ConfigProblem(f"{where}.app", "cannot be combined with `token_env`; hint: remove one of the keys")
     if "app" not in forge and "repositories" not in forge:
         message = "is required; hint: list repositories, or use a GitHub App (`app`), which knows its own repositories"
         yield ConfigProblem(f"{where}.repositories", message)
@@ -132,7 +137,9 @@ def _check_overlapping_forges(document: Document) -> Problems:
         for key, description in _list_selections(forge):
             if first_entries.setdefault(key, where) != where:
                 yield ConfigProblem(
-                    where, f"selects {description}, and so does {first_entries[key]}; hint: select them only once"
+                    where,
+                    f"selects {description}, as {first_entries[key]} already does; hint: select each repository "
+                    "only once",
                 )
 
 
@@ -192,9 +199,13 @@ def _check_credentials(where: str, registry: dict[str, Any]) -> Problems:
     variable_keys = [key for key in ("username_env", "password_env") if key in registry]
     if len(variable_keys) == 1:
         (other,) = {"username_env", "password_env"} - set(variable_keys)
-        yield ConfigProblem(f"{where}.{variable_keys[0]}", f"needs `{other}`; hint: set both, or none")
+        yield ConfigProblem(
+            f"{where}.{variable_keys[0]}", f"cannot be used without `{other}`; hint: set both keys, or neither"
+        )
     if variable_keys and "auth" in registry:
-        yield ConfigProblem(f"{where}.auth", f"contradicts `{variable_keys[0]}`; hint: remove one of them")
+        yield ConfigProblem(
+            f"{where}.auth", f"cannot be combined with `{variable_keys[0]}`; hint: remove one of the keys"
+        )
 
 
 def _check_azure_login(where: str, registry: dict[str, Any]) -> Problems:
@@ -228,7 +239,9 @@ def _check_tasks(where: str, registry: dict[str, Any]) -> Problems:
         return
     name, label = str(resource).rpartition("/")[2].lower(), host.partition(".")[0].partition("-")[0]
     if is_acr(host) and name != label:
-        yield ConfigProblem(f"{where}.tasks", f"is the ID of the registry `{name}`, and not of `{host}`")
+        yield ConfigProblem(
+            f"{where}.tasks", f"must be the ID of the registry `{host}`, but is the ID of the registry `{name}`"
+        )
 
 
 def _check_cloud_login(where: str, registry: dict[str, Any]) -> Problems:
@@ -239,7 +252,9 @@ def _check_cloud_login(where: str, registry: dict[str, Any]) -> Problems:
         return
     if host is not None and not is_cloud_host(host):
         example = {"ecr": "ACCOUNT.dkr.ecr.REGION.amazonaws.com", "gar": "REGION-docker.pkg.dev"}[str(auth)]
-        yield ConfigProblem(f"{where}.auth", f"needs a host such as `{example}`; `{host}` is not one")
+        yield ConfigProblem(
+            f"{where}.auth", f"can only be used for a host such as `{example}`, but the host is `{host}`"
+        )
 
 
 def _check_plain_http(document: Document) -> Problems:
@@ -261,7 +276,8 @@ def _check_plain_http(document: Document) -> Problems:
         if host is not None and host in clouds:
             yield ConfigProblem(
                 f"{where}.insecure",
-                f"contradicts `auth: {clouds[host]}` of `{host}`: cloud tokens are never sent over plain http",
+                f"cannot be combined with `auth: {clouds[host]}` of `{host}`: cloud tokens are never sent over "
+                "plain http",
             )
 
 
@@ -271,10 +287,13 @@ def _has_cloud_login(registry: dict[str, Any]) -> bool:
 
 def _check_connection(where: str, registry: dict[str, Any]) -> Problems:
     if registry.get("insecure") is True and "ca" in registry:
-        yield ConfigProblem(f"{where}.ca", "has no effect with `insecure: true`: plain http has no certificates")
+        yield ConfigProblem(
+            f"{where}.ca",
+            "has no effect with `insecure: true`, because plain http has no certificates; hint: remove one of the keys",
+        )
     mirror = _parse_address(registry.get("mirror"))
     if mirror is not None and mirror == _parse_address(registry.get("host")):
-        yield ConfigProblem(f"{where}.mirror", "is the registry itself; hint: remove it")
+        yield ConfigProblem(f"{where}.mirror", "must not be the registry itself; hint: remove the key")
 
 
 def list_age_registries(document: Document) -> Iterator[str]:
@@ -295,7 +314,9 @@ def _check_vex(document: Document) -> Problems:
     enrichment = document.get("enrichment")
     for where, entry in iterate_entries(enrichment, "vex") if isinstance(enrichment, dict) else ():
         if ("path" in entry) is ("url" in entry):
-            yield ConfigProblem(f"enrichment.{where}", "needs either `path` or `url`; hint: set exactly one of them")
+            yield ConfigProblem(
+                f"enrichment.{where}", "must have either `path` or `url`; hint: set exactly one of these keys"
+            )
 
 
 def _check_scanners(document: Document) -> Problems:
@@ -321,7 +342,7 @@ def _check_policy(document: Document) -> Problems:
 
 def _check_rule(where: str, rule: dict[str, Any], *, has_own: bool) -> Problems:
     if not rule.keys() - {"match"}:
-        yield ConfigProblem(where, "sets no policy key; hint: add a key, or remove the rule")
+        yield ConfigProblem(where, "the rule sets no policy key; hint: add a policy key, or remove the rule")
     match = rule.get("match")
     if isinstance(match, dict) and match.get("role") == "own" and not has_own:
         message = "matches nothing without `own`; hint: list under `own` which images are your own builds"
@@ -352,7 +373,9 @@ _NEEDS_KEV = "needs the list of exploited vulnerabilities; hint: name CISA's cat
 
 def _check_trust_entry(where: str, entry: dict[str, Any]) -> Problems:
     if not entry.keys() & {"keys", "keyless", "notation"}:
-        yield ConfigProblem(where, "trusts nobody; hint: say who may sign, with `keys`, `keyless` or `notation`")
+        yield ConfigProblem(
+            where, "the entry trusts no signer; hint: list the trusted signers under `keys`, `keyless` or `notation`"
+        )
     if "trusted_root" in entry and "keyless" not in entry:
         message = "has no effect without `keyless`: public keys are trusted as they are; hint: remove it"
         yield ConfigProblem(f"{where}.trusted_root", message)

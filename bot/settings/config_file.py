@@ -115,9 +115,9 @@ def _read_templates(templates: schema.TemplatesSection, config: Path) -> Mapping
         except UnreadableFileError as error:
             problems.append(ConfigProblem(where, str(error)))
         except UnicodeDecodeError:
-            problems.append(ConfigProblem(where, "is not UTF-8 text; hint: save it as UTF-8"))
+            problems.append(ConfigProblem(where, "the file is not UTF-8 text; hint: save the file as UTF-8"))
         except TemplateError as error:
-            problems.append(ConfigProblem(where, f"is not a valid template: {error}"))
+            problems.append(ConfigProblem(where, f"the file is not a valid template: {error}"))
     if problems:
         raise ConfigError(str(config), tuple(problems))
     return sources

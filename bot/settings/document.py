@@ -37,7 +37,7 @@ def parse_document_file(path: Path) -> tuple[Document, tuple[ConfigProblem, ...]
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise _build_config_error(str(path), f"could not be read: {error.strerror}") from None
+        raise _build_config_error(str(path), f"the file could not be read: {error.strerror}") from None
     return parse_document(content, str(path))
 
 
@@ -58,12 +58,16 @@ def parse_document(content: bytes, source: str) -> tuple[Document, tuple[ConfigP
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         message = ", ".join(part for part in (error.context, error.problem) if part)
-        raise _build_config_error(source, f"is not valid YAML: {message}", mark.line + 1 if mark else None) from None
+        raise _build_config_error(
+            source, f"the file is not valid YAML:  {message}", mark.line + 1 if mark else None
+        ) from None
     except yaml.YAMLError as error:
-        raise _build_config_error(source, f"is not valid YAML: {error}") from None
+        raise _build_config_error(source, f"the file is not valid YAML:  {error}") from None
     except (ValueError, OverflowError):  # PyYAML does not catch the error of chr() for an escape
         line = loader.get_mark().line + 1
-        raise _build_config_error(source, "is not valid YAML: an escape does not stand for a character", line) from None
+        raise _build_config_error(
+            source, "the file is not valid YAML: an escape sequence does not stand for a character", line
+        ) from None
     finally:
         loader.dispose()
     if not isinstance(document, dict):
@@ -73,17 +77,21 @@ def parse_document(content: bytes, source: str) -> tuple[Document, tuple[ConfigP
 
 def _decode_text(content: bytes, source: str) -> str:
     if len(content) > MAX_BYTES:
-        raise _build_config_error(source, f"has more than {MAX_BYTES} bytes; hint: shorten the policy with globs")
+        raise _build_config_error(
+            source, f"the file has more than {MAX_BYTES} bytes; hint: shorten the policy with globs"
+        )
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise _build_config_error(source, "is not UTF-8 text; hint: save it as UTF-8", line) from None
+        raise _build_config_error(source, "the file is not UTF-8 text; hint: save the file as UTF-8", line) from None
     unprintable = _UNPRINTABLE.search(text)
     if unprintable:
         line = text.count("\n", 0, unprintable.start()) + 1
         raise _build_config_error(
-            source, f"contains the control character U+{ord(unprintable[0]):04X}; hint: remove it", line
+            source,
+            f"the file contains the control character U+{ord(unprintable[0]):04X}; hint: remove the character",
+            line,
         )
     return text
 
@@ -115,7 +123,9 @@ class _BoundedLoader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise yaml.MarkedYAMLError(problem=f"nests deeper than {MAX_DEPTH} levels", problem_mark=self.get_mark())
+            raise yaml.MarkedYAMLError(
+                problem=f"the values are nested deeper than {MAX_DEPTH} levels", problem_mark=self.get_mark()
+            )
         node = super().compose_node(parent, index)
         self._depth -= 1
         return node
@@ -128,11 +138,11 @@ class _BoundedLoader(yaml.SafeLoader):
                 continue
             if key.tag != _TEXT_TAG:
                 raise _RefusedYamlError(
-                    key, f"YAML does not read the key {_format_key(key)} as text; hint: put it in quotes"
+                    key, f"the key {_format_key(key)} is not a string in YAML; hint: put the key in quotes"
                 )
             if key.value in keys:
                 line = key.start_mark.line + 1
-                message = f"the key {_format_key(key)} is in this mapping a second time; hint: remove one of them"
+                message = f"the key {_format_key(key)} is in this mapping a second time; hint: remove one of the keys"
                 self.problems.append(ConfigProblem(f"line {line}", message))
             keys.add(key.value)
         return node
@@ -141,9 +151,9 @@ class _BoundedLoader(yaml.SafeLoader):
         try:
             return super().construct_object(node, deep)
         except ValueError as error:  # PyYAML does not catch the errors of int() and datetime()
-            raise _RefusedYamlError(node, f"contains an invalid number or date: {error}") from None
+            raise _RefusedYamlError(node, f"the value is not a valid number or date: {error}") from None
         except (LookupError, AttributeError):  # PyYAML fails like this on `!!bool x`, `!!int ""` and `!!timestamp x`
-            raise _RefusedYamlError(node, f"contains an invalid {node.tag.rpartition(':')[2]}") from None
+            raise _RefusedYamlError(node, f"the value is not a valid {node.tag.rpartition(':')[2]}") from None
 
 
 def _format_key(key: yaml.Node) -> str:
@@ -170,7 +180,9 @@ def _check_expanded_size(root: yaml.Node) -> None:
             size = 1 + sum(child_size for child_size, _ in child_measures)
             height = 1 + max((child_height for _, child_height in child_measures), default=0)
             if size > MAX_VALUES or height > MAX_DEPTH:
-                message = f"has more than {MAX_VALUES} values or {MAX_DEPTH} levels once its anchors are expanded"
+                message = (
+                    f"the file has more than {MAX_VALUES} values or {MAX_DEPTH} levels once its anchors are expanded"
+                )
                 raise _RefusedYamlError(node, message)
             nodes_in_progress.remove(id(node))
             measured[id(node)] = size, height
@@ -184,7 +196,9 @@ def _check_escapes(node: yaml.Node) -> None:
     unprintable = _UNPRINTABLE.search(node.value) if isinstance(node, yaml.ScalarNode) else None
     if unprintable:
         raise _RefusedYamlError(
-            node, f"contains an escape for U+{ord(unprintable[0]):04X}, which is not text; hint: remove it"
+            node,
+            f"the value contains an escape sequence for U+{ord(unprintable[0]):04X}, which is not text; hint: "
+            "remove it",
         )
 
 

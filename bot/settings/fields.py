@@ -66,7 +66,7 @@ def _validate_identity(value: str) -> str:
     Such a glob would trust everyone who has an account, because signing without a key needs only an account.
     """
     if not _validate_glob(value).strip("*?/@."):
-        raise ValueError("trusts every identity of the issuer; hint: restrict it, as in `*@example.com`")
+        raise ValueError("must not match every identity of the issuer; hint: restrict the glob, as in `*@example.com`")
     return value
 
 
@@ -100,7 +100,9 @@ def _build_format_error(value: str, names: list[str]) -> ValueError:
 
 def _validate_tag(value: str) -> str:
     if not is_tag(value):
-        raise ValueError("is not a tag; hint: write at most 128 letters, digits, `_`, `.` and `-`, no `.` or `-` first")
+        raise ValueError(
+            "must be a tag: at most 128 letters, digits, `_`, `.` and `-`, and no `.` or `-` at the beginning"
+        )
     return value
 
 

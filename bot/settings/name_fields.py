@@ -75,7 +75,7 @@ def _validate_branch_prefix(value: str) -> str:
     if not value.endswith("/") or value == "/":
         raise ValueError("must end in `/`, as in `basebump/`, so that none of your branches begins with it by chance")
     if _NOT_IN_REF.search(value) or value.startswith(("/", ".", "-", "refs/")):
-        raise ValueError("is not valid in the name of a branch; hint: use letters, digits, `-` and `_`")
+        raise ValueError("must be valid in the name of a branch; hint: use letters, digits, `-` and `_`")
     if len(value) > MAX_PREFIX:
         raise ValueError(f"must not have more than {MAX_PREFIX} characters")
     return value

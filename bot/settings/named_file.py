@@ -15,7 +15,7 @@ def read_bounded(path: Path, max_bytes: int) -> bytes:
         with path.open("rb") as file:
             content = file.read(max_bytes + 1)
     except OSError as error:
-        raise UnreadableFileError(f"could not be read: {error.strerror}") from None
+        raise UnreadableFileError(f"the file could not be read: {error.strerror}") from None
     if len(content) > max_bytes:
-        raise UnreadableFileError(f"has more than {max_bytes} bytes; hint: name a smaller file")
+        raise UnreadableFileError(f"the file has more than {max_bytes} bytes; hint: name a smaller file")
     return content

@@ -114,9 +114,9 @@ def _describe_misreading(value: object) -> str:
         case str() | list() | dict():
             return ""
         case bool():
-            return f", and YAML reads it as {str(value).lower()}; hint: put it in quotes"
+            return f", and YAML reads it as {str(value).lower()}; hint: put the value in quotes"
         case _:
-            return ", and YAML reads it as a number or a date; hint: put it in quotes"
+            return ", and YAML reads it as a number or a date; hint: put the value in quotes"
 
 
 def _describe_unknown_kind(entry: object, kinds: Sequence[str]) -> str:

@@ -39,7 +39,7 @@ def _validate_timezone(value: str) -> str:
     try:
         ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError("is not a time zone; hint: write it as Europe/Berlin") from None
+        raise ValueError("must be a time zone; hint: use a name such as Europe/Berlin") from None
     return value
 
 

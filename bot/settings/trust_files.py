@@ -55,7 +55,9 @@ def _read_notation(
             except UnreadableFileError as error:
                 problems.append(ConfigProblem(f"{where}.certificates[{index}]", str(error)))
             except ValueError:
-                problems.append(ConfigProblem(f"{where}.certificates[{index}]", "contains no certificates in PEM form"))
+                problems.append(
+                    ConfigProblem(f"{where}.certificates[{index}]", "the file contains no certificates in PEM format")
+                )
             else:
                 yield pem
 
@@ -64,7 +66,10 @@ def _read_notation(
             x509.Name.from_rfc4514_string(subject)
         except ValueError:
             problems.append(
-                ConfigProblem(f"{where}.subjects[{index}]", "is not a name; hint: write it as `C=US,ST=WA,O=Acme`")
+                ConfigProblem(
+                    f"{where}.subjects[{index}]",
+                    "must be a distinguished name; hint: write it in the form `C=US,ST=WA,O=Acme`",
+                )
             )
     return NotationTrust(tuple(read_certificates()), entry.subjects)
 
@@ -81,7 +86,9 @@ def _find_trusted_root(
         return None
     path = folder / entry.trusted_root
     if not path.is_file():
-        problems.append(ConfigProblem(f"{where}.trusted_root", "could not be read: it is not a file"))
+        problems.append(
+            ConfigProblem(f"{where}.trusted_root", "the file could not be read: it does not exist, or is not a file")
+        )
     return str(path)
 
 
@@ -95,7 +102,9 @@ def _read_keys(
         try:
             key = TrustedKey(path, read_bounded(folder / path, MAX_FILE))
             PublicKey.load(key)
-        except (UnreadableFileError, ValueError) as error:
+        except UnreadableFileError as error:
             problems.append(ConfigProblem(f"{where}.keys[{index}]", str(error)))
+        except ValueError as error:
+            problems.append(ConfigProblem(f"{where}.keys[{index}]", f"the file {error}"))
         else:
             yield key

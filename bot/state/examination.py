@@ -25,18 +25,20 @@ class StateFileExamination:
     path: Path
 
     def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level keep state
-        """Check that the file can be read and written. Raises StateError if it cannot be read."""
+        """Check that the SQLite file can be read and written. Raises StateError if it cannot be read."""
         shown, folder = str(self.path), self.path.absolute().parent
         if not os.access(folder, os.W_OK | os.X_OK) or not folder.is_dir():
-            yield report_problem(shown, WRITE_ACTION, f"its folder is missing or read-only; hint: {FOLDER_ADVICE}")
+            yield report_problem(
+                shown, WRITE_ACTION, f"the folder of the file is missing or read-only; hint: {FOLDER_ADVICE}"
+            )
         elif not self.path.exists():
-            yield report_ok(shown, WRITE_ACTION, "it does not exist yet; the next run creates it")
+            yield report_ok(shown, WRITE_ACTION, "the file does not exist yet; the next run creates it")
         else:
             yield _check_version(shown, Database.sqlite_read_only(self.path))
             if os.access(self.path, os.W_OK):
-                yield report_ok(shown, WRITE_ACTION, "it is writable")
+                yield report_ok(shown, WRITE_ACTION, "the file is writable")
             else:
-                yield report_problem(shown, WRITE_ACTION, f"it is read-only; hint: {FOLDER_ADVICE}")
+                yield report_problem(shown, WRITE_ACTION, f"the file is read-only; hint: {FOLDER_ADVICE}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +54,27 @@ class StateServerExamination:
         with database.open_for_reading() as connection:
             can_create_tables = bool(connection.execute(text(_CAN_CREATE_TABLES)).scalar_one())
         if can_create_tables:
-            yield report_ok(database.display_name, WRITE_ACTION, "its user may create tables")
+            yield report_ok(database.display_name, WRITE_ACTION, "the database user is allowed to create tables")
         else:
             yield report_problem(
-                database.display_name, WRITE_ACTION, f"its user may not create tables; hint: {TABLES_ADVICE}"
+                database.display_name,
+                WRITE_ACTION,
+                f"the database user is not allowed to create tables; hint: {TABLES_ADVICE}",
             )
 
 
 def _check_version(display_name: str, database: Database) -> Check:
-    """Check whether this release can use the tables of a database. Raises StateError if they cannot be read."""
+    """Check whether this release supports the version of the tables. Raises StateError if it cannot be read."""
     supported_version = 1 + len(MIGRATIONS)
     with database.open_for_reading() as connection:
         found_version = get_version(connection)
     if found_version is None:
-        return report_ok(display_name, READ_ACTION, "it has no tables yet; the next run creates them")
+        return report_ok(display_name, READ_ACTION, "the database has no tables yet; the next run creates them")
     if found_version > supported_version:
-        message = f"its tables have version {found_version}, and this release supports {supported_version}"
+        message = (
+            f"the tables have version {found_version}, but this release supports only versions up to "
+            f"{supported_version}"
+        )
         return report_problem(
             display_name, READ_ACTION, f"{message}; hint: update basebump, or configure another database"
         )
@@ -75,6 +82,8 @@ def _check_version(display_name: str, database: Database) -> Check:
         return report_ok(
             display_name,
             READ_ACTION,
-            f"its tables have version {found_version}; the next run migrates them to version {supported_version}",
+            f"the tables have version {found_version}; the next run migrates them to version {supported_version}",
         )
-    return report_ok(display_name, READ_ACTION, f"its tables have version {found_version}, that of this release")
+    return report_ok(
+        display_name, READ_ACTION, f"the tables have version {found_version}, which is the version of this release"
+    )

@@ -33,14 +33,14 @@ def read_chain(der_certificates: object) -> tuple[x509.Certificate, ...]:
 
     Raises BrokenError if a certificate is invalid or the chain is empty.
     """
-    chain = require_list(der_certificates, MAX_CHAIN_LENGTH)
+    chain = require_list(der_certificates, MAX_CHAIN_LENGTH, "certificates")
     if not chain or not all(isinstance(each, bytes) for each in chain):
-        raise BrokenError("it has no certificates")
+        raise BrokenError("the signature has no certificates")
     try:
         certificates = tuple(x509.load_der_x509_certificate(each) for each in chain)
         certificates[0].public_key()
     except (ValueError, UnsupportedAlgorithm):
-        raise BrokenError("one of its certificates is not valid") from None
+        raise BrokenError("a certificate of the signature is not valid") from None
     return certificates
 
 
@@ -79,7 +79,9 @@ def verify_chain(chain: Sequence[x509.Certificate], roots: Store, now: datetime)
     try:
         return verifier.verify(chain[0], list(chain[1:])).chain
     except (VerificationError, x509.UnsupportedGeneralNameType, ValueError, UnsupportedAlgorithm) as error:
-        raise UntrustedError(sanitize_text(str(error)) or "its chain of certificates is not valid") from None
+        raise UntrustedError(
+            sanitize_text(str(error)) or "the signature's chain of certificates is not valid"
+        ) from None
 
 
 def get_attributes(name: x509.Name) -> frozenset[tuple[str, str | bytes]]:
@@ -120,9 +122,9 @@ def _require_certificate_signing(_policy: Policy, _certificate: x509.Certificate
 
 def _require_digital_signature(_policy: Policy, _certificate: x509.Certificate, usage: x509.KeyUsage) -> None:
     if not usage.digital_signature:
-        raise ValueError("its certificate is not for signatures")
+        raise ValueError("the signer's certificate does not allow signatures")
 
 
 def _require_code_signing(_policy: Policy, _certificate: x509.Certificate, usage: x509.ExtendedKeyUsage | None) -> None:
     if usage is not None and ExtendedKeyUsageOID.CODE_SIGNING not in usage:
-        raise ValueError("its certificate is not for code signing")
+        raise ValueError("the signer's certificate does not allow code signing")

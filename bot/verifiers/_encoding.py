@@ -12,37 +12,37 @@ class BrokenError(Exception):
     """The bytes are not in the format that they should have. The message gives the reason and may be shown to users."""
 
 
-def decode_base64(text: object) -> bytes:
+def decode_base64(text: object, name: str) -> bytes:
     """Decode a base64 string. Raises BrokenError, with the `name` of the value, if `text` is not valid base64."""
     if not isinstance(text, str):
-        raise BrokenError("a base64 value is not a string")
+        raise BrokenError(f"`{name}` of the signature must be a base64 string")
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise BrokenError("a base64 value is not valid") from None
+        raise BrokenError(f"`{name}` of the signature is not valid base64") from None
 
 
-def parse_json_object(content: bytes) -> dict[str, Any]:
+def parse_json_object(content: bytes, name: str) -> dict[str, Any]:
     """Parse a JSON object. Raises BrokenError, with the `name` of the object, if `content` is not a JSON object."""
     try:
         document = json.loads(content)
     except (ValueError, RecursionError):
-        raise BrokenError("a JSON document is not valid") from None
-    return require_object(document)
+        raise BrokenError(f"`{name}` of the signature is not valid JSON") from None
+    return require_object(document, name)
 
 
-def require_object(value: object) -> dict[str, Any]:
+def require_object(value: object, name: str) -> dict[str, Any]:
     """Return `value` if it is a JSON object. Raises BrokenError, with the `name` of the value, if it is not."""
     if not isinstance(value, dict):
-        raise BrokenError("a value is not an object")
+        raise BrokenError(f"`{name}` of the signature is not a JSON object")
     return value
 
 
-def require_list(value: object, max_length: int) -> list[Any]:
+def require_list(value: object, max_length: int, name: str) -> list[Any]:
     """Return `value` if it is a list of at most `max_length` items.
 
     Raises BrokenError, with the `name` of the value, if it is not.
     """
     if not isinstance(value, list) or len(value) > max_length:
-        raise BrokenError(f"a value is not a list of at most {max_length} items")
+        raise BrokenError(f"`{name}` of the signature is not a list of at most {max_length} items")
     return value

@@ -50,20 +50,24 @@ class LogEntry:
 
         Raises BrokenError if the body of the entry is invalid.
         """
-        specification = require_object(parse_json_object(self.body).get("spec"))
-        payload_hash = require_object(require_object(specification.get("data")).get("hash"))
-        signature_object = require_object(specification.get("signature"))
+        specification = require_object(parse_json_object(self.body, "body").get("spec"), "spec")
+        payload_hash = require_object(require_object(specification.get("data"), "data").get("hash"), "data.hash")
+        signature_object = require_object(specification.get("signature"), "signature")
         entry_certificate = read_certificate(
-            decode_base64(require_object(signature_object.get("publicKey")).get("content"))
+            decode_base64(
+                require_object(signature_object.get("publicKey"), "publicKey").get("content"), "publicKey.content"
+            )
         )
         if (payload_hash.get("algorithm"), payload_hash.get("value")) != (
             "sha256",
             hashlib.sha256(payload).hexdigest(),
         ):
-            return "its log entry is about another payload"
-        if decode_base64(signature_object.get("content")) != signature:
-            return "its log entry is about another signature"
-        return "" if entry_certificate == certificate else "its log entry is about another signer"
+            return "the signature's transparency log entry is about another payload"
+        if decode_base64(signature_object.get("content"), "signature.content") != signature:
+            return "the signature's transparency log entry is about another signature"
+        return (
+            "" if entry_certificate == certificate else "the signature's transparency log entry is about another signer"
+        )
 
 
 def read_entry(text: str) -> LogEntry | UnsupportedSignature:
@@ -73,21 +77,21 @@ def read_entry(text: str) -> LogEntry | UnsupportedSignature:
 
     Raises BrokenError if the annotation is invalid.
     """
-    document = parse_json_object(text.encode())
-    payload = require_object(document.get("Payload"))
-    body = decode_base64(payload.get("body"))
-    kind = parse_json_object(body)
+    document = parse_json_object(text.encode(), ENTRY_ANNOTATION)
+    payload = require_object(document.get("Payload"), "Payload")
+    body = decode_base64(payload.get("body"), "Payload.body")
+    kind = parse_json_object(body, "Payload.body")
     if (kind.get("kind"), kind.get("apiVersion")) != ENTRY_KIND:
         return UnsupportedSignature("an older cosign signature with a log entry of an unusual kind")
     seconds, index = (_require_number(payload, key) for key in ("integratedTime", "logIndex"))
     log_id = payload.get("logID")
     if seconds >= MAX_TIME or not isinstance(log_id, str):
-        raise BrokenError("its log entry is not valid")
+        raise BrokenError("the signature's transparency log entry has an invalid `integratedTime` or `logID`")
     signed_fields = {"body": payload["body"], "integratedTime": seconds, "logID": log_id, "logIndex": index}
     return LogEntry(
         log_id=_decode_hex(log_id),
         signed_bytes=json.dumps(signed_fields, sort_keys=True, separators=(",", ":")).encode(),
-        log_signature=decode_base64(document.get("SignedEntryTimestamp")),
+        log_signature=decode_base64(document.get("SignedEntryTimestamp"), "SignedEntryTimestamp"),
         integrated_at=datetime.fromtimestamp(seconds, UTC),
         body=body,
     )
@@ -98,13 +102,13 @@ def read_certificate(pem: bytes) -> x509.Certificate:
     try:
         return x509.load_pem_x509_certificate(pem)
     except ValueError:
-        raise BrokenError("its certificate is not valid") from None
+        raise BrokenError("the certificate of the signature is not valid") from None
 
 
 def _require_number(fields: dict[str, Any], key: str) -> int:
     value = fields.get(key)
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < MAX_NUMBER:
-        raise BrokenError("a number in its log entry is not valid")
+        raise BrokenError(f"the signature's transparency log entry has an invalid `{key}`")
     return value
 
 
@@ -112,4 +116,4 @@ def _decode_hex(text: str) -> bytes:
     try:
         return bytes.fromhex(text)
     except ValueError:
-        raise BrokenError("the log ID in its log entry is not valid") from None
+        raise BrokenError("the signature's transparency log entry has an invalid `logID`") from None

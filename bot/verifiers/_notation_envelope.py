@@ -79,7 +79,7 @@ class NotationEnvelope:
         try:
             expiry = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
         except ValueError:
-            raise BrokenError("its expiry time is not valid") from None
+            raise BrokenError("the expiry time of the signature is not valid") from None
         return expiry if expiry.tzinfo else expiry.replace(tzinfo=UTC)
 
     def has_valid_signature(self) -> bool:
@@ -126,16 +126,18 @@ def read_envelope(media_type: str, content: bytes) -> NotationEnvelope | Unsuppo
 
 
 def _read_jws(content: bytes) -> NotationEnvelope:
-    document = parse_json_object(content)
-    header = require_object(document.get("header"))
-    protected = parse_json_object(_decode_base64url(document.get("protected")))
+    document = parse_json_object(content, "envelope")
+    header = require_object(document.get("header"), "header")
+    protected = parse_json_object(_decode_base64url(document.get("protected"), "protected"), "protected")
     return NotationEnvelope(
-        payload=_decode_base64url(document.get("payload")),
+        payload=_decode_base64url(document.get("payload"), "payload"),
         signed_bytes=f"{document['protected']}.{document['payload']}".encode(),
-        signature=_decode_base64url(document.get("signature")),
+        signature=_decode_base64url(document.get("signature"), "signature"),
         algorithm=protected.get("alg"),
         content_type=protected.get("cty"),
-        chain=read_chain([decode_base64(each) for each in require_list(header.get("x5c"), MAX_CHAIN_LENGTH)]),
+        chain=read_chain(
+            [decode_base64(each, "x5c") for each in require_list(header.get("x5c"), MAX_CHAIN_LENGTH, "x5c")]
+        ),
         conditions=protected,
         critical_conditions=_parse_critical(protected.get("crit")),
         has_timestamp=TIMESTAMP_HEADER in header,
@@ -147,13 +149,13 @@ def _read_cose(content: bytes) -> NotationEnvelope:
 
     sign1 = _parse_cbor(content)
     if not isinstance(sign1, cbor2.CBORTag) or sign1.tag != _SIGN1:
-        raise BrokenError("it is not a COSE_Sign1 message")
+        raise BrokenError("the envelope of the signature is not a COSE_Sign1 message")
     parts = sign1.value
     if not isinstance(parts, list | tuple) or len(parts) != 4:  # noqa: PLR2004 - RFC 9052, 4.2
-        raise BrokenError("it is not a COSE_Sign1 message")
+        raise BrokenError("the envelope of the signature is not a COSE_Sign1 message")
     protected, unprotected, payload, signature = parts
     if not all(isinstance(each, bytes) for each in (protected, payload, signature)):
-        raise BrokenError("it is not a COSE_Sign1 message")
+        raise BrokenError("the envelope of the signature is not a COSE_Sign1 message")
     conditions, header = _require_map(_parse_cbor(protected)), _require_map(unprotected)
     chain = header.get(_X5CHAIN)
     return NotationEnvelope(
@@ -179,30 +181,30 @@ def _parse_cbor(content: bytes) -> Any:
     try:
         return cbor2.loads(content)
     except (cbor2.CBORDecodeError, ValueError, TypeError, RecursionError, OverflowError):
-        raise BrokenError("a CBOR value is not valid") from None
+        raise BrokenError("the envelope of the signature contains invalid CBOR") from None
 
 
 def _require_map(value: object) -> Mapping[Any, Any]:
     if not isinstance(value, Mapping):  # inside a tag, the library returns immutable maps, and tuples for lists
-        raise BrokenError("a value is not a map")
+        raise BrokenError("a header of the signature's envelope is not a CBOR map")
     return value
 
 
 def _parse_critical(names: object) -> frozenset[object]:
-    return frozenset(str(each) for each in require_list(names, MAX_CONDITIONS))
+    return frozenset(str(each) for each in require_list(names, MAX_CONDITIONS, "crit"))
 
 
-def _decode_base64url(text: object) -> bytes:
+def _decode_base64url(text: object, name: str) -> bytes:
     """Decode base64url without padding (RFC 7515).
 
     Raises BrokenError, with the `name` of the value, if `text` is not a valid base64url string.
     """
     if not isinstance(text, str):
-        raise BrokenError("a base64url value is not a string")
+        raise BrokenError(f"`{name}` of the signature must be a base64url string")
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
-        raise BrokenError("a base64url value is not valid") from None
+        raise BrokenError(f"`{name}` of the signature is not valid base64url") from None
 
 
 def _encode_der(signature: bytes, key_size: int) -> bytes:

@@ -27,7 +27,7 @@ def check_payload(blob: Blob, payload: bytes, digest: Digest, keys: Iterable[Pub
     the content of the layer, and must name `digest`.
     """
     try:
-        signature = decode_base64(blob.annotations.get(SIGNATURE_ANNOTATION))
+        signature = decode_base64(blob.annotations.get(SIGNATURE_ANNOTATION), SIGNATURE_ANNOTATION)
         payload_digest = _parse_digest(payload)
     except BrokenError as error:
         return BadSignature(SignatureDefect.BROKEN, str(error))
@@ -41,7 +41,7 @@ def check_payload(blob: Blob, payload: bytes, digest: Digest, keys: Iterable[Pub
 
 def _parse_digest(payload: bytes) -> object:
     """Return the digest in a signed payload. Raises BrokenError if the payload is not that of an image signature."""
-    critical = require_object(parse_json_object(payload).get("critical"))
+    critical = require_object(parse_json_object(payload, "payload").get("critical"), "critical")
     if critical.get("type") != SIGNATURE_TYPE:
-        raise BrokenError("its payload does not have the type of an image signature")
-    return require_object(critical.get("image")).get("docker-manifest-digest")
+        raise BrokenError("the payload does not have the type of an image signature")
+    return require_object(critical.get("image"), "critical.image").get("docker-manifest-digest")

@@ -45,10 +45,12 @@ def read_envelope(document: dict[str, Any]) -> DsseEnvelope:
     """
     kind = document.get("payloadType")
     if kind != IN_TOTO_TYPE:
-        raise BrokenError("its envelope does not contain an in-toto statement")
-    payload = decode_base64(document.get("payload"))
-    listed = require_list(document.get("signatures"), MAX_SIGNATURES)
-    signatures = tuple(decode_base64(require_object(each).get("sig")) for each in listed)
+        raise BrokenError("the envelope of the signature does not contain an in-toto statement")
+    payload = decode_base64(document.get("payload"), "payload")
+    listed = require_list(document.get("signatures"), MAX_SIGNATURES, "signatures")
+    signatures = tuple(
+        decode_base64(require_object(each, "signatures[]").get("sig"), "signatures[].sig") for each in listed
+    )
     signed = b"DSSEv1 %d %s %d " % (len(IN_TOTO_TYPE), IN_TOTO_TYPE.encode(), len(payload)) + payload
     return DsseEnvelope(payload, signatures, signed)
 
@@ -61,11 +63,14 @@ def read_statement(payload: bytes, digest: Digest) -> tuple[SignedStatement | No
 
     Raises BrokenError if the statement is invalid.
     """
-    document = parse_json_object(payload)
+    document = parse_json_object(payload, "payload")
     if document.get("_type") not in STATEMENT_TYPES:
-        raise BrokenError("its statement is not an in-toto statement")
-    subjects = require_list(document.get("subject"), MAX_SUBJECTS)
-    digests = {require_object(require_object(subject).get("digest")).get("sha256") for subject in subjects}
+        raise BrokenError("the payload of the signature is not an in-toto statement")
+    subjects = require_list(document.get("subject"), MAX_SUBJECTS, "subject")
+    digests = {
+        require_object(require_object(subject, "subject[]").get("digest"), "subject[].digest").get("sha256")
+        for subject in subjects
+    }
     return STATEMENTS_BY_PREDICATE.get(str(document.get("predicateType"))), str(digest).removeprefix(
         "sha256:"
     ) in digests

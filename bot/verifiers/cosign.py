@@ -61,7 +61,7 @@ class CosignVerifier:
         try:
             from bot.verifiers.keyless import KeylessVerifier, UnusableRootError  # noqa: PLC0415 - half a second to import
         except ImportError:
-            hint = "`pip install 'basebump[keyless]'`, or remove `keyless` from the configuration"
+            hint = "run `pip install 'basebump[keyless]'`, or remove `keyless` from the configuration"
             raise UsageError(f"`keyless` needs a library that is not installed; hint: {hint}") from None
         try:
             return cls(artifacts, KeylessVerifier(roots))
@@ -166,14 +166,14 @@ def read_bundle(content: bytes) -> SignatureBundle | UnsupportedSignature:
 
     Raises BrokenError if the bundle is invalid.
     """
-    document = parse_json_object(content)
+    document = parse_json_object(content, "bundle")
     if document.get("mediaType") not in BUNDLE_TYPES:
         return UnsupportedSignature("a Sigstore bundle of a version that this release does not support")
     if "dsseEnvelope" not in document:
         return UnsupportedSignature("a Sigstore bundle that contains something other than a statement")
-    material: dict[str, Any] = require_object(document.get("verificationMaterial"))
+    material: dict[str, Any] = require_object(document.get("verificationMaterial"), "verificationMaterial")
     has_certificate = "certificate" in material or "x509CertificateChain" in material
-    return SignatureBundle(read_envelope(require_object(document["dsseEnvelope"])), has_certificate)
+    return SignatureBundle(read_envelope(require_object(document["dsseEnvelope"], "dsseEnvelope")), has_certificate)
 
 
 def check_bundle(bundle: SignatureBundle, digest: Digest, keys: Iterable[PublicKey]) -> SignatureOutcome | None:

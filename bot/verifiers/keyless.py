@@ -122,7 +122,7 @@ class KeylessVerifier:
         if isinstance(entry, UnsupportedSignature):
             return entry
         certificate = read_certificate(blob.annotations[CERTIFICATE_ANNOTATION].encode())
-        signature = decode_base64(blob.annotations[SIGNATURE_ANNOTATION])
+        signature = decode_base64(blob.annotations[SIGNATURE_ANNOTATION], SIGNATURE_ANNOTATION)
         defect = entry.explain_mismatch(payload, signature, certificate)
         if defect:
             return BadSignature(SignatureDefect.BROKEN, defect)
@@ -154,8 +154,8 @@ def _explain_unproved(entry: LogEntry, certificate: x509.Certificate, root: _Ver
     except (UntrustedError, SigstoreError) as error:
         return _summarize_error(error)
     except x509.ExtensionNotFound:
-        return "its certificate is not for code signing"
-    return "" if ExtendedKeyUsageOID.CODE_SIGNING in usage else "its certificate is not for code signing"
+        return "the signer's certificate does not allow code signing"
+    return "" if ExtendedKeyUsageOID.CODE_SIGNING in usage else "the signer's certificate does not allow code signing"
 
 
 def _load_key(certificate: x509.Certificate) -> PublicKey:
@@ -164,7 +164,7 @@ def _load_key(certificate: x509.Certificate) -> PublicKey:
     try:
         return PublicKey.load(TrustedKey("", certificate.public_key().public_bytes(*form)))
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise BrokenError(f"its certificate {error}") from None
+        raise BrokenError(f"the certificate of the signature {error}") from None
 
 
 def _match_identity(certificate: x509.Certificate, trust: TrustEntry, statement: SignedStatement) -> SignatureOutcome:

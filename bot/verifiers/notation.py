@@ -69,7 +69,7 @@ class NotationVerifier:
         self, artifact: Artifact, attached: AttachedArtifacts, trust: NotationTrust
     ) -> SignatureOutcome:
         if len(artifact.blobs) != 1:
-            return BadSignature(SignatureDefect.BROKEN, "it does not have exactly one envelope")
+            return BadSignature(SignatureDefect.BROKEN, "the signature does not have exactly one envelope")
         (blob,) = artifact.blobs
         content = attached.fetch_content(blob)
         if not isinstance(content, bytes):
@@ -93,8 +93,13 @@ def check_envelope(
     if isinstance(envelope, UnsupportedSignature):
         return envelope
     if envelope.content_type != PAYLOAD_TYPE:
-        raise BrokenError("its payload is not a Notation payload")
-    if require_object(parse_json_object(envelope.payload).get("targetArtifact")).get("digest") != digest:
+        raise BrokenError("the payload of the signature is not a Notation payload")
+    if (
+        require_object(parse_json_object(envelope.payload, "payload").get("targetArtifact"), "targetArtifact").get(
+            "digest"
+        )
+        != digest
+    ):
         return BadSignature(SignatureDefect.OTHER_IMAGE)
     if not envelope.has_valid_signature():
         return BadSignature(SignatureDefect.BROKEN, "the signature was not made by the key of its certificate")

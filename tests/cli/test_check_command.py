@@ -170,7 +170,7 @@ def test_exports_all_formats_of_one_check(tmp_path, basebump):
 def test_format_of_another_command_is_wrong_usage(tmp_path, basebump):
     code, _, err = basebump("check", tmp_path, "--offline", "--export", f"markdown={tmp_path / 'x'}")
     assert code == 2
-    assert "with one of text, json, sarif, junit, github, codequality" in err
+    assert "with one of the formats text, json, sarif, junit, github, codequality" in err
 
 
 # ---- how it ends -------------------------------------------------------------------------------------------------
@@ -197,7 +197,7 @@ def test_failed_export_exits_with_1(tmp_path, basebump):
     ("arguments", "why"),
     [
         (("nowhere", "--offline"), "is not a folder"),
-        ((".", "--offline", "--max-age", "30d"), "remove --offline"),
+        ((".", "--offline", "--max-age", "30d"), "cannot be combined with --offline"),
         ((".", "--config", "nowhere.yaml"), "nowhere.yaml"),
     ],
 )

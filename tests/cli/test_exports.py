@@ -73,12 +73,12 @@ def test_one_run_writes_all_exports(run, tmp_path):
 @pytest.mark.parametrize(
     ("said", "why"),
     [
-        ("json", "is not FORMAT=FILE"),
-        ("json=", "is not FORMAT=FILE"),
-        ("xml=report.xml", "is not FORMAT=FILE"),
-        ("json=-", "needs a file"),
+        ("json", "does not have the form FORMAT=FILE"),
+        ("json=", "does not have the form FORMAT=FILE"),
+        ("xml=report.xml", "does not have the form FORMAT=FILE"),
+        ("json=-", "cannot be written to stdout"),
         ("json=nowhere/report.json", "nowhere is not a folder"),
-        ("json=.", ". is a folder"),
+        ("json=.", ". cannot be written: it is a folder"),
     ],
 )
 def test_unusable_export_is_wrong_usage_before_any_request(scan, loopback, said, why):
@@ -99,7 +99,7 @@ def test_exports_do_not_follow_links_in_a_checkout(scan, tmp_path, monkeypatch, 
     (tmp_path / "checkout" / "reports").symlink_to(outside)
     code, _, err = scan("--export", f"json={said}")
     assert code == 2
-    assert "the file itself" in err
+    assert "contains a symbolic link" in err
     assert (outside / "report.json").read_text() == "kept"
 
 

@@ -42,8 +42,8 @@ def test_state_is_where_the_cache_expects_it(tmp_path, monkeypatch):
         ({"APP_ID": "12"}, "both"),
         ({"APP_KEY": "-----"}, "both"),
         ({"APP_ID": "basebump", "APP_KEY": "-----"}, "not a number"),
-        ({"CONFIG": "b.yaml", "APP_ID": "12", "APP_KEY": "-----"}, "set it in b.yaml"),
-        ({"CONFIG": "b.yaml", "DISPATCH": "ci.yml"}, "set it in b.yaml"),
+        ({"CONFIG": "b.yaml", "APP_ID": "12", "APP_KEY": "-----"}, "set the value in b.yaml"),
+        ({"CONFIG": "b.yaml", "DISPATCH": "ci.yml"}, "set the value in b.yaml"),
     ],
 )
 def test_contradicting_inputs_are_wrong_usage(tmp_path, inputs, words):

@@ -147,5 +147,5 @@ def test_invalid_token_error_names_the_variable_but_not_the_value(basebump, conf
     monkeypatch.setenv("ACME_TOKEN", f"{stand.secret}\nand more")
     code, out, err = basebump("run", "--config", config_file)
     assert code == 2
-    assert "forges[0].token_env: the environment variable ACME_TOKEN holds no token" in out + err
+    assert "forges[0].token_env: the environment variable ACME_TOKEN does not contain a valid token" in out + err
     assert stand.secret not in out + err

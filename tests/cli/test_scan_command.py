@@ -73,7 +73,7 @@ def test_missing_folder_is_wrong_usage(tmp_path, basebump):
 def test_write_and_offline_exclude_each_other(tmp_path, basebump):
     code, _, err = basebump("scan", tmp_path, "--offline", "--write")
     assert code == 2
-    assert "remove --offline" in err
+    assert "cannot be combined with --offline" in err
 
 
 @pytest.mark.parametrize("arguments", [["scan"], ["nonsense"], ["scan", ".", "--format", "xml"], ["run"]])

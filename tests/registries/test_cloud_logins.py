@@ -152,8 +152,11 @@ def test_no_registry_gets_amazons_login_that_is_not_listed_for_it(aws):
 @pytest.mark.parametrize(
     ("host", "said"),
     [
-        (ECR.replace("eu-west-1", "us-east-2"), "AWS answered UnrecognizedClientException in us-east-2"),
-        (ECR, "AWS answered InvalidSignatureException in eu-west-1"),
+        (
+            ECR.replace("eu-west-1", "us-east-2"),
+            "AWS answered with the error UnrecognizedClientException in the region us-east-2",
+        ),
+        (ECR, "AWS answered with the error InvalidSignatureException in the region eu-west-1"),
     ],
 )
 def test_what_aws_refuses_is_said_without_its_words(aws, monkeypatch, host, said):

@@ -134,7 +134,7 @@ def test_a_secret_goes_before_what_merely_lies_around(entra, tmp_path):
 def test_who_is_nobody_learns_what_to_set(acr):
     said = refused(acr, {"PATH": "/nonexistent"})
     assert said.startswith(
-        f"cannot log in to {acr.host}: no identity for Entra is configured; hint: set AZURE_CLIENT_ID"
+        f"cannot log in to {acr.host}: no identity for Microsoft Entra is configured; hint: set AZURE_CLIENT_ID"
     )
     assert tokens_seen(acr.received) == []
 
@@ -149,8 +149,8 @@ def test_who_is_nobody_learns_what_to_set(acr):
         ({"AZURE_CLIENT_ID": "somebody"}, "AADSTS700016"),
         ({"AZURE_TENANT_ID": "00000000-1111-2222-3333-444444444444"}, "00000000-1111-2222-3333-444444444444"),
         ({"AZURE_AUTHORITY_HOST": "http://127.0.0.1:1"}, "set it to `https://HOST`"),
-        ({"AZURE_AUTHORITY_HOST": "https://["}, "contains an invalid URL"),
-        ({"AZURE_CLIENT_SECRET": "", "IDENTITY_ENDPOINT": "nonsense"}, "contains an invalid URL"),
+        ({"AZURE_AUTHORITY_HOST": "https://["}, "AZURE_AUTHORITY_HOST is not a valid URL"),
+        ({"AZURE_CLIENT_SECRET": "", "IDENTITY_ENDPOINT": "nonsense"}, "IDENTITY_ENDPOINT is not a valid URL"),
         ({"SSL_CERT_FILE": ""}, "certificate"),
     ],
 )

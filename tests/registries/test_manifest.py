@@ -109,17 +109,25 @@ REFUSED = {
     "schema 1 by header": (
         b'{"fsLayers": []}',
         "application/vnd.docker.distribution.manifest.v1+prettyjws",
-        "schema 1 manifest",
+        "manifest of schema 1",
     ),
-    "schema 1 by body": (b'{"schemaVersion": 1, "fsLayers": []}', "application/json", "schema 1 manifest"),
-    "schema 1 by both, in disguise": (changed(AMD64, schemaVersion=1), images.OCI_MANIFEST, "schema 1 manifest"),
+    "schema 1 by body": (b'{"schemaVersion": 1, "fsLayers": []}', "application/json", "manifest of schema 1"),
+    "schema 1 by both, in disguise": (changed(AMD64, schemaVersion=1), images.OCI_MANIFEST, "manifest of schema 1"),
     "a contradiction": (AMD64.content, DOCKER_MANIFEST, "contradict"),
-    "an index called a manifest": (changed(INDEX, mediaType=None), images.OCI_MANIFEST, "structure does not match"),
-    "a manifest called an index": (changed(AMD64, mediaType=None), images.OCI_INDEX, "structure does not match"),
+    "an index called a manifest": (
+        changed(INDEX, mediaType=None),
+        images.OCI_MANIFEST,
+        "not the structure of this type",
+    ),
+    "a manifest called an index": (changed(AMD64, mediaType=None), images.OCI_INDEX, "not the structure of this type"),
     "two in one": (changed(AMD64, manifests=[]), images.OCI_MANIFEST, "both an index and a manifest"),
     "neither": (b"{}", "", "neither"),
     "an unknown type inside": (changed(AMD64, mediaType="a/b"), images.OCI_MANIFEST, "type a/b"),
-    "a type that is no text": (changed(AMD64, mediaType=["a/b"]), images.OCI_MANIFEST, "mediaType is not a string"),
+    "a type that is no text": (
+        changed(AMD64, mediaType=["a/b"]),
+        images.OCI_MANIFEST,
+        "`mediaType` of the manifest is not a string",
+    ),
     "a list that is none": (changed(INDEX, manifests={}), images.OCI_INDEX, "not a list"),
     "a descriptor that is none": (changed(INDEX, manifests=["a"]), images.OCI_INDEX, "not an object"),
     "a child without a digest": (changed(INDEX, manifests=[{}]), images.OCI_INDEX, "no sha256 digest"),
@@ -132,7 +140,7 @@ REFUSED = {
     "a chart": (
         images.build_artifact("application/vnd.cncf.helm.config.v1+json", []).content,
         images.OCI_MANIFEST,
-        r"helm\.config\.v1.*images do not have",
+        r"helm\.config\.v1.*not the type of an image's config",
     ),
 }
 

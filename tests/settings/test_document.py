@@ -34,26 +34,26 @@ def refusal(tmp_path):
         (b"# nothing\n", "mapping"),
         (b"- schema: 1\n", "mapping"),
         (b"schema 1\n", "mapping"),
-        (b"schema: 1\nown: [\n", "line 3: is not valid YAML"),
-        (b"schema: 1\nown: 'x\n", "line 3: is not valid YAML"),
-        (b"schema: 1\n\town: []\n", "line 2: is not valid YAML"),
-        (b"schema: 1\nown: *nobody\n", "line 2: is not valid YAML"),
-        (b"schema: 1\n---\nschema: 1\n", "line 2: is not valid YAML"),
-        (b"schema: 1\nown: !!python/object/apply:os.getcwd []\n", "line 2: is not valid YAML"),
-        (b"schema: 1\nown: !secret x\n", "line 2: is not valid YAML"),
-        (b"schema: 1\n<<: 3\n", "line 2: is not valid YAML"),
+        (b"schema: 1\nown: [\n", "line 3: the file is not valid YAML"),
+        (b"schema: 1\nown: 'x\n", "line 3: the file is not valid YAML"),
+        (b"schema: 1\n\town: []\n", "line 2: the file is not valid YAML"),
+        (b"schema: 1\nown: *nobody\n", "line 2: the file is not valid YAML"),
+        (b"schema: 1\n---\nschema: 1\n", "line 2: the file is not valid YAML"),
+        (b"schema: 1\nown: !!python/object/apply:os.getcwd []\n", "line 2: the file is not valid YAML"),
+        (b"schema: 1\nown: !secret x\n", "line 2: the file is not valid YAML"),
+        (b"schema: 1\n<<: 3\n", "line 2: the file is not valid YAML"),
         (b"schema: 1\nown: 2026-13-45\n", "line 2: .*number or date"),
         (b"schema: 1\nown: !!int one\n", "line 2: .*number or date"),
-        (b"schema: 1\nown: !!int ''\n", "line 2: contains an invalid int"),
-        (b"schema: 1\nown: [!!bool x]\n", "line 2: contains an invalid bool"),
-        (b"schema: 1\nown: !!timestamp x\n", "line 2: contains an invalid timestamp"),
+        (b"schema: 1\nown: !!int ''\n", "line 2: the value is not a valid int"),
+        (b"schema: 1\nown: [!!bool x]\n", "line 2: the value is not a valid bool"),
+        (b"schema: 1\nown: !!timestamp x\n", "line 2: the value is not a valid timestamp"),
         (b'schema: 1\nown: "\\UFFFFFFFF"\n', "line 2: .*escape"),
         (b'schema: 1\nown: "\\U00110000"\n', "line 2: .*escape"),
         (b'schema: 1\nown: ["\\uD800"]\n', r"line 2: .*U\+D800"),
         (b'schema: 1\nstate: "sqlite:///a\\0b"\n', r"line 2: .*U\+0000"),
         (b'schema: 1\n"\\e[2J": 1\n', r"line 2: .*U\+001B"),
         (b"schema: " + b"1" * 5000, "number or date"),
-        (b"schema: 1\nown: [\xff]\n", "line 2: is not UTF-8 text"),
+        (b"schema: 1\nown: [\xff]\n", "line 2: the file is not UTF-8 text"),
         (b"schema: 1\n# \x1b[31m\n", r"line 2: .*character U\+001B"),
         (b"schema: 1\non: x\n", "line 2: .*`on`"),
         (b"schema: 1\n1: x\n", "line 2: .*`1`"),
@@ -101,7 +101,7 @@ def test_refuses_large_files(refusal):
 @pytest.mark.parametrize("bracket", [b"[", b"{a: ", b"- "])
 def test_refuses_deep_nesting(refusal, bracket):
     with soon(5):
-        assert f"nests deeper than {MAX_DEPTH} levels" in refusal(b"own: " * (bracket != b"- ") + bracket * 40_000)
+        assert f"nested deeper than {MAX_DEPTH} levels" in refusal(b"own: " * (bracket != b"- ") + bracket * 40_000)
 
 
 @pytest.mark.parametrize(

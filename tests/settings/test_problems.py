@@ -27,7 +27,7 @@ WRONG = [
     ),
     ("policy: [{bypass_min_age_for: [high, kev]}]", "policy[0].bypass_min_age_for[1]", "under `enrichment.kev`"),
     ("trust: {}", "trust", "must be a list"),
-    ("trust: [{image: '**'}]", "trust[0]", "trusts nobody"),
+    ("trust: [{image: '**'}]", "trust[0]", "trusts no signer"),
     ("trust: [{image: '**', keyless: []}]", "trust[0].keyless", "with at least one item"),
     ("trust: [{image: '**', keyless: [{identity: a}]}]", "trust[0].keyless[0].issuer", "is required"),
     ("trust: [{image: '**', keyless: [{issuer: 'https://a'}]}]", "trust[0].keyless[0].identity", "is required"),
@@ -35,12 +35,12 @@ WRONG = [
     (
         "trust: [{image: '**', keyless: [{issuer: 'https://a', identity: '**'}]}]",
         "trust[0].keyless[0].identity",
-        "trusts every identity of the issuer",
+        "must not match every identity of the issuer",
     ),
     (
         "trust: [{image: '**', trusted_root: none.json, keyless: [{issuer: 'https://a', identity: b}]}]",
         "trust[0].trusted_root",
-        "it is not a file",
+        "does not exist, or is not a file",
     ),
     (
         "trust: [{image: '**', trusted_root: basebump.yaml, keys: [a.pub]}]",
@@ -81,7 +81,7 @@ WRONG = [
     (
         "policy: [{schedule: {cron: '* 6 * * 1', timezone: Mars/Olympus}}]",
         "policy[0].schedule.timezone",
-        "is not a time zone",
+        "must be a time zone",
     ),
     ("policy: [{group: '7'}]", "policy[0].group", "must be 1 to 50 letters"),
     ("policy: [{min_age: 3d}]", "policy[0].min_age", "is never reached: without `state`"),
@@ -122,13 +122,13 @@ WRONG = [
     (
         "forges: [{kind: gitlab, repositories: [a/b]}, {kind: gitlab, url: 'https://gitlab.com', repositories: [a/b]}]",
         "forges[1]",
-        "selects `a/b`, and so does forges[0]",
+        "selects `a/b`, as forges[0] already does",
     ),
-    ("forges: [{kind: local, url: x}, {kind: local, url: x/}]", "forges[1]", "all of `x/`, and so does forges[0]"),
+    ("forges: [{kind: local, url: x}, {kind: local, url: x/}]", "forges[1]", "all of `x/`, as forges[0] already does"),
     (
         "forges: [{kind: github, repositories: [a/b]}, {kind: github, repositories: [A/B]}]",
         "forges[1]",
-        "selects `A/B`, and so does forges[0]",
+        "selects `A/B`, as forges[0]",
     ),
     ("registries: [{mirror: a.example.com}]", "registries[0].host", "is required"),
     # types
@@ -137,9 +137,13 @@ WRONG = [
     ("own: docker.io/**", "own", "must be a list"),
     ("policy: [{pin: 'yes'}]", "policy[0].pin", "must be true or false"),
     ("policy: [{pin: 1}]", "policy[0].pin", "must be true or false"),
-    ("policy: [{tag: 3.10}]", "policy[0].tag", "YAML reads it as a number or a date; hint: put it in quotes"),
-    ("policy: [{tag: 2026-11-25}]", "policy[0].tag", "YAML reads it as a number or a date; hint: put it in quotes"),
-    ("policy: [{tag: on}]", "policy[0].tag", "YAML reads it as true; hint: put it in quotes"),
+    ("policy: [{tag: 3.10}]", "policy[0].tag", "YAML reads it as a number or a date; hint: put the value in quotes"),
+    (
+        "policy: [{tag: 2026-11-25}]",
+        "policy[0].tag",
+        "YAML reads it as a number or a date; hint: put the value in quotes",
+    ),
+    ("policy: [{tag: on}]", "policy[0].tag", "YAML reads it as true; hint: put the value in quotes"),
     ("policy: [{labels: [no]}]", "policy[0].labels[0]", "YAML reads it as false"),
     ("own:", "own", "is empty; hint: give it a value, or remove the key"),
     ("policy: [{update: }]", "policy[0].update", "is empty"),
@@ -156,7 +160,7 @@ WRONG = [
         "forges[0].repositories[1]",
         "name the projects one by one",
     ),
-    ("forges: [{kind: gitlab, repositories: [a/b/c, A/b/C]}]", "forges[0].repositories[1]", "a second time"),
+    ("forges: [{kind: gitlab, repositories: [a/b/c, A/b/C]}]", "forges[0].repositories[1]", "is already listed"),
     ("forges: [{kind: gitlab, repositories: [a/b], url: 'http://x.example'}]", "forges[0].url", "https://"),
     ("forges: [{kind: gitlab, repositories: [a/b], url: 'https://x.example/api/v4'}]", "forges[0].url", "`/api/`"),
     ("forges: [{kind: gitlab, repositories: [a/b], app: {}}]", "forges[0].app", "is not a key here"),
@@ -167,7 +171,7 @@ WRONG = [
     ("forges: [{kind: github}]", "forges[0].repositories", "is required"),
     ("forges: [{kind: github, repositories: []}]", "forges[0].repositories", "with at least one item"),
     ("forges: [{kind: github, repositories: [acme]}]", "forges[0].repositories[0]", "write `{owner: NAME}`"),
-    ("forges: [{kind: github, repositories: [a/b, A/B]}]", "forges[0].repositories[1]", "a second time"),
+    ("forges: [{kind: github, repositories: [a/b, A/B]}]", "forges[0].repositories[1]", "is already listed"),
     ("forges: [{kind: github, repositories: [{owner: a/b}]}]", "forges[0].repositories[0].owner", "the name of a"),
     (
         "forges: [{kind: github, repositories: [{owner: a, excludes: x}]}]",
@@ -187,16 +191,24 @@ WRONG = [
     ("forges: [{kind: github, app: {id: 7}}]", "forges[0].app.key_env", "is required"),
     ("forges: [{kind: github, app: {id: '7', key_env: KEY}}]", "forges[0].app.id", "without quotes"),
     ("forges: [{kind: github, app: {id: true, key_env: KEY}}]", "forges[0].app.id", "without quotes"),
-    ("forges: [{kind: github, app: {id: 7, key_env: KEY}, token_env: T}]", "forges[0].app", "contradicts `token_env`"),
+    (
+        "forges: [{kind: github, app: {id: 7, key_env: KEY}, token_env: T}]",
+        "forges[0].app",
+        "cannot be combined with `token_env`",
+    ),
     (
         "forges: [{kind: github, app: {id: 7, key_env: K}}, {kind: github, app: {id: 7, key_env: K}}]",
         "forges[1]",
-        "selects all repositories of the App 7, and so does forges[0]",
+        "selects all repositories of the App 7, as forges[0] already does",
     ),
     ("forges: [{kind: github, repositories: [a/b], token: x}]", "forges[0].token", "did you mean `token_env`?"),
     ("forges: [{kind: github, repositories: [a/b], url: 'http://x.example'}]", "forges[0].url", "https://"),
     ("forges: [{kind: github, repositories: [a/b], url: 'https://a:b@x.example'}]", "forges[0].url", "no user"),
-    ("forges: [{kind: github, repositories: [a/b], url: 'https://x.example:port'}]", "forges[0].url", "is not a URL"),
+    (
+        "forges: [{kind: github, repositories: [a/b], url: 'https://x.example:port'}]",
+        "forges[0].url",
+        "must be a valid URL",
+    ),
     ("forges: [{kind: github, repositories: [a/b], url: 'https://'}]", "forges[0].url", "a plain URL"),
     ("forges: [{kind: github, repositories: [a/b], url: 'https://github.com'}]", "forges[0].url", "api.github.com"),
     ("forges: [{kind: local}]", "forges[0].url", "is required"),
@@ -218,7 +230,7 @@ WRONG = [
     ("policy: [{pin: true, match: {role: own}}]", "policy[0].match.role", "list under `own`"),
     (f"policy: [{{pin: true, match: {{path: {'x' * 600}}}}}]", "policy[0].match.path", "more than 512 characters"),
     ("policy: [{update: latest}]", "policy[0].update", "is not one of none, digest"),
-    ("policy: [{tag: '-x'}]", "policy[0].tag", "is not a tag"),
+    ("policy: [{tag: '-x'}]", "policy[0].tag", "must be a tag"),
     (f"policy: [{{labels: [{'x' * 51}]}}]", "policy[0].labels[0]", "more than 50 characters"),
     (
         "policy: [{open_when: {fixes: unknown}}]",
@@ -242,7 +254,7 @@ WRONG = [
     ("scanners: [{kind: grype, database: 'x:2'}]", "scanners[0].database", "must begin with https://, so that"),
     ("scanners: [{kind: osv}]", "scanners[0].url", "is required"),
     ("scanners: [{kind: osv, url: 'http://x.example'}]", "scanners[0].url", "must begin with https://"),
-    ("scanners: [{kind: osv, url: 'https://api.osv.dev/v1'}]", "scanners[0].url", "what stands before `/v1`"),
+    ("scanners: [{kind: osv, url: 'https://api.osv.dev/v1'}]", "scanners[0].url", "only the part before `/v1`"),
     ("scanners: [{kind: osv, url: 'https://api.osv.dev', send: []}]", "scanners[0].send", ""),
     ("scanners: [{kind: defender, subscriptions: [prod]}]", "scanners[0].subscriptions[0]", "`az account show"),
     ("scanners: [{kind: report}]", "scanners[0].path", "is required"),
@@ -270,17 +282,17 @@ WRONG = [
             ("", "must end in `/`"),
             ("/", "must end in `/`"),
             ("basebump", "must end in `/`"),
-            ("base bump/", "is not valid in the name of a branch"),
-            ("a..b/", "is not valid in the name of a branch"),
-            ("a//", "is not valid in the name of a branch"),
-            (".a/", "is not valid in the name of a branch"),
-            ("a/.b/", "is not valid in the name of a branch"),
-            ("a.lock/", "is not valid in the name of a branch"),
-            ("-a/", "is not valid in the name of a branch"),
-            ("/a/", "is not valid in the name of a branch"),
-            ("a@{b/", "is not valid in the name of a branch"),
-            ("refs/heads/", "is not valid in the name of a branch"),
-            ("a*/", "is not valid in the name of a branch"),
+            ("base bump/", "must be valid in the name of a branch"),
+            ("a..b/", "must be valid in the name of a branch"),
+            ("a//", "must be valid in the name of a branch"),
+            (".a/", "must be valid in the name of a branch"),
+            ("a/.b/", "must be valid in the name of a branch"),
+            ("a.lock/", "must be valid in the name of a branch"),
+            ("-a/", "must be valid in the name of a branch"),
+            ("/a/", "must be valid in the name of a branch"),
+            ("a@{b/", "must be valid in the name of a branch"),
+            ("refs/heads/", "must be valid in the name of a branch"),
+            ("a*/", "must be valid in the name of a branch"),
             ("x" * 100 + "/", "more than 100 characters"),
         ]
     ),
@@ -343,7 +355,7 @@ def test_error_message_has_a_line_for_the_file_and_for_each_problem(write):
 
 def test_run_requires_a_forge(problems_of):
     for text in ("", "forges: []"):
-        assert "names no forge" in problems_of(text, need_forges=True)["forges"]
+        assert "must not be empty" in problems_of(text, need_forges=True)["forges"]
 
 
 @pytest.mark.parametrize("key", ["username_env", "password_env"])

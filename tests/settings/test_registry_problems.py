@@ -9,27 +9,35 @@ TASKS = (
     "/providers/Microsoft.ContainerRegistry/registries/contoso"
 )
 WRONG = [
-    ("registries: [{host: nginx}]", "registries[0].host", "is not a registry"),
-    ("registries: [{host: a b.example.com}]", "registries[0].host", "is not a registry"),
-    ("registries: [{host: a.example.com/b}]", "registries[0].host", "is a path and not a host"),
+    ("registries: [{host: nginx}]", "registries[0].host", "must be the host of a registry"),
+    ("registries: [{host: a b.example.com}]", "registries[0].host", "must be the host of a registry"),
+    ("registries: [{host: a.example.com/b}]", "registries[0].host", "must be a host without a path"),
     ("registries: [{host: 'http://a.example.com'}]", "registries[0].host", "`insecure: true`"),
     ("registries: [{host: ghcr.io}, {host: GHCR.io}]", "registries[1].host", "already listed by registries[0]"),
     ("registries: [{host: docker.io}, {host: index.docker.io}]", "registries[1].host", "already listed"),
     ("registries: [{host: docker.io}, {host: registry-1.docker.io}]", "registries[1].host", "already listed"),
-    ("registries: [{host: ghcr.io, mirror: ghcr.io}]", "registries[0].mirror", "is the registry itself"),
+    ("registries: [{host: ghcr.io, mirror: ghcr.io}]", "registries[0].mirror", "must not be the registry itself"),
     ("registries: [{host: ghcr.io, mirror: a.example.com/B}]", "registries[0].mirror", "lower-case words"),
-    ("registries: [{host: ghcr.io, username_env: U}]", "registries[0].username_env", "needs `password_env`"),
-    ("registries: [{host: ghcr.io, password_env: P}]", "registries[0].password_env", "needs `username_env`"),
+    (
+        "registries: [{host: ghcr.io, username_env: U}]",
+        "registries[0].username_env",
+        "cannot be used without `password_env`",
+    ),
+    (
+        "registries: [{host: ghcr.io, password_env: P}]",
+        "registries[0].password_env",
+        "cannot be used without `username_env`",
+    ),
     (
         "registries: [{host: ghcr.io, username_env: U, password_env: P, auth: anonymous}]",
         "registries[0].auth",
-        "contradicts `username_env`",
+        "cannot be combined with `username_env`",
     ),
     ("registries: [{host: ghcr.io, mirror: a.example.com//b}]", "registries[0].mirror", "lower-case words"),
     (
         "registries: [{host: a.example.com/b, insecure: true}]",
         "registries[0].host",
-        "add `upstream` if the path is a cache",
+        "add `upstream` if the path is a pull-through cache",
     ),
     (
         "registries: [{host: a.example.com/b, upstream: docker.io, insecure: true}]",
@@ -61,22 +69,26 @@ WRONG = [
         "registries[0].upstream",
         "is contacted at its mirror `a.io/b` (see registries[1])",
     ),
-    ("registries: [{host: ghcr.io, auth: ecr}]", "registries[0].auth", "`ghcr.io` is not one"),
+    ("registries: [{host: ghcr.io, auth: ecr}]", "registries[0].auth", "but the host is `ghcr.io`"),
     (
         "registries: [{host: 123456789012.dkr.ecr.eu-west-1.amazonaws.com.evil.example, auth: ecr}]",
         "registries[0].auth",
-        "needs a host such as `ACCOUNT.dkr.ecr.REGION.amazonaws.com`",
+        "can only be used for a host such as `ACCOUNT.dkr.ecr.REGION.amazonaws.com`",
     ),
     (
         "registries: [{host: 123456789012.dkr.ecr.eu-west-1.amazonaws.com, auth: ecr, insecure: true}]",
         "registries[0].insecure",
         "are never sent over plain http",
     ),
-    ("registries: [{host: x-docker.pkg.dev.evil.example, auth: gar}]", "registries[0].auth", "is not one"),
+    (
+        "registries: [{host: x-docker.pkg.dev.evil.example, auth: gar}]",
+        "registries[0].auth",
+        "but the host is `x-docker.pkg.dev.evil.example`",
+    ),
     (
         "registries: [{host: eu.gcr.io, auth: gar, username_env: U, password_env: P}]",
         "registries[0].auth",
-        "contradicts `username_env`",
+        "cannot be combined with `username_env`",
     ),
     ("registries: [{host: ghcr.io, auth: docker}]", "registries[0].auth", "did you mean `docker-config`?"),
     (
@@ -105,7 +117,11 @@ WRONG = [
         "of `contoso.azurecr.io`: cloud tokens are never sent over plain http",
     ),
     ("registries: [{host: ghcr.io, insecure: true, ca: x}]", "registries[0].ca", "has no certificates"),
-    ("registries: [{host: ghcr.io, trusted_realms: [x]}]", "registries[0].trusted_realms[0]", "is not a registry"),
+    (
+        "registries: [{host: ghcr.io, trusted_realms: [x]}]",
+        "registries[0].trusted_realms[0]",
+        "must be the host of a registry",
+    ),
     (f"registries: [{{host: contoso.azurecr.io, tasks: {TASKS}}}]", "registries[0].tasks", "needs `auth: azure`"),
     (
         f"registries: [{{host: contoso.azurecr.io, auth: docker-config, tasks: {TASKS}}}]",
@@ -115,7 +131,7 @@ WRONG = [
     (
         f"registries: [{{host: fabrikam.azurecr.io, auth: azure, tasks: {TASKS}}}]",
         "registries[0].tasks",
-        "is the ID of the registry `contoso`, and not of `fabrikam.azurecr.io`",
+        "must be the ID of the registry `fabrikam.azurecr.io`, but is the ID of the registry `contoso`",
     ),
     (
         f"registries: [{{host: contoso.azurecr.io/hub, upstream: docker.io, tasks: {TASKS}}}]",

@@ -74,5 +74,5 @@ def test_strips_the_line_break_at_the_end_of_a_file(settings_of, end):
 def test_refuses_invalid_tokens_without_showing_them(settings_of, value):
     with pytest.raises(ConfigError) as raised:
         settings_of(TEXT).get_token("FORGE_TOKEN", {"FORGE_TOKEN": value})
-    assert "FORGE_TOKEN holds no token" in str(raised.value)
+    assert "FORGE_TOKEN does not contain a valid token" in str(raised.value)
     assert "s3c" not in str(raised.value)

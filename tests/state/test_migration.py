@@ -89,7 +89,7 @@ def test_refuses_tables_of_a_later_release(place):
         migrate_tables(connection, [*migration.MIGRATIONS, add("one")])
     with database.open_for_writing() as connection, pytest.raises(NewerSchemaError):
         migrate_tables(connection, [])
-    said = f"version {PRESENT + 1}, but this release supports only {PRESENT}; hint: update basebump"
+    said = f"version {PRESENT + 1}, but this release supports only versions up to {PRESENT}; hint: update basebump"
     with pytest.raises(StateError, match=said):
         place.database()
     with database.open_for_reading() as connection:

@@ -106,7 +106,9 @@ def render_message(source: str, head: HeadView) -> str:
     """
     message = _BLANK_LINES.sub("\n\n", _render_template(source, {"proposal": head})).strip()
     if not message:
-        raise TemplateFailedError("the template for commit messages renders nothing; hint: describe the change in it")
+        raise TemplateFailedError(
+            "the template for commit messages renders an empty message; hint: describe the change in the template"
+        )
     return message
 
 
@@ -115,7 +117,7 @@ def _render_template(source: str, views: Mapping[str, object]) -> str:
         return compile_template(source).render(views)
     except TemplateError as error:
         raise TemplateFailedError(
-            f"a template cannot be rendered: {error}; hint: fix it, or remove it from the config"
+            f"a template cannot be rendered: {error}; hint: fix the template, or remove it from the config"
         ) from None
 
 
@@ -125,6 +127,6 @@ def _render_within_limit(source: str, view_name: str, view_builder: Callable[[in
         if len(body) <= limit:
             return body
     raise BodyTooLongError(
-        f"the text has {len(body)} characters even with empty lists, but the forge allows {limit}; "
+        f"the text of the proposal has {len(body)} characters even with empty lists, but the forge allows {limit}; "
         "hint: shorten the template"
     )

@@ -85,5 +85,7 @@ def _check_distribution(report: TrivyReport, release: str | None, *, has_os_resu
     if release is None:
         return NotScanned(UnscannedReason.OS_UNSUPPORTED, str(system))
     if not has_os_results:
-        return NotScanned(UnscannedReason.OS_UNKNOWN, f"{system}, but the report does not cover its packages")
+        return NotScanned(
+            UnscannedReason.OS_UNKNOWN, f"the operating system is {system}, but the report does not cover its packages"
+        )
     return None

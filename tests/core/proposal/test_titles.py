@@ -104,7 +104,7 @@ def test_a_template_that_does_what_it_may_not_is_said_and_no_bug(source):
 
 
 def test_a_template_of_messages_that_says_nothing_is_refused():
-    with pytest.raises(TemplateFailedError, match="renders nothing"):
+    with pytest.raises(TemplateFailedError, match="empty message"):
         render_message(" ", build_head(ALONE, (MOVE,), ()))
 
 

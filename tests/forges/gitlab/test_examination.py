@@ -152,7 +152,7 @@ def test_without_a_token_what_is_public_can_be_reported_and_not_proposed_to(stan
     stand.project.private = False
     fleet = open_gitlab_fleet(stand.server.url, None, selected=[stand.name], pause=no_pause)
     assert problems(fleet, aim(RunLevel.REPORT)) == {}
-    assert "there is no token" in problems(fleet, aim(RunLevel.PUSH))["push branches"]
+    assert "no token is configured" in problems(fleet, aim(RunLevel.PUSH))["push branches"]
 
 
 def test_the_token_of_a_job_reports_and_no_more(stand):
