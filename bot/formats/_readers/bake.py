@@ -74,7 +74,7 @@ def _read_items(path: FilePath, hcl: HclFile) -> Iterator[ExtractedItem]:
 def _assign_locators(targets: Iterable[BakeTarget]) -> Iterator[tuple[str, BakeTarget]]:
     """Yield (locator, target) for each target. The locator identifies the target in the file.
 
-    The locator is `target/NAME`. If several targets have the same name, all of them except the first get a suffix.
+    The locator is `target/NAME`. If several targets have the same name, all except the first get a suffix such as `#1`.
     """
     locators = UniqueLocators()
     return ((locators.make_unique(f"target/{target.name}"), target) for target in targets)

@@ -28,10 +28,11 @@ _VALUE_REFERENCE = re.compile(rb"\.(Values(?:\.[A-Za-z_][A-Za-z0-9_]*)*)")
 
 
 def read(file: SourceFile) -> Iterator[ExtractedItem]:
-    """Yield the images in a values file, and the facts that decide together with other files whether they are editable.
+    """Yield the images in a values file, and facts about its values that other files of the chart depend on.
 
-    The facts are the values that may be parts of images (`ChartValue`), the images in the chart's own values file
-    (`ChartImage`), and the use of values by templates inside other values (`ChartTemplate`).
+    - A `ChartValue` is a value that may be a part of an image, such as a tag.
+    - A `ChartImage` is an image in the chart's own values file, which other values files may override.
+    - A `ChartTemplate` states how a template inside a value uses other values.
     """
     yield from read_file(file, _is_relevant, lambda document: _read_document(document, file.path))
     yield from _read_texts(file)

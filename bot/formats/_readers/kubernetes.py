@@ -20,7 +20,7 @@ _SURROGATE = re.compile(rb"\\u[dD]")
 def read(file: SourceFile) -> Iterator[ExtractedItem]:
     """Yield the images of the objects in a file, and what the objects state about images in other files.
 
-    An example of the latter is that an Application of Argo CD replaces images in a folder.
+    For example, an Application of Argo CD can replace images in the folder that it deploys.
     """
     content = _convert_json_to_yaml(file.content) if file.path.lower().endswith(".json") else file.content
     return ObjectReader(file.path, _FORMAT).read(content)

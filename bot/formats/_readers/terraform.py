@@ -208,7 +208,7 @@ class _TerraformReader:
 
 
 def _is_job(manifest: HclExpression | None) -> bool:
-    """Return True if a Kubernetes object is a Job. The images of an existing Job cannot be changed."""
+    """Return True if a Kubernetes object is a Job. The images of a Job cannot be changed after it was created."""
     items = manifest.items if isinstance(manifest, HclObject) else ()
     return any(item.name == "kind" and _get_text(item.value) == "Job" for item in items)
 

@@ -36,7 +36,7 @@ class UnitSetting(NamedTuple):
 
 
 class BrokenUnitError(Exception):
-    """Podman rejects the unit, because a line is not a section, a setting or a comment.
+    """Podman rejects the unit because a line is neither a section, a setting nor a comment.
 
     The error is also raised for a unit with more than MAX_LINES lines.
     """
@@ -51,7 +51,7 @@ class BrokenUnitError(Exception):
 def read_settings(content: bytes) -> Iterator[UnitSetting]:
     """Yield the settings of a unit file in order. Raises BrokenUnitError.
 
-    If a section contains a key several times, all its settings are yielded. The last one applies.
+    If a section contains a key several times, each of these settings is yielded. The last of them applies.
     """
     section: str | None = None
     for count, line in enumerate(_join_lines(content), 1):

@@ -67,10 +67,10 @@ class ArgumentUse(NamedTuple):
     end: int
 
     def includes_insertion_at(self, position: int) -> bool:
-        """Return True if text inserted at `position` of the expanded text would become part of this use of a variable.
+        """Return True if text inserted at `position` of the expanded text would become part of the variable's value.
 
-        Inserted text belongs to the byte before it. At the end of a variable's value, it is part of the value, but not
-        at the start.
+        This is also True at the end of the value: the inserted text then extends the value. It is False at the start,
+        where the inserted text belongs to the byte before the value.
         """
         return self.start < position <= self.end
 

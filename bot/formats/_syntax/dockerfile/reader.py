@@ -148,7 +148,7 @@ class _DockerfileReader:
         return self._global_scope
 
     def _read_mention(self, mention: ImageMention) -> Occurrence | UnsupportedText | ComposedReference | None:
-        """Return the image that a word names, or None if the word is empty or names a stage or `scratch`.
+        """Return the image that a word names, or None if the word is empty, is `scratch`, or names a build stage.
 
         If the word contains arguments, the result may be a `ComposedReference`. Whether this is editable is decided
         later, because an edit changes the default of an argument, which other instructions may also use.
@@ -224,9 +224,10 @@ class _DockerfileReader:
         return number is not None and (mention.stage is None or number < mention.stage)
 
     def _may_be_stage(self, mention: ImageMention, expansion: WordExpansion) -> bool:
-        """Return True if the word may be the name of an earlier stage, because only the builder knows its variables.
+        """Return True if the word may become the name of an earlier stage when the builder sets the variables in it.
 
-        For example, `base-$TARGETARCH` may be the stage `base-arm64`.
+        For example, `base-$TARGETARCH` may become the name of the stage `base-arm64`. The result is False if a variable
+        in the word is unknown for another reason.
         """
         if mention.stage is None or any(use.effect is not VariableEffect.PREDEFINED for use in expansion.unknown_uses):
             return False

@@ -266,9 +266,9 @@ class ExpressionEvaluator:
         """Sources that the template uses in a way that is not tracked, so that it is unknown how they are used."""
 
     def assign_variable(self, variable: str, value: ExpressionValue) -> None:
-        """Add `value` to the possible values of a variable.
+        """Add `value` to the values that a variable may have.
 
-        Variables of the same name in different scopes count as one.
+        Variables of the same name in different scopes are not distinguished, so a variable may have several values.
         """
         self.variables[variable] = self.variables.get(variable, NO_VALUE).merge(value)
 

@@ -138,7 +138,7 @@ def _compute_following(
 
 
 def _has_leading_line_break(output: OutputNode) -> bool:
-    """Return True if an output starts with a line break because its last function is `nindent`."""
+    """Return True if an output starts with a line break because of `nindent`, as in `{{ … | nindent 2 }}`."""
     last = [token.text for token in output.tokens if token.kind in {"word", "sign"}][-1:]
     return last == ["nindent"]
 

@@ -146,12 +146,12 @@ def find_images(document: YamlDocument, values: list[ValuesEntry], locator: str)
 def read_images(
     candidates: Collection[ImageCandidate], path: FilePath, format_name: str
 ) -> Iterator[Occurrence | UnsupportedText]:
-    """Yield the image references of `candidates`, all from one document. Other candidates, such as URLs, are left out.
+    """Yield the image references in `candidates`, the result of `find_images` for one document.
 
-    If an image has a tag but no key for a digest, the only place for a digest is the end of the tag: `1.0@sha256:…`.
-    Only some charts have templates that accept this. Therefore, the digest is not editable at first (`chart-unknown`),
-    and `variables` contains the key path of the tag. After all files have been read, this path is looked up in the
-    chart's templates.
+    Candidates that turn out not to be images, such as web addresses, are left out. If an image has a tag but no key
+    for a digest, the only place for a digest is the end of the tag: `1.0@sha256:…`. Only some charts have templates
+    that accept this. Therefore, the digest is not editable at first (`chart-unknown`), and `variables` contains the key
+    path of the tag. After all files have been read, this path is looked up in the chart's templates.
     """
     shared = find_shared_scalars(candidate.parts for candidate in candidates)
     for image in candidates:

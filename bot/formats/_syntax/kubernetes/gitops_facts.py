@@ -1,4 +1,4 @@
-"""Facts that objects of Argo CD and Flux state about images in other files.
+"""Find out which images in other files are replaced or updated because of objects of Argo CD and Flux.
 
 Argo CD Image Updater writes the images of Argo CD Applications. Since version 1.0, a resource `ImageUpdater` configures
 it (https://argocd-image-updater.readthedocs.io/en/stable/configuration/applications/). Before that, annotations of each

@@ -87,7 +87,7 @@ class ObjectReader:
     ) -> Iterator[ExtractedItem]:
         """Yield the images of the objects in a file, and what the objects state about images in other files.
 
-        An example of the latter is that an Application of Argo CD replaces images in a folder (see `gitops_facts`).
+        For example, an Application of Argo CD can replace images in the folder that it deploys (see `gitops_facts`).
         Sections of the file for which `is_relevant` returns False are skipped without being parsed.
         """
         return self._read_documents(read_documents(content, is_relevant))
@@ -160,10 +160,11 @@ class ObjectReader:
         yield from search.facts
 
     def _read_broken(self, broken: BrokenSection, start: int, locator: str) -> Iterator[_FoundReference]:
-        """Yield the images in a section that is not valid YAML, or an `UnsupportedText` for the section.
+        """Yield the images in a section that is not valid YAML because it contains templates.
 
-        Documents that end before the offset `start` in the section have been read already and are skipped. Yield
-        nothing if the rest does not look like an object.
+        If the images cannot be determined, for example in a section without templates, yield an `UnsupportedText` for
+        the section. Documents that end before the offset `start` in the section have been read already and are skipped.
+        Yield nothing if the rest does not look like an object.
         """
         position = ReferencePosition(self.path, self.format, Role.THIRD_PARTY, broken.line_number, locator)
         raw = broken.source.raw

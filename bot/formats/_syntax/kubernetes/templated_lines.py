@@ -184,8 +184,8 @@ def read_templated_lines(
     Also yield an `UnsupportedText` for the section if some lines with images are not understood. If the section
     contains no template, yield only this `UnsupportedText`.
 
-    The locator of an image is `…/image[n]`, after the locator of the section. `n` counts the lines with the last key of
-    an image field, whether they contain an image or not.
+    The locator of an image is `…/image[n]`, after the locator of the section. `n` is the number of lines above with a
+    key such as `image`, whether these lines contain an image or not.
 
     Args:
         broken: The section.
@@ -223,7 +223,7 @@ def read_templated_lines(
 def _read_image_line(
     image: _ImageLine, position: ReferencePosition, start: int, group_kind: tuple[str, str]
 ) -> Occurrence | UnsupportedText | None:
-    """Return the image in a line, or None if the line contains no image or only the rendered template shows the image.
+    """Return the image in a line, or None if the line contains no image or is not understood.
 
     The line contains no image if the path of its key is not that of an image field. `start` is the offset of the
     section in the file.
