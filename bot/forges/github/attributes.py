@@ -140,7 +140,7 @@ class GitHubAttributesWriter:
         except RefusedError as refusal:
             return [f"The assignees could not be set: {refusal}."]
         assigned = {str(each["login"]).lower() for each in issue.get("assignees") or () if "login" in each}
-        reason = "GitHub assigns only people who may write to the repository"
+        reason = "GitHub assigns only users who can write to the repository"
         return [f"`{each}` could not be assigned: {reason}." for each in assignees if each.lower() not in assigned]
 
     def _set_milestone(self, number: int, milestone: str) -> list[str]:
@@ -243,7 +243,7 @@ class GitHubAutomerge:
         try:
             pull = self._read_pull_request(number)
             if head is not None and head != pull.head_commit:
-                return ("Auto-merge was not enabled: somebody pushed to the branch.",)
+                return ("Auto-merge was not enabled: another user pushed to the branch.",)
             self._change(_ENABLE, number, {"mergeMethod": pull.merge_method, "expectedHeadOid": pull.head_commit}, pull)
         except RefusedError as refusal:
             advice = next((meaning for phrase, meaning in _ADVICE if phrase in refusal.server_message), "")

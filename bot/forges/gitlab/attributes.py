@@ -35,9 +35,10 @@ MAX_MILESTONES = 100
 have at most one."""
 
 _NO_GROUPS_REASON = (
-    "GitLab requests reviews of people and not of groups; hint: name people, or add an approval rule for the group"
+    "GitLab requests reviews only from users and not from groups; hint: name users, or add an approval rule for the "
+    "group"
 )
-_PEOPLE_LIMIT = "GitLab accepts only people who may see the project, and only one of them without Premium"
+_USERS_LIMIT = "GitLab accepts only users who can see the project, and only one of them without Premium"
 _ROLE_HINT = "hint: give the token the role Developer"
 
 
@@ -81,10 +82,10 @@ class GitLabAttributesWriter:
         try:
             never_set = missing.subtract(read_ever_set(self._remote, number, missing))
         except RefusedError as refusal:
-            note = f"No attributes were set, since it is unknown which of them people removed: {refusal}."
+            note = f"No attributes were set, because it is unknown which of them users removed: {refusal}."
             return PreparedAttributes(notes=(note,))
         prepared = self._prepare(never_set, "add_labels", data)
-        removal_notes = () if never_set == missing else ("Attributes that people removed were not set again.",)
+        removal_notes = () if never_set == missing else ("Attributes that users removed were not set again.",)
         return replace(prepared, notes=(*prepared.notes, *removal_notes))
 
     def _prepare(
@@ -171,8 +172,8 @@ def describe_left_out(requested: RequestAttributes, data: MergeRequestData) -> t
     missing = requested.subtract(parse_attributes(data))
     return (
         *(f"Label `{each}` was not set; {_ROLE_HINT}." for each in missing.labels),
-        *(f"A review of `{each}` was not requested: {_PEOPLE_LIMIT}." for each in missing.reviewers),
-        *(f"`{each}` was not assigned: {_PEOPLE_LIMIT}." for each in missing.assignees),
+        *(f"A review of `{each}` was not requested: {_USERS_LIMIT}." for each in missing.reviewers),
+        *(f"`{each}` was not assigned: {_USERS_LIMIT}." for each in missing.assignees),
         *([f"The milestone was not set; {_ROLE_HINT}."] if missing.milestone is not None else ()),
     )
 
@@ -195,7 +196,7 @@ _NO_PIPELINE = "GitLab waits for a pipeline, and the last commit has none yet; h
 _NOT_ENABLED = "Auto-merge was not enabled"
 _ADVICE = {
     UNAUTHORIZED: "the token may not merge into the target branch; hint: allow it in the protected branches settings",
-    CONFLICT: "somebody pushed to the branch",
+    CONFLICT: "another user pushed to the branch",
     NOT_ALLOWED: "GitLab does not merge it in its state; hint: look at the merge request",
 }
 
@@ -228,7 +229,7 @@ class GitLabAutomerge:
         if pipeline.get("source") == EXTERNAL_SOURCE and not has_other_statuses(self.remote, str(pipeline["sha"])):
             return _NO_PIPELINE
         if is_automerge_cancelled(self.remote, number):
-            return "somebody cancelled it before"
+            return "a user cancelled auto-merge before"
         answer = self._merge_when_pipeline_succeeds(number, str(data["sha"]) if head is None else head)
         is_set = answer.get("merge_when_pipeline_succeeds") or answer["state"] in {"merged", "locked"}
         return None if is_set else "GitLab ignored the request"

@@ -174,7 +174,7 @@ def test_what_people_took_off_stays_off(stand):
     shown = request(stand)
     shown.labels, shown.reviewers, shown.assignees, shown.milestone = [], [], [], None
     (note,), _ = amended(stand, EVERYTHING)
-    assert note == "Attributes that people removed were not set again."
+    assert note == "Attributes that users removed were not set again."
     assert what(stand) == ([], [], [], None)
     assert len(stand.writes) == 2  # the push and the request
 
