@@ -18,9 +18,9 @@ from bot.model.vocabulary import Reason
 def lock_build_outputs(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
     """Lock each reference to an image that a build tool such as Skaffold builds locally.
 
-    Only references in the files that this tool deploys are locked. In all other files, the same name means an image in
-    a registry. For example, if an example folder builds an image named `nginx`, other folders still use the public
-    `nginx`.
+    basebump leaves locked references unchanged. Only references in the files that the tool deploys are locked. In all
+    other files, the same name means an image in a registry. For example, if an example folder builds an image named
+    `nginx`, other folders still use the public `nginx`.
     """
     outputs = [fact for fact in facts if isinstance(fact, BuildOutput)]
     if not outputs:

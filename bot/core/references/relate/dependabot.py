@@ -32,7 +32,7 @@ _FOLDER_AND_BELOW = re.compile(r"(?:(.*)/)?\*\*(?:/\*)?", re.DOTALL)
 
 
 def assign_to_dependabot(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
-    """Lock the references that Dependabot updates on the branch of this tree.
+    """Lock the references that Dependabot updates on the branch of this tree, so that basebump leaves them unchanged.
 
     Without `target-branch`, an entry under `updates` applies to the default branch. If the branch of this tree is
     unknown, all entries are considered. If a config is invalid, Dependabot updates nothing, and the editable references

@@ -31,9 +31,9 @@ _WILDCARD = re.compile(r"[*?\[]")
 
 
 def lock_image_updater_targets(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
-    """Lock the references that Image Updater writes, or that it overrides when Argo CD deploys them.
+    """Lock the references that Argo CD Image Updater writes, or that it overrides when Argo CD deploys them.
 
-    These references are locked:
+    basebump leaves locked references unchanged. These references are locked:
 
     - all references in files that Image Updater writes
     - all references in the Applications that it updates

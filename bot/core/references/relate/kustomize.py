@@ -190,10 +190,10 @@ class _KustomizationGraph:
         return self._find_in_folders(self._list_paths(index))
 
     def _find_reachable(self, indexes: Iterable[int], onward: Callable[[int], Iterable[int]]) -> set[int]:
-        """Return `indexes` and all indexes that can be reached from them, directly or indirectly.
+        """Return `indexes`, and the indexes of all kustomizations that can be reached from them.
 
-        `onward` returns the indexes that can be reached directly from an index. Cycles are allowed. The search ends
-        early after MAX_STEPS steps.
+        `onward` returns the kustomizations that can be reached directly from a kustomization. Cycles are allowed. The
+        search ends early after MAX_STEPS steps.
         """
         reached: set[int] = set()
         pending = list(indexes)

@@ -29,7 +29,7 @@ _OFFICIAL = "library/"
 
 
 def assign_to_renovate(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
-    """Lock the references that Renovate updates on the branch of this tree.
+    """Lock the references that Renovate updates on the branch of this tree, so that basebump leaves them unchanged.
 
     If the tree has several Renovate configs, only the one that Renovate reads is considered. If this config is invalid,
     Renovate updates nothing, and the references that Renovate would otherwise read get a note about this.
