@@ -185,8 +185,8 @@ class ProposalsSection(ConfigSection):
     """The branches, texts and pace of proposals."""
 
     branch_prefix: name_fields.BranchPrefix = values.DEFAULT_BRANCH_PREFIX
-    """The prefix of all branch names that basebump uses. If you change it, basebump no longer recognises its open
-    proposals.
+    """The prefix of all branch names that basebump uses. If you change the prefix, basebump no longer recognises
+    proposals with the old prefix.
     """
     templates: TemplatesSection = TemplatesSection()
     """Your own templates, which replace basebump's."""
@@ -214,7 +214,7 @@ class LimitsSection(ConfigSection):
     by owner, no limit in others.
     """
     new_per_run: fields.Count | None = None
-    """How many proposals one run may open altogether. Default without this section: 50 in repositories selected by
+    """How many proposals one run may open in total. Default without this section: 50 in repositories selected by
     owner, no limit in others.
     """
     open_per_repository: fields.Count | None = None
@@ -233,8 +233,8 @@ class RolloutSection(ConfigSection):
     their own (`opt-in`).
     """
     first_proposal: StrictBool | None = None
-    """Whether a repository starts with one proposal for all its updates. Default: only repositories selected by owner
-    do.
+    """Whether a repository starts with one proposal for all its updates. Default: true for repositories selected by
+    owner, false for others.
     """
     repositories_per_run: fields.Count | None = None
     """How many repositories get their first proposal in one run. Default: 20 of the repositories selected by owner, no
