@@ -60,6 +60,6 @@ def _translate(glob: str) -> Iterator[bytes]:
 def _encode(text: str) -> bytes:
     """Encode `text` as UTF-8. Lone surrogates, which Python uses for non-UTF-8 bytes in paths, cause no error.
 
-    Each of them becomes three bytes, so that a pattern and a path with the same surrogates match.
+    Each surrogate becomes three bytes, so that a pattern and a path with the same surrogates match.
     """
     return text.encode("utf-8", "surrogatepass")

@@ -47,7 +47,10 @@ class GitRepository:
 
     @property
     def may_be_public(self) -> bool:
-        """True unless the repository is known to be private. Texts in it must then contain no private evidence."""
+        """True unless the repository is known to be private.
+
+        If True, basebump must not write private evidence into the repository's pull requests and issues.
+        """
         return self.is_public is not False
 
     @property

@@ -13,7 +13,7 @@ class BrokenError(Exception):
 
 
 def decode_base64(text: object, name: str) -> bytes:
-    """Decode a base64 string. Raises BrokenError, with the `name` of the value, if `text` is not valid base64."""
+    """Decode a base64 string. Raises BrokenError if `text` is not valid base64; the error message contains `name`."""
     if not isinstance(text, str):
         raise BrokenError(f"`{name}` of the signature must be a base64 string")
     try:
@@ -23,7 +23,7 @@ def decode_base64(text: object, name: str) -> bytes:
 
 
 def parse_json_object(content: bytes, name: str) -> dict[str, Any]:
-    """Parse a JSON object. Raises BrokenError, with the `name` of the object, if `content` is not a JSON object."""
+    """Parse a JSON object. Raises BrokenError if `content` is not one; the error message contains `name`."""
     try:
         document = json.loads(content)
     except (ValueError, RecursionError):
@@ -32,7 +32,7 @@ def parse_json_object(content: bytes, name: str) -> dict[str, Any]:
 
 
 def require_object(value: object, name: str) -> dict[str, Any]:
-    """Return `value` if it is a JSON object. Raises BrokenError, with the `name` of the value, if it is not."""
+    """Return `value` if it is a JSON object. Otherwise, raises BrokenError; the error message contains `name`."""
     if not isinstance(value, dict):
         raise BrokenError(f"`{name}` of the signature is not a JSON object")
     return value

@@ -28,8 +28,8 @@ def get_literal_prefix(glob: str) -> str:
 class BaseBranch:
     """The base branch that is currently processed.
 
-    A repository can have several base branches. The methods of this class tell which of basebump's branches and
-    requests belong to this base branch, so that those of other base branches are left alone.
+    A repository can have several base branches. The methods of this class return True if a branch or a request of
+    basebump belongs to this base branch. Branches and requests of other base branches are left unchanged.
     """
 
     name: str | None

@@ -222,9 +222,10 @@ def _is_closed_by_user(closed_request: RemoteRequest) -> bool:
 
 
 def _is_muting(closed_request: RemoteRequest, desired: Proposal) -> bool:
-    """Return True if a user closed a request for the same tags, which also declines all later digests.
+    """Return True if the closed request also declines all later digests of the tags in `desired`.
 
-    The key `on_close` of the policy determines whether closing a request has this effect.
+    This is the case if a user closed the request, the request proposed updates of the same tags, and the policy sets
+    `on_close: line`.
     """
     is_muting_close = _is_closed_by_user(closed_request) and desired.on_close is OnClose.LINE
     return is_muting_close and _get_tags(desired.targets) <= _get_tags(parse_marker(closed_request.body).targets)

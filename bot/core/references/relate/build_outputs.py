@@ -43,7 +43,10 @@ def lock_build_outputs(references: ExtractedReferences, facts: Sequence[CrossFil
 
 
 class _OutputNames:
-    """The names of the locally built images, and the files and folders in which such a name means the built image."""
+    """The names of locally built images, and the files and folders in which these names refer to the local build.
+
+    Everywhere else, the same name refers to an image in a registry.
+    """
 
     def __init__(self, outputs: Iterable[BuildOutput]) -> None:
         built_in: dict[FilePath, set[str]] = defaultdict(set)

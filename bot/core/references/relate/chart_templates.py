@@ -102,10 +102,13 @@ def _is_decided_by_chart(occurrence: Occurrence) -> bool:
 
 
 def _apply_uses(occurrence: Occurrence, charts: _TemplateIndex, values: Collection[str]) -> Occurrence:
-    """Lock or unlock the digest of a chart image, depending on how the templates use the chart values of the image.
+    """Lock or unlock the digest of a chart image, depending on how the templates use the values of the image.
 
-    `values` are the dotted paths of these values, such as `image.tag`. If a YAML anchor is shared, they include the
-    values of all images that share it. An image that does not belong to a chart is returned unchanged.
+    An editable digest is locked if a template writes it after a literal `sha256:`. A locked digest is unlocked if the
+    templates use all values of the image only in image references. An image outside a chart is returned unchanged.
+
+    `values` contains the dotted paths of the image's values, such as `image.tag`. If several images share a YAML
+    anchor, `values` contains the paths of all of them.
     """
     chart = charts.find_chart(occurrence.path)
     if chart is None:
@@ -252,7 +255,7 @@ class _TemplateInput:
         return len(paths) > MAX_VALUE_PATHS or any(len(path) > MAX_KEYS for path in paths)
 
     def resolve_path(self, value_path: ValuePath) -> frozenset[ValuePath]:
-        """Translate a path in the data passed to the template into the paths of the chart values that it may refer to.
+        """Return the paths of all chart values to which `value_path`, a path in the template's data, may refer.
 
         For example, if the template was included with `.Values.web`, the path `("tag",)` refers to `("Values", "web",
         "tag")`.

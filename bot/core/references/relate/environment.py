@@ -105,7 +105,11 @@ def _build_locator(variable: str, written_form: _WrittenForm) -> str:
 
 
 def _move_to_environment(occurrence: Occurrence, assignment: EnvironmentVariable) -> Occurrence:
-    """Return a reference with the path and line of the `.env` variable from which the end of the reference comes."""
+    """Return the occurrence with the path and line of `assignment`, the `.env` variable that sets the reference's end.
+
+    For example, if a Compose file contains `app:${TAG}` and the `.env` file contains `TAG=1.2`, basebump edits the
+    `.env` file.
+    """
     return replace(
         occurrence,
         path=assignment.path,

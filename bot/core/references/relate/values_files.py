@@ -42,7 +42,8 @@ def merge_values_files(references: ExtractedReferences, facts: Sequence[CrossFil
     is not editable is added for the complete image.
 
     A digest belongs to one registry, repository and tag. If an overlay changes one of these but inherits the digest,
-    the references in both files are locked, because the chart would deploy the wrong image.
+    the references in both files are locked, so that basebump leaves them unchanged. A new digest in either file would
+    make the chart deploy the wrong image.
     """
     images = [fact for fact in facts if isinstance(fact, ChartImage)]
     if not images:
@@ -346,9 +347,9 @@ def _parse_reference(registry: str, name: str, tag: str, digest: str) -> ImageRe
 
 
 def _lock_inherited_digest(occurrence: Occurrence, notes: Sequence[str]) -> Occurrence:
-    """Lock an image whose digest is inherited by overlays, although they change other parts of the image.
+    """Lock an image in a base file because overlays inherit its digest, but change other parts of the image.
 
-    The digest is written in a file that the overlays override. `notes` name the overlays and the changed parts.
+    `notes` contains one sentence for each of these overlays, which names the overlay and the changed parts.
     """
     closed = lock_occurrence(occurrence, Reason.CONFLICTING_EDITS)
     if closed == occurrence:

@@ -94,7 +94,7 @@ class SlotClaims:
                 self._digest_keys[use.argument_index] = self._tag_keys[use.argument_index] = None
 
     def is_used(self, argument_index: int) -> bool:
-        """Return True if a reference or another use that was recorded so far uses the argument with this index."""
+        """Return True if a reference or another text that was recorded so far uses the argument with this index."""
         return argument_index in self._digest_keys
 
     def build_occurrence(self, reference: ComposedReference, scope: ArgScope | None) -> Occurrence:

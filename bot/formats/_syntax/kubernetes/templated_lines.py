@@ -75,7 +75,7 @@ class _TemplatedLines:
     """The column, key and line offset of each open mapping or list item. A list item has the key ALL_ITEMS."""
 
     def read_lines(self, raw: bytes, start: int) -> None:
-        """Collect the possible images and the object's own fields from `raw`, starting at the offset `start`."""
+        """Read `raw` from the offset `start`, and store the possible images and the object's own fields in `self`."""
         at = start
         block_column: int | None = None
         is_in_template = False
