@@ -111,7 +111,7 @@ def test_a_push_to_a_path_that_is_no_regular_file_is_refused(stand, path):
 
 def test_a_push_that_changes_nothing_is_refused(stand):
     unchanged = FileChange(FilePath("Dockerfile"), stand.files("main")["Dockerfile"].content)
-    with pytest.raises(ForgeError, match="nothing"):
+    with pytest.raises(ForgeError, match="would not change any file"):
         push(stand, changes=[unchanged])
     assert BRANCH not in stand.branches()
 

@@ -138,8 +138,8 @@ def build_expected_files(
         expected[change.path] = RegularFile(file.mode, hash_blob(change.content, like=file.oid))
     if all(base_files[path] == file for path, file in expected.items()):
         raise ForgeError(
-            f"{repository}: nothing would change: the base branch already holds the proposed files; "
-            "hint: rerun basebump"
+            f"{repository}: the commit would not change any file, because the base branch already contains the "
+            "proposed content; hint: rerun basebump"
         )
     return expected
 

@@ -108,7 +108,7 @@ def test_what_gitlab_stored_other_than_it_was_sent_is_taken_away(gitlab, is_new)
     old = None if is_new else push(gitlab)
     (gitlab.git.directory / "info").mkdir(exist_ok=True)
     (gitlab.git.directory / "info" / "attributes").write_text("Dockerfile ident\n")
-    with pytest.raises(ForgeError, match="other content"):
+    with pytest.raises(ForgeError, match="content that differs"):
         push(gitlab, changes=[FileChange(FilePath("Dockerfile"), b"# $Id: 1 $\n" + NEW)], over=old)
     assert BRANCH not in gitlab.branches()
 
