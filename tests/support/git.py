@@ -299,7 +299,8 @@ class Git:
     def _blob(self, content: bytes) -> str:
         """Write a loose object as git does (gitrepository-layout(5)), without starting git for every file."""
         whole = b"blob %d\0" % len(content) + content
-        oid = hashlib.sha1(whole, usedforsecurity=False).hexdigest()
+        is_sha256 = "sha256" in (self._folder / "config").read_text("utf-8")
+        oid = hashlib.new("sha256" if is_sha256 else "sha1", whole, usedforsecurity=False).hexdigest()
         path = self._folder / "objects" / oid[:2] / oid[2:]
         if not path.exists():
             path.parent.mkdir(exist_ok=True)
@@ -309,9 +310,13 @@ class Git:
         return oid
 
 
+_TEMPORARY = tempfile.gettempdir()
+"""The folder for templates: a test may choose another one for what it runs."""
+
+
 @functools.cache
 def _template(files: tuple[tuple[str, Content], ...]) -> Path:
     """Return a bare repository with a first commit of these files: to copy one is ten times faster than to make one."""
-    folder = tempfile.mkdtemp(prefix="basebump-tests-")
+    folder = tempfile.mkdtemp(prefix="basebump-tests-", dir=_TEMPORARY)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return Git._make(Path(folder) / "template.git", dict(files), bare=True).directory
