@@ -54,14 +54,18 @@ file itself contains.
 
 
 def collect_rarely() -> None:
-    """Make Python's garbage collector run rarely, because few cycles arise and the process soon ends."""
+    """Make Python's collector of reference cycles run rarely, which saves time.
+
+    basebump creates few reference cycles, and its process soon ends.
+    """
     gc.set_threshold(COLLECT_EVERY, *gc.get_threshold()[1:])
 
 
 def open_streams() -> None:
-    """Make stdout and stderr accept every text, even if they are closed or have another encoding.
+    """Make sure that every text can be printed to stdout and stderr.
 
-    A stream that is not a terminal is written in UTF-8, like the files of `--export`.
+    A stream that is closed is replaced by the null device. Characters that the encoding of a terminal lacks are printed
+    as escapes. A stream that is not a terminal is written in UTF-8, like the files of `--export`.
     """
     if sys.stdout is None:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - open until the process ends

@@ -40,7 +40,10 @@ def command(keep: Path | None) -> int:
 
 
 def _describe_next_steps(folder: Path) -> str:
-    """Return next steps for the user of a demo that was kept in `folder`, with commands for the current folder."""
+    """Return the next steps for a user who kept the demo in `folder`: commands to view, accept and decline proposals.
+
+    The commands work from the current folder.
+    """
     git = f"git -C {shlex.quote(str(folder / 'repositories' / 'api'))}"
     config = shlex.quote(str(folder / "basebump.yaml"))
     return (

@@ -97,7 +97,8 @@ def build_default_config(environment: Environment) -> dict[str, Any]:
 def _get_state_path(environment: Environment) -> Path | None:
     """Return the absolute path of the state file; None if the input `state` is empty.
 
-    `~` and relative paths are resolved as `actions/cache` resolves them, because `action.yml` caches the same file.
+    `action.yml` lets `actions/cache` store this file. `~` and relative paths must therefore be resolved in the same way
+    as `actions/cache` does.
     """
     state_path = _get_input(environment, "STATE")
     return Path(state_path).expanduser().absolute() if state_path else None
@@ -131,14 +132,17 @@ def build_outputs(report: Mapping[str, Any]) -> dict[str, str]:
         if each["status"] in UPDATABLE_STATUSES and each["new_digest"] is not None
     ]
     return {
-        "proposals": _serialise_fitting(proposals),
-        "updates": _serialise_fitting(updates),
-        "failed": _serialise_fitting(report["failed"]),
+        "proposals": _serialise_within_limit(proposals),
+        "updates": _serialise_within_limit(updates),
+        "failed": _serialise_within_limit(report["failed"]),
     }
 
 
-def _serialise_fitting(entries: Iterable[Mapping[str, Any]]) -> str:
-    """Return a JSON list in ASCII with the first entries, as many as fit into MAX_OUTPUT."""
+def _serialise_within_limit(entries: Iterable[Mapping[str, Any]]) -> str:
+    """Return the entries as a JSON list in ASCII with at most MAX_OUTPUT characters.
+
+    If the list would be longer, entries at its end are left out.
+    """
     texts: list[str] = []
     size = len("[]")
     for entry in entries:
@@ -176,9 +180,10 @@ def run_step(environment: Environment, folder: Path) -> int:
 
 
 def _quarantine_state(state: Path) -> str | None:
-    """Rename a state file that is damaged or was written by a later release, so that it is not cached again.
+    """Rename the state file if it is damaged or was written by a later release of basebump.
 
-    Return the reason why it was renamed; None if it was not renamed.
+    Otherwise, the CI cache would restore the unusable file for every later job. Return the error of the renamed file;
+    None if the file was not renamed.
     """
     from bot.state.quarantine import quarantine_database  # jobs without a state do not import SQLAlchemy
 

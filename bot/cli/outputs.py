@@ -83,9 +83,10 @@ def check_writable(text: str) -> Path:
 
 
 def _has_symbolic_link(path: Path) -> bool:
-    """Return True if the file is a symbolic link, or if a relative path to it contains one.
+    """Return True if the file is a symbolic link, or if its path is relative and one of its folders is a link.
 
-    Such a path is refused because a scanned checkout may contain links that others made. Paths in /dev are allowed.
+    Such a path is refused, because in a checkout with files of other people, a link may lead to any other place. Paths
+    in /dev are allowed, and the folders of an absolute path are not checked.
     """
     checked_parents = () if path.is_absolute() else path.parents
     return not path.is_relative_to("/dev") and any(each.is_symlink() for each in (path, *checked_parents))
@@ -105,7 +106,8 @@ def write_result(
         render: Renders the result in a format.
         output_format: The format for stdout.
         exports: Files to write, with their formats.
-        render_for_screen: Renders the format `text` for stdout. None if stdout gets the same text as files.
+        render_for_screen: Renders stdout if its format is `text`, for example with colours. If it is None, stdout gets
+            the same text as a file would.
     """
     has_written_all = True
     for export in exports:
@@ -123,9 +125,12 @@ def write_result(
 
 
 def show(text: str, *, color: bool | None = None) -> None:
-    """Print a result.
+    """Print a result. If the reader closes the pipe early (`| head`), the command nevertheless ends as usual.
 
-    If the reader closes the pipe early (`| head`), the command nevertheless ends as usual.
+    Args:
+        text: The result.
+        color: Whether escape sequences for colours are kept. If it is None, click removes them unless stdout is a
+            terminal.
     """
     try:
         click.echo(text, nl=bool(text), color=color)
@@ -134,9 +139,10 @@ def show(text: str, *, color: bool | None = None) -> None:
 
 
 def _is_replaceable(path: Path) -> bool:
-    """Return True if the path is a regular file or does not exist yet.
+    """Return True if `_replace` may rename a temporary file to this path.
 
-    Other paths, such as pipes and devices, must be written to; renaming a file over them would remove them.
+    The path must be a regular file or not exist yet. Renaming a file to the path of a pipe or device would remove the
+    pipe or device.
     """
     return path.is_file() or not path.exists()
 

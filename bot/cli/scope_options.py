@@ -79,17 +79,17 @@ def add_scope_options(command: Callable[..., int]) -> Callable[..., int]:
 
 
 def parse_shard(_context: click.Context, _option: click.Parameter, value: str | None) -> Shard | None:
-    """Parse the value of `--shard`, as `resolve_shard` does. Return None if the option is not used."""
+    """Parse the value of `--shard`; `resolve_shard` documents its forms. Return None if the option is not used."""
     return resolve_shard(value, os.environ) if value is not None else None
 
 
 def resolve_shard(value: str, environment: Mapping[str, str]) -> Shard:
-    """Return the part of the repositories that a value of `--shard` selects.
+    """Return the part of the repositories that the value of `--shard` selects.
 
-    `2/4` is the second of four parts. `auto` stands for the number of the part in the environment of a CI service, and
-    without `/4`, the number of parts comes from there, too.
+    `2/4` is the second of four parts. With `auto/4`, the number of the part comes from the environment variables of a
+    CI service. With `2`, the number of all parts comes from there. With `auto`, both numbers do.
 
-    Raises click.BadParameter if the value is invalid or a number is unknown.
+    Raises click.BadParameter if the value is invalid, or if an environment variable with a number is not set.
     """
     number, slash, total = value.partition("/")
     service = next((each for each in CI_SERVICES if environment.get(each.index_variable)), None)
@@ -123,9 +123,9 @@ def _build_shard(number: int, count: int) -> Shard:
 
 
 def _find_total(service: CiService | None, environment: Mapping[str, str]) -> int | None:
-    """Return the number of parts that `service` sets in its variable; None if the variable is not set.
+    """Return the number of parts that the environment variable of a CI service contains.
 
-    If `service` is unknown (None), use the variable of any service.
+    If `service` is None, the variables of all known services are tried. Return None if no variable is set.
     """
     totals = (each.total_variable for each in (CI_SERVICES if service is None else (service,)) if each.total_variable)
     return next((_parse_number(environment[name], name) for name in totals if environment.get(name)), None)

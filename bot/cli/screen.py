@@ -44,9 +44,9 @@ def render_run_for_screen(report: RunReport) -> str:
 
 
 def choose_fold(environment: Mapping[str, str]) -> Fold:
-    """Return the function that renders a collapsible section for the log of the current CI service.
+    """Return the function that renders collapsible sections in the syntax of the current CI service.
 
-    If the service is unknown, or if this is not a CI job, it renders plain lines.
+    Outside of CI, and for a CI service that is not known, return a function that renders plain lines.
     """
     if environment.get("GITHUB_ACTIONS") == "true" or environment.get("TF_BUILD") == "True":
         return render_bracket_fold
@@ -58,8 +58,8 @@ def choose_fold(environment: Mapping[str, str]) -> Fold:
 def show_lines(lines: Sequence[Line], stream: TextIO) -> str:
     """Return the lines as one text for `stream`.
 
-    On a terminal, lines with the style `EXPLANATION` are wrapped to its width, and other styles become colours unless
-    NO_COLOR is set (https://no-color.org/). For other streams, styles are ignored.
+    On a terminal, styles become colours, unless NO_COLOR is set (https://no-color.org/). Lines with the style
+    `EXPLANATION` have no colour, but are wrapped to the width of the terminal. For other streams, styles are ignored.
     """
     if not is_terminal(stream):
         return join_lines(lines)
@@ -76,9 +76,9 @@ def _show_line(line: StyledLine, columns: int, *, has_colours: bool) -> str:
 
 
 def _wrap_explanation(line: StyledLine, columns: int) -> str:
-    """Wrap a long line to `columns` characters, and indent its continuation lines by the length of its head.
+    """Wrap a line to `columns` characters, and align its continuation lines with the beginning of `line.text`.
 
-    Return the line unchanged if the head takes more than half of the terminal's width.
+    Return the line unchanged if `line.head`, which comes before the text, takes more than half of the columns.
     """
     if columns < len(line.head) * 2:
         return str(line)

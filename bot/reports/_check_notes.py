@@ -1,4 +1,4 @@
-"""The notes in the output of `check`: facts about image references and files that could not be determined."""
+"""The notes in the output of `check`: what could not be determined about image references and files."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from bot.model.vocabulary import WHOLE_FILE_REASONS
 
 
 def list_notes(report: CheckReport) -> Iterator[tuple[str, int, str]]:
-    """Yield the path, the line number and the text of every note.
+    """Yield every note with its position: the path, the line number, and the text.
 
-    These are the notes on image references, and a note for each file that could not be read or parsed.
+    A note belongs to an image reference, or to a file that could not be read or parsed.
     """
     for checked in report.occurrences:
         occurrence = checked.verdict.occurrence

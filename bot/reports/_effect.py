@@ -7,13 +7,15 @@ from bot.model.evidence import Evidence, NotScanned, Severity, UnscannedReason
 
 
 def describe_effect(evidence: Evidence | None) -> str:
-    """Return a phrase such as `fixes 3 (1 critical), 0 new, 5 remain`.
+    """Return a phrase about the effect of an update, such as `fixes 3 (1 critical), 0 new, 5 remain`.
 
-    If one of the images was not scanned, the phrase names the reason. If the scans cannot be compared, the
-    phrase has the number of vulnerabilities in the new image.
+    If the effect is not known, the phrase is one of these:
+    - `not scanned: REASON`, if the new image was not scanned.
+    - `old image not scanned: REASON`.
+    - `has 8 known vulnerabilities`, if the new image was scanned but there is no old image with a comparable scan.
 
-    Return an empty string if there is no evidence, or if there is no scanner: reports mention a missing scanner once
-    for the whole run, not for each image.
+    Return an empty string if there is no evidence. Return it also if there is no scanner, because reports mention a
+    missing scanner once for the whole run.
     """
     if evidence is None or evidence.new == NotScanned(UnscannedReason.NO_SCANNER):
         return ""

@@ -38,10 +38,14 @@ def render_scan(outcome: ScanOutcome) -> dict[str, JsonValue]:
 
 
 def render_evidence(transition: Transition, evidence: Evidence) -> JsonValue:
-    """Return the evidence for one update (`transition`) as JSON.
+    """Return the evidence for one update as JSON.
 
-    It has the numbers of vulnerabilities in both images and in their comparison, the scanner, and the signatures. A
-    value is null if it is not known.
+    It contains the vulnerabilities of the old and the new image, those that are fixed, introduced and remaining, the
+    scanner, and the signatures. A value is null if it is not known.
+
+    Args:
+        transition: The update: the old and the new image, and their platforms.
+        evidence: The evidence for this update.
     """
     delta, scanner = evidence.delta, get_scanner(evidence)
     return {
@@ -65,7 +69,7 @@ def _render_scans(evidence: Evidence) -> dict[str, JsonValue]:
 
 
 def _render_dated_scan(outcome: ScanOutcome) -> JsonValue:
-    """Return a scan as `render_scan` does, and the build time from the image's config; null if it is not known."""
+    """Return a scan like `render_scan`, with the build time of the image as `created`; null if it is not known."""
     created = outcome.created if isinstance(outcome, Scan) else None
     return {**render_scan(outcome), "created": format_time(created)}
 
@@ -78,12 +82,12 @@ def _render_signatures(signatures: TransitionSignatures) -> JsonValue:
 
 
 def render_signature(outcome: SignatureOutcome) -> JsonValue:
-    """Return the state of a signature, and a phrase: the signer, or the reason why the signer is not known."""
+    """Return the state of a signature, and a phrase that names the signer, or the reason why none is known."""
     return {"state": build_signature_view(outcome).state.value, "detail": describe_signature(outcome)}
 
 
 class EvidenceIndex:
-    """Finds the evidence for an update, given the decision about an image reference or an image of a proposal."""
+    """The evidence of a report, from which the evidence for one update can be rendered."""
 
     def __init__(self, evidence: Mapping[Transition, Evidence]) -> None:
         self._evidence = evidence
@@ -99,8 +103,8 @@ class EvidenceIndex:
     def render_for_image(self, image: ProposedImage) -> JsonValue:
         """Return the evidence for the update of an image in a proposal; null if there is none.
 
-        If the references in the proposal use different platforms, there is evidence for each list of platforms. Then
-        return that for the list that is first in alphabetical order.
+        References to the image may use different platforms, such as `linux/amd64` and `linux/arm64`. There is separate
+        evidence for each list of platforms. Return the evidence for the list that is first in alphabetical order.
         """
         return self._render_transition(self._by_image.get((TagRef(image.canonical, image.tag), image.old, image.new)))
 

@@ -1,6 +1,7 @@
 """The failures of a run in text reports.
 
-A failure is often also the error of many image references. Text reports therefore do not repeat it at each reference.
+One failure can affect many image references: if a registry is unreachable, all of its images have the same error. Text
+reports show the error once, in the list of failures, and not at every reference.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ def render_failures(failures: Sequence[RunFailure]) -> Iterator[str]:
 
 
 def drop_repeated_errors(report: RunReport) -> RunReport:
-    """Return the report without the errors of image references that repeat a failure of the run.
+    """Return the report without the errors of image references that are also in its list of failures.
 
-    An error is a repetition if it has the text of a failure. If the registry of a reference is unreachable, the error
-    is removed whatever its text, because the run already has a failure for that registry.
+    An error is removed if a failure has the same text. If the registry of a reference is unreachable, the error is
+    always removed, because the list has a failure for that registry, perhaps with another text.
     """
     errors = frozenset(each.error for each in report.failed)
     if not errors:

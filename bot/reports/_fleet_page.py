@@ -67,7 +67,7 @@ class ShownRows(Generic[Row]):
 
 @dataclass(frozen=True, slots=True)
 class LinkedText:
-    """A text that links to `address`. It is not a link if `address` is None, because no safe address is known."""
+    """A text that is a link to `address`. If `address` is None, because there is no safe address, it is plain text."""
 
     text: str
     address: str | None
@@ -103,14 +103,16 @@ class NotUpdatedRow:
     why: str
     repository: str
     place: str
+    """The position of the reference in the repository: `path:line`."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageUserRow:
-    """An image reference in the list that shows where an image is used."""
+    """One image reference in the list of all references that use an image."""
 
     repository: str
     place: str
+    """The position of the reference in the repository: `path:line`."""
     digest: str
     """The shortened digest; empty if the reference has no digest."""
     status: str
@@ -147,7 +149,7 @@ class RepositoryRow:
 class FleetPage:
     """All values of the page.
 
-    Every text is shortened to one line of limited length. The template makes the texts safe by escaping them for HTML.
+    Every text was shortened to one line of limited length, but is not escaped: the template escapes it for HTML.
     """
 
     levels: str
@@ -192,7 +194,7 @@ def _shorten(text: str, limit: int = MAX_NOTE_LENGTH) -> str:
 
 
 def _group_by_image(located: Iterable[OccurrenceInRepository]) -> Mapping[ImageKey, list[OccurrenceInRepository]]:
-    """Return the image references by image, sorted by image."""
+    """Group image references by the image that they name. The groups are sorted by image."""
     images: dict[ImageKey, list[OccurrenceInRepository]] = {}
     for at in sorted(located, key=lambda at: at.image):
         images.setdefault(at.image, []).append(at)
@@ -227,7 +229,7 @@ def _build_groups(run: RunFacts, rows: int) -> Iterable[ProposalGroup]:
 
 
 def get_group_heading(outcome: str) -> str:
-    """Return the heading under which proposals with an outcome are shown."""
+    """Return the heading under which the page lists proposals with this outcome, such as `Open` or `Waiting`."""
     return next((heading for heading, outcomes in _OUTCOMES_BY_HEADING.items() if outcome in outcomes), OTHER_GROUP)
 
 

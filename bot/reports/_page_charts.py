@@ -26,7 +26,7 @@ AGE_UNKNOWN = "not known"
 
 @dataclass(frozen=True, slots=True)
 class ChartBar:
-    """One row of a chart: a label, and a number with a bar for each column."""
+    """A row of a chart: a label, and for each column of the chart a number that is drawn as a bar."""
 
     label: str
     counts: tuple[int, ...]
@@ -81,7 +81,7 @@ def build_charts(located: Sequence[OccurrenceInRepository]) -> tuple[PageChart, 
 
 
 def _list_distinct_updates(located: Iterable[OccurrenceInRepository]) -> list[UpdateFacts]:
-    """Return each update once, even if it applies to several of the image references `located`."""
+    """Return the updates that can be made now. An update of several image references is returned only once."""
     updates: dict[tuple[str | None, ...], UpdateFacts] = {}
     for at in located:
         place = at.occurrence
@@ -117,7 +117,10 @@ def _build_vulnerability_chart(located: Sequence[OccurrenceInRepository]) -> Pag
 
 
 def _build_age_chart(located: Sequence[OccurrenceInRepository]) -> PageChart:
-    """Return a chart with the number of references by the time between the builds of the old and the new image."""
+    """Return a chart that shows how far the images are behind: the number of image references by difference in age.
+
+    The difference in age is the time between the builds of the old and the new image, such as `a week to a month`.
+    """
     age_labels = [_get_age_label(at.occurrence.update) for at in located if can_update_now(at.occurrence)]
     count_by_age = Counter(age_labels)
     title = "How far the images are behind"

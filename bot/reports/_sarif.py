@@ -43,8 +43,8 @@ def render_run(
 
     Args:
         rules: The rules that `results` refer to.
-        results: The results; empty if the images or files need no action. None if they could not be read, so that
-            the run has no `results`.
+        results: The results; an empty list means that nothing was found. None means that it is not known what would
+            be found; the run then has no key `results`.
         failures: Failures of basebump, which become notifications with the level `error`.
         notes: Sentences, which become notifications with the level `note`.
         properties: Further properties of the run, such as `automationDetails`.
@@ -95,7 +95,7 @@ class SarifRule:
 def render_location(path: str, line_number: int) -> SarifObject:
     """Return the location of a line in a file.
 
-    The bytes of a path that is not valid UTF-8 are preserved.
+    If the path is not valid UTF-8, the URI nevertheless contains its original bytes.
     """
     uri = quote(_encode_text(path), safe="/")
     return {
@@ -107,20 +107,24 @@ def render_location(path: str, line_number: int) -> SarifObject:
 
 
 def render_fingerprints(*identity: str) -> SarifObject:
-    """Return the fingerprint by which a service recognises a result in a later report, even on another line.
+    """Return a fingerprint, by which a service recognises the same result in later reports, even on another line.
 
-    `identity` are the properties that identify the result, such as its file and its rule.
+    Args:
+        identity: Texts that together identify the result, such as its file and its rule.
     """
     return {"basebump/v1": compute_fingerprint(*identity)}
 
 
 def compute_fingerprint(*identity: str) -> str:
-    """Return a hash of `identity`, the properties that identify a result in later reports."""
+    """Return a hash of the texts that together identify a result, such as its file and its rule."""
     return hashlib.sha256(_encode_text("\0".join(identity))).hexdigest()[:32]
 
 
 def _encode_text(text: str) -> bytes:
-    """Encode a text from a file system or a forge, even if it contains bytes that are not valid UTF-8."""
+    """Return a text in UTF-8, even if it contains surrogates.
+
+    In a path, Python represents bytes that are not valid UTF-8 as surrogates. These become the original bytes again.
+    """
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:

@@ -43,8 +43,9 @@ Scanners report severities, but no scores.
 def render_comparison_sarif(comparison: Comparison) -> str:
     """Return the output of `compare --format sarif`.
 
-    If the new image was not scanned, the document has no list of results. If the findings could not be
-    compared, for example because the old image was not scanned, the results have no `baselineState`.
+    The `baselineState` of a result tells whether the vulnerability is new, unchanged or absent in the new image. It is
+    left out if the images could not be compared, for example because the old image was not scanned. If the new image
+    was not scanned, the document has no list of results.
     """
     states = list(_list_finding_states(comparison))
     old, new, scanner = comparison.old, comparison.new, get_scanner(comparison.evidence)
@@ -74,8 +75,9 @@ def _format_pinned(image: ComparedImage) -> str:
 def _list_finding_states(comparison: Comparison) -> Iterator[tuple[Finding, str | None]]:
     """Yield each finding with its state in the new image: `new`, `unchanged` or `absent`.
 
-    If the findings of the images were not compared, yield those of the new image with the state None. New findings come
-    first. Within each state, the most severe come first.
+    New findings come first, then unchanged and absent ones. Within each state, the most severe come first.
+
+    If the images could not be compared, yield the findings of the new image with the state None.
     """
     delta = comparison.evidence.delta
     if delta is not None:

@@ -116,7 +116,7 @@ def _build_finding_row(finding: Finding, evidence: Evidence) -> Row:
 
 
 def _render_suppressed(outcome: ScanOutcome) -> Iterator[str]:
-    """Render the suppressed findings of the new image."""
+    """Render the findings of the new image that a statement (such as a VEX statement) suppresses."""
     suppressed = outcome.set_aside if isinstance(outcome, Scan) else ()
     if suppressed:
         yield f"Suppressed: {count_distinct(each.finding for each in suppressed)} (not counted above)"

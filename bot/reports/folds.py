@@ -25,15 +25,16 @@ def render_unfolded(_number: int, title: str, lines: Sequence[Line]) -> Iterator
 
 
 def render_bracket_fold(_number: int, title: str, lines: Sequence[Line]) -> Iterator[Line]:
-    """Yield a collapsible section for GitHub Actions and Azure Pipelines: `##[group]` and `##[endgroup]`.
+    """Yield a collapsible section for GitHub Actions and Azure Pipelines, between `##[group]` and `##[endgroup]`.
 
     Azure Pipelines documents these lines: https://learn.microsoft.com/azure/devops/pipelines/scripts/logging-commands.
 
-    GitHub documents only the command `::group::`, which its runner translates to `##[group]`. basebump's action
-    disables such commands (`::stop-commands::`), but a line with `##[group]` starts a section even then:
+    GitHub documents only the command `::group::`, which its runner translates to `##[group]`. That command would have
+    no effect here, because basebump's action disables commands in its output (`::stop-commands::`). The line
+    `##[group]` itself is not a command, and starts a section nevertheless:
     https://github.com/actions/runner/blob/main/src/Runner.Worker/ActionCommandManager.cs.
 
-    `%` is escaped, because `%0A` in the title would end the line.
+    `%` in the title is escaped, because `%0A` would end the line.
     """
     yield f"##[group]{title.replace('%', '%25')}"
     yield from lines

@@ -33,7 +33,7 @@ _SECURITY_POLICY = (
 
 
 class PageTooLongError(BasebumpError):
-    """The page has more than MAX_BYTES even if its lists have no rows."""
+    """The page has more than MAX_BYTES, even after all rows of its lists were removed."""
 
 
 @dataclass(frozen=True, slots=True)

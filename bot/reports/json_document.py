@@ -129,7 +129,7 @@ def _render_digest_span(occurrence: Occurrence) -> JsonValue:
 
 
 def render_unsupported(unsupported: UnsupportedText) -> dict[str, JsonValue]:
-    """Return a text that was found in place of an image reference but does not name an image, as JSON."""
+    """Return as JSON a text that cannot be parsed as an image reference, or a file that cannot be parsed."""
     return {
         "path": unsupported.path,
         "line": unsupported.line_number,

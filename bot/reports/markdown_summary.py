@@ -91,7 +91,10 @@ def _render_remarks(report: RunReport, rows: int) -> Iterator[str]:  # noqa: ARG
 
 
 def _render_repositories(report: RunReport, rows: int) -> Iterator[str]:
-    """Render each repository with a note, or with references that need attention; these are in a collapsed table."""
+    """Render a section for each repository that has a note, or image references that need attention.
+
+    These references are in a table that is collapsed at first.
+    """
     notable = [tree for tree in report.repositories if tree.note or _list_notable(tree)]
     shown = notable[:rows]
     for tree in shown:
@@ -131,9 +134,10 @@ def _render_occurrences(tree: RepositoryReport, report: RunReport, rows: int) ->
 
 
 def _explain_reasons(report: RunReport, rows: int) -> Iterator[str]:  # noqa: ARG001 - a section like the others
-    """Render a list that explains the reasons for which the other sections have no explanation.
+    """Render a list that explains each reason which the other sections only name.
 
-    These are reasons of references that need no action and are only counted, and reasons of references with an update.
+    These are the reasons of references that need no action, of references with an update, and of texts that do not name
+    an image.
     """
     used_reasons: set[Reason | None] = set()
     for tree in report.repositories:

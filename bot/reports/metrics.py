@@ -2,9 +2,11 @@
 
 https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
 
-Every label has a fixed set of values, so the number of series does not depend on the size of the fleet. There is a
-series for every combination of label values, even if its value is zero, because queries and alerts do not work well on
-series that come and go. The only exceptions are metrics whose value is unknown.
+Every label has a fixed set of values, so the number of series does not depend on the size of the fleet.
+
+A metric has a series for every combination of label values, even if its value is zero, because queries and alerts do
+not work well on series that come and go. Series are left out only if their value is unknown, as is the number of
+vulnerabilities if no image was scanned.
 """
 
 from __future__ import annotations
@@ -89,7 +91,7 @@ def _render_counts(report: RunReport) -> Iterator[str]:
 
 
 def _render_scans(report: RunReport) -> Iterator[str]:
-    """Yield the number of images by state of their scan, and the sum of the vulnerabilities in scanned images.
+    """Yield two metrics: the number of images by state of their scan, and the vulnerabilities in the scanned images.
 
     Each image is counted once, even if several references use it.
     """
@@ -123,7 +125,7 @@ def _count_vulnerabilities(side: str, outcomes: Iterable[ScanOutcome]) -> Iterat
 def _build_samples(
     counts: Mapping[LabelValues, int], names: Sequence[str], label_values: Sequence[Sequence[str]]
 ) -> list[Sample]:
-    """Return a sample for every combination of label values.
+    """Return a sample, which consists of labels and a number, for every combination of label values.
 
     Args:
         counts: The values of the samples; a combination that is missing here has the value 0.

@@ -1,4 +1,4 @@
-"""Reads the JSON output of `run` and `scan`, as far as the HTML report shows it.
+"""Reads from the JSON output of `run` and `scan` the values that the HTML report shows.
 
 Every value is validated, because the file may come from anywhere.
 """

@@ -8,7 +8,7 @@ from enum import Enum, auto
 
 
 class Style(Enum):
-    """The styles of text. The text is complete without its style, so an output can ignore styles."""
+    """How a text is shown, for example as a warning. A style adds no information, so an output can ignore it."""
 
     UPDATE = auto()
     GOOD = auto()
@@ -21,7 +21,7 @@ class Style(Enum):
 
 @dataclass(frozen=True, slots=True)
 class StyledLine:
-    """A line of output that consists of `head`, which has no style, and `text`, which has one."""
+    """A line of output: `head`, which has no style, followed by `text`, which has the style `style`."""
 
     head: str
     text: str

@@ -135,9 +135,10 @@ def _get_notes(entry: Verdict | UnsupportedText) -> Sequence[str]:
 
 
 def _render_signatures(entry: Verdict | UnsupportedText, evidence: Mapping[Transition, Evidence]) -> Iterator[str]:
-    """Yield a sentence that names the signers of both images of an update, if their signatures were checked.
+    """Yield a sentence that names the signers of the old and the new image, if their signatures were checked.
 
-    Yield nothing if the update is refused, because the reason for the refusal already names the signers.
+    Yield nothing if the image reference has no update, or if the update is refused: the reason for the refusal already
+    names the signers.
     """
     if isinstance(entry, UnsupportedText) or entry.status not in UPDATABLE_STATUSES or entry.transition is None:
         return
@@ -170,7 +171,7 @@ def _format_entry(entry: Verdict | UnsupportedText, width: int, evidence: Mappin
 
 
 def _describe_update(verdict: Verdict, evidence: Mapping[Transition, Evidence]) -> str:
-    """Describe the update of an image reference, and its effect."""
+    """Return the old digest, the new tag (if it changes) and the new digest, followed by the effect of the update."""
     pinned_digest, transition = verdict.occurrence.reference.digest, verdict.transition
     tag = f"{transition.new_tag} " if transition is not None and transition.new_tag else ""
     old = shorten_digest(pinned_digest) if pinned_digest else "no digest"
@@ -182,10 +183,15 @@ def _describe_update(verdict: Verdict, evidence: Mapping[Transition, Evidence]) 
 
 
 def summarise_statuses(repositories: Iterable[RepositoryReport], mark: str = " (`!`)") -> str:
-    """Return one or two sentences with the number of image references in each status.
+    """Return a sentence with the number of image references by status.
 
-    Texts that do not name an image are counted in the second sentence, which ends in `mark`. The default names the `!`
-    that marks these texts in the text output.
+    An example is `3 image references: 1 up-to-date, 2 update.` If there are texts that do not name an image, a second
+    sentence has their number.
+
+    Args:
+        repositories: The repositories whose image references are counted.
+        mark: The end of the second sentence. The default names `!`, the character that marks such texts in the text
+            output.
     """
     statuses: Counter[OccurrenceStatus] = Counter()
     unsupported, is_complete = 0, True
@@ -204,7 +210,7 @@ def summarise_statuses(repositories: Iterable[RepositoryReport], mark: str = " (
 
 
 def _explain_reasons(repositories: Iterable[RepositoryReport]) -> Iterator[Line]:
-    """Yield a line that explains each reason which the output names without an explanation."""
+    """Yield a line with an explanation for each reason that the output only names."""
     used_reasons: set[Reason] = set()
     for repository in repositories:
         used_reasons.update(each.reason for each in repository.unsupported)
@@ -244,7 +250,7 @@ def _summarise_proposals(report: RunReport) -> Iterator[str]:
 
 
 def describe_unscanned(report: RunReport) -> Iterator[str]:
-    """Yield a sentence with the number of updates whose images were not scanned because there is no scanner.
+    """Yield a sentence about the updates that were not scanned because no scanner is configured or installed.
 
     Yield nothing if there are no such updates.
     """
@@ -261,7 +267,7 @@ def describe_unscanned(report: RunReport) -> Iterator[str]:
 
 
 def _render_scanner_hint(report: RunReport) -> Iterator[str]:
-    """Yield a hint on how to configure a scanner, if images were not scanned because there is none."""
+    """Yield a hint on how to configure a scanner, if updates were not scanned because there is no scanner."""
     if any(describe_unscanned(report)):
         yield "Nothing was scanned: a config with `scanners: [{kind: auto}]` has what a move fixes looked up."
 

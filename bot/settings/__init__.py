@@ -105,8 +105,9 @@ def load_repository_rules(
     Args:
         content: The bytes of the file.
         source: The name of the file in messages.
-        age_registries: The only registries for which a `min_age` can be reached, because they record when a digest was
-            pushed. With None, every `min_age` is accepted.
+        age_registries: The registries that record when a digest was pushed. A rule with `min_age` is an error if it
+            can match images of other registries, because their age would never be known. With None, every `min_age`
+            is accepted.
 
     Raises:
         ConfigError: The file cannot be used; the error lists every problem.

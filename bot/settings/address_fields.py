@@ -48,7 +48,10 @@ def _normalise_host(value: str) -> str:
 
 
 def _normalise_address(value: str) -> str:
-    """Return `host[:port][/prefix]`, with the host as `_normalise_host` returns it."""
+    """Return the address of a registry, `host[:port][/prefix]`, with its host normalised by `_normalise_host`.
+
+    For example, `https://Registry.example.com/proxy/` becomes `registry.example.com/proxy`.
+    """
     scheme, separator, rest = value.strip().rpartition("://")
     host, _, prefix = rest.strip("/").partition("/")
     normalised = _normalise_host(scheme + separator + host)
@@ -60,10 +63,14 @@ def _normalise_address(value: str) -> str:
 
 
 def _parse_web_address(value: str, reason: str = "because a token is sent to it") -> tuple[str, str]:
-    """Return a URL without a slash at its end, and its host.
+    """Return the URL without its trailing slash, and the host of the URL.
 
-    Raises ValueError if it is not a plain https URL. Plain http is accepted only for loopback addresses; `reason`
-    says in the error message why https is required.
+    Raises ValueError if the URL has a user, a query or a fragment, or does not begin with `https://`. A URL with
+    `http://` is accepted only for a loopback address.
+
+    Args:
+        value: The URL as written in the config file.
+        reason: Why https is required, as the end of the error message: `must begin with https://, {reason}`.
     """
     try:
         parts = urlsplit(require_text(value))
@@ -85,7 +92,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _normalise_api_url(value: str) -> str:
-    """Return the URL of a GitHub API without a slash at its end."""
+    """Return the URL of a GitHub API without its trailing slash. Raises ValueError if it is unusable."""
     url, host = _parse_web_address(value)
     if host in {"github.com", "www.github.com"}:
         raise ValueError("must be the address of the API, not of the web interface; hint: write https://api.github.com")
@@ -93,7 +100,7 @@ def _normalise_api_url(value: str) -> str:
 
 
 def _normalise_site_url(value: str) -> str:
-    """Return the URL of a GitLab's web interface without a slash at its end."""
+    """Return the URL of a GitLab's web interface without its trailing slash. Raises ValueError if it is unusable."""
     url, _ = _parse_web_address(value)
     if "/api/" in f"{url}/":
         raise ValueError(
@@ -103,17 +110,20 @@ def _normalise_site_url(value: str) -> str:
 
 
 def _normalise_download_url(value: str) -> str:
-    """Return the URL of a file to download, without a slash at its end."""
+    """Return the https URL of a file to download, without its trailing slash. Raises ValueError if it is unusable."""
     return _parse_web_address(value, "so that the download cannot be changed in transit")[0]
 
 
 def _normalise_path_or_url(value: str) -> str:
-    """Return a path unchanged, or the URL of a file to download."""
+    """Return the normalised download URL if `value` contains `://`; otherwise return `value`, which is a path."""
     return _normalise_download_url(value) if "://" in value else require_text(value)
 
 
 def _normalise_service_url(value: str) -> str:
-    """Return the URL of an OSV API, to which the packages of images are sent, without a slash at its end."""
+    """Return the URL of an OSV API without its trailing slash.
+
+    basebump sends the packages of images to this API. Raises ValueError if the URL is not https or ends in `/v1`.
+    """
     url, _ = _parse_web_address(value, "so that requests can neither be read nor changed in transit")
     if url.endswith("/v1"):
         raise ValueError("must not end in `/v1`; hint: write only the part before `/v1`")
@@ -125,9 +135,9 @@ def _normalise_optional_service(value: str) -> str:
 
 
 def _normalise_trivy_server(value: str) -> str:
-    """Return the URL of a Trivy server without a slash at its end.
+    """Return the URL of a Trivy server without its trailing slash.
 
-    Plain http is accepted: the operator runs the server, which serves https only behind a proxy.
+    Plain http is accepted as well as https. A Trivy server itself only speaks http; https needs a proxy in front of it.
     """
     try:
         parts = urlsplit(require_text(value))

@@ -25,7 +25,9 @@ _WILDCARD = re.compile(r"[*?]")
 
 
 def check_min_ages(rules: RuleEntries, age_registries: Collection[str]) -> Iterator[ConfigProblem]:
-    """Yield a problem for every rule whose `min_age` can never be reached. The config must not have `state`.
+    """Yield a problem for every rule with a `min_age` that some of its images can never reach.
+
+    Call this only if the operator's config has no `state`; with `state`, basebump records all ages itself.
 
     Args:
         rules: The rules to check.
@@ -42,9 +44,14 @@ def check_min_ages(rules: RuleEntries, age_registries: Collection[str]) -> Itera
 
 
 def _is_limited_to_hosts(hosts: Collection[str], match: object) -> bool:
-    """Return True if every image glob in the `match` of a rule begins with one of `hosts`.
+    """Return True if a rule can match only images of the registries `hosts`.
 
-    Return False if the rule has no image glob, or if a glob is not a string; another check reports an invalid glob.
+    This is the case if every glob under `image` begins with one of the hosts, as `acme.azurecr.io/*` does. Return False
+    if the rule has no glob for images, or has one that is not a string; another check reports the latter.
+
+    Args:
+        hosts: The hosts of registries.
+        match: The value of the rule's key `match`.
     """
     images = match.get("image") if isinstance(match, dict) else None
     globs = images if isinstance(images, list) else [images]

@@ -14,14 +14,17 @@ KEYS_WITH_PATH = frozenset({"host", "upstream"})
 
 @dataclass(frozen=True, slots=True)
 class ListedRegistry:
-    """An entry of `registries` in the config. `mirror` and `upstream` are None if the key is missing or invalid."""
+    """The parts of an entry of `registries` that the checks of `upstream` need."""
 
     where: str
     address: str
     """`host[:port][/path]`."""
     mirror: str | None
+    """None if the key is missing or invalid."""
     upstream: str | None
+    """None if the key is missing or invalid."""
     keys: frozenset[str]
+    """The names of all keys of the entry."""
 
     @property
     def host(self) -> str:
@@ -37,10 +40,13 @@ def extract_host(address: str) -> str:
 
 
 def check_upstreams(entries: Sequence[ListedRegistry]) -> Iterator[ConfigProblem]:
-    """Yield a problem for each unusable `upstream`, and for each key that is not allowed if `host` contains a path.
+    """Yield the problems of pull-through caches: of the key `upstream`, and of entries whose `host` has a path.
 
-    basebump queries the upstream registry directly. An upstream must therefore not be a pull-through cache itself,
-    and so upstreams cannot form a loop.
+    An entry with a path, such as `host/proxy/dockerhub`, must describe a pull-through cache. Its only keys are `host`
+    and `upstream`.
+
+    An `upstream` must not itself be a pull-through cache, because basebump queries the upstream registry directly. This
+    rule also prevents caches that name each other as their upstream.
     """
     for entry in entries:
         if not entry.is_whole_host:

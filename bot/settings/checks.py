@@ -1,7 +1,7 @@
-"""Checks of keys in relation to other keys of a config file.
+"""Checks for keys of a config file that contradict each other, or that need another key.
 
-They read the parsed document, not the validated config, so that their problems are reported together with those of
-single values.
+The checks read the parsed YAML, not the validated config. They therefore run even if single values are invalid, and the
+user gets all problems at once.
 """
 
 from __future__ import annotations
@@ -24,7 +24,12 @@ Problems = Iterator[ConfigProblem]
 
 
 def check_config(document: Document, *, requires_forges: bool) -> Problems:
-    """Yield the problems of keys that do not fit together, even if each value is valid by itself."""
+    """Yield the problems that depend on several keys, such as a key that needs another key. Empty values are included.
+
+    Args:
+        document: The parsed YAML of the config file.
+        requires_forges: Whether a config without an entry under `forges` has a problem.
+    """
     yield from _check_empty_values(document, ())
     if isinstance(document.get("schema"), bool):  # Python counts True as the number 1
         yield ConfigProblem("schema", "must be 1, the only version of the config that this release supports")
@@ -148,10 +153,11 @@ _DEFAULT_URLS = {"github": GITHUB_API, "gitlab": GITLAB}
 
 
 def _list_selections(forge: dict[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:
-    """Yield what an entry of `forges` selects: a single repository, or all repositories of a folder or GitHub App.
+    """Yield an identity and a description for everything that an entry of `forges` selects.
 
-    Each item has an identity, which is the site and a name, and a description for messages. Two entries select the
-    same repositories if they have an identity in common.
+    An entry selects single repositories, or all repositories of a folder or of a GitHub App. An identity consists of
+    the forge and a name, such as `("github https://api.github.com", "acme/api")`. Two entries that yield the same
+    identity select the same repositories. The description is for messages.
     """
     kind, repositories = str(forge.get("kind")), forge.get("repositories")
     url = str(forge.get("url", _DEFAULT_URLS.get(kind, "")))
@@ -226,10 +232,10 @@ def _check_azure_login(where: str, registry: dict[str, Any]) -> Problems:
 
 
 def _check_tasks(where: str, registry: dict[str, Any]) -> Problems:
-    """Yield a problem if `tasks` cannot be used.
+    """Yield a problem if the key `tasks` of an entry for an Azure registry cannot be used.
 
-    `tasks` is the Azure resource ID of the registry whose ACR tasks are listed. It must be the ID of the entry's own
-    registry, and listing tasks needs `auth: azure`.
+    `tasks` is an Azure resource ID. It selects the registry whose ACR tasks basebump lists, which must be the registry
+    of this entry. Listing tasks also needs `auth: azure`.
     """
     resource, host = registry.get("tasks"), _parse_address(registry.get("host"))
     if resource is None or host is None or "/" in host:  # `cache_checks` reports a path
@@ -260,8 +266,8 @@ def _check_cloud_login(where: str, registry: dict[str, Any]) -> Problems:
 def _check_plain_http(document: Document) -> Problems:
     """Yield a problem for each entry with `insecure: true` that would send a cloud token over plain http.
 
-    The requests of an entry go to its `mirror`, or to its `host` if it has none. They carry a cloud token if an entry
-    for that host has a cloud login, such as `auth: ecr`.
+    basebump sends the requests of an entry to its `mirror`, or to its `host` if it has no mirror. If that registry has
+    an entry with a cloud login (`auth: azure`, `ecr` or `gar`), the requests carry a token of that cloud.
     """
     registries = tuple(iterate_entries(document, "registries"))
     clouds = {
@@ -297,10 +303,10 @@ def _check_connection(where: str, registry: dict[str, Any]) -> Problems:
 
 
 def list_age_registries(document: Document) -> Iterator[str]:
-    """Yield the hosts of registries from which basebump can read when a digest was pushed.
+    """Yield the hosts of the registries that tell basebump when a digest was pushed.
 
-    These are the Azure registries that basebump contacts without a mirror and with a login. Anonymous clients can read
-    images there, but not push times.
+    These are the Azure registries to which basebump connects directly, not through a `mirror`, and with a login.
+    Without a login, Azure lets clients read images but not push times.
     """
     for _, registry in iterate_entries(document, "registries"):
         host, auth = _parse_host(registry.get("host")), registry.get("auth")
@@ -320,7 +326,10 @@ def _check_vex(document: Document) -> Problems:
 
 
 def _check_scanners(document: Document) -> Problems:
-    """Yield a problem for each key that has no effect: `token_env` without `server`, or `database` with it."""
+    """Yield a problem for each key of a scanner that has no effect.
+
+    `token_env` has no effect without `server`, and `database` has no effect together with `server`.
+    """
     for where, entry in iterate_entries(document, "scanners"):
         if "token_env" in entry and "server" not in entry:
             yield ConfigProblem(
@@ -357,9 +366,10 @@ def _check_signature_requirement(where: str, rule: dict[str, Any], *, has_trust:
 
 
 def _check_exploited(where: str, rule: dict[str, Any]) -> Problems:
-    """Yield a problem for every key of a rule that needs CISA's catalogue of exploited vulnerabilities (KEV).
+    """Yield a problem for each `kev` in a rule. Call this only if the config does not set `enrichment.kev`.
 
-    The caller calls this only for a config without this catalogue (`enrichment.kev`).
+    In a rule, `kev` stands for vulnerabilities that are known to be exploited. They are listed in CISA's catalogue,
+    which the config must name under `enrichment.kev`.
     """
     bypass_severities, open_when = rule.get("bypass_min_age_for"), rule.get("open_when")
     if isinstance(bypass_severities, list) and AdvisoryList.KEV in bypass_severities:

@@ -39,8 +39,8 @@ def validate_config(
     """Validate the parsed content of a config file.
 
     Returns:
-        The config, and all problems of the file. The config is None if a key has an invalid value. If only keys
-        contradict each other, there is both a config and a problem.
+        The config, and all problems of the file. The config is None if a key has an invalid value. If all values are
+        valid but some keys contradict each other, the config is returned together with these problems.
     """
     config: schema.ConfigFile | None = None
     invalid_values: tuple[ConfigProblem, ...] = ()
@@ -94,7 +94,9 @@ def _convert_config(document: Document, config: schema.ConfigFile, path: Path) -
 
 
 def _read_templates(templates: schema.TemplatesSection, config: Path) -> Mapping[str, str]:
-    """Return the sources of the operator's own templates by kind; empty if there are none.
+    """Return the sources of the operator's own templates; empty if the config names none.
+
+    The keys of the mapping are those of `proposals.templates`: `title`, `body`, `message` and `dashboard`.
 
     Raises ConfigError with the problems of all templates.
     """
@@ -184,7 +186,10 @@ def load_repository_rules(content: bytes, source: str, age_registries: frozenset
 
 
 def _read_end_of_life(path: Path) -> tuple[ConfiguredEndOfLife, ...]:
-    """Read the file that `end_of_life` names. Raises ConfigError with all problems of that file."""
+    """Read the file that `end_of_life` names, and return the end of support of each image in it.
+
+    Raises ConfigError with all problems of that file.
+    """
     document, duplicate_keys = parse_document_file(path)
     try:
         end_of_life_file = schema.EndOfLifeFile.model_validate(document)

@@ -109,10 +109,10 @@ class _RefusedYamlError(yaml.YAMLError):
 
 
 class _BoundedLoader(yaml.SafeLoader):
-    """A YAML loader with stricter rules for values and keys.
+    """A YAML loader that also checks the nesting and the keys of a config file.
 
     It raises an error if values are nested deeper than MAX_DEPTH, or if a key is not a string, such as `1` or `yes`.
-    It accepts duplicate keys, and adds a problem to `problems` for each of them.
+    A duplicate key does not stop the parsing, but is added to `problems`.
     """
 
     def __init__(self, text: str) -> None:
@@ -161,11 +161,14 @@ def _format_key(key: yaml.Node) -> str:
 
 
 def _check_expanded_size(root: yaml.Node) -> None:
-    """Raise _RefusedYamlError if a document is too large or too deep once its aliases are replaced by their values.
+    """Raise _RefusedYamlError if the document would be too large or too deep with its aliases expanded.
 
-    PyYAML uses one node object for an anchor and all its aliases, so a node is measured once and the result reused.
-    An alias always comes after its anchor, so its node is already measured when the alias is reached. The recursion is
-    therefore never deeper than the nesting of the text.
+    This stops a small file whose aliases (`*a`) expand to billions of values. An anchor (`&a`) that contains itself is
+    refused, too.
+
+    PyYAML represents an anchor and all its aliases by one node object, which is measured only once. An alias comes
+    after its anchor, so its node is already measured when the alias is reached. The recursion is therefore never deeper
+    than the nesting of the text.
     """
     measured: dict[int, tuple[int, int]] = {}
     nodes_in_progress: set[int] = set()

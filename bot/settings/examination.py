@@ -18,7 +18,7 @@ class SettingsExamination:
     settings: Settings
     environment: Mapping[str, str]
 
-    def examine(self, aim: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - the same at every level
+    def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - the same at every level
         """Check that all environment variables that the config names are set.
 
         Nothing else is checked here, because loading the config already checked its rules and templates.
@@ -34,14 +34,14 @@ class SettingsExamination:
 
 @dataclass(frozen=True, slots=True)
 class TrustExamination:
-    """Reports on the entries of `trust`; implements `bot.ports.Diagnosable`."""
+    """Reports how many entries the config has under `trust`; implements `bot.ports.Diagnosable`."""
 
     settings: Settings
 
-    def examine(self, aim: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - the same at every level
-        """Report how many entries of `trust` were read, together with their keys and roots.
+    def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - the same at every level
+        """Report the number of entries under `trust` whose keys and trusted roots were read.
 
-        Nothing can fail here, because loading the config already read these files, and no signature is fetched.
+        This check always succeeds: the files were already read when the config was loaded, and no signature is fetched.
         """
         count = len(self.settings.policy.trust)
         if count:

@@ -40,9 +40,9 @@ def _validate_glob(value: str) -> str:
 
 
 def _validate_image_glob(value: str) -> str:
-    """Return the glob unchanged. Raises ValueError if it cannot match a canonical repository.
+    """Return the glob unchanged. Raises ValueError if it cannot match any canonical repository.
 
-    A canonical repository is `host/path` without tag and digest.
+    A canonical repository has the form `host/path`, such as `docker.io/library/nginx`, without a tag or digest.
     """
     first, slash, rest = _validate_glob(value).partition("/")
     if "**" in first:
@@ -63,7 +63,8 @@ def _validate_image_glob(value: str) -> str:
 def _validate_identity(value: str) -> str:
     """Return the glob unchanged. Raises ValueError if it matches every identity, as `*@*` does.
 
-    Such a glob would trust everyone who has an account, because signing without a key needs only an account.
+    An identity is the account of a signer who signs without a key. Signing without a key needs nothing but an account,
+    so a glob that matches every identity would trust everyone who has one.
     """
     if not _validate_glob(value).strip("*?/@."):
         raise ValueError("must not match every identity of the issuer; hint: restrict the glob, as in `*@example.com`")

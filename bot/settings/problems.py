@@ -62,9 +62,9 @@ def _find_location(document: Document, steps: Location) -> Location:
 
 
 def _get_value(document: Any, location: Location) -> Any:
-    """Return the value at a location of the document. Return None if the last key of the location is missing.
+    """Return the value at a location of the document; None if only the last key of the location is missing.
 
-    All values above the last key must exist.
+    A location with any other missing part is not allowed.
     """
     for step in location:
         document = document.get(step) if isinstance(document, dict) else document[step]
@@ -104,9 +104,10 @@ _EXPECTED = {
 
 
 def _describe_misreading(value: object) -> str:
-    """Return how YAML reads a value that was meant as a string, such as `no` as false.
+    """Return the end of an error message if YAML reads the value as something else than a string.
 
-    Return an empty string if the value is a string, a list or a mapping.
+    For the value `no`, it is `, and YAML reads it as false; hint: put the value in quotes`. Return an empty string if
+    the value is a string, a list or a mapping.
     """
     match value:
         case None:
@@ -151,7 +152,7 @@ def _quote_text(value: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class DocumentSchema:
-    """Finds the part of a JSON Schema that describes a location in a document."""
+    """Finds the JSON Schema of a location in a document, such as the schema of `policy[0].match`."""
 
     document: Document
     schema: JsonSchema
@@ -178,9 +179,10 @@ class DocumentSchema:
         return tuple(_get_properties(each)["kind"]["const"] for each in variants)
 
     def _choose_variant(self, schema: JsonSchema, value: object) -> JsonSchema:
-        """Return the first schema in `oneOf` that fits the value: its `kind` is the same, or it is without `kind`.
+        """Return the first alternative under `oneOf` that describes a mapping like `value`.
 
-        Return `schema` itself if there is no `oneOf`, or if no schema in it fits.
+        The alternative must have the same `kind` as the value, or no key `kind` at all. Return `schema` itself if it
+        has no `oneOf`, or if no alternative fits.
         """
         kind = value.get("kind") if isinstance(value, dict) else None
         for each in map(self._resolve_reference, schema.get("oneOf", ())):

@@ -85,7 +85,7 @@ class ScheduleSection(ConfigSection):
     """The time zone of the schedule: a name from the IANA time zone database, such as `Europe/Berlin`."""
 
     def to_policy(self) -> tuple[ProposalSchedule, ...]:
-        """Return the value of `PolicyRule.schedules`, which can have several schedules; this is only one."""
+        """Return the value of `PolicyRule.schedules`: a tuple that contains only this schedule."""
         return (ProposalSchedule(self.cron, self.timezone),)
 
 
@@ -171,19 +171,19 @@ class AllowIntroducedSection(ConfigSection):
 
 
 class AcceptEntry(ConfigSection):
-    """A hold, or a refusal because of scan results, that is accepted until a given day.
+    """An exception for updates that would be held back, or refused because of their scan results.
 
-    Until then, the update is proposed nevertheless.
+    Until the given day, these updates are proposed nevertheless.
     """
 
     hold: fields.AcceptableReason
-    """The reason of the hold or refusal."""
+    """The reason for which the updates would be held back or refused."""
     owner: fields.Text
     """The person or team that is responsible for this decision."""
     reason: fields.Text
-    """Why the hold or refusal does not matter here."""
+    """Why that reason does not matter here."""
     until: time_fields.Day
-    """The last day on which the decision applies."""
+    """The last day on which the exception applies."""
 
     def to_policy(self) -> AcceptedHold:
         """Return one item of `PolicyRule.accept`."""
@@ -191,7 +191,7 @@ class AcceptEntry(ConfigSection):
 
 
 class RepositoryMatchSection(ConfigSection):
-    """The image references in this repository to which a rule applies.
+    """The image references of this repository to which a rule in the repository's own config file applies.
 
     All keys must match. If a key has a list of globs, at least one of them must match.
     """
@@ -240,7 +240,7 @@ _TYPES: Mapping[str, Any] = {
 
 @runtime_checkable
 class PolicyValue(Protocol):
-    """A mapping in the config file that can be converted to the value of a policy key, as `PolicyRule` holds it."""
+    """A mapping in the config file with a method that returns the corresponding value for `PolicyRule`."""
 
     def to_policy(self) -> Any: ...
 

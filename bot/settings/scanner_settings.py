@@ -111,7 +111,7 @@ class ReportSettings:
 class NoScannerSettings:
     """The scanner kind `none`: the images are not scanned.
 
-    `private`, which keeps findings out of public proposals, has no effect here, because there are no findings.
+    The field `private` keeps findings out of public proposals. It has no effect here, because there are no findings.
     """
 
     images: tuple[str, ...] = ()

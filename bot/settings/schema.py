@@ -292,7 +292,10 @@ class RepositoryFile(ConfigSection):
 
 
 class _ConfigSchemaGenerator(GenerateJsonSchema):
-    """Leaves null out of the schema, because a file must not contain it, and titles, which would repeat the keys."""
+    """Generates the JSON Schema without null and without titles.
+
+    Null is not a valid value in a config file, and the titles would only repeat the names of the keys.
+    """
 
     def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002 - pydantic's signature
         return False

@@ -30,9 +30,11 @@ class ConfigSection(BaseModel):
 
 
 def get_variant_by_kind(value: object) -> str | None:
-    """Return the tag of the pydantic union's variant for a value: its `kind` in brackets, such as `(github)`.
+    """Return the name of the variant of a pydantic union for a mapping: its `kind` in brackets, such as `(github)`.
 
-    Return None if the value is not a mapping. The tag appears in the locations of pydantic's errors, where the brackets
-    distinguish it from a key.
+    Return None if the value is not a mapping.
+
+    pydantic also writes this name into the locations of its errors: `forges[0].(github).url`. The brackets distinguish
+    the name from a key.
     """
     return f"({value.get('kind')})" if isinstance(value, dict) else None

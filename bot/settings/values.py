@@ -54,7 +54,10 @@ class RolloutMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OwnerSelection:
-    """The repositories of one owner that match `include`, `exclude` and `topics`. An empty field excludes none."""
+    """The repositories of one owner that pass three filters: `include`, `exclude` and `topics`.
+
+    A filter that is empty lets all repositories pass.
+    """
 
     owner: str
     """A user, an organisation, or a GitLab group, which includes its subgroups."""
@@ -164,10 +167,12 @@ class VexSettings:
 
 @dataclass(frozen=True, slots=True)
 class EnrichmentSettings:
-    """The files (Path) or URLs (str) of data about vulnerabilities. None means that a list is not used."""
+    """Sources of data about vulnerabilities: a Path for a file, or a string for a URL."""
 
     kev: Path | str | None = None
+    """CISA's catalogue of exploited vulnerabilities; None if it is not used."""
     epss: Path | str | None = None
+    """FIRST's list of EPSS scores; None if it is not used."""
     vex: tuple[VexSettings, ...] = ()
 
 
@@ -225,8 +230,8 @@ class Settings:
     def get_write_delay(self, *, is_selected_by_owner: bool) -> timedelta:
         """Return the minimum time between two requests that write to a forge.
 
-        If the config does not set it, it is OWNER_WRITE_DELAY for repositories that are selected by owner, and zero for
-        repositories that are listed one by one.
+        If the config does not set it, the default is OWNER_WRITE_DELAY for repositories that are selected by owner,
+        and zero for repositories that are listed one by one.
         """
         if self.write_delay is not None:
             return self.write_delay
@@ -247,8 +252,8 @@ class Settings:
     def get_token(self, variable: str, environment: Mapping[str, str]) -> str:
         """Return the value of an environment variable as a token that can be sent in an HTTP header.
 
-        Raises ConfigError if the variable is not set, or if its value cannot be sent in a header. The value is checked
-        here, because the error message of an HTTP library would contain the value.
+        Raises ConfigError if the variable is not set, or if its value is not valid in a header. An HTTP library would
+        reject such a value, too, but its error message would reveal the value.
         """
         value = self.get_secret(variable, environment).strip()
         if not _HEADER_WORD.fullmatch(value):
