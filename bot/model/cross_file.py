@@ -124,7 +124,7 @@ class TemplateInclusion:
 
 
 class ValueUse(StrEnum):
-    """The way in which a Helm template uses a value, or the output of another template."""
+    """How a Helm template uses a value or the output of another template, for example as the tag of an image."""
 
     IMAGE = "image"
     """The value is the end of an image reference, so that a digest may be appended to it."""
@@ -149,7 +149,10 @@ class ChartTemplate:
 
 
 class ImagePart(StrEnum):
-    """A part of an image reference that a chart can store in a value of its own, in the order of the parts."""
+    """A part of an image reference. A chart can store each part in a value of its own, such as `image.tag`.
+
+    The members are in the order of the parts in a reference.
+    """
 
     REGISTRY = "registry"
     REPOSITORY = "repository"
@@ -159,9 +162,9 @@ class ImagePart(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ChartValue:
-    """A chart value that may be one part of an image reference, for example its tag.
+    """A value in a values file that may be one part of an image reference, for example the tag `1.27`.
 
-    The other parts may be in other values files.
+    The other parts of the reference, such as the repository, may be in other values files of the chart.
     """
 
     path: FilePath
@@ -173,10 +176,10 @@ class ChartValue:
 
 @dataclass(frozen=True, slots=True)
 class ChartImage:
-    """An image in the chart's own values file.
+    """An image in the default `values.yaml` of a chart.
 
-    Other values files override values of this file. If such a file sets only the tag of the image, for example, this
-    fact provides the repository.
+    Other values files, such as `values-prod.yaml`, override single values of this file. If such a file contains only
+    the tag of the image, for example, this fact provides the repository.
     """
 
     path: FilePath

@@ -31,7 +31,7 @@ class TrackedImage:
 
 @dataclass(frozen=True, slots=True)
 class UpdateCandidate:
-    """A digest to which an image reference may be updated, and the tag if the update also changes the tag."""
+    """A possible target of an update: a digest and, if the update also changes the tag, the new tag."""
 
     digest: Digest
     platforms: tuple[str, ...] = ()

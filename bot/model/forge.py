@@ -57,7 +57,7 @@ class GitRepository:
     def non_default_base(self) -> str | None:
         """The base branch if it is not the default branch; otherwise None.
 
-        Branch names and commit trailers contain only a base branch that is not the default branch.
+        Names of basebump's branches and commit trailers contain this name, to distinguish several base branches.
         """
         return None if self.is_default_base else self.base_branch
 

@@ -149,7 +149,10 @@ class ResolvedTag:
     missing."""
 
     def rewind_to(self, manifest: Manifest) -> ResolvedTag:
-        """Return the lookup result as it would be if the tag still pointed to one of its `earlier_manifests`."""
+        """Return a copy of this result in which the tag points to `manifest`, which is one of `earlier_manifests`.
+
+        With the copy, it can be decided whether an update to this earlier manifest is possible.
+        """
         platform = self.earlier_platforms.get(manifest.digest)
         return replace(self, digest=manifest.digest, manifest=manifest, platform=platform, observations=())
 

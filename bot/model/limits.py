@@ -23,10 +23,10 @@ DEFAULT_FLEET_LIMITS = ProposalLimits(new_per_repository=2, new_per_run=50, open
 
 @dataclass(frozen=True, slots=True)
 class RolloutOptions:
-    """The options for onboarding repositories that the config selects by owner or topic, instead of by name.
+    """The options for onboarding repositories.
 
-    If an option is None, its default applies to these repositories. Repositories that the config names are then not
-    affected.
+    An option that is None has a default for repositories that the config selects by owner or topic, and no effect on
+    repositories that the config names. Any other value applies to all repositories.
     """
 
     repositories_per_run: int | None = None

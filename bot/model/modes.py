@@ -27,7 +27,7 @@ class SplitBy(StrEnum):
 
 
 class OnClose(StrEnum):
-    """The updates that a user declines by closing the request of a proposal."""
+    """Which digests are not proposed again after a user closed a request without merging it."""
 
     DIGEST = "digest"
     """Only the proposed digests. The next digest is proposed again."""

@@ -38,7 +38,7 @@ class RuleMatch:
 
 @dataclass(frozen=True, slots=True)
 class RequiredEvidence:
-    """The evidence without which an update is refused."""
+    """The evidence that an update needs. Without the evidence, the update is refused."""
 
     scan: bool = False
     """True if the new image must have been scanned."""
@@ -47,7 +47,7 @@ class RequiredEvidence:
 
 
 class CombineMode(Enum):
-    """The way in which a key of the operator's policy is combined with the same key in a repository's own file."""
+    """How the value of a key in the operator's policy is combined with the value in a repository's own file."""
 
     EITHER = auto()
     """True if the key is true in one of the two."""
@@ -67,7 +67,7 @@ class CombineMode(Enum):
 
 @dataclass(frozen=True, slots=True)
 class PolicyKey:
-    """The declaration of one policy key, for the config file, its documentation and the evaluation of rules."""
+    """A key that a policy rule can set, with its documentation and the way in which several values are combined."""
 
     name: str
     """The name in the config file."""
@@ -92,9 +92,15 @@ def _key(
     repository: str = "",
     can_stop: bool = False,
 ) -> Value:
-    """Declare a policy key, as the default value of its field.
+    """Declare a field of `Policy` as a policy key, and return its default value.
 
-    `repository` is the description of the key in a repository's own file, if it differs from `description`.
+    Args:
+        default: The value if no rule sets the key.
+        description: The documentation of the key in the operator's config.
+        name: The name in the config file, if it differs from the name of the field.
+        combine_mode: How the value is combined with that of a repository's own file; None if only operators can set it.
+        repository: The documentation of the key in a repository's own file, if it differs from `description`.
+        can_stop: True if the key can skip or delay an update.
     """
     key = {"name": name, "description": description, "combine_mode": combine_mode, "can_stop": can_stop}
     declared: Value = field(default=default, metadata=key | {"repository_description": repository or description})
@@ -103,10 +109,10 @@ def _key(
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The policy for one image reference, after all rules were evaluated.
+    """The policy for one image reference, which results from all rules that match the reference.
 
-    The fields are the only declaration of a rule's keys, except for the types that the keys have in the config file.
-    `bot.settings.rules` declares these types.
+    Each field that is declared with `_key` is a key that a rule can set. `bot.settings.rules` declares the types of
+    these keys in the config file.
     """
 
     update: UpdateMode = _key(
@@ -296,7 +302,10 @@ class Policy:
 
 @cache
 def policy_keys() -> Mapping[str, PolicyKey]:
-    """Return all keys of a rule by the name of their field in `Policy`, in the order of the documentation."""
+    """Return all keys that a rule can set, by the names of their fields in `Policy`.
+
+    Their order is that of the documentation.
+    """
     return {
         each.name: PolicyKey(**{**each.metadata, "name": each.metadata["name"] or each.name}, field=each.name)
         for each in fields(Policy)
@@ -306,9 +315,9 @@ def policy_keys() -> Mapping[str, PolicyKey]:
 
 @dataclass(frozen=True, slots=True, init=False)
 class PolicyRule:
-    """Policy keys for the image references that `match` matches.
+    """A rule of the policy: the keys that it sets for the image references that `match` matches.
 
-    A later rule can set the keys that this rule does not set.
+    Several rules can match the same reference. Each key that a rule does not set can be set by a later rule.
     """
 
     match: RuleMatch
@@ -318,7 +327,7 @@ class PolicyRule:
     def __init__(self, match: RuleMatch | None = None, **keys: Any) -> None:
         """Create a rule that sets `keys`. Raises TypeError if one of them is not a policy key."""
         if unknown := keys.keys() - policy_keys().keys():
-            raise TypeError(f"not policy keys: {', '.join(sorted(unknown))}")
+            raise TypeError(f"unknown policy keys: {', '.join(sorted(unknown))}")
         object.__setattr__(self, "match", match or RuleMatch())
         object.__setattr__(self, "keys", keys)
 

@@ -34,7 +34,7 @@ _IMAGE_ID = re.compile(r"[a-f0-9]{64}", re.ASCII)
 
 
 def parse_sha256(text: str) -> Digest | None:
-    """Return `text` as a digest. Return None unless it is `sha256:` and 64 lower-case hexadecimal digits."""
+    """Return `text` as a digest. Return None if it is not `sha256:` followed by 64 lower-case hexadecimal digits."""
     return Digest(text) if _SHA256.fullmatch(text) else None
 
 
@@ -45,7 +45,7 @@ def is_tag(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True, order=True)
 class TagRef:
-    """A tag in a repository. Lookups in registries, observations and proposals are made for each `TagRef`."""
+    """A tag in a repository. Each distinct TagRef is looked up once, and has its own observations."""
 
     repository: str
     """The canonical name of the repository, such as `docker.io/library/nginx`."""
@@ -66,7 +66,7 @@ class TagRef:
 
 @dataclass(frozen=True, slots=True)
 class ImageReference:
-    """An image reference. It keeps the spelling of the text from which it was parsed."""
+    """An image reference that keeps the spelling of its text, such as `nginx` instead of `docker.io/library/nginx`."""
 
     name: str
     """The name without tag and digest, such as `nginx`, `ghcr.io/acme/web` or `127.0.0.1:5000/base`."""
@@ -96,14 +96,14 @@ class ImageReference:
 
     @property
     def has_registry_host(self) -> bool:
-        """True if the name starts with a registry host, so that it has the same meaning in every file."""
+        """True if the name starts with a registry host, so that it means the same image in every file."""
         head, slash, _ = self.name.partition("/")
         return bool(slash) and _is_host(head)
 
     def to_tag_ref(self, default_tag: str | None = None) -> TagRef | None:
-        """Return the tag that this reference tracks: its own tag, or `default_tag` if it has no tag.
+        """Return the reference's tag in its canonical repository. If the reference has no tag, use `default_tag`.
 
-        Return None if neither of them is given.
+        Return None if there is neither a tag nor a default.
         """
         tag = self.tag or default_tag
         return TagRef(self.repository, tag) if tag else None
@@ -117,7 +117,7 @@ class ImageReference:
 
 
 def _split_name(name: str) -> tuple[str, str]:
-    """Split a name into its host and its path. Short names of Docker Hub are expanded."""
+    """Return the host and the path of a name. Short names are expanded: `nginx` is `docker.io` and `library/nginx`."""
     head, slash, rest = name.partition("/")
     if not (slash and _is_host(head)):
         return DOCKER_HUB, name if slash else f"library/{name}"
@@ -133,9 +133,9 @@ def _is_host(head: str) -> bool:
 @lru_cache(maxsize=4096)
 def _parse_reference(text: str) -> ImageReference:
     if len(text) > MAX_REFERENCE_LENGTH:
-        raise InvalidReferenceError(text[:80] + "…", "it is too long")
+        raise InvalidReferenceError(text[:80] + "…", "the text is too long")
     if _IMAGE_ID.fullmatch(text):
-        raise InvalidReferenceError(text, "64 hexadecimal digits are an image id")
+        raise InvalidReferenceError(text, "a text of 64 hexadecimal digits is an image ID")
     rest, at, digest = text.partition("@")
     if at and not _DIGEST.fullmatch(digest):
         raise InvalidReferenceError(text, "the part after @ is not a digest")
@@ -146,9 +146,9 @@ def _parse_reference(text: str) -> ImageReference:
         raise InvalidReferenceError(text, "the part after the last : is not a tag")
     host, path = _split_name(name)
     if not _HOST.fullmatch(host):
-        raise InvalidReferenceError(text, "its registry is not a host name")
+        raise InvalidReferenceError(text, "the part before the first / is not a host name")
     if not _PATH.fullmatch(path):
-        raise InvalidReferenceError(text, "its repository is not lower-case words joined by / . _ or -")
+        raise InvalidReferenceError(text, "the name of the repository is not lower-case words joined by / . _ or -")
     if len(path) > MAX_PATH_LENGTH:
-        raise InvalidReferenceError(text, f"its repository has more than {MAX_PATH_LENGTH} characters")
+        raise InvalidReferenceError(text, f"the name of the repository has more than {MAX_PATH_LENGTH} characters")
     return ImageReference(name, tag or None, Digest(digest) if at else None)

@@ -34,7 +34,11 @@ MAX_STATUS_DESCRIPTION = 140
 
 @dataclass(frozen=True, slots=True)
 class RequestAttributes:
-    """Attributes of a request, such as labels: either those to set, or those that were ever set."""
+    """Attributes of a request, such as labels.
+
+    Depending on where the object is used, these are the attributes to set, the current attributes, or all attributes
+    that were set at any time (`RemoteRequest.ever_set`).
+    """
 
     labels: tuple[str, ...] = ()
     reviewers: tuple[str, ...] = ()

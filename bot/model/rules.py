@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AcceptedHold:
-    """A reason to hold or refuse an update that an owner accepts, so that it does not stop updates until a date."""
+    """An exception in the config: until a date, updates are not held or refused for the reason `reason`.
+
+    `owner` is the person or team that is responsible for this decision.
+    """
 
     reason: Reason
     owner: str

@@ -42,16 +42,17 @@ class RunScope:
     """
 
     def may_include(self, name: str) -> bool:
-        """Return False if the name of a repository shows that the run does not include the repository.
+        """Return False if the run does not include the repository, because another shard processes it.
 
-        If the result is True and `image` is set, the files of the repository decide.
+        If the result is True and `image` is set, the run includes the repository only if its files use the image.
         """
         return self.shard is None or self.shard.has_repository(name)
 
     def is_image_in_scope(self, reference: ImageReference) -> bool:
-        """Return True if the run includes repositories that use `reference`.
+        """Return True if a repository that contains `reference` belongs to the run.
 
-        If `image` is None, the run includes all repositories.
+        This is the case if `reference` has the repository of `image`, and also its tag if `image` has a tag. If `image`
+        is None, the result is always True.
         """
         image = self.image
         if image is None:

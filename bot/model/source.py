@@ -33,7 +33,8 @@ class Span:
 class EditSlot:
     """A byte range of a file that an edit may replace.
 
-    It contains the bytes `old`. An edit replaces them with `prefix` and the new value.
+    The range contains the bytes `old`. An edit replaces them with `prefix`, followed by the new value. For example, to
+    add a digest after `nginx:1.27`, the range and `old` are empty, and `prefix` is `@`.
     """
 
     span: Span
@@ -43,7 +44,10 @@ class EditSlot:
 
 @dataclass(frozen=True, slots=True)
 class NotEditable:
-    """The fact that basebump must not edit a tag or digest, because of this file's content or that of another file."""
+    """The fact that basebump must not edit a tag or digest.
+
+    The reason is in the content of the same file or of another file. For example, another bot may update the image.
+    """
 
     reason: Reason
     slot: EditSlot | None = None
