@@ -1,8 +1,9 @@
 """Determine which Dockerfiles of a repository are built by tasks of Azure Container Registries.
 
-Azure stores such a task, and the repository may not contain any file about it. A task can set build arguments, so that
-the defaults in the Dockerfile are not used. The builds are returned as cross-file facts, which affect the image
-references in the Dockerfiles.
+Azure stores such a task, and the repository may not contain any file about it. A task can set build arguments: if it
+sets `TAG=1.2`, the default in the line `ARG TAG=1.1` of the Dockerfile is not used, and updating this default would
+have no effect. Each build is therefore returned as a cross-file fact, which changes how the image references in the
+Dockerfile are treated.
 """
 
 from __future__ import annotations
@@ -56,10 +57,10 @@ def list_build_tasks(builders: Sequence[ImageBuilder], progress: ProgressReporte
 
 
 def add_build_tasks(extract_result: ExtractResult, tree: FileTree, build_tasks: BuildTasks) -> ExtractResult:
-    """Return the extract result of `tree`, updated with facts about Dockerfiles that build tasks build.
+    """Add facts to `extract_result` that state which Dockerfiles of `tree` are built by build tasks.
 
-    If it is unknown which Dockerfiles a task builds, the fact states that it may build any Dockerfile in its folder. If
-    the tasks of a registry could not be listed, this applies to the whole tree.
+    If it is unknown which Dockerfiles a task builds, every Dockerfile in the task's folder counts as possibly built. If
+    the tasks of a registry could not be listed, every Dockerfile of the tree counts as possibly built.
 
     Raises:
         TreeError: If the tree cannot be listed.
@@ -89,7 +90,7 @@ def add_build_tasks(extract_result: ExtractResult, tree: FileTree, build_tasks: 
 
 
 class _UnreadableTaskError(Exception):
-    """Raised if it cannot be determined which Dockerfiles in `folder` a build task builds."""
+    """Raised if it is unknown which Dockerfiles in `folder` a task builds, for example for an unreadable task file."""
 
     def __init__(self, folder: FilePath, failure: RunFailure | None = None) -> None:
         self.folder, self.failure = folder, failure
@@ -135,7 +136,7 @@ def _find_step_builds(
         task: The task that runs the steps.
         builds: The builds in the steps; None if the steps could not be parsed.
         folder: The folder of the repository in which the steps run; None if they run outside of the repository.
-        repository: The repository, which a build can also name as its context.
+        repository: The repository. A build whose context is a git URL of this repository is included.
 
     Raises:
         _UnreadableTaskError: If the steps could not be parsed, and run in the repository.
@@ -169,10 +170,10 @@ def _find_folder(context: GitContext | None, repository: GitRepository) -> FileP
 
 
 def _join_inside(folder: FilePath, path: str) -> FilePath | None:
-    """Return the path from the root of the tree, for a `path` that is relative to `folder`.
+    """Join `folder` and a `path` that a task names relative to this folder.
 
-    Return None if the path leads out of `folder`, because Azure passes only this folder to the task. A backslash is
-    also a separator, because tasks can run on Windows.
+    Return None if the result is outside of `folder`, as for `../Dockerfile`. A task cannot read such a file, because
+    Azure passes only this folder to the task. Backslashes are separators, too, because tasks can run on Windows.
     """
     relative_path = normpath(path.replace("\\", "/"))
     return (
@@ -185,10 +186,14 @@ def _join_inside(folder: FilePath, path: str) -> FilePath | None:
 def _read_task_file(extract_result: ExtractResult, tree: FileTree, path: FilePath, folder: FilePath) -> bytes | None:
     """Return the content of a task file. Return None if the file does not exist; the task then builds nothing.
 
-    `folder` is the folder in which the task runs. The error names it.
+    Args:
+        extract_result: The files that were already read, one of which may be the task file.
+        tree: The tree from which the file is read otherwise.
+        path: The path of the task file.
+        folder: The folder in which the task runs. It becomes the folder of `_UnreadableTaskError`.
 
     Raises:
-        _UnreadableTaskError: If the file cannot be read, is too large, or may be missing from an incomplete tree.
+        _UnreadableTaskError: If the file cannot be read or is too large, or if it is not listed in an incomplete tree.
         TreeError: If the tree cannot be listed.
     """
     for reading in extract_result.get_readings(path):

@@ -93,9 +93,10 @@ def _check_offline(
 
 
 def _select_changed(extract_result: ExtractResult, revision_diff: RevisionDiff) -> ExtractResult:
-    """Return the extract result with only those references and unread files that the diff touches.
+    """Return the extract result without the references whose lines did not change.
 
-    A reference is also kept if a line in another file that uses its image changed.
+    A reference is kept if a changed line contains the reference, or if a changed line of another file uses the image of
+    the reference. Files that could not be read are kept only if they changed.
     """
     paths = {reference.path for reference in (*extract_result.references, *extract_result.unread_files)}
     paths |= {path for reference in extract_result.occurrences for path, _ in reference.usages}

@@ -49,22 +49,24 @@ def check_online(
     fix_command: str,
     max_age: timedelta | None,
 ) -> tuple[tuple[CheckedOccurrence, ...], tuple[RunFailure, ...]]:
-    """Check image references with network access, and return the results and the failures.
+    """Check image references with network access.
+
+    Return the result for each reference, and the failures of lookups, scans and signature verifications.
 
     Args:
-        extract_result: All references of the tree, which are needed to verify edits.
+        extract_result: All references of the tree. Some are not checked, but an edit must not change them by accident.
         checked: The extract result with only the references to check, such as those on changed lines.
         context: The services of the run.
         policy_config: The policy.
         fix_command: The command that updates the files. Messages name it.
-        max_age: The maximum age of an image for which an update is available; None if any age is allowed.
+        max_age: The age from which a pinned image with an available update is a violation; None if it never is.
     """
 
     def needs_evidence(update: ImageUpdate) -> bool:
-        """Return True if the result of the check depends on the evidence about an update.
+        """Return True if evidence about an update, such as scans, must be collected to check its reference.
 
-        If the update only replaces a pinned digest with a newer one, and no maximum age is set, the old digest is not a
-        violation. The evidence is then not needed.
+        If the tag merely points to a newer digest than the pinned digest, the reference is not a violation unless
+        `max_age` is set. The evidence could then not change the result of the check.
         """
         is_pinned = update.occurrence.reference.digest is not None
         return max_age is not None or update.cause is not UpdateCause.MOVED or not is_pinned
@@ -101,10 +103,10 @@ def check_online(
 
 
 def _explain_unchecked(decision: Decision, reported_errors: Collection[str]) -> list[str]:
-    """Return a sentence that says why the reference was not checked, as a list; empty if it was checked.
+    """Return a list with one sentence that says why the reference was not checked; an empty list if it was checked.
 
-    The sentence leaves out an error that is in `reported_errors`, because the report shows each of these errors once,
-    below all references.
+    The sentence ends with the error, such as `: timeout`, unless the error is one of `reported_errors`. The report
+    shows each of those errors once, below all references.
     """
     if not isinstance(decision, UnresolvedReference):
         return []
@@ -153,11 +155,11 @@ def _list_known_outcomes(evidence: Mapping[Transition, Evidence]) -> Iterator[tu
 
 
 def _get_image_to_verify(decision: Decision, resolutions: Mapping[TagRef, Resolution]) -> _Image | None:
-    """Return the image of a reference whose signature must be verified; None if there is none.
+    """Return the image whose signature must be verified to check a reference.
 
-    The image is the digest in the file or, if the file has no digest, the digest that the tag points to. There is no
-    image to verify if no rule requires a signature, if the digest is unknown, or if the registry no longer has the
-    digest in the file. The missing digest is reported as a violation anyway.
+    This is the image with the digest in the file or, if the file has no digest, the image that the tag points to.
+    Return None if no rule requires a signature for the reference, or if the tag could not be looked up. Also return
+    None if the registry no longer has the digest in the file, because this is a violation of its own.
     """
     tracked_image = get_tracked_image(decision)
     if isinstance(decision, SkippedReference) or tracked_image is None or not tracked_image.policy.require.signature:
@@ -208,7 +210,7 @@ def _fetch_build_times(
 
 
 def _get_pinned_update(decision: Decision) -> ImageUpdate | None:
-    """Return the decision if it replaces a pinned digest that the registry still has; otherwise None."""
+    """Return `decision` if it is an update of a pinned digest that the registry still has; otherwise None."""
     if not isinstance(decision, ImageUpdate) or decision.cause is UpdateCause.GONE:
         return None
     return decision if decision.occurrence.reference.digest is not None else None

@@ -166,7 +166,10 @@ def _group_by_scanner(
 
 
 def _group_by_image(subjects: Iterable[ScanSubject]) -> Iterable[Sequence[ScanSubject]]:
-    """Group the subjects that have the same digest and platform, although their repositories or tags may differ."""
+    """Group the subjects with the same digest and platform, because scanning one of each group is enough.
+
+    The subjects of a group may have different repositories or tags.
+    """
     images: dict[tuple[Digest, str], list[ScanSubject]] = defaultdict(list)
     for subject in subjects:
         images[subject.digest, subject.platform].append(subject)
@@ -294,9 +297,9 @@ def _get_cached_contents(subject: ScanSubject, cached: Mapping[Digest, CachedMan
 def _add_contents(
     fetched_contents: Mapping[ScanSubject, ImageContents | None], cached: Mapping[Digest, CachedManifest]
 ) -> list[CachedManifest]:
-    """Return copies of the cached manifests, with the fetched contents of their images added.
+    """Return copies of the cached manifests to which the fetched contents of their images are added, for storing.
 
-    Manifests without fetched contents are left out, and so are contents whose manifest is not cached.
+    The result contains only manifests that get new contents. Contents without a cached manifest are not stored.
     """
     updated: dict[Digest, CachedManifest] = {}
     for subject, image_contents in fetched_contents.items():
@@ -353,7 +356,10 @@ def _list_first_subjects(transition: Transition) -> list[ScanSubject]:
 
 @dataclass(frozen=True, slots=True)
 class VerifyResult:
-    """The signatures of the images of each transition that an entry of `trust` matches, and the failures."""
+    """The outcomes of verifying signatures, and the failures.
+
+    A transition is missing in `signatures` if no entry under `trust` in the config matches its images.
+    """
 
     signatures: Mapping[Transition, TransitionSignatures]
     failures: tuple[RunFailure, ...] = ()
@@ -371,7 +377,8 @@ def verify_signatures(
 ) -> VerifyResult:
     """Verify the signatures of the old and the new image of each transition.
 
-    Transitions of images that no entry of `trust` matches are left out of the result.
+    A transition is left out of the result if none of `trust_entries` matches its repository, because it is then unknown
+    which signers to trust.
     """
     trusted = {
         transition: trust

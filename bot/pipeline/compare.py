@@ -29,9 +29,9 @@ class _FetchedImage:
     facts: ImageFacts
 
     def make_transition(self, platform: str) -> Transition:
-        """Return a transition that has this image as its new image, and no old image.
+        """Return a transition that contains only this image, as its new image.
 
-        Each of the two images gets its own transition, because they may have different repositories or tags.
+        A single transition cannot contain both compared images, because they may have different repositories or tags.
         """
         return Transition(self.tag_ref, None, self.facts.digest, (platform,))
 

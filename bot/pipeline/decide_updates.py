@@ -162,9 +162,10 @@ class LookupResult:
 def run_lookups(
     tracked_images: Sequence[TrackedImage], context: RunContext, policy_config: PolicyConfig
 ) -> LookupResult:
-    """Look up every tracked tag once, and list the tags of repositories in which a reference may get another tag.
+    """Look up the tags in the files, and the tags to which the policy allows updating a reference.
 
-    If a reference cannot be updated to the newest tag, older tags are looked up as well.
+    For example, if the policy allows minor updates, `nginx:1.25` can be updated to `nginx:1.27`. The tags of `nginx`
+    are then listed, and `1.27` is looked up as well. If `1.27` is held, older tags such as `1.26` are also looked up.
 
     Raises:
         StateError: If the state cannot be read.
@@ -210,7 +211,7 @@ def run_lookups(
 def _group_by_lookup(
     tracked_images: Iterable[TrackedImage], tag_listings: TagListings
 ) -> dict[TagLookup, list[TrackedImage]]:
-    """Return the tag lookups that are needed, each with the tracked images that need it."""
+    """Return all needed tag lookups, each with the tracked images that need the result of this lookup."""
     images_by_lookup: dict[TagLookup, list[TrackedImage]] = defaultdict(list)
     for tracked_image in tracked_images:
         for lookup in _list_lookups(tracked_image, tag_listings):
@@ -230,10 +231,11 @@ def _resolve_lookups(
 def _note_outdated_bases(
     resolutions: Mapping[TagRef, Resolution], context: RunContext, policy_config: PolicyConfig
 ) -> Mapping[TagRef, str]:
-    """Return a sentence for each tag whose image states a base image that is outdated.
+    """Return a sentence for each tag whose image was built on an outdated base image.
 
-    Tags without such a note are left out. This includes images whose base image is in an unknown registry, or could not
-    be looked up.
+    An image can state the tag and the digest of its base image in annotations. The base image is outdated if this tag
+    now points to another image. A tag is left out if its image states no base image, or if the base image is up to
+    date, is in an unknown registry, or could not be looked up.
     """
     bases = {
         tag_ref: base
@@ -268,15 +270,15 @@ def _note_outdated_bases(
 def _resolve_base(
     tag_ref: TagRef, used_digests: Iterable[Digest], resolved_before: ResolvedTag | None, registry: Registry
 ) -> ResolvedTag:
-    """Return the digest that the tag of a base image points to, and the manifest if it is needed for the comparison.
+    """Look up the tag of a base image, to check whether images were built on an outdated version of the base image.
 
-    The manifest is needed if the tag points to a digest that is not among `used_digests`. That digest may be an index
-    that contains a used image; the base image is then not outdated.
+    The manifest is fetched only if the tag points to another digest than one of `used_digests`. The manifest shows
+    whether it is an index that contains the used digest. The base image is then not outdated.
 
     Args:
         tag_ref: The tag of the base image.
-        used_digests: The digests of the base image on which images are built.
-        resolved_before: The result of an earlier lookup of the tag in this run, which is reused; None if there is none.
+        used_digests: The digests of the base image on which images were built.
+        resolved_before: The result if this run already looked up the tag; otherwise None.
         registry: The registry client.
 
     Raises:

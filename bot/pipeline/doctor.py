@@ -23,7 +23,11 @@ class DiagnosisPart:
 
 
 def diagnose(parts: Sequence[DiagnosisPart], target: DiagnosisTarget, progress: ProgressReporter) -> Diagnosis:
-    """Test every part for a run with this target. An error in a part is reported as a problem of this part."""
+    """Test every part of the config.
+
+    `target` is the kind of run that must be possible with the config, such as a run that only reports. An error in a
+    part is reported as a problem of this part, and the other parts are still tested.
+    """
     progress.start_phase("Checking", len(parts))
     checks: list[tuple[ConfigArea, Check]] = []
     for part in parts:

@@ -117,11 +117,12 @@ class _DockerfileParse:
 def has_unplanned_change(
     before: SourceFile, after: SourceFile, references_before: ExtractedReferences, references_after: ExtractedReferences
 ) -> bool:
-    """Return True if dockerfile-parse finds other changes of the images in FROM instructions than basebump's parser.
+    """Return True if dockerfile-parse shows that the edit changed FROM instructions differently than planned.
 
-    dockerfile-parse is not used for large files. It is also not used if the two parsers already disagree about the file
-    before the edit, because dockerfile-parse misreads defaults inside words, nested arguments, heredocs, byte-order
-    marks, and blank lines inside instructions.
+    Both parsers list the images of FROM instructions before and after the edit, and their changes must be the same.
+    Return False without this check if the file is large, or if the two parsers already disagree about the file before
+    the edit. They disagree about files that dockerfile-parse misreads: files with a default inside a longer word
+    (`app:${TAG:-1}-slim`), nested arguments, heredocs, byte-order marks, or blank lines inside instructions.
 
     Args:
         before: The file before the edit.
@@ -140,9 +141,9 @@ def has_unplanned_change(
 
 
 def _has_same_images(parsed: _DockerfileParse, images: Counter[str]) -> bool:
-    """Return True if dockerfile-parse finds the same images as basebump's parser, which are `images`.
+    """Return True if dockerfile-parse finds the images in `images`, and no others. basebump's parser found `images`.
 
-    dockerfile-parse may also find names of stages and `scratch`, which basebump does not count as images.
+    Names of stages and `scratch` are ignored, because only dockerfile-parse lists them as images.
     """
     others = parsed.images - images
     is_complete = images <= parsed.images

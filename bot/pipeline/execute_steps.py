@@ -215,10 +215,10 @@ def report_failure(desired: Proposal | NoProposal, branch: str, error: str) -> P
 
 
 def _mention_predecessor(proposal: Proposal, predecessor: RemoteRequest | None, number_prefix: str) -> Proposal:
-    """Return the proposal with a sentence at the start of its body that mentions an earlier, withdrawn request.
+    """Add a sentence such as "This was proposed before in #12 and withdrawn." at the start of the proposal's body.
 
-    The proposal is returned unchanged if `predecessor` is None or has no number. `number_prefix` is the character in
-    front of request numbers, such as `#`.
+    `predecessor` is the request that basebump withdrew earlier on the same branch. If it is None or has no number, the
+    proposal is returned unchanged. `number_prefix` is the `#` (GitHub) or `!` (GitLab) in front of the number.
     """
     if predecessor is None or predecessor.number is None:
         return proposal

@@ -1,8 +1,8 @@
-"""Mark updates as urgent if an open request proposes a dangerous image and would otherwise not be updated yet.
+"""Propose urgent updates at once, although basebump would normally wait or propose nothing.
 
-A request that a user accepted stays unchanged for some days, although a newer digest is available. Later updates are
-also not proposed if a user closed a request and the policy then mutes its tags. This module makes exceptions for urgent
-updates.
+There are two such situations. A request that a user approved stays unchanged for some days, although a newer digest is
+available. And if the policy sets `on_close: line`, closing a request mutes its tags: no later digest of these tags is
+proposed. If the digest in the request is dangerous, this module marks the newer update as urgent.
 """
 
 from __future__ import annotations
@@ -37,12 +37,14 @@ class ExpediteResult:
 def expedite_urgent(
     branch_plans: Sequence[BranchPlan], resolutions: Mapping[TagRef, Resolution], context: RunContext
 ) -> ExpediteResult:
-    """Mark the proposals that must not wait as urgent, and return all branch plans.
+    """Return all branch plans, in which the proposals that must not wait are marked as urgent.
 
-    An open request is updated at once if its proposed digest is unusable, because the publisher rolled the tag back
-    from the digest or the registry no longer has the digest. It is also updated at once if a newer digest fixes an
-    urgent vulnerability of the proposed digest. Such a fix is proposed even if a user closed the request and thereby
-    muted later updates.
+    An open request is updated at once in these cases:
+
+    - The publisher rolled the tag back to an older digest, because the proposed digest was faulty.
+    - The registry no longer has the proposed digest.
+    - A newer digest fixes an urgent vulnerability of the proposed digest. This fix is also proposed if a user closed
+      the request, although later updates would otherwise not be proposed.
 
     Raises:
         StateError: If the state cannot be read.
@@ -73,10 +75,10 @@ def expedite_urgent(
 def _find_unusable(
     transitions: Iterable[Transition], resolutions: Mapping[TagRef, Resolution], context: RunContext
 ) -> set[Transition]:
-    """Return the transitions whose old digest is unusable.
+    """Return the transitions whose old digest, which a request proposes, is unusable.
 
-    The old digest is the digest that a request proposes. It is unusable if the publisher rolled the tag back from the
-    digest, or if the registry no longer has the digest.
+    The old digest is unusable if the publisher withdrew it by rolling the tag back to an older digest, or if the
+    registry no longer has the old digest.
     """
     rolled_back = {
         transition for transition in transitions if _is_rolled_back(transition, resolutions.get(transition.tag_ref))
@@ -87,9 +89,9 @@ def _find_unusable(
 
 
 def _list_transitions(branch_plan: BranchPlan, request: RemoteRequest | None) -> Iterator[Transition]:
-    """Yield the transitions from the digests that `request` proposes to the newer digests in the branch plan.
+    """Yield a transition from each digest that `request` proposes to the newer digest of the same tag in the plan.
 
-    Images whose digest is the same in both are left out. Yield nothing if `request` is None.
+    If the request already proposes the digest in the plan, the tag is left out. Yield nothing if `request` is None.
     """
     if request is None:
         return
@@ -106,7 +108,7 @@ def _parse_targets(targets: Iterable[str]) -> Mapping[str, Digest]:
 
 
 def _is_rolled_back(transition: Transition, resolution: Resolution | None) -> bool:
-    """Return True if the publisher rolled the tag back from the old digest, which a request proposes."""
+    """Return True if the publisher withdrew the old digest, which a request proposes, by rolling the tag back."""
     return isinstance(resolution, ResolvedTag) and transition.old in find_withdrawn_digests(
         resolution.observations, resolution.digest
     )

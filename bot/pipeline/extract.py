@@ -93,7 +93,7 @@ class ExtractResult:
         return self.readings[first : bisect_right(self.readings, path, key=_get_path)]
 
     def replace_readings(self, new_readings: Sequence[FileReading]) -> Sequence[FileReading]:
-        """Return all readings, with those of one file replaced. All `new_readings` are readings of that file."""
+        """Return all readings, in which the readings of one file are replaced with `new_readings` of the same file."""
         path = new_readings[0].file.path
         first = bisect_left(self.readings, path, key=_get_path)
         last = bisect_right(self.readings, path, key=_get_path)
@@ -222,8 +222,8 @@ def relate_references(
     Args:
         readings: The readings of all files.
         additional_facts: Further facts, which do not come from files.
-        repository: The repository. Some facts, such as a Dependabot entry, apply to only one branch of it. If the
-            repository is None or has no base branch, its branch is unknown to these facts.
+        repository: The repository. It states the branch to which the files belong, because some facts, such as a
+            Dependabot entry, apply to only one branch. If it is None or has no base branch, the branch is unknown.
     """
     facts = [*(remark for reading in readings for remark in reading.facts), *additional_facts]
     if facts and repository is not None and repository.base_branch is not None:

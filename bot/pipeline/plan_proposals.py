@@ -106,10 +106,10 @@ def _plan_without_protected(
     evidence: Mapping[Transition, Evidence],
     style: ProposalStyle,
 ) -> Proposal | None:
-    """Return a variant of the proposal that changes no files in the forge's protected folder.
+    """Return a variant of the proposal that changes no file in a protected folder, such as `.github/workflows/`.
 
-    The variant is used if the forge does not allow the token to change such files, like workflows on GitHub. Return
-    None if the proposal changes no such files, or only such files.
+    The variant is used if the forge does not allow the token to change files in this folder. Return None if the
+    proposal changes no file in the folder, or no file outside of the folder.
     """
     protected_folder = style.limits.protected_folder
     protected_files = {
@@ -191,7 +191,8 @@ def _build_proposal(
 class _RenderedProposal:
     """The rendered title, body and commit message of a proposal.
 
-    The other fields are values that the body and the commit message contain in machine-readable form.
+    `targets` and `report_fingerprint` are also stored in a hidden comment in the body, and `intent` in a trailer of the
+    commit message. Later runs read these values.
     """
 
     title: str

@@ -37,7 +37,10 @@ class RegistryFailures:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def record_error(self, host: str, error: RegistryError) -> None:
-        """Record an error that is a failure to do the work. An error that only describes an image is ignored."""
+        """Record an error if it is a failure (`is_failure`), such as a timeout.
+
+        Other errors are ignored. They are facts about an image, for example that its tag does not exist.
+        """
         if error.is_failure:
             with self.lock:
                 self.first_errors.setdefault(host, error)
@@ -45,9 +48,10 @@ class RegistryFailures:
                     self.unreachable.setdefault(host, error)
 
     def raise_if_unreachable(self, host: str) -> None:
-        """Raise an error if an earlier request could not reach the host.
+        """Raise an error if an earlier request in this phase could not reach the host, to avoid another timeout.
 
-        The message does not repeat the earlier error, which names another request.
+        The message only says that the host was not contacted again. It does not repeat the message of the earlier
+        error, because that message is about the image of the earlier request.
 
         Raises:
             RegistryError: If the host could not be reached.

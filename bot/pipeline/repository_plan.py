@@ -69,13 +69,19 @@ class BranchPlan:
 
     @property
     def waiting_request(self) -> RemoteRequest | None:
-        """The open request, if it stays unchanged for now although a newer update is available; otherwise None."""
+        """The open request, if a newer update is available but the request is not updated yet; otherwise None.
+
+        For example, basebump does not change a request for some days after a user approved it.
+        """
         step = self.step
         return step.request if isinstance(step, NoChange) and step.reason in _WAITING else None
 
     @property
     def muted_request(self) -> RemoteRequest | None:
-        """The request that a user closed, if the policy then mutes newer updates of its tags; otherwise None."""
+        """The closed request because of which no newer update of its tags is proposed; None if there is none.
+
+        This is a request that a user closed, if the policy sets `on_close: line`.
+        """
         step = self.step
         return step.request if isinstance(step, NoChange) and step.reason is NoChangeReason.MUTED else None
 
@@ -144,9 +150,10 @@ class RepositoryPlanner:
 
     @property
     def _has_onboarding_proposal(self) -> bool:
-        """True if the first proposal for the repository is a single one that contains all updates.
+        """True if a repository starts with an onboarding proposal: its first proposal, which contains all updates.
 
-        If the config does not set this, it is True for repositories that the config selects by owner or topic.
+        If the config does not set `first_proposal`, this is True for a repository that the config selects by owner or
+        topic, and False for a repository that the config names.
         """
         first_proposal = self.options.rollout.first_proposal
         return self._repository.is_selected_by_owner if first_proposal is None else first_proposal
@@ -184,9 +191,10 @@ class RepositoryPlanner:
         )
 
     def _list_requests(self, forge: Forge, proposal_plan: ProposalPlan) -> tuple[RemoteRequest, ...]:
-        """Return all branches and open requests of basebump, and the closed and merged requests of planned branches.
+        """Return all branches and open requests of basebump, and some of its closed and merged requests.
 
-        If the repository starts with an onboarding proposal, the branch of that proposal counts as planned.
+        Closed and merged requests are returned only for the branches of the planned proposals and, if the repository
+        starts with an onboarding proposal, for the branch of that proposal.
         """
         branches = frozenset(each.proposal.branch for each in proposal_plan.proposals)
         if branches and self._has_onboarding_proposal:
@@ -270,7 +278,10 @@ def report_dashboard_failure(repository: GitRepository, error: ForgeError) -> Ru
 
 
 def _parse_user_requests(issue: DashboardIssue | None) -> BranchUserRequests:
-    """Return the actions that users selected in an open dashboard issue, each with its branch; otherwise empty."""
+    """Return the actions that users requested with checkboxes in the dashboard issue, each with its branch.
+
+    The result is empty if there is no issue or if the issue is closed.
+    """
     return parse_checkboxes(issue.body) if issue is not None and issue.is_open else frozenset()
 
 
@@ -320,7 +331,8 @@ def _is_fully_resolved(
 ) -> bool:
     """Return True if this run could read all data on which the proposal for a branch depends.
 
-    This includes the registry of each image, and every file that may use one of the images.
+    If a registry, or a file that may use one of the images, could not be read, return False. The request of the branch
+    must then not be closed, because the update may only be missing in this run.
     """
     if any(map(_is_undecided, decisions)):
         return False
@@ -363,7 +375,7 @@ def _is_retag_unverified(decision: Decision, proposed_tags: Collection[str]) -> 
 
 
 def _explain_no_proposal(decisions: Sequence[Decision]) -> str:
-    """Return a sentence that says why the decisions lead to no proposal for a branch."""
+    """Return a sentence that says why nothing is proposed on a branch. `decisions` are about the branch's images."""
     if any(isinstance(decision, ImageUpdate) for decision in decisions):
         return "It is part of another proposal now."
     reasons = [

@@ -1,7 +1,8 @@
 """Look up tags in registries, and fetch the data that decisions about updates need.
 
-Each distinct tag is looked up once per run. A pinned digest is a digest that a file contains. The manifest of a tag is
-fetched only if the tag points to another digest than a file that uses the tag.
+Each distinct tag is looked up once per run, which returns the digest that the tag points to (the current digest). If
+every file that uses the tag already contains this digest, nothing else is fetched. Otherwise, the manifest is fetched,
+and the manifests of the digests in the files (the pinned digests).
 """
 
 from __future__ import annotations
@@ -71,7 +72,8 @@ def resolve_tags(
         lookups: The tags to look up. Several lookups can have the same tag.
         context: The services of the run.
         purging_hosts: The registries that delete untagged digests.
-        is_held: Returns True if the update to a tag's digest must be held. Earlier digests of the tag are then fetched.
+        is_held: Returns True if the update to the digest that a tag points to must be held. Earlier digests of the tag
+            are then fetched, because an update to one of them may be possible.
 
     Raises:
         StateError: If the state cannot be read.
@@ -168,11 +170,11 @@ class _ResolveSession:
             yield replace(cached, repositories=cached.repositories | repositories[digest])
 
     def _fetch_current(self, tag_ref: TagRef, pinned_digests: set[Digest | None]) -> tuple[Digest, Manifest | None]:
-        """Return the digest that the tag points to, and its manifest if the same request returned it.
+        """Return the digest that the tag points to, and its manifest if the same request returned it; otherwise None.
 
-        Normally, a HEAD request returns only the digest. If the digest is new, the manifest then needs a second
-        request. If all tags of the registry so far had a new digest, a single GET request is sent instead, which
-        returns the manifest only if its digest is not the one in the file. For a tag in a pull-through cache, a HEAD
+        Normally, a HEAD request returns only the digest. If it is not in the files, a second request must fetch the
+        manifest later. If this was the case for all tags of the registry so far, a single GET request is sent instead.
+        It returns no manifest if the tag points to the digest in the file. For a tag in a pull-through cache, a HEAD
         request is always sent, because the cache may be outdated.
         """
         is_update_likely = self.all_updated.get(tag_ref.host) and not self._has_pull_through_cache(tag_ref)
@@ -208,7 +210,7 @@ class _ResolveSession:
             tag_ref: The tag.
             current: The digest that the tag points to.
             manifest: The manifest of `current`; None if it was not fetched yet.
-            outdated: The lookups for references that do not contain `current`. Without any, no further data is fetched.
+            outdated: The lookups for references whose digest is not `current`. If empty, nothing else is fetched.
         """
         resolved = ResolvedTag(tag_ref, current, manifest, observations=tuple(self.observations.get(tag_ref, ())))
         if not outdated:
@@ -264,8 +266,9 @@ class _ResolveSession:
     ) -> Iterator[tuple[Digest, Manifest | None]]:
         """Yield each pinned digest and its manifest, or None instead of the manifest if the registry no longer has it.
 
-        Digests of images in the index `current` are left out, and so are digests whose lookup fails. A stored manifest
-        is returned without a request, unless the registry deletes untagged digests and may therefore no longer have it.
+        A digest is left out if it is an image in the index `current`, or if its lookup fails. A manifest that an
+        earlier run stored is returned without a request. This does not apply to registries that delete untagged
+        digests, because a request must show whether such a registry still has the digest.
         """
         for digest in sorted(pinned_digests):
             if current.has_child(digest):
@@ -285,11 +288,12 @@ class _ResolveSession:
         current: Manifest,
         outdated: Iterable[TagLookup],
     ) -> Iterator[tuple[Digest, str | UnresolvedTag]]:
-        """Yield the pinned digests whose platform decisions need, each with its platform.
+        """Yield each pinned digest whose platform an update must keep, with this platform.
 
-        Such a digest is a single manifest and not an index, and an update must keep its platform. The platform is read
-        from the image's config. If that fails, the error is yielded as an UnresolvedTag instead of the platform, so
-        that the tag can still be resolved for references with other digests.
+        For example, if a file pins the `linux/arm64` image of an index, the new digest must also be for `linux/arm64`.
+        Such a pinned digest is a single manifest and not an index, and its image config states the platform. If the
+        config cannot be fetched, the error is yielded as an UnresolvedTag instead of the platform. References with
+        other digests can then still be updated.
         """
         platform_pinned = {lookup.pinned_digest for lookup in outdated if lookup.names_platforms}
         for digest, pinned_manifest in pinned_manifests.items():
@@ -314,8 +318,8 @@ class _ResolveSession:
     ) -> Iterator[tuple[Digest, Manifest | UnresolvedTag | None]]:
         """Yield each pinned digest in `platforms`, with the manifest for the same platform in the index `current`.
 
-        The value is None if the index has no image for the platform, and UnresolvedTag if the lookup failed. Yield
-        nothing if `current` is not an index.
+        This manifest replaces the pinned digest in the file. Yield None instead of the manifest if the index has no
+        image for the platform, and UnresolvedTag if the lookup failed. Yield nothing if `current` is not an index.
         """
         for digest, platform in platforms.items() if current.kind is ManifestKind.INDEX else ():
             if isinstance(platform, UnresolvedTag):
@@ -335,10 +339,11 @@ class _ResolveSession:
         pinned_manifests: Mapping[Digest, Manifest | None],
         outdated: Iterable[TagLookup],
     ) -> str | None:
-        """Return the platform of `current` if decisions must compare it with the platforms in use.
+        """Return the platform of the single manifest `current`, to check that it supports the platforms in use.
 
-        This is the case if `current` is a single manifest, and if it would replace an index or the platforms in use are
-        specified. Otherwise, or if the platform cannot be fetched, return None.
+        The platform is needed if a file contains an index, which may support further platforms, or if a file or a rule
+        specifies the platforms in use. Return None if the platform is not needed, if it cannot be fetched, or if
+        `current` is an index, which lists its platforms itself.
         """
         had_index = any(old is not None and old.kind is ManifestKind.INDEX for old in pinned_manifests.values())
         if current.kind is ManifestKind.INDEX or not (had_index or any(lookup.names_platforms for lookup in outdated)):
@@ -350,9 +355,10 @@ class _ResolveSession:
             return None
 
     def _add_earlier_digests(self, resolved: ResolvedTag, outdated: Sequence[TagLookup]) -> ResolvedTag:
-        """Return `resolved` with earlier digests of the tag, for references that must not get the current digest.
+        """Return `resolved` with earlier digests of the tag, if a reference must not be updated to the current digest.
 
-        The current digest may be younger than the policy's minimum age, or the update to it may be held.
+        This is the case if the current digest is younger than the policy's minimum age, or if the update to it is held.
+        The reference may then be updated to an earlier digest that is newer than the digest in the file.
         """
         observations, now = resolved.observations, self.context.now
         since = determine_known_since(resolved.digest, observations, resolved.registry_records, now)
@@ -377,8 +383,9 @@ class _ResolveSession:
     def _add_earlier_digest(self, resolved: ResolvedTag, digest: Digest, outdated: Sequence[TagLookup]) -> ResolvedTag:
         """Return `resolved` with one more earlier digest of the tag, if the registry still has this digest.
 
-        Its manifest is always fetched, even if it is stored, because this shows whether the registry still has it. A
-        digest that the registry may soon delete is only recorded as a risk.
+        The manifest is always fetched, even if an earlier run stored it, because a file must not be updated to a digest
+        that the registry deleted. If the registry deletes untagged digests, and neither a tag nor a lock protects this
+        digest, it is only added to `retention_risks`.
         """
         tag_ref, record = resolved.tag_ref, self._fetch_record(resolved.tag_ref, digest)
         if tag_ref.host in self.purging_hosts and (record is None or not (record.tags or record.is_locked)):
@@ -414,10 +421,10 @@ class _ResolveSession:
 
 
 def _is_definite(error: RegistryError) -> bool:
-    """Return True if the same lookup would also fail in later runs.
+    """Return True if the error is a final answer of the registry, so that later runs would get the same error.
 
-    This is the case if the registry states that there is no such image, or if the object is not an image but, for
-    example, a Helm chart.
+    The registry states that the image does not exist, or it returned an object that is not an image, such as a Helm
+    chart.
     """
     return error.is_absent or (error.reason is Reason.REGISTRY_ERROR and not error.is_failure)
 

@@ -253,9 +253,10 @@ def _deduplicate_repositories(
 def _report_unselected(
     names: frozenset[str], selected_names: Iterable[str], failures: Iterable[RunFailure]
 ) -> list[RunFailure]:
-    """Return a failure for each name in `names` that belongs to no selected repository and no failure.
+    """Return a failure for each repository that the user named, but the config does not select.
 
-    `names` are the repositories to which the user limited the run. The case of names does not matter.
+    `names` are the repositories to which the user limited the run. A repository about which there is already a failure
+    is left out. Names are compared case-insensitively.
     """
     known_names = {name.lower() for name in (*selected_names, *(failure.subject for failure in failures))}
     missing = sorted(name for name in names if name.lower() not in known_names)

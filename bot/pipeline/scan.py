@@ -75,7 +75,11 @@ def scan_tree(
 def _list_offline_verdicts(
     extract_result: ExtractResult, context: OfflineContext, policy_config: PolicyConfig
 ) -> list[Verdict]:
-    """Return the verdict on every image reference. References whose verdict depends on a registry are not checked."""
+    """Return the verdict on every image reference, without network access.
+
+    Skipped references get a final verdict. All others get the status `not-checked`, because only a registry can show
+    whether they are up to date.
+    """
     today = context.now.date()
     selections = [
         select_reference(policy_config, RepositoryBranch("", ""), occurrence, today)

@@ -1,7 +1,8 @@
 """List the tags of repositories, and determine the tags to which each reference may be updated.
 
-If the policy allows other tags than the tag in the file, the newest allowed tag is the first target. If a reference
-cannot be updated to it, older tags are added, which are called fallback tags.
+For example, a file contains `nginx:1.25`, and the policy allows minor updates. The newest allowed tag, `1.27`, is then
+the first target of the reference. If the update to `1.27` is held, older tags such as `1.26` become targets as well.
+These older tags are called fallback tags.
 
 This module also determines which tags are superseded, which means that they receive no further updates. Because this
 costs requests, a run checks only some tags (watched tags), and uses stored results for the others.
@@ -43,10 +44,10 @@ runs that pause at weekends would never check some tags."""
 
 @dataclass(frozen=True, slots=True)
 class TagListings:
-    """The tags of repositories, and conclusions from these tags.
+    """The tags of repositories, and the tags to which references may be updated.
 
-    An UpdateRange is a tag and the policy settings that limit its updates. References with the same range share the
-    results.
+    An UpdateRange is a tag in a file, and the policy settings that limit its updates. References with equal ranges may
+    be updated to the same tags.
     """
 
     target_tags: Mapping[UpdateRange, tuple[TagRef, ...]]
@@ -70,8 +71,8 @@ class TagListings:
     def list_targets(self, tracked_image: TrackedImage) -> tuple[TagRef, ...] | RegistryError:
         """Return the tags to which a reference may be updated, newest first. The last one is the tag in the file.
 
-        If the repository's tags could not be listed, return the error, unless a later run cannot list them either. In
-        that case, only the tag in the file is returned.
+        Return only the tag in the file if the policy does not allow other tags, or if the registry does not permit
+        listing the tags. Return the error if the tags could not be listed for another reason, such as a timeout.
         """
         update_range = get_update_range(tracked_image)
         if update_range is None or self.explain_missing_tags(tracked_image):
@@ -79,12 +80,12 @@ class TagListings:
         return self.errors_by_repository.get(update_range.tag_ref.repository) or self.target_tags[update_range]
 
     def list_fallback_tags(self, update_range: UpdateRange) -> tuple[TagRef, ...]:
-        """Return the tags to which references may be updated instead of the newest allowed tag, newest first."""
+        """Return the tags to try if a reference cannot be updated to the newest allowed tag, newest first."""
         tags = list_fallback_tags(update_range, self.tags_by_repository[update_range.tag_ref.repository])
         return tuple(TagRef(update_range.tag_ref.repository, tag) for tag in tags)
 
     def add_fallback_tags(self, fallback_tags: Mapping[UpdateRange, tuple[str, ...]]) -> TagListings:
-        """Return the listings with these fallback tags as additional targets of updates."""
+        """Return a copy of the listings in which references may also be updated to `fallback_tags`."""
         target_tags = {
             update_range: self._compute_targets(update_range, tags) for update_range, tags in fallback_tags.items()
         }
@@ -102,10 +103,10 @@ class TagListings:
         )
 
     def explain_missing_tags(self, tracked_image: TrackedImage) -> str:
-        """Return a sentence that says why newer tags of a reference cannot be listed.
+        """Return a sentence that says why newer tags cannot be listed, for example because the registry denies access.
 
-        Return an empty string if the tags were listed, if the policy does not allow other tags, or if a later run may
-        be able to list them.
+        Return an empty string if the tags were listed, if the policy does not allow other tags, or if the error may be
+        temporary, such as a timeout.
         """
         error = self.errors_by_repository.get(tracked_image.tag_ref.repository)
         if error is None or get_update_range(tracked_image) is None:
@@ -117,10 +118,11 @@ class TagListings:
 def list_tags(
     tracked_images: Sequence[TrackedImage], context: RunContext, configured_ends: tuple[ConfiguredEndOfLife, ...]
 ) -> TagListings:
-    """List the tags of repositories in which a reference may get another tag, and of those with watched tags.
+    """List the tags of each repository for which this run needs them.
 
-    Watched tags are those that this run checks for whether they are superseded. `configured_ends` are the end-of-life
-    dates in the config, which can name a successor of a tag.
+    They are needed if the policy allows updating a reference to another tag, or if this run checks whether a tag of the
+    repository is superseded (watched tags). `configured_ends` are the end-of-life dates in the config. Such a date can
+    come with a successor, to which references with the ended tag are updated.
     """
     today = context.now.date()
     update_ranges = {
@@ -168,9 +170,10 @@ def list_tags(
 def _fetch_tag_lists(
     repositories: Sequence[str], updatable_repositories: Collection[str], context: RunContext
 ) -> tuple[Mapping[str, tuple[str, ...] | RegistryError], tuple[RunFailure, ...]]:
-    """Return the tags of each repository, or the error if they cannot be listed; and the failures.
+    """Return the tags of each repository, or an error if they cannot be listed. Also return the failures to report.
 
-    An error becomes a failure only for `updatable_repositories`, which contain a reference that may get another tag.
+    An error is reported as a failure only if the repository is in `updatable_repositories`, because a reference can
+    then not be updated to another tag. Errors of the other repositories only prevent a check for superseded tags.
     """
     registry, registry_failures = context.registry, RegistryFailures()
 
@@ -188,7 +191,10 @@ def _fetch_tag_lists(
 
 
 def _choose_watched_tags(tag_refs: Iterable[TagRef], today: date) -> Iterable[TagRef]:
-    """Return the tags that a run on this day checks for whether they are superseded. Other days have other tags."""
+    """Return the tags that this run checks for whether they are superseded.
+
+    These are about a tenth of all tags. The choice changes from day to day, so that each tag is checked at some time.
+    """
     ordered = sorted(tag_refs)
     endable = [tag_ref for tag_ref in ordered if can_be_superseded(tag_ref.tag) or has_lifecycle_data(tag_ref.host)]
     share = min(ceil(len(ordered) / WATCHED_SHARE), len(endable))
@@ -208,10 +214,10 @@ def add_fallback_tags(
     resolutions: Mapping[TagRef, Resolution],
     context: RunContext,
 ) -> TagListings:
-    """Return the listings with fallback tags for the references that cannot be updated to the newest tag.
+    """Add fallback tags (older allowed tags) for the references that cannot be updated to the newest allowed tag.
 
-    If a rule requires a minimum age, a fallback tag is added only if earlier runs observed the tag for that long.
-    Otherwise, it would be too young as well. This does not apply to registries that record when a tag was pushed.
+    If the policy requires a minimum age, a tag that earlier runs have observed for a shorter time is not added, because
+    it would be too young as well. In Azure registries, which record when a tag was pushed, every tag may be old enough.
 
     Raises:
         StateError: If the state cannot be read.
@@ -246,9 +252,10 @@ def add_fallback_tags(
 def _needs_fallback(
     tracked_image: TrackedImage, tag_listings: TagListings, resolutions: Mapping[TagRef, Resolution], now: datetime
 ) -> bool:
-    """Return True if none of the tags that were looked up is a possible update of a reference.
+    """Return True if a reference cannot be updated to the newest allowed tag, so that older tags must be looked up.
 
-    Return False if the reason may be temporary, such as a registry that could not be reached.
+    For example, the update is held, or the new tag is too young. Return False if the registry could not be reached,
+    because a later run may then be able to use the newest tag.
     """
     tag_refs = tag_listings.list_targets(tracked_image)
     if isinstance(tag_refs, RegistryError) or len(tag_refs) == 1:
@@ -283,9 +290,9 @@ def find_superseded_tags(
 ) -> SupersededTags:
     """Determine which tags are superseded, and store the results for later runs.
 
-    There are two sources of such a result: the other tags of the repository, and the end-of-life date that the
-    publisher announces. A stored result in `known_superseded` is used until the tag points to another digest, or until
-    this run checks its source again. If the source could not be read, the stored result is still used.
+    There are two reasons: a newer tag in the repository takes the place of the tag, or the end-of-life date that the
+    publisher announces has passed. A stored result in `known_superseded` is used again if the tag still points to the
+    same digest, and if this run did not check the same reason or could not read the data to check it.
     """
     tag_digests = {tag_ref: entry.digest for tag_ref, entry in resolutions.items() if isinstance(entry, ResolvedTag)}
     announced_dates = dict(_fetch_announced_dates(tag_listings.watched_tags, tag_digests, context.registry_facts))
