@@ -39,9 +39,10 @@ class Diagnosable(Protocol):
     """A component that the config names and that `basebump doctor` can test."""
 
     def examine(self, target: DiagnosisTarget) -> Iterable[Check]:
-        """Test everything that a run of this kind needs of the component, and return the result of each test.
+        """Test whether the component meets the requirements of a run, such as permissions on a forge.
 
-        Nothing is changed. Raises BasebumpError if no further test is possible.
+        `target` is the kind of run. Return the result of each test. Nothing is changed. Raises BasebumpError if an
+        error makes further tests impossible.
         """
 
 
@@ -102,10 +103,10 @@ class RevisionDiff(Protocol):
 
 
 class RulesReader(Protocol):
-    """Parses a repository's own config file."""
+    """Parses the config file that a repository itself contains."""
 
     def __call__(self, content: bytes, source: str) -> tuple[PolicyRule, ...]:
-        """Return the rules in `content`. `source` is the name of the file in error messages.
+        """Return the policy rules in `content`. `source` is the name of the file in error messages.
 
         Raises ConfigError if the content is not valid.
         """
@@ -115,10 +116,10 @@ class Fleet(Diagnosable, Protocol):
     """The repositories on one forge that the config selects, and access to these repositories."""
 
     def list_repositories(self, names: frozenset[str]) -> Iterator[GitRepository | RunFailure]:
-        """Yield the repositories that the config selects; only those in `names`, unless `names` is empty.
+        """Yield the repositories that the config selects, or only those in `names` if it is not empty.
 
-        A repository is yielded once for each of its base branches. For a repository that cannot be read, a failure is
-        yielded.
+        A repository is yielded once for each of its base branches. If a repository cannot be read, a failure is yielded
+        instead.
         """
 
     def open_tree(self, repository: GitRepository) -> FileTree:
@@ -144,8 +145,8 @@ class Forge(Protocol):
     def list_requests(self, prefix: str, desired_branches: frozenset[str]) -> tuple[RemoteRequest, ...]:
         """Return the branches that begin with `prefix`, each with its open request if there is one.
 
-        For `desired_branches`, also return the closed and merged requests. The newest request comes first. Requests
-        from forks are never returned, because they do not belong to basebump.
+        Also return the closed and merged requests of the branches in `desired_branches`. The newest request comes
+        first. Requests from forks are never returned, because basebump did not open them.
         """
 
     def push(self, branch: str, changes: Sequence[FileChange], message: str, expected_head: str | None) -> str:
@@ -167,7 +168,8 @@ class Forge(Protocol):
     def open(self, proposal: Proposal) -> OpenedRequest:
         """Open the request for an existing branch. If a request is already open, update that request instead.
 
-        The commit status is set first, because the text of the request contains a hidden mark that records the status.
+        The commit status is set before the text of the request is written. A hidden mark in the text records that the
+        status was set. If a run is interrupted in between, the mark is missing, and the next run sets the status again.
         """
 
     def update_request(
@@ -175,16 +177,19 @@ class Forge(Protocol):
     ) -> tuple[str, ...]:
         """Update an open request. Return a sentence for each attribute, such as a label, that the forge refused.
 
-        The title and the body are written only if they differ. Labels by which users requested an action
-        (`request.user_requests`) are removed. Attributes that users removed are not set again, even if
-        `request.ever_set` does not contain them. The commit status is set before the text is written, like in `open`.
-        Raises ForgeError also if automerge must be turned off but cannot be.
+        - The title and the body are written only if they differ from the current ones.
+        - Labels by which users requested an action (`request.user_requests`) are removed.
+        - An attribute that a user removed from the request is not set again. If `request.ever_set` is incomplete, the
+          history of the request is fetched to find such attributes.
+        - The commit status is set before the text is written, like in `open`.
+
+        Raises ForgeError also if automerge must be turned off, but the forge refuses it.
         """
 
     def close(self, request: RemoteRequest) -> None:
         """Close an open request without merging it.
 
-        If the forge stores requests as git refs, the branch is deleted, too.
+        The local forge, which stores requests as git refs, also deletes the branch.
         """
 
     def add_comment(self, request: RemoteRequest, text: str) -> None:
@@ -299,9 +304,10 @@ class Scanner(Diagnosable, Protocol):
     """Finds the known vulnerabilities of an image. A scan that fails returns NotScanned, and raises no exception."""
 
     def get_identity(self) -> ScannerIdentity | None:
-        """Return the name and version of the scanner and of its database, which are the same for all images.
+        """Return the name and version of the scanner and of its database, by which stored scans are found.
 
-        Return None if there is no usable scanner, or if different images may be scanned with different databases.
+        Return None if there is no usable scanner. Also return None if the database may differ from image to image. In
+        both cases, no stored scans are reused.
         """
 
     def prefetch(self, subjects: Collection[ScanSubject]) -> None:
@@ -324,7 +330,7 @@ class AdvisorySource(Diagnosable, Protocol):
         """
 
     def load_statements(self) -> VexStatements:
-        """Return the VEX statements by authors that the config accepts. Every call in a run returns the same value."""
+        """Return the VEX statements by authors that the config accepts. The documents are read once per run."""
 
     def list_digests(self, subject: ScanSubject) -> frozenset[Digest]:
         """Return all digests by which a VEX statement may identify the image, including the digest in `subject`."""
@@ -350,14 +356,18 @@ class ScannerSelector(Protocol):
 class StateStore(Protocol):
     """Data that runs store for later runs; every method raises StateError.
 
-    If the data is lost, minimum ages start again and runs take longer. There is no other effect.
+    If the data is lost, every digest counts as new, so that a rule with a minimum age delays its update again. The next
+    run also takes longer. There is no other effect.
     """
 
     def load_observations(self, tag_refs: Collection[TagRef]) -> Mapping[TagRef, tuple[TagObservation, ...]]:
-        """Return the periods in which each tag pointed to a digest, oldest first. Tags without any are missing."""
+        """Return the periods in which each tag pointed to a digest, oldest first.
+
+        Tags that no earlier run looked up are missing.
+        """
 
     def load_descriptors(self, tag_refs: Collection[TagRef]) -> Mapping[TagRef, TagDescriptor]:
-        """Return the descriptor from the last lookup of each tag. Tags that were never looked up are missing."""
+        """Return the descriptor from the last lookup of each tag. Tags that no earlier run looked up are missing."""
 
     def record_tags(self, descriptors: Mapping[TagRef, TagDescriptor], at: datetime) -> None:
         """Store the digests that tags pointed to at the time `at`. A run calls this once for each lookup phase."""
@@ -378,7 +388,7 @@ class StateStore(Protocol):
         """
 
     def save_scans(self, scans: Mapping[ScanSubject, Scan]) -> None:
-        """Store the scans. Each scan states the scanner and the database by which it can be looked up."""
+        """Store the scans. `load_scans` finds them by the scanner and the database that each scan names."""
 
 
 class SupersededStore(Protocol):
@@ -388,12 +398,12 @@ class SupersededStore(Protocol):
     """
 
     def load(self, tag_refs: Collection[TagRef]) -> Mapping[TagRef, SupersededTag]:
-        """Return the superseded tags among `tag_refs`. Tags for which no result is stored are missing."""
+        """Return the superseded tags among `tag_refs`. A tag is missing if no run found that it is superseded."""
 
     def record(self, superseded_tags: Mapping[TagRef, SupersededTag | None], at: datetime) -> None:
-        """Store the results of checks at the time `at`. The result None means that the tag is not superseded.
+        """Store the results of checks that were made at the time `at`.
 
-        Any stored entry of a tag with the result None is deleted.
+        The result None means that the tag is not superseded. Its stored entry, if there is one, is deleted.
         """
 
 

@@ -13,7 +13,7 @@ def read_template(path: str) -> str:
 
 
 def prepend_macros(source: str) -> str:
-    """Return the template `source` with the macros in front of it that templates of bodies and comparisons can use."""
+    """Return `source`, the template of a body or comparison, preceded by the macros that such templates can call."""
     return read_template("evidence.md.j2") + source
 
 
@@ -23,6 +23,9 @@ def read_config(path: str) -> str:
 
 
 def _find_folder(kind: str) -> Traversable:
-    """Return the folder `kind` (`templates` or `config`) of the installed wheel, or of the checkout without a wheel."""
+    """Return the folder `templates` or `config`, from the installed wheel or else from the checkout.
+
+    `kind` is the name of the folder.
+    """
     packaged = files("bot").joinpath("_data", kind)
     return packaged if packaged.is_dir() else Path(__file__).resolve().parent.parent / kind

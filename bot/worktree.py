@@ -42,10 +42,11 @@ _CLOSED_FOLDER = re.compile(r"could not open directory '(.+?)/?': (.+)")
 
 
 class WorkTree:
-    """The files of a folder. If the folder is in a git checkout, this includes untracked files, but not ignored files.
+    """The files of a folder, without symbolic links.
 
-    Symbolic links are left out. A clone inside the folder is listed as a separate checkout. If the folder itself is
-    ignored by the checkout around it, it is read like a folder outside of any checkout.
+    If the folder is in a git checkout, files that git ignores are left out, and untracked files are included. This also
+    applies to each further checkout inside the folder, such as a nested clone. If the whole folder is ignored by the
+    checkout around it, git is not used, and all files are included.
     """
 
     is_complete = True
@@ -124,10 +125,10 @@ class WorkTree:
         return known_folders[path]
 
     def _get_status(self, path: str) -> os.stat_result | None:
-        """Return the status of a path without following links.
+        """Return the file status of a path without following links. Return None if the path does not exist.
 
-        Return None if the path does not exist or cannot be accessed. If it cannot be accessed, its folder is recorded
-        as one that could not be listed.
+        If the path cannot be accessed, for example without permission, record that its folder could not be listed, and
+        return None.
         """
         try:
             return os.lstat(f"{self._root}/{path}")
@@ -178,10 +179,10 @@ class WorkTree:
         return files
 
     def _list_with_git(self, folder: str) -> list[str] | None:
-        """Return the files of `folder` that git lists. A checkout inside the folder is a path that ends with a slash.
+        """Return the files of `folder` that git lists. A nested checkout is returned as one path, such as `clone/`.
 
-        Return None if the folder is not in a checkout, if the checkout around it ignores it, or if git is not
-        installed.
+        Return None if git cannot be used for the folder: if the folder is not in a checkout, if the checkout around it
+        ignores it, or if git is not installed.
 
         Raises:
             TreeError: If git cannot list the files.
@@ -206,9 +207,9 @@ class WorkTree:
         return paths
 
     def _record_closed_folders(self, folder: str, warnings: str) -> None:
-        """Record the folders that git could not open, according to its `warnings`.
+        """Record the folders that git could not open. `warnings` is the text in which git names these folders.
 
-        Git names these folders relative to the root of the checkout, which may be above `folder`.
+        Git names them relative to the root of the checkout, which may be above `folder`.
         """
         closed = _CLOSED_FOLDER.findall(warnings)
         top = self._query_git(folder, "rev-parse", "--show-prefix") if closed else None
@@ -227,7 +228,7 @@ class WorkTree:
         return _run_git(path, *arguments, failure=f"{path} could not be listed")
 
     def _walk_folder(self, folder: str) -> Iterator[str]:
-        """Yield the files below `folder`, without using git. A checkout inside it is a path that ends with a slash."""
+        """Yield the files below `folder`, without using git. A nested checkout is yielded as one path like `clone/`."""
         top = self._root / folder
         for parent, folders, files in os.walk(top, onerror=self._record_walk_error):
             inside = Path(parent).relative_to(self._root)
@@ -295,7 +296,7 @@ class GitRevisionDiff:
         return changed
 
     def _list_incomparable(self, paths: Collection[FilePath]) -> set[FilePath]:
-        """Return the files whose changed lines git cannot determine. All lines of these files count as changed.
+        """Return the files of which all lines count as changed, because git cannot determine their changed lines.
 
         These are untracked files, and files that git converts to another encoding before it compares them.
         """

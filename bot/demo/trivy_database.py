@@ -1,9 +1,9 @@
 """Made-up vulnerability databases in the format of the database that Trivy downloads.
 
-The demo uses such a database to have known findings. The format is version 2 of
-https://github.com/aquasecurity/trivy-db: a tree of buckets in a bbolt file. There is a bucket for each release of a
-distribution, which contains a bucket for each source package, which contains an advisory for each vulnerability. A
-separate bucket contains the details of every vulnerability.
+With such a database, the findings in the demo are always the same. The format is version 2 of
+https://github.com/aquasecurity/trivy-db: nested buckets (key-value maps) in a bbolt file. The advisory about a
+vulnerability is at `release of a distribution / source package / vulnerability id`, for example
+`debian 12 / openssl / CVE-2024-1234`. A separate bucket contains the details of every vulnerability.
 """
 
 from __future__ import annotations

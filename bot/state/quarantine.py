@@ -1,7 +1,7 @@
 """Quarantine of an unusable SQLite database that a CI cache restored.
 
-Users cannot remove a single file from a CI cache. If a job did not rename the unusable file, the cache would restore
-the same file for every later job.
+Users cannot remove a single file from a CI cache. If a job left the unusable file in place, the CI system would restore
+this file for every later job, and all of these jobs would fail. A job therefore renames the file.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ database: https://www.sqlite.org/tempfiles.html."""
 def quarantine_database(path: Path) -> str | None:
     """Rename an SQLite file if it is damaged or was migrated by a later release, and return the error.
 
-    Return None if the file is not renamed: if it does not exist, is usable, or has another error. The run itself then
-    reports that error.
+    Return None if the file is not renamed because it does not exist or is usable. Also return None if it cannot be
+    opened for another reason, such as missing permissions. The run that follows reports such an error.
     """
     if not path.exists():
         return None

@@ -67,8 +67,8 @@ class DatabaseStateStore:
     def record_tags(self, descriptors: Mapping[TagRef, TagDescriptor], at: datetime) -> None:
         """Store the digests that tags pointed to at the time `at`, and delete data that is too old.
 
-        If another run has already stored a later observation of a tag, the descriptor of this tag is ignored.
-        Otherwise, it would look as if the publisher had rolled the tag back.
+        A tag is left out if a parallel run already stored an observation later than `at`. If the older digest were
+        stored after the newer one, it would look as if the publisher had rolled the tag back.
         """
         with self._database.open_for_writing() as connection:
             last_rows = _select_last_observations(connection, descriptors)
@@ -127,7 +127,7 @@ class DatabaseStateStore:
         return {subject: scans[key] for subject, key in keys.items() if key in scans}
 
     def save_scans(self, scans: Mapping[ScanSubject, Scan]) -> None:
-        """Store the scans, except scans by a scanner with an unknown database, which no lookup could find."""
+        """Store the scans. Scans by a scanner with an unknown database are left out, because they cannot be reused."""
         at = self._now()
         rows = {
             (subject.digest, subject.platform, scan.scanner): {
@@ -167,8 +167,8 @@ def _select_last_observations(connection: Connection, tag_refs: Collection[TagRe
 def _build_observation_row(tag_ref: TagRef, digest: Digest, last: Row[Any] | None, at: datetime) -> dict[str, Any]:
     """Return the row that records that a tag pointed to `digest` at the time `at`.
 
-    If `last`, the row of the tag's last observation, has the same digest, it is extended to `at`. Otherwise, the row is
-    a new one.
+    `last` is the row of the tag's last observation, or None if there is none. If `last` has the same digest, return
+    this row with its end moved to `at`. Otherwise, return a new row.
     """
     row = {"repository": tag_ref.repository, "tag": tag_ref.tag, "digest": digest, "last_seen": at}
     if last is not None and last.digest == digest:

@@ -66,8 +66,8 @@ def _read_rules(content: bytes, source: str) -> tuple[PolicyRule, ...]:
 def _build_rules_reader(settings: Settings) -> RulesReader:
     """Return a parser of repositories' own config files, for runs over repositories.
 
-    The parser reports a minimum age as an error if neither a registry in the settings nor a state records the age of
-    digests.
+    The parser refuses a minimum age that no digest could reach. To determine an age, basebump needs a configured state
+    or a registry that records when a digest was pushed.
     """
     from bot.settings import load_repository_rules
 
@@ -195,8 +195,9 @@ def build_compare_context(
 ) -> tuple[RunContext, tuple[TrustEntry, ...]]:
     """Return the services for a comparison of two images, and the entries of `trust` in the config.
 
-    `hosts` are the registries of the two images. A comparison always scans: if the config has no scanners, an installed
-    scanner is used, but no scanning service. Raises UsageError if the config does not allow contacting one of `hosts`.
+    `hosts` are the registries of the two images. If the config has no scanners, a scanner that is installed on this
+    machine is used, but no online service such as OSV. Raises UsageError if the config does not allow contacting one of
+    `hosts`.
     """
     from bot.settings import AutoSettings
 
@@ -220,10 +221,11 @@ def refuse_unlisted_host(settings: Settings, host: str) -> None:
 
 
 def decline_proposal(config_file: Path, name: str, branch: str) -> bool:
-    """Decline the proposal on `branch` in a repository of a local forge.
+    """Decline the proposal on `branch` in the repository `name` of a local forge, and delete the branch.
 
-    Return True if the branch does not exist any more. Raises UsageError if no local forge in the config has a
-    repository `name`. Raises ForgeError if the proposal cannot be declined.
+    Return False if the branch was not deleted, because it contains commits of users or is checked out. Raises
+    UsageError if no local forge in the config has a repository `name`. Raises ForgeError if the proposal cannot be
+    declined.
     """
     from bot.forges.local.fleet import LocalFleet
     from bot.settings import LocalSettings

@@ -32,10 +32,10 @@ pull."""
 def build_parts(
     config_file: Path, level: RunLevel, images: Sequence[ImageReference]
 ) -> tuple[DiagnosisTarget, list[DiagnosisPart]]:
-    """Return the kind of run to diagnose, and the parts of the config to test.
+    """Return the kind of run for which the config is tested, and the parts of the config to test.
 
-    `images` are images that the user named to test access to their registries. Raises UsageError if the config is not
-    valid, or if it does not allow contacting the registry of an image.
+    `images` are images that the user named. Their lookup tests the access to their registries. Raises UsageError if the
+    config is not valid, or if it does not allow contacting the registry of an image.
     """
     settings = load(config_file, requires_forges=True)
     for image in images:
@@ -77,10 +77,10 @@ def _name_forge(forge: ForgeSettings) -> str:
 
 
 def _list_registry_parts(settings: Settings, images: Sequence[ImageReference]) -> Iterator[DiagnosisPart]:
-    """Yield a part for the login to each registry in the config, and a part for each image in `images`.
+    """Yield the tests of registries: the login to each registry in the config, build tasks, and the lookup of images.
 
-    If `images` is empty, HUB_IMAGE is tested, unless the policy ignores this image. If a secret for a registry is
-    missing, this is reported as a problem, and the registry is not contacted.
+    The images are those in `images`. If `images` is empty, HUB_IMAGE is looked up, unless the policy ignores it. If a
+    secret for a registry is missing, this is reported as a problem, and the registry is not contacted.
     """
     from bot.registries.examination import ImageExamination, NoImageExamination
 
