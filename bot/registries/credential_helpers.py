@@ -79,7 +79,7 @@ class CredentialHelpers:
         if result.status != 0:
             if NOT_FOUND_MESSAGE in result.output.decode(errors="replace"):
                 return None
-            raise make_unusable_error(host, f"{program} failed with status {result.status}")
+            raise make_unusable_error(host, f"{program} failed with exit status {result.status}")
         try:
             answer = json.loads(result.output)
             username, secret = answer["Username"], answer["Secret"]

@@ -37,7 +37,10 @@ def fetch_gar_token() -> CloudToken:
         credentials, _ = google.auth.default(scopes=[SCOPE], request=request)
         credentials.refresh(request)  # type: ignore[no-untyped-call]
     except DefaultCredentialsError:
-        raise CloudError("this machine has no Google application default credentials") from None
+        raise CloudError(
+            "this machine has no Google application default credentials; hint: run `gcloud auth application-default "
+            "login`, or set GOOGLE_APPLICATION_CREDENTIALS"
+        ) from None
     except GoogleAuthError as error:
         raise CloudError(f"Google issued no token ({type(error).__name__})") from None
     if not credentials.token:

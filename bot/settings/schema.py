@@ -39,7 +39,7 @@ class RegistryConfigEntry(ConfigSection):
     upstream: address_fields.RegistryAddress | None = None
     """The registry from which this pull-through cache copies: `host[:port][/prefix]`. basebump looks up tags there."""
     insecure: StrictBool = False
-    """Whether to use plain http. If there is a mirror, this applies to the mirror."""
+    """Whether to use plain http. If there is a mirror, this key applies to the mirror."""
     username_env: name_fields.VariableName | None = None
     """The name of the environment variable that holds the user name. Requires `password_env`."""
     password_env: name_fields.VariableName | None = None
@@ -152,7 +152,7 @@ class VexEntry(ConfigSection):
 class EnrichmentSection(ConfigSection):
     """Lists and documents about vulnerabilities, as paths relative to this config file or as https URLs.
 
-    basebump downloads none of them by default.
+    By default, basebump downloads no list and no document.
     """
 
     kev: address_fields.PathOrUrl | None = None
@@ -254,8 +254,8 @@ class ConfigFile(ConfigSection):
     contacted only if it is listed here.
     """
     own: tuple[fields.ImageGlob, ...] | None = None
-    """Globs for the canonical repositories of your own builds. These images are updated only by a rule with `role:
-    own`.
+    """Globs for the canonical repositories of your own builds. These builds are updated only by a rule with
+    `role: own`.
     """
     files: tuple[FilesEntry, ...] = ()
     """Files to read in addition to those that the formats recognise by name."""

@@ -164,7 +164,7 @@ def test_a_helpers_name_is_a_name(name, a_home_of_its_own):
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ("print('secret'); sys.exit(1)", "failed with status 1"),
+        ("print('secret'); sys.exit(1)", "failed with exit status 1"),
         ("print('secret')", "return a credential"),
         ("print('[]')", "return a credential"),
         ("print('x' * 100000)", "more than"),
@@ -197,7 +197,7 @@ def test_a_helper_that_fails_is_not_run_again_for_every_image(helper, a_home_of_
     log = helper("tool", "sys.exit(1)")
     chain = keychain(a_home_of_its_own, {"credsStore": "tool"})
     for repository in ("a", "b"):
-        with pytest.raises(RegistryError, match="failed with status 1"):
+        with pytest.raises(RegistryError, match="failed with exit status 1"):
             chain.get_credential("ghcr.io", repository)
     assert len(log.read_text().splitlines()) == 1
 
