@@ -73,7 +73,7 @@ def _find_config(environment: Environment, folder: Path) -> Path:
 def build_default_config(environment: Environment) -> dict[str, Any]:
     """Return the config for a step without the input `config`.
 
-    It selects the step's own repository or, with a GitHub App, all repositories in which the App is installed.
+    The config selects the step's own repository or, with a GitHub App, all repositories in which the App is installed.
 
     Raises UsageError if inputs contradict each other.
     """

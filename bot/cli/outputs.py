@@ -65,8 +65,8 @@ def _parse_export(text: str, formats: Sequence[str]) -> ExportTarget:
 def check_writable(text: str) -> Path:
     """Return `text` as the path of a file to write.
 
-    Raises click.BadParameter if the file cannot be written: its folder is missing, it is a folder, or its path
-    contains a symbolic link.
+    Raises click.BadParameter if the folder of the file is missing, if the path itself names a folder, or if it contains
+    a symbolic link.
     """
     path = Path(text)
     if not path.parent.is_dir():

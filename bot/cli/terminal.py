@@ -50,7 +50,7 @@ class ProgressBar:
             self._draw()
 
     def advance(self) -> None:
-        """Count one step; called from many threads."""
+        """Count one finished step. Several threads may call this at the same time."""
         with self._lock:
             self._count += 1
             self._draw()
@@ -85,7 +85,7 @@ class JsonLinesLog:
         log_line("phase", title=title, total=total)
 
     def advance(self) -> None:
-        """Count one step; called from many threads."""
+        """Count one finished step. Several threads may call this at the same time."""
         with self._lock:
             self._count += 1
 

@@ -30,7 +30,10 @@ def count_findings(findings: Iterable[Finding]) -> JsonValue:
 
 
 def render_scan(outcome: ScanOutcome) -> dict[str, JsonValue]:
-    """Return the state of a scan, and the numbers of vulnerabilities by severity; null if the image was not scanned."""
+    """Return the state of a scan, and the numbers of vulnerabilities by severity.
+
+    The numbers are null if the image was not scanned.
+    """
     return {
         "state": get_state(outcome),
         "counts": count_findings(outcome.findings) if isinstance(outcome, Scan) else None,

@@ -66,7 +66,7 @@ def render_message(text: str) -> SarifObject:
 
 @dataclass(frozen=True, slots=True)
 class SarifRule:
-    """A rule that results refer to."""
+    """A SARIF rule: a kind of result, with a title and an explanation. Results refer to the rule by its ID."""
 
     id: str
     title: str

@@ -89,7 +89,10 @@ def _list_finding_states(comparison: Comparison) -> Iterator[tuple[Finding, str 
 
 
 def _list_rules(findings: Iterable[Finding]) -> Iterator[SarifRule]:
-    """Yield one rule for each vulnerability, with the highest severity of its findings."""
+    """Yield one rule for each vulnerability.
+
+    A vulnerability can be found in several packages. Its rule has the highest severity of these findings.
+    """
     worst: dict[str, Finding] = {}
     for finding in findings:
         if finding.id not in worst or finding.severity > worst[finding.id].severity:

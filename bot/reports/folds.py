@@ -30,8 +30,8 @@ def render_bracket_fold(_number: int, title: str, lines: Sequence[Line]) -> Iter
     Azure Pipelines documents these lines: https://learn.microsoft.com/azure/devops/pipelines/scripts/logging-commands.
 
     GitHub documents only the command `::group::`, which its runner translates to `##[group]`. That command would have
-    no effect here, because basebump's action disables commands in its output (`::stop-commands::`). The line
-    `##[group]` itself is not a command, and starts a section nevertheless:
+    no effect here, because basebump's action disables commands in its output (`::stop-commands::`). A line with
+    `##[group]` starts a section even then:
     https://github.com/actions/runner/blob/main/src/Runner.Worker/ActionCommandManager.cs.
 
     `%` in the title is escaped, because `%0A` would end the line.

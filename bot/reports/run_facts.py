@@ -100,7 +100,7 @@ class RunFacts:
 
 
 def read_document(text: str) -> RunFacts:
-    """Parse the output of `run` or `scan` with `--format json`. Raises DocumentError if it is anything else."""
+    """Parse the output of `run` or `scan` with `--format json`. Raises DocumentError for any other text."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:

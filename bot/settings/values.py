@@ -178,14 +178,14 @@ class EnrichmentSettings:
 
 @dataclass(frozen=True, slots=True)
 class StateFile:
-    """State in an SQLite file."""
+    """An SQLite file, in which basebump keeps its state between runs."""
 
     path: Path
 
 
 @dataclass(frozen=True, slots=True)
 class StateServer:
-    """State in a PostgreSQL database."""
+    """A PostgreSQL database, in which basebump keeps its state between runs."""
 
     url: str
     """The URL without a password. libpq takes the password from the environment or from a password file."""
@@ -299,7 +299,7 @@ class Settings:
 def read_secret(environment: Mapping[str, str], variable: str) -> str:
     """Return the value of an environment variable; empty if it is not set.
 
-    Line breaks at its end are removed, because a secret that was created from a file often ends in one.
+    Line breaks at the end of the value are removed, because a secret that was created from a file often ends in one.
     """
     return environment.get(variable, "").rstrip("\r\n")
 
