@@ -224,7 +224,7 @@ class Registry(Protocol):
     def fetch_descriptor(self, tag_ref: TagRef, known_descriptor: TagDescriptor | None = None) -> TagDescriptor:
         """Return the descriptor of the manifest that a tag points to.
 
-        Return `known_descriptor`, which an earlier run fetched, if the registry answers that it is still valid.
+        Return `known_descriptor`, which an earlier run fetched, if the registry answers that it did not change (304).
         """
 
     def get_origin(self, tag_ref: TagRef) -> TagRef:

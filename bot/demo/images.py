@@ -20,7 +20,7 @@ OCI_LAYER = "application/vnd.oci.image.layer.v1.tar"
 DEFAULT_CREATED = datetime(2026, 1, 1, tzinfo=UTC)
 
 Files = Mapping[str, bytes]
-"""The regular files of a root file system. Each path has no leading slash, and is the key of a content."""
+"""The regular files of a root file system: the content of each file by its path, which has no leading slash."""
 
 
 def compute_digest(content: bytes) -> Digest:

@@ -39,10 +39,10 @@ class UpdateCandidate:
     tag: str | None = None
     """The tag to write together with the digest; None if the tag does not change."""
     matures_at: datetime | None = None
-    """The time at which the digest reaches the policy's minimum age; None if it is old enough. The update may not have
-    to wait that long, because evidence can lift the condition."""
+    """The time at which the digest reaches the policy's minimum age; None if it is old enough. An update that fixes an
+    urgent vulnerability does not have to wait until then."""
     notes: tuple[str, ...] = ()
-    """Sentences about reasons to hold the update that the config accepts."""
+    """Sentences about reasons to hold the update that do not apply, because the config accepts these reasons."""
 
 
 class UpdateCause(StrEnum):

@@ -1,6 +1,7 @@
 """Type aliases for the items that formats extract from files.
 
-They have their own module, so that code that does not use cross-file facts need not import their classes.
+They are not defined in `bot.model.cross_file`, so that code can use them without importing that module. The module is
+imported only if a file contains cross-file facts.
 """
 
 from __future__ import annotations

@@ -89,7 +89,7 @@ class Proposal:
     is_overdue: bool = False
     """True if a registry lost a digest in use. Limits and schedules do not apply then."""
     on_close: OnClose = OnClose.DIGEST
-    """The updates that a user declines by closing the request."""
+    """Which digests are not proposed again after a user closed the request without merging it."""
     is_draft: bool = False
     """True if the request is opened as a draft, to prevent a merge without a review."""
     is_merge_unknown: bool = False

@@ -34,7 +34,7 @@ class CheckOptions:
     since: RevisionDiff | None = None
     """Only references on lines that changed since a revision are checked; None to check all references."""
     max_age: timedelta | None = None
-    """The maximum age of an image for which an update is available; None if any age is allowed."""
+    """The age from which a pinned image with an available update is a violation; None if it never is."""
 
 
 def check_tree(

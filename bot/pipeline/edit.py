@@ -34,7 +34,7 @@ class EditResult:
     changes: tuple[FileChange, ...]
     applied_updates: tuple[ImageUpdate, ...]
     unproved_skips: tuple[SkippedReference, ...]
-    """A skip for each update in a file whose edits could not be verified."""
+    """One item for each update that was not applied, because the edits of its file could not be verified."""
 
 
 def edit_files(extract_result: ExtractResult, updates: Iterable[ImageUpdate]) -> EditResult:
@@ -68,7 +68,7 @@ def _edit_file(extract_result: ExtractResult, path: FilePath, updates: Sequence[
     readings = extract_result.get_readings(path)
     content = readings[0].file.content
     if any(is_misread_as_number(content, update.occurrence, update.candidates[0]) for update in updates):
-        raise EditError("YAML would parse the new tag as a number; hint: put the tag in the file in quotes")
+        raise EditError("YAML would parse the new tag as a number; hint: write the tag in quotes in the file")
     edits = [edit for update in updates for edit in list_edits(update.occurrence, update.candidates[0])]
     file = SourceFile(path, apply_edits(content, edits))
     new_readings = read_with_formats(file, [reading.file_format for reading in readings])

@@ -61,7 +61,7 @@ class ProposalPlan:
     """The desired proposals for one repository, and the decisions on its image references."""
 
     decisions: tuple[Decision, ...]
-    """The given decisions. Updates whose edits could not be verified are replaced with skips."""
+    """The given decisions. If the edit for an update could not be verified, a SkippedReference replaces the update."""
     proposals: tuple[PlannedProposal, ...]
 
 
@@ -73,7 +73,7 @@ def plan_proposals(
     *,
     all_at_once: bool = False,
 ) -> ProposalPlan:
-    """Return one proposal for each group of updates. It changes all files that the updates of the group affect.
+    """Return one proposal for each group of updates, which edits all files that these updates affect.
 
     A group has no proposal if none of its edits could be verified. If `all_at_once` is True, all updates are in one
     group.

@@ -49,7 +49,7 @@ class RunContext:
     registry_facts: RegistryFacts
     read_rules: RulesReader
     builders: Sequence[ImageBuilder] = ()
-    """Registries that build images themselves; empty for a scan of a folder, to which no build context can refer."""
+    """Registries that build images themselves; empty for a scan of a folder, which no build task can use."""
     verifiers: Sequence[SignatureVerifier] = ()
     advisories: AdvisorySource | None = None
     """None if the config names neither public lists nor VEX documents."""

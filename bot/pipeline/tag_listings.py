@@ -34,8 +34,8 @@ from bot.pipeline.run_context import RunContext
 from bot.ports import RegistryFacts
 
 WATCHED_SHARE = 10
-"""Each run checks one of this many tags for whether it is superseded. The checks therefore cost little in a run in
-which no tag was updated."""
+"""With the value 10, each run checks a tenth of the tags for whether they are superseded. The checks therefore cost
+little in a run in which no tag was updated."""
 GOLDEN_RATIO = (5**0.5 - 1) / 2
 """The golden ratio determines which tags are checked on a day. The fractional parts of its multiples are evenly
 distributed, and so is every seventh or fourteenth of them. If the tags simply took turns day by day, weekly runs or
@@ -56,7 +56,7 @@ class TagListings:
     tags_by_repository: Mapping[str, tuple[str, ...]]
     """The tags of each repository that could be listed."""
     numbered_repositories: frozenset[str]
-    """Repositories in which a bare number after a tag is a patch number."""
+    """Repositories in which a number after a tag is a patch number: `3.11-1` is then a patch of `3.11`."""
     successors: Mapping[UpdateRange, str | None]
     """The successor that the config sets for a tag past its end of life; None if it sets none."""
     endings_by_tag: Mapping[TagRef, TagEnding | None]

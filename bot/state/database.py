@@ -50,7 +50,7 @@ _ADVICE = {
 
 SQLite's codes: https://www.sqlite.org/rescode.html. PostgreSQL's:
 https://www.postgresql.org/docs/current/errcodes-appendix.html.
-None stands for PostgreSQL without a connection, because there is no code then.
+The key None is for a PostgreSQL server that could not be reached, and therefore returned no code.
 """
 
 
