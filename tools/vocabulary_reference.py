@@ -30,9 +30,7 @@ _STATUSES = {
         "The registry lost the digest in the file. basebump proposes the tag's current digest at once."
     ),
     OccurrenceStatus.SUPERSEDED: "The tag receives no further updates, and the last digest of the tag is outdated.",
-    OccurrenceStatus.SKIPPED: (
-        "basebump does not change the reference because of your policy, the file, or a built-in rule."
-    ),
+    OccurrenceStatus.SKIPPED: "Your policy, the file, or a built-in rule prevents an update of the reference.",
     OccurrenceStatus.UNRESOLVED: "basebump could not look up the tag in the registry.",
     OccurrenceStatus.NOT_CHECKED: "basebump did not look up the tag.",
 }

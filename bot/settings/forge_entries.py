@@ -21,8 +21,8 @@ class OwnerEntry(ConfigSection):
     Default: all names match.
     """
     exclude: OneOrMore[fields.Glob] | None = None
-    """Globs for the repository name without the owner. A repository is not selected if one of them matches. Default:
-    none.
+    """Globs for the repository name without the owner. A repository is not selected if one of the globs matches.
+    Default: none.
     """
     topics: NonEmptyList[name_fields.Topic] | None = None
     """A repository is selected only if it has at least one of these topics. Default: topics do not matter."""
@@ -76,7 +76,7 @@ class GithubForgeEntry(ConfigSection):
     kind: Literal["github"]
     """The kind of forge."""
     url: address_fields.ApiUrl = values.GITHUB_API
-    """The URL of the API. For a GitHub Enterprise Server, it is `https://HOST/api/v3`."""
+    """The URL of the API. For a GitHub Enterprise Server, the URL is `https://HOST/api/v3`."""
     token_env: name_fields.VariableName | None = None
     """The name of the environment variable that holds the token. Only public repositories can be read without a token
     or an App.

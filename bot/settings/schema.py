@@ -33,11 +33,13 @@ class RegistryConfigEntry(ConfigSection):
     (`host[:port]/path`), the entry describes a pull-through cache, and only `upstream` can be set.
     """
     mirror: address_fields.RegistryAddress | None = None
-    """The mirror to contact instead of the registry: `host[:port][/prefix]`. Its credential comes from its own entry
-    under `registries`.
+    """The mirror to contact instead of the registry: `host[:port][/prefix]`. The credential for the
+    mirror comes from the mirror's own entry under `registries`.
     """
     upstream: address_fields.RegistryAddress | None = None
-    """The registry from which this pull-through cache copies: `host[:port][/prefix]`. basebump looks up tags there."""
+    """The registry from which this pull-through cache copies: `host[:port][/prefix]`. basebump looks up tags
+    in that registry.
+    """
     insecure: StrictBool = False
     """Whether to use plain http. If there is a mirror, this key applies to the mirror."""
     username_env: name_fields.VariableName | None = None
@@ -55,8 +57,8 @@ class RegistryConfigEntry(ConfigSection):
     trusted_realms: tuple[address_fields.Host, ...] = ()
     """Token servers on other hosts that may receive the credential: `host[:port]`."""
     tasks: name_fields.RegistryResourceId | None = None
-    """The resource ID of this Azure registry, which `az acr show --query id` prints. With it, `run` lists the tasks of
-    the registry.
+    """The resource ID of this Azure registry, which `az acr show --query id` prints. With this key, `run` lists
+    the tasks of the registry.
     """
     purges_untagged: StrictBool | None = None
     """Whether the registry deletes untagged manifests. Default: `true` for quay.io and registry.gitlab.com, which are
@@ -99,7 +101,7 @@ class IdentityEntry(ConfigSection):
     """A signer who signs without a key."""
 
     issuer: address_fields.IssuerUrl
-    """The URL of the OIDC issuer. For GitHub workflows, it is `https://token.actions.githubusercontent.com`."""
+    """The URL of the OIDC issuer. The issuer of GitHub workflows is `https://token.actions.githubusercontent.com`."""
     identity: fields.IdentityGlob
     """A glob for the identity that the issuer vouches for: an e-mail address, or the URL of a workflow with its ref."""
 
@@ -146,7 +148,7 @@ class VexEntry(ConfigSection):
     url: address_fields.DownloadUrl | None = None
     """The https URL of a document. Each entry has either `url` or `path`."""
     authors: NonEmptyList[fields.Glob]
-    """Globs for the `author` of a document. Its statements count only if at least one glob matches."""
+    """Globs for the `author` of a document. The document's statements count only if a glob matches its author."""
 
 
 class EnrichmentSection(ConfigSection):

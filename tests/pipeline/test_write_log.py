@@ -68,7 +68,7 @@ class Story:
         self.run("withdraws a pull request", "closed", lambda: self.stand.commit("main", {"Dockerfile": "# nothing\n"}))
         self.run("opens a pull request with a new label and a reviewer", "opened", self.asks_for_more)
         self.run(
-            "finds a commit of another user on its branch",
+            "finds a commit by another user on its branch",
             "left-alone",
             lambda: self.stand.commit(BRANCH, {"Dockerfile": "FROM scratch\n"}),
         )
