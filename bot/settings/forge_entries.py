@@ -48,7 +48,7 @@ class GroupEntry(ConfigSection):
     one glob matches. Default: all paths match.
     """
     exclude: OneOrMore[fields.Glob] | None = None
-    """Globs for the project path below the owner. A project is not selected if one of them matches. Default: none."""
+    """Globs for the project path below the owner. A project is not selected if a glob matches. Default: none."""
     topics: NonEmptyList[fields.Text] | None = None
     """A project is selected only if it has at least one of these topics. Default: topics do not matter."""
 

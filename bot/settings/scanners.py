@@ -15,7 +15,7 @@ class ScannerMatchSection(ConfigSection):
     """The images to which an entry applies."""
 
     image: OneOrMore[fields.ImageGlob] | None = None
-    """Globs for the canonical repository, such as `docker.io/library/*`. At least one of them must match."""
+    """Globs for the canonical repository, such as `docker.io/library/*`. At least one glob must match."""
 
 
 class AutoScannerEntry(ConfigSection):

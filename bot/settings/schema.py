@@ -62,7 +62,7 @@ class RegistryConfigEntry(ConfigSection):
     """
     purges_untagged: StrictBool | None = None
     """Whether the registry deletes untagged manifests. Default: `true` for quay.io and registry.gitlab.com, which are
-    known to do so, otherwise `false`.
+    known to delete such manifests, otherwise `false`.
     """
 
 
