@@ -276,7 +276,9 @@ class GitRevisionDiff:
             raise TreeError(refusal)
         commit = git_result.output.decode(errors="replace").strip()
         if git_result.status or not _COMMIT.fullmatch(commit):
-            raise UsageError(f"{revision!r} is not a revision of {root}; hint: in a shallow clone, fetch it first")
+            raise UsageError(
+                f"{revision!r} is not a revision of {root}; hint: in a shallow clone, fetch the revision first"
+            )
         return cls(root, revision, commit)
 
     def list_changed_lines(self, paths: Collection[FilePath]) -> Mapping[FilePath, tuple[range, ...]]:

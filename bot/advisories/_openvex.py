@@ -59,7 +59,7 @@ def parse_document(content: bytes) -> OpenVexDocument:
 def _parse_statement(entry: object, document: JsonObject) -> VexStatement:
     status_name = entry.get("status") if isinstance(entry, dict) else None
     if not isinstance(entry, dict) or not isinstance(status_name, str) or status_name not in set(VexStatus):
-        raise MalformedError("is not a valid OpenVEX document: a statement has no status, or an unknown status")
+        raise MalformedError("is not a valid OpenVEX document: the `status` of a statement is missing or unknown")
     status = VexStatus(status_name)
     return VexStatement(
         names=frozenset(_parse_names(entry.get("vulnerability"))),
@@ -141,5 +141,7 @@ def _parse_time(entry: JsonObject, document: JsonObject) -> datetime:
     try:
         moment = datetime.fromisoformat(str(text))
     except ValueError:
-        raise MalformedError("is not a valid OpenVEX document: a statement has no valid time") from None
+        raise MalformedError(
+            "is not a valid OpenVEX document: the time of a statement is missing or not valid"
+        ) from None
     return moment.replace(tzinfo=moment.tzinfo or UTC)

@@ -76,7 +76,7 @@ class DocumentSource:
             with gzip.open(BytesIO(content)) as file:
                 return self._read_all(file.read, limit)
         except (OSError, EOFError, zlib.error):
-            raise UnreadableSourceError(f"{self} is damaged: it cannot be unpacked") from None
+            raise UnreadableSourceError(f"{self} is damaged: the gzip data cannot be unpacked") from None
 
     def _read_all(self, read: Callable[[int], bytes], limit: int) -> bytes:
         """Read a file to its end with `read`, and return its content.

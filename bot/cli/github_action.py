@@ -79,9 +79,9 @@ def build_default_config(environment: Environment) -> dict[str, Any]:
     """
     app, state = _get_input(environment, "APP_ID"), _get_state_path(environment)
     if bool(app) != bool(environment.get(APP_KEY)):
-        raise UsageError("a GitHub App needs both `app-id` and `app-private-key`; hint: set both, or none")
+        raise UsageError("a GitHub App needs both `app-id` and `app-private-key`; hint: set both inputs, or neither")
     if app and not re.fullmatch("[0-9]{1,18}", app, re.ASCII):
-        raise UsageError("`app-id` is not a number; hint: copy the `App ID` from the page of the App's settings")
+        raise UsageError("`app-id` is not a number; hint: copy the `App ID` from the settings page of the App")
     forge: dict[str, Any] = {"kind": "github", "url": environment["GITHUB_API_URL"]}
     if app:
         forge |= {"app": {"id": int(app), "key_env": APP_KEY}}

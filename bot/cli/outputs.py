@@ -53,7 +53,7 @@ def _parse_export(text: str, formats: Sequence[str]) -> ExportTarget:
     output_format, _, file = text.partition("=")
     if output_format not in formats or not file:
         raise click.BadParameter(
-            f"{text!r} does not have the form FORMAT=FILE with one of the formats {', '.join(formats)}"
+            f"{text!r} does not have the form FORMAT=FILE; hint: use one of the formats {', '.join(formats)}"
         )
     if file == "-":
         raise click.BadParameter(

@@ -108,7 +108,7 @@ def resolve_shard(value: str, environment: Mapping[str, str]) -> Shard:
     if count == 1:  # GitLab sets no index for a job without `parallel`
         return Shard(1, 1)
     raise click.BadParameter(
-        f"the part is unknown, because none of {_INDEX_VARIABLES} is set; hint: write the number of the part, as in "
+        f"the number of this part is unknown, because none of {_INDEX_VARIABLES} is set; hint: write the number, as in "
         f"1/{count}"
     )
 
@@ -116,8 +116,9 @@ def resolve_shard(value: str, environment: Mapping[str, str]) -> Shard:
 def _build_shard(number: int, count: int) -> Shard:
     if not 1 <= number <= count <= MAX_SHARDS:
         raise click.BadParameter(
-            f"{number}/{count} is not a valid part; hint: write a part from 1 to the number of parts, which is at "
-            f"most {MAX_SHARDS}"
+            f"{number}/{count} is not a valid part; hint: write a number from 1 to {count} before the slash"
+            if 1 <= count <= MAX_SHARDS
+            else f"the number of parts must be from 1 to {MAX_SHARDS}, but is {count}"
         )
     return Shard(number, count)
 
@@ -133,5 +134,5 @@ def _find_total(service: CiService | None, environment: Mapping[str, str]) -> in
 
 def _parse_number(text: str, subject: str) -> int:
     if not _NUMBER.fullmatch(text):
-        raise click.BadParameter(f"{subject} is {text!r}, which is not a number")
+        raise click.BadParameter(f"{subject} must be a number, but is {text!r}")
     return int(text)

@@ -81,11 +81,12 @@ class ForgeLimits:
 
     def check_text_length(self, title: str, body: str) -> None:
         """Raise ForgeError if the title or the body of a request is longer than the forge allows."""
-        if len(title) > self.title_characters or len(body) > self.body_characters:
-            raise ForgeError(
-                f"the title or the body is too long: the forge allows {self.title_characters} characters in a title "
-                f"and {self.body_characters} in a body; hint: shorten the template"
-            )
+        for name, text, limit in (("title", title, self.title_characters), ("body", body, self.body_characters)):
+            if len(text) > limit:
+                raise ForgeError(
+                    f"the {name} has {len(text)} characters, but the forge allows only {limit}; hint: shorten the "
+                    "template"
+                )
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,7 +135,7 @@ def _parse_reference(text: str) -> ImageReference:
     if len(text) > MAX_REFERENCE_LENGTH:
         raise InvalidReferenceError(text[:80] + "…", "the text is too long")
     if _IMAGE_ID.fullmatch(text):
-        raise InvalidReferenceError(text, "a text of 64 hexadecimal digits is an image ID")
+        raise InvalidReferenceError(text, "64 hexadecimal digits are an image ID, not a reference")
     rest, at, digest = text.partition("@")
     if at and not _DIGEST.fullmatch(digest):
         raise InvalidReferenceError(text, "the part after @ is not a digest")

@@ -25,5 +25,7 @@ def limit_body(chunks: Iterable[bytes], limit: int, subject: str) -> Iterator[by
         if size > limit:
             raise OversizedError(f"{subject} was not read, because it has more than {limit} bytes")
         if time.monotonic() > deadline:
-            raise UnreachableError(f"{subject} took more than {MAX_BODY_SECONDS:g} seconds to send its response")
+            raise UnreachableError(
+                f"{subject} was not read completely, because the response took more than {MAX_BODY_SECONDS:g} seconds"
+            )
         yield chunk

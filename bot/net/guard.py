@@ -144,10 +144,10 @@ class RequestGuard:
         trust = self.get_trust(url)
         if url.scheme != "https" and not (trust and trust.is_insecure):
             hint = self._get_hint(url, f"hint: list {url.authority} under `registries:` with `insecure: true`")
-            raise BlockedError(f"{url.display_text} uses plain http; not contacted", hint)
+            raise BlockedError(f"{url.display_text} was not contacted, because it uses plain http", hint)
         if trust is None and url.port != DEFAULT_PORTS["https"]:
             hint = self._get_hint(url, f"hint: list {url.authority} under `registries:`")
-            raise BlockedError(f"{url.display_text} uses another port than 443; not contacted", hint)
+            raise BlockedError(f"{url.display_text} was not contacted, because it uses another port than 443", hint)
 
     def resolve_addresses(self, host: str, port: int) -> Sequence[str]:
         """Return the addresses to connect to for `host`, at most MAX_ADDRESSES.
@@ -162,7 +162,7 @@ class RequestGuard:
             for address in found:
                 if not is_public_address(address):
                     hint = _choose_hint(found, f"hint: list {host} under `registries:` if it is your registry")
-                    raise BlockedError(f"{host} has the address {address}, which is not public; not contacted", hint)
+                    raise BlockedError(f"{host} was not contacted, because its address {address} is not public", hint)
         return found[:MAX_ADDRESSES]
 
     def check_proxied_url(self, url: Url) -> None:
@@ -175,7 +175,7 @@ class RequestGuard:
         is_internal = ("." not in url.host and ":" not in url.host) or url.host.endswith(_INTERNAL_NAMES)
         if is_internal and self.get_trust(url) is None:
             hint = self._get_hint(url, f"hint: list {url.authority} under `registries:` if it is your registry")
-            raise BlockedError(f"{url.host} is an internal host name; not contacted", hint)
+            raise BlockedError(f"{url.host} was not contacted, because it is an internal host name", hint)
         try:
             self.resolve_addresses(url.host, url.port)
         except OSError:

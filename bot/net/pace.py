@@ -65,7 +65,10 @@ class HostPace:
             now = self._clock()
             delay = self._next_request_at - now
             if delay > MAX_PAUSE:
-                raise RateLimitedError(f"{self._host} asked for a pause that lasts another {delay:.0f} seconds")
+                raise RateLimitedError(
+                    f"{self._host} was not contacted, because it asked for a pause that lasts another "
+                    f"{delay:.0f} seconds"
+                )
             if now < self._strained_until:
                 self._next_request_at = max(self._next_request_at, now) + REQUEST_SPACING
             return delay

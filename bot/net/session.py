@@ -54,8 +54,8 @@ class ApiSession(requests.Session):
         target = Url.parse(request.url or "")
         if target.origin != self._origin.origin:
             raise BlockedError(
-                f"{self._origin.authority} redirects or links to {target.display_text}, "
-                "which is another host; not followed"
+                f"a redirect or link from {self._origin.authority} to {target.display_text} was not "
+                "followed, because it leads to another host"
             )
         return super().send(request, **kwargs)
 

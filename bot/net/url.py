@@ -38,21 +38,21 @@ class Url:
         Raises BlockedError if the result is not a valid http or https URL.
         """
         if len(text) > MAX_URL_LENGTH:
-            raise BlockedError(f"a URL has more than {MAX_URL_LENGTH} characters; not followed")
+            raise BlockedError(f"cannot use a URL of more than {MAX_URL_LENGTH} characters")
         try:
             parts = urlsplit(urljoin(str(base), text) if base else text)
             port = parts.port
         except ValueError:
-            raise BlockedError(f"{format_untrusted_url(text)} is not a valid URL; not followed") from None
+            raise BlockedError(f"cannot use the URL {format_untrusted_url(text)}: the syntax is not valid") from None
         if parts.scheme not in DEFAULT_PORTS:
-            raise BlockedError(f"{format_untrusted_url(text)} is neither https nor http; not followed")
+            raise BlockedError(f"cannot use the URL {format_untrusted_url(text)}: the scheme is neither https nor http")
         if "@" in parts.netloc or parts.fragment:
-            raise BlockedError(f"{format_untrusted_url(text)} contains a user or a fragment; not followed")
+            raise BlockedError(f"cannot use the URL {format_untrusted_url(text)}: a user or a fragment is not allowed")
         host = (parts.hostname or "").rstrip(".")
         host = f"[{host}]" if ":" in host else host
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         if not _HOST.fullmatch(host) or not _TARGET.fullmatch(target):
-            raise BlockedError(f"{format_untrusted_url(text)} has a host or path that is not plain ASCII; not followed")
+            raise BlockedError(f"cannot use the URL {format_untrusted_url(text)}: the host or path is not plain ASCII")
         return cls(parts.scheme, host, DEFAULT_PORTS[parts.scheme] if port is None else port, target)
 
     @property

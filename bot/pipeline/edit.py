@@ -68,7 +68,10 @@ def _edit_file(extract_result: ExtractResult, path: FilePath, updates: Sequence[
     readings = extract_result.get_readings(path)
     content = readings[0].file.content
     if any(is_misread_as_number(content, update.occurrence, update.candidates[0]) for update in updates):
-        raise EditError("YAML would parse the new tag as a number; hint: write the tag in quotes in the file")
+        raise EditError(
+            "the new tag was not written, because YAML would parse the tag as a number; hint: write "
+            "the tag in quotes in the file"
+        )
     edits = [edit for update in updates for edit in list_edits(update.occurrence, update.candidates[0])]
     file = SourceFile(path, apply_edits(content, edits))
     new_readings = read_with_formats(file, [reading.file_format for reading in readings])
@@ -84,12 +87,16 @@ def _edit_file(extract_result: ExtractResult, path: FilePath, updates: Sequence[
             _join_references(readings), _join_references(new_readings), planned, tags
         )
     if not is_verified:
-        raise EditError("the edited file, parsed again, does not contain exactly the planned change")
+        raise EditError(
+            "the edit was discarded, because parsing the edited file does not find exactly the planned changes"
+        )
     for old, new in zip(readings, new_readings, strict=True):
         if old.file_format.name == "dockerfile" and has_unplanned_change(
             old.file, new.file, old.references, new.references
         ):
-            raise EditError("dockerfile-parse finds a change in the edited file that was not planned")
+            raise EditError(
+                "the edit was discarded, because dockerfile-parse finds an unplanned change in the edited file"
+            )
     return file.content
 
 

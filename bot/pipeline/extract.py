@@ -162,7 +162,8 @@ def _load_repository_rules(
         return None
     if config_entry.size is not None and config_entry.size > MAX_FILE_BYTES:
         raise ConfigError(
-            config_entry.path, (ConfigProblem("", f"has more than {MAX_FILE_BYTES} bytes, so it is not read"),)
+            config_entry.path,
+            (ConfigProblem("", f"the file was not read, because it has more than {MAX_FILE_BYTES} bytes"),),
         )
     (content,) = tree.read([config_entry])
     if isinstance(content, TreeError):

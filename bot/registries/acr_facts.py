@@ -162,7 +162,9 @@ class AcrFacts:
         """
         path = request.url.removeprefix(endpoint.url)
         if request.method != "GET" or path == request.url or not path.startswith("/acr/v1/"):
-            raise ValueError("the library sent an unexpected request: only requests for recorded metadata are allowed")
+            raise ValueError(
+                "the Azure library sent an unexpected request; only requests for recorded metadata are allowed"
+            )
         accept = request.headers.get("Accept")
         registry_request = RegistryRequest("GET", path, repository, MAX_REFERRERS_SIZE, accept, actions=METADATA_READ)
         response = self._authenticator.send_request(endpoint, registry_request)

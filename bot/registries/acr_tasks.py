@@ -99,12 +99,13 @@ class AcrTasks:
         while url is not None:
             if url.origin != first.origin:
                 raise _InvalidTaskListError(
-                    f"the list continues on another host, {url.display_text}, which must not receive the Entra token"
+                    f"the next page of the list is on another host, {url.display_text}, which must not "
+                    "receive the Entra token"
                 )
-            if str(url) in requested_urls or len(requested_urls) >= MAX_PAGES:
-                raise _InvalidTaskListError(
-                    f"the list has more than {MAX_PAGES} pages, or a page links back to an earlier page"
-                )
+            if str(url) in requested_urls:
+                raise _InvalidTaskListError("a page of the list links back to an earlier page")
+            if len(requested_urls) >= MAX_PAGES:
+                raise _InvalidTaskListError(f"the list has more than {MAX_PAGES} pages")
             requested_urls.add(str(url))
             headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
             response = http.request("GET", str(url), headers=headers, limit=MAX_PAGE, max_redirects=0)
@@ -144,8 +145,8 @@ class AcrTasks:
         task = _require_object(entry, "a task")
         name = _require_text(task.get("name"), "the name of a task")
         if not _NAME.fullmatch(name):
-            raise _InvalidTaskListError("a task has an invalid name")
-        properties = _require_object(task.get("properties"), f"the task {name}")
+            raise _InvalidTaskListError("the name of a task contains invalid characters or is too long")
+        properties = _require_object(task.get("properties"), f"`properties` of the task {name}")
         trigger = _require_object(properties.get("trigger") or {}, f"the trigger of {name}").get("baseImageTrigger")
         if (
             trigger is None
@@ -209,7 +210,7 @@ def _require_object(value: Any, subject: str) -> dict[str, Any]:
 
 def _require_text(value: Any, subject: str) -> str:
     if not isinstance(value, str) or len(value) > MAX_TEXT:
-        raise _InvalidTaskListError(f"{subject} is not a string, or is too long")
+        raise _InvalidTaskListError(f"{subject} is not a string of at most {MAX_TEXT} characters")
     return value
 
 

@@ -41,7 +41,7 @@ def parse_artifact(digest: Digest, body: bytes) -> Artifact:
     document = _parse_object(body)
     layers = document.get("layers", [])
     if not isinstance(layers, list):
-        raise NotAnImageError("the `layers` of the manifest is not a list")
+        raise NotAnImageError("the field `layers` of the manifest is not a list")
     if len(layers) > MAX_BLOB_COUNT:
         raise NotAnImageError(f"the manifest has more than {MAX_BLOB_COUNT} layers")
     config = document.get("config")
@@ -56,7 +56,7 @@ def parse_referrers(body: bytes) -> tuple[Referrer, ...]:
     """
     listed = _parse_object(body).get("manifests")
     if not isinstance(listed, list):
-        raise NotAnImageError("the `manifests` of the list is not a list")
+        raise NotAnImageError("the field `manifests` of the list of referrers is not a list")
     return tuple(_parse_referrers(listed))
 
 
@@ -75,7 +75,7 @@ def _parse_blob(descriptor: Any) -> Blob:
         raise NotAnImageError("a layer of the manifest is not an object")
     digest, size = parse_sha256(str(descriptor.get("digest"))), descriptor.get("size")
     if digest is None or not isinstance(size, int) or isinstance(size, bool) or size < 0:
-        raise NotAnImageError("a layer of the manifest has no sha256 digest or no valid size")
+        raise NotAnImageError("a layer of the manifest lacks a sha256 digest or a valid size")
     return Blob(str(descriptor.get("mediaType")), digest, size, _parse_annotations(descriptor))
 
 

@@ -291,7 +291,7 @@ def fetch_github_assertion(http: HttpClient, url: str, bearer: str, audience: st
     https://docs.github.com/en/actions/reference/security/oidc
     """
     if not url.startswith("https://"):
-        raise NoEntraTokenError("ACTIONS_ID_TOKEN_REQUEST_URL is not an https URL, so the token is not sent to it")
+        raise NoEntraTokenError("no OIDC token was requested, because ACTIONS_ID_TOKEN_REQUEST_URL is not an https URL")
     request_url = url + ("&" if "?" in url else "?") + urlencode({"audience": audience})
     headers = {"Authorization": f"Bearer {bearer}", "Accept": "application/json"}
     try:
@@ -303,7 +303,8 @@ def fetch_github_assertion(http: HttpClient, url: str, bearer: str, audience: st
         value = None
     if not isinstance(value, str):
         raise NoEntraTokenError(
-            f"GitHub answered {response.status} without an OIDC token; hint: give the job `id-token: write`"
+            f"GitHub answered {response.status} without an OIDC token; hint: give the job the "
+            "permission `id-token: write`"
         )
     return value
 

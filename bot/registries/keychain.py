@@ -154,7 +154,7 @@ def _read_named_file(path: Path) -> LoginFile:
     """Read the file that REGISTRY_AUTH_FILE names. Raises ValueError if the file does not exist or cannot be used."""
     found = _read_file(path)
     if found is None:
-        raise ValueError(f"{path}, which REGISTRY_AUTH_FILE names, does not exist")
+        raise ValueError(f"REGISTRY_AUTH_FILE names {path}, which does not exist")
     return found
 
 

@@ -103,17 +103,18 @@ def _detect_kind(document: dict[str, Any], header_type: str) -> tuple[ManifestKi
     """
     document_type = document.get("mediaType", "")
     if not isinstance(document_type, str):
-        raise NotAnImageError("the `mediaType` of the manifest is not a string")
+        raise NotAnImageError("the field `mediaType` of the manifest is not a string")
     stated_types = {header_type, document_type} - GENERIC_TYPES
     unknown = sorted(sanitize_text(word) for word in stated_types.difference(INDEX_TYPES, MANIFEST_TYPES))
     if document.get("schemaVersion") == 1 or any("manifest.v1+" in word for word in unknown):
         raise NotAnImageError(
-            "a manifest of schema 1 has a digest that does not identify the image; hint: push the image again"
+            "the manifest has the obsolete schema 1, whose digest does not identify the image; hint: "
+            "push the image again"
         )
     if unknown:
         raise NotAnImageError(f"the manifest has the unsupported type {unknown[0]}")
     if len(stated_types) > 1:
-        raise NotAnImageError("the Content-Type and the `mediaType` of the manifest contradict each other")
+        raise NotAnImageError("the Content-Type header and the field `mediaType` of the manifest contradict each other")
     is_index, is_manifest = "manifests" in document, "config" in document or "layers" in document
     if is_index == is_manifest:
         raise NotAnImageError(
@@ -124,14 +125,16 @@ def _detect_kind(document: dict[str, Any], header_type: str) -> tuple[ManifestKi
     types = INDEX_TYPES if is_index else MANIFEST_TYPES
     media_type = stated_types.pop() if stated_types else types[0]
     if media_type not in types:
-        raise NotAnImageError(f"the manifest has the type {media_type}, but not the structure of this type")
+        raise NotAnImageError(
+            f"the manifest states the type {media_type}, but does not have the structure of this type"
+        )
     return (ManifestKind.INDEX if is_index else ManifestKind.MANIFEST), media_type
 
 
 def _parse_children(document: dict[str, Any]) -> tuple[ChildManifest, ...]:
     descriptors = document["manifests"]
     if not isinstance(descriptors, list):
-        raise NotAnImageError("the `manifests` of the index is not a list")
+        raise NotAnImageError("the field `manifests` of the index is not a list")
     if len(descriptors) > MAX_CHILDREN:
         raise NotAnImageError(f"the index lists {len(descriptors)} images, more than the limit of {MAX_CHILDREN}")
     children = (_parse_child(descriptor) for descriptor in descriptors)
@@ -144,7 +147,7 @@ def _parse_child(descriptor: Any) -> ChildManifest | None:
     Raises NotAnImageError if the entry is invalid.
     """
     if not isinstance(descriptor, dict):
-        raise NotAnImageError("a descriptor of the manifest is not an object")
+        raise NotAnImageError("an entry in the field `manifests` of the index is not an object")
     annotations = _parse_annotations(descriptor)
     platform = _parse_platform(descriptor.get("platform"))
     if platform == NO_PLATFORM or ATTESTATION_ANNOTATION in dict(annotations):

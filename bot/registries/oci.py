@@ -145,15 +145,17 @@ class OciRegistry:
         requested_queries: set[str] = set()
         query: str | None = f"n={PAGE_SIZE}"
         while query is not None:
-            if query in requested_queries or len(requested_queries) >= MAX_PAGES or len(tags) >= MAX_TAGS:
-                raise repository_endpoint.make_tag_list_error(
-                    "the list has too many pages, or a page links back to an earlier page", is_failure=False
-                )
+            if query in requested_queries:
+                raise repository_endpoint.make_tag_list_error("a page links back to an earlier page", is_failure=False)
+            if len(requested_queries) >= MAX_PAGES or len(tags) >= MAX_TAGS:
+                raise repository_endpoint.make_tag_list_error("the list has too many pages or tags", is_failure=False)
             requested_queries.add(query)
             request = repository_endpoint.make_tag_list_request(query, actions)
             response = self._authenticator.send_request(repository_endpoint.endpoint, request)
             if response.status in {HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}:
-                raise repository_endpoint.make_tag_list_error("the registry does not list tags", is_failure=False)
+                raise repository_endpoint.make_tag_list_error(
+                    "the registry does not support this request", is_failure=False
+                )
             if response.status != HTTPStatus.OK:
                 raise repository_endpoint.make_refusal_error(response, request)
             try:

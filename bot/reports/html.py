@@ -64,7 +64,7 @@ def render_html_page(runs: Sequence[RunFacts], parts: PageParts) -> str:
         text = template.render(values, page=build_page(run, rows)).strip()
         if len(text.encode()) <= MAX_BYTES:
             return text
-    raise PageTooLongError(f"the page has more than {MAX_BYTES} bytes even without rows in its lists")
+    raise PageTooLongError(f"the HTML page has more than {MAX_BYTES} bytes even if all its lists are empty")
 
 
 @lru_cache(1)

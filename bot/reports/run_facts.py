@@ -258,5 +258,5 @@ class _DocumentPart:
 
 def _check_number(value: object, description: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise DocumentError(f"{description} is not a number")
+        raise DocumentError(f"{description} is not an integer of 0 or more")
     return value

@@ -92,9 +92,9 @@ def _iterate_bucket_names(file: BinaryIO, meta: _MetaPage) -> Iterator[str]:
             elif kind == _LEAF_PAGE:
                 yield from (name for index in range(count) if (name := _read_bucket_name(page, index)) is not None)
             else:
-                raise BrokenDatabaseError("the root bucket leads to a page that is neither a branch nor a leaf")
+                raise BrokenDatabaseError("a page of the root bucket is neither a branch page nor a leaf page")
         except struct.error as error:
-            raise BrokenDatabaseError("a page of the root bucket is cut off") from error
+            raise BrokenDatabaseError("a page of the root bucket is truncated") from error
 
 
 def _read_page(file: BinaryIO, meta: _MetaPage, page_number: int) -> tuple[int, int, bytes]:
@@ -105,11 +105,11 @@ def _read_page(file: BinaryIO, meta: _MetaPage, page_number: int) -> tuple[int, 
     file.seek(min(page_number * meta.page_size, 2**62))  # reading beyond the end of the file returns no bytes
     header = file.read(_HEADER.size)
     if len(header) < _HEADER.size:
-        raise BrokenDatabaseError("the file ends before its root bucket does")
+        raise BrokenDatabaseError("the file ends before the end of the root bucket")
     stored_number, kind, count, overflow = _HEADER.unpack(header)
     size = (1 + overflow) * meta.page_size
     if stored_number != page_number or size > MAX_PAGE_BYTES:
-        raise BrokenDatabaseError("a page of the root bucket has an unexpected number or size")
+        raise BrokenDatabaseError("a page of the root bucket has an unexpected page number or size")
     return kind, count, header + file.read(size - _HEADER.size)
 
 

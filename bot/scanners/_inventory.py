@@ -120,7 +120,7 @@ def _unwrap(wrapper: ReportObject, image_digests: frozenset[Digest]) -> ReportOb
             parse_sha256(f"sha256:{_get_subject_sha256(each)}") for each in read_objects(wrapper.get("subject"))
         }
         if not subjects & image_digests:
-            raise UnreadableReportError("the attestation is about another image")
+            raise UnreadableReportError("the inventory is in an attestation about another image")
         return read_object(wrapper["predicate"])
     raise UnreadableReportError("the inventory has an unknown format; hint: use SPDX or CycloneDX")
 

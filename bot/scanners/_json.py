@@ -27,7 +27,7 @@ def read_object(value: object) -> ReportObject:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise UnreadableReportError("a value in the report is not an object")
+        raise UnreadableReportError("the report has an unexpected structure: a value is not an object")
     return value
 
 
@@ -36,7 +36,7 @@ def read_list(value: object) -> list[object]:
     if value is None:
         return []
     if not isinstance(value, list):
-        raise UnreadableReportError("a value in the report is not a list")
+        raise UnreadableReportError("the report has an unexpected structure: a value is not a list")
     return value
 
 
@@ -53,7 +53,7 @@ def read_text(value: object) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise UnreadableReportError("a value in the report is not a string")
+        raise UnreadableReportError("the report has an unexpected structure: a value is not a string")
     return value
 
 

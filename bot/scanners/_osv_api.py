@@ -61,7 +61,7 @@ class OsvApi:
                 self._ids_by_package.setdefault(package, identifiers)
             answers = {package: self._ids_by_package[package] for package in packages}
         if len({each for identifiers in answers.values() for each in identifiers}) > MAX_RECORDS:
-            raise OsvError(f"the image has more than {MAX_RECORDS} vulnerabilities")
+            raise OsvError(f"{self._url} lists more than {MAX_RECORDS} vulnerabilities for the image")
         return answers
 
     def get_record(self, identifier: str) -> ReportObject:
@@ -88,7 +88,7 @@ class OsvApi:
                 ids_by_package[package] += identifiers
                 if token:
                     pending.append((package, token))
-        raise OsvError(f"{self._url} did not return all vulnerabilities of an image within {MAX_BATCHES} batches")
+        raise OsvError(f"{self._url} did not return all vulnerabilities of an image within {MAX_BATCHES} requests")
 
     def _query_batch(self, batch: Iterable[tuple[OsvPackage, str]]) -> Sequence[tuple[Sequence[str], str]]:
         """Query the vulnerabilities of some packages with a single request.

@@ -33,7 +33,7 @@ def evaluate_report(
     if not is_same_platform(report.platform, subject.platform):  # Trivy scans a single manifest of any platform
         return NotScanned(
             UnscannedReason.PLATFORM_MISSING,
-            f"the scanned image is for {report.platform or 'a platform that the report does not name'}",
+            f"the report is about the image for {report.platform or 'an unknown platform'}",
         )
     system = report.system
     if system is None:
@@ -46,7 +46,7 @@ def evaluate_report(
     if report.os_package_count == 0:
         return NotScanned(
             UnscannedReason.OS_UNKNOWN,
-            f"the operating system is {system}, but the image has no list of installed packages",
+            f"the image has no list of installed packages of its operating system, {system}",
         )
     return Scan(scanner, str(system), report.findings, report.image_created, report.version_label, report.packages)
 

@@ -162,7 +162,7 @@ class DefenderScanner:
         if not rows:
             return NotScanned(
                 UnscannedReason.NO_REPORT,
-                f"Defender has no row for {digest}, or the identity is not allowed to read it",
+                f"Defender has no row for {digest}, or the identity is not allowed to read the row",
             )
         recent_rows, newest = self._select_recent_rows(rows)
         if not recent_rows:

@@ -109,7 +109,7 @@ class GrypeScanner(InstalledScanner[ScannerSession]):
         if not is_same_platform(report.platform, subject.platform):
             return NotScanned(
                 UnscannedReason.PLATFORM_MISSING,
-                f"the scanned image is for {report.platform or 'a platform that the report does not name'}",
+                f"the report is about the image for {report.platform or 'an unknown platform'}",
             )
         if report.not_scanned:
             return report.not_scanned

@@ -117,8 +117,8 @@ class OsvScanner:
         if subject.tag_ref.host not in PUBLIC_HOSTS | self._allowed_registries:
             return NotScanned(
                 UnscannedReason.NOT_SENT,
-                f"{subject.tag_ref.host} is not a public registry, so its packages are not sent to the API; hint: "
-                "list it under `send`",
+                f"packages of images in {subject.tag_ref.host} are not sent to the API, because this is not a public "
+                f"registry; hint: list {subject.tag_ref.host} under `send`",
             )
         if self._unreachable_outcome is not None:
             return self._unreachable_outcome

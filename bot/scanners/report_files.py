@@ -87,7 +87,9 @@ class ReportScanner:
             yield report_ok(subject, action, f"{len(reports)} found, the newest from {newest:%Y-%m-%d %H:%M} UTC")
         elif read_failure is None:
             yield report_unknown(
-                subject, action, "no reports found; hint: let a pipeline write reports before each run"
+                subject,
+                action,
+                "no reports found; hint: let a pipeline write scan reports to this path before each run",
             )
 
     def get_identity(self) -> None:

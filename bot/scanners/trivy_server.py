@@ -158,7 +158,9 @@ class TrivyServerScanner(InstalledScanner[ScannerSession]):
             )
         if completed.status != 0:
             details = extract_last_error(completed.error_text, None)
-            raise UnreadableReportError(f"the Trivy server could not be queried about {system}: {details}")
+            raise UnreadableReportError(
+                f"the Trivy server could not be queried for vulnerabilities of {system}: {details}"
+            )
         return bool(parse_report(completed.output).findings)
 
 

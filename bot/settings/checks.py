@@ -143,7 +143,7 @@ def _check_overlapping_forges(document: Document) -> Problems:
             if first_entries.setdefault(key, where) != where:
                 yield ConfigProblem(
                     where,
-                    f"selects {description}, as {first_entries[key]} already does; hint: select each repository "
+                    f"selects {description}, which {first_entries[key]} already selects; hint: select each repository "
                     "only once",
                 )
 
@@ -227,7 +227,7 @@ def _check_azure_login(where: str, registry: dict[str, Any]) -> Problems:
         yield ConfigProblem(
             f"{where}.auth",
             f"`{host}` does not have the form of an Azure registry's name, `NAME.azurecr.io`; "
-            f"hint: if it is a custom domain of one, set `trusted_realms: [{host}]`",
+            f"hint: if it is a custom domain of an Azure registry, set `trusted_realms: [{host}]`",
         )
 
 
@@ -241,12 +241,14 @@ def _check_tasks(where: str, registry: dict[str, Any]) -> Problems:
     if resource is None or host is None or "/" in host:  # `cache_checks` reports a path
         return
     if registry.get("auth") != "azure":
-        yield ConfigProblem(f"{where}.tasks", "needs `auth: azure`: only identities of Microsoft Entra can list tasks")
+        yield ConfigProblem(
+            f"{where}.tasks", "needs `auth: azure`, because only identities of Microsoft Entra can list tasks"
+        )
         return
     name, label = str(resource).rpartition("/")[2].lower(), host.partition(".")[0].partition("-")[0]
     if is_acr(host) and name != label:
         yield ConfigProblem(
-            f"{where}.tasks", f"must be the ID of the registry `{host}`, but is the ID of the registry `{name}`"
+            f"{where}.tasks", f"must be the resource ID of the registry `{host}`, but is that of the registry `{name}`"
         )
 
 
@@ -299,7 +301,7 @@ def _check_connection(where: str, registry: dict[str, Any]) -> Problems:
         )
     mirror = _parse_address(registry.get("mirror"))
     if mirror is not None and mirror == _parse_address(registry.get("host")):
-        yield ConfigProblem(f"{where}.mirror", "must not be the registry itself; hint: remove the key")
+        yield ConfigProblem(f"{where}.mirror", "must not be the same registry as `host`; hint: remove the key")
 
 
 def list_age_registries(document: Document) -> Iterator[str]:

@@ -59,14 +59,14 @@ def parse_document(content: bytes, source: str) -> tuple[Document, tuple[ConfigP
         mark = error.problem_mark or error.context_mark
         message = ", ".join(part for part in (error.context, error.problem) if part)
         raise _build_config_error(
-            source, f"the file is not valid YAML:  {message}", mark.line + 1 if mark else None
+            source, f"the file is not valid YAML: {message}", mark.line + 1 if mark else None
         ) from None
     except yaml.YAMLError as error:
-        raise _build_config_error(source, f"the file is not valid YAML:  {error}") from None
+        raise _build_config_error(source, f"the file is not valid YAML: {error}") from None
     except (ValueError, OverflowError):  # PyYAML does not catch the error of chr() for an escape
         line = loader.get_mark().line + 1
         raise _build_config_error(
-            source, "the file is not valid YAML: an escape sequence does not stand for a character", line
+            source, "the file is not valid YAML: an escape sequence does not stand for a valid character", line
         ) from None
     finally:
         loader.dispose()
@@ -78,7 +78,7 @@ def parse_document(content: bytes, source: str) -> tuple[Document, tuple[ConfigP
 def _decode_text(content: bytes, source: str) -> str:
     if len(content) > MAX_BYTES:
         raise _build_config_error(
-            source, f"the file has more than {MAX_BYTES} bytes; hint: shorten the policy with globs"
+            source, f"the file has more than {MAX_BYTES} bytes; hint: combine rules of the policy by using globs"
         )
     try:
         text = content.decode("utf-8-sig")

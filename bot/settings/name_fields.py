@@ -73,9 +73,11 @@ def _normalise_inner_path(value: str) -> str:
 
 def _validate_branch_prefix(value: str) -> str:
     if not value.endswith("/") or value == "/":
-        raise ValueError("must end in `/`, as in `basebump/`, so that none of your branches begins with it by chance")
+        raise ValueError(
+            "must end in `/`, as in `basebump/`, so that no other branch name begins with the prefix by chance"
+        )
     if _NOT_IN_REF.search(value) or value.startswith(("/", ".", "-", "refs/")):
-        raise ValueError("must be valid in the name of a branch; hint: use letters, digits, `-` and `_`")
+        raise ValueError("must be valid in a branch name; hint: use letters, digits, `-` and `_`")
     if len(value) > MAX_PREFIX:
         raise ValueError(f"must not have more than {MAX_PREFIX} characters")
     return value

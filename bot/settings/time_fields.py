@@ -27,7 +27,9 @@ def _validate_cron(value: str) -> str:
     if len(value) > MAX_CRON or len(value.split()) != CRON_FIELDS:
         raise ValueError("must have five fields: minute, hour, day of the month, month, day of the week")
     if not value.startswith("* "):
-        raise ValueError("must begin with `*`: a schedule is a time window, and no run begins at an exact minute")
+        raise ValueError(
+            "must begin with `*`, because a schedule is a time window and cannot restrict the minutes of an hour"
+        )
     try:
         next(CronSim(value, datetime(2024, 1, 1, tzinfo=UTC)))
     except (CronSimError, StopIteration) as error:

@@ -86,9 +86,7 @@ def _find_trusted_root(
         return None
     path = folder / entry.trusted_root
     if not path.is_file():
-        problems.append(
-            ConfigProblem(f"{where}.trusted_root", "the file could not be read: it does not exist, or is not a file")
-        )
+        problems.append(ConfigProblem(f"{where}.trusted_root", "the path does not name an existing file"))
     return str(path)
 
 

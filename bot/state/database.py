@@ -29,10 +29,10 @@ _WRITES = "basebump_writes"
 
 FOLDER_ADVICE = "make sure that its folder exists, and that basebump may write to the folder and the file"
 TABLES_ADVICE = "let its user create tables in the schema, and read and write them"
-_DAMAGED = "move it away, so that basebump creates a new one; minimum ages then start again"
+_DAMAGED = "move the file away, so that basebump creates a new one; minimum ages then start again"
 _BUSY = f"another process has been writing to the database for {BUSY} seconds, so find out whether it hangs"
-_FULL = "free some space on its disk"
-_OTHERWISE = "if this persists, remove `state` from the config until it is repaired"
+_FULL = "free some space on the disk of the database"
+_OTHERWISE = "if this persists, remove `state` from the config until the database is repaired"
 _ADVICE = {
     sqlite3.SQLITE_CANTOPEN: FOLDER_ADVICE,
     sqlite3.SQLITE_READONLY: FOLDER_ADVICE,
@@ -100,7 +100,8 @@ class Database:
             engine = create_engine(url, poolclass=NullPool, isolation_level="READ COMMITTED", connect_args=options)
         except ImportError as error:
             raise StateError(
-                f"the state in {shown}: the PostgreSQL driver is missing; hint: install `basebump[postgresql]`"
+                f"cannot use the state in {shown}: the PostgreSQL driver is missing; hint: install "
+                "`basebump[postgresql]`"
             ) from error
         return cls(engine, shown)
 
@@ -116,7 +117,8 @@ class Database:
                 migrate_tables(connection)
             except NewerSchemaError as error:
                 message = (
-                    f"the state in {self._display_name}: {error}; hint: update basebump, or configure another database"
+                    f"cannot use the state in {self._display_name}: {error}; hint: update basebump, or "
+                    "configure another database"
                 )
                 raise UnusableStateError(message) from error
         return self
@@ -130,7 +132,7 @@ class Database:
             check_result: str = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
         if check_result != "ok":
             raise UnusableStateError(
-                f"the state in {self._display_name}: {sanitize_text(check_result)}; hint: {_DAMAGED}"
+                f"the state in {self._display_name} is damaged: {sanitize_text(check_result)}; hint: {_DAMAGED}"
             )
 
     @contextmanager
@@ -159,10 +161,10 @@ class Database:
             yield
         except DBAPIError as error:
             kind = UnusableStateError if _get_code(error) in _UNUSABLE_CODES else StateError
-            raise kind(f"the state in {self._display_name}: {_describe_error(error)}") from error
+            raise kind(f"cannot use the state in {self._display_name}: {_describe_error(error)}") from error
         except SQLAlchemyError as error:  # its text may contain the values to be written
             raise StateError(
-                f"the state in {self._display_name}: {type(error).__name__}; hint: {_OTHERWISE}"
+                f"cannot use the state in {self._display_name}: {type(error).__name__}; hint: {_OTHERWISE}"
             ) from error
 
 

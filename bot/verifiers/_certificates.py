@@ -112,12 +112,12 @@ def _build_signer_policy() -> ExtensionPolicy:
 
 def _require_authority(_policy: Policy, _certificate: x509.Certificate, constraints: x509.BasicConstraints) -> None:
     if not constraints.ca:
-        raise ValueError("a certificate was signed by a certificate that does not belong to an authority")
+        raise ValueError("a certificate was issued by a certificate that is not a CA certificate")
 
 
 def _require_certificate_signing(_policy: Policy, _certificate: x509.Certificate, usage: x509.KeyUsage) -> None:
     if not usage.key_cert_sign:
-        raise ValueError("a certificate was signed by a certificate that must not sign certificates")
+        raise ValueError("a certificate was issued by a certificate that is not allowed to sign certificates")
 
 
 def _require_digital_signature(_policy: Policy, _certificate: x509.Certificate, usage: x509.KeyUsage) -> None:

@@ -44,5 +44,5 @@ def require_list(value: object, max_length: int, name: str) -> list[Any]:
     Raises BrokenError, with the `name` of the value, if it is not.
     """
     if not isinstance(value, list) or len(value) > max_length:
-        raise BrokenError(f"`{name}` of the signature is not a list of at most {max_length} items")
+        raise BrokenError(f"`{name}` of the signature is not a list, or has more than {max_length} items")
     return value

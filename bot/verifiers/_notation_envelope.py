@@ -79,7 +79,7 @@ class NotationEnvelope:
         try:
             expiry = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
         except ValueError:
-            raise BrokenError("the expiry time of the signature is not valid") from None
+            raise BrokenError("the expiry time of the signature cannot be parsed") from None
         return expiry if expiry.tzinfo else expiry.replace(tzinfo=UTC)
 
     def has_valid_signature(self) -> bool:

@@ -62,7 +62,7 @@ class CosignVerifier:
             from bot.verifiers.keyless import KeylessVerifier, UnusableRootError  # noqa: PLC0415 - half a second to import
         except ImportError:
             hint = "run `pip install 'basebump[keyless]'`, or remove `keyless` from the configuration"
-            raise UsageError(f"`keyless` needs a library that is not installed; hint: {hint}") from None
+            raise UsageError(f"`keyless` needs the sigstore library, which is not installed; hint: {hint}") from None
         try:
             return cls(artifacts, KeylessVerifier(roots))
         except UnusableRootError as error:

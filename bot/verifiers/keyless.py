@@ -163,7 +163,9 @@ def _load_key(certificate: x509.Certificate) -> PublicKey:
     form = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     try:
         return PublicKey.load(TrustedKey("", certificate.public_key().public_bytes(*form)))
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except UnsupportedAlgorithm:
+        raise BrokenError("the certificate of the signature contains a key of an unsupported type") from None
+    except ValueError as error:
         raise BrokenError(f"the certificate of the signature {error}") from None
 
 

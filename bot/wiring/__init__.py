@@ -215,8 +215,8 @@ def refuse_unlisted_host(settings: Settings, host: str) -> None:
 
     if not is_known_registry(settings.policy, host):
         raise UsageError(
-            f"cannot contact '{host}': it is neither a well-known registry nor listed in the config; hint: list it "
-            "under `registries:` in a config file, and pass that file with --config"
+            f"cannot contact '{host}': it is neither a well-known registry nor listed in the config; "
+            "hint: list the host under `registries:` in a config file, and pass that file with --config"
         )
 
 
@@ -237,7 +237,8 @@ def decline_proposal(config_file: Path, name: str, branch: str) -> bool:
             if any(fleet.list_repositories(frozenset({name}))):
                 return fleet.decline_proposal(name, branch)
     raise UsageError(
-        f"{config_file}: no local forge has a repository '{name}'; hint: close requests on other forges directly"
+        f"{config_file}: no local forge has a repository '{name}'; hint: decline proposals on "
+        "other forges by closing their pull requests"
     )
 
 

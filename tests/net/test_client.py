@@ -214,7 +214,7 @@ def test_a_name_is_connected_to_at_the_address_that_was_judged():
 def test_a_name_that_leads_inside_is_not_connected_to():
     with Listener(lambda received: Reply()) as server:
         http = HttpClient(environment={}, resolve=lambda host, port: ["8.8.8.8", "127.0.0.1"])
-        with pytest.raises(BlockedError, match=r"ghcr\.io has the address 127\.0\.0\.1"):
+        with pytest.raises(BlockedError, match=r"ghcr\.io was not contacted, because its address 127\.0\.0\.1 "):
             http.request("GET", "https://ghcr.io/", limit=1)
     assert not server.received
 

@@ -62,7 +62,7 @@ def test_a_name_with_public_addresses_is_connected_to_at_those():
 
 @pytest.mark.parametrize("answers", [["10.0.0.1", "8.8.8.8"], ["8.8.8.8", "10.0.0.1"]])
 def test_one_bad_address_among_the_answers_blocks_the_name(answers):
-    with pytest.raises(BlockedError, match=r"ghcr\.io has the address 10\.0\.0\.1"):
+    with pytest.raises(BlockedError, match=r"ghcr\.io was not contacted, because its address 10\.0\.0\.1 "):
         guard(answers).resolve_addresses("ghcr.io", 443)
 
 
@@ -127,14 +127,16 @@ def test_nobody_is_told_to_list_what_tells_a_machine_its_secrets(host, url):
     "address", ["169.254.169.254", "168.63.129.16", "fe80::1%eth0", "fd00:ec2::254", "64:ff9b::a9fe:a9fe"]
 )
 def test_nobody_is_told_to_list_a_name_that_leads_there(address):
-    with pytest.raises(BlockedError, match=r"ghcr\.io has the address .* this is not the address of a registry$"):
+    with pytest.raises(
+        BlockedError, match=r"ghcr\.io was not contacted, because its address .* this is not the address of a registry$"
+    ):
         guard([address]).resolve_addresses("ghcr.io", 443)
-    with pytest.raises(BlockedError, match=r"uses plain http; not contacted; this is not the address of a registry$"):
+    with pytest.raises(BlockedError, match=r"uses plain http; this is not the address of a registry$"):
         guard(["8.8.8.8", address]).check_url(Url.parse("http://ghcr.io/token"))
 
 
 def test_nobody_is_told_to_list_it_behind_a_proxy_either():
-    with pytest.raises(BlockedError, match=r"internal host name; not contacted; this is not the address of a registry"):
+    with pytest.raises(BlockedError, match=r"internal host name; this is not the address of a registry"):
         guard([]).check_proxied_url(Url.parse("https://metadata.google.internal/"))
 
 

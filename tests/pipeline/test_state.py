@@ -199,7 +199,7 @@ def test_failure_to_write_state_affects_nothing_else(tmp_path, remembering, stat
 
 def test_failure_to_read_state_ends_the_run_before_any_request(tmp_path, remembering, state):
     state.write_bytes(b"no database any more" * 400)
-    with pytest.raises(StateError, match="move it away"):
+    with pytest.raises(StateError, match="move the file away"):
         run(tmp_path, remembering)
     assert remembering.registry.served_requests == ()
 

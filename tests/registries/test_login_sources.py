@@ -116,7 +116,7 @@ def test_what_was_found_is_enough_and_the_rest_is_not_read(everything, tmp_path)
         (
             "REGISTRY_AUTH_FILE",
             "/nowhere",
-            "which REGISTRY_AUTH_FILE names, does not exist",
+            "which does not exist",
         ),
         ("REGISTRY_AUTH_FILE", "/", "/ cannot be used: Is a directory"),
     ],

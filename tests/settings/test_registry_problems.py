@@ -16,7 +16,11 @@ WRONG = [
     ("registries: [{host: ghcr.io}, {host: GHCR.io}]", "registries[1].host", "already listed by registries[0]"),
     ("registries: [{host: docker.io}, {host: index.docker.io}]", "registries[1].host", "already listed"),
     ("registries: [{host: docker.io}, {host: registry-1.docker.io}]", "registries[1].host", "already listed"),
-    ("registries: [{host: ghcr.io, mirror: ghcr.io}]", "registries[0].mirror", "must not be the registry itself"),
+    (
+        "registries: [{host: ghcr.io, mirror: ghcr.io}]",
+        "registries[0].mirror",
+        "must not be the same registry as `host`",
+    ),
     ("registries: [{host: ghcr.io, mirror: a.example.com/B}]", "registries[0].mirror", "lower-case words"),
     (
         "registries: [{host: ghcr.io, username_env: U}]",
@@ -131,7 +135,7 @@ WRONG = [
     (
         f"registries: [{{host: fabrikam.azurecr.io, auth: azure, tasks: {TASKS}}}]",
         "registries[0].tasks",
-        "must be the ID of the registry `fabrikam.azurecr.io`, but is the ID of the registry `contoso`",
+        "must be the resource ID of the registry `fabrikam.azurecr.io`, but is that of the registry `contoso`",
     ),
     (
         f"registries: [{{host: contoso.azurecr.io/hub, upstream: docker.io, tasks: {TASKS}}}]",

@@ -76,7 +76,7 @@ def test_read_only_file_is_reported(public):
 def test_file_that_is_not_a_database_is_reported_and_unchanged(tmp_path):
     path = tmp_path / "state.db"
     path.write_bytes(b"important words\n" * 100)
-    with pytest.raises(StateError, match="move it away"):
+    with pytest.raises(StateError, match="move the file away"):
         Database.sqlite(path)
     assert path.read_bytes() == b"important words\n" * 100
 
@@ -86,7 +86,7 @@ def test_damaged_database_is_reported(tmp_path):
     memory = DatabaseStateStore(Database.sqlite(path), lambda: None)
     content = path.read_bytes()
     path.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
-    with pytest.raises(StateError, match="malformed; hint: move it away"):
+    with pytest.raises(StateError, match="malformed; hint: move the file away"):
         memory.load_descriptors([LINE])
 
 
@@ -102,7 +102,7 @@ def test_only_unusable_file_is_quarantined(tmp_path, monkeypatch):
     assert quarantine_database(path) is None, "all is well"
     path.write_bytes(content := path.read_bytes()[:4096] + b"\xff" * 8192)
     path.with_name("state.db-wal").write_bytes(b"of another file")
-    assert "move it away" in (quarantine_database(path) or "")
+    assert "move the file away" in (quarantine_database(path) or "")
     assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == {"state.db.unusable": content}
 
 

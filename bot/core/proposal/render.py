@@ -50,7 +50,7 @@ class _TemplateSandbox(ImmutableSandboxedEnvironment):
 
     def getitem(self, obj: object, argument: object) -> object:
         if _is_rendered(obj):
-            raise SecurityError("a template cannot slice or index a text; hint: show the text as a whole")
+            raise SecurityError("strings in a template must not be sliced or indexed")
         return super().getitem(obj, argument)
 
 
@@ -71,7 +71,7 @@ def compile_template(source: str) -> Template:
     sandbox.filters = {name: sandbox.filters[name] for name in ALLOWED_FILTERS}
     sandbox.globals = {"Severity": {severity.name: severity for severity in Severity}}
     if any(sandbox.parse(source).find_all(nodes.Slice)):  # slices are compiled to Python's own, without `getitem`
-        raise SecurityError("a template cannot slice or index a text; hint: show the text as a whole")
+        raise SecurityError("strings in a template must not be sliced or indexed")
     return sandbox.from_string(source)
 
 
@@ -127,6 +127,6 @@ def _render_within_limit(source: str, view_name: str, view_builder: Callable[[in
         if len(body) <= limit:
             return body
     raise BodyTooLongError(
-        f"the text of the proposal has {len(body)} characters even with empty lists, but the forge allows {limit}; "
+        f"the {view_name} has {len(body)} characters even if all its lists are empty, but only {limit} are allowed; "
         "hint: shorten the template"
     )

@@ -70,7 +70,7 @@ def apply_edits(content: bytes, edits: Iterable[ByteEdit]) -> bytes:
     for edit in sorted(set(edits), key=lambda each: (each.span, each.new)):
         start, end = edit.span.start, edit.span.end
         if last is not None and _is_touching(last, edit):
-            raise EditError(f"conflicting updates: two different edits touch byte {start}")
+            raise EditError(f"two updates conflict: their edits overlap or meet at byte {start}")
         if not 0 <= start <= end <= len(content) or content[start:end] != edit.old:
             raise EditError(f"the file changed after it was read: {edit.old!r} is no longer at byte {start}")
         pieces += [content[copied:start], edit.new]

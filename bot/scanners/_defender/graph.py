@@ -64,11 +64,13 @@ class ResourceGraph:
                 raise ResourceGraphError(f"{self.manager} did not return a list of rows") from error
             yield from rows
             if not skip_token and str(answer.get("resultTruncated")).lower() == "true":
-                raise ResourceGraphError(f"{self.manager} reports more rows than it returned, but offers no next page")
+                raise ResourceGraphError(f"{self.manager} did not return all rows, and did not name a next page")
             if not skip_token:
                 return
-            if skip_token in used_tokens or len(used_tokens) >= MAX_PAGES:
-                raise ResourceGraphError(f"{self.manager} returned more than {MAX_PAGES} pages, or the same page twice")
+            if skip_token in used_tokens:
+                raise ResourceGraphError(f"{self.manager} returned the same page twice")
+            if len(used_tokens) >= MAX_PAGES:
+                raise ResourceGraphError(f"{self.manager} returned more than {MAX_PAGES} pages")
             used_tokens.add(skip_token)
 
     def _fetch_page(self, query: str, skip_token: str, size: int) -> tuple[ReportObject, int]:

@@ -208,7 +208,7 @@ def _apply_status(defender_row: DefenderRow, row: ReportObject, row_findings: It
             )
     findings = tuple(row_findings)
     if not findings:
-        raise UnreadableReportError("a row about an update names no vulnerability that the update fixes")
+        raise UnreadableReportError("a row about an update does not list any vulnerability that the update fixes")
     return replace(defender_row, findings=findings)
 
 
@@ -217,7 +217,7 @@ def _build_findings(
 ) -> Iterator[Finding]:
     known_identifiers = [name for name in identifiers if name]
     if not known_identifiers or not package:
-        raise UnreadableReportError("a row about a vulnerability lacks an ID or a package")
+        raise UnreadableReportError("a row about a vulnerability does not name the vulnerability or the package")
     for identifier in get_canonical_ids(known_identifiers[0], known_identifiers[1:]):
         yield Finding(identifier, package.lower(), package_type, installed, fixed_in or None, severity)
 
@@ -283,5 +283,5 @@ def _decode_nested(value: object) -> object:
     try:
         found: object = json.loads(value)
     except (ValueError, RecursionError):
-        raise UnreadableReportError("a row has text that is not valid JSON in a field for JSON") from None
+        raise UnreadableReportError("a field of a row contains invalid JSON") from None
     return found

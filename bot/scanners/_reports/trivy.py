@@ -86,6 +86,6 @@ def _check_distribution(report: TrivyReport, release: str | None, *, has_os_resu
         return NotScanned(UnscannedReason.OS_UNSUPPORTED, str(system))
     if not has_os_results:
         return NotScanned(
-            UnscannedReason.OS_UNKNOWN, f"the operating system is {system}, but the report does not cover its packages"
+            UnscannedReason.OS_UNKNOWN, f"the report does not cover the packages of the operating system, {system}"
         )
     return None

@@ -41,9 +41,9 @@ def test_equal_edits_are_one_edit():
     ],
 )
 def test_two_different_edits_that_meet_at_a_byte_are_an_error(first, second):
-    with pytest.raises(EditError, match="touch byte"):
+    with pytest.raises(EditError, match="overlap or meet at byte"):
         apply_edits(b"abc", [first, second])
-    with pytest.raises(EditError, match="touch byte"):
+    with pytest.raises(EditError, match="overlap or meet at byte"):
         apply_edits(b"abc", [second, first])
 
 
