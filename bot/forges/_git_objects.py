@@ -21,7 +21,10 @@ SHA256_NAME_LENGTH = 64
 
 @dataclass(frozen=True, slots=True)
 class RegularFile:
-    """A regular file of a tree. Two files are equal if mode and content are equal."""
+    """A regular file in a commit.
+
+    Two objects are equal if the mode and the object id, and thus the content, are equal. The size is not compared.
+    """
 
     mode: str
     oid: str
@@ -30,11 +33,14 @@ class RegularFile:
 
 
 def hash_blob(content: bytes, like: str = "") -> str:
-    """Return the name that git gives to a blob: https://git-scm.com/book/en/v2/Git-Internals-Git-Objects.
+    """Return the object id that git gives to a file with this content.
+
+    https://git-scm.com/book/en/v2/Git-Internals-Git-Objects
 
     Args:
         content: The bytes of the file.
-        like: Any object name of the repository. If it has the length of a SHA-256 name, SHA-256 is used, or else SHA-1.
+        like: Any object id of the same repository. If it is as long as a SHA-256 hash, SHA-256 is used; otherwise
+            SHA-1.
     """
     git_object = b"blob %d\0%b" % (len(content), content)
     if len(like) == SHA256_NAME_LENGTH:
@@ -47,7 +53,8 @@ def split_into_batches(
 ) -> Iterator[list[TreeEntry]]:
     """Yield the entries in batches of at most `max_bytes` bytes and `max_files` files.
 
-    An entry that is larger than `max_bytes` is a batch of its own. An entry of unknown size counts as zero bytes.
+    An entry that is larger than `max_bytes` forms a batch by itself. An entry of unknown size counts as zero bytes. If
+    `max_files` is None, the number of files in a batch is not limited.
     """
     batch: list[TreeEntry] = []
     size = 0

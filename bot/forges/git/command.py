@@ -1,4 +1,4 @@
-"""Running git in a repository that somebody else configured.
+"""Running git in a repository that another user may have configured.
 
 Hooks, file system watchers and network access are turned off, because the repository's own configuration is not
 trusted.
@@ -44,7 +44,10 @@ _ENVIRONMENT = {
 
 @dataclass(frozen=True, slots=True)
 class GitIdentity:
-    """The author of basebump's commits. Like in git, angle brackets and surrounding punctuation are removed."""
+    """Name and email address of the author of basebump's commits.
+
+    When git creates a commit, git removes angle brackets and surrounding punctuation from them.
+    """
 
     name: str
     email: str
@@ -52,9 +55,10 @@ class GitIdentity:
 
 @dataclass(frozen=True, slots=True)
 class RefUpdate:
-    """An update of one ref from the object `old` to the object `new`.
+    """An update of one ref from the object id `old` to the object id `new`.
 
-    None means that the ref does not exist. If both are equal, the ref is only verified.
+    If `old` is None, the update creates the ref. If `new` is None, it deletes the ref. If `old` and `new` are equal,
+    git only checks that the ref still has this value.
     """
 
     ref: str
@@ -110,22 +114,26 @@ class GitRunner:
         return completed.output
 
     def read_line(self, *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None) -> str:
-        """Run git, and return its output, which must be a single line, without the line end."""
+        """Run git, and return its output, which must be a single line, without the newline.
+
+        Raises ProcessError if the exit status reports a failure.
+        """
         return decode_output(self.read_output(*arguments, stdin=stdin, environment=environment)).rstrip("\n")
 
     def write_blob(self, content: bytes) -> str:
-        """Store a blob unchanged, and return its name. Filters do not apply, because the blob has no path."""
+        """Store a blob, and return its object id. git applies no filters, because the blob has no path."""
         return self.read_line("hash-object", "-w", "--stdin", stdin=content)
 
     def read_blob(self, oid: str) -> bytes:
-        """Return the stored content of a blob. The filters of the repository are not applied."""
+        """Return the stored content of the blob `oid`. The filters of the repository are not applied."""
         return self.read_output("cat-file", "blob", oid)
 
     def read_blobs(self, oids: Iterable[str]) -> list[bytes]:
-        """Return the contents of blobs in order, read by a single process.
+        """Return the contents of the blobs `oids` in the same order, all from a single git process.
+
+        Raises ProcessError if the repository lacks one of these blobs.
 
         https://git-scm.com/docs/git-cat-file#_batch_output
-        Raises ProcessError if one of them is missing.
         """
         output = self.read_output("cat-file", "--batch", stdin="".join(f"{oid}\n" for oid in oids).encode("ascii"))
         blobs: list[bytes] = []
@@ -140,7 +148,15 @@ class GitRunner:
         return blobs
 
     def list_refs(self, fields: Sequence[str], pattern: str, *options: str) -> list[list[str]]:
-        """Return some fields of every ref that matches a pattern (https://git-scm.com/docs/git-for-each-ref)."""
+        """Return one row of values for each ref that matches `pattern`.
+
+        Args:
+            fields: Fields of `git for-each-ref`, such as `objectname`. Each row has one value for each field.
+            pattern: The full name of a ref, or a folder such as `refs/heads/`.
+            options: Options of `git for-each-ref`, such as `--merged=COMMIT`.
+
+        https://git-scm.com/docs/git-for-each-ref
+        """
         format_string = "".join(f"%({field})%00" for field in fields)
         parts = decode_output(
             self.read_output("for-each-ref", f"--format={format_string}", *options, "--", pattern)
@@ -149,9 +165,9 @@ class GitRunner:
         return [[first.removeprefix("\n"), *rest] for first, *rest in rows]
 
     def update_refs(self, updates: Iterable[RefUpdate], reason: str) -> None:
-        """Update all refs, or none of them if one update fails. Symbolic refs are not followed.
+        """Apply all updates in one transaction. Symbolic refs are not followed.
 
-        `reason` is written to the reflog.
+        If one update fails, no ref is changed, and ProcessError is raised. `reason` is written to the reflog.
         """
         commands = "".join(move.command for move in updates)
         self.read_output("update-ref", "-m", reason, "--stdin", "-z", stdin=encode_text(f"start\0{commands}commit\0"))
@@ -167,12 +183,18 @@ class GitRunner:
 
 
 def decode_output(output: bytes) -> str:
-    """Decode the output of git. `encode_text` restores bytes that are not UTF-8."""
+    """Decode git's output as UTF-8; keep other bytes as surrogates.
+
+    `encode_text` turns the surrogates back into the original bytes.
+    """
     return output.decode("utf-8", "surrogateescape")
 
 
 def encode_text(text: str) -> bytes:
-    """Encode text that `decode_output` returned. Raises ProcessError if the text cannot be encoded."""
+    """Encode text as UTF-8, and turn the surrogates of `decode_output` back into bytes.
+
+    Raises ProcessError if the text contains other surrogates.
+    """
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:
@@ -180,7 +202,7 @@ def encode_text(text: str) -> bytes:
 
 
 def _explain_failure(error_text: str, directory: Path) -> str:
-    """Return the meaning of an error message of git, and a hint."""
+    """Return a message that explains git's error message, with a hint."""
     if (refusal := explain_refusal(error_text)) is not None:
         return refusal
     if "not a git repository" in error_text:

@@ -16,9 +16,10 @@ REGULAR_MODES = frozenset({REGULAR, EXECUTABLE, "100664"})
 
 
 def list_regular_files(git: GitRunner, commit: str, *, with_sizes: bool = True) -> Mapping[FilePath, RegularFile]:
-    """Return the regular files of a commit, without symbolic links and submodules. Raises ProcessError.
+    """Return the regular files of a commit by path. Symbolic links and submodules are left out. Raises ProcessError.
 
-    If `with_sizes` is False, no file sizes are read. git can read sizes only if the repository contains the files.
+    `with_sizes` must be False in a partial clone that lacks the files, because git must read a file to determine its
+    size. Then the sizes are None.
     """
     files: dict[FilePath, RegularFile] = {}
     options = ("-l",) if with_sizes else ()
@@ -31,9 +32,9 @@ def list_regular_files(git: GitRunner, commit: str, *, with_sizes: bool = True) 
 
 
 def create_commit(git: GitRunner, parent: str, changes: Sequence[FileChange], message: str) -> str:
-    """Create a commit on `parent` in which only the files of `changes` differ, and return its id.
+    """Create a commit with the parent `parent` and these changed files, and return its id.
 
-    The files keep their modes. No ref points to the commit.
+    The files keep their modes. No branch is moved to the commit.
 
     Raises:
         ProcessError: If git fails.

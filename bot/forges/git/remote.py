@@ -1,7 +1,7 @@
 """Reading from a server with git over HTTP: the default branch, and some files of one commit.
 
-git uses no configuration of the machine and follows no redirects. It gets its login from environment variables, so that
-the login is neither in the list of processes nor in a file.
+git uses no configuration of the machine and follows no redirects. git gets the login from environment variables, so
+that the login is neither in the list of processes nor in a file.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _PROXIES = ("https_proxy", "no_proxy", "HTTPS_PROXY", "NO_PROXY")
 
 @dataclass(frozen=True, slots=True)
 class PartialClone:
-    """A temporary repository with the trees of one commit, and with the files that were fetched explicitly."""
+    """A temporary repository that has one commit with its folders, but only the files that `fetch_files` fetched."""
 
     remote_git: GitRunner = field(repr=False)
     """Runs git with network access to the server."""
@@ -60,9 +60,10 @@ class PartialClone:
             raise self.origin.build_refusal(str(error)) from error
 
     def fetch_files(self, entries: Sequence[TreeEntry]) -> Iterator[bytes | TreeError]:
-        """Fetch files in one request, and return an iterator of the content of each entry in order, or of the error.
+        """Fetch files in one request, and return an iterator of their contents, in the order of `entries`.
 
-        Raises RefusedError if the fetch fails, before the iterator is returned.
+        If a single file cannot be read, the iterator yields a TreeError instead of its content. Raises RefusedError if
+        the whole fetch fails; this is raised before the iterator is returned.
         """
         oids = sorted({each.oid for each in entries if each.oid and _OBJECT.fullmatch(each.oid)})
         object_list = "".join(f"{oid}\n" for oid in oids).encode("ascii")
@@ -80,7 +81,7 @@ class PartialClone:
 
 @dataclass(frozen=True, slots=True)
 class GitOrigin:
-    """A repository on a server from which git can clone."""
+    """A repository on a server, and the login with which git clones it."""
 
     url: str
     """The clone URL, without a login."""
@@ -98,9 +99,9 @@ class GitOrigin:
 
     @contextmanager
     def clone(self, commit: str) -> Iterator[PartialClone]:
-        """Fetch one commit with its trees, but without files, into a temporary repository. Raises RefusedError.
+        """Fetch one commit into a temporary repository, with its folders but without file contents.
 
-        The repository is deleted at the end of the `with` block.
+        The repository is deleted at the end of the `with` block. Raises RefusedError.
         """
         if not _OBJECT.fullmatch(commit):
             raise self.build_refusal(f"{commit!r} is not a commit")
@@ -124,7 +125,10 @@ class GitOrigin:
         return completed.output
 
     def build_refusal(self, reason: str) -> RefusedError:
-        """Return the RefusedError for a failed git command. The login is removed from its message."""
+        """Return the error for a git command that failed because of `reason`.
+
+        The login is removed from the message.
+        """
         secrets = [self.login, self.login.partition(":")[2], _encode_basic_auth(self.login)] if self.login else []
         return RefusedError(f"git could not read '{self.url}': {sanitize_text(reason, secrets)}", status=None)
 
@@ -134,7 +138,7 @@ class GitOrigin:
             yield Path(folder)
 
     def _build_remote_git(self, folder: Path) -> GitRunner:
-        """Return a runner of git that has network access, and sends the login only to this server."""
+        """Return a runner of git with network access, which sends the login only to this server."""
         certificates = str(self.ca) if self.ca is not None else os.environ.get("SSL_CERT_FILE")
         git_settings = [
             ("http.followRedirects", "false"),

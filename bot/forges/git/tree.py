@@ -33,7 +33,10 @@ class LocalTree:
         return [TreeEntry(path, file.size, file.oid) for path, file in files.items()]
 
     def read(self, entries: Sequence[TreeEntry]) -> Iterator[bytes | TreeError]:
-        """Yield the stored content of each entry in order, without applying filters, or the error."""
+        """Yield the content of each entry in order. If an entry cannot be read, yield a TreeError instead.
+
+        git's filters are not applied to the contents.
+        """
         for batch in split_into_batches(entries, MAX_BATCH_BYTES):
             try:
                 yield from self._git.read_blobs([entry.oid or "" for entry in batch])

@@ -38,7 +38,10 @@ class InvalidKeyError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class AppKey:
-    """The id and the private key of a GitHub App. Raises InvalidKeyError if the key cannot sign."""
+    """The id and the private key of a GitHub App.
+
+    The constructor raises InvalidKeyError if the App cannot sign with this key.
+    """
 
     id: int
     key: str = field(repr=False)
@@ -60,9 +63,9 @@ class AppKey:
 
 
 def _create_signer(app: int, key: str) -> Auth.AppAuth:
-    """Return a signer that loads the key only once.
+    """Return a signer that loads the private key only once.
 
-    Loading is slow, because OpenSSL checks the primes of the key. It takes longer than an API request.
+    OpenSSL checks the primes of a key when it loads the key, which takes longer than an API request.
     """
     private_key = serialization.load_pem_private_key(key.encode(), password=None)
     return Auth.AppAuth(app, lambda: private_key)  # type: ignore[arg-type,return-value]  # PyJWT accepts loaded keys, too
@@ -87,7 +90,7 @@ class _ExpiringToken:
 
 @dataclass(frozen=True, slots=True)
 class _AppJwtSource:
-    """The tokens with which the App authenticates as the App itself, not as one of its installations."""
+    """Authenticates requests as the App itself, not as one of its installations; implements `TokenSource`."""
 
     key: AppKey
 
@@ -99,9 +102,10 @@ class _AppJwtSource:
 
 
 class AppTokens:
-    """The tokens that the installations of one App issue. Thread-safe; methods raise RefusedError.
+    """The tokens that the installations of one App issue; implements `TokenSource`. Thread-safe.
 
-    A read token is valid for all repositories of an installation, and a write token for one repository.
+    A token for reading is valid for all repositories of an installation, and a token for writing for only one
+    repository. Methods raise RefusedError.
     """
 
     def __init__(
@@ -114,9 +118,10 @@ class AppTokens:
         self._issued: dict[tuple[int, str | None, tuple[tuple[str, str], ...]], _ExpiringToken] = {}
 
     def get_token(self, about: str, permission: str) -> str:
-        """Return a token with a permission. `about` is the owner or the `owner/name` for which the token is valid.
+        """Return a token that has the permission `permission`, such as `contents: write`.
 
-        A token that was issued before is returned again if it is valid long enough.
+        `about` is the owner or the `owner/name` for which the token must be valid. An earlier token with the same
+        permissions is returned again if it is valid for at least `MIN_REMAINING`.
         """
         owner, _, short = about.partition("/")
         requested = [each.partition(": ") for each in permission.split(", ")]
@@ -134,7 +139,7 @@ class AppTokens:
             return issued.token
 
     def get_bot_login(self) -> str:
-        """Return the login of the account that owns the App's commits."""
+        """Return the login of the App's bot account, such as `my-app[bot]`, which is the author of its commits."""
         slug: str = self._send_read("identify the App", lambda client: _get_json(client, "/app")["slug"])
         return f"{slug}[bot]"
 
@@ -159,7 +164,7 @@ class AppTokens:
         return installation
 
     def _get_installations(self) -> Mapping[str, _AppInstallation]:
-        """Return all installations by their accounts in lower case. They are fetched once."""
+        """Return all installations, by the name of the account in lower case. They are fetched only once."""
         if self._installations is None:
             installations = self._send_read("list the installations of the App", _list_installations)
             self._installations = {each.owner.lower(): each for each in installations}
@@ -168,7 +173,10 @@ class AppTokens:
     def _create_token(
         self, installation: _AppInstallation, repository: str | None, permissions: Mapping[str, str]
     ) -> _ExpiringToken:
-        """Create a token: https://docs.github.com/en/rest/apps/apps#create-an-installation-access-token-for-an-app."""
+        """Request a new token of an installation; if `repository` is given, only for this repository.
+
+        https://docs.github.com/en/rest/apps/apps#create-an-installation-access-token-for-an-app
+        """
         body = {"permissions": dict(permissions)} | ({"repositories": [repository]} if repository is not None else {})
         address = f"/app/installations/{installation.id}/access_tokens"
 
@@ -199,7 +207,10 @@ class AppTokens:
 
 
 def _list_installations(client: Github) -> list[_AppInstallation]:
-    """List the installations: https://docs.github.com/en/rest/apps/apps#list-installations-for-the-authenticated-app."""
+    """Return all installations of the App on accounts that can own repositories.
+
+    https://docs.github.com/en/rest/apps/apps#list-installations-for-the-authenticated-app
+    """
     installations: list[_AppInstallation] = []
     for page in range(1, MAX_PAGES + 1):
         listed = _get_json(client, "/app/installations", per_page=PAGE, page=page)
@@ -221,7 +232,10 @@ def _get_json(client: Github, address: str, **parameters: int) -> Any:
 def _explain_refused_token(
     server_message: str, owner: str, repository: str | None, permissions: Mapping[str, str]
 ) -> str:
-    """Return the message for a token that GitHub refused to issue for these permissions or this repository."""
+    """Return the message for a token that GitHub refused to issue.
+
+    The reason is that the installation does not include `repository`, or lacks one of `permissions`.
+    """
     if "not accessible" in server_message and repository is not None:
         return (
             f"the installation of the App on '{owner}' does not include '{repository}'; "

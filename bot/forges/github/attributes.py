@@ -1,6 +1,8 @@
 """Attributes of pull requests, such as labels and reviewers, and auto-merge.
 
-Each attribute is set by a request of its own, so that a refusal affects only this attribute. For auto-merge see
+Each attribute is set by an API request of its own, so that a refusal affects only this attribute. If an attribute
+cannot be set, the pull request stays open without it, and a note (a sentence for the report) gives the reason. For
+auto-merge see
 
 https://docs.github.com/en/graphql/reference/mutations#enablepullrequestautomerge
 """
@@ -28,7 +30,10 @@ MAX_MILESTONES = 500
 
 
 class GitHubAttributesWriter:
-    """Sets attributes of pull requests in one repository during one run. Failures are returned as notes."""
+    """Sets attributes of pull requests in one repository during one run.
+
+    If an attribute cannot be set, the result contains a note with the reason.
+    """
 
     def __init__(self, remote: GitHubRemote) -> None:
         self._remote = remote
@@ -62,7 +67,10 @@ class GitHubAttributesWriter:
                 raise
 
     def _add_labels(self, number: int, labels: Sequence[str]) -> list[str]:
-        """Add labels to a pull request, and return notes. Labels that do not exist are created with a description."""
+        """Add labels to a pull request, and return a note for each failure.
+
+        Labels that do not exist in the repository are created.
+        """
         notes: list[str] = []
         existing: list[str] = []
         for label in labels:
@@ -78,7 +86,10 @@ class GitHubAttributesWriter:
         return notes + _try_all_then_each(existing, add, "Label `{}` could not be set")
 
     def _ensure_label(self, label: str) -> None:
-        """Create a label unless it exists. Raises RefusedError. https://docs.github.com/en/rest/issues/labels."""
+        """Create a label in the repository unless it exists. Raises RefusedError.
+
+        https://docs.github.com/en/rest/issues/labels
+        """
         if label.lower() in self._labels:
             return
         try:
@@ -107,9 +118,10 @@ class GitHubAttributesWriter:
                 raise
 
     def _request_reviews(self, number: int, reviewers: Sequence[str]) -> list[str]:
-        """Request reviews, and return notes.
+        """Request reviews from users and teams, and return a note for each failure.
 
-        If one of the reviewers may not review, GitHub refuses the whole request. Then each review is requested alone.
+        GitHub refuses the whole request if one of the reviewers may not review. Then each review is requested
+        separately.
 
         https://docs.github.com/en/rest/pulls/review-requests
         """
@@ -124,7 +136,10 @@ class GitHubAttributesWriter:
         return _try_all_then_each(reviewers, request, "A review of `{}` could not be requested")
 
     def _set_assignees(self, number: int, assignees: Sequence[str]) -> list[str]:
-        """Assign users, and return a note for each user that GitHub did not assign, without reporting an error.
+        """Assign users to a pull request, and return a note for each user who was not assigned.
+
+        GitHub ignores users who cannot be assigned and reports success. Therefore the answer is compared with
+        `assignees`.
 
         https://docs.github.com/en/rest/issues/assignees
         """
@@ -144,7 +159,10 @@ class GitHubAttributesWriter:
         return [f"`{each}` could not be assigned: {reason}." for each in assignees if each.lower() not in assigned]
 
     def _set_milestone(self, number: int, milestone: str) -> list[str]:
-        """Set the open milestone with a title, and return notes. https://docs.github.com/en/rest/issues/milestones."""
+        """Set the open milestone with the title `milestone`, and return a note if that fails.
+
+        https://docs.github.com/en/rest/issues/milestones
+        """
         try:
             number_of_milestone = self._remote.read(
                 "list the milestones", lambda each: _find_milestone(each, milestone), PULLS_READ
@@ -163,9 +181,9 @@ class GitHubAttributesWriter:
         return []
 
     def _post(self, path: str, body: Mapping[str, Any], action: str, permission: str) -> Mapping[str, Any]:
-        """Send a POST request, and return the answer. Raises RefusedError.
+        """Send a POST request to a path below the repository's URL, and return the answer. Raises RefusedError.
 
-        PyGithub's own methods send other bodies, or read the pull request before.
+        PyGithub's own methods are not used, because some send other bodies and some first read the pull request.
         """
 
         def post(repository: Repository) -> Mapping[str, Any]:
@@ -176,9 +194,10 @@ class GitHubAttributesWriter:
 
 
 def _try_all_then_each(names: Sequence[str], call: Callable[[Sequence[str]], None], failure: str) -> list[str]:
-    """Make one call for all names; if that is refused, make one call for each name.
+    """Make one call for all names; if the server refuses the call, make a separate call for each name.
 
-    Returns a note for each name that was refused. `failure` is the beginning of the note, with `{}` for the name.
+    Returns a note for each name that was refused. `failure` is the beginning of the note, such as `Label {} could not
+    be set`; `{}` is replaced by the name.
     """
     if not names:
         return []
@@ -221,7 +240,7 @@ _ADVICE = (
 
 @dataclass(frozen=True, slots=True)
 class _PullRequestNode:
-    """The data of a pull request that mutations for auto-merge require."""
+    """The data about a pull request that are needed to enable or disable auto-merge."""
 
     node_id: str
     head_commit: str
@@ -236,9 +255,10 @@ class GitHubAutomerge:
     remote: GitHubRemote
 
     def enable(self, number: int, head: str | None) -> tuple[str, ...]:
-        """Enable auto-merge if `head` is still the last commit; a `head` of None allows any commit.
+        """Enable auto-merge if the last commit is still `head`; if `head` is None, with any last commit.
 
-        Returns the reason as a note if auto-merge was not enabled, and nothing otherwise. Never raises RefusedError.
+        Returns an empty tuple if auto-merge was enabled, and otherwise one note with the reason. Never raises
+        RefusedError.
         """
         try:
             pull = self._read_pull_request(number)

@@ -1,7 +1,8 @@
 """Branches on GitHub and their commits. A branch is moved only if it points to the expected commit.
 
-The commit is created completely before the branch is moved to it (https://docs.github.com/en/rest/git). Therefore the
-branch never points to the same commit as its base branch. If it did, GitHub would close the pull request permanently.
+The new commit is created completely before the branch is moved to it (https://docs.github.com/en/rest/git). Therefore
+the branch never points to the commit of the base branch in between. If it did, GitHub would close the pull request
+permanently.
 """
 
 from __future__ import annotations
@@ -100,7 +101,7 @@ class GitHubBranches:
         }
 
     def read_tip(self, branch: str) -> BranchTip | None:
-        """Return the commit that a branch points to; None if the branch does not exist."""
+        """Return the commit that a branch points to; None if the branch does not exist or the repository is empty."""
         try:
             commit = self.remote.read(
                 f"read the branch {branch}", lambda repository: repository.get_git_ref(f"heads/{branch}").object.sha
@@ -114,7 +115,10 @@ class GitHubBranches:
     def push_commit(
         self, base: str, branch: str, changes: Sequence[FileChange], message: str, expected_head: str | None
     ) -> str:
-        """Create a commit on `base` in which only `changes` differ, point `branch` to it, and return it."""
+        """Create a commit with the parent `base` and these changed files, point `branch` to it, and return its id.
+
+        The branch must currently point to `expected_head`. If `expected_head` is None, the branch must not exist.
+        """
         with translate_errors(self.remote.name):
             commit = _create_commit(self.remote, base, changes, message)
         if expected_head is None:
@@ -124,9 +128,9 @@ class GitHubBranches:
         return commit
 
     def delete_branch(self, branch: str, expected_commit: str) -> None:
-        """Delete a branch that points to the expected commit; do nothing if the branch does not exist.
+        """Delete a branch if it points to the expected commit; do nothing if the branch does not exist.
 
-        `_move_branch` describes what can happen on servers that cannot compare and delete in one request.
+        On a server that cannot compare and delete in one request, a commit that somebody pushes in between is lost.
         """
         self._move_branch(branch, expected_commit, None, CONTENTS_WRITE)
 
@@ -134,9 +138,10 @@ class GitHubBranches:
         return BranchTip(commit, lambda: GitHubCommits(self.remote).read_commit(commit))
 
     def _create_branch(self, branch: str, commit: str, permission: str) -> None:
-        """Create a branch that does not exist yet; `permission` is required to push its commit.
+        """Create a branch that points to `commit`. `permission` is the permission required to push this commit.
 
-        Raises ForgeError if the branch exists and points to another commit.
+        If the branch already points to `commit`, nothing is done. Raises ForgeError if the branch points to another
+        commit.
         """
         try:
             self.remote.write(
@@ -153,12 +158,15 @@ class GitHubBranches:
     def _move_branch(self, branch: str, old_commit: str, new_commit: str | None, permission: str) -> None:
         """Move a branch from `old_commit` to `new_commit`, or delete the branch if `new_commit` is None.
 
-        If the branch is in the new state already, nothing is done. GraphQL compares the old commit and moves the branch
-        in one request. REST cannot compare. On a server without this GraphQL mutation, the branch is read and then
-        moved, and a commit that somebody pushes in between is lost. `permission` is required to push the new commit.
+        With GraphQL, the server compares the old commit and moves the branch in one request. REST cannot compare. A
+        server without this GraphQL mutation therefore takes two requests, one that reads the branch and one that moves
+        it. A commit that somebody pushes between these requests is lost.
+
+        `permission` is the permission required to push the new commit. If the branch already points to `new_commit`,
+        nothing is done.
 
         Raises:
-            ForgeError: If the branch points to any other commit.
+            ForgeError: If the branch points to neither of these commits.
         """
         move = _BranchMove(branch, old_commit, new_commit, permission)
         connection = self.remote.connection
@@ -177,7 +185,11 @@ class GitHubBranches:
         self._move_and_check(move, self._move_by_rest)
 
     def _move_and_check(self, move: _BranchMove, send_move: Callable[[_BranchMove], None]) -> None:
-        """Call `send_move`; if the call fails, read the branch, and raise ForgeError unless the branch was moved."""
+        """Call `send_move` to move a branch. If the call fails, read the branch to find out whether it was moved.
+
+        Does not raise if the branch was moved despite the failure, for example if only the answer was lost. Raises
+        RefusedError if the branch did not change, and ForgeError if somebody else moved it.
+        """
         try:
             send_move(move)
         except RefusedError as refusal:
@@ -191,9 +203,10 @@ class GitHubBranches:
             )
 
     def _move_by_graphql(self, move: _BranchMove) -> None:
-        """Move a branch, and let the server compare the old commit.
+        """Move a branch by GraphQL; the server refuses if the branch does not point to the old commit.
 
         Raises RefusedError, and UnsupportedQueryError if the server does not have the mutation.
+
         https://docs.github.com/en/graphql/reference/mutations#updaterefs
         """
         node_id = self.remote.node_id or self.remote.read(
@@ -205,9 +218,9 @@ class GitHubBranches:
         self.remote.write(move.action, lambda repository: _update_refs(repository, mutation_input), move.permission)
 
     def _move_by_rest(self, move: _BranchMove) -> None:
-        """Move a branch without comparing the old commit. Raises RefusedError.
+        """Move a branch by REST, whichever commit it points to. Raises RefusedError.
 
-        The request is sent without PyGithub's `GitRef`, which would read the branch first.
+        PyGithub's `GitRef` is not used, because it would first read the branch.
         """
         address = f"/git/refs/heads/{quote(move.branch)}"
         method, body = (
@@ -221,7 +234,7 @@ class GitHubBranches:
 
 
 def _points_to(commit: str | None, tip: BranchTip | None) -> bool:
-    """Return True if `tip` is this commit, or if both are None because the branch does not exist."""
+    """Return True if `tip` is the commit `commit`, or if both are None because the branch does not exist."""
     return (tip.commit if tip is not None else None) == commit
 
 
@@ -242,18 +255,20 @@ https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-
 
 
 def _get_push_permission(changes: Iterable[FileChange]) -> str:
-    """Return the permission that is required to push these changes. Workflow files require a special permission."""
+    """Return the permission required to push these changes. Workflow files require a special permission."""
     touches_workflows = any(change.path.startswith(WORKFLOWS_FOLDER) for change in changes)
     return WORKFLOWS_WRITE if touches_workflows else CONTENTS_WRITE
 
 
 def _create_commit(remote: GitHubRemote, base: str, changes: Sequence[FileChange], message: str) -> str:
-    """Create a commit on `base` in which only `changes` differ, and return its id. No branch is changed.
-
-    Raises ForgeError, and ProtectedFileError if the token may not change workflow files.
+    """Create a commit with the parent `base` and these changed files, and return its id. No branch is changed.
 
     The request names no author and no committer. GitHub then uses the token's account, and signs the commits of Apps
     (https://docs.github.com/en/authentication/managing-commit-signature-verification/about-commit-signature-verification#signature-verification-for-bots).
+
+    Raises:
+        ProtectedFileError: If the token may not change workflow files.
+        ForgeError: If the commit cannot be created for another reason.
     """
     parent = remote.read(f"read the commit {base}", lambda repository: repository.get_git_commit(base))
     expected = build_expected_files(changes, list_files(remote, parent.tree.sha).files, remote.name)
@@ -281,9 +296,9 @@ def _create_commit(remote: GitHubRemote, base: str, changes: Sequence[FileChange
 
 
 def _is_permission_missing(refusal: RefusedError) -> bool:
-    """Return True if the token lacks the permission for workflow files.
+    """Return True if GitHub refused a change of workflow files because the token lacks the permission for them.
 
-    GitHub answers with status 404 if a classic token lacks the scope.
+    If a classic token lacks the scope `workflow`, GitHub answers with status 404.
     """
     return (
         refusal.retry_after is None
@@ -318,7 +333,7 @@ class GitHubCommits:
     remote: GitHubRemote
 
     def read_commit(self, commit: str) -> CommitFacts:
-        """Return the facts about one commit."""
+        """Return id, parents, message and origin of one commit."""
         account = self.remote.connection.get_account()
         return self.remote.read(
             f"read the commit {commit}",
@@ -326,9 +341,9 @@ class GitHubCommits:
         )
 
     def compare(self, base_commit: str, commit: str) -> BranchComparison | None:
-        """Compare a commit with the commit of the base branch.
+        """Return the commits and changes of `commit` that the base branch does not have.
 
-        Returns None if there are more commits or files than are inspected.
+        Returns None if there are more than `MAX_MERGES` + 1 commits, or `MAX_FILES` files or more.
         """
         account = self.remote.connection.get_account()
         return self.remote.read(
@@ -339,12 +354,15 @@ class GitHubCommits:
         )
 
     def read_changes(self, commit: str) -> FileChanges:
-        """Return the changes that a commit makes."""
+        """Return the changes that a commit makes compared with its parent."""
         return self.remote.read(f"read the commit {commit}", lambda repository: _fetch_changes(repository, commit))
 
 
 def _parse_comparison(comparison: Comparison, account: GitHubAccount) -> BranchComparison | None:
-    """Return the commits and changes of a comparison; None if there are more than are inspected."""
+    """Return the commits and changes of a comparison in GitHub's answer.
+
+    Returns None if there are more than `MAX_MERGES` + 1 commits, or `MAX_FILES` files or more.
+    """
     if comparison.total_commits > MAX_MERGES + 1 or len(comparison.files) >= MAX_FILES:
         return None
     commits = [_parse_commit(each, account) for each in islice(comparison.commits, comparison.total_commits)]
@@ -375,10 +393,10 @@ def _parse_commit(commit: Commit, account: GitHubAccount) -> CommitFacts:
 
 
 def _is_by_account(commit: Commit, account: GitHubAccount) -> bool:
-    """Return True if the token's account is the author, and the committer is the author or GitHub.
+    """Return True if the token's account created a commit, as far as author and committer show.
 
-    GitHub is the committer of an App's commits, because it signs them. If the App's login is not known, every bot is
-    accepted as the author.
+    The account must be the author. The committer must be the same account or GitHub, which is the committer of an App's
+    commits because it signs them. If the App's login is not known, every bot is accepted as the author.
     """
     author, committer = get_login(commit.author), get_login(commit.committer)
     if author is None:

@@ -46,7 +46,7 @@ _CLIENT_ERRORS: tuple[type[Exception], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class GitHubAccount:
-    """The account that creates basebump's commits."""
+    """The account of the token, which is the author of basebump's commits."""
 
     login: str | None
     """The login; None for the token of an installation whose App is not known, because no user owns such a token."""
@@ -55,24 +55,28 @@ class GitHubAccount:
 
 
 class TokenSource(Protocol):
-    """The tokens with which requests are authenticated. Both methods raise RefusedError."""
+    """Returns the token for each request, such as a fixed token or tokens of an App. Methods raise RefusedError."""
 
     def get_token(self, about: str, permission: str) -> str | None:
         """Return the token for a request; None to send the request without a token.
 
-        `about` is the owner or the `owner/name` that the request is about, and `permission` the permission that the
-        request requires.
+        Args:
+            about: The owner or the `owner/name` that the request is about.
+            permission: The permission that the request requires, such as `contents: write`.
         """
         ...
 
     def get_bot_login(self) -> str | None:
-        """Return the login of the App that issues the tokens; None if there is no App or if it is not known."""
+        """Return the login of the App that issues the tokens.
+
+        None if the tokens are not issued by an App, or if the App is not known.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class StaticToken:
-    """The same token for every request; if it is None, requests are sent without a token."""
+    """Uses the same token for every request; if the token is None, requests are sent without one."""
 
     secret: str | None = field(repr=False)
 
@@ -84,7 +88,10 @@ class StaticToken:
 
 
 class _CurrentToken(Auth.Auth):
-    """The token of a client's current request. Each request of the client may have another token."""
+    """Adds the token of the current request to PyGithub's requests.
+
+    A client of PyGithub has one such object. Its token is replaced before each request.
+    """
 
     token_type = "Bearer"  # noqa: S105 - the authentication scheme, not a secret
 
@@ -101,7 +108,10 @@ class _CurrentToken(Auth.Auth):
 
 
 class GitHubConnection:
-    """The access to one GitHub server, which all threads share. It remembers which features the server lacks."""
+    """The access to one GitHub server, which all threads share.
+
+    It also records which features the server lacks, so that they are not requested again.
+    """
 
     def __init__(
         self,
@@ -143,7 +153,7 @@ class GitHubConnection:
         """Make a call that reads something, and return its result. The call is repeated after temporary failures.
 
         Args:
-            action: Describes the call in messages.
+            action: Describes the call in messages, for example "read the label security".
             call: Sends requests with a client of PyGithub.
             permission: The permission that the call requires.
             about: The owner or the `owner/name` that the call is about.
@@ -155,9 +165,10 @@ class GitHubConnection:
         return self._sender.read(lambda: self._call(action, call, permission, token))
 
     def try_once(self, action: str, call: Callable[[Github], Answer], permission: str, *, about: str) -> Answer:
-        """Make a call that reads something, without repetitions, because the caller has an alternative.
+        """Make a call that reads something, and do not repeat it after failures.
 
-        The parameters are those of `read`. Raises RefusedError.
+        This is for callers that have an alternative to the call. The parameters are those of `read`. Raises
+        RefusedError.
         """
         return self._call(action, call, permission, self._tokens.get_token(about, permission))
 
@@ -170,7 +181,7 @@ class GitHubConnection:
         return self._sender.write(lambda: self._call(action, call, permission, token))
 
     def get_account(self) -> GitHubAccount:
-        """Return the account that creates basebump's commits. It is fetched once. Raises RefusedError."""
+        """Return the account of the token. The account is fetched only once. Raises RefusedError."""
         return self._account.get(self._fetch_account)
 
     def _fetch_account(self) -> GitHubAccount:
@@ -195,7 +206,7 @@ class GitHubConnection:
             current.secret = previous
 
     def _create_client(self) -> tuple[Github, _CurrentToken]:
-        """Return a client of PyGithub, and the object that holds the token of its current request."""
+        """Return a client of PyGithub, and the object in which the token for its next request is set."""
         current = _CurrentToken()
         client = Github(
             auth=current,
@@ -234,7 +245,7 @@ class GitHubRemote:
     def read(self, action: str, call: Callable[[Repository], Answer], permission: str = CONTENTS_READ) -> Answer:
         """Make a call that reads something in this repository, and return its result.
 
-        The rules are those of `GitHubConnection.read`.
+        The parameters and repetitions are those of `GitHubConnection.read`. Raises RefusedError.
         """
         return self.connection.read(
             f"{action} of {self.name}", lambda client: call(client.get_repo(self.name)), permission, about=self.name
@@ -243,7 +254,7 @@ class GitHubRemote:
     def write(self, action: str, call: Callable[[Repository], Answer], permission: str) -> Answer:
         """Make a call that changes something in this repository, and return its result.
 
-        The rules are those of `GitHubConnection.write`.
+        The parameters and repetitions are those of `GitHubConnection.write`. Raises RefusedError.
         """
         return self.connection.write(
             f"{action} of {self.name}", lambda client: call(client.get_repo(self.name)), permission, about=self.name
@@ -260,7 +271,7 @@ _TIMEOUT_MESSAGE = re.compile(r"timeout|something went wrong|resource limits", r
 
 @dataclass(frozen=True, slots=True)
 class GitHubQueryAnswer:
-    """The answer to a query. If a part of a query fails, GitHub answers the other parts."""
+    """The answer to a GraphQL query. If one part of a query fails, the answer contains the other parts."""
 
     data: Mapping[str, Any]
     problems: Sequence[Mapping[str, Any]] = ()
@@ -274,9 +285,14 @@ class GitHubQueryAnswer:
 def run_query(
     connection: GitHubConnection, action: str, text: str, variables: Mapping[str, Any], about: str
 ) -> GitHubQueryAnswer:
-    """Send a GraphQL query, and return the answer. The query is not repeated, because callers have alternatives.
+    """Send a GraphQL query once, and return the answer. Callers use an alternative if the query fails.
 
-    `action` describes the query in messages, and `about` is the owner or the `owner/name` that the query is about.
+    Args:
+        connection: The connection to the server.
+        action: Describes the query in messages.
+        text: The query.
+        variables: The variables of the query.
+        about: The owner or the `owner/name` that the query is about.
 
     Raises:
         RefusedError: If GitHub refuses the query. The caller then sends a smaller query, or uses REST.
@@ -303,7 +319,10 @@ def run_query(
 
 
 def is_unsupported_query(error: GithubException) -> bool:
-    """Return True if the server has no GraphQL API, or if its schema lacks a name that the query contains."""
+    """Return True if a query failed because the server has no GraphQL API, or because the server is too old.
+
+    The schema of an old server lacks a field, a type or an argument that the query uses.
+    """
     problems = error.data.get("errors") if isinstance(error.data, Mapping) else None
     if not isinstance(problems, list):
         return error.status == NOT_FOUND
@@ -314,7 +333,9 @@ def is_unsupported_query(error: GithubException) -> bool:
 def _parse_answer(headers: Mapping[str, str], answer: Any) -> GitHubQueryAnswer:
     """Return the parsed answer to a query.
 
-    Raises GithubException if the answer has no data or reports a rate limit, and UnsupportedQueryError.
+    Raises:
+        UnsupportedQueryError: If the server's schema lacks a name that the query uses.
+        GithubException: If the answer has no data for another reason, or reports a rate limit.
     """
     problems = [each for each in answer.get("errors") or () if isinstance(each, Mapping)]
     data = answer.get("data")

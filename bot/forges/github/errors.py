@@ -98,17 +98,20 @@ GITHUB_ERRORS = ServerErrors(
 
 
 def translate_errors(name: str) -> AbstractContextManager[None]:
-    """Raise RefusedError instead of the exceptions that a malformed answer about `name` causes."""
+    """Convert exceptions in the `with` block that parses an answer to RefusedError.
+
+    They occur if another kind of server sent the answer. `name` is the repository or owner for the message.
+    """
     return GITHUB_ERRORS.translate(name)
 
 
 def explain_error(error: Exception, action: str, permission: str, *, secret: str | None, now: datetime) -> RefusedError:
-    """Return the RefusedError for an exception of PyGithub.
+    """Convert an exception of PyGithub to a RefusedError, whose message has the reason and a hint.
 
     Args:
         error: The exception.
         action: Describes the request in the message.
-        permission: The permission for the hint; if GitHub's answer names permissions, the hint contains these instead.
+        permission: The permission to name in the hint, unless GitHub's answer itself names permissions.
         secret: The token, which is removed from the message.
         now: The current time.
     """
@@ -130,7 +133,7 @@ def _get_status(error: GithubException) -> int:
 
 
 def _list_messages(error: GithubException) -> Iterator[str]:
-    """Yield the messages of GitHub's answer, including the details of an answer with status 422.
+    """Yield the messages in GitHub's answer. An answer with status 422 has a message for each invalid field.
 
     https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api
     """

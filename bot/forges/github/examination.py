@@ -1,8 +1,8 @@
 """The diagnosis of a token's rights on GitHub, which changes nothing.
 
-The required permissions depend on the level of a run. How they are checked depends on the kind of token: GitHub reports
-the scopes of classic tokens, but not the permissions of other tokens. The permissions of an App are checked by
-requesting tokens that are never used.
+The required permissions depend on the level of a run. The way in which they are checked depends on the kind of token.
+GitHub reports the scopes of classic tokens, but not the permissions of other tokens. The permissions of an App are
+checked by requesting tokens that are never used.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-
 
 @dataclass(frozen=True, slots=True)
 class PermissionNeed:
-    """An action of a run in a repository, with the permission that it requires."""
+    """An action that a run performs in a repository, with the permission that the action requires."""
 
     action: str
     permission: str
@@ -65,9 +65,10 @@ DISPATCH_NEED = PermissionNeed("start workflows", ACTIONS_WRITE, ", or remove `d
 
 
 def list_write_needs(target: DiagnosisTarget, *, starts_workflows: bool) -> Iterator[PermissionNeed]:
-    """Yield the writing actions of a run at the target's level, with their permissions.
+    """Yield the writing actions that a run performs at the target's level, with the required permissions.
 
-    Reading actions are not included, because they are checked by reading.
+    Actions that only read are not included, because the diagnosis simply tries them. `starts_workflows` is True if the
+    config names workflows that basebump starts.
     """
     for level in (RunLevel.PUSH, RunLevel.PROPOSE):
         if level <= target.level:
@@ -91,19 +92,26 @@ class ClassicToken:
 
 @dataclass(frozen=True, slots=True)
 class FineGrainedToken:
-    """A fine-grained token. GitHub reports only the rights of its account, which limit the token's permissions."""
+    """A fine-grained token of an account.
+
+    GitHub does not report the permissions of such a token, only the rights of its account. The token cannot have more
+    rights than its account.
+    """
 
     login: str
 
 
 @dataclass(frozen=True, slots=True)
 class InstallationToken:
-    """A token of an App's installation, such as the token of a job. GitHub reports neither owner nor permissions."""
+    """A token of an App's installation, such as the `GITHUB_TOKEN` of a job.
+
+    GitHub reports neither the permissions of such a token nor the App that it belongs to.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class AppCredential:
-    """An App with its private key. Its installations issue only tokens whose permissions they have themselves."""
+    """An App with its private key. Its installations refuse to issue tokens with permissions that they lack."""
 
     tokens: AppTokens = field(repr=False)
     login: str
@@ -133,9 +141,10 @@ class GitHubExamination:
     """True if the config names workflows that basebump starts."""
 
     def identify_token(self) -> tuple[Credential, Check]:
-        """Return the kind and the account of the token, and the result of identifying the token.
+        """Return the kind of the token with its account, and the result to show for this check.
 
         Raises RefusedError if the token is invalid or the server does not answer.
+
         https://docs.github.com/en/rest/users/users#get-the-authenticated-user
         """
         action = "identify the token"
@@ -164,7 +173,10 @@ class GitHubExamination:
     def check_repository(
         self, credential: Credential, hosted: HostedRepository, base_branch: str | None, target: DiagnosisTarget
     ) -> Iterator[Check]:
-        """Check the rights on one repository that a run at the target's level requires, and yield the results."""
+        """Check the token's rights in one repository, and yield a result for each required right.
+
+        The required rights depend on the level of the run in `target`.
+        """
         remote = GitHubRemote(self.connection, hosted.name)
         yield from check_reading(
             hosted,
@@ -198,7 +210,7 @@ class GitHubExamination:
             yield self._check_job_setting(remote.name)
 
     def _check_job_setting(self, name: str) -> Check:
-        """Check the setting that allows the token of a job to open pull requests.
+        """Check the setting of the repository that allows the token of a job to open pull requests.
 
         https://docs.github.com/en/rest/actions/permissions
         """
@@ -219,9 +231,17 @@ class GitHubExamination:
 
 
 def _check_write(credential: Credential, name: str, need: PermissionNeed, *, is_public: bool, may_push: bool) -> Check:
-    """Return whether the token can do a writing action in a repository.
+    """Check whether the token has the permission that `need` names, in the repository `name`.
 
-    GitHub does not report the permissions of all kinds of tokens. For the other kinds, the result is unknown.
+    GitHub does not report the permissions of fine-grained tokens and of tokens of installations. If such a token is
+    used, the result is usually "unknown", with a hint to check the permission by hand.
+
+    Args:
+        credential: The token.
+        name: The repository.
+        need: The writing action and its permission.
+        is_public: True if the repository is public. Then the scope `public_repo` of a classic token is sufficient.
+        may_push: False if GitHub reports that the token's account may not push to the repository.
     """
     match credential:
         case AppCredential(tokens):
@@ -272,9 +292,9 @@ def _report_no_access(name: str, need: PermissionNeed, login: str) -> Check:
 
 
 def _check_workflows(credential: Credential, name: str) -> Check:
-    """Return whether the token can change workflow files.
+    """Check whether the token can change workflow files.
 
-    Missing rights are no problem, because a run then leaves these files out.
+    If not, the result is "unknown" and not a problem, because a run can leave changes in these files out.
     """
     action, hint = "change workflow files", f"hint: check that the token has `{WORKFLOWS_WRITE}`; {_LEFT_OUT_HINT}"
     match credential:
@@ -303,7 +323,10 @@ def _check_workflows(credential: Credential, name: str) -> Check:
 
 
 def _fetch_login_and_scopes(client: Github) -> tuple[str, frozenset[str] | None]:
-    """Return the login of the token's account and the scopes of the token; None for a fine-grained token."""
+    """Return the login of the token's account, and the scopes of the token.
+
+    The scopes are None for a fine-grained token, because GitHub reports scopes only for classic tokens.
+    """
     login = client.get_user().login
     scopes = client.oauth_scopes
     return login, frozenset(filter(None, scopes)) if scopes is not None else None

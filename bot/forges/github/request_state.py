@@ -1,4 +1,7 @@
-"""Facts about pull requests that the list lacks: reviews, earlier attributes, merge state, reason of the closing."""
+"""Facts about pull requests that GitHub's list of pull requests does not contain.
+
+They are the reviews, the attributes that were ever set, the merge state, and the reason why a pull request was closed.
+"""
 
 from __future__ import annotations
 
@@ -53,10 +56,10 @@ are among the oldest."""
 
 
 def read_review_states(remote: GitHubRemote, numbers: Sequence[int]) -> Mapping[int, ReviewState]:
-    """Return the review state of each open pull request, by number. Raises RefusedError.
+    """Return the approvals of each open pull request, and the attributes ever set on it, by number.
 
     One GraphQL query reads up to `BATCH` pull requests. If the server or the token does not support the query, each
-    pull request takes one REST request, and the attributes that were ever set are not known.
+    pull request takes one REST request, and the attributes that were ever set are not known. Raises RefusedError.
     """
     states: dict[int, ReviewState] = {}
     for start in range(0, len(numbers), BATCH):
@@ -86,9 +89,9 @@ def _parse_review_state(pull: Mapping[str, Any]) -> ReviewState:
 
 
 def _collect_ever_set(events: Sequence[Mapping[str, Any]]) -> RequestAttributes:
-    """Return all attributes that the events set.
+    """Return all labels, reviewers and other attributes that the timeline events of a pull request set.
 
-    Values whose names GitHub does not report any more, for example because a user was deleted, are left out.
+    GitHub no longer reports some names, for example those of deleted users. These values are left out.
     """
 
     def select_values(kind: str, key: str) -> Iterator[Mapping[str, Any]]:
@@ -120,7 +123,10 @@ def _is_approved(remote: GitHubRemote, number: int) -> bool:
 
 
 def _keep_latest_opinions(reviews: Iterable[PullRequestReview]) -> Mapping[str, str]:
-    """Return the kind of each user's last review, by login. GitHub lists reviews in chronological order."""
+    """Return the state of each user's last review, such as `APPROVED`, by login.
+
+    Comments, and reviews of users without write access, are ignored. GitHub lists reviews in chronological order.
+    """
     counted = (each for each in reviews if each.state in _OPINIONS and each.author_association in _WRITERS)
     opinions: Iterable[tuple[NamedUser | None, str]] = ((each.user, each.state) for each in counted)
     return {user.login: state for user, state in opinions if user is not None}
@@ -134,14 +140,14 @@ https://docs.github.com/en/graphql/overview/rate-limits-and-query-limits-for-the
 def query_pull_requests(
     remote: GitHubRemote, action: str, numbers: Sequence[int], name: str, fields: str
 ) -> Mapping[int, Mapping[str, Any]]:
-    """Return some fields of up to `BATCH` pull requests, by number. Raises RefusedError.
+    """Return some GraphQL fields of up to `BATCH` pull requests, by number. Raises RefusedError.
 
     Args:
         remote: The repository.
         action: Describes the query in messages.
         numbers: The numbers of the pull requests.
-        name: The name of the query and of its fragment.
-        fields: The fields of a pull request in GraphQL.
+        name: Any name for the GraphQL query, which is also the name of its fragment.
+        fields: The fields to return, written in GraphQL as in the body of a fragment on `PullRequest`.
     """
     selections = "\n".join(f"    r{number}: pullRequest(number: {number}) {{ ...{name} }}" for number in numbers)
     query = (
@@ -158,7 +164,7 @@ def query_pull_requests(
 
 
 def is_query_unavailable(refusal: RefusedError) -> bool:
-    """Return True if a query was refused because the server does not support it or the token lacks a permission."""
+    """Return True if the server does not support a query, or if the token lacks a permission for the query."""
     is_refused = refusal.retry_after is None and refusal.status in (FORBIDDEN, NOT_FOUND)
     return is_refused or UNKNOWN_NAME_MESSAGE.search(refusal.server_message) is not None
 
@@ -172,7 +178,7 @@ _DELETION_FIELDS = """
 def find_closed_by_branch_deletion(remote: GitHubRemote, closing_times: Mapping[int, datetime]) -> frozenset[int]:
     """Return the numbers of the pull requests that GitHub closed because their branch was deleted.
 
-    `closing_times` are the times at which the pull requests were closed, by number. One GraphQL query reads up to
+    `closing_times` contains the time at which each pull request was closed, by number. One GraphQL query reads up to
     `BATCH` pull requests. If GitHub does not support the query, the result is empty, and all pull requests count as
     closed by users. Raises RefusedError if the query fails for another reason.
     """
@@ -206,7 +212,10 @@ _STATUS_CHECKS = "required_status_checks"
 
 
 def read_merge_state(remote: GitHubRemote, number: int) -> MergeState:
-    """Return the merge state of a pull request, which GitHub may not have computed yet. Raises RefusedError."""
+    """Return whether a pull request has conflicts or must be updated. Raises RefusedError.
+
+    If GitHub has not computed this yet, `is_known` of the result is False.
+    """
 
     def fetch(repository: Repository) -> MergeState:
         pull = repository.get_pull(number)
@@ -220,10 +229,10 @@ def read_merge_state(remote: GitHubRemote, number: int) -> MergeState:
 
 
 def is_current_branch_required(remote: GitHubRemote, branch: str) -> bool:
-    """Return True if a ruleset or a branch protection requires branches to be up to date before they are merged.
+    """Return True if a ruleset or branch protection of `branch` requires pull requests to be up to date before merging.
 
-    If the token may not read the rules, the result is False. GitHub also reports the merge state `behind` for a pull
-    request, but only if nothing else prevents the merge. Raises RefusedError.
+    The result is False if the token may not read the rules. The merge state `behind` of a pull request cannot replace
+    this check, because GitHub reports it only if nothing else prevents the merge. Raises RefusedError.
     """
     return _check_if_visible(lambda: _has_strict_ruleset(remote, branch)) or _check_if_visible(
         lambda: _has_strict_protection(remote, branch)
@@ -240,7 +249,7 @@ def _check_if_visible(check: Callable[[], bool]) -> bool:
 
 
 def _has_strict_ruleset(remote: GitHubRemote, branch: str) -> bool:
-    """Return True if a ruleset requires branches to be up to date. Raises RefusedError.
+    """Return True if a ruleset of `branch` requires pull requests to be up to date. Raises RefusedError.
 
     https://docs.github.com/en/rest/repos/rules#get-rules-for-a-branch
     """
@@ -254,7 +263,7 @@ def _has_strict_ruleset(remote: GitHubRemote, branch: str) -> bool:
 
 
 def _has_strict_protection(remote: GitHubRemote, branch: str) -> bool:
-    """Return True if a branch protection requires branches to be up to date. Raises RefusedError.
+    """Return True if the protection of `branch` requires pull requests to be up to date. Raises RefusedError.
 
     https://docs.github.com/en/rest/branches/branch-protection
     """
@@ -267,6 +276,9 @@ def _has_strict_protection(remote: GitHubRemote, branch: str) -> bool:
 
 
 def _get_json(repository: Repository, path: str) -> Any:
-    """Return the JSON of a GET request for which PyGithub has no method, or only one that sends further requests."""
+    """Return the JSON at a path below the repository's URL.
+
+    PyGithub has no methods for these paths, or its methods send more requests.
+    """
     _, answer = repository.requester.requestJsonAndCheck("GET", f"{repository.url}/{path}")
     return answer

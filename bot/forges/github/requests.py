@@ -38,11 +38,11 @@ class GitHubRequestReader:
     remote: GitHubRemote
 
     def list_open(self) -> Sequence[ListedRequest]:
-        """Return the open pull requests whose branches are in the repository itself."""
+        """Return the open pull requests whose branches are in the repository itself, and not in a fork."""
         return self._list_matching("list the open pull requests", "open")
 
     def list_of_branch(self, branch: str) -> Sequence[ListedRequest]:
-        """Return the newest closed and merged pull requests of a branch."""
+        """Return the newest closed and merged pull requests of a branch, at most `MAX_ENDED`."""
         return self._list_matching(f"list the closed pull requests of {branch}", "closed", branch)
 
     def find_open(self, branch: str, target_branch: str) -> ListedRequest | None:
@@ -52,9 +52,9 @@ class GitHubRequestReader:
         return max(matching, key=lambda each: each.number, default=None)
 
     def is_own_automerge(self, request: ListedRequest) -> bool:
-        """Return True if the token's account enabled auto-merge.
+        """Return True if the token's account enabled auto-merge for the pull request.
 
-        If the login of an App is not known, the bot that opened the pull request is assumed to be the App.
+        If the App's login is not known, the bot that opened the pull request is assumed to be the App.
         """
         own_login = self.remote.connection.get_account().login or request.opened_by_bot
         return (
@@ -64,7 +64,7 @@ class GitHubRequestReader:
         )
 
     def has_own_comment(self, number: int) -> bool:
-        """Return True if a pull request has a comment of basebump."""
+        """Return True if basebump has commented on the pull request that its branch contains commits of users."""
 
         def fetch(repository: Repository) -> bool:
             comments = repository.get_issue(number).get_comments()
@@ -77,7 +77,7 @@ class GitHubRequestReader:
         return read_merge_state(self.remote, number)
 
     def is_current_branch_required(self, branch: str) -> bool:
-        """Return True if a ruleset or a branch protection requires branches to be up to date."""
+        """Return True if a ruleset or branch protection requires pull requests to be up to date with `branch`."""
         return is_current_branch_required(self.remote, branch)
 
     def read_review_states(
@@ -85,7 +85,7 @@ class GitHubRequestReader:
         requests: Sequence[ListedRequest],
         own_numbers: frozenset[int],  # noqa: ARG002 - one query has them all
     ) -> Mapping[int, ReviewState]:
-        """Return the review states of open pull requests, by number."""
+        """Return the approvals of each open pull request, and the attributes ever set on it, by number."""
         return read_review_states(self.remote, [each.number for each in requests])
 
     def find_closed_by_branch_deletion(self, requests: Sequence[ListedRequest]) -> frozenset[int]:
@@ -94,9 +94,10 @@ class GitHubRequestReader:
         return find_closed_by_branch_deletion(self.remote, closing_times)
 
     def _list_matching(self, action: str, state: str, branch: str | None = None) -> list[ListedRequest]:
-        """Return pull requests in a state, without those from forks.
+        """Return the pull requests in a state (`open` or `closed`) whose branches are not in a fork.
 
-        If `branch` is given, only its newest `MAX_ENDED` pull requests are returned.
+        If `branch` is given, only the newest `MAX_ENDED` pull requests of this branch are returned.
+
         https://docs.github.com/en/rest/pulls/pulls#list-pull-requests
         """
 
@@ -113,7 +114,10 @@ class GitHubRequestReader:
 
 
 def _is_from_own_branch(pull: PullRequest) -> bool:
-    """Return True if the branch of a pull request is in the repository itself. A deleted fork has no repository."""
+    """Return True if the branch of a pull request is in the repository itself, and not in a fork.
+
+    If a fork was deleted, GitHub reports no repository for the branch, and the result is False.
+    """
     return _get_id(pull.head.repo) == pull.base.repo.id
 
 
@@ -156,7 +160,8 @@ class GitHubRequestWriter:
     def create(self, target_branch: str, proposal: Proposal) -> OpenedRequest:
         """Create a pull request, and then set its attributes.
 
-        If the repository does not support drafts, a normal pull request is created instead of a draft, with a note.
+        If the repository does not support drafts, a draft is created as a normal pull request, and the result has a
+        note.
 
         https://docs.github.com/en/rest/pulls/pulls#create-a-pull-request
         """
@@ -176,13 +181,13 @@ class GitHubRequestWriter:
         return replace(opened, notes=(*opened.notes, *notes))
 
     def is_already_open(self, refusal: RefusedError) -> bool:
-        """Return True if `create` was refused because the branch has an open pull request."""
+        """Return True if GitHub refused `create` because the branch already has an open pull request."""
         return refusal.status == INVALID and "already exists" in refusal.server_message
 
     def update(self, number: int, edit: RequestEdit) -> tuple[str, ...]:
-        """Edit an open pull request, and return notes.
+        """Edit an open pull request, and return a note for each attribute that could not be set.
 
-        Raises ForgeError if the pull request was merged or closed, because its text must not change any more.
+        Raises ForgeError if the text would change although the pull request was merged or closed in the meantime.
         """
         if edit.is_reworded:
 
@@ -230,7 +235,7 @@ class GitHubStatuses:
     remote: GitHubRemote
 
     def read_status(self, commit: str) -> CommitStatus | None:
-        """Return basebump's last status of a commit; None if there is none.
+        """Return the last status that basebump set on a commit; None if there is none.
 
         Only one page of statuses is read, because a commit has few statuses.
         """
@@ -243,7 +248,7 @@ class GitHubStatuses:
         return self.remote.read(f"read the status of {commit}", fetch, STATUSES_WRITE)
 
     def post_status(self, branch: str, commit: str, status: CommitStatus) -> None:  # noqa: ARG002 - GitHub needs no branch
-        """Set the status of a commit."""
+        """Set basebump's status of a commit. GitHub does not need the branch."""
         body = {"state": status.state.value, "description": status.description, "context": STATUS_CONTEXT}
         self.remote.write(
             f"set the status of {commit}",
@@ -268,7 +273,9 @@ class GitHubIssues:
     def list_own_issues(self, label: str) -> Sequence[ListedIssue]:
         """Return the issues with a label that the token's account created, newest first.
 
-        If the account of an installation's token is not known, the issues of all authors are returned.
+        If the token's account is not known, as for a token of an App's installation, the issues of all authors are
+        returned.
+
         https://docs.github.com/en/rest/issues/issues#list-repository-issues
         """
         login = self.remote.connection.get_account().login
@@ -292,7 +299,7 @@ class GitHubIssues:
         )
 
     def update_issue(self, number: int, title: str, body: str, *, is_open: bool) -> None:  # noqa: ARG002 - GitHub accepts `open` for an open issue, too
-        """Update title and body of an issue, and reopen the issue if it is closed."""
+        """Replace title and body of an issue, and reopen the issue if it is closed."""
         self.remote.write(
             "write the dashboard",
             lambda repository: repository.get_issue(number).edit(title=title, body=body, state="open"),
@@ -300,7 +307,7 @@ class GitHubIssues:
         )
 
     def close_issue(self, number: int, body: str) -> None:
-        """Update the body of an issue and close it."""
+        """Replace the body of an issue, and close the issue."""
         self.remote.write(
             "close the dashboard",
             lambda repository: repository.get_issue(number).edit(body=body, state="closed"),

@@ -1,4 +1,4 @@
-"""A GitHub server, github.com or an Enterprise Server, with its list of repositories and the parts of each of them."""
+"""A GitHub server, which is github.com or an Enterprise Server, and the lists of its repositories."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ def open_server(
 
     Args:
         url: The URL of the REST API, which is `https://HOST/api/v3` on an Enterprise Server.
-        credential: A token, or the key of an App; None to read public repositories.
+        credential: A token, or the key of an App; None to read public repositories without a token.
         dispatch: The file names of workflows to start on the branch of each proposal.
         ca: A file with certificates to trust instead of the default ones.
-        seconds_between_writes: The least time between two requests that change something.
+        seconds_between_writes: The shortest time between two requests that change something.
         pause: Waits for a number of seconds.
     """
     app = AppTokens(url, credential, ca=ca, pause=pause) if isinstance(credential, AppKey) else None
@@ -86,19 +86,28 @@ class GitHubServer:
 
     @property
     def must_list_owners(self) -> bool:
-        """True for an App, because it can read public repositories that are not in its installations, but not write."""
+        """True for an App. Only the list shows which repositories are in its installations.
+
+        An App can read public repositories outside its installations, but cannot write to them.
+        """
         return self.app is not None
 
     def find_named(self, names: Sequence[str]) -> Iterable[tuple[str, ListedRepository | RefusedError]]:
-        """Return each name with its repository, or with the error if the repository was not found."""
+        """Return each name with its repository, or with the error if the repository cannot be read."""
         return GitHubCatalogue(self.connection).find_named(names).items()
 
     def list_owned(self, owner: str, is_selected: Callable[[ListedRepository], bool]) -> Sequence[ListedRepository]:
-        """Return the selected repositories of an owner, sorted by name. Raises RefusedError."""
+        """Return the repositories of an owner for which `is_selected` returns True, sorted by name.
+
+        Raises RefusedError.
+        """
         return GitHubCatalogue(self.connection).list_owned(owner, is_selected)
 
     def list_default_owners(self) -> Sequence[str]:
-        """Return the owners that installed the App; empty for other tokens. Raises RefusedError."""
+        """Return the accounts that installed the App; for a token, return none.
+
+        Raises RefusedError if no account installed the App.
+        """
         if self.app is None:
             return ()
         owners = self.app.list_owners()
@@ -108,10 +117,13 @@ class GitHubServer:
         return owners
 
     def check_base_branches(self, name: str) -> None:
-        """Do nothing, because every token that can read a repository can list its branches."""
+        """Do nothing: with GitHub, every token that can read a repository can list its branches."""
 
     def open_repository(self, name: str, server_id: str | None) -> HostedRepository:
-        """Return the parts of one repository."""
+        """Return the objects that access one repository. No request is sent yet.
+
+        `server_id` is the id of the repository in GraphQL; None if the id is not known.
+        """
         remote = GitHubRemote(self.connection, name, server_id)
         return HostedRepository(
             name=name,
@@ -136,7 +148,7 @@ class GitHubServer:
         )
 
     def examine(self, target: DiagnosisTarget, repositories: Iterable[GitRepository | RunFailure]) -> Iterator[Check]:
-        """Check the token, list `repositories`, check the rights on some of them, and yield the results."""
+        """Check the token and its rights in some of `repositories`, and yield the results."""
         examination = GitHubExamination(self.connection, self.url, self.app, self.has_token, bool(self.dispatch))
         credential, check = examination.identify_token()
         yield check
@@ -192,7 +204,10 @@ class GitHubCatalogue:
     connection: GitHubConnection
 
     def find_named(self, names: Sequence[str]) -> Mapping[str, ListedRepository | RefusedError]:
-        """Return the repository or the error for each name, by the names as given."""
+        """Look up repositories by name; return the repository, or the error if it cannot be read, for each given name.
+
+        A renamed repository is returned under its old name if `names` contains the old name.
+        """
         repositories: dict[str, ListedRepository | RefusedError] = {}
         for batch in _group_by_owner(names):
             repositories |= self._find_by_graphql(batch) if len(batch) > 1 else {}
@@ -210,9 +225,9 @@ class GitHubCatalogue:
         return sorted(selected, key=lambda each: each.name.lower())
 
     def _find_by_graphql(self, names: Sequence[str]) -> dict[str, ListedRepository | RefusedError]:
-        """Return those of the repositories of one owner that one GraphQL query finds, by name.
+        """Look up repositories of one owner with one GraphQL query, and return those that were found, by name.
 
-        Repositories that are missing in the result must be read by REST, which explains failures better.
+        The caller looks up the missing ones by REST, whose error messages are better.
         """
         owner = names[0].partition("/")[0]
         fields = [f"r{index}: repository(owner: $owner, name: $n{index}) {{ ...Found }}" for index in range(len(names))]
@@ -246,7 +261,7 @@ class GitHubCatalogue:
             return self._list_by_rest(owner)
 
     def _list_by_graphql(self, owner: str) -> list[ListedRepository]:
-        """List the repositories of an owner by GraphQL. Raises RefusedError and UnsupportedQueryError."""
+        """Return all repositories of an owner, listed by GraphQL. Raises RefusedError and UnsupportedQueryError."""
         return list_by_pages(lambda size, cursor: self._query_page(owner, size, cursor))
 
     def _query_page(self, owner: str, size: int, cursor: str | None) -> CataloguePage:
@@ -263,9 +278,9 @@ class GitHubCatalogue:
             )
 
     def _list_installed(self, owner: str, is_selected: Callable[[ListedRepository], bool]) -> list[ListedRepository]:
-        """Return the selected repositories in an App's installation on one owner.
+        """Return the repositories in the App's installation on `owner` for which `is_selected` returns True.
 
-        REST lists the repositories, and GraphQL adds the commits of those that are selected.
+        REST lists the repositories. Then GraphQL is used to add the newest commit of each selected repository.
         """
         listed = [each for each in self._list_by_rest(owner) if is_selected(each)]
         heads: dict[str, ListedRepository] = {}
@@ -277,7 +292,7 @@ class GitHubCatalogue:
         ]
 
     def _find_by_ids(self, owner: str, ids: Sequence[str]) -> dict[str, ListedRepository]:
-        """Return the repositories with these ids, by id, without those that GraphQL cannot read."""
+        """Look up repositories by their GraphQL ids, and return those that GraphQL can read, by id."""
         try:
             answer = run_query(
                 self.connection, f"look up repositories of {owner}", _IDS_QUERY, {"ids": list(ids)}, owner
@@ -299,9 +314,10 @@ class GitHubCatalogue:
         return self.connection.read(f"list the repositories of {owner}", fetch, METADATA_READ, about=owner)
 
     def _list_visible(self, client: Github, owner: str) -> PaginatedList[Repository]:
-        """Return the list of an owner's repositories that the token can see.
+        """Return the repositories of an owner that the token can see, in pages that are fetched when needed.
 
-        Only the token of a user can see this user's private repositories.
+        A user's private repositories are visible only to a token of this user.
+
         https://docs.github.com/en/rest/repos/repos, https://docs.github.com/en/rest/apps/installations
         """
         account = self.connection.get_account()
@@ -316,7 +332,7 @@ class GitHubCatalogue:
 
 
 def _group_by_owner(names: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Yield the names in batches for one query. All names of a batch have the same owner."""
+    """Yield the names in batches that fit into one query. All names of a batch have the same owner."""
     owners: dict[str, list[str]] = {}
     for name in names:
         owners.setdefault(name.partition("/")[0].lower(), []).append(name)

@@ -1,4 +1,7 @@
-"""The files of one commit on GitHub. They are listed with the Git Trees API, and many are read in one GraphQL query."""
+"""The files of one commit on GitHub.
+
+The Git Trees API lists the files. One GraphQL query reads the contents of many files.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ larger tree, this number of requests returns about a million files."""
 
 
 def open_tree(remote: GitHubRemote, commit: str) -> ListedTree:
-    """Return the tree of one commit. Its files are listed when the list is first needed."""
+    """Return the tree of one commit. The files are listed only when they are needed."""
 
     def list_tree() -> TreeListing:
         with translate_errors(remote.name):
@@ -34,10 +37,10 @@ def open_tree(remote: GitHubRemote, commit: str) -> ListedTree:
 
 
 def list_files(remote: GitHubRemote, tree: str) -> TreeListing:
-    """Return the regular files of a tree, whose id may also be that of a commit. Raises RefusedError.
+    """Return the regular files of a tree. `tree` is the id of the tree or of a commit. Raises RefusedError.
 
     If GitHub returns the whole tree, one request is sent. If GitHub truncates the tree, one or two requests are sent
-    for each folder. https://docs.github.com/en/rest/git/trees#get-a-tree documents the limits.
+    for each folder. The limits are documented at https://docs.github.com/en/rest/git/trees#get-a-tree
     """
     files: dict[FilePath, RegularFile] = {}
     is_complete = True
@@ -82,7 +85,10 @@ class GitHubBatchQuery:
         return split_into_batches(entries, MAX_BYTES, MAX_FILES)
 
     def query_contents(self, entries: Sequence[TreeEntry]) -> QueriedContents:
-        """Return the contents of the entries of one batch. Raises RefusedError and UnsupportedQueryError."""
+        """Return the contents of the entries of one batch, by object id.
+
+        Raises RefusedError and UnsupportedQueryError.
+        """
         fields = [f"b{index}: object(oid: $o{index}) {{ ... on Blob {{ text }} }}" for index in range(len(entries))]
         parameters = ", ".join(f"$o{index}: GitObjectID!" for index in range(len(entries)))
         text = (
@@ -100,7 +106,10 @@ class GitHubBatchQuery:
 
 
 def _fetch_blob(remote: GitHubRemote, entry: TreeEntry, oid: str) -> bytes:
-    """Fetch one file by REST: https://docs.github.com/en/rest/git/blobs#get-a-blob. Raises RefusedError."""
+    """Return the content of one file by REST. Raises RefusedError.
+
+    https://docs.github.com/en/rest/git/blobs#get-a-blob
+    """
     with translate_errors(remote.name):
         blob = remote.read(f"read {entry.path}", lambda repository: repository.get_git_blob(oid))
         try:

@@ -1,7 +1,9 @@
 """Starting CI workflows on proposals that were created with the token of a job of GitHub Actions.
 
-GitHub starts no workflows for pushes and pull requests with such a token. Only workflows that are dispatched by name
-run (https://docs.github.com/en/actions/concepts/security/github_token).
+GitHub starts no workflows for pushes and pull requests with such a token
+(https://docs.github.com/en/actions/concepts/security/github_token). basebump can start workflows by name (`dispatch` in
+the config). If CI does not run, basebump writes a notice at the beginning of the pull request's body. The marker, a
+hidden comment in the body, records the commit for which workflows were started.
 """
 
 from __future__ import annotations
@@ -39,13 +41,16 @@ class WorkflowStartResult:
     """A notice for the beginning of the request's body; empty if there is none."""
 
     def add_to_body(self, body: str) -> str:
-        """Return the body of a request with the notice, and with the commit recorded in its marker."""
+        """Return the body of a pull request with the notice at its beginning and the commit in its hidden marker.
+
+        Without a new commit to record, the marker does not change. A withdrawn proposal gets no notice.
+        """
         body = body if self.commit is None else record_started_commit(_remove_notice(body), self.commit)
         return body if self.notice in body or parse_marker(body).is_withdrawn else f"{self.notice}{body}"
 
 
 def _has_notice(body: str) -> bool:
-    """Return True if the body of a request begins with basebump's notice that CI has not run."""
+    """Return True if the body of a pull request begins with basebump's notice that CI does not run or has not run."""
     return body.startswith((_NOT_BY_ITSELF_PREFIX, _NOT_RUN_PREFIX))
 
 
@@ -55,19 +60,24 @@ def _remove_notice(body: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class WorkflowStarter:
-    """Starts workflows in one repository; implements `WorkflowApi`. Failures are returned as notes."""
+    """Starts workflows in one repository; implements `WorkflowApi`.
+
+    If a workflow cannot be started, the result contains a note with the reason.
+    """
 
     remote: GitHubRemote
 
     def start_workflows(
         self, branch: str, commit: str | None, workflows: Sequence[str], *, is_new: bool, earlier_body: str | None
     ) -> WorkflowStartResult:
-        """Start the workflows that have not run for a commit yet, and return the outcome.
+        """Start those of `workflows` that have not run for a commit yet, and return the outcome.
 
-        One API request finds out which workflows ran; it is not sent for a new commit. Each workflow that is started
-        takes another one. If `workflows` is empty, nothing is started. Then, if the token is that of a job, the outcome
-        has the notice that CI does not run by itself. It has the notice only for a new request, for a new commit, and
-        if `earlier_body` has such a notice already.
+        Unless the commit is new, one API request lists the workflows that ran for the commit. One API request starts
+        each workflow.
+
+        If `workflows` is empty, nothing is started. The outcome then contains the notice that CI does not run by
+        itself, provided that the token belongs to a job. To avoid adding the notice to a pull request whose CI has run,
+        this is done only for a new pull request, for a new commit, or if `earlier_body` already has a notice.
         """
         may_lack_ci = earlier_body is None or is_new or _has_notice(earlier_body)
         if not workflows or commit is None:
@@ -92,7 +102,7 @@ class WorkflowStarter:
         return WorkflowStartResult(commit, notes, notice if refused else "")
 
     def _start_each(self, workflows: Sequence[str], branch: str) -> Iterator[tuple[str, RefusedError]]:
-        """Start each workflow, and yield the workflows that were refused, with the error.
+        """Start workflows; yield each workflow that GitHub refused to start, with the error.
 
         https://docs.github.com/en/rest/actions/workflows#create-a-workflow-dispatch-event
         """
@@ -131,7 +141,7 @@ class WorkflowStarter:
 
 
 def has_job_token(connection: GitHubConnection) -> bool:
-    """Return True if the token is that of a job of GitHub Actions; False if this cannot be determined.
+    """Return True if the token is the `GITHUB_TOKEN` of a job; False if basebump cannot determine this.
 
     The result is stored in the connection. A request is sent only for tokens of installations.
     """
