@@ -49,7 +49,7 @@ def test_a_tree_that_github_stored_otherwise_is_not_pushed(github):
     base = github.git.run("rev-parse", "main^{tree}").decode().strip()
     reply = github.server.reply_of(f"/repos/acme/web/git/trees/{base}")
     github.server.fail(r"POST .*/git/trees", replace(reply, status=201))
-    with pytest.raises(ForgeError, match="other content"):
+    with pytest.raises(ForgeError, match="content that differs"):
         github.forge().push(BRANCH, [CHANGE], MESSAGE, None)
     assert BRANCH not in github.branches()
 
