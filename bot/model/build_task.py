@@ -35,7 +35,10 @@ class InlineStep:
 
 @dataclass(frozen=True, slots=True)
 class OtherStep:
-    """A task step of another kind. It is unknown which images it builds."""
+    """A step of an ACR task that is invalid, or of a kind that basebump cannot read.
+
+    It is unknown which images such a step builds.
+    """
 
 
 TaskStep = DockerStep | FileStep | InlineStep | OtherStep

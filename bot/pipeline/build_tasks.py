@@ -59,8 +59,8 @@ def list_build_tasks(builders: Sequence[ImageBuilder], progress: ProgressReporte
 def add_build_tasks(extract_result: ExtractResult, tree: FileTree, build_tasks: BuildTasks) -> ExtractResult:
     """Add facts to `extract_result` that state which Dockerfiles of `tree` are built by build tasks.
 
-    If it is unknown which Dockerfiles a task builds, every Dockerfile in the task's folder counts as possibly built. If
-    the tasks of a registry could not be listed, every Dockerfile of the tree counts as possibly built.
+    If the Dockerfiles of a task cannot be determined, all Dockerfiles in the task's folder count as possibly built. If
+    the tasks of a registry could not be listed, all Dockerfiles of the tree count as possibly built.
 
     Raises:
         TreeError: If the tree cannot be listed.

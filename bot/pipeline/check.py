@@ -93,7 +93,7 @@ def _check_offline(
 
 
 def _select_changed(extract_result: ExtractResult, revision_diff: RevisionDiff) -> ExtractResult:
-    """Return the extract result without the references whose lines did not change.
+    """Return the extract result without the references that the change does not affect.
 
     A reference is kept if a changed line contains the reference, or if a changed line of another file uses the image of
     the reference. Files that could not be read are kept only if they changed.

@@ -105,8 +105,8 @@ def check_online(
 def _explain_unchecked(decision: Decision, reported_errors: Collection[str]) -> list[str]:
     """Return a list with one sentence that says why the reference was not checked; an empty list if it was checked.
 
-    The sentence ends with the error, such as `: timeout`, unless the error is one of `reported_errors`. The report
-    shows each of those errors once, below all references.
+    The sentence ends with the error, such as `: timeout`. If the error is one of `reported_errors`, it is left out,
+    because the report shows each of these errors once, below all references.
     """
     if not isinstance(decision, UnresolvedReference):
         return []

@@ -297,9 +297,9 @@ def _get_cached_contents(subject: ScanSubject, cached: Mapping[Digest, CachedMan
 def _add_contents(
     fetched_contents: Mapping[ScanSubject, ImageContents | None], cached: Mapping[Digest, CachedManifest]
 ) -> list[CachedManifest]:
-    """Return copies of the cached manifests to which the fetched contents of their images are added, for storing.
+    """Add the fetched image contents to copies of the cached manifests, and return these copies for storing.
 
-    The result contains only manifests that get new contents. Contents without a cached manifest are not stored.
+    Manifests without new contents are left out, and so are contents without a cached manifest.
     """
     updated: dict[Digest, CachedManifest] = {}
     for subject, image_contents in fetched_contents.items():

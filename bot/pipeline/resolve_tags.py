@@ -103,7 +103,7 @@ def resolve_tags(
 def _load_state(
     state_store: StateStore, lookups: Mapping[TagRef, Iterable[TagLookup]]
 ) -> tuple[Mapping[TagRef, TagDescriptor], Mapping[TagRef, Sequence[TagObservation]], Mapping[Digest, CachedManifest]]:
-    """Return the descriptors, observations and manifests that earlier runs stored.
+    """Return the tag descriptors, tag observations and manifests that earlier runs stored.
 
     The descriptors and observations are those of the tags in `lookups`. The manifests are those of the digests to which
     these tags pointed, and of the digests in files.
@@ -172,10 +172,12 @@ class _ResolveSession:
     def _fetch_current(self, tag_ref: TagRef, pinned_digests: set[Digest | None]) -> tuple[Digest, Manifest | None]:
         """Return the digest that the tag points to, and its manifest if the same request returned it; otherwise None.
 
-        Normally, a HEAD request returns only the digest. If it is not in the files, a second request must fetch the
-        manifest later. If this was the case for all tags of the registry so far, a single GET request is sent instead.
-        It returns no manifest if the tag points to the digest in the file. For a tag in a pull-through cache, a HEAD
-        request is always sent, because the cache may be outdated.
+        Normally, a HEAD request is sent, which returns only the digest. If the digest is not in the files, the caller
+        must fetch the manifest with a second request. If this was the case for all tags of the registry so far, a GET
+        request is sent instead, which returns both. No manifest is returned if the tag points to the digest in the file
+        (`pinned_digests`).
+
+        For a tag in a pull-through cache, a HEAD request is always sent, because the cache may be outdated.
         """
         is_update_likely = self.all_updated.get(tag_ref.host) and not self._has_pull_through_cache(tag_ref)
         if is_update_likely and len(pinned_digests) == 1:
@@ -318,8 +320,9 @@ class _ResolveSession:
     ) -> Iterator[tuple[Digest, Manifest | UnresolvedTag | None]]:
         """Yield each pinned digest in `platforms`, with the manifest for the same platform in the index `current`.
 
-        This manifest replaces the pinned digest in the file. Yield None instead of the manifest if the index has no
-        image for the platform, and UnresolvedTag if the lookup failed. Yield nothing if `current` is not an index.
+        The digest of this manifest replaces the pinned digest in the file. Yield None instead of the manifest if the
+        index has no image for the platform, and UnresolvedTag if the lookup failed. Yield nothing if `current` is not
+        an index.
         """
         for digest, platform in platforms.items() if current.kind is ManifestKind.INDEX else ():
             if isinstance(platform, UnresolvedTag):
@@ -385,7 +388,7 @@ class _ResolveSession:
 
         The manifest is always fetched, even if an earlier run stored it, because a file must not be updated to a digest
         that the registry deleted. If the registry deletes untagged digests, and neither a tag nor a lock protects this
-        digest, it is only added to `retention_risks`.
+        digest, an update to the digest is not possible. The digest is then only recorded in `retention_risks`.
         """
         tag_ref, record = resolved.tag_ref, self._fetch_record(resolved.tag_ref, digest)
         if tag_ref.host in self.purging_hosts and (record is None or not (record.tags or record.is_locked)):

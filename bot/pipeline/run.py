@@ -93,7 +93,7 @@ def _replace_branch_plans(
 ) -> list[RepositoryPlan]:
     """Return copies of the repository plans that contain `branch_plans` instead of their own branch plans.
 
-    `branch_plans` has one new plan for each old one, in the order of `_list_branch_plans`.
+    `branch_plans` contains a new plan for each plan that `_list_branch_plans` returns, in the same order.
     """
     remaining = iter(branch_plans)
     return [replace(each, branch_plans=tuple(islice(remaining, len(each.branch_plans)))) for each in repository_plans]
@@ -134,7 +134,7 @@ def _build_queue(repository_plan: RepositoryPlan, options: RunOptions) -> OpenQu
 def _execute_steps(
     repository_plans: Sequence[RepositoryPlan], context: RunContext, options: RunOptions
 ) -> list[ExecutionResult]:
-    """Execute the steps of one repository after the other, because forges reject parallel writes."""
+    """Execute the plans one repository at a time, because forges reject parallel writes."""
     context.progress.start_phase("Proposing", len(repository_plans))
     results: list[ExecutionResult] = []
     for repository_plan in repository_plans:

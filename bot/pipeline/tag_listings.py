@@ -191,9 +191,10 @@ def _fetch_tag_lists(
 
 
 def _choose_watched_tags(tag_refs: Iterable[TagRef], today: date) -> Iterable[TagRef]:
-    """Return the tags that this run checks for whether they are superseded.
+    """Return the tags for which this run checks whether they are superseded.
 
-    These are about a tenth of all tags. The choice changes from day to day, so that each tag is checked at some time.
+    The result contains at most about a tenth of all tags, because the checks cost requests. The choice changes from day
+    to day, so that each tag is checked at some time.
     """
     ordered = sorted(tag_refs)
     endable = [tag_ref for tag_ref in ordered if can_be_superseded(tag_ref.tag) or has_lifecycle_data(tag_ref.host)]
@@ -290,9 +291,9 @@ def find_superseded_tags(
 ) -> SupersededTags:
     """Determine which tags are superseded, and store the results for later runs.
 
-    There are two reasons: a newer tag in the repository takes the place of the tag, or the end-of-life date that the
-    publisher announces has passed. A stored result in `known_superseded` is used again if the tag still points to the
-    same digest, and if this run did not check the same reason or could not read the data to check it.
+    A tag is superseded for one of two reasons: a newer tag in the repository takes its place, or the end-of-life date
+    that its publisher announces has passed. The result of an earlier run (`known_superseded`) is used again if this run
+    did not check its reason, or could not read the data to check it, and the tag still points to the same digest.
     """
     tag_digests = {tag_ref: entry.digest for tag_ref, entry in resolutions.items() if isinstance(entry, ResolvedTag)}
     announced_dates = dict(_fetch_announced_dates(tag_listings.watched_tags, tag_digests, context.registry_facts))

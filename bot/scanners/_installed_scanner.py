@@ -48,7 +48,7 @@ class InstalledScanner(ABC, Generic[_Session]):
         self._scan_cache: ComputeOnce[tuple[str, Digest, str], ScanOutcome] = ComputeOnce()
 
     def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level scan
-        """Yield a check that reports whether the program and its database can be used.
+        """Yield a check that reports whether the scanner and its database can be used.
 
         Downloads the database if it is missing or old.
         """

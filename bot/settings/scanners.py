@@ -115,9 +115,10 @@ class OsvScannerEntry(ConfigSection):
 
 
 class DefenderScannerEntry(ConfigSection):
-    """Microsoft Defender for Cloud, which scans Azure registries by itself.
+    """The configuration entry for Microsoft Defender for Cloud as a scanner.
 
-    basebump logs in with Microsoft Entra.
+    Defender scans Azure registries on its own, and basebump only reads the results. basebump logs in with Microsoft
+    Entra.
     """
 
     kind: Literal["defender"]

@@ -62,10 +62,10 @@ def find_matured_digests(
 
 
 def _count_past_observations(history: Sequence[TagObservation], current: Digest) -> int:
-    """Return the number of entries in `history` that describe the past.
+    """Return the number of entries in `history` that are about earlier states of the tag.
 
-    If the last entry has the digest `current`, it describes the present and is not counted. Otherwise the present
-    digest is not in `history` yet, and all entries are counted.
+    If the digest of the last entry is `current`, this entry is about the present state and is not counted. Otherwise,
+    the present state is not in `history` yet, and all entries are counted.
     """
     is_current = bool(history) and history[-1].digest == current
     return len(history) - 1 if is_current else len(history)

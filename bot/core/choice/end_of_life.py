@@ -49,10 +49,10 @@ def determine_superseded(
 ) -> SupersededTag | None:
     """Return the reason that a tag is superseded, and its successor; None if nothing shows that it is.
 
-    `digest` is the digest that the tag points to. `tag_ending` is the result of `find_tag_ending`, which compares the
-    names of the repository's tags. `announced_end` is the last day on which the publisher supports the tag, or None if
-    it is unknown. After this day, the announced end is returned as the reason, and `tag_ending` only adds the
-    successor.
+    There are two possible reasons. If the day `announced_end` has passed, the publisher no longer supports the tag.
+    Otherwise, `tag_ending` contains the reason, which `find_tag_ending` found by comparing the names of the
+    repository's tags. Its successor is used in both cases. `announced_end` and `tag_ending` are None if nothing is
+    known. `digest` is the digest that the tag points to.
     """
     if announced_end is not None and announced_end < today:
         successor = tag_ending.successor if tag_ending is not None else None

@@ -26,7 +26,7 @@ It returns an empty string if it has no objection."""
 
 
 def list_hold_reasons(tracked_image: TrackedImage, resolved: ResolvedTag) -> Iterator[tuple[Reason, str]]:
-    """Yield each reason to hold the update to the tag's current digest, together with its explanation."""
+    """Yield each reason not to propose the update to the tag's current digest (a hold), with an explanation."""
     pinned_digest = tracked_image.occurrence.reference.digest
     pinned_manifest = resolved.pinned_manifests.get(pinned_digest) if pinned_digest is not None else None
     for reason, check in _HOLD_RULES.items():
@@ -38,8 +38,9 @@ def list_hold_reasons(tracked_image: TrackedImage, resolved: ResolvedTag) -> Ite
 def describe_acceptance(tracked_image: TrackedImage, reason: Reason, hold_detail: str, now: datetime) -> str:
     """Return a sentence about the owner who accepts a hold; empty if no owner accepts it.
 
-    With an `accept` entry in the policy, an owner accepts all holds of one reason until a given date. The sentence
-    names the owner, this date and the owner's justification. `reason` and `hold_detail` describe the hold.
+    A hold is a reason not to propose an update. An owner can accept all holds with the same reason until a given date,
+    in an `accept` entry of the policy. The sentence names the owner, this date and the owner's justification. `reason`
+    is the reason of the hold, and `hold_detail` is its explanation.
     """
     for accepted_hold in tracked_image.policy.accept:
         if accepted_hold.reason is reason and now.date() <= accepted_hold.until:
@@ -51,9 +52,9 @@ def describe_acceptance(tracked_image: TrackedImage, reason: Reason, hold_detail
 
 
 def is_held(tracked_image: TrackedImage, resolved: ResolvedTag, now: datetime) -> bool:
-    """Return True if there is a hold on the update to the tag's current digest that no owner accepts.
+    """Return True if there is a reason not to propose the update to the tag's current digest (a hold).
 
-    See `describe_acceptance`. An acceptance that has expired at `now` does not count.
+    A hold does not count if an owner accepts it in the policy, and this acceptance has not expired at `now`.
     """
     return not all(
         describe_acceptance(tracked_image, reason, why, now)

@@ -96,9 +96,10 @@ def format_short_reference(reference: ImageReference) -> str:
 
 
 def _find_unpinned(decision: Decision, fix_command: str) -> Iterator[Violation]:
-    """Yield a violation for a reference without a digest: it can be pinned, or it needs a tag first.
+    """Yield a violation for a reference without a digest that can be pinned, or that has no tag either.
 
-    Yield nothing if neither is the case, for example if the update is held.
+    A reference with neither tag nor digest can be pinned only after the user added a tag. Yield nothing for a reference
+    that cannot be pinned for another reason, for example because its update is held.
     """
     name = format_short_reference(decision.occurrence.reference)
     if isinstance(decision, ImageUpdate | UncheckedReference):

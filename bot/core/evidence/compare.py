@@ -123,8 +123,8 @@ def count_distinct(findings: Iterable[Finding]) -> int:
 def _has_identified_database(scanner: ScannerIdentity) -> bool:
     """Return True if a scanner states which database it used.
 
-    It does so by the build time of the database, or by the id of its run. Without these, two scans with equal
-    `ScannerIdentity` may have used different databases.
+    Some scanners state the build time of the database, others the id of the scan run. If a scanner states neither, two
+    scans with equal `ScannerIdentity` may have used different databases.
     """
     return scanner.database is not None or scanner.run is not None
 

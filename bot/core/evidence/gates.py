@@ -179,10 +179,11 @@ _LIST_UNREAD = "it is too young, and whether it fixes something that is known to
 
 
 def _can_be_urgent(update: ImageUpdate, evidence: Evidence) -> bool:
-    """Return True if an update may fix a vulnerability that is known to be exploited, but the KEV list was not read.
+    """Return True if it is unknown whether an update is urgent, because the KEV list was not read.
 
-    The result is True only if such a vulnerability matters, because the policy exempts it from the minimum age, and if
-    the update fixes any vulnerability at all.
+    The KEV list contains vulnerabilities that are known to be exploited. Return False if the policy does not exempt
+    these vulnerabilities from the minimum age, or if the update fixes no vulnerability at all. The list is then not
+    needed.
     """
     depends_on_list = AdvisoryList.KEV in update.tracked_image.policy.bypass_min_age_for and _is_list_unread(
         AdvisoryList.KEV, evidence

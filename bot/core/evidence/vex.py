@@ -52,8 +52,8 @@ _SEPARATORS = re.compile(r"[-_.]+")
 def group_by_image(statements: Iterable[VexStatement]) -> StatementsByImage:
     """Group VEX statements by the image that they are about.
 
-    The key is the digest of the image or, if the statement names no digest, its repository. Products that name neither
-    are left out.
+    A statement lists one or more products. The key for a product is the digest of its image or, if the statement names
+    no digest, the repository. A product with neither is left out.
     """
     grouped: dict[str, list[ProductStatement]] = defaultdict(list)
     for statement in statements:
@@ -96,9 +96,10 @@ def suppress_findings(
 def _find_suppression(
     finding: Finding, scan: Scan, platform: str, statements_by_id: Mapping[str, Sequence[ProductStatement]]
 ) -> SuppressedFinding | None:
-    """Return the suppression of a finding; None if the latest statement about the finding does not suppress it.
+    """Return the suppression of a finding by the latest VEX statement about it; otherwise None.
 
-    If the latest time occurs in several statements, the finding stays as soon as one of them does not suppress it.
+    Return None if no statement is about the finding, or if the latest one does not suppress it. If several statements
+    are equally recent, the finding is suppressed only if all of them suppress it.
     """
     applicable = (
         claim.statement

@@ -93,7 +93,10 @@ def _count_other_unknowns(evidence: Evidence) -> int:
 
 
 def _count_unknown_contents(evidence: Evidence) -> int:
-    """Return how many of the old and the new image lack requested contents (packages, configuration)."""
+    """Return for how many of the old and the new image the contents could not be fetched.
+
+    The result is 0 if the contents were not inspected in this run.
+    """
     if evidence.contents is None:
         return 0
     old = [evidence.contents.old] if evidence.old is not None else []

@@ -181,11 +181,12 @@ def _should_update_text(request: RemoteRequest, desired: Proposal) -> bool:
 def _find_wait_reason(request: RemoteRequest, desired: Proposal, now: datetime) -> NoChangeReason | None:
     """Return the reason why the branch of an open request is not updated yet, or None if it is updated in this run.
 
-    There are two reasons to wait until the last commit is old enough (`refresh_every`):
+    The setting `refresh_every` is the minimum age of the branch's last commit. Until then, an update waits in these
+    cases:
 
     - A user approved the request. An update would discard the approval.
-    - Only the digests change, because even newer images reached the minimum age. An update would start another CI run.
-      This is no reason to wait if the branch must be rebuilt anyway.
+    - The tags stay the same, and only newer digests are proposed because they have reached the minimum age of the
+      policy. An update would start another CI run. This is no reason to wait if the branch must be rebuilt anyway.
 
     Urgent updates do not wait. A request with conflicts does not wait either, because nobody can merge it as it is.
     """
@@ -205,10 +206,11 @@ def _get_tags(targets: Iterable[Target]) -> set[str]:
     return {target.rpartition("@")[0] for target in targets}
 
 
-def can_be_declined(request_state: RequestState, body: str) -> bool:
-    """Return True if a request may have been closed by a user: it is closed, and basebump did not withdraw it.
+def may_be_declined(request_state: RequestState, body: str) -> bool:
+    """Return True if a user may have declined the proposal of a request by closing the request.
 
-    Closing a request can decline its proposal, so the caller asks the forge who closed such a request.
+    This is the case if the request is closed, and its text (`body`) does not record that basebump withdrew the request.
+    The caller must still find out from the forge who closed it.
     """
     return request_state is RequestState.CLOSED and not parse_marker(body).is_withdrawn
 

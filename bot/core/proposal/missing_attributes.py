@@ -66,8 +66,8 @@ def _is_status_missing(request: RemoteRequest, desired: Proposal) -> bool:
     """Return True if basebump must still set the commit status on the last commit of the branch.
 
     The status is missing, for example, after a user merged the base branch into the branch, or after an interrupted
-    run. If this run has other evidence than the text of the request, return False: the status is then set later,
-    together with the new text.
+    run. If the evidence of this run differs from the evidence in the text of the request, return False. The status is
+    then set later, together with the new text.
     """
     marker = parse_marker(request.body)
     return not _has_status_attempt(request, marker) and marker.report == desired.report_fingerprint
@@ -76,9 +76,9 @@ def _is_status_missing(request: RemoteRequest, desired: Proposal) -> bool:
 def find_missing_on_last_commit(request: RemoteRequest, desired: Proposal) -> RequestAttributes:
     """Return the commit status to set and the workflows to start for a request that otherwise stays unchanged.
 
-    Both belong to a single commit. So the last commit lacks them, for example, after a user merged the base branch into
-    the branch. The status is copied from the earlier commit, because it must agree with the unchanged text of the
-    request.
+    A status and a workflow run belong to a single commit. If a user merges the base branch into the branch, for
+    example, the new last commit has neither. The status is copied from the earlier commit, because it must agree with
+    the unchanged text of the request.
     """
     marker = parse_marker(request.body)
     is_status_missing = desired.attributes.status is not None and not _has_status_attempt(request, marker)

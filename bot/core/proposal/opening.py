@@ -33,8 +33,9 @@ _TEMPORARY_REASONS = frozenset(
 def compute_opening_time(updates: Iterable[tuple[ImageUpdate, Evidence]]) -> datetime | None:
     """Return the earliest time at which `open_when` allows opening a proposal with these updates.
 
-    It is enough if one of the updates meets its condition. Return None if the proposal may be opened now. Return NEVER
-    if no update meets its condition, and none will meet it merely because the image in use gets older.
+    It is enough if one of the updates meets its condition. Return None if the proposal may be opened now. A condition
+    can also require that the image in use reaches a given age. Return NEVER if no update meets its condition, and no
+    such age is given or the age of the image is unknown.
     """
     return min(
         (_compute_update_opening_time(update, evidence) for update, evidence in updates),
@@ -46,7 +47,7 @@ def compute_opening_time(updates: Iterable[tuple[ImageUpdate, Evidence]]) -> dat
 def is_awaiting_evidence(updates: Iterable[tuple[ImageUpdate, Evidence]]) -> bool:
     """Return True if a proposal must wait because a scan, or the list of exploited vulnerabilities, is missing.
 
-    Whether a proposal waits for missing evidence is determined by the key `when_unknown` of the policy.
+    The key `when_unknown` of the policy determines whether a proposal waits in this case.
     """
     return any(_is_update_awaiting_evidence(update, evidence) for update, evidence in updates)
 
@@ -61,7 +62,8 @@ def _compute_update_opening_time(update: ImageUpdate, evidence: Evidence) -> dat
     - The result is None if the update has no condition, or replaces a withdrawn or missing digest.
     - The result is also None if the vulnerabilities of the two images could not be compared. `is_awaiting_evidence`
       then decides whether to wait.
-    - The result is NEVER if the update will not meet the condition merely because the image in use gets older.
+    - The result is NEVER if no time is known: the condition does not depend on the age of the image in use, or this age
+      is unknown.
     """
     condition = update.tracked_image.policy.open_when
     if condition is None or evidence.delta is None or update.cause is not UpdateCause.MOVED:

@@ -81,8 +81,9 @@ def expand_text(
 ) -> ExpandedText:
     """Replace the variables in `text` in the same way as Docker Compose (template/template.go).
 
-    If `text` is the value of a variable in an `.env` file, `assignment` is this variable. If the result is too long,
-    all variables in `text` are returned as missing.
+    `assignment` is the `.env` variable whose value is `text`; None if `text` is not such a value. If the result would
+    be too long, it has no text. Instead, its `missing_variables` contain `assignment` or, without an assignment, all
+    variables in `text`.
     """
     runs: list[TextRun] = []
     variable_runs: list[VariableRun] = []
@@ -276,10 +277,11 @@ def resolve_interpolated(source: InterpolatedImage, values: ExpandedValues) -> R
 
 
 def find_shared_variables(images: Sequence[ResolvedInterpolation]) -> set[str]:
-    """Return the variables whose values must not be changed, because the change would also affect something else.
+    """Return the variables whose values must not be changed, because the change would also affect another text.
 
-    A variable is not shared if each image uses it only at the end, and all these images have the same repository and
-    tag.
+    For example, a digest for `app:${TAG}` is appended to the value of `TAG`. This is possible only if every image that
+    contains `TAG` contains it once, at its end, and if all these images have the same repository and tag. All other
+    variables are returned.
     """
     shared: set[str] = set()
     tags_by_variable: dict[str, set[TagRef | None]] = defaultdict(set)

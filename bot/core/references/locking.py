@@ -24,9 +24,9 @@ skip a reference (see `assign_to_other_bot`)."""
 def lock_occurrence(occurrence: Occurrence, reason: Reason, *, is_certain: bool = True) -> Occurrence:
     """Lock the digest and the tag of `occurrence` for `reason`, so that basebump does not change them.
 
-    Some reasons are only warnings, which a rule in the config can allow. If a value is already locked, the earlier
-    reason is replaced only if it is a warning and the new reason is not. `is_certain` is False if the reason possibly
-    does not apply.
+    If a value is already locked, the new reason replaces the earlier one only if the earlier one is a warning and the
+    new one is not. A warning is a reason that a rule in the config can allow. `is_certain` is False if the reason
+    possibly does not apply.
     """
     digest, tag = (
         _lock_slot(slot, reason, is_certain=is_certain) for slot in (occurrence.digest_slot, occurrence.tag_slot)
@@ -37,9 +37,11 @@ def lock_occurrence(occurrence: Occurrence, reason: Reason, *, is_certain: bool 
 def assign_to_other_bot(occurrence: Occurrence, bot: str, config_location: str) -> Occurrence:
     """Lock the digest and the tag of `occurrence` because another bot, such as Renovate, updates them.
 
-    A note names the bot and `config_location`, which is the file (and line) of the bot's config. A rule with `allow:
-    [other-writer]` can unlock the values. If they were already locked because of warnings, the rule must also allow
-    these warnings. Values that are locked for any other reason stay unchanged. If nothing changes, no note is added.
+    A rule with `allow: [other-writer]` can unlock the values. If a value was already locked because of a warning, the
+    rule must allow this warning as well. A value that is locked for any other reason stays unchanged.
+
+    A note is added if the lock of a value changed. It names the bot and `config_location`, which is the file (and line)
+    of the bot's config.
     """
     digest, tag = map(_assign_slot, (occurrence.digest_slot, occurrence.tag_slot))
     if (digest, tag) == (occurrence.digest_slot, occurrence.tag_slot):

@@ -35,7 +35,8 @@ def reconcile_decisions(decisions: Sequence[Decision]) -> tuple[Decision, ...]:
 def find_sharing_with_skipped(decisions: Sequence[Decision]) -> frozenset[Occurrence]:
     """Return the references whose digest is written in the same bytes as the digest of a skipped reference.
 
-    They cannot be updated, because this would change the skipped reference, too. So no registry is asked about them.
+    These references cannot be updated, because this would also change the skipped reference. Their tags are therefore
+    not looked up.
     """
     skipped_bytes = {_get_digest_bytes(each.occurrence) for each in decisions if isinstance(each, SkippedReference)} - {
         None

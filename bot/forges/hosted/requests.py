@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot.core.proposal.base_branches import BaseBranch
-from bot.core.proposal.lifecycle import can_be_declined
+from bot.core.proposal.lifecycle import may_be_declined
 from bot.core.proposal.user_requests import parse_labels
 from bot.forges.hosted.heads import BranchHead, BranchTip, CommitReader, HeadReader
 from bot.model.forge import GitRepository
@@ -199,7 +199,7 @@ class RequestLister:
             and self.reader.is_current_branch_required(base.name),
             review_states=self.reader.read_review_states(open_requests, own_numbers),
             closed_by_deletion=self.reader.find_closed_by_branch_deletion(
-                [each for each in requests if each.closed_at and can_be_declined(each.state, each.body)]
+                [each for each in requests if each.closed_at and may_be_declined(each.state, each.body)]
             ),
         )
 

@@ -132,10 +132,10 @@ def _list_build_steps(document: YamlDocument, step: YamlNode) -> Iterator[_Build
 
 
 def _resolve_build(build_step: _BuildStep) -> StepBuild | None:
-    """Return the build of a step: its Dockerfile, build arguments and remote context.
+    """Return the build of a step, with its Dockerfile, build arguments and remote context.
 
-    The path of the Dockerfile is None if variables determine it. Return no build (None) if the Dockerfile is outside
-    the folder of the task, or if the remote context is not a git repository.
+    If a variable determines the path of the Dockerfile, the path in the build is None. The whole result is None if the
+    Dockerfile is outside the folder of the task, or if the remote context is not a git repository.
     """
     option_values = {option: value for option, value in build_step.options if option in ("", "-f", "--file")}
     context, file = option_values.get("", "."), option_values.get("-f") or option_values.get("--file")

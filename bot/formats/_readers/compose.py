@@ -234,9 +234,9 @@ def _split_lines(document: YamlDocument, node: YamlScalar) -> Iterator[tuple[str
 def _add_line(dockerfile: InlineDockerfile, line: str, offset: int | None) -> None:
     """Add a line to `dockerfile` in the form in which compose passes the line to the build.
 
-    `$$` becomes a dollar sign. The value of a variable is unknown here, so it becomes a template (`{{NAME}}`), and
-    images that contain it are reported as `templated`. `offset` is the byte offset of the line in the file, or None if
-    the file does not contain the line literally.
+    `$$` becomes a dollar sign. A variable becomes a template (`{{NAME}}`), because its value is unknown here. Images
+    that contain such a template are reported as `templated`. `offset` is the byte offset of the line in the file, or
+    None if the file does not contain the line literally.
     """
     try:
         parts = parse_text(line, offset)

@@ -28,7 +28,7 @@ _VALUE_REFERENCE = re.compile(rb"\.(Values(?:\.[A-Za-z_][A-Za-z0-9_]*)*)")
 
 
 def read(file: SourceFile) -> Iterator[ExtractedItem]:
-    """Yield the images in a values file, and facts about its values that other files of the chart depend on.
+    """Yield the images in a values file, and facts about its values for combination with other files of the chart.
 
     - A `ChartValue` is a value that may be a part of an image, such as a tag.
     - A `ChartImage` is an image in the chart's own values file, which other values files may override.

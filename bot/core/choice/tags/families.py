@@ -65,15 +65,15 @@ def is_same_family(tag: str, other: str) -> bool:
 def filter_relatives(written: TagVersion, available_versions: Iterable[TagVersion]) -> tuple[TagVersion, ...]:
     """Return the versions that can be compared with `written`.
 
-    They have the same prefix, suffix, scheme and count of numbers. Releases of operating systems may differ, as in
-    `3.11-alpine3.18` and `3.12-alpine3.19`.
+    These versions have the same prefix, suffix, scheme and count of numbers. Releases of operating systems may differ,
+    as in `3.11-alpine3.18` and `3.12-alpine3.19`.
 
-    Versions with zero-padded numbers (`20.04`) are not compared with other versions (`5.2`). A repository that has both
-    has changed its scheme. `20.10` has no leading zero, but belongs to the scheme of `20.04` because its numbers have
-    the same digit counts.
+    A version with zero-padded numbers (`20.04`) cannot be compared with other versions (`5.2`), because a repository
+    that contains both has changed from one scheme to the other. `20.10` belongs to the zero-padded scheme although it
+    has no leading zero, because its numbers have as many digits as those of `20.04`.
 
-    If a repository has both `19.03` and `27.3`, then `20.10` may belong to either scheme. In such a repository, only
-    versions that contain a leading zero belong to the zero-padded scheme.
+    The number of digits proves nothing if the repository contains both `19.03` and `27.3`, because `20.10` may then
+    belong to either scheme. In such a repository, only versions with a leading zero belong to the zero-padded scheme.
     """
     related_versions = [version for version in available_versions if version.is_related(written)]
     padding_schemes = {
@@ -88,10 +88,11 @@ def filter_relatives(written: TagVersion, available_versions: Iterable[TagVersio
 
 
 def _get_padded_widths(version: TagVersion) -> tuple[int, ...]:
-    """Return the digit counts of the numbers up to the last zero-padded number: (2, 2) for `20.04.1`.
+    """Return the digit counts of a version's numbers, up to the last number with a leading zero.
 
-    The result is empty if no number is zero-padded. It is also empty for dates and similar schemes, because a zero such
-    as the one in `2024-05-30` does not distinguish two schemes.
+    For `20.04.1`, the result is (2, 2), the digit counts of `20` and `04`. The result is empty if no number has a
+    leading zero. It is also empty for dates and similar schemes, because a zero such as the one in `2024-05-30` does
+    not distinguish two schemes.
     """
     if version.scheme not in {VersionScheme.NUMBERS, VersionScheme.YEAR}:
         return ()
@@ -111,9 +112,9 @@ def _has_unpadded_number(version: TagVersion, prefix: tuple[int, ...]) -> bool:
 def _get_padding_scheme(version: TagVersion, padding_schemes: Mapping[tuple[int, ...], bool]) -> tuple[int, ...]:
     """Return the digit counts that identify the zero-padded scheme of a version: (2, 2) for `20.04` and `20.10`.
 
-    The result is empty if the version does not belong to a zero-padded scheme (see `filter_relatives`). The keys of
-    `padding_schemes` are the digit counts of the schemes that exist in the repository. The value is True if the digit
-    counts of a version are enough to recognise the scheme, and False if the version must also contain a leading zero.
+    The result is empty if the version does not belong to a zero-padded scheme (see `filter_relatives`).
+    `padding_schemes` contains the digit counts of each zero-padded scheme in the repository. The value is True if all
+    versions with these digit counts belong to the scheme, and False if only those with a leading zero belong to it.
     """
     padded_widths = _get_padded_widths(version)
     matching_prefixes = (

@@ -98,7 +98,7 @@ _FULL_PRECISION = 3
 def is_commit_or_change(tag: str) -> bool:
     """Return True if a tag names a commit or an unmerged change, such as `sha-1a2b3c4` or `pr-17`.
 
-    Such a tag never changes, and is never an update target.
+    Such a tag has no version, so it is neither updated nor the target of an update.
     """
     return _COMMIT.search(tag) is not None or _NUMBERED_CHANGE.match(tag) is not None
 

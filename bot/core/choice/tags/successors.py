@@ -63,7 +63,7 @@ def find_successors(
 def is_within_mode(tag: str, new_tag: str, mode: UpdateMode) -> bool:
     """Return True if `mode` allows the update from `tag` to `new_tag`.
 
-    Return False if the tags do not show this for certain, or if the operating system in the tag changes.
+    Return False if the versions in the tags cannot be compared, or if the operating system in the tag changes.
     """
     if mode is UpdateMode.NONE:
         return False

@@ -70,7 +70,8 @@ class TrustView:
     """The signature of the old image; None if the file has no digest."""
     new: SignatureView
     is_unchanged: bool
-    """True if both results are equal: the same signer and statement, or the same state without a signer."""
+    """True if both results are the same: either the same signer and statement or, if neither image has a signer, the
+    same state."""
 
 
 def build_trust_view(signatures: TransitionSignatures) -> TrustView:

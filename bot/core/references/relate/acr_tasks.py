@@ -84,9 +84,9 @@ def _list_dockerfiles(
 def _find_dockerfile(build: TaskFileBuild, existing_paths: Collection[FilePath]) -> FilePath | None:
     """Return the path of the Dockerfile that a task builds, or None if the tree does not contain it.
 
-    The path in the task is relative to the folder in which the task is started, and this folder is unknown. It must be
-    the folder of the task's file or one of its parent folders. So the nearest of these folders with such a Dockerfile
-    is used.
+    The path in the task is relative to the folder in which the task is started. This folder is unknown, but it must be
+    the folder of the task's file or one of its parent folders. The nearest of these folders that contains such a
+    Dockerfile is used.
     """
     folders = reversed(tuple(list_folders_and_path(build.path)))
     return next(

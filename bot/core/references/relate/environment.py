@@ -67,8 +67,8 @@ class _ComposeFolder:
     def list_references(self) -> Iterator[Occurrence | UnsupportedText]:
         """Yield the image references of this folder, with replaced variables.
 
-        Several services can use the same text, such as `app:${TAG}`. If the end of the reference comes from an `.env`
-        variable, they become a single reference, unless they have different platforms.
+        Several services can use the same text, such as `app:${TAG}`. If its end comes from an `.env` variable, only one
+        reference is yielded for all services with this text and the same platform.
         """
         images = [resolve_interpolated(image, self.values) for image in self.images]
         shared = self.otherwise_used | find_shared_variables(images)
@@ -107,8 +107,8 @@ def _build_locator(variable: str, written_form: _WrittenForm) -> str:
 def _move_to_environment(occurrence: Occurrence, assignment: EnvironmentVariable) -> Occurrence:
     """Return the occurrence with the path and line of `assignment`, the `.env` variable that sets the reference's end.
 
-    For example, if a Compose file contains `app:${TAG}` and the `.env` file contains `TAG=1.2`, basebump edits the
-    `.env` file.
+    For example, if a Compose file contains `app:${TAG}` and the `.env` file contains `TAG=1.2`, the digest is written
+    into the `.env` file.
     """
     return replace(
         occurrence,

@@ -139,10 +139,10 @@ class _KustomizationGraph:
         return is_kustomization or not self._included_paths.isdisjoint(list_folders_and_path(path))
 
     def _add_listing_kustomizations(self, indexes: Iterable[int]) -> set[int]:
-        """Return `indexes`, and the kustomizations that list one of them under `components`, directly or indirectly.
+        """Return `indexes`, extended by all kustomizations that list one of them under `components`.
 
-        These are needed because the `images` of a component also apply to everything else that the listing
-        kustomization includes.
+        If a kustomization lists a component, the `images` of the component apply to everything that the kustomization
+        includes. Kustomizations that list such a kustomization as their component are therefore added as well.
         """
         return self._find_reachable(indexes, lambda index: self._listed_by.get(index, ()))
 
@@ -153,13 +153,15 @@ class _KustomizationGraph:
         return frozenset([*named, *(path for path in own if basename(path) in KUSTOMIZATION_NAMES)])
 
     def _list_earlier_kustomizations(self, indexes: Collection[int], applied: Collection[int]) -> frozenset[str]:
-        """Return the paths of the kustomizations that kustomize applies before one of those in `indexes`.
+        """Return the paths of the kustomizations that kustomize applies before one of the given ones.
 
-        If both replace the same image, the `images` entry in the earlier kustomization has no effect. For example, if
-        `prod` includes `base`, kustomize applies `base` before `prod`. It applies the components of a kustomization one
-        after another, and then its own `images` entries (accumulateTarget in api/internal/target/kusttarget.go).
+        `indexes` are the given kustomizations. `applied` contains these and all kustomizations that list one of them as
+        a component (see `_add_listing_kustomizations`).
 
-        `applied` is the result of `_add_listing_kustomizations(indexes)`.
+        If an earlier and a later kustomization replace the same image, the `images` entry of the earlier one has no
+        effect. For example, if `prod` includes `base`, kustomize applies `base` before `prod`. It applies the
+        components of a kustomization one after another, and then its own `images` entries (accumulateTarget in
+        api/internal/target/kusttarget.go).
         """
         earlier: set[int] = set()
         for index in applied:
@@ -192,8 +194,8 @@ class _KustomizationGraph:
     def _find_reachable(self, indexes: Iterable[int], onward: Callable[[int], Iterable[int]]) -> set[int]:
         """Return `indexes`, and the indexes of all kustomizations that can be reached from them.
 
-        `onward` returns the kustomizations that can be reached directly from a kustomization. Cycles are allowed. The
-        search ends early after MAX_STEPS steps.
+        `onward` returns the indexes that follow directly from one index, for example those of the included
+        kustomizations. Cycles are allowed. The search ends early after MAX_STEPS steps.
         """
         reached: set[int] = set()
         pending = list(indexes)

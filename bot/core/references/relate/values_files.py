@@ -123,9 +123,9 @@ class _ValuesOverlay:
         return "" if part in self.own_values else self.get_overridden_value(part)
 
     def get_registry(self) -> tuple[str, bool]:
-        """Return the registry of the image, and True if the chart certainly puts it in front of the repository.
+        """Return the registry of the image, and whether the chart certainly puts it in front of the repository.
 
-        The registry is an empty text if no file sets a registry.
+        If no file sets a registry, return an empty text and True.
         """
         layer = next((layer for layer in self.layers if layer.registry), None)
         if layer is None:
@@ -133,10 +133,10 @@ class _ValuesOverlay:
         return layer.registry, layer.image is None or layer.image.is_certain
 
     def list_tag_sources(self) -> Iterator[_ValuePosition]:
-        """Yield the positions of the images from which the overlay may inherit its tag, in the files that it overrides.
+        """Yield the positions of the images whose tag the overlay may inherit.
 
-        These tags must not be updated, because this would also change the overlay's image. If the overlay sets the tag
-        itself, there are no such images.
+        These images are in the files that the overlay overrides. Their tags must not be updated, because this would
+        also change the overlay's image. If the overlay sets the tag itself, yield nothing.
         """
         if self.get_inherited(ImagePart.TAG):
             yield from ((layer.path, layer.image.locator) for layer in self.layers[1:] if layer.image is not None)
@@ -171,10 +171,10 @@ def _join_parts(parts: Iterable[ImagePart]) -> str:
 def _find_overlays(
     images: Sequence[ChartImage], values: Sequence[ChartValue]
 ) -> tuple[dict[_ValuePosition, _ValuesOverlay], dict[_ValuePosition, list[str]]]:
-    """Return the images in overlays, and notes about digests that overlays inherit although they change other parts.
+    """Return the images in overlays, and notes about overlays that inherit a digest but change other parts.
 
-    The keys of the first dictionary are the positions of the images in the overlays. The keys of the second one are the
-    positions of the images in the chart's own values, from which the digest is inherited.
+    The first dictionary contains the images by their positions in the overlays. The second dictionary contains the
+    notes by the position of the image in the chart's own values, from which the digest is inherited.
     """
     charts = _ChartValues(images, values)
     overlays: dict[_ValuePosition, _ValuesOverlay] = {}
@@ -205,10 +205,11 @@ class _ChartValues:
         self._folders = {folder for path in {image.path for image in images} for folder in list_folders_and_path(path)}
 
     def find_overridden_images(self, value: ChartValue) -> Iterator[tuple[ChartImage, _LayerFiles]]:
-        """Yield each image of which `value` sets a part, with the values files that can set its parts.
+        """Yield each image of which `value` overrides a part, with the values files that can set its parts.
 
-        The first of these files is the one with `value`, the last one is the chart's own values file with the image.
-        The image can belong to the chart of the overlay or to one of its subcharts.
+        A file overrides the files after it. The first one is the overlay that contains `value`, and the last one is the
+        chart's own values file, which contains the image. The image can belong to the chart of the overlay or to one of
+        its subcharts.
         """
         folder = dirname(value.path)
         for top in (folder, dirname(folder)) if basename(folder) in _OVERLAY_FOLDERS else (folder,):
@@ -250,7 +251,7 @@ def _list_files(
     Args:
         overlay: The values file that overrides the others.
         top: The folder of the overlay's chart.
-        subchart_names: The subcharts on the way from this chart to the chart of `main_values`.
+        subchart_names: The names of the nested subcharts that lead from this chart to the chart of `main_values`.
         main_values: The own values file of the innermost chart.
     """
     yield overlay, "".join(f"{key}/" for key in subchart_names)

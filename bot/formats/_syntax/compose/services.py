@@ -58,7 +58,7 @@ class ComposeService(NamedTuple):
     def output_image(self) -> str | None:
         """The name of the image that this service builds: its `image` if it has a `build`, and None otherwise.
 
-        Reading this property does not record the scalar as visited for `YamlDocument.is_shared`.
+        Unlike other reads, reading this property does not count as a visit for `YamlDocument.is_shared`.
         """
         if self.build is None:
             return None
@@ -113,9 +113,10 @@ def list_environment_uses(
 ) -> Iterator[str | None]:
     """Yield the name of every variable that the document uses outside image references. Raises TooDeepError.
 
-    The value of such a variable must not be changed for the sake of an image. Also yield None if a service passes the
-    whole `.env` file to a container, because the container may use any variable. `image_events` contains the `id` of
-    the parser event of each scalar that is an image reference.
+    The value of such a variable must not be changed to update an image. If a service passes the whole `.env` file to a
+    container, also yield None, because the container may use any variable.
+
+    `image_events` identifies the scalars that are image references: it contains the `id` of the parser event of each.
     """
     for text in _list_texts(document.root, image_events):
         yield from list_variable_names(text)

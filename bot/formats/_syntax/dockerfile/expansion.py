@@ -69,8 +69,8 @@ class ArgumentUse(NamedTuple):
     def includes_insertion_at(self, position: int) -> bool:
         """Return True if text inserted at `position` of the expanded text would become part of the variable's value.
 
-        This is also True at the end of the value: the inserted text then extends the value. It is False at the start,
-        where the inserted text belongs to the byte before the value.
+        The result is True inside the value, and at its end, where the inserted text extends the value. It is False at
+        the start of the value, where the inserted text extends the text before the value.
         """
         return self.start < position <= self.end
 
@@ -99,7 +99,7 @@ class WordExpansion:
 
     @property
     def cost(self) -> int:
-        """The number of steps that this expansion takes from those of the file (see `ArgScope`)."""
+        """The number of steps to subtract from `ArgScope.remaining_steps` after this expansion was created."""
         return len(self.text) + _PART_STEPS * (len(self.runs) + len(self.uses))
 
     @cached_property
@@ -142,7 +142,10 @@ class ArgDefault:
 
 @dataclass(slots=True)
 class ArgScope:
-    """The variables that the words of one file can use, and the number of steps that expansions may still take."""
+    """The variables that the words of one file can use, and the number of steps that expansions may still take.
+
+    A step is a unit of work, such as inserting one byte. The limit prevents a small file from taking very long.
+    """
 
     defaults: dict[bytes, ArgDefault] = field(default_factory=dict)
     first_lines: dict[int, int] = field(default_factory=dict)
@@ -187,10 +190,10 @@ class ExpansionBuilder:
             self._add_run(ByteRun(text, None, 0, None), len(text))
 
     def put_expansion(self, expansion: WordExpansion, use: ArgumentUse) -> None:
-        """Append the text of `expansion`, which replaces a variable, and record `use`, the use of this variable.
+        """Append the value of a variable, and record that the word uses this variable.
 
-        `start` and `end` of `use` are ignored. The recorded range is that of the appended text. The variables that
-        `expansion` itself uses are recorded as well.
+        `expansion` is the value. `use` describes the use of the variable, except that the range of the appended text is
+        recorded instead of its `start` and `end`. The variables in `expansion` are recorded as well.
         """
         start = self.length
         for run in expansion.runs:

@@ -100,7 +100,7 @@ class _ShellWordSplitter:
         return character
 
     def _take_piece(self) -> str:
-        """Consume and return the next quoted text, escape, plain character, or `<<` with the blanks after it."""
+        """Consume and return the next quoted text, escape or character, or `<<` with the blanks after it."""
         match self._take():
             case "'":
                 return self._take_single_quoted()

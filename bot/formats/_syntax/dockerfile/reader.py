@@ -255,8 +255,8 @@ class _DockerfileReader:
     def _record_other_uses(self) -> None:
         """Record the arguments that are used outside image references, so that their defaults are not editable.
 
-        Such uses are in flags, in stages that inherit an argument with `ARG NAME`, and in the defaults of arguments
-        that no image reference uses.
+        These are arguments in flags, arguments that a stage inherits with `ARG NAME`, and arguments in the default of
+        an argument that no image reference uses.
         """
         in_stages = dropwhile(lambda each: each.keyword != "from", self._instructions)
         for instruction in (each.parse_onbuild() if each.keyword == "onbuild" else each for each in in_stages):

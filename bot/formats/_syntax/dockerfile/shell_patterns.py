@@ -96,9 +96,9 @@ class _ShellPattern:
     def search(self, value: str, start: int) -> tuple[int, int] | None:
         """Return the start and end of the first match at or after position `start`, or None if there is no match.
 
-        If several matches start at the same position, the longest is returned. It is enough to try the first position
-        at which the text before the first `*` occurs. If the remaining texts do not follow there, they do not follow a
-        later position either.
+        If several matches start at the same position, the longest is returned. Only the first position is tried at
+        which the text before the first `*` occurs. If the remaining texts do not follow this position, they do not
+        follow a later position either.
         """
         begin = _find_first(self._texts[0], value, start)
         if begin is None:

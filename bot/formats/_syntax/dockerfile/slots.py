@@ -34,9 +34,9 @@ class _FileSlot(NamedTuple):
 
 
 class ComposedReference(NamedTuple):
-    """A reference that contains arguments, with the slots that an edit would use if nothing else used these arguments.
+    """A reference that contains arguments, with the slots of its digest and its tag in the file.
 
-    `SlotClaims` compares the slots with those of other references, and decides which of them are editable.
+    These slots may not be editable, because other texts use the same arguments. `SlotClaims` determines this later.
     """
 
     occurrence: Occurrence
@@ -169,9 +169,9 @@ def _find_slot(
 def _would_freeze_tag(reference: ImageReference, expansion: WordExpansion, end: int) -> bool:
     """Return True if a digest after the tag would make it useless to override an argument in the tag.
 
-    For `FROM app:$TAG@sha256:…`, a build with `--build-arg TAG=2.0` would silently use the image of the old digest. The
-    result is False if overriding the argument would also remove the digest, because the digest is in its default. `end`
-    is the end of the expanded text, at which the digest would be inserted.
+    For `FROM app:$TAG@sha256:…`, a build with `--build-arg TAG=2.0` would silently use the image of the old digest. If
+    the digest is in the default of the argument, overriding the argument also removes the digest, and the result is
+    False. `end` is the end of the expanded text, at which the digest would be inserted.
     """
     name_end = len(reference.name)
     return any(
@@ -183,10 +183,10 @@ def _would_freeze_tag(reference: ImageReference, expansion: WordExpansion, end: 
 
 
 def _may_affect_tag(use: ArgumentUse, name_end: int, end: int) -> bool:
-    """Return True if the variable inserts a part of the tag, or if it inserts nothing at the end of the text.
+    """Return True if a variable determines a part of the tag, or if setting the variable could extend the tag.
 
-    In the second case, a user could set the variable and so extend the tag. `name_end` is the position at which the
-    name of the image ends, and `end` is the end of the text.
+    A variable determines a part of the tag if its text ends after the name of the image (`name_end`). Setting a
+    variable could extend the tag if the variable is at the end of the text (`end`) and is empty now.
     """
     return use.end > name_end or use.start == use.end == end
 

@@ -77,8 +77,9 @@ class _WordExpander:
     def _expand_until(self, stop: int | None, *, should_keep_escapes: bool = False) -> WordExpansion:
         """Expand the text from the current position up to the byte `stop`, and skip that byte.
 
-        If `stop` is None, the rest of the word is expanded. With `should_keep_escapes`, escape characters are kept in
-        the result, because they also have a meaning in the pattern or replacement that the result becomes.
+        If `stop` is None, the rest of the word is expanded. With `should_keep_escapes`, escape characters are kept.
+        This is needed if the result is used as a pattern or a replacement, in which escape characters also have a
+        meaning.
         """
         result = ExpansionBuilder()
         while self._at < self._end:
@@ -289,8 +290,8 @@ class _WordExpander:
     ) -> None:
         """Append `operation(value)`, a text that is computed from the value of the variable `name`.
 
-        `operation` already contains the pattern and the replacement. `operands` are their expansions. They are needed
-        here because the result also depends on the variables in them, and all these variables are recorded as used.
+        `operation` already contains the pattern and the replacement, and `operands` are the expansions of these two.
+        The variables in `operands` are recorded as used, because they also affect the result.
         """
         argument = self._scope.defaults.get(name)
         start = result.length

@@ -41,9 +41,9 @@ _SourceSet = frozenset[ValuePath | TemplateInclusion]
 class ExpressionValue:
     """The sources of an expression's result: chart values, given by their key paths, and outputs of other templates.
 
-    The result of `printf "%s:%s" .Values.name .Values.tag` ends with the tag. Therefore, the tag is in `end_sources`,
-    and the name is in `changed_sources`. If an expression chooses between values, such as `default .Values.a
-    .Values.b`, both are end sources. `merge` raises UnsupportedTemplateError if a result has too many sources.
+    For example, the result of `printf "%s:%s" .Values.name .Values.tag` ends with the tag. The tag is therefore in
+    `end_sources`, and the name is in `changed_sources`. If an expression chooses between two values, such as `default
+    .Values.a .Values.b`, both are in `end_sources`.
     """
 
     end_sources: _SourceSet = frozenset()
@@ -76,7 +76,7 @@ class ExpressionValue:
 
     @property
     def as_digest(self) -> ExpressionValue:
-        """A value with the same sources, for use after the text `sha256:`. `end_sources` become `digest_sources`."""
+        """A copy of this value for use after the text `sha256:`. Its `end_sources` become `digest_sources`."""
         return replace(self, end_sources=frozenset(), digest_sources=self.digest_sources | self.end_sources)
 
     @property
@@ -88,7 +88,10 @@ class ExpressionValue:
         return ExpressionValue(changed_sources=self.changed_sources | self.digest_sources)
 
     def merge(self, other: ExpressionValue) -> ExpressionValue:
-        """Combine the sources of two values, for an expression that returns one of them, such as `default`."""
+        """Combine the sources of two values, for an expression that returns one of them, such as `default`.
+
+        Raises UnsupportedTemplateError if there are too many sources.
+        """
         if NO_VALUE in (self, other):
             given_value = self if other == NO_VALUE else other
             return given_value if given_value.literal is None else replace(given_value, literal=None)
@@ -222,9 +225,9 @@ def _get_item(values: list[ExpressionValue]) -> ExpressionValue:
 
 
 def _compare(values: list[ExpressionValue]) -> ExpressionValue:
-    """Return the sources of `eq` or `ne`. The compared values count as changed.
+    """Return the sources of the result of `eq` or `ne`. The compared values count as changed.
 
-    A comparison with an empty string is an exception. It is only a test whether the other value is empty.
+    A comparison with an empty string is an exception, because it only tests whether the other value is empty.
     """
     return _test_all(values) if any(value.literal == "" for value in values) else _change_all(values)
 
@@ -327,9 +330,10 @@ class ExpressionEvaluator:
 def _evaluate_without_variables(
     tokens: tuple[ActionToken, ...], dot: ExpressionValue
 ) -> tuple[ExpressionValue, frozenset[ValuePath | TemplateInclusion]]:
-    """Evaluate an expression that uses no variables. Return its value and the sources whose use is unknown.
+    """Return the value of an expression that uses no variables, and the sources whose use is unknown.
 
-    Results are cached, because templates repeat the same expressions.
+    The use is unknown, for example, if a value is passed to a template whose name is computed. Results are cached,
+    because templates repeat the same expressions.
     """
     evaluator = ExpressionEvaluator()
     return evaluator.evaluate_uncached(tokens, dot), frozenset(evaluator.unknown_sources)

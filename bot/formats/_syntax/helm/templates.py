@@ -108,10 +108,11 @@ _FollowingByOutput = dict[int, _FollowingText]
 def _compute_following(
     body: TemplateBody, following: _FollowingText, following_by_output: _FollowingByOutput
 ) -> _FollowingText:
-    """Record in `following_by_output` which kinds of text may follow each output in `body`.
+    """Determine the kinds of text that may follow each output in `body`, and store them in `following_by_output`.
 
-    `following` are the kinds of text that may follow `body` as a whole. Return the kinds of text that may follow the
-    text before `body`: those with which `body` may start and, if `body` may be empty, also `following`.
+    `following` are the kinds of text that may follow `body` as a whole. Return the kinds of text that may follow a text
+    directly before `body`. These are the kinds with which `body` may start and, if `body` may be empty, also
+    `following`.
     """
     for node in reversed(body):
         match node:

@@ -288,10 +288,11 @@ class _CandidateSearch:
         )
 
     def _get_registry(self, own_registry: str, name: str) -> str:
-        """Return the registry that the chart puts before the image name `name`, or an empty string if there is none.
+        """Return the registry that the chart prepends to the image name `name`, or an empty string if it prepends none.
 
-        `own_registry` is the registry in the mapping of the image, or empty. The result is empty if `name` contains a
-        registry itself, or if the values contain no registry.
+        `own_registry` is the value `registry` next to the image's name, or empty. A global registry in the chart's
+        values takes precedence over it. If `own_registry` is empty, nothing is prepended to a name that already starts
+        with a registry, and the default registry of the chart is prepended to any other name.
         """
         if own_registry:
             return self.global_registry or own_registry

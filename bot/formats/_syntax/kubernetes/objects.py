@@ -160,9 +160,9 @@ class ObjectReader:
         yield from search.facts
 
     def _read_broken(self, broken: BrokenSection, start: int, locator: str) -> Iterator[_FoundReference]:
-        """Yield the images in a section that is not valid YAML because it contains templates.
+        """Yield the images in a section that cannot be parsed as YAML, usually because it contains templates.
 
-        If the images cannot be determined, for example in a section without templates, yield an `UnsupportedText` for
+        If the images cannot be determined, for example because there are no templates, yield an `UnsupportedText` for
         the section. Documents that end before the offset `start` in the section have been read already and are skipped.
         Yield nothing if the rest does not look like an object.
         """
@@ -225,10 +225,11 @@ class _ObjectSearch:
         return lock_occurrence(occurrence, found_field.reason) if found_field.reason is not None else occurrence
 
     def find_objects(self, node: YamlNode, locator: str, list_type: tuple[str, str] = ("", "")) -> None:
-        """Find the image fields of the object `node` and of the objects inside it. Raises TooDeepError.
+        """Record the image fields of the object `node` and of all objects inside it. Raises TooDeepError.
 
-        `read_fields` reads the fields later. `list_type` is the apiVersion and kind that apply if the object states no
-        kind itself. kubectl allows this for an item of a list such as a `PodList`.
+        `read_fields` reads the recorded fields later. `locator` is the position of `node` in the document. `list_type`
+        is the (apiVersion, kind) of the object if it states no kind itself, which kubectl allows for an item of a list
+        such as a `PodList`.
         """
         document = self.document
         version, kind = (get_text_or_template(document, node, key) for key in ("apiVersion", "kind"))
@@ -267,7 +268,7 @@ class _ObjectSearch:
         reason: Reason | None = None,
         list_item: YamlNode = None,
     ) -> None:
-        """Find the image fields below `node` at the paths in `image_paths`, for `read_fields`. Raises TooDeepError.
+        """Record the image fields below `node` at the paths in `image_paths`, for `read_fields`. Raises TooDeepError.
 
         If `reason` is given, the fields are not editable for this reason. `list_item` is the list item that is `node`
         itself or directly contains `node`, such as the container around an `image`. Comments above this item also apply

@@ -105,13 +105,13 @@ def _has_unusual_keys(raw: bytes) -> bool:
 def is_only_definition(raw: bytes) -> bool:
     """Return True if a section certainly contains a single CustomResourceDefinition, which never contains an image.
 
-    This is decided from the lines that start in the first column:
+    Only the lines that start in the first column are checked:
 
-    - The first of them with content is a plain key, such as `apiVersion:`. Therefore, the section is a mapping in block
-      style, and all its top-level keys start in the first column.
-    - None of the others is anything but a plain key, a comment, a marker (`---`) or a template.
-    - Exactly one of them starts with `kind:`, and it is `kind: CustomResourceDefinition`. Either this is the kind of
-      the object, or it is part of a text and the object has no kind.
+    - The first line with content is a plain key, such as `apiVersion:`. This shows that the section is a mapping in
+      block style, and that all its top-level keys start in the first column.
+    - All other lines are plain keys, comments, markers (`---`) or templates.
+    - Exactly one line starts with `kind:`, and it is `kind: CustomResourceDefinition`. Either this is the kind of the
+      object, or it is part of a text and the object has no kind.
     """
     if _DEFINITION not in raw or raw.startswith(b"kind:") + raw.count(b"\nkind:") != 1:
         return False

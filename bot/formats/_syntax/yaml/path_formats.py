@@ -56,10 +56,10 @@ class YamlPathFormat:
 
     @cached_property
     def _key_sets(self) -> frozenset[frozenset[bytes]]:
-        """For each location, the words without which a file cannot contain an image at this location.
+        """Sets of words. A file that does not contain all words of at least one set contains no image.
 
-        The words are the keys of the location's path, such as `services` and `image`, and its scheme if the scheme is
-        required. A file that does not contain all words of any set contains no image.
+        There is one set for each location. Its words are the keys of the location's path, such as `services` and
+        `image`, and the scheme of the location if the scheme is required.
         """
         schemes = (each.scheme.rstrip(":/") if each.is_scheme_required else "" for each in self.locations)
         keys = (

@@ -119,12 +119,10 @@ class SplitReference(NamedTuple):
 
         Args:
             position: The file, line and locator of the reference.
-            shared_ids: The ids of tags and digests that are not editable, because other images use the same scalar.
-                This is the
-            result of `find_shared_scalars`.
+            shared_ids: The ids of tags and digests that are not editable, because other images use the same scalar (see
+                `find_shared_scalars`).
             new_digest_slot: The slot for a new digest, if it cannot be written into the scalar `digest`. If this is
-                None, a new
-            digest is appended to the last part.
+                None, a new digest is appended to the last part.
         """
         found = position.read_reference(self.text, 0)
         if isinstance(found, UnsupportedText):

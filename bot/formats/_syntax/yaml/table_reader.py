@@ -69,9 +69,8 @@ class TableReader(NamedTuple):
     ) -> Iterator[tuple[str, YamlNode]]:
         """Yield the nodes at `path` below `node`, with their locators.
 
-        Nodes with a custom tag such as `!secret` are skipped. A key that is a condition, such as `${{ if … }}`, is not
-        part of the path: `path` continues below the key as if the key were not there. `depth` is the number of
-        conditions above `node`.
+        Nodes with a custom tag such as `!secret` are skipped. If a key is a condition, such as `${{ if … }}`, the
+        search continues below it as if its content were in its place. `depth` is the number of conditions above `node`.
         """
         if _has_custom_tag(node):
             return

@@ -55,10 +55,11 @@ def assign_to_renovate(references: ExtractedReferences, facts: Sequence[CrossFil
 
 
 def _format_note(config: RenovateConfig) -> str:
-    """Return a note for references that the readable part of the config does not assign to Renovate.
+    """Return a note for a reference that Renovate does not update, as far as basebump can read its config.
 
-    The note is that the config is invalid, or that it extends presets which basebump cannot read, so that Renovate may
-    update the reference nevertheless. It is empty if neither is the case.
+    The note explains that Renovate updates nothing because its config is invalid, or that Renovate may update the
+    reference nevertheless because the config extends presets that basebump cannot read. It is empty if neither is the
+    case.
     """
     if config.settings is None:
         return f"{config.path} cannot be read, so Renovate moves nothing"
@@ -150,8 +151,8 @@ class _RenovateDecisions:
     def _can_get_files_from_preset(self, manager: FileManager) -> bool:
         """Return True if a preset that basebump cannot read may define which files a manager reads.
 
-        By default, some managers read no files, such as the one for Kubernetes. For these managers, the result is True
-        if the config extends such a preset, and a rule in the config names the manager or the datasource `docker`.
+        By default, some managers read no files, for example the one for Kubernetes. A preset may select files for such
+        a manager. This is assumed only if a rule in the config names the manager or the datasource `docker`.
         """
         is_open = bool(self._settings.unread_presets) and not manager.files and manager is not CUSTOM_MANAGER
         return is_open and not self._settings.named_in_rules.isdisjoint({manager.manager, _DATASOURCE})

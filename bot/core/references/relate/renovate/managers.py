@@ -117,7 +117,8 @@ _MANAGERS: Mapping[str, tuple[FileManager, ...]] = {
 def list_managers(occurrence: Occurrence) -> Sequence[FileManager]:
     """Return the managers that can read an image reference of this format and with this locator.
 
-    Whether a manager actually reads the file depends on its path and the Renovate config. This is not checked here.
+    The result does not depend on the path of the file or on the Renovate config. Both determine later whether a manager
+    actually reads the file.
     """
     managers = _MANAGERS.get(occurrence.format, ())
     return [
