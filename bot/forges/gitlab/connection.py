@@ -78,7 +78,10 @@ class GitLabAccount:
 
 
 class _SingleTryClient(Gitlab):
-    """python-gitlab without its own repetitions, which wait up to ten times until a rate limit ends."""
+    """A client of python-gitlab that sends each request once.
+
+    python-gitlab itself would wait up to ten times until a rate limit ends.
+    """
 
     def __init__(self, url: str, token: str | JobToken | None, ca: Path | None) -> None:
         session = ApiSession(url, limit=MAX_ANSWER)
@@ -107,9 +110,10 @@ class _SingleTryClient(Gitlab):
 
 
 class BatchSize:
-    """The number of files in one GraphQL query, which is adapted to the limits of the server.
+    """The number of files to read with one GraphQL query. It is adapted to the limits of the server.
 
-    Threads share it without a lock. In the worst case, a query is refused and repeated in halves.
+    Threads use it without a lock. In the worst case, the server refuses a query as too large, and basebump sends it
+    again in two halves.
     """
 
     def __init__(self) -> None:
@@ -117,9 +121,10 @@ class BatchSize:
         self._max_files = MAX_BATCH_FILES
 
     def record_success(self, files: int, score: int, limit: int) -> None:
-        """Increase the number of files up to nine tenths of the complexity limit, after a query for `files` files.
+        """Increase the number of files after a query with `files` files succeeded.
 
-        `score` is the complexity of that query, and `limit` the largest complexity that the server allows.
+        The complexity of a query with the new number is at most nine tenths of the server's limit. `score` is the
+        complexity of the query that succeeded, and `limit` is the largest complexity that the server allows.
         """
         fits = files * limit * 9 // (max(score, 1) * 10)
         self.files = max(self.files, min(fits, self._max_files))
@@ -131,7 +136,10 @@ class BatchSize:
 
 
 class GitLabConnection:
-    """The access to one GitLab server, which all threads share. It remembers which features the server lacks."""
+    """The access to one GitLab server, which all threads share.
+
+    It also records which features the server lacks, so that they are not requested again.
+    """
 
     def __init__(
         self,
@@ -178,9 +186,9 @@ class GitLabConnection:
         """Make a call that reads something, and return its result. The call is repeated after temporary failures.
 
         Args:
-            action: Describes the call in messages.
+            action: Describes the call in messages, for example "list the milestones".
             call: Sends requests with a client of python-gitlab.
-            permission: The rights that the call requires.
+            permission: The scope and role that the call requires, for the hint in messages.
 
         Raises:
             RefusedError: If GitLab refuses a request or does not answer.
@@ -188,22 +196,23 @@ class GitLabConnection:
         return self._sender.read(lambda: self._call(action, call, permission))
 
     def try_once(self, action: str, call: Callable[[Gitlab], Answer], permission: str = READ_ACCESS) -> Answer:
-        """Make a call that reads something, without repetitions, because the caller has an alternative.
+        """Make a call that reads something, and do not repeat it after failures.
 
-        The parameters are those of `read`. Raises RefusedError.
+        This is for callers that have an alternative to the call. The parameters are those of `read`. Raises
+        RefusedError.
         """
         return self._call(action, call, permission)
 
     def write(self, action: str, call: Callable[[Gitlab], Answer], permission: str = WRITE_ACCESS) -> Answer:
         """Make a call that changes something, and return its result. Only one thread writes at a time.
 
-        The parameters are those of `read`. Raises RefusedError, always if the token is that of a CI job.
+        The parameters are those of `read`. Raises RefusedError. The token of a CI job is always refused.
         """
         self.refuse_job_token(action, permission)
         return self._sender.write(lambda: self._call(action, call, permission))
 
     def build_origin(self, name: str) -> GitOrigin:
-        """Return the URL from which git clones a project, with the login for this kind of token.
+        """Return the clone URL of a project, together with the login for this kind of token.
 
         https://docs.gitlab.com/user/profile/personal_access_tokens/#clone-repository-using-personal-access-token,
         https://docs.gitlab.com/ci/jobs/ci_job_token/#to-git-clone-a-private-projects-repository
@@ -213,23 +222,23 @@ class GitLabConnection:
         return GitOrigin(f"{self._url}/{quote(name)}.git", login, self._ca)
 
     def refuse_job_token(self, action: str, permission: str = WRITE_ACCESS) -> None:
-        """Raise RefusedError if the token is that of a CI job, which cannot do `action`.
+        """Raise RefusedError if the token is that of a CI job, because such a token cannot do `action`.
 
-        `permission` are the rights that a token for the action requires.
+        `permission` names the scope and role that another token needs for the action.
         """
         if self.has_job_token:
             raise RefusedError(explain_job_token_limit(action, permission), status=FORBIDDEN)
 
     def get_account(self) -> GitLabAccount:
-        """Return the account to which the token belongs. It is fetched once. Raises RefusedError."""
+        """Return the account to which the token belongs. The account is fetched only once. Raises RefusedError."""
         if self.has_job_token:
             return GitLabAccount(None, None)
         return self._account.get(self._fetch_account)
 
     def find_user_id(self, username: str) -> int | None:
-        """Return the id of the user with a name; None if there is no such user. Each name is looked up once.
+        """Return the id of the user with this name; None if there is no such user. Raises RefusedError.
 
-        Raises RefusedError. https://docs.gitlab.com/api/users/#list-users
+        Each name is looked up only once. https://docs.gitlab.com/api/users/#list-users
         """
         name = username.casefold()
 
@@ -288,7 +297,7 @@ class GitLabRemote:
     def read(self, action: str, call: Callable[[Project], Answer], permission: str = READ_ACCESS) -> Answer:
         """Make a call that reads something in this project, and return its result.
 
-        The rules are those of `GitLabConnection.read`.
+        The parameters and repetitions are those of `GitLabConnection.read`. Raises RefusedError.
         """
         return self.connection.read(
             f"{action} of {self.name}", lambda client: call(self._get_project(client)), permission
@@ -297,7 +306,7 @@ class GitLabRemote:
     def write(self, action: str, call: Callable[[Project], Answer], permission: str = WRITE_ACCESS) -> Answer:
         """Make a call that changes something in this project, and return its result.
 
-        The rules are those of `GitLabConnection.write`.
+        The parameters and repetitions are those of `GitLabConnection.write`. Raises RefusedError.
         """
         return self.connection.write(
             f"{action} of {self.name}", lambda client: call(self._get_project(client)), permission
@@ -308,9 +317,9 @@ class GitLabRemote:
 
 
 def explain_job_token_limit(action: str, permission: str = WRITE_ACCESS) -> str:
-    """Return the message for an action that the token of a CI job cannot do.
+    """Return the error message for an action that the token of a CI job cannot do.
 
-    `permission` are the rights that another token requires for the action.
+    `permission` names the scope and role that another token needs for the action.
     """
     return f"a job token cannot {action}; hint: set `token_env` to an access token with {permission}"
 
@@ -320,10 +329,10 @@ _GATEWAY_TIMEOUT = 504
 
 
 def run_query(connection: GitLabConnection, action: str, text: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Send a GraphQL query, and return the data of the answer. The query is not repeated.
+    """Send a GraphQL query once, and return the data of the answer. Callers use an alternative if the query fails.
 
-    `action` describes the query in messages. An answer with any error counts as a refusal, because GitLab then omits
-    data.
+    `action` describes the query in messages. If the answer contains any error, the whole query counts as refused,
+    because GitLab then omits data.
 
     Raises:
         RefusedError: If GitLab refuses the query. The caller then sends a smaller query, or uses REST.
@@ -353,7 +362,9 @@ def run_query(connection: GitLabConnection, action: str, text: str, variables: M
 def _parse_answer(answer: Any) -> Mapping[str, Any]:
     """Return the data of an answer to a query.
 
-    Raises GitlabHttpError if the answer contains errors, and UnsupportedQueryError.
+    Raises:
+        UnsupportedQueryError: If the server's schema lacks a name that the query uses.
+        GitlabHttpError: If the answer contains other errors.
     """
     problems = answer.get("errors") or ()
     messages = "; ".join(str(each["message"]) for each in problems)

@@ -65,19 +65,22 @@ GITLAB_ERRORS = ServerErrors(
 
 
 def translate_errors(name: str) -> AbstractContextManager[None]:
-    """Raise RefusedError instead of the exceptions that a malformed answer about `name` causes."""
+    """Convert exceptions in the `with` block that parses an answer to RefusedError.
+
+    They occur if another kind of server sent the answer. `name` is the project or owner for the message.
+    """
     return GITLAB_ERRORS.translate(name)
 
 
 def explain_error(
     error: Exception, action: str, permission: str, headers: Mapping[str, str], *, secret: str | None, now: datetime
 ) -> RefusedError:
-    """Return the RefusedError for an exception of python-gitlab.
+    """Convert an exception of python-gitlab to a RefusedError, whose message has the reason and a hint.
 
     Args:
         error: The exception.
         action: Describes the request in the message.
-        permission: The rights that the request requires, for the hint.
+        permission: The scope and role that the request requires, for the hint.
         headers: The headers of the last answer, by their names in lower case.
         secret: The token, which is removed from the message.
         now: The current time.

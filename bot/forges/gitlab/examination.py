@@ -1,6 +1,7 @@
 """The diagnosis of a token's rights on GitLab, which changes nothing.
 
-Each level of a run requires a scope of the token, and a role of its account in the project.
+Each level of a run (report, push, propose) requires a scope of the token, and a role of the token's account in the
+project.
 """
 
 from __future__ import annotations
@@ -30,7 +31,10 @@ SCOPE_API, SCOPE_READ_API = "api", "read_api"
 
 
 class ProjectRole(IntEnum):
-    """The default roles, with their access levels in the API: https://docs.gitlab.com/api/members/#roles."""
+    """GitLab's default roles, with their access levels as values.
+
+    https://docs.gitlab.com/api/members/#roles
+    """
 
     GUEST = 10
     PLANNER = 15
@@ -45,7 +49,10 @@ class ProjectRole(IntEnum):
 
 
 def get_role_name(level: int) -> str:
-    """Return the name of the role with an access level, or a description with the number for a custom role."""
+    """Return the name of the role with this access level, such as `Developer`.
+
+    For a custom role, whose name is not known, return `with number LEVEL`.
+    """
     return next((role.display_name for role in ProjectRole if role == level), f"with number {level}")
 
 
@@ -73,7 +80,11 @@ _EXAMPLE_SLUG = "python-3.12-slim-06e5bb43"
 
 
 def is_rule_for_prefix(pattern: str, prefix: str) -> bool:
-    """Return True if a rule for protected branches matches some branches with basebump's prefix.
+    """Return True if a rule for protected branches protects some of basebump's branches.
+
+    Args:
+        pattern: The branch name in the rule, which may contain `*`.
+        prefix: The prefix of basebump's branches.
 
     https://docs.gitlab.com/user/project/repository/branches/protected/#use-wildcard-rules
     """
@@ -102,7 +113,7 @@ class GitLabExamination:
     has_token: bool
 
     def check_token(self, target: DiagnosisTarget) -> Iterator[Check]:
-        """Yield the account of the token, and whether its scopes are sufficient for the target's level.
+        """Identify the token, check its scopes for the target's level, and yield the results.
 
         Raises RefusedError if the token is invalid or the server does not answer.
         """
@@ -126,9 +137,11 @@ class GitLabExamination:
     def check_repository(
         self, hosted: HostedRepository, base_branch: str | None, target: DiagnosisTarget
     ) -> Iterator[Check]:
-        """Check the rights on one project that a run at the target's level requires, and yield the results.
+        """Check the token's rights in one project, and yield a result for each required right.
 
-        With the token of a job, git has read the files already, and the dashboard cannot be read.
+        The required rights depend on the level of the run in `target`. For the token of a CI job, reading of files is
+        not checked again, because git has already read the project with this token. The dashboard is not checked
+        either, because such a token cannot read issues.
         """
         remote = GitLabRemote(self.connection, hosted.name)
         is_of_job = self.connection.has_job_token
@@ -143,7 +156,7 @@ class GitLabExamination:
             yield from self._check_writing(remote, target)
 
     def _check_scopes(self, level: RunLevel) -> Check:
-        """Return whether the scopes of the token are sufficient for a level.
+        """Check whether the scopes of the token are sufficient for a level.
 
         https://docs.gitlab.com/api/personal_access_tokens/#self-inform
         """
@@ -195,9 +208,9 @@ class GitLabExamination:
             yield report_problem(remote.name, action, str(refusal))
 
     def _check_role(self, remote: GitLabRemote, level: RunLevel) -> Check:
-        """Return whether the account's role in a project is sufficient for a level. Raises RefusedError.
+        """Check whether the account's role in a project is sufficient for a level. Raises RefusedError.
 
-        Inherited memberships are included.
+        A role that the account has in a group above the project counts, too.
 
         https://docs.gitlab.com/api/project_members/#get-a-member-of-a-project-including-inherited-and-invited-members
         """
@@ -225,9 +238,9 @@ class GitLabExamination:
         return report_ok(remote.name, action, f"the account has the role {get_role_name(access_level)}")
 
     def _check_protection(self, remote: GitLabRemote, prefix: str) -> Check:
-        """Return whether a rule protects branches with basebump's prefix, which would make pushes fail.
+        """Check that no rule for protected branches matches branches with basebump's prefix.
 
-        https://docs.gitlab.com/api/protected_branches/
+        GitLab would refuse basebump's pushes to such branches. https://docs.gitlab.com/api/protected_branches/
         """
         action = f"check that {prefix}* is unprotected"
 
@@ -249,7 +262,7 @@ class GitLabExamination:
 
 
 def _check_merge_settings(name: str, project_data: Mapping[str, Any]) -> Check:
-    """Return whether a project accepts merge requests, and which merge method it uses."""
+    """Check that a project accepts merge requests; the result also names the merge method."""
     action = "check the merge settings"
     is_disabled = project_data.get("merge_requests_access_level") == "disabled"
     if is_disabled or project_data.get("merge_requests_enabled") is False:

@@ -1,4 +1,8 @@
-"""Facts about merge requests that the list lacks: earlier attributes, merge state, reason of the closing, statuses."""
+"""Facts about merge requests that GitLab's list of merge requests does not contain.
+
+They are the attributes that were ever set, the merge state, the reason why a merge request was closed, and the commit
+statuses of other tools. Some can be read only from system notes, which are comments that GitLab itself writes.
+"""
 
 from __future__ import annotations
 
@@ -31,12 +35,12 @@ _AUTOMATIC = re.compile(r"\bautomatic (?:merge|add)\b|\bmerge train\b")
 
 
 def read_ever_set(remote: GitLabRemote, number: int, attributes: RequestAttributes) -> RequestAttributes:
-    """Return all attributes that were ever set on a merge request, limited to the kinds in `attributes`.
+    """Return all labels, reviewers, assignees and milestones that were ever set on a merge request.
 
-    Each kind takes one API request, and reviewers and assignees share one. Labels and milestones have events
-    (https://docs.gitlab.com/api/resource_label_events/, https://docs.gitlab.com/api/resource_milestone_events/). Users
-    have only GitLab's own notes: a user whom such a note mentions was requested or removed at some time. Raises
-    RefusedError.
+    Only the kinds that `attributes` contains are read, for example only labels. Labels, milestones, and users take one
+    API request each. GitLab lists events for labels and milestones (https://docs.gitlab.com/api/resource_label_events/,
+    https://docs.gitlab.com/api/resource_milestone_events/). For reviewers and assignees, there are only system notes: a
+    user that is mentioned there was set or removed at some time. Raises RefusedError.
     """
     notes = _read_system_notes(remote, number) if attributes.reviewers or attributes.assignees else ()
     return RequestAttributes(
@@ -48,9 +52,9 @@ def read_ever_set(remote: GitLabRemote, number: int, attributes: RequestAttribut
 
 
 def is_automerge_cancelled(remote: GitLabRemote, number: int) -> bool:
-    """Return True if the last note about auto-merge states that a user cancelled it. Raises RefusedError.
+    """Return True if the last system note about auto-merge states that a user cancelled it. Raises RefusedError.
 
-    GitLab itself cancels auto-merge after a push. Such a cancellation is ignored.
+    Notes about a cancellation by GitLab itself, which happens after a push, are not counted.
     """
     automerge_notes = [note for note in _read_system_notes(remote, number) if _AUTOMATIC.search(note)]
     return bool(automerge_notes) and _CANCELLED.search(automerge_notes[-1]) is not None
@@ -59,9 +63,9 @@ def is_automerge_cancelled(remote: GitLabRemote, number: int) -> bool:
 def is_closed_by_branch_deletion(remote: GitLabRemote, number: int, branch: str, closed_at: datetime) -> bool:
     """Return True if GitLab closed a merge request because its branch was deleted.
 
-    GitLab closes the merge request and writes a note about the deleted branch at the same time. It writes no such note
-    if the merge request was closed before. If the token may not read the notes, the result is False. Raises
-    RefusedError if they cannot be read for another reason.
+    GitLab then closes the merge request and writes a system note about the deleted branch at the same time. If the
+    merge request was already closed, GitLab writes no such note. If the token may not read the notes, the result is
+    False. Raises RefusedError if the notes cannot be read for another reason.
     """
     deletion_note = f"deleted source branch `{branch}`"
 
@@ -96,9 +100,9 @@ def _read_milestone_events(remote: GitLabRemote, number: int) -> str | None:
 
 
 def _read_system_notes(remote: GitLabRemote, number: int) -> tuple[str, ...]:
-    """Return the notes that GitLab itself wrote, oldest first. Raises RefusedError.
+    """Return the texts of the comments that GitLab itself wrote on a merge request, oldest first.
 
-    https://docs.gitlab.com/api/notes/#list-all-merge-request-notes
+    Raises RefusedError. https://docs.gitlab.com/api/notes/#list-all-merge-request-notes
     """
 
     def fetch(project: Project) -> tuple[str, ...]:
@@ -125,7 +129,7 @@ https://docs.gitlab.com/user/project/merge_requests/methods/."""
 
 
 def is_current_branch_required(remote: GitLabRemote) -> bool:
-    """Return True if the merge method of the project requires branches to be up to date. Raises RefusedError.
+    """Return True if the project's merge method requires merge requests to be up to date. Raises RefusedError.
 
     https://docs.gitlab.com/api/projects/#get-a-single-project
     """
@@ -137,7 +141,10 @@ def is_current_branch_required(remote: GitLabRemote) -> bool:
 
 
 def read_merge_state(remote: GitLabRemote, number: int) -> MergeState:
-    """Return the merge state of a merge request, which GitLab may not have computed yet. Raises RefusedError."""
+    """Return whether a merge request has conflicts or must be updated. Raises RefusedError.
+
+    If GitLab has not computed this yet, `is_known` of the result is False.
+    """
     data = read_merge_request(remote, number)
     status = data.get("detailed_merge_status")
     return MergeState(
@@ -165,7 +172,7 @@ EXTERNAL_SOURCE = "external"
 
 
 def has_other_statuses(remote: GitLabRemote, commit: str) -> bool:
-    """Return True if a commit has any status besides basebump's own. Raises RefusedError."""
+    """Return True if a commit has a status that basebump did not set. Raises RefusedError."""
 
     def fetch(project: Project) -> bool:
         statuses = islice(project.commits.get(commit, lazy=True).statuses.list(iterator=True), PER_PAGE)

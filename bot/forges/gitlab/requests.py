@@ -52,11 +52,17 @@ class GitLabRequestReader:
     remote: GitLabRemote
 
     def list_open(self) -> Sequence[ListedRequest]:
-        """Return the open merge requests whose branches are in the project itself, except those being merged now."""
+        """Return the open merge requests whose branches are in the project itself, and not in a fork.
+
+        GitLab does not list merge requests as open while it is merging them.
+        """
         return self._list_matching("list the open merge requests", None, state="opened")
 
     def list_of_branch(self, branch: str) -> Sequence[ListedRequest]:
-        """Return the newest merge requests of a branch in all states, including those being merged now."""
+        """Return the newest merge requests of a branch in all states, at most `MAX_ENDED`.
+
+        They include a merge request that GitLab is merging now.
+        """
         newest = {"state": "all", "source_branch": branch, "order_by": "created_at", "sort": "desc"}
         return self._list_matching(f"list the merge requests of {branch}", MAX_ENDED, **newest)
 
@@ -67,12 +73,12 @@ class GitLabRequestReader:
         return max(requests, key=lambda each: each.number, default=None)
 
     def is_own_automerge(self, request: ListedRequest) -> bool:
-        """Return True if the token's account enabled auto-merge."""
+        """Return True if the token's account enabled auto-merge for the merge request."""
         own_username, username = self.remote.connection.get_account().username, request.automerge_by
         return own_username is not None and username is not None and username.lower() == own_username.lower()
 
     def has_own_comment(self, number: int) -> bool:
-        """Return True if a merge request has a comment of basebump."""
+        """Return True if basebump has commented on the merge request that its branch contains commits of users."""
 
         def fetch(project: Project) -> bool:
             merge_request = project.mergerequests.get(number, lazy=True)
@@ -82,20 +88,20 @@ class GitLabRequestReader:
         return self.remote.read(f"read the notes on merge request !{number}", fetch)
 
     def read_merge_state(self, number: int) -> MergeState:
-        """Return the merge state of a merge request."""
+        """Return whether the merge request has conflicts or must be updated."""
         return read_merge_state(self.remote, number)
 
     def is_current_branch_required(self, branch: str) -> bool:  # noqa: ARG002 - the same for all branches of a project
-        """Return True if the merge method of the project requires branches to be up to date."""
+        """Return True if the project's merge method requires merge requests to be up to date."""
         return is_current_branch_required(self.remote)
 
     def read_review_states(
         self, requests: Sequence[ListedRequest], own_numbers: frozenset[int]
     ) -> Mapping[int, ReviewState]:
-        """Return the review state of each open merge request, by number.
+        """Return the approvals of each open merge request, and its current attributes, by number.
 
-        Approvals are read only for merge requests in `own_numbers`. They are not read if the merge request is accepted
-        for another reason: it is being merged, or a user enabled auto-merge.
+        Approvals are read only for merge requests in `own_numbers`. They are also not read if the merge request is
+        being merged or a user enabled auto-merge, because it then counts as accepted anyway.
         """
         return {
             each.number: ReviewState(
@@ -118,7 +124,12 @@ class GitLabRequestReader:
         )
 
     def _list_matching(self, action: str, max_requests: int | None, **conditions: str) -> list[ListedRequest]:
-        """Return merge requests that meet conditions, without those from forks; at most `max_requests` are inspected.
+        """Return merge requests whose branches are not in a fork.
+
+        Args:
+            action: Describes the request in messages.
+            max_requests: The largest number of merge requests to read, including those from forks; None to read all.
+            conditions: Parameters of the API request, such as `state="opened"`.
 
         https://docs.gitlab.com/api/merge_requests/#list-project-merge-requests
         """
@@ -136,7 +147,7 @@ class GitLabRequestReader:
     def _is_approved(self, number: int) -> bool:
         """Return True if any user approved the merge request.
 
-        False if the token cannot read approvals, or if the server has none.
+        The result is False if the token cannot read approvals, or if the server does not support approvals.
 
         https://docs.gitlab.com/api/merge_request_approvals/
         """
@@ -154,7 +165,10 @@ class GitLabRequestReader:
 
 
 def _is_from_own_branch(data: Mapping[str, Any]) -> bool:
-    """Return True if the branch of a merge request is in the project itself. A deleted fork has no project."""
+    """Return True if the branch of a merge request is in the project itself, and not in a fork.
+
+    If the fork was deleted, GitLab reports no project for the branch, and the result is False.
+    """
     return bool(data["source_project_id"] == data["target_project_id"])
 
 
@@ -188,7 +202,7 @@ class GitLabRequestWriter:
         self._attributes = GitLabAttributesWriter(remote)
 
     def create(self, target_branch: str, proposal: Proposal) -> OpenedRequest:
-        """Create a merge request with its attributes. GitLab creates missing labels.
+        """Create a merge request with its attributes. GitLab creates labels that do not exist.
 
         https://docs.gitlab.com/api/merge_requests/#create-mr
         """
@@ -209,13 +223,14 @@ class GitLabRequestWriter:
         return OpenedRequest(int(data["iid"]), str(data["web_url"]), notes)
 
     def is_already_open(self, refusal: RefusedError) -> bool:
-        """Return True if `create` was refused because the branch has an open merge request."""
+        """Return True if GitLab refused `create` because the branch already has an open merge request."""
         return refusal.status == CONFLICT
 
     def update(self, number: int, edit: RequestEdit) -> tuple[str, ...]:
-        """Edit an open merge request, and return notes. Attributes that users removed are not set again.
+        """Edit an open merge request, and return a note for each attribute that could not be set.
 
-        Raises ForgeError if the merge request was merged or closed, because its text must not change any more.
+        Attributes that users removed are not set again. Raises ForgeError if the merge request was merged or closed,
+        because its text must not change any more.
         """
         current_data = read_merge_request(self._remote, number)
         if current_data["state"] not in _OPEN_STATES:
@@ -246,7 +261,7 @@ class GitLabRequestWriter:
         )
 
     def _edit(self, number: int, parameters: Mapping[str, object]) -> MergeRequestData:
-        """Update a merge request, and return its new data."""
+        """Send an API request that updates a merge request, and return the updated merge request."""
         return self._remote.write(
             f"edit merge request !{number}",
             lambda project: dict(project.mergerequests.update(number, dict(parameters))),
@@ -263,7 +278,10 @@ class GitLabStatuses:
     remote: GitLabRemote
 
     def read_status(self, commit: str) -> CommitStatus | None:
-        """Return basebump's last status of a commit; None if there is none, or if it has a state that is not known."""
+        """Return the last status that basebump set on a commit.
+
+        None if there is none, or if it has a state that basebump does not use.
+        """
 
         def fetch(project: Project) -> CommitStatus | None:
             statuses = project.commits.get(commit, lazy=True).statuses
@@ -274,7 +292,7 @@ class GitLabStatuses:
         return self.remote.read(f"read the status of {commit}", fetch)
 
     def post_status(self, branch: str, commit: str, status: CommitStatus) -> None:
-        """Set the status of the commit that a branch points to."""
+        """Set basebump's status of a commit. `branch` is the branch that points to the commit."""
         body = {
             "state": _GITLAB_STATES[status.state],
             "name": STATUS_CONTEXT,
@@ -301,7 +319,9 @@ class GitLabIssues:
     def list_own_issues(self, label: str) -> Sequence[ListedIssue]:
         """Return the issues with a label that the token's account created, newest first.
 
-        The result is empty if there is no token. It is also empty for the token of a job, which cannot read issues.
+        The result is empty without a token. It is also empty for the token of a job, because such a token cannot read
+        issues.
+
         https://docs.gitlab.com/api/issues/#list-project-issues
         """
         if self.remote.connection.has_job_token:
@@ -324,12 +344,12 @@ class GitLabIssues:
         self.remote.write("write the dashboard", lambda project: project.issues.create(fields))
 
     def update_issue(self, number: int, title: str, body: str, *, is_open: bool) -> None:
-        """Update title and body of an issue, and reopen the issue if it is closed."""
+        """Replace title and body of an issue, and reopen the issue if it is closed."""
         reopening = {} if is_open else {"state_event": "reopen"}
         fields = {"title": title, "description": body, **reopening}
         self.remote.write("write the dashboard", lambda project: project.issues.update(number, fields))
 
     def close_issue(self, number: int, body: str) -> None:
-        """Update the body of an issue and close it."""
+        """Replace the body of an issue, and close the issue."""
         fields = {"description": body, "state_event": "close"}
         self.remote.write("close the dashboard", lambda project: project.issues.update(number, fields))

@@ -1,4 +1,4 @@
-"""A GitLab server, gitlab.com or a self-managed one, with its list of projects and the parts of each of them."""
+"""A GitLab server, which is gitlab.com or self-managed, and the lists of its projects."""
 
 from __future__ import annotations
 
@@ -63,9 +63,9 @@ def open_server(
 
     Args:
         url: The URL of the web interface.
-        token: A token; None to read public projects. With the token of a job, projects are read only with git.
+        token: A token; None to read public projects. With the token of a CI job, projects are read only with git.
         ca: A file with certificates to trust instead of the default ones.
-        seconds_between_writes: The least time between two requests that change something.
+        seconds_between_writes: The shortest time between two requests that change something.
         pause: Waits for a number of seconds.
     """
     connection = GitLabConnection(url, token, ca=ca, seconds_between_writes=seconds_between_writes, pause=pause)
@@ -84,18 +84,22 @@ class GitLabServer:
 
     @property
     def clone_host(self) -> str | None:
-        """The host from which git clones projects by name; None if the URL has a path."""
+        """The host from which git clones projects by name; None if the server's URL has a path."""
         return _get_clone_host(self.url)
 
     @property
     def must_list_owners(self) -> bool:
-        """True for the token of a job, so that `list_owned` explains that such a token cannot list projects."""
+        """True for the token of a CI job, which can neither look up nor list projects.
+
+        Therefore `list_owned` is called, which raises an error with a hint.
+        """
         return self.connection.has_job_token
 
     def find_named(self, names: Sequence[str]) -> Iterator[tuple[str, ListedRepository | RefusedError]]:
-        """Yield each path with its project, or with the error if the project was not found.
+        """Look up projects by full path; yield each path with its project, or with the error if it cannot be read.
 
-        The token of a job cannot look up projects. With such a token, git reads their default branches instead.
+        The token of a CI job cannot look up projects with the API. With such a token, git reads the default branch
+        instead.
         """
         for name in names:
             try:
@@ -107,18 +111,18 @@ class GitLabServer:
                 yield name, refusal
 
     def list_owned(self, owner: str, is_selected: Callable[[ListedRepository], bool]) -> Sequence[ListedRepository]:
-        """Return the selected projects of an owner, sorted by name. Raises RefusedError."""
+        """Return the projects of an owner for which `is_selected` returns True, sorted by name. Raises RefusedError."""
         if self.connection.has_job_token:
             message = "a job token cannot list projects; hint: name each project, or set `token_env` to an access token"
             raise RefusedError(message, status=None)
         return GitLabCatalogue(self.connection).list_owned(owner, is_selected)
 
     def list_default_owners(self) -> Sequence[str]:
-        """Return no owners, because no token of GitLab selects projects by itself."""
+        """Return nothing: on GitLab, a config must always select projects or owners."""
         return ()
 
     def check_base_branches(self, name: str) -> None:
-        """Raise RefusedError for the token of a job, which can read only the default branch of a project."""
+        """Raise RefusedError if the token is that of a CI job, which can read only the default branch of a project."""
         if self.connection.has_job_token:
             message = (
                 f"{name}: a job token reads only the default branch; hint: remove `base_branches`, or set `token_env` "
@@ -127,7 +131,10 @@ class GitLabServer:
             raise RefusedError(message, status=None)
 
     def open_repository(self, name: str, server_id: str | None) -> HostedRepository:
-        """Return the parts of one project."""
+        """Return the objects that access one project. No request is sent yet.
+
+        `server_id` is the numeric id of the project; None if the id is not known.
+        """
         remote = GitLabRemote(self.connection, name, int(server_id) if server_id is not None else None)
         return HostedRepository(
             name=name,
@@ -145,7 +152,7 @@ class GitLabServer:
         )
 
     def examine(self, target: DiagnosisTarget, repositories: Iterable[GitRepository | RunFailure]) -> Iterator[Check]:
-        """Check the token, list `repositories`, check the rights on some of them, and yield the results."""
+        """Check the token and its rights in some of `repositories`, and yield the results."""
         examination = GitLabExamination(self.connection, self.url, self.has_token)
         yield from examination.check_token(target)
 
@@ -156,9 +163,9 @@ class GitLabServer:
         yield from examine_repositories(self.url, repositories, check_repository)
 
     def _find_by_git(self, name: str) -> ListedRepository:
-        """Return a project with its default branch, which git reads. A project without commits has no default branch.
+        """Read a project's default branch with git, and return the project. Raises RefusedError.
 
-        Raises RefusedError.
+        If the project has no commits, its default branch is None.
         """
         try:
             default_tip = self.connection.build_origin(name).read_default_branch()
@@ -172,9 +179,10 @@ class GitLabServer:
 
 
 def _get_clone_host(url: str) -> str | None:
-    """Return the host from which git clones projects by name; None if the URL has a path.
+    """Return the host from which git clones projects by name, for example `HOST` in `https://HOST/group/project`.
 
-    With a path, the name of a project is not its path on the host.
+    Returns None if GitLab's URL has a path, as in `https://HOST/gitlab`, because the project is then not at
+    `https://HOST/group/project`.
     """
     parts = urlsplit(url)
     return parts.netloc.lower() if parts.path in {"", "/"} else None
@@ -194,7 +202,7 @@ _OWNED_QUERY = """query($owner: ID!, $first: Int!, $after: String) {
 
 
 class _UnknownOwnerError(Exception):
-    """There is no owner of the requested kind with this name."""
+    """There is no group, or no user namespace, with this name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +225,7 @@ class GitLabCatalogue:
     def list_owned(self, owner: str, is_selected: Callable[[ListedRepository], bool]) -> list[ListedRepository]:
         """Return the projects of a group with its subgroups, or of a user, for which `is_selected` returns True.
 
-        They are sorted by name.
+        The projects are sorted by name.
         """
         try:
             projects = self._list_by_graphql(owner)
@@ -226,7 +234,7 @@ class GitLabCatalogue:
         return sorted(filter(is_selected, projects), key=lambda each: each.name.lower())
 
     def _list_by_graphql(self, owner: str) -> list[ListedRepository]:
-        """List the projects of an owner by GraphQL. Raises RefusedError and UnsupportedQueryError."""
+        """Return all projects of an owner, listed by GraphQL. Raises RefusedError and UnsupportedQueryError."""
         for kind in _OWNER_KINDS:
             query_page = partial(self._query_page, owner, _OWNED_QUERY % kind)
             try:
@@ -251,7 +259,7 @@ class GitLabCatalogue:
             )
 
     def _list_by_rest(self, owner: str) -> list[ListedRepository]:
-        """List the projects of the group with this path; if there is no such group, list those of a user.
+        """Return all projects of the group `owner`; if there is no such group, those of the user `owner`.
 
         https://docs.gitlab.com/api/groups/#list-projects, https://docs.gitlab.com/api/projects/#list-a-users-projects
         """
@@ -296,9 +304,9 @@ def _parse_graphql(node: Mapping[str, Any]) -> ListedRepository:
 
 
 def _parse_rest(project: Mapping[str, Any]) -> ListedRepository:
-    """Parse a project in an answer of REST.
+    """Return the project in an answer of the REST API.
 
-    The answer lacks fields that the token may not read, and fields that an older server does not have.
+    Some fields may be missing, because the token may not read them or because the server is too old.
     """
     return ListedRepository(
         name=str(project["path_with_namespace"]),

@@ -1,4 +1,4 @@
-"""The files of one commit on GitLab. They are listed and read by the API, or with git if there are many."""
+"""The files of one commit on GitLab. The API lists and reads a few files; for many files, git is used."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FileContents = Iterator[bytes | TreeError]
 
 
 def open_tree(remote: GitLabRemote, commit: str) -> ListedTree:
-    """Return the tree of one commit. Its files are listed when the list is first needed, without their sizes."""
+    """Return the tree of one commit. The files are listed only when they are needed, and without their sizes."""
     origin = remote.connection.build_origin(remote.name)
     if remote.connection.has_job_token:  # the token of a job cannot read trees by the API
 
@@ -70,7 +70,10 @@ def _list_by_git(origin: GitOrigin, commit: str) -> TreeListing:
 def _fetch_by_git(
     origin: GitOrigin, commit: str, entries: Sequence[TreeEntry], read_otherwise: Callable[[RefusedError], FileContents]
 ) -> FileContents:
-    """Yield the contents of the entries, which git fetches. If git fails, yield the contents of `read_otherwise`."""
+    """Yield the content of each entry in order, fetched with git.
+
+    If git fails, `read_otherwise` is called with the error, and its contents are yielded.
+    """
     with ExitStack() as opened:
         try:
             contents = opened.enter_context(origin.clone(commit)).fetch_files(entries)
@@ -82,11 +85,15 @@ def _fetch_by_git(
 def list_files(
     remote: GitLabRemote, commit: str, folder: str | None = None, max_entries: int | None = None
 ) -> TreeListing:
-    """Return the regular files of a commit by the API. Raises RefusedError.
+    """List the regular files of a commit with the API. Raises RefusedError.
 
-    If `folder` is given, only the files directly in this folder are returned. The list ends after `max_entries`
-    entries, by default after `MAX_ENTRIES`. GitLab recommends keyset pagination for trees:
-    https://docs.gitlab.com/api/repositories/#list-repository-tree
+    Args:
+        remote: The project.
+        commit: The id of the commit.
+        folder: If given, only the files directly in this folder are listed.
+        max_entries: The list ends after this number of files and folders; by default after `MAX_ENTRIES`.
+
+    Keyset pagination is used, as GitLab recommends: https://docs.gitlab.com/api/repositories/#list-repository-tree
     """
 
     def fetch(project: Project) -> TreeListing:
@@ -129,7 +136,10 @@ class GitLabBatchQuery:
     commit: str
 
     def split(self, entries: Sequence[TreeEntry]) -> Iterator[Sequence[TreeEntry]]:
-        """Yield the entries in batches. Their size depends on the server's answers to earlier queries."""
+        """Yield the entries in batches, each of which is small enough for one query.
+
+        The size of the batches is adapted to the server's answers to earlier queries.
+        """
         start = 0
         while start < len(entries):
             batch = entries[start : start + self.remote.connection.batch_size.files]
@@ -137,7 +147,10 @@ class GitLabBatchQuery:
             start += len(batch)
 
     def query_contents(self, entries: Sequence[TreeEntry]) -> QueriedContents:
-        """Return the contents of the entries of one batch. Raises RefusedError and UnsupportedQueryError."""
+        """Return the contents of the entries of one batch, by object id.
+
+        Raises RefusedError and UnsupportedQueryError.
+        """
         remote, batch_size = self.remote, self.remote.connection.batch_size
         variables = {"project": remote.name, "commit": self.commit, "paths": [each.path for each in entries]}
         try:
@@ -155,5 +168,8 @@ class GitLabBatchQuery:
 
 
 def _fetch_blob(remote: GitLabRemote, entry: TreeEntry, oid: str) -> bytes:
-    """Fetch one file by REST: https://docs.gitlab.com/api/repositories/#get-raw-blob-content. Raises RefusedError."""
+    """Return the content of one file by REST. Raises RefusedError.
+
+    https://docs.gitlab.com/api/repositories/#get-raw-blob-content
+    """
     return remote.read(f"read {entry.path}", lambda project: project.repository_raw_blob(oid))

@@ -34,14 +34,14 @@ class ClientPool(Generic[Client]):
 
 
 class SharedValue(Generic[Value]):
-    """A value that is fetched once and then shared by all threads."""
+    """A value that the first caller fetches and all threads then share."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._values: list[Value] = []
 
     def get(self, fetch: Callable[[], Value]) -> Value:
-        """Return the value; call `fetch` if there is no value yet. Exceptions of `fetch` are passed on."""
+        """Return the value. If there is none yet, call `fetch`, and keep the result unless `fetch` raises."""
         with self._lock:
             if not self._values:
                 self._values.append(fetch())
@@ -49,7 +49,7 @@ class SharedValue(Generic[Value]):
 
 
 class RequestSender:
-    """Sends requests to one server, repeats them after some failures, and sends one write at a time.
+    """Sends requests to one server: repeats them after some failures, and sends only one write at a time.
 
     Thread-safe.
     """
@@ -61,11 +61,11 @@ class RequestSender:
         seconds_between_writes: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Create a sender.
+        """Prepare to send requests.
 
         Args:
             pause: Waits for a number of seconds.
-            seconds_between_writes: The least time between the end of a write and the start of the next one.
+            seconds_between_writes: The shortest time between the end of a write and the start of the next one.
             clock: Returns the time in seconds; only differences are used.
         """
         self.pause = pause
@@ -77,8 +77,9 @@ class RequestSender:
     def read(self, call: Callable[[], Answer]) -> Answer:
         """Make a call that reads something, and return its result. Raises RefusedError.
 
-        If the server fails or does not answer, the call is repeated after each time in `BACKOFF_SECONDS`. If a rate
-        limit of at most `MAX_WAIT` refuses the call, the call is repeated when the limit ends.
+        The call is repeated at most once for each value in `BACKOFF_SECONDS`. If the server fails or does not answer,
+        this value is the number of seconds to wait. If a rate limit refuses the call and ends within `MAX_WAIT`
+        seconds, the call is repeated when the limit ends.
         """
         for backoff in BACKOFF_SECONDS:
             try:
@@ -93,9 +94,10 @@ class RequestSender:
     def write(self, call: Callable[[], Answer]) -> Answer:
         """Make a call that changes something, and return its result. Raises RefusedError.
 
-        The call is repeated once if a rate limit of at most `MAX_WAIT` refuses it, because such a call had no effect.
-        It is not repeated after other failures, because the server may have carried it out. The writes of all threads
-        are made one after another, with the configured delay between them.
+        If a rate limit refuses the call, the server has not changed anything. The call is then repeated once, provided
+        that the limit ends within `MAX_WAIT` seconds. After other failures, the call is not repeated, because the
+        server may have made the change. The writes of all threads are made one after another, with the configured delay
+        between them.
         """
         try:
             return self._write_in_turn(call)

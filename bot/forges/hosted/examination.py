@@ -1,4 +1,4 @@
-"""The diagnosis of a server: list the selected repositories, and check the token's rights on some of them."""
+"""The diagnosis of a server: list the selected repositories, and check the token's rights in some of them."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def examine_repositories(
     selected: Iterable[GitRepository | RunFailure],
     check_repository: Callable[[GitRepository], Iterable[Check]],
 ) -> Iterator[Check]:
-    """List the selected repositories, check the rights on some of them, and yield the results.
+    """List the selected repositories, check the token's rights in some of them, and yield the results.
 
     Args:
-        subject: The name of the forge, for results that do not belong to a single repository.
-        selected: The selected repositories, and the failures to find some of them.
-        check_repository: Checks the rights on one repository, and yields the results.
+        subject: The URL of the server, for results that do not belong to a single repository.
+        selected: The selected repositories, and a failure for each one that was not found.
+        check_repository: Checks the token's rights in one repository, and yields the results.
     """
     repositories: list[GitRepository] = []
     for each in check_selection(subject, selected):
@@ -52,13 +52,13 @@ def check_reading(
     list_requests: Callable[[], object],
     has_dashboard: bool,
 ) -> Iterator[Check]:
-    """Check whether files, requests and the dashboard of a repository can be read, and yield the results.
+    """Check whether files, pull requests and the dashboard of a repository can be read, and yield the results.
 
     Args:
         hosted: The repository.
         base_branch: The base branch; None to skip the check of files.
-        request_noun: The server's name for requests, in the plural.
-        list_requests: Sends an API request that lists requests.
+        request_noun: `pull requests` or `merge requests`, for the results.
+        list_requests: Sends an API request that lists pull requests.
         has_dashboard: False to skip the check of the dashboard.
     """
     if base_branch is not None:
@@ -70,7 +70,7 @@ def check_reading(
 
 
 def _check_read(name: str, action: str, call: Callable[[], object]) -> Check:
-    """Make a call that reads something in the repository `name`, and return whether it succeeded."""
+    """Make a call that reads something in the repository `name`, and return a result that shows if it succeeded."""
     try:
         call()
     except ForgeError as error:
@@ -79,7 +79,10 @@ def _check_read(name: str, action: str, call: Callable[[], object]) -> Check:
 
 
 def _choose_sample(repositories: Sequence[GitRepository]) -> Sequence[GitRepository]:
-    """Return the repositories named in the config and the first of each owner, at most `MAX_EXAMINED_REPOSITORIES`."""
+    """Return at most `MAX_EXAMINED_REPOSITORIES` repositories to check.
+
+    These are the repositories that the config names, and the first selected repository of each owner.
+    """
     owners: set[str] = set()
     sample: list[GitRepository] = []
     for each in repositories:

@@ -1,4 +1,7 @@
-"""The files of one commit on a server. Contents are read with few requests and verified by their blob names."""
+"""The files of one commit on a server.
+
+Contents are read with few requests, and verified by comparing their hash with the object id (the name of the git blob).
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ class TreeListing:
 
 
 class ListedTree:
-    """The tree of one commit on a server; implements `bot.ports.FileTree`."""
+    """The files of one commit on a server; implements `bot.ports.FileTree`."""
 
     unlisted_folders = ()
 
@@ -36,8 +39,9 @@ class ListedTree:
         """Create a tree from the functions that list and read its files.
 
         Args:
-            list_files: Returns the list of files, and raises RefusedError. It is called once, when the list is needed.
-            read: Yields the content of each entry in order, or the error if the entry cannot be read.
+            list_files: Returns the list of files, and raises RefusedError. It is called only once, when the list is
+                needed.
+            read: Yields the content of each entry in order, or a TreeError for an entry that cannot be read.
         """
         self._list_files = list_files
         self._read = read
@@ -45,15 +49,18 @@ class ListedTree:
 
     @property
     def is_complete(self) -> bool:
-        """True if `list_entries` returns all files of the commit. Raises TreeError if the tree cannot be listed."""
+        """True if `list_entries` returns all files of the commit, and not only a part that the server listed.
+
+        Raises TreeError if the files cannot be listed.
+        """
         return self._load_listing().is_complete
 
     def list_entries(self) -> Iterable[TreeEntry]:
-        """Return the regular files. Raises TreeError if the tree cannot be listed."""
+        """Return the regular files. Raises TreeError if the files cannot be listed."""
         return [TreeEntry(path, file.size, file.oid) for path, file in self._load_listing().files.items()]
 
     def read(self, entries: Sequence[TreeEntry]) -> Iterator[bytes | TreeError]:
-        """Yield the content of each entry in order, or the error if the entry cannot be read."""
+        """Yield the content of each entry in order. If an entry cannot be read, yield a TreeError instead."""
         return self._read(entries)
 
     def _load_listing(self) -> TreeListing:
@@ -66,11 +73,13 @@ class ListedTree:
 
 
 def hash_texts(texts: Iterable[str | None], like: str = "") -> dict[str, bytes]:
-    """Return the contents of texts by their blob names, without the texts that are None.
+    """Return the contents of files by the object ids that git computes for them.
 
-    The blob name is computed from the text. If a text was truncated or altered, or if the file is not UTF-8, the name
-    is therefore not a name that the caller requested. `like` is any object name of the repository, whose length
-    selects the hash function.
+    `texts` are the files' texts in the server's answer; None stands for a file without text and is left out. Callers
+    look up contents by the object ids that they requested. If the server truncated or altered a text, its computed
+    object id is another one, so that callers do not find the wrong content.
+
+    `like` is any object id of the repository. Its length determines the hash function.
     """
     contents = [text.encode("utf-8", "surrogatepass") for text in texts if text is not None]
     return {hash_blob(content, like=like): content for content in contents}
@@ -94,7 +103,7 @@ class BatchQuery(Protocol):
         ...
 
     def query_contents(self, entries: Sequence[TreeEntry]) -> QueriedContents:
-        """Return the contents of the entries of one batch. Every entry has a blob name.
+        """Return the contents of the entries of one batch, by object id. Every entry has an object id.
 
         Raises:
             RefusedError: If the server refuses the query.
@@ -105,7 +114,7 @@ class BatchQuery(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class BlobReader:
-    """Reads the contents of files, many in one request if the server has a query for that."""
+    """Reads the contents of files, many in one request if the server supports such a query."""
 
     server: str
     """The name of the server in messages."""
@@ -115,7 +124,7 @@ class BlobReader:
     """The query for several files; None if the server has none, so that each file takes a request."""
 
     def read(self, entries: Sequence[TreeEntry]) -> Iterator[bytes | TreeError]:
-        """Yield the content of each entry in order, or the error if the entry cannot be read."""
+        """Yield the content of each entry in order. If an entry cannot be read, yield a TreeError instead."""
         for batch in self.batch_query.split(entries) if self.batch_query is not None else [entries]:
             contents = self._query_contents(list({each.oid: each for each in batch if _is_queried(each)}.values()))
             for entry in batch:
@@ -123,7 +132,11 @@ class BlobReader:
                 yield content if content is not None else self._read_one(entry)
 
     def _query_contents(self, entries: Sequence[TreeEntry]) -> dict[str, bytes]:
-        """Return the contents that queries return, by blob name. Contents that must be read one by one are missing."""
+        """Read several files in one query, and return those contents that the answer contains, by object id.
+
+        If a query is too large for the server, it is sent again in two halves. The caller must read the missing files
+        one by one.
+        """
         if self.batch_query is None or len(entries) < 2:  # noqa: PLR2004 - a single file is one request anyway
             return {}
         try:
@@ -140,7 +153,10 @@ class BlobReader:
         return self._query_contents(entries[:half]) | self._query_contents(entries[half:])
 
     def _read_one(self, entry: TreeEntry) -> bytes | TreeError:
-        """Return the content of one entry after comparing it with the blob name, or the error."""
+        """Read one file, and return its content.
+
+        Returns a TreeError if the file cannot be read, or if its content does not match its object id.
+        """
         oid = entry.oid
         if oid is None:
             return TreeError(f"'{entry.path}' is not an entry of this tree")
@@ -156,5 +172,9 @@ class BlobReader:
 
 
 def _is_queried(entry: TreeEntry) -> bool:
-    """Return True if a query may read the entry. A file of unknown size is assumed to be small."""
+    """Return True if a query for several files may read the entry.
+
+    The entry must have an object id and must not be too large. If the size is not known, the file is assumed to be
+    small.
+    """
     return entry.oid is not None and (entry.size or 0) <= MAX_TEXT

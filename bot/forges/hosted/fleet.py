@@ -31,24 +31,25 @@ class HostedServer(Protocol):
 
     @property
     def url(self) -> str:
-        """The URL of the server, which names the server in failures that do not belong to a single repository."""
+        """The URL of the server. It is also the subject of failures that do not belong to a single repository."""
         ...
 
     @property
     def clone_host(self) -> str | None:
-        """`host[:port]` from which git clones repositories by their names; None if git cannot clone them by name."""
+        """`host[:port]` in the clone URL `https://host[:port]/NAME.git`; None if clone URLs do not have this form."""
         ...
 
     @property
     def must_list_owners(self) -> bool:
-        """True if the repositories of an owner must be listed even if the names of the selected ones are known.
+        """True if the repositories of an owner must always be listed, even if only some names are needed.
 
-        This is so if only the list shows which repositories the token may change, or if the token cannot look up names.
+        Otherwise, repositories can be looked up by name. This is not possible if only the list shows which repositories
+        the token may change, or if the token cannot look up names.
         """
         ...
 
     def find_named(self, names: Sequence[str]) -> Iterable[tuple[str, ListedRepository | RefusedError]]:
-        """Return each name with its repository, or with the error if the repository was not found."""
+        """Return each name with its repository, or with the error if the repository cannot be read."""
         ...
 
     def list_owned(self, owner: str, is_selected: Callable[[ListedRepository], bool]) -> Sequence[ListedRepository]:
@@ -58,20 +59,26 @@ class HostedServer(Protocol):
     def list_default_owners(self) -> Sequence[str]:
         """Return the owners whose repositories are used if the config selects no repositories.
 
-        Empty, unless the token itself selects repositories, as the installations of a GitHub App do.
+        These are the accounts that installed a GitHub App. The result is empty for tokens that are not bound to owners.
         """
         ...
 
     def check_base_branches(self, name: str) -> None:
-        """Raise RefusedError if the token can read only the default branch of a repository."""
+        """Raise RefusedError if the token cannot list the branches of the repository `name`.
+
+        This is called if the config has `base_branches`.
+        """
         ...
 
     def open_repository(self, name: str, server_id: str | None) -> HostedRepository:
-        """Return the parts of one repository; `server_id` is the server's id of the repository, if it is known."""
+        """Return the objects that access one repository. No request is sent yet.
+
+        `server_id` is the server's id of the repository; None if the id is not known.
+        """
         ...
 
     def examine(self, target: DiagnosisTarget, repositories: Iterable[GitRepository | RunFailure]) -> Iterator[Check]:
-        """Check the token, list `repositories`, check the rights on some of them, and yield the results."""
+        """Check the token and its rights in some of `repositories`, and yield the results."""
         ...
 
 
@@ -91,8 +98,8 @@ class HostedFleet:
 
         Args:
             server: The server that has the repositories.
-            selected: Full names of repositories, and conditions for repositories of an owner.
-            base_branches: Globs for the base branches; if there are none, the base branch is the default branch.
+            selected: Full names of repositories, and conditions that select repositories of an owner.
+            base_branches: Globs for the base branches. If there are none, each repository's default branch is used.
         """
         self.server = server
         self._base_branches = tuple(base_branches)
@@ -101,21 +108,22 @@ class HostedFleet:
         self._server_ids: dict[str, str | None] = {}
 
     def list_repositories(self, names: frozenset[str]) -> Iterator[GitRepository | RunFailure]:
-        """Yield the repositories that the config selects, only those in `names` unless `names` is empty.
+        """Yield the repositories that the config selects; if `names` is not empty, only those with these names.
 
-        Case is ignored in names, because servers ignore it. A repository is yielded once for each of its base branches.
-        A renamed repository is found by its old name, and is yielded with its new name.
+        A repository is yielded once for each of its base branches. Names are compared without regard to case, as
+        servers do. If a repository was renamed and the config has its old name, it is yielded with its new name. If a
+        repository cannot be read, a failure is yielded instead.
         """
         yield from deduplicate_repositories(self._find(frozenset(name.lower() for name in names)))
 
     def open_tree(self, repository: GitRepository) -> ListedTree:
-        """Return the tree of the base branch's commit. Raises TreeError if the base branch has no commit."""
+        """Return the files of the base branch's commit. Raises TreeError if the base branch has no commit."""
         if repository.commit is None:
             raise TreeError(f"{repository.name}: the default branch has no commit")
         return self._open(repository.name).open_tree(repository.commit)
 
     def get_forge(self, repository: GitRepository) -> Forge:
-        """Return the operations on the branches and requests of a repository."""
+        """Return the operations on the branches and pull requests of a repository."""
         return HostedForge(self._open(repository.name), repository)
 
     def get_dashboard(self, repository: GitRepository) -> Dashboard:
@@ -124,7 +132,7 @@ class HostedFleet:
         return HostedDashboard(hosted.name, hosted.errors, hosted.issues)
 
     def examine(self, target: DiagnosisTarget) -> Iterator[Check]:
-        """Check the token, list the selected repositories, check the rights on some of them, and yield the results."""
+        """Check the token, list the selected repositories, check the token's rights in some, and yield the results."""
         yield from self.server.examine(target, self.list_repositories(frozenset()))
 
     def _find(self, names: frozenset[str]) -> Iterator[GitRepository | RunFailure]:
@@ -144,7 +152,10 @@ class HostedFleet:
                 yield each if isinstance(each, RunFailure) else replace(each, configured_name=known_as)
 
     def _find_default(self, names: frozenset[str]) -> Iterator[GitRepository | RunFailure]:
-        """Yield the repositories of the owners that the token itself selects, such as those that installed an App."""
+        """Yield the repositories to use if the config selects none.
+
+        These are the repositories of the accounts that installed the GitHub App.
+        """
         try:
             owners = self.server.list_default_owners()
         except RefusedError as refusal:
@@ -171,7 +182,10 @@ class HostedFleet:
                 yield replace(repository, is_selected_by_owner=True)
 
     def _list_selected(self, selection: RepositorySelection, names: Sequence[str]) -> Sequence[ListedRepository]:
-        """Return the selected repositories of an owner, or only those in `names`. Raises RefusedError."""
+        """Return the repositories of an owner that the conditions in `selection` select. Raises RefusedError.
+
+        If `names` is not empty, only repositories with these full names (in lower case) are returned.
+        """
 
         def is_selected(listed: ListedRepository) -> bool:
             return not listed.is_excluded and selection.is_selected(listed.name, listed.topics)
@@ -185,7 +199,10 @@ class HostedFleet:
         )
 
     def _find_existing(self, names: Sequence[str]) -> Iterator[ListedRepository]:
-        """Yield the repositories with these names, without those that do not exist. Raises RefusedError."""
+        """Yield the repositories with these names. Names of repositories that do not exist are ignored.
+
+        Raises RefusedError if a repository cannot be read for another reason.
+        """
         for _, listed in self.server.find_named(names):
             if isinstance(listed, ListedRepository):
                 yield listed
@@ -193,9 +210,9 @@ class HostedFleet:
                 raise listed
 
     def _expand_base_branches(self, listed: ListedRepository) -> list[GitRepository | RunFailure]:
-        """Return a repository once for each of its base branches, or the failure to list them.
+        """Return one entry for each base branch of a repository, or a failure if the branches cannot be listed.
 
-        If there is no base branch, the repository is returned once without a base branch.
+        If no branch matches, return a single entry without a base branch.
         """
         self._server_ids[listed.name] = listed.server_id
         try:
@@ -210,7 +227,10 @@ class HostedFleet:
         ] or [repository]
 
     def _list_base_branches(self, listed: ListedRepository) -> list[tuple[str, str, bool]]:
-        """Return name and commit of each base branch, and True if it is the default branch. Raises RefusedError."""
+        """Return name and commit of each base branch, and whether it is the repository's default branch.
+
+        Raises RefusedError.
+        """
         hosted = self._open(listed.name)
         if self._base_branches:
             self.server.check_base_branches(listed.name)

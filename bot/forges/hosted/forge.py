@@ -1,4 +1,8 @@
-"""The operations on branches and requests that are the same on all servers, and the parts that a server implements."""
+"""The operations on branches and pull requests that all servers share, and the interfaces that each server implements.
+
+Attributes of a pull request are labels, reviewers, assignees, milestone, auto-merge and the like. If one cannot be set,
+this is no error; a note (a sentence for the report) gives the reason.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +32,7 @@ from bot.model.source import FileChange
 
 @dataclass(frozen=True, slots=True)
 class RequestEdit:
-    """A change to an open request."""
+    """A change to an open pull request."""
 
     title: str
     body: str
@@ -38,7 +42,7 @@ class RequestEdit:
     """True if the title or the body changes."""
     removed_labels: tuple[str, ...] = ()
     is_draft: bool | None = None
-    """Whether the request becomes a draft; None leaves this unchanged."""
+    """True to make the pull request a draft, False to make it ready; None to leave this unchanged."""
 
     @property
     def is_empty(self) -> bool:
@@ -48,40 +52,42 @@ class RequestEdit:
 
 
 class RequestWriter(Protocol):
-    """Changes the requests of one repository on a server. Methods raise RefusedError.
+    """Changes the pull requests of one repository on a server. Methods raise RefusedError.
 
-    If an attribute cannot be set, no error is raised, and the result contains a note with the reason.
+    If an attribute, such as a label, cannot be set, no error is raised. The result then contains a note with the
+    reason.
     """
 
     def create(self, target_branch: str, proposal: Proposal) -> OpenedRequest:
-        """Create the request for an existing branch, and set its attributes except auto-merge."""
+        """Create the pull request for an existing branch, and set its attributes except auto-merge."""
         ...
 
     def is_already_open(self, refusal: RefusedError) -> bool:
-        """Return True if the server refused `create` because the branch has an open request."""
+        """Return True if the server refused `create` because the branch already has an open pull request."""
         ...
 
     def update(self, number: int, edit: RequestEdit) -> tuple[str, ...]:
-        """Edit an open request, and return a note for each attribute that could not be set.
+        """Edit an open pull request, and return a note for each attribute that could not be set.
 
-        Raises ForgeError if the request was closed or merged.
+        Raises ForgeError if the pull request was closed or merged.
         """
         ...
 
     def close(self, number: int) -> None:
-        """Close an open request without merging it."""
+        """Close an open pull request without merging it."""
         ...
 
     def add_comment(self, number: int, text: str) -> None: ...
 
 
 class AutomergeApi(Protocol):
-    """Auto-merge of requests in one repository on a server."""
+    """Auto-merge of pull requests in one repository on a server."""
 
     def enable(self, number: int, head: str | None) -> tuple[str, ...]:
-        """Enable auto-merge if `head` is still the last commit; a `head` of None allows any commit.
+        """Enable auto-merge if the last commit is still `head`; if `head` is None, with any last commit.
 
-        Returns the reason as a note if auto-merge was not enabled, and nothing otherwise. Never raises RefusedError.
+        Returns an empty tuple if auto-merge was enabled, and otherwise one note with the reason. Never raises
+        RefusedError.
         """
         ...
 
@@ -97,7 +103,7 @@ class BodyAddition(Protocol):
     def notes(self) -> tuple[str, ...]: ...
 
     def add_to_body(self, body: str) -> str:
-        """Return the body of a request with the outcome recorded in it."""
+        """Return the body of a pull request with the outcome of the action added."""
         ...
 
 
@@ -107,21 +113,21 @@ class WorkflowApi(Protocol):
     def start_workflows(
         self, branch: str, commit: str | None, workflows: Sequence[str], *, is_new: bool, earlier_body: str | None
     ) -> BodyAddition:
-        """Start the workflows that have not run for a commit yet, and return the outcome.
+        """Start those of `workflows` that have not run for a commit yet, and return the outcome.
 
         Args:
             branch: The branch of the proposal.
             commit: The commit that the branch points to; None if the commit is not known.
             workflows: The file names of the workflows; if there are none, nothing is started.
             is_new: True if this run created the commit, so that no workflow can have run for it.
-            earlier_body: The current body of the request; None if the request is about to be opened.
+            earlier_body: The current body of the pull request; None if the pull request is not open yet.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class HostedRepository:
-    """The access to one repository on a server, in parts that each kind of server implements."""
+    """The objects that access one repository on a server. Each kind of server has its own implementations."""
 
     name: str
     limits: ForgeLimits
@@ -129,7 +135,7 @@ class HostedRepository:
     pause: Callable[[float], None]
     """Waits for a number of seconds."""
     open_tree: Callable[[str], ListedTree]
-    """Returns the tree of a commit. Its files are listed when the list is first needed."""
+    """Returns the files of the commit with this id. They are listed only when they are needed."""
     branches: BranchApi
     commits: CommitReader
     requests: RequestReader
@@ -142,7 +148,7 @@ class HostedRepository:
 
 
 class HostedForge:
-    """The operations on branches and requests of one repository on a server; implements `bot.ports.Forge`."""
+    """The operations on branches and pull requests of one repository on a server; implements `bot.ports.Forge`."""
 
     def __init__(self, hosted: HostedRepository, repository: GitRepository) -> None:
         """Create the operations for the base branch that `repository` names."""
@@ -156,13 +162,17 @@ class HostedForge:
         """The commits that this run pushed, by branch."""
 
     def list_requests(self, prefix: str, desired_branches: frozenset[str]) -> tuple[RemoteRequest, ...]:
-        """Return the branches and open requests under `prefix`, and the ended requests of `desired_branches`.
+        """Return basebump's branches, their open pull requests, and the ended pull requests of `desired_branches`.
 
-        One API request reads the branches, one reads each page of open requests (if there are branches), and one reads
-        the requests of each desired branch without an open request. If the list of branches does not contain the
-        commits, one API request reads each commit. More API requests are sent for a request whose base has new commits
-        (to check for conflicts), for a request with commits of users (to find basebump's comment), and for a branch
-        that ends in a merge commit.
+        basebump's branches are those whose names begin with `prefix`. The API requests are:
+
+        - one for the branches,
+        - if there are branches, one for each page of open pull requests,
+        - one for each desired branch without an open pull request, to find the ended ones,
+        - one for each commit, if the list of branches does not contain the facts about the commits,
+        - one for each pull request whose base branch has new commits, to check for conflicts,
+        - one for each pull request with commits of users, to find basebump's comment,
+        - some for each branch that ends in a merge commit.
         """
         with self._translate_errors():
             tips = self._hosted.branches.list_tips(prefix)
@@ -170,7 +180,7 @@ class HostedForge:
             return self._list_requests(tips, desired_branches)
 
     def push(self, branch: str, changes: Sequence[FileChange], message: str, expected_head: str | None) -> str:
-        """Create one commit on top of the base branch's commit, point `branch` to it and return its id.
+        """Create one commit on top of the base branch, point `branch` to it, and return its id.
 
         The branch must currently point to the commit `expected_head`. If `expected_head` is None, the branch must not
         exist.
@@ -182,10 +192,10 @@ class HostedForge:
         return commit
 
     def open(self, proposal: Proposal) -> OpenedRequest:
-        """Open the request for an existing branch; if a request is already open, update that request instead.
+        """Open the pull request for an existing branch. If one is already open, update it instead.
 
-        The order of writes is: status, workflows, request with its attributes, auto-merge. Auto-merge is enabled last,
-        because the server may merge immediately.
+        The commit status is set first, then workflows are started, then the pull request is opened with its attributes.
+        Auto-merge is enabled last, because the server may merge immediately.
         """
         self.limits.check_text_length(proposal.title, proposal.body)
         branch, attributes = proposal.branch, proposal.attributes
@@ -203,11 +213,12 @@ class HostedForge:
     def update_request(
         self, request: RemoteRequest, title: str, body: str, attributes: RequestAttributes = NO_ATTRIBUTES
     ) -> tuple[str, ...]:
-        """Update title and body of an open request if they differ, set its attributes, and return notes.
+        """Update title and body of an open pull request, set its attributes, and return notes about failures.
 
-        The labels by which users requested the update are removed. If auto-merge must be disabled, it is disabled
-        before all other writes, so that the server cannot merge the request in between. If auto-merge must be enabled,
-        it is enabled last, because the server may merge immediately.
+        A user can request an update by setting certain labels. These labels are removed.
+
+        If auto-merge must be disabled, this is done first, so that the server cannot merge the pull request in between.
+        If auto-merge must be enabled, this is done last, because the server may merge immediately.
         """
         number = require_request_number(request)
         self.limits.check_text_length(title, body)
@@ -232,13 +243,13 @@ class HostedForge:
         return tuple(notes)
 
     def close(self, request: RemoteRequest) -> None:
-        """Close an open request without merging it; the branch is not deleted."""
+        """Close an open pull request without merging it; the branch is not deleted."""
         number = require_request_number(request)
         with self._translate_errors():
             self._hosted.request_writer.close(number)
 
     def add_comment(self, request: RemoteRequest, text: str) -> None:
-        """Add a comment to an open request, with a hidden marker by which `list_requests` finds the comment."""
+        """Add a comment to an open pull request, with a hidden marker by which `list_requests` finds the comment."""
         number = require_request_number(request)
         with self._translate_errors():
             self._hosted.request_writer.add_comment(number, f"{text}\n\n{COMMENT_MARKER}")
@@ -257,7 +268,11 @@ class HostedForge:
         return lister.list_requests(tips, desired_branches)
 
     def _create_or_update(self, proposal: Proposal) -> OpenedRequest:
-        """Create the request; if the server refuses or does not answer, update the open request if there is one."""
+        """Create the pull request for a proposal; if it is already open, update it.
+
+        If the server does not answer, the pull request may have been created. Then it is looked for, and updated if it
+        exists.
+        """
         writer, base_branch = self._hosted.request_writer, require_base_branch(self._repository)
         try:
             return writer.create(base_branch, proposal)
@@ -271,9 +286,10 @@ class HostedForge:
         return OpenedRequest(found.number, found.url, writer.update(found.number, edit))
 
     def _set_status(self, branch: str, tip: str | None, attributes: RequestAttributes) -> StatusOutcome:
-        """Set the status of the last commit of a branch.
+        """Set the commit status of the last commit of a branch.
 
-        This is the commit that this run pushed to the branch; if this run pushed none, it is `tip`, the listed commit.
+        If this run pushed a commit to the branch, this is the last commit. Otherwise it is `tip`, the commit that the
+        branch pointed to when the branches were listed.
         """
         pushed = self._pushed_commits.get(branch)
         return self._statuses.set_status(branch, pushed or tip, attributes.status, is_new=pushed is not None)
@@ -281,7 +297,12 @@ class HostedForge:
     def _start_workflows(
         self, branch: str, tip: str | None, attributes: RequestAttributes, earlier_body: str | None
     ) -> BodyAddition:
-        """Start workflows for the last commit of a branch, which is determined as in `_set_status`."""
+        """Start workflows for the last commit of a branch, and return the outcome.
+
+        If this run pushed a commit to the branch, this is the last commit. Otherwise it is `tip`, the commit that the
+        branch pointed to when the branches were listed. `earlier_body` is the current body of the pull request; None if
+        the pull request is not open yet.
+        """
         if self._hosted.workflows is None:
             return NO_STATUS_OUTCOME
         pushed = self._pushed_commits.get(branch)

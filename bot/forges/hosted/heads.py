@@ -1,4 +1,9 @@
-"""Read the heads of basebump's branches, and find out whether they contain anything but basebump's own commit."""
+"""Reads the last commits of basebump's branches, and finds out whether users changed the branches.
+
+The intent of a commit is a hash of the changes that basebump planned. basebump writes it into a trailer of the commit
+message. Only an unchanged commit of basebump counts as having an intent; the intent of a branch is None if users pushed
+other changes.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +25,7 @@ FileChanges = Mapping[str, tuple[object, tuple[str, ...]] | None]
 
 @dataclass(frozen=True, slots=True)
 class CommitFacts:
-    """The facts about one commit of a branch."""
+    """A commit of a branch, and the facts that show whether basebump created it."""
 
     commit: str
     parents: tuple[str, ...]
@@ -60,10 +65,10 @@ def build_commit_facts(
     committed_at: datetime,
     read_authorship: Callable[[], CommitAuthorship],
 ) -> CommitFacts:
-    """Return the facts about a commit.
+    """Return a commit with the facts that show whether basebump created it.
 
-    `read_authorship` returns author and committer. It is called only if the message has basebump's trailer, because
-    the call may send an API request.
+    `read_authorship` returns author and committer of the commit. It may send an API request. Therefore it is called
+    only if the message has basebump's trailer.
     """
     stated_intent = parse_intent(message)
     is_own = stated_intent is not None and is_own_commit(parents, read_authorship())
@@ -73,10 +78,11 @@ def build_commit_facts(
 
 
 def is_own_commit(parents: Sequence[str], authorship: CommitAuthorship) -> bool:
-    """Return True if the token's account created a commit, and nobody amended the commit.
+    """Return True if the token's account created a commit, and nobody amended it.
 
-    Amending a commit keeps the author and changes the committer. If the owner of the token amends the commit, author
-    and committer are the same account, but their dates differ. A server that signs commits is the committer.
+    A user who amends the commit becomes its committer, so that `authorship.is_by_account` is False. If this user is the
+    token's own account, the commit is recognised by its dates: `git commit --amend` keeps the author's date and sets a
+    new committer date.
     """
     return (
         len(parents) == 1
@@ -87,7 +93,7 @@ def is_own_commit(parents: Sequence[str], authorship: CommitAuthorship) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class BranchHead:
-    """The result of comparing one branch with its base branch."""
+    """The last commit of a branch, and the result of comparing the branch with its base branch."""
 
     commit: str
     intent: str | None
@@ -102,7 +108,7 @@ class BranchHead:
 
 @dataclass(frozen=True, slots=True)
 class BranchComparison:
-    """The commits and changes of a branch that its base branch does not have."""
+    """The commits of a branch that its base branch does not have, and the changes that they make together."""
 
     commits: Mapping[str, CommitFacts]
     changes: FileChanges
@@ -114,29 +120,29 @@ class CommitReader(Protocol):
     """Reads commits of one repository. Methods raise RefusedError."""
 
     def compare(self, base_commit: str, commit: str) -> BranchComparison | None:
-        """Compare a commit with the commit of the base branch.
+        """Return the commits and changes of `commit` that the base branch does not have.
 
-        Returns None if there are more commits or files than are inspected, or if the token cannot compare commits.
+        Returns None if there are too many commits or files to inspect, or if the token cannot compare commits.
         """
         ...
 
     def read_changes(self, commit: str) -> FileChanges:
-        """Return the changes that a commit makes."""
+        """Return the changes that a commit makes compared with its parent."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class HeadReader:
-    """Compares branches of one repository with one commit of the base branch. Methods raise RefusedError."""
+    """Compares branches of one repository with the base branch's commit. Methods raise RefusedError."""
 
     commits: CommitReader
     base_commit: str | None
 
     def read_head(self, branch_tip: BranchTip) -> BranchHead:
-        """Compare a branch with the base branch.
+        """Compare a branch, whose last commit is `branch_tip`, with the base branch.
 
-        If the branch points to a merge commit, somebody may have merged the base branch into it ("Update branch").
-        Then more API requests are sent to find basebump's commit below the merges.
+        If the last commit is a merge, a user may have merged the base branch into the branch ("Update branch"). More
+        API requests are then sent to find basebump's commit below the merges.
         """
         tip = branch_tip.read_facts()
         if len(tip.parents) == PARENTS_OF_MERGE and self.base_commit is not None:
@@ -146,9 +152,11 @@ class HeadReader:
         return BranchHead(tip.commit, tip.intent, tip.stated_base, tip.committed_at, tip.parents != (self.base_commit,))
 
     def _read_below_merges(self, merge: CommitFacts, base_commit: str) -> BranchHead | None:
-        """Return the head of a branch that consists of basebump's commit and merges of the base branch on top of it.
+        """Find basebump's commit in a branch whose last commit is `merge`, a merge of the base branch.
 
-        Returns None if the branch contains anything else, or if the merges changed the content of basebump's change.
+        Returns None if the branch contains any other commit than basebump's commit and merges of the base branch. Also
+        returns None if the branch now makes other changes than basebump's commit, because a user edited files while
+        merging.
         """
         comparison = self.commits.compare(base_commit, merge.commit)
         own_commit = _find_own_commit_below_merges(merge, comparison.commits) if comparison is not None else None
@@ -164,12 +172,14 @@ class HeadReader:
 def _find_own_commit_below_merges(
     tip: CommitFacts, commits_beyond_base: Mapping[str, CommitFacts]
 ) -> CommitFacts | None:
-    """Return basebump's commit below merges of the base branch; None if the branch contains any other commit.
+    """Return basebump's commit if the branch consists of this commit and merges of the base branch on top of it.
+
+    Otherwise, return None.
 
     Args:
         tip: The commit that the branch points to.
-        commits_beyond_base: The commits that the base branch does not have, by id. Commits that somebody merged from
-            another branch would be among them.
+        commits_beyond_base: The commits of the branch that the base branch does not have, by id. If there are more than
+            the merges and basebump's commit, a user pushed commits or merged another branch.
     """
     commit: CommitFacts | None = tip
     merges = 0
@@ -182,5 +192,8 @@ def _find_own_commit_below_merges(
 
 
 def extract_changed_lines(patch: str) -> tuple[str, ...]:
-    """Return the added and removed lines of a patch, without positions and context, because a merge changes these."""
+    """Return the added and removed lines of a patch.
+
+    Line numbers and context lines are left out, because they change when the base branch is merged.
+    """
     return tuple(line for line in patch.split("\n") if line.startswith(("+", "-")))

@@ -17,7 +17,7 @@ from bot.model.request_attributes import CommitStatus
 
 @dataclass(frozen=True, slots=True)
 class StatusOutcome:
-    """The outcome of setting a status."""
+    """The outcome of setting a commit status."""
 
     recorded_status: tuple[str, CommitStatus] | None = None
     """The commit and its status, to record in the body of the request. It is also recorded if the server refused it
@@ -25,7 +25,7 @@ class StatusOutcome:
     notes: tuple[str, ...] = ()
 
     def add_to_body(self, body: str) -> str:
-        """Return the body of a request with the commit and the status recorded in its marker."""
+        """Return the body of a pull request with the commit and its status recorded in the hidden marker."""
         return body if self.recorded_status is None else record_status(body, *self.recorded_status)
 
 
@@ -36,16 +36,22 @@ class StatusApi(Protocol):
     """The commit statuses of one repository on a server. Methods raise RefusedError."""
 
     def read_status(self, commit: str) -> CommitStatus | None:
-        """Return basebump's last status of a commit; None if there is none, or if it has a state that is not known."""
+        """Return the last status that basebump set on a commit.
+
+        None if there is none, or if it has a state that basebump does not use.
+        """
         ...
 
     def post_status(self, branch: str, commit: str, status: CommitStatus) -> None:
-        """Set the status of the commit that a branch points to."""
+        """Set basebump's status of a commit. `branch` is the branch that points to the commit."""
         ...
 
 
 class StatusWriter:
-    """Sets commit statuses in one repository during one run. If it fails, it returns a note and raises nothing."""
+    """Sets commit statuses in one repository during one run.
+
+    If a status cannot be set, no error is raised. The outcome then contains a note with the reason.
+    """
 
     def __init__(self, statuses: StatusApi) -> None:
         self._statuses = statuses
@@ -61,7 +67,7 @@ class StatusWriter:
             branch: The branch that points to the commit.
             commit: The commit; if it is None, nothing is done.
             status: The status to set; if it is None, nothing is done.
-            is_new: True if this run created the commit. Then its present status is not read, because it has none.
+            is_new: True if this run created the commit, so that the commit cannot have a status yet.
         """
         if status is None or commit is None:
             return NO_STATUS_OUTCOME
@@ -102,7 +108,8 @@ class IssueApi(Protocol):
     def list_own_issues(self, label: str) -> Sequence[ListedIssue]:
         """Return the open and closed issues with a label that the token's account created, newest first.
 
-        If the account is not known, the issues of all authors are returned. At most `MAX_ISSUES` issues are inspected.
+        If the token's account is not known, the issues of all authors are returned. At most `MAX_ISSUES` issues are
+        inspected.
         """
         ...
 
@@ -111,14 +118,14 @@ class IssueApi(Protocol):
         ...
 
     def update_issue(self, number: int, title: str, body: str, *, is_open: bool) -> None:
-        """Update title and body of an issue, and reopen the issue if it is closed.
+        """Replace title and body of an issue, and reopen the issue if it is closed.
 
-        `is_open` is True if the issue is open now.
+        `is_open` is True if the issue is currently open.
         """
         ...
 
     def close_issue(self, number: int, body: str) -> None:
-        """Update the body of an issue and close it."""
+        """Replace the body of an issue, and close the issue."""
         ...
 
 
@@ -148,7 +155,10 @@ class HostedDashboard:
                 self.issues.update_issue(issue.number, title, body, is_open=issue.is_open)
 
     def close(self, issue: DashboardIssue, body: str) -> None:
-        """Update the body of the dashboard issue and close the issue. Raises ForgeError if it has no number."""
+        """Replace the body of the dashboard issue, and close the issue.
+
+        Raises ForgeError if `issue` has no number.
+        """
         if issue.number is None:
             raise ForgeError(f"{self.repository}: dashboard issue has no number yet; hint: rerun basebump")
         with self._translate_errors():
@@ -159,5 +169,8 @@ class HostedDashboard:
 
 
 def _normalise_line_ends(body: str | None) -> str:
-    """Return the text with LF line ends. Servers return CR LF if a user edited the text in a browser."""
+    """Return the body with LF line ends; an empty text if there is no body.
+
+    Servers return CR LF if a user edited the text in a browser.
+    """
     return (body or "").replace("\r\n", "\n")

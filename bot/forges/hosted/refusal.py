@@ -1,6 +1,6 @@
 """The errors of requests that a server refused, did not answer or does not support, and the messages for them.
 
-Each kind of server describes its errors with one `ServerErrors`.
+Each kind of server describes its errors with one `ServerErrors` object.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ class RefusedError(ForgeError):
 
 
 def read_after_refusal(refusal: RefusedError, read_state: Callable[[], Answer]) -> Answer:
-    """Return the result of `read_state`, which is called after a write failed with `refusal`.
+    """Call `read_state` to find out what happened after a write failed with `refusal`, and return its result.
 
-    Raises `refusal` if the state cannot be read.
+    If `read_state` fails, too, raise `refusal`, because it is the more helpful error.
     """
     try:
         return read_state()
@@ -59,9 +59,10 @@ def read_after_refusal(refusal: RefusedError, read_state: Callable[[], Answer]) 
 
 
 def is_permanent_refusal(refusal: RefusedError) -> bool:
-    """Return True if a later run would be refused, too: the token lacks a permission, or the server lacks a feature.
+    """Return True if the server will also refuse the same request in later runs.
 
-    False for a rate limit, a failure of the server, and an invalid token.
+    This is the case if the token lacks a permission, or if the server lacks a feature. A rate limit, a failure of the
+    server, and an invalid token do not count as permanent.
     """
     has_answer = refusal.status is not None and refusal.status < SERVER_ERROR
     return has_answer and refusal.retry_after is None and refusal.status != UNAUTHORIZED
@@ -74,17 +75,17 @@ UNKNOWN_NAME_MESSAGE = re.compile(r"doesn't exist on type|isn't a defined input 
 
 
 class UnsupportedQueryError(Exception):
-    """The server has no GraphQL API, or its schema lacks a name that the query contains."""
+    """The server has no GraphQL API, or is too old for a query: its schema lacks a name that the query uses."""
 
 
 def is_query_too_large(refusal: RefusedError) -> bool:
-    """Return True if the server took too long for a query, so that a smaller query may succeed."""
+    """Return True if the server took too long to answer a query. A smaller query may then succeed."""
     return refusal.status in TIMEOUT_STATUSES
 
 
 @dataclass(frozen=True, slots=True)
 class RefusalMeaning:
-    """The meaning of refusals with certain statuses, and a hint."""
+    """The explanation of one kind of refusal, with a hint. The kind is recognised by HTTP status and message."""
 
     statuses: Container[int]
     text: str
@@ -96,7 +97,7 @@ class RefusalMeaning:
     """The replacement for `{message}` if the server sent no message."""
 
     def matches(self, status: int, server_message: str) -> bool:
-        """Return True if a refusal with this status and message has this meaning."""
+        """Return True if this is the explanation for a refusal with this HTTP status and this message of the server."""
         return status in self.statuses and (
             not self.phrases or any(phrase in server_message for phrase in self.phrases)
         )
@@ -113,7 +114,7 @@ NOT_FOUND_MEANING = RefusalMeaning(
 
 @dataclass(frozen=True, slots=True)
 class RateLimitRule:
-    """The statuses and headers with which a server reports a rate limit."""
+    """How to recognise that a server refused a request because of a rate limit, and when the limit ends."""
 
     statuses: frozenset[int]
     """The statuses of requests that a rate limit refused. Except for 429, they can also have other reasons."""
@@ -128,7 +129,7 @@ class RateLimitRule:
     """Matches the server's message if a rate limit refused a request with another status than 429."""
 
     def compute_wait(self, status: int, server_message: str, headers: Mapping[str, str], now: datetime) -> float | None:
-        """Return the seconds until the rate limit ends; None if the reason of the refusal was not a rate limit."""
+        """Return the seconds until the rate limit ends; None if no rate limit was the reason of the refusal."""
         if status not in self.statuses:
             return None
         retry_after, reset = headers.get("retry-after", ""), headers.get(self.reset_header, "")
@@ -152,7 +153,7 @@ class RefusedAnswer:
 
 @dataclass(frozen=True, slots=True)
 class ServerErrors:
-    """The errors of one kind of server and of its client library, and their meanings."""
+    """The errors of one kind of server and of its client library, with their explanations for users."""
 
     server: str
     """The name of the server in messages."""
@@ -169,9 +170,9 @@ class ServerErrors:
 
     @contextmanager
     def translate(self, name: str) -> Iterator[None]:
-        """Raise RefusedError instead of the exceptions that a malformed answer causes.
+        """Convert exceptions in the `with` block that parses an answer to RefusedError.
 
-        `name` is the repository or owner that the answer is about, for the message.
+        They occur if another kind of server sent the answer. `name` is the repository or owner for the message.
         """
         try:
             yield
@@ -180,9 +181,12 @@ class ServerErrors:
             raise RefusedError(message, status=None) from error
 
     def explain_missing_answer(self, error: Exception, action: str, secret: str | None) -> RefusedError:
-        """Return the RefusedError for a request that got no valid answer because of `error`.
+        """Return the error for a request to which there was no valid answer.
 
-        `action` describes the request in the message. `secret` is the token, which is removed from the message.
+        Args:
+            error: The exception of the client library or of the parser.
+            action: Describes the request in the message.
+            secret: The token, which is removed from the message.
         """
         message = (
             f"{self.server} could not be asked to {action}: {self._describe_reason(error, secret)}; "
@@ -193,7 +197,7 @@ class ServerErrors:
     def explain_refusal(
         self, answer: RefusedAnswer, action: str, permission: str, *, secret: str | None, now: datetime
     ) -> RefusedError:
-        """Return the RefusedError for a request that the server refused with `answer`.
+        """Return the error for a request that the server refused, whose message has the reason and a hint.
 
         Args:
             answer: The server's answer.
@@ -217,9 +221,9 @@ class ServerErrors:
         )
 
     def _describe_reason(self, error: Exception, secret: str | None) -> str:
-        """Return the reason why there is no valid answer.
+        """Return the reason why there is no valid answer, for the message.
 
-        The text of an exception of `requests` is not used, because it may quote a header with the token.
+        The texts of exceptions of the library `requests` are not used, because they may quote a header with the token.
         """
         if not isinstance(error, (*self.malformed_answer_errors, JSONDecodeError)):
             if isinstance(error, OSError):

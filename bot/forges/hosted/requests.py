@@ -1,4 +1,10 @@
-"""The requests of one repository: how they are listed, and which facts about them are read."""
+"""Lists the pull requests of one repository, and reads the facts about them that decide how basebump treats them.
+
+The intent of a branch is a hash of the changes that basebump planned, from the trailer of basebump's commit. It is None
+if users pushed other changes to the branch, so that basebump must leave the branch unchanged. The head of a branch
+(`BranchHead`) is its last commit, compared with the base branch. The desired branches are those of the proposals that
+basebump wants to have open.
+"""
 
 from __future__ import annotations
 
@@ -16,22 +22,23 @@ from bot.model.proposal import RemoteRequest, RequestState
 from bot.model.request_attributes import NO_ATTRIBUTES, RequestAttributes
 
 MAX_ENDED = 100
-"""The largest number of ended requests of one branch that are read, newest first. It is one page; older requests
-declined digests that are not relevant any more."""
+"""The largest number of ended pull requests of one branch that are read, newest first. They fill one page. Older pull
+requests declined digests that are not relevant any more."""
 MAX_COMMENTS = 500
-"""The largest number of comments of one request that are searched for basebump's comment. basebump comments in the
+"""The largest number of comments of one pull request that are searched for basebump's comment. basebump comments in the
 first run after a user's first commit, so its comment is among the first."""
 MAX_BEFORE_DELETION = timedelta(seconds=1)
-"""A user who closes a request and then deletes its branch takes longer than this time."""
+"""A user who closes a pull request and then deletes its branch takes longer than this time."""
 MAX_AFTER_DELETION = timedelta(minutes=1)
-"""The longest time between the deletion of a branch and the moment at which the server closes its request."""
+"""The longest time between the deletion of a branch and the moment at which the server closes its pull request."""
 MERGE_CHECK_SECONDS = 2.0
-"""Seconds that a server needs to compute the merge state of a request. It starts when the state is first requested."""
+"""Seconds that a server needs to compute the merge state of a pull request. It starts when the state is first
+requested."""
 
 
 @dataclass(frozen=True, slots=True)
 class MergeState:
-    """The server's information on whether a request can be merged."""
+    """The server's information on whether a pull request can be merged."""
 
     is_known: bool
     """False if the server has not computed the state yet."""
@@ -42,23 +49,23 @@ class MergeState:
 
 @dataclass(frozen=True, slots=True)
 class ReviewState:
-    """The approvals of one open request, and the attributes that were ever set on it."""
+    """The approvals of one open pull request, and the attributes (such as labels) that were ever set on it."""
 
     is_accepted: bool
-    """True if a user whose review counts approved the request, or if it is in the merge queue."""
+    """True if a user whose review counts approved the pull request, or if the pull request is in the merge queue."""
     ever_set: RequestAttributes | None
     """All attributes that anybody ever set, including those that were removed later. If the server reports only the
-    current attributes, these; None if it reports none."""
+    current attributes, these; None if the server reports no attributes."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListedRequest:
-    """A request in a list that the server returned."""
+    """A pull request in a list that the server returned."""
 
     number: int
     branch: str
     target_branch: str
-    """The branch into which it will be merged. Users can change this branch."""
+    """The branch into which the pull request will be merged. Users can change this branch."""
     state: RequestState
     url: str
     title: str
@@ -73,24 +80,28 @@ class ListedRequest:
     automerge_by: str | None = None
     """The login of the account that enabled auto-merge; None if the server does not report it."""
     opened_by_bot: str | None = None
-    """The login of the bot that opened it; None if a user opened it, or if the server does not report the account."""
+    """The login of the bot that opened the pull request; None if a user opened it, or if the server does not report the
+    account."""
     is_merging: bool = False
-    """True if the server is merging it now."""
+    """True if the server is merging the pull request now."""
 
 
 class RequestReader(Protocol):
-    """Reads the requests of one repository on a server. Methods raise RefusedError."""
+    """Reads the pull requests of one repository on a server. Methods raise RefusedError."""
 
     def list_open(self) -> Sequence[ListedRequest]:
-        """Return the open requests whose branches are in the repository itself, without those from forks."""
+        """Return the open pull requests whose branches are in the repository itself, and not in a fork."""
         ...
 
     def list_of_branch(self, branch: str) -> Sequence[ListedRequest]:
-        """Return the newest ended requests of a branch, and the open ones that `list_open` does not return."""
+        """Return the newest ended pull requests of a branch.
+
+        On GitLab, the result also contains open ones that `list_open` lacks because the server is merging them.
+        """
         ...
 
     def find_open(self, branch: str, target_branch: str) -> ListedRequest | None:
-        """Return the newest open request to merge a branch into a target branch; None if there is none."""
+        """Return the newest open pull request to merge a branch into a target branch; None if there is none."""
         ...
 
     def is_own_automerge(self, request: ListedRequest) -> bool:
@@ -98,54 +109,63 @@ class RequestReader(Protocol):
         ...
 
     def has_own_comment(self, number: int) -> bool:
-        """Return True if a request has a comment of basebump."""
+        """Return True if basebump has commented on the pull request that its branch contains commits of users."""
         ...
 
     def read_merge_state(self, number: int) -> MergeState:
-        """Return the merge state of an open request, which may not be known yet."""
+        """Return whether an open pull request has conflicts or must be updated.
+
+        If the server has not computed this yet, `is_known` of the result is False.
+        """
         ...
 
     def is_current_branch_required(self, branch: str) -> bool:
-        """Return True if only requests that are up to date with `branch` can be merged into it."""
+        """Return True if a pull request into `branch` must be up to date before it can be merged."""
         ...
 
     def read_review_states(
         self, requests: Sequence[ListedRequest], own_numbers: frozenset[int]
     ) -> Mapping[int, ReviewState]:
-        """Return the review state of each open request, by number.
+        """Return the approvals of each open pull request, and the attributes ever set on it, by number.
 
-        `own_numbers` are the requests whose branch contains only basebump's change. The server's approvals of other
-        requests need not be read, because basebump leaves these requests unchanged.
+        `own_numbers` are the numbers of the pull requests whose branch contains only basebump's change. Approvals of
+        the others need not be read, because basebump leaves those unchanged anyway.
         """
         ...
 
     def find_closed_by_branch_deletion(self, requests: Sequence[ListedRequest]) -> frozenset[int]:
-        """Return the numbers of the closed requests that the server closed because their branch was deleted."""
+        """Return the numbers of those pull requests that the server closed because their branch was deleted.
+
+        A user has not declined such a pull request.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class _RequestContext:
-    """All facts that were read about the branches and requests of one base branch."""
+    """The facts that were read about all branches and pull requests of one base branch."""
 
     base: BaseBranch
     heads: Mapping[str, BranchHead]
     merge_states: Mapping[int, MergeState]
-    """The merge states of the open requests whose base branch has new commits."""
+    """The merge states of the open pull requests whose base branch has new commits, by number."""
     must_be_current: bool
     """True if only branches that are up to date can be merged. It is read only if some branch is not up to date."""
     review_states: Mapping[int, ReviewState]
     closed_by_deletion: frozenset[int]
-    """The requests that the server closed because their branch was deleted."""
+    """The numbers of the pull requests that the server closed because their branch was deleted."""
 
     def get_intent(self, request: ListedRequest) -> str | None:
-        """Return the intent of the request's branch; None if basebump must leave the request unchanged."""
+        """Return the intent of a pull request's branch; None if basebump must leave the pull request unchanged."""
         return _get_intent(request, self.base, self.heads)
 
 
 @dataclass(frozen=True, slots=True)
 class RequestLister:
-    """Lists the requests and branches of one base branch. Methods raise RefusedError."""
+    """Lists the pull requests that target one base branch, and basebump's branches for them.
+
+    Methods raise RefusedError.
+    """
 
     reader: RequestReader
     commits: CommitReader
@@ -237,9 +257,10 @@ class RequestLister:
 
 
 def _get_intent(request: ListedRequest, base: BaseBranch, heads: Mapping[str, BranchHead]) -> str | None:
-    """Return the intent of a request's branch; None if basebump must leave the request unchanged.
+    """Return the intent of a pull request's branch; None if basebump must leave the pull request unchanged.
 
-    These are requests whose branch contains commits of users, and open requests into another base branch.
+    basebump must leave it unchanged if users pushed commits to the branch, or if a user changed the target of the open
+    pull request to another base branch.
     """
     head = heads.get(request.branch)
     is_here = request.target_branch == base.name
@@ -249,10 +270,10 @@ def _get_intent(request: ListedRequest, base: BaseBranch, heads: Mapping[str, Br
 def select_branches_to_read(
     branches: Iterable[str], requests: Collection[ListedRequest], base: BaseBranch, desired: Collection[str]
 ) -> Iterator[str]:
-    """Yield the names of the branches whose heads must be read, sorted.
+    """Yield the names of the branches whose last commits must be read, sorted.
 
-    These are the `desired` branches, the branches with an open request into this base branch, and the branches without
-    an open request.
+    These are the `desired` branches, the branches with an open pull request into this base branch, and the branches
+    without an open pull request. `requests` are the open pull requests.
     """
     with_request = {each.branch for each in requests}
     with_request_here = {each.branch for each in requests if each.target_branch == base.name}
@@ -264,9 +285,13 @@ def select_branches_to_read(
 def is_request_of_base(
     base: BaseBranch, request: ListedRequest, heads: Mapping[str, BranchHead], desired: Collection[str]
 ) -> bool:
-    """Return True if an open request belongs to a base branch.
+    """Return True if an open pull request belongs to this base branch, and not to another one that basebump updates.
 
-    `heads` are the heads that were read, by branch. If the request's branch is not among them, the result is False.
+    Args:
+        base: The base branch.
+        request: The open pull request.
+        heads: The heads that were read, by branch. If the pull request's branch is missing, the result is False.
+        desired: The branches of the proposals that basebump wants to have open.
     """
     head = heads.get(request.branch)
     return head is not None and base.is_base_of_request(
@@ -278,17 +303,19 @@ def is_request_of_base(
 
 
 def can_conflict(head: BranchHead) -> bool:
-    """Return True if a branch can conflict with the base branch, and basebump would resolve the conflict.
+    """Return True if basebump must check whether a branch conflicts with the base branch.
 
-    basebump leaves branches with commits of users unchanged, so their conflicts are not relevant.
+    This is not necessary if the base branch has no new commits. It is also not necessary if the branch contains commits
+    of users, because basebump then leaves the branch unchanged.
     """
     return head.intent is not None and head.is_behind
 
 
 def is_closed_by_deletion(closed_at: datetime, deletions: Iterable[datetime]) -> bool:
-    """Return True if a request was closed because its branch was deleted.
+    """Return True if a pull request was closed because its branch was deleted.
 
-    `deletions` are the times at which the branch was deleted. One of them must be shortly before `closed_at`.
+    `deletions` are the times at which the branch was deleted. The pull request must have been closed within a minute
+    after one of them.
     """
     return any(-MAX_BEFORE_DELETION <= closed_at - when <= MAX_AFTER_DELETION for when in deletions)
 
@@ -296,10 +323,10 @@ def is_closed_by_deletion(closed_at: datetime, deletions: Iterable[datetime]) ->
 def read_merge_states(
     numbers: Sequence[int], read_merge_state: Callable[[int], MergeState], pause: Callable[[float], None]
 ) -> Mapping[int, MergeState]:
-    """Return the merge state of each request, by number. Raises RefusedError.
+    """Return whether each pull request has conflicts or must be updated, by number. Raises RefusedError.
 
-    A server starts to compute the state when it is requested. States that are not known yet are therefore requested
-    once more after a pause.
+    A server starts to compute this when it is first requested. If the state of a pull request is not known yet, it is
+    requested again after a pause.
     """
     states = {number: read_merge_state(number) for number in numbers}
     unknown = [number for number, state in states.items() if not state.is_known]
@@ -312,9 +339,13 @@ def read_merge_states(
 def build_branch_requests(
     heads: Mapping[str, BranchHead], with_request: Collection[str], base: BaseBranch, desired: Collection[str]
 ) -> Iterator[RemoteRequest]:
-    """Yield the branches that belong to a base branch and have no open request.
+    """Yield an entry for each branch that belongs to a base branch and has no open pull request.
 
-    `with_request` are the branches that have an open request.
+    Args:
+        heads: The heads that were read, by branch.
+        with_request: The branches that have an open pull request.
+        base: The base branch.
+        desired: The branches of the proposals that basebump wants to have open.
     """
     for branch, head in heads.items():
         if branch not in with_request and base.is_base_of_branch(
