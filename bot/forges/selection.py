@@ -15,10 +15,10 @@ SELECT_ACTION = "select repositories"
 
 @dataclass(frozen=True, slots=True)
 class RepositorySelection:
-    """Conditions for the repositories of one owner. An empty condition accepts all of them.
+    """Conditions that select repositories of one owner. An empty condition accepts all repositories.
 
-    Forks and repositories that are archived, disabled, empty, or marked for deletion are never selected, because
-    nobody merges proposals there.
+    Forks and repositories that are archived, disabled, empty, or marked for deletion are never selected, because nobody
+    merges proposals there.
     """
 
     owner: str
@@ -31,15 +31,15 @@ class RepositorySelection:
     """Topics, of which the repository must have at least one."""
 
     def is_below_owner(self, name: str) -> bool:
-        """Return True if the repository with this full name is below the owner."""
+        """Return True if a repository with this full name belongs to the owner, or to a subgroup of the owner."""
         return name.lower().startswith(f"{self.owner}/".lower())
 
     def filter_names(self, names: Iterable[str]) -> list[str]:
-        """Return those of the full names that are below the owner, sorted."""
+        """Return the full names that belong to the owner, sorted."""
         return sorted(filter(self.is_below_owner, names))
 
     def is_selected(self, name: str, topics: Collection[str]) -> bool:
-        """Return True if the conditions accept the repository with this full name and these topics."""
+        """Return True if a repository with this full name and these topics meets all conditions."""
         short = name[len(self.owner) + 1 :].lower()
         wanted_topics = {each.lower() for each in self.topics}
         return (
@@ -53,9 +53,9 @@ class RepositorySelection:
 def deduplicate_repositories(
     repositories: Iterable[GitRepository | RunFailure],
 ) -> Iterator[GitRepository | RunFailure]:
-    """Yield each repository once for each of its base branches, even if the config selects it several times.
+    """Yield each base branch of each repository only once, even if the config selects the repository several times.
 
-    Each failure is yielded once for each subject.
+    Of several failures with the same subject, only the first one is yielded.
     """
     yielded: set[tuple[str, str | None]] = set()
     for each in repositories:
@@ -68,9 +68,10 @@ def deduplicate_repositories(
 def check_selection(
     subject: str, repositories: Iterable[GitRepository | RunFailure]
 ) -> Iterator[GitRepository | Check]:
-    """Yield each selected repository once, regardless of its base branches, and the results of the selection.
+    """Yield each selected repository once, and a result for each failure, each renamed repository, and the total.
 
-    `subject` is the name of the forge, for results that do not belong to a single repository.
+    A repository with several base branches is also yielded only once. `subject` is the URL or folder of the forge, for
+    results that do not belong to a single repository.
     """
     by_name: dict[str, GitRepository] = {}
     failures = 0
@@ -96,6 +97,6 @@ def check_selection(
 
 
 def _describe_without_base(repositories: Iterable[GitRepository]) -> str:
-    """Return the number of repositories without a base branch as part of a sentence; empty if all have one."""
+    """Return a text such as ", 2 without a base branch, which get no proposals"; empty if all have a base branch."""
     count = sum(each.base_branch is None for each in repositories)
     return f", {count} without a base branch, which get no proposals" if count else ""

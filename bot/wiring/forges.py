@@ -1,4 +1,7 @@
-"""Creates the fleets of repositories on forges from the settings."""
+"""Creates the objects that access the selected repositories on each configured forge.
+
+A fleet is the set of repositories that one forge serves to basebump (`bot.ports.Fleet`).
+"""
 
 from __future__ import annotations
 
@@ -16,10 +19,11 @@ if TYPE_CHECKING:
 
 
 def build_fleets(settings: Settings, forge: ForgeSettings) -> Iterator[Fleet]:
-    """Yield the fleets of one forge.
+    """Yield the fleets, which are sets of selected repositories, of one forge.
 
-    A server has one fleet for the repositories that the config names, and one for those that it selects by owner. The
-    local forge has a single fleet. Raises ConfigError if the forge's token or key is not set.
+    A server has up to two fleets, one for the repositories that the config names and one for those that it selects by
+    owner. The two fleets wait for different times between writes. The local forge has a single fleet. Raises
+    ConfigError if the environment variable with the forge's token or key is not set.
     """
     from bot.settings import GithubSettings, GitlabSettings, LocalSettings
 
@@ -39,9 +43,10 @@ def build_fleets(settings: Settings, forge: ForgeSettings) -> Iterator[Fleet]:
 def _build_hosted_fleets(
     settings: Settings, forge: GithubSettings | GitlabSettings, open_server: Callable[[float], HostedServer]
 ) -> Iterator[Fleet]:
-    """Yield the fleets of one server.
+    """Yield the fleets, which are sets of selected repositories, of one server.
 
-    `open_server` returns the server. Its argument is the number of seconds between two writes.
+    `open_server` returns an object that accesses the server. Its argument is the number of seconds to wait between two
+    writes.
     """
     from bot.forges.hosted.fleet import HostedFleet
 
@@ -50,9 +55,10 @@ def _build_hosted_fleets(
 
 
 def _prepare_github(settings: Settings, forge: GithubSettings) -> Callable[[float], HostedServer]:
-    """Return a function that returns the GitHub server for a number of seconds between two writes.
+    """Load the token or key, and return a function that opens the GitHub server.
 
-    Raises ConfigError if the token or key is not set.
+    The argument of that function is the number of seconds to wait between two writes. Raises ConfigError if the
+    environment variable with the token or key is not set.
     """
     from bot.forges.github.server import open_server
 
@@ -63,9 +69,10 @@ def _prepare_github(settings: Settings, forge: GithubSettings) -> Callable[[floa
 
 
 def _prepare_gitlab(settings: Settings, forge: GitlabSettings) -> Callable[[float], HostedServer]:
-    """Return a function that returns the GitLab server for a number of seconds between two writes.
+    """Load the token, and return a function that opens the GitLab server.
 
-    Raises ConfigError if the token is not set.
+    The argument of that function is the number of seconds to wait between two writes. Raises ConfigError if the
+    environment variable with the token is not set.
     """
     from bot.forges.gitlab.server import JobToken, open_server
     from bot.settings import JOB_TOKEN, JOB_TOKEN_PREFIX
@@ -99,7 +106,10 @@ def group_by_write_delay(
 
 
 def _load_github_credential(settings: Settings, forge: GithubSettings) -> str | AppKey | None:
-    """Return the token, or the key of the App; None if the config has neither. Raises ConfigError."""
+    """Return the App's key or the token that the config names; None if the config names neither.
+
+    Raises ConfigError if the environment variable is not set or does not contain a valid key.
+    """
     if forge.app is not None:
         from bot.forges.github.server import AppKey, InvalidKeyError
 
@@ -112,7 +122,7 @@ def _load_github_credential(settings: Settings, forge: GithubSettings) -> str | 
 
 
 def _list_named_repositories(forge: GithubSettings | GitlabSettings, owner: str) -> Iterator[str]:
-    """Yield the names of an owner's repositories that the config names one by one, without the owner."""
+    """Yield the repositories of an owner that the config names one by one; their names are without the owner."""
     prefix = f"{owner}/"
     for name in forge.repositories:
         if name.lower().startswith(prefix.lower()):

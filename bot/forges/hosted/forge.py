@@ -97,7 +97,7 @@ class AutomergeApi(Protocol):
 
 
 class BodyAddition(Protocol):
-    """The outcome of an action that basebump records in the body of a request."""
+    """Notes about an action such as starting workflows, and the text that records its outcome in a pull request."""
 
     @property
     def notes(self) -> tuple[str, ...]: ...
@@ -164,7 +164,8 @@ class HostedForge:
     def list_requests(self, prefix: str, desired_branches: frozenset[str]) -> tuple[RemoteRequest, ...]:
         """Return basebump's branches, their open pull requests, and the ended pull requests of `desired_branches`.
 
-        basebump's branches are those whose names begin with `prefix`. The API requests are:
+        basebump's branches are those whose names begin with `prefix`. The API requests that are always sent, or most
+        often, are:
 
         - one for the branches,
         - if there are branches, one for each page of open pull requests,

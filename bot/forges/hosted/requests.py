@@ -105,7 +105,10 @@ class RequestReader(Protocol):
         ...
 
     def is_own_automerge(self, request: ListedRequest) -> bool:
-        """Return True if the token's account enabled auto-merge; called only if auto-merge is enabled."""
+        """Return True if the token's account enabled auto-merge for the pull request.
+
+        This is called only if auto-merge is enabled.
+        """
         ...
 
     def has_own_comment(self, number: int) -> bool:
@@ -177,10 +180,10 @@ class RequestLister:
     def list_requests(
         self, tips: Mapping[str, BranchTip], desired_branches: frozenset[str]
     ) -> tuple[RemoteRequest, ...]:
-        """Return basebump's open requests, the ended requests of the desired branches, and branches without a request.
+        """Return basebump's pull requests into the base branch, and then its branches without a pull request.
 
-        `tips` are the branches with basebump's prefix. The newest request comes first. Branches without a request come
-        last.
+        These are all open pull requests, and the ended ones of the desired branches, in one list with the newest first.
+        `tips` are basebump's branches with their last commits.
         """
         # A server closes a request when its branch is deleted. Without branches, no request can be open.
         listed = [each for each in self.reader.list_open() if each.branch in tips] if tips else []
@@ -314,8 +317,8 @@ def can_conflict(head: BranchHead) -> bool:
 def is_closed_by_deletion(closed_at: datetime, deletions: Iterable[datetime]) -> bool:
     """Return True if a pull request was closed because its branch was deleted.
 
-    `deletions` are the times at which the branch was deleted. The pull request must have been closed within a minute
-    after one of them.
+    `deletions` are the times at which the branch was deleted. `closed_at` must be at most `MAX_AFTER_DELETION` after
+    one of them, or at most `MAX_BEFORE_DELETION` before it.
     """
     return any(-MAX_BEFORE_DELETION <= closed_at - when <= MAX_AFTER_DELETION for when in deletions)
 

@@ -27,7 +27,7 @@ class LocalDashboard:
         self._save_issue(title, body, StoredState.OPEN)
 
     def close(self, issue: DashboardIssue, body: str) -> None:
-        """Update the body of the dashboard and close the dashboard."""
+        """Replace the body of the dashboard, and close the dashboard."""
         self._save_issue(issue.title, body, StoredState.CLOSED)
 
     def _save_issue(self, title: str, body: str, state: StoredState) -> None:

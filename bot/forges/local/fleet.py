@@ -1,4 +1,4 @@
-"""The git repositories in one folder, as a fleet."""
+"""A folder of git repositories, whose repositories basebump updates without a server."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BOT_IDENTITY = GitIdentity("basebump", "basebump@localhost")
 class LocalFleet:
     """The git repositories in one folder; implements `bot.ports.Fleet`.
 
-    The name `x` stands for the folder `x` or for the bare repository `x.git`.
+    A repository with the name `x` is the folder `x` or, if there is no such folder, the bare repository `x.git`.
     """
 
     def __init__(
@@ -43,10 +43,10 @@ class LocalFleet:
 
         Args:
             root: The folder that contains the repositories.
-            names: The names of the repositories. If there are none, every repository directly in `root` is selected,
-                without links and linked worktrees, because these would select a repository twice.
+            names: The names of the repositories. If there are none, every repository directly in `root` is selected.
+                Symbolic links and linked worktrees are then left out, because they would select a repository twice.
             identity: The author of commits.
-            base_branches: Globs for the base branches. If there are none, the base branch is the one that HEAD names.
+            base_branches: Globs for the base branches. If there are none, the branch that HEAD names is used.
         """
         self._root = root.resolve()
         self._names = names
@@ -54,7 +54,10 @@ class LocalFleet:
         self._base_branches = base_branches
 
     def list_repositories(self, names: frozenset[str]) -> Iterator[GitRepository | RunFailure]:
-        """Yield the repositories that the config selects, only those in `names` unless `names` is empty."""
+        """Yield the repositories that the config selects; if `names` is not empty, only those with these names.
+
+        If a repository cannot be read, a failure is yielded instead.
+        """
         try:
             candidates = self._names or self._find_names()
         except OSError as error:
@@ -73,7 +76,7 @@ class LocalFleet:
                 yield RunFailure(name, FailureStage.SURVEY, str(error))
 
     def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - all levels need the same here
-        """Yield the results of finding the repositories in the folder."""
+        """Check that the selected repositories can be read, and yield the results."""
         yield from (
             each
             for each in check_selection(str(self._root), self.list_repositories(frozenset()))
@@ -103,9 +106,9 @@ class LocalFleet:
             return GitRepository(KIND, name, base, commit.output.decode("ascii").strip(), is_public=False)
 
     def _expand_base_branches(self, repository: GitRepository) -> list[GitRepository]:
-        """Return the repository once for each of its base branches.
+        """Return one entry for each base branch of the repository.
 
-        If there is no base branch, the repository is returned once without a base branch.
+        If no branch matches, return a single entry without a base branch.
         """
         with translate_git_errors():
             refs = ProposalRefs(self._open_git(repository.name))
@@ -122,7 +125,7 @@ class LocalFleet:
         ] or [replace(repository, base_branch=None, commit=None)]
 
     def open_tree(self, repository: GitRepository) -> LocalTree:
-        """Return the tree of the base branch's commit. Raises TreeError if there is none."""
+        """Return the files of the base branch's commit. Raises TreeError if the base branch has no commit."""
         if repository.commit is None:
             raise TreeError(f"{repository.name}: HEAD does not point to a branch that has commits")
         try:
@@ -142,9 +145,9 @@ class LocalFleet:
         return LocalDashboard(self._open_git(repository.name))
 
     def decline_proposal(self, name: str, branch: str) -> bool:
-        """Close an open proposal because a user declined it; return True if its branch does not exist any more.
+        """Close the open proposal of `branch`, because a user declined it. Raises ForgeError.
 
-        Raises ForgeError.
+        Returns True if the branch does not exist any more, and False if it was kept.
         """
         return self.get_forge(self.read_repository(name)).decline_proposal(branch)
 
@@ -185,7 +188,7 @@ class LocalFleet:
         return GitRunner(folder, self._identity)
 
     def _check_is_inside(self, name: str, git: GitRunner) -> None:
-        """Raise ForgeError if the folder is a worktree of a repository that is outside the root."""
+        """Raise ForgeError if the folder is a worktree whose repository is outside the root folder."""
         common = git.directory / git.read_line("rev-parse", "--git-common-dir")
         if not common.resolve().is_relative_to(self._root):
             raise ForgeError(

@@ -1,4 +1,8 @@
-"""Simulated merges, which show what a branch contains besides its base branch, and whether the branches conflict."""
+"""Simulated merges: they show whether a branch conflicts with its base branch, and whether users changed the branch.
+
+The intent of a commit is a hash of the changes that basebump planned, which basebump writes into a trailer of the
+commit message. A commit of another author has no intent.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ _CLEAN, _CONFLICTED = 0, 1
 
 @dataclass(frozen=True, slots=True)
 class MergeSimulator:
-    """Simulates merges with one commit of the base branch.
+    """Simulates merges with the base branch's commit `base`.
 
     Methods raise ProcessError if git fails, and ForgeError if git is too old.
     """
@@ -25,11 +29,11 @@ class MergeSimulator:
     base: str
 
     def evaluate_head(self, head: LocalHead) -> LocalHead:
-        """Return the head of a branch with the effective intent, and with `is_behind` set.
+        """Return the head with the intent of the whole branch instead of that of its last commit, and with `is_behind`.
 
-        Users may have merged the base branch into the branch ("Update branch"). If every such merge equals the result
-        of git's automatic merge, the effective intent is that of basebump's commit below the merges. If users changed
-        anything else, the effective intent is None.
+        Users may have merged the base branch into the branch ("Update branch"). If each of these merges has the same
+        result as git's automatic merge, users changed nothing, and the intent is that of basebump's commit below the
+        merges. If users changed anything else, the intent is None.
         """
         is_behind = head.parents != (self.base,) and not self._is_ancestor(head.oid, self.base)
         own_commit = self._find_own_commit(head)
@@ -72,9 +76,9 @@ class MergeSimulator:
         return self.git.read_line("rev-parse", "--verify", f"{commit}^{{tree}}")
 
     def _merge_commits(self, one: str, other: str) -> str | None:
-        """Return the tree of the automatic merge of two commits; None if the commits conflict.
+        """Merge two commits automatically, and return the id of the resulting tree; None if they conflict.
 
-        The objects of the merge are written to a temporary folder, which is deleted afterwards.
+        The repository is not changed: git writes new objects to a temporary folder, which is then deleted.
         """
         objects = self.git.directory / self.git.read_line("rev-parse", "--git-path", "objects")
         with tempfile.TemporaryDirectory(prefix="basebump-") as scratch:

@@ -1,4 +1,8 @@
-"""The refs of a local repository that store proposals. They are branches, and refs that point to blobs with JSON."""
+"""The refs of a local repository in which proposals are stored: branches, and refs that point to blobs with JSON.
+
+For each branch with a proposal, `refs/basebump/proposals/<branch>` points to the blob of its last proposal. Blobs that
+basebump did not write, whose JSON has another format, are recognised and not used.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +45,11 @@ _COMMIT_FORMAT = "%P%x00%ct%x00%an%x00%ae%x00%cn%x00%ce%x00%B"
 
 
 class StoredState(StrEnum):
-    """The stored state of a proposal. As long as its branch exists, git shows whether the branch was merged."""
+    """The state of a proposal in its blob.
+
+    While the branch of an open proposal exists, the blob says `open` even if the branch was merged, because git shows
+    this.
+    """
 
     OPEN = "open"
     CLOSED = "closed"
@@ -50,7 +58,7 @@ class StoredState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LocalHead:
-    """The commit that a branch points to, and its facts."""
+    """The last commit of a branch, and the facts that show whether basebump created it."""
 
     oid: str
     parents: tuple[str, ...]
@@ -77,47 +85,53 @@ class StoredProposal:
 
 @dataclass(frozen=True, slots=True)
 class ProposalRefs:
-    """The refs of one repository. Nothing is cached. Methods raise ProcessError if git fails."""
+    """Reads the branches and proposals of one repository, and stores proposals. Nothing is cached.
+
+    Methods raise ProcessError if git fails.
+    """
 
     git: GitRunner
 
     def list_heads(self, prefix: str) -> Mapping[str, LocalHead]:
-        """Return the heads of all branches that begin with `prefix`, by branch name."""
+        """Return the last commits of all branches that begin with `prefix`, with their facts, by branch name."""
         records = self._list_refs_under(BRANCHES + prefix, _HEAD_FIELDS)
         return {record[0].removeprefix(BRANCHES): self._parse_head(record) for record in records}
 
     def list_branches(self, prefix: str) -> Mapping[str, str]:
-        """Return the commit ids of all branches that begin with `prefix`, by branch name."""
+        """Return the ids of the last commits of all branches that begin with `prefix`, by branch name."""
         return {
             ref.removeprefix(BRANCHES): oid for ref, oid in self._list_refs_under(BRANCHES + prefix, _OBJECT_FIELDS)
         }
 
     def read_head(self, branch: str) -> LocalHead | None:
-        """Return the head of one branch; None if the branch does not exist."""
+        """Return the last commit of one branch, with its facts; None if the branch does not exist."""
         record = self._find_ref(BRANCHES + branch, _HEAD_FIELDS)
         return self._parse_head(record) if record is not None else None
 
     def read_commit(self, oid: str) -> LocalHead:
-        """Return the head of a branch that points to the commit `oid`."""
+        """Return the commit `oid` with its facts, as if it were the last commit of a branch."""
         output = self.git.read_output("show", "--no-patch", "--no-notes", f"--format={_COMMIT_FORMAT}", oid)
         return self._parse_commit(oid, decode_output(output).split("\0"))
 
     def list_proposals(self, prefix: str) -> Mapping[str, StoredProposal]:
-        """Return the proposals whose branches begin with `prefix`, by branch name, without blobs in another format."""
+        """Return the last proposal of each branch that begins with `prefix`, by branch name.
+
+        Blobs that basebump did not write are left out.
+        """
         proposals = self._read_proposals(self._list_refs_under(PROPOSALS + prefix, _BLOB_FIELDS))
         return {ref.removeprefix(PROPOSALS): proposal for ref, proposal in proposals.items() if proposal is not None}
 
     def read_proposal(self, branch: str) -> StoredProposal | None:
-        """Return the proposal of one branch; None if the branch has none.
+        """Return the last proposal of one branch; None if the branch has none.
 
-        Raises ForgeError if the ref of the proposal points to a blob in another format.
+        Raises ForgeError if basebump did not write the blob to which the ref of the proposal points.
         """
         return self._read_stored(PROPOSALS + branch)
 
     def read_dashboard(self) -> StoredProposal | None:
         """Return the dashboard; None if there is none.
 
-        Raises ForgeError if the ref of the dashboard points to a blob in another format.
+        Raises ForgeError if basebump did not write the blob to which the ref of the dashboard points.
         """
         return self._read_stored(DASHBOARD_REF)
 
@@ -148,13 +162,13 @@ class ProposalRefs:
         return declined
 
     def list_commented_branches(self, prefix: str) -> frozenset[str]:
-        """Return the branches that begin with `prefix` and have a comment about commits of users."""
+        """Return the branches with this prefix on whose proposal basebump has commented that users pushed commits."""
         return frozenset(
             ref.removeprefix(COMMENTS) for ref, _ in self._list_refs_under(COMMENTS + prefix, _OBJECT_FIELDS)
         )
 
     def read_oid(self, ref: str) -> str | None:
-        """Return the name of the object that a ref points to; None if the ref does not exist."""
+        """Return the id of the object that a ref points to; None if the ref does not exist."""
         record = self._find_ref(ref, _OBJECT_FIELDS)
         return record[1] if record is not None else None
 
@@ -164,7 +178,7 @@ class ProposalRefs:
         return frozenset(ref.removeprefix(BRANCHES) for (ref,) in records)
 
     def list_checked_out(self) -> Mapping[str, str]:
-        """Return the folder of the worktree of each branch that is checked out, by branch name.
+        """Return the branches that are checked out; for each branch, the folder of its worktree.
 
         https://git-scm.com/docs/git-worktree#_porcelain_format
         """
@@ -179,7 +193,10 @@ class ProposalRefs:
         return worktrees
 
     def save_proposal(self, proposal: StoredProposal) -> StoredProposal:
-        """Store the blob of a proposal, and return the proposal with the blob's name. No ref points to the blob yet."""
+        """Store a proposal as a blob, and return the proposal with the blob's object id.
+
+        The caller must point a ref to the blob.
+        """
         content = {"title": proposal.title, "body": proposal.body, "state": proposal.state}
         content |= {"base": proposal.base} if proposal.base is not None else {}
         return replace(
@@ -187,7 +204,10 @@ class ProposalRefs:
         )
 
     def _read_proposals(self, records: Iterable[Sequence[str]]) -> Mapping[str, StoredProposal | None]:
-        """Return the proposal of each branch in `records`; None if `save_proposal` did not write the blob."""
+        """Return the proposal of each ref, by ref; None if basebump did not write the blob to which the ref points.
+
+        `records` contains the ref, the blob's object id, and the blob's size, as `git for-each-ref` prints them.
+        """
         proposals: dict[str, StoredProposal | None] = {}
         oids: dict[str, str] = {}
         for ref, oid, size in records:
@@ -211,7 +231,10 @@ class ProposalRefs:
         return LocalHead(oid, tuple(parents.split()), intent, parse_base_branch(message), _parse_date(date))
 
     def _list_refs_under(self, prefix: str, fields: Sequence[str], *options: str) -> Iterator[list[str]]:
-        """Yield the fields of every ref that begins with `prefix`. The first field must be `refname`."""
+        """Yield one row of values for each ref that begins with `prefix`.
+
+        `fields` and `options` are those of `git for-each-ref`. The first field must be `refname`.
+        """
         folder = prefix.rpartition("/")[0] + "/"  # git's patterns match whole path components only
         return (record for record in self.git.list_refs(fields, folder, *options) if record[0].startswith(prefix))
 
@@ -221,7 +244,7 @@ class ProposalRefs:
 
 @contextmanager
 def translate_git_errors() -> Iterator[None]:
-    """Raise ForgeError instead of ProcessError."""
+    """Convert each ProcessError in the `with` block to a ForgeError with the same message."""
     try:
         yield
     except ProcessError as error:
@@ -250,7 +273,10 @@ def _parse_proposal(oid: str, content: bytes) -> StoredProposal | None:
 
 
 def _parse_date(seconds: str) -> datetime | None:
-    """Return the date of a commit; None if the seconds are outside the range of dates, which git allows."""
+    """Return the date of a commit; None if it is too far in the past or future for Python's dates.
+
+    git allows such dates. `seconds` are the seconds since 1970.
+    """
     try:
         return datetime.fromtimestamp(int(seconds), UTC)
     except (ValueError, OverflowError, OSError):
