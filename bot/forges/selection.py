@@ -1,4 +1,7 @@
-"""The selection of repositories by a config: conditions for the repositories of an owner, and the diagnosis."""
+"""Selects repositories as the config demands.
+
+It contains the conditions for the repositories of an owner, and the results of the selection for the diagnosis.
+"""
 
 from __future__ import annotations
 

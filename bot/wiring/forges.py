@@ -1,6 +1,6 @@
 """Creates the objects that access the selected repositories on each configured forge.
 
-A fleet is the set of repositories that one forge serves to basebump (`bot.ports.Fleet`).
+A fleet (`bot.ports.Fleet`) is a set of selected repositories on one forge, and access to these repositories.
 """
 
 from __future__ import annotations
@@ -86,10 +86,12 @@ def _prepare_gitlab(settings: Settings, forge: GitlabSettings) -> Callable[[floa
 def group_by_write_delay(
     settings: Settings, forge: GithubSettings | GitlabSettings
 ) -> Iterator[tuple[Sequence[str | RepositorySelection], float]]:
-    """Yield the named repositories and then the selections by owner, each with the seconds between two writes.
+    """Split the selected repositories by the time to wait between writes.
 
-    The selections exclude the named repositories. If the config selects no repositories, one
-    empty sequence is yielded.
+    Each part is yielded with this time in seconds. The first part contains the repositories that the config names. The
+    second part contains the conditions that select repositories by owner; they exclude the repositories of the first
+    part. A part is left out if it is empty. If the config selects no repositories at all, the second part is yielded as
+    an empty sequence.
     """
     from bot.forges.selection import RepositorySelection
 

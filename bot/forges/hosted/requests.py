@@ -180,10 +180,10 @@ class RequestLister:
     def list_requests(
         self, tips: Mapping[str, BranchTip], desired_branches: frozenset[str]
     ) -> tuple[RemoteRequest, ...]:
-        """Return basebump's pull requests into the base branch, and then its branches without a pull request.
+        """Return basebump's pull requests for the base branch, and after them its branches without a pull request.
 
-        These are all open pull requests, and the ended ones of the desired branches, in one list with the newest first.
-        `tips` are basebump's branches with their last commits.
+        The pull requests are all open ones, and the ended ones of the desired branches, with the newest first. `tips`
+        are basebump's branches with their last commits.
         """
         # A server closes a request when its branch is deleted. Without branches, no request can be open.
         listed = [each for each in self.reader.list_open() if each.branch in tips] if tips else []

@@ -148,9 +148,10 @@ class ProposalRefs:
         return proposal
 
     def list_declined(self, prefix: str, desired_branches: frozenset[str]) -> Mapping[str, list[StoredProposal]]:
-        """Return the earlier declined proposals of the desired branches that begin with `prefix`, by branch name.
+        """Return the earlier proposals that users declined, by branch name.
 
-        The last proposal of a branch is not included.
+        Only desired branches that begin with `prefix` are included. A proposal is an earlier one if the branch has had
+        another proposal since. The last proposal of a branch is not included.
         """
         records = self._list_refs_under(DECLINED + prefix, _BLOB_FIELDS)
         declined: dict[str, list[StoredProposal]] = {}
@@ -252,7 +253,7 @@ def translate_git_errors() -> Iterator[None]:
 
 
 def build_declined_ref(branch: str, proposal: StoredProposal) -> str:
-    """Return the ref that stores a declined proposal after another proposal took its place."""
+    """Return the name of the ref that keeps a declined proposal after a newer one of the same branch was opened."""
     return f"{DECLINED}{branch}/{proposal.blob_name[:BLOB_DIGITS]}"
 
 
