@@ -49,7 +49,7 @@ class FileReading:
 
 @dataclass(frozen=True, slots=True)
 class ExtractResult:
-    """The image references of one tree, and further results of reading its files."""
+    """The image references of one tree, its unread files, and the rules of the repository's own config file."""
 
     repository: GitRepository
     readings: tuple[FileReading, ...] = ()

@@ -294,8 +294,8 @@ class _ResolveSession:
 
         For example, if a file pins the `linux/arm64` image of an index, the new digest must also be for `linux/arm64`.
         Such a pinned digest is a single manifest and not an index, and its image config states the platform. If the
-        config cannot be fetched, the error is yielded as an UnresolvedTag instead of the platform. References with
-        other digests can then still be updated.
+        config cannot be fetched, an UnresolvedTag with the error is yielded instead of the platform, so that references
+        with other digests can still be updated.
         """
         platform_pinned = {lookup.pinned_digest for lookup in outdated if lookup.names_platforms}
         for digest, pinned_manifest in pinned_manifests.items():

@@ -179,9 +179,9 @@ def _get_target_manifest(tracked_image: TrackedImage, resolved: ResolvedTag) -> 
 def _apply_min_age(
     tracked_image: TrackedImage, resolved: ResolvedTag, notes: tuple[str, ...], now: datetime
 ) -> Decision:
-    """Return an update to the digests of a tag that may be proposed, or a `HeldUpdate` if all are too young.
+    """Return an update with all digests of a tag that may be proposed, or a `HeldUpdate` if all are too young.
 
-    `notes` are shown if the tag's current digest is proposed.
+    `notes` are added to the update if the tag's current digest is proposed.
     """
     candidates = tuple(_list_candidates(tracked_image, resolved, notes, now))
     if candidates:
@@ -226,7 +226,7 @@ def _list_candidates(
 def _list_earlier_candidates(
     tracked_image: TrackedImage, resolved: ResolvedTag, notes: tuple[str, ...], now: datetime
 ) -> Iterator[UpdateCandidate]:
-    """Yield those earlier digests of a tag that are old enough, and to which an update is not on hold, newest first.
+    """Yield the earlier digests of a tag that are old enough, newest first, except those to which an update is on hold.
 
     `notes` are added to each of these candidates.
     """

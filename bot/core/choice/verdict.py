@@ -61,7 +61,7 @@ def build_verdict(decision: Decision) -> Verdict:
 
 
 def _add_decision_notes(decision: Decision) -> Occurrence:
-    """Return the image reference of a decision, with all notes that basebump recorded on the way to the decision."""
+    """Return the image reference of a decision, with all notes that basebump added while it made the decision."""
     tracked_image = get_tracked_image(decision)
     return (
         decision.occurrence

@@ -20,9 +20,10 @@ def can_automerge(update: ImageUpdate, evidence: Evidence) -> bool:
 
 
 def is_automerge_unknown(update: ImageUpdate, evidence: Evidence) -> bool:
-    """Return True if the policy allows automerge for an update of this size, but an image was not scanned.
+    """Return True if the policy allows automerge for this change of the tag, but an image was not scanned.
 
-    This can be the old or the new image. `can_automerge` may then return False only because of the missing scan.
+    The unscanned image can be the old or the new one. `can_automerge` may then return False only because of the missing
+    scan.
     """
     conditions = update.tracked_image.policy.automerge
     is_unknown = any(isinstance(outcome, NotScanned) for outcome in (evidence.old, evidence.new))

@@ -83,7 +83,7 @@ class DashboardView:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the dashboard shows nothing, or nothing but skipped references. Its issue is then not needed."""
+        """Whether the dashboard shows nothing except skipped references. No dashboard issue is then needed."""
         shown = (self.trouble, self.waiting, self.current, self.left, self.declined, self.failed)
         return not any((*shown, self.held, self.superseded, self.unknown))
 

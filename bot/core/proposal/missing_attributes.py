@@ -56,8 +56,8 @@ def is_automerge_kept(request: RemoteRequest, desired: Proposal) -> bool:
 def is_accepted(request: RemoteRequest) -> bool:
     """Return True if a user approved the request, queued it for merging, or enabled automerge.
 
-    If automerge was enabled with basebump's own account, but basebump did not record this in the text of the request, a
-    user enabled it with this account.
+    When basebump enables automerge, it records this in the text of the request. If automerge was enabled with
+    basebump's own account but there is no such record, a user enabled it with this account.
     """
     return request.is_accepted or (request.has_automerge and not parse_marker(request.body).has_automerge)
 

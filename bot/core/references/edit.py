@@ -112,8 +112,8 @@ def has_only_planned_changes(
 def _index_references(items: Iterable[Occurrence | UnsupportedText]) -> dict[object, ImageReference | int]:
     """Return the references by their key, so that those before and after an edit can be compared with `==`.
 
-    An `UnsupportedText` has no key, because an edit may move it to another line. For such texts, the result contains
-    how often each text occurs in a file.
+    An `UnsupportedText` has no key, because an edit may move it to another line. The result therefore contains only the
+    number of times that each such text occurs in a file.
     """
     references: dict[object, ImageReference | int] = {}
     texts: Counter[object] = Counter()

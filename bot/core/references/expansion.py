@@ -43,7 +43,7 @@ class TextRun:
 
 @dataclass(frozen=True, slots=True)
 class VariableRun:
-    """The range of characters in an expanded text (a text with replaced variables) that come from one variable."""
+    """The range of characters in an expanded text (a text with replaced variables) that one variable inserted."""
 
     start: int
     end: int

@@ -132,7 +132,10 @@ class _TerraformReader:
     def _read_containers(
         self, locator: str, value: HclExpression | None, shift: int = 0
     ) -> Iterator[Occurrence | UnsupportedText]:
-        """Yield the images in a list of container objects. `shift` is explained in `_read_image`."""
+        """Yield the images in a list of container objects.
+
+        The offsets in `value` plus `shift` are offsets in the file, as in `_read_image`.
+        """
         for index, container in enumerate(value.items if isinstance(value, HclTuple) else ()):
             for item in container.items if isinstance(container, HclObject) else ():
                 if item.name == "image":

@@ -68,10 +68,10 @@ def _resolve_architecture(name: str, stated_variant: str) -> tuple[str, str]:
 
 
 def _join_platform(system: str, architecture: str, variant: str) -> str:
-    """Return the canonical name of a platform, such as `linux/arm64`, for which the file states no variant.
+    """Return the canonical name of a platform such as `linux/arm64`, if the file does not state a variant.
 
-    `variant` is the variant that the name of the architecture implies. `linux/arm/v7` is shortened to `linux/arm`,
-    because v7 is the default variant of arm.
+    `variant` is the variant that the name of the architecture implies, such as `v7` for `armhf`, or empty.
+    `linux/arm/v7` is shortened to `linux/arm`, because v7 is the default variant of arm.
     """
     shown_variant = "" if (architecture, variant) == ("arm", "v7") else variant
     return "/".join(filter(None, (_SYSTEM_ALIASES.get(system, system), architecture, shown_variant)))

@@ -43,9 +43,9 @@ def lock_build_outputs(references: ExtractedReferences, facts: Sequence[CrossFil
 
 
 class _OutputNames:
-    """The names of locally built images, and the files and folders in which these names refer to the local build.
+    """The names of locally built images, and the files and folders in which such a name means the local image.
 
-    Everywhere else, the same name refers to an image in a registry.
+    Everywhere else, the same name means an image in a registry.
     """
 
     def __init__(self, outputs: Iterable[BuildOutput]) -> None:

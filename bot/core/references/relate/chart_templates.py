@@ -104,8 +104,9 @@ def _is_decided_by_chart(occurrence: Occurrence) -> bool:
 def _apply_uses(occurrence: Occurrence, charts: _TemplateIndex, values: Collection[str]) -> Occurrence:
     """Lock or unlock the digest of a chart image, depending on how the templates use the values of the image.
 
-    An editable digest is locked if a template writes it after a literal `sha256:`. A locked digest is unlocked if the
-    templates use all values of the image only in image references. An image outside a chart is returned unchanged.
+    - An editable digest is locked if a template writes it after a literal `sha256:`.
+    - A digest that is locked is unlocked if the templates use all values of the image only in image references.
+    - An image outside a chart is returned unchanged.
 
     `values` contains the dotted paths of the image's values, such as `image.tag`. If several images share a YAML
     anchor, `values` contains the paths of all of them.
@@ -240,10 +241,11 @@ class _ValueUses:
 
 @dataclass(frozen=True, slots=True)
 class _TemplateInput:
-    """The data with which a template is included: the value paths of the chart values that it may contain.
+    """The data that is passed to an included template: the paths of the chart values that the data may contain.
 
-    For example, `include "a" .Values.web` passes the value at `("Values", "web")`, which is then in `value_paths`. In
-    `include "a" (dict "image" .Values.web)`, this path is passed with the name `image`, and is then in `named_paths`.
+    For example, `include "a" .Values.web` passes the value at the path `("Values", "web")`. This path is then in
+    `value_paths`. In `include "a" (dict "image" .Values.web)`, the same value is passed under the name `image`. Its
+    path is then in `named_paths`.
     """
 
     value_paths: frozenset[ValuePath] = frozenset({()})

@@ -34,8 +34,8 @@ class InvalidInterpolationError(Exception):
 def parse_text(text: str, start: int | None) -> InterpolatedText:
     """Split `text` into literals and uses of variables.
 
-    A text that is too long to be an image reference is not split. The result is then one literal with the whole text,
-    followed by the variables that the text may use.
+    A text that is too long to be an image reference is not split. The result is then the whole text as one literal,
+    followed by every variable that the text may use, so that these uses are still recorded.
 
     Args:
         text: The text to split.

@@ -179,7 +179,7 @@ def _apply_printf(values: list[ExpressionValue]) -> ExpressionValue:
 
 
 def _apply_verb(verb: re.Match[str], value: ExpressionValue) -> ExpressionValue:
-    """Return the sources of `value`, an argument of `printf`, in the result of `printf`.
+    """Return the sources that `value`, an argument of `printf`, contributes to the result of `printf`.
 
     `verb` is the match of the format verb for this argument, such as `%s`.
 

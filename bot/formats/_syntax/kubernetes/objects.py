@@ -297,8 +297,8 @@ class _ObjectSearch:
     def _get_entries(self, node: YamlNode) -> dict[str, YamlNode]:
         """Return the entries of a mapping, or an empty dict if `node` is not a mapping.
 
-        Unlike `YamlDocument.walk`, this does not record that the entries were visited. The record determines whether a
-        text counts as shared with other places of the file (`YamlDocument.is_shared`).
+        Unlike `YamlDocument.walk`, this does not count as a visit of the entries. Visits determine whether a text is
+        shared with other places of the file (`YamlDocument.is_shared`).
         """
         return dict(self.document.list_entries(node)) if isinstance(node, YamlMapping) else {}
 
