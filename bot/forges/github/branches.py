@@ -333,7 +333,7 @@ class GitHubCommits:
     remote: GitHubRemote
 
     def read_commit(self, commit: str) -> CommitFacts:
-        """Return id, parents, message and origin of one commit."""
+        """Return one commit with the facts that show whether basebump created it."""
         account = self.remote.connection.get_account()
         return self.remote.read(
             f"read the commit {commit}",

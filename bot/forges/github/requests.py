@@ -73,7 +73,7 @@ class GitHubRequestReader:
         return self.remote.read(f"read the comments on pull request #{number}", fetch, PULLS_READ)
 
     def read_merge_state(self, number: int) -> MergeState:
-        """Return the merge state of a pull request."""
+        """Return whether a pull request has conflicts or must be updated."""
         return read_merge_state(self.remote, number)
 
     def is_current_branch_required(self, branch: str) -> bool:

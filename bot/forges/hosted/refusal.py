@@ -114,7 +114,7 @@ NOT_FOUND_MEANING = RefusalMeaning(
 
 @dataclass(frozen=True, slots=True)
 class RateLimitRule:
-    """How to recognise that a server refused a request because of a rate limit, and when the limit ends."""
+    """Recognises requests that a server refused because of a rate limit, and computes when the limit ends."""
 
     statuses: frozenset[int]
     """The statuses of requests that a rate limit refused. Except for 429, they can also have other reasons."""

@@ -1,4 +1,4 @@
-"""A folder of git repositories, whose repositories basebump updates without a server."""
+"""The git repositories in a local folder, which basebump updates without a server."""
 
 from __future__ import annotations
 
