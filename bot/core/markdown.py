@@ -45,7 +45,7 @@ def make_console_line(text: str, limit: int = MAX_TEXT_LENGTH) -> str:
 
 
 def strip_ci_commands(text: str) -> str:
-    """Return a text of one or more lines in which Azure Pipelines finds no commands.
+    """Return `text` (one or more lines), changed so that Azure Pipelines finds no commands in it.
 
     Commands of GitHub Actions are not removed, because they only work at the start of a line.
     """

@@ -145,7 +145,7 @@ def _scan_all(
 
 
 def list_subjects(transition: Transition) -> list[ScanSubject]:
-    """Return the subjects to scan for a transition: its old and its new image, on each platform of the transition."""
+    """Return the images to scan for a transition: its old and its new image, on each of its platforms."""
     return [subject for platform in transition.platforms for subject in list_subjects_on(transition, platform)]
 
 
@@ -339,7 +339,7 @@ def fetch_contents(
 
 
 def list_subjects_on(transition: Transition, platform: str) -> list[ScanSubject]:
-    """Return the subjects for a transition on one platform: the old image, if there is one, and the new image."""
+    """Return the images to scan for a transition on one platform: the old image, if there is one, and the new image."""
     return [ScanSubject(transition.tag_ref, digest, platform) for digest in (transition.old, transition.new) if digest]
 
 

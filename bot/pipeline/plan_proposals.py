@@ -73,10 +73,10 @@ def plan_proposals(
     *,
     all_at_once: bool = False,
 ) -> ProposalPlan:
-    """Return one proposal for each group of updates, which edits all files that these updates affect.
+    """Group the updates, and return one proposal for each group.
 
-    A group has no proposal if none of its edits could be verified. If `all_at_once` is True, all updates are in one
-    group.
+    A proposal edits all files that the updates in its group affect. A group has no proposal if none of its edits could
+    be verified. If `all_at_once` is True, all updates are in one group.
     """
     updates = [decision for decision in decisions if isinstance(decision, ImageUpdate)]
     skips: dict[ImageUpdate, SkippedReference] = {}

@@ -63,7 +63,7 @@ def determine_superseded(
 
 
 def describe_configured_eol(configured_end: ConfiguredEndOfLife) -> str:
-    """Return a phrase with the date and the successor of an `end_of_life` entry, for the detail of a decision."""
+    """Return a phrase with the date and the successor of an `end_of_life` entry, to show with a decision."""
     instead = f"; `{configured_end.successor}` comes after it" if configured_end.successor else ""
     return f"it is over since {configured_end.date}{instead}"
 

@@ -201,8 +201,8 @@ def _check_older(tracked_image: TrackedImage, resolved: ResolvedTag, pinned_mani
 def is_lower_version(after: str, before: str) -> bool:
     """Return True if version `after` is lower than version `before`.
 
-    Only the leading numbers of the versions are compared. The result is False if one version has more of them, as in
-    `1.9` and `1.10.0`.
+    Only the leading numbers of the versions are compared. The result is False if the versions do not have equally many
+    numbers, as in `1.9` and `1.10.0`.
     """
     numbers = [
         tuple(map(int, found[1].split("."))) if found else () for found in map(_VERSION_PATTERN.match, (after, before))

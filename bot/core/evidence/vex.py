@@ -133,7 +133,10 @@ def is_purl_of_image(purl: Purl, subject: ScanSubject, digests: Collection[str])
 
 
 def _get_repository(purl: Purl) -> str | None:
-    """Return the canonical repository that the package URL of an image names; None if it names no valid one."""
+    """Return the canonical repository that a package URL states in `repository_url`; None if it is missing or invalid.
+
+    The repository must have a host but no tag or digest, and must end with the name in the package URL.
+    """
     try:
         reference = ImageReference.parse(purl.get_qualifier("repository_url"))
     except InvalidReferenceError:

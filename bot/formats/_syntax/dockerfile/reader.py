@@ -194,11 +194,11 @@ class _DockerfileReader:
     def _read_expansion(
         self, mention: ImageMention, expansion: WordExpansion
     ) -> UnsupportedText | ComposedReference | None:
-        """Return the image that `expansion` names. It is the text of a word after its variables were replaced.
+        """Return the image that `expansion` names, the text of a word after its variables were replaced.
 
         The result is an `UnsupportedText` if the text contains a template, depends on an unknown variable, or is not a
-        valid reference. It is None if the word names no image: if it is `scratch`, if it is or may be the name of a
-        stage, or if it is empty although it uses no variable.
+        valid reference. The result is None if the text is `scratch`, is or may be the name of a stage, or is empty
+        although the word uses no variable.
         """
         text = _decode(expansion.text)
         if _TEMPLATE_MARKS.search(expansion.text):
