@@ -349,7 +349,7 @@ def parse_token(body: bytes) -> tuple[str, float]:
     if not text or not isinstance(text, str):
         raise ValueError("the token response has neither `token` nor `access_token`")
     if not _TOKEN.fullmatch(text):
-        raise ValueError("the token in the response contains characters that are not allowed in an HTTP header")
+        raise ValueError("the token in the token response contains characters that HTTP headers do not allow")
     lifetime = fields.get("expires_in")
     if not isinstance(lifetime, int) or isinstance(lifetime, bool):
         lifetime = parse_lifetime(text) or DEFAULT_LIFETIME

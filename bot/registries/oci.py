@@ -154,7 +154,7 @@ class OciRegistry:
             response = self._authenticator.send_request(repository_endpoint.endpoint, request)
             if response.status in {HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}:
                 raise repository_endpoint.make_tag_list_error(
-                    "the registry does not support this request", is_failure=False
+                    "the registry does not let clients list tags", is_failure=False
                 )
             if response.status != HTTPStatus.OK:
                 raise repository_endpoint.make_refusal_error(response, request)

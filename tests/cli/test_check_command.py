@@ -170,7 +170,7 @@ def test_exports_all_formats_of_one_check(tmp_path, basebump):
 def test_format_of_another_command_is_wrong_usage(tmp_path, basebump):
     code, _, err = basebump("check", tmp_path, "--offline", "--export", f"markdown={tmp_path / 'x'}")
     assert code == 2
-    assert "with one of the formats text, json, sarif, junit, github, codequality" in err
+    assert "use one of the formats text, json, sarif, junit, github, codequality" in err
 
 
 # ---- how it ends -------------------------------------------------------------------------------------------------

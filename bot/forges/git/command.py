@@ -198,7 +198,7 @@ def encode_text(text: str) -> bytes:
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:
-        raise ProcessError("a text for git contains characters that UTF-8 cannot encode") from error
+        raise ProcessError("the input for git contains characters that UTF-8 cannot encode") from error
 
 
 def _explain_failure(error_text: str, directory: Path) -> str:

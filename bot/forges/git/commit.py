@@ -46,7 +46,7 @@ def create_commit(git: GitRunner, parent: str, changes: Sequence[FileChange], me
         file = files.get(change.path)
         if file is None:
             raise ForgeError(
-                f"'{change.path}' is not a regular file of commit {parent}; hint: basebump changes only regular files"
+                f"'{change.path}' cannot be changed, because it is not a regular file in the commit {parent}"
             )
         entries.append(f"{file.mode} {git.write_blob(change.content)}\t{change.path}\0")
     with tempfile.TemporaryDirectory(prefix="basebump-") as scratch:

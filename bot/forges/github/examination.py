@@ -226,7 +226,7 @@ class GitHubExamination:
         if is_on:
             return report_ok(name, action, f"{_JOB_SETTING} is on")
         return report_unknown(
-            name, action, f"{_JOB_SETTING} is off, which matters only for the `GITHUB_TOKEN` of a job"
+            name, action, f"{_JOB_SETTING} is off; this matters only if basebump uses the `GITHUB_TOKEN` of a job"
         )
 
 
@@ -256,7 +256,8 @@ def _check_write(credential: Credential, name: str, need: PermissionNeed, *, is_
                 return report_problem(
                     name,
                     need.action,
-                    f"the token has {_format_scopes(scopes)}; hint: create a token with {needed_scopes}",
+                    f"the token has {_format_scopes(scopes)}, which is not sufficient; hint: create a token with "
+                    f"{needed_scopes}",
                 )
             return (
                 report_ok(name, need.action, "the token's scopes allow it")
@@ -278,7 +279,7 @@ def _check_write(credential: Credential, name: str, need: PermissionNeed, *, is_
             return report_unknown(name, need.action, f"{message}{need.alternative}")
         case NoToken():
             return report_problem(
-                name, need.action, "no token is configured, but writing needs a token; hint: set `token_env`"
+                name, need.action, "no token is configured, but basebump needs a token to write; hint: set `token_env`"
             )
     assert_never(credential)
 
@@ -287,7 +288,8 @@ def _report_no_access(name: str, need: PermissionNeed, login: str) -> Check:
     return report_problem(
         name,
         need.action,
-        f"{login} is not allowed to write to the repository; hint: give {login} the role Write there{need.alternative}",
+        f"{login} is not allowed to write to the repository; hint: give {login} the role Write in the repository"
+        f"{need.alternative}",
     )
 
 

@@ -181,7 +181,8 @@ class GitLabExamination:
             return report_problem(
                 self.url,
                 SCOPES_ACTION,
-                f"the token has {scope_list}; hint: create a token with the scope `{required_access.scope}`",
+                f"the token has {scope_list}, which is not sufficient; hint: create a token with the scope "
+                f"`{required_access.scope}`",
             )
         return report_ok(
             self.url,
@@ -233,7 +234,9 @@ class GitLabExamination:
         if access_level is None or access_level < required_role:
             finding = "is not a member" if access_level is None else f"has the role {get_role_name(access_level)}"
             return report_problem(
-                remote.name, action, f"the account {finding}; hint: give it the role {required_role.display_name} there"
+                remote.name,
+                action,
+                f"the account {finding}; hint: give the account the role {required_role.display_name}",
             )
         return report_ok(remote.name, action, f"the account has the role {get_role_name(access_level)}")
 

@@ -59,10 +59,12 @@ class LocalForge:
     def list_requests(self, prefix: str, desired_branches: frozenset[str]) -> tuple[RemoteRequest, ...]:
         """Return basebump's branches and open proposals, and the ended proposals of the desired branches.
 
-        Only branches that begin with `prefix` are returned. A branch whose proposal has ended is returned twice, with
-        the proposal and without. An open proposal is left out if somebody deleted its branch, or if its blob has
-        another format. Earlier declined proposals of a branch follow its last proposal. Their order is undefined,
-        because refs have no dates.
+        Only branches that begin with `prefix` are returned. If a branch still exists after its proposal has ended, the
+        result has two entries, one for the proposal and one for the branch. An open proposal is left out if somebody
+        deleted its branch, or if its blob was not written by basebump.
+
+        If users declined several proposals of a branch, the earlier ones come after the last one. Their order is
+        undefined, because refs have no dates.
         """
         with translate_git_errors():
             merges = MergeSimulator(self._git, self._base_commit)
@@ -93,7 +95,7 @@ class LocalForge:
             return tuple(result)
 
     def push(self, branch: str, changes: Sequence[FileChange], message: str, expected_head: str | None) -> str:
-        """Create one commit on top of the base branch's commit, point `branch` to it and return its id.
+        """Create one commit on top of the base branch, point `branch` to it, and return its id.
 
         The branch must currently point to the commit `expected_head`. If `expected_head` is None, the branch must not
         exist.
@@ -108,7 +110,7 @@ class LocalForge:
             return commit
 
     def open(self, proposal: Proposal) -> OpenedRequest:
-        """Open the proposal for an existing branch; if a proposal is already open, update that proposal instead."""
+        """Open the proposal for an existing branch. If one is already open, update it instead."""
         with translate_git_errors():
             branch = proposal.branch
             head = self._refs.read_head(branch)
@@ -131,16 +133,20 @@ class LocalForge:
     def update_request(
         self, request: RemoteRequest, title: str, body: str, attributes: RequestAttributes = NO_ATTRIBUTES
     ) -> tuple[str, ...]:
-        """Update title and body of an open proposal, and return a note if attributes were requested.
+        """Update title and body of an open proposal.
 
-        A local forge has no other attributes.
+        Labels, reviewers and other attributes cannot be set on a local forge. If `attributes` has any, the result is a
+        note.
         """
         with translate_git_errors():
             self._save_open_proposal(request.branch, self._require_open_proposal(request.branch), title, body)
         return _list_notes(attributes)
 
     def close(self, request: RemoteRequest) -> None:
-        """Close an open proposal and delete its branch, which must still point to `request.head`."""
+        """Close an open proposal and delete its branch.
+
+        Raises ForgeError if the branch does not point to `request.head` any more.
+        """
         with translate_git_errors():
             self._refuse_branch_in_use(request.branch)
             head = self._refs.read_head(request.branch)
@@ -156,9 +162,10 @@ class LocalForge:
             self._git.update_refs([still_open, RefUpdate(ref, self._refs.read_oid(ref), comment)], "basebump: tell")
 
     def delete_branch(self, request: RemoteRequest) -> None:
-        """Delete the branch and its open proposal if the branch still points to `request.head`.
+        """Delete the branch of `request`, and its open proposal; do nothing if the branch does not exist.
 
-        If the branch does not exist, nothing is done. A merged proposal is kept in the state `merged`.
+        If the branch was merged, its proposal is not deleted but stored as merged. Raises ForgeError if the branch does
+        not point to `request.head` any more.
         """
         with translate_git_errors():
             branch = request.branch
@@ -183,9 +190,10 @@ class LocalForge:
             self._git.update_refs(updates, "basebump: drop")
 
     def decline_proposal(self, branch: str) -> bool:
-        """Close an open proposal because a user declined it. Its marker stays, so later runs recognise the decline.
+        """Close an open proposal because a user declined it.
 
-        The branch is also deleted, unless it contains commits of users or is checked out.
+        The hidden marker in the proposal's body is not changed, so that later runs recognise that a user declined the
+        proposal. The branch is deleted, unless it contains commits of users or is checked out.
 
         Returns:
             True if the branch does not exist any more.
@@ -208,9 +216,10 @@ class LocalForge:
         return self._repository.commit
 
     def _is_for_base(self, head: LocalHead | None, proposal: StoredProposal | None, *, is_wanted: bool) -> bool:
-        """Return True if a branch was created for this base branch.
+        """Return True if basebump created a branch to update the current base branch, and not another one.
 
-        If the branch has a proposal, the base branch of the proposal counts.
+        The proposal of the branch names its base branch. Without a proposal, the trailer of basebump's commit is used.
+        `is_wanted` is True if this run proposes updates on the branch; the result is then True.
         """
         if proposal is not None:
             return self._base_branch.is_base_of_branch(is_desired=is_wanted, is_ours=True, stated_base=proposal.base)
@@ -222,14 +231,14 @@ class LocalForge:
         if proposal is None or proposal.state is not StoredState.OPEN:
             raise ForgeError(
                 f"{self._repository.name}: branch '{branch}' has no open proposal; "
-                "hint: run basebump to list its proposals"
+                "hint: run basebump to list the open proposals"
             )
         return proposal
 
     def _save_open_proposal(
         self, branch: str, current: StoredProposal | None, title: str, body: str, *updates: RefUpdate
     ) -> None:
-        """Store an open proposal, and point its ref to it in one transaction with the other ref updates.
+        """Store an open proposal and point its ref to the stored blob, in one transaction with `updates`.
 
         `current` is the proposal that the ref points to now; None if the ref does not exist.
         """
@@ -248,7 +257,8 @@ class LocalForge:
     def _close_proposal(self, branch: str, expected_head: str | None) -> None:
         """Close the open proposal of a branch, and delete the branch in the same transaction.
 
-        The branch must still point to the commit `expected_head`. If `expected_head` is None, no branch is deleted.
+        The branch must still point to the commit `expected_head`. If `expected_head` is None, the branch is not
+        deleted.
         """
         proposal = self._require_open_proposal(branch)
         stored = self._refs.save_proposal(replace(proposal, state=StoredState.CLOSED))
@@ -268,13 +278,14 @@ class LocalForge:
         """
         if branch == self._repository.base_branch:
             raise ForgeError(
-                f"branch '{branch}' is the base branch; hint: choose a `branch_prefix` that only basebump uses"
+                f"branch '{branch}' cannot be used for a proposal, because it is the base branch; "
+                "hint: choose a `branch_prefix` that only basebump uses"
             )
         place = self._refs.list_checked_out().get(branch)
         if place is not None:
             raise ForgeError(
-                f"branch '{branch}' is checked out in {place}; hint: switch to another branch there, or remove that "
-                "worktree"
+                f"branch '{branch}' cannot be changed, because it is checked out in {place}; "
+                "hint: switch to another branch there, or remove that worktree"
             )
 
     def _build_remote_request(
@@ -305,7 +316,8 @@ def _determine_state(
 ) -> RequestState | None:
     """Return the state of a proposal.
 
-    Returns None if there is no proposal, or if its branch was deleted while the proposal was open.
+    Returns None if there is no proposal. Also returns None if the proposal is stored as open but its branch does not
+    exist: somebody deleted the branch, so that the proposal does not count any more.
     """
     if proposal is None:
         return None
