@@ -77,8 +77,8 @@ class RequestSender:
     def read(self, call: Callable[[], Answer]) -> Answer:
         """Make a call that reads something, and return its result. Raises RefusedError.
 
-        The call is repeated at most once for each value in `BACKOFF_SECONDS`. If the server fails or does not answer,
-        this value is the number of seconds to wait. If a rate limit refuses the call and ends within `MAX_WAIT`
+        If the server fails or does not answer, the call is repeated after a pause. `BACKOFF_SECONDS` has the length of
+        each pause and thus the number of repetitions. If a rate limit refuses the call and ends within `MAX_WAIT`
         seconds, the call is repeated when the limit ends.
         """
         for backoff in BACKOFF_SECONDS:

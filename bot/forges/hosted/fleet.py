@@ -43,8 +43,8 @@ class HostedServer(Protocol):
     def must_list_owners(self) -> bool:
         """True if the repositories of an owner must always be listed, even if only some names are needed.
 
-        Otherwise, repositories can be looked up by name. This is not possible if only the list shows which repositories
-        the token may change, or if the token cannot look up names.
+        This is so if only the list shows which repositories the token may change, or if the token cannot look up
+        repositories by name. Otherwise, the needed repositories are looked up by name.
         """
         ...
 

@@ -164,8 +164,8 @@ class HostedForge:
     def list_requests(self, prefix: str, desired_branches: frozenset[str]) -> tuple[RemoteRequest, ...]:
         """Return basebump's branches, their open pull requests, and the ended pull requests of `desired_branches`.
 
-        basebump's branches are those whose names begin with `prefix`. The API requests that are always sent, or most
-        often, are:
+        basebump's branches are those whose names begin with `prefix`. This method sends some API requests for reviews
+        and for closed pull requests, and the following ones:
 
         - one for the branches,
         - if there are branches, one for each page of open pull requests,
@@ -289,8 +289,8 @@ class HostedForge:
     def _set_status(self, branch: str, tip: str | None, attributes: RequestAttributes) -> StatusOutcome:
         """Set the commit status of the last commit of a branch.
 
-        If this run pushed a commit to the branch, this is the last commit. Otherwise it is `tip`, the commit that the
-        branch pointed to when the branches were listed.
+        The last commit is the one that this run pushed to the branch. If this run pushed none, it is `tip`, the commit
+        that the branch pointed to when the branches were listed.
         """
         pushed = self._pushed_commits.get(branch)
         return self._statuses.set_status(branch, pushed or tip, attributes.status, is_new=pushed is not None)
@@ -300,9 +300,9 @@ class HostedForge:
     ) -> BodyAddition:
         """Start workflows for the last commit of a branch, and return the outcome.
 
-        If this run pushed a commit to the branch, this is the last commit. Otherwise it is `tip`, the commit that the
-        branch pointed to when the branches were listed. `earlier_body` is the current body of the pull request; None if
-        the pull request is not open yet.
+        The last commit is the one that this run pushed to the branch. If this run pushed none, it is `tip`, the commit
+        that the branch pointed to when the branches were listed. `earlier_body` is the current body of the pull
+        request; None if the pull request is not open yet.
         """
         if self._hosted.workflows is None:
             return NO_STATUS_OUTCOME

@@ -25,7 +25,7 @@ class StatusOutcome:
     notes: tuple[str, ...] = ()
 
     def add_to_body(self, body: str) -> str:
-        """Return the body of a pull request with the commit and its status recorded in the hidden marker."""
+        """Return the body of a pull request with the commit and its status recorded in the marker, a hidden comment."""
         return body if self.recorded_status is None else record_status(body, *self.recorded_status)
 
 
