@@ -79,7 +79,7 @@ class GitHubBranches:
     remote: GitHubRemote
 
     def list_tips(self, prefix: str) -> dict[str, BranchTip]:
-        """Return the commits of all branches whose names begin with `prefix`, by branch name.
+        """Return the last commit of each branch whose name begins with `prefix`, by branch name.
 
         https://docs.github.com/en/rest/git/refs#list-matching-references
         """

@@ -126,9 +126,9 @@ class GitHubConnection:
 
         Args:
             url: The URL of the REST API.
-            tokens: The tokens for the requests.
+            tokens: Returns the token for each request.
             ca: A file with certificates to trust instead of the default ones.
-            seconds_between_writes: The least time between two requests that change something.
+            seconds_between_writes: The shortest time between two requests that change something.
             pause: Waits for a number of seconds.
         """
         self._url = url

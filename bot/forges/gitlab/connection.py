@@ -154,9 +154,9 @@ class GitLabConnection:
 
         Args:
             url: The URL of the web interface.
-            token: A token, or None.
+            token: A token; None to send requests without a token.
             ca: A file with certificates to trust instead of the default ones.
-            seconds_between_writes: The least time between two requests that change something.
+            seconds_between_writes: The shortest time between two requests that change something.
             pause: Waits for a number of seconds.
         """
         self._url = url

@@ -44,11 +44,11 @@ class CataloguePage:
 
 
 def list_by_pages(query_page: Callable[[int, str | None], CataloguePage]) -> list[ListedRepository]:
-    """Return the repositories of all pages. If the server is too slow for a page, smaller pages are requested.
+    """Return the repositories of all pages of a list.
 
-    `query_page` requests one page. Its parameters are the size of the page and the cursor at which the page begins;
-    the cursor of the first page is None. Exceptions of `query_page` are passed on, except refusals after which a
-    smaller page is requested.
+    `query_page` requests one page. Its parameters are the size of the page and the cursor at which the page begins
+    (None for the first page). If the server is too slow for a page, a smaller page is requested. Other exceptions of
+    `query_page` are passed on.
     """
     repositories: list[ListedRepository] = []
     cursor: str | None = None

@@ -151,7 +151,7 @@ class HostedForge:
     """The operations on branches and pull requests of one repository on a server; implements `bot.ports.Forge`."""
 
     def __init__(self, hosted: HostedRepository, repository: GitRepository) -> None:
-        """Create the operations for the base branch that `repository` names."""
+        """Create the operations for the base branch and the commit that `repository` contains."""
         self.limits = hosted.limits
         self._hosted = hosted
         self._repository = repository

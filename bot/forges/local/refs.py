@@ -93,12 +93,12 @@ class ProposalRefs:
     git: GitRunner
 
     def list_heads(self, prefix: str) -> Mapping[str, LocalHead]:
-        """Return the last commits of all branches that begin with `prefix`, with their facts, by branch name."""
+        """Return the last commit of each branch that begins with `prefix`, with its facts, by branch name."""
         records = self._list_refs_under(BRANCHES + prefix, _HEAD_FIELDS)
         return {record[0].removeprefix(BRANCHES): self._parse_head(record) for record in records}
 
     def list_branches(self, prefix: str) -> Mapping[str, str]:
-        """Return the ids of the last commits of all branches that begin with `prefix`, by branch name."""
+        """Return the id of the last commit of each branch that begins with `prefix`, by branch name."""
         return {
             ref.removeprefix(BRANCHES): oid for ref, oid in self._list_refs_under(BRANCHES + prefix, _OBJECT_FIELDS)
         }
