@@ -1,4 +1,4 @@
-"""Facts about git objects that do not depend on where they are stored: blob names, file modes, and merges."""
+"""Facts about git objects that do not depend on where they are stored: object ids, file modes, limits for merges."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Attributes of merge requests, such as labels and reviewers, and auto-merge.
 
-Attributes are sent together with the text of the merge request. GitLab omits some of them without an error, and
-basebump adds a note for each of these.
+Attributes are sent together with the text of the merge request. GitLab ignores attributes that it cannot set and
+reports no error. basebump therefore compares the answer with the request, and adds a note (a sentence for the report)
+for each missing attribute.
 
 The API request that enables auto-merge merges immediately if there is no pipeline to wait for
 (https://docs.gitlab.com/api/merge_requests/#merge-a-merge-request). Therefore it is sent only if the last commit has a
@@ -65,16 +66,16 @@ class GitLabAttributesWriter:
         self._milestones: dict[str, int | None] = {}
 
     def prepare_new(self, attributes: RequestAttributes) -> PreparedAttributes:
-        """Return the parameters for a new merge request. GitLab itself creates missing labels."""
+        """Return the API parameters for a new merge request. GitLab creates labels that do not exist."""
         return self._prepare(attributes, "labels", {})
 
     def prepare_additions(
         self, number: int, attributes: RequestAttributes, data: MergeRequestData
     ) -> PreparedAttributes:
-        """Return the parameters that add attributes to an existing merge request, whose current data is `data`.
+        """Return the API parameters that add missing attributes to an existing merge request.
 
-        Attributes that users removed are left out. If some attributes are missing in `data`, the history of the merge
-        request is read to find out whether users removed them.
+        Attributes that users removed are not added again. To find out which these are, the history of the merge request
+        is read if some attributes are missing. `data` is the current merge request in GitLab's answer.
         """
         missing = replace(attributes, automerge=None, status=None).subtract(parse_attributes(data))
         if missing == NO_ATTRIBUTES:
@@ -115,7 +116,8 @@ class GitLabAttributesWriter:
     def _find_user_ids(self, names: Sequence[str], failure: str) -> tuple[dict[str, int], list[str]]:
         """Return the ids of users by name, and a note for each user that was not found.
 
-        `failure` is the note, with one `{}` for the name and one for the reason.
+        `failure` is the text of the note, such as "`{}` could not be assigned: {}."; the first `{}` is replaced by the
+        user's name and the second one by the reason.
         """
         ids: dict[str, int] = {}
         notes: list[str] = []
@@ -132,9 +134,9 @@ class GitLabAttributesWriter:
         return ids, notes
 
     def _find_milestone(self, title: str) -> tuple[int | None, list[str]]:
-        """Return the id of an active milestone of the project or of a group above it.
+        """Return the id of the active milestone with this title, in the project or in a group above it, and no notes.
 
-        If there is none, the id is None, and a note explains why. https://docs.gitlab.com/api/milestones/
+        If there is no such milestone, return None and a note. https://docs.gitlab.com/api/milestones/
         """
 
         def fetch(project: Project) -> int | None:
@@ -165,7 +167,7 @@ def parse_attributes(data: MergeRequestData) -> RequestAttributes:
 
 
 def describe_left_out(requested: RequestAttributes, data: MergeRequestData) -> tuple[str, ...]:
-    """Return a note for each attribute that was sent and that GitLab did not set, which it reports as no error.
+    """Return a note for each requested attribute that GitLab did not set, although it reported no error.
 
     `data` is the merge request in GitLab's answer.
     """
@@ -208,9 +210,10 @@ class GitLabAutomerge:
     remote: GitLabRemote
 
     def enable(self, number: int, head: str | None) -> tuple[str, ...]:
-        """Enable auto-merge if `head` is still the last commit; a `head` of None allows any commit.
+        """Enable auto-merge if the last commit is still `head`; if `head` is None, with any last commit.
 
-        Returns the reason as a note if auto-merge was not enabled, and nothing otherwise. Never raises RefusedError.
+        Returns an empty tuple if auto-merge was enabled, and otherwise one note with the reason. Never raises
+        RefusedError.
         """
         try:
             with translate_errors(self.remote.name):
@@ -220,7 +223,7 @@ class GitLabAutomerge:
         return (f"{_NOT_ENABLED}: {reason}.",) if reason is not None else ()
 
     def _try_enable(self, number: int, head: str | None) -> str | None:
-        """Enable auto-merge and return None, or return the reason why it was not enabled. Raises RefusedError."""
+        """Enable auto-merge and return None; if that is not possible, return the reason. Raises RefusedError."""
         data = read_merge_request(self.remote, number)
         reason = _explain_blocked(data, head)
         if reason is not None:
@@ -259,8 +262,8 @@ class GitLabAutomerge:
     def _merge_when_pipeline_succeeds(self, number: int, head: str) -> MergeRequestData:
         """Send the API request that enables auto-merge, and return the merge request. Raises RefusedError.
 
-        The request contains both the older and the newer parameter, which GitLab 17.11 introduced as `auto_merge`. A
-        server that supports neither of those sent would merge immediately.
+        GitLab 17.11 replaced the parameter `merge_when_pipeline_succeeds` by `auto_merge`. Both are sent, because a
+        server that knows neither of the sent parameters would merge immediately.
         """
 
         def merge(project: Project) -> MergeRequestData:
@@ -271,9 +274,10 @@ class GitLabAutomerge:
 
 
 def _explain_blocked(data: MergeRequestData, head: str | None) -> str | None:
-    """Return the reason why auto-merge must not be requested; None if it can be requested.
+    """Return the reason why auto-merge must not be requested now, for example "it is a draft".
 
-    For example, GitLab would merge immediately if there is no pipeline to wait for.
+    Returns None if auto-merge can be requested. It must not be requested without a pipeline to wait for, because GitLab
+    would then merge immediately.
     """
     if data.get("draft"):
         return "it is a draft"

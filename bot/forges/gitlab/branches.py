@@ -56,7 +56,7 @@ class GitLabBranches:
     remote: GitLabRemote
 
     def list_tips(self, prefix: str) -> dict[str, BranchTip]:
-        """Return the commits of all branches whose names begin with `prefix`, by branch name.
+        """Return the last commit of each branch whose name begins with `prefix`, by branch name.
 
         https://docs.gitlab.com/api/branches/#list-repository-branches
         """
@@ -84,10 +84,11 @@ class GitLabBranches:
     def push_commit(
         self, base: str, branch: str, changes: Sequence[FileChange], message: str, expected_head: str | None
     ) -> str:
-        """Create a commit on `base` in which only `changes` differ, point `branch` to it, and return it.
+        """Create a commit with the parent `base` and these changed files, point `branch` to it, and return its id.
 
-        If `expected_head` is None, GitLab itself refuses the commit if the branch exists. Otherwise the branch is read,
-        and the next request moves the branch by force. A commit that somebody pushes in between is lost.
+        If `expected_head` is None, the branch must not exist, which GitLab itself checks. Otherwise the branch must
+        point to `expected_head`: one request reads the branch, and the next one moves the branch by force. A commit
+        that somebody pushes between these requests is lost.
         """
         remote = self.remote
         remote.connection.refuse_job_token(f"push to {branch}")
@@ -112,7 +113,7 @@ class GitLabBranches:
         return commit
 
     def delete_branch(self, branch: str, expected_commit: str) -> None:
-        """Delete a branch that points to the expected commit; do nothing if the branch does not exist.
+        """Delete a branch if it points to the expected commit; do nothing if the branch does not exist.
 
         GitLab cannot compare and delete in one request. A commit that somebody pushes in between is lost.
         """
@@ -134,9 +135,10 @@ class GitLabBranches:
     def _find_pushed_commit(
         self, branch: str, base: str, message: str, expected_head: str | None, refusal: RefusedError
     ) -> str:
-        """Return the commit of a push that failed with `refusal` and was done nevertheless.
+        """After a push failed with `refusal`, find out whether GitLab has still created the commit, and return its id.
 
-        Raises `refusal` if the branch did not change, and ForgeError if somebody else changed it.
+        This happens if only GitLab's answer was lost. Raises `refusal` if the branch did not change, and ForgeError if
+        somebody else changed the branch.
         """
 
         def is_done(tip: BranchTip | None) -> bool:
@@ -145,9 +147,9 @@ class GitLabBranches:
         return str(settle_branch(branch, self.remote.name, expected_head, refusal, self.read_tip, is_done))
 
     def _verify_stored_files(self, branch: str, commit: str, expected: Mapping[FilePath, RegularFile]) -> None:
-        """Read the stored files; if one of them differs from what was sent, delete the branch and raise ForgeError.
+        """Compare the stored files with the sent ones; if they differ, delete the branch and raise ForgeError.
 
-        If the run ends before this check, the branch stays as it is.
+        If the run is aborted before this check, the branch is not deleted.
         """
         altered = find_altered_file(
             expected,
@@ -170,9 +172,10 @@ def _build_tip(commit: Mapping[str, Any], remote: GitLabRemote) -> BranchTip:
 
 
 def _parse_commit(commit: Mapping[str, Any], remote: GitLabRemote) -> CommitFacts:
-    """Return the facts about a commit in an answer of GitLab. Raises RefusedError if a date cannot be parsed.
+    """Return a commit in GitLab's answer with the facts that show whether basebump created it.
 
-    The token's account is fetched only if the commit has basebump's trailer. https://docs.gitlab.com/api/commits/
+    An API request for the token's account is sent only if the commit message has basebump's trailer. Raises
+    RefusedError if a date cannot be parsed. https://docs.gitlab.com/api/commits/
     """
     try:
         committed_at = datetime.fromisoformat(commit["committed_date"])
@@ -194,11 +197,13 @@ def _parse_commit(commit: Mapping[str, Any], remote: GitLabRemote) -> CommitFact
 
 
 def _is_by_account(commit: Mapping[str, Any], remote: GitLabRemote) -> bool:
-    """Return True if the token's account is the author, and the committer is the account or GitLab itself.
+    """Return True if the token's account created a commit, as far as author and committer show.
 
-    A GitLab that signs commits is the committer of all commits that are created by its API.
+    The account must be the author. The committer must be the account or GitLab itself, which is the committer of all
+    commits created by its API if it is configured to sign commits.
 
-    If the account is not known, as with the token of a job, the result is True. Such a token cannot write anything.
+    For the token of a job, whose account is not known, the result is always True, because such a token cannot write
+    anything.
     """
     emails = remote.connection.get_account().emails
     author, committer = str(commit["author_email"]).lower(), str(commit["committer_email"]).lower()
@@ -207,18 +212,18 @@ def _is_by_account(commit: Mapping[str, Any], remote: GitLabRemote) -> bool:
 
 
 def _is_same_commit(tip: BranchTip, base: str, message: str) -> bool:
-    """Return True if a branch points to a commit of basebump on `base` with this message.
+    """Return True if a branch points to a commit of basebump with this parent and this message.
 
-    Such a commit makes the same changes, because the message contains the intent, which is a hash of the changes.
+    The commit then makes the same changes, because basebump's trailer in the message contains a hash of the changes.
     """
     facts = tip.read_facts()
     return facts.intent is not None and (facts.parents, facts.message.strip()) == ((base,), message.strip())
 
 
 def _expect_files(remote: GitLabRemote, base: str, changes: Sequence[FileChange]) -> dict[FilePath, RegularFile]:
-    """Return the mode and the blob name that each changed file must have after the push.
+    """Return the mode and the object id that each changed file must have after the push, by path.
 
-    Raises ForgeError if GitLab cannot store a file unchanged.
+    Raises ForgeError if GitLab's API would change the line ends of a file.
     """
     expected = build_expected_files(
         changes, _list_base_files(remote, base, {_get_folder(change.path) for change in changes}), remote.name
@@ -254,7 +259,9 @@ def _build_action(change: FileChange) -> dict[str, Any]:
 
 
 def _read_stored_file(path: str, commit: str, mode: str, project: Project) -> RegularFile:
-    """Return mode and blob name of a file in a commit. If the server is too old to report the mode, it is `mode`.
+    """Return the mode and the object id of a file in a commit.
+
+    `mode` is the mode to return if the server is too old to report the mode.
 
     https://docs.gitlab.com/api/repository_files/#get-file-metadata-only
     """
@@ -277,9 +284,10 @@ class GitLabCommits:
     remote: GitLabRemote
 
     def compare(self, base_commit: str, commit: str) -> BranchComparison | None:
-        """Compare a commit with the commit of the base branch.
+        """Return the commits and changes of `commit` that the base branch does not have.
 
-        Returns None if there are more commits or files than are inspected, and for the token of a job.
+        Returns None if there are more than `MAX_MERGES` + 1 commits, or `MAX_FILES` files or more. Also returns None
+        for the token of a job, which cannot compare commits.
         """
         if self.remote.connection.has_job_token:
             return None
@@ -290,7 +298,7 @@ class GitLabCommits:
         return _parse_comparison(data, self.remote, lambda: self._is_behind(base_commit, commit))
 
     def read_changes(self, commit: str) -> FileChanges:
-        """Return the changes that a commit makes."""
+        """Return the changes that a commit makes compared with its parent."""
         return self.remote.read(f"read the commit {commit}", lambda project: _fetch_changes(project, commit))
 
     def _is_behind(self, base_commit: str, commit: str) -> bool:
@@ -304,7 +312,10 @@ class GitLabCommits:
 def _parse_comparison(
     data: Mapping[str, Any], remote: GitLabRemote, check_is_behind: Callable[[], bool]
 ) -> BranchComparison | None:
-    """Return the commits and changes of a branch since its merge base; None if there are more than are inspected.
+    """Return the commits and changes of a branch since its merge base, from GitLab's answer `data`.
+
+    Returns None if there are more than `MAX_MERGES` + 1 commits, or `MAX_FILES` files or more, or if GitLab gave up
+    comparing. `check_is_behind` returns True if the base branch has newer commits; it is not called here.
 
     https://docs.gitlab.com/api/repositories/#compare-branches-tags-or-commits
     """
@@ -332,7 +343,7 @@ def _parse_change(diff: Mapping[str, Any]) -> tuple[tuple[object, ...], tuple[st
 
 
 def _require_object(answer: object) -> Mapping[str, Any]:
-    """Return the answer if it is a JSON object, and raise TypeError otherwise. python-gitlab does not check this."""
+    """Return the answer if it is a JSON object, and raise TypeError otherwise, which python-gitlab does not do."""
     if not isinstance(answer, dict):
         raise TypeError(f"the answer is not an object but a {type(answer).__name__}")
     return answer

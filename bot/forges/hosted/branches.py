@@ -1,4 +1,7 @@
-"""Operations on branches, the conditions that must hold before them, and the checks after them."""
+"""Operations on branches, the conditions that must hold before them, and the checks after them.
+
+The tip of a branch is the commit that the branch points to.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ class BranchApi(Protocol):
     """The branches of one repository on a server. Methods raise RefusedError if the server refuses a request."""
 
     def list_tips(self, prefix: str) -> Mapping[str, BranchTip]:
-        """Return the commits of all branches whose names begin with `prefix`, by branch name."""
+        """Return the last commit of each branch whose name begins with `prefix`, by branch name."""
         ...
 
     def read_tip(self, branch: str) -> BranchTip | None:
@@ -28,19 +31,19 @@ class BranchApi(Protocol):
     def push_commit(
         self, base: str, branch: str, changes: Sequence[FileChange], message: str, expected_head: str | None
     ) -> str:
-        """Create a commit on `base` in which only `changes` differ, point `branch` to it, and return it.
+        """Create a commit with the parent `base` and these changed files, point `branch` to it, and return its id.
 
         The branch must currently point to the commit `expected_head`. If `expected_head` is None, the branch must not
         exist.
 
         Raises:
-            ForgeError: If the branch is in another state, or if the server stored other contents than it was sent.
+            ForgeError: If the branch points to another commit, or if the server stored other contents than it was sent.
             ProtectedFileError: If the token may not change one of the files.
         """
         ...
 
     def delete_branch(self, branch: str, expected_commit: str) -> None:
-        """Delete a branch that points to the expected commit; do nothing if the branch does not exist.
+        """Delete a branch if it points to the expected commit; do nothing if the branch does not exist.
 
         Raises ForgeError if the branch points to another commit.
         """
@@ -48,35 +51,35 @@ class BranchApi(Protocol):
 
 
 def require_base_commit(repository: GitRepository) -> str:
-    """Return the commit of the base branch. Raises ForgeError if there is none."""
+    """Return the commit of the base branch. Raises ForgeError if the repository has no commits."""
     if repository.commit is None:
         raise ForgeError(f"{repository.name}: the default branch has no commit; hint: push a first commit")
     return repository.commit
 
 
 def require_base_branch(repository: GitRepository) -> str:
-    """Return the name of the base branch. Raises ForgeError if there is none."""
+    """Return the name of the base branch. Raises ForgeError if the repository has none."""
     if repository.base_branch is None:
         raise ForgeError(f"{repository.name}: there is no default branch; hint: push a first commit")
     return repository.base_branch
 
 
 def require_request_number(request: RemoteRequest) -> int:
-    """Return the number of a request. Raises ForgeError if the branch has no request."""
+    """Return the number of a pull request. Raises ForgeError if there is only a branch without a pull request."""
     if request.number is None:
         raise ForgeError(f"branch '{request.branch}' has no open pull request; hint: rerun basebump")
     return request.number
 
 
 def build_request_ended_error(number: int, repository: str) -> ForgeError:
-    """Return the error to raise if a request that must be open was closed or merged."""
+    """Return the error for a pull request that was closed or merged since basebump read it."""
     return ForgeError(
         f"{repository}: request {number} was closed or merged since basebump read it; hint: rerun basebump"
     )
 
 
 def build_branch_moved_error(branch: str, repository: str) -> ForgeError:
-    """Return the error to raise if a branch does not point to the expected commit."""
+    """Return the error for a branch that was moved since basebump read it."""
     return ForgeError(f"{repository}: branch '{branch}' changed since basebump read it; hint: rerun basebump")
 
 
@@ -88,21 +91,21 @@ def settle_branch(
     read_tip: Callable[[str], BranchTip | None],
     is_done: Callable[[BranchTip | None], bool],
 ) -> str | None:
-    """Read a branch after a write to it was refused or not answered, and return its commit if the write was done.
+    """Find out whether a change of a branch was done although the server reported an error or did not answer.
 
     Args:
         branch: The name of the branch.
         repository: The name of the repository, for messages.
-        old_commit: The commit that the branch pointed to before the write; None if it did not exist.
-        refusal: The error of the write.
-        read_tip: Reads the branch.
-        is_done: Returns True if the branch is in the state that the write was meant to produce.
+        old_commit: The commit that the branch pointed to before the change; None if the branch did not exist.
+        refusal: The error of the change.
+        read_tip: Reads the commit that the branch points to now.
+        is_done: Returns True if the branch is in the state that the change was meant to produce.
 
     Returns:
-        The commit that the branch points to now; None if the write deleted the branch.
+        If the change was done, the commit that the branch points to now; None if the change deleted the branch.
 
     Raises:
-        RefusedError: `refusal`, if the branch still points to `old_commit` or cannot be read.
+        RefusedError: `refusal`, if the branch did not change or cannot be read.
         ForgeError: If the branch is in any other state, because somebody else changed it.
     """
     tip = read_after_refusal(refusal, lambda: read_tip(branch))
@@ -121,9 +124,9 @@ MAX_INLINE_BYTES = 256 * 1024
 def build_expected_files(
     changes: Sequence[FileChange], base_files: Mapping[FilePath, RegularFile], repository: str
 ) -> dict[FilePath, RegularFile]:
-    """Return the mode and the blob name that each changed file must have after the push.
+    """Return the mode and the object id that each changed file must have after the push, by path.
 
-    A file keeps its mode. `base_files` are the regular files of the base branch.
+    Files keep the modes that they have in `base_files`, which are the regular files of the base branch.
 
     Raises:
         ForgeError: If a changed path is not in `base_files`, or if all files have the proposed content already.
@@ -145,7 +148,11 @@ def build_expected_files(
 
 
 def decode_text(content: bytes) -> str | None:
-    """Return a file's content as text; None if the text in JSON could differ from the content, or if it is large."""
+    """Return the content of a file as text that can be sent in a JSON string.
+
+    Returns None if the file is not UTF-8, has NUL bytes, or is larger than `MAX_INLINE_BYTES`. Such a file is sent in
+    base64.
+    """
     if len(content) > MAX_INLINE_BYTES or b"\0" in content:
         return None
     try:
@@ -157,8 +164,9 @@ def decode_text(content: bytes) -> str | None:
 def find_altered_file(
     expected: Mapping[FilePath, RegularFile], read_stored_file: Callable[[FilePath], RegularFile | None]
 ) -> FilePath | None:
-    """Return the first path whose stored file has another content or mode than expected; None if all files match.
+    """Return the first path whose stored file differs from the expected one; None if all files match.
 
-    The check is needed because JSON and the server may have changed the bytes that were sent.
+    Contents and modes are compared, because the server may have changed the content that it was sent, for example the
+    line ends.
     """
     return next((path for path, file in expected.items() if read_stored_file(path) != file), None)
