@@ -1,42 +1,23 @@
-"""Reads and writes the files of a checkout or of any other folder, and lists the lines that changed in a checkout."""
+"""Reads and writes the files of a checkout or of any other folder."""
 
 from __future__ import annotations
 
 import os
 import re
 import stat
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from bot import process
 from bot.core.git_ownership import explain_refusal
-from bot.core.references.diff import ALL_LINES, parse_changed_lines
-from bot.model.errors import ProcessError, TreeError, UsageError
+from bot.local_git import NO_CHECKOUT_ERRORS, run_git
+from bot.model.errors import TreeError
 from bot.model.forge import TreeEntry
 from bot.model.source import FilePath
+from bot.process import ProcessResult
 
 MAX_CHECKOUTS = 1_000
 """The maximum number of checkouts in one folder, nested or side by side. Each costs a git process of milliseconds."""
-MAX_PATHS = 200
-"""The maximum number of paths in one git command. Linux limits arguments to two megabytes, and paths to 4096 bytes."""
 
-_BASE_ENVIRONMENT = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1", "LC_ALL": "C"}
-"""Variables for git: messages are in English, because they are parsed. Git neither prompts nor fetches objects."""
-_GIT_COMMAND = ("git", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false")
-"""Git with settings that prevent a repository's own config from starting a program."""
-_DIFF_OPTIONS = (
-    *("--unified=0", "--inter-hunk-context=0", "--relative", "--src-prefix=a/", "--dst-prefix=b/", "--no-renames"),
-    *("--text", "--no-textconv", "--no-ext-diff", "--no-color", "-O/dev/null"),
-)
-"""Options that show the changed lines of every file, regardless of attributes and the repository's settings."""
-_ENCODING_ATTRIBUTE = "working-tree-encoding"
-_UNSET_VALUES = frozenset({b"unspecified", b"unset"})
-"""The values of the attribute for files that git compares in their own encoding. In another encoding, lines differ:
-https://git-scm.com/docs/gitattributes#_working_tree_encoding."""
-_COMMIT = re.compile(r"[0-9a-f]{40,64}", re.ASCII)
-_NO_CHECKOUT_ERRORS = ("not a git repository (or any", "must be run in a work tree", "cannot use bare repository")
-"""Messages of git outside of a checkout. A `.git` file with an invalid target leads to another message."""
 _CLOSED_FOLDER = re.compile(r"could not open directory '(.+?)/?': (.+)")
 """A warning of git about a folder that it could not open. Git lists the other folders nevertheless."""
 
@@ -189,7 +170,7 @@ class WorkTree:
         """
         git_result = self._query_git(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
         if git_result is None or (
-            git_result.status and any(words in git_result.error_text for words in _NO_CHECKOUT_ERRORS)
+            git_result.status and any(words in git_result.error_text for words in NO_CHECKOUT_ERRORS)
         ):
             return None
         if git_result.status:
@@ -218,14 +199,14 @@ class WorkTree:
             inside = folder + path.removeprefix(prefix)
             self._record_unlisted(inside, _make_unlistable_error(self._root / inside, why))
 
-    def _query_git(self, folder: str, *arguments: str) -> process.ProcessResult | None:
+    def _query_git(self, folder: str, *arguments: str) -> ProcessResult | None:
         """Run git in `folder`, and return the result, even if git fails. Return None if git is not installed.
 
         Raises:
             TreeError: If git cannot be run.
         """
         path = self._root / folder
-        return _run_git(path, *arguments, failure=f"{path} could not be listed")
+        return run_git(path, *arguments, failure=f"{path} could not be listed")
 
     def _walk_folder(self, folder: str) -> Iterator[str]:
         """Yield the files below `folder`, without using git. A nested checkout is yielded as one path like `clone/`."""
@@ -242,119 +223,6 @@ class WorkTree:
     def _record_walk_error(self, error: OSError) -> None:
         folder = Path(error.filename or self._root)
         self._record_unlisted(folder.relative_to(self._root).as_posix(), _make_unlistable_error(folder, error.strerror))
-
-
-@dataclass(frozen=True, slots=True)
-class GitRevisionDiff:
-    """The lines of a checkout that changed since a commit.
-
-    In a file that git does not track, all lines count as changed.
-    """
-
-    root: Path
-    revision: str
-    commit: str
-    """The id of the commit to which `revision` resolves."""
-
-    @classmethod
-    def resolve_revision(cls, root: Path, revision: str) -> GitRevisionDiff:
-        """Return the changes of the checkout at `root` since a revision, such as a branch, a tag or a commit.
-
-        Raises:
-            UsageError: If the revision does not exist, `root` is not a checkout, or git is not installed.
-            TreeError: If git cannot be queried.
-        """
-        if not revision or revision.startswith("-"):
-            raise UsageError(f"{revision!r} is not a revision; hint: name a commit, a branch or a tag")
-        arguments = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-        git_result = _run_git(root, *arguments, failure=f"{revision!r} could not be looked up in {root}")
-        if git_result is None:
-            raise UsageError("--since needs git, which is not installed; hint: install git")
-        if git_result.status and any(words in git_result.error_text for words in _NO_CHECKOUT_ERRORS):
-            raise UsageError(f"--since needs a git checkout, but {root} is not in one")
-        if git_result.status and (refusal := explain_refusal(git_result.error_text)):
-            raise TreeError(refusal)
-        commit = git_result.output.decode(errors="replace").strip()
-        if git_result.status or not _COMMIT.fullmatch(commit):
-            raise UsageError(
-                f"{revision!r} is not a revision of {root}; hint: in a shallow clone, fetch the revision first"
-            )
-        return cls(root, revision, commit)
-
-    def list_changed_lines(self, paths: Collection[FilePath]) -> Mapping[FilePath, tuple[range, ...]]:
-        """Return the changed lines of each file, as ranges of line numbers. Files without changes are missing.
-
-        Raises:
-            TreeError: If git cannot compute the difference.
-        """
-        whole = self._list_incomparable(paths)
-        changed: dict[FilePath, tuple[range, ...]] = dict.fromkeys(whole, (ALL_LINES,))
-        others = sorted(set(paths) - whole)
-        environment = {"GIT_LITERAL_PATHSPECS": "1", **self._build_filterless_environment()} if others else {}
-        for first in range(0, len(others), MAX_PATHS):
-            batch = others[first : first + MAX_PATHS]
-            patch = self._query_git("diff", *_DIFF_OPTIONS, self.commit, "--", *batch, environment=environment)
-            changed |= {FilePath(os.fsdecode(path)): lines for path, lines in parse_changed_lines(patch).items()}
-        return changed
-
-    def _list_incomparable(self, paths: Collection[FilePath]) -> set[FilePath]:
-        """Return the files of which all lines count as changed, because git cannot determine their changed lines.
-
-        These are untracked files, and files that git converts to another encoding before it compares them.
-        """
-        tracked = {os.fsdecode(path) for path in self._query_git("ls-files", "-z", "--cached").split(b"\0")}
-        names = b"".join(os.fsencode(path) + b"\0" for path in paths)
-        answer = self._query_git("check-attr", "-z", "--stdin", _ENCODING_ATTRIBUTE, stdin=names).split(b"\0")
-        values = dict(zip(answer[0::3], answer[2::3], strict=False))  # path, attribute, value
-        return {path for path in paths if path not in tracked or values.get(os.fsencode(path)) not in _UNSET_VALUES}
-
-    def _build_filterless_environment(self) -> Mapping[str, str]:
-        """Return environment variables that disable all content filters in git's config.
-
-        Git then compares the files as they are in the folder, and runs no filter program.
-        """
-        arguments = ("config", "--null", "--name-only", "--get-regexp", r"^filter\.")
-        git_result = _run_git(self.root, *arguments, failure=self._failure_message)
-        output = git_result.output if git_result is not None else b""
-        keys = sorted({os.fsdecode(key) for key in output.split(b"\0") if key})
-        environment = {"GIT_CONFIG_COUNT": str(len(keys))}
-        for number, key in enumerate(keys):
-            value = "false" if key.endswith(".required") else ""
-            environment |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
-        return environment
-
-    def _query_git(self, *arguments: str, environment: Mapping[str, str] | None = None, stdin: bytes = b"") -> bytes:
-        result = _run_git(self.root, *arguments, failure=self._failure_message, environment=environment, stdin=stdin)
-        if result is None or result.status:
-            raise TreeError(
-                f"{self._failure_message}: {'git is not installed' if result is None else result.error_text}"
-            )
-        return result.output
-
-    @property
-    def _failure_message(self) -> str:
-        return f"the changes in {self.root} since {self.revision} could not be determined"
-
-
-def _run_git(
-    folder: Path,
-    *arguments: str,
-    failure: str,
-    environment: Mapping[str, str] | None = None,
-    stdin: bytes = b"",
-) -> process.ProcessResult | None:
-    """Run git in `folder`, and return the result, even if git fails. Return None if git is not installed.
-
-    Raises:
-        TreeError: If git cannot be run. The message begins with `failure`.
-    """
-    full_environment = {**_BASE_ENVIRONMENT, **(environment or {})}
-    try:
-        return process.run([*_GIT_COMMAND, *arguments], cwd=folder, environment=full_environment, stdin=stdin)
-    except ProcessError as error:
-        if error.is_missing:
-            return None
-        raise TreeError(f"{failure}: {error}") from error
 
 
 def _make_unlistable_error(folder: Path, why: str | None) -> TreeError:

@@ -13,7 +13,7 @@ from support.runs.worlds import write_tree
 from bot import worktree
 from bot.model.errors import TreeError
 from bot.model.forge import TreeEntry
-from bot.worktree import GitRevisionDiff, WorkTree
+from bot.worktree import WorkTree
 
 IS_ROOT = os.geteuid() == 0
 
@@ -328,11 +328,3 @@ def test_a_file_that_changed_in_between_is_not_written(tmp_path):
     with pytest.raises(TreeError, match="run basebump again"):
         WorkTree(tmp_path).write("Dockerfile", b"old", b"new")
     assert (tmp_path / "Dockerfile").read_text() == "a person was here"
-
-
-def test_a_question_about_changes_that_has_no_answer_is_called_so(tmp_path):
-    gone = tmp_path / "gone"
-    with pytest.raises(TreeError, match=rf"^the changes in {gone} since main could not be determined: git "):
-        GitRevisionDiff(gone, "main", "0" * 40).list_changed_lines(["Dockerfile"])
-    with pytest.raises(TreeError, match=rf"^'main' .* {gone}: "):
-        GitRevisionDiff.resolve_revision(gone, "main")

@@ -18,7 +18,8 @@ from bot.model.check import CheckReport
 from bot.model.errors import UsageError
 from bot.model.vocabulary import ExitCode
 from bot.pipeline.check import CheckOptions, check_tree
-from bot.worktree import GitRevisionDiff, WorkTree
+from bot.revision_diff import GitRevisionDiff
+from bot.worktree import WorkTree
 
 CHECK_FORMATS = ("text", "json", "sarif", "junit", "github", "codequality")
 

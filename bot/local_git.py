@@ -1,0 +1,38 @@
+"""Runs git in a folder of this machine. Git neither prompts nor fetches objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from bot import process
+from bot.model.errors import ProcessError, TreeError
+
+NO_CHECKOUT_ERRORS = ("not a git repository (or any", "must be run in a work tree", "cannot use bare repository")
+"""Messages of git outside of a checkout. A `.git` file with an invalid target leads to another message."""
+
+_BASE_ENVIRONMENT = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1", "LC_ALL": "C"}
+"""Variables for git: messages are in English, because they are parsed. Git neither prompts nor fetches objects."""
+_GIT_COMMAND = ("git", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false")
+"""Git with settings that prevent a repository's own config from starting a program."""
+
+
+def run_git(
+    folder: Path,
+    *arguments: str,
+    failure: str,
+    environment: Mapping[str, str] | None = None,
+    stdin: bytes = b"",
+) -> process.ProcessResult | None:
+    """Run git in `folder`, and return the result, even if git fails. Return None if git is not installed.
+
+    Raises:
+        TreeError: If git cannot be run. The message begins with `failure`.
+    """
+    full_environment = {**_BASE_ENVIRONMENT, **(environment or {})}
+    try:
+        return process.run([*_GIT_COMMAND, *arguments], cwd=folder, environment=full_environment, stdin=stdin)
+    except ProcessError as error:
+        if error.is_missing:
+            return None
+        raise TreeError(f"{failure}: {error}") from error
