@@ -256,7 +256,7 @@ class GitLabAutomerge:
             return
         if answer.get("status") == "error" and answer.get("http_status") != NOT_ACCEPTABLE:
             raise RefusedError(
-                f"GitLab did not {action} of {self.remote.name}; hint: disable auto-merge by hand", status=None
+                f"{self.remote.name}: GitLab failed to {action}; hint: disable auto-merge by hand", status=None
             )
 
     def _merge_when_pipeline_succeeds(self, number: int, head: str) -> MergeRequestData:

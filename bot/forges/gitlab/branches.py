@@ -345,5 +345,5 @@ def _parse_change(diff: Mapping[str, Any]) -> tuple[tuple[object, ...], tuple[st
 def _require_object(answer: object) -> Mapping[str, Any]:
     """Return the answer if it is a JSON object, and raise TypeError otherwise, which python-gitlab does not do."""
     if not isinstance(answer, dict):
-        raise TypeError(f"the answer is not an object but a {type(answer).__name__}")
+        raise TypeError(f"GitLab returned a value of type {type(answer).__name__} instead of a JSON object")
     return answer

@@ -60,7 +60,7 @@ def require_base_commit(repository: GitRepository) -> str:
 def require_base_branch(repository: GitRepository) -> str:
     """Return the name of the base branch. Raises ForgeError if the repository has none."""
     if repository.base_branch is None:
-        raise ForgeError(f"{repository.name}: there is no default branch; hint: push a first commit")
+        raise ForgeError(f"{repository.name}: the repository has no default branch; hint: push a first commit")
     return repository.base_branch
 
 

@@ -64,7 +64,7 @@ class ResourceGraph:
                 raise ResourceGraphError(f"{self.manager} did not return a list of rows") from error
             yield from rows
             if not skip_token and str(answer.get("resultTruncated")).lower() == "true":
-                raise ResourceGraphError(f"{self.manager} did not return all rows, and did not name a next page")
+                raise ResourceGraphError(f"{self.manager} has more rows than it returned, but did not name a next page")
             if not skip_token:
                 return
             if skip_token in used_tokens:
