@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from bot.formats._syntax.kubernetes.kinds import COMMON_FIELDS, IMAGE_KEYS, KINDS, NO_GROUP, FieldShape, get_group
+from bot.formats._syntax.kubernetes.image_fields import FieldShape
+from bot.formats._syntax.kubernetes.kinds import COMMON_FIELDS, IMAGE_KEYS, KINDS, NO_GROUP, get_group
 from bot.formats._syntax.kubernetes.prefilter import may_hold_images
 from bot.formats._syntax.yaml.key_paths import ALL_ITEMS, ALL_VALUES
 from bot.formats.kubernetes import FORMAT

@@ -15,6 +15,7 @@ from bot.core.references.locking import lock_occurrence
 from bot.formats._syntax.helm.value_images import find_images_below, read_images
 from bot.formats._syntax.kubernetes.embedded_texts import EmbeddedText
 from bot.formats._syntax.kubernetes.gitops_facts import list_facts
+from bot.formats._syntax.kubernetes.image_fields import FieldShape, ImagePaths
 from bot.formats._syntax.kubernetes.jobs import is_job, is_replaced
 from bot.formats._syntax.kubernetes.kinds import (
     COMMON_PATHS,
@@ -23,8 +24,6 @@ from bot.formats._syntax.kubernetes.kinds import (
     NO_PATHS,
     POD_PATHS,
     VALUES_PATHS,
-    FieldShape,
-    ImagePaths,
     get_group,
     get_image_paths,
 )

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from bot.core.references.locking import lock_occurrence
+from bot.formats._syntax.kubernetes.image_fields import FieldShape
 from bot.formats._syntax.kubernetes.jobs import is_job, is_replaced
-from bot.formats._syntax.kubernetes.kinds import KINDS, POD_FIELDS, FieldShape, get_group
+from bot.formats._syntax.kubernetes.kinds import KINDS, POD_FIELDS, get_group
 from bot.formats._syntax.reference_positions import SCHEME, TEMPLATE_MARKS, ReferencePosition
 from bot.formats._syntax.yaml.image_reader import SET_BY_FLUX
 from bot.formats._syntax.yaml.nodes import ALL_ITEMS, BrokenSection, KeyPath
