@@ -47,7 +47,7 @@ class Diagnosable(Protocol):
 
 
 class FileFormat(Protocol):
-    """Reads one kind of file. Its methods are pure functions that neither open nor write files."""
+    """Reads one kind of file. The methods are pure functions; no content of a file makes them raise an exception."""
 
     @property
     def name(self) -> str:
@@ -61,10 +61,7 @@ class FileFormat(Protocol):
         """Return the paths of the files that this format reads; empty if it reads none of them."""
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
-        """Yield the image references of a file in file order, and the facts that affect references in other files.
-
-        The content of a file never causes an exception.
-        """
+        """Yield the image references of a file in file order, and the facts that affect references in other files."""
 
 
 class FileTree(Protocol):
@@ -76,10 +73,7 @@ class FileTree(Protocol):
 
     @property
     def unlisted_folders(self) -> Sequence[tuple[FilePath, TreeError]]:
-        """The folders that could not be listed, each with the error.
-
-        The result is complete only after all entries of `list_entries` were consumed.
-        """
+        """The folders that could not be listed, each with the error. Complete only after `list_entries` is exhausted."""
 
     def list_entries(self) -> Iterable[TreeEntry]:
         """Return the regular files of the tree, without symbolic links and submodules. Raises TreeError."""
@@ -106,10 +100,7 @@ class RulesReader(Protocol):
     """Parses the config file that a repository itself contains."""
 
     def __call__(self, content: bytes, source: str) -> tuple[PolicyRule, ...]:
-        """Return the policy rules in `content`. `source` is the name of the file in error messages.
-
-        Raises ConfigError if the content is not valid.
-        """
+        """Return the policy rules in `content`. Raises ConfigError, with the file name `source`, if it is not valid."""
 
 
 class Fleet(Diagnosable, Protocol):
@@ -118,8 +109,7 @@ class Fleet(Diagnosable, Protocol):
     def list_repositories(self, names: frozenset[str]) -> Iterator[GitRepository | RunFailure]:
         """Yield the repositories that the config selects, or only those in `names` if it is not empty.
 
-        A repository is yielded once for each of its base branches. If a repository cannot be read, a failure is yielded
-        instead.
+        A repository is yielded once for each of its base branches, or as a failure if it cannot be read.
         """
 
     def open_tree(self, repository: GitRepository) -> FileTree:
@@ -187,19 +177,13 @@ class Forge(Protocol):
         """
 
     def close(self, request: RemoteRequest) -> None:
-        """Close an open request without merging it.
-
-        The local forge, which stores requests as git refs, also deletes the branch.
-        """
+        """Close an open request without merging it. The local forge, whose requests are refs, also deletes the branch."""
 
     def add_comment(self, request: RemoteRequest, text: str) -> None:
         """Add a comment to an open request."""
 
     def delete_branch(self, request: RemoteRequest) -> None:
-        """Delete the branch of a request if it still points to `request.head`, so that no new commits are lost.
-
-        Do nothing if the branch does not exist.
-        """
+        """Delete the branch of a request if it exists and still points to `request.head`, so that no commits are lost."""
 
 
 class Dashboard(Protocol):
@@ -216,10 +200,7 @@ class Dashboard(Protocol):
 
 
 class Registry(Protocol):
-    """Read access to images in registries; every method raises RegistryError.
-
-    Implementations handle mirrors, credentials and retries.
-    """
+    """Read access to images; handles mirrors, credentials and retries. Every method raises RegistryError."""
 
     def fetch_descriptor(self, tag_ref: TagRef, known_descriptor: TagDescriptor | None = None) -> TagDescriptor:
         """Return the descriptor of the manifest that a tag points to.
@@ -230,8 +211,7 @@ class Registry(Protocol):
     def get_origin(self, tag_ref: TagRef) -> TagRef:
         """Return the tag that is looked up instead of `tag_ref`.
 
-        If `tag_ref` is in a pull-through cache, this is the tag in the upstream registry. Otherwise, it is `tag_ref`
-        itself.
+        This is the tag in the upstream registry if `tag_ref` is in a pull-through cache, and otherwise `tag_ref` itself.
         """
 
     def fetch_tag(self, tag_ref: TagRef, known_digest: Digest | None = None) -> Manifest | None:
@@ -260,10 +240,7 @@ class RegistryFacts(Protocol):
         """Return the registry's own data about an image, such as its push time. Return None if it offers none."""
 
     def fetch_end_of_life(self, tag_ref: TagRef, digest: Digest) -> date | None:
-        """Return the last day on which the publisher supports an image. Return None if the publisher states no day.
-
-        The day is only a hint, because it is often wrong.
-        """
+        """Return the last day of support that the publisher states, or None. The day is a hint, which is often wrong."""
 
 
 class ArtifactStore(Protocol):
@@ -278,8 +255,7 @@ class ArtifactStore(Protocol):
     def list_referrers(self, repository: str, digest: Digest) -> tuple[Referrer, ...]:
         """Return the artifacts whose manifests name `digest` as their subject.
 
-        They are read from the referrers API or, if the registry does not have that API, from the index under the
-        referrers tag.
+        They are read from the referrers API, or from the index under the referrers tag if there is no such API.
         """
 
     def fetch_artifact(self, repository: str, digest: Digest) -> Artifact:
@@ -306,15 +282,11 @@ class Scanner(Diagnosable, Protocol):
     def get_identity(self) -> ScannerIdentity | None:
         """Return the name and version of the scanner and of its database, by which stored scans are found.
 
-        Return None if there is no usable scanner. Also return None if the database may differ from image to image. In
-        both cases, no stored scans are reused.
+        Return None, so that no stored scans are reused, if no scanner is usable or the database may differ per image.
         """
 
     def prefetch(self, subjects: Collection[ScanSubject]) -> None:
-        """Prepare the scans of these images, for example by querying a service for all of them at once.
-
-        The call only makes `scan` faster. It does not change the results of `scan`.
-        """
+        """Make later scans of these images faster, without a change of their results, for example by a single query."""
 
     def scan(self, subject: ScanSubject) -> ScanOutcome:
         """Scan an image on one platform."""
@@ -324,10 +296,7 @@ class AdvisorySource(Diagnosable, Protocol):
     """Published data about vulnerabilities. Errors are part of the returned values, and are never raised."""
 
     def query_lists(self, ids: Collection[str]) -> AdvisoryResult:
-        """Return the entries of public lists, such as KEV and EPSS, for vulnerability ids.
-
-        The lists are read once per run.
-        """
+        """Return the entries of public lists, such as KEV and EPSS, for vulnerability ids. A run reads them once."""
 
     def load_statements(self) -> VexStatements:
         """Return the VEX statements by authors that the config accepts. The documents are read once per run."""
@@ -361,10 +330,7 @@ class StateStore(Protocol):
     """
 
     def load_observations(self, tag_refs: Collection[TagRef]) -> Mapping[TagRef, tuple[TagObservation, ...]]:
-        """Return the periods in which each tag pointed to a digest, oldest first.
-
-        Tags that no earlier run looked up are missing.
-        """
+        """Return the periods in which each tag pointed to a digest, oldest first. Tags without a lookup are missing."""
 
     def load_descriptors(self, tag_refs: Collection[TagRef]) -> Mapping[TagRef, TagDescriptor]:
         """Return the descriptor from the last lookup of each tag. Tags that no earlier run looked up are missing."""
