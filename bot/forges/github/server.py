@@ -16,7 +16,8 @@ from github.Repository import Repository
 
 from bot.forges.github.app import AppKey, AppTokens, InvalidKeyError
 from bot.forges.github.attributes import GitHubAutomerge
-from bot.forges.github.branches import WORKFLOWS_FOLDER, GitHubBranches, GitHubCommits
+from bot.forges.github.branches import WORKFLOWS_FOLDER, GitHubBranches
+from bot.forges.github.commits import GitHubCommits
 from bot.forges.github.connection import GitHubConnection, GitHubRemote, StaticToken, TokenSource, run_query
 from bot.forges.github.errors import GITHUB_ERRORS, METADATA_READ, translate_errors
 from bot.forges.github.examination import GitHubExamination

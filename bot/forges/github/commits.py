@@ -1,0 +1,109 @@
+"""Reading commits on GitHub, and comparing them with their base branches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import islice
+
+from github.Commit import Commit
+from github.Comparison import Comparison
+from github.File import File
+from github.Repository import Repository
+
+from bot.forges._git_objects import MAX_MERGES
+from bot.forges.github.connection import GitHubAccount, GitHubRemote, get_login
+from bot.forges.hosted.heads import (
+    BranchComparison,
+    CommitAuthorship,
+    CommitFacts,
+    FileChanges,
+    build_commit_facts,
+    extract_changed_lines,
+)
+
+MAX_FILES = 300
+"""The largest number of files that GitHub returns for one comparison:
+https://docs.github.com/en/rest/commits/commits#compare-two-commits."""
+
+_WEB_FLOW = "web-flow"
+"""The login of the committer of commits that GitHub signs for an App: https://github.com/web-flow."""
+
+
+@dataclass(frozen=True, slots=True)
+class GitHubCommits:
+    """The commits of one repository; implements `CommitReader`. Methods raise RefusedError."""
+
+    remote: GitHubRemote
+
+    def read_commit(self, commit: str) -> CommitFacts:
+        """Return one commit with the facts that show whether basebump created it."""
+        account = self.remote.connection.get_account()
+        return self.remote.read(
+            f"read the commit {commit}",
+            lambda repository: _parse_commit(repository.get_commit(commit, commit_files_per_page=1), account),
+        )
+
+    def compare(self, base_commit: str, commit: str) -> BranchComparison | None:
+        """Return the commits and changes of `commit` that the base branch does not have.
+
+        Returns None if there are more than `MAX_MERGES` + 1 commits, or `MAX_FILES` files or more.
+        """
+        account = self.remote.connection.get_account()
+        return self.remote.read(
+            f"compare {commit} with its base branch",
+            lambda repository: _parse_comparison(
+                repository.compare(base_commit, commit, comparison_commits_per_page=MAX_MERGES + 1), account
+            ),
+        )
+
+    def read_changes(self, commit: str) -> FileChanges:
+        """Return the changes that a commit makes compared with its parent."""
+        return self.remote.read(f"read the commit {commit}", lambda repository: _fetch_changes(repository, commit))
+
+
+def _parse_comparison(comparison: Comparison, account: GitHubAccount) -> BranchComparison | None:
+    """Return the commits and changes of a comparison in GitHub's answer.
+
+    Returns None if there are more than `MAX_MERGES` + 1 commits, or `MAX_FILES` files or more.
+    """
+    if comparison.total_commits > MAX_MERGES + 1 or len(comparison.files) >= MAX_FILES:
+        return None
+    commits = [_parse_commit(each, account) for each in islice(comparison.commits, comparison.total_commits)]
+    is_behind = comparison.behind_by > 0
+    return BranchComparison(
+        {each.commit: each for each in commits}, _collect_changes(comparison.files), lambda: is_behind
+    )
+
+
+def _fetch_changes(repository: Repository, commit: str) -> FileChanges:
+    return _collect_changes(islice(repository.get_commit(commit).files, MAX_FILES))
+
+
+def _collect_changes(files: Iterable[File]) -> FileChanges:
+    return {each.filename: (each.status, extract_changed_lines(each.patch)) if each.patch else None for each in files}
+
+
+def _parse_commit(commit: Commit, account: GitHubAccount) -> CommitFacts:
+    git_commit = commit.commit
+    authorship = CommitAuthorship(_is_by_account(commit, account), git_commit.author.date, git_commit.committer.date)
+    return build_commit_facts(
+        commit.sha,
+        tuple(parent.sha for parent in commit.parents),
+        git_commit.message,
+        git_commit.committer.date,
+        lambda: authorship,
+    )
+
+
+def _is_by_account(commit: Commit, account: GitHubAccount) -> bool:
+    """Return True if the token's account created a commit, as far as author and committer show.
+
+    The account must be the author. The committer must be the same account or GitHub, which is the committer of an App's
+    commits because it signs them. If the App's login is not known, every bot is accepted as the author.
+    """
+    author, committer = get_login(commit.author), get_login(commit.committer)
+    if author is None:
+        return False
+    is_author = commit.author.type == "Bot" if account.login is None else author.lower() == account.login.lower()
+    return is_author and committer in (author, _WEB_FLOW)
