@@ -73,7 +73,7 @@ class FileTree(Protocol):
 
     @property
     def unlisted_folders(self) -> Sequence[tuple[FilePath, TreeError]]:
-        """The folders that could not be listed, each with the error. Complete only after `list_entries` is exhausted."""
+        """The folders that could not be listed, with the errors; complete only after `list_entries` is exhausted."""
 
     def list_entries(self) -> Iterable[TreeEntry]:
         """Return the regular files of the tree, without symbolic links and submodules. Raises TreeError."""
@@ -177,13 +177,13 @@ class Forge(Protocol):
         """
 
     def close(self, request: RemoteRequest) -> None:
-        """Close an open request without merging it. The local forge, whose requests are refs, also deletes the branch."""
+        """Close an open request without merging it. The local forge (requests are git refs) also deletes the branch."""
 
     def add_comment(self, request: RemoteRequest, text: str) -> None:
         """Add a comment to an open request."""
 
     def delete_branch(self, request: RemoteRequest) -> None:
-        """Delete the branch of a request if it exists and still points to `request.head`, so that no commits are lost."""
+        """Delete a request's branch if it exists and still points to `request.head`, so that no commits are lost."""
 
 
 class Dashboard(Protocol):
@@ -211,7 +211,7 @@ class Registry(Protocol):
     def get_origin(self, tag_ref: TagRef) -> TagRef:
         """Return the tag that is looked up instead of `tag_ref`.
 
-        This is the tag in the upstream registry if `tag_ref` is in a pull-through cache, and otherwise `tag_ref` itself.
+        This is the tag in the upstream registry if `tag_ref` is in a pull-through cache; otherwise, `tag_ref` itself.
         """
 
     def fetch_tag(self, tag_ref: TagRef, known_digest: Digest | None = None) -> Manifest | None:
@@ -240,7 +240,7 @@ class RegistryFacts(Protocol):
         """Return the registry's own data about an image, such as its push time. Return None if it offers none."""
 
     def fetch_end_of_life(self, tag_ref: TagRef, digest: Digest) -> date | None:
-        """Return the last day of support that the publisher states, or None. The day is a hint, which is often wrong."""
+        """Return the last day of support that the publisher states, or None. The day is a hint, and often wrong."""
 
 
 class ArtifactStore(Protocol):
