@@ -1,4 +1,4 @@
-"""Branches on GitHub and their commits. A branch is moved only if it points to the expected commit.
+"""Branches on GitHub, and creating their commits. A branch is moved only if it points to the expected commit.
 
 The new commit is created completely before the branch is moved to it (https://docs.github.com/en/rest/git). Therefore
 the branch never points to the commit of the base branch in between. If it did, GitHub would close the pull request
