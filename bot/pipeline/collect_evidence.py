@@ -1,7 +1,7 @@
-"""Collect the evidence about updates: scans, contents and signatures of the old and the new image.
+"""Collect the evidence about updates: scan and inspect the old and the new image, and add their signatures.
 
 A transition is a change from one digest to another. A subject is one platform of an image, as input for a scanner. Each
-distinct image is scanned, inspected and verified once per run. The results of scanners are combined with published
+distinct image is scanned and inspected once per run. The results of scanners are combined with published
 data: VEX statements, and the public lists of exploited vulnerabilities (KEV) and of exploit probabilities (EPSS).
 """
 
@@ -13,8 +13,6 @@ from dataclasses import dataclass, replace
 
 from bot.core.evidence.compare import compare_scans
 from bot.core.evidence.several_platforms import merge_platforms
-from bot.core.evidence.signatures import combine_signatures
-from bot.core.evidence.trust import find_trust
 from bot.core.evidence.vex import group_by_image, suppress_findings
 from bot.model.advisory import AdvisoryResult
 from bot.model.contents import ImageContents, TransitionContents
@@ -24,11 +22,11 @@ from bot.model.evidence import Evidence, NotScanned, Scan, ScannerIdentity, Scan
 from bot.model.image import CachedManifest
 from bot.model.reference import Digest
 from bot.model.report import RunFailure
-from bot.model.signature import SignatureOutcome, SignatureUnknown, TransitionSignatures
 from bot.model.trust import TrustEntry
 from bot.model.vocabulary import FailureStage
-from bot.pipeline.registry_failures import STATE_SUBJECT, deduplicate_failures
+from bot.pipeline.registry_failures import STATE_SUBJECT, build_assess_failures
 from bot.pipeline.run_context import RunContext
+from bot.pipeline.verify_signatures import verify_signatures
 from bot.ports import AdvisorySource, ProgressReporter, Scanner, ScannerSelector
 
 _BROKEN = frozenset({UnscannedReason.SCANNER_MISSING, UnscannedReason.FAILED, UnscannedReason.TIMED_OUT})
@@ -61,14 +59,6 @@ def collect_evidence(
         for transition, found in inspected.evidence.items()
     }
     return EvidenceResult(evidence, (*assessed.failures, *inspected.failures, *verified.failures))
-
-
-def _report_failures(errors: Iterable[tuple[str, str]]) -> tuple[RunFailure, ...]:
-    """Return one failure for each distinct error, with the first subject that has it.
-
-    `errors` are pairs of a subject, such as an image, and its error.
-    """
-    return tuple(deduplicate_failures(RunFailure(subject, FailureStage.ASSESS, error) for subject, error in errors))
 
 
 # ---- scans, VEX statements and public lists --------------------------------------------------------------------------
@@ -104,7 +94,7 @@ def assess(transitions: Iterable[Transition], context: RunContext) -> EvidenceRe
         for transition in ordered
     }
     enriched = enrich_evidence(compared, context.advisories)
-    scan_failures = _report_failures(
+    scan_failures = build_assess_failures(
         (f"{subject.tag_ref}@{subject.digest}", outcome.detail or outcome.reason.sentence)
         for subject, outcome in vex_result.outcomes.items()
         if isinstance(outcome, NotScanned) and outcome.reason in _BROKEN
@@ -331,7 +321,7 @@ def fetch_contents(
     results = context.registry_pool.run_phase("Inspecting images", fetch, subjects, context.progress)
     outcomes = dict(zip(subjects, results, strict=True))
     contents = {subject: each if isinstance(each, ImageContents) else None for subject, each in outcomes.items()}
-    return contents, _report_failures(
+    return contents, build_assess_failures(
         (f"{subject.tag_ref}@{subject.digest}", str(outcome))
         for subject, outcome in outcomes.items()
         if isinstance(outcome, RegistryError) and outcome.is_failure
@@ -349,72 +339,3 @@ def _list_first_subjects(transition: Transition) -> list[ScanSubject]:
     The contents of one platform are enough, because the start configuration rarely depends on the platform.
     """
     return list_subjects_on(transition, transition.platforms[0])
-
-
-# ---- signatures ------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class VerifyResult:
-    """The outcomes of verifying signatures, and the failures.
-
-    A transition is missing in `signatures` if no entry under `trust` in the config matches its images.
-    """
-
-    signatures: Mapping[Transition, TransitionSignatures]
-    failures: tuple[RunFailure, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _TrustedImage:
-    repository: str
-    digest: Digest
-    trust: TrustEntry
-
-
-def verify_signatures(
-    transitions: Iterable[Transition], trust_entries: Sequence[TrustEntry], context: RunContext
-) -> VerifyResult:
-    """Verify the signatures of the old and the new image of each transition.
-
-    A transition is left out of the result if none of `trust_entries` matches its repository, because it is then unknown
-    which signers to trust.
-    """
-    trusted = {
-        transition: trust
-        for transition in sorted(set(transitions), key=lambda transition: transition.sort_key)
-        if (trust := find_trust(trust_entries, transition.tag_ref.repository)) is not None
-    }
-    images = list(
-        dict.fromkeys(image for transition, trust in trusted.items() for image in _list_images(transition, trust))
-    )
-    if not images:
-        return VerifyResult({})
-
-    def verify_image(image: _TrustedImage) -> SignatureOutcome:
-        outcomes = (each.verify(image.repository, image.digest, image.trust) for each in context.verifiers)
-        return combine_signatures(each for each in outcomes if each is not None)
-
-    results = context.registry_pool.run_phase("Verifying signatures", verify_image, images, context.progress)
-    outcomes = dict(zip(images, results, strict=True))
-    signatures = {
-        transition: TransitionSignatures(
-            outcomes[_TrustedImage(transition.tag_ref.repository, transition.old, trust)] if transition.old else None,
-            outcomes[_TrustedImage(transition.tag_ref.repository, transition.new, trust)],
-        )
-        for transition, trust in trusted.items()
-    }
-    failures = _report_failures(
-        (f"{image.repository}@{image.digest}", outcome.detail)
-        for image, outcome in outcomes.items()
-        if isinstance(outcome, SignatureUnknown) and outcome.is_failure
-    )
-    return VerifyResult(signatures, failures)
-
-
-def _list_images(transition: Transition, trust: TrustEntry) -> Iterable[_TrustedImage]:
-    return [
-        _TrustedImage(transition.tag_ref.repository, digest, trust)
-        for digest in (transition.old, transition.new)
-        if digest
-    ]

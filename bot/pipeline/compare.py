@@ -15,8 +15,9 @@ from bot.model.evidence import ScanOutcome, ScanSubject
 from bot.model.image import ImageFacts
 from bot.model.reference import DEFAULT_TAG, ImageReference, TagRef
 from bot.model.trust import TrustEntry
-from bot.pipeline.collect_evidence import assess, enrich_evidence, fetch_contents, verify_signatures
+from bot.pipeline.collect_evidence import assess, enrich_evidence, fetch_contents
 from bot.pipeline.run_context import RunContext
+from bot.pipeline.verify_signatures import verify_signatures
 from bot.ports import Registry
 
 

@@ -23,6 +23,14 @@ def deduplicate_failures(failures: Iterable[RunFailure]) -> Iterator[RunFailure]
             yield failed
 
 
+def build_assess_failures(errors: Iterable[tuple[str, str]]) -> tuple[RunFailure, ...]:
+    """Return one failure of the evidence phases for each distinct error, with the first subject that has it.
+
+    `errors` are pairs of a subject, such as an image, and its error.
+    """
+    return tuple(deduplicate_failures(RunFailure(subject, FailureStage.ASSESS, error) for subject, error in errors))
+
+
 @dataclass(slots=True)
 class RegistryFailures:
     """The errors of registries in one phase of a run.
