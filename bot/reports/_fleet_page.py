@@ -167,7 +167,7 @@ class FleetPage:
 
 def build_page(run: RunFacts, rows: int) -> FleetPage:
     """Return the values of the page, with at most `rows` rows in each list."""
-    located = [OccurrenceInRepository(tree, place) for tree in run.repositories for place in tree.occurrences]
+    located = [OccurrenceInRepository(tree, occurrence) for tree in run.repositories for occurrence in tree.occurrences]
     images = _group_by_image(located)
     anchors = {key: f"image-{number}" for number, key in enumerate(list(images)[:rows], 1)}
     return FleetPage(
@@ -295,7 +295,7 @@ def _build_repository_row(tree: RepositoryFacts) -> RepositoryRow:
         repository=_format_repository(tree),
         forge=_shorten(tree.forge),
         places=len(tree.occurrences),
-        pinned=sum(place.digest is not None for place in tree.occurrences),
+        pinned=sum(occurrence.digest is not None for occurrence in tree.occurrences),
         moving=sum(map(can_update_now, tree.occurrences)),
         proposals=len(tree.proposals),
         unsupported=tree.unsupported_count,
@@ -312,12 +312,14 @@ def _get_reason_sentence(reason: str | None) -> str:
     return Reason(reason).sentence if reason in set(Reason) else ""
 
 
-def _format_status(place: OccurrenceFacts) -> str:
-    return _shorten(f"{place.status} ({place.reason})" if place.reason is not None else place.status)
+def _format_status(occurrence: OccurrenceFacts) -> str:
+    return _shorten(
+        f"{occurrence.status} ({occurrence.reason})" if occurrence.reason is not None else occurrence.status
+    )
 
 
-def _format_position(place: OccurrenceFacts) -> str:
-    return f"{_shorten(place.path)}:{place.line_number}"
+def _format_position(occurrence: OccurrenceFacts) -> str:
+    return f"{_shorten(occurrence.path)}:{occurrence.line_number}"
 
 
 def _format_image(key: ImageKey) -> str:

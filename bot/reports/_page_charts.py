@@ -58,8 +58,8 @@ class OccurrenceInRepository:
         return self.occurrence.canonical, self.occurrence.tag or ""
 
 
-def can_update_now(place: OccurrenceFacts) -> bool:
-    return place.status in UPDATABLE_STATUSES and place.new_digest is not None
+def can_update_now(occurrence: OccurrenceFacts) -> bool:
+    return occurrence.status in UPDATABLE_STATUSES and occurrence.new_digest is not None
 
 
 def build_charts(located: Sequence[OccurrenceInRepository]) -> tuple[PageChart, ...]:
@@ -84,9 +84,11 @@ def _list_distinct_updates(located: Iterable[OccurrenceInRepository]) -> list[Up
     """Return the updates that can be made now. An update of several image references is returned only once."""
     updates: dict[tuple[str | None, ...], UpdateFacts] = {}
     for at in located:
-        place = at.occurrence
-        if place.update is not None and can_update_now(place):
-            updates.setdefault((*at.image, place.digest, place.new_tag, place.new_digest), place.update)
+        occurrence = at.occurrence
+        if occurrence.update is not None and can_update_now(occurrence):
+            updates.setdefault(
+                (*at.image, occurrence.digest, occurrence.new_tag, occurrence.new_digest), occurrence.update
+            )
     return list(updates.values())
 
 
