@@ -1,8 +1,8 @@
 """Collect the evidence about updates: scan and inspect the old and the new image, and add their signatures.
 
 A transition is a change from one digest to another. A subject is one platform of an image, as input for a scanner. Each
-distinct image is scanned and inspected once per run. The results of scanners are combined with published
-data: VEX statements, and the public lists of exploited vulnerabilities (KEV) and of exploit probabilities (EPSS).
+distinct image is scanned and inspected once per run. The results of scanners are combined with published data: VEX
+statements, and the public lists of exploited vulnerabilities (KEV) and of exploit probabilities (EPSS).
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ STATE_SUBJECT = "state"
 """The subject of failures to store state."""
 
 
-def deduplicate_failures(failures: Iterable[RunFailure]) -> Iterator[RunFailure]:
+def _deduplicate_failures(failures: Iterable[RunFailure]) -> Iterator[RunFailure]:
     """Yield only the first failure with each error text, because the same error may occur for every image."""
     known_errors: set[str] = set()
     for failed in failures:
@@ -28,7 +28,16 @@ def build_assess_failures(errors: Iterable[tuple[str, str]]) -> tuple[RunFailure
 
     `errors` are pairs of a subject, such as an image, and its error.
     """
-    return tuple(deduplicate_failures(RunFailure(subject, FailureStage.ASSESS, error) for subject, error in errors))
+    return tuple(_deduplicate_failures(RunFailure(subject, FailureStage.ASSESS, error) for subject, error in errors))
+
+
+def is_definite(error: RegistryError) -> bool:
+    """Return True if the error is a final answer of the registry, so that later runs would get the same error.
+
+    The registry states that the image does not exist, or it returned an object that is not an image, such as a Helm
+    chart.
+    """
+    return error.is_absent or (error.reason is Reason.REGISTRY_ERROR and not error.is_failure)
 
 
 @dataclass(slots=True)

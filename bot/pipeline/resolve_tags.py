@@ -13,23 +13,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bot.core.choice.ages import determine_known_since, find_matured_digests
-from bot.core.choice.platforms import find_platform_image
 from bot.model.errors import RegistryError, StateError
 from bot.model.history import TagObservation
-from bot.model.image import (
-    CachedManifest,
-    Manifest,
-    ManifestKind,
-    RegistryRecord,
-    Resolution,
-    ResolvedTag,
-    TagDescriptor,
-    UnresolvedTag,
-)
+from bot.model.image import CachedManifest, Manifest, Resolution, ResolvedTag, TagDescriptor, UnresolvedTag
 from bot.model.reference import Digest, TagRef
 from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage, Reason
-from bot.pipeline.registry_failures import STATE_SUBJECT, RegistryFailures
+from bot.pipeline.manifest_fetcher import ManifestFetcher
+from bot.pipeline.registry_failures import STATE_SUBJECT, is_definite
 from bot.pipeline.run_context import RunContext
 from bot.ports import StateStore
 
@@ -82,7 +73,9 @@ def resolve_tags(
     for lookup in lookups:
         by_tag[lookup.tag_ref].add(lookup)
     tag_refs = sorted(by_tag)
-    session = _ResolveSession(context, purging_hosts, is_held, *_load_state(context.state_store, by_tag))
+    descriptors, observations, cached = _load_state(context.state_store, by_tag)
+    fetcher = ManifestFetcher(context.registry, context.registry_facts, purging_hosts, cached)
+    session = _ResolveSession(context, is_held, descriptors, observations, fetcher)
     context.progress.start_phase("Looking up tags", len(tag_refs))
 
     def resolve_tag(tag_ref: TagRef) -> Resolution:
@@ -97,7 +90,7 @@ def resolve_tags(
     others = [tag_ref for tag_ref in tag_refs if tag_ref not in resolutions]
     resolutions |= zip(others, context.registry_pool.map(resolve_tag, others), strict=True)
     context.progress.finish_phase()
-    return ResolveResult(resolutions, (*session.registry_failures.list_failures(), *session.save_state()))
+    return ResolveResult(resolutions, (*fetcher.registry_failures.list_failures(), *session.save_state()))
 
 
 def _load_state(
@@ -122,22 +115,18 @@ class _ResolveSession:
     """The data that the threads of one lookup phase share. Each tag is looked up by one thread."""
 
     context: RunContext
-    purging_hosts: frozenset[str]
     is_held: HoldCheck
     descriptors: Mapping[TagRef, TagDescriptor]
     observations: Mapping[TagRef, Sequence[TagObservation]]
-    cached: Mapping[Digest, CachedManifest]
+    fetcher: ManifestFetcher
     current_descriptors: dict[TagRef, TagDescriptor] = field(default_factory=dict)
-    fetched_manifests: dict[tuple[Digest, str], Manifest] = field(default_factory=dict)
-    """The manifests that were fetched in this phase, by digest and repository."""
-    registry_failures: RegistryFailures = field(default_factory=RegistryFailures)
     all_updated: dict[str, bool] = field(default_factory=dict)
     """For each host, True if all references that were looked up so far had an update."""
 
     def resolve_tag(self, tag_ref: TagRef, lookups: Iterable[TagLookup]) -> Resolution:
         try:
             for host in (tag_ref.host, self.context.registry.get_origin(tag_ref).host):
-                self.registry_failures.raise_if_unreachable(host)
+                self.fetcher.registry_failures.raise_if_unreachable(host)
             current, manifest = self._fetch_current(tag_ref, {lookup.pinned_digest for lookup in lookups})
             outdated = [lookup for lookup in lookups if lookup.pinned_digest != current]
             if outdated:
@@ -146,8 +135,8 @@ class _ResolveSession:
                 self.all_updated[tag_ref.host] = False
             return self._build_resolved(tag_ref, current, manifest, outdated)
         except RegistryError as error:
-            self.registry_failures.record_error(error.host, error)
-            return UnresolvedTag(tag_ref, error.reason, str(error), _is_definite(error))
+            self.fetcher.registry_failures.record_error(error.host, error)
+            return UnresolvedTag(tag_ref, error.reason, str(error), is_definite(error))
 
     def save_state(self) -> Iterator[RunFailure]:
         """Store the observed tags and the fetched manifests, even if some lookups failed.
@@ -156,18 +145,9 @@ class _ResolveSession:
         """
         try:
             self.context.state_store.record_tags(self.current_descriptors, self.context.now)
-            self.context.state_store.save_manifests(self._list_fetched_manifests())
+            self.context.state_store.save_manifests(self.fetcher.list_fetched())
         except StateError as error:
             yield RunFailure(STATE_SUBJECT, FailureStage.RESOLVE, str(error))
-
-    def _list_fetched_manifests(self) -> Iterator[CachedManifest]:
-        """Yield each fetched manifest, with all repositories from which this or an earlier run fetched it."""
-        repositories: dict[Digest, set[str]] = defaultdict(set)
-        for digest, repository in self.fetched_manifests:
-            repositories[digest].add(repository)
-        for (digest, _), manifest in self.fetched_manifests.items():
-            cached = self.cached.get(digest) or CachedManifest(manifest, frozenset())
-            yield replace(cached, repositories=cached.repositories | repositories[digest])
 
     def _fetch_current(self, tag_ref: TagRef, pinned_digests: set[Digest | None]) -> tuple[Digest, Manifest | None]:
         """Return the digest that the tag points to, and its manifest if the same request returned it; otherwise None.
@@ -189,7 +169,7 @@ class _ResolveSession:
                     raise
                 manifest, pinned_digest = None, None  # the limit applies to pulls, and a HEAD request is not a pull
             if manifest is not None:
-                self.fetched_manifests[manifest.digest, tag_ref.repository] = manifest
+                self.fetcher.fetched_manifests[manifest.digest, tag_ref.repository] = manifest
                 self.current_descriptors[tag_ref] = TagDescriptor(manifest.digest, manifest.media_type)
                 return manifest.digest, manifest
             if pinned_digest is not None:
@@ -214,6 +194,7 @@ class _ResolveSession:
             manifest: The manifest of `current`; None if it was not fetched yet.
             outdated: The lookups for references whose digest is not `current`. If empty, nothing else is fetched.
         """
+        fetcher = self.fetcher
         resolved = ResolvedTag(tag_ref, current, manifest, observations=tuple(self.observations.get(tag_ref, ())))
         if not outdated:
             return resolved
@@ -223,17 +204,16 @@ class _ResolveSession:
             if error.reason is not Reason.NOT_FOUND_OR_DENIED:
                 raise
             return replace(resolved, not_pullable_reason=str(error))
-        pinned_manifests = dict(
-            self._fetch_pinned_manifests(
-                tag_ref, {lookup.pinned_digest for lookup in outdated if lookup.pinned_digest is not None}, manifest
-            )
-        )
-        platforms = dict(self._fetch_pinned_platforms(tag_ref, pinned_manifests, manifest, outdated))
-        same_platform_manifests = dict(self._fetch_same_platform_manifests(tag_ref, platforms, manifest))
+        pinned_digests = {lookup.pinned_digest for lookup in outdated if lookup.pinned_digest is not None}
+        pinned_manifests = dict(fetcher.fetch_pinned_manifests(tag_ref, pinned_digests, manifest))
+        platform_pinned = {lookup.pinned_digest for lookup in outdated if lookup.names_platforms}
+        platforms = dict(fetcher.fetch_pinned_platforms(tag_ref, pinned_manifests, manifest, platform_pinned))
+        same_platform_manifests = dict(fetcher.fetch_same_platform_manifests(tag_ref, platforms, manifest))
         held_platforms = {digest: platform for digest, platform in platforms.items() if isinstance(platform, str)}
-        records = ((digest, self._fetch_record(tag_ref, digest)) for digest in (current, *pinned_manifests))
+        records = ((digest, fetcher.fetch_record(tag_ref, digest)) for digest in (current, *pinned_manifests))
         registry_records = {digest: record for digest, record in records if record is not None}
-        platform = self._fetch_needed_platform(tag_ref, manifest, pinned_manifests, outdated)
+        names_platforms = any(lookup.names_platforms for lookup in outdated)
+        platform = fetcher.fetch_needed_platform(tag_ref, manifest, pinned_manifests, names_platforms=names_platforms)
         resolved = replace(
             resolved,
             manifest=manifest,
@@ -255,107 +235,8 @@ class _ResolveSession:
         may_be_cached = (
             descriptor and descriptor.digest == resolved.digest and not self._has_pull_through_cache(tag_ref)
         )
-        cached = self._get_cached(tag_ref, resolved.digest) if may_be_cached else None
-        return cached or self._fetch_manifest(tag_ref, resolved.digest)
-
-    def _get_cached(self, tag_ref: TagRef, digest: Digest) -> Manifest | None:
-        """Return the stored manifest. Return None if no earlier run fetched it from exactly this repository."""
-        cached = self.cached.get(digest)
-        return cached.manifest if cached is not None and tag_ref.repository in cached.repositories else None
-
-    def _fetch_pinned_manifests(
-        self, tag_ref: TagRef, pinned_digests: Iterable[Digest], current: Manifest
-    ) -> Iterator[tuple[Digest, Manifest | None]]:
-        """Yield each pinned digest and its manifest, or None instead of the manifest if the registry no longer has it.
-
-        A digest is left out if it is an image in the index `current`, or if its lookup fails. A manifest that an
-        earlier run stored is returned without a request. This does not apply to registries that delete untagged
-        digests, because a request must show whether such a registry still has the digest.
-        """
-        for digest in sorted(pinned_digests):
-            if current.has_child(digest):
-                continue
-            cached = None if tag_ref.host in self.purging_hosts else self._get_cached(tag_ref, digest)
-            try:
-                yield digest, cached or self._fetch_manifest(tag_ref, digest)
-            except RegistryError as error:
-                self.registry_failures.record_error(tag_ref.host, error)
-                if error.is_absent:
-                    yield digest, None
-
-    def _fetch_pinned_platforms(
-        self,
-        tag_ref: TagRef,
-        pinned_manifests: Mapping[Digest, Manifest | None],
-        current: Manifest,
-        outdated: Iterable[TagLookup],
-    ) -> Iterator[tuple[Digest, str | UnresolvedTag]]:
-        """Yield each pinned digest whose platform an update must keep, with this platform.
-
-        For example, if a file pins the `linux/arm64` image of an index, the new digest must also be for `linux/arm64`.
-        Such a pinned digest is a single manifest and not an index, and its image config states the platform. If the
-        config cannot be fetched, an UnresolvedTag with the error is yielded instead of the platform, so that references
-        with other digests can still be updated.
-        """
-        platform_pinned = {lookup.pinned_digest for lookup in outdated if lookup.names_platforms}
-        for digest, pinned_manifest in pinned_manifests.items():
-            if (
-                pinned_manifest is None
-                or pinned_manifest.kind is not ManifestKind.MANIFEST
-                or not (current.kind is ManifestKind.INDEX or digest in platform_pinned)
-            ):
-                continue
-            try:
-                platform = next(iter(self.context.registry.describe_image(tag_ref, pinned_manifest).platforms), None)
-            except RegistryError as error:
-                self.registry_failures.record_error(tag_ref.host, error)
-                if current.kind is ManifestKind.INDEX and not _is_definite(error):
-                    yield digest, UnresolvedTag(tag_ref, error.reason, str(error))
-                continue
-            if platform is not None:
-                yield digest, platform
-
-    def _fetch_same_platform_manifests(
-        self, tag_ref: TagRef, platforms: Mapping[Digest, str | UnresolvedTag], current: Manifest
-    ) -> Iterator[tuple[Digest, Manifest | UnresolvedTag | None]]:
-        """Yield each pinned digest in `platforms`, with the manifest for the same platform in the index `current`.
-
-        The digest of this manifest replaces the pinned digest in the file. Yield None instead of the manifest if the
-        index has no image for the platform, and UnresolvedTag if the lookup failed. Yield nothing if `current` is not
-        an index.
-        """
-        for digest, platform in platforms.items() if current.kind is ManifestKind.INDEX else ():
-            if isinstance(platform, UnresolvedTag):
-                yield digest, platform
-                continue
-            child = find_platform_image(current, platform)
-            try:
-                yield digest, self._fetch_manifest(tag_ref, child.digest) if child is not None else None
-            except RegistryError as error:
-                self.registry_failures.record_error(tag_ref.host, error)
-                yield digest, None if _is_definite(error) else UnresolvedTag(tag_ref, error.reason, str(error))
-
-    def _fetch_needed_platform(
-        self,
-        tag_ref: TagRef,
-        current: Manifest,
-        pinned_manifests: Mapping[Digest, Manifest | None],
-        outdated: Iterable[TagLookup],
-    ) -> str | None:
-        """Return the platform of the single manifest `current`, to check that it supports the platforms in use.
-
-        The platform is needed if a file contains an index, which may support further platforms, or if a file or a rule
-        specifies the platforms in use. Return None if the platform is not needed, if it cannot be fetched, or if
-        `current` is an index, which lists its platforms itself.
-        """
-        had_index = any(old is not None and old.kind is ManifestKind.INDEX for old in pinned_manifests.values())
-        if current.kind is ManifestKind.INDEX or not (had_index or any(lookup.names_platforms for lookup in outdated)):
-            return None
-        try:
-            return next(iter(self.context.registry.describe_image(tag_ref, current).platforms), None)
-        except RegistryError as error:
-            self.registry_failures.record_error(tag_ref.host, error)
-            return None
+        cached = self.fetcher.get_cached(tag_ref, resolved.digest) if may_be_cached else None
+        return cached or self.fetcher.fetch_manifest(tag_ref, resolved.digest)
 
     def _add_earlier_digests(self, resolved: ResolvedTag, outdated: Sequence[TagLookup]) -> ResolvedTag:
         """Return `resolved` with earlier digests of the tag, if a reference must not be updated to the current digest.
@@ -390,46 +271,25 @@ class _ResolveSession:
         that the registry deleted. If the registry deletes untagged digests, and neither a tag nor a lock protects this
         digest, an update to the digest is not possible. The digest is then only recorded in `retention_risks`.
         """
-        tag_ref, record = resolved.tag_ref, self._fetch_record(resolved.tag_ref, digest)
-        if tag_ref.host in self.purging_hosts and (record is None or not (record.tags or record.is_locked)):
+        tag_ref, fetcher = resolved.tag_ref, self.fetcher
+        record = fetcher.fetch_record(tag_ref, digest)
+        if tag_ref.host in fetcher.purging_hosts and (record is None or not (record.tags or record.is_locked)):
             return replace(resolved, retention_risks=resolved.retention_risks | {digest})
         try:
-            manifest = self._fetch_manifest(tag_ref, digest)
+            manifest = fetcher.fetch_manifest(tag_ref, digest)
         except RegistryError as error:
-            self.registry_failures.record_error(tag_ref.host, error)
+            fetcher.registry_failures.record_error(tag_ref.host, error)
             return resolved
-        platform = self._fetch_needed_platform(tag_ref, manifest, resolved.pinned_manifests, outdated)
+        names_platforms = any(lookup.names_platforms for lookup in outdated)
+        platform = fetcher.fetch_needed_platform(
+            tag_ref, manifest, resolved.pinned_manifests, names_platforms=names_platforms
+        )
         return replace(
             resolved,
             earlier_manifests=(*resolved.earlier_manifests, manifest),
             earlier_platforms={**resolved.earlier_platforms, **({digest: platform} if platform else {})},
             registry_records={**resolved.registry_records, **({digest: record} if record else {})},
         )
-
-    def _fetch_manifest(self, tag_ref: TagRef, digest: Digest) -> Manifest:
-        manifest = self.context.registry.fetch_manifest(tag_ref, digest)
-        self.fetched_manifests[digest, tag_ref.repository] = manifest
-        return manifest
-
-    def _fetch_record(self, tag_ref: TagRef, digest: Digest) -> RegistryRecord | None:
-        """Return the registry's own record of a digest. Return None if it has none, or if the request fails.
-
-        A failed request is recorded as a failure.
-        """
-        try:
-            return self.context.registry_facts.fetch_record(tag_ref, digest)
-        except RegistryError as error:
-            self.registry_failures.record_error(tag_ref.host, error)
-            return None
-
-
-def _is_definite(error: RegistryError) -> bool:
-    """Return True if the error is a final answer of the registry, so that later runs would get the same error.
-
-    The registry states that the image does not exist, or it returned an object that is not an image, such as a Helm
-    chart.
-    """
-    return error.is_absent or (error.reason is Reason.REGISTRY_ERROR and not error.is_failure)
 
 
 def _get_last_seen(observations: Sequence[TagObservation], digest: Digest) -> datetime:

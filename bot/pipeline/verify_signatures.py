@@ -1,4 +1,4 @@
-"""Verify the signatures of the old and the new image of each transition. Each distinct image is verified once per run."""
+"""Verify the signatures of the old and the new image of transitions. Each distinct image is verified once per run."""
 
 from __future__ import annotations
 
