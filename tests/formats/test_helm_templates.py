@@ -9,7 +9,7 @@ from support.soon import soon
 
 from bot.core.references.relate.chart_templates import unlock_templated_digests
 from bot.formats._syntax.helm import blocks as helm_blocks
-from bot.formats._syntax.helm import expressions as helm_expressions
+from bot.formats._syntax.helm import expression_values
 from bot.formats.helm import FORMAT
 from bot.model.cross_file import ChartTemplate, TemplateInclusion, ValueUse
 from bot.model.source import FilePath, SourceFile
@@ -318,5 +318,5 @@ def test_no_template_raises(text):
 
 
 def test_the_bounds_of_templates_are_those_that_people_stay_below():
-    assert helm_expressions.MAX_VALUE_PATH >= 15
-    assert helm_expressions.MAX_SOURCES >= 30
+    assert expression_values.MAX_VALUE_PATH >= 15
+    assert expression_values.MAX_SOURCES >= 30

@@ -12,128 +12,21 @@ is assumed to change its arguments.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache, reduce
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import lru_cache
 
 from bot.formats._syntax.helm.actions import ActionToken, UnsupportedTemplateError
+from bot.formats._syntax.helm.expression_values import ANY_ITEM, NO_VALUE, ROOT_VALUE, ExpressionValue, merge_all
 from bot.model.cross_file import TemplateInclusion, ValuePath
 
 MAX_DEPTH = 30
 """Limit on nested parentheses. People nest at most about five."""
-MAX_SOURCES = 50
-"""Limit on the sources of one expression. An expression with more sources is not evaluated."""
-MAX_VALUE_PATH = 20
-"""Limit on the number of keys in the path of one value."""
 
 ALGORITHM_PREFIX = "sha256:"
-ANY_ITEM = "*"
-"""In a key path, any item of a list or of a mapping."""
-
 VALUE_PLACEHOLDER = "\0"
 """Represents an earlier value in the text before another value."""
 _UNMODIFIED_PREFIX = re.compile(r"(?:(?:index\.)?docker\.io/)?(?:\0[:/]?)*(?:@|@?sha256:)?|[^\0]*[:@]")
-
-_SourceSet = frozenset[ValuePath | TemplateInclusion]
-
-
-@dataclass(frozen=True, slots=True)
-class ExpressionValue:
-    """The sources of an expression's result: chart values, given by their key paths, and outputs of other templates.
-
-    For example, the result of `printf "%s:%s" .Values.name .Values.tag` ends with the tag. The tag is therefore in
-    `end_sources`, and the name is in `changed_sources`. If an expression chooses between two values, such as `default
-    .Values.a .Values.b`, both are in `end_sources`.
-    """
-
-    end_sources: _SourceSet = frozenset()
-    """Sources whose unchanged value is at the end of the result."""
-    changed_sources: _SourceSet = frozenset()
-    """Other sources of the result. Their values are cut or compared, or something else follows them."""
-    digest_sources: _SourceSet = frozenset()
-    """Sources whose unchanged value is at the end of the result, after `sha256:`."""
-    entries: tuple[tuple[str, ExpressionValue], ...] = ()
-    """The entries of a collection that `dict` or `list` made."""
-    literal: str | None = None
-
-    @property
-    def sources(self) -> _SourceSet:
-        return self.end_sources.union(
-            self.changed_sources, self.digest_sources, *(value.sources for _, value in self.entries)
-        )
-
-    @property
-    def value_paths(self) -> frozenset[ValuePath]:
-        return frozenset(source for source in self.end_sources if isinstance(source, tuple))
-
-    @property
-    def as_changed(self) -> ExpressionValue:
-        """A value with the same sources, all of them as `changed_sources`.
-
-        This is for a value that was changed or compared, or to which something was appended.
-        """
-        return ExpressionValue(changed_sources=self.sources)
-
-    @property
-    def as_digest(self) -> ExpressionValue:
-        """A copy of this value for use after the text `sha256:`. Its `end_sources` become `digest_sources`."""
-        return replace(self, end_sources=frozenset(), digest_sources=self.digest_sources | self.end_sources)
-
-    @property
-    def as_condition(self) -> ExpressionValue:
-        """The sources of a test whether this value is empty, such as `if .Values.tag`.
-
-        `end_sources` are dropped, because the result of the test does not contain them.
-        """
-        return ExpressionValue(changed_sources=self.changed_sources | self.digest_sources)
-
-    def merge(self, other: ExpressionValue) -> ExpressionValue:
-        """Combine the sources of two values, for an expression that returns one of them, such as `default`.
-
-        Raises UnsupportedTemplateError if there are too many sources.
-        """
-        if NO_VALUE in (self, other):
-            given_value = self if other == NO_VALUE else other
-            return given_value if given_value.literal is None else replace(given_value, literal=None)
-        named = dict(self.entries)
-        for key, value in other.entries:
-            named[key] = named[key].merge(value) if key in named else value
-        merged = ExpressionValue(
-            self.end_sources | other.end_sources,
-            self.changed_sources | other.changed_sources,
-            self.digest_sources | other.digest_sources,
-            tuple(named.items()),
-        )
-        if max(len(merged.sources), len(merged.entries)) > MAX_SOURCES:
-            raise UnsupportedTemplateError
-        return merged
-
-    def get_entry(self, key: str) -> ExpressionValue:
-        """Return the entry of this collection with the given key.
-
-        If `key` is ANY_ITEM, return the combined sources of all entries, because the template may use any of them.
-        """
-        if not self.entries:
-            return self.follow_keys((key,))
-        matching_values = [value for name, value in self.entries if key in {name, ANY_ITEM}]
-        return _merge_all([*matching_values, replace(self, entries=()).follow_keys((key,))])
-
-    def follow_keys(self, keys: Sequence[str]) -> ExpressionValue:
-        """Return the value at a key path inside this value. For `.image.tag`, `keys` are `image` and `tag`."""
-        if not self.entries:
-            return ExpressionValue(self._extend_paths(tuple(keys)), self.sources - self.value_paths)
-        return reduce(ExpressionValue.get_entry, keys, self)
-
-    def _extend_paths(self, keys: ValuePath) -> frozenset[ValuePath]:
-        paths = frozenset((*path, *keys) for path in self.value_paths)
-        if any(len(path) > MAX_VALUE_PATH for path in paths):
-            raise UnsupportedTemplateError
-        return paths
-
-
-NO_VALUE = ExpressionValue()
-ROOT_VALUE = ExpressionValue(end_sources=frozenset({()}))
-"""The argument of a template, which is its initial dot."""
 
 _CONSTANTS = frozenset({"true", "false", "nil"})
 _VERB = re.compile(r"%(?:%|(?P<format>[-+# 0]*\d*(?:\.\d+)?[a-zA-Z]))")
@@ -150,12 +43,8 @@ def is_unmodified_prefix(before: str) -> bool:
     return _UNMODIFIED_PREFIX.fullmatch(before) is not None
 
 
-def _merge_all(values: list[ExpressionValue]) -> ExpressionValue:
-    return reduce(ExpressionValue.merge, values, NO_VALUE)
-
-
 def _change_all(values: Iterable[ExpressionValue]) -> ExpressionValue:
-    return _merge_all([value.as_changed for value in values])
+    return merge_all([value.as_changed for value in values])
 
 
 def _get_last(values: list[ExpressionValue]) -> ExpressionValue:
@@ -175,7 +64,7 @@ def _apply_printf(values: list[ExpressionValue]) -> ExpressionValue:
     if len(verbs) != len(arguments):
         return _change_all(values)
     formatted_values = [_apply_verb(verb, value) for verb, value in zip(verbs, arguments, strict=True)]
-    return replace(_merge_all(formatted_values), entries=(), literal=None)
+    return replace(merge_all(formatted_values), entries=(), literal=None)
 
 
 def _apply_verb(verb: re.Match[str], value: ExpressionValue) -> ExpressionValue:
@@ -198,11 +87,11 @@ def _make_dict(values: list[ExpressionValue]) -> ExpressionValue:
     names = [key.literal for key in keys if key.literal is not None]
     if len(names) != len(keys) or len(keys) != len(entry_values):
         return _change_all(values)
-    return _merge_all([_make_entry(name, value) for name, value in zip(names, entry_values, strict=True)])
+    return merge_all([_make_entry(name, value) for name, value in zip(names, entry_values, strict=True)])
 
 
 def _make_list(values: list[ExpressionValue]) -> ExpressionValue:
-    return _merge_all([_make_entry(str(number), value) for number, value in enumerate(values)])
+    return merge_all([_make_entry(str(number), value) for number, value in enumerate(values)])
 
 
 def _make_entry(key: str, value: ExpressionValue) -> ExpressionValue:
@@ -221,7 +110,7 @@ def _get_item(values: list[ExpressionValue]) -> ExpressionValue:
     whole, *keys = values or [NO_VALUE]
     for key in keys:
         whole = whole.get_entry(ANY_ITEM if key.literal is None else key.literal)
-    return _merge_all([whole, _change_all(keys)])
+    return merge_all([whole, _change_all(keys)])
 
 
 def _compare(values: list[ExpressionValue]) -> ExpressionValue:
@@ -233,16 +122,16 @@ def _compare(values: list[ExpressionValue]) -> ExpressionValue:
 
 
 def _test_all(values: list[ExpressionValue]) -> ExpressionValue:
-    return _merge_all([value.as_condition for value in values])
+    return merge_all([value.as_condition for value in values])
 
 
 def _choose(values: list[ExpressionValue]) -> ExpressionValue:
-    return _merge_all([*values[:2], _test_all(values[2:])])
+    return merge_all([*values[:2], _test_all(values[2:])])
 
 
 _FUNCTIONS: dict[str, Callable[[list[ExpressionValue]], ExpressionValue]] = {
     **dict.fromkeys(("print", "quote", "squote", "toString", "trim", "required", "indent", "nindent"), _concatenate),
-    **dict.fromkeys(("default", "coalesce", "or", "and", "merge", "mergeOverwrite", "deepCopy"), _merge_all),
+    **dict.fromkeys(("default", "coalesce", "or", "and", "merge", "mergeOverwrite", "deepCopy"), merge_all),
     **dict.fromkeys(("not", "empty", "hasKey", "kindIs", "kindOf", "typeIs", "typeOf", "len"), _test_all),
     **dict.fromkeys(("eq", "ne"), _compare),
     **dict.fromkeys(("index", "get"), _get_item),

@@ -23,14 +23,11 @@ from bot.formats._syntax.helm.blocks import (
     VariableAssignment,
     read_blocks,
 )
+from bot.formats._syntax.helm.expression_values import ANY_ITEM, NO_VALUE, ROOT_VALUE, ExpressionValue
 from bot.formats._syntax.helm.expressions import (
     ALGORITHM_PREFIX,
-    ANY_ITEM,
-    NO_VALUE,
-    ROOT_VALUE,
     VALUE_PLACEHOLDER,
     ExpressionEvaluator,
-    ExpressionValue,
     is_unmodified_prefix,
 )
 from bot.model.cross_file import ChartTemplate, TemplateInclusion, ValuePath, ValueUse

@@ -1,0 +1,123 @@
+"""The value of an expression in a Helm template: not the text, but the sources of which the text consists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+
+from bot.formats._syntax.helm.actions import UnsupportedTemplateError
+from bot.model.cross_file import TemplateInclusion, ValuePath
+
+MAX_SOURCES = 50
+"""Limit on the sources of one expression. An expression with more sources is not evaluated."""
+MAX_VALUE_PATH = 20
+"""Limit on the number of keys in the path of one value."""
+
+ANY_ITEM = "*"
+"""In a key path, any item of a list or of a mapping."""
+
+_SourceSet = frozenset[ValuePath | TemplateInclusion]
+
+
+@dataclass(frozen=True, slots=True)
+class ExpressionValue:
+    """The sources of an expression's result: chart values, given by their key paths, and outputs of other templates.
+
+    For example, the result of `printf "%s:%s" .Values.name .Values.tag` ends with the tag. The tag is therefore in
+    `end_sources`, and the name is in `changed_sources`. If an expression chooses between two values, such as `default
+    .Values.a .Values.b`, both are in `end_sources`.
+    """
+
+    end_sources: _SourceSet = frozenset()
+    """Sources whose unchanged value is at the end of the result."""
+    changed_sources: _SourceSet = frozenset()
+    """Other sources of the result. Their values are cut or compared, or something else follows them."""
+    digest_sources: _SourceSet = frozenset()
+    """Sources whose unchanged value is at the end of the result, after `sha256:`."""
+    entries: tuple[tuple[str, ExpressionValue], ...] = ()
+    """The entries of a collection that `dict` or `list` made."""
+    literal: str | None = None
+
+    @property
+    def sources(self) -> _SourceSet:
+        return self.end_sources.union(
+            self.changed_sources, self.digest_sources, *(value.sources for _, value in self.entries)
+        )
+
+    @property
+    def value_paths(self) -> frozenset[ValuePath]:
+        return frozenset(source for source in self.end_sources if isinstance(source, tuple))
+
+    @property
+    def as_changed(self) -> ExpressionValue:
+        """A value with the same sources, all of them as `changed_sources`.
+
+        This is for a value that was changed or compared, or to which something was appended.
+        """
+        return ExpressionValue(changed_sources=self.sources)
+
+    @property
+    def as_digest(self) -> ExpressionValue:
+        """A copy of this value for use after the text `sha256:`. Its `end_sources` become `digest_sources`."""
+        return replace(self, end_sources=frozenset(), digest_sources=self.digest_sources | self.end_sources)
+
+    @property
+    def as_condition(self) -> ExpressionValue:
+        """The sources of a test whether this value is empty, such as `if .Values.tag`.
+
+        `end_sources` are dropped, because the result of the test does not contain them.
+        """
+        return ExpressionValue(changed_sources=self.changed_sources | self.digest_sources)
+
+    def merge(self, other: ExpressionValue) -> ExpressionValue:
+        """Combine the sources of two values, for an expression that returns one of them, such as `default`.
+
+        Raises UnsupportedTemplateError if there are too many sources.
+        """
+        if NO_VALUE in (self, other):
+            given_value = self if other == NO_VALUE else other
+            return given_value if given_value.literal is None else replace(given_value, literal=None)
+        named = dict(self.entries)
+        for key, value in other.entries:
+            named[key] = named[key].merge(value) if key in named else value
+        merged = ExpressionValue(
+            self.end_sources | other.end_sources,
+            self.changed_sources | other.changed_sources,
+            self.digest_sources | other.digest_sources,
+            tuple(named.items()),
+        )
+        if max(len(merged.sources), len(merged.entries)) > MAX_SOURCES:
+            raise UnsupportedTemplateError
+        return merged
+
+    def get_entry(self, key: str) -> ExpressionValue:
+        """Return the entry of this collection with the given key.
+
+        If `key` is ANY_ITEM, return the combined sources of all entries, because the template may use any of them.
+        """
+        if not self.entries:
+            return self.follow_keys((key,))
+        matching_values = [value for name, value in self.entries if key in {name, ANY_ITEM}]
+        return merge_all([*matching_values, replace(self, entries=()).follow_keys((key,))])
+
+    def follow_keys(self, keys: Sequence[str]) -> ExpressionValue:
+        """Return the value at a key path inside this value. For `.image.tag`, `keys` are `image` and `tag`."""
+        if not self.entries:
+            return ExpressionValue(self._extend_paths(tuple(keys)), self.sources - self.value_paths)
+        return reduce(ExpressionValue.get_entry, keys, self)
+
+    def _extend_paths(self, keys: ValuePath) -> frozenset[ValuePath]:
+        paths = frozenset((*path, *keys) for path in self.value_paths)
+        if any(len(path) > MAX_VALUE_PATH for path in paths):
+            raise UnsupportedTemplateError
+        return paths
+
+
+NO_VALUE = ExpressionValue()
+ROOT_VALUE = ExpressionValue(end_sources=frozenset({()}))
+"""The argument of a template, which is its initial dot."""
+
+
+def merge_all(values: list[ExpressionValue]) -> ExpressionValue:
+    return reduce(ExpressionValue.merge, values, NO_VALUE)
