@@ -29,6 +29,8 @@ from bot.formats._syntax.yaml.trees import (
     YamlScalar,
     YamlSequence,
     YamlTree,
+    find_error_position,
+    is_too_deep,
     read_trees,
     wrap_node,
 )
@@ -69,8 +71,6 @@ megabytes."""
 _FRAGMENT_PREFIX = "x-"
 """Prefix of the keys of fragments (https://docs.docker.com/reference/compose-file/extension/)."""
 _INDICATORS = (b":", b",", b"-", b"?", b"[", b"{")
-_LIBYAML_TOO_DEEP = "exceeded maximum nesting depth"
-"""The message of libyaml. libyaml parses ahead of the events that it has returned."""
 
 
 @dataclass(slots=True)
@@ -357,8 +357,9 @@ class _ParsedSection:
             self.broken = BrokenSection(Reason.UNDECODABLE, source.get_line_number(source.start + error.start), source)
         # Only PyYAML's own parser raises the last two.
         except (TooDeepError, yaml.YAMLError, ValueError, OverflowError) as error:
-            line_number = source.get_line_number(source.get_offset(_get_position(error, source.text)))
-            self.broken = BrokenSection(_get_reason(error), line_number, source)
+            line_number = source.get_line_number(source.get_offset(find_error_position(error, source.text)))
+            reason = Reason.TOO_DEEP if is_too_deep(error) else Reason.UNPARSABLE
+            self.broken = BrokenSection(reason, line_number, source)
         return trees
 
 
@@ -390,21 +391,3 @@ def _make_sections(content: bytes) -> list[_ParsedSection]:
 def _make_unread_section(content: bytes, start: int, lines_before: int) -> _ParsedSection:
     section_source = SectionSource(content[start:], start, lines_before)
     return _ParsedSection(section_source, BrokenSection(Reason.TOO_DEEP, lines_before + 1, section_source))
-
-
-def _get_reason(error: Exception) -> Reason:
-    is_too_deep = isinstance(error, TooDeepError) or getattr(error, "problem", None) == _LIBYAML_TOO_DEEP
-    return Reason.TOO_DEEP if is_too_deep else Reason.UNPARSABLE
-
-
-def _get_position(error: Exception, text: str) -> int:
-    """Return the index of the character at which parsing failed.
-
-    If the parser notices the error only at the end of the text, for example because a quote is not closed, return the
-    start of the unclosed part.
-    """
-    problem, context = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
-    if problem is None:
-        return int(getattr(error, "position", 0))
-    is_at_end = problem.index >= len(text.rstrip())
-    return int(context.index if is_at_end and context is not None else problem.index)

@@ -24,6 +24,8 @@ NULL = "tag:yaml.org,2002:null"
 _resolve_tag: Callable[..., str] = yaml.resolver.Resolver().resolve
 _LOADER: type[yaml.CSafeLoader | yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The parser of libyaml, or PyYAML's own parser if PyYAML was built without libyaml."""
+_LIBYAML_TOO_DEEP = "exceeded maximum nesting depth"
+"""The message of libyaml. libyaml parses ahead of the events that it has returned."""
 
 
 class TooDeepError(Exception):
@@ -194,3 +196,21 @@ class _AnchorTable:
         self.nodes[anchor] = node
         if isinstance(node, yaml.ScalarEvent):
             self.positions.setdefault(id(node), set()).add(position)
+
+
+def is_too_deep(error: Exception) -> bool:
+    """Return True if an error of `read_trees` means that a document is nested too deeply."""
+    return isinstance(error, TooDeepError) or getattr(error, "problem", None) == _LIBYAML_TOO_DEEP
+
+
+def find_error_position(error: Exception, text: str) -> int:
+    """Return the index of the character at which parsing failed.
+
+    If the parser notices the error only at the end of the text, for example because a quote is not closed, return the
+    start of the unclosed part.
+    """
+    problem, context = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
+    if problem is None:
+        return int(getattr(error, "position", 0))
+    is_at_end = problem.index >= len(text.rstrip())
+    return int(context.index if is_at_end and context is not None else problem.index)
