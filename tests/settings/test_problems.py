@@ -153,72 +153,6 @@ WRONG = [
     ("policy: [{update: }]", "policy[0].update", "is empty"),
     ("policy: [{pin: true}, ]\nproposals:", "proposals", "is empty"),
     ("own: [~]", "own[0]", "is empty"),
-    # forges
-    ("forges: [{kind: gitlab}]", "forges[0].repositories", "is required"),
-    ("forges: [{kind: gitlab, repositories: [acme]}]", "forges[0].repositories[0]", "the full path of a project"),
-    ("forges: [{kind: gitlab, repositories: [acme/../web]}]", "forges[0].repositories[0]", "the full path of"),
-    ("forges: [{kind: gitlab, repositories: [{owner: acme/}]}]", "forges[0].repositories[0].owner", "path of a group"),
-    ("forges: [{kind: gitlab, repositories: [{owner: a, topics: ['']}]}]", "forges[0].repositories[0].topics[0]", ""),
-    (
-        "forges: [{kind: gitlab, token_env: CI_JOB_TOKEN, repositories: [a/b, {owner: c}]}]",
-        "forges[0].repositories[1]",
-        "name the projects one by one",
-    ),
-    ("forges: [{kind: gitlab, repositories: [a/b/c, A/b/C]}]", "forges[0].repositories[1]", "is already listed"),
-    ("forges: [{kind: gitlab, repositories: [a/b], url: 'http://x.example'}]", "forges[0].url", "https://"),
-    ("forges: [{kind: gitlab, repositories: [a/b], url: 'https://x.example/api/v4'}]", "forges[0].url", "`/api/`"),
-    ("forges: [{kind: gitlab, repositories: [a/b], app: {}}]", "forges[0].app", "is not a key here"),
-    ("forges: [{kind: gihub}]", "forges[0]", "did you mean `github`?"),
-    ("forges: [{kind: [github]}]", "forges[0]", "is not one of github, gitlab, local"),
-    ("forges: [{repositories: [a/b]}]", "forges[0]", "needs a `kind`: github, gitlab or local"),
-    ("forges: [github]", "forges[0]", "must be a mapping"),
-    ("forges: [{kind: github}]", "forges[0].repositories", "is required"),
-    ("forges: [{kind: github, repositories: []}]", "forges[0].repositories", "with at least one item"),
-    ("forges: [{kind: github, repositories: [acme]}]", "forges[0].repositories[0]", "write `{owner: NAME}`"),
-    ("forges: [{kind: github, repositories: [a/b, A/B]}]", "forges[0].repositories[1]", "is already listed"),
-    ("forges: [{kind: github, repositories: [{owner: a/b}]}]", "forges[0].repositories[0].owner", "the name of a"),
-    (
-        "forges: [{kind: github, repositories: [{owner: a, excludes: x}]}]",
-        "forges[0].repositories[0].excludes",
-        "did you mean `exclude`?",
-    ),
-    (
-        "forges: [{kind: github, repositories: [{owner: a, include: []}]}]",
-        "forges[0].repositories[0].include",
-        "with at least one item",
-    ),
-    (
-        "forges: [{kind: github, repositories: [{owner: a, topics: [Big Topic]}]}]",
-        "forges[0].repositories[0].topics[0]",
-        "is not a topic",
-    ),
-    ("forges: [{kind: github, app: {id: 7}}]", "forges[0].app.key_env", "is required"),
-    ("forges: [{kind: github, app: {id: '7', key_env: KEY}}]", "forges[0].app.id", "without quotes"),
-    ("forges: [{kind: github, app: {id: true, key_env: KEY}}]", "forges[0].app.id", "without quotes"),
-    (
-        "forges: [{kind: github, app: {id: 7, key_env: KEY}, token_env: T}]",
-        "forges[0].app",
-        "cannot be combined with `token_env`",
-    ),
-    (
-        "forges: [{kind: github, app: {id: 7, key_env: K}}, {kind: github, app: {id: 7, key_env: K}}]",
-        "forges[1]",
-        "selects all repositories of the App 7, which forges[0] already selects",
-    ),
-    ("forges: [{kind: github, repositories: [a/b], token: x}]", "forges[0].token", "did you mean `token_env`?"),
-    ("forges: [{kind: github, repositories: [a/b], url: 'http://x.example'}]", "forges[0].url", "https://"),
-    ("forges: [{kind: github, repositories: [a/b], url: 'https://a:b@x.example'}]", "forges[0].url", "no user"),
-    (
-        "forges: [{kind: github, repositories: [a/b], url: 'https://x.example:port'}]",
-        "forges[0].url",
-        "must be a valid URL",
-    ),
-    ("forges: [{kind: github, repositories: [a/b], url: 'https://'}]", "forges[0].url", "a plain URL"),
-    ("forges: [{kind: github, repositories: [a/b], url: 'https://github.com'}]", "forges[0].url", "api.github.com"),
-    ("forges: [{kind: local}]", "forges[0].url", "is required"),
-    ("forges: [{kind: local, url: x, token_env: X}]", "forges[0].token_env", "use one of kind, url, repositories"),
-    ("forges: [{kind: local, url: x, repositories: [../y]}]", "forges[0].repositories[0]", "without `..`"),
-    ("forges: [{kind: local, url: x, repositories: [/y]}]", "forges[0].repositories[0]", "inside the folder"),
     # policy
     ("policy: [{match: {image: '**'}}]", "policy[0]", "sets no policy key"),
     ("policy: [{pin: true, match: {image: nginx}}]", "policy[0].match.image", "`docker.io/library/nginx`"),
@@ -357,11 +291,6 @@ def test_error_message_has_a_line_for_the_file_and_for_each_problem(write):
     assert [line.partition(":")[0] for line in others] == ["  limit", "  owned"]
 
 
-def test_run_requires_a_forge(problems_of):
-    for text in ("", "forges: []"):
-        assert "must not be empty" in problems_of(text, need_forges=True)["forges"]
-
-
 @pytest.mark.parametrize("key", ["username_env", "password_env"])
 def test_secret_in_place_of_a_variable_name_is_refused_and_not_shown(write, key):
     with pytest.raises(ConfigError) as raised:
@@ -375,13 +304,6 @@ def test_value_of_an_unknown_key_is_not_shown(write):
         load(write("registries: [{host: ghcr.io, password: s3cr3t}]"), requires_forges=False)
     assert "password_env" in str(raised.value)
     assert "s3cr3t" not in str(raised.value)
-
-
-def test_plain_http_is_accepted_only_for_loopback(settings_of):
-    for kind in ("github", "gitlab"):
-        for url in ("http://127.0.0.1:8080", "http://[::1]:8080", "http://localhost"):
-            (forge,) = settings_of(f"forges: [{{kind: {kind}, repositories: [a/b], url: '{url}'}}]").forges
-            assert forge.url == url
 
 
 WORDS = st.sampled_from(
