@@ -27,7 +27,7 @@ def run_git(
     """Run git in `folder`, and return the result, even if git fails. Return None if git is not installed.
 
     Raises:
-        TreeError: If git cannot be run. The message begins with `failure`.
+        TreeError: If git cannot be run. The message begins with `failure`, which says what the caller tried to do.
     """
     full_environment = {**_BASE_ENVIRONMENT, **(environment or {})}
     try:

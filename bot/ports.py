@@ -152,14 +152,16 @@ class Forge(Protocol):
 
         Raises:
             ForgeError: If `branch` is not in the expected state, or a path is not a regular file in the base branch.
-            ProtectedFileError: If the token may not change a file in the protected folder. Nothing is created then.
+            ProtectedFileError: If the token may not change a file in a folder that the forge protects, such as
+                `.github/workflows`. In this case, neither a commit nor a branch is created.
         """
 
     def open(self, proposal: Proposal) -> OpenedRequest:
         """Open the request for an existing branch. If a request is already open, update that request instead.
 
         The commit status is set before the text of the request is written. A hidden mark in the text records that the
-        status was set. If a run is interrupted in between, the mark is missing, and the next run sets the status again.
+        status was set. If a run is interrupted between the two steps, the mark is missing, and the next run sets the
+        status again.
         """
 
     def update_request(
@@ -205,13 +207,13 @@ class Registry(Protocol):
     def fetch_descriptor(self, tag_ref: TagRef, known_descriptor: TagDescriptor | None = None) -> TagDescriptor:
         """Return the descriptor of the manifest that a tag points to.
 
-        Return `known_descriptor`, which an earlier run fetched, if the registry answers that it did not change (304).
+        If the registry answers that nothing changed (304), return `known_descriptor`, which an earlier run fetched.
         """
 
     def get_origin(self, tag_ref: TagRef) -> TagRef:
         """Return the tag that is looked up instead of `tag_ref`.
 
-        This is the tag in the upstream registry if `tag_ref` is in a pull-through cache; otherwise, `tag_ref` itself.
+        If `tag_ref` is in a pull-through cache, return the tag in the upstream registry. If not, return `tag_ref`.
         """
 
     def fetch_tag(self, tag_ref: TagRef, known_digest: Digest | None = None) -> Manifest | None:
@@ -237,10 +239,10 @@ class RegistryFacts(Protocol):
     """Additional data about images, which is fetched only if a run needs it; every method raises RegistryError."""
 
     def fetch_record(self, tag_ref: TagRef, digest: Digest) -> RegistryRecord | None:
-        """Return the registry's own data about an image, such as its push time. Return None if it offers none."""
+        """Return the data that the registry itself records about an image, such as its push time; None without data."""
 
     def fetch_end_of_life(self, tag_ref: TagRef, digest: Digest) -> date | None:
-        """Return the last day of support that the publisher states, or None. The day is a hint, and often wrong."""
+        """Return the last day of support that the publisher states (often wrong). Return None if no day is stated."""
 
 
 class ArtifactStore(Protocol):
@@ -255,7 +257,7 @@ class ArtifactStore(Protocol):
     def list_referrers(self, repository: str, digest: Digest) -> tuple[Referrer, ...]:
         """Return the artifacts whose manifests name `digest` as their subject.
 
-        They are read from the referrers API, or from the index under the referrers tag if there is no such API.
+        If the registry has no referrers API, they are read from the index under the referrers tag (`sha256-…`).
         """
 
     def fetch_artifact(self, repository: str, digest: Digest) -> Artifact:
@@ -282,7 +284,7 @@ class Scanner(Diagnosable, Protocol):
     def get_identity(self) -> ScannerIdentity | None:
         """Return the name and version of the scanner and of its database, by which stored scans are found.
 
-        Return None, so that no stored scans are reused, if no scanner is usable or the database may differ per image.
+        If no scanner is usable, or if the database may differ per image, return None. No stored scans are then reused.
         """
 
     def prefetch(self, subjects: Collection[ScanSubject]) -> None:
@@ -296,7 +298,7 @@ class AdvisorySource(Diagnosable, Protocol):
     """Published data about vulnerabilities. Errors are part of the returned values, and are never raised."""
 
     def query_lists(self, ids: Collection[str]) -> AdvisoryResult:
-        """Return the entries of public lists, such as KEV and EPSS, for vulnerability ids. A run reads them once."""
+        """Return the entries of public lists, such as KEV and EPSS, for vulnerability ids. Each list is read once."""
 
     def load_statements(self) -> VexStatements:
         """Return the VEX statements by authors that the config accepts. The documents are read once per run."""

@@ -13,7 +13,7 @@ def read_template(path: str) -> str:
 
 
 def prepend_macros(source: str) -> str:
-    """Return `source`, the template of a body or comparison, preceded by the macros that such templates can call."""
+    """Return `source` preceded by macros that it can call. `source` is the template of a body or a comparison."""
     return read_template("evidence.md.j2") + source
 
 

@@ -188,9 +188,9 @@ class WorkTree:
         return paths
 
     def _record_closed_folders(self, folder: str, warnings: str) -> None:
-        """Record the folders that git could not open. `warnings` is the text in which git names these folders.
+        """Record the folders that git could not open. `warnings` is git's output on stderr, which names these folders.
 
-        Git names them relative to the root of the checkout, which may be above `folder`.
+        The paths in `warnings` are relative to the root of the checkout, which may be above `folder`.
         """
         closed = _CLOSED_FOLDER.findall(warnings)
         top = self._query_git(folder, "rev-parse", "--show-prefix") if closed else None

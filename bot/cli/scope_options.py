@@ -86,8 +86,8 @@ def parse_shard(_context: click.Context, _option: click.Parameter, value: str | 
 def resolve_shard(value: str, environment: Mapping[str, str]) -> Shard:
     """Return the part of the repositories that the value of `--shard` selects.
 
-    `2/4` is the second of four parts. With `auto/4`, the number of the part comes from the environment variables of a
-    CI service. With `2`, the number of all parts comes from there. With `auto`, both numbers do.
+    `2/4` is the second of four parts. Numbers that the value does not contain are read from the environment variables
+    of a CI service: the number of the part for `auto/4`, the number of all parts for `2`, and both numbers for `auto`.
 
     Raises click.BadParameter if the value is invalid, or if an environment variable with a number is not set.
     """

@@ -163,12 +163,12 @@ def build_image(
     """Create an image for a platform.
 
     Args:
-        layers: The layers of its root file system.
-        platform: `os/architecture[/variant]`.
-        labels: Labels of its config.
-        annotations: Annotations of its manifest.
-        created: The build time in its config; None for a config without a build time.
-        start_config: Keys of its config that determine how a container starts, such as `User` and `Entrypoint`.
+        layers: The layers of the root file system.
+        platform: The platform of the image, in the form `os/architecture[/variant]`.
+        labels: The labels in the image's config.
+        annotations: The annotations of the image's manifest.
+        created: The build time in the image's config; None for a config without a build time.
+        start_config: Keys of the config that determine how a container starts, such as `User` and `Entrypoint`.
     """
     config: dict[str, object] = {
         **({"created": _format_timestamp(created)} if created else {}),

@@ -34,8 +34,8 @@ class ComparedImage:
     def built_at(self) -> datetime | None:
         """The build time of the image for the compared platform.
 
-        If this time is unknown, it is the build time of the index or manifest that was fetched; None if neither is
-        known.
+        If this time is unknown, return the build time of the index or manifest that was fetched. Return None if neither
+        time is known.
         """
         scan_created = self.scan.created if isinstance(self.scan, Scan) else None
         config_created = self.contents.created if self.contents is not None else None

@@ -276,7 +276,7 @@ class EnvironmentVariable:
 
 @dataclass(frozen=True, slots=True)
 class TreeBranch:
-    """The name of the branch to which the tree belongs. Some facts apply to only one branch."""
+    """The branch from which the files were read. Some facts, such as a Dependabot entry, apply to only one branch."""
 
     branch: str
     is_default: bool

@@ -18,7 +18,7 @@ from bot.model.vocabulary import Reason
 
 @dataclass(frozen=True, slots=True)
 class TrackedImage:
-    """An image reference, the tag whose current digest it should have, and the policy that applies to it."""
+    """An image reference, the policy for it, and the tag to whose current digest it is updated."""
 
     occurrence: Occurrence
     tag_ref: TagRef
@@ -177,7 +177,7 @@ Decision = (
 def get_tracked_image(decision: Decision) -> TrackedImage | None:
     """Return the tracked image that a decision is about.
 
-    Return None for a SkippedReference whose tag is not known.
+    Return None for a SkippedReference that has no tracked image, because its tag is not known.
     """
     return decision.update.tracked_image if isinstance(decision, RefusedUpdate) else decision.tracked_image
 

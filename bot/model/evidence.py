@@ -54,9 +54,9 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class SuppressedFinding:
-    """A finding that needs no attention according to a statement, such as a VEX statement.
+    """A finding that needs no attention, for example because a VEX statement says so.
 
-    It is shown separately, and is never counted.
+    Reports list such findings separately, and never count them.
     """
 
     finding: Finding

@@ -24,7 +24,7 @@ class ManifestKind(StrEnum):
 class TagDescriptor:
     """The descriptor that a registry returns for a tag, for example to a HEAD request.
 
-    It is not verified, because no bytes were hashed.
+    The digest in it is not verified, because the manifest itself was not fetched.
     """
 
     digest: Digest
@@ -151,7 +151,7 @@ class ResolvedTag:
     def rewind_to(self, manifest: Manifest) -> ResolvedTag:
         """Return a copy of this result in which the tag points to `manifest`, which is one of `earlier_manifests`.
 
-        With the copy, it can be decided whether an update to this earlier manifest is possible.
+        The copy is the input for deciding whether an update to this earlier manifest is possible.
         """
         platform = self.earlier_platforms.get(manifest.digest)
         return replace(self, digest=manifest.digest, manifest=manifest, platform=platform, observations=())

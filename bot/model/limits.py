@@ -25,8 +25,9 @@ DEFAULT_FLEET_LIMITS = ProposalLimits(new_per_repository=2, new_per_run=50, open
 class RolloutOptions:
     """The options for onboarding repositories.
 
-    An option that is None has a default for repositories that the config selects by owner or topic, and no effect on
-    repositories that the config names. Any other value applies to all repositories.
+    If an option is None, a default applies to the repositories that the config selects by owner or topic, and the
+    option has no effect on repositories that the config names one by one. If an option is set, its value applies to all
+    repositories.
     """
 
     repositories_per_run: int | None = None

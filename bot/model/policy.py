@@ -67,7 +67,7 @@ class CombineMode(Enum):
 
 @dataclass(frozen=True, slots=True)
 class PolicyKey:
-    """A key that a policy rule can set, with its documentation and the way in which several values are combined."""
+    """A key that a policy rule can set: its names, its documentation, and how values from two files are combined."""
 
     name: str
     """The name in the config file."""
@@ -98,7 +98,8 @@ def _key(
         default: The value if no rule sets the key.
         description: The documentation of the key in the operator's config.
         name: The name in the config file, if it differs from the name of the field.
-        combine_mode: How the value is combined with that of a repository's own file; None if only operators can set it.
+        combine_mode: How the operator's value is combined with the value in a repository's own config file. None if the
+            key is not allowed in such a file.
         repository: The documentation of the key in a repository's own file, if it differs from `description`.
         can_stop: True if the key can skip or delay an update.
     """

@@ -36,8 +36,8 @@ MAX_STATUS_DESCRIPTION = 140
 class RequestAttributes:
     """Attributes of a request, such as labels.
 
-    Depending on where the object is used, these are the attributes to set, the current attributes, or all attributes
-    that were set at any time (`RemoteRequest.ever_set`).
+    The same class is used for the attributes to set, for the current attributes, and for all attributes that were set
+    at any time (`RemoteRequest.ever_set`).
     """
 
     labels: tuple[str, ...] = ()

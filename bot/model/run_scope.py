@@ -19,7 +19,7 @@ class Shard:
     def has_repository(self, name: str) -> bool:
         """Return True if this run processes the repository.
 
-        This depends only on the name, so that adding a repository does not move other repositories to another run.
+        The result depends only on the name. If a repository is added, the other repositories stay in the same runs.
         """
         digest = hashlib.sha256(name.lower().encode()).digest()
         return int.from_bytes(digest[:8]) % self.total == self.number - 1
@@ -44,15 +44,15 @@ class RunScope:
     def may_include(self, name: str) -> bool:
         """Return False if the run does not include the repository, because another shard processes it.
 
-        If the result is True and `image` is set, the run includes the repository only if its files use the image.
+        True does not mean that the run includes the repository: if `image` is set, the files must also use this image.
         """
         return self.shard is None or self.shard.has_repository(name)
 
     def is_image_in_scope(self, reference: ImageReference) -> bool:
         """Return True if a repository that contains `reference` belongs to the run.
 
-        This is the case if `reference` has the repository of `image`, and also its tag if `image` has a tag. If `image`
-        is None, the result is always True.
+        The repository belongs to the run if `image` is None, or if `reference` names the same image. If `image` has a
+        tag, `reference` must have the same tag.
         """
         image = self.image
         if image is None:

@@ -45,9 +45,9 @@ class DependabotUpdate:
 
 @dataclass(frozen=True, slots=True)
 class UpdateTypeSettings:
-    """Renovate's settings for kinds of updates, at one place of its config such as a package rule.
+    """Renovate's settings for kinds of updates, as set in one part of its config, such as a package rule.
 
-    A field is None if the setting is not given there.
+    A field is None if this part of the config does not set it.
     """
 
     enabled: bool | None = None

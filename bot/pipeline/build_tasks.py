@@ -184,16 +184,17 @@ def _join_inside(folder: FilePath, path: str) -> FilePath | None:
 
 
 def _read_task_file(extract_result: ExtractResult, tree: FileTree, path: FilePath, folder: FilePath) -> bytes | None:
-    """Return the content of a task file. Return None if the file does not exist; the task then builds nothing.
+    """Return the content of a task file, or None if the file does not exist and the task therefore builds nothing.
 
     Args:
         extract_result: The files that were already read, one of which may be the task file.
-        tree: The tree from which the file is read otherwise.
+        tree: The tree from which the file is read if it is not in `extract_result`.
         path: The path of the task file.
         folder: The folder in which the task runs. It becomes the folder of `_UnreadableTaskError`.
 
     Raises:
-        _UnreadableTaskError: If the file cannot be read or is too large, or if it is not listed in an incomplete tree.
+        _UnreadableTaskError: If the file cannot be read or is too large. Also if the list of files is incomplete and
+            does not contain the file, because the file may exist nevertheless.
         TreeError: If the tree cannot be listed.
     """
     for reading in extract_result.get_readings(path):

@@ -66,8 +66,8 @@ def check_online(
     def needs_evidence(update: ImageUpdate) -> bool:
         """Return True if evidence about an update, such as scans, must be collected to check its reference.
 
-        If the tag merely points to a newer digest than the pinned digest, the reference is not a violation unless
-        `max_age` is set. The evidence could then not change the result of the check.
+        No evidence is needed if `max_age` is None and the only fact is that the tag of a pinned reference points to a
+        newer digest. Such a reference is not a violation, so that evidence could not change the result of the check.
         """
         is_pinned = update.occurrence.reference.digest is not None
         return max_age is not None or update.cause is not UpdateCause.MOVED or not is_pinned

@@ -106,7 +106,7 @@ def assess(transitions: Iterable[Transition], context: RunContext) -> EvidenceRe
 def _scan_all(
     subjects: Sequence[ScanSubject], context: RunContext
 ) -> tuple[Mapping[ScanSubject, ScanOutcome], Sequence[RunFailure]]:
-    """Return the scan outcome of each subject, either stored or new, and any failure to store new scans."""
+    """Return the scan outcome of each subject, and the failures to store new scans. Stored scans are reused."""
     context.progress.start_phase("Scanning images", len(subjects))
     outcomes: dict[ScanSubject, ScanOutcome] = {}
     tasks: list[_ScanTask] = []
@@ -167,7 +167,7 @@ def _group_by_image(subjects: Iterable[ScanSubject]) -> Iterable[Sequence[ScanSu
 
 
 def _scan_image(subjects: Sequence[ScanSubject], scanner: Scanner, progress: ProgressReporter) -> ScanOutcome:
-    """Scan one image, of which `subjects` lists the repositories and tags.
+    """Scan one image, which several repositories or tags may contain. `subjects` has an item for each of them.
 
     The image is pulled from the repository of the first subject. If the scan fails, the next subject is tried.
     """
@@ -289,7 +289,7 @@ def _add_contents(
 ) -> list[CachedManifest]:
     """Add the fetched image contents to copies of the cached manifests, and return these copies for storing.
 
-    Manifests without new contents are left out, and so are contents without a cached manifest.
+    A manifest is left out if no contents were fetched for it. Contents are left out if their manifest is not cached.
     """
     updated: dict[Digest, CachedManifest] = {}
     for subject, image_contents in fetched_contents.items():
@@ -304,9 +304,9 @@ def _add_contents(
 def fetch_contents(
     images: Iterable[ScanSubject], context: RunContext
 ) -> tuple[Mapping[ScanSubject, ImageContents | None], tuple[RunFailure, ...]]:
-    """Fetch the contents of each image, and return the failures as well.
+    """Return the contents of each image, and the failures to fetch contents.
 
-    The value of an image is None if its contents could not be fetched.
+    The contents of an image are None if they could not be fetched.
     """
     subjects = list(dict.fromkeys(images))
     if not subjects:

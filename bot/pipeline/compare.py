@@ -30,9 +30,9 @@ class _FetchedImage:
     facts: ImageFacts
 
     def make_transition(self, platform: str) -> Transition:
-        """Return a transition that contains only this image, as its new image.
+        """Return a transition on `platform` that has this image as the new image, and no old image.
 
-        A single transition cannot contain both compared images, because they may have different repositories or tags.
+        The two images of a comparison each need their own transition, because their repositories or tags may differ.
         """
         return Transition(self.tag_ref, None, self.facts.digest, (platform,))
 
@@ -87,8 +87,8 @@ def compare_images(
 def choose_platform(old: ImageFacts, new: ImageFacts) -> str:
     """Return the platform on which two images are compared.
 
-    This is `linux/amd64` if both images have it. Otherwise, it is the first platform that both images have. If they
-    have no platform in common, `linux/amd64` is returned as well.
+    If both images have `linux/amd64`, or if they have no platform in common, return `linux/amd64`. If `linux/amd64` is
+    missing in one of them, return the first platform that both images have.
     """
     shared_platforms = [each for each in new.platforms if any(is_same_platform(each, other) for other in old.platforms)]
     return DEFAULT_PLATFORM if not shared_platforms or DEFAULT_PLATFORM in shared_platforms else shared_platforms[0]

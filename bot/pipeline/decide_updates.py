@@ -78,8 +78,8 @@ def decide_updates(
 ) -> DecisionResult:
     """Decide on every image reference of `extract_results`.
 
-    `needs_evidence` can return False for an update whose evidence the caller does not need. No evidence about the
-    update is then collected, and the update is not checked by the gates.
+    If `needs_evidence` returns False for an update, no evidence about this update is collected, and the gates do not
+    check the update.
     """
     selections = [
         _select_images(extract_result, replace(policy_config, repository_rules=extract_result.rules), context)
@@ -164,8 +164,9 @@ def run_lookups(
 ) -> LookupResult:
     """Look up the tags in the files, and the tags to which the policy allows updating a reference.
 
-    For example, if the policy allows minor updates, `nginx:1.25` can be updated to `nginx:1.27`. The tags of `nginx`
-    are then listed, and `1.27` is looked up as well. If `1.27` is held, older tags such as `1.26` are also looked up.
+    For example, if the policy allows minor updates, `nginx:1.25` can be updated to `nginx:1.27`. Therefore, the tags of
+    `nginx` are listed, and both `1.25` and `1.27` are looked up. If the update to `1.27` must wait, older tags such as
+    `1.26` are looked up, too.
 
     Raises:
         StateError: If the state cannot be read.
@@ -270,15 +271,16 @@ def _note_outdated_bases(
 def _resolve_base(
     tag_ref: TagRef, used_digests: Iterable[Digest], resolved_before: ResolvedTag | None, registry: Registry
 ) -> ResolvedTag:
-    """Look up the tag of a base image, to check whether images were built on an outdated version of the base image.
+    """Look up the tag of a base image, to find out which images were built on an outdated version of it.
 
-    The manifest is fetched only if the tag points to another digest than one of `used_digests`. The manifest shows
-    whether it is an index that contains the used digest. The base image is then not outdated.
+    If the tag points to another digest than an image was built on, the manifest of the tag is fetched, too. It shows
+    whether the tag is an index that contains the digest in `used_digests`. An image that was built on a digest in this
+    index is up to date.
 
     Args:
         tag_ref: The tag of the base image.
         used_digests: The digests of the base image on which images were built.
-        resolved_before: The result if this run already looked up the tag; otherwise None.
+        resolved_before: The result of an earlier lookup of the tag in this run; None if there was no such lookup.
         registry: The registry client.
 
     Raises:

@@ -65,7 +65,7 @@ _NO_CHANGE_OUTCOMES: dict[NoChangeReason, tuple[ProposalOutcome, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class StepExecutor:
-    """Executes steps in one repository, limited by the level of the run.
+    """Executes steps in one repository, as far as the level of the run (such as only reporting) permits them.
 
     Every method that calls the forge can raise ForgeError.
     """
@@ -76,9 +76,8 @@ class StepExecutor:
     def execute_step(self, step: ProposalStep, desired: Proposal | NoProposal) -> ProposalReport:
         """Execute a step and return its result.
 
-        The forge may not allow the token to change some files, for example workflows on GitHub. The step is then
-        executed without these files. If no other files remain, the branch is left unchanged, and the result reports
-        that.
+        If the forge does not allow the token to change some files, such as workflows on GitHub, the step is executed
+        without these files. If no other files remain, the branch is left unchanged, and the result reports that.
         """
         try:
             return self._dispatch_step(step, desired)

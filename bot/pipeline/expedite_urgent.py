@@ -1,8 +1,8 @@
 """Propose urgent updates at once, although basebump would normally wait or propose nothing.
 
-There are two such situations. A request that a user approved stays unchanged for some days, although a newer digest is
-available. And if the policy sets `on_close: line`, closing a request mutes its tags: no later digest of these tags is
-proposed. If the digest in the request is dangerous, this module marks the newer update as urgent.
+In two situations, basebump normally does not propose a newer digest at once. After a user approved a request, it stays
+unchanged for some days. After a user closed a request, no later digest of its tags is proposed if the policy sets
+`on_close: line`. If the digest in such a request is dangerous, this module marks the newer update as urgent.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from bot.pipeline.run_context import RunContext
 
 @dataclass(frozen=True, slots=True)
 class ExpediteResult:
-    """The branch plans, in which urgent proposals are marked as urgent, and the failures."""
+    """The branch plans, some of which are now marked as urgent, and the failures."""
 
     branch_plans: tuple[BranchPlan, ...]
     failures: tuple[RunFailure, ...] = ()
@@ -37,14 +37,14 @@ class ExpediteResult:
 def expedite_urgent(
     branch_plans: Sequence[BranchPlan], resolutions: Mapping[TagRef, Resolution], context: RunContext
 ) -> ExpediteResult:
-    """Return all branch plans, in which the proposals that must not wait are marked as urgent.
+    """Return all branch plans, after marking the proposals that must not wait as urgent.
 
-    An open request is updated at once in these cases:
+    The newer digest is proposed at once in these cases:
 
     - The publisher rolled the tag back to an older digest, because the proposed digest was faulty.
     - The registry no longer has the proposed digest.
-    - A newer digest fixes an urgent vulnerability of the proposed digest. This fix is also proposed if a user closed
-      the request, although later updates would otherwise not be proposed.
+    - The newer digest fixes an urgent vulnerability of the proposed digest. This is the only case that also applies to
+      a request that a user closed.
 
     Raises:
         StateError: If the state cannot be read.
@@ -75,7 +75,7 @@ def expedite_urgent(
 def _find_unusable(
     transitions: Iterable[Transition], resolutions: Mapping[TagRef, Resolution], context: RunContext
 ) -> set[Transition]:
-    """Return the transitions whose old digest, which a request proposes, is unusable.
+    """Return the transitions whose old digest is unusable. A waiting request proposes this old digest.
 
     The old digest is unusable if the publisher withdrew it by rolling the tag back to an older digest, or if the
     registry no longer has the old digest.
@@ -108,7 +108,7 @@ def _parse_targets(targets: Iterable[str]) -> Mapping[str, Digest]:
 
 
 def _is_rolled_back(transition: Transition, resolution: Resolution | None) -> bool:
-    """Return True if the publisher withdrew the old digest, which a request proposes, by rolling the tag back."""
+    """Return True if the publisher rolled the tag back, away from the old digest of the transition."""
     return isinstance(resolution, ResolvedTag) and transition.old in find_withdrawn_digests(
         resolution.observations, resolution.digest
     )

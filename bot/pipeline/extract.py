@@ -93,7 +93,7 @@ class ExtractResult:
         return self.readings[first : bisect_right(self.readings, path, key=_get_path)]
 
     def replace_readings(self, new_readings: Sequence[FileReading]) -> Sequence[FileReading]:
-        """Return all readings, in which the readings of one file are replaced with `new_readings` of the same file."""
+        """Return the readings of all files, with `new_readings` in place of the old readings of the same file."""
         path = new_readings[0].file.path
         first = bisect_left(self.readings, path, key=_get_path)
         last = bisect_right(self.readings, path, key=_get_path)

@@ -47,9 +47,9 @@ class ManifestFetcher:
     ) -> Iterator[tuple[Digest, Manifest | None]]:
         """Yield each pinned digest and its manifest, or None instead of the manifest if the registry no longer has it.
 
-        A digest is left out if it is an image in the index `current`, or if its lookup fails. A manifest that an
-        earlier run stored is returned without a request. This does not apply to registries that delete untagged
-        digests, because a request must show whether such a registry still has the digest.
+        A digest is left out if it is an image in the index `current`, or if its lookup fails. If the registry deletes
+        untagged digests, every manifest is requested, because only a request shows whether the digest still exists. If
+        the registry keeps them, a manifest that an earlier run stored is returned without a request.
         """
         for digest in sorted(pinned_digests):
             if current.has_child(digest):
@@ -76,7 +76,8 @@ class ManifestFetcher:
         config cannot be fetched, an UnresolvedTag with the error is yielded instead of the platform, so that references
         with other digests can still be updated.
 
-        `platform_pinned` contains the pinned digests of references whose platforms the file or a rule specifies.
+        If `current` is a single manifest, only the digests in `platform_pinned` are yielded. These are the pinned
+        digests of references for which the file or a rule specifies the platforms.
         """
         for digest, pinned_manifest in pinned_manifests.items():
             if (
@@ -125,9 +126,10 @@ class ManifestFetcher:
     ) -> str | None:
         """Return the platform of the single manifest `current`, to check that it supports the platforms in use.
 
-        The platform is needed if a file contains an index, which may support further platforms, or if a file or a rule
-        specifies the platforms in use (`names_platforms`). Return None if the platform is not needed, if it cannot be
-        fetched, or if `current` is an index, which lists its platforms itself.
+        The platform is needed in two cases: a file pins an index, which may support further platforms, or
+        `names_platforms` states that a file or a rule specifies the platforms in use. Return None if the platform is
+        not needed, or if it cannot be fetched. Also return None if `current` is an index, because an index lists its
+        platforms itself.
         """
         had_index = any(old is not None and old.kind is ManifestKind.INDEX for old in pinned_manifests.values())
         if current.kind is ManifestKind.INDEX or not (had_index or names_platforms):

@@ -191,8 +191,8 @@ def _build_proposal(
 class _RenderedProposal:
     """The rendered title, body and commit message of a proposal.
 
-    `targets` and `report_fingerprint` are also stored in a hidden comment in the body, and `intent` in a trailer of the
-    commit message. Later runs read these values.
+    Later runs read three values from the request: `targets` and `report_fingerprint`, which a hidden comment in the
+    body contains, and `intent`, which a trailer of the commit message contains.
     """
 
     title: str

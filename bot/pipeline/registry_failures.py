@@ -34,8 +34,8 @@ def build_assess_failures(errors: Iterable[tuple[str, str]]) -> tuple[RunFailure
 def is_definite(error: RegistryError) -> bool:
     """Return True if the error is a final answer of the registry, so that later runs would get the same error.
 
-    The registry states that the image does not exist, or it returned an object that is not an image, such as a Helm
-    chart.
+    For example, the registry states that the image does not exist, or it returned an object that is not an image, such
+    as a Helm chart.
     """
     return error.is_absent or (error.reason is Reason.REGISTRY_ERROR and not error.is_failure)
 
@@ -56,7 +56,7 @@ class RegistryFailures:
     def record_error(self, host: str, error: RegistryError) -> None:
         """Record an error if it is a failure (`is_failure`), such as a timeout.
 
-        Other errors are ignored. They are facts about an image, for example that its tag does not exist.
+        An error that is not a failure is ignored, because it only states a fact, such as that a tag does not exist.
         """
         if error.is_failure:
             with self.lock:

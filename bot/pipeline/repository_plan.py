@@ -257,8 +257,8 @@ class RepositoryPlanner:
     ) -> Iterator[BranchPlan]:
         """Yield the plan of a branch. Yield nothing if there is no step to execute or to report.
 
-        `decisions` are the decisions on the images that the branch is about. `planned_proposal` is None if no update is
-        to be proposed on the branch.
+        `planned_proposal` is None if no update is to be proposed on the branch. `decisions` are those on the images
+        that the branch updates.
         """
         desired = (
             omit_protected_files(planned_proposal.proposal, requests)
@@ -362,10 +362,10 @@ def _is_undecided(decision: Decision) -> bool:
 
 
 def _is_retag_unverified(decision: Decision, proposed_tags: Collection[str]) -> bool:
-    """Return True if a request proposes another tag for a reference, but the registry's tags could not be listed.
+    """Return True if a tag in `proposed_tags` would replace the reference's tag, but tags could not be listed.
 
-    Without the list of tags, it is unknown whether the proposed tag is still the right one. `proposed_tags` have the
-    form `repository:tag`.
+    Without the registry's list of tags, it is unknown whether the proposed tag is still the right one. `proposed_tags`
+    are the tags in open requests, each as `repository:tag`.
     """
     tracked_image = get_tracked_image(decision)
     if tracked_image is None or not tracked_image.missing_tags_reason:
@@ -375,7 +375,7 @@ def _is_retag_unverified(decision: Decision, proposed_tags: Collection[str]) -> 
 
 
 def _explain_no_proposal(decisions: Sequence[Decision]) -> str:
-    """Return a sentence that says why nothing is proposed on a branch. `decisions` are about the branch's images."""
+    """Return a sentence that says why nothing is proposed on a branch. `decisions` are those on its images."""
     if any(isinstance(decision, ImageUpdate) for decision in decisions):
         return "It is part of another proposal now."
     reasons = [

@@ -31,7 +31,7 @@ enough, because it is rare that an earlier digest is held or cannot be fetched."
 
 @dataclass(frozen=True, slots=True)
 class TagLookup:
-    """A tag to look up for an image reference, with those properties of the reference that affect the lookup."""
+    """A tag to look up for an image reference, and properties of the reference on which the lookup depends."""
 
     tag_ref: TagRef
     pinned_digest: Digest | None
@@ -152,10 +152,11 @@ class _ResolveSession:
     def _fetch_current(self, tag_ref: TagRef, pinned_digests: set[Digest | None]) -> tuple[Digest, Manifest | None]:
         """Return the digest that the tag points to, and its manifest if the same request returned it; otherwise None.
 
-        Normally, a HEAD request is sent, which returns only the digest. If the digest is not in the files, the caller
-        must fetch the manifest with a second request. If this was the case for all tags of the registry so far, a GET
-        request is sent instead, which returns both. No manifest is returned if the tag points to the digest in the file
-        (`pinned_digests`).
+        Normally, a HEAD request is sent, which returns only the digest. If the tag points to a digest that is not in
+        the files, the caller needs a second request for the manifest. If this was the case for all tags of the registry
+        so far, it is likely for this tag, too. A GET request is sent instead, because it returns both at once.
+
+        `pinned_digests` are the digests in the files. If the tag points to one of them, no manifest is returned.
 
         For a tag in a pull-through cache, a HEAD request is always sent, because the cache may be outdated.
         """
@@ -241,8 +242,9 @@ class _ResolveSession:
     def _add_earlier_digests(self, resolved: ResolvedTag, outdated: Sequence[TagLookup]) -> ResolvedTag:
         """Return `resolved` with earlier digests of the tag, if a reference must not be updated to the current digest.
 
-        This is the case if the current digest is younger than the policy's minimum age, or if the update to it is held.
-        The reference may then be updated to an earlier digest that is newer than the digest in the file.
+        An update to the current digest is not allowed yet if the digest is younger than the policy's minimum age, or if
+        the gates hold the update. An earlier digest that is newer than the digest in the file is then a possible
+        target.
         """
         observations, now = resolved.observations, self.context.now
         since = determine_known_since(resolved.digest, observations, resolved.registry_records, now)
@@ -269,7 +271,8 @@ class _ResolveSession:
 
         The manifest is always fetched, even if an earlier run stored it, because a file must not be updated to a digest
         that the registry deleted. If the registry deletes untagged digests, and neither a tag nor a lock protects this
-        digest, an update to the digest is not possible. The digest is then only recorded in `retention_risks`.
+        digest, the registry may delete it soon. Such a digest is only recorded in `retention_risks`, so that no
+        reference is updated to it.
         """
         tag_ref, fetcher = resolved.tag_ref, self.fetcher
         record = fetcher.fetch_record(tag_ref, digest)

@@ -46,8 +46,8 @@ runs that pause at weekends would never check some tags."""
 class TagListings:
     """The tags of repositories, and the tags to which references may be updated.
 
-    An UpdateRange is a tag in a file, and the policy settings that limit its updates. References with equal ranges may
-    be updated to the same tags.
+    An UpdateRange consists of a tag in a file and the policy settings that limit its updates, such as "minor updates of
+    `nginx:1.25`". References with equal ranges may be updated to the same tags.
     """
 
     target_tags: Mapping[UpdateRange, tuple[TagRef, ...]]
@@ -120,9 +120,11 @@ def list_tags(
 ) -> TagListings:
     """List the tags of each repository for which this run needs them.
 
-    They are needed if the policy allows updating a reference to another tag, or if this run checks whether a tag of the
-    repository is superseded (watched tags). `configured_ends` are the end-of-life dates in the config. Such a date can
-    come with a successor, to which references with the ended tag are updated.
+    A repository's tags are needed if the policy allows updating a reference to another tag, or if this run checks
+    whether a tag of the repository is superseded (watched tags).
+
+    `configured_ends` are the end-of-life dates in the config. If such a date names a successor, references with the
+    ended tag are updated to the successor.
     """
     today = context.now.date()
     update_ranges = {
@@ -172,8 +174,9 @@ def _fetch_tag_lists(
 ) -> tuple[Mapping[str, tuple[str, ...] | RegistryError], tuple[RunFailure, ...]]:
     """Return the tags of each repository, or an error if they cannot be listed. Also return the failures to report.
 
-    An error is reported as a failure only if the repository is in `updatable_repositories`, because a reference can
-    then not be updated to another tag. Errors of the other repositories only prevent a check for superseded tags.
+    `updatable_repositories` are those with references that may be updated to another tag. An error in one of them is
+    reported as a failure, because it prevents such updates. An error in any other repository is not reported, because
+    it only prevents a check for superseded tags.
     """
     registry, registry_failures = context.registry, RegistryFailures()
 
@@ -217,8 +220,9 @@ def add_fallback_tags(
 ) -> TagListings:
     """Add fallback tags (older allowed tags) for the references that cannot be updated to the newest allowed tag.
 
-    If the policy requires a minimum age, a tag that earlier runs have observed for a shorter time is not added, because
-    it would be too young as well. In Azure registries, which record when a tag was pushed, every tag may be old enough.
+    If the policy requires a minimum age, a tag that basebump first observed too recently is not added. In Azure
+    registries, such a tag is added nevertheless, because the push time that Azure records may show that the tag is old
+    enough.
 
     Raises:
         StateError: If the state cannot be read.
@@ -292,8 +296,9 @@ def find_superseded_tags(
     """Determine which tags are superseded, and store the results for later runs.
 
     A tag is superseded for one of two reasons: a newer tag in the repository takes its place, or the end-of-life date
-    that its publisher announces has passed. The result of an earlier run (`known_superseded`) is used again if this run
-    did not check its reason, or could not read the data to check it, and the tag still points to the same digest.
+    that its publisher announces has passed. The result of an earlier run is in `known_superseded`. If this run did not
+    or could not check the same reason again, the earlier result remains valid as long as the tag points to the same
+    digest.
     """
     tag_digests = {tag_ref: entry.digest for tag_ref, entry in resolutions.items() if isinstance(entry, ResolvedTag)}
     announced_dates = dict(_fetch_announced_dates(tag_listings.watched_tags, tag_digests, context.registry_facts))
@@ -325,7 +330,8 @@ def _fetch_announced_dates(
 ) -> Iterator[tuple[TagRef, date | None]]:
     """Yield each watched tag with the end-of-life date that its publisher announces; None if there is no such date.
 
-    The dates are only hints. A tag is therefore left out if its request fails.
+    If the request for a tag's date fails, the tag is left out, and no failure is reported, because the dates are only
+    hints.
     """
     for tag_ref in watched_tags:
         if tag_ref in tag_digests and has_lifecycle_data(tag_ref.host):

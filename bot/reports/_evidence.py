@@ -72,7 +72,7 @@ def _render_scans(evidence: Evidence) -> dict[str, JsonValue]:
 
 
 def _render_dated_scan(outcome: ScanOutcome) -> JsonValue:
-    """Return a scan like `render_scan`, with the build time of the image as `created`; null if it is not known."""
+    """Return a scan like `render_scan`, with the image's build time as `created`; null if the time is not known."""
     created = outcome.created if isinstance(outcome, Scan) else None
     return {**render_scan(outcome), "created": format_time(created)}
 
@@ -85,7 +85,7 @@ def _render_signatures(signatures: TransitionSignatures) -> JsonValue:
 
 
 def render_signature(outcome: SignatureOutcome) -> JsonValue:
-    """Return the state of a signature, and a phrase that names the signer, or the reason why none is known."""
+    """Return the state of a signature, and a phrase that names the signer or says why no signer is known."""
     return {"state": build_signature_view(outcome).state.value, "detail": describe_signature(outcome)}
 
 

@@ -31,8 +31,8 @@ def render_failures(failures: Sequence[RunFailure]) -> Iterator[str]:
 def drop_repeated_errors(report: RunReport) -> RunReport:
     """Return the report without the errors of image references that are also in its list of failures.
 
-    An error is removed if a failure has the same text. If the registry of a reference is unreachable, the error is
-    always removed, because the list has a failure for that registry, perhaps with another text.
+    An error is removed if a failure in the list has the same text. If the registry of a reference is unreachable, the
+    error is removed even if no failure has the same text, because the list already has a failure for that registry.
     """
     errors = frozenset(each.error for each in report.failed)
     if not errors:

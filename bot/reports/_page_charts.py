@@ -81,7 +81,7 @@ def build_charts(located: Sequence[OccurrenceInRepository]) -> tuple[PageChart, 
 
 
 def _list_distinct_updates(located: Iterable[OccurrenceInRepository]) -> list[UpdateFacts]:
-    """Return the updates that can be made now. An update of several image references is returned only once."""
+    """Return the updates that can be made now. If several image references get the same update, return it once."""
     updates: dict[tuple[str | None, ...], UpdateFacts] = {}
     for at in located:
         occurrence = at.occurrence
@@ -121,7 +121,8 @@ def _build_vulnerability_chart(located: Sequence[OccurrenceInRepository]) -> Pag
 def _build_age_chart(located: Sequence[OccurrenceInRepository]) -> PageChart:
     """Return a chart that shows how far the images are behind: the number of image references by difference in age.
 
-    The difference in age is the time between the builds of the old and the new image, such as `a week to a month`.
+    The difference in age is the time between the builds of the old and the new image. The chart has a row for each
+    range of differences, such as `a week to a month`.
     """
     age_labels = [_get_age_label(at.occurrence.update) for at in located if can_update_now(at.occurrence)]
     count_by_age = Counter(age_labels)

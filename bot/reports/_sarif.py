@@ -43,8 +43,8 @@ def render_run(
 
     Args:
         rules: The rules that `results` refer to.
-        results: The results; an empty list means that nothing was found. None means that it is not known what would
-            be found; the run then has no key `results`.
+        results: The results; an empty list means that nothing was found. If it is None, the run gets no key `results`,
+            which means that it is not known what would be found.
         failures: Failures of basebump, which become notifications with the level `error`.
         notes: Sentences, which become notifications with the level `note`.
         properties: Further properties of the run, such as `automationDetails`.

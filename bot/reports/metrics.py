@@ -128,7 +128,7 @@ def _build_samples(
     """Return a sample, which consists of labels and a number, for every combination of label values.
 
     Args:
-        counts: The values of the samples; a combination that is missing here has the value 0.
+        counts: The number for each combination of label values. A combination that is missing here gets the number 0.
         names: The names of the labels.
         label_values: The possible values of each label, in the order of `names`.
     """

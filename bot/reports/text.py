@@ -137,8 +137,8 @@ def _get_notes(entry: Verdict | UnsupportedText) -> Sequence[str]:
 def _render_signatures(entry: Verdict | UnsupportedText, evidence: Mapping[Transition, Evidence]) -> Iterator[str]:
     """Yield a sentence that names the signers of the old and the new image, if their signatures were checked.
 
-    Yield nothing if the image reference has no update, or if the update is refused: the reason for the refusal already
-    names the signers.
+    Yield nothing if the image reference has no update. If the update is refused, yield nothing, too, because the reason
+    for the refusal already names the signers.
     """
     if isinstance(entry, UnsupportedText) or entry.status not in UPDATABLE_STATUSES or entry.transition is None:
         return

@@ -137,7 +137,8 @@ def _normalise_optional_service(value: str) -> str:
 def _normalise_trivy_server(value: str) -> str:
     """Return the URL of a Trivy server without its trailing slash.
 
-    Plain http is accepted as well as https. A Trivy server itself only speaks http; https needs a proxy in front of it.
+    Both https and plain http are accepted, because a Trivy server itself only speaks http. Using https needs a proxy in
+    front of the server.
     """
     try:
         parts = urlsplit(require_text(value))

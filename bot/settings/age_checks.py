@@ -46,8 +46,8 @@ def check_min_ages(rules: RuleEntries, age_registries: Collection[str]) -> Itera
 def _is_limited_to_hosts(hosts: Collection[str], match: object) -> bool:
     """Return True if a rule can match only images of the registries `hosts`.
 
-    This is the case if every glob under `image` begins with one of the hosts, as `acme.azurecr.io/*` does. Return False
-    if the rule has no glob for images, or has one that is not a string; another check reports the latter.
+    Every glob under `image` must begin with one of the hosts, as `acme.azurecr.io/*` does. Return False if the rule has
+    no glob for images, or if a glob is not a string. Another check reports a glob that is not a string.
 
     Args:
         hosts: The hosts of registries.

@@ -62,9 +62,9 @@ def _find_location(document: Document, steps: Location) -> Location:
 
 
 def _get_value(document: Any, location: Location) -> Any:
-    """Return the value at a location of the document; None if only the last key of the location is missing.
+    """Return the value at a location of the document. Return None if the last key of the location is missing.
 
-    A location with any other missing part is not allowed.
+    All other parts of the location must exist.
     """
     for step in location:
         document = document.get(step) if isinstance(document, dict) else document[step]

@@ -152,9 +152,9 @@ class VexEntry(ConfigSection):
 
 
 class EnrichmentSection(ConfigSection):
-    """Lists and documents about vulnerabilities, as paths relative to this config file or as https URLs.
+    """The lists and documents about vulnerabilities that basebump reads.
 
-    By default, basebump downloads no list and no document.
+    Each is an https URL, or a path relative to this config file. By default, basebump reads none of them.
     """
 
     kev: address_fields.PathOrUrl | None = None

@@ -32,7 +32,7 @@ _TOKEN_HINT = "a token is one word of printable ASCII, without quotes or `Bearer
 
 
 class RegistryAuth(StrEnum):
-    """Where the credential for a registry comes from, unless the config names environment variables for it."""
+    """The source of a registry's credential if the config names no environment variables that contain it."""
 
     DOCKER_CONFIG = "docker-config"
     """The login files of `docker login`, Podman, GitLab's runners, and of Secrets in Kubernetes."""
@@ -270,7 +270,7 @@ class Settings:
     def list_unset_variables(self, environment: Mapping[str, str]) -> tuple[ConfigProblem, ...]:
         """Return a problem for every key that names an environment variable that is empty or not set.
 
-        The config itself is valid nevertheless: a command fails only when it needs the value.
+        An unset variable does not make the config invalid: a command fails only when it needs the value.
         """
         variables = self._list_variables()
         return tuple(

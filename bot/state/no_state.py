@@ -43,7 +43,7 @@ class NoStateStore:
 class NoSupersededStore:
     """Implements `bot.ports.SupersededStore` for configs without `state`.
 
-    Without stored results, a run finds only those superseded tags that it checks itself.
+    A run checks only some tags. Without stored results of earlier runs, no other superseded tags are known.
     """
 
     def load(self, tag_refs: Collection[TagRef]) -> Mapping[TagRef, SupersededTag]:  # noqa: ARG002 - the Protocol's signature

@@ -39,7 +39,7 @@ class DatabaseSupersededStore:
     def record(self, superseded_tags: Mapping[TagRef, SupersededTag | None], at: datetime) -> None:
         """Store the results of checks that were made at the time `at`; None for a tag that is not superseded.
 
-        If another run has already stored a later result for a tag, that result is kept.
+        If a parallel run already stored a result for a tag that was checked later than `at`, the stored result is kept.
         """
         if not superseded_tags:
             return
