@@ -18,8 +18,8 @@ def get_first_transition(update: ImageUpdate) -> Transition:
 def build_transition(update: ImageUpdate, candidate: UpdateCandidate) -> Transition:
     """Return the transition of `update` from the current digest to the digest of `candidate`.
 
-    A transition also names the platforms for which both images are scanned. They are the first of these that is
-    available:
+    The transition contains the platforms for which both images are scanned. They come from the first of these sources
+    that is available:
 
     - the platform that the file states
     - the platforms in the policy

@@ -207,9 +207,9 @@ def _list_candidates(
     """Yield the digests of a tag that may be proposed, newest first.
 
     If the tag's current digest has reached the minimum age, it is the only candidate, and `notes` are added to it. If
-    it is too young, earlier digests that are old enough are candidates instead. In this case, the current digest is
-    also a candidate if the policy has exceptions from the minimum age (`bypass_min_age_for`), because the digest may
-    fix an urgent vulnerability.
+    it is too young, earlier digests that are old enough are candidates instead. If it is too young and the policy has
+    exceptions from the minimum age (`bypass_min_age_for`), the current digest comes first, because it may fix an urgent
+    vulnerability.
     """
     policy, target_manifest = tracked_image.policy, _get_target_manifest(tracked_image, resolved)
     matures_at = (
@@ -226,9 +226,10 @@ def _list_candidates(
 def _list_earlier_candidates(
     tracked_image: TrackedImage, resolved: ResolvedTag, notes: tuple[str, ...], now: datetime
 ) -> Iterator[UpdateCandidate]:
-    """Yield the earlier digests of a tag that are old enough, newest first, except those to which an update is on hold.
+    """Yield the earlier digests of a tag that are old enough and not on hold, newest first.
 
-    `notes` are added to each of these candidates.
+    A digest is on hold if there is a reason not to update to it (see `bot.core.choice.holds`) and no owner accepts this
+    reason. `notes` are added to each of the yielded candidates.
     """
     old_enough = _list_matured_digests(tracked_image, resolved, now)
     for manifest in resolved.earlier_manifests:

@@ -49,10 +49,11 @@ def determine_superseded(
 ) -> SupersededTag | None:
     """Return the reason that a tag is superseded, and its successor; None if nothing shows that it is.
 
-    There are two possible reasons. If the day `announced_end` has passed, the publisher no longer supports the tag.
-    Otherwise, `tag_ending` contains the reason, which `find_tag_ending` found by comparing the names of the
-    repository's tags. Its successor is used in both cases. `announced_end` and `tag_ending` are None if nothing is
-    known. `digest` is the digest that the tag points to.
+    If the day `announced_end` has passed, the reason is that the publisher no longer supports the tag. If it has not
+    passed, or if no day was announced (None), the reason comes from `tag_ending`.
+
+    `tag_ending` is the result of `find_tag_ending`, which compares the names of the repository's tags. The successor
+    always comes from `tag_ending`. `digest` is the digest that the tag points to.
     """
     if announced_end is not None and announced_end < today:
         successor = tag_ending.successor if tag_ending is not None else None

@@ -63,9 +63,15 @@ def is_held(tracked_image: TrackedImage, resolved: ResolvedTag, now: datetime) -
 
 
 def get_platforms_in_use(tracked_image: TrackedImage, pinned_manifest: Manifest | None) -> tuple[str, ...]:
-    """Return the platforms on which the image is used, from the policy or else from the file.
+    """Return the platforms on which the image is used.
 
-    If neither names a platform, return all platforms of the pinned image. The result is empty if these are unknown.
+    They come from the first of these sources that names a platform:
+
+    - the policy
+    - the file
+    - the pinned image, with all platforms for which it is built
+
+    The result is empty if no source names a platform.
     """
     if tracked_image.policy.platforms:
         return tracked_image.policy.platforms
@@ -77,11 +83,11 @@ def get_platforms_in_use(tracked_image: TrackedImage, pinned_manifest: Manifest 
 def _get_required_platforms(
     tracked_image: TrackedImage, resolved: ResolvedTag, pinned_manifest: Manifest | None
 ) -> tuple[str, ...]:
-    """Return the platforms that the new image must have: those that are in use and that the pinned image has.
+    """Return the platforms that the new image must have, so that the update does not lose a platform in use.
 
-    If the platforms of the pinned image are unknown, all platforms in use are returned. The result is empty if the
-    reference has no digest and keeps its tag. Such a reference already uses the new image, so the update cannot lose a
-    platform.
+    These are the platforms in use (see `get_platforms_in_use`) for which the pinned image is built. If the platforms of
+    the pinned image are unknown, all platforms in use are returned. If the reference has no digest and keeps its tag,
+    the result is empty, because such a reference already uses the new image.
     """
     used = get_platforms_in_use(tracked_image, pinned_manifest)
     pinned_platforms = pinned_manifest.platforms if pinned_manifest is not None else ()
@@ -100,8 +106,8 @@ def _get_required_platforms(
 def _check_index_churn(tracked_image: TrackedImage, resolved: ResolvedTag, pinned_manifest: Manifest | None) -> str:
     """Return an explanation if the new index has the same images as the pinned index; otherwise empty.
 
-    Only images for the platforms in use are compared. An index gets a new digest even if only the attestations in it
-    are replaced.
+    An index gets a new digest even if only the attestations in it are replaced. An update to such an index would change
+    nothing, so it is put on hold. Only images for the platforms in use are compared.
     """
     current_manifest = resolved.manifest
     if (
@@ -123,7 +129,7 @@ def _check_index_churn(tracked_image: TrackedImage, resolved: ResolvedTag, pinne
 
 
 def _list_image_digests(index: Manifest, platform: str) -> frozenset[Digest]:
-    """Return the digests of the images for `platform` in an index; those of all images if `platform` is empty."""
+    """Return the digests of the images for `platform` in an index. An empty `platform` means all platforms."""
     return frozenset(
         child.digest
         for child in index.children

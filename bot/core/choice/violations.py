@@ -53,7 +53,7 @@ def find_violations(
 def get_update_cause(decision: Decision) -> UpdateCause | None:
     """Return why an update replaces the digest in the file, for example because the pinned digest is gone.
 
-    Refused updates have a cause, too. Return None if the decision is not an update.
+    The decision can be an update or a refused update. For any other decision, return None.
     """
     if isinstance(decision, RefusedUpdate):
         return decision.update.cause
@@ -96,10 +96,11 @@ def format_short_reference(reference: ImageReference) -> str:
 
 
 def _find_unpinned(decision: Decision, fix_command: str) -> Iterator[Violation]:
-    """Yield a violation for a reference without a digest that can be pinned, or that has no tag either.
+    """Yield a violation for a reference that has no digest, if the user can do something about it.
 
-    A reference with neither tag nor digest can be pinned only after the user added a tag. Yield nothing for a reference
-    that cannot be pinned for another reason, for example because its update is held.
+    If basebump can add the digest, the message names `fix_command`, which adds it. If the reference also lacks a tag,
+    the message asks the user to add a tag. If the digest cannot be added for another reason, for example because the
+    update is held, yield nothing.
     """
     name = format_short_reference(decision.occurrence.reference)
     if isinstance(decision, ImageUpdate | UncheckedReference):

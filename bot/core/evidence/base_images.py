@@ -43,11 +43,11 @@ def get_stated_base(manifest: Manifest) -> StatedBase | None:
 
 
 def is_base_outdated(base: StatedBase, resolved: ResolvedTag) -> bool:
-    """Return True if the tag of a base image no longer points to the image `base`.
+    """Return True if the tag of a base image is known to point to an image other than `base` now.
 
     `base.digest` may be the digest of the image for one platform. If the tag points to an index that contains this
-    image, the base is not outdated. The result is also False if the manifest that the tag points to was not fetched,
-    because it is then unknown whether it is such an index.
+    image, the base is not outdated, so the result is False. If the manifest that the tag points to was not fetched, the
+    result is False because this manifest may be such an index.
     """
     if resolved.digest == base.digest:
         return False

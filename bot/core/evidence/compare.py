@@ -26,11 +26,14 @@ from bot.model.evidence import (
 def compare_scans(old: ScanOutcome | None, new: ScanOutcome) -> Evidence:
     """Return the vulnerabilities and packages in which the old and the new image differ.
 
-    `old` is None if the file has no digest. Vulnerabilities are compared only if the same scanner scanned both images
-    with the same database, because a newer database finds more. Otherwise `delta` of the result is None. Package lists
-    do not depend on the database. They are compared unless two different scanners made them.
+    `old` is None if the file has no digest.
 
-    If both images were scanned but cannot be compared, `old` of the result is a `NotScanned` with the reason.
+    Vulnerabilities are compared only if the same scanner scanned both images with the same database, because a newer
+    database finds more. If they cannot be compared, `delta` of the result is None. If they cannot be compared although
+    both images were scanned, `old` of the result is a `NotScanned` with the reason.
+
+    Package lists do not depend on the database. They are compared even if the vulnerabilities cannot be compared, but
+    not if two different scanners made the lists.
     """
     packages = _compare_package_lists(old, new)
     if not isinstance(old, Scan) or not isinstance(new, Scan):
@@ -72,8 +75,8 @@ def is_urgent_fix(evidence: Evidence) -> bool:
 def has_fix_for(evidence: Evidence, urgency: Urgency) -> bool:
     """Return True if the update fixes a vulnerability of at least the severity `urgency`.
 
-    `urgency` can also be `AdvisoryList.KEV`, the list of known exploited vulnerabilities. Then the result is True if
-    the update fixes a vulnerability in this list.
+    If `urgency` is `AdvisoryList.KEV`, the list of known exploited vulnerabilities, the result is True if the update
+    fixes a vulnerability in this list.
     """
     fixed = evidence.delta.fixed if evidence.delta is not None else ()
     if urgency is AdvisoryList.KEV:

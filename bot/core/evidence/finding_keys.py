@@ -25,10 +25,11 @@ def is_cve(text: str) -> bool:
 def get_canonical_ids(vulnerability_id: str, aliases: Iterable[str] = ()) -> tuple[str, ...]:
     """Return the ids under which a vulnerability is counted, in a fixed order; never empty.
 
-    A CVE id is returned as it is. For any other id, the result is the first of these that exists:
+    Scanners report the same vulnerability under different ids, so CVE ids are preferred. If `vulnerability_id` is a CVE
+    id, the result is this id. For any other id, the result is the first of these that exists:
 
     - all CVE ids in `aliases`
-    - one GHSA id
+    - one GHSA id, which is `vulnerability_id` or in `aliases`
     - `vulnerability_id`
     """
     if is_cve(vulnerability_id):

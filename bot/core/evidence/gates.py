@@ -34,13 +34,13 @@ def apply_gates(
 ) -> ImageUpdate | HeldUpdate | RefusedUpdate | UnresolvedReference:
     """Return the update with only the newest candidate that passes all gates, or the reason that there is none.
 
-    A candidate that is too young is skipped unless it fixes a vulnerability that the policy exempts from the minimum
-    age (`bypass_min_age_for`). The reason for the lack of a candidate is one of these:
+    A candidate that is too young is skipped. If it fixes a vulnerability that the policy exempts from the minimum age
+    (`bypass_min_age_for`), it is checked nevertheless. If no candidate passes, the result is one of these:
 
     - A `HeldUpdate` or `RefusedUpdate` with the failure of the newest candidate that was checked.
     - A `HeldUpdate` if all candidates are too young.
-    - An `UnresolvedReference` if a registry or a vulnerability list could not be read, and the result for a candidate
-      depends on it. Older candidates are then not checked.
+    - An `UnresolvedReference` if it is unknown whether a candidate passes, because a registry or a vulnerability list
+      could not be read. Candidates that are older than this one are not checked.
 
     `is_public` is True if everyone can read the reason. The reason then contains no details of private evidence.
     """
@@ -48,7 +48,7 @@ def apply_gates(
     for candidate in update.candidates:
         candidate_evidence = evidence[build_transition(update, candidate)]
         if candidate.matures_at is not None and not _is_urgent(update, candidate_evidence):
-            if _can_be_urgent(update, candidate_evidence):
+            if _is_urgency_unknown(update, candidate_evidence):
                 return UnresolvedReference(update.tracked_image, Reason.LISTS_UNREAD, _LIST_UNREAD)
             continue
         gate_result = _check_candidate(
@@ -68,9 +68,9 @@ def _check_candidate(
 ) -> ImageUpdate | HeldUpdate | RefusedUpdate | UnresolvedReference:
     """Check the single candidate of an update.
 
-    Return the update if the candidate passes. Notes or a reason to review the update may have been added. If the
-    candidate fails, return a `RefusedUpdate` or `HeldUpdate`. If the result depends on a registry or a list that could
-    not be read, return an `UnresolvedReference`.
+    - If the candidate passes, return the update. It may have new notes, or a new reason to review it.
+    - If the candidate fails, return a `RefusedUpdate` or `HeldUpdate`.
+    - If a registry or a vulnerability list that the check needs could not be read, return an `UnresolvedReference`.
 
     If `can_show_details` is False, the reasons in the result contain no details of private evidence.
     """
@@ -178,12 +178,12 @@ def _describe_older_version(evidence: Evidence) -> str:
 _LIST_UNREAD = "it is too young, and whether it fixes something that is known to be exploited is not known"
 
 
-def _can_be_urgent(update: ImageUpdate, evidence: Evidence) -> bool:
+def _is_urgency_unknown(update: ImageUpdate, evidence: Evidence) -> bool:
     """Return True if it is unknown whether an update is urgent, because the KEV list was not read.
 
-    The KEV list contains vulnerabilities that are known to be exploited. Return False if the policy does not exempt
-    these vulnerabilities from the minimum age, or if the update fixes no vulnerability at all. The list is then not
-    needed.
+    The KEV list contains vulnerabilities that are known to be exploited. Return False if the list is not needed,
+    because the policy does not exempt these vulnerabilities from the minimum age, or the update fixes no vulnerability
+    at all.
     """
     depends_on_list = AdvisoryList.KEV in update.tracked_image.policy.bypass_min_age_for and _is_list_unread(
         AdvisoryList.KEV, evidence

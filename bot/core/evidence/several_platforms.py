@@ -49,11 +49,11 @@ def merge_platforms(by_platform: Mapping[str, Evidence]) -> Evidence:
 
 
 def list_checked_evidence(evidence: Evidence) -> tuple[Evidence, ...]:
-    """Return the evidence that gates have to check: the merged evidence, and sometimes that of each platform.
+    """Return the evidence that gates have to check: the merged evidence, or this and the evidence for each platform.
 
-    If the images could not be compared on one platform, the merged evidence contains no comparison at all. In this
-    case, the evidence for each platform is also returned, because it shows which vulnerabilities the update introduces
-    on the other platforms.
+    If the images could not be compared on one platform, the merged evidence contains no comparison at all. The evidence
+    for each platform is therefore added, because it shows which vulnerabilities the update introduces on the other
+    platforms.
     """
     is_whole = evidence.delta is not None and evidence.package_changes is not None
     return (evidence,) if is_whole else (evidence, *evidence.by_platform.values())

@@ -53,7 +53,7 @@ def group_by_image(statements: Iterable[VexStatement]) -> StatementsByImage:
     """Group VEX statements by the image that they are about.
 
     A statement lists one or more products. The key for a product is the digest of its image or, if the statement names
-    no digest, the repository. A product with neither is left out.
+    no digest, the repository. A product without digest and repository is left out.
     """
     grouped: dict[str, list[ProductStatement]] = defaultdict(list)
     for statement in statements:
@@ -99,7 +99,8 @@ def _find_suppression(
     """Return the suppression of a finding by the latest VEX statement about it; otherwise None.
 
     Return None if no statement is about the finding, or if the latest one does not suppress it. If several statements
-    are equally recent, the finding is suppressed only if all of them suppress it.
+    are the latest ones because they have the same date, the finding is suppressed only if all these statements suppress
+    it.
     """
     applicable = (
         claim.statement

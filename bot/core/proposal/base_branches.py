@@ -40,10 +40,10 @@ class BaseBranch:
         """Return True if one of basebump's branches was created to update this base branch.
 
         Args:
-            is_desired: True if this run proposes updates on the branch. The result is then True, because the name of
-                the branch contains a hash of the base branch.
-            is_ours: True if basebump created all commits of the branch. False if other people added commits. Such a
-                branch is left unchanged, and is assigned to the default branch.
+            is_desired: True if this run proposes updates on basebump's branch. If so, the result is True, because the
+                branch name contains a hash of the base branch.
+            is_ours: True if basebump created all commits of its branch. If False, other people added commits, so the
+                trailer is not used, and the branch is treated as one that updates the default branch.
             stated_base: The base branch that basebump's commit states in a trailer; None for the default branch.
         """
         return is_desired or (stated_base == self.non_default_name if is_ours else self.non_default_name is None)
@@ -51,11 +51,11 @@ class BaseBranch:
     def is_base_of_request(self, target: str, *, is_desired: bool, is_ours: bool, stated_base: str | None) -> bool:
         """Return True if an open request of basebump updates this base branch.
 
-        The result is True if this run proposes the updates of the request (`is_desired`). Otherwise, both of these
-        conditions must be met:
+        If this run proposes the updates of the request (`is_desired`), the result is True. If it does not, both of
+        these conditions must be met:
 
-        - `target` is this base branch. It is the branch into which the request is to be merged, and users can change
-          it.
+        - `target` is this base branch. `target` is the branch into which the request is to be merged, and users can
+          change it.
         - The trailer of basebump's commit states this base branch (`stated_base`, None for the default branch). This is
           not checked if other people added commits to the branch (`is_ours` is False).
         """

@@ -106,9 +106,9 @@ def _count_unknown_contents(evidence: Evidence) -> int:
 def is_outdated(fingerprint: str, desired_fingerprint: str) -> bool:
     """Return True if the text of an open request must be replaced by the text that this run would write.
 
-    `fingerprint` belongs to the existing text, `desired_fingerprint` to the text of this run. Equal fingerprints need
-    no replacement. The existing text also stays if it proposes the same changes and has evidence that this run lacks,
-    for example because a scan failed.
+    `fingerprint` belongs to the existing text, `desired_fingerprint` to the text of this run. If they are equal, the
+    result is False. The result is also False if both texts propose the same changes, and the existing text has evidence
+    that this run lacks, for example because a scan failed.
     """
     return fingerprint != desired_fingerprint and not has_less_evidence(fingerprint, desired_fingerprint)
 

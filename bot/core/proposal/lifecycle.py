@@ -66,8 +66,8 @@ def next_step(
         requests: All requests of the branch on the forge, newest first. If the branch exists but has no open request,
             the list also contains an entry for the branch itself, with the state `RequestState.BRANCH`.
         is_fully_resolved: False if data for the proposal could not be read in this run, for example because a registry
-            did not respond. The branch and the text of an open request then stay unchanged, and nothing is closed or
-            deleted.
+            did not respond. If False, the branch and the text of an open request stay unchanged, and nothing is closed
+            or deleted.
         now: The current time.
     """
     open_request = next((each for each in requests if each.state is RequestState.OPEN), None)
@@ -181,14 +181,15 @@ def _should_update_text(request: RemoteRequest, desired: Proposal) -> bool:
 def _find_wait_reason(request: RemoteRequest, desired: Proposal, now: datetime) -> NoChangeReason | None:
     """Return the reason why the branch of an open request is not updated yet, or None if it is updated in this run.
 
-    The setting `refresh_every` is the minimum age of the branch's last commit. Until then, an update waits in these
-    cases:
+    The setting `refresh_every` is the minimum age of the branch's last commit. While the commit is younger, an update
+    of the branch waits in these cases:
 
     - A user approved the request. An update would discard the approval.
     - The tags stay the same, and only newer digests are proposed because they have reached the minimum age of the
       policy. An update would start another CI run. This is no reason to wait if the branch must be rebuilt anyway.
 
-    Urgent updates do not wait. A request with conflicts does not wait either, because nobody can merge it as it is.
+    Urgent updates do not wait. If a request has conflicts and the setting `rebase` is not `never`, its branch does not
+    wait, because nobody can merge the request as it is.
     """
     if request.has_conflicts and desired.rebase is not Rebase.NEVER:
         return None

@@ -55,9 +55,9 @@ def defer_proposals(queues: Sequence[OpenQueue], now: datetime) -> list[dict[str
 
     The result has one dictionary for each of `queues`, in the same order. Its keys are branch names.
 
-    Limits apply in the order of priority, across all repositories. So if only five proposals may be opened in a run,
-    these are the five most important ones. A proposal never waits if a user requests it, or if the digest in the file
-    no longer exists.
+    Proposals are compared with the limits in the order of priority, across all repositories. So if only five proposals
+    may be opened in a run, the five most important ones are opened. If a user requests a proposal, or if the proposal
+    replaces a digest that no longer exists, it never waits.
     """
     deferred: list[dict[str, DeferProposal]] = [{} for _ in queues]
     open_counts = _OpenCounts(sum((Counter({queue.repository: queue.open_count}) for queue in queues), Counter()))

@@ -158,7 +158,7 @@ def parse_marker(body: str) -> BodyMarker:
 
 
 def mark_withdrawn(body: str) -> str:
-    """Return the text of a request, with a marker that records that basebump itself closed the request.
+    """Return a request's text, with a marker which records that basebump itself closed the request.
 
     Later runs then do not mistake the closing for the decision of a user. If the text has no valid marker, a new one is
     appended.
@@ -171,7 +171,7 @@ def mark_withdrawn(body: str) -> str:
 
 
 def record_status(body: str, commit: str, status: CommitStatus) -> str:
-    """Return the text of a request, with a marker that records that basebump tried to set `status` on `commit`.
+    """Return a request's text, with a marker which records that basebump tried to set `status` on `commit`.
 
     If the text has no valid marker, it is returned unchanged.
     """
@@ -182,7 +182,7 @@ def record_status(body: str, commit: str, status: CommitStatus) -> str:
 
 
 def record_started_commit(body: str, commit: str) -> str:
-    """Return the text of a request, with a marker that records that basebump started workflows for `commit`.
+    """Return a request's text, with a marker which records that basebump tried to start workflows for `commit`.
 
     If the text has no valid marker, it is returned unchanged.
     """

@@ -22,9 +22,10 @@ def find_missing_attributes(
     """Return the attributes that this run must set on an open request.
 
     - Labels, reviewers, assignees and similar attributes are set if the request is recent, or if this run changes the
-      branch or the text (`is_changing`). If users removed them, they are not set again.
+      branch or the text (`is_changing`). Attributes that basebump set before are left out, because a user may have
+      removed them on purpose.
     - The commit status is set, and workflows are started, if the last commit of the branch lacks them.
-    - The result has `automerge=False` if automerge must be disabled.
+    - If automerge must be disabled, the result has `automerge=False`.
     """
     attributes = NO_ATTRIBUTES
     is_recent = any(now - each < RETRY_PERIOD for each in (request.opened_at, request.committed_at) if each is not None)
@@ -41,10 +42,10 @@ def find_missing_attributes(
 
 
 def is_automerge_kept(request: RemoteRequest, desired: Proposal) -> bool:
-    """Return True if automerge stays enabled although the evidence of this run is not sufficient for it.
+    """Return True if automerge stays enabled although this run lacks evidence that the policy requires for it.
 
     For example, an earlier run scanned the new image and enabled automerge, and in this run the scan failed. Automerge
-    then stays enabled, because the changes are the same and nothing new is known about them.
+    stays enabled, because the proposed changes are the same and nothing new is known about them.
     """
     marker = parse_marker(request.body)
     was_enabled = marker.has_automerge and request.intent == desired.intent and marker.report is not None
@@ -66,15 +67,15 @@ def _is_status_missing(request: RemoteRequest, desired: Proposal) -> bool:
     """Return True if basebump must still set the commit status on the last commit of the branch.
 
     The status is missing, for example, after a user merged the base branch into the branch, or after an interrupted
-    run. If the evidence of this run differs from the evidence in the text of the request, return False. The status is
-    then set later, together with the new text.
+    run. If the evidence of this run differs from the evidence in the text of the request, return False, because the
+    status must agree with the text. It is set when the text is replaced.
     """
     marker = parse_marker(request.body)
     return not _has_status_attempt(request, marker) and marker.report == desired.report_fingerprint
 
 
 def find_missing_on_last_commit(request: RemoteRequest, desired: Proposal) -> RequestAttributes:
-    """Return the commit status to set and the workflows to start for a request that otherwise stays unchanged.
+    """Return the commit status to set and the workflows to start for a request whose branch and text stay unchanged.
 
     A status and a workflow run belong to a single commit. If a user merges the base branch into the branch, for
     example, the new last commit has neither. The status is copied from the earlier commit, because it must agree with

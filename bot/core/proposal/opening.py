@@ -33,9 +33,11 @@ _TEMPORARY_REASONS = frozenset(
 def compute_opening_time(updates: Iterable[tuple[ImageUpdate, Evidence]]) -> datetime | None:
     """Return the earliest time at which `open_when` allows opening a proposal with these updates.
 
-    It is enough if one of the updates meets its condition. Return None if the proposal may be opened now. A condition
-    can also require that the image in use reaches a given age. Return NEVER if no update meets its condition, and no
-    such age is given or the age of the image is unknown.
+    An update meets its condition if it fixes a vulnerability that the condition names, or as soon as the image in use
+    reaches the age `or_older_than`. One update that meets its condition is enough.
+
+    Return None if the proposal may be opened now. Return NEVER if no update meets its condition, and none will meet it
+    by age, because no age is given or the build time of the image is unknown.
     """
     return min(
         (_compute_update_opening_time(update, evidence) for update, evidence in updates),
@@ -45,9 +47,9 @@ def compute_opening_time(updates: Iterable[tuple[ImageUpdate, Evidence]]) -> dat
 
 
 def is_awaiting_evidence(updates: Iterable[tuple[ImageUpdate, Evidence]]) -> bool:
-    """Return True if a proposal must wait because a scan, or the list of exploited vulnerabilities, is missing.
+    """Return True if a proposal must wait because a scan or the list of exploited vulnerabilities is missing.
 
-    The key `when_unknown` of the policy determines whether a proposal waits in this case.
+    The key `when_unknown` of the policy determines whether a proposal waits for such missing evidence.
     """
     return any(_is_update_awaiting_evidence(update, evidence) for update, evidence in updates)
 
@@ -59,11 +61,10 @@ def _get_time_or_minimum(at: datetime | None) -> datetime:
 def _compute_update_opening_time(update: ImageUpdate, evidence: Evidence) -> datetime | None:
     """Return the time at which an update meets its `open_when` condition, or None if it does not have to wait.
 
-    - The result is None if the update has no condition, or replaces a withdrawn or missing digest.
-    - The result is also None if the vulnerabilities of the two images could not be compared. `is_awaiting_evidence`
-      then decides whether to wait.
-    - The result is NEVER if no time is known: the condition does not depend on the age of the image in use, or this age
-      is unknown.
+    - If the update has no condition, meets it already, or replaces a withdrawn or missing digest, the result is None.
+    - If the vulnerabilities of the two images could not be compared, the result is None, because `is_awaiting_evidence`
+      decides whether to wait.
+    - If the condition does not depend on the age of the image in use, or if this age is unknown, the result is NEVER.
     """
     condition = update.tracked_image.policy.open_when
     if condition is None or evidence.delta is None or update.cause is not UpdateCause.MOVED:
@@ -103,9 +104,9 @@ def _is_update_awaiting_evidence(update: ImageUpdate, evidence: Evidence) -> boo
 
 
 def _is_list_unknown(update: ImageUpdate, evidence: Evidence) -> bool:
-    """Return True if the list of exploited vulnerabilities (KEV) was not read, but the condition depends on it.
+    """Return True if the `open_when` condition needs the list of exploited vulnerabilities (KEV), which was not read.
 
-    Return False if the update fixes no vulnerabilities. In this case, the list is not needed.
+    Return False if the update fixes no vulnerabilities, because the list is not needed for such an update.
     """
     condition = update.tracked_image.policy.open_when
     if condition is None or condition.must_fix is not AdvisoryList.KEV or evidence.delta is None:

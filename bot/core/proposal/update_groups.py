@@ -48,7 +48,8 @@ def build_group_key(group: str, folder: str | None = None, base: str | None = No
 def build_branch_name(prefix: str, source: TagRef | str, key: str) -> str:
     """Return the branch name `<prefix><slug>-<hash>`, for example `basebump/python-3.12-slim-1f2e3d4c`.
 
-    The name is a valid branch name if `prefix` plus a letter is valid (https://git-scm.com/docs/git-check-ref-format).
+    If git accepts `prefix` plus a letter as a branch name, it accepts the result
+    (https://git-scm.com/docs/git-check-ref-format).
 
     Args:
         prefix: The text with which the names of basebump's branches begin.

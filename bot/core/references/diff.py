@@ -42,7 +42,7 @@ def parse_changed_lines(patch: bytes) -> Mapping[bytes, tuple[range, ...]]:
 
 
 def _skip_hunk(lines: Iterator[bytes], count: int) -> None:
-    r"""Advance `lines` past a hunk. Otherwise, a removed or added line such as `--- x` could be mistaken for a header.
+    r"""Advance `lines` past a hunk, so that a removed or added line such as `--- x` is not mistaken for a header.
 
     `count` is the number of removed and added lines in the hunk. Remarks of git between them (`\ No newline at end of
     file`) are not included in this number, and are skipped, too.

@@ -29,7 +29,7 @@ def build_edit(slot: EditSlot, value: str) -> ByteEdit:
 
 
 def list_edits(occurrence: Occurrence, candidate: UpdateCandidate) -> Iterator[ByteEdit]:
-    """Yield the edits that write the digest of an update candidate, and its tag if it changes, into the file.
+    """Yield the edits that write the digest of `candidate` into the file, and its tag if the update changes the tag.
 
     There is no edit for a digest or tag that is not editable (`NotEditable`).
     """
@@ -48,9 +48,9 @@ def list_edits(occurrence: Occurrence, candidate: UpdateCandidate) -> Iterator[B
 
 
 def is_misread_as_number(content: bytes, occurrence: Occurrence, candidate: UpdateCandidate) -> bool:
-    """Return True if the new tag would be read as a number, because it is not in quotes, and would lose digits.
+    """Return True if the file's parser would read the new tag as a number, and so change it.
 
-    For example, YAML reads `tag: 1.20` as the number 1.2.
+    For example, YAML reads `tag: 1.20` as the number 1.2. A tag in quotes is not read as a number.
     """
     if not isinstance(occurrence.tag_slot, EditSlot) or candidate.tag is None or not _NUMBER.fullmatch(candidate.tag):
         return False
@@ -110,10 +110,10 @@ def has_only_planned_changes(
 
 
 def _index_references(items: Iterable[Occurrence | UnsupportedText]) -> dict[object, ImageReference | int]:
-    """Return the references by their key, so that those before and after an edit can be compared with `==`.
+    """Return the references by key, so that the references before and after an edit can be compared with `==`.
 
-    An `UnsupportedText` has no key, because an edit may move it to another line. The result therefore contains only the
-    number of times that each such text occurs in a file.
+    An `UnsupportedText` cannot be identified across an edit, because its line may change. The result therefore maps the
+    file, text and reason of each `UnsupportedText` to the number of times that they occur.
     """
     references: dict[object, ImageReference | int] = {}
     texts: Counter[object] = Counter()

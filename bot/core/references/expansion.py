@@ -81,9 +81,9 @@ def expand_text(
 ) -> ExpandedText:
     """Replace the variables in `text` in the same way as Docker Compose (template/template.go).
 
-    `assignment` is the `.env` variable whose value is `text`; None if `text` is not such a value. If the result would
-    be too long, it has no text. Instead, its `missing_variables` contain `assignment` or, without an assignment, all
-    variables in `text`.
+    `assignment` is the `.env` variable whose value is `text`; None if `text` is not such a value. If the expanded text
+    would be too long, the result is empty, and its `missing_variables` name the cause: the variable of `assignment` or,
+    without an assignment, all variables in `text`.
     """
     runs: list[TextRun] = []
     variable_runs: list[VariableRun] = []
@@ -112,7 +112,7 @@ def expand_text(
 
 
 def list_variables(text: InterpolatedText) -> Iterator[str]:
-    """Yield the name of each variable in `text`, including variables in defaults. A name is repeated for each use."""
+    """Yield the name of each variable in `text`, including variables in defaults; with duplicates."""
     for part in text:
         if isinstance(part, VariableUse):
             yield part.variable
@@ -149,7 +149,7 @@ class WrittenReference:
     def assignment(self) -> EnvironmentVariable | None:
         """The `.env` variable from whose value the end of the reference comes.
 
-        None if the end comes from the file of the image, for example from a default in `${TAG:-1.25}`.
+        None if the end comes from the file that contains the image, for example from a default in `${TAG:-1.25}`.
         """
         return self.expanded.runs[-1].assignment
 
@@ -157,8 +157,8 @@ class WrittenReference:
     def digest(self) -> EditSlot | NotEditable:
         """The bytes of the digest, or the place at the end of the reference where a digest can be added.
 
-        `NotEditable` for a reference such as `nginx:${TAG}-alpine`, in which a variable in the tag is not the end. If a
-        user sets another value for `TAG`, an added digest would still be that of the old tag.
+        `NotEditable` for a reference such as `nginx:${TAG}-alpine`, in which text follows a variable in the tag. If a
+        user set another value for `TAG`, an added digest would still be that of the old tag.
         """
         digest = self.reference.digest
         length = len(self.expanded.text)
@@ -203,8 +203,9 @@ class WrittenReference:
     def _find_slot(self, start: int, end: int, before: bytes = b"") -> EditSlot | NotEditable:
         """Return the bytes from which the characters from `start` to `end` of the reference come.
 
-        They are not editable if they come from several places, such as two variables, or from another file than the end
-        of the reference. `before` is text to insert in front of a new value, such as `@` in front of a digest.
+        The result is `NotEditable` if the characters come from several places, such as two variables. It is also
+        `NotEditable` if they come from a different file than the end of the reference, because an occurrence has only
+        one path. `before` is text to insert in front of a new value, such as `@` in front of a digest.
         """
         at = 0
         for piece in self.expanded.runs:
@@ -277,11 +278,11 @@ def resolve_interpolated(source: InterpolatedImage, values: ExpandedValues) -> R
 
 
 def find_shared_variables(images: Sequence[ResolvedInterpolation]) -> set[str]:
-    """Return the variables whose values must not be changed, because the change would also affect another text.
+    """Return the variables whose values must not be changed, because the change would affect several texts.
 
-    For example, a digest for `app:${TAG}` is appended to the value of `TAG`. This is possible only if every image that
-    contains `TAG` contains it once, at its end, and if all these images have the same repository and tag. All other
-    variables are returned.
+    For example, a digest for `app:${TAG}` is appended to the value of `TAG`. The value of `TAG` may be changed only if
+    two conditions are met: every image that contains `TAG` contains it once and at its end, and all these images have
+    the same repository and tag. Each variable for which one of the conditions is not met is returned.
     """
     shared: set[str] = set()
     tags_by_variable: dict[str, set[TagRef | None]] = defaultdict(set)

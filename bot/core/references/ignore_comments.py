@@ -31,8 +31,9 @@ def find_comment(lines: Sequence[bytes], line_numbers: Sequence[int], *, at_line
 
     - in the comment lines directly above one of these lines
     - at the end of one of these lines, if `at_line_end` is True
-    - in the comment lines above the parent key, if `at_line_end` is True and the reference is directly below this key.
-      For example, the comment can be above `web:` if the next line is `image: nginx:1.25`.
+    - in the comment lines above the key that contains the reference, if `at_line_end` is True and the reference is on
+      the line directly below this key. For example, the comment can be above `web:` if the next line is `image:
+      nginx:1.25`.
     """
     for line_number in line_numbers:
         for number in _list_comment_lines(lines, line_number, at_line_end=at_line_end):

@@ -24,9 +24,10 @@ skip a reference (see `assign_to_other_bot`)."""
 def lock_occurrence(occurrence: Occurrence, reason: Reason, *, is_certain: bool = True) -> Occurrence:
     """Lock the digest and the tag of `occurrence` for `reason`, so that basebump does not change them.
 
-    If a value is already locked, the new reason replaces the earlier one only if the earlier one is a warning and the
-    new one is not. A warning is a reason that a rule in the config can allow. `is_certain` is False if the reason
-    possibly does not apply.
+    A warning is a reason that a rule in the config can allow. If a value is locked already because of a warning, and
+    `reason` is not a warning, `reason` replaces the warning. In any other case, the earlier lock of a value stays.
+
+    `is_certain` is False if `reason` may not apply, for example because another file leaves it open.
     """
     digest, tag = (
         _lock_slot(slot, reason, is_certain=is_certain) for slot in (occurrence.digest_slot, occurrence.tag_slot)
@@ -37,8 +38,9 @@ def lock_occurrence(occurrence: Occurrence, reason: Reason, *, is_certain: bool 
 def assign_to_other_bot(occurrence: Occurrence, bot: str, config_location: str) -> Occurrence:
     """Lock the digest and the tag of `occurrence` because another bot, such as Renovate, updates them.
 
-    A rule with `allow: [other-writer]` can unlock the values. If a value was already locked because of a warning, the
-    rule must allow this warning as well. A value that is locked for any other reason stays unchanged.
+    A rule with `allow: [other-writer]` can unlock the values. If a value was already locked because of a warning (a
+    reason that a rule can allow), the rule must allow both. If a value was already locked because of a reason that no
+    rule can allow, its lock stays unchanged.
 
     A note is added if the lock of a value changed. It names the bot and `config_location`, which is the file (and line)
     of the bot's config.
@@ -65,7 +67,7 @@ def lock_references_if(
 def unlock_allowed(occurrence: Occurrence, reasons: Collection[Reason]) -> Occurrence:
     """Unlock the digest and the tag of `occurrence` if a rule in the config allows all reasons for the lock.
 
-    `reasons` are the reasons that the rule allows. Only warnings can be allowed.
+    `reasons` are the reasons that the rule allows. Only some reasons, which are called warnings, can be allowed.
     """
     return replace(
         occurrence,

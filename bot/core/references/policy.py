@@ -89,7 +89,7 @@ def _combine_values(combine_mode: CombineMode, operator: Any, repository: Any) -
 
 
 def _select_strictest(allowances: Iterable[IntroducedLimit]) -> tuple[IntroducedLimit, ...]:
-    """Return one limit for each severity: the lowest number of introduced vulnerabilities in `allowances`."""
+    """Return the strictest limit in `allowances` for each severity, which allows the fewest introduced vulnerabilities."""
     strictest: dict[Severity, IntroducedLimit] = {}
     for each in sorted(allowances, key=lambda each: (-each.severity, each.maximum)):
         strictest.setdefault(each.severity, each)
@@ -97,9 +97,10 @@ def _select_strictest(allowances: Iterable[IntroducedLimit]) -> tuple[Introduced
 
 
 def determine_role(policy_config: PolicyConfig, occurrence: Occurrence) -> Role:
-    """Return the role of an image reference. It is `own` if the operator's `own` globs match a third-party image.
+    """Return the role of an image reference, which is `own` if the operator's `own` globs match a third-party image.
 
-    Otherwise, it is the role that the format of the file determines.
+    If they do not match, or if the image is not a third-party image according to the file, the role from the file
+    stays.
     """
     if occurrence.role is Role.THIRD_PARTY and _is_any_match(
         policy_config.own_globs or (), occurrence.reference.repository
@@ -131,8 +132,9 @@ def _is_any_match(globs: tuple[str, ...], value: str) -> bool:
 def is_ignored_image(policy_config: PolicyConfig, repository: str) -> bool:
     """Return True if a repository is never updated: the operator's `own` globs match it, or a rule ignores it.
 
-    `repository` is a canonical name such as `docker.io/library/nginx`. Rules with a condition other than the image are
-    skipped. Of the rules that match `repository`, the first one that sets `ignore` to true or false decides.
+    `repository` is a canonical name such as `docker.io/library/nginx`. Only rules without conditions, and rules whose
+    only condition is the image, are considered. Of these rules, the first one that matches `repository` and sets
+    `ignore` to true or false decides.
     """
     if any(is_glob_match(glob, repository) for glob in policy_config.own_globs or ()):
         return True

@@ -19,8 +19,8 @@ _DigestBytes = tuple[FilePath, Span]
 def reconcile_decisions(decisions: Sequence[Decision]) -> tuple[Decision, ...]:
     """Replace each update that conflicts with another decision by a `SkippedReference`.
 
-    Two references conflict if their digest is written in the same bytes, and they are not both updated to the same
-    digest.
+    Two references conflict if their digest is written in the same bytes, and their decisions differ: only one of them
+    is updated, or each is updated to a different digest.
     """
     digests_by_bytes: dict[_DigestBytes, set[Digest | None]] = defaultdict(set)
     for decision in decisions:

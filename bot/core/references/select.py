@@ -34,10 +34,11 @@ class RepositoryBranch:
 def select_reference(
     policy_config: PolicyConfig, repository_branch: RepositoryBranch, occurrence: Occurrence, today: date
 ) -> TrackedImage | SkippedReference:
-    """Return the tag and the policy of an image reference that is to be updated, or the reason to skip the reference.
+    """Return an image reference with its tag and policy if it can be updated, or else with the reason to skip it.
 
-    If several reasons apply, the one with the highest precedence is returned. An ignore comment has no effect if its
-    date is before `today`. Whether basebump may contact the registry is checked later, by `skip_unknown_registry`.
+    If there are several reasons to skip it, the one with the highest precedence is returned. If the date of an ignore
+    comment is before `today`, the comment has no effect. `skip_unknown_registry` checks later whether basebump may
+    contact the registry.
     """
     role = determine_role(policy_config, occurrence)
     policy = evaluate_policy(

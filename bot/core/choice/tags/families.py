@@ -91,8 +91,8 @@ def _get_padded_widths(version: TagVersion) -> tuple[int, ...]:
     """Return the digit counts of a version's numbers, up to the last number with a leading zero.
 
     For `20.04.1`, the result is (2, 2), the digit counts of `20` and `04`. The result is empty if no number has a
-    leading zero. It is also empty for dates and similar schemes, because a zero such as the one in `2024-05-30` does
-    not distinguish two schemes.
+    leading zero. For dates such as `2024-05-30`, the result is always empty: their leading zeros are normal, and do not
+    show that a tag belongs to a different series of tags.
     """
     if version.scheme not in {VersionScheme.NUMBERS, VersionScheme.YEAR}:
         return ()
@@ -112,9 +112,10 @@ def _has_unpadded_number(version: TagVersion, prefix: tuple[int, ...]) -> bool:
 def _get_padding_scheme(version: TagVersion, padding_schemes: Mapping[tuple[int, ...], bool]) -> tuple[int, ...]:
     """Return the digit counts that identify the zero-padded scheme of a version: (2, 2) for `20.04` and `20.10`.
 
-    The result is empty if the version does not belong to a zero-padded scheme (see `filter_relatives`).
-    `padding_schemes` contains the digit counts of each zero-padded scheme in the repository. The value is True if all
-    versions with these digit counts belong to the scheme, and False if only those with a leading zero belong to it.
+    The result is empty if the version does not belong to a zero-padded scheme (see `filter_relatives`). The keys of
+    `padding_schemes` are the digit counts of each zero-padded scheme in the repository. The value is True if every
+    version with these digit counts belongs to the scheme. The value is False if a version needs a leading zero to
+    belong to it, because the repository also contains versions such as `27.3`.
     """
     padded_widths = _get_padded_widths(version)
     matching_prefixes = (

@@ -32,8 +32,8 @@ def parse_tag(tag: str, *, allow_ambiguous_builds: bool = True) -> TagVersion | 
     `latest`, `edge` and commit hashes are examples of tags without a version.
 
     The last number of a tag such as `3.2-18` is ambiguous: it may be a build number, or the version of another product.
-    If `allow_ambiguous_builds` is True, such a number is parsed as a build number. Otherwise it is parsed as text that
-    an update must not change. Only the other tags of the repository show which of the two is right (see
+    If `allow_ambiguous_builds` is True, such a number is parsed as a build number. If it is False, the number is parsed
+    as text that an update must not change. Only the other tags of the repository show whether it is a build number (see
     `parse_versions`).
     """
     if not is_tag(tag) or is_commit_or_change(tag):

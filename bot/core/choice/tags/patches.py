@@ -33,9 +33,9 @@ def find_newest_patch(tag: str, available_tags: Iterable[str], *, has_patch_numb
     For example, the result may be `3.11-2` if `tag` is `3.11` or `3.11-1`. The caller has to compare the push times of
     `3.11-2` and `3.11`: if `3.11` was rebuilt after its newest patch, then `3.11` has the newer packages.
 
-    `has_patch_numbers` is True if a tag such as `3.11-1` is a patch of `3.11` in this repository. If it is False, the
-    number may be a build number, or the version of another product as in `1-22`. In this case, only tags with the word
-    `patched` are considered, such as `3.11-patched-1`.
+    `has_patch_numbers` is True if a tag such as `3.11-1` is a patch of `3.11` in this repository. If it is False, only
+    tags with the word `patched` are considered, such as `3.11-patched-1`, because a number after `-` may be a build
+    number, or the version of another product as in `1-22`.
     """
     written_patch = _parse_patch(tag)
     parsed_tags = (_parse_patch(each) for each in sorted(set(available_tags)))

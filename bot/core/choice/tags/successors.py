@@ -128,7 +128,7 @@ class _LongTermSchedule:
     """Returns whether the first `depth` numbers of a version are those of a long-term release."""
 
     def can_update(self, written: tuple[int, ...], candidate: tuple[int, ...]) -> bool:
-        """Return True unless the update leaves a long-term release for a release that is not long-term.
+        """Return False if the update would leave a long-term release for a release that is not long-term.
 
         `written` and `candidate` are the version numbers before and after the update.
         """

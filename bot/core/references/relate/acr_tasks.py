@@ -40,12 +40,12 @@ class _TaskDockerfile:
 def lock_task_base_images(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
     """Lock the digests of base images in Dockerfiles that ACR tasks build, so that basebump does not pin the images.
 
-    A newer base image starts a task only if the base image is not pinned.
+    ACR starts a task when a base image has a newer version, but only if the Dockerfile does not pin the base image.
 
-    - If a base image already has a digest, it is not locked, and only gets a note.
+    - If a base image already has a digest, it only gets a note and is not locked.
     - The base images of all stages are locked, because a setting in Azure determines for which stages a task is
       started.
-    - If a task possibly builds a Dockerfile, but this is not certain, its base images without a digest are locked, too.
+    - If it is uncertain whether a task builds a Dockerfile, its base images without a digest are locked.
     """
     dockerfiles = list(_list_dockerfiles(facts, {reference.path for reference in references}))
     doubts = [fact for fact in facts if isinstance(fact, PossibleTaskBuild)]

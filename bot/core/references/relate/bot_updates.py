@@ -22,7 +22,7 @@ def list_version_updates(reference: ImageReference, *, knows_codenames: bool) ->
 
     - If the tag begins with a version, bots only choose versions with the same number of parts. So `3.12` can have
       `major` and `minor` updates, but no `patch` updates.
-    - If the tag contains digits but does not begin with a version, all three types are possible.
+    - If the tag contains digits but does not begin with a version, `major`, `minor` and `patch` updates are possible.
     - If the tag is a codename of Debian or Ubuntu, such as `bookworm`, `major` updates are possible, but only if the
       bot supports codenames (`knows_codenames`).
     - For other tags, such as `latest`, the result is empty.

@@ -53,9 +53,10 @@ _UNKNOWN_USE: frozenset[_ValuePathUse] = frozenset({((), ValueUse.UNKNOWN)})
 def unlock_templated_digests(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
     """Unlock the digest of each chart image if the templates use its tag only at the end of image references.
 
-    A digest can then be appended to the tag. Otherwise, the digest stays locked:
+    An unlocked digest can be appended to the tag. In these cases, the digest stays locked:
 
-    - If the templates also use the tag in other ways, the reason for the lock becomes `tag-is-label`.
+    - If the templates use the tag anywhere else, for example in a label, the reason for the lock becomes
+      `tag-is-label`.
     - If they do not use the tag, or the use cannot be determined, the reason stays `chart-unknown`.
 
     A separate digest value is locked if the templates write it after a literal `sha256:`. Such a value must not contain
@@ -104,8 +105,9 @@ def _is_decided_by_chart(occurrence: Occurrence) -> bool:
 def _apply_uses(occurrence: Occurrence, charts: _TemplateIndex, values: Collection[str]) -> Occurrence:
     """Lock or unlock the digest of a chart image, depending on how the templates use the values of the image.
 
-    - An editable digest is locked if a template writes it after a literal `sha256:`.
-    - A digest that is locked is unlocked if the templates use all values of the image only in image references.
+    - If a template writes a separate digest value after a literal `sha256:`, the digest is locked.
+    - If the templates use all values of the image only in image references, a locked digest is unlocked.
+    - If the templates use a value of the image anywhere else, a locked digest gets the reason `tag-is-label`.
     - An image outside a chart is returned unchanged.
 
     `values` contains the dotted paths of the image's values, such as `image.tag`. If several images share a YAML
@@ -207,9 +209,9 @@ def _list_chart_folders(path: FilePath) -> Iterator[str]:
 
 @dataclass(slots=True)
 class _ValueUses:
-    """The uses of one chart value, such as `image`, and of the values below it, such as `image.tag`.
+    """How templates use one chart value, such as `image`, and the values below it, such as `image.tag`.
 
-    `children` contains the values below by their key, so the objects form a tree.
+    `children` contains one object for each key below this value, such as `tag`. The objects form a tree.
     """
 
     children: dict[str, _ValueUses] = field(default_factory=dict)
@@ -226,8 +228,9 @@ class _ValueUses:
     def get_uses(self, keys: Sequence[str]) -> set[ValueUse]:
         """Return the uses of the value that is reached by `keys`, such as `("image", "tag")`.
 
-        The uses of its parents are included, because a template that uses all of `image` may use `image.tag`, too. If
-        the use of a parent is IMAGE, it is returned as UNKNOWN, because a mapping cannot be an image reference.
+        The uses of its parents are included, because a template that uses all of `image` may use `image.tag`. If the
+        use of a parent is IMAGE (the end of an image reference), it is returned as UNKNOWN, because the parent is a
+        mapping and cannot be written into an image reference.
         """
         found: set[ValueUse] = {ValueUse.UNKNOWN} if self.direct_uses else set()
         nodes = [self]
@@ -281,12 +284,13 @@ class _TemplateInput:
 
 
 def _collect_uses(
-    templates: Iterable[ChartTemplate], definitions: Callable[[str], Sequence[ChartTemplate]]
+    templates: Iterable[ChartTemplate], find_definitions: Callable[[str], Sequence[ChartTemplate]]
 ) -> frozenset[_ValuePathUse]:
     """Return how `templates`, and all templates that they include, use the chart's values.
 
-    `definitions` returns the templates with a given name. If there are too many templates to follow (MAX_INCLUSIONS),
-    or too many paths in the data of a template, the result is that the use of all values is unknown.
+    `find_definitions` returns the templates with a given name. If the templates include too many others
+    (MAX_INCLUSIONS), or if the data of a template has too many paths, the result states that the use of all values is
+    unknown.
     """
     uses: set[_ValuePathUse] = set()
     pending = [(template, _TemplateInput(), ValueUse.OTHER) for template in templates]
@@ -302,7 +306,7 @@ def _collect_uses(
             effect = purpose if use is ValueUse.END else use
             if not isinstance(source, TemplateInclusion):
                 uses.update((path, effect) for path in template_input.resolve_path(source))
-            elif included_templates := definitions(source.template):
+            elif included_templates := find_definitions(source.template):
                 pending += [(each, template_input.build_inclusion_input(source), effect) for each in included_templates]
             else:
                 uses |= _assume_external_uses(source.template, template_input.build_inclusion_input(source), effect)
@@ -317,7 +321,7 @@ def _assume_external_uses(template: str, template_input: _TemplateInput, effect:
     - All other templates of this library are assumed to use the values outside of image references.
     - For all other templates, the use is unknown.
 
-    `effect` is the use of the template's output by the including template. For example, it is IMAGE if the output
+    `effect` states how the template that includes `template` uses the output. For example, it is IMAGE if the output
     becomes the end of an image reference.
     """
     named_paths = dict(template_input.named_paths)

@@ -34,9 +34,9 @@ _FOLDER_AND_BELOW = re.compile(r"(?:(.*)/)?\*\*(?:/\*)?", re.DOTALL)
 def assign_to_dependabot(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
     """Lock the references that Dependabot updates on the branch of this tree, so that basebump leaves them unchanged.
 
-    Without `target-branch`, an entry under `updates` applies to the default branch. If the branch of this tree is
-    unknown, all entries are considered. If a config is invalid, Dependabot updates nothing, and the editable references
-    that it would otherwise read get a note about this.
+    An entry under `updates` applies to its `target-branch`, or to the default branch if it has none. If the branch of
+    this tree is unknown, all entries apply. If the Dependabot config is invalid, Dependabot updates nothing: no
+    reference is locked, and each editable reference that Dependabot can read gets a note about this.
     """
     configs = [fact for fact in facts if isinstance(fact, DependabotConfig)]
     branch = next((fact for fact in facts if isinstance(fact, TreeBranch)), None)

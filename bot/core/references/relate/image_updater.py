@@ -39,8 +39,9 @@ def lock_image_updater_targets(references: ExtractedReferences, facts: Sequence[
     - all references in the Applications that it updates
     - references in folders that such an Application deploys, if Image Updater tracks the image
 
-    The deployed folders can be in another repository. basebump cannot find this out, and assumes that they are in this
-    one. It does not consider labels that exclude Applications from the updates.
+    The folders that an Application deploys can be in another repository. basebump cannot find this out, and assumes
+    that they are in this repository. Labels that exclude an Application from updates by Image Updater are ignored, so
+    references of such an Application are locked nevertheless.
     """
     write_targets = _WriteTargets()
     for writer, application in islice(_list_pairs(facts), MAX_PAIRS):

@@ -140,10 +140,11 @@ class _KustomizationGraph:
         return is_kustomization or not self._included_paths.isdisjoint(list_folders_and_path(path))
 
     def _add_listing_kustomizations(self, indexes: Iterable[int]) -> set[int]:
-        """Return `indexes`, extended by all kustomizations that list one of them under `components`.
+        """Return the kustomizations to which the `images` entries of the kustomizations at `indexes` apply.
 
-        If a kustomization lists a component, the `images` of the component apply to everything that the kustomization
-        includes. Kustomizations that list such a kustomization as their component are therefore added as well.
+        These are `indexes` themselves and all kustomizations that list one of them under `components`, because the
+        `images` entries of a component apply to everything that such a kustomization includes. If such a kustomization
+        is itself listed as a component, the kustomizations that list it are included, and so on.
         """
         return self._find_reachable(indexes, lambda index: self._listed_by.get(index, ()))
 
@@ -154,15 +155,15 @@ class _KustomizationGraph:
         return frozenset([*named, *(path for path in own if basename(path) in KUSTOMIZATION_NAMES)])
 
     def _list_earlier_kustomizations(self, indexes: Collection[int], applied: Collection[int]) -> frozenset[str]:
-        """Return the paths of the kustomizations that kustomize applies before one of the given ones.
+        """Return the paths of the kustomizations that kustomize applies before one of those at `indexes`.
 
-        `indexes` are the given kustomizations. `applied` contains these and all kustomizations that list one of them as
-        a component (see `_add_listing_kustomizations`).
-
-        If an earlier and a later kustomization replace the same image, the `images` entry of the earlier one has no
-        effect. For example, if `prod` includes `base`, kustomize applies `base` before `prod`. It applies the
-        components of a kustomization one after another, and then its own `images` entries (accumulateTarget in
+        If two kustomizations replace the same image, the `images` entry of the one that is applied earlier has no
+        effect. For example, if `prod` includes `base`, kustomize applies `base` before `prod`. kustomize applies the
+        components of a kustomization one after another, and after them its own `images` entries (accumulateTarget in
         api/internal/target/kusttarget.go).
+
+        `applied` contains `indexes` and all kustomizations that list one of them as a component (see
+        `_add_listing_kustomizations`).
         """
         earlier: set[int] = set()
         for index in applied:
@@ -176,10 +177,10 @@ class _KustomizationGraph:
         )
 
     def _list_paths_before(self, index: int, applied: Collection[int]) -> tuple[FilePath, ...]:
-        """Return the paths that a kustomization includes before its last component that is in `applied`.
+        """Return the paths that a kustomization lists before the last of its components that is in `applied`.
 
         For example, if the kustomization has the resource `base` and the components `a`, `b` and `c`, and only `b` is
-        in `applied`, these are `base` and `a`. `index` identifies the kustomization.
+        in `applied`, the result is `base` and `a`. `index` is the position of the kustomization.
         """
         kustomization = self._kustomizations[index]
         last = max(
@@ -192,11 +193,11 @@ class _KustomizationGraph:
     def _list_included(self, index: int) -> Iterator[int]:
         return self._find_in_folders(self._list_paths(index))
 
-    def _find_reachable(self, indexes: Iterable[int], onward: Callable[[int], Iterable[int]]) -> set[int]:
+    def _find_reachable(self, indexes: Iterable[int], list_next: Callable[[int], Iterable[int]]) -> set[int]:
         """Return `indexes`, and the indexes of all kustomizations that can be reached from them.
 
-        `onward` returns the indexes that follow directly from one index, for example those of the included
-        kustomizations. Cycles are allowed. The search ends early after MAX_STEPS steps.
+        `list_next` returns the indexes that can be reached from one index in a single step, for example the
+        kustomizations that it includes. Cycles are allowed. The search ends early after MAX_STEPS steps.
         """
         reached: set[int] = set()
         pending = list(indexes)
@@ -205,7 +206,7 @@ class _KustomizationGraph:
             if index in reached:
                 continue
             reached.add(index)
-            following = list(onward(index))
+            following = list(list_next(index))
             self._steps += 1 + len(following) + len(self._list_paths(index))
             pending += following
         return reached

@@ -108,7 +108,7 @@ class _ValuesOverlay:
         return self.layers[0].values
 
     def get_overridden_value(self, part: ImagePart) -> str:
-        """Return the value of a part in the files that the overlay overrides, even if the overlay sets the part, too.
+        """Return the value of a part in the files that the overlay overrides. The overlay's own value is ignored.
 
         The value is an empty text if none of these files sets the part.
         """
@@ -125,7 +125,7 @@ class _ValuesOverlay:
     def get_registry(self) -> tuple[str, bool]:
         """Return the registry of the image, and whether the chart certainly puts it in front of the repository.
 
-        If no file sets a registry, return an empty text and True.
+        If no file sets a registry, return an empty text and True, because the repository is used without a registry.
         """
         layer = next((layer for layer in self.layers if layer.registry), None)
         if layer is None:
@@ -142,9 +142,9 @@ class _ValuesOverlay:
             yield from ((layer.path, layer.image.locator) for layer in self.layers[1:] if layer.image is not None)
 
     def list_inherited_digest_notes(self) -> Iterator[str]:
-        """Yield a note if the overlay changes other parts of the image, but inherits the digest.
+        """Yield a note if the overlay inherits the digest, but changes another part of the image, such as the tag.
 
-        The note names the changed parts. Otherwise, yield nothing.
+        Such an overlay would combine the digest with the wrong image. The note names the changed parts.
         """
         if not any(self.pinned_in in layer.values for layer in self.layers[:-1]):
             parts = [part for part, value in self.own_values.items() if value.text or part is not ImagePart.DIGEST]
@@ -171,7 +171,7 @@ def _join_parts(parts: Iterable[ImagePart]) -> str:
 def _find_overlays(
     images: Sequence[ChartImage], values: Sequence[ChartValue]
 ) -> tuple[dict[_ValuePosition, _ValuesOverlay], dict[_ValuePosition, list[str]]]:
-    """Return the images in overlays, and notes about overlays that inherit a digest but change other parts.
+    """Return the images in overlays, and notes about overlays that inherit a digest but change another part of its image.
 
     The first dictionary contains the images by their positions in the overlays. The second dictionary contains the
     notes by the position of the image in the chart's own values, from which the digest is inherited.

@@ -55,11 +55,12 @@ def assign_to_renovate(references: ExtractedReferences, facts: Sequence[CrossFil
 
 
 def _format_note(config: RenovateConfig) -> str:
-    """Return a note for a reference that Renovate does not update, as far as basebump can read its config.
+    """Return a note for a reference that Renovate does not update according to the config that basebump can read.
 
-    The note explains that Renovate updates nothing because its config is invalid, or that Renovate may update the
-    reference nevertheless because the config extends presets that basebump cannot read. It is empty if neither is the
-    case.
+    - If the config is invalid, the note explains that Renovate updates nothing.
+    - If the config extends presets that basebump cannot read, the note explains that Renovate may update the reference
+      nevertheless.
+    - In all other cases, the note is empty.
     """
     if config.settings is None:
         return f"{config.path} cannot be read, so Renovate moves nothing"
@@ -81,8 +82,8 @@ class _EffectiveSettings:
     def apply(self, settings: UpdateTypeSettings, *, is_certain: bool) -> None:
         """Apply the settings of a rule, which override earlier settings.
 
-        If it is uncertain whether the rule matches, apply only settings that enable something. So in doubt, basebump
-        assumes that Renovate updates the image.
+        `is_certain` is False if the rule may not match. If so, apply only those settings of the rule that enable
+        something, so that basebump rather assumes that Renovate updates the image.
         """
         if settings.enabled is not None and (is_certain or settings.enabled):
             self.is_enabled = settings.enabled
@@ -152,7 +153,8 @@ class _RenovateDecisions:
         """Return True if a preset that basebump cannot read may define which files a manager reads.
 
         By default, some managers read no files, for example the one for Kubernetes. A preset may select files for such
-        a manager. This is assumed only if a rule in the config names the manager or the datasource `docker`.
+        a manager. If a rule in the config names the manager or the datasource `docker`, this is assumed, because the
+        rule would have no effect without such files.
         """
         is_open = bool(self._settings.unread_presets) and not manager.files and manager is not CUSTOM_MANAGER
         return is_open and not self._settings.named_in_rules.isdisjoint({manager.manager, _DATASOURCE})
@@ -259,9 +261,10 @@ def _can_match_any(value: str, patterns: Iterable[str]) -> bool:
 def _match_all_spellings(patterns: Sequence[str] | None, values: Iterable[str]) -> bool | None:
     """Match `patterns` against several spellings of the same value, such as `library/nginx` and `nginx`.
 
-    Return True if all spellings match, and False if none of them matches. Return None (uncertain) if only some
-    spellings match, if basebump does not support a pattern, or if there are no spellings. If `patterns` is None,
-    everything matches.
+    - If all spellings match, or if `patterns` is None (no condition), return True.
+    - If none of the spellings matches, return False.
+    - If only some of them match, if basebump does not support a pattern, or if there are no spellings, return None
+      (uncertain).
     """
     if patterns is None:
         return True
@@ -272,7 +275,8 @@ def _match_all_spellings(patterns: Sequence[str] | None, values: Iterable[str]) 
 def _match_any_value(patterns: Sequence[str] | None, values: Iterable[str]) -> bool | None:
     """Return True if `patterns` match at least one of `values`, and False if they match none of them.
 
-    Return None (uncertain) if no value certainly matches, but one may match. If `patterns` is None, everything matches.
+    Return None (uncertain) if no value certainly matches, but a value may match because basebump does not support a
+    pattern. If `patterns` is None, there is no condition, and the result is True.
     """
     if patterns is None:
         return True

@@ -39,8 +39,8 @@ class _UnsupportedPatternError(Exception):
 def is_pattern_list_match(patterns: Iterable[str], value: str) -> bool | None:
     """Return True if `value` matches a list of patterns. Patterns that start with `!` exclude values.
 
-    - The value must match at least one of the patterns without `!`, unless all patterns start with `!`.
-    - The value must not be excluded by a pattern with `!`.
+    - If there are patterns without `!`, the value must match at least one of them.
+    - The value must not match the rest of a pattern that starts with `!`.
 
     An empty list matches nothing. Return None (uncertain) if the result depends on a pattern that is not supported.
     """
