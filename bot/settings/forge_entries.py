@@ -12,7 +12,7 @@ from bot.settings.section import ConfigSection, NonEmptyList, OneOrMore, get_var
 
 
 class OwnerEntry(ConfigSection):
-    """The repositories of one owner: all of them, or only some."""
+    """The config entry that selects all or some repositories of one owner."""
 
     owner: name_fields.Owner
     """The name of a user or an organisation."""
@@ -39,7 +39,7 @@ NameOrOwner = Annotated[
 
 
 class GroupEntry(ConfigSection):
-    """The projects of a group and its subgroups, or of a user: all of them, or only some."""
+    """The config entry that selects all or some projects of a group and its subgroups, or of a user."""
 
     owner: name_fields.GroupPath
     """The full path of a group (`group/subgroup`), or the name of a user."""
@@ -60,7 +60,7 @@ ProjectOrGroup = Annotated[
 
 
 class AppSection(ConfigSection):
-    """A GitHub App, which authenticates with its private key."""
+    """The config entry for a GitHub App. basebump authenticates as the App with the App's private key."""
 
     id: name_fields.AppId
     """The App ID, which is shown on the settings page of the App."""
@@ -71,7 +71,7 @@ class AppSection(ConfigSection):
 
 
 class GithubForgeEntry(ConfigSection):
-    """Repositories on github.com or on a GitHub Enterprise Server."""
+    """The config entry for repositories on github.com or on a GitHub Enterprise Server."""
 
     kind: Literal["github"]
     """The kind of forge."""
@@ -98,7 +98,7 @@ class GithubForgeEntry(ConfigSection):
 
 
 class GitlabForgeEntry(ConfigSection):
-    """Projects on gitlab.com or on a self-managed GitLab."""
+    """The config entry for projects on gitlab.com or on a self-managed GitLab."""
 
     kind: Literal["gitlab"]
     """The kind of forge."""
@@ -117,7 +117,7 @@ class GitlabForgeEntry(ConfigSection):
 
 
 class LocalForgeEntry(ConfigSection):
-    """Git repositories in a folder on this machine."""
+    """The config entry for git repositories in a folder on this machine."""
 
     kind: Literal["local"]
     """The kind of forge."""

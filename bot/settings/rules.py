@@ -53,7 +53,7 @@ class RefreshSection(ConfigSection):
     """
 
     def to_policy(self) -> timedelta:
-        """Return the value of `PolicyRule.refresh_every`."""
+        """Convert this section of the config to the value of `PolicyRule.refresh_every`."""
         return self.every
 
 
@@ -70,7 +70,7 @@ class OpenWhenSection(ConfigSection):
     """
 
     def to_policy(self) -> rules.OpenCondition:
-        """Return the value of `PolicyRule.open_when`."""
+        """Convert this section of the config to the value of `PolicyRule.open_when`."""
         return rules.OpenCondition(self.fixes, self.or_older_than)
 
 
@@ -85,7 +85,7 @@ class ScheduleSection(ConfigSection):
     """The time zone of the schedule: a name from the IANA time zone database, such as `Europe/Berlin`."""
 
     def to_policy(self) -> tuple[ProposalSchedule, ...]:
-        """Return the value of `PolicyRule.schedules`: a tuple that contains only this schedule."""
+        """Convert this section of the config to the value of `PolicyRule.schedules`, a tuple of one schedule."""
         return (ProposalSchedule(self.cron, self.timezone),)
 
 
@@ -105,7 +105,7 @@ class AutomergeSection(ConfigSection):
     """Whether the update must not introduce vulnerabilities that the old image does not have."""
 
     def to_policy(self) -> rules.AutomergeConditions:
-        """Return the value of `PolicyRule.automerge`."""
+        """Convert this section of the config to the value of `PolicyRule.automerge`."""
         return rules.AutomergeConditions(self.max_update, self.require_scan, self.no_new)
 
 
@@ -140,7 +140,7 @@ class RequireSection(ConfigSection):
     """Whether an update is refused if the new image is not signed by a signer that is listed under `trust`."""
 
     def to_policy(self) -> RequiredEvidence:
-        """Return the value of `PolicyRule.require`."""
+        """Convert this section of the config to the value of `PolicyRule.require`."""
         return RequiredEvidence(self.scan, self.signature)
 
 
@@ -151,16 +151,19 @@ class AllowIntroducedSection(ConfigSection):
     """
 
     critical: fields.MaximumCount | None = None
-    """The limit for vulnerabilities of the severity `critical`."""
+    """The maximum number of new vulnerabilities of severity `critical`."""
     high: fields.MaximumCount | None = None
-    """The limit for vulnerabilities of the severity `high`."""
+    """The maximum number of new vulnerabilities of severity `high`."""
     medium: fields.MaximumCount | None = None
-    """The limit for vulnerabilities of the severity `medium`."""
+    """The maximum number of new vulnerabilities of severity `medium`."""
     low: fields.MaximumCount | None = None
-    """The limit for vulnerabilities of the severity `low`."""
+    """The maximum number of new vulnerabilities of severity `low`."""
 
     def to_policy(self) -> tuple[IntroducedLimit, ...]:
-        """Return the value of `PolicyRule.allow_introduced`. A severity without a limit is left out."""
+        """Convert this section of the config to the value of `PolicyRule.allow_introduced`.
+
+        Severities without a limit are left out.
+        """
         limits = {
             Severity.CRITICAL: self.critical,
             Severity.HIGH: self.high,
@@ -171,9 +174,9 @@ class AllowIntroducedSection(ConfigSection):
 
 
 class AcceptEntry(ConfigSection):
-    """An exception for updates that would be held back, or refused because of their scan results.
+    """The config entry for an exception: until the given day, the reason in `hold` does not stop updates.
 
-    Until the given day, these updates are proposed nevertheless.
+    `hold` is a reason to hold updates back, or a reason to refuse updates because of their scan results.
     """
 
     hold: fields.AcceptableReason
@@ -186,7 +189,7 @@ class AcceptEntry(ConfigSection):
     """The last day on which the exception applies."""
 
     def to_policy(self) -> AcceptedHold:
-        """Return one item of `PolicyRule.accept`."""
+        """Convert this entry of the config to an item of `PolicyRule.accept`."""
         return AcceptedHold(self.hold, self.owner, self.reason, self.until)
 
 
@@ -251,7 +254,7 @@ class RuleSection(ConfigSection):
     match: Any
 
     def to_policy(self) -> PolicyRule:
-        """Return the rule with only those keys that the file sets."""
+        """Convert this rule of the config to a `PolicyRule`. Only the keys that the file sets are set in it."""
         named = {key: getattr(self, policy_keys()[key].name, None) for key in policy_keys()}
         keys = {key: _to_policy(value) for key, value in named.items() if value is not None}
         match = {key: value for key, value in self.match if value is not None}

@@ -19,7 +19,7 @@ DEFAULT_DEFENDER_AGE = timedelta(days=3)
 
 @dataclass(frozen=True, slots=True)
 class AutoSettings:
-    """The scanner kind `auto`: the first scanner that is available."""
+    """The settings of the scanner kind `auto`, which uses the first scanner that is available."""
 
     images: tuple[str, ...] = ()
     """Globs for canonical repositories, one of which must match; empty for all images. All kinds have this field."""
@@ -37,7 +37,7 @@ class AutoSettings:
 
 @dataclass(frozen=True, slots=True)
 class TrivySettings:
-    """The scanner kind `trivy`, which must be installed."""
+    """The settings of the scanner kind `trivy`. Trivy must be installed."""
 
     images: tuple[str, ...] = ()
     database: str | None = None
@@ -55,7 +55,7 @@ class TrivySettings:
 
 @dataclass(frozen=True, slots=True)
 class GrypeSettings:
-    """The scanner kind `grype`, which must be installed."""
+    """The settings of the scanner kind `grype`. Grype must be installed."""
 
     images: tuple[str, ...] = ()
     database: str | None = None
@@ -69,7 +69,7 @@ class GrypeSettings:
 
 @dataclass(frozen=True, slots=True)
 class OsvSettings:
-    """The scanner kind `osv`: an API that is queried for the packages of an image's SBOM."""
+    """The settings of the scanner kind `osv`, which queries an API for the packages of an image's SBOM."""
 
     url: str
     """The URL of the API, without a slash at the end."""
@@ -81,7 +81,7 @@ class OsvSettings:
 
 @dataclass(frozen=True, slots=True)
 class DefenderSettings:
-    """The scanner kind `defender`: Microsoft Defender for Cloud."""
+    """The settings of the scanner kind `defender`, which reads results of Microsoft Defender for Cloud."""
 
     images: tuple[str, ...] = ()
     subscriptions: tuple[str, ...] = ()
@@ -94,7 +94,7 @@ class DefenderSettings:
 
 @dataclass(frozen=True, slots=True)
 class ReportSettings:
-    """The scanner kind `report`, which reads reports that the user's own pipeline has created."""
+    """The settings of the scanner kind `report`, which reads reports that the user's own pipeline created."""
 
     path: Path
     """A report, or a folder of reports."""
@@ -109,7 +109,7 @@ class ReportSettings:
 
 @dataclass(frozen=True, slots=True)
 class NoScannerSettings:
-    """The scanner kind `none`: the images are not scanned.
+    """The settings of the scanner kind `none`, with which images are not scanned.
 
     The field `private` keeps findings out of public proposals. It has no effect here, because there are no findings.
     """

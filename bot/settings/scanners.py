@@ -19,9 +19,10 @@ class ScannerMatchSection(ConfigSection):
 
 
 class AutoScannerEntry(ConfigSection):
-    """Trivy if it is installed, or else Grype if it is installed, or else an OSV API.
+    """The config entry for the first available scanner.
 
-    basebump sends the packages of images to the OSV API.
+    basebump uses Trivy if it is installed, otherwise Grype if it is installed, and otherwise an OSV API. basebump sends
+    the packages of images to the OSV API.
     """
 
     kind: Literal["auto"]
@@ -47,7 +48,7 @@ class AutoScannerEntry(ConfigSection):
 
 
 class TrivyScannerEntry(ConfigSection):
-    """Trivy, which must be installed."""
+    """The config entry for the scanner Trivy. Trivy must be installed."""
 
     kind: Literal["trivy"]
     """The kind of scanner."""
@@ -74,7 +75,7 @@ class TrivyScannerEntry(ConfigSection):
 
 
 class GrypeScannerEntry(ConfigSection):
-    """Grype, which must be installed."""
+    """The config entry for the scanner Grype. Grype must be installed."""
 
     kind: Literal["grype"]
     """The kind of scanner."""
@@ -95,9 +96,9 @@ class GrypeScannerEntry(ConfigSection):
 
 
 class OsvScannerEntry(ConfigSection):
-    """An OSV API.
+    """The config entry for an OSV API as a scanner.
 
-    basebump queries it for the packages in the SBOM that is attached to an image.
+    basebump queries the API for the packages in the SBOM that is attached to an image.
     """
 
     kind: Literal["osv"]
@@ -115,7 +116,7 @@ class OsvScannerEntry(ConfigSection):
 
 
 class DefenderScannerEntry(ConfigSection):
-    """The configuration entry for Microsoft Defender for Cloud as a scanner.
+    """The config entry for Microsoft Defender for Cloud as a scanner.
 
     Defender scans Azure registries on its own, and basebump only reads the results. basebump logs in with Microsoft
     Entra.
@@ -137,7 +138,7 @@ class DefenderScannerEntry(ConfigSection):
 
 
 class ReportScannerEntry(ConfigSection):
-    """Reports that your own pipeline creates with Trivy, Grype, twistcli or Aqua, or in SARIF.
+    """The config entry for reports that your own pipeline creates with Trivy, Grype, twistcli or Aqua, or in SARIF.
 
     basebump assigns a report to an image by the image's digest.
     """
@@ -164,7 +165,7 @@ class ReportScannerEntry(ConfigSection):
 
 
 class NoScannerEntry(ConfigSection):
-    """No scanner: the images that match are not scanned."""
+    """The config entry for images that are not scanned."""
 
     kind: Literal["none"]
     """The kind of scanner."""

@@ -26,7 +26,7 @@ VARIANTS = frozenset({"(name)", "(owner)", *(f"({kind})" for kind in (*FORGE_KIN
 
 
 class RegistryConfigEntry(ConfigSection):
-    """A registry that basebump may contact, and how it connects to the registry."""
+    """The config entry for a registry that basebump may contact. It states how basebump connects to the registry."""
 
     host: address_fields.RegistryAddress
     """The registry as `host[:port]`, as in image references. For Docker Hub, write `docker.io`. With a path
@@ -67,7 +67,7 @@ class RegistryConfigEntry(ConfigSection):
 
 
 class FilesEntry(ConfigSection):
-    """Files to read in a given format although their names do not show the format."""
+    """The config entry for files whose names do not show their format. It states the format of these files."""
 
     format: fields.FormatName
     """The name of the format. `text` finds pinned references (`name:tag@sha256:…`) in any text file."""
@@ -76,7 +76,7 @@ class FilesEntry(ConfigSection):
 
 
 class EndOfLifeEntry(ConfigSection):
-    """The end of support for some tags of an image."""
+    """An entry of the file that `end_of_life` names. It states when the support for some tags of an image ends."""
 
     image: fields.ImageGlob
     """A glob for the canonical repository, such as `docker.io/library/python`."""
@@ -98,7 +98,7 @@ class EndOfLifeFile(ConfigSection):
 
 
 class IdentityEntry(ConfigSection):
-    """A signer who signs without a key."""
+    """The config entry for a signer who signs without a key."""
 
     issuer: address_fields.IssuerUrl
     """The URL of the OIDC issuer. The issuer of GitHub workflows is `https://token.actions.githubusercontent.com`."""
@@ -122,7 +122,10 @@ class NotationSection(ConfigSection):
 
 
 class TrustConfigEntry(ConfigSection):
-    """The trusted signers of some images. An entry has at least one of `keys`, `keyless` and `notation`."""
+    """The config entry with the trusted signers of some images.
+
+    It has at least one of `keys`, `keyless` and `notation`.
+    """
 
     image: OneOrMore[fields.ImageGlob]
     """Globs for the canonical repository, such as `registry.example.com/acme/**`."""
@@ -139,7 +142,7 @@ class TrustConfigEntry(ConfigSection):
 
 
 class VexEntry(ConfigSection):
-    """OpenVEX documents, and the authors whose statements count."""
+    """The config entry for OpenVEX documents. It names the authors whose statements count."""
 
     path: fields.Text | None = None
     """A document, or a folder whose `.json` files are documents. The path is relative to this config file. Each entry

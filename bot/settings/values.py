@@ -71,7 +71,7 @@ class OwnerSelection:
 
 @dataclass(frozen=True, slots=True)
 class AppSettings:
-    """A GitHub App, which authenticates with its private key."""
+    """The settings of a GitHub App. basebump authenticates as the App with the App's private key."""
 
     id: int
     key_env: str
@@ -79,7 +79,7 @@ class AppSettings:
 
 @dataclass(frozen=True, slots=True)
 class GithubSettings:
-    """A forge of the kind `github`: github.com or an Enterprise Server."""
+    """The settings of a forge of the kind `github`: github.com or an Enterprise Server."""
 
     url: str = GITHUB_API
     """The URL of the API, without a slash at the end."""
@@ -101,7 +101,7 @@ class GithubSettings:
 
 @dataclass(frozen=True, slots=True)
 class GitlabSettings:
-    """A forge of the kind `gitlab`: gitlab.com or a self-managed GitLab."""
+    """The settings of a forge of the kind `gitlab`: gitlab.com or a self-managed GitLab."""
 
     url: str = GITLAB
     """The URL of the web interface, without a slash at the end."""
@@ -117,7 +117,7 @@ class GitlabSettings:
 
 @dataclass(frozen=True, slots=True)
 class LocalSettings:
-    """A forge of the kind `local`: git repositories in a folder."""
+    """The settings of a forge of the kind `local`: git repositories in a folder."""
 
     folder: Path
     repositories: tuple[str, ...] | None = None
@@ -131,7 +131,7 @@ ForgeSettings = GithubSettings | GitlabSettings | LocalSettings
 
 @dataclass(frozen=True, slots=True)
 class RegistrySettings:
-    """An entry of `registries`."""
+    """The settings of one registry, from an entry of `registries` in the config."""
 
     host: str
     """`host[:port]` as in canonical references."""
@@ -157,7 +157,7 @@ class RegistrySettings:
 
 @dataclass(frozen=True, slots=True)
 class VexSettings:
-    """OpenVEX documents, and the authors whose statements count."""
+    """The settings of one source of OpenVEX documents, with the authors whose statements count."""
 
     location: Path | str
     """The path of a file or folder, or a URL as a string."""
@@ -167,7 +167,7 @@ class VexSettings:
 
 @dataclass(frozen=True, slots=True)
 class EnrichmentSettings:
-    """Sources of data about vulnerabilities: a Path for a file, or a string for a URL."""
+    """The sources of data about vulnerabilities. Each source is a Path of a file, or a URL as a string."""
 
     kev: Path | str | None = None
     """CISA's catalogue of exploited vulnerabilities; None if it is not used."""
