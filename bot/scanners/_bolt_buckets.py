@@ -84,7 +84,7 @@ def _iterate_bucket_names(file: BinaryIO, meta: _MetaPage) -> Iterator[str]:
     while pending:
         page_count += 1
         if page_count > MAX_PAGES:
-            raise BrokenDatabaseError(f"the root bucket has more than {MAX_PAGES} pages")
+            raise BrokenDatabaseError(f"its root bucket is too large (more than {MAX_PAGES} pages)")
         kind, count, page = _read_page(file, meta, pending.pop())
         try:
             if kind == _BRANCH_PAGE:

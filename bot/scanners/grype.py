@@ -104,7 +104,8 @@ class GrypeScanner(InstalledScanner[ScannerSession]):
         """Return the findings of a report, or the reason that the findings are not reliable. Raises ProcessError."""
         if report.database_built != scanner.database:
             return NotScanned(
-                UnscannedReason.DIFFERENT_DATABASE, "another process replaced Grype's database during this run"
+                UnscannedReason.DIFFERENT_DATABASE,
+                "another process replaced Grype's database during this run, so the results cannot be compared",
             )
         if not is_same_platform(report.platform, subject.platform):
             return NotScanned(

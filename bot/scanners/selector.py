@@ -13,7 +13,7 @@ from bot.scanners.no_scanner import NoScanner
 
 @dataclass(frozen=True, slots=True)
 class ScannerEntry:
-    """A scanner and the images that it scans."""
+    """An entry of `scanners` in the config: a scanner, and the images that it scans."""
 
     patterns: tuple[str, ...]
     """Patterns for canonical repositories. An empty tuple matches all repositories."""

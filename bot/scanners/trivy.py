@@ -102,7 +102,8 @@ class TrivyScanner(InstalledScanner[_TrivySession]):
             return translate_trivy_error(completed.error_text, address)
         if _read_file_stamp(self._database_file) != session.file_stamp:
             return NotScanned(
-                UnscannedReason.DIFFERENT_DATABASE, "another process replaced Trivy's database during this run"
+                UnscannedReason.DIFFERENT_DATABASE,
+                "another process replaced Trivy's database during this run, so the results cannot be compared",
             )
         report = parse_report(completed.output)
         return evaluate_report(

@@ -93,7 +93,8 @@ class TrivyServerScanner(InstalledScanner[ScannerSession]):
         if identity_after == session.identity:
             return outcome
         replaced = NotScanned(
-            UnscannedReason.DIFFERENT_DATABASE, "the Trivy server replaced its database during this run"
+            UnscannedReason.DIFFERENT_DATABASE,
+                "the Trivy server replaced its database during this run, so the results cannot be compared",
         )
         return identity_after if isinstance(identity_after, NotScanned) else replaced
 

@@ -40,7 +40,7 @@ def read_chain(der_certificates: object) -> tuple[x509.Certificate, ...]:
         certificates = tuple(x509.load_der_x509_certificate(each) for each in chain)
         certificates[0].public_key()
     except (ValueError, UnsupportedAlgorithm):
-        raise BrokenError("a certificate of the signature is not valid") from None
+        raise BrokenError("a certificate of the signature cannot be parsed") from None
     return certificates
 
 

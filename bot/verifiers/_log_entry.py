@@ -102,7 +102,7 @@ def read_certificate(pem: bytes) -> x509.Certificate:
     try:
         return x509.load_pem_x509_certificate(pem)
     except ValueError:
-        raise BrokenError("the certificate of the signature is not valid") from None
+        raise BrokenError("the certificate of the signature cannot be parsed") from None
 
 
 def _require_number(fields: dict[str, Any], key: str) -> int:

@@ -217,7 +217,7 @@ def _build_findings(
 ) -> Iterator[Finding]:
     known_identifiers = [name for name in identifiers if name]
     if not known_identifiers or not package:
-        raise UnreadableReportError("a row about a vulnerability does not name the vulnerability or the package")
+        raise UnreadableReportError("a row about a vulnerability lacks the name of the vulnerability or of the package")
     for identifier in get_canonical_ids(known_identifiers[0], known_identifiers[1:]):
         yield Finding(identifier, package.lower(), package_type, installed, fixed_in or None, severity)
 
