@@ -96,8 +96,8 @@ def resolve_shard(value: str, environment: Mapping[str, str]) -> Shard:
     count = _parse_number(total, "the number of parts") if slash else _find_total(service, environment)
     if count is None:
         raise click.BadParameter(
-            f"the number of parts is unknown, because none of {_TOTAL_VARIABLES} is set; hint: write the number of "
-            f"parts, as in {number}/4"
+            f"cannot determine the number of parts, because none of {_TOTAL_VARIABLES} is set; "
+            f"hint: write the number, as in `--shard {number}/4`"
         )
     if number != AUTO:
         return _build_shard(_parse_number(number, "the part"), count)
@@ -108,8 +108,8 @@ def resolve_shard(value: str, environment: Mapping[str, str]) -> Shard:
     if count == 1:  # GitLab sets no index for a job without `parallel`
         return Shard(1, 1)
     raise click.BadParameter(
-        f"the number of this part is unknown, because none of {_INDEX_VARIABLES} is set; hint: write the number, as in "
-        f"1/{count}"
+        f"cannot determine which of the {count} parts this job is, because none of {_INDEX_VARIABLES} is set; "
+        f"hint: write the number, as in `--shard 1/{count}`"
     )
 
 
