@@ -216,13 +216,15 @@ class GitHubExamination:
         """
         action = "open pull requests with a job's own token"
         address = f"/repos/{name}/actions/permissions/workflow"
-        hint = f"check in the repository's settings under Actions that {_JOB_SETTING} is on"
+        hint = "check it in the repository's settings under Actions"
         try:
             settings = self.connection.read("read a setting", _fetch_json(address), ADMINISTRATION_READ, about=name)
             with translate_errors(name):
                 is_on = bool(settings["can_approve_pull_request_reviews"])
         except RefusedError:
-            return report_unknown(name, action, f"the token is not allowed to read the setting; hint: {hint}")
+            return report_unknown(
+                name, action, f"the token is not allowed to read the setting {_JOB_SETTING}; hint: {hint}"
+            )
         if is_on:
             return report_ok(name, action, f"{_JOB_SETTING} is on")
         return report_unknown(

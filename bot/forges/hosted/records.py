@@ -160,7 +160,7 @@ class HostedDashboard:
         Raises ForgeError if `issue` has no number.
         """
         if issue.number is None:
-            raise ForgeError(f"{self.repository}: dashboard issue has no number yet; hint: rerun basebump")
+            raise ForgeError(f"{self.repository}: the dashboard issue has no number yet; hint: rerun basebump")
         with self._translate_errors():
             self.issues.close_issue(issue.number, body)
 
