@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AcceptedHold:
-    """An exception in the config: until a date, updates are not held or refused for the reason `reason`.
+    """An exception in the config. Until the day `until`, updates are neither held nor refused for the reason `reason`.
 
     `owner` is the person or team that is responsible for this decision.
     """

@@ -49,7 +49,7 @@ class ApiSession(requests.Session):
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         """Send a request. `requests` also calls this method for every redirect.
 
-        Raises BlockedError if the request is to another origin.
+        Raises BlockedError if the origin of the request's URL is not the origin for which this session was created.
         """
         target = Url.parse(request.url or "")
         if target.origin != self._origin.origin:

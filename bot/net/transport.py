@@ -31,7 +31,7 @@ class GuardedAdapter(HTTPAdapter):
 
 
 def _make_guarded_pools(guard: RequestGuard) -> dict[str, type[HTTPConnectionPool]]:
-    """Return classes of connection pools for urllib3 whose connections check addresses. The keys are URL schemes.
+    """Return classes of urllib3 connection pools, by URL scheme. Their connections let `guard` check each address.
 
     The connections override the private method `_new_conn`, as urllib3's own SOCKS support does.
     """

@@ -89,9 +89,10 @@ def _find_unusable(
 
 
 def _list_transitions(branch_plan: BranchPlan, request: RemoteRequest | None) -> Iterator[Transition]:
-    """Yield a transition from each digest that `request` proposes to the newer digest of the same tag in the plan.
+    """Yield a transition for each tag whose digest in the plan is not the digest that `request` proposes.
 
-    If the request already proposes the digest in the plan, the tag is left out. Yield nothing if `request` is None.
+    The transition leads from the proposed digest to the digest in the plan. Tags that are not in `request` are left
+    out. Yield nothing if `request` is None.
     """
     if request is None:
         return

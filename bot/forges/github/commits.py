@@ -45,7 +45,7 @@ class GitHubCommits:
         )
 
     def compare(self, base_commit: str, commit: str) -> BranchComparison | None:
-        """Return the commits and changes of `commit` that the base branch does not have.
+        """Return the commits that `commit` contains and `base_commit` does not, and the changes that they make.
 
         Returns None if there are more than `MAX_MERGES` + 1 commits, or `MAX_FILES` files or more.
         """

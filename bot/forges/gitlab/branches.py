@@ -284,7 +284,7 @@ class GitLabCommits:
     remote: GitLabRemote
 
     def compare(self, base_commit: str, commit: str) -> BranchComparison | None:
-        """Return the commits and changes of `commit` that the base branch does not have.
+        """Return the commits that `commit` contains and `base_commit` does not, and the changes that they make.
 
         Returns None if there are more than `MAX_MERGES` + 1 commits, or `MAX_FILES` files or more. Also returns None
         for the token of a job, which cannot compare commits.

@@ -63,7 +63,8 @@ def open_server(
 
     Args:
         url: The URL of the web interface.
-        token: A token; None to read public projects. With the token of a CI job, projects are read only with git.
+        token: A token; None to read public projects. With the token of a CI job, projects and their files are read
+            through git and not through the API.
         ca: A file with certificates to trust instead of the default ones.
         seconds_between_writes: The shortest time between two requests that change something.
         pause: Waits for a number of seconds.

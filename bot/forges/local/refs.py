@@ -73,7 +73,7 @@ class LocalHead:
 
 @dataclass(frozen=True, slots=True)
 class StoredProposal:
-    """The content of the blob of a proposal or of the dashboard."""
+    """The data of a proposal or the dashboard, which basebump stores as a git blob so that the next run can read it."""
 
     blob_name: str
     title: str
