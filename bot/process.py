@@ -50,7 +50,8 @@ def run(
 ) -> ProcessResult:
     """Run a program and wait until it ends. A nonzero exit status is returned like any other, and is not an error.
 
-    `environment` is added to those variables of this process that ALLOWED_ENVIRONMENT lists. `timeout` is in seconds.
+    The child gets the variables in `environment`, and the variables of this process that ALLOWED_ENVIRONMENT lists.
+    `timeout` is in seconds, and `max_output` in bytes.
 
     Raises:
         ProcessError: If the program cannot be started, runs for too long, or writes too much output.

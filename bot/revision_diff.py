@@ -96,7 +96,7 @@ class GitRevisionDiff:
     def _build_filterless_environment(self) -> Mapping[str, str]:
         """Return environment variables that disable all content filters in git's config.
 
-        Git then compares the files as they are in the folder, and runs no filter program.
+        With these variables, git compares the files as they are in the folder, and runs no filter program.
         """
         arguments = ("config", "--null", "--name-only", "--get-regexp", r"^filter\.")
         git_result = run_git(self.root, *arguments, failure=self._failure_message)

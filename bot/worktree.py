@@ -69,8 +69,8 @@ class WorkTree:
     def write(self, path: FilePath, old: bytes, new: bytes) -> None:
         """Replace the content of a file. Its mode, owner and group stay the same.
 
-        If the file has only one hard link, the replacement is atomic. If it has several, its content is overwritten
-        instead, so that the other links get the new content as well.
+        If the file has only one hard link, the replacement is atomic. If it has several links, the content is
+        overwritten in place, so that all links get the new content.
 
         Raises:
             TreeError: If the file no longer contains `old`, or cannot be written.

@@ -85,8 +85,8 @@ def check_writable(text: str) -> Path:
 def _has_symbolic_link(path: Path) -> bool:
     """Return True if the file is a symbolic link, or if its path is relative and one of its folders is a link.
 
-    Such a path is refused, because in a checkout with files of other people, a link may lead to any other place. Paths
-    in /dev are allowed, and the folders of an absolute path are not checked.
+    The caller refuses such a path, because a checkout can contain links of other people that lead to any other place.
+    Paths in /dev are allowed, and the folders of an absolute path are not checked.
     """
     checked_parents = () if path.is_absolute() else path.parents
     return not path.is_relative_to("/dev") and any(each.is_symlink() for each in (path, *checked_parents))
@@ -129,8 +129,7 @@ def show(text: str, *, color: bool | None = None) -> None:
 
     Args:
         text: The result.
-        color: Whether escape sequences for colours are kept. If it is None, click removes them unless stdout is a
-            terminal.
+        color: Whether escape sequences for colours are kept. If it is None, click keeps them only on a terminal.
     """
     try:
         click.echo(text, nl=bool(text), color=color)

@@ -58,8 +58,9 @@ def choose_fold(environment: Mapping[str, str]) -> Fold:
 def show_lines(lines: Sequence[Line], stream: TextIO) -> str:
     """Return the lines as one text for `stream`.
 
-    On a terminal, styles become colours, unless NO_COLOR is set (https://no-color.org/). Lines with the style
-    `EXPLANATION` have no colour, but are wrapped to the width of the terminal. For other streams, styles are ignored.
+    If the stream is not a terminal, styles are ignored. On a terminal, styles become colours if NO_COLOR is not set
+    (https://no-color.org/). Lines with the style `EXPLANATION` have no colour, but are wrapped to the width of the
+    terminal.
     """
     if not is_terminal(stream):
         return join_lines(lines)

@@ -125,7 +125,7 @@ def create_progress(log: LogMode = LogMode.AUTO) -> ProgressReporter:
 
 
 def log_end(log: LogMode, failures: Sequence[RunFailure], code: ExitCode) -> None:
-    """Log each failure and the exit code as JSON lines. Do nothing unless `log` is `LogMode.JSONL`."""
+    """Log each failure and the exit code as JSON lines if `log` is `LogMode.JSONL`. In other modes, do nothing."""
     if log is LogMode.JSONL:
         for each in failures:
             log_line("failure", subject=each.subject, stage=each.stage.value, error=each.error)

@@ -128,9 +128,9 @@ class _PageWriter:
 def _split_into_pages(elements: Sequence[_Element]) -> list[list[_Element]]:
     """Split elements into groups, one for each page.
 
-    Every group except the last has at least two elements, even if two long keys then need more than one page.
-    Otherwise, a level of the tree could have as many pages as the level below, and the tree would never end in a single
-    root page.
+    Every group before the last has at least two elements, even if two long keys need more than one page. With single
+    elements, a level of the tree could have as many pages as the level below it, and the tree would never end in a
+    single root page.
     """
     groups: list[list[_Element]] = []
     room = 0

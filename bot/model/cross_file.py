@@ -18,7 +18,7 @@ from bot.model.vocabulary import Role
 class BuildArgumentSetting:
     """The fact that a build file sets a build argument of a Dockerfile.
 
-    The default of the argument in the Dockerfile is then not used.
+    Because of this setting, the default of the argument in the Dockerfile is not used.
     """
 
     path: FilePath

@@ -47,7 +47,7 @@ class GitRepository:
 
     @property
     def may_be_public(self) -> bool:
-        """True unless the repository is known to be private.
+        """True if the repository is public, or if it is unknown whether the repository is public.
 
         If True, basebump must not write private evidence into the repository's pull requests and issues.
         """
@@ -55,7 +55,7 @@ class GitRepository:
 
     @property
     def non_default_base(self) -> str | None:
-        """The base branch if it is not the default branch; otherwise None.
+        """The base branch; None if it is the default branch.
 
         Names of basebump's branches and commit trailers contain this name, to distinguish several base branches.
         """

@@ -24,7 +24,7 @@ class TagObservation:
 
 @dataclass(frozen=True, slots=True)
 class SupersededTag:
-    """A tag that receives no further updates, as its publisher states or as other tags of its repository show."""
+    """A tag that receives no further updates. Its publisher states this, or newer tags of the repository show it."""
 
     digest: Digest
     """The digest that the tag pointed to when this was determined. If the tag points to another digest now, the entry

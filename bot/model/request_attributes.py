@@ -61,7 +61,7 @@ class RequestAttributes:
     """File names of workflows to start on the branch. They are also started before the text is written."""
 
     def subtract(self, others: RequestAttributes) -> RequestAttributes:
-        """Return these attributes without those that `others` contains.
+        """Return the attributes that are not in `others`.
 
         Names are compared case-insensitively, because forges do the same.
         """

@@ -16,9 +16,9 @@ class TrustedKey:
 
 @dataclass(frozen=True, slots=True)
 class TrustedIdentity:
-    """A signer with an identity, such as an email address, instead of a key (keyless signing).
+    """A trusted signer who has no key, but an identity such as an email address (keyless signing).
 
-    An issuer confirmed the identity at the time of signing.
+    An issuer, such as a login service, confirms the signer's identity at the time of signing.
     """
 
     issuer: str

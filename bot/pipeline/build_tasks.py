@@ -40,7 +40,7 @@ class BuildTasks:
 
 
 def list_build_tasks(builders: Sequence[ImageBuilder], progress: ProgressReporter) -> BuildTasks:
-    """List the build tasks of all `builders`. If a registry fails, the tasks of the others are still returned."""
+    """List the build tasks of all `builders`. If one registry fails, return the tasks of the working registries."""
     if not builders:
         return BuildTasks()
 

@@ -211,7 +211,7 @@ def _fetch_build_times(
 
 
 def _get_pinned_update(decision: Decision) -> ImageUpdate | None:
-    """Return `decision` if it is an update of a pinned digest that the registry still has; otherwise None."""
+    """Return `decision` if it updates a pinned digest that the registry still has. If not, return None."""
     if not isinstance(decision, ImageUpdate) or decision.cause is UpdateCause.GONE:
         return None
     return decision if decision.occurrence.reference.digest is not None else None

@@ -52,8 +52,9 @@ def merge_base_branches(
 ) -> Iterator[tuple[RepositoryPlan, RepositoryReport]]:
     """Yield one plan and one report for each repository, because all its base branches share one dashboard issue.
 
-    The report combines the reports of all base branches. The plan is used only to access the dashboard issue. It is
-    therefore the first of the plans in which the issue could be read; if there is no such plan, the first plan.
+    The report combines the reports of all base branches. The plan is used only to access the dashboard issue. If the
+    issue could be read in some of the plans, the first of these plans is yielded. If it could not be read in any plan,
+    the first plan is yielded.
     """
     by_repository: dict[tuple[int, str], list[tuple[RepositoryPlan, RepositoryReport]]] = {}
     for repository_plan, report in zip(repository_plans, reports, strict=True):

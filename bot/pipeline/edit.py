@@ -148,7 +148,7 @@ def has_unplanned_change(
 
 
 def _has_same_images(parsed: _DockerfileParse, images: Counter[str]) -> bool:
-    """Return True if dockerfile-parse finds the images in `images`, and no others. basebump's parser found `images`.
+    """Return True if dockerfile-parse finds exactly the images in `images`, which basebump's parser found.
 
     Names of stages and `scratch` are ignored, because only dockerfile-parse lists them as images.
     """

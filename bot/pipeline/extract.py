@@ -111,7 +111,7 @@ def extract_references(
     """Read the files that any format selects, and extract their image references.
 
     A file that cannot be read is reported as a failure. If `read_rules` is given, the repository's own config file is
-    read as well.
+    read, too, and `read_rules` parses it.
 
     Raises:
         TreeError: If the tree cannot be listed, or the repository's own config file cannot be read.

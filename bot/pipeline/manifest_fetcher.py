@@ -101,9 +101,9 @@ class ManifestFetcher:
     ) -> Iterator[tuple[Digest, Manifest | UnresolvedTag | None]]:
         """Yield each pinned digest in `platforms`, with the manifest for the same platform in the index `current`.
 
-        The digest of this manifest replaces the pinned digest in the file. Yield None instead of the manifest if the
-        index has no image for the platform, and UnresolvedTag if the lookup failed. Yield nothing if `current` is not
-        an index.
+        The digest of this manifest replaces the pinned digest in the file. If the index has no image for the platform,
+        yield None instead of the manifest. If the lookup failed, yield an UnresolvedTag instead of the manifest. If
+        `current` is not an index, yield nothing.
         """
         for digest, platform in platforms.items() if current.kind is ManifestKind.INDEX else ():
             if isinstance(platform, UnresolvedTag):

@@ -331,8 +331,8 @@ def _is_fully_resolved(
 ) -> bool:
     """Return True if this run could read all data on which the proposal for a branch depends.
 
-    If a registry, or a file that may use one of the images, could not be read, return False. The request of the branch
-    must then not be closed, because the update may only be missing in this run.
+    If a registry, or a file that may use one of the images, could not be read, return False. If the result is False,
+    the request of the branch must not be closed, because the next run may find the update again.
     """
     if any(map(_is_undecided, decisions)):
         return False
@@ -375,7 +375,7 @@ def _is_retag_unverified(decision: Decision, proposed_tags: Collection[str]) -> 
 
 
 def _explain_no_proposal(decisions: Sequence[Decision]) -> str:
-    """Return a sentence that says why nothing is proposed on a branch. `decisions` are those on its images."""
+    """Return a sentence that says why a branch has no proposal. `decisions` are about the images of the branch."""
     if any(isinstance(decision, ImageUpdate) for decision in decisions):
         return "It is part of another proposal now."
     reasons = [

@@ -63,8 +63,8 @@ def resolve_tags(
         lookups: The tags to look up. Several lookups can have the same tag.
         context: The services of the run.
         purging_hosts: The registries that delete untagged digests.
-        is_held: Returns True if the update to the digest that a tag points to must be held. Earlier digests of the tag
-            are then fetched, because an update to one of them may be possible.
+        is_held: Returns True if the update to the digest that a tag points to must be held. If the result is True,
+            earlier digests of the tag are fetched, because an update to one of them may be possible.
 
     Raises:
         StateError: If the state cannot be read.
@@ -150,7 +150,7 @@ class _ResolveSession:
             yield RunFailure(STATE_SUBJECT, FailureStage.RESOLVE, str(error))
 
     def _fetch_current(self, tag_ref: TagRef, pinned_digests: set[Digest | None]) -> tuple[Digest, Manifest | None]:
-        """Return the digest that the tag points to, and its manifest if the same request returned it; otherwise None.
+        """Return the digest that the tag points to, and its manifest. The manifest is None if it was not requested.
 
         Normally, a HEAD request is sent, which returns only the digest. If the tag points to a digest that is not in
         the files, the caller needs a second request for the manifest. If this was the case for all tags of the registry

@@ -259,8 +259,8 @@ def _needs_fallback(
 ) -> bool:
     """Return True if a reference cannot be updated to the newest allowed tag, so that older tags must be looked up.
 
-    For example, the update is held, or the new tag is too young. Return False if the registry could not be reached,
-    because a later run may then be able to use the newest tag.
+    For example, the update is held, or the new tag is too young. If the registry could not be reached, return False,
+    because a later run may be able to use the newest tag.
     """
     tag_refs = tag_listings.list_targets(tracked_image)
     if isinstance(tag_refs, RegistryError) or len(tag_refs) == 1:

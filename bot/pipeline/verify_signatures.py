@@ -39,8 +39,8 @@ def verify_signatures(
 ) -> VerifyResult:
     """Verify the signatures of the old and the new image of each transition.
 
-    A transition is left out of the result if none of `trust_entries` matches its repository, because it is then unknown
-    which signers to trust.
+    If none of `trust_entries` matches the repository of a transition, the transition is left out of the result, because
+    it is unknown which signers to trust.
     """
     trusted = {
         transition: trust

@@ -29,8 +29,8 @@ class WorkerPool:
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
         """Return the result for each item, in the order of the items. If a call fails, its exception is raised.
 
-        After an exception, no further items are started. After an interrupt, child processes are also killed, and
-        threads that wait for a response have INTERRUPT_GRACE seconds to end.
+        After an exception or an interrupt (Ctrl-C), no further items are started. After an interrupt, child processes
+        are killed, too, and threads that wait for a response have INTERRUPT_GRACE seconds to end.
         """
         work = list(items)
         workers = min(self.workers, len(work))

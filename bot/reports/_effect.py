@@ -14,8 +14,8 @@ def describe_effect(evidence: Evidence | None) -> str:
     - `old image not scanned: REASON`.
     - `has 8 known vulnerabilities`, if the new image was scanned but there is no old image with a comparable scan.
 
-    Return an empty string if there is no evidence. Return it also if there is no scanner, because reports mention a
-    missing scanner once for the whole run.
+    Return an empty string if there is no evidence. If no scanner is available, return an empty string, too, because
+    reports mention a missing scanner once for the whole run.
     """
     if evidence is None or evidence.new == NotScanned(UnscannedReason.NO_SCANNER):
         return ""

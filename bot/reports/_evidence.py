@@ -43,7 +43,7 @@ def render_scan(outcome: ScanOutcome) -> dict[str, JsonValue]:
 def render_evidence(transition: Transition, evidence: Evidence) -> JsonValue:
     """Return the evidence for one update as JSON.
 
-    It contains the vulnerabilities of the old and the new image, those that are fixed, introduced and remaining, the
+    It contains the scans of the old and the new image, the fixed, introduced and remaining vulnerabilities, the
     scanner, and the signatures. A value is null if it is not known.
 
     Args:

@@ -93,7 +93,7 @@ def _list_distinct_updates(located: Iterable[OccurrenceInRepository]) -> list[Up
 
 
 def _build_vulnerability_chart(located: Sequence[OccurrenceInRepository]) -> PageChart:
-    """Return a chart that compares the vulnerabilities of the images in use with those of the new images.
+    """Return a chart that compares the vulnerabilities of the images in use with the vulnerabilities of the new images.
 
     It counts only updates for which both images were scanned.
     """

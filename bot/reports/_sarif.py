@@ -60,7 +60,7 @@ def render_run(
 
 
 def render_message(text: str) -> SarifObject:
-    """Return a SARIF message in plain text; characters that would start a link or a placeholder are replaced."""
+    """Return a SARIF message in plain text. Characters that would start a link or a placeholder are replaced."""
     return {"text": make_console_line(text, MAX_MESSAGE_LENGTH).translate(_ACTIVE_CHARACTERS) or "-"}
 
 
@@ -95,7 +95,7 @@ class SarifRule:
 def render_location(path: str, line_number: int) -> SarifObject:
     """Return the location of a line in a file.
 
-    If the path is not valid UTF-8, the URI nevertheless contains its original bytes.
+    The URI contains the original bytes of the path, even if they are not valid UTF-8.
     """
     uri = quote(_encode_text(path), safe="/")
     return {

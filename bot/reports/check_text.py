@@ -58,7 +58,7 @@ def _format_line(path: str, line_number: int, word: str, text: str) -> str:
 
 
 def _append_count(line: str, count: int) -> str:
-    """Append `(N places)` to an output line that stands for `count` image references, unless there is only one.
+    """Append `(N places)` to an output line if it stands for several image references. `count` is their number.
 
     A YAML anchor and its aliases are several references with the same output line.
     """

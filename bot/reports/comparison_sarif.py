@@ -43,9 +43,9 @@ Scanners report severities, but no scores.
 def render_comparison_sarif(comparison: Comparison) -> str:
     """Return the output of `compare --format sarif`.
 
-    The `baselineState` of a result tells whether the vulnerability is new, unchanged or absent in the new image. It is
-    left out if the images could not be compared, for example because the old image was not scanned. If the new image
-    was not scanned, the document has no list of results.
+    The `baselineState` of a result tells whether the vulnerability is new, unchanged or absent in the new image. If the
+    images could not be compared, for example because the old image was not scanned, results have no `baselineState`. If
+    the new image was not scanned, the document has no list of results.
     """
     states = list(_list_finding_states(comparison))
     old, new, scanner = comparison.old, comparison.new, get_scanner(comparison.evidence)

@@ -63,7 +63,7 @@ def _group_failures_by_repository(
 ) -> Iterator[tuple[RepositoryReport, Sequence[RunFailure]]]:
     """Yield each repository with its failures.
 
-    Failures that do not belong to any repository, such as those of a registry, are listed with the first repository.
+    If a failure does not belong to a repository, for example a failure of a registry, it is yielded with the first one.
     """
     names = {tree.name for tree in trees}
     others = [each for each in failed if each.subject not in names]

@@ -203,7 +203,7 @@ class _DocumentPart:
     """A JSON object in a document, with its position for error messages.
 
     The `get_…` methods raise DocumentError if a value does not have the expected type. If a value is missing or null,
-    methods with an optional result return None, and the others raise DocumentError.
+    methods whose return type includes None return None; other methods raise DocumentError.
     """
 
     def __init__(self, value: object, position: str) -> None:

@@ -83,7 +83,7 @@ def load(path: Path, *, requires_forges: bool) -> Settings:
     """Read and validate a config file.
 
     Relative paths in the file are relative to the folder of the file. The environment variables that the file names are
-    not read here: `Settings.list_unset_variables` reports those that are not set.
+    not read here: `Settings.list_unset_variables` reports the variables that are not set.
 
     Args:
         path: The config file.

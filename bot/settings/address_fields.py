@@ -115,7 +115,7 @@ def _normalise_download_url(value: str) -> str:
 
 
 def _normalise_path_or_url(value: str) -> str:
-    """Return the normalised download URL if `value` contains `://`; otherwise return `value`, which is a path."""
+    """Return the normalised download URL if `value` contains `://`. If not, return `value`, which is a path."""
     return _normalise_download_url(value) if "://" in value else require_text(value)
 
 

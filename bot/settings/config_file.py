@@ -39,8 +39,8 @@ def validate_config(
     """Validate the parsed content of a config file.
 
     Returns:
-        The config, and all problems of the file. The config is None if a key has an invalid value. If all values are
-        valid but some keys contradict each other, the config is returned together with these problems.
+        The config, and all problems of the file. If a key has an invalid value, the config is None. If all values are
+        valid but some keys contradict each other, the config is returned together with the problems.
     """
     config: schema.ConfigFile | None = None
     invalid_values: tuple[ConfigProblem, ...] = ()
@@ -207,8 +207,8 @@ def _read_end_of_life(path: Path) -> tuple[ConfiguredEndOfLife, ...]:
 def _list_purging_hosts(registries: tuple[schema.RegistryConfigEntry, ...]) -> frozenset[str]:
     """Return the hosts of registries that delete untagged manifests.
 
-    These are the registries with `purges_untagged: true`, and the well-known registries in `PURGING_HOSTS` unless the
-    config sets `purges_untagged: false` for them.
+    If an entry of the config sets `purges_untagged`, its value decides. If the config does not set the key for a
+    well-known registry in `PURGING_HOSTS`, the host of this registry is returned, too.
     """
     declared = {each.host: each.purges_untagged for each in registries if each.purges_untagged is not None}
     return frozenset({host for host, purges in declared.items() if purges} | PURGING_HOSTS - declared.keys())
@@ -264,8 +264,8 @@ def _parse_optional_service(service: str) -> str | None:
 
 
 def _resolve_program(program: str | None, folder: Path) -> str | None:
-    """Return the path of a program relative to `folder`; None if `program` is None.
+    """Return the path of a program that the config names. A relative path is relative to `folder`.
 
-    A name without a slash is returned unchanged, because it is looked up on PATH.
+    A name without a slash is returned unchanged, because it is looked up on PATH. Return None if `program` is None.
     """
     return str(folder / program) if program and "/" in program else program

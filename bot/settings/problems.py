@@ -192,7 +192,7 @@ class DocumentSchema:
         return schema
 
     def _resolve_reference(self, schema: JsonSchema) -> JsonSchema:
-        """Return the definition that a `$ref` names; a schema without `$ref` is returned unchanged."""
+        """Return the definition that the schema's `$ref` names. Return a schema without `$ref` unchanged."""
         definition = schema.get("$ref", "").rpartition("/")[2]
         resolved: JsonSchema = self.schema["$defs"][definition] if definition else schema
         return resolved

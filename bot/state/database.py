@@ -176,9 +176,9 @@ def _prepare(connection: Any, _: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    """Begin a transaction. If it will write, also take SQLite's lock for writers at once.
+    """Begin a transaction. If the transaction will write, take SQLite's lock for writers at once.
 
-    A transaction that began as a reader could not get the lock later if another process has written in the meantime.
+    If the lock were taken only at the first write, SQLite would refuse it if another process wrote in the meantime.
     """
     is_writer = connection.get_execution_options().get(_WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writer else "BEGIN")
