@@ -47,7 +47,7 @@ class _AcrTasksFormat:
 def parse_task_builds(content: bytes) -> tuple[StepBuild, ...] | None:
     """Return the builds of a task file, or None if the file cannot be parsed completely.
 
-    The caller must already know that `content` is a task, because this function does not check that.
+    Call this only for a file that is a task, because this function does not check that.
     """
     from bot.formats._readers.acr_tasks import read_builds
 

@@ -36,7 +36,7 @@ class _HelmFormat:
 
 
 def _list_chart_folders(path: FilePath) -> Iterator[str]:
-    """Yield each folder that, if it is a chart, contains `path` as a template or as a values file.
+    """Yield the folders that may be the chart to which `path`, a template or values file, belongs.
 
     Each folder ends with `/`. There may be several: `a/templates/b/templates/c.yaml` is a template of the chart in `a/`
     or in `a/templates/b/`. Yield nothing if `path` has neither the name of a template nor the name of a values file.

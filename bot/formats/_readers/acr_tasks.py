@@ -54,7 +54,7 @@ def read(file: SourceFile) -> Iterator[ExtractedItem]:
 def read_builds(content: bytes) -> tuple[StepBuild, ...] | None:
     """Return the `docker build` commands of a task file, or None if the file cannot be parsed completely.
 
-    Unlike `read`, this function includes builds whose context is a remote repository, and does not check whether
+    Unlike `read`, this function includes builds whose context is a remote repository. It does not check whether
     `content` is a task.
     """
     builds: list[StepBuild] = []
@@ -86,7 +86,10 @@ def _fill_template(template: re.Match[bytes]) -> bytes:
 
 
 def _read_task(document: YamlDocument, file: SourceFile) -> Iterator[ExtractedItem]:
-    """Yield the images and builds of `document`. Yield nothing if it is not a task. Raises TooDeepError."""
+    """Yield the images in which the commands of a task run, and a `TaskFileBuild` for each Dockerfile that it builds.
+
+    Yield nothing if `document` is not a task. Raises TooDeepError.
+    """
     steps = _list_steps(document)
     if not _is_task(document, steps):
         return
@@ -134,8 +137,10 @@ def _list_build_steps(document: YamlDocument, step: YamlNode) -> Iterator[_Build
 def _resolve_build(build_step: _BuildStep) -> StepBuild | None:
     """Return the build of a step, with its Dockerfile, build arguments and remote context.
 
-    If a variable determines the path of the Dockerfile, the path in the build is None. The whole result is None if the
-    Dockerfile is outside the folder of the task, or if the remote context is not a git repository.
+    If the path of the Dockerfile contains a variable, the path in the result is None.
+
+    Return None, instead of a build, if the Dockerfile is outside the folder of the task, or if the remote context is
+    not a git repository.
     """
     option_values = {option: value for option, value in build_step.options if option in ("", "-f", "--file")}
     context, file = option_values.get("", "."), option_values.get("-f") or option_values.get("--file")
@@ -168,8 +173,8 @@ def _read_command(
 ) -> Iterator[Occurrence | UnsupportedText]:
     """Yield the image in which a `cmd` step runs. The image is the first word of the command.
 
-    Yield nothing if the first word is an option or is in `local_names`. These are the aliases of the task, such as
-    `bash`, and the names of the images that the task itself builds.
+    Yield nothing if the first word is an option or is in `local_names`. `local_names` are the aliases of the task, such
+    as `bash`, and the names of the images that the task itself builds.
     """
     word = node.value.split(maxsplit=1)[0]
     if word.startswith("-") or word in local_names:
@@ -213,9 +218,9 @@ def _parse_options(command: str) -> Iterator[tuple[str, str]]:
 def _find_dockerfile(options: Iterable[tuple[str, str]], folder: str) -> str | None:
     """Return the path of a build's Dockerfile, relative to the root of the task (the folder in which the task runs).
 
-    `folder` is the working directory of the step, relative to this root. Unlike compose, `docker build -f` resolves the
-    path of the Dockerfile from the working directory, not from the build context. Return None if the Dockerfile or the
-    build context is outside the root.
+    `folder` is the working directory of the step, relative to this root. `docker build -f` resolves the path of the
+    Dockerfile from this directory, not from the build context. Return None if the Dockerfile or the build context is
+    outside the root.
     """
     option_values = {option: value for option, value in options if option in ("", "-f", "--file")}
     in_context = resolve_dockerfile(_TREE_ROOT, join(folder, option_values.get("", ".")), None)

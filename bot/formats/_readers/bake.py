@@ -83,8 +83,8 @@ def _assign_locators(targets: Iterable[BakeTarget]) -> Iterator[tuple[str, BakeT
 def _read_contexts(path: FilePath, hcl: HclFile, bake: BakeFile) -> Iterator[Occurrence | UnsupportedText]:
     """Yield the images among the build contexts of all targets.
 
-    A digest for `docker-image://alpine:${TAG}` is written into the default of the variable `TAG`. If the file also uses
-    this variable for something else, the digest is not editable.
+    A digest for `docker-image://alpine:${TAG}` is written into the default of the variable `TAG`. The digest is not
+    editable if the file uses this variable elsewhere, because an edit would change that text too.
     """
     values = _expand_variables(path, hcl, bake)
     images: list[ResolvedInterpolation] = []
@@ -109,7 +109,7 @@ def _read_contexts(path: FilePath, hcl: HclFile, bake: BakeFile) -> Iterator[Occ
 def _expand_variables(path: FilePath, hcl: HclFile, bake: BakeFile) -> dict[str, ExpandedText]:
     """Return the default of each variable by its name. Variables in a default are replaced by their own defaults.
 
-    A variable that is defined further down in the file counts as not set.
+    If a default uses a variable that is defined further down in the file, this variable is treated as not set.
     """
     values: dict[str, ExpandedText] = {}
     for name, default in bake.variables:

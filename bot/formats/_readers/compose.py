@@ -59,7 +59,7 @@ def read(file: SourceFile) -> Iterator[ExtractedItem]:
     """Yield the images in a compose file, and facts that affect images in other files.
 
     The facts are the variables that the file uses, the build arguments that it sets for Dockerfiles, and the names of
-    the images that it builds.
+    the images that it builds. For example, a build argument can set the tag in a `FROM` of a Dockerfile.
     """
     return read_file(file, _is_relevant, lambda document: _read_document(document, file.path))
 
@@ -143,9 +143,10 @@ def _list_arguments(service: ComposeService, path: FilePath) -> Iterator[BuildAr
 def _read_image(
     document: YamlDocument, path: FilePath, image: _ServiceImage
 ) -> Occurrence | UnsupportedText | InterpolatedImage | None:
-    """Return the image reference in a node, or None if the node has no text.
+    """Return the image reference in a node, or None if the node contains no text.
 
-    If the reference contains variables, it is returned as an `InterpolatedImage`.
+    If the reference contains variables, it is returned as an `InterpolatedImage`, because their values are known only
+    after all files have been read.
     """
     node = image.node
     found: Occurrence | UnsupportedText | InterpolatedImage | None = None
@@ -164,9 +165,10 @@ def _read_interpolated(
 ) -> InterpolatedImage | UnsupportedText | None:
     """Return an image that is written with variables.
 
-    Return None if the text contains no variable, for example because its only dollar sign is escaped as `$$`. Return an
-    `UnsupportedText` if a variable is not valid, if the text contains a template, or if the file does not contain the
-    text literally (an escape or folding changes it).
+    Return None if the text contains no variable, for example because its only dollar sign is escaped as `$$`.
+
+    Return an `UnsupportedText` if a variable is not valid, if the text contains a template, or if an escape or folding
+    changes the text, so that the file does not contain it literally.
     """
     written = node.text.removeprefix(image.scheme)
     start = document.find_literal_start(node) if node.tag == STRING else None
@@ -201,8 +203,8 @@ def _read_inline(
 ) -> Iterator[Occurrence | UnsupportedText]:
     """Yield the images of the inline Dockerfile in `node`.
 
-    The images are editable only if the file contains the lines of the Dockerfile literally. This is the case in a block
-    scalar with `|`, but not in quotes.
+    The images are editable only if the file contains the lines of the Dockerfile literally. A block scalar with `|`
+    contains them literally, but a text in quotes does not.
     """
     dockerfile = InlineDockerfile(document.get_line_number(node), document.source.get_line_number)
     for line, offset in _split_lines(document, node):

@@ -18,7 +18,7 @@ _SURROGATE = re.compile(rb"\\u[dD]")
 
 
 def read(file: SourceFile) -> Iterator[ExtractedItem]:
-    """Yield the images of the objects in a file, and what the objects state about images in other files.
+    """Yield the images of the objects in a file, and facts in these objects that affect images in other files.
 
     For example, an Application of Argo CD can replace images in the folder that it deploys.
     """

@@ -69,8 +69,9 @@ def _read_kustomization(document: YamlDocument, path: FilePath) -> Iterator[Extr
 class _KustomizationNodes:
     """The nodes of a kustomization that contain images.
 
-    All nodes are collected first, and are read only afterwards. Only then is it known whether a YAML alias (`*name`)
-    repeats the text of an image in another place, such as a label. Such a text must not be edited.
+    All nodes are collected before any of them is read, because a YAML alias (`*name`) may repeat the text of an image
+    in another place, such as a label. Such a text must not be edited, and it is known only after all nodes have been
+    collected.
     """
 
     document: YamlDocument

@@ -19,9 +19,10 @@ _BOOLEANS = {"true": True, "false": False}
 def read(file: SourceFile, rank: int, *, is_package: bool) -> Iterator[RenovateConfig]:
     """Yield the settings of a Renovate config file, or a `RenovateConfig` without settings if they cannot be read.
 
-    `rank` is the position of the file's name in the order in which Renovate searches for its config. If `is_package` is
-    True, the file is a `package.json`. Its settings are then under the key `renovate`, and nothing is yielded if there
-    is no such key.
+    `rank` is the position of the file's name in the order in which Renovate searches for its config.
+
+    If `is_package` is True, the file is a `package.json`, in which the settings are under the key `renovate`. If such a
+    file does not have this key, yield nothing.
     """
     parsed = read_json5(file.content)
     config = None if isinstance(parsed, BrokenFile) else _convert_value(parsed.root)

@@ -111,7 +111,7 @@ def _find_nodes(document: YamlDocument, path: KeyPath) -> list[YamlNode]:
 
 
 def _find_patched_artifacts(document: YamlDocument) -> Iterator[YamlNode]:
-    """Yield the artifacts that profiles add by JSON patches (`path: /build/artifacts/…`)."""
+    """Yield the build artifacts that profiles add or change by JSON patches (`path: /build/artifacts/…`)."""
     for patch in _find_nodes(document, _PATCH_PATH):
         if (document.get_string(patch, "path") or "").startswith("/build/artifacts/"):
             yield from document.get_values(patch, "value")
@@ -136,8 +136,8 @@ def _list_deployed_paths(document: YamlDocument, file: FilePath) -> Iterator[Fil
 def _list_arguments(document: YamlDocument, artifact: YamlNode, path: FilePath) -> Iterator[BuildArgumentSetting]:
     """Yield the build arguments that Skaffold sets when it builds an artifact.
 
-    If the artifact requires another artifact, Skaffold passes the image of the latter as a build argument. The name of
-    this argument is the `alias` in `requires`.
+    If an artifact A requires an artifact B, Skaffold passes the image of B as a build argument to the build of A. The
+    name of this argument is the `alias` of B in `requires`.
     """
     context = document.get_string(artifact, "context")
     builders = [(name, node) for name in _BUILDERS for node in document.get_values(artifact, name)]

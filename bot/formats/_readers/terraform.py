@@ -134,7 +134,8 @@ class _TerraformReader:
     ) -> Iterator[Occurrence | UnsupportedText]:
         """Yield the images in a list of container objects.
 
-        The offsets in `value` plus `shift` are offsets in the file, as in `_read_image`.
+        `shift` is 0 if `value` was parsed as part of the file. If `value` was parsed separately, `shift` is the number
+        to add to its offsets to get offsets in the file.
         """
         for index, container in enumerate(value.items if isinstance(value, HclTuple) else ()):
             for item in container.items if isinstance(container, HclObject) else ():
@@ -186,8 +187,9 @@ class _TerraformReader:
     ) -> Iterator[Occurrence | UnsupportedText]:
         """Yield the image in the string `value`, or nothing if `value` is not a string.
 
-        The offsets in `value` plus `shift` are offsets in the file. `shift` is 0 unless `value` was parsed separately
-        from the file. This is the case in the argument of `jsonencode`.
+        `shift` is 0 if `value` was parsed as part of the file. If `value` was parsed separately, as the argument of
+        `jsonencode` is, `shift` is the number to add to its offsets to get offsets in the file. `platform` is the
+        platform of the image, or None if the file does not state it.
         """
         if not isinstance(value, HclTemplate):
             return

@@ -151,7 +151,7 @@ def _make_text(hcl: HclFile, value: HclExpression) -> BakeText:
 def _list_expressions(hcl: HclFile, body: HclBody, excluded_starts: Collection[int]) -> Iterator[str]:
     """Yield the source text of every expression in `body` that may use variables, such as `TAG` in `"app:${TAG}"`.
 
-    Strings that start at one of the byte offsets in `excluded_starts` are left out.
+    `excluded_starts` are the byte offsets of strings to leave out, such as build contexts, which are read separately.
     """
     for attribute in body.attributes:
         yield from _list_in_expression(hcl, attribute.value, excluded_starts)
@@ -215,7 +215,7 @@ def list_arguments(path: FilePath, targets: Sequence[BakeTarget]) -> Iterator[tu
 def _resolve_inheritance(target: BakeTarget, by_name: dict[str, BakeTarget]) -> Iterator[BakeTarget]:
     """Yield `target` and all targets that it inherits from, directly or indirectly, in order of precedence.
 
-    The values of earlier targets override those of later targets.
+    If several targets set the same value, that of the target that is yielded first applies.
     """
     visited_names: set[str] = set()
     pending = [target]

@@ -60,7 +60,7 @@ def read_platform(text: str | None) -> str | None:
 def _resolve_architecture(name: str, stated_variant: str) -> tuple[str, str]:
     """Return the canonical architecture and variant for the name of an architecture: `arm` and `v7` for `armhf`.
 
-    `stated_variant` is empty if the file does not state a variant.
+    `stated_variant` is the variant that follows the name in the file, such as `v8` in `arm64/v8`, or empty.
     """
     architecture, implied_variant = _ARCHITECTURE_ALIASES.get(name, (name, None))
     variant = stated_variant if implied_variant is None else implied_variant
@@ -68,10 +68,10 @@ def _resolve_architecture(name: str, stated_variant: str) -> tuple[str, str]:
 
 
 def _join_platform(system: str, architecture: str, variant: str) -> str:
-    """Return the canonical name of a platform such as `linux/arm64`, if the file does not state a variant.
+    """Return the canonical name of a platform from its parts, such as `linux/arm64`.
 
-    `variant` is the variant that the name of the architecture implies, such as `v7` for `armhf`, or empty.
-    `linux/arm/v7` is shortened to `linux/arm`, because v7 is the default variant of arm.
+    `variant` is a variant that the name of the architecture implies, such as `v7` for `armhf`, or empty. It is left out
+    if it is the default variant of the architecture: the result for v7 is `linux/arm`.
     """
     shown_variant = "" if (architecture, variant) == ("arm", "v7") else variant
     return "/".join(filter(None, (_SYSTEM_ALIASES.get(system, system), architecture, shown_variant)))

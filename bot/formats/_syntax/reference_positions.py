@@ -79,7 +79,7 @@ class ReferencePosition(NamedTuple):
         )
 
     def make_not_editable(self, text: str, reason: Reason) -> Occurrence:
-        """Return an `Occurrence` for `text` that is not editable for the given reason. The text is not parsed.
+        """Return an `Occurrence` that contains `text` unparsed and is not editable for the given reason.
 
         This is for texts that do not name an image in a registry, such as `ko://example.com/app`.
         """

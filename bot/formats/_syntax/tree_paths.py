@@ -14,8 +14,8 @@ _REMOTE_PREFIXES = ("/", "~", "git@", "github.com/")
 def resolve_in_tree(file: FilePath, *steps: str) -> FilePath | None:
     """Return the path in the repository to which the relative path `steps` leads from the folder of `file`.
 
-    `steps` are joined with slashes. The result is an empty string for the root folder, and None for a path outside the
-    repository.
+    `steps` are joined with slashes to form the relative path. The result is an empty string for the root folder of the
+    repository. It is None for a path outside the repository.
     """
     path = posixpath.normpath(posixpath.join(posixpath.dirname(file), *steps))
     if path == ".." or path.startswith(("../", "/")):
@@ -32,10 +32,10 @@ def is_remote_context(context: str) -> bool:
 
 
 def resolve_dockerfile(build_file: FilePath, context: str | None, dockerfile: str | None) -> FilePath | None:
-    """Return the path of the Dockerfile that a build uses, or None if it is not in the repository.
+    """Return the path of the Dockerfile that a build uses, or None if it is not in the repository or is unknown.
 
-    `build_file` is the file that describes the build, and `context` is relative to its folder. The result is also None
-    if `context` or `dockerfile` is a URL, is an absolute path, or contains a variable.
+    `build_file` is the file that describes the build. `context` is relative to the folder of `build_file`, and
+    `dockerfile` is relative to `context`. The path is unknown if one of them contains a variable.
     """
     parts = (context or ".", dockerfile or _DEFAULT_DOCKERFILE)
     if any("$" in part or is_remote_context(part) for part in parts):

@@ -34,13 +34,13 @@ class InvalidInterpolationError(Exception):
 def parse_text(text: str, start: int | None) -> InterpolatedText:
     """Split `text` into literals and uses of variables.
 
-    A text that is too long to be an image reference is not split. The result is then the whole text as one literal,
-    followed by every variable that the text may use, so that these uses are still recorded.
+    A text that is too long to be an image reference is not split. Its result is the whole text as one literal, followed
+    by every variable that the text may use, so that the caller can record these variables as used.
 
     Args:
         text: The text to split.
-        start: The byte offset of `text` in the file. It is None if the file does not contain the text verbatim. The
-            literals then have no spans.
+        start: The byte offset of `text` in the file, or None if the file does not contain the text verbatim. With None,
+            the literals of the result have no spans.
 
     Raises:
         InvalidInterpolationError: Compose would reject the text.
@@ -53,7 +53,10 @@ def parse_text(text: str, start: int | None) -> InterpolatedText:
 
 
 def list_variable_names(text: str) -> Iterator[str]:
-    """Yield the name of every variable that `text` may use, even if the text is long or invalid."""
+    """Yield the name of every variable that `text` may use.
+
+    Unlike `parse_text`, this accepts a text of any length, and a text that compose would reject.
+    """
     return (match[1] for match in _VARIABLE_NAME.finditer(text) if match[1])
 
 

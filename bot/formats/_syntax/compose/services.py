@@ -58,7 +58,8 @@ class ComposeService(NamedTuple):
     def output_image(self) -> str | None:
         """The name of the image that this service builds: its `image` if it has a `build`, and None otherwise.
 
-        Unlike other reads, reading this property does not count as a visit for `YamlDocument.is_shared`.
+        Reading this property does not mark the name as visited. Therefore, `YamlDocument.is_shared` still treats the
+        name as a value that is not an image reference.
         """
         if self.build is None:
             return None
@@ -114,9 +115,9 @@ def list_environment_uses(
     """Yield the name of every variable that the document uses outside image references. Raises TooDeepError.
 
     The value of such a variable must not be changed to update an image. If a service passes the whole `.env` file to a
-    container, also yield None, because the container may use any variable.
+    container, the result also contains None, because the container may use any variable.
 
-    `image_events` identifies the scalars that are image references: it contains the `id` of the parser event of each.
+    `image_events` contains `id(scalar.event)` of each scalar that is an image reference, so that these are left out.
     """
     for text in _list_texts(document.root, image_events):
         yield from list_variable_names(text)
@@ -154,10 +155,10 @@ def _is_null(node: YamlNode) -> bool:
 
 
 def _list_texts(root: YamlNode, excluded_events: Collection[int]) -> Iterator[str]:
-    """Yield the text of every scalar value below `root`. A scalar that aliases repeat is yielded only once.
+    """Yield the text of every scalar value below `root`. A scalar that is referenced by aliases is yielded only once.
 
-    Keys are left out, because compose does not replace variables in them. Scalars are also left out if the `id` of
-    their parser event is in `excluded_events`.
+    Keys are left out, because compose does not replace variables in them. A scalar is left out if `excluded_events`
+    contains the `id` of its parser event.
     """
     visited_ids: set[int] = set()
     pending: list[Any] = [root.event if isinstance(root, YamlScalar) else root]

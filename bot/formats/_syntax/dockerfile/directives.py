@@ -53,8 +53,8 @@ def find_syntax(content: bytes) -> SyntaxDirective | None:
 def _find_in_directives(content: bytes, start: int, line_number: int, comment_mark: bytes) -> SyntaxDirective | None:
     """Return the first `syntax` directive in the comments from offset `start` on, or None if there is none.
 
-    `comment_mark` is `#` or `//`. The search ends at the first line that is not a directive, or that repeats the key of
-    an earlier directive.
+    `comment_mark` is `#` or `//`, and `line_number` is the number of the line at `start`. The search ends at the first
+    line that is not a directive, or that repeats the key of an earlier directive.
     """
     earlier_keys: set[bytes] = set()
     while content.startswith(comment_mark, start):

@@ -57,7 +57,7 @@ class VariableEffect(Enum):
 
 
 class ArgumentUse(NamedTuple):
-    """A variable that a word uses, and the range (`start`, `end`) of the expanded text that depends on the variable."""
+    """A use of a variable in a word. Text from `start` to `end` of the expanded word depends on the variable."""
 
     name: bytes
     argument_index: int | None
@@ -76,7 +76,7 @@ class ArgumentUse(NamedTuple):
 
 
 class ByteRun(NamedTuple):
-    """A part of an expanded word whose bytes are contiguous in the file, or are all computed and not in the file."""
+    """A part of an expanded word: either contiguous bytes of the file, or computed bytes that are not in the file."""
 
     text: bytes
     file_start: int | None
@@ -99,7 +99,7 @@ class WordExpansion:
 
     @property
     def cost(self) -> int:
-        """The number of steps to subtract from `ArgScope.remaining_steps` after this expansion was created."""
+        """The number of steps to subtract from `ArgScope.remaining_steps` for this expansion, according to its size."""
         return len(self.text) + _PART_STEPS * (len(self.runs) + len(self.uses))
 
     @cached_property
@@ -117,8 +117,8 @@ class WordExpansion:
         """Return the run that contains the bytes from `start` to `end` of the text, and the file offset of `start`.
 
         Return None if the bytes are in several runs, or were computed and so are not in the file. If `start` equals
-        `end`, the range is a position to insert at. The result is then the run that contains the byte before this
-        position.
+        `end`, the range is a position at which a text will be inserted. The result for such a position is the run that
+        contains the byte before the position.
         """
         run_start = 0
         first = min(start, end - 1) if end > start else start - 1
@@ -171,10 +171,10 @@ class ExpansionBuilder:
         return WordExpansion(tuple(self._runs), tuple(self._uses))
 
     def put_text(self, instruction: DockerfileInstruction, start: int, end: int, argument_index: int | None) -> None:
-        """Append the bytes from `start` to `end` of the instruction's text.
+        """Append the bytes from `start` to `end` of the text of `instruction`.
 
-        `argument_index` is the index of the `ARG` default that contains the bytes, or None if the word itself contains
-        them.
+        `argument_index` is the index of the `ARG` default that contains the bytes. It is None if the expanded word
+        itself contains them.
         """
         for text, file_start, line_number in instruction.iterate_pieces(start, end):
             last = self._runs[-1] if self._runs else None
@@ -190,10 +190,10 @@ class ExpansionBuilder:
             self._add_run(ByteRun(text, None, 0, None), len(text))
 
     def put_expansion(self, expansion: WordExpansion, use: ArgumentUse) -> None:
-        """Append the value of a variable, and record that the word uses this variable.
+        """Append `expansion`, the value of a variable, and record that the word uses this variable.
 
-        `expansion` is the value. `use` describes the use of the variable, except that the range of the appended text is
-        recorded instead of its `start` and `end`. The variables in `expansion` are recorded as well.
+        The recorded use is `use` with new values for `start` and `end`: the range of the appended text. The variables
+        in `expansion` are recorded too.
         """
         start = self.length
         for run in expansion.runs:

@@ -43,7 +43,7 @@ _INSTRUCTION = {
 
 
 class TextPiece(NamedTuple):
-    """The start of a contiguous part of an instruction's text. The part ends where the next piece starts."""
+    """The start of a contiguous part of an instruction's text. The part ends at the start of the next `TextPiece`."""
 
     start: int
     """The offset in the text of the instruction."""
@@ -100,7 +100,8 @@ class InstructionLines:
     def _find_body_end(self, start: int, end: int) -> tuple[int, bool]:
         """Return the offset at which the text of a line ends, and True if the next line continues the instruction.
 
-        `start` and `end` are the offsets of the line. The text of a continued line ends before its escape character.
+        `start` and `end` are the offsets at which the line starts and ends. The text of a continued line ends before
+        the escape character at its end.
         """
         content = self.content
         while end > start and content[end - 1] in b"\r":
@@ -123,7 +124,7 @@ class InstructionSplitter:
     """Finds the instructions of a Dockerfile.
 
     The caller takes one span from `iterate_spans`, and passes the heredocs of this instruction to `skip_heredocs`
-    before it takes the next span. Otherwise, the bodies of heredocs would be read as instructions.
+    before it takes the next span. If a caller omits this call, the bodies of heredocs are read as instructions.
     """
 
     def __init__(self, content: bytes) -> None:
@@ -151,7 +152,7 @@ class InstructionSplitter:
             yield start, self._at
 
     def get_lines(self, start: int, end: int) -> InstructionLines:
-        """Return the lines of an instruction. `start` and `end` are the last span that `iterate_spans` has yielded."""
+        """Return the lines of an instruction. `start` and `end` are the span that `iterate_spans` has just yielded."""
         self._line_number += self._content.count(b"\n", self._counted_up_to, start)
         self._counted_up_to = start
         return InstructionLines(self._content, start, end, self._line_number, self._escape)
@@ -165,8 +166,8 @@ class InstructionSplitter:
     def _skip_heredoc(self, heredoc: Heredoc) -> None:
         """Skip the body of one heredoc, up to its terminator.
 
-        If the terminator is missing, a heredoc `<<word` extends to the end of the file. With a space (`<< word`), a
-        missing terminator shows that this is not a heredoc but a shift such as `1 << 3`, so nothing is skipped.
+        If the terminator of `<<word` is missing, the heredoc extends to the end of the file. If the terminator of `<<
+        word` (with a space) is missing, nothing is skipped, because this is not a heredoc but a shift such as `1 << 3`.
         """
         content = self._content
         at = self._at

@@ -188,7 +188,7 @@ def read_instructions(content: bytes, keywords: Container[str] | None = None) ->
 
 
 def _parse_instruction(lines: InstructionLines, start: int) -> DockerfileInstruction:
-    """Return the instruction whose keyword starts at position `start` of the text of `lines`."""
+    """Return the instruction that the text of `lines` contains from position `start` on, where its keyword starts."""
     text = lines.joined[0]
     match = _WORD.match(text, start)
     if match is None:

@@ -65,8 +65,8 @@ class ImageMention(NamedTuple):
     def is_from(self) -> bool:
         """True if the instruction is a `FROM`.
 
-        BuildKit expands arguments in the image of a `FROM`, but not in `COPY --from` or a mount (toCommand,
-        parseMount).
+        This matters because BuildKit expands arguments in the image of a `FROM`, but not in the image of a `COPY
+        --from` or a mount (toCommand, parseMount).
         """
         return self.stage is not None
 
@@ -118,9 +118,11 @@ def _read_mounts(instruction: DockerfileInstruction, locator: str) -> Iterator[I
 def _parse_mount_source(mount: InstructionWord) -> InstructionWord | None:
     """Return the value of the option `from` of a mount, such as `alpine` in `type=bind,from=alpine`.
 
-    Return the last value if there are several, and None if there is none. If the options cannot be split but contain
-    `from=`, the whole mount is returned, so that it is reported as an invalid reference. BuildKit parses mounts in
+    Return None if the mount has no such option, and the last value if it has several. BuildKit parses mounts in
     frontend/dockerfile/instructions/commands_runmount.go.
+
+    If the mount contains `from=` but cannot be split into options, return the whole mount. It is not a valid reference,
+    so it is reported.
     """
     source = None
     at = 0
@@ -139,7 +141,7 @@ def _parse_mount_source(mount: InstructionWord) -> InstructionWord | None:
 def _get_stage_name(instruction: DockerfileInstruction) -> str | None:
     """Return the name in `FROM … AS name` in lower case, or None if there is no valid name.
 
-    More than one word may precede `AS` if the file is a template that is not rendered yet.
+    A Dockerfile that is a template may have several words before `AS` until it is rendered, so these are accepted.
     """
     match instruction.words:
         case (_, *_, InstructionWord(b"as" | b"AS" | b"As" | b"aS"), name):

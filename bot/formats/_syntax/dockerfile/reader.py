@@ -62,7 +62,7 @@ def build_global_scope(instructions: Iterable[DockerfileInstruction]) -> ArgScop
 def list_inherited_names(instructions: Iterable[DockerfileInstruction]) -> Iterator[bytes]:
     """Yield the names of the arguments that a stage inherits with `ARG NAME`, without a default of its own.
 
-    Such an argument has the value that an `ARG` above the first `FROM` sets. `instructions` are `ARG` instructions.
+    The value of such an argument is set by an `ARG` above the first `FROM`. `instructions` are `ARG` instructions.
     """
     return (name for _, name, value in _list_definitions(instructions) if value is None)
 
@@ -72,7 +72,7 @@ def _list_definitions(
 ) -> Iterator[tuple[DockerfileInstruction, bytes, tuple[int, int] | None]]:
     """Yield each argument that `ARG` instructions define, as (instruction, name, range of its default).
 
-    The range is the start and end of the default in the text of the instruction, or None if there is no default.
+    The range is the (start, end) of the default in the text of the instruction, or None if there is no default.
     """
     for instruction in instructions:
         start, end = instruction.rest_span
@@ -150,8 +150,9 @@ class _DockerfileReader:
     def _read_mention(self, mention: ImageMention) -> Occurrence | UnsupportedText | ComposedReference | None:
         """Return the image that a word names, or None if the word is empty, is `scratch`, or names a build stage.
 
-        If the word contains arguments, the result may be a `ComposedReference`. Whether this is editable is decided
-        later, because an edit changes the default of an argument, which other instructions may also use.
+        If the word contains arguments and can be expanded, its image is a `ComposedReference`. Whether this image is
+        editable is decided after all instructions have been read: an edit changes the default of an argument, which
+        other instructions may use too.
         """
         word = mention.word
         if _TEMPLATE_MARKS.search(word.value):
@@ -197,8 +198,10 @@ class _DockerfileReader:
         """Return the image that `expansion` names, the text of a word after its variables were replaced.
 
         The result is an `UnsupportedText` if the text contains a template, depends on an unknown variable, or is not a
-        valid reference. The result is None if the text is `scratch`, is or may be the name of a stage, or is empty
-        although the word uses no variable.
+        valid reference. It is also an `UnsupportedText` if the text is empty because all its variables are empty.
+
+        The result is None if the text is `scratch`, is or may be the name of a stage, or is empty without using
+        variables.
         """
         text = _decode(expansion.text)
         if _TEMPLATE_MARKS.search(expansion.text):
@@ -226,8 +229,8 @@ class _DockerfileReader:
     def _may_be_stage(self, mention: ImageMention, expansion: WordExpansion) -> bool:
         """Return True if the word may become the name of an earlier stage when the builder sets the variables in it.
 
-        For example, `base-$TARGETARCH` may become the name of the stage `base-arm64`. The result is False if a variable
-        in the word is unknown for another reason.
+        For example, `base-$TARGETARCH` may become the name of the stage `base-arm64`. The result is False if the word
+        contains an unknown variable that the builder does not set itself.
         """
         if mention.stage is None or any(use.effect is not VariableEffect.PREDEFINED for use in expansion.unknown_uses):
             return False
@@ -255,8 +258,8 @@ class _DockerfileReader:
     def _record_other_uses(self) -> None:
         """Record the arguments that are used outside image references, so that their defaults are not editable.
 
-        These are arguments in flags, arguments that a stage inherits with `ARG NAME`, and arguments in the default of
-        an argument that no image reference uses.
+        These are arguments in flags, and arguments that a stage inherits with `ARG NAME`. If no image reference uses an
+        argument, the arguments in its default are recorded too.
         """
         in_stages = dropwhile(lambda each: each.keyword != "from", self._instructions)
         for instruction in (each.parse_onbuild() if each.keyword == "onbuild" else each for each in in_stages):

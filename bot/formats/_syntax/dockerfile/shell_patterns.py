@@ -21,7 +21,7 @@ class PatternError(ValueError):
 def trim_start(pattern: str, value: str, *, longest: bool) -> str:
     """Remove a match of `pattern` from the start of `value`, as in `${V#pattern}`. Raises PatternError.
 
-    With `longest`, the longest match is removed, as in `${V##pattern}`. Otherwise, the shortest match is removed.
+    If `longest` is True, remove the longest match, as in `${V##pattern}`. If it is False, remove the shortest match.
     """
     end = _ShellPattern(pattern).match_at(value, 0, longest=longest)
     return value if end is None else value[end:]
@@ -30,7 +30,7 @@ def trim_start(pattern: str, value: str, *, longest: bool) -> str:
 def trim_end(pattern: str, value: str, *, longest: bool) -> str:
     """Remove a match of `pattern` from the end of `value`, as in `${V%pattern}`. Raises PatternError.
 
-    With `longest`, the longest match is removed, as in `${V%%pattern}`. Otherwise, the shortest match is removed.
+    If `longest` is True, remove the longest match, as in `${V%%pattern}`. If it is False, remove the shortest match.
     """
     backwards = "".join(reversed(_ESCAPE_OR_CHARACTER.findall(pattern)))
     return trim_start(backwards, value[::-1], longest=longest)[::-1]
@@ -79,7 +79,8 @@ class _ShellPattern:
     def match_at(self, value: str, start: int, *, longest: bool) -> int | None:
         """Return the end of the match that starts at position `start` of `value`, or None if there is no match.
 
-        With `longest`, the longest match is returned, otherwise the shortest.
+        If there are several matches, return the end of the longest if `longest` is True, and that of the shortest if
+        not.
         """
         first, *others = self._texts
         if not _is_match_at(first, value, start):
@@ -96,9 +97,10 @@ class _ShellPattern:
     def search(self, value: str, start: int) -> tuple[int, int] | None:
         """Return the start and end of the first match at or after position `start`, or None if there is no match.
 
-        If several matches start at the same position, the longest is returned. Only the first position is tried at
-        which the text before the first `*` occurs. If the remaining texts do not follow this position, they do not
-        follow a later position either.
+        If several matches start at the same position, the longest is returned.
+
+        Only one position is tried: the first at which the text before the first `*` occurs. This is sufficient, because
+        texts that do not follow this position do not follow a later position either.
         """
         begin = _find_first(self._texts[0], value, start)
         if begin is None:

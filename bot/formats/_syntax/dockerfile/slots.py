@@ -68,7 +68,7 @@ def compose_reference(occurrence: Occurrence, expansion: WordExpansion, written:
 
 
 class SlotClaims:
-    """Records which values the references in a file need in the defaults of arguments, to find conflicts.
+    """Detects references in a file that need different values in the default of the same argument.
 
     For example, `FROM app:$TAG` and `FROM tool:$TAG` need different digests in the default of `TAG`. Such a default is
     not editable.
@@ -80,7 +80,7 @@ class SlotClaims:
         self._tag_keys: dict[int, _SlotKey | None] = {}
 
     def record_reference(self, reference: ComposedReference) -> None:
-        """Record which slots `reference` needs in the defaults of its arguments."""
+        """Record which values `reference` needs in the defaults of its arguments, and at which positions."""
         for use in reference.expansion.uses:
             if use.argument_index is not None:
                 is_value = use.effect is VariableEffect.VALUE
@@ -88,21 +88,21 @@ class SlotClaims:
                 _record_claim(self._tag_keys, use.argument_index, reference.tag_slot if is_value else None)
 
     def record_other_uses(self, uses: Iterable[ArgumentUse]) -> None:
-        """Record arguments that are used outside image references. Their defaults are then not editable."""
+        """Record arguments that are used outside image references. This makes their defaults not editable."""
         for use in uses:
             if use.argument_index is not None:
                 self._digest_keys[use.argument_index] = self._tag_keys[use.argument_index] = None
 
     def is_used(self, argument_index: int) -> bool:
-        """Return True if a reference or another text that was recorded so far uses the argument with this index."""
+        """Return True if the argument with this index was recorded as used by an image reference or another text."""
         return argument_index in self._digest_keys
 
     def build_occurrence(self, reference: ComposedReference, scope: ArgScope | None) -> Occurrence:
         """Return the occurrence of `reference` with its final slots in the file.
 
-        A slot in the default of an argument is not editable if something else needs another value there. Therefore,
-        call this only after all references and other uses of the file have been recorded. `scope` provides the lines of
-        the `ARG` instructions.
+        A slot in the default of an argument is not editable if another text that uses the argument needs another value
+        there. Therefore, call this only after all references and other uses of the file have been recorded. `scope`
+        provides the lines of the `ARG` instructions.
         """
         digest, tag = (
             _resolve_slot(reference.digest_slot, self._digest_keys),
@@ -150,8 +150,10 @@ def _find_slot(
     """Convert a slot in the expanded text to a slot in the file.
 
     The result is not editable if the bytes of `text_slot` are not contiguous in the file, or if an argument inserts
-    them several times. `repository` and `tag` are those of the image to which the new value belongs. References with
-    the same repository and tag need the same digest.
+    them several times.
+
+    `repository` and `tag` are those of the image to which the new value belongs. Two references can share a slot for a
+    digest only if they have the same repository and tag, because only such references need the same digest.
     """
     if isinstance(text_slot, NotEditable):
         return text_slot
@@ -169,9 +171,9 @@ def _find_slot(
 def _would_freeze_tag(reference: ImageReference, expansion: WordExpansion, end: int) -> bool:
     """Return True if a digest after the tag would make it useless to override an argument in the tag.
 
-    For `FROM app:$TAG@sha256:…`, a build with `--build-arg TAG=2.0` would silently use the image of the old digest. If
-    the digest is in the default of the argument, overriding the argument also removes the digest, and the result is
-    False. `end` is the end of the expanded text, at which the digest would be inserted.
+    For `FROM app:$TAG@sha256:…`, a build with `--build-arg TAG=2.0` would silently use the image of the old digest. The
+    result is False if the digest is in the default of the argument, because overriding the argument then removes the
+    digest too. `end` is the end of the expanded text, at which the digest would be inserted.
     """
     name_end = len(reference.name)
     return any(
@@ -185,8 +187,8 @@ def _would_freeze_tag(reference: ImageReference, expansion: WordExpansion, end: 
 def _may_affect_tag(use: ArgumentUse, name_end: int, end: int) -> bool:
     """Return True if a variable determines a part of the tag, or if setting the variable could extend the tag.
 
-    A variable determines a part of the tag if its text ends after the name of the image (`name_end`). Setting a
-    variable could extend the tag if the variable is at the end of the text (`end`) and is empty now.
+    A variable determines a part of the tag if the inserted text ends after `name_end`, the end of the image's name.
+    Setting a variable could extend the tag if the variable is at `end`, the end of the text, and inserts nothing now.
     """
     return use.end > name_end or use.start == use.end == end
 

@@ -46,9 +46,14 @@ _DOUBLE_QUOTE = ord('"')
 def expand_word(
     instruction: DockerfileInstruction, start: int, end: int, scope: ArgScope, argument_index: int | None = None
 ) -> WordExpansion:
-    """Return the text to which the word from `start` to `end` of the instruction's text expands. Raises WordError.
+    """Return the text to which a word of an instruction expands. Raises WordError.
 
-    If the word is the default of an argument, `argument_index` is the index of this default in the file.
+    Args:
+        instruction: The instruction that contains the word.
+        start: The position in the instruction's text at which the word starts.
+        end: The position at which the word ends.
+        scope: The variables that the word can use.
+        argument_index: The index of the `ARG` default that the word is, or None if the word is not such a default.
     """
     scope.spend_steps(end - start)
     expansion = _WordExpander(instruction, start, end, scope, argument_index).expand()
@@ -77,9 +82,10 @@ class _WordExpander:
     def _expand_until(self, stop: int | None, *, should_keep_escapes: bool = False) -> WordExpansion:
         """Expand the text from the current position up to the byte `stop`, and skip that byte.
 
-        If `stop` is None, the rest of the word is expanded. With `should_keep_escapes`, escape characters are kept.
-        This is needed if the result is used as a pattern or a replacement, in which escape characters also have a
-        meaning.
+        If `stop` is None, the rest of the word is expanded.
+
+        `should_keep_escapes` is True for a pattern or a replacement, as in `${V#pattern}`. The result then still
+        contains the escape characters, because the code that interprets the pattern needs them.
         """
         result = ExpansionBuilder()
         while self._at < self._end:
@@ -113,8 +119,8 @@ class _WordExpander:
     def _put_escaped(self, result: ExpansionBuilder, *, should_keep_escapes: bool) -> None:
         """Append the byte that follows the escape character at the current position, without expanding it.
 
-        Nothing follows if the escape character is the last byte of the word. With `should_keep_escapes`, the escape
-        character is appended as well.
+        If `should_keep_escapes` is True, the escape character is appended before it. If the escape character is the
+        last byte of the word, no byte follows.
         """
         if should_keep_escapes:
             self._put_literal(result, self._at + 1)
@@ -153,9 +159,9 @@ class _WordExpander:
     def _put_escaped_in_quotes(self, result: ExpansionBuilder, *, should_keep_escapes: bool) -> None:
         """Append the text that an escape character in double quotes stands for.
 
-        Before `"`, `$` or another escape character, the escape character is dropped and that character is appended.
-        Elsewhere, the escape character itself is appended. With `should_keep_escapes`, the escape character is appended
-        as well.
+        If the next character is `"`, `$` or the escape character, that next character is appended. Otherwise, the
+        escape character is literal and is appended. If `should_keep_escapes` is True, one more escape character is
+        appended first.
         """
         following = self._text[self._at + 1] if self._at + 1 < self._end else None
         if should_keep_escapes:  # an escape character that is literal is then added twice
@@ -225,8 +231,8 @@ class _WordExpander:
     def _put_conditional(self, result: ExpansionBuilder, name: bytes, operator: bytes, *, is_empty_unset: bool) -> None:
         """Append the result of `${name-word}`, `${name+word}` or `${name?word}`.
 
-        `is_empty_unset` is True for the forms with a colon, such as `${name:-word}`. A variable with an empty value
-        then counts as not set.
+        `is_empty_unset` is True for the forms with a colon, such as `${name:-word}`. These forms treat a variable with
+        an empty value like a variable that is not set.
         """
         if operator not in (b"-", b"+", b"?"):
             raise WordError(Reason.MALFORMED)
@@ -290,8 +296,9 @@ class _WordExpander:
     ) -> None:
         """Append `operation(value)`, a text that is computed from the value of the variable `name`.
 
-        `operation` already contains the pattern and the replacement, and `operands` are the expansions of these two.
-        The variables in `operands` are recorded as used, because they also affect the result.
+        `operation` trims the value, or replaces matches of a pattern in the value. `operands` are the expansions of the
+        pattern and the replacement, which `operation` already contains. The variables in `operands` are recorded as
+        used, because they also affect the result.
         """
         argument = self._scope.defaults.get(name)
         start = result.length

@@ -32,8 +32,9 @@ _REST_OF_STRING = re.compile(rb'(?:[^"\\]|\\.)*+"', re.DOTALL)
 def read_hcl_json(content: bytes, label_counts: Mapping[str, int]) -> HclFile | BrokenFile:
     """Parse HCL in its JSON syntax. Return a `BrokenFile` if it cannot be parsed.
 
-    JSON writes attributes and blocks in the same way. `label_counts` distinguishes them: it contains the type of each
-    block and the number of its labels, such as `{"target": 1}`. Other top-level keys are attributes.
+    JSON writes attributes and blocks in the same way. To distinguish them, `label_counts` contains the type of each
+    block and the number of its labels, such as `{"target": 1}`. A top-level key that is not in `label_counts` is an
+    attribute.
     """
     parsed = read_json(content)
     if isinstance(parsed, BrokenFile):
@@ -50,7 +51,10 @@ def read_hcl_json(content: bytes, label_counts: Mapping[str, int]) -> HclFile | 
 
 
 def _list_objects(value: jsonc.JsonValue) -> Iterator[jsonc.JsonObject]:
-    """Yield `value` if it is an object, or each object in `value` if it is an array. Yield nothing for other values."""
+    """Yield `value` if it is an object, or each object in `value` if it is an array.
+
+    Yield nothing if `value` is neither an object nor an array.
+    """
     match value:
         case jsonc.JsonObject():
             yield value

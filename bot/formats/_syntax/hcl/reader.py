@@ -137,7 +137,7 @@ class _HclParser:
         self._last_end = 0
 
     def parse_body(self, closing: str, depth: int) -> HclBody:
-        """Parse attributes and blocks up to the token `closing`, and leave this token to the caller.
+        """Parse attributes and blocks up to the token `closing`, without consuming this token.
 
         `closing` is `}` or the end of the file. `depth` is the number of blocks, objects and tuples around the body.
         """
@@ -166,9 +166,9 @@ class _HclParser:
         return HclBlock(self._get_text(first), tuple(labels), first.start, body)
 
     def _parse_expression(self, depth: int, *, should_stop_at_newline: bool) -> HclExpression:
-        """Parse one expression up to the token that ends it, and leave this token to the caller.
+        """Parse one expression up to the token that ends it, without consuming this token.
 
-        With `should_stop_at_newline`, a line break also ends the expression. `depth` is the number of blocks, objects
+        If `should_stop_at_newline` is True, a line break ends the expression. `depth` is the number of blocks, objects
         and tuples around the expression.
         """
         self._check_depth(depth)

@@ -228,7 +228,8 @@ def _shift_part(part: HclLiteral | HclInterpolation, shift: int | None) -> HclLi
 def _read_heredoc_line(content: bytes, start: int) -> tuple[list[HclLiteral | HclInterpolation], int]:
     """Read the line of a heredoc that starts at `start`. Return its parts, and the start of the next line.
 
-    The parts include the line break. If an interpolation continues on the following lines, they are read as well.
+    The parts include the line break. If the line contains an interpolation that ends on a later line, the result
+    extends to the end of that later line.
     """
     parts: list[HclLiteral | HclInterpolation] = []
     at = start

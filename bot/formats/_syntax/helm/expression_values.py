@@ -24,9 +24,10 @@ _SourceSet = frozenset[ValuePath | TemplateInclusion]
 class ExpressionValue:
     """The sources of an expression's result: chart values, given by their key paths, and outputs of other templates.
 
-    For example, the result of `printf "%s:%s" .Values.name .Values.tag` ends with the tag. The tag is therefore in
-    `end_sources`, and the name is in `changed_sources`. If an expression chooses between two values, such as `default
-    .Values.a .Values.b`, both are in `end_sources`.
+    The sources are kept apart to find values to which a digest can be appended. For example, the result of `printf
+    "%s:%s" .Values.name .Values.tag` ends with the tag. The tag is therefore in `end_sources`, and the name is in
+    `changed_sources`. If an expression chooses between two values, such as `default .Values.a .Values.b`, both are in
+    `end_sources`.
     """
 
     end_sources: _SourceSet = frozenset()
@@ -51,27 +52,29 @@ class ExpressionValue:
 
     @property
     def as_changed(self) -> ExpressionValue:
-        """A value with the same sources, all of them as `changed_sources`.
+        """A value with the same sources, all of them in `changed_sources`.
 
-        This is for a value that was changed or compared, or to which something was appended.
+        Use this for a value that was changed or compared, or to which something was appended. A digest that is appended
+        to one of its sources would not be at the end of an image reference.
         """
         return ExpressionValue(changed_sources=self.sources)
 
     @property
     def as_digest(self) -> ExpressionValue:
-        """A copy of this value for use after the text `sha256:`. Its `end_sources` become `digest_sources`."""
+        """A copy of this value for use after the text `sha256:`: its `end_sources` are moved to `digest_sources`."""
         return replace(self, end_sources=frozenset(), digest_sources=self.digest_sources | self.end_sources)
 
     @property
     def as_condition(self) -> ExpressionValue:
-        """The sources of a test whether this value is empty, such as `if .Values.tag`.
+        """The sources of a condition that tests whether this value is empty, such as `if .Values.tag`.
 
-        `end_sources` are dropped, because the result of the test does not contain them.
+        `end_sources` are left out, because the result of the test does not contain them. Appending a digest to one of
+        them does not change the result.
         """
         return ExpressionValue(changed_sources=self.changed_sources | self.digest_sources)
 
     def merge(self, other: ExpressionValue) -> ExpressionValue:
-        """Combine the sources of two values, for an expression that returns one of them, such as `default`.
+        """Combine the sources of two values, for an expression that returns either of them, such as `default`.
 
         Raises UnsupportedTemplateError if there are too many sources.
         """

@@ -52,7 +52,7 @@ def _get_last(values: list[ExpressionValue]) -> ExpressionValue:
 
 
 def _concatenate(values: list[ExpressionValue]) -> ExpressionValue:
-    """Return the sources of a text that joins all values. Only the last value is at its end, unchanged."""
+    """Return the sources of a text that joins all values. Only the last value is an unchanged source at its end."""
     return replace(_change_all(values[:-1]).merge(_get_last(values)), literal=None, entries=())
 
 
@@ -70,10 +70,12 @@ def _apply_printf(values: list[ExpressionValue]) -> ExpressionValue:
 def _apply_verb(verb: re.Match[str], value: ExpressionValue) -> ExpressionValue:
     """Return the sources that `value`, an argument of `printf`, contributes to the result of `printf`.
 
-    `verb` is the match of the format verb for this argument, such as `%s`.
+    `verb` is the match of the format verb for this argument, such as `%s`. The sources remain unchanged if all of these
+    conditions are met:
 
-    The value remains unchanged only if the verb is `%s` or `%v`, if nothing or a digest follows the verb, and if the
-    text before the verb is the start of an image reference (`is_unmodified_prefix`).
+    - The verb is `%s` or `%v`.
+    - Nothing follows the verb, or a digest (`@…`) follows.
+    - The text before the verb is the start of an image reference (`is_unmodified_prefix`).
     """
     if verb["format"] not in {"s", "v"} or verb.string[verb.end() : verb.end() + 1] not in {"", "@"}:
         return value.as_changed
@@ -95,9 +97,10 @@ def _make_list(values: list[ExpressionValue]) -> ExpressionValue:
 
 
 def _make_entry(key: str, value: ExpressionValue) -> ExpressionValue:
-    """Return a collection that contains only `value`, under `key`.
+    """Return the value of a collection that contains only `value`, under `key`.
 
-    If `value` is a collection itself, its sources count as changed, because nested collections are not tracked.
+    If `value` is a collection itself, all its sources become `changed_sources`, because the entries of nested
+    collections are not tracked.
     """
     return ExpressionValue(entries=((key, value.as_changed if value.entries else value),))
 
@@ -105,7 +108,7 @@ def _make_entry(key: str, value: ExpressionValue) -> ExpressionValue:
 def _get_item(values: list[ExpressionValue]) -> ExpressionValue:
     """Return the sources of the item that `index` or `get` takes from a collection.
 
-    The first of `values` is the collection, and the others are the keys.
+    The first element of `values` is the collection. All later elements are the keys that lead to the item.
     """
     whole, *keys = values or [NO_VALUE]
     for key in keys:
@@ -114,9 +117,11 @@ def _get_item(values: list[ExpressionValue]) -> ExpressionValue:
 
 
 def _compare(values: list[ExpressionValue]) -> ExpressionValue:
-    """Return the sources of the result of `eq` or `ne`. The compared values count as changed.
+    """Return the sources of the result of `eq` or `ne`.
 
-    A comparison with an empty string is an exception, because it only tests whether the other value is empty.
+    The sources of both values become `changed_sources`, because the result is not the original text. If one of the
+    values is an empty string, the comparison only tests whether the other value is empty, so the result is that of
+    `as_condition`.
     """
     return _test_all(values) if any(value.literal == "" for value in values) else _change_all(values)
 
@@ -160,7 +165,8 @@ class ExpressionEvaluator:
     def assign_variable(self, variable: str, value: ExpressionValue) -> None:
         """Add `value` to the values that a variable may have.
 
-        Variables of the same name in different scopes are not distinguished, so a variable may have several values.
+        A variable may have several values, because variables of the same name in different scopes are not
+        distinguished.
         """
         self.variables[variable] = self.variables.get(variable, NO_VALUE).merge(value)
 
@@ -196,9 +202,10 @@ class ExpressionEvaluator:
     def include_template(self, template: ExpressionValue, argument: ExpressionValue) -> ExpressionValue:
         """Return the output of `include "name" argument`, with the included template as its source.
 
-        `template` is the value that contains the name of the template. If this name is computed, it is unknown which
-        template is included and how it uses `argument`. The result is then NO_VALUE, and the sources of `argument` are
-        added to `unknown_sources`.
+        `template` is the value that contains the name of the template. If an expression computes this name, the result
+        is NO_VALUE. The sources of `argument` are added to `unknown_sources`, because it is unknown how the included
+        template uses them. If the computed name is that of a template file (`.Template.BasePath`), nothing is added,
+        because charts include a whole file only to hash its text.
         """
         if template.literal is None:
             is_file = any("Template" in source for source in template.sources if isinstance(source, tuple))
@@ -219,10 +226,10 @@ class ExpressionEvaluator:
 def _evaluate_without_variables(
     tokens: tuple[ActionToken, ...], dot: ExpressionValue
 ) -> tuple[ExpressionValue, frozenset[ValuePath | TemplateInclusion]]:
-    """Return the value of an expression that uses no variables, and the sources whose use is unknown.
+    """Return the value of an expression without variables, and the sources that it uses in an unknown way.
 
-    The use is unknown, for example, if a value is passed to a template whose name is computed. Results are cached,
-    because templates repeat the same expressions.
+    For example, a source is used in an unknown way if it is passed to a template whose name is computed. Results are
+    cached, because templates repeat the same expressions.
     """
     evaluator = ExpressionEvaluator()
     return evaluator.evaluate_uncached(tokens, dot), frozenset(evaluator.unknown_sources)

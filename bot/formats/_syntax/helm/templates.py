@@ -49,8 +49,8 @@ _LINE_END = re.compile(r"[ \t]*(?:\r?\n|[ \t]#|[,}\]])")
 class _FollowingText(Flag):
     """The kinds of text that may follow an action in a template.
 
-    There may be several, because the action may be followed by different branches of an `if`, or by another run of a
-    loop.
+    A value of this type may combine several kinds. For example, the branches of an `if` after the action may start with
+    different kinds of text, or a loop may run once more.
     """
 
     LINE_END = auto()
@@ -63,7 +63,7 @@ class _FollowingText(Flag):
 
 
 class _LineState(Enum):
-    """The content of the current output line so far: blank, an image key, an image, or anything else."""
+    """The content of the line to which a template currently adds its output."""
 
     BLANK = auto()
     IMAGE_KEY = auto()
@@ -79,7 +79,8 @@ def read_chart_template(path: FilePath, content: bytes) -> Iterator[ChartTemplat
     """Yield a `ChartTemplate` for a template file of a chart, and one for each named template that the file defines.
 
     A `ChartTemplate` lists the chart values that the template uses, and how it uses them. If the file cannot be parsed,
-    the only item states that the use of all values is unknown. If the file contains no `{{`, nothing is yielded.
+    yield a single `ChartTemplate`, which states that the use of all values is unknown. If the file contains no `{{`,
+    yield nothing.
     """
     text = content.decode(errors="replace")
     if "{{" not in text:
@@ -107,8 +108,8 @@ def _compute_following(
 ) -> _FollowingText:
     """Determine the kinds of text that may follow each output in `body`, and store them in `following_by_output`.
 
-    `following` are the kinds of text that may follow `body` as a whole. Return the kinds of text that may follow a text
-    directly before `body`. These are the kinds with which `body` may start and, if `body` may be empty, also
+    `following` are the kinds of text that may follow after the end of `body`. Return the kinds of text that may follow
+    directly before the start of `body`: those with which `body` may start. If `body` may output nothing, they include
     `following`.
     """
     for node in reversed(body):
@@ -136,13 +137,13 @@ def _compute_following(
 
 
 def _has_leading_line_break(output: OutputNode) -> bool:
-    """Return True if an output starts with a line break because of `nindent`, as in `{{ … | nindent 2 }}`."""
+    """Return True if an output starts with a line break because it ends in `nindent`, as in `{{ … | nindent 2 }}`."""
     last = [token.text for token in output.tokens if token.kind in {"word", "sign"}][-1:]
     return last == ["nindent"]
 
 
 def _get_repeated_following(body: TemplateBody) -> _FollowingText:
-    """Return the kinds of text with which another run of a loop may start. `body` is the body of the loop."""
+    """Return the kinds of text with which `body`, the body of a loop, starts when the loop runs once more."""
     return (
         _get_following_before_text(body[0].text, _FollowingText.OTHER)
         if body and isinstance(body[0], TextNode)

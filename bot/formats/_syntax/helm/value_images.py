@@ -17,8 +17,8 @@ not distinguished. The items of a list are treated as values under the key of th
 
 Names of pictures and disks, file paths and web addresses are not images.
 
-All images of a document are found first, and are read only afterwards. Only then is it known whether a YAML alias
-(`*name`) repeats the text of an image in another place, such as a label. Such a text must not be edited.
+All images of a document are found before any of them is read, because a YAML alias (`*name`) may repeat the text of an
+image in another place, such as a label. Such a text must not be edited.
 """
 
 from __future__ import annotations
@@ -122,8 +122,8 @@ def find_images_below(document: YamlDocument, root: YamlNode, locator: str) -> I
 def find_images(document: YamlDocument, values: list[ValuesEntry], locator: str) -> Iterator[ImageCandidate]:
     """Yield the texts and mappings among `values` that look like images. Raises TooDeepError.
 
-    `values` is the result of `walk_values`. Pass the candidates to `read_images` only after all images of the document
-    have been found.
+    `values` is the result of `walk_values`. Pass the results of all calls for the document to `read_images` together,
+    after the last call.
     """
     if not values:
         return
@@ -148,10 +148,10 @@ def read_images(
 ) -> Iterator[Occurrence | UnsupportedText]:
     """Yield the image references in `candidates`, the result of `find_images` for one document.
 
-    Candidates that turn out not to be images, such as web addresses, are left out. If an image has a tag but no key
-    for a digest, the only place for a digest is the end of the tag: `1.0@sha256:…`. Only some charts have templates
-    that accept this. Therefore, the digest is not editable at first (`chart-unknown`), and `variables` contains the key
-    path of the tag. After all files have been read, this path is looked up in the chart's templates.
+    Candidates that turn out not to be images, such as web addresses, are left out. If an image has a tag but no key for
+    a digest, a digest can only be appended to the tag: `1.0@sha256:…`. Some templates of charts do not accept this.
+    Therefore, the digest is not editable at first (`chart-unknown`), and `variables` contains the key path of the tag.
+    After all files have been read, the chart's templates are searched for uses of this path.
     """
     shared = find_shared_scalars(candidate.parts for candidate in candidates)
     for image in candidates:
@@ -277,8 +277,8 @@ class _CandidateSearch:
     def _read_part(self, node: YamlNode, key: str | None) -> ReferencePart | None:
         """Return the scalar under `key` of a mapping, or None if `key` is None or there is no such scalar.
 
-        This records that the key belongs to an image. If a YAML alias repeats the scalar under a key without such a
-        record, the scalar must not be edited (`YamlDocument.is_shared`).
+        This records that the key belongs to an image. A YAML alias may repeat the scalar under another key. The scalar
+        must not be edited unless that key is recorded, too (`YamlDocument.is_shared`).
         """
         if key is None:
             return None
@@ -290,9 +290,9 @@ class _CandidateSearch:
     def _get_registry(self, own_registry: str, name: str) -> str:
         """Return the registry that the chart prepends to the image name `name`, or an empty string if it prepends none.
 
-        `own_registry` is the value `registry` next to the image's name, or empty. A global registry in the chart's
-        values takes precedence over it. If `own_registry` is empty, nothing is prepended to a name that already starts
-        with a registry, and the default registry of the chart is prepended to any other name.
+        `own_registry` is the value `registry` next to the image's name, or empty. If it is not empty, it is returned,
+        but a global registry in the chart's values takes precedence. If it is empty, the result is empty for a name
+        that starts with a registry, and the default registry of the chart for all other names.
         """
         if own_registry:
             return self.global_registry or own_registry
@@ -325,10 +325,10 @@ def _find_name_key(collection: ValuesCollection) -> str | None:
 
 
 def _find_sibling_keys(collection: ValuesCollection, key: str, text: str) -> tuple[str, str] | None:
-    """Return the keys of the tag and the digest that belong to the image under `key`.
+    """Return the keys next to `key` that contain the tag and the digest of the image `text`.
 
-    For `image: nginx`, an example is `imageTag` and `imageDigest`. `text` is the image. Return None if `text` already
-    has a tag or a digest, or if no such key contains a valid tag.
+    For `image: nginx`, these may be `imageTag` and `imageDigest`. Return None if `text` itself has a tag or a digest,
+    or if no key for a tag contains a valid tag.
     """
     if ":" in text.rpartition("/")[2] or "@" in text:
         return None
@@ -386,8 +386,8 @@ def _get_string(node: YamlNode) -> str:
 def _find_key_line(document: YamlDocument, mapping: YamlMapping) -> int:
     """Return the number of the line that contains the key of a mapping.
 
-    If the mapping does not start on the line of its key, this is the nearest line above the mapping that is neither
-    blank nor a comment.
+    If the mapping starts on a line below its key, the blank lines and comments above the mapping are skipped, because
+    the first other line above it is that of the key.
     """
     source, start = document.source, document.get_start(mapping)
     number = source.get_line_number(start)

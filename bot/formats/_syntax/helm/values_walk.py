@@ -84,7 +84,7 @@ def build_locator(locator: str, keys: tuple[str, ...]) -> str:
 def _get_key_meaning(collection: ValuesCollection, key: str) -> KeyMeaning:
     """Return whether `key` of `collection` is named like an image, like several images, or like neither.
 
-    If `collection` is a list, `key` is the index of an item. The result is then that for the key of the list.
+    If `collection` is a list, `key` is the index of an item, and the result is the meaning of the list's own key.
     """
     if isinstance(collection.node, YamlSequence):
         return collection.key_meaning

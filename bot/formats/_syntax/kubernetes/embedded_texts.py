@@ -45,9 +45,9 @@ class EmbeddedText(NamedTuple):
     ) -> Iterator[Occurrence | UnsupportedText]:
         """Convert references with positions in this text to references with positions in the file.
 
-        The results are not editable (`embedded`), unless a rule in the config allows edits. No rule can allow an edit
-        if the file does not contain the reference literally, if a YAML alias repeats the text elsewhere (`is_shared`),
-        or if there is another reason against the edit. `locator` is the locator of the text in the file.
+        The results are not editable (`embedded`), but a rule in the config can allow edits. No rule can allow an edit
+        that is also impossible for another reason: for example, the file does not contain the reference literally, or a
+        YAML alias repeats the text elsewhere (`is_shared`). `locator` is the locator of the text in the file.
         """
         position_map = _PositionMap(self, is_shared=is_shared)
         for each in references:
@@ -85,8 +85,8 @@ class _PositionMap:
     def _convert_slot(self, inner_slot: EditSlot) -> EditSlot | None:
         """Convert a slot in the embedded text to the slot in the file.
 
-        Return None if the file does not contain the text literally (an escape or folding changes it), or if the edit
-        would add a line.
+        Return None if the edit would add a line. Return None if an escape or folding changes the text, so that the file
+        does not contain it literally.
         """
         starts = self._text.line_starts
         number = self._lines.get_line_number(inner_slot.span.start)

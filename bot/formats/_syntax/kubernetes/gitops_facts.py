@@ -48,13 +48,13 @@ _KINDS_BY_GROUP = {
 def list_facts(
     document: YamlDocument, node: YamlNode, group_kind: tuple[str, str], locator: str, path: FilePath
 ) -> Iterator[ArgoApplication | Kustomization | ImageUpdaterConfig]:
-    """Yield facts about images in other files that an object of Argo CD or Flux affects. Raises TooDeepError.
+    """Yield which images in other files are affected by an object of Argo CD or Flux. Raises TooDeepError.
 
     - An `ArgoApplication` contains the folders that an Application of Argo CD deploys.
     - An `ImageUpdaterConfig` contains the images that Argo CD Image Updater updates.
     - A `Kustomization` contains the names of images that kustomize replaces, and the folders in which it replaces them.
 
-    Yield nothing for objects of other kinds. `group_kind` is the group and kind of the object.
+    Yield nothing for an object of another kind. `group_kind` is the API group and the kind of the object.
     """
     group, kind = group_kind
     if kind not in _KINDS_BY_GROUP.get(group, ()):
@@ -129,8 +129,8 @@ def _list_replacements(
 ) -> Iterator[Kustomization]:
     """Yield one `Kustomization` with the images in `entries`, which kustomize replaces in `folders`.
 
-    Yield nothing if `entries` contains no name, or if none of `folders` is a path inside the repository. A folder that
-    contains a template is not such a path.
+    Folders outside the repository are left out, and so are folders whose path contains a template. Yield nothing if no
+    folder remains, or if `entries` contains no name.
     """
     folder_paths = [
         folder.removeprefix("/")

@@ -326,7 +326,7 @@ KINDS: dict[tuple[str, str], ImageFields] = {
 def get_image_paths(group: str, kind: str) -> ImagePaths:
     """Return the image fields of a kind as a tree of their paths. KINDS must contain the kind.
 
-    Results are cached, so a tree is built only for a kind that occurs.
+    The result is cached, so that a tree is built only once, and only for a kind that occurs.
     """
     return ImagePaths.build(KINDS[group, kind])
 
@@ -358,7 +358,7 @@ NO_GROUP = "/"
 def get_group(api_version: str) -> str:
     """Return the API group in an `apiVersion`: `apps` for `apps/v1`, and an empty string for `v1`.
 
-    Return NO_GROUP for any other text without a slash.
+    Return NO_GROUP for an invalid `apiVersion`, which is neither `v1` nor contains a slash.
     """
     group, slash, _ = api_version.rpartition("/")
     return group if slash or api_version == "v1" else NO_GROUP

@@ -3,8 +3,8 @@
 api/filters/imagetag/updater.go of github.com/kubernetes-sigs/kustomize defines how the fields are combined. Since v4.5,
 `newTag` and `digest` together give `tag@digest`. Older releases use only the digest, which is the same image.
 
-All entries of a document are found first, and are read only afterwards. Only then is it known whether a YAML alias
-(`*name`) repeats the text of an entry in another place, such as a label. Such a text must not be edited.
+All entries of a document are found before any of them is read, because a YAML alias (`*name`) may repeat the text of an
+entry in another place, such as a label. Such a text must not be edited.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class ImageEntry(NamedTuple):
 def find_entries(document: YamlDocument, node: YamlNode, locator: str) -> Iterator[ImageEntry]:
     """Yield the entries of `node`, the list `images` of a kustomization. Raises TooDeepError.
 
-    Pass the entries to `read_entries` only after all images of the document have been found.
+    Pass all entries of the document to `read_entries` together, after the last call of this function for the document.
     """
     for entry_locator, entry in document.walk(node, (ALL_ITEMS,), locator):
         if isinstance(entry, YamlMapping):
@@ -91,9 +91,9 @@ def find_entries(document: YamlDocument, node: YamlNode, locator: str) -> Iterat
 def read_entries(
     entries: Sequence[ImageEntry], path: FilePath, format_name: str
 ) -> Iterator[Occurrence | UnsupportedText]:
-    """Yield the image that each entry puts in place of another. `entries` are all entries of one document.
+    """Yield the image that each entry puts in place of another image.
 
-    Entries that change nothing are left out.
+    `entries` are all entries of one document. Entries that neither rename an image nor set a tag or digest are skipped.
     """
     replacements = {entry.locator: parts for entry in entries if (parts := entry.replacement) is not None}
     shared_ids = find_shared_scalars(replacements.values())
@@ -126,14 +126,14 @@ def _read_entry(
 
 
 def _find_new_digest_slot(entry: ImageEntry, image: SplitReference) -> EditSlot | NotEditable | None:
-    """Return the slot at which a new key `digest` can be inserted next to `newTag`.
+    """Return the slot (the byte range of an edit) at which a new key `digest` can be inserted next to `newTag`.
 
-    A slot is the byte range of an edit. In flow style (`{…}`), the key is inserted after the value of `newTag`.
-    Otherwise, it is inserted on a new line below `newTag`. Return a `NotEditable` if `newTag` is a YAML alias, because
-    the text of the tag is then outside the entry.
+    In flow style (`{…}`), the key is inserted after the value of `newTag`. In block style, it is inserted on a new line
+    below `newTag`. If `newTag` is a YAML alias, return a `NotEditable`, because the text of the tag is outside the
+    entry.
 
-    Return None if no such key can be inserted. A new digest is then appended to the tag (`newTag: 1.2@sha256:…`), which
-    kustomize treats in the same way. This is the case
+    Return None if a new digest must be appended to the tag instead (`newTag: 1.2@sha256:…`), which kustomize treats in
+    the same way as a key `digest`. A key cannot be inserted
 
     - if the entry has no tag,
     - if the entry is written as JSON,

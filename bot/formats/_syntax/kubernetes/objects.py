@@ -1,7 +1,7 @@
 """Read the images of Kubernetes objects in YAML files, and in texts inside such files.
 
-All image fields of a document are found first, and are read only afterwards. Only then is it known whether a YAML alias
-(`*name`) repeats the text of a field in another place, such as a label. Such a text must not be edited.
+All image fields of a document are found before any of them is read, because a YAML alias (`*name`) may repeat the text
+of a field in another place, such as a label. Such a text must not be edited.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class ObjectReader:
     def read(
         self, content: bytes, *, is_relevant: Callable[[bytes], bool] = may_hold_images
     ) -> Iterator[ExtractedItem]:
-        """Yield the images of the objects in a file, and what the objects state about images in other files.
+        """Yield the images of the objects in a file, and facts in these objects that affect images in other files.
 
         For example, an Application of Argo CD can replace images in the folder that it deploys (see `gitops_facts`).
         Sections of the file for which `is_relevant` returns False are skipped without being parsed.
@@ -96,11 +96,11 @@ class ObjectReader:
     ) -> Iterator[_FoundReference]:
         """Yield the images in the YAML text that `scalar` contains, such as a manifest in a ConfigMap.
 
-        Their positions are those in the file. They are not editable (`embedded`) unless a rule in the config allows it.
+        The positions of the images are positions in the file. The images are not editable (`embedded`), but a rule in
+        the config can allow edits. Call this method only after all image fields of `document` have been found.
 
-        By default, the text is expected to contain objects or parts of objects, such as a patch. If `image_paths` is
-        given, the text contains something else, and `image_paths` are the paths of its image fields. Call this method
-        only after all image fields of `document` have been found.
+        If `image_paths` is None, the text is expected to contain objects or parts of objects, such as a patch. If the
+        text contains something else, `image_paths` are the paths of its image fields.
         """
         text = EmbeddedText.create(document, scalar)
         if text is not None:
@@ -110,8 +110,7 @@ class ObjectReader:
     def read_text(self, content: bytes) -> Iterator[_FoundReference]:
         """Yield the images in `content`, a text inside a file. Positions are those in the text.
 
-        If the text as a whole is not valid YAML, no error is reported. The program that uses the text does not read it
-        as YAML either.
+        If the whole text is not valid YAML, no error is reported, because it is probably not meant to be YAML.
         """
         for found in self._read_documents(
             read_inner_documents(content, may_hold_images if self.image_paths is None else bool)
@@ -142,7 +141,7 @@ class ObjectReader:
                     assert_never(document)
 
     def _read_document(self, document: YamlDocument) -> Iterator[ExtractedItem]:
-        """Yield the images in a document, and what its objects state about images in other files.
+        """Yield the images in a document, and facts in its objects that affect images in other files.
 
         If the document is nested too deeply, yield only an `UnsupportedText`.
         """
@@ -161,9 +160,9 @@ class ObjectReader:
     def _read_broken(self, broken: BrokenSection, start: int, locator: str) -> Iterator[_FoundReference]:
         """Yield the images in a section that cannot be parsed as YAML, usually because it contains templates.
 
-        If the images cannot be determined, for example because there are no templates, yield an `UnsupportedText` for
-        the section. Documents that end before the offset `start` in the section have been read already and are skipped.
-        Yield nothing if the rest does not look like an object.
+        The section is read from the offset `start` on, because the documents above have been read already. Yield
+        nothing if this part does not look like an object. If its images cannot be determined, for example because it
+        contains no templates, yield an `UnsupportedText` for the section.
         """
         position = ReferencePosition(self.path, self.format, Role.THIRD_PARTY, broken.line_number, locator)
         raw = broken.source.raw
@@ -227,8 +226,8 @@ class _ObjectSearch:
         """Record the image fields of the object `node` and of all objects inside it. Raises TooDeepError.
 
         `read_fields` reads the recorded fields later. `locator` is the position of `node` in the document. `list_type`
-        is the (apiVersion, kind) of the object if it states no kind itself, which kubectl allows for an item of a list
-        such as a `PodList`.
+        is the (apiVersion, kind) of `node` if it states no kind itself. In a list such as a `PodList`, kubectl allows
+        items without a kind.
         """
         document = self.document
         version, kind = (get_text_or_template(document, node, key) for key in ("apiVersion", "kind"))
@@ -269,9 +268,9 @@ class _ObjectSearch:
     ) -> None:
         """Record the image fields below `node` at the paths in `image_paths`, for `read_fields`. Raises TooDeepError.
 
-        If `reason` is given, the fields are not editable for this reason. `list_item` is the list item that is `node`
-        itself or directly contains `node`, such as the container around an `image`. Comments above this item also apply
-        to the image.
+        If `reason` is given, the fields are not editable for this reason. If `node` is a list item or a value in a list
+        item, `list_item` is this item, such as the container around an `image`. It is needed because comments above the
+        list item apply to the image.
         """
         for shape in image_paths.shapes:
             later = _FINDERS[shape](self, locator, node)
@@ -296,8 +295,8 @@ class _ObjectSearch:
     def _get_entries(self, node: YamlNode) -> dict[str, YamlNode]:
         """Return the entries of a mapping, or an empty dict if `node` is not a mapping.
 
-        Unlike `YamlDocument.walk`, this does not count as a visit of the entries. Visits determine whether a text is
-        shared with other places of the file (`YamlDocument.is_shared`).
+        Unlike `YamlDocument.walk`, this does not mark the entries as visited. Therefore, `YamlDocument.is_shared` does
+        not treat them as image fields.
         """
         return dict(self.document.list_entries(node)) if isinstance(node, YamlMapping) else {}
 

@@ -68,8 +68,8 @@ def may_hold_images(raw: bytes) -> bool:
 def may_name_images(raw: bytes) -> bool:
     """Return False if `raw` certainly contains no image and nothing about images in other files.
 
-    `raw` may be a whole file with several sections. Unlike `may_hold_images`, this function does not reject a
-    CustomResourceDefinition.
+    `raw` may be a whole file with several sections. The result may be True for a file that contains only a
+    CustomResourceDefinition. `may_hold_images` returns False for such a section.
     """
     return (
         b"apiVersion" in raw
@@ -105,11 +105,11 @@ def _has_unusual_keys(raw: bytes) -> bool:
 def is_only_definition(raw: bytes) -> bool:
     """Return True if a section certainly contains a single CustomResourceDefinition, which never contains an image.
 
-    Only the lines that start in the first column are checked:
+    The result is True if the lines that start in the first column meet these conditions:
 
     - The first line with content is a plain key, such as `apiVersion:`. This shows that the section is a mapping in
       block style, and that all its top-level keys start in the first column.
-    - All other lines are plain keys, comments, markers (`---`) or templates.
+    - All later lines are plain keys, comments, markers (`---`) or templates.
     - Exactly one line starts with `kind:`, and it is `kind: CustomResourceDefinition`. Either this is the kind of the
       object, or it is part of a text and the object has no kind.
     """

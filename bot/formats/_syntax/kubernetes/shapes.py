@@ -25,9 +25,9 @@ _ESCAPES = {ord("~"): "~0", ord("/"): "~1", ord("#"): "~2", ord(">"): "~3"}
 def may_be_custom(version: str, kind: str) -> bool:
     """Return True if `version` (an `apiVersion`) and `kind` may be those of a custom resource.
 
-    This is also True if either of them is a template. The group of a custom resource contains a dot
-    (ValidateCustomResourceDefinition in
+    The group of a custom resource contains a dot (ValidateCustomResourceDefinition in
     https://github.com/kubernetes/apiextensions-apiserver/blob/master/pkg/apis/apiextensions/validation/validation.go).
+    If `version` or `kind` contains a template, the group is not checked, because the rendered values are unknown.
     """
     is_templated = TEMPLATE_MARKS.search(version) or TEMPLATE_MARKS.search(kind)
     return ("." in get_group(version) or bool(is_templated)) and kind != "CustomResourceDefinition"
@@ -36,7 +36,7 @@ def may_be_custom(version: str, kind: str) -> bool:
 def get_text_or_template(document: YamlDocument, node: YamlNode, key: str) -> str:
     """Return the text under `key`, or an empty string if there is no text.
 
-    An unquoted template such as `kind: {{ .Values.kind }}` is a mapping for YAML. In this case, return `{{`.
+    Return `{{` for an unquoted template such as `kind: {{ .Values.kind }}`, which YAML parses as a mapping.
     """
     value = next(reversed(document.get_values(node, key)), None)
     return _TEMPLATE_OPENER if _is_template(document, value) else _get_string(value)

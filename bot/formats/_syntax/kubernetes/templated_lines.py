@@ -97,8 +97,8 @@ class _TemplatedLines:
     def _read_line(self, text: bytes, start: int) -> int | None:
         """Collect the key and the possible image of one line, which starts at the offset `start` of the section.
 
-        If the line starts a block scalar (`key: |`), return the column of its key, so that the caller skips the lines
-        of the scalar. Otherwise, return None.
+        If the line starts a block scalar (`key: |`), return the column of its key, so that the caller can skip the
+        lines of the scalar. For any other line, return None.
         """
         match = _LINE.fullmatch(text)
         if match is None:
@@ -170,8 +170,8 @@ class _TemplatedLines:
 def has_object_keys(raw: bytes, start: int, path: FilePath) -> bool:
     """Return True if a section that cannot be parsed contains an object, with the keys `apiVersion` and `kind`.
 
-    `raw` is searched from the offset `start` on. In YAML files, the keys must be at the top level. The result is False
-    for a CustomResourceDefinition.
+    Only the part of `raw` from the offset `start` on is searched. In YAML files, the keys must be at the top level. The
+    result is False for a CustomResourceDefinition, because it never contains an image.
     """
     patterns = _JSON_OBJECT_KEYS if path.lower().endswith(".json") else _OBJECT_KEYS
     return all(pattern.search(raw, start) for pattern in patterns) and _DEFINITION.search(raw, start) is None
@@ -180,13 +180,13 @@ def has_object_keys(raw: bytes, start: int, path: FilePath) -> bool:
 def read_templated_lines(
     broken: BrokenSection, start: int, position: ReferencePosition
 ) -> Iterator[Occurrence | UnsupportedText]:
-    """Yield the images that are found line by line in a section that cannot be parsed because of its templates.
+    """Yield the images in a section that contains templates and so cannot be parsed. The section is read line by line.
 
-    Also yield an `UnsupportedText` for the section if some lines with images are not understood. If the section
+    If some lines with images are not understood, also yield an `UnsupportedText` for the section. If the section
     contains no template, yield only this `UnsupportedText`.
 
-    The locator of an image is `…/image[n]`, after the locator of the section. `n` is the number of lines above with a
-    key such as `image`, whether these lines contain an image or not.
+    The locator of an image is the locator of the section, followed by `/image[n]`. All lines with a key such as `image`
+    are counted, even if they contain no image, and `n` is the number of such lines above the image.
 
     Args:
         broken: The section.
@@ -224,10 +224,9 @@ def read_templated_lines(
 def _read_image_line(
     image: _ImageLine, position: ReferencePosition, start: int, group_kind: tuple[str, str]
 ) -> Occurrence | UnsupportedText | None:
-    """Return the image in a line, or None if the line contains no image or is not understood.
+    """Return the image in a line, or None if the line is not understood or its key is not an image field.
 
-    The line contains no image if the path of its key is not that of an image field. `start` is the offset of the
-    section in the file.
+    `start` is the offset of the section in the file. `group_kind` is the API group and the kind of the object.
     """
     match = _VALUE.fullmatch(image.value)
     text = (match["text"] if match is not None else image.value).decode(errors="replace")

@@ -54,10 +54,10 @@ _PRESETS: Mapping[str, ConfigLayer] = {
 
 
 def resolve_presets(config: ConfigLayer) -> tuple[list[ConfigLayer], list[str]]:
-    """Return the built-in presets that a config extends and the config itself, in ascending order of precedence.
+    """Return the layers of settings that form a config, and the names of extended presets that are not built in.
 
-    The second list contains the names of extended presets that are not built in. They are not fetched, so their
-    settings are unknown.
+    The layers are the built-in presets that the config extends, and the config itself as the last. Later layers take
+    precedence. Presets that are not built in are not fetched, so their settings are unknown.
     """
     unread_presets: dict[str, None] = {}
     ignored_presets = frozenset(map(_normalize_preset, list_texts(config.get("ignorePresets"))))
@@ -65,7 +65,10 @@ def resolve_presets(config: ConfigLayer) -> tuple[list[ConfigLayer], list[str]]:
 
 
 def list_texts(value: PlainValue) -> list[str]:
-    """Return the strings in a list. A single string counts as a list of one, and any other value as an empty list."""
+    """Return the strings in a list. A string that is not in a list is returned as a list of one string.
+
+    The result is empty for all values that are neither a list nor a string.
+    """
     if isinstance(value, str):
         return [value]
     return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []

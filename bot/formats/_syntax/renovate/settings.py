@@ -109,7 +109,7 @@ def _list_custom_patterns(layer: ConfigLayer) -> Iterator[str]:
 def _list_rules(layer: ConfigLayer) -> Iterator[PackageRule]:
     """Yield the package rules in one layer that enable or disable updates, or the pinning of digests.
 
-    All other rules are left out, because they only affect how updates are made.
+    Rules that only affect how updates are made, for example their labels, are left out.
     """
     docker = layer.get(_DOCKER)
     if isinstance(docker, dict):  # older releases used this block instead of a rule

@@ -15,15 +15,15 @@ if TYPE_CHECKING:  # needed by annotations only; not imported at start-up
 
 
 def return_node(_document: YamlDocument, node: YamlNode) -> YamlNode:
-    """Return `node` itself. This is the default of `ImageLocation.find_image`: the path leads to the image itself."""
+    """Return `node` itself, because the path leads to the image itself. The default of `ImageLocation.find_image`."""
     return node
 
 
 def find_self_or_key(key: str) -> Callable[[YamlDocument, YamlNode], YamlNode]:
-    """Return a function for `ImageLocation.find_image` that accepts an image in two forms.
+    """Return a function for `ImageLocation.find_image` that accepts an image as a text, or under a key of a mapping.
 
-    With the key `name`, these are `image: nginx` and `image: {name: nginx}`. The function returns the node of the
-    image, or None for a mapping without `key`.
+    For example, `key` is `name` if a file may contain `image: nginx` or `image: {name: nginx}`. The returned function
+    returns the node of the image, `nginx`. It returns None for a mapping without `key`.
     """
 
     def read(document: YamlDocument, node: YamlNode) -> YamlNode:

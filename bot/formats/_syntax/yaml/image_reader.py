@@ -39,9 +39,9 @@ class YamlImageReader:
         The result is None for an alias without an anchor, an empty text and a null. It is an `UnsupportedText` if the
         text is a template or is not a valid reference.
 
-        Call this only after all paths of the document have been visited. If the text is also the value of a key that
-        was not visited, such as a label with an alias of the image (`*name`), the result is not editable. An edit would
-        change the label as well.
+        Call this only after all paths of the document have been visited. The text may also be the value of a key that
+        was not visited: in `label: *name`, an alias repeats the image `&name nginx`. The result is not editable then,
+        because an edit would change the label too.
 
         Args:
             locator: The logical position of the reference in the file, such as `0/spec/containers/1/image`.

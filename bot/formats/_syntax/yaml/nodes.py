@@ -100,8 +100,8 @@ class YamlDocument:
 
         The locator of a node is `locator` extended by the keys and item numbers that lead to the node, such as
         `0/services/web/image`. If a mapping contains a key several times, the locator of the second value contains
-        `key#1`, that of the third value `key#2`. Raises TooDeepError if the document's budget of visits (MAX_VISITS) is
-        used up.
+        `key#1`, and that of the third value `key#2`. Raises TooDeepError if the document's budget of visits
+        (MAX_VISITS) is used up.
         """
         if not path:
             yield locator, node
@@ -139,9 +139,9 @@ class YamlDocument:
     def get_values(self, node: YamlNode, key: str) -> list[YamlNode]:
         """Return all values of `key` in a mapping: several if the key is repeated, none if the key is missing.
 
-        If only mappings that are merged into this one with `<<` contain the key, return its value in the first of them.
-        If `node` is not a mapping, the result is empty. Raises TooDeepError if the document's budget of visits is used
-        up.
+        If `node` does not contain the key itself, the mappings that are merged into it with `<<` are searched. The
+        result is the value in the first mapping that contains the key. If `node` is not a mapping, the result is empty.
+        Raises TooDeepError if the document's budget of visits is used up.
         """
         if isinstance(node, YamlMapping) and key in node.values:
             self._walked_positions.add((id(node), key))
@@ -158,8 +158,10 @@ class YamlDocument:
         """Yield the keys and values of a mapping, or the items of a sequence with `0`, `1`, … as their keys.
 
         Entries that are merged into a mapping with `<<` are included. Unlike `walk`, this method does not record the
-        entries as visited, so it does not affect `is_shared`. Raises TooDeepError if the document's budget of visits is
-        used up. The first call for a node costs no visits except those of merged mappings.
+        entries as visited, so it does not affect `is_shared`.
+
+        The first call for a node is free, but merged mappings and repeated calls use up the document's budget of
+        visits. Raises TooDeepError if this budget is used up.
         """
         is_new = id(node) not in self._listed_ids
         self._listed_ids.add(id(node))
@@ -194,8 +196,8 @@ class YamlDocument:
     def get_string(self, node: YamlNode, key: str) -> str | None:
         """Return the string under `key` of a mapping, or None if the key is missing or its value is not a string.
 
-        If the key is repeated, the last value counts. Raises TooDeepError if the document's budget of visits is used
-        up.
+        If the key is repeated, the last value is returned. Raises TooDeepError if the document's budget of visits is
+        used up.
         """
         match self.get_values(node, key)[-1:]:
             case [YamlScalar() as scalar] if scalar.tag == STRING:
@@ -276,7 +278,7 @@ class YamlDocument:
 def _get_character_range(node: YamlNode) -> tuple[int, int]:
     """Return the start and end of `node` as indices into the section's text. Anchor, tag and quotes are included.
 
-    The result is (0, 0) for an alias without an anchor, because this has no node.
+    The result is (0, 0) for an alias whose anchor does not exist, because such an alias has no node.
     """
     first: Any
     last: Any
@@ -315,7 +317,7 @@ def read_documents(content: bytes, is_relevant: Callable[[bytes], bool]) -> Iter
 def read_inner_documents(text: bytes, is_relevant: Callable[[bytes], bool]) -> Iterator[YamlDocument | BrokenSection]:
     """Yield the documents of a YAML text that is embedded in a file, like `read_documents`.
 
-    The sections of the text are not cached, so that those of the outer file stay in the cache.
+    Unlike there, the parsed sections are not cached, because they would replace those of the outer file in the cache.
     """
     return _iterate_documents(_make_sections(text), is_relevant)
 

@@ -56,7 +56,7 @@ class YamlPathFormat:
 
     @cached_property
     def _key_sets(self) -> frozenset[frozenset[bytes]]:
-        """Sets of words. A file that does not contain all words of at least one set contains no image.
+        """Sets of words. Every file with an image contains all words of at least one of these sets.
 
         There is one set for each location. Its words are the keys of the location's path, such as `services` and
         `image`, and the scheme of the location if the scheme is required.
@@ -71,20 +71,20 @@ class YamlPathFormat:
     def _is_relevant(self, content: bytes) -> bool:
         """Return False if `content` certainly contains no image, and so need not be parsed.
 
-        A file with an image contains the keys that lead to the image. A search for their bytes finds them unless they
-        are written with escapes.
+        A file with an image contains the keys that lead to the image. The result is True if the bytes of these keys are
+        found, or if escapes may hide the keys from this search.
         """
         return self._has_key_set(content) or may_be_escaped(content)
 
     def _is_relevant_in_utf_16(self, content: bytes) -> bool:
-        """Return True if a UTF-16 file may contain an image. Such a file is reported as undecodable, not ignored."""
+        """Return True if a UTF-16 file may contain an image, so that the file must be reported as undecodable."""
         return self._has_key_set(content, _encode_utf_16)
 
 
 def _encode_utf_16(word: bytes) -> bytes:
     """Encode an ASCII word so that a search finds it in UTF-16 files of both byte orders.
 
-    UTF-16 adds a zero byte after each letter or, in the other byte order, before each letter. The result has zero bytes
-    only between the letters, which is the same in both cases.
+    UTF-16 adds a zero byte to each letter: after the letter in one byte order, before the letter in the other. The
+    result has zero bytes only between the letters, because these bytes are the same in both byte orders.
     """
     return word.decode().encode("utf-16-le")[:-1]

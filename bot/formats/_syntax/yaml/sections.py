@@ -67,7 +67,7 @@ def split_sections(content: bytes) -> Iterator[tuple[int, int]]:
     """Yield the start and end of each section as byte offsets.
 
     A section starts at a line with `---` in its first column, even if the line is inside a quoted text. Directives
-    (`%…`) directly above this line belong to the same section.
+    (`%…`) directly above this line belong to the section that it starts.
     """
     start = find_text_start(content)
     at = start

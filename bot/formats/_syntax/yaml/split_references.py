@@ -61,8 +61,8 @@ class ReferencePart(NamedTuple):
     def make_slot(self, start: int, end: int, before: bytes = b"") -> EditSlot | NotEditable:
         """Return the slot (the byte range of an edit) for the characters from `start` to `end` of `text`.
 
-        The result is not editable if the file does not contain `text` verbatim. Each character is one byte, because a
-        reference is ASCII. An edit inserts `before` in front of the new value, such as `@` in front of a digest.
+        The result is not editable if the file does not contain `text` verbatim. An edit inserts `before` in front of
+        the new value, such as `@` in front of a digest.
         """
         at = self.start
         if at is None:
@@ -73,8 +73,8 @@ class ReferencePart(NamedTuple):
         """Return the slot at which a value can be written into an empty scalar, or None if that is not possible.
 
         A value can be written between empty quotes, after the colon of a key without a value, or in place of a `null`.
-        It cannot be written if the scalar has an anchor or a tag, or in place of a `null` in JSON, where the value
-        would need quotes.
+        It cannot be written if the scalar has an anchor or a tag. It cannot replace a `null` in JSON, because the value
+        would need quotes there.
         """
         written = self.document.get_source_text(self.scalar)
         start, end = self.document.get_byte_range(self.scalar)
@@ -183,8 +183,8 @@ def _reject_shared(
 def find_shared_scalars(images: Iterable[SplitReference]) -> frozenset[int]:
     """Return the ids of tags and digests that YAML aliases share between images with different names.
 
-    An example is `tag: &version "1.27"` for one image and `tag: *version` for another. Such a tag cannot be edited for
-    one of the images alone. The id is `id(scalar.event)`.
+    An example is `tag: &version "1.27"` for one image and `tag: *version` for another. An edit of this tag would change
+    both images, so the tag is not editable. The id is `id(scalar.event)`.
     """
     names: dict[int, set[str]] = defaultdict(set)
     for image in images:

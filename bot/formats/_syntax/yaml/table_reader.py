@@ -30,7 +30,10 @@ _COLON_AND_PROPERTIES = rb"[ \t]*:(?:[ \t\r\n]|#[^\n]*+|[&!]\S*+)*\Z"
 
 
 class TableReader(NamedTuple):
-    """Reads the images of one `YamlPathFormat`. The fields are those of the format."""
+    """Reads images from YAML files by the paths that one `YamlPathFormat` lists.
+
+    The fields are copied from the format and are documented there.
+    """
 
     name: str
     locations: tuple[ImageLocation, ...]
@@ -69,8 +72,9 @@ class TableReader(NamedTuple):
     ) -> Iterator[tuple[str, YamlNode]]:
         """Yield the nodes at `path` below `node`, with their locators.
 
-        Nodes with a custom tag such as `!secret` are skipped. If a key is a condition, such as `${{ if … }}`, the
-        search continues below it as if its content were in its place. `depth` is the number of conditions above `node`.
+        Nodes with a custom tag such as `!secret` are skipped. A condition is a key such as `${{ if … }}`, whose content
+        is used if the condition is true. The search treats this content as if it were in the place of the condition.
+        `depth` is the number of conditions above `node`.
         """
         if _has_custom_tag(node):
             return
@@ -86,7 +90,10 @@ class TableReader(NamedTuple):
     def _enter_path(
         self, document: YamlDocument, node: YamlNode, path: KeyPath, locator: str
     ) -> Iterator[tuple[str, YamlNode]]:
-        """Yield the values or items of `node` that the first element of `path` selects, with their locators."""
+        """Yield the values or items of `node` that the first element of `path` selects, with their locators.
+
+        The element is a key, or a wildcard that selects all values of a mapping or all items of a sequence.
+        """
         match path:
             case ():
                 return
@@ -144,7 +151,7 @@ class _LocatedImage(NamedTuple):
 def _find_key_line(document: YamlDocument, node: YamlNode, key: str) -> int:
     """Return the line of the key whose value is `node`, or the first line of `node` if the key is not found.
 
-    `key` is the last element of the path to `node`. If it is ALL_VALUES, any key is accepted.
+    `key` is the last element of the path to `node`: the name of the key, or ALL_VALUES for a key with any name.
     """
     start = document.get_start(node)
     at = start - document.source.start

@@ -31,7 +31,8 @@ _LIBYAML_TOO_DEEP = "exceeded maximum nesting depth"
 class TooDeepError(Exception):
     """A document is nested too deeply, or its nodes were visited too often.
 
-    `position` is the index of the character at which parsing stopped, or 0 if a limit was exceeded after parsing.
+    `position` is the index of the character at which parsing stopped. It is 0 if parsing succeeded, and a limit was
+    exceeded later.
     """
 
     def __init__(self, position: int = 0) -> None:
@@ -117,8 +118,8 @@ class YamlTree(NamedTuple):
 def wrap_node(stored: StoredNode) -> YamlNode:
     """Return `stored`, a value or item of a collection, as a `YamlNode`.
 
-    Collections store scalars as parser events, because most scalars are never read. The event becomes a `YamlScalar`
-    here.
+    A collection stores a scalar as an event of the parser, and a `YamlScalar` is created only here. This saves time,
+    because most scalars are never read.
     """
     return YamlScalar(stored) if isinstance(stored, yaml.ScalarEvent) else stored
 
@@ -206,8 +207,8 @@ def is_too_deep(error: Exception) -> bool:
 def find_error_position(error: Exception, text: str) -> int:
     """Return the index of the character at which parsing failed.
 
-    If the parser notices the error only at the end of the text, for example because a quote is not closed, return the
-    start of the unclosed part.
+    If a quote or bracket is not closed, the parser notices this only at the end of the text. The result is the start of
+    the unclosed part in such a case.
     """
     problem, context = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
     if problem is None:
