@@ -30,7 +30,7 @@ class AspectChange:
     """A property in which two images differ.
 
     If the property is a list of independent items, such as ports, `old` contains only the removed items, and `new` only
-    the added items. Otherwise they contain the whole values.
+    the added items. For any other property, they contain the whole values.
     """
 
     aspect: ImageAspect

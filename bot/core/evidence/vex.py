@@ -71,9 +71,9 @@ def suppress_findings(
 ) -> ScanOutcome:
     """Return the scan with those findings suppressed that VEX statements declare not affected or fixed.
 
-    Only statements about the scanned image apply. They name the digest in `subject`, one of `other_digests` (further
-    digests of the same image), or the repository. If several statements are about the same finding, the latest one
-    counts. If the image was not scanned, `outcome` is returned unchanged.
+    Only statements about the scanned image (`subject`) apply. These are the statements that name its digest, one of its
+    `other_digests`, or its repository. If several statements are about the same finding, the latest one counts. If the
+    image was not scanned, `outcome` is returned unchanged.
     """
     if not isinstance(outcome, Scan):
         return outcome
@@ -155,8 +155,8 @@ def _is_package_named(packages: Iterable[Purl], finding: Finding, scan: Scan, pl
     """Return True if the package URLs include the package of a finding.
 
     For packages of a Linux distribution, scanners report the source package if they know it, such as `openssl` for
-    `libssl3`. In this case, the URLs must name either the source package, or all of its binary packages that are in the
-    image.
+    `libssl3`. If a finding names a source package, the URLs must name either this source package, or all of its binary
+    packages that are in the image.
     """
     matching_purls = [each for each in packages if _can_be_package(each, finding, platform)]
     if any(

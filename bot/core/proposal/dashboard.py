@@ -91,7 +91,8 @@ class DashboardView:
 def build_dashboard(report: RepositoryReport, rows: int, *, is_public: bool = False) -> DashboardView:
     """Return the content of the dashboard for one repository. Each list is cut after `rows` entries.
 
-    If everyone can read the repository (`is_public`), the dashboard does not name the registries that were contacted.
+    If everyone can read the repository (`is_public`), the dashboard does not name the registries that were contacted,
+    because they may be private.
     """
     verdicts = [_remove_hosts(each) for each in report.verdicts] if is_public else report.verdicts
     waiting = _list_entries(report.proposals, _WAITING, UserRequest.OPEN)

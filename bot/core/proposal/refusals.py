@@ -16,8 +16,8 @@ def report_refusals(
 ) -> Iterator[ProposalReport]:
     """Yield a report for each branch that gets no proposal because all its updates were refused.
 
-    If only some updates of a branch were refused, the branch still gets a proposal with the remaining updates. Such
-    branches are in `reported_branches` and are skipped here.
+    If only some updates of a branch were refused, the branch gets a proposal with the remaining updates. Such branches
+    are in `reported_branches` and are skipped here.
 
     Args:
         decisions: The decisions for all image references. All except refused updates are ignored.

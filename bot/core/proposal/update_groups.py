@@ -96,7 +96,9 @@ class UpdateGroup:
     """The base branch; None if it is the default branch."""
 
     def get_branch(self, prefix: str) -> str:
-        """Return the branch name of the proposal. It does not depend on digests, files or the order of rules."""
+        """Return the branch name of the proposal, which begins with `prefix`.
+
+        The name does not depend on digests, files or the order of rules, so that later runs find the branch again."""
         if isinstance(self.subject, str):
             source = "all-images" if self.is_onboarding else self.subject
             return build_branch_name(prefix, source, build_group_key(self.subject, self.folder, self.base))

@@ -86,8 +86,8 @@ class ChangedFiles:
     def is_touched(self, item: Occurrence | UnsupportedText) -> bool:
         """Return True if the change modifies the text of an image reference, or may change the image that it refers to.
 
-        `item` can also be an `UnsupportedText`, which is a text or a whole file that could not be read. For a whole
-        file, any change to the file counts.
+        If `item` is an `UnsupportedText`, it is a text or a whole file that could not be read. For a whole file, any
+        change to the file counts.
         """
         file = self.files.get(item.path)
         if isinstance(item, UnsupportedText):

@@ -27,7 +27,7 @@ def lock_occurrence(occurrence: Occurrence, reason: Reason, *, is_certain: bool 
     A warning is a reason that a rule in the config can allow. If a value is locked already because of a warning, and
     `reason` is not a warning, `reason` replaces the warning. In any other case, the earlier lock of a value stays.
 
-    `is_certain` is False if `reason` may not apply, for example because another file leaves it open.
+    `is_certain` is False if it is unknown whether `reason` applies, for example whether an ACR task builds the file.
     """
     digest, tag = (
         _lock_slot(slot, reason, is_certain=is_certain) for slot in (occurrence.digest_slot, occurrence.tag_slot)

@@ -88,10 +88,10 @@ def _combine_values(combine_mode: CombineMode, operator: Any, repository: Any) -
     assert_never(combine_mode)
 
 
-def _select_strictest(allowances: Iterable[IntroducedLimit]) -> tuple[IntroducedLimit, ...]:
-    """Return the strictest limit in `allowances` for each severity, which allows the fewest introduced vulnerabilities."""
+def _select_strictest(limits: Iterable[IntroducedLimit]) -> tuple[IntroducedLimit, ...]:
+    """Return the strictest of `limits` for each severity: the one that allows the fewest vulnerabilities."""
     strictest: dict[Severity, IntroducedLimit] = {}
-    for each in sorted(allowances, key=lambda each: (-each.severity, each.maximum)):
+    for each in sorted(limits, key=lambda each: (-each.severity, each.maximum)):
         strictest.setdefault(each.severity, each)
     return tuple(strictest.values())
 

@@ -33,8 +33,8 @@ def parse_versions(available_tags: Iterable[str]) -> tuple[TagVersion, ...]:
 def parse_tag_among(tag: str, available_tags: Iterable[str]) -> tuple[TagVersion | None, tuple[TagVersion, ...]]:
     """Return the version of `tag`, and the versions of all tags of its repository.
 
-    The other tags are parsed as well because they show whether a number such as 18 in `3.2-18` is a build number. If
-    `tag` has no version, the result is `(None, ())`.
+    All tags are parsed together, because the other tags show whether a number such as 18 in `3.2-18` is a build number.
+    `available_tags` are the tags of the repository. If `tag` has no version, the result is `(None, ())`.
     """
     if parse_tag(tag) is None:
         return None, ()
@@ -56,14 +56,14 @@ def _resolve_ambiguous_build(version: TagVersion) -> TagVersion | None:
 def is_same_family(tag: str, other: str) -> bool:
     """Return True if two tags differ only in their version, such as `3.11-slim` and `3.12.4-slim`.
 
-    The release of the operating system may differ as well, as in `3.11-alpine3.18` and `3.12-alpine3.19`.
+    The release of the operating system may differ, as in `3.11-alpine3.18` and `3.12-alpine3.19`.
     """
     version, other_version = parse_tag(tag), parse_tag(other)
     return version is not None and other_version is not None and version.skeleton == other_version.skeleton
 
 
 def filter_relatives(written: TagVersion, available_versions: Iterable[TagVersion]) -> tuple[TagVersion, ...]:
-    """Return the versions that can be compared with `written`.
+    """Return the versions that can be compared with `written`, the version in the file.
 
     These versions have the same prefix, suffix, scheme and count of numbers. Releases of operating systems may differ,
     as in `3.11-alpine3.18` and `3.12-alpine3.19`.

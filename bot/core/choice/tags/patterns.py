@@ -185,7 +185,8 @@ def _is_build_number(
 ) -> bool:
     """Return True if the number `tag[start:end]` is a build number, such as 1 in `8.0.4-1`.
 
-    Return False if it may be the version of another product, such as 22 in `1-22`.
+    Return False if it may be the version of another product, such as 22 in `1-22`. `preceding_release` are the version
+    numbers before it. `allow_ambiguous_builds` has the same meaning as in `parse_tag`.
     """
     if tag[start - 1] == "_":
         return True

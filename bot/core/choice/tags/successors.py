@@ -36,8 +36,8 @@ def find_successors(
     pre-release such as `17rc2` is returned only if `tag` is an earlier pre-release of the same release, such as
     `17rc1`.
 
-    With `allow_os_variants`, the operating system in the tag (`alpine3.19`, `bookworm`) may change to a later release
-    of the same distribution. In a tag such as `jammy-20240530`, the date counts rebuilds. Later dates are therefore
+    If `allow_os_variants` is True, the operating system in the tag (`alpine3.19`, `bookworm`) may change to a later
+    release of the same distribution. In a tag such as `jammy-20240530`, the date counts rebuilds, so a later date is
     allowed in every mode that allows changing the tag.
     """
     fixed_count = _count_fixed_numbers(mode)
@@ -73,9 +73,9 @@ def is_within_mode(tag: str, new_tag: str, mode: UpdateMode) -> bool:
 def can_follow(written: TagVersion, candidate: TagVersion, *, allow_os_variants: bool) -> bool:
     """Return True if operating system and stability allow an update from `written` to `candidate`.
 
-    The operating systems must be equal. With `allow_os_variants`, that of `candidate` may also be a later release. If
-    `candidate` is a pre-release, `written` must be a pre-release of the same release. The caller has to check that
-    `candidate` is later than `written`.
+    The operating systems must be equal. If `allow_os_variants` is True, `candidate` may have a later release of the
+    same operating system. If `candidate` is a pre-release, `written` must be a pre-release of the same release. The
+    caller has to check that `candidate` is later than `written`.
     """
     if candidate.is_pre_release and not (written.is_pre_release and candidate.numbers == written.numbers):
         return False
@@ -128,7 +128,7 @@ class _LongTermSchedule:
     """Returns whether the first `depth` numbers of a version are those of a long-term release."""
 
     def can_update(self, written: tuple[int, ...], candidate: tuple[int, ...]) -> bool:
-        """Return False if the update would leave a long-term release for a release that is not long-term.
+        """Return False if the update would replace a long-term release by one that is not; otherwise True.
 
         `written` and `candidate` are the version numbers before and after the update.
         """

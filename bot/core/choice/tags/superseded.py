@@ -34,8 +34,11 @@ class TagEnding:
 def can_be_superseded(tag: str) -> bool:
     """Return True if the names of other tags could show that `tag` is superseded.
 
-    This is possible only if `tag` has full precision (`3.12.1`, or a build or date), is a pre-release, or contains both
-    a version and an operating system.
+    This is possible only in these cases:
+
+    - The tag has full precision: at least three version numbers (`3.12.1`), a build number or a date.
+    - The tag is a pre-release.
+    - The tag contains both a version and an operating system.
     """
     written = parse_tag(tag)
     if written is None:
@@ -50,8 +53,8 @@ def find_tag_ending(tag: str, available_tags: Iterable[str]) -> TagEnding | None
     For example, `3.12.1` is superseded if there is `3.12.2`. If the registry states when tags were changed, callers
     should also check that `tag` did not change after its successor.
 
-    The result is None for a tag that may still be rebuilt. Names do not show whether a publisher still maintains a
-    release (`postgres:9.6`, `node:16-alpine`), or whether a tag with two numbers is still rebuilt.
+    If `tag` may still be rebuilt, the result is None. This concerns tags such as `postgres:9.6` and `node:16-alpine`,
+    because names do not show whether a publisher still maintains a release or rebuilds a tag with two numbers.
     """
     tags = tuple(available_tags)
     written, versions = parse_tag_among(tag, tags)
@@ -111,8 +114,9 @@ def _find_patch_on_later_system(
 ) -> str | None:
     """Return the newest patch of a release if it exists only for later operating systems; otherwise None.
 
-    For example, `3.12-bullseye` is superseded if there are `3.12.4-bullseye` and `3.12.5-bookworm`, but no
-    `3.12.5-bullseye`. Here the result is `3.12.5-bookworm`, and `release_numbers` are (3, 12).
+    `release_numbers` identify the release. For example, they are (3, 12) for `3.12-bullseye`. If there are
+    `3.12.4-bullseye` and `3.12.5-bookworm`, but no `3.12.5-bullseye`, the publisher has dropped `bullseye`, and the
+    result is `3.12.5-bookworm`.
     """
     patches = [
         version

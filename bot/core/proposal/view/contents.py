@@ -81,7 +81,7 @@ class ContentsView:
     """The download size of the old image (all layers, compressed)."""
     new_size: Plain
     origin: SourceOrigin
-    """`rebuilt` from the same source revision, `changed` revision, `moved` to another source, or `unknown`."""
+    """How the source changed: `rebuilt` (same revision), `changed` (other revision), `moved` (other repository), `unknown`."""
     comparison: Link | None
     """A link to a comparison of both source revisions; None if there is no such comparison."""
 

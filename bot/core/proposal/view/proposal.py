@@ -117,7 +117,9 @@ class TransitionView:
     new_tag: Text | None
     """The new tag; None if the tag does not change."""
     cause: UpdateCause
-    """The cause of the update: the tag `moved`, or the pinned digest was `withdrawn` or is `gone`."""
+    """The cause of the update: `moved` (the tag was updated), `withdrawn` (the publisher withdrew the pinned digest), or
+    `gone` (the registry no longer has the pinned digest).
+    """
     doubt: Text | None
     """The reason why a maintainer must review the proposal before it is merged; None if there is no such reason."""
     notes: tuple[Text, ...]

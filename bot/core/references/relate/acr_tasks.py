@@ -97,7 +97,8 @@ def _find_dockerfile(build: TaskFileBuild, existing_paths: Collection[FilePath])
 def _can_start_task(occurrence: Occurrence) -> bool:
     """Return True if ACR tasks watch the image, so that a newer image can start a task.
 
-    Tasks watch base images in some registries. They do not watch images that a Dockerfile only copies from or mounts.
+    Tasks watch only base images, and only in some registries. They do not watch images that a Dockerfile only copies
+    from or mounts.
     """
     host = occurrence.reference.host
     return is_base_image(occurrence) and (host in _WATCHED_HOSTS or is_acr(host))

@@ -42,8 +42,9 @@ def list_version_updates(reference: ImageReference, *, knows_codenames: bool) ->
 def list_digest_updates(reference: ImageReference, *, adds_digests: bool) -> frozenset[BotUpdateType]:
     """Return the update types with which another bot would change only the digest of `reference` (at most one).
 
-    The set contains `digest` if the reference has a digest, or `pinDigest` if it has none and the bot adds missing
-    digests (`adds_digests`).
+    - If the reference has a digest, the result contains `digest`.
+    - If it has no digest and the bot adds missing digests (`adds_digests`), the result contains `pinDigest`.
+    - If it has no digest and the bot does not add digests, the result is empty.
     """
     if reference.digest is not None:
         return frozenset({BotUpdateType.DIGEST})

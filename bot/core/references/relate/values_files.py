@@ -125,7 +125,7 @@ class _ValuesOverlay:
     def get_registry(self) -> tuple[str, bool]:
         """Return the registry of the image, and whether the chart certainly puts it in front of the repository.
 
-        If no file sets a registry, return an empty text and True, because the repository is used without a registry.
+        If no file sets a registry, return an empty text and True.
         """
         layer = next((layer for layer in self.layers if layer.registry), None)
         if layer is None:
@@ -171,7 +171,7 @@ def _join_parts(parts: Iterable[ImagePart]) -> str:
 def _find_overlays(
     images: Sequence[ChartImage], values: Sequence[ChartValue]
 ) -> tuple[dict[_ValuePosition, _ValuesOverlay], dict[_ValuePosition, list[str]]]:
-    """Return the images in overlays, and notes about overlays that inherit a digest but change another part of its image.
+    """Return the images in overlays, and notes about overlays that inherit a digest but change its image.
 
     The first dictionary contains the images by their positions in the overlays. The second dictionary contains the
     notes by the position of the image in the chart's own values, from which the digest is inherited.

@@ -153,8 +153,7 @@ class _RenovateDecisions:
         """Return True if a preset that basebump cannot read may define which files a manager reads.
 
         By default, some managers read no files, for example the one for Kubernetes. A preset may select files for such
-        a manager. If a rule in the config names the manager or the datasource `docker`, this is assumed, because the
-        rule would have no effect without such files.
+        a manager. basebump assumes this only if a rule in the config names the manager or the datasource `docker`.
         """
         is_open = bool(self._settings.unread_presets) and not manager.files and manager is not CUSTOM_MANAGER
         return is_open and not self._settings.named_in_rules.isdisjoint({manager.manager, _DATASOURCE})
