@@ -32,18 +32,18 @@ class RegularFile:
     """Size in bytes; None if the source did not report it."""
 
 
-def hash_blob(content: bytes, like: str = "") -> str:
+def hash_blob(content: bytes, sample_oid: str = "") -> str:
     """Return the object id that git gives to a file with this content.
 
     https://git-scm.com/book/en/v2/Git-Internals-Git-Objects
 
     Args:
         content: The bytes of the file.
-        like: Any object id of the same repository. If it is as long as a SHA-256 hash, SHA-256 is used; otherwise
-            SHA-1.
+        sample_oid: Any object id of the same repository, which shows by its length whether the repository uses SHA-1 or
+            SHA-256. If it is empty, SHA-1 is used.
     """
     git_object = b"blob %d\0%b" % (len(content), content)
-    if len(like) == SHA256_NAME_LENGTH:
+    if len(sample_oid) == SHA256_NAME_LENGTH:
         return hashlib.sha256(git_object).hexdigest()
     return hashlib.sha1(git_object, usedforsecurity=False).hexdigest()
 

@@ -18,7 +18,7 @@ SELECT_ACTION = "select repositories"
 
 @dataclass(frozen=True, slots=True)
 class RepositorySelection:
-    """Conditions that select repositories of one owner. An empty condition accepts all repositories.
+    """Conditions that select repositories of one owner. If a condition is empty, it accepts all repositories.
 
     Forks and repositories that are archived, disabled, empty, or marked for deletion are never selected, because nobody
     merges proposals there.
@@ -58,7 +58,7 @@ def deduplicate_repositories(
 ) -> Iterator[GitRepository | RunFailure]:
     """Yield each base branch of each repository only once, even if the config selects the repository several times.
 
-    Of several failures with the same subject, only the first one is yielded.
+    If several failures have the same subject, the first one is yielded.
     """
     yielded: set[tuple[str, str | None]] = set()
     for each in repositories:
@@ -71,10 +71,11 @@ def deduplicate_repositories(
 def check_selection(
     subject: str, repositories: Iterable[GitRepository | RunFailure]
 ) -> Iterator[GitRepository | Check]:
-    """Yield each selected repository once, and a result for each failure, each renamed repository, and the total.
+    """Yield each selected repository once, together with the results of the selection.
 
-    A repository with several base branches is also yielded only once. `subject` is the URL or folder of the forge, for
-    results that do not belong to a single repository.
+    There is a result for each failure, for each renamed repository, and for the total number. If a repository has
+    several base branches, it is yielded only once. `subject` is the URL or folder of the forge, for results that do not
+    belong to a single repository.
     """
     by_name: dict[str, GitRepository] = {}
     failures = 0

@@ -44,8 +44,8 @@ def build_scan_context(
 ) -> tuple[RunContext | OfflineContext, PolicyConfig]:
     """Return the services and the policy for a scan of one folder. Raises UsageError and StateError.
 
-    If `offline` is True, the services contain no registry and no scanner. If `config_file` is None, the defaults of the
-    config apply.
+    If `offline` is True, the services contain neither a registry nor a scanner. If `config_file` is None, the config's
+    defaults are used.
     """
     now = SystemClock().now()
     if offline and config_file is None:
@@ -57,17 +57,17 @@ def build_scan_context(
 
 
 def _read_rules(content: bytes, source: str) -> tuple[PolicyRule, ...]:
-    """Parse a repository's own config file. `source` is the name of the file in error messages."""
+    """Parse the config file that a repository has. `source` is the name of the file in error messages."""
     from bot.settings import load_repository_rules
 
     return load_repository_rules(content, source)
 
 
 def _build_rules_reader(settings: Settings) -> RulesReader:
-    """Return a parser of repositories' own config files, for runs over repositories.
+    """Return a parser for the config files of repositories, for runs over repositories.
 
-    The parser refuses a minimum age that no digest could reach. To determine an age, basebump needs a configured state
-    or a registry that records when a digest was pushed.
+    basebump can determine the age of a digest only if a state is configured or the registry records when a digest was
+    pushed. If neither is true, no digest could reach a minimum age. The parser therefore refuses a minimum age.
     """
     from bot.settings import load_repository_rules
 
@@ -86,7 +86,7 @@ class FleetRun:
 def build_fleet_context(
     config_file: Path, level: RunLevel, scope: RunScope, progress: ProgressReporter, cache: Path | None = None
 ) -> FleetRun:
-    """Return everything that a run over the repositories of a config needs.
+    """Return the fleets, services and options for a run over the repositories of a config.
 
     `cache` is the folder in which scanners keep their databases; None for the default folder. Raises UsageError and
     StateError.
@@ -116,7 +116,10 @@ def build_fleet_context(
 
 
 def _load_templates(settings: Settings) -> TemplateSources:
-    """Return the operator's templates, with the built-in ones as defaults. Raises ConfigError if one is unusable."""
+    """Return the operator's templates. A built-in template is used for each one that the operator did not write.
+
+    Raises ConfigError if a template is unusable.
+    """
     from bot import resources
     from bot.pipeline.run_context import TemplateSources
 
@@ -158,7 +161,7 @@ def _build_context(settings: Settings, progress: ProgressReporter, cache: Path |
 def build_advisories(settings: EnrichmentSettings, registry: OciRegistry) -> AdvisorySource | None:
     """Return the source of vulnerability data from public lists (KEV, EPSS) and VEX documents.
 
-    Return None if the config names neither lists nor documents.
+    If the config names neither lists nor documents, return None.
     """
     from bot.settings import EnrichmentSettings
 
@@ -184,7 +187,10 @@ def build_advisories(settings: EnrichmentSettings, registry: OciRegistry) -> Adv
 
 
 def build_registry_for_host(config_file: Path | None, host: str) -> Registry:
-    """Return the client for all registries. Raises UsageError if the config does not allow contacting `host`."""
+    """Return the client for all registries.
+
+    Raises UsageError if the config does not allow contacting the registry `host`.
+    """
     settings = _load_settings(config_file, must_have_forges=False)
     refuse_unlisted_host(settings, host)
     return build_registry(settings)
@@ -196,8 +202,8 @@ def build_compare_context(
     """Return the services for a comparison of two images, and the entries of `trust` in the config.
 
     `hosts` are the registries of the two images. If the config has no scanners, a scanner that is installed on this
-    machine is used, but no online service such as OSV. Raises UsageError if the config does not allow contacting one of
-    `hosts`.
+    machine is used. An online service such as OSV is used only if the config names it. Raises UsageError if the config
+    does not allow contacting one of `hosts`.
     """
     from bot.settings import AutoSettings
 
@@ -210,7 +216,7 @@ def build_compare_context(
 
 
 def refuse_unlisted_host(settings: Settings, host: str) -> None:
-    """Raise UsageError if the settings do not allow contacting the registry `host`."""
+    """Raise UsageError if the registry `host` is neither well-known nor listed in the settings."""
     from bot.core.references.select import is_known_registry
 
     if not is_known_registry(settings.policy, host):

@@ -34,8 +34,8 @@ def build_parts(
 ) -> tuple[DiagnosisTarget, list[DiagnosisPart]]:
     """Return the kind of run for which the config is tested, and the parts of the config to test.
 
-    `images` are images that the user named. Their lookup tests the access to their registries. Raises UsageError if the
-    config is not valid, or if it does not allow contacting the registry of an image.
+    `images` are images that the user named. Each of them is looked up to test the access to its registry. Raises
+    UsageError if the config is not valid, or if it does not allow contacting the registry of an image.
     """
     settings = load(config_file, requires_forges=True)
     for image in images:
@@ -77,10 +77,11 @@ def _name_forge(forge: ForgeSettings) -> str:
 
 
 def _list_registry_parts(settings: Settings, images: Sequence[ImageReference]) -> Iterator[DiagnosisPart]:
-    """Yield the tests of registries: the login to each registry in the config, build tasks, and the lookup of images.
+    """Yield the registry checks: logging in to the configured registries, reading build tasks, and looking up images.
 
-    The images are those in `images`. If `images` is empty, HUB_IMAGE is looked up, unless the policy ignores it. If a
-    secret for a registry is missing, this is reported as a problem, and the registry is not contacted.
+    The images in `images` are looked up. If `images` is empty and the policy does not ignore HUB_IMAGE, HUB_IMAGE is
+    looked up. If a secret for a registry is missing, the check reports this as a problem and does not contact the
+    registry.
     """
     from bot.registries.examination import ImageExamination, NoImageExamination
 
@@ -127,7 +128,7 @@ def _is_secret_missing(registry: RegistrySettings) -> bool:
 
 
 def _require_secrets(settings: Settings, registry: RegistrySettings | None) -> None:
-    """Raise ConfigError if a secret of the registry is not set. Do nothing if `registry` is None."""
+    """Raise ConfigError if a secret of the registry is not set. If `registry` is None, do nothing."""
     for variable in (registry.username_env, registry.password_env) if registry is not None else ():
         if variable is not None:
             settings.get_secret(variable, os.environ)

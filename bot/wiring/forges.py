@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 
 
 def build_fleets(settings: Settings, forge: ForgeSettings) -> Iterator[Fleet]:
-    """Yield the fleets, which are sets of selected repositories, of one forge.
+    """Yield the fleets (sets of selected repositories) of one forge.
 
-    A server has up to two fleets, one for the repositories that the config names and one for those that it selects by
-    owner. The two fleets wait for different times between writes. The local forge has a single fleet. Raises
-    ConfigError if the environment variable with the forge's token or key is not set.
+    A server has up to two fleets: one for the repositories that the config names, and one for the repositories that the
+    config selects by owner. They are separate because their times to wait between writes differ.
+
+    The local forge has a single fleet. Raises ConfigError if the environment variable with the forge's token or key is
+    not set.
     """
     from bot.settings import GithubSettings, GitlabSettings, LocalSettings
 
@@ -43,7 +45,7 @@ def build_fleets(settings: Settings, forge: ForgeSettings) -> Iterator[Fleet]:
 def _build_hosted_fleets(
     settings: Settings, forge: GithubSettings | GitlabSettings, open_server: Callable[[float], HostedServer]
 ) -> Iterator[Fleet]:
-    """Yield the fleets, which are sets of selected repositories, of one server.
+    """Yield the fleets (sets of selected repositories) of one server.
 
     `open_server` returns an object that accesses the server. Its argument is the number of seconds to wait between two
     writes.
@@ -57,7 +59,7 @@ def _build_hosted_fleets(
 def _prepare_github(settings: Settings, forge: GithubSettings) -> Callable[[float], HostedServer]:
     """Load the token or key, and return a function that opens the GitHub server.
 
-    The argument of that function is the number of seconds to wait between two writes. Raises ConfigError if the
+    The argument of the returned function is the number of seconds to wait between two writes. Raises ConfigError if the
     environment variable with the token or key is not set.
     """
     from bot.forges.github.server import open_server
@@ -71,7 +73,7 @@ def _prepare_github(settings: Settings, forge: GithubSettings) -> Callable[[floa
 def _prepare_gitlab(settings: Settings, forge: GitlabSettings) -> Callable[[float], HostedServer]:
     """Load the token, and return a function that opens the GitLab server.
 
-    The argument of that function is the number of seconds to wait between two writes. Raises ConfigError if the
+    The argument of the returned function is the number of seconds to wait between two writes. Raises ConfigError if the
     environment variable with the token is not set.
     """
     from bot.forges.gitlab.server import JobToken, open_server
@@ -86,12 +88,13 @@ def _prepare_gitlab(settings: Settings, forge: GitlabSettings) -> Callable[[floa
 def group_by_write_delay(
     settings: Settings, forge: GithubSettings | GitlabSettings
 ) -> Iterator[tuple[Sequence[str | RepositorySelection], float]]:
-    """Split the selected repositories by the time to wait between writes.
+    """Yield up to two groups of selected repositories, each with the number of seconds to wait between two writes.
 
-    Each part is yielded with this time in seconds. The first part contains the repositories that the config names. The
-    second part contains the conditions that select repositories by owner; they exclude the repositories of the first
-    part. A part is left out if it is empty. If the config selects no repositories at all, the second part is yielded as
-    an empty sequence.
+    The first group contains the repositories that the config names. If there are none, it is left out.
+
+    The second group contains the conditions that select repositories by owner. The conditions exclude the repositories
+    of the first group. If there are no conditions, the second group is left out if the first group exists, and empty if
+    it does not.
     """
     from bot.forges.selection import RepositorySelection
 

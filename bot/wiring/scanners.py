@@ -37,10 +37,10 @@ PROXIES = ("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy")
 
 
 def build_scanner_selector(settings: Settings, registry: OciRegistry, cache: Path | None) -> ConfiguredScannerSelector:
-    """Return the selector that chooses the scanner for an image: the first `scanners` entry that matches the image.
+    """Return the selector that chooses the scanner for an image: the first entry in `scanners` that matches the image.
 
-    `cache` is the folder in which scanners keep their databases; None for the default folder. Raises ConfigError if the
-    secret of an entry is not set.
+    `scanners` is a list in the config. `cache` is the folder in which scanners keep their databases; None for the
+    default folder. Raises ConfigError if the secret of an entry is not set.
     """
     from bot.scanners.selector import ConfiguredScannerSelector, ScannerEntry
 
@@ -93,7 +93,7 @@ def build_scanner(entry: ScannerSettings, settings: Settings, registry: OciRegis
 
 
 def _build_trivy(entry: TrivySettings, registry: OciRegistry, cache: Path) -> Scanner | None:
-    """Return a scanner that runs Trivy with a local database. Return None if Trivy is not installed."""
+    """Return a scanner that runs Trivy with a local database; None if Trivy is not installed."""
     from bot.scanners.trivy import TrivyScanner, find_trivy
 
     binary = find_trivy(entry.binary, TRIVY_ENVIRONMENTS)
@@ -112,7 +112,7 @@ def _build_trivy(entry: TrivySettings, registry: OciRegistry, cache: Path) -> Sc
 
 
 def _build_trivy_client(entry: TrivySettings, settings: Settings, registry: OciRegistry, cache: Path) -> Scanner | None:
-    """Return a scanner that runs Trivy as a client of a Trivy server. Return None if Trivy is not installed.
+    """Return a scanner that runs Trivy as a client of a Trivy server; None if Trivy is not installed.
 
     Raises ConfigError if the token of the server is not set.
     """
@@ -135,7 +135,7 @@ def _build_trivy_client(entry: TrivySettings, settings: Settings, registry: OciR
 
 
 def _build_grype(entry: GrypeSettings, registry: OciRegistry, cache: Path) -> Scanner | None:
-    """Return a scanner that runs Grype with a local database. Return None if Grype is not installed."""
+    """Return a scanner that runs Grype with a local database; None if Grype is not installed."""
     from bot.scanners.grype import GrypeScanner, find_grype
 
     binary = find_grype(entry.binary)
@@ -181,8 +181,8 @@ def _build_osv(entry: OsvSettings, registry: OciRegistry, *, is_optional: bool =
 def _build_defender(entry: DefenderSettings, registry: OciRegistry) -> Scanner:
     """Return a scanner that queries Microsoft Defender.
 
-    It uses the Azure identity in the environment variables. `AZURE_AUTHORITY_HOST` determines the Azure cloud; the
-    default is the public cloud.
+    The scanner uses the Azure identity in the environment variables. The variable `AZURE_AUTHORITY_HOST` determines the
+    Azure cloud. If it is not set, the public cloud is used.
     """
     from bot.net import HostTrust, HttpClient
     from bot.registries.azure_identity import ManagerLogin
@@ -206,7 +206,8 @@ def resolve_platform_manifests(
 ) -> list[Digest | RegistryError | None]:
     """Return the manifest digest of each image for its platform, in the order of `subjects`.
 
-    The result is None for an image that does not have the platform, and the error for an image whose lookup failed.
+    If an image does not have the platform, its result is None. If the lookup of an image fails, its result is the
+    error.
     """
     from bot.pipeline.worker_pool import REGISTRY_POOL
 

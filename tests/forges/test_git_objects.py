@@ -17,4 +17,4 @@ def test_a_blob_has_the_name_that_git_gives_it(tmp_path, kind, content):
     subprocess.run(["git", "init", "--quiet", f"--object-format={kind}", tmp_path], check=True)
     command = ["git", "hash-object", "--stdin", "--no-filters"]
     named = subprocess.run(command, input=content, cwd=tmp_path, capture_output=True, check=True).stdout.decode()
-    assert hash_blob(content, like=named.strip()) == named.strip()
+    assert hash_blob(content, sample_oid=named.strip()) == named.strip()

@@ -55,10 +55,11 @@ class GitIdentity:
 
 @dataclass(frozen=True, slots=True)
 class RefUpdate:
-    """An update of one ref from the object id `old` to the object id `new`.
+    """A change of one ref. git refuses it if the ref does not point to the object id `old`.
 
-    If `old` is None, the update creates the ref. If `new` is None, it deletes the ref. If `old` and `new` are equal,
-    git only checks that the ref still has this value.
+    - If `old` is None, the update creates the ref.
+    - If `new` is None, the update deletes the ref.
+    - If `old` and `new` are equal, the ref does not change. git only checks that the ref has this value.
     """
 
     ref: str
@@ -79,7 +80,10 @@ class RefUpdate:
 
 @dataclass(frozen=True, slots=True)
 class GitRunner:
-    """Runs git in one repository, which may be bare. Methods raise ProcessError, whose message contains a hint."""
+    """Runs git in one repository, which may be a bare repository.
+
+    Methods raise ProcessError, whose message contains a hint.
+    """
 
     directory: Path
     identity: GitIdentity
@@ -165,9 +169,10 @@ class GitRunner:
         return [[first.removeprefix("\n"), *rest] for first, *rest in rows]
 
     def update_refs(self, updates: Iterable[RefUpdate], reason: str) -> None:
-        """Apply all updates in one transaction. Symbolic refs are not followed.
+        """Apply all updates in one transaction: if one of them fails, no ref is changed, and ProcessError is raised.
 
-        If one update fails, no ref is changed, and ProcessError is raised. `reason` is written to the reflog.
+        If a ref is symbolic, the symbolic ref itself is changed, not the ref that it names. `reason` is written to the
+        reflog.
         """
         commands = "".join(move.command for move in updates)
         self.read_output("update-ref", "-m", reason, "--stdin", "-z", stdin=encode_text(f"start\0{commands}commit\0"))
@@ -191,7 +196,7 @@ def decode_output(output: bytes) -> str:
 
 
 def encode_text(text: str) -> bytes:
-    """Encode text as UTF-8, and turn the surrogates of `decode_output` back into bytes.
+    """Encode text as UTF-8. Surrogates that `decode_output` created become the original bytes again.
 
     Raises ProcessError if the text contains other surrogates.
     """
@@ -202,7 +207,7 @@ def encode_text(text: str) -> bytes:
 
 
 def _explain_failure(error_text: str, directory: Path) -> str:
-    """Return a message that explains git's error message, with a hint."""
+    """Return a message with a hint for the text that git wrote to standard error when a command failed."""
     if (refusal := explain_refusal(error_text)) is not None:
         return refusal
     if "not a git repository" in error_text:

@@ -18,8 +18,8 @@ REGULAR_MODES = frozenset({REGULAR, EXECUTABLE, "100664"})
 def list_regular_files(git: GitRunner, commit: str, *, with_sizes: bool = True) -> Mapping[FilePath, RegularFile]:
     """Return the regular files of a commit by path. Symbolic links and submodules are left out. Raises ProcessError.
 
-    `with_sizes` must be False in a partial clone that lacks the files, because git must read a file to determine its
-    size. Then the sizes are None.
+    If `with_sizes` is False, the sizes of the files in the result are None. This is necessary in a partial clone that
+    lacks the contents of the files, because git must read a file to determine its size.
     """
     files: dict[FilePath, RegularFile] = {}
     options = ("-l",) if with_sizes else ()

@@ -43,7 +43,10 @@ _PROXIES = ("https_proxy", "no_proxy", "HTTPS_PROXY", "NO_PROXY")
 
 @dataclass(frozen=True, slots=True)
 class PartialClone:
-    """A temporary repository that has one commit with its folders, but only the files that `fetch_files` fetched."""
+    """A temporary repository with one commit and its folders.
+
+    It contains no file contents except those that `fetch_files` fetched from the server.
+    """
 
     remote_git: GitRunner = field(repr=False)
     """Runs git with network access to the server."""
@@ -62,8 +65,10 @@ class PartialClone:
     def fetch_files(self, entries: Sequence[TreeEntry]) -> Iterator[bytes | TreeError]:
         """Fetch files in one request, and return an iterator of their contents, in the order of `entries`.
 
-        If a single file cannot be read, the iterator yields a TreeError instead of its content. Raises RefusedError if
-        the whole fetch fails; this is raised before the iterator is returned.
+        If a single file cannot be read, the iterator yields a TreeError instead of its content.
+
+        Raises:
+            RefusedError: If no file can be fetched. It is raised by the call itself, and not later by the iterator.
         """
         oids = sorted({each.oid for each in entries if each.oid and _OBJECT.fullmatch(each.oid)})
         object_list = "".join(f"{oid}\n" for oid in oids).encode("ascii")
@@ -101,7 +106,7 @@ class GitOrigin:
     def clone(self, commit: str) -> Iterator[PartialClone]:
         """Fetch one commit into a temporary repository, with its folders but without file contents.
 
-        The repository is deleted at the end of the `with` block. Raises RefusedError.
+        The temporary repository is deleted at the end of the `with` block. Raises RefusedError.
         """
         if not _OBJECT.fullmatch(commit):
             raise self.build_refusal(f"{commit!r} is not a commit")

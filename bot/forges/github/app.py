@@ -82,7 +82,7 @@ class _AppInstallation:
 
 @dataclass(frozen=True, slots=True)
 class _ExpiringToken:
-    """A token that an installation issued."""
+    """An access token of a GitHub App installation, and the time at which the token expires."""
 
     token: str = field(repr=False)
     expires_at: datetime
@@ -102,10 +102,10 @@ class _AppJwtSource:
 
 
 class AppTokens:
-    """The tokens that the installations of one App issue; implements `TokenSource`. Thread-safe.
+    """The access tokens of a GitHub App's installations; implements `TokenSource`. Thread-safe.
 
-    A token for reading is valid for all repositories of an installation, and a token for writing for only one
-    repository. Methods raise RefusedError.
+    A token that only reads is valid for all repositories of an installation. A token that can write is valid for a
+    single repository. Methods raise RefusedError.
     """
 
     def __init__(
@@ -120,8 +120,12 @@ class AppTokens:
     def get_token(self, about: str, permission: str) -> str:
         """Return a token that has the permission `permission`, such as `contents: write`.
 
-        `about` is the owner or the `owner/name` for which the token must be valid. An earlier token with the same
-        permissions is returned again if it is valid for at least `MIN_REMAINING`.
+        If an earlier token with the same permissions is valid for at least `MIN_REMAINING`, this token is returned. If
+        there is none, a new one is requested.
+
+        Args:
+            about: The owner or the `owner/name` whose repositories are accessed with the token.
+            permission: One permission, or several separated by commas.
         """
         owner, _, short = about.partition("/")
         requested = [each.partition(": ") for each in permission.split(", ")]
@@ -139,7 +143,7 @@ class AppTokens:
             return issued.token
 
     def get_bot_login(self) -> str:
-        """Return the login of the App's bot account, such as `my-app[bot]`, which is the author of its commits."""
+        """Return the login of the App's bot account, such as `my-app[bot]`. This account is the author of commits."""
         slug: str = self._send_read("identify the App", lambda client: _get_json(client, "/app")["slug"])
         return f"{slug}[bot]"
 
@@ -173,7 +177,10 @@ class AppTokens:
     def _create_token(
         self, installation: _AppInstallation, repository: str | None, permissions: Mapping[str, str]
     ) -> _ExpiringToken:
-        """Request a new token of an installation; if `repository` is given, only for this repository.
+        """Request a new token of an installation.
+
+        If `repository` is given, the token is valid only for this repository. If it is None, the token is valid for all
+        repositories of the installation.
 
         https://docs.github.com/en/rest/apps/apps#create-an-installation-access-token-for-an-app
         """
@@ -232,9 +239,10 @@ def _get_json(client: Github, address: str, **parameters: int) -> Any:
 def _explain_refused_token(
     server_message: str, owner: str, repository: str | None, permissions: Mapping[str, str]
 ) -> str:
-    """Return the message for a token that GitHub refused to issue.
+    """Return the error message if GitHub refused to create a token for the installation of the App on `owner`.
 
-    The reason is that the installation does not include `repository`, or lacks one of `permissions`.
+    The message gives the reason: either the installation does not include `repository`, or it lacks one of
+    `permissions`.
     """
     if "not accessible" in server_message and repository is not None:
         return (

@@ -120,8 +120,8 @@ class GitHubAttributesWriter:
     def _request_reviews(self, number: int, reviewers: Sequence[str]) -> list[str]:
         """Request reviews from users and teams, and return a note for each failure.
 
-        GitHub refuses the whole request if one of the reviewers may not review. Then each review is requested
-        separately.
+        If one of the reviewers may not review, GitHub refuses the request for all of them. basebump therefore sends a
+        separate request for each reviewer after such a refusal.
 
         https://docs.github.com/en/rest/pulls/review-requests
         """
@@ -138,8 +138,8 @@ class GitHubAttributesWriter:
     def _set_assignees(self, number: int, assignees: Sequence[str]) -> list[str]:
         """Assign users to a pull request, and return a note for each user who was not assigned.
 
-        GitHub ignores users who cannot be assigned and reports success. Therefore the answer is compared with
-        `assignees`.
+        If a user cannot be assigned, GitHub ignores the user and reports success. To detect this, the assignees in the
+        answer are compared with `assignees`.
 
         https://docs.github.com/en/rest/issues/assignees
         """
@@ -159,7 +159,9 @@ class GitHubAttributesWriter:
         return [f"`{each}` could not be assigned: {reason}." for each in assignees if each.lower() not in assigned]
 
     def _set_milestone(self, number: int, milestone: str) -> list[str]:
-        """Set the open milestone with the title `milestone`, and return a note if that fails.
+        """Set the open milestone with the title `milestone`.
+
+        If the milestone is set, the result is empty. If it cannot be set, the result contains one note with the reason.
 
         https://docs.github.com/en/rest/issues/milestones
         """
@@ -183,7 +185,8 @@ class GitHubAttributesWriter:
     def _post(self, path: str, body: Mapping[str, Any], action: str, permission: str) -> Mapping[str, Any]:
         """Send a POST request to a path below the repository's URL, and return the answer. Raises RefusedError.
 
-        PyGithub's own methods are not used, because some send other bodies and some first read the pull request.
+        PyGithub's own methods are not used: some of them send other request bodies, and some send an additional request
+        to read the pull request.
         """
 
         def post(repository: Repository) -> Mapping[str, Any]:
@@ -194,10 +197,10 @@ class GitHubAttributesWriter:
 
 
 def _try_all_then_each(names: Sequence[str], call: Callable[[Sequence[str]], None], failure: str) -> list[str]:
-    """Make one call for all names; if the server refuses the call, make a separate call for each name.
+    """Make one call for all names. If the server refuses this call, make a separate call for each name.
 
     Returns a note for each name that was refused. `failure` is the beginning of the note, such as `Label {} could not
-    be set`; `{}` is replaced by the name.
+    be set`, in which `{}` is replaced by the name.
     """
     if not names:
         return []
@@ -255,9 +258,9 @@ class GitHubAutomerge:
     remote: GitHubRemote
 
     def enable(self, number: int, head: str | None) -> tuple[str, ...]:
-        """Enable auto-merge if the last commit is still `head`; if `head` is None, with any last commit.
+        """Enable auto-merge, and return an empty tuple. If this fails, return one note with the reason.
 
-        Returns an empty tuple if auto-merge was enabled, and otherwise one note with the reason. Never raises
+        If `head` is given, auto-merge is enabled only if the pull request's last commit is still `head`. Never raises
         RefusedError.
         """
         try:

@@ -68,7 +68,7 @@ class GitHubBranches:
     remote: GitHubRemote
 
     def list_tips(self, prefix: str) -> dict[str, BranchTip]:
-        """Return the last commit of each branch whose name begins with `prefix`, by branch name.
+        """Return the branches whose names begin with `prefix`, each with the commit that it points to, by branch name.
 
         https://docs.github.com/en/rest/git/refs#list-matching-references
         """
@@ -106,7 +106,8 @@ class GitHubBranches:
     ) -> str:
         """Create a commit with the parent `base` and these changed files, point `branch` to it, and return its id.
 
-        The branch must currently point to `expected_head`. If `expected_head` is None, the branch must not exist.
+        If `expected_head` is given, the branch must currently point to this commit. If `expected_head` is None, the
+        branch must not exist yet.
         """
         with translate_errors(self.remote.name):
             commit = _create_commit(self.remote, base, changes, message)
@@ -119,7 +120,8 @@ class GitHubBranches:
     def delete_branch(self, branch: str, expected_commit: str) -> None:
         """Delete a branch if it points to the expected commit; do nothing if the branch does not exist.
 
-        On a server that cannot compare and delete in one request, a commit that somebody pushes in between is lost.
+        Old servers cannot compare and delete in one request. On such a server, the branch is read first. A commit that
+        a user pushes before the deletion is lost.
         """
         self._move_branch(branch, expected_commit, None, CONTENTS_WRITE)
 
@@ -127,10 +129,10 @@ class GitHubBranches:
         return BranchTip(commit, lambda: GitHubCommits(self.remote).read_commit(commit))
 
     def _create_branch(self, branch: str, commit: str, permission: str) -> None:
-        """Create a branch that points to `commit`. `permission` is the permission required to push this commit.
+        """Create a branch that points to `commit`. If it already exists and points to `commit`, do nothing.
 
-        If the branch already points to `commit`, nothing is done. Raises ForgeError if the branch points to another
-        commit.
+        `permission` is the permission that the token needs to push this commit. Raises ForgeError if the branch points
+        to another commit.
         """
         try:
             self.remote.write(
@@ -142,20 +144,20 @@ class GitHubBranches:
             exists = refusal.status == INVALID and "already exists" in refusal.server_message
             if not exists and not refusal.may_have_worked:
                 raise
-            settle_branch(branch, self.remote.name, None, refusal, self.read_tip, partial(_points_to, commit))
+            settle_branch(branch, self.remote.name, None, refusal, self.read_tip, partial(_is_at_commit, commit))
 
     def _move_branch(self, branch: str, old_commit: str, new_commit: str | None, permission: str) -> None:
         """Move a branch from `old_commit` to `new_commit`, or delete the branch if `new_commit` is None.
 
-        With GraphQL, the server compares the old commit and moves the branch in one request. REST cannot compare. A
-        server without this GraphQL mutation therefore takes two requests, one that reads the branch and one that moves
-        it. A commit that somebody pushes between these requests is lost.
+        If the branch already points to `new_commit`, nothing is done. `permission` is the permission that the token
+        needs to push the new commit.
 
-        `permission` is the permission required to push the new commit. If the branch already points to `new_commit`,
-        nothing is done.
+        With GraphQL, the server compares the old commit and moves the branch in one request. REST cannot compare. If an
+        old server lacks this GraphQL mutation, one request reads the branch and another one moves it. A commit that a
+        user pushes between these two requests is lost.
 
         Raises:
-            ForgeError: If the branch points to neither of these commits.
+            ForgeError: If the branch points neither to `old_commit` nor to `new_commit`.
         """
         move = _BranchMove(branch, old_commit, new_commit, permission)
         connection = self.remote.connection
@@ -167,17 +169,21 @@ class GitHubBranches:
             else:
                 return
         tip = self.read_tip(branch)
-        if _points_to(new_commit, tip):
+        if _is_at_commit(new_commit, tip):
             return
-        if not _points_to(old_commit, tip):
+        if not _is_at_commit(old_commit, tip):
             raise build_branch_moved_error(branch, self.remote.name)
         self._move_and_check(move, self._move_by_rest)
 
     def _move_and_check(self, move: _BranchMove, send_move: Callable[[_BranchMove], None]) -> None:
         """Call `send_move` to move a branch. If the call fails, read the branch to find out whether it was moved.
 
-        Does not raise if the branch was moved despite the failure, for example if only the answer was lost. Raises
-        RefusedError if the branch did not change, and ForgeError if somebody else moved it.
+        If the branch was moved although the call failed, for example because only the answer was lost, no error is
+        raised.
+
+        Raises:
+            RefusedError: If the branch did not change.
+            ForgeError: If somebody else moved the branch.
         """
         try:
             send_move(move)
@@ -188,7 +194,7 @@ class GitHubBranches:
                 move.old_commit,
                 refusal,
                 self.read_tip,
-                partial(_points_to, move.new_commit),
+                partial(_is_at_commit, move.new_commit),
             )
 
     def _move_by_graphql(self, move: _BranchMove) -> None:
@@ -222,8 +228,11 @@ class GitHubBranches:
         )
 
 
-def _points_to(commit: str | None, tip: BranchTip | None) -> bool:
-    """Return True if `tip` is the commit `commit`, or if both are None because the branch does not exist."""
+def _is_at_commit(commit: str | None, tip: BranchTip | None) -> bool:
+    """Return True if the branch tip `tip` is the commit `commit`.
+
+    If `commit` is None, return True if the branch does not exist, that is, if `tip` is None.
+    """
     return (tip.commit if tip is not None else None) == commit
 
 
@@ -244,7 +253,10 @@ https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-
 
 
 def _get_push_permission(changes: Iterable[FileChange]) -> str:
-    """Return the permission required to push these changes. Workflow files require a special permission."""
+    """Return the permission that the token needs to push these changes.
+
+    This is a special permission if the changes contain a workflow file, because GitHub protects workflow files.
+    """
     touches_workflows = any(change.path.startswith(WORKFLOWS_FOLDER) for change in changes)
     return WORKFLOWS_WRITE if touches_workflows else CONTENTS_WRITE
 
@@ -252,7 +264,8 @@ def _get_push_permission(changes: Iterable[FileChange]) -> str:
 def _create_commit(remote: GitHubRemote, base: str, changes: Sequence[FileChange], message: str) -> str:
     """Create a commit with the parent `base` and these changed files, and return its id. No branch is changed.
 
-    The request names no author and no committer. GitHub then uses the token's account, and signs the commits of Apps
+    The request names neither an author nor a committer, so that GitHub uses the token's account for both. If the token
+    belongs to an App, GitHub also signs the commit
     (https://docs.github.com/en/authentication/managing-commit-signature-verification/about-commit-signature-verification#signature-verification-for-bots).
 
     Raises:
@@ -287,7 +300,7 @@ def _create_commit(remote: GitHubRemote, base: str, changes: Sequence[FileChange
 def _is_permission_missing(refusal: RefusedError) -> bool:
     """Return True if GitHub refused a change of workflow files because the token lacks the permission for them.
 
-    If a classic token lacks the scope `workflow`, GitHub answers with status 404.
+    The status may be 403 or 404, because GitHub answers with 404 if a classic token lacks the scope `workflow`.
     """
     return (
         refusal.retry_after is None

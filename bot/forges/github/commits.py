@@ -97,10 +97,10 @@ def _parse_commit(commit: Commit, account: GitHubAccount) -> CommitFacts:
 
 
 def _is_by_account(commit: Commit, account: GitHubAccount) -> bool:
-    """Return True if the token's account created a commit, as far as author and committer show.
+    """Return True if author and committer of a commit show that the token's account created the commit.
 
-    The account must be the author. The committer must be the same account or GitHub, which is the committer of an App's
-    commits because it signs them. If the App's login is not known, every bot is accepted as the author.
+    The author must be the account. The committer must be the account or GitHub, because GitHub is the committer of
+    commits that it signs for an App. If the App's login is not known, the author may be any bot.
     """
     author, committer = get_login(commit.author), get_login(commit.committer)
     if author is None:

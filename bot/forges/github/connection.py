@@ -67,9 +67,9 @@ class TokenSource(Protocol):
         ...
 
     def get_bot_login(self) -> str | None:
-        """Return the login of the App that issues the tokens.
+        """Return the login of the App whose installations issue the tokens.
 
-        None if the tokens are not issued by an App, or if the App is not known.
+        Returns None if the tokens do not come from an App, or if the login of the App is not known.
         """
         ...
 
@@ -88,9 +88,9 @@ class StaticToken:
 
 
 class _CurrentToken(Auth.Auth):
-    """Adds the token of the current request to PyGithub's requests.
+    """Adds a token to the requests of one PyGithub client.
 
-    A client of PyGithub has one such object. Its token is replaced before each request.
+    The token is replaced before each request, because requests may need tokens with different permissions.
     """
 
     token_type = "Bearer"  # noqa: S105 - the authentication scheme, not a secret
@@ -165,17 +165,17 @@ class GitHubConnection:
         return self._sender.read(lambda: self._call(action, call, permission, token))
 
     def try_once(self, action: str, call: Callable[[Github], Answer], permission: str, *, about: str) -> Answer:
-        """Make a call that reads something, and do not repeat it after failures.
+        """Make a call that reads something, and do not repeat the call after failures.
 
-        This is for callers that have an alternative to the call. The parameters are those of `read`. Raises
-        RefusedError.
+        The call is not repeated because callers have an alternative to it. The parameters are explained at `read`.
+        Raises RefusedError.
         """
         return self._call(action, call, permission, self._tokens.get_token(about, permission))
 
     def write(self, action: str, call: Callable[[Github], Answer], permission: str, *, about: str) -> Answer:
-        """Make a call that changes something, and return its result. Only one thread writes at a time.
+        """Make a call that changes something, and return its result. Only one thread makes such a call at a time.
 
-        The parameters are those of `read`. Raises RefusedError.
+        The parameters are explained at `read`. Raises RefusedError.
         """
         token = self._tokens.get_token(about, permission)
         return self._sender.write(lambda: self._call(action, call, permission, token))
@@ -245,7 +245,8 @@ class GitHubRemote:
     def read(self, action: str, call: Callable[[Repository], Answer], permission: str = CONTENTS_READ) -> Answer:
         """Make a call that reads something in this repository, and return its result.
 
-        The parameters and repetitions are those of `GitHubConnection.read`. Raises RefusedError.
+        The parameters, and the failures after which the call is repeated, are those of `GitHubConnection.read`. Raises
+        RefusedError.
         """
         return self.connection.read(
             f"{action} of {self.name}", lambda client: call(client.get_repo(self.name)), permission, about=self.name
@@ -254,7 +255,8 @@ class GitHubRemote:
     def write(self, action: str, call: Callable[[Repository], Answer], permission: str) -> Answer:
         """Make a call that changes something in this repository, and return its result.
 
-        The parameters and repetitions are those of `GitHubConnection.write`. Raises RefusedError.
+        The parameters, and the failures after which the call is repeated, are those of `GitHubConnection.write`. Raises
+        RefusedError.
         """
         return self.connection.write(
             f"{action} of {self.name}", lambda client: call(client.get_repo(self.name)), permission, about=self.name
@@ -285,18 +287,20 @@ class GitHubQueryAnswer:
 def run_query(
     connection: GitHubConnection, action: str, text: str, variables: Mapping[str, Any], about: str
 ) -> GitHubQueryAnswer:
-    """Send a GraphQL query once, and return the answer. Callers use an alternative if the query fails.
+    """Send a GraphQL query once, and return the answer.
+
+    The query is not repeated after a failure, because callers can send a smaller query or use REST.
 
     Args:
         connection: The connection to the server.
-        action: Describes the query in messages.
-        text: The query.
+        action: A description of the query for error messages, such as `read the reviews`.
+        text: The query in GraphQL.
         variables: The variables of the query.
-        about: The owner or the `owner/name` that the query is about.
+        about: The owner or the `owner/name` that the query is about, which determines the token.
 
     Raises:
-        RefusedError: If GitHub refuses the query. The caller then sends a smaller query, or uses REST.
-        UnsupportedQueryError: If the server cannot answer queries of this kind.
+        RefusedError: If GitHub refuses the query. A smaller query, or REST, may still succeed.
+        UnsupportedQueryError: If the server has no GraphQL API, or is too old for the query.
     """
     if not connection.has_graphql:
         raise UnsupportedQueryError
@@ -321,7 +325,7 @@ def run_query(
 def is_unsupported_query(error: GithubException) -> bool:
     """Return True if a query failed because the server has no GraphQL API, or because the server is too old.
 
-    The schema of an old server lacks a field, a type or an argument that the query uses.
+    A server is too old if its schema lacks a field, a type or an argument that the query uses.
     """
     problems = error.data.get("errors") if isinstance(error.data, Mapping) else None
     if not isinstance(problems, list):

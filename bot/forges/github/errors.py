@@ -98,9 +98,10 @@ GITHUB_ERRORS = ServerErrors(
 
 
 def translate_errors(name: str) -> AbstractContextManager[None]:
-    """Convert exceptions in the `with` block that parses an answer to RefusedError.
+    """Convert exceptions to RefusedError while the code in the `with` block parses an answer of the server.
 
-    They occur if another kind of server sent the answer. `name` is the repository or owner for the message.
+    Such exceptions occur if the answer has an unexpected form, for example because the URL belongs to another kind of
+    server. `name` is the repository or owner that the message names.
     """
     return GITHUB_ERRORS.translate(name)
 
@@ -110,8 +111,8 @@ def explain_error(error: Exception, action: str, permission: str, *, secret: str
 
     Args:
         error: The exception.
-        action: Describes the request in the message.
-        permission: The permission to name in the hint, unless GitHub's answer itself names permissions.
+        action: A description of the request for the message, such as `read the label security`.
+        permission: The permission to name in the hint if GitHub's answer names no permissions.
         secret: The token, which is removed from the message.
         now: The current time.
     """

@@ -67,8 +67,11 @@ DISPATCH_NEED = PermissionNeed("start workflows", ACTIONS_WRITE, ", or remove `d
 def list_write_needs(target: DiagnosisTarget, *, starts_workflows: bool) -> Iterator[PermissionNeed]:
     """Yield the writing actions that a run performs at the target's level, with the required permissions.
 
-    Actions that only read are not included, because the diagnosis simply tries them. `starts_workflows` is True if the
-    config names workflows that basebump starts.
+    Reading actions are not included, because the diagnosis performs them to see whether they succeed.
+
+    Args:
+        target: The kind of run, which has a level (report, push or propose).
+        starts_workflows: True if the config names workflows that basebump starts. This needs another permission.
     """
     for level in (RunLevel.PUSH, RunLevel.PROPOSE):
         if level <= target.level:
@@ -94,8 +97,8 @@ class ClassicToken:
 class FineGrainedToken:
     """A fine-grained token of an account.
 
-    GitHub does not report the permissions of such a token, only the rights of its account. The token cannot have more
-    rights than its account.
+    GitHub does not report the permissions of such a token, but only the rights of the account. The rights of the token
+    can be fewer than those of its account, but not more.
     """
 
     login: str
@@ -175,7 +178,8 @@ class GitHubExamination:
     ) -> Iterator[Check]:
         """Check the token's rights in one repository, and yield a result for each required right.
 
-        The required rights depend on the level of the run in `target`.
+        Which rights are required depends on the level in `target`. `credential` is the token as `identify_token`
+        returned it. If `base_branch` is None, reading of files is not checked.
         """
         remote = GitHubRemote(self.connection, hosted.name)
         yield from check_reading(
@@ -298,7 +302,8 @@ def _report_no_access(name: str, need: PermissionNeed, login: str) -> Check:
 def _check_workflows(credential: Credential, name: str) -> Check:
     """Check whether the token can change workflow files.
 
-    If not, the result is "unknown" and not a problem, because a run can leave changes in these files out.
+    If the token cannot change them, the result is "unknown" instead of "problem". Such a token is usable, because a run
+    can leave out changes in workflow files.
     """
     action, hint = "change workflow files", f"hint: check that the token has `{WORKFLOWS_WRITE}`; {_LEFT_OUT_HINT}"
     match credential:

@@ -58,8 +58,8 @@ are among the oldest."""
 def read_review_states(remote: GitHubRemote, numbers: Sequence[int]) -> Mapping[int, ReviewState]:
     """Return the approvals of each open pull request, and the attributes ever set on it, by number.
 
-    One GraphQL query reads up to `BATCH` pull requests. If the server or the token does not support the query, each
-    pull request takes one REST request, and the attributes that were ever set are not known. Raises RefusedError.
+    One GraphQL query reads up to `BATCH` pull requests. If the server or the token does not support this query, one
+    REST request reads each pull request. REST does not show which attributes were ever set. Raises RefusedError.
     """
     states: dict[int, ReviewState] = {}
     for start in range(0, len(numbers), BATCH):
@@ -89,9 +89,9 @@ def _parse_review_state(pull: Mapping[str, Any]) -> ReviewState:
 
 
 def _collect_ever_set(events: Sequence[Mapping[str, Any]]) -> RequestAttributes:
-    """Return all labels, reviewers and other attributes that the timeline events of a pull request set.
+    """Return all attributes, such as labels and reviewers, that events in a pull request's timeline set.
 
-    GitHub no longer reports some names, for example those of deleted users. These values are left out.
+    If GitHub no longer reports a name, for example that of a deleted user, the name is left out.
     """
 
     def select_values(kind: str, key: str) -> Iterator[Mapping[str, Any]]:
@@ -125,7 +125,8 @@ def _is_approved(remote: GitHubRemote, number: int) -> bool:
 def _keep_latest_opinions(reviews: Iterable[PullRequestReview]) -> Mapping[str, str]:
     """Return the state of each user's last review, such as `APPROVED`, by login.
 
-    Comments, and reviews of users without write access, are ignored. GitHub lists reviews in chronological order.
+    Comments, and reviews of users without write access, are ignored. `reviews` must be in chronological order, which is
+    the order in GitHub's answers.
     """
     counted = (each for each in reviews if each.state in _OPINIONS and each.author_association in _WRITERS)
     opinions: Iterable[tuple[NamedUser | None, str]] = ((each.user, each.state) for each in counted)
@@ -179,8 +180,10 @@ def find_closed_by_branch_deletion(remote: GitHubRemote, closing_times: Mapping[
     """Return the numbers of the pull requests that GitHub closed because their branch was deleted.
 
     `closing_times` contains the time at which each pull request was closed, by number. One GraphQL query reads up to
-    `BATCH` pull requests. If GitHub does not support the query, the result is empty, and all pull requests count as
-    closed by users. Raises RefusedError if the query fails for another reason.
+    `BATCH` pull requests.
+
+    If GitHub does not support the query, the result is empty, so that all these pull requests count as closed by users.
+    Raises RefusedError if the query fails for another reason.
     """
     numbers, closed_by_deletion = sorted(closing_times), set[int]()
     for start in range(0, len(numbers), BATCH):
@@ -214,7 +217,7 @@ _STATUS_CHECKS = "required_status_checks"
 def read_merge_state(remote: GitHubRemote, number: int) -> MergeState:
     """Return whether a pull request has conflicts or must be updated. Raises RefusedError.
 
-    If GitHub has not computed this yet, `is_known` of the result is False.
+    If GitHub is still computing this, `is_known` of the result is False.
     """
 
     def fetch(repository: Repository) -> MergeState:
@@ -231,8 +234,9 @@ def read_merge_state(remote: GitHubRemote, number: int) -> MergeState:
 def is_current_branch_required(remote: GitHubRemote, branch: str) -> bool:
     """Return True if a ruleset or branch protection of `branch` requires pull requests to be up to date before merging.
 
-    The result is False if the token may not read the rules. The merge state `behind` of a pull request cannot replace
-    this check, because GitHub reports it only if nothing else prevents the merge. Raises RefusedError.
+    If the token may not read the rules, the result is False. The rules are read because a pull request's merge state
+    does not always show the requirement: GitHub reports `behind` only if nothing else prevents the merge. Raises
+    RefusedError.
     """
     return _check_if_visible(lambda: _has_strict_ruleset(remote, branch)) or _check_if_visible(
         lambda: _has_strict_protection(remote, branch)
@@ -278,7 +282,7 @@ def _has_strict_protection(remote: GitHubRemote, branch: str) -> bool:
 def _get_json(repository: Repository, path: str) -> Any:
     """Return the JSON at a path below the repository's URL.
 
-    PyGithub has no methods for these paths, or its methods send more requests.
+    PyGithub is not used for these paths, because it has no methods for them or its methods send more requests.
     """
     _, answer = repository.requester.requestJsonAndCheck("GET", f"{repository.url}/{path}")
     return answer

@@ -54,7 +54,8 @@ class GitHubRequestReader:
     def is_own_automerge(self, request: ListedRequest) -> bool:
         """Return True if the token's account enabled auto-merge for the pull request.
 
-        If the App's login is not known, the bot that opened the pull request is assumed to be the App.
+        If the token belongs to an App whose login is not known, the login of the bot that opened the pull request is
+        used instead.
         """
         own_login = self.remote.connection.get_account().login or request.opened_by_bot
         return (
@@ -64,7 +65,7 @@ class GitHubRequestReader:
         )
 
     def has_own_comment(self, number: int) -> bool:
-        """Return True if basebump has commented on the pull request that its branch contains commits of users."""
+        """Return True if basebump has already written the comment that the branch contains commits of users."""
 
         def fetch(repository: Repository) -> bool:
             comments = repository.get_issue(number).get_comments()
@@ -96,7 +97,13 @@ class GitHubRequestReader:
     def _list_matching(self, action: str, state: str, branch: str | None = None) -> list[ListedRequest]:
         """Return the pull requests in a state (`open` or `closed`) whose branches are not in a fork.
 
-        If `branch` is given, only the newest `MAX_ENDED` pull requests of this branch are returned.
+        If `branch` is given, at most the newest `MAX_ENDED` pull requests of this branch are returned. If it is None,
+        all pull requests in this state are returned.
+
+        Args:
+            action: What the API call does, for error messages, such as `list the open pull requests`.
+            state: `open` or `closed`. Merged pull requests are `closed`.
+            branch: The name of the branch, or None.
 
         https://docs.github.com/en/rest/pulls/pulls#list-pull-requests
         """
@@ -158,10 +165,10 @@ class GitHubRequestWriter:
         self._attributes = GitHubAttributesWriter(remote)
 
     def create(self, target_branch: str, proposal: Proposal) -> OpenedRequest:
-        """Create a pull request, and then set its attributes.
+        """Create a pull request, and set its attributes with further requests.
 
-        If the repository does not support drafts, a draft is created as a normal pull request, and the result has a
-        note.
+        If the repository does not support drafts, a draft is created as a normal pull request. The result contains a
+        note about this.
 
         https://docs.github.com/en/rest/pulls/pulls#create-a-pull-request
         """
@@ -187,7 +194,7 @@ class GitHubRequestWriter:
     def update(self, number: int, edit: RequestEdit) -> tuple[str, ...]:
         """Edit an open pull request, and return a note for each attribute that could not be set.
 
-        Raises ForgeError if the text would change although the pull request was merged or closed in the meantime.
+        Raises ForgeError if the edit changes title or body, but the pull request was merged or closed in the meantime.
         """
         if edit.is_reworded:
 
@@ -237,7 +244,7 @@ class GitHubStatuses:
     def read_status(self, commit: str) -> CommitStatus | None:
         """Return the last status that basebump set on a commit; None if there is none.
 
-        Only one page of statuses is read, because a commit has few statuses.
+        Only the first page of the commit's statuses is read, because a commit rarely has more.
         """
 
         def fetch(repository: Repository) -> CommitStatus | None:
@@ -248,7 +255,10 @@ class GitHubStatuses:
         return self.remote.read(f"read the status of {commit}", fetch, STATUSES_WRITE)
 
     def post_status(self, branch: str, commit: str, status: CommitStatus) -> None:  # noqa: ARG002 - GitHub needs no branch
-        """Set basebump's status of a commit. GitHub does not need the branch."""
+        """Set basebump's status of a commit.
+
+        `branch` is not used, because GitHub stores statuses by commit. Other servers need it.
+        """
         body = {"state": status.state.value, "description": status.description, "context": STATUS_CONTEXT}
         self.remote.write(
             f"set the status of {commit}",
@@ -271,9 +281,9 @@ class GitHubIssues:
     remote: GitHubRemote
 
     def list_own_issues(self, label: str) -> Sequence[ListedIssue]:
-        """Return the issues with a label that the token's account created, newest first.
+        """Return the issues that have a label and were created by the token's account, newest first.
 
-        If the token's account is not known, as for a token of an App's installation, the issues of all authors are
+        If the account is not known, which is so for a token of an App's installation, the issues of all authors are
         returned.
 
         https://docs.github.com/en/rest/issues/issues#list-repository-issues

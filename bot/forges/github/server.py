@@ -87,14 +87,15 @@ class GitHubServer:
 
     @property
     def must_list_owners(self) -> bool:
-        """True for an App. Only the list shows which repositories are in its installations.
+        """True for an App, because only the list shows which repositories are in the App's installations.
 
-        An App can read public repositories outside its installations, but cannot write to them.
+        Looking up a repository by name does not show this: an App can read public repositories outside its
+        installations, but cannot write to them.
         """
         return self.app is not None
 
     def find_named(self, names: Sequence[str]) -> Iterable[tuple[str, ListedRepository | RefusedError]]:
-        """Return each name with its repository, or with the error if the repository cannot be read."""
+        """Look up repositories by name. Yield each name with its repository, or with the error if it cannot be read."""
         return GitHubCatalogue(self.connection).find_named(names).items()
 
     def list_owned(self, owner: str, is_selected: Callable[[ListedRepository], bool]) -> Sequence[ListedRepository]:
@@ -105,7 +106,7 @@ class GitHubServer:
         return GitHubCatalogue(self.connection).list_owned(owner, is_selected)
 
     def list_default_owners(self) -> Sequence[str]:
-        """Return the accounts that installed the App; for a token, return none.
+        """Return the accounts that installed the App. If the server is accessed with a token, return an empty list.
 
         Raises RefusedError if no account installed the App.
         """
@@ -118,12 +119,12 @@ class GitHubServer:
         return owners
 
     def check_base_branches(self, name: str) -> None:
-        """Do nothing: with GitHub, every token that can read a repository can list its branches."""
+        """Do nothing, because every token that can read a repository on GitHub can also list its branches."""
 
     def open_repository(self, name: str, server_id: str | None) -> HostedRepository:
         """Return the objects that access one repository. No request is sent yet.
 
-        `server_id` is the id of the repository in GraphQL; None if the id is not known.
+        `server_id` is the repository's id in GraphQL; None if this id is not known.
         """
         remote = GitHubRemote(self.connection, name, server_id)
         return HostedRepository(
@@ -205,9 +206,9 @@ class GitHubCatalogue:
     connection: GitHubConnection
 
     def find_named(self, names: Sequence[str]) -> Mapping[str, ListedRepository | RefusedError]:
-        """Look up repositories by name; return the repository, or the error if it cannot be read, for each given name.
+        """Look up repositories by name. For each name, return the repository or the error if it cannot be read.
 
-        A renamed repository is returned under its old name if `names` contains the old name.
+        If a repository was renamed and `names` contains the old name, it is returned under the old name.
         """
         repositories: dict[str, ListedRepository | RefusedError] = {}
         for batch in _group_by_owner(names):
@@ -217,7 +218,8 @@ class GitHubCatalogue:
     def list_owned(self, owner: str, is_selected: Callable[[ListedRepository], bool]) -> list[ListedRepository]:
         """Return the repositories of an owner for which `is_selected` returns True, sorted by name.
 
-        For an App, only repositories in its installation are returned, because the App cannot write to others.
+        If the server is accessed as an App, only repositories in the App's installation are returned, because the App
+        cannot write to any others.
         """
         is_app = self.connection.get_account().is_app
         repositories = self._list_installed(owner, is_selected) if is_app else self._list_all_owned(owner)
@@ -226,9 +228,9 @@ class GitHubCatalogue:
         return sorted(selected, key=lambda each: each.name.lower())
 
     def _find_by_graphql(self, names: Sequence[str]) -> dict[str, ListedRepository | RefusedError]:
-        """Look up repositories of one owner with one GraphQL query, and return those that were found, by name.
+        """Look up repositories of one owner with one GraphQL query. Return the repositories that were found, by name.
 
-        The caller looks up the missing ones by REST, whose error messages are better.
+        For names that are missing in the result, the caller sends REST requests, whose error messages are better.
         """
         owner = names[0].partition("/")[0]
         fields = [f"r{index}: repository(owner: $owner, name: $n{index}) {{ ...Found }}" for index in range(len(names))]
@@ -281,7 +283,7 @@ class GitHubCatalogue:
     def _list_installed(self, owner: str, is_selected: Callable[[ListedRepository], bool]) -> list[ListedRepository]:
         """Return the repositories in the App's installation on `owner` for which `is_selected` returns True.
 
-        REST lists the repositories. Then GraphQL is used to add the newest commit of each selected repository.
+        REST lists the repositories, and GraphQL adds the newest commit of each selected repository.
         """
         listed = [each for each in self._list_by_rest(owner) if is_selected(each)]
         heads: dict[str, ListedRepository] = {}
@@ -293,7 +295,7 @@ class GitHubCatalogue:
         ]
 
     def _find_by_ids(self, owner: str, ids: Sequence[str]) -> dict[str, ListedRepository]:
-        """Look up repositories by their GraphQL ids, and return those that GraphQL can read, by id."""
+        """Return the repositories with these GraphQL ids, by id. Repositories that GraphQL cannot read are left out."""
         try:
             answer = run_query(
                 self.connection, f"look up repositories of {owner}", _IDS_QUERY, {"ids": list(ids)}, owner
@@ -333,7 +335,7 @@ class GitHubCatalogue:
 
 
 def _group_by_owner(names: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Yield the names in batches that fit into one query. All names of a batch have the same owner."""
+    """Yield the names in batches, each of which fits into one query and contains only names of one owner."""
     owners: dict[str, list[str]] = {}
     for name in names:
         owners.setdefault(name.partition("/")[0].lower(), []).append(name)

@@ -16,7 +16,7 @@ from github.GitTree import GitTree
 from bot.forges._git_objects import EXECUTABLE, REGULAR, RegularFile, split_into_batches
 from bot.forges.github.connection import GitHubRemote, run_query
 from bot.forges.github.errors import translate_errors
-from bot.forges.hosted.files import BlobReader, ListedTree, QueriedContents, TreeListing, hash_texts
+from bot.forges.hosted.files import BlobReader, ListedTree, QueriedContents, TreeListing, index_by_object_id
 from bot.forges.hosted.refusal import RefusedError
 from bot.model.forge import TreeEntry
 from bot.model.source import FilePath
@@ -27,7 +27,7 @@ larger tree, this number of requests returns about a million files."""
 
 
 def open_tree(remote: GitHubRemote, commit: str) -> ListedTree:
-    """Return the tree of one commit. The files are listed only when they are needed."""
+    """Return the tree of one commit. Its files are listed when they are first needed."""
 
     def list_tree() -> TreeListing:
         with translate_errors(remote.name):
@@ -101,7 +101,7 @@ class GitHubBatchQuery:
         answer = run_query(self.remote.connection, f"read files of {name}", text, variables, name)
         with translate_errors(name):
             blobs = (answer.data.get("repository") or {}).values()
-            contents = hash_texts(each.get("text") for each in blobs if each is not None)
+            contents = index_by_object_id(each.get("text") for each in blobs if each is not None)
         return QueriedContents(contents, answer.is_truncated)
 
 

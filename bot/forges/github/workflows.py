@@ -31,7 +31,7 @@ _JOB_LOGIN = "github-actions[bot]"
 
 @dataclass(frozen=True, slots=True)
 class WorkflowStartResult:
-    """The outcome of starting workflows."""
+    """The outcome of starting workflows: the notes for the report, and the text for the pull request's body."""
 
     commit: str | None = None
     """The commit to record in the body of the request, because its workflows run or were refused permanently. None if
@@ -43,7 +43,8 @@ class WorkflowStartResult:
     def add_to_body(self, body: str) -> str:
         """Return the body of a pull request with the notice at its beginning and the commit in its hidden marker.
 
-        Without a new commit to record, the marker does not change. A withdrawn proposal gets no notice.
+        If there is no new commit to record, the marker does not change. If the proposal is withdrawn, no notice is
+        added.
         """
         body = body if self.commit is None else record_started_commit(_remove_notice(body), self.commit)
         return body if self.notice in body or parse_marker(body).is_withdrawn else f"{self.notice}{body}"
@@ -68,25 +69,37 @@ class WorkflowStarter:
     remote: GitHubRemote
 
     def start_workflows(
-        self, branch: str, commit: str | None, workflows: Sequence[str], *, is_new: bool, earlier_body: str | None
+        self, branch: str, commit: str | None, workflows: Sequence[str], *, is_new: bool, current_body: str | None
     ) -> WorkflowStartResult:
-        """Start those of `workflows` that have not run for a commit yet, and return the outcome.
+        """Start those of `workflows` that have not yet run for `commit`, and return the outcome.
 
-        Unless the commit is new, one API request lists the workflows that ran for the commit. One API request starts
-        each workflow.
+        If the commit is not new, one API request lists the workflows that ran for it. Each workflow is started by its
+        own API request.
 
-        If `workflows` is empty, nothing is started. The outcome then contains the notice that CI does not run by
-        itself, provided that the token belongs to a job. To avoid adding the notice to a pull request whose CI has run,
-        this is done only for a new pull request, for a new commit, or if `earlier_body` already has a notice.
+        If `workflows` is empty, nothing is started. The outcome may contain the notice that CI does not run by itself.
+        It contains this notice if the token belongs to a job and one of these conditions is met:
+
+        - The pull request is new (`current_body` is None).
+        - The commit is new.
+        - `current_body` already begins with a notice.
+
+        If none of the conditions is met, CI may have run for this pull request, so that the notice could be wrong.
+
+        Args:
+            branch: The branch of the proposal.
+            commit: The commit that the branch points to; None if the commit is not known.
+            workflows: The file names of the workflows.
+            is_new: True if this run created the commit, so that no workflow can have run for it.
+            current_body: The body of the open pull request, which shows earlier notices; None if it is not open yet.
         """
-        may_lack_ci = earlier_body is None or is_new or _has_notice(earlier_body)
+        may_lack_ci = current_body is None or is_new or _has_notice(current_body)
         if not workflows or commit is None:
             return WorkflowStartResult(
                 notice=JOB_TOKEN_NOTICE if may_lack_ci and has_job_token(self.remote.connection) else ""
             )
         refused: list[tuple[str, RefusedError]] = []
         try:
-            already_run = frozenset[str]() if is_new else self._list_run(commit)
+            already_run = frozenset[str]() if is_new else self._list_started_workflows(commit)
         except RefusedError as refusal:
             refused = [(workflow, refusal) for workflow in workflows]
         else:
@@ -102,7 +115,7 @@ class WorkflowStarter:
         return WorkflowStartResult(commit, notes, notice if refused else "")
 
     def _start_each(self, workflows: Sequence[str], branch: str) -> Iterator[tuple[str, RefusedError]]:
-        """Start workflows; yield each workflow that GitHub refused to start, with the error.
+        """Start workflows. For each workflow that GitHub refuses to start, yield the workflow and the error.
 
         https://docs.github.com/en/rest/actions/workflows#create-a-workflow-dispatch-event
         """
@@ -121,10 +134,10 @@ class WorkflowStarter:
             ACTIONS_WRITE,
         )
 
-    def _list_run(self, commit: str) -> frozenset[str]:
-        """Return the file names of the workflows that ran for a commit. Raises RefusedError.
+    def _list_started_workflows(self, commit: str) -> frozenset[str]:
+        """Return the file names of the workflows that have run for a commit. Raises RefusedError.
 
-        Only one page is read, because few workflows run for a commit.
+        Only the first page of the list is read, because few workflows run for one commit.
 
         https://docs.github.com/en/rest/actions/workflow-runs#list-workflow-runs-for-a-repository
         """
@@ -141,9 +154,10 @@ class WorkflowStarter:
 
 
 def has_job_token(connection: GitHubConnection) -> bool:
-    """Return True if the token is the `GITHUB_TOKEN` of a job; False if basebump cannot determine this.
+    """Return True if the token is the `GITHUB_TOKEN` of a job. If basebump cannot determine this, return False.
 
-    The result is stored in the connection. A request is sent only for tokens of installations.
+    The result is stored in the connection. An API request is sent only for tokens of installations, because a
+    `GITHUB_TOKEN` is such a token.
     """
     if connection.has_job_token is None:
         connection.has_job_token = _is_job_account(connection)

@@ -74,8 +74,13 @@ class GitLabAttributesWriter:
     ) -> PreparedAttributes:
         """Return the API parameters that add missing attributes to an existing merge request.
 
-        Attributes that users removed are not added again. To find out which these are, the history of the merge request
-        is read if some attributes are missing. `data` is the current merge request in GitLab's answer.
+        Attributes that were set earlier and that a user removed are not added again. If some attributes are missing,
+        the history of the merge request is read to find the removed ones.
+
+        Args:
+            number: The number of the merge request.
+            attributes: The attributes that the merge request should have.
+            data: The current merge request in GitLab's answer.
         """
         missing = replace(attributes, automerge=None, status=None).subtract(parse_attributes(data))
         if missing == NO_ATTRIBUTES:
@@ -114,9 +119,9 @@ class GitLabAttributesWriter:
         return PreparedAttributes(parameters, requested, (*notes, *assignee_notes, *milestone_notes))
 
     def _find_user_ids(self, names: Sequence[str], failure: str) -> tuple[dict[str, int], list[str]]:
-        """Return the ids of users by name, and a note for each user that was not found.
+        """Return the ids of users by name, and a note for each user who was not found.
 
-        `failure` is the text of the note, such as "`{}` could not be assigned: {}."; the first `{}` is replaced by the
+        `failure` is the text of a note, such as "`{}` could not be assigned: {}.". The first `{}` is replaced by the
         user's name and the second one by the reason.
         """
         ids: dict[str, int] = {}
@@ -134,9 +139,10 @@ class GitLabAttributesWriter:
         return ids, notes
 
     def _find_milestone(self, title: str) -> tuple[int | None, list[str]]:
-        """Return the id of the active milestone with this title, in the project or in a group above it, and no notes.
+        """Return the id of the active milestone with this title, and an empty list of notes.
 
-        If there is no such milestone, return None and a note. https://docs.gitlab.com/api/milestones/
+        If neither the project nor a group above it has such a milestone, return None and one note.
+        https://docs.gitlab.com/api/milestones/
         """
 
         def fetch(project: Project) -> int | None:
@@ -210,9 +216,9 @@ class GitLabAutomerge:
     remote: GitLabRemote
 
     def enable(self, number: int, head: str | None) -> tuple[str, ...]:
-        """Enable auto-merge if the last commit is still `head`; if `head` is None, with any last commit.
+        """Enable auto-merge, and return an empty tuple. If this fails, return one note with the reason.
 
-        Returns an empty tuple if auto-merge was enabled, and otherwise one note with the reason. Never raises
+        If `head` is given, auto-merge is enabled only if the merge request's last commit is still `head`. Never raises
         RefusedError.
         """
         try:
@@ -223,7 +229,7 @@ class GitLabAutomerge:
         return (f"{_NOT_ENABLED}: {reason}.",) if reason is not None else ()
 
     def _try_enable(self, number: int, head: str | None) -> str | None:
-        """Enable auto-merge and return None; if that is not possible, return the reason. Raises RefusedError."""
+        """Enable auto-merge, and return None. If this is not possible, return the reason. Raises RefusedError."""
         data = read_merge_request(self.remote, number)
         reason = _explain_blocked(data, head)
         if reason is not None:
@@ -262,8 +268,8 @@ class GitLabAutomerge:
     def _merge_when_pipeline_succeeds(self, number: int, head: str) -> MergeRequestData:
         """Send the API request that enables auto-merge, and return the merge request. Raises RefusedError.
 
-        GitLab 17.11 replaced the parameter `merge_when_pipeline_succeeds` by `auto_merge`. Both are sent, because a
-        server that knows neither of the sent parameters would merge immediately.
+        GitLab 17.11 replaced the parameter `merge_when_pipeline_succeeds` by `auto_merge`. The request contains both
+        parameters, because a server that understands neither of the sent parameters would merge immediately.
         """
 
         def merge(project: Project) -> MergeRequestData:

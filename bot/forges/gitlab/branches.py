@@ -56,7 +56,7 @@ class GitLabBranches:
     remote: GitLabRemote
 
     def list_tips(self, prefix: str) -> dict[str, BranchTip]:
-        """Return the last commit of each branch whose name begins with `prefix`, by branch name.
+        """Return the branches whose names begin with `prefix`, each with the commit that it points to, by branch name.
 
         https://docs.gitlab.com/api/branches/#list-repository-branches
         """
@@ -86,9 +86,10 @@ class GitLabBranches:
     ) -> str:
         """Create a commit with the parent `base` and these changed files, point `branch` to it, and return its id.
 
-        If `expected_head` is None, the branch must not exist, which GitLab itself checks. Otherwise the branch must
-        point to `expected_head`: one request reads the branch, and the next one moves the branch by force. A commit
-        that somebody pushes between these requests is lost.
+        If `expected_head` is None, the branch must not exist. GitLab itself checks this.
+
+        If `expected_head` is given, the branch must point to this commit. One request reads the branch, and the next
+        one moves the branch by force. A commit that a user pushes between these two requests is lost.
         """
         remote = self.remote
         remote.connection.refuse_job_token(f"push to {branch}")
@@ -115,7 +116,8 @@ class GitLabBranches:
     def delete_branch(self, branch: str, expected_commit: str) -> None:
         """Delete a branch if it points to the expected commit; do nothing if the branch does not exist.
 
-        GitLab cannot compare and delete in one request. A commit that somebody pushes in between is lost.
+        GitLab cannot compare and delete in one request. Therefore the branch is read first. A commit that a user pushes
+        before the deletion is lost.
         """
         self.remote.connection.refuse_job_token(f"delete the branch {branch}")
         tip = self.read_tip(branch)
@@ -135,10 +137,13 @@ class GitLabBranches:
     def _find_pushed_commit(
         self, branch: str, base: str, message: str, expected_head: str | None, refusal: RefusedError
     ) -> str:
-        """After a push failed with `refusal`, find out whether GitLab has still created the commit, and return its id.
+        """Return the id of the commit if GitLab created it although the push failed with the error `refusal`.
 
-        This happens if only GitLab's answer was lost. Raises `refusal` if the branch did not change, and ForgeError if
-        somebody else changed the branch.
+        For example, GitLab created the commit if only its answer was lost.
+
+        Raises:
+            RefusedError: `refusal`, if the branch did not change.
+            ForgeError: If somebody else changed the branch.
         """
 
         def is_done(tip: BranchTip | None) -> bool:
@@ -174,8 +179,8 @@ def _build_tip(commit: Mapping[str, Any], remote: GitLabRemote) -> BranchTip:
 def _parse_commit(commit: Mapping[str, Any], remote: GitLabRemote) -> CommitFacts:
     """Return a commit in GitLab's answer with the facts that show whether basebump created it.
 
-    An API request for the token's account is sent only if the commit message has basebump's trailer. Raises
-    RefusedError if a date cannot be parsed. https://docs.gitlab.com/api/commits/
+    If the commit message has basebump's trailer, the token's account is requested from GitLab to compare it with the
+    author. Raises RefusedError if a date cannot be parsed. https://docs.gitlab.com/api/commits/
     """
     try:
         committed_at = datetime.fromisoformat(commit["committed_date"])
@@ -197,13 +202,13 @@ def _parse_commit(commit: Mapping[str, Any], remote: GitLabRemote) -> CommitFact
 
 
 def _is_by_account(commit: Mapping[str, Any], remote: GitLabRemote) -> bool:
-    """Return True if the token's account created a commit, as far as author and committer show.
+    """Return True if author and committer of a commit show that the token's account created the commit.
 
-    The account must be the author. The committer must be the account or GitLab itself, which is the committer of all
-    commits created by its API if it is configured to sign commits.
+    The author must be the account. The committer must be the account or GitLab, because GitLab can be configured to
+    sign the commits that its API creates, and is then their committer.
 
-    For the token of a job, whose account is not known, the result is always True, because such a token cannot write
-    anything.
+    If the token belongs to a job, its account is not known, and the result is always True. Such a token cannot write
+    anything, so that nothing depends on the result.
     """
     emails = remote.connection.get_account().emails
     author, committer = str(commit["author_email"]).lower(), str(commit["committer_email"]).lower()
@@ -214,7 +219,7 @@ def _is_by_account(commit: Mapping[str, Any], remote: GitLabRemote) -> bool:
 def _is_same_commit(tip: BranchTip, base: str, message: str) -> bool:
     """Return True if a branch points to a commit of basebump with this parent and this message.
 
-    The commit then makes the same changes, because basebump's trailer in the message contains a hash of the changes.
+    Such a commit also makes the same changes, because the message contains a hash of the changes in basebump's trailer.
     """
     facts = tip.read_facts()
     return facts.intent is not None and (facts.parents, facts.message.strip()) == ((base,), message.strip())
@@ -261,7 +266,7 @@ def _build_action(change: FileChange) -> dict[str, Any]:
 def _read_stored_file(path: str, commit: str, mode: str, project: Project) -> RegularFile:
     """Return the mode and the object id of a file in a commit.
 
-    `mode` is the mode to return if the server is too old to report the mode.
+    If the server is too old to report the file's mode, `mode` is returned as the mode.
 
     https://docs.gitlab.com/api/repository_files/#get-file-metadata-only
     """
@@ -314,8 +319,10 @@ def _parse_comparison(
 ) -> BranchComparison | None:
     """Return the commits and changes of a branch since its merge base, from GitLab's answer `data`.
 
-    Returns None if there are more than `MAX_MERGES` + 1 commits, or `MAX_FILES` files or more, or if GitLab gave up
-    comparing. `check_is_behind` returns True if the base branch has newer commits; it is not called here.
+    Returns None if there are too many commits (more than `MAX_MERGES` + 1) or too many files (`MAX_FILES` or more).
+    Also returns None if GitLab gave up comparing.
+
+    `check_is_behind` is stored in the result and not called here. It returns True if the base branch has newer commits.
 
     https://docs.gitlab.com/api/repositories/#compare-branches-tags-or-commits
     """
@@ -343,7 +350,10 @@ def _parse_change(diff: Mapping[str, Any]) -> tuple[tuple[object, ...], tuple[st
 
 
 def _require_object(answer: object) -> Mapping[str, Any]:
-    """Return the answer if it is a JSON object, and raise TypeError otherwise, which python-gitlab does not do."""
+    """Return the answer if it is a JSON object; raise TypeError if it is not.
+
+    python-gitlab does not check this.
+    """
     if not isinstance(answer, dict):
         raise TypeError(f"GitLab returned a value of type {type(answer).__name__} instead of a JSON object")
     return answer

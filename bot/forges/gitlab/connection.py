@@ -110,10 +110,10 @@ class _SingleTryClient(Gitlab):
 
 
 class BatchSize:
-    """The number of files to read with one GraphQL query. It is adapted to the limits of the server.
+    """The number of files to read with one GraphQL query. This number is adapted to the limits of the server.
 
-    Threads use it without a lock. In the worst case, the server refuses a query as too large, and basebump sends it
-    again in two halves.
+    Threads use the object without a lock, because a wrong number does little harm: if the server refuses a query as too
+    large, basebump sends the query again in two halves.
     """
 
     def __init__(self) -> None:
@@ -121,16 +121,20 @@ class BatchSize:
         self._max_files = MAX_BATCH_FILES
 
     def record_success(self, files: int, score: int, limit: int) -> None:
-        """Increase the number of files after a query with `files` files succeeded.
+        """Increase the number of files if the complexity of a successful query leaves room for more.
 
-        The complexity of a query with the new number is at most nine tenths of the server's limit. `score` is the
-        complexity of the query that succeeded, and `limit` is the largest complexity that the server allows.
+        The complexity of a query with the new number stays below nine tenths of the server's limit.
+
+        Args:
+            files: The number of files in the query that succeeded.
+            score: The complexity of this query, as the server computed it.
+            limit: The largest complexity that the server allows.
         """
         fits = files * limit * 9 // (max(score, 1) * 10)
         self.files = max(self.files, min(fits, self._max_files))
 
     def record_refusal(self, files: int) -> None:
-        """Limit the number of files to half of `files`, because the server refused a query for `files` files."""
+        """Limit the number of files to half of `files` after the server refused a query for `files` files."""
         self._max_files = max(files // 2, 1)
         self.files = min(self.files, self._max_files)
 
@@ -196,17 +200,18 @@ class GitLabConnection:
         return self._sender.read(lambda: self._call(action, call, permission))
 
     def try_once(self, action: str, call: Callable[[Gitlab], Answer], permission: str = READ_ACCESS) -> Answer:
-        """Make a call that reads something, and do not repeat it after failures.
+        """Make a call that reads something, and do not repeat the call after failures.
 
-        This is for callers that have an alternative to the call. The parameters are those of `read`. Raises
-        RefusedError.
+        The call is not repeated because callers have an alternative to it. The parameters are explained at `read`.
+        Raises RefusedError.
         """
         return self._call(action, call, permission)
 
     def write(self, action: str, call: Callable[[Gitlab], Answer], permission: str = WRITE_ACCESS) -> Answer:
-        """Make a call that changes something, and return its result. Only one thread writes at a time.
+        """Make a call that changes something, and return its result. Only one thread makes such a call at a time.
 
-        The parameters are those of `read`. Raises RefusedError. The token of a CI job is always refused.
+        The parameters are explained at `read`. Raises RefusedError. If the token is that of a CI job, no call is made,
+        because such a token cannot write.
         """
         self.refuse_job_token(action, permission)
         return self._sender.write(lambda: self._call(action, call, permission))
@@ -222,9 +227,10 @@ class GitLabConnection:
         return GitOrigin(f"{self._url}/{quote(name)}.git", login, self._ca)
 
     def refuse_job_token(self, action: str, permission: str = WRITE_ACCESS) -> None:
-        """Raise RefusedError if the token is that of a CI job, because such a token cannot do `action`.
+        """Raise RefusedError if the token is that of a CI job, because such a token lacks the rights for `action`.
 
-        `permission` names the scope and role that another token needs for the action.
+        `action` describes the call in the message, such as `list the milestones`. `permission` names the scope and role
+        that another token needs for the call.
         """
         if self.has_job_token:
             raise RefusedError(explain_job_token_limit(action, permission), status=FORBIDDEN)
@@ -297,7 +303,8 @@ class GitLabRemote:
     def read(self, action: str, call: Callable[[Project], Answer], permission: str = READ_ACCESS) -> Answer:
         """Make a call that reads something in this project, and return its result.
 
-        The parameters and repetitions are those of `GitLabConnection.read`. Raises RefusedError.
+        The parameters, and the failures after which the call is repeated, are those of `GitLabConnection.read`. Raises
+        RefusedError.
         """
         return self.connection.read(
             f"{action} of {self.name}", lambda client: call(self._get_project(client)), permission
@@ -306,7 +313,8 @@ class GitLabRemote:
     def write(self, action: str, call: Callable[[Project], Answer], permission: str = WRITE_ACCESS) -> Answer:
         """Make a call that changes something in this project, and return its result.
 
-        The parameters and repetitions are those of `GitLabConnection.write`. Raises RefusedError.
+        The parameters, and the failures after which the call is repeated, are those of `GitLabConnection.write`. Raises
+        RefusedError.
         """
         return self.connection.write(
             f"{action} of {self.name}", lambda client: call(self._get_project(client)), permission
@@ -317,7 +325,7 @@ class GitLabRemote:
 
 
 def explain_job_token_limit(action: str, permission: str = WRITE_ACCESS) -> str:
-    """Return the error message for an action that the token of a CI job cannot do.
+    """Return the error message for an action for which the token of a CI job lacks the rights.
 
     `permission` names the scope and role that another token needs for the action.
     """
@@ -329,14 +337,15 @@ _GATEWAY_TIMEOUT = 504
 
 
 def run_query(connection: GitLabConnection, action: str, text: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Send a GraphQL query once, and return the data of the answer. Callers use an alternative if the query fails.
+    """Send a GraphQL query once, and return the data of the answer.
 
-    `action` describes the query in messages. If the answer contains any error, the whole query counts as refused,
-    because GitLab then omits data.
+    The query is not repeated after a failure, because callers can send a smaller query or use REST. If the answer
+    contains any error, the whole query counts as refused, because the data is then incomplete. `action` describes the
+    query in error messages.
 
     Raises:
-        RefusedError: If GitLab refuses the query. The caller then sends a smaller query, or uses REST.
-        UnsupportedQueryError: If the server cannot answer queries of this kind.
+        RefusedError: If GitLab refuses the query. A smaller query, or REST, may still succeed.
+        UnsupportedQueryError: If the server has no GraphQL API, or is too old for the query.
     """
     if not connection.has_graphql or text in connection.unsupported_queries:
         raise UnsupportedQueryError

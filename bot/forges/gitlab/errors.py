@@ -65,9 +65,10 @@ GITLAB_ERRORS = ServerErrors(
 
 
 def translate_errors(name: str) -> AbstractContextManager[None]:
-    """Convert exceptions in the `with` block that parses an answer to RefusedError.
+    """Convert exceptions to RefusedError while the code in the `with` block parses an answer of the server.
 
-    They occur if another kind of server sent the answer. `name` is the project or owner for the message.
+    Such exceptions occur if the answer has an unexpected form, for example because the URL belongs to another kind of
+    server. `name` is the project or owner that the message names.
     """
     return GITLAB_ERRORS.translate(name)
 
@@ -93,7 +94,9 @@ def explain_error(
 
 
 def _list_messages(error: Exception) -> Iterator[str]:
-    """Yield the messages of GitLab's answer. They are a text, a list of texts, or an object with texts for fields.
+    """Yield the messages in GitLab's answer.
+
+    The answer contains a text, a list of texts, or an object that has such texts for each invalid field.
 
     https://docs.gitlab.com/api/rest/troubleshooting/#status-code-400
     """

@@ -51,7 +51,8 @@ class ProjectRole(IntEnum):
 def get_role_name(level: int) -> str:
     """Return the name of the role with this access level, such as `Developer`.
 
-    For a custom role, whose name is not known, return `with number LEVEL`.
+    If the level is not one of GitLab's default roles, it belongs to a custom role without a known name. The result is
+    then `with number LEVEL`.
     """
     return next((role.display_name for role in ProjectRole if role == level), f"with number {level}")
 
@@ -80,7 +81,7 @@ _EXAMPLE_SLUG = "python-3.12-slim-06e5bb43"
 
 
 def is_rule_for_prefix(pattern: str, prefix: str) -> bool:
-    """Return True if a rule for protected branches protects some of basebump's branches.
+    """Return True if a rule for protected branches protects at least one branch that begins with `prefix`.
 
     Args:
         pattern: The branch name in the rule, which may contain `*`.
@@ -139,9 +140,11 @@ class GitLabExamination:
     ) -> Iterator[Check]:
         """Check the token's rights in one project, and yield a result for each required right.
 
-        The required rights depend on the level of the run in `target`. For the token of a CI job, reading of files is
-        not checked again, because git has already read the project with this token. The dashboard is not checked
-        either, because such a token cannot read issues.
+        Which rights are required depends on the level in `target`. If `base_branch` is None, reading of files is not
+        checked.
+
+        If the token is that of a CI job, two checks are left out. Reading of files is not checked, because git has
+        already read the project with this token. The dashboard is not checked, because such a token cannot read issues.
         """
         remote = GitLabRemote(self.connection, hosted.name)
         is_of_job = self.connection.has_job_token
@@ -211,7 +214,8 @@ class GitLabExamination:
     def _check_role(self, remote: GitLabRemote, level: RunLevel) -> Check:
         """Check whether the account's role in a project is sufficient for a level. Raises RefusedError.
 
-        A role that the account has in a group above the project counts, too.
+        If the account has a role in a group above the project, GitLab applies this role to the project, and the check
+        includes it.
 
         https://docs.gitlab.com/api/project_members/#get-a-member-of-a-project-including-inherited-and-invited-members
         """

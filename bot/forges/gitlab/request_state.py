@@ -37,10 +37,12 @@ _AUTOMATIC = re.compile(r"\bautomatic (?:merge|add)\b|\bmerge train\b")
 def read_ever_set(remote: GitLabRemote, number: int, attributes: RequestAttributes) -> RequestAttributes:
     """Return all labels, reviewers, assignees and milestones that were ever set on a merge request.
 
-    Only the kinds that `attributes` contains are read, for example only labels. Labels, milestones, and users take one
-    API request each. GitLab lists events for labels and milestones (https://docs.gitlab.com/api/resource_label_events/,
-    https://docs.gitlab.com/api/resource_milestone_events/). For reviewers and assignees, there are only system notes: a
-    user that is mentioned there was set or removed at some time. Raises RefusedError.
+    If `attributes` contains no labels, the labels in the history are not read. The same holds for milestones and for
+    users. Each of these three kinds takes one API request.
+
+    GitLab lists events for labels and milestones (https://docs.gitlab.com/api/resource_label_events/,
+    https://docs.gitlab.com/api/resource_milestone_events/). For reviewers and assignees, there are only system notes.
+    If a system note mentions a user, the user was set or removed at some time. Raises RefusedError.
     """
     notes = _read_system_notes(remote, number) if attributes.reviewers or attributes.assignees else ()
     return RequestAttributes(
@@ -52,9 +54,9 @@ def read_ever_set(remote: GitLabRemote, number: int, attributes: RequestAttribut
 
 
 def is_automerge_cancelled(remote: GitLabRemote, number: int) -> bool:
-    """Return True if the last system note about auto-merge states that a user cancelled it. Raises RefusedError.
+    """Return True if a user cancelled auto-merge, according to the last system note about auto-merge.
 
-    Notes about a cancellation by GitLab itself, which happens after a push, are not counted.
+    If GitLab itself cancelled auto-merge, which happens after a push, the result is False. Raises RefusedError.
     """
     automerge_notes = [note for note in _read_system_notes(remote, number) if _AUTOMATIC.search(note)]
     return bool(automerge_notes) and _CANCELLED.search(automerge_notes[-1]) is not None
@@ -63,9 +65,11 @@ def is_automerge_cancelled(remote: GitLabRemote, number: int) -> bool:
 def is_closed_by_branch_deletion(remote: GitLabRemote, number: int, branch: str, closed_at: datetime) -> bool:
     """Return True if GitLab closed a merge request because its branch was deleted.
 
-    GitLab then closes the merge request and writes a system note about the deleted branch at the same time. If the
-    merge request was already closed, GitLab writes no such note. If the token may not read the notes, the result is
-    False. Raises RefusedError if the notes cannot be read for another reason.
+    In this case, GitLab writes a system note about the deleted branch at the time `closed_at`. If the merge request was
+    closed before the branch was deleted, GitLab writes no such note.
+
+    If the token may not read the notes, the result is False. Raises RefusedError if the notes cannot be read for
+    another reason.
     """
     deletion_note = f"deleted source branch `{branch}`"
 
@@ -143,7 +147,7 @@ def is_current_branch_required(remote: GitLabRemote) -> bool:
 def read_merge_state(remote: GitLabRemote, number: int) -> MergeState:
     """Return whether a merge request has conflicts or must be updated. Raises RefusedError.
 
-    If GitLab has not computed this yet, `is_known` of the result is False.
+    If GitLab is still computing this, `is_known` of the result is False.
     """
     data = read_merge_request(remote, number)
     status = data.get("detailed_merge_status")

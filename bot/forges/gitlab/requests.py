@@ -59,9 +59,9 @@ class GitLabRequestReader:
         return self._list_matching("list the open merge requests", None, state="opened")
 
     def list_of_branch(self, branch: str) -> Sequence[ListedRequest]:
-        """Return the newest merge requests of a branch in all states, at most `MAX_ENDED`.
+        """Return the newest merge requests of a branch, at most `MAX_ENDED`, whether open, closed or merged.
 
-        They include a merge request that GitLab is merging now.
+        While GitLab is merging a merge request, only this method lists it. `list_open` does not.
         """
         newest = {"state": "all", "source_branch": branch, "order_by": "created_at", "sort": "desc"}
         return self._list_matching(f"list the merge requests of {branch}", MAX_ENDED, **newest)
@@ -78,7 +78,7 @@ class GitLabRequestReader:
         return own_username is not None and username is not None and username.lower() == own_username.lower()
 
     def has_own_comment(self, number: int) -> bool:
-        """Return True if basebump has commented on the merge request that its branch contains commits of users."""
+        """Return True if basebump has already written the comment that the branch contains commits of users."""
 
         def fetch(project: Project) -> bool:
             merge_request = project.mergerequests.get(number, lazy=True)
@@ -100,8 +100,8 @@ class GitLabRequestReader:
     ) -> Mapping[int, ReviewState]:
         """Return the approvals of each open merge request, and its current attributes, by number.
 
-        Approvals are read only for merge requests in `own_numbers`. They are also not read if the merge request is
-        being merged or a user enabled auto-merge, because it then counts as accepted anyway.
+        Approvals are read only for the merge requests in `own_numbers`. If such a merge request is being merged, or a
+        user enabled auto-merge for it, its approvals are not read, because it counts as accepted in any case.
         """
         return {
             each.number: ReviewState(
@@ -127,7 +127,7 @@ class GitLabRequestReader:
         """Return merge requests whose branches are not in a fork.
 
         Args:
-            action: Describes the request in messages.
+            action: What the API call does, for error messages, such as `list merge requests`.
             max_requests: The largest number of merge requests to read, including those from forks; None to read all.
             conditions: Parameters of the API request, such as `state="opened"`.
 
@@ -230,7 +230,7 @@ class GitLabRequestWriter:
         """Edit an open merge request, and return a note for each attribute that could not be set.
 
         Attributes that users removed are not set again. Raises ForgeError if the merge request was merged or closed,
-        because its text must not change any more.
+        because the text of an ended merge request must not change.
         """
         current_data = read_merge_request(self._remote, number)
         if current_data["state"] not in _OPEN_STATES:
@@ -280,7 +280,7 @@ class GitLabStatuses:
     def read_status(self, commit: str) -> CommitStatus | None:
         """Return the last status that basebump set on a commit.
 
-        None if there is none, or if it has a state that basebump does not use.
+        Returns None if there is none, or if its state is one that basebump never sets.
         """
 
         def fetch(project: Project) -> CommitStatus | None:
@@ -317,9 +317,9 @@ class GitLabIssues:
     remote: GitLabRemote
 
     def list_own_issues(self, label: str) -> Sequence[ListedIssue]:
-        """Return the issues with a label that the token's account created, newest first.
+        """Return the issues that have a label and were created by the token's account, newest first.
 
-        The result is empty without a token. It is also empty for the token of a job, because such a token cannot read
+        If there is no token, or if it is that of a CI job, the result is empty. The token of a CI job cannot read
         issues.
 
         https://docs.gitlab.com/api/issues/#list-project-issues

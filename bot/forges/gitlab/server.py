@@ -90,17 +90,17 @@ class GitLabServer:
 
     @property
     def must_list_owners(self) -> bool:
-        """True for the token of a CI job, which can neither look up nor list projects.
+        """True for the token of a CI job, so that the projects of an owner are always listed with `list_owned`.
 
-        Therefore `list_owned` is called, which raises an error with a hint.
+        Such a token can neither look up nor list projects. `list_owned` raises an error that explains this with a hint.
         """
         return self.connection.has_job_token
 
     def find_named(self, names: Sequence[str]) -> Iterator[tuple[str, ListedRepository | RefusedError]]:
         """Look up projects by full path; yield each path with its project, or with the error if it cannot be read.
 
-        The token of a CI job cannot look up projects with the API. With such a token, git reads the default branch
-        instead.
+        If the token is that of a CI job, git reads the default branch of each project, because such a token cannot look
+        up projects with the API.
         """
         for name in names:
             try:
@@ -119,7 +119,7 @@ class GitLabServer:
         return GitLabCatalogue(self.connection).list_owned(owner, is_selected)
 
     def list_default_owners(self) -> Sequence[str]:
-        """Return nothing: on GitLab, a config must always select projects or owners."""
+        """Return an empty list, because a config for GitLab must always select projects or owners."""
         return ()
 
     def check_base_branches(self, name: str) -> None:
@@ -134,7 +134,7 @@ class GitLabServer:
     def open_repository(self, name: str, server_id: str | None) -> HostedRepository:
         """Return the objects that access one project. No request is sent yet.
 
-        `server_id` is the numeric id of the project; None if the id is not known.
+        `server_id` is the project's numeric id; None if this id is not known.
         """
         remote = GitLabRemote(self.connection, name, int(server_id) if server_id is not None else None)
         return HostedRepository(
@@ -164,9 +164,9 @@ class GitLabServer:
         yield from examine_repositories(self.url, repositories, check_repository)
 
     def _find_by_git(self, name: str) -> ListedRepository:
-        """Read a project's default branch with git, and return the project. Raises RefusedError.
+        """Read the default branch of a project with git, and return the project. Raises RefusedError.
 
-        If the project has no commits, its default branch is None.
+        If the project has no commits, the default branch in the result is None.
         """
         try:
             default_tip = self.connection.build_origin(name).read_default_branch()
@@ -180,10 +180,9 @@ class GitLabServer:
 
 
 def _get_clone_host(url: str) -> str | None:
-    """Return the host from which git clones projects by name, for example `HOST` in `https://HOST/group/project`.
+    """Return the host from which git clones projects, for example `HOST` in `https://HOST/group/project`.
 
-    Returns None if GitLab's URL has a path, as in `https://HOST/gitlab`, because the project is then not at
-    `https://HOST/group/project`.
+    If GitLab's URL has a path, as in `https://HOST/gitlab`, return None, because clone URLs then have another form.
     """
     parts = urlsplit(url)
     return parts.netloc.lower() if parts.path in {"", "/"} else None
@@ -217,16 +216,19 @@ class GitLabCatalogue:
     connection: GitLabConnection
 
     def find_named(self, name: str) -> ListedRepository:
-        """Return the project with this full path, or the project that had this path before it was moved."""
+        """Return the project with this full path.
+
+        If the project was moved and `name` is its former path, the project is returned, too.
+        """
         with translate_errors(name):
             return self.connection.read(
                 f"find the project {name}", lambda client: _parse_rest(client.projects.get(name).attributes)
             )
 
     def list_owned(self, owner: str, is_selected: Callable[[ListedRepository], bool]) -> list[ListedRepository]:
-        """Return the projects of a group with its subgroups, or of a user, for which `is_selected` returns True.
+        """Return the projects of a group or user for which `is_selected` returns True, sorted by name.
 
-        The projects are sorted by name.
+        If `owner` is a group, its subgroups are included.
         """
         try:
             projects = self._list_by_graphql(owner)
@@ -260,7 +262,7 @@ class GitLabCatalogue:
             )
 
     def _list_by_rest(self, owner: str) -> list[ListedRepository]:
-        """Return all projects of the group `owner`; if there is no such group, those of the user `owner`.
+        """Return all projects of the group `owner`. If there is no such group, return all projects of the user `owner`.
 
         https://docs.gitlab.com/api/groups/#list-projects, https://docs.gitlab.com/api/projects/#list-a-users-projects
         """

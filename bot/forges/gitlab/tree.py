@@ -13,7 +13,7 @@ from bot.forges._git_objects import EXECUTABLE, REGULAR, RegularFile
 from bot.forges.git.remote import GitOrigin
 from bot.forges.gitlab.connection import PER_PAGE, GitLabRemote, run_query
 from bot.forges.gitlab.errors import translate_errors
-from bot.forges.hosted.files import BlobReader, ListedTree, QueriedContents, TreeListing, hash_texts
+from bot.forges.hosted.files import BlobReader, ListedTree, QueriedContents, TreeListing, index_by_object_id
 from bot.forges.hosted.refusal import NOT_FOUND, RefusedError, is_query_too_large
 from bot.model.errors import TreeError
 from bot.model.forge import TreeEntry
@@ -34,7 +34,7 @@ FileContents = Iterator[bytes | TreeError]
 
 
 def open_tree(remote: GitLabRemote, commit: str) -> ListedTree:
-    """Return the tree of one commit. The files are listed only when they are needed, and without their sizes."""
+    """Return the tree of one commit. Its files are listed, without their sizes, when they are first needed."""
     origin = remote.connection.build_origin(remote.name)
     if remote.connection.has_job_token:  # the token of a job cannot read trees by the API
 
@@ -68,17 +68,21 @@ def _list_by_git(origin: GitOrigin, commit: str) -> TreeListing:
 
 
 def _fetch_by_git(
-    origin: GitOrigin, commit: str, entries: Sequence[TreeEntry], read_otherwise: Callable[[RefusedError], FileContents]
+    origin: GitOrigin,
+    commit: str,
+    entries: Sequence[TreeEntry],
+    read_without_git: Callable[[RefusedError], FileContents],
 ) -> FileContents:
     """Yield the content of each entry in order, fetched with git.
 
-    If git fails, `read_otherwise` is called with the error, and its contents are yielded.
+    If git cannot fetch the files, `read_without_git` is called with the error, and the contents that it returns are
+    yielded.
     """
     with ExitStack() as opened:
         try:
             contents = opened.enter_context(origin.clone(commit)).fetch_files(entries)
         except RefusedError as refusal:
-            contents = read_otherwise(refusal)
+            contents = read_without_git(refusal)
         yield from contents
 
 
@@ -91,7 +95,8 @@ def list_files(
         remote: The project.
         commit: The id of the commit.
         folder: If given, only the files directly in this folder are listed.
-        max_entries: The list ends after this number of files and folders; by default after `MAX_ENTRIES`.
+        max_entries: The largest number of files and folders to list; None for `MAX_ENTRIES`. If the commit has more,
+            the result is marked as incomplete.
 
     Keyset pagination is used, as GitLab recommends: https://docs.gitlab.com/api/repositories/#list-repository-tree
     """
@@ -159,7 +164,7 @@ class GitLabBatchQuery:
                 complexity = answer["queryComplexity"]
                 batch_size.record_success(len(entries), int(complexity["score"]), int(complexity["limit"]))
                 nodes = answer["project"]["repository"]["blobs"]["nodes"]
-                contents = hash_texts((each["rawTextBlob"] for each in nodes), like=entries[0].oid or "")
+                contents = index_by_object_id((each["rawTextBlob"] for each in nodes), sample_oid=entries[0].oid or "")
                 return QueriedContents(contents)
         except RefusedError as refusal:
             if is_query_too_large(refusal):

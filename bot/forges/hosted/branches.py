@@ -21,7 +21,10 @@ class BranchApi(Protocol):
     """The branches of one repository on a server. Methods raise RefusedError if the server refuses a request."""
 
     def list_tips(self, prefix: str) -> Mapping[str, BranchTip]:
-        """Return the last commit of each branch whose name begins with `prefix`, by branch name."""
+        """Return the branches whose names begin with `prefix`, each with the commit that it points to.
+
+        The keys of the result are the names of the branches.
+        """
         ...
 
     def read_tip(self, branch: str) -> BranchTip | None:
@@ -33,11 +36,12 @@ class BranchApi(Protocol):
     ) -> str:
         """Create a commit with the parent `base` and these changed files, point `branch` to it, and return its id.
 
-        The branch must currently point to the commit `expected_head`. If `expected_head` is None, the branch must not
-        exist.
+        If `expected_head` is given, the branch must currently point to this commit. If `expected_head` is None, the
+        branch must not exist yet.
 
         Raises:
-            ForgeError: If the branch points to another commit, or if the server stored other contents than it was sent.
+            ForgeError: If the branch points to another commit, or if the server stored contents that differ from the
+                sent ones.
             ProtectedFileError: If the token may not change one of the files.
         """
         ...
@@ -95,18 +99,18 @@ def settle_branch(
 
     Args:
         branch: The name of the branch.
-        repository: The name of the repository, for messages.
+        repository: The name of the repository, for error messages.
         old_commit: The commit that the branch pointed to before the change; None if the branch did not exist.
-        refusal: The error of the change.
+        refusal: The error with which the change failed.
         read_tip: Reads the commit that the branch points to now.
         is_done: Returns True if the branch is in the state that the change was meant to produce.
 
     Returns:
-        If the change was done, the commit that the branch points to now; None if the change deleted the branch.
+        The commit that the branch points to now; None if the change deleted the branch.
 
     Raises:
-        RefusedError: `refusal`, if the branch did not change or cannot be read.
-        ForgeError: If the branch is in any other state, because somebody else changed it.
+        RefusedError: `refusal`, if the branch did not change, or if the branch cannot be read.
+        ForgeError: If the branch points to a third commit, because somebody else changed it.
     """
     tip = read_after_refusal(refusal, lambda: read_tip(branch))
     commit = tip.commit if tip is not None else None
@@ -126,10 +130,10 @@ def build_expected_files(
 ) -> dict[FilePath, RegularFile]:
     """Return the mode and the object id that each changed file must have after the push, by path.
 
-    Files keep the modes that they have in `base_files`, which are the regular files of the base branch.
+    `base_files` are the regular files of the base branch. Each changed file keeps the mode that it has there.
 
     Raises:
-        ForgeError: If a changed path is not in `base_files`, or if all files have the proposed content already.
+        ForgeError: If a changed path is not in `base_files`, or if all files already have the proposed content.
     """
     expected: dict[FilePath, RegularFile] = {}
     for change in changes:
@@ -138,7 +142,7 @@ def build_expected_files(
             raise ForgeError(
                 f"{repository}: '{change.path}' is not a regular file in the base branch; hint: rerun basebump"
             )
-        expected[change.path] = RegularFile(file.mode, hash_blob(change.content, like=file.oid))
+        expected[change.path] = RegularFile(file.mode, hash_blob(change.content, sample_oid=file.oid))
     if all(base_files[path] == file for path, file in expected.items()):
         raise ForgeError(
             f"{repository}: the commit would not change any file, because the base branch already contains the "
@@ -150,8 +154,8 @@ def build_expected_files(
 def decode_text(content: bytes) -> str | None:
     """Return the content of a file as text that can be sent in a JSON string.
 
-    Returns None if the file is not UTF-8, has NUL bytes, or is larger than `MAX_INLINE_BYTES`. Such a file is sent in
-    base64.
+    If the content is not UTF-8, has NUL bytes, or is larger than `MAX_INLINE_BYTES`, return None. The caller then sends
+    the content in base64.
     """
     if len(content) > MAX_INLINE_BYTES or b"\0" in content:
         return None
@@ -166,7 +170,7 @@ def find_altered_file(
 ) -> FilePath | None:
     """Return the first path whose stored file differs from the expected one; None if all files match.
 
-    Contents and modes are compared, because the server may have changed the content that it was sent, for example the
-    line ends.
+    Contents and modes are compared. They can differ because a server may convert the content that it receives, for
+    example the line ends.
     """
     return next((path for path, file in expected.items() if read_stored_file(path) != file), None)

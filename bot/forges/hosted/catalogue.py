@@ -46,9 +46,9 @@ class CataloguePage:
 def list_by_pages(query_page: Callable[[int, str | None], CataloguePage]) -> list[ListedRepository]:
     """Return the repositories of all pages of a list.
 
-    `query_page` requests one page. Its parameters are the size of the page and the cursor at which the page begins
-    (None for the first page). If the server is too slow for a page, a smaller page is requested. Other exceptions of
-    `query_page` are passed on.
+    `query_page` requests one page. Its parameters are the size of the page and the cursor at which the page begins,
+    which is None for the first page. If the server is too slow for a page, a smaller page is requested. Any other
+    exception of `query_page` is raised.
     """
     repositories: list[ListedRepository] = []
     cursor: str | None = None

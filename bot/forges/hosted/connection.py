@@ -49,9 +49,9 @@ class SharedValue(Generic[Value]):
 
 
 class RequestSender:
-    """Sends requests to one server: repeats them after some failures, and sends only one write at a time.
+    """Sends requests to one server. Thread-safe.
 
-    Thread-safe.
+    Requests that only read are repeated after some failures. Requests that write are sent one after another.
     """
 
     def __init__(
@@ -77,9 +77,11 @@ class RequestSender:
     def read(self, call: Callable[[], Answer]) -> Answer:
         """Make a call that reads something, and return its result. Raises RefusedError.
 
-        If the server fails or does not answer, the call is repeated after a pause. `BACKOFF_SECONDS` has the length of
-        each pause and thus the number of repetitions. If a rate limit refuses the call and ends within `MAX_WAIT`
-        seconds, the call is repeated when the limit ends.
+        If the server fails or does not answer, the call is repeated after a pause. `BACKOFF_SECONDS` lists the lengths
+        of the pauses, and the call is repeated once for each of them.
+
+        If the server refuses the call because of a rate limit that ends within `MAX_WAIT` seconds, the call is repeated
+        when the limit ends.
         """
         for backoff in BACKOFF_SECONDS:
             try:
@@ -94,10 +96,11 @@ class RequestSender:
     def write(self, call: Callable[[], Answer]) -> Answer:
         """Make a call that changes something, and return its result. Raises RefusedError.
 
-        If a rate limit refuses the call, the server has not changed anything. The call is then repeated once, provided
-        that the limit ends within `MAX_WAIT` seconds. After other failures, the call is not repeated, because the
-        server may have made the change. The writes of all threads are made one after another, with the configured delay
-        between them.
+        The writes of all threads are made one after another, with the configured delay between them.
+
+        If a rate limit refuses the call, the server has not changed anything. If the limit ends within `MAX_WAIT`
+        seconds, the call is therefore repeated once. After any other failure, the call is not repeated, because the
+        server may have made the change.
         """
         try:
             return self._write_in_turn(call)

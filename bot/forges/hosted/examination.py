@@ -21,7 +21,10 @@ def examine_repositories(
     selected: Iterable[GitRepository | RunFailure],
     check_repository: Callable[[GitRepository], Iterable[Check]],
 ) -> Iterator[Check]:
-    """List the selected repositories, check the token's rights in some of them, and yield the results.
+    """Check the token's rights in a sample of the selected repositories, and yield the results.
+
+    The results begin with those of the selection, for example for a repository that was not found. The sample has at
+    most `MAX_EXAMINED_REPOSITORIES` repositories.
 
     Args:
         subject: The URL of the server, for results that do not belong to a single repository.
@@ -56,10 +59,10 @@ def check_reading(
 
     Args:
         hosted: The repository.
-        base_branch: The base branch; None to skip the check of files.
+        base_branch: The base branch whose files are read; None to skip this check.
         request_noun: `pull requests` or `merge requests`, for the results.
         list_requests: Sends an API request that lists pull requests.
-        has_dashboard: False to skip the check of the dashboard.
+        has_dashboard: True if the run uses a dashboard issue; False to skip this check.
     """
     if base_branch is not None:
         yield _check_read(hosted.name, "read files", lambda: hosted.branches.read_tip(base_branch))
@@ -70,7 +73,7 @@ def check_reading(
 
 
 def _check_read(name: str, action: str, call: Callable[[], object]) -> Check:
-    """Make a call that reads something in the repository `name`, and return a result that shows if it succeeded."""
+    """Make a call that reads something in the repository `name`. Return a result that shows whether it succeeded."""
     try:
         call()
     except ForgeError as error:

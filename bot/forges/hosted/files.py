@@ -40,8 +40,8 @@ class ListedTree:
 
         Args:
             list_files: Returns the list of files, and raises RefusedError. It is called only once, when the list is
-                needed.
-            read: Yields the content of each entry in order, or a TreeError for an entry that cannot be read.
+                first needed.
+            read: Yields the content of each entry in order. If an entry cannot be read, it yields a TreeError instead.
         """
         self._list_files = list_files
         self._read = read
@@ -49,7 +49,7 @@ class ListedTree:
 
     @property
     def is_complete(self) -> bool:
-        """True if `list_entries` returns all files of the commit, and not only a part that the server listed.
+        """True if `list_entries` returns all files of the commit; False if the server listed only a part of them.
 
         Raises TreeError if the files cannot be listed.
         """
@@ -72,17 +72,18 @@ class ListedTree:
         return self._listing
 
 
-def hash_texts(texts: Iterable[str | None], like: str = "") -> dict[str, bytes]:
-    """Return the contents of files by the object ids that git computes for them.
+def index_by_object_id(texts: Iterable[str | None], sample_oid: str = "") -> dict[str, bytes]:
+    """Return a mapping from git object id to file content. The ids are computed from the texts.
 
-    `texts` are the files' texts in the server's answer; None stands for a file without text and is left out. Callers
-    look up contents by the object ids that they requested. If the server truncated or altered a text, its computed
-    object id is another one, so that callers do not find the wrong content.
+    If the server truncated or altered a text, its id differs from the requested one. A lookup by the requested id then
+    finds nothing instead of wrong content.
 
-    `like` is any object id of the repository. Its length determines the hash function.
+    Args:
+        texts: The texts of the files in the server's answer. None stands for a file without text and is left out.
+        sample_oid: Any object id of the repository, whose length shows whether the repository uses SHA-1 or SHA-256.
     """
     contents = [text.encode("utf-8", "surrogatepass") for text in texts if text is not None]
-    return {hash_blob(content, like=like): content for content in contents}
+    return {hash_blob(content, sample_oid=sample_oid): content for content in contents}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ class QueriedContents:
     """The answer to a query for the contents of several files."""
 
     contents: Mapping[str, bytes]
-    """The contents by blob name, as `hash_texts` returns them. The contents of binary files are missing."""
+    """The contents by blob name, as `index_by_object_id` returns them. The contents of binary files are missing."""
     is_truncated: bool = False
     """True if the server left out files because the query was too large."""
 
@@ -132,10 +133,10 @@ class BlobReader:
                 yield content if content is not None else self._read_one(entry)
 
     def _query_contents(self, entries: Sequence[TreeEntry]) -> dict[str, bytes]:
-        """Read several files in one query, and return those contents that the answer contains, by object id.
+        """Read several files in one query, and return the contents in the answer, by object id.
 
-        If a query is too large for the server, it is sent again in two halves. The caller must read the missing files
-        one by one.
+        If a query is too large for the server, the entries are split into two smaller queries. If a file is missing in
+        the result, the caller must read it by a request of its own.
         """
         if self.batch_query is None or len(entries) < 2:  # noqa: PLR2004 - a single file is one request anyway
             return {}
@@ -164,7 +165,7 @@ class BlobReader:
             content = self.fetch_blob(entry, oid)
         except RefusedError as refusal:
             return TreeError(str(refusal))
-        if hash_blob(content, like=oid) != oid:
+        if hash_blob(content, sample_oid=oid) != oid:
             return TreeError(
                 f"'{entry.path}': {self.server} sent content that does not match its object name; hint: rerun basebump"
             )
@@ -172,9 +173,9 @@ class BlobReader:
 
 
 def _is_queried(entry: TreeEntry) -> bool:
-    """Return True if a query for several files may read the entry.
+    """Return True if the entry may be read by a query for several files.
 
-    The entry must have an object id and must not be too large. If the size is not known, the file is assumed to be
-    small.
+    This requires that the entry has an object id and is not too large. If the size is not known, the file is assumed to
+    be small.
     """
     return entry.oid is not None and (entry.size or 0) <= MAX_TEXT

@@ -41,10 +41,10 @@ class HostedServer(Protocol):
 
     @property
     def must_list_owners(self) -> bool:
-        """True if the repositories of an owner must always be listed, even if only some names are needed.
+        """True if the repositories of an owner must be listed even when a run needs only some repositories by name.
 
-        This is so if only the list shows which repositories the token may change, or if the token cannot look up
-        repositories by name. Otherwise, the needed repositories are looked up by name.
+        There are two reasons for this: only the list shows which repositories the token may change, or the token cannot
+        look up repositories by name. If the result is False, the needed repositories are looked up by name.
         """
         ...
 
@@ -66,14 +66,14 @@ class HostedServer(Protocol):
     def check_base_branches(self, name: str) -> None:
         """Raise RefusedError if the token cannot list the branches of the repository `name`.
 
-        This is called if the config has `base_branches`.
+        This is called if the config has `base_branches`, because the branches are then selected from this list.
         """
         ...
 
     def open_repository(self, name: str, server_id: str | None) -> HostedRepository:
         """Return the objects that access one repository. No request is sent yet.
 
-        `server_id` is the server's id of the repository; None if the id is not known.
+        `server_id` is the id that the server uses for the repository in its API; None if this id is not known.
         """
         ...
 
@@ -99,7 +99,7 @@ class HostedFleet:
         Args:
             server: The server that has the repositories.
             selected: Full names of repositories, and conditions that select repositories of an owner.
-            base_branches: Globs for the base branches. If there are none, each repository's default branch is used.
+            base_branches: Globs for the base branches. If this is empty, the default branch of each repository is used.
         """
         self.server = server
         self._base_branches = tuple(base_branches)
@@ -108,11 +108,13 @@ class HostedFleet:
         self._server_ids: dict[str, str | None] = {}
 
     def list_repositories(self, names: frozenset[str]) -> Iterator[GitRepository | RunFailure]:
-        """Yield the repositories that the config selects; if `names` is not empty, only those with these names.
+        """Yield the repositories that the config selects. If `names` is not empty, other names are left out.
 
-        A repository is yielded once for each of its base branches. Names are compared without regard to case, as
-        servers do. If a repository was renamed and the config has its old name, it is yielded with its new name. If a
-        repository cannot be read, a failure is yielded instead.
+        A repository is yielded once for each of its base branches. If a repository cannot be read, a failure is yielded
+        instead.
+
+        Names are compared without regard to case, because servers do the same. If a repository was renamed and the
+        config has the old name, the repository is yielded with its new name.
         """
         yield from deduplicate_repositories(self._find(frozenset(name.lower() for name in names)))
 
@@ -182,9 +184,9 @@ class HostedFleet:
                 yield replace(repository, is_selected_by_owner=True)
 
     def _list_selected(self, selection: RepositorySelection, names: Sequence[str]) -> Sequence[ListedRepository]:
-        """Return the repositories of an owner that the conditions in `selection` select. Raises RefusedError.
+        """Return the repositories of an owner that meet the conditions in `selection`. Raises RefusedError.
 
-        If `names` is not empty, only repositories with these full names (in lower case) are returned.
+        If `names` is not empty, repositories with other names are left out. `names` are full names in lower case.
         """
 
         def is_selected(listed: ListedRepository) -> bool:
@@ -210,9 +212,10 @@ class HostedFleet:
                 raise listed
 
     def _expand_base_branches(self, listed: ListedRepository) -> list[GitRepository | RunFailure]:
-        """Return one entry for each base branch of a repository, or a failure if the branches cannot be listed.
+        """Return one entry for each base branch of a repository.
 
-        If no branch matches, return a single entry without a base branch.
+        If no branch matches, return a single entry without a base branch. If the branches cannot be listed, return a
+        single failure.
         """
         self._server_ids[listed.name] = listed.server_id
         try:
@@ -227,7 +230,7 @@ class HostedFleet:
         ] or [repository]
 
     def _list_base_branches(self, listed: ListedRepository) -> list[tuple[str, str, bool]]:
-        """Return name and commit of each base branch, and whether it is the repository's default branch.
+        """Return a tuple for each base branch: its name, its commit, and True if it is the repository's default branch.
 
         Raises RefusedError.
         """

@@ -84,9 +84,9 @@ class AutomergeApi(Protocol):
     """Auto-merge of pull requests in one repository on a server."""
 
     def enable(self, number: int, head: str | None) -> tuple[str, ...]:
-        """Enable auto-merge if the last commit is still `head`; if `head` is None, with any last commit.
+        """Enable auto-merge, and return an empty tuple. If this fails, return one note with the reason.
 
-        Returns an empty tuple if auto-merge was enabled, and otherwise one note with the reason. Never raises
+        If `head` is given, auto-merge is enabled only if the pull request's last commit is still `head`. Never raises
         RefusedError.
         """
         ...
@@ -97,13 +97,13 @@ class AutomergeApi(Protocol):
 
 
 class BodyAddition(Protocol):
-    """Notes about an action such as starting workflows, and the text that records its outcome in a pull request."""
+    """The outcome of an action such as starting workflows: notes for the report, and a text for the body."""
 
     @property
     def notes(self) -> tuple[str, ...]: ...
 
     def add_to_body(self, body: str) -> str:
-        """Return the body of a pull request with the outcome of the action added."""
+        """Return the body of a pull request, extended by the outcome of the action."""
         ...
 
 
@@ -111,16 +111,19 @@ class WorkflowApi(Protocol):
     """Starts CI workflows on proposals if the server does not start them by itself. No method raises."""
 
     def start_workflows(
-        self, branch: str, commit: str | None, workflows: Sequence[str], *, is_new: bool, earlier_body: str | None
+        self, branch: str, commit: str | None, workflows: Sequence[str], *, is_new: bool, current_body: str | None
     ) -> BodyAddition:
-        """Start those of `workflows` that have not run for a commit yet, and return the outcome.
+        """Start those of `workflows` that have not yet run for `commit`.
+
+        Return the outcome, whose text is added to the pull request's body.
 
         Args:
             branch: The branch of the proposal.
             commit: The commit that the branch points to; None if the commit is not known.
             workflows: The file names of the workflows; if there are none, nothing is started.
             is_new: True if this run created the commit, so that no workflow can have run for it.
-            earlier_body: The current body of the pull request; None if the pull request is not open yet.
+            current_body: The current body of the pull request, which shows the outcome of earlier runs; None if the
+                pull request is not open yet.
         """
         ...
 
@@ -151,7 +154,7 @@ class HostedForge:
     """The operations on branches and pull requests of one repository on a server; implements `bot.ports.Forge`."""
 
     def __init__(self, hosted: HostedRepository, repository: GitRepository) -> None:
-        """Create the operations for the base branch and the commit that `repository` contains."""
+        """Create the operations for the base branch and base commit that `repository` was opened at."""
         self.limits = hosted.limits
         self._hosted = hosted
         self._repository = repository
@@ -164,12 +167,13 @@ class HostedForge:
     def list_requests(self, prefix: str, desired_branches: frozenset[str]) -> tuple[RemoteRequest, ...]:
         """Return basebump's branches, their open pull requests, and the ended pull requests of `desired_branches`.
 
-        basebump's branches are those whose names begin with `prefix`. This method sends some API requests for reviews
-        and for closed pull requests, and the following ones:
+        basebump's branches are those whose names begin with `prefix`. The desired branches are those of the proposals
+        that basebump wants to have open. The method sends these API requests:
 
         - one for the branches,
         - if there are branches, one for each page of open pull requests,
-        - one for each desired branch without an open pull request, to find the ended ones,
+        - some for reviews and for closed pull requests,
+        - one for each desired branch without an open pull request, to find the ended pull requests,
         - one for each commit, if the list of branches does not contain the facts about the commits,
         - one for each pull request whose base branch has new commits, to check for conflicts,
         - one for each pull request with commits of users, to find basebump's comment,
@@ -183,8 +187,8 @@ class HostedForge:
     def push(self, branch: str, changes: Sequence[FileChange], message: str, expected_head: str | None) -> str:
         """Create one commit on top of the base branch, point `branch` to it, and return its id.
 
-        The branch must currently point to the commit `expected_head`. If `expected_head` is None, the branch must not
-        exist.
+        If `expected_head` is given, the branch must currently point to this commit. If `expected_head` is None, the
+        branch must not exist yet.
         """
         with self._translate_errors():
             base_commit = require_base_commit(self._repository)
@@ -193,9 +197,9 @@ class HostedForge:
         return commit
 
     def open(self, proposal: Proposal) -> OpenedRequest:
-        """Open the pull request for an existing branch. If one is already open, update it instead.
+        """Open the pull request for an existing branch. If the branch already has an open one, update it instead.
 
-        The commit status is set first, then workflows are started, then the pull request is opened with its attributes.
+        The commit status is set and workflows are started before the pull request is opened with its attributes.
         Auto-merge is enabled last, because the server may merge immediately.
         """
         self.limits.check_text_length(proposal.title, proposal.body)
@@ -216,10 +220,10 @@ class HostedForge:
     ) -> tuple[str, ...]:
         """Update title and body of an open pull request, set its attributes, and return notes about failures.
 
-        A user can request an update by setting certain labels. These labels are removed.
+        A user can request an update by setting certain labels on the pull request. These labels are removed.
 
-        If auto-merge must be disabled, this is done first, so that the server cannot merge the pull request in between.
-        If auto-merge must be enabled, this is done last, because the server may merge immediately.
+        If auto-merge must be disabled, this is done first, so that the server cannot merge before the update is
+        complete. If auto-merge must be enabled, this is done last, because the server may merge immediately.
         """
         number = require_request_number(request)
         self.limits.check_text_length(title, body)
@@ -269,10 +273,10 @@ class HostedForge:
         return lister.list_requests(tips, desired_branches)
 
     def _create_or_update(self, proposal: Proposal) -> OpenedRequest:
-        """Create the pull request for a proposal; if it is already open, update it.
+        """Create the pull request for a proposal. If the branch already has an open pull request, update it instead.
 
-        If the server does not answer, the pull request may have been created. Then it is looked for, and updated if it
-        exists.
+        If the server does not answer, the pull request may have been created nevertheless. Therefore basebump searches
+        for it, and updates it if it exists.
         """
         writer, base_branch = self._hosted.request_writer, require_base_branch(self._repository)
         try:
@@ -289,26 +293,26 @@ class HostedForge:
     def _set_status(self, branch: str, tip: str | None, attributes: RequestAttributes) -> StatusOutcome:
         """Set the commit status of the last commit of a branch.
 
-        The last commit is the one that this run pushed to the branch. If this run pushed none, it is `tip`, the commit
-        that the branch pointed to when the branches were listed.
+        If this run pushed a commit to the branch, this is the last commit. If not, the last commit is `tip`, which the
+        branch pointed to when the branches were listed.
         """
         pushed = self._pushed_commits.get(branch)
         return self._statuses.set_status(branch, pushed or tip, attributes.status, is_new=pushed is not None)
 
     def _start_workflows(
-        self, branch: str, tip: str | None, attributes: RequestAttributes, earlier_body: str | None
+        self, branch: str, tip: str | None, attributes: RequestAttributes, current_body: str | None
     ) -> BodyAddition:
         """Start workflows for the last commit of a branch, and return the outcome.
 
-        The last commit is the one that this run pushed to the branch. If this run pushed none, it is `tip`, the commit
-        that the branch pointed to when the branches were listed. `earlier_body` is the current body of the pull
-        request; None if the pull request is not open yet.
+        If this run pushed a commit to the branch, this is the last commit. If not, the last commit is `tip`, which the
+        branch pointed to when the branches were listed. `current_body` is the current body of the pull request; None if
+        the pull request is not open yet.
         """
         if self._hosted.workflows is None:
             return NO_STATUS_OUTCOME
         pushed = self._pushed_commits.get(branch)
         return self._hosted.workflows.start_workflows(
-            branch, pushed or tip, attributes.workflows, is_new=pushed is not None, earlier_body=earlier_body
+            branch, pushed or tip, attributes.workflows, is_new=pushed is not None, current_body=current_body
         )
 
     def _translate_errors(self) -> AbstractContextManager[None]:

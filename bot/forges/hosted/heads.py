@@ -67,8 +67,8 @@ def build_commit_facts(
 ) -> CommitFacts:
     """Return a commit with the facts that show whether basebump created it.
 
-    `read_authorship` returns author and committer of the commit. It may send an API request. Therefore it is called
-    only if the message has basebump's trailer.
+    `read_authorship` returns author and committer of the commit. Because it may send an API request, it is called only
+    if the message has basebump's trailer.
     """
     stated_intent = parse_intent(message)
     is_own = stated_intent is not None and is_own_commit(parents, read_authorship())
@@ -80,9 +80,9 @@ def build_commit_facts(
 def is_own_commit(parents: Sequence[str], authorship: CommitAuthorship) -> bool:
     """Return True if the token's account created a commit, and nobody amended it.
 
-    A user who amends the commit becomes its committer, so that `authorship.is_by_account` is False. If this user is the
-    token's own account, the commit is recognised by its dates: `git commit --amend` keeps the author's date and sets a
-    new committer date.
+    If a user amends the commit, the user becomes its committer, so that `authorship.is_by_account` is False. If the
+    user has the same account as the token, the dates show the change: `git commit --amend` keeps the author's date and
+    sets a new committer date.
     """
     return (
         len(parents) == 1
@@ -139,10 +139,10 @@ class HeadReader:
     base_commit: str | None
 
     def read_head(self, branch_tip: BranchTip) -> BranchHead:
-        """Compare a branch, whose last commit is `branch_tip`, with the base branch.
+        """Return the last commit of a branch, compared with the base branch. `branch_tip` is the last commit.
 
         If the last commit is a merge, a user may have merged the base branch into the branch ("Update branch"). More
-        API requests are then sent to find basebump's commit below the merges.
+        API requests are sent for such a merge, to find basebump's commit below it.
         """
         tip = branch_tip.read_facts()
         if len(tip.parents) == PARENTS_OF_MERGE and self.base_commit is not None:
@@ -154,9 +154,9 @@ class HeadReader:
     def _read_below_merges(self, merge: CommitFacts, base_commit: str) -> BranchHead | None:
         """Find basebump's commit in a branch whose last commit is `merge`, a merge of the base branch.
 
-        Returns None if the branch contains any other commit than basebump's commit and merges of the base branch. Also
-        returns None if the branch now makes other changes than basebump's commit, because a user edited files while
-        merging.
+        If the branch contains a commit that is neither basebump's commit nor a merge of the base branch, return None.
+        If the branch now makes other changes than basebump's commit, because a user edited files while merging, return
+        None.
         """
         comparison = self.commits.compare(base_commit, merge.commit)
         own_commit = _find_own_commit_below_merges(merge, comparison.commits) if comparison is not None else None
@@ -174,12 +174,11 @@ def _find_own_commit_below_merges(
 ) -> CommitFacts | None:
     """Return basebump's commit if the branch consists of this commit and merges of the base branch on top of it.
 
-    Otherwise, return None.
+    If the branch contains any other commit, return None.
 
     Args:
         tip: The commit that the branch points to.
-        commits_beyond_base: The commits of the branch that the base branch does not have, by id. If there are more than
-            the merges and basebump's commit, a user pushed commits or merged another branch.
+        commits_beyond_base: The commits of the branch that the base branch does not have, by id.
     """
     commit: CommitFacts | None = tip
     merges = 0
@@ -194,6 +193,6 @@ def _find_own_commit_below_merges(
 def extract_changed_lines(patch: str) -> tuple[str, ...]:
     """Return the added and removed lines of a patch.
 
-    Line numbers and context lines are left out, because they change when the base branch is merged.
+    Line numbers and context lines are left out, because they can change when the base branch is merged into the branch.
     """
     return tuple(line for line in patch.split("\n") if line.startswith(("+", "-")))

@@ -38,7 +38,7 @@ class StatusApi(Protocol):
     def read_status(self, commit: str) -> CommitStatus | None:
         """Return the last status that basebump set on a commit.
 
-        None if there is none, or if it has a state that basebump does not use.
+        Returns None if there is none, or if its state is one that basebump never sets.
         """
         ...
 
@@ -61,7 +61,7 @@ class StatusWriter:
     def set_status(
         self, branch: str, commit: str | None, status: CommitStatus | None, *, is_new: bool
     ) -> StatusOutcome:
-        """Set the status of a commit unless the commit has this status already.
+        """Set the status of a commit. If the commit has this status already, do nothing.
 
         Args:
             branch: The branch that points to the commit.
@@ -106,10 +106,9 @@ class IssueApi(Protocol):
     """The issues of one repository on a server. Methods raise RefusedError."""
 
     def list_own_issues(self, label: str) -> Sequence[ListedIssue]:
-        """Return the open and closed issues with a label that the token's account created, newest first.
+        """Return the open and closed issues that have a label and were created by the token's account, newest first.
 
-        If the token's account is not known, the issues of all authors are returned. At most `MAX_ISSUES` issues are
-        inspected.
+        If the account is not known, the issues of all authors are returned. The result has at most `MAX_ISSUES` issues.
         """
         ...
 

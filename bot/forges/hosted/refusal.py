@@ -48,9 +48,9 @@ class RefusedError(ForgeError):
 
 
 def read_after_refusal(refusal: RefusedError, read_state: Callable[[], Answer]) -> Answer:
-    """Call `read_state` to find out what happened after a write failed with `refusal`, and return its result.
+    """Call `read_state` after a write failed with `refusal`, to find out what the write has changed. Return the result.
 
-    If `read_state` fails, too, raise `refusal`, because it is the more helpful error.
+    If `read_state` also raises RefusedError, raise `refusal`, because the error of the write is more helpful.
     """
     try:
         return read_state()
@@ -61,8 +61,8 @@ def read_after_refusal(refusal: RefusedError, read_state: Callable[[], Answer]) 
 def is_permanent_refusal(refusal: RefusedError) -> bool:
     """Return True if the server will also refuse the same request in later runs.
 
-    This is the case if the token lacks a permission, or if the server lacks a feature. A rate limit, a failure of the
-    server, and an invalid token do not count as permanent.
+    This is True if the token lacks a permission, or if the server lacks a feature. It is False for a rate limit, a
+    failure of the server, and an invalid token.
     """
     has_answer = refusal.status is not None and refusal.status < SERVER_ERROR
     return has_answer and refusal.retry_after is None and refusal.status != UNAUTHORIZED
@@ -75,7 +75,7 @@ UNKNOWN_NAME_MESSAGE = re.compile(r"doesn't exist on type|isn't a defined input 
 
 
 class UnsupportedQueryError(Exception):
-    """The server has no GraphQL API, or is too old for a query: its schema lacks a name that the query uses."""
+    """The server has no GraphQL API, or is too old for a query because its schema lacks a name that the query uses."""
 
 
 def is_query_too_large(refusal: RefusedError) -> bool:
@@ -129,7 +129,10 @@ class RateLimitRule:
     """Matches the server's message if a rate limit refused a request with another status than 429."""
 
     def compute_wait(self, status: int, server_message: str, headers: Mapping[str, str], now: datetime) -> float | None:
-        """Return the seconds until the rate limit ends; None if no rate limit was the reason of the refusal."""
+        """Return the seconds until the rate limit ends.
+
+        If the server refused the request for another reason, return None.
+        """
         if status not in self.statuses:
             return None
         retry_after, reset = headers.get("retry-after", ""), headers.get(self.reset_header, "")
@@ -143,7 +146,7 @@ class RateLimitRule:
 
 @dataclass(frozen=True, slots=True)
 class RefusedAnswer:
-    """The server's answer to a request that it refused."""
+    """The answer with which a server refused a request."""
 
     status: int
     server_messages: Sequence[str]
@@ -170,9 +173,10 @@ class ServerErrors:
 
     @contextmanager
     def translate(self, name: str) -> Iterator[None]:
-        """Convert exceptions in the `with` block that parses an answer to RefusedError.
+        """Convert exceptions to RefusedError while the code in the `with` block parses an answer of the server.
 
-        They occur if another kind of server sent the answer. `name` is the repository or owner for the message.
+        Such exceptions occur if the answer has an unexpected form, for example because the URL belongs to another kind
+        of server. `name` is the repository or owner that the message names.
         """
         try:
             yield
@@ -185,7 +189,7 @@ class ServerErrors:
 
         Args:
             error: The exception of the client library or of the parser.
-            action: Describes the request in the message.
+            action: A description of the request for the message, such as `read the label security`.
             secret: The token, which is removed from the message.
         """
         message = (
@@ -201,7 +205,7 @@ class ServerErrors:
 
         Args:
             answer: The server's answer.
-            action: Describes the request in the message.
+            action: A description of the request for the message, such as `read the label security`.
             permission: The permission that the request requires, for the hint.
             secret: The token, which is removed from the message.
             now: The current time.
@@ -223,7 +227,8 @@ class ServerErrors:
     def _describe_reason(self, error: Exception, secret: str | None) -> str:
         """Return the reason why there is no valid answer, for the message.
 
-        The texts of exceptions of the library `requests` are not used, because they may quote a header with the token.
+        If the exception comes from the library `requests`, its text is not used, because it may quote a header with the
+        token.
         """
         if not isinstance(error, (*self.malformed_answer_errors, JSONDecodeError)):
             if isinstance(error, OSError):

@@ -96,7 +96,8 @@ class RequestReader(Protocol):
     def list_of_branch(self, branch: str) -> Sequence[ListedRequest]:
         """Return the newest ended pull requests of a branch.
 
-        On GitLab, the result also contains open ones that `list_open` lacks because the server is merging them.
+        On GitLab, the result also contains merge requests that GitLab is merging now, because `list_open` does not
+        contain them.
         """
         ...
 
@@ -112,13 +113,13 @@ class RequestReader(Protocol):
         ...
 
     def has_own_comment(self, number: int) -> bool:
-        """Return True if basebump has commented on the pull request that its branch contains commits of users."""
+        """Return True if basebump has already written the comment that the branch contains commits of users."""
         ...
 
     def read_merge_state(self, number: int) -> MergeState:
         """Return whether an open pull request has conflicts or must be updated.
 
-        If the server has not computed this yet, `is_known` of the result is False.
+        If the server is still computing this, `is_known` of the result is False.
         """
         ...
 
@@ -131,15 +132,15 @@ class RequestReader(Protocol):
     ) -> Mapping[int, ReviewState]:
         """Return the approvals of each open pull request, and the attributes ever set on it, by number.
 
-        `own_numbers` are the numbers of the pull requests whose branch contains only basebump's change. Approvals of
-        the others need not be read, because basebump leaves those unchanged anyway.
+        `own_numbers` are the numbers of the pull requests whose branch contains only basebump's change. If another pull
+        request is in `requests`, its approvals need not be read, because basebump leaves it unchanged.
         """
         ...
 
     def find_closed_by_branch_deletion(self, requests: Sequence[ListedRequest]) -> frozenset[int]:
         """Return the numbers of those pull requests that the server closed because their branch was deleted.
 
-        A user has not declined such a pull request.
+        Such a pull request does not count as declined, because no user closed it.
         """
         ...
 
@@ -180,10 +181,10 @@ class RequestLister:
     def list_requests(
         self, tips: Mapping[str, BranchTip], desired_branches: frozenset[str]
     ) -> tuple[RemoteRequest, ...]:
-        """Return basebump's pull requests for the base branch, and after them its branches without a pull request.
+        """Return basebump's pull requests for the base branch, followed by its branches without a pull request.
 
-        The pull requests are all open ones, and the ended ones of the desired branches, with the newest first. `tips`
-        are basebump's branches with their last commits.
+        The result contains all open pull requests, and the ended ones of the desired branches. The newest is first.
+        `tips` are basebump's branches with their last commits.
         """
         # A server closes a request when its branch is deleted. Without branches, no request can be open.
         listed = [each for each in self.reader.list_open() if each.branch in tips] if tips else []
@@ -262,8 +263,8 @@ class RequestLister:
 def _get_intent(request: ListedRequest, base: BaseBranch, heads: Mapping[str, BranchHead]) -> str | None:
     """Return the intent of a pull request's branch; None if basebump must leave the pull request unchanged.
 
-    basebump must leave it unchanged if users pushed commits to the branch, or if a user changed the target of the open
-    pull request to another base branch.
+    It must be left unchanged if users pushed commits to its branch, or if the pull request is open and a user changed
+    its target to another base branch.
     """
     head = heads.get(request.branch)
     is_here = request.target_branch == base.name
@@ -273,10 +274,16 @@ def _get_intent(request: ListedRequest, base: BaseBranch, heads: Mapping[str, Br
 def select_branches_to_read(
     branches: Iterable[str], requests: Collection[ListedRequest], base: BaseBranch, desired: Collection[str]
 ) -> Iterator[str]:
-    """Yield the names of the branches whose last commits must be read, sorted.
+    """Yield, sorted, the names of the branches whose last commits must be read.
 
-    These are the `desired` branches, the branches with an open pull request into this base branch, and the branches
-    without an open pull request. `requests` are the open pull requests.
+    If a branch has open pull requests, and all of them target other base branches, the branch is left out. The
+    `desired` branches are never left out.
+
+    Args:
+        branches: The names of basebump's branches.
+        requests: The open pull requests.
+        base: The base branch.
+        desired: The branches of the proposals that basebump wants to have open.
     """
     with_request = {each.branch for each in requests}
     with_request_here = {each.branch for each in requests if each.target_branch == base.name}
@@ -288,12 +295,14 @@ def select_branches_to_read(
 def is_request_of_base(
     base: BaseBranch, request: ListedRequest, heads: Mapping[str, BranchHead], desired: Collection[str]
 ) -> bool:
-    """Return True if an open pull request belongs to this base branch, and not to another one that basebump updates.
+    """Return True if an open pull request belongs to the base branch `base`.
+
+    A repository can have several base branches that basebump updates. Each pull request belongs to one of them.
 
     Args:
         base: The base branch.
         request: The open pull request.
-        heads: The heads that were read, by branch. If the pull request's branch is missing, the result is False.
+        heads: The last commits that were read, by branch. If the pull request's branch is missing, the result is False.
         desired: The branches of the proposals that basebump wants to have open.
     """
     head = heads.get(request.branch)
@@ -308,8 +317,8 @@ def is_request_of_base(
 def can_conflict(head: BranchHead) -> bool:
     """Return True if basebump must check whether a branch conflicts with the base branch.
 
-    This is not necessary if the base branch has no new commits. It is also not necessary if the branch contains commits
-    of users, because basebump then leaves the branch unchanged.
+    If the base branch has no new commits, there can be no conflict. If the branch contains commits of users, basebump
+    does not change the branch, so that a conflict does not matter.
     """
     return head.intent is not None and head.is_behind
 
@@ -317,8 +326,8 @@ def can_conflict(head: BranchHead) -> bool:
 def is_closed_by_deletion(closed_at: datetime, deletions: Iterable[datetime]) -> bool:
     """Return True if a pull request was closed because its branch was deleted.
 
-    `deletions` are the times at which the branch was deleted. `closed_at` must be at most `MAX_AFTER_DELETION` after
-    one of them, or at most `MAX_BEFORE_DELETION` before it.
+    `deletions` are the times at which the branch was deleted. The result is True if the pull request was closed at most
+    `MAX_AFTER_DELETION` after one of these times, or at most `MAX_BEFORE_DELETION` before it.
     """
     return any(-MAX_BEFORE_DELETION <= closed_at - when <= MAX_AFTER_DELETION for when in deletions)
 
@@ -328,8 +337,8 @@ def read_merge_states(
 ) -> Mapping[int, MergeState]:
     """Return whether each pull request has conflicts or must be updated, by number. Raises RefusedError.
 
-    A server starts to compute this when it is first requested. If the state of a pull request is not known yet, it is
-    requested again after a pause.
+    A server starts to compute a merge state when it is first requested. If the state is not known yet, it is requested
+    again after a pause.
     """
     states = {number: read_merge_state(number) for number in numbers}
     unknown = [number for number, state in states.items() if not state.is_known]
@@ -345,7 +354,7 @@ def build_branch_requests(
     """Yield an entry for each branch that belongs to a base branch and has no open pull request.
 
     Args:
-        heads: The heads that were read, by branch.
+        heads: The last commits that were read, by branch.
         with_request: The branches that have an open pull request.
         base: The base branch.
         desired: The branches of the proposals that basebump wants to have open.

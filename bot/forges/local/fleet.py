@@ -43,10 +43,10 @@ class LocalFleet:
 
         Args:
             root: The folder that contains the repositories.
-            names: The names of the repositories. If there are none, every repository directly in `root` is selected.
-                Symbolic links and linked worktrees are then left out, because they would select a repository twice.
+            names: The names of the repositories. If this is empty, every repository directly in `root` is selected, but
+                no symbolic links and linked worktrees, because they would select a repository twice.
             identity: The author of commits.
-            base_branches: Globs for the base branches. If there are none, the branch that HEAD names is used.
+            base_branches: Globs for the base branches. If this is empty, the branch that HEAD names is used.
         """
         self._root = root.resolve()
         self._names = names
@@ -54,7 +54,7 @@ class LocalFleet:
         self._base_branches = base_branches
 
     def list_repositories(self, names: frozenset[str]) -> Iterator[GitRepository | RunFailure]:
-        """Yield the repositories that the config selects; if `names` is not empty, only those with these names.
+        """Yield the repositories that the config selects. If `names` is not empty, other names are left out.
 
         If a repository cannot be read, a failure is yielded instead.
         """
@@ -147,7 +147,7 @@ class LocalFleet:
     def decline_proposal(self, name: str, branch: str) -> bool:
         """Close the open proposal of `branch`, because a user declined it. Raises ForgeError.
 
-        Returns True if the branch does not exist any more, and False if it was kept.
+        Returns True if the branch was deleted or did not exist, and False if it was kept.
         """
         return self.get_forge(self.read_repository(name)).decline_proposal(branch)
 

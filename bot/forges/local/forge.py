@@ -60,11 +60,11 @@ class LocalForge:
         """Return basebump's branches and open proposals, and the ended proposals of the desired branches.
 
         Only branches that begin with `prefix` are returned. If a branch still exists after its proposal has ended, the
-        result has two entries, one for the proposal and one for the branch. An open proposal is left out if somebody
-        deleted its branch, or if its blob was not written by basebump.
+        result has an entry for the proposal and another one for the branch. If the branch of an open proposal was
+        deleted, or if basebump did not write the proposal's blob, the proposal is left out.
 
-        If users declined several proposals of a branch, the earlier ones come after the last one. Their order is
-        undefined, because refs have no dates.
+        If users declined several proposals of a branch, the last one is the first in the result. The order of the
+        earlier ones is undefined, because refs have no dates.
         """
         with translate_git_errors():
             merges = MergeSimulator(self._git, self._base_commit)
@@ -97,8 +97,8 @@ class LocalForge:
     def push(self, branch: str, changes: Sequence[FileChange], message: str, expected_head: str | None) -> str:
         """Create one commit on top of the base branch, point `branch` to it, and return its id.
 
-        The branch must currently point to the commit `expected_head`. If `expected_head` is None, the branch must not
-        exist.
+        If `expected_head` is given, the branch must currently point to this commit. If `expected_head` is None, the
+        branch must not exist yet.
         """
         with translate_git_errors():
             self._refuse_branch_in_use(branch)
@@ -110,7 +110,7 @@ class LocalForge:
             return commit
 
     def open(self, proposal: Proposal) -> OpenedRequest:
-        """Open the proposal for an existing branch. If one is already open, update it instead."""
+        """Open the proposal for an existing branch. If the branch already has an open one, update it instead."""
         with translate_git_errors():
             branch = proposal.branch
             head = self._refs.read_head(branch)
@@ -135,8 +135,8 @@ class LocalForge:
     ) -> tuple[str, ...]:
         """Update title and body of an open proposal.
 
-        Labels, reviewers and other attributes cannot be set on a local forge. If `attributes` has any, the result is a
-        note.
+        Labels, reviewers and other attributes cannot be set on a local forge. If `attributes` contains any, return a
+        note about this.
         """
         with translate_git_errors():
             self._save_open_proposal(request.branch, self._require_open_proposal(request.branch), title, body)
@@ -162,10 +162,10 @@ class LocalForge:
             self._git.update_refs([still_open, RefUpdate(ref, self._refs.read_oid(ref), comment)], "basebump: tell")
 
     def delete_branch(self, request: RemoteRequest) -> None:
-        """Delete the branch of `request`, and its open proposal; do nothing if the branch does not exist.
+        """Delete the branch of `request` and its open proposal; do nothing if the branch does not exist.
 
-        If the branch was merged, its proposal is not deleted but stored as merged. Raises ForgeError if the branch does
-        not point to `request.head` any more.
+        If the branch was merged, its proposal is kept and marked as merged. Raises ForgeError if the branch does not
+        point to `request.head` any more.
         """
         with translate_git_errors():
             branch = request.branch
@@ -193,7 +193,8 @@ class LocalForge:
         """Close an open proposal because a user declined it.
 
         The hidden marker in the proposal's body is not changed, so that later runs recognise that a user declined the
-        proposal. The branch is deleted, unless it contains commits of users or is checked out.
+        proposal. If the branch contains commits of users or is checked out, it is kept. If neither is true, it is
+        deleted.
 
         Returns:
             True if the branch does not exist any more.
@@ -216,10 +217,13 @@ class LocalForge:
         return self._repository.commit
 
     def _is_for_base(self, head: LocalHead | None, proposal: StoredProposal | None, *, is_wanted: bool) -> bool:
-        """Return True if basebump created a branch to update the current base branch, and not another one.
+        """Return True if basebump created a branch to update the current base branch.
 
-        The proposal of the branch names its base branch. Without a proposal, the trailer of basebump's commit is used.
-        `is_wanted` is True if this run proposes updates on the branch; the result is then True.
+        If the repository has several base branches, each branch of basebump belongs to one of them. The proposal of the
+        branch names its base branch. If there is no proposal, the trailer of basebump's commit names it.
+
+        `is_wanted` is True if this run proposes updates on the branch. In this case, the branch always belongs to the
+        current base branch.
         """
         if proposal is not None:
             return self._base_branch.is_base_of_branch(is_desired=is_wanted, is_ours=True, stated_base=proposal.base)
@@ -238,9 +242,10 @@ class LocalForge:
     def _save_open_proposal(
         self, branch: str, current: StoredProposal | None, title: str, body: str, *updates: RefUpdate
     ) -> None:
-        """Store an open proposal and point its ref to the stored blob, in one transaction with `updates`.
+        """Store an open proposal as a blob, and point the ref of the proposal to the blob.
 
-        `current` is the proposal that the ref points to now; None if the ref does not exist.
+        The ref is changed in one transaction with `updates`. `current` is the proposal that the ref points to now; None
+        if the ref does not exist.
         """
         self.limits.check_text_length(title, body)
         stored = self._refs.save_proposal(
@@ -257,8 +262,8 @@ class LocalForge:
     def _close_proposal(self, branch: str, expected_head: str | None) -> None:
         """Close the open proposal of a branch, and delete the branch in the same transaction.
 
-        The branch must still point to the commit `expected_head`. If `expected_head` is None, the branch is not
-        deleted.
+        If `expected_head` is given, the branch must still point to this commit. If `expected_head` is None, the branch
+        is not deleted.
         """
         proposal = self._require_open_proposal(branch)
         stored = self._refs.save_proposal(replace(proposal, state=StoredState.CLOSED))
@@ -314,10 +319,10 @@ def _list_notes(attributes: RequestAttributes) -> tuple[str, ...]:
 def _determine_state(
     head: LocalHead | None, proposal: StoredProposal | None, *, is_merged: bool
 ) -> RequestState | None:
-    """Return the state of a proposal.
+    """Return the state of a proposal; None if there is no proposal.
 
-    Returns None if there is no proposal. Also returns None if the proposal is stored as open but its branch does not
-    exist: somebody deleted the branch, so that the proposal does not count any more.
+    If an open proposal's branch does not exist, the result is None, too. A user has deleted the branch, so that the
+    proposal no longer counts.
     """
     if proposal is None:
         return None

@@ -29,11 +29,11 @@ class MergeSimulator:
     base: str
 
     def evaluate_head(self, head: LocalHead) -> LocalHead:
-        """Return the head with the intent of the whole branch instead of that of its last commit, and with `is_behind`.
+        """Return `head` with two changes: the intent of the whole branch instead of its last commit, and `is_behind`.
 
         Users may have merged the base branch into the branch ("Update branch"). If each of these merges has the same
-        result as git's automatic merge, users changed nothing, and the intent is that of basebump's commit below the
-        merges. If users changed anything else, the intent is None.
+        result as git's automatic merge, users changed nothing. The intent of the branch is then that of basebump's
+        commit below the merges. If users changed anything else, the intent is None.
         """
         is_behind = head.parents != (self.base,) and not self._is_ancestor(head.oid, self.base)
         own_commit = self._find_own_commit(head)

@@ -47,8 +47,8 @@ _COMMIT_FORMAT = "%P%x00%ct%x00%an%x00%ae%x00%cn%x00%ce%x00%B"
 class StoredState(StrEnum):
     """The state of a proposal in its blob.
 
-    While the branch of an open proposal exists, the blob says `open` even if the branch was merged, because git shows
-    this.
+    The blob of an open proposal says `open` while its branch exists, even if the branch was merged. Whether it was
+    merged is computed from the commits.
     """
 
     OPEN = "open"
@@ -58,7 +58,7 @@ class StoredState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LocalHead:
-    """The last commit of a branch, and the facts that show whether basebump created it."""
+    """The last commit of a branch, with the facts that show whether basebump created this commit."""
 
     oid: str
     parents: tuple[str, ...]
@@ -109,7 +109,10 @@ class ProposalRefs:
         return self._parse_head(record) if record is not None else None
 
     def read_commit(self, oid: str) -> LocalHead:
-        """Return the commit `oid` with its facts, as if it were the last commit of a branch."""
+        """Return the commit `oid` with the facts that show whether basebump created it.
+
+        The commit need not be the last one of a branch.
+        """
         output = self.git.read_output("show", "--no-patch", "--no-notes", f"--format={_COMMIT_FORMAT}", oid)
         return self._parse_commit(oid, decode_output(output).split("\0"))
 
@@ -150,8 +153,8 @@ class ProposalRefs:
     def list_declined(self, prefix: str, desired_branches: frozenset[str]) -> Mapping[str, list[StoredProposal]]:
         """Return the earlier proposals that users declined, by branch name.
 
-        Only desired branches that begin with `prefix` are included. A proposal is an earlier one if the branch has had
-        another proposal since. The last proposal of a branch is not included.
+        The branch has had another proposal after an earlier proposal, so that the last proposal of each branch is not
+        in the result. Branches that do not begin with `prefix`, or that are not in `desired_branches`, are left out.
         """
         records = self._list_refs_under(DECLINED + prefix, _BLOB_FIELDS)
         declined: dict[str, list[StoredProposal]] = {}
@@ -205,9 +208,10 @@ class ProposalRefs:
         )
 
     def _read_proposals(self, records: Iterable[Sequence[str]]) -> Mapping[str, StoredProposal | None]:
-        """Return the proposal of each ref, by ref; None if basebump did not write the blob to which the ref points.
+        """Return the proposal of each ref, by name of the ref; None if basebump did not write the ref's blob.
 
-        `records` contains the ref, the blob's object id, and the blob's size, as `git for-each-ref` prints them.
+        `records` contains for each ref its name, the object id of its blob, and the size of the blob, as `git
+        for-each-ref` prints them.
         """
         proposals: dict[str, StoredProposal | None] = {}
         oids: dict[str, str] = {}
@@ -253,7 +257,7 @@ def translate_git_errors() -> Iterator[None]:
 
 
 def build_declined_ref(branch: str, proposal: StoredProposal) -> str:
-    """Return the name of the ref that keeps a declined proposal after a newer one of the same branch was opened."""
+    """Return the name of the ref that keeps a declined proposal after a newer proposal of its branch was opened."""
     return f"{DECLINED}{branch}/{proposal.blob_name[:BLOB_DIGITS]}"
 
 
@@ -274,9 +278,9 @@ def _parse_proposal(oid: str, content: bytes) -> StoredProposal | None:
 
 
 def _parse_date(seconds: str) -> datetime | None:
-    """Return the date of a commit; None if it is too far in the past or future for Python's dates.
+    """Return the date of a commit, which is `seconds` after the start of 1970.
 
-    git allows such dates. `seconds` are the seconds since 1970.
+    If the date is too far in the past or future for Python's dates, return None. git accepts such dates.
     """
     try:
         return datetime.fromtimestamp(int(seconds), UTC)
