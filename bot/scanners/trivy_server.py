@@ -94,7 +94,7 @@ class TrivyServerScanner(InstalledScanner[ScannerSession]):
             return outcome
         replaced = NotScanned(
             UnscannedReason.DIFFERENT_DATABASE,
-                "the Trivy server replaced its database during this run, so the results cannot be compared",
+            "the Trivy server replaced its database during this run, so the results cannot be compared",
         )
         return identity_after if isinstance(identity_after, NotScanned) else replaced
 
