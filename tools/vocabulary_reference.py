@@ -109,9 +109,9 @@ def _render_lines() -> Iterator[str]:
         yield from (f"### `{status}`", "", _STATUSES[status], "")
         yield from _render_reasons(REASONS_BY_STATUS[status])
     yield from (
-        "## Unsupported texts",
+        "## Unsupported values",
         "",
-        "The following texts are not readable image references (`unsupported`).",
+        "For one of these reasons, a value or a file could not be read as an image reference (`unsupported`).",
         "",
     )
     yield from _render_reasons(UNSUPPORTED_REASONS)

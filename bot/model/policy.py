@@ -200,8 +200,8 @@ class Policy:
     bypass_min_age_for: tuple[Urgency, ...] = _key(
         (),
         (
-            "Severities of vulnerabilities for whose fix a digest younger than `min_age` is taken. `kev` stands "
-            "for vulnerabilities that are known to be exploited. Default: none."
+            "A digest younger than `min_age` is proposed if it fixes a vulnerability of one of these severities. "
+            "`kev` stands for vulnerabilities that are known to be exploited. Default: none."
         ),
     )
     platforms: tuple[str, ...] = _key(
@@ -230,19 +230,22 @@ class Policy:
     )
     split_by: SplitBy = _key(
         SplitBy.NOTHING,
-        "What updates are split by: with `folder`, each folder has a proposal of its own. Default: `nothing`.",
+        (
+            "How updates are split into proposals: with `folder`, each folder has a proposal of its own. "
+            "Default: `nothing`."
+        ),
         combine_mode=CombineMode.REPOSITORY,
-        repository="What updates are split by: with `folder`, each folder has a proposal of its own.",
+        repository="How updates are split into proposals: with `folder`, each folder has a proposal of its own.",
     )
     refresh_every: timedelta = _key(
         REFRESH_EVERY, "How often an open proposal may change. Default: `{every: 7d}`.", name="refresh"
     )
     schedules: tuple[ProposalSchedule, ...] = _key(
         (),
-        "When proposals may be opened. Default: always.",
+        "When basebump may open proposals. Default: always.",
         name="schedule",
         combine_mode=CombineMode.UNION,
-        repository="When proposals may be opened. The operator's schedule must allow it, too.",
+        repository="When basebump may open proposals. The operator's schedule must also allow it.",
         can_stop=True,
     )
     on_close: OnClose = _key(

@@ -66,7 +66,7 @@ def test_the_page_has_the_keys_of_scan():
     assert list(document) == keys_under("## `scan`")
     assert list(document["occurrences"][0]) == keys_under("### An occurrence")
     assert list(document["occurrences"][0]["evidence"]) == keys_under("### The effect of an update")
-    assert list(document["unsupported"][0]) == keys_under("### An unsupported text")
+    assert list(document["unsupported"][0]) == keys_under("### An unsupported value")
     assert list(document["failed"][0]) == keys_under("### A failure")
 
 

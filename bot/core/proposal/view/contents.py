@@ -81,7 +81,9 @@ class ContentsView:
     """The download size of the old image (all layers, compressed)."""
     new_size: Plain
     origin: SourceOrigin
-    """How the source changed: `rebuilt` (same revision), `changed` (other revision), `moved` (other repository), `unknown`."""
+    """How the source of the image changed: `rebuilt` (same revision), `changed` (other revision), `moved` (other source
+    repository), or `unknown`.
+    """
     comparison: Link | None
     """A link to a comparison of both source revisions; None if there is no such comparison."""
 

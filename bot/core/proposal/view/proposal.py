@@ -117,8 +117,8 @@ class TransitionView:
     new_tag: Text | None
     """The new tag; None if the tag does not change."""
     cause: UpdateCause
-    """The cause of the update: `moved` (the tag was updated), `withdrawn` (the publisher withdrew the pinned digest), or
-    `gone` (the registry no longer has the pinned digest).
+    """The cause of the update: `moved` (the tag was updated), `withdrawn` (the publisher withdrew the pinned digest),
+    or `gone` (the registry no longer has the pinned digest).
     """
     doubt: Text | None
     """The reason why a maintainer must review the proposal before it is merged; None if there is no such reason."""
