@@ -50,8 +50,8 @@ def find_matured_digests(
     These digests can be proposed while the current digest is too young. Digests that are older than the pinned digest
     are left out, because they would be a step back. If `pinned_digest` is None, all earlier digests count.
 
-    The result is empty if the pinned digest is not in `history`, because it is then unknown which digests are older. It
-    is also empty if the tag was rolled back to `current`, because the publisher then withdrew the digests in between.
+    If the pinned digest is not in `history`, the result is empty, because it is unknown which digests are older. If the
+    tag was rolled back to `current`, the result is empty, because the publisher withdrew the digests in between.
     """
     digests = [sighting.digest for sighting in history if sighting.digest != current]
     if has_rolled_back(history, current) or (pinned_digest is not None and pinned_digest not in digests):
@@ -62,10 +62,10 @@ def find_matured_digests(
 
 
 def _count_past_observations(history: Sequence[TagObservation], current: Digest) -> int:
-    """Return the number of entries in `history` that are about earlier states of the tag.
+    """Return the number of entries in `history` about digests that the tag pointed to earlier.
 
-    If the digest of the last entry is `current`, this entry is about the present state and is not counted. Otherwise,
-    the present state is not in `history` yet, and all entries are counted.
+    If the digest of the last entry is `current`, this entry is about the present state and is not counted. If it is
+    another digest, `history` does not contain the present state yet, and all entries are counted.
     """
     is_current = bool(history) and history[-1].digest == current
     return len(history) - 1 if is_current else len(history)

@@ -219,7 +219,7 @@ def is_lower_version(after: str, before: str) -> bool:
 def _get_stated_version(manifest: Manifest) -> str:
     """Return the version in the annotations of a manifest; empty if there is none.
 
-    For an index, the annotations of the images in it are read as well. Labels in the image config are not read, because
+    For an index, the annotations of the images in it are included. Labels in the image config are not read, because
     fetching the config would take another request.
     """
     annotation_sets = [manifest.annotations, *(child.annotations for child in manifest.children)]

@@ -8,7 +8,8 @@ from bot.model.image import ChildManifest, Manifest
 def is_same_platform(one: str, other: str) -> bool:
     """Return True if two platforms have the same operating system and architecture.
 
-    If both have a variant, such as `v7` in `linux/arm/v7`, the variants must be equal as well.
+    If both have a variant, such as `v7` in `linux/arm/v7`, the variants must be equal. If only one has a variant, the
+    variant is ignored.
     """
     return "/" in one and all(mine == theirs for mine, theirs in zip(one.split("/"), other.split("/"), strict=False))
 

@@ -30,7 +30,7 @@ class StatedBase:
 def get_stated_base(manifest: Manifest) -> StatedBase | None:
     """Return the base image that is named in the annotations of an index, or of an image in it.
 
-    Return None unless the annotations state the name, tag and digest of the base image.
+    If the annotations do not state the name, tag and digest of the base image, return None.
     """
     for annotation_pairs in (manifest.annotations, *(child.annotations for child in manifest.children)):
         annotation_values = dict(annotation_pairs)

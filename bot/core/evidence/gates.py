@@ -42,7 +42,7 @@ def apply_gates(
     - An `UnresolvedReference` if it is unknown whether a candidate passes, because a registry or a vulnerability list
       could not be read. Candidates that are older than this one are not checked.
 
-    `is_public` is True if everyone can read the reason. The reason then contains no details of private evidence.
+    If everyone can read the result (`is_public`), its reasons contain no details of private evidence.
     """
     first_failure: HeldUpdate | RefusedUpdate | None = None
     for candidate in update.candidates:
@@ -142,7 +142,7 @@ def _list_objections(
 
 
 def _add_candidate_note(update: ImageUpdate, note: str) -> ImageUpdate:
-    """Return the update with `note` added to its first candidate, unless the candidate has this note already."""
+    """Return the update with `note` added to its first candidate. A note that it has already is not repeated."""
     first, *others = update.candidates
     notes = tuple(dict.fromkeys((*first.notes, note)))
     return replace(update, candidates=(replace(first, notes=notes), *others))

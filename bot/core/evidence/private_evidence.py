@@ -16,8 +16,8 @@ def remove_private_evidence(evidence: Evidence) -> Evidence:
     """Return the evidence without the parts that not everyone may read.
 
     If the evidence is private, all scan results are removed: vulnerabilities, packages and data of vulnerability lists.
-    Both scans are then marked as withheld, whether or not they succeeded, so that a public text does not change when a
-    private scan fails.
+    Both scans are replaced by a `NotScanned` with the reason `withheld`, whether or not they succeeded, so that a
+    public text does not change when a private scan fails.
 
     The reason that a signature could not be read is always removed, because it may contain the name of a mirror that
     only the operator knows.

@@ -22,8 +22,8 @@ def can_automerge(update: ImageUpdate, evidence: Evidence) -> bool:
 def is_automerge_unknown(update: ImageUpdate, evidence: Evidence) -> bool:
     """Return True if the policy allows automerge for this change of the tag, but an image was not scanned.
 
-    The unscanned image can be the old or the new one. `can_automerge` may then return False only because of the missing
-    scan.
+    The unscanned image can be the old or the new one. If the result is True, `can_automerge` may return False only
+    because of the missing scan.
     """
     conditions = update.tracked_image.policy.automerge
     is_unknown = any(isinstance(outcome, NotScanned) for outcome in (evidence.old, evidence.new))

@@ -77,7 +77,7 @@ def _compute_update_opening_time(update: ImageUpdate, evidence: Evidence) -> dat
 
 
 def _compute_expiry(condition: OpenCondition, evidence: Evidence) -> datetime | None:
-    """Return the time at which the image in use is so old that its update is proposed without any fixes.
+    """Return the time at which the image in use is so old that its update is proposed even if it fixes nothing.
 
     Return None if the policy does not contain such an age (`or_older_than`), or if the build time of the image is
     unknown.

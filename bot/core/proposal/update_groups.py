@@ -29,18 +29,18 @@ _INVALID_CHARACTER = re.compile(r"[^a-z0-9.-]")
 _REPEATED_SEPARATOR = re.compile(r"([.-])\1+")
 
 
-def build_tag_key(tag_ref: TagRef, folder: str | None = None, base: str | None = None) -> str:
-    """Return the text that identifies the proposal of one tag. `build_branch_name` hashes this text.
+def build_tag_key(tag_ref: TagRef, folder: str | None = None, base: str | None = None) -> str: """Return the text that
+identifies the proposal of one tag. `build_branch_name` hashes this text.
 
-    `folder` is None unless proposals are split by folder, and `base` is None for the default branch.
+    `folder` is None if proposals are not split by folder. `base` is the base branch; None for the default branch.
     """
     return _build_key(f"line:{tag_ref}", folder, base)
 
 
-def build_group_key(group: str, folder: str | None = None, base: str | None = None) -> str:
-    """Return the text that identifies the proposal of a group in the config. `build_branch_name` hashes this text.
+def build_group_key(group: str, folder: str | None = None, base: str | None = None) -> str: """Return the text that
+identifies the proposal of a group in the config. `build_branch_name` hashes this text.
 
-    `folder` is None unless proposals are split by folder, and `base` is None for the default branch.
+    `folder` is None if proposals are not split by folder. `base` is the base branch; None for the default branch.
     """
     return _build_key(f"group:{group}", folder, base)
 
@@ -48,8 +48,8 @@ def build_group_key(group: str, folder: str | None = None, base: str | None = No
 def build_branch_name(prefix: str, source: TagRef | str, key: str) -> str:
     """Return the branch name `<prefix><slug>-<hash>`, for example `basebump/python-3.12-slim-1f2e3d4c`.
 
-    If git accepts `prefix` plus a letter as a branch name, it accepts the result
-    (https://git-scm.com/docs/git-check-ref-format).
+    git accepts the name if it accepts the branch name `<prefix>a` (https://git-scm.com/docs/git-check-ref-format).
+    `prefix` alone is not a valid branch name if it ends with `/`.
 
     Args:
         prefix: The text with which the names of basebump's branches begin.
@@ -87,7 +87,7 @@ _EVERYTHING = "*"
 class UpdateGroup:
     """The key by which updates are grouped into proposals: updates with equal keys belong to one proposal.
 
-    `subject` is the tag, or the name of the group in the config. `folder` is None unless proposals are split by folder.
+    `subject` is the tag, or the name of the group in the config. `folder` is None if proposals are not split by folder.
     """
 
     subject: TagRef | str
@@ -98,7 +98,8 @@ class UpdateGroup:
     def get_branch(self, prefix: str) -> str:
         """Return the branch name of the proposal, which begins with `prefix`.
 
-        The name does not depend on digests, files or the order of rules, so that later runs find the branch again."""
+        The name does not depend on digests, files or the order of rules, so that later runs find the branch again.
+        """
         if isinstance(self.subject, str):
             source = "all-images" if self.is_onboarding else self.subject
             return build_branch_name(prefix, source, build_group_key(self.subject, self.folder, self.base))

@@ -68,12 +68,12 @@ def filter_relatives(written: TagVersion, available_versions: Iterable[TagVersio
     These versions have the same prefix, suffix, scheme and count of numbers. Releases of operating systems may differ,
     as in `3.11-alpine3.18` and `3.12-alpine3.19`.
 
-    A version with zero-padded numbers (`20.04`) cannot be compared with other versions (`5.2`), because a repository
-    that contains both has changed from one scheme to the other. `20.10` belongs to the zero-padded scheme although it
-    has no leading zero, because its numbers have as many digits as those of `20.04`.
+    A version with zero-padded numbers (`20.04`) cannot be compared with a version without them (`5.2`), because a
+    repository that contains both has changed from one scheme to the other. `20.10` has no leading zero, but belongs to
+    the zero-padded scheme because its numbers have as many digits as those of `20.04`.
 
-    The number of digits proves nothing if the repository contains both `19.03` and `27.3`, because `20.10` may then
-    belong to either scheme. In such a repository, only versions with a leading zero belong to the zero-padded scheme.
+    If the repository contains both `19.03` and `27.3`, the number of digits proves nothing, because `20.10` may belong
+    to either scheme. In such a repository, only versions with a leading zero belong to the zero-padded scheme.
     """
     related_versions = [version for version in available_versions if version.is_related(written)]
     padding_schemes = {

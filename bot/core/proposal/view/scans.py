@@ -174,7 +174,7 @@ def _build_suppressed_view(suppressed: SuppressedFinding) -> SuppressedFindingVi
 
 
 def _sort_exploited_first(findings: Sequence[Finding], evidence: Evidence) -> Sequence[Finding]:
-    """Return `findings` with exploited vulnerabilities moved to the front. Otherwise, the order stays the same."""
+    """Return `findings` with exploited vulnerabilities moved to the front. Apart from this, the order is kept."""
     exploited_ids = evidence.exploited_ids or frozenset()
     return sorted(findings, key=lambda finding: finding.id not in exploited_ids)
 

@@ -246,9 +246,9 @@ class _ValueUses:
 class _TemplateInput:
     """The data that is passed to an included template: the paths of the chart values that the data may contain.
 
-    For example, `include "a" .Values.web` passes the value at the path `("Values", "web")`. This path is then in
-    `value_paths`. In `include "a" (dict "image" .Values.web)`, the same value is passed under the name `image`. Its
-    path is then in `named_paths`.
+    For example, `include "a" .Values.web` passes the value at the path `("Values", "web")`, so `value_paths` contains
+    this path. `include "a" (dict "image" .Values.web)` passes the same value under the name `image`, so `named_paths`
+    contains the path together with this name.
     """
 
     value_paths: frozenset[ValuePath] = frozenset({()})

@@ -38,7 +38,7 @@ def lock_replaced_images(references: ExtractedReferences, facts: Sequence[CrossF
     - A reference in a manifest is locked if a kustomization that includes the manifest replaces the image.
     - An `images` entry is locked if another kustomization replaces the resulting image again.
     - If no kustomization includes the manifest, it is unknown how the manifest is deployed. A reference to an image on
-      Docker Hub is then locked if any kustomization changes the name of the image. The name in the manifest may be a
+      Docker Hub is locked if any kustomization changes the name of the image, because the name in the manifest may be a
       private one that must not be looked up on Docker Hub.
     """
     kustomizations = [fact for fact in facts if isinstance(fact, Kustomization)]
