@@ -107,9 +107,9 @@ class Fleet(Diagnosable, Protocol):
     """The repositories on one forge that the config selects, and access to these repositories."""
 
     def list_repositories(self, names: frozenset[str]) -> Iterator[GitRepository | RunFailure]:
-        """Yield the repositories that the config selects, or only those in `names` if it is not empty.
+        """Yield the repositories that the config selects. If `names` is not empty, yield only repositories in `names`.
 
-        A repository is yielded once for each of its base branches, or as a failure if it cannot be read.
+        A repository is yielded once for each of its base branches. If it cannot be read, a failure is yielded instead.
         """
 
     def open_tree(self, repository: GitRepository) -> FileTree:
@@ -175,7 +175,7 @@ class Forge(Protocol):
           history of the request is fetched to find such attributes.
         - The commit status is set before the text is written, like in `open`.
 
-        Raises ForgeError also if automerge must be turned off, but the forge refuses it.
+        If automerge must be turned off but the forge refuses to do so, ForgeError is raised, too.
         """
 
     def close(self, request: RemoteRequest) -> None:

@@ -64,8 +64,8 @@ def command(
     """Show which vulnerabilities an update from OLD to NEW fixes and introduces.
 
     OLD and NEW are image references with a tag or a digest. They may belong to different repositories. Both images are
-    scanned with the same vulnerability database. The scanner is that of the config, or else Trivy or Grype if one of
-    them is installed.
+    scanned with the same vulnerability database. If the config names a scanner, that scanner is used. If not, Trivy or
+    Grype is used if one of them is installed.
     """
     if platform is not None and not _PLATFORM.fullmatch(platform):
         raise UsageError(f"{platform!r} is not a platform; hint: write `os/architecture[/variant]`")

@@ -63,7 +63,7 @@ def _parse_export(text: str, formats: Sequence[str]) -> ExportTarget:
 
 
 def check_writable(text: str) -> Path:
-    """Return `text` as the path of a file to write.
+    """Check that a file can be written, and return its path. `text` is the path on the command line.
 
     Raises click.BadParameter if the folder of the file is missing, if the path itself names a folder, or if it contains
     a symbolic link.

@@ -162,8 +162,9 @@ def _encode_branch(children: Sequence[_BranchElement]) -> bytes:
 def _encode_body(contents: Sequence[bytes], encode_element: Callable[[int, int], bytes]) -> bytes:
     """Return the body of a page: the fixed-size headers of all elements, followed by their keys and values.
 
-    `contents` are the keys and values. `encode_element` returns the header of an element. Its arguments are the index
-    of the element, and the distance in bytes from the start of the header to the content.
+    `contents` has the key and the value of each element, joined. `encode_element` returns the header of an element. The
+    arguments of `encode_element` are the index of the element, and the distance in bytes from the start of the header
+    to the content.
     """
     return b"".join([*_encode_elements(contents, encode_element), *contents])
 

@@ -88,7 +88,7 @@ def _format_apk_entry(package: DemoPackage, architecture: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ImageLayer:
-    """A layer. It is not compressed, so that its digest does not depend on the version of a compression library."""
+    """An uncompressed layer of an image. Compressed, its digest would depend on the version of a compression library."""
 
     content: bytes
     media_type: str = OCI_LAYER
@@ -206,7 +206,7 @@ def build_artifact(
 
 
 def build_index(children: Sequence[PlatformImage], *, annotations: Mapping[str, str] | None = None) -> ImageIndex:
-    """Create an OCI image index of images."""
+    """Create an OCI image index that lists the images in `children`."""
     content = {
         "schemaVersion": 2,
         "mediaType": OCI_INDEX,
@@ -288,7 +288,7 @@ class ImageStore:
             del self._tags[key]
 
     def find_manifest(self, repository: str, reference: str) -> StoredManifest | None:
-        """Return the manifest that a tag or a digest refers to. Return None if the store does not have it."""
+        """Return the manifest to which the tag or digest `reference` refers. Return None if there is none."""
         return self.manifests.get((repository, self._tags.get((repository, reference), reference)))
 
     def find_blob(self, repository: str, digest: str) -> bytes | None:

@@ -45,7 +45,7 @@ class _RegistryResponse:
 
 
 class LoopbackRegistry:
-    """A registry that serves the images in `store`, as long as its `with` statement runs.
+    """A registry that serves the images in `store` until its `with` statement ends.
 
     Changes of `store` take effect at once.
     """

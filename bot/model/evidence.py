@@ -125,7 +125,7 @@ class ScanSubject:
 
 @dataclass(frozen=True, slots=True)
 class ScannerIdentity:
-    """A scanner, its version, and its database. Two scans are comparable only if all three are the same."""
+    """A scanner, its version, and its database. Scans are comparable only if all three are the same."""
 
     name: str
     version: str

@@ -128,8 +128,9 @@ def has_unplanned_change(
 
     Both parsers list the images of FROM instructions before and after the edit, and their changes must be the same.
     Return False without this check if the file is large, or if the two parsers already disagree about the file before
-    the edit. They disagree about files that dockerfile-parse misreads: files with a default inside a longer word
-    (`app:${TAG:-1}-slim`), nested arguments, heredocs, byte-order marks, or blank lines inside instructions.
+    the edit. The parsers disagree about files that dockerfile-parse misreads, such as files with a default inside a
+    longer word (`app:${TAG:-1}-slim`), nested arguments, heredocs, byte-order marks, or blank lines inside
+    instructions.
 
     Args:
         before: The file before the edit.

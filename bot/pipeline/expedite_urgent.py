@@ -75,7 +75,7 @@ def expedite_urgent(
 def _find_unusable(
     transitions: Iterable[Transition], resolutions: Mapping[TagRef, Resolution], context: RunContext
 ) -> set[Transition]:
-    """Return the transitions whose old digest is unusable. A waiting request proposes this old digest.
+    """Return the transitions whose old digest is unusable. An open request proposes this old digest.
 
     The old digest is unusable if the publisher withdrew it by rolling the tag back to an older digest, or if the
     registry no longer has the old digest.

@@ -108,8 +108,9 @@ def _plan_without_protected(
 ) -> Proposal | None:
     """Return a variant of the proposal that changes no file in a protected folder, such as `.github/workflows/`.
 
-    The variant is used if the forge does not allow the token to change files in this folder. Return None if the
-    proposal changes no file in the folder, or no file outside of the folder.
+    The variant is used if the forge does not allow the token to change files in this folder. If the proposal changes no
+    file in such a folder, no variant is needed, and None is returned. If the proposal changes only files in such a
+    folder, nothing would remain, and None is returned, too.
     """
     protected_folder = style.limits.protected_folder
     protected_files = {

@@ -29,7 +29,7 @@ def render_failures(failures: Sequence[RunFailure]) -> Iterator[str]:
 
 
 def drop_repeated_errors(report: RunReport) -> RunReport:
-    """Remove from the image references of the report all errors that the report's list of failures already contains.
+    """Return a copy of the report in which image references do not repeat errors from the list of failures.
 
     An error is removed if a failure in the list has the same text. If the registry of a reference is unreachable, the
     error is removed even if no failure has the same text, because the list already has a failure for that registry.

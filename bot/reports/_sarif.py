@@ -107,10 +107,11 @@ def render_location(path: str, line_number: int) -> SarifObject:
 
 
 def render_fingerprints(*identity: str) -> SarifObject:
-    """Return a fingerprint, by which a service recognises the same result in later reports, even on another line.
+    """Return the SARIF property with a result's fingerprint, by which services recognise the result in later reports.
 
     Args:
-        identity: Texts that together identify the result, such as its file and its rule.
+        identity: Texts that together identify the result even if its line number changes, such as its file and its
+            rule.
     """
     return {"basebump/v1": compute_fingerprint(*identity)}
 

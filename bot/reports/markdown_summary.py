@@ -134,7 +134,7 @@ def _render_occurrences(tree: RepositoryReport, report: RunReport, rows: int) ->
 
 
 def _explain_reasons(report: RunReport, rows: int) -> Iterator[str]:  # noqa: ARG001 - a section like the others
-    """Render a list that explains each reason which the other sections only name.
+    """Render a list of explanations for the reasons that other sections of the summary mention only by name.
 
     These are the reasons of references that need no action, of references with an update, and of texts that do not name
     an image.

@@ -210,7 +210,7 @@ def summarise_statuses(repositories: Iterable[RepositoryReport], mark: str = " (
 
 
 def _explain_reasons(repositories: Iterable[RepositoryReport]) -> Iterator[Line]:
-    """Yield a line with an explanation for each reason that the output only names."""
+    """Yield a line with an explanation for each reason that the rest of the output mentions only by name."""
     used_reasons: set[Reason] = set()
     for repository in repositories:
         used_reasons.update(each.reason for each in repository.unsupported)

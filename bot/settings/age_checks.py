@@ -27,7 +27,7 @@ _WILDCARD = re.compile(r"[*?]")
 def check_min_ages(rules: RuleEntries, age_registries: Collection[str]) -> Iterator[ConfigProblem]:
     """Yield a problem for every rule with a `min_age` that some of its images can never reach.
 
-    Call this only if the operator's config has no `state`; with `state`, basebump records all ages itself.
+    Call this function only if the operator's config has no `state`. With `state`, basebump itself records all ages.
 
     Args:
         rules: The rules to check.

@@ -368,7 +368,7 @@ def _check_signature_requirement(where: str, rule: dict[str, Any], *, has_trust:
 
 
 def _check_exploited(where: str, rule: dict[str, Any]) -> Problems:
-    """Yield a problem for each `kev` in a rule. Call this only if the config does not set `enrichment.kev`.
+    """Yield a problem for each `kev` in a rule. Call this function only if the config does not set `enrichment.kev`.
 
     In a rule, `kev` stands for vulnerabilities that are known to be exploited. They are listed in CISA's catalogue,
     which the config must name under `enrichment.kev`.

@@ -21,8 +21,8 @@ database: https://www.sqlite.org/tempfiles.html."""
 def quarantine_database(path: Path) -> str | None:
     """Rename an SQLite file if it is damaged or was migrated by a later release, and return the error.
 
-    Return None if the file is not renamed because it does not exist or is usable. Also return None if it cannot be
-    opened for another reason, such as missing permissions. The run that follows reports such an error.
+    If the file does not exist or is usable, it is not renamed, and None is returned. If it cannot be opened for another
+    reason, such as missing permissions, None is returned, too, because the following run reports this error.
     """
     if not path.exists():
         return None

@@ -225,7 +225,7 @@ def _is_complete(document: str) -> bool:
 
 
 def _parse_document(adapter: TypeAdapter[_Item], document: str) -> _Item | None:
-    """Parse a stored document. Return None if its fields are not those of this release."""
+    """Parse a stored document. Return None if another release stored it with other fields."""
     try:
         return adapter.validate_json(document)
     except ValidationError:
