@@ -1,8 +1,8 @@
 """GitLab CI: the images and services of jobs, of hidden jobs, and of the defaults for all jobs.
 
-An image that contains a variable is `templated`, even if the file gives the variable a value. Variables of the project,
-of the group and of the user who starts the pipeline take precedence over those of the file
-(https://docs.gitlab.com/ci/variables/#cicd-variable-precedence).
+An image that contains a variable is `templated`, even if the file gives the variable a value. The value is unknown,
+because variables of the project, of the group and of the user who starts the pipeline take precedence over those of the
+file (https://docs.gitlab.com/ci/variables/#cicd-variable-precedence).
 """
 
 from __future__ import annotations

@@ -74,7 +74,8 @@ def _read_items(path: FilePath, hcl: HclFile) -> Iterator[ExtractedItem]:
 def _assign_locators(targets: Iterable[BakeTarget]) -> Iterator[tuple[str, BakeTarget]]:
     """Yield (locator, target) for each target. The locator identifies the target in the file.
 
-    The locator is `target/NAME`. If several targets have the same name, all except the first get a suffix such as `#1`.
+    The locator is `target/NAME`. If several targets have the same name, the second gets the suffix `#1`, the third
+    `#2`.
     """
     locators = UniqueLocators()
     return ((locators.make_unique(f"target/{target.name}"), target) for target in targets)

@@ -35,7 +35,7 @@ def read(file: SourceFile) -> Iterator[ExtractedItem]:
 
 
 def _read_images(json: JsonFile, root: JsonObject, path: FilePath) -> Iterator[Occurrence | UnsupportedText]:
-    """Yield the image under the key `image`. If the key is repeated, yield each of the images.
+    """Yield the image under the key `image`. If the key occurs several times, yield the image of each occurrence.
 
     See https://containers.dev/implementors/json_reference/#image-specific.
     """

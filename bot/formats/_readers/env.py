@@ -77,7 +77,7 @@ MAX_LINES = 100_000
 def read(file: SourceFile) -> Iterator[ExtractedItem]:
     """Yield every variable that the file assigns.
 
-    If any line is invalid, yield only an `UnsupportedText`, because compose then rejects the whole file.
+    If any line is invalid, yield only an `UnsupportedText`, because compose rejects the whole file for such a line.
     """
     if file.content.count(b"\n") > MAX_LINES:
         yield UnsupportedText(file.path, 1, "", Reason.TOO_DEEP)

@@ -28,7 +28,7 @@ _VALUE_REFERENCE = re.compile(rb"\.(Values(?:\.[A-Za-z_][A-Za-z0-9_]*)*)")
 
 
 def read(file: SourceFile) -> Iterator[ExtractedItem]:
-    """Yield the images in a values file, and facts about its values for combination with other files of the chart.
+    """Yield the images in a values file, and facts that are later combined with other files of the chart.
 
     - A `ChartValue` is a value that may be a part of an image, such as a tag.
     - A `ChartImage` is an image in the chart's own values file, which other values files may override.
@@ -42,7 +42,8 @@ def _read_texts(file: SourceFile) -> Iterator[ChartTemplate]:
     """Yield a `ChartTemplate` for each line with a template inside a value, such as `image: "{{ .Values.tag }}"`.
 
     A chart may render such a value with `tpl`. If a line contains only a part of a template, it is unknown how the
-    template uses values. The `ChartTemplate` then states this for all values that the line names (`ValueUse.UNKNOWN`).
+    template uses values. For such a line, the `ChartTemplate` states `ValueUse.UNKNOWN` for all values that the line
+    names.
     """
     if b".Values" not in file.content:
         return

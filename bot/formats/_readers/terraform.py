@@ -213,7 +213,7 @@ class _TerraformReader:
 
 
 def _is_job(manifest: HclExpression | None) -> bool:
-    """Return True if a Kubernetes object is a Job. The images of a Job cannot be changed after it was created."""
+    """Return True if `manifest` is that of a Kubernetes Job, whose images cannot be changed after it was created."""
     items = manifest.items if isinstance(manifest, HclObject) else ()
     return any(item.name == "kind" and _get_text(item.value) == "Job" for item in items)
 
@@ -227,7 +227,8 @@ def _get_text(value: HclExpression | None) -> str | None:
 def _find_blocks(body: HclBody, types: frozenset[str], locator: str) -> Iterator[tuple[str, HclBody]]:
     """Yield (locator, body) for every block in `body` whose type is in `types`.
 
-    Blocks at any depth are included. A `dynamic "TYPE"` block counts as a block of the type TYPE.
+    Blocks at any depth are included. A `dynamic "TYPE"` block is treated like a block of the type TYPE, because
+    Terraform generates such blocks from it.
     """
     for block in body.blocks if types else ():
         is_dynamic = block.type == "dynamic"

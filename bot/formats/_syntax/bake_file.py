@@ -54,8 +54,8 @@ class BakeText(NamedTuple):
     def text(self) -> InterpolatedText:
         """The value as literals and uses of variables.
 
-        An expression such as `upper(TAG)` is represented by a variable with the name `upper(TAG)`. No such variable is
-        ever set, so the value counts as unknown.
+        An expression such as `upper(TAG)` is represented by a variable with the name `upper(TAG)`. No file sets such a
+        variable, so the value is treated as unknown.
         """
         return tuple(map(_convert_part, self.parts))
 

@@ -85,7 +85,10 @@ class JsonObject:
     items: tuple[tuple[JsonString, JsonValue], ...]
 
     def list_values(self, key: str) -> Iterator[JsonValue]:
-        """Yield all values of `key`. If the key is repeated, most readers of JSON use the last value."""
+        """Yield all values of `key`. There may be several, because JSON allows repeated keys.
+
+        Most readers of JSON use the last value.
+        """
         return (value for name, value in self.items if name.value == key)
 
 

@@ -94,9 +94,10 @@ class _JoinedLine:
         return b"".join(self._texts)
 
     def find_position(self, start: int, end: int) -> tuple[int | None, int]:
-        """Return the file offset of the text from `start` to `end` of the joined line, and the line number of `start`.
+        """Return the file offset of a part of the joined line, and the line number at which the part starts.
 
-        The offset is None if this part of the text is split over several lines of the file.
+        `start` and `end` are the range of the part in the joined line. The offset is None if the part is split over
+        several lines of the file.
         """
         first = max(piece for piece in self._pieces if piece[0] <= start)
         last = max(piece for piece in self._pieces if piece[0] < max(end, 1))

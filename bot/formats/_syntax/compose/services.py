@@ -56,7 +56,7 @@ class ComposeService(NamedTuple):
 
     @property
     def output_image(self) -> str | None:
-        """The name of the image that this service builds: its `image` if it has a `build`, and None otherwise.
+        """The name of the image that this service builds: its `image` if it has a `build`. None if it has no `build`.
 
         Reading this property does not mark the name as visited. Therefore, `YamlDocument.is_shared` still treats the
         name as a value that is not an image reference.
@@ -71,7 +71,10 @@ class ComposeService(NamedTuple):
         return self.document.get_string(self.node, "platform")
 
     def walk(self, *path: str) -> Iterator[tuple[str, YamlNode]]:
-        """Yield the nodes at the key path `path` below the service, with their locators. Raises TooDeepError."""
+        """Yield the nodes at the keys `path` below the service, with their locators. Raises TooDeepError.
+
+        For example, the keys `build`, `args` lead to the build arguments of the service.
+        """
         return self.document.walk(self.node, path, self.locator)
 
 

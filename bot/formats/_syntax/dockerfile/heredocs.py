@@ -141,7 +141,7 @@ class _ShellWordSplitter:
         raise _UnsplittableError
 
     def _take_substitution(self) -> str:
-        """Consume `$NAME` or `${…}`, and return it as it is written."""
+        """Consume `$NAME` or `${…}`, and return its source text unchanged."""
         start = self._at
         self._at += 1
         if self._peek() != "{":

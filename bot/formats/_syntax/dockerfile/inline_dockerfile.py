@@ -74,7 +74,8 @@ class InlineDockerfile:
     def _map_slot(self, slot: EditSlot | NotEditable) -> EditSlot | NotEditable:
         """Convert a slot (the byte range of an edit) in the Dockerfile's text to the slot in the outer file.
 
-        The result is not editable if the outer file does not contain these bytes verbatim and without gaps.
+        The result is not editable if the outer file does not contain the bytes of the slot verbatim, as one contiguous
+        range.
         """
         if isinstance(slot, NotEditable):
             inner = self._map_slot(slot.slot) if slot.slot is not None else None

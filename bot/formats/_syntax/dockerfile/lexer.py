@@ -1,7 +1,8 @@
 """Split a Dockerfile into instructions as BuildKit does, and map their texts to the bytes of the file.
 
-The text of an instruction consists of its lines without comments and line breaks. Positions are positions in this text
-unless they are called file offsets. All texts are bytes, because a Dockerfile has no declared encoding.
+The text of an instruction consists of its lines without comments and line breaks. A position is an index into this
+text. A position in the file is called a file offset. All texts are bytes, because a Dockerfile has no declared
+encoding.
 
 Keywords, flags and words follow frontend/dockerfile/parser/split_command.go of moby/buildkit. A text that BuildKit
 rejects is never an error here. As much of it as possible is read.
@@ -124,7 +125,7 @@ class DockerfileInstruction:
         """Return the file offset of `word`, or None if the bytes of the word are not contiguous in the file.
 
         They are not contiguous if the word is split over several lines, or if quotes and escapes were removed from it.
-        The word must not be empty.
+        Call this only for a word that is not empty.
         """
         first, last = (self._get_file_offset(origin) for origin in (word.origins[0], word.origins[-1]))
         return first if last - first == len(word.value) - 1 else None

@@ -5,9 +5,9 @@ which the value is inserted. The slot may be in the default of an argument: for 
 `ARG TAG=1.0`. Such a default is edited only if everything that uses the argument needs the same value at the same
 position.
 
-A digest is not added if a user could then override an argument in the tag (`--build-arg TAG=2.0`) without replacing the
-digest. The build would silently use the digest instead of the new tag. If a value cannot be edited, a `NotEditable`
-states the reason.
+A digest is not added if it would break the override of an argument in the tag. For example, a user may set the tag with
+`--build-arg TAG=2.0`. If the digest is not replaced too, the build silently uses the digest instead of the new tag. If
+a value cannot be edited, a `NotEditable` states the reason.
 """
 
 from __future__ import annotations
@@ -196,7 +196,8 @@ def _may_affect_tag(use: ArgumentUse, name_end: int, end: int) -> bool:
 def _has_open_end(reference: ImageReference, expansion: WordExpansion) -> bool:
     """Return True if a user could extend the tag by setting an argument that is empty now.
 
-    Such an argument is in the tag or next to the tag, and inserts nothing: for example `SUFFIX` in `app:1.0$SUFFIX`.
+    Such an argument inserts nothing, and is in the tag, at its start or at its end: for example `SUFFIX` in
+    `app:1.0$SUFFIX`.
     """
     start = len(reference.name) + 1 if reference.tag else len(reference.name)
     end = len(reference.name) + len(f":{reference.tag}" if reference.tag else "")

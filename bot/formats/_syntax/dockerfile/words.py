@@ -84,8 +84,8 @@ class _WordExpander:
 
         If `stop` is None, the rest of the word is expanded.
 
-        `should_keep_escapes` is True for a pattern or a replacement, as in `${V#pattern}`. The result then still
-        contains the escape characters, because the code that interprets the pattern needs them.
+        `should_keep_escapes` is True for a pattern or a replacement, as in `${V#pattern}`. Their expansion keeps the
+        escape characters, because the functions that interpret patterns and replacements need them.
         """
         result = ExpansionBuilder()
         while self._at < self._end:

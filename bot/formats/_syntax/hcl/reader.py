@@ -243,7 +243,7 @@ class _HclParser:
         self._take(closing)
 
     def _skip_to(self, kinds: frozenset[str], depth: int) -> None:
-        """Skip to the next token whose kind is in `kinds`. Tokens inside brackets on the way do not count."""
+        """Skip to the next token whose kind is in `kinds`. Brackets that start on the way are skipped as a whole."""
         start = self._next.start
         enclosing: list[str] = []
         while enclosing or self._next.kind not in kinds:

@@ -29,7 +29,7 @@ class OutputNode:
 
 @dataclass(frozen=True, slots=True)
 class TemplateCall:
-    """An action that outputs the result of another template: `{{ template "name" . }}`, or `block`."""
+    """An action that outputs the result of another template: `{{ template "name" . }}` or `{{ block "name" . }}`."""
 
     template: str
     argument: tuple[ActionToken, ...]

@@ -36,9 +36,12 @@ def is_unmodified_prefix(before: str) -> bool:
     """Return True if a template adds nothing to the parts of an image reference before its last value.
 
     `before` is the text before the last value. It contains a VALUE_PLACEHOLDER, here written `V`, for each earlier
-    value. The result is True for `V:` and `V/V:`, because the template only joins the values, and for `nginx:`, because
-    the last value is the whole tag. It is False for `V/app:`, because the template adds to the name of the image, and
-    for `V:v`, because it adds to the tag.
+    value.
+
+    - The result is True for `V:` and `V/V:`, because the template only joins the values.
+    - It is True for `nginx:`, because the last value is the whole tag.
+    - It is False for `V/app:`, because the template adds `app` to the name of the image.
+    - It is False for `V:v`, because the template adds `v` to the tag.
     """
     return _UNMODIFIED_PREFIX.fullmatch(before) is not None
 

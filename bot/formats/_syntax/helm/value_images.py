@@ -277,8 +277,8 @@ class _CandidateSearch:
     def _read_part(self, node: YamlNode, key: str | None) -> ReferencePart | None:
         """Return the scalar under `key` of a mapping, or None if `key` is None or there is no such scalar.
 
-        This records that the key belongs to an image. A YAML alias may repeat the scalar under another key. The scalar
-        must not be edited unless that key is recorded, too (`YamlDocument.is_shared`).
+        This records that the key belongs to an image. If a YAML alias repeats the scalar under another key, the scalar
+        may be edited only if that key is recorded too (`YamlDocument.is_shared`).
         """
         if key is None:
             return None
@@ -291,8 +291,8 @@ class _CandidateSearch:
         """Return the registry that the chart prepends to the image name `name`, or an empty string if it prepends none.
 
         `own_registry` is the value `registry` next to the image's name, or empty. If it is not empty, it is returned,
-        but a global registry in the chart's values takes precedence. If it is empty, the result is empty for a name
-        that starts with a registry, and the default registry of the chart for all other names.
+        but a global registry in the chart's values takes precedence. If it is empty and `name` starts with a registry,
+        the result is empty. If it is empty and `name` has no registry, the result is the default registry of the chart.
         """
         if own_registry:
             return self.global_registry or own_registry

@@ -98,7 +98,7 @@ class _TemplatedLines:
         """Collect the key and the possible image of one line, which starts at the offset `start` of the section.
 
         If the line starts a block scalar (`key: |`), return the column of its key, so that the caller can skip the
-        lines of the scalar. For any other line, return None.
+        lines of the scalar. If the line does not start a block scalar, return None.
         """
         match = _LINE.fullmatch(text)
         if match is None:

@@ -40,7 +40,7 @@ class YamlImageReader:
         text is a template or is not a valid reference.
 
         Call this only after all paths of the document have been visited. The text may also be the value of a key that
-        was not visited: in `label: *name`, an alias repeats the image `&name nginx`. The result is not editable then,
+        was not visited: in `label: *name`, an alias repeats the image `&name nginx`. Such a text is not editable,
         because an edit would change the label too.
 
         Args:

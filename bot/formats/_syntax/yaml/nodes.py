@@ -77,9 +77,10 @@ _INDICATORS = (b":", b",", b"-", b"?", b"[", b"{")
 class YamlDocument:
     """One YAML document, with methods that find nodes by path.
 
-    `walk`, `get_values` and `get_string` record the keys and items that they visit. This is needed for `is_shared`. In
-    `image: &name nginx` and `label: *name`, both keys have the same scalar as their value. An edit of the image would
-    also change the label, so the scalar must not be edited unless both keys were visited as images.
+    `walk`, `get_values` and `get_string` record the keys and items that they visit. `is_shared` uses this record to
+    detect texts that must not be edited. In `image: &name nginx` and `label: *name`, both keys have the same scalar as
+    their value, and an edit of the image would change the label too. Therefore, the scalar may be edited only if both
+    keys were visited as images.
     """
 
     index: int
@@ -178,7 +179,7 @@ class YamlDocument:
                     yield key, wrap_node(value)
 
     def _resolve_merges(self, node: YamlNode) -> Iterator[YamlMapping]:
-        """Yield `node` if it is a mapping, then the mappings merged into it with `<<`, in order of precedence."""
+        """Yield `node` if it is a mapping, and all mappings that are merged into it with `<<`, by precedence."""
         visited_ids: set[int] = set()
         pending: list[YamlNode | StoredNode] = [node]
         while pending:
@@ -206,10 +207,10 @@ class YamlDocument:
                 return None
 
     def is_shared(self, scalar: YamlScalar) -> bool:
-        """Return True if `scalar` is also the value of a key or an item that was not visited, because of a YAML alias.
+        """Return True if an alias makes `scalar` the value of another key that was not visited, such as a label.
 
-        An edit of the scalar would also change that value, for example a label. Keys `x-…` do not count, because their
-        values are only written to be repeated by aliases elsewhere in the file.
+        An edit of the scalar would change the label too. Items of sequences are treated like keys. Keys `x-…` do not
+        count, because their values are only written to be repeated by aliases elsewhere in the file.
         """
         positions = self.anchored_positions.get(id(scalar.event), ())
         return any(

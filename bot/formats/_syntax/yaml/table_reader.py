@@ -108,7 +108,10 @@ class TableReader(NamedTuple):
                         yield f"{locator}/{key}#{index}" if index else f"{locator}/{key}", value
 
     def _list_value_keys(self, document: YamlDocument, node: YamlNode) -> Iterator[str]:
-        """Yield the keys of `node` that the wildcard ALL_VALUES matches: all except conditions and reserved keys."""
+        """Yield the keys of `node` that the wildcard ALL_VALUES matches.
+
+        Conditions, such as `${{ if … }}`, are left out. At the top level of a document, reserved keys are left out too.
+        """
         excluded_keys = self.reserved_keys if node is document.root else frozenset[str]()
         return (key for key in document.list_keys(node) if key not in excluded_keys and not self._is_condition(key))
 

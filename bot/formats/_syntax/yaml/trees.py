@@ -92,7 +92,7 @@ class YamlScalar(NamedTuple):
     def tag(self) -> str:
         """The type that YAML gives to a plain scalar, such as STRING or NULL.
 
-        A scalar with quotes or an explicit tag always counts as a STRING here.
+        It is always STRING for a scalar with quotes or an explicit tag.
         """
         is_plain = not self.style and self.event.tag is None
         return _resolve_tag(yaml.ScalarNode, self.value, (True, False)) if is_plain else STRING
