@@ -29,16 +29,16 @@ _INVALID_CHARACTER = re.compile(r"[^a-z0-9.-]")
 _REPEATED_SEPARATOR = re.compile(r"([.-])\1+")
 
 
-def build_tag_key(tag_ref: TagRef, folder: str | None = None, base: str | None = None) -> str: """Return the text that
-identifies the proposal of one tag. `build_branch_name` hashes this text.
+def build_tag_key(tag_ref: TagRef, folder: str | None = None, base: str | None = None) -> str:
+    """Return the text that identifies the proposal of one tag. `build_branch_name` hashes this text.
 
     `folder` is None if proposals are not split by folder. `base` is the base branch; None for the default branch.
     """
     return _build_key(f"line:{tag_ref}", folder, base)
 
 
-def build_group_key(group: str, folder: str | None = None, base: str | None = None) -> str: """Return the text that
-identifies the proposal of a group in the config. `build_branch_name` hashes this text.
+def build_group_key(group: str, folder: str | None = None, base: str | None = None) -> str:
+    """Return the text that identifies the proposal of a group in the config. `build_branch_name` hashes this text.
 
     `folder` is None if proposals are not split by folder. `base` is the base branch; None for the default branch.
     """
