@@ -229,9 +229,11 @@ def refuse_unlisted_host(settings: Settings, host: str) -> None:
 def decline_proposal(config_file: Path, name: str, branch: str) -> bool:
     """Decline the proposal on `branch` in the repository `name` of a local forge, and delete the branch.
 
-    Return False if the branch was not deleted, because it contains commits of users or is checked out. Raises
-    UsageError if no local forge in the config has a repository `name`. Raises ForgeError if the proposal cannot be
-    declined.
+    If the branch contains commits of users or is checked out, the branch is kept, and the result is False.
+
+    Raises:
+        UsageError: If no local forge in the config has a repository `name`.
+        ForgeError: If the proposal cannot be declined.
     """
     from bot.forges.local.fleet import LocalFleet
     from bot.settings import LocalSettings
@@ -255,10 +257,9 @@ def _load_settings(config_file: Path | None, *, must_have_forges: bool) -> Setti
 
 
 def open_state_stores(settings: Settings) -> tuple[StateStore, SupersededStore]:
-    """Open the stores for observations and for superseded tags. Without a configured state, they store nothing.
+    """Open the stores for observations and for superseded tags. If no state is configured, the stores keep nothing.
 
-    The database is opened before the run starts, so that a run fails at once if it cannot use the state. Raises
-    StateError.
+    If the database cannot be used, StateError is raised before the run starts.
     """
     from bot.settings import StateFile, StateServer
     from bot.state.no_state import NoStateStore, NoSupersededStore

@@ -116,7 +116,7 @@ def _wrap_in_list(diagnosable: Diagnosable) -> list[Diagnosable]:
 
 
 def _without_unusable_registries(settings: Settings) -> Settings:
-    """Return the settings without the registries whose secrets are missing."""
+    """Return a copy of the settings from which the registries whose secrets are missing are removed."""
     return replace(settings, registries=tuple(each for each in settings.registries if not _is_secret_missing(each)))
 
 

@@ -46,7 +46,7 @@ _ENVIRONMENT = {
 class GitIdentity:
     """Name and email address of the author of basebump's commits.
 
-    When git creates a commit, git removes angle brackets and surrounding punctuation from them.
+    git removes angle brackets and surrounding punctuation from both when it creates a commit.
     """
 
     name: str
@@ -55,11 +55,13 @@ class GitIdentity:
 
 @dataclass(frozen=True, slots=True)
 class RefUpdate:
-    """A change of one ref. git refuses it if the ref does not point to the object id `old`.
+    """A change of one ref from the object id `old` to the object id `new`.
 
     - If `old` is None, the update creates the ref.
     - If `new` is None, the update deletes the ref.
     - If `old` and `new` are equal, the ref does not change. git only checks that the ref has this value.
+
+    If the ref does not have the value `old`, git refuses the update.
     """
 
     ref: str

@@ -132,7 +132,7 @@ class GitOrigin:
     def build_refusal(self, reason: str) -> RefusedError:
         """Return the error for a git command that failed because of `reason`.
 
-        The login is removed from the message.
+        If `reason` contains the login, the login is removed.
         """
         secrets = [self.login, self.login.partition(":")[2], _encode_basic_auth(self.login)] if self.login else []
         return RefusedError(f"git could not read '{self.url}': {sanitize_text(reason, secrets)}", status=None)

@@ -86,7 +86,7 @@ class GitHubAttributesWriter:
         return notes + _try_all_then_each(existing, add, "Label `{}` could not be set")
 
     def _ensure_label(self, label: str) -> None:
-        """Create a label in the repository unless it exists. Raises RefusedError.
+        """Create a label in the repository; do nothing if the label exists. Raises RefusedError.
 
         https://docs.github.com/en/rest/issues/labels
         """

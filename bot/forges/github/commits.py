@@ -45,9 +45,10 @@ class GitHubCommits:
         )
 
     def compare(self, base_commit: str, commit: str) -> BranchComparison | None:
-        """Return the commits that `commit` contains and `base_commit` does not, and the changes that they make.
+        """Return the commits of `commit` that the base branch does not have, and the changes that they make together.
 
-        Returns None if there are more than `MAX_MERGES` + 1 commits, or `MAX_FILES` files or more.
+        If there are too many to inspect (more than `MAX_MERGES` + 1 commits, or at least `MAX_FILES` files), return
+        None.
         """
         account = self.remote.connection.get_account()
         return self.remote.read(
@@ -65,7 +66,7 @@ class GitHubCommits:
 def _parse_comparison(comparison: Comparison, account: GitHubAccount) -> BranchComparison | None:
     """Return the commits and changes of a comparison in GitHub's answer.
 
-    Returns None if there are more than `MAX_MERGES` + 1 commits, or `MAX_FILES` files or more.
+    If there are too many to inspect (more than `MAX_MERGES` + 1 commits, or at least `MAX_FILES` files), return None.
     """
     if comparison.total_commits > MAX_MERGES + 1 or len(comparison.files) >= MAX_FILES:
         return None

@@ -61,7 +61,8 @@ class TokenSource(Protocol):
         """Return the token for a request; None to send the request without a token.
 
         Args:
-            about: The owner or the `owner/name` that the request is about.
+            about: The owner or the `owner/name` that the request is about. For an App, it determines the installation
+                whose token is used.
             permission: The permission that the request requires, such as `contents: write`.
         """
         ...
@@ -110,7 +111,7 @@ class _CurrentToken(Auth.Auth):
 class GitHubConnection:
     """The access to one GitHub server, which all threads share.
 
-    It also records which features the server lacks, so that they are not requested again.
+    If the server lacks a feature, this is recorded, so that the feature is not requested again.
     """
 
     def __init__(
@@ -153,10 +154,10 @@ class GitHubConnection:
         """Make a call that reads something, and return its result. The call is repeated after temporary failures.
 
         Args:
-            action: Describes the call in messages, for example "read the label security".
+            action: What the call does, for error messages, such as `read the label security`.
             call: Sends requests with a client of PyGithub.
-            permission: The permission that the call requires.
-            about: The owner or the `owner/name` that the call is about.
+            permission: The permission that the call requires, such as `contents: write`.
+            about: The owner or the `owner/name` that the call is about, which determines the token of an App.
 
         Raises:
             RefusedError: If GitHub refuses a request or does not answer.
@@ -339,7 +340,7 @@ def _parse_answer(headers: Mapping[str, str], answer: Any) -> GitHubQueryAnswer:
 
     Raises:
         UnsupportedQueryError: If the server's schema lacks a name that the query uses.
-        GithubException: If the answer has no data for another reason, or reports a rate limit.
+        GithubException: If the answer reports a rate limit, or has no data although the schema has all names.
     """
     problems = [each for each in answer.get("errors") or () if isinstance(each, Mapping)]
     data = answer.get("data")

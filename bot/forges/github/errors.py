@@ -134,7 +134,9 @@ def _get_status(error: GithubException) -> int:
 
 
 def _list_messages(error: GithubException) -> Iterator[str]:
-    """Yield the messages in GitHub's answer. An answer with status 422 has a message for each invalid field.
+    """Yield the messages in GitHub's answer.
+
+    If the status is 422, the answer has a general message and one for each invalid field.
 
     https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api
     """

@@ -239,14 +239,14 @@ class GitHubExamination:
 def _check_write(credential: Credential, name: str, need: PermissionNeed, *, is_public: bool, may_push: bool) -> Check:
     """Check whether the token has the permission that `need` names, in the repository `name`.
 
-    GitHub does not report the permissions of fine-grained tokens and of tokens of installations. If such a token is
-    used, the result is usually "unknown", with a hint to check the permission by hand.
+    GitHub does not report the permissions of fine-grained tokens and of installation tokens. For such a token, the
+    result is usually "unknown", with a hint to check the permission by hand.
 
     Args:
         credential: The token.
         name: The repository.
         need: The writing action and its permission.
-        is_public: True if the repository is public. Then the scope `public_repo` of a classic token is sufficient.
+        is_public: True if the repository is public, so that a classic token needs only the scope `public_repo`.
         may_push: False if GitHub reports that the token's account may not push to the repository.
     """
     match credential:

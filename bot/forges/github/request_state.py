@@ -145,10 +145,10 @@ def query_pull_requests(
 
     Args:
         remote: The repository.
-        action: Describes the query in messages.
+        action: What the query does, for error messages, such as `read the reviews`.
         numbers: The numbers of the pull requests.
-        name: Any name for the GraphQL query, which is also the name of its fragment.
-        fields: The fields to return, written in GraphQL as in the body of a fragment on `PullRequest`.
+        name: Any name for the GraphQL query and its fragment. It has no effect on the answer.
+        fields: The fields of `PullRequest` to return, written in GraphQL as in the body of a fragment.
     """
     selections = "\n".join(f"    r{number}: pullRequest(number: {number}) {{ ...{name} }}" for number in numbers)
     query = (

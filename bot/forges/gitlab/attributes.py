@@ -45,7 +45,7 @@ _ROLE_HINT = "hint: give the token the role Developer"
 
 @dataclass(frozen=True, slots=True)
 class PreparedAttributes:
-    """Attributes that were converted to parameters of GitLab's API."""
+    """Attributes of a merge request, converted to parameters of GitLab's API."""
 
     parameters: Mapping[str, object] = field(default_factory=dict)
     """The parameters: https://docs.gitlab.com/api/merge_requests/#create-mr."""
@@ -173,9 +173,9 @@ def parse_attributes(data: MergeRequestData) -> RequestAttributes:
 
 
 def describe_left_out(requested: RequestAttributes, data: MergeRequestData) -> tuple[str, ...]:
-    """Return a note for each requested attribute that GitLab did not set, although it reported no error.
+    """Return a note for each attribute that GitLab did not set although it reported success.
 
-    `data` is the merge request in GitLab's answer.
+    `requested` are the attributes in the API request. `data` is the merge request in GitLab's answer.
     """
     missing = requested.subtract(parse_attributes(data))
     return (
@@ -282,8 +282,8 @@ class GitLabAutomerge:
 def _explain_blocked(data: MergeRequestData, head: str | None) -> str | None:
     """Return the reason why auto-merge must not be requested now, for example "it is a draft".
 
-    Returns None if auto-merge can be requested. It must not be requested without a pipeline to wait for, because GitLab
-    would then merge immediately.
+    If auto-merge can be requested, return None. A missing pipeline is a reason, because GitLab would merge immediately
+    if there is no pipeline to wait for.
     """
     if data.get("draft"):
         return "it is a draft"
@@ -297,5 +297,5 @@ def _explain_blocked(data: MergeRequestData, head: str | None) -> str | None:
 
 
 def _is_pipeline_of(pipeline: Mapping[str, Any], head: str | None) -> bool:
-    """Return True if a pipeline runs for a commit, or for the merge result that GitLab creates from the commit."""
+    """Return True if a pipeline runs for the commit `head`, or for a merge result that GitLab creates from it."""
     return head is None or pipeline["sha"] == head or str(pipeline.get("ref", "")).endswith("/merge")

@@ -152,9 +152,10 @@ class GitLabBranches:
         return str(settle_branch(branch, self.remote.name, expected_head, refusal, self.read_tip, is_done))
 
     def _verify_stored_files(self, branch: str, commit: str, expected: Mapping[FilePath, RegularFile]) -> None:
-        """Compare the stored files with the sent ones; if they differ, delete the branch and raise ForgeError.
+        """Compare the files that GitLab stored with the sent ones.
 
-        If the run is aborted before this check, the branch is not deleted.
+        If they differ, delete the branch and raise ForgeError. If the run is aborted between the push and this check,
+        the branch remains.
         """
         altered = find_altered_file(
             expected,
@@ -289,10 +290,10 @@ class GitLabCommits:
     remote: GitLabRemote
 
     def compare(self, base_commit: str, commit: str) -> BranchComparison | None:
-        """Return the commits that `commit` contains and `base_commit` does not, and the changes that they make.
+        """Return the commits of `commit` that the base branch does not have, and the changes that they make together.
 
-        Returns None if there are more than `MAX_MERGES` + 1 commits, or `MAX_FILES` files or more. Also returns None
-        for the token of a job, which cannot compare commits.
+        If there are too many to inspect (more than `MAX_MERGES` + 1 commits, or at least `MAX_FILES` files), return
+        None. If the token is that of a CI job, return None, because such a token cannot compare commits.
         """
         if self.remote.connection.has_job_token:
             return None

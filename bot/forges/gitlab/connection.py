@@ -80,7 +80,7 @@ class GitLabAccount:
 class _SingleTryClient(Gitlab):
     """A client of python-gitlab that sends each request once.
 
-    python-gitlab itself would wait up to ten times until a rate limit ends.
+    This replaces the repetitions of python-gitlab, which waits for the end of a rate limit up to ten times.
     """
 
     def __init__(self, url: str, token: str | JobToken | None, ca: Path | None) -> None:
@@ -142,7 +142,7 @@ class BatchSize:
 class GitLabConnection:
     """The access to one GitLab server, which all threads share.
 
-    It also records which features the server lacks, so that they are not requested again.
+    If the server lacks a feature, this is recorded, so that the feature is not requested again.
     """
 
     def __init__(
@@ -190,7 +190,7 @@ class GitLabConnection:
         """Make a call that reads something, and return its result. The call is repeated after temporary failures.
 
         Args:
-            action: Describes the call in messages, for example "list the milestones".
+            action: What the call does, for error messages, such as `list the milestones`.
             call: Sends requests with a client of python-gitlab.
             permission: The scope and role that the call requires, for the hint in messages.
 
@@ -373,7 +373,7 @@ def _parse_answer(answer: Any) -> Mapping[str, Any]:
 
     Raises:
         UnsupportedQueryError: If the server's schema lacks a name that the query uses.
-        GitlabHttpError: If the answer contains other errors.
+        GitlabHttpError: If the answer contains any other error.
     """
     problems = answer.get("errors") or ()
     messages = "; ".join(str(each["message"]) for each in problems)

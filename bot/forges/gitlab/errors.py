@@ -80,9 +80,9 @@ def explain_error(
 
     Args:
         error: The exception.
-        action: Describes the request in the message.
+        action: What the request does, for the message, such as `list the milestones`.
         permission: The scope and role that the request requires, for the hint.
-        headers: The headers of the last answer, by their names in lower case.
+        headers: The headers of the server's last answer. Their names are in lower case.
         secret: The token, which is removed from the message.
         now: The current time.
     """

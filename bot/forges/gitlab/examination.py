@@ -269,7 +269,7 @@ class GitLabExamination:
 
 
 def _check_merge_settings(name: str, project_data: Mapping[str, Any]) -> Check:
-    """Check that a project accepts merge requests; the result also names the merge method."""
+    """Check that a project accepts merge requests. The result shows the project's merge method."""
     action = "check the merge settings"
     is_disabled = project_data.get("merge_requests_access_level") == "disabled"
     if is_disabled or project_data.get("merge_requests_enabled") is False:

@@ -167,7 +167,7 @@ class GitLabRequestReader:
 def _is_from_own_branch(data: Mapping[str, Any]) -> bool:
     """Return True if the branch of a merge request is in the project itself, and not in a fork.
 
-    If the fork was deleted, GitLab reports no project for the branch, and the result is False.
+    If the branch was in a fork that was deleted, GitLab reports no project for the branch, and the result is False.
     """
     return bool(data["source_project_id"] == data["target_project_id"])
 

@@ -143,7 +143,7 @@ class GitLabBatchQuery:
     def split(self, entries: Sequence[TreeEntry]) -> Iterator[Sequence[TreeEntry]]:
         """Yield the entries in batches, each of which is small enough for one query.
 
-        The size of the batches is adapted to the server's answers to earlier queries.
+        The server's answers to earlier queries determine the size of the batches.
         """
         start = 0
         while start < len(entries):

@@ -34,14 +34,17 @@ class ClientPool(Generic[Client]):
 
 
 class SharedValue(Generic[Value]):
-    """A value that the first caller fetches and all threads then share."""
+    """A value that is fetched when it is first needed, and that all threads share."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._values: list[Value] = []
 
     def get(self, fetch: Callable[[], Value]) -> Value:
-        """Return the value. If there is none yet, call `fetch`, and keep the result unless `fetch` raises."""
+        """Return the value. If it was not fetched yet, call `fetch` and keep its result.
+
+        If `fetch` raises, no value is kept, so that the next caller tries again.
+        """
         with self._lock:
             if not self._values:
                 self._values.append(fetch())

@@ -82,9 +82,10 @@ def _check_read(name: str, action: str, call: Callable[[], object]) -> Check:
 
 
 def _choose_sample(repositories: Sequence[GitRepository]) -> Sequence[GitRepository]:
-    """Return at most `MAX_EXAMINED_REPOSITORIES` repositories to check.
+    """Return at most `MAX_EXAMINED_REPOSITORIES` repositories whose rights are checked.
 
-    These are the repositories that the config names, and the first selected repository of each owner.
+    The sample contains the repositories that the config names one by one. If the config selects repositories by owner,
+    the sample contains one of them for each owner.
     """
     owners: set[str] = set()
     sample: list[GitRepository] = []

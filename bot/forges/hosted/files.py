@@ -91,7 +91,7 @@ class QueriedContents:
     """The answer to a query for the contents of several files."""
 
     contents: Mapping[str, bytes]
-    """The contents by blob name, as `index_by_object_id` returns them. The contents of binary files are missing."""
+    """The contents by object id, as `index_by_object_id` returns them. The contents of binary files are missing."""
     is_truncated: bool = False
     """True if the server left out files because the query was too large."""
 

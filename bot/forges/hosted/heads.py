@@ -108,7 +108,7 @@ class BranchHead:
 
 @dataclass(frozen=True, slots=True)
 class BranchComparison:
-    """The commits of a branch that its base branch does not have, and the changes that they make together."""
+    """The commits of a branch that its base branch does not have, and the changes that these commits make together."""
 
     commits: Mapping[str, CommitFacts]
     changes: FileChanges
@@ -120,9 +120,9 @@ class CommitReader(Protocol):
     """Reads commits of one repository. Methods raise RefusedError."""
 
     def compare(self, base_commit: str, commit: str) -> BranchComparison | None:
-        """Return the commits that `commit` contains and `base_commit` does not, and the changes that they make.
+        """Return the commits of `commit` that the base branch does not have, and the changes that they make together.
 
-        Returns None if there are too many commits or files to inspect, or if the token cannot compare commits.
+        If there are too many commits or files to inspect, or if the token cannot compare commits, return None.
         """
         ...
 

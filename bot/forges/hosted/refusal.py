@@ -43,7 +43,10 @@ class RefusedError(ForgeError):
 
     @property
     def may_have_worked(self) -> bool:
-        """True if the server may have carried out the request, because it failed meanwhile or its answer was lost."""
+        """True if the server may have carried out the request although there is an error.
+
+        For example, the server failed after it had done the change, or its answer was lost.
+        """
         return self.status is None or self.status >= SERVER_ERROR
 
 
@@ -79,13 +82,13 @@ class UnsupportedQueryError(Exception):
 
 
 def is_query_too_large(refusal: RefusedError) -> bool:
-    """Return True if the server took too long to answer a query. A smaller query may then succeed."""
+    """Return True if the server took too long to answer a query, so that a smaller query may succeed."""
     return refusal.status in TIMEOUT_STATUSES
 
 
 @dataclass(frozen=True, slots=True)
 class RefusalMeaning:
-    """The explanation of one kind of refusal, with a hint. The kind is recognised by HTTP status and message."""
+    """An explanation with a hint for one kind of refusal, which is recognised by HTTP status and message."""
 
     statuses: Container[int]
     text: str
@@ -97,7 +100,7 @@ class RefusalMeaning:
     """The replacement for `{message}` if the server sent no message."""
 
     def matches(self, status: int, server_message: str) -> bool:
-        """Return True if this is the explanation for a refusal with this HTTP status and this message of the server."""
+        """Return True if this explanation applies to a refusal with this HTTP status and message of the server."""
         return status in self.statuses and (
             not self.phrases or any(phrase in server_message for phrase in self.phrases)
         )

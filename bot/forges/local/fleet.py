@@ -28,7 +28,7 @@ BOT_IDENTITY = GitIdentity("basebump", "basebump@localhost")
 class LocalFleet:
     """The git repositories in one folder; implements `bot.ports.Fleet`.
 
-    A repository with the name `x` is the folder `x` or, if there is no such folder, the bare repository `x.git`.
+    The repository named `x` is the folder `x`. If there is no such folder, it is the bare repository `x.git`.
     """
 
     def __init__(

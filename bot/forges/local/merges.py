@@ -76,9 +76,10 @@ class MergeSimulator:
         return self.git.read_line("rev-parse", "--verify", f"{commit}^{{tree}}")
 
     def _merge_commits(self, one: str, other: str) -> str | None:
-        """Merge two commits automatically, and return the id of the resulting tree; None if they conflict.
+        """Merge two commits automatically, and return the id of the resulting tree; None if the commits conflict.
 
-        The repository is not changed: git writes new objects to a temporary folder, which is then deleted.
+        The repository is not changed, because git writes new objects to a temporary folder, which is deleted
+        afterwards.
         """
         objects = self.git.directory / self.git.read_line("rev-parse", "--git-path", "objects")
         with tempfile.TemporaryDirectory(prefix="basebump-") as scratch:

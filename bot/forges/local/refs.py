@@ -166,7 +166,7 @@ class ProposalRefs:
         return declined
 
     def list_commented_branches(self, prefix: str) -> frozenset[str]:
-        """Return the branches with this prefix on whose proposal basebump has commented that users pushed commits."""
+        """Return the branches with this prefix on whose proposal basebump commented that users pushed commits."""
         return frozenset(
             ref.removeprefix(COMMENTS) for ref, _ in self._list_refs_under(COMMENTS + prefix, _OBJECT_FIELDS)
         )
@@ -238,7 +238,10 @@ class ProposalRefs:
     def _list_refs_under(self, prefix: str, fields: Sequence[str], *options: str) -> Iterator[list[str]]:
         """Yield one row of values for each ref that begins with `prefix`.
 
-        `fields` and `options` are those of `git for-each-ref`. The first field must be `refname`.
+        Args:
+            prefix: The beginning of the ref's name.
+            fields: The fields of `git for-each-ref` to print. The first one must be `refname`.
+            options: Options of `git for-each-ref`.
         """
         folder = prefix.rpartition("/")[0] + "/"  # git's patterns match whole path components only
         return (record for record in self.git.list_refs(fields, folder, *options) if record[0].startswith(prefix))
