@@ -88,7 +88,7 @@ def _format_apk_entry(package: DemoPackage, architecture: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ImageLayer:
-    """An uncompressed layer of an image. Compressed, its digest would depend on the version of a compression library."""
+    """An uncompressed layer, because the digest of a compressed one would depend on the compression library."""
 
     content: bytes
     media_type: str = OCI_LAYER
