@@ -166,8 +166,9 @@ class InstructionSplitter:
     def _skip_heredoc(self, heredoc: Heredoc) -> None:
         """Skip the body of one heredoc, up to its terminator.
 
-        If the terminator of `<<word` is missing, the heredoc extends to the end of the file. If the terminator of `<<
-        word` (with a space) is missing, nothing is skipped, because this is not a heredoc but a shift such as `1 << 3`.
+        Without a terminator, the heredoc `<<word` extends to the end of the file. With a space, as in `<< word`, a
+        missing terminator shows that this is not a heredoc but a shift such as `1 << 3`. For a shift, nothing is
+        skipped.
         """
         content = self._content
         at = self._at

@@ -65,8 +65,8 @@ class ImageMention(NamedTuple):
     def is_from(self) -> bool:
         """True if the instruction is a `FROM`.
 
-        This matters because BuildKit expands arguments in the image of a `FROM`, but not in the image of a `COPY
-        --from` or a mount (toCommand, parseMount).
+        BuildKit expands arguments in the image of a `FROM`, but not in the image of a mount or in `COPY --from`
+        (toCommand, parseMount). Therefore, these images are read differently.
         """
         return self.stage is not None
 
@@ -118,7 +118,7 @@ def _read_mounts(instruction: DockerfileInstruction, locator: str) -> Iterator[I
 def _parse_mount_source(mount: InstructionWord) -> InstructionWord | None:
     """Return the value of the option `from` of a mount, such as `alpine` in `type=bind,from=alpine`.
 
-    Return None if the mount has no such option, and the last value if it has several. BuildKit parses mounts in
+    Return None if the mount has no such option. If it has several, return the last value. BuildKit parses mounts in
     frontend/dockerfile/instructions/commands_runmount.go.
 
     If the mount contains `from=` but cannot be split into options, return the whole mount. It is not a valid reference,

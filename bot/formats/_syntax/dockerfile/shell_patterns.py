@@ -79,8 +79,7 @@ class _ShellPattern:
     def match_at(self, value: str, start: int, *, longest: bool) -> int | None:
         """Return the end of the match that starts at position `start` of `value`, or None if there is no match.
 
-        If there are several matches, return the end of the longest if `longest` is True, and that of the shortest if
-        not.
+        If several matches start there, `longest` selects the longest (True) or the shortest (False).
         """
         first, *others = self._texts
         if not _is_match_at(first, value, start):

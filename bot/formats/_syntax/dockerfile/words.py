@@ -53,7 +53,7 @@ def expand_word(
         start: The position in the instruction's text at which the word starts.
         end: The position at which the word ends.
         scope: The variables that the word can use.
-        argument_index: The index of the `ARG` default that the word is, or None if the word is not such a default.
+        argument_index: The index of the `ARG` default, if the word is the default of an argument. Otherwise None.
     """
     scope.spend_steps(end - start)
     expansion = _WordExpander(instruction, start, end, scope, argument_index).expand()

@@ -24,10 +24,9 @@ _SourceSet = frozenset[ValuePath | TemplateInclusion]
 class ExpressionValue:
     """The sources of an expression's result: chart values, given by their key paths, and outputs of other templates.
 
-    The sources are kept apart to find values to which a digest can be appended. For example, the result of `printf
-    "%s:%s" .Values.name .Values.tag` ends with the tag. The tag is therefore in `end_sources`, and the name is in
-    `changed_sources`. If an expression chooses between two values, such as `default .Values.a .Values.b`, both are in
-    `end_sources`.
+    The sources are kept apart to find values to which a digest can be appended. An example is the expression `printf
+    "%s:%s" .Values.name .Values.tag`. Its result ends with the tag, which is therefore in `end_sources`. The name is in
+    `changed_sources`. If an expression chooses between two values, as `default` does, both are in `end_sources`.
     """
 
     end_sources: _SourceSet = frozenset()

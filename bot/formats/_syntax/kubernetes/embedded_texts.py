@@ -85,8 +85,8 @@ class _PositionMap:
     def _convert_slot(self, inner_slot: EditSlot) -> EditSlot | None:
         """Convert a slot in the embedded text to the slot in the file.
 
-        Return None if the edit would add a line. Return None if an escape or folding changes the text, so that the file
-        does not contain it literally.
+        Return None if the edit would add a line, or if the file does not contain the text literally, because an escape
+        or folding changes the text.
         """
         starts = self._text.line_starts
         number = self._lines.get_line_number(inner_slot.span.start)

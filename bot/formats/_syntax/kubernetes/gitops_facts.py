@@ -48,7 +48,7 @@ _KINDS_BY_GROUP = {
 def list_facts(
     document: YamlDocument, node: YamlNode, group_kind: tuple[str, str], locator: str, path: FilePath
 ) -> Iterator[ArgoApplication | Kustomization | ImageUpdaterConfig]:
-    """Yield which images in other files are affected by an object of Argo CD or Flux. Raises TooDeepError.
+    """Yield facts that an object of Argo CD or Flux states about images in other files. Raises TooDeepError.
 
     - An `ArgoApplication` contains the folders that an Application of Argo CD deploys.
     - An `ImageUpdaterConfig` contains the images that Argo CD Image Updater updates.
