@@ -290,7 +290,7 @@ class GitLabCommits:
     remote: GitLabRemote
 
     def compare(self, base_commit: str, commit: str) -> BranchComparison | None:
-        """Return the commits of `commit` that the base branch does not have, and the changes that they make together.
+        """Return the commits that `commit` contains and `base_commit` does not, and the changes that they make.
 
         If there are too many to inspect (more than `MAX_MERGES` + 1 commits, or at least `MAX_FILES` files), return
         None. If the token is that of a CI job, return None, because such a token cannot compare commits.

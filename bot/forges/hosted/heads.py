@@ -120,7 +120,7 @@ class CommitReader(Protocol):
     """Reads commits of one repository. Methods raise RefusedError."""
 
     def compare(self, base_commit: str, commit: str) -> BranchComparison | None:
-        """Return the commits of `commit` that the base branch does not have, and the changes that they make together.
+        """Return the commits that `commit` contains and `base_commit` does not, and the changes that they make.
 
         If there are too many commits or files to inspect, or if the token cannot compare commits, return None.
         """
