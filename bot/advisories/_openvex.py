@@ -41,8 +41,8 @@ class OpenVexDocument:
 def parse_document(content: bytes) -> OpenVexDocument:
     """Parse an OpenVEX document. Raises MalformedError if any part of it is invalid.
 
-    A document with an invalid part is not used at all, because the part may be a newer statement that revokes an older
-    one.
+    A document with an invalid part is not used at all. The invalid part could be a newer statement that revokes one of
+    the valid statements.
     """
     try:
         document = json.loads(content)
@@ -84,8 +84,8 @@ def _parse_names(vulnerability: object) -> Iterator[str]:
 def _parse_reason(entry: JsonObject, status: VexStatus) -> str:
     """Return the author's reason for the status of a statement: the justification, or else the impact statement.
 
-    Return an empty string if there is no reason. Raises MalformedError if there is none although the status is
-    `not_affected`, which requires a reason.
+    Return an empty string if there is no reason. OpenVEX requires a reason for the status `not_affected`. Raises
+    MalformedError if the reason for this status is missing.
     """
     justification, impact = entry.get("justification"), entry.get("impact_statement")
     if isinstance(justification, str) and justification in _JUSTIFICATIONS:
@@ -101,10 +101,10 @@ def _parse_reason(entry: JsonObject, status: VexStatus) -> str:
 
 
 def _parse_products(entry: JsonObject) -> Iterator[VexProduct]:
-    """Yield the products of a statement. Products without a package URL are left out.
+    """Yield the products of a statement that have a package URL.
 
-    Such products cannot be compared with images. Leaving them out is safe, because then the statement suppresses
-    nothing.
+    Products without a package URL are left out, because they cannot be compared with images. This is safe: without such
+    a product, the statement suppresses no findings.
     """
     for product in _get_list(entry, "products"):
         image = _parse_component(product)
@@ -133,9 +133,10 @@ def _get_list(entry: object, key: str) -> Sequence[object]:
 
 
 def _parse_time(entry: JsonObject, document: JsonObject) -> datetime:
-    """Return the time at which a statement was last changed. If the statement has no time, return that of its document.
+    """Return the time at which a statement was last changed.
 
-    Raises MalformedError if the time is missing in both, or invalid.
+    If the statement has no time, return the time of the document. Raises MalformedError if neither has a time, or if
+    the time is invalid.
     """
     text = entry.get("last_updated") or entry.get("timestamp") or document.get("timestamp")
     try:

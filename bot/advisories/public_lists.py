@@ -33,9 +33,9 @@ class PublicLists:
         self._errors: dict[AdvisoryList, str] = {}
 
     def query_lists(self, ids: Collection[str]) -> AdvisoryResult:
-        """Return which of the vulnerabilities are in the KEV list, and their EPSS scores.
+        """Return which of the vulnerabilities `ids` are in the KEV list, and their EPSS scores.
 
-        `ids` are the IDs of the vulnerabilities. A list that cannot be read is reported in the result's `errors`.
+        If a list cannot be read, the result has no data from it, and its `errors` contain the reason.
         """
         if not self._is_read:
             self._is_read = True
@@ -59,7 +59,8 @@ class PublicLists:
     ) -> T | None:
         """Read and parse a list. Return None if the list is not configured or cannot be read.
 
-        If it cannot be read, the error is stored in `_errors`. `limit` is the maximum size in bytes.
+        `source` is the configured file or URL, and `limit` is its maximum size in bytes. If the list cannot be read,
+        the error is stored in `_errors`.
         """
         if source is None:
             return None

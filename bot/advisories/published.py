@@ -53,9 +53,9 @@ class PublishedAdvisories:
     def list_digests(self, subject: ScanSubject) -> frozenset[Digest]:
         """Return the digests by which VEX statements may name the image of `subject`.
 
-        The result always contains the digest of `subject`. It also contains the digests of the index, manifest and
-        config if the registry could be queried for them. The registry is not queried if the VEX statements name no
-        other digest than that of `subject`.
+        The image has several digests: its own, and those of its index, manifest and config. The registry is queried for
+        them only if a VEX statement names a digest other than the image's own. If the query fails, only the image's own
+        digest is returned.
         """
         own_digests = frozenset({subject.digest})
         if self._documents.list_digests() <= own_digests:

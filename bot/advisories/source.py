@@ -24,7 +24,8 @@ class UnreadableSourceError(Exception):
 class MalformedError(ValueError):
     """The content of a source is not in the expected format.
 
-    The message is a predicate, such as "is not JSON". The caller puts the name of the source before it.
+    The message is the second half of a sentence, such as "is not JSON". The caller puts the name of the source before
+    it.
     """
 
 
@@ -79,11 +80,12 @@ class DocumentSource:
             raise UnreadableSourceError(f"{self} is damaged: the gzip data cannot be unpacked") from None
 
     def _read_all(self, read: Callable[[int], bytes], limit: int) -> bytes:
-        """Read a file to its end with `read`, and return its content.
+        """Read a file to its end with `read`, and return its content. `limit` is the maximum size of the file in bytes.
 
-        The content is read in chunks, because Python would allocate `limit` bytes at once.
+        The content is read in chunks. If `read` were called with `limit` at once, Python would allocate so many bytes
+        even for a small file.
 
-        Raises UnreadableSourceError if the file has more than `limit` bytes.
+        Raises UnreadableSourceError if the file is larger.
         """
         content = bytearray()
         while chunk := read(_CHUNK_SIZE):

@@ -70,10 +70,11 @@ class VexDocuments:
         return VexStatements(tuple(statements), tuple(errors))
 
     def _read_statements(self, accepted: AcceptedDocuments, errors: list[str]) -> Iterator[VexStatement]:
-        """Yield the statements at one location. For each document that cannot be used, append an error to `errors`.
+        """Yield the statements at the location of `accepted`.
 
-        In a folder, documents by authors that are not accepted are skipped. If the configuration names a single
-        document and its author is not accepted, this is an error.
+        For each document that cannot be used, an error is appended to `errors`. A folder may contain documents by
+        several authors, so documents by authors that are not accepted are skipped. If the location is a single document
+        and its author is not accepted, this is an error.
         """
         is_folder = isinstance(accepted.location, Path) and accepted.location.is_dir()
         for source in self._list_sources(accepted.location, errors):

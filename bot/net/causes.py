@@ -9,9 +9,10 @@ from bot.net.text import sanitize_text
 
 
 def describe_cause(error: BaseException) -> tuple[str, bool]:
-    """Return why a connection failed, and True if retrying cannot help, for instance because of a certificate.
+    """Return why a connection failed, and True if a retry cannot help, for example because of a certificate.
 
-    The message of `error` itself is not used, because it can contain secrets: the query, or the value of a header.
+    The reason does not quote the message of `error`, because the message can contain secrets, such as the query of the
+    URL or the value of a header.
     """
     for link in _list_causes(error):
         if isinstance(link, ssl.SSLCertVerificationError):
@@ -28,7 +29,7 @@ def describe_cause(error: BaseException) -> tuple[str, bool]:
 
 
 def _list_causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and the errors that caused it. The innermost error is first, because it is the most specific."""
+    """Yield `error` and the errors that caused it. The innermost error is first, because it is the most specific."""
     links: list[BaseException] = []
     link: BaseException | None = error
     while link is not None and link not in links:

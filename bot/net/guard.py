@@ -61,7 +61,7 @@ ResolveHost = Callable[[str, int], Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class HostTrust:
-    """How a host that the configuration lists may be contacted. Such a host may have any port and any address."""
+    """Settings of a host that the configuration lists. Such a host may have any port and any address."""
 
     is_insecure: bool = False
     """True if the host may be contacted with plain http."""
@@ -87,8 +87,8 @@ def is_public_address(address: str) -> bool:
 def is_machine_service(host: str) -> bool:
     """Return True if `host`, a name or an IP address, is a metadata service or a link-local address.
 
-    A redirect to such a host may be an attempt to get the machine's secrets. Messages about a blocked host therefore
-    must not suggest allowing this host in the configuration.
+    A redirect to such a host may be an attack that tries to read secrets of this machine. Therefore messages about such
+    a host must not suggest allowing it in the configuration.
     """
     if host in _MACHINE_NAMES:
         return True
@@ -121,12 +121,12 @@ class RequestGuard:
     """Allows any request to listed hosts. Other hosts need https, port 443 and a public address."""
 
     def __init__(self, listed_hosts: Mapping[str, HostTrust], resolve: ResolveHost = resolve_host) -> None:
-        """Create a guard. `listed_hosts` are the hosts that the configuration lists, with how they may be contacted.
+        """Create a guard.
 
-        The keys are `host[:port]`. A key without a port covers the ports 80 and 443. `resolve` returns the addresses of
-        a host.
+        The keys of `listed_hosts` are the hosts in the configuration, as `host` or `host[:port]`. A key without a port
+        covers the ports 80 and 443. `resolve` returns the addresses of a host.
 
-        Raises ValueError if a listed host is invalid.
+        Raises ValueError if a key is invalid.
         """
         self._resolve = resolve
         self._listed_hosts: dict[tuple[str, int], HostTrust] = {}
@@ -136,7 +136,7 @@ class RequestGuard:
                 self._listed_hosts[host, default] = trust
 
     def get_trust(self, url: Url) -> HostTrust | None:
-        """Return the settings of the URL's host and port, or None if the configuration does not list them."""
+        """Return the settings for the host and port of `url`, or None if the configuration does not list them."""
         return self._listed_hosts.get((url.host, url.port))
 
     def check_url(self, url: Url) -> None:
@@ -150,10 +150,10 @@ class RequestGuard:
             raise BlockedError(f"{url.display_text} was not contacted, because it uses another port than 443", hint)
 
     def resolve_addresses(self, host: str, port: int) -> Sequence[str]:
-        """Return the addresses to connect to for `host`, at most MAX_ADDRESSES.
+        """Return the addresses to which a client may connect for `host` and `port`, at most MAX_ADDRESSES.
 
-        Raises BlockedError if the host is not listed and one of its addresses is not public. Raises OSError if the
-        host has no address.
+        Raises BlockedError if the configuration does not list the host and one of its addresses is not public. Raises
+        OSError if the host has no address.
         """
         host = host.lower().rstrip(".")
         found = self._resolve(host.strip("[]"), port)
@@ -168,9 +168,11 @@ class RequestGuard:
     def check_proxied_url(self, url: Url) -> None:
         """Check the host of a URL that is requested through the proxy. Raises BlockedError if the host is not allowed.
 
-        The proxy resolves the host name, so the address is not known here. If the configuration does not list the host,
-        its name must not be an internal one such as `db.internal`. If this machine can resolve the name as well, all
-        addresses must be public.
+        The proxy resolves the host name, so the address that the proxy uses is not known here. A host that the
+        configuration does not list must meet two conditions instead:
+
+        - Its name is not an internal name such as `db.internal`.
+        - If this machine can resolve the name, all its addresses are public.
         """
         is_internal = ("." not in url.host and ":" not in url.host) or url.host.endswith(_INTERNAL_NAMES)
         if is_internal and self.get_trust(url) is None:
@@ -182,9 +184,10 @@ class RequestGuard:
             return  # this machine cannot resolve the name, as usual if only the proxy has access to the internet
 
     def _get_hint(self, url: Url, hint: str) -> str:
-        """Return the hint for the message about a blocked URL. This is `hint`, which suggests listing the URL's host.
+        """Return the hint for an error message about a blocked `url`.
 
-        If the host is a service of the machine, such as a metadata service, return NO_REGISTRY_NOTE instead.
+        This is usually `hint`, which suggests listing the host. If the host is a service of the machine, such as a
+        metadata service, return NO_REGISTRY_NOTE, because listing this host would be dangerous.
         """
         if is_machine_service(url.host):
             return NO_REGISTRY_NOTE

@@ -47,7 +47,7 @@ class ApiSession(requests.Session):
             self.mount(scheme, _BoundedAdapter(limit))
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        """Send a request. `requests` also calls this method for every redirect.
+        """Send a request. `requests` calls this method for every redirect, too, so redirects are also checked.
 
         Raises BlockedError if the origin of the request's URL is not the origin for which this session was created.
         """

@@ -12,8 +12,8 @@ HIDDEN = "[hidden]"
 def sanitize_text(text: str, secrets: Iterable[str] = (), limit: int = MAX_QUOTED_LENGTH) -> str:
     """Return `text` as one line of at most `limit` printable characters, with all `secrets` masked.
 
-    A server may repeat parts of a request in its response. If `text` is from a response, pass the secrets of the
-    request.
+    `secrets` are needed if `text` is from a response: a server may repeat the credential of the request in its
+    response.
     """
     # A secret may also occur in the form in which `repr` writes it.
     spellings = {spelling for secret in secrets for spelling in (secret, repr(secret)[1:-1])}

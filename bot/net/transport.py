@@ -15,10 +15,10 @@ from bot.net.guard import RequestGuard
 
 
 class GuardedAdapter(HTTPAdapter):
-    """An adapter that checks the addresses of hosts before it connects to them.
+    """A `requests` adapter that checks the addresses of hosts before it connects to them.
 
-    The address of the operator's proxy is not checked, because a proxy is usually in the private network. The proxy
-    resolves the names of the requested hosts, so the client checks these names (see `bot.net.client`).
+    The address of the operator's proxy is not checked, because a proxy is usually in the private network. If a proxy is
+    used, it resolves the names of the hosts. The client therefore checks the names themselves (see `bot.net.client`).
     """
 
     def __init__(self, guard: RequestGuard) -> None:

@@ -89,9 +89,11 @@ class AcrFacts:
     def fetch_end_of_life(self, tag_ref: TagRef, digest: Digest) -> date | None:
         """Return the date on which the publisher ends support of an image, or None if no date is published.
 
-        Publishers attach the date to the image as a referrer. If the first page of referrers has several dates, the
-        latest date is returned, because publishers correct a wrong date by attaching another referrer. Returns None for
-        registries other than configured Azure registries and Microsoft's public registry.
+        Publishers attach the date to the image as a referrer. They correct a wrong date by attaching another referrer.
+        Therefore the latest date on the first page of referrers is returned.
+
+        Dates are fetched only from the configured Azure registries and from Microsoft's public registry. For all other
+        registries, return None.
 
         Raises RegistryError.
         """
@@ -109,7 +111,8 @@ class AcrFacts:
         if response.status == HTTPStatus.NOT_FOUND:
             return None
         if response.status != HTTPStatus.OK:
-            raise make_refusal_error(endpoint, f"the referrers of {path}@{digest}", response, has_credential=False)
+            subject = f"the list of referrers of {path}@{digest}"
+            raise make_refusal_error(endpoint, subject, response, has_credential=False)
         if parse_media_type(response.headers.get("content-type", "")) != OCI_INDEX:
             return None
         return max(_parse_end_dates(response.body), default=None)
@@ -186,7 +189,7 @@ def _parse_media_type(body: bytes) -> str | None:
 
 
 def _parse_end_dates(body: bytes) -> Iterator[date]:
-    """Yield every end-of-life date in an index of referrers. Referrers of other types are skipped."""
+    """Yield every end-of-life date in `body`, an index of referrers. Referrers of other types are skipped."""
     try:
         referrers = json.loads(body)["manifests"]
     except (ValueError, KeyError, TypeError, RecursionError):

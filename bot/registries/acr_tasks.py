@@ -99,13 +99,13 @@ class AcrTasks:
         while url is not None:
             if url.origin != first.origin:
                 raise _InvalidTaskListError(
-                    f"the next page of the list is on another host, {url.display_text}, which must not "
+                    f"the next page of the list of tasks is on another host, {url.display_text}, which must not "
                     "receive the Entra token"
                 )
             if str(url) in requested_urls:
-                raise _InvalidTaskListError("a page of the list links back to an earlier page")
+                raise _InvalidTaskListError("a page of the list of tasks links back to an earlier page")
             if len(requested_urls) >= MAX_PAGES:
-                raise _InvalidTaskListError(f"the list has more than {MAX_PAGES} pages")
+                raise _InvalidTaskListError(f"the list of tasks has more than {MAX_PAGES} pages")
             requested_urls.add(str(url))
             headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
             response = http.request("GET", str(url), headers=headers, limit=MAX_PAGE, max_redirects=0)
@@ -135,10 +135,11 @@ class AcrTasks:
         )
 
     def _parse_task(self, entry: Any) -> BuildTask | None:
-        """Parse a task. Return None if no base image update starts it.
+        """Parse a task. Return None if no base image update can start the task.
 
-        A task that does not state whether it is disabled counts as enabled. If it is enabled, basebump must not pin its
-        base image, because a pinned base image never changes and would never start the task again.
+        A task that does not state whether it is enabled counts as enabled. This is the safe choice: basebump does not
+        pin the base image of an enabled task, because the digest of a pinned image never changes and would never start
+        the task.
 
         Raises _InvalidTaskListError.
         """
@@ -160,9 +161,9 @@ class AcrTasks:
 
 
 def _parse_step(step: dict[str, Any]) -> TaskStep:
-    """Parse the step of a task. Return `OtherStep` if the step is invalid or of a kind that basebump cannot read.
+    """Parse the step of a task. Return `OtherStep` if the step is invalid or of a type that basebump cannot read.
 
-    The images that such a step builds are unknown, but the other tasks of the list can still be used.
+    An unreadable step does not make the list of tasks unusable. Only the images that this one task builds are unknown.
     """
     match step:
         case {"type": "Docker", "dockerFilePath": str(path)} if path and len(path) <= MAX_TEXT:

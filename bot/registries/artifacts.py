@@ -50,9 +50,9 @@ def parse_artifact(digest: Digest, body: bytes) -> Artifact:
 
 
 def parse_referrers(body: bytes) -> tuple[Referrer, ...]:
-    """Parse a list of referrers. Referrers without a sha256 digest are left out.
+    """Parse the response of the referrers API. Referrers without a sha256 digest are left out.
 
-    Raises NotAnImageError if the list is invalid.
+    Raises NotAnImageError if the response is not a valid list of referrers.
     """
     listed = _parse_object(body).get("manifests")
     if not isinstance(listed, list):
@@ -151,7 +151,8 @@ class OciArtifacts:
                 break
             found, query = (*found, *page[0]), page[1]
         why = NotAnImageError("the list is longer than the limit, or a page is missing")
-        raise _make_unreadable_error(repository_endpoint, f"the referrers of {repository_endpoint.path}@{digest}", why)
+        subject = f"the list of referrers of {repository_endpoint.path}@{digest}"
+        raise _make_unreadable_error(repository_endpoint, subject, why)
 
     def fetch_artifact(self, repository: str, digest: Digest) -> Artifact:
         """Fetch an artifact by its digest, and verify the digest. Raises RegistryError."""
@@ -184,10 +185,10 @@ class OciArtifacts:
     def _fetch_page(
         self, repository_endpoint: RepositoryEndpoint, digest: Digest, query: str
     ) -> tuple[tuple[Referrer, ...], str | None] | None:
-        """Return `(referrers, next_query)` for one page of the referrers API. On the last page, `next_query` is None.
+        """Return the referrers on one page of the referrers API, and the query string of the next page.
 
-        `query` is that of the page to fetch; empty for the first page. Return None if the registry has no referrers
-        API.
+        On the last page, the query string is None. `query` is the query string of the page to fetch, with its `?`. It
+        is empty for the first page. Return None instead of a pair if the registry has no referrers API.
 
         Raises RegistryError.
         """

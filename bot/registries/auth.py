@@ -87,7 +87,7 @@ class RegistryRequest:
 
 @dataclass(frozen=True, slots=True)
 class _TokenKey:
-    """Key of a cached token: the host, token server, service, scope and login that the token was issued for."""
+    """Key of a cached token. Contains everything that a token depends on, such as the token server, scope and login."""
 
     host: str
     realm: str
@@ -116,7 +116,7 @@ class _TokenSlot:
 
 @dataclass(slots=True)
 class _HostState:
-    """Whether a host has been contacted, and the challenge in its last response with status 401."""
+    """State of a host: whether it was contacted, and the challenge in its last response with status 401."""
 
     first_request_lock: threading.Lock = field(default_factory=threading.Lock)
     """Held during the first request, so that a host does not receive thirty unauthenticated requests at once."""
@@ -164,7 +164,7 @@ class RegistryAuthenticator:
         return self._send_in_turn(endpoint, request)
 
     def has_login_challenge(self, endpoint: RegistryEndpoint) -> bool:
-        """Return True if the registry has required authentication in any response so far."""
+        """Return True if the registry has ever required a login in this run."""
         with self._lock:
             state = self._hosts.get(endpoint.host)
         return state is not None and state.challenge is not None
@@ -329,7 +329,11 @@ class RegistryAuthenticator:
 
 
 def may_receive_credential(endpoint: RegistryEndpoint, realm: Url) -> bool:
-    """Return True if the token server at `realm` is trusted with the credential for `endpoint`."""
+    """Return True if the token server at `realm` is trusted with the credential for `endpoint`.
+
+    The server is trusted if it is on the registry's own origin, is the known token server of a public registry, or is
+    listed under `trusted_realms`.
+    """
     if realm.origin == Url.parse(endpoint.url).origin:
         return True
     return realm.authority in KNOWN_REALMS.get(endpoint.host, ()) or realm.authority in endpoint.trusted_realms
@@ -357,9 +361,10 @@ def parse_token(body: bytes) -> tuple[str, float]:
 
 
 def _choose_challenge(response: Response) -> AuthChallenge | None:
-    """Return the Bearer challenge of a response, or else the Basic challenge, or None if there is neither.
+    """Return the challenge to answer: the Bearer challenge if the response has one, or else the Basic challenge.
 
-    Bearer is preferred because a token gives access to one repository, a password to all of them.
+    Return None if the response has neither. Bearer is preferred, because a token gives access to one repository only,
+    while Basic sends a password for all repositories.
     """
     challenges = parse_challenges(response.headers.get("www-authenticate", ""))
     bearer = (offer for offer in challenges if offer.scheme == "bearer" and offer.parameters.get("realm"))

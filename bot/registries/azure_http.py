@@ -19,7 +19,10 @@ SendRequest = Callable[[HttpRequest], Response]
 
 
 class AzureTransport(HttpTransport[HttpRequest, HttpResponse]):
-    """Makes an Azure library send its requests with the function `send`. Retries are left to `send`."""
+    """Makes an Azure library send its requests with the function `send`.
+
+    This class does not retry failed requests, because `send` retries them.
+    """
 
     def __init__(self, send: SendRequest) -> None:
         self._send = send

@@ -80,9 +80,11 @@ SOVEREIGN_CLOUDS = {
 def get_azure_cloud(host: str, environment: Mapping[str, str]) -> AzureCloud:
     """Return the Azure cloud in which to log in to the registry `host`.
 
-    Without AZURE_AUTHORITY_HOST, this is the cloud to which the suffix of `host` belongs. If AZURE_AUTHORITY_HOST is
-    the Entra host of a known cloud, return that cloud. If it is any other host, return the cloud of `host` with this
-    host as its Entra host.
+    By default, the suffix of `host` determines the cloud. The variable AZURE_AUTHORITY_HOST in `environment` overrides
+    this default:
+
+    - If its value is the Entra host of a known cloud, that cloud is returned.
+    - If its value is any other host, the default cloud is returned, with this host as its Entra host.
 
     Raises NoEntraTokenError if AZURE_AUTHORITY_HOST is invalid.
     """
@@ -144,10 +146,11 @@ class EntraIdentity:
     def _make_application_credential(
         self, variable: str, value: str, client: str, tenant: str
     ) -> tuple[str, TokenCredential]:
-        """Return a description for messages, and the credential of an application.
+        """Return a description of the credential for messages, and the credential of an application.
 
         `variable` is the environment variable that contains the credential, and `value` is its value. The name of the
-        variable determines whether the credential is a secret, a certificate or a federated token.
+        variable determines whether the credential is a secret, a certificate or a federated token. `client` and
+        `tenant` are the IDs of the application and its tenant.
 
         Raises NoEntraTokenError if `value` cannot be used.
         """
@@ -189,22 +192,23 @@ class EntraIdentity:
         )
 
     def _make_managed_credential(self, endpoint: str, variable: str, client: str) -> TokenCredential:
-        """Return the managed identity of this machine or container. The server at `endpoint` issues its tokens.
+        """Return the credential of a managed identity, whose tokens are issued by the server at `endpoint`.
 
-        `variable` is the environment variable that `endpoint` may come from, for messages. `client` selects one of
-        several identities; empty for the default. azure-identity reads further settings from the environment itself.
+        `variable` is the environment variable that can set `endpoint`. Error messages name it. `client` is the ID of
+        the identity to use if the machine has several. If it is empty, the machine's default identity is used.
+        azure-identity reads the remaining settings from the environment itself.
         """
         from azure.identity import ManagedIdentityCredential
 
         return ManagedIdentityCredential(client_id=client or None, **self._build_options(endpoint, variable))
 
     def _make_machine_credential(self, client: str, tenant: str) -> tuple[str, TokenCredential]:
-        """Return a description for messages, and a credential that needs no environment variables.
+        """Return a description of the credential for messages, and a credential that needs no environment variables.
 
-        The credential is the login of `az`, or the identity of the machine if the machine runs on Azure. If there are
-        both, the login of `az` is tried first.
+        The credential is the login of `az`, or the identity of the machine if the machine runs on Azure. If both exist,
+        the login of `az` is tried first. `client` and `tenant` are the IDs of the identity and its tenant.
 
-        Raises NoEntraTokenError if there is neither.
+        Raises NoEntraTokenError if neither exists.
         """
         from azure import identity
 
@@ -224,10 +228,10 @@ class EntraIdentity:
                 return " or the ".join(credentials), identity.ChainedTokenCredential(*credentials.values())
 
     def _build_options(self, endpoint: str | None = None, variable: str = "AZURE_AUTHORITY_HOST") -> dict[str, Any]:
-        """Return the azure-identity options that all credential types share.
+        """Return the options that all credential types of azure-identity share.
 
-        `endpoint` is the URL of the server that issues the tokens. If it is None, Entra issues them. `variable` is the
-        environment variable that this URL may come from. It is named in messages if the URL is invalid.
+        `endpoint` is the URL of the server that issues the tokens. If it is None, Entra issues the tokens. `variable`
+        is the environment variable that can set this URL. If the URL is invalid, the error message names this variable.
         """
         from bot.registries.azure_http import AzureTransport, make_sender
 
@@ -247,10 +251,10 @@ class EntraIdentity:
     def _create_http_client(self, url: str, variable: str) -> HttpClient:
         """Return an HTTP client that may contact the host of `url` even if the host is private or uses plain http.
 
-        The host is trusted because it comes from the operator's environment. `variable` is the environment variable
-        that it may come from.
+        The host is trusted, because only the operator's environment can set `url`. `variable` is the environment
+        variable that can set it.
 
-        Raises NoEntraTokenError, with the name of the variable, if `url` is invalid.
+        Raises NoEntraTokenError if `url` is invalid. The message names the variable.
         """
         try:
             parts = Url.parse(url)
@@ -262,7 +266,10 @@ class EntraIdentity:
 
 
 class ManagerLogin:
-    """The login to Azure Resource Manager, in the cloud of AZURE_AUTHORITY_HOST or else in the public cloud."""
+    """The login to Azure Resource Manager.
+
+    AZURE_AUTHORITY_HOST determines the Azure cloud. Without this variable, it is the public cloud.
+    """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment

@@ -31,7 +31,7 @@ class CloudLogin:
         self._retry_at = 0.0
 
     def get_credential(self) -> PasswordLogin:
-        """Return the cached login. If there is none, or it expires soon, fetch a new login first.
+        """Return the cached login, or a new login if none is cached or if the cached login expires soon.
 
         Raises RegistryError if the cloud provider issues no login.
         """

@@ -32,9 +32,10 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 class CredentialHelpers:
-    """Runs credential helpers and caches their answers, so that each helper runs only once per host.
+    """Runs credential helpers. Not thread-safe.
 
-    Failures are cached, too. Otherwise a helper that hangs would delay every image. Not thread-safe.
+    Each helper runs only once per host, because its answer is cached. A failure is cached, too, because otherwise a
+    helper that hangs would delay every image.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:

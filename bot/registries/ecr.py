@@ -21,7 +21,7 @@ CONNECT_TIMEOUT, READ_TIMEOUT, MAX_TRIES = 10, 30, 3
 def fetch_ecr_token(host: str) -> CloudToken:
     """Request a login to the ECR registry `host`, in the AWS region that the host name contains.
 
-    AWS's own library finds the credentials in variables, profiles, roles of pods and machines, or single sign-on.
+    AWS's own library finds the credentials, for example in environment variables, profiles, or the role of the machine.
 
     Raises CloudError.
     """

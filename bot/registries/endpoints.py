@@ -93,15 +93,15 @@ class EndpointDirectory:
         return is_acr(host) or (entry is not None and entry.uses_entra)
 
     def find_origin(self, repository: str) -> str:
-        """Return the canonical repository in which tags of `repository` are looked up.
+        """Return the canonical name of the repository in which tags of `repository` are looked up.
 
-        For a repository in a pull-through cache, this is the upstream repository. For any other, it is `repository`
-        itself.
+        For a repository in a pull-through cache, this is the upstream repository. For any other repository, it is
+        `repository`.
         """
         return find_origin(repository, self._caches)
 
     def find_endpoint(self, registry: str) -> RegistryEndpoint | None:
-        """Return the endpoint of `registry`, or None if that host must not be contacted."""
+        """Return the endpoint of the host `registry`, or None if this host must not be contacted."""
         entry = self._entries.get(normalize_host(registry))
         if entry is not None:
             return self._build_listed_endpoint(registry, entry)
@@ -175,7 +175,7 @@ class PullThroughCache:
     """`host[:port][/prefix]` to which the rest of the repository's path is appended."""
 
     def find_origin(self, repository: str) -> str | None:
-        """Return the canonical upstream repository, or None if `repository` is not in this cache."""
+        """Return the canonical name of the upstream repository. Return None if `repository` is not in this cache."""
         cached_part = f"{self.host}/{self.path}" if self.path else self.host
         if not f"{repository}/".startswith(f"{cached_part}/"):
             return None

@@ -36,8 +36,9 @@ class LoginExamination:
     def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level log in
         """Log in to the registry with the configured credential, and yield a check with the result.
 
-        For most registries, this is a request for `/v2/`. With Entra, obtaining the credential already proves the
-        login.
+        For most registries, the login is tested with a request for `/v2/`. For a registry with `auth: azure`, this
+        request is not needed, because the registry has already accepted an Entra token when the credential was
+        obtained.
 
         Raises RegistryError if the credential cannot be obtained.
         """

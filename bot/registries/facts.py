@@ -31,7 +31,7 @@ Annotations = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class ConfigFacts:
-    """The fields of an image's config that describe the image: build time, platform, labels and runtime settings."""
+    """The build time, platform, labels and runtime settings in an image's config."""
 
     created_at: datetime | None
     platform: str | None
@@ -91,9 +91,9 @@ def _read_text(value: object) -> str:
 
 
 def get_first_value(key: str, sources: Sequence[Annotations]) -> str | None:
-    """Return the first value of `org.opencontainers.image.<key>` in several sets of annotations or labels, sanitized.
+    """Return the value of `org.opencontainers.image.<key>` in the first of `sources` that has it.
 
-    Return None if none of `sources` has the key.
+    `sources` are sets of annotations or labels. The value is sanitized. Return None if none of the sources has the key.
     """
     for annotation_map in sources:
         value = sanitize_text(annotation_map.get(ANNOTATION_PREFIX + key, ""), limit=MAX_TEXT_LENGTH)
@@ -103,9 +103,10 @@ def get_first_value(key: str, sources: Sequence[Annotations]) -> str | None:
 
 
 def get_base_image(sources: Sequence[Annotations]) -> BaseImage | None:
-    """Return the base image from the first of `sources` that states its name or its digest. Return None if none does.
+    """Return the base image that the annotations or labels in `sources` state. Return None if they state none.
 
-    The name from one source is never combined with the digest from another, because they might not belong together.
+    The name and the digest of the base image are both taken from the first of `sources` that states either. They are
+    never combined from two sources, because they might not belong together.
     """
     for annotation_map in sources:
         name, digest = (
@@ -120,8 +121,14 @@ def get_base_image(sources: Sequence[Annotations]) -> BaseImage | None:
 def get_build_time(sources: Sequence[Annotations], config: ConfigFacts | None) -> datetime | None:
     """Return the build time of the image, or None if it is not known.
 
-    Annotations have precedence, because they are specific to this build. The time in the config comes next. Labels have
-    the lowest precedence: an image inherits the labels of its base image, so a label may state the base's build time.
+    The first of these times that exists is returned:
+
+    - the time in an annotation of `sources`, which belongs to this build
+    - the time in the image's config
+    - the time in a label of the config
+
+    The label comes last because an image inherits the labels of its base image, so the label may state the build time
+    of the base image.
     """
     annotated_times = (parse_build_time(statements.get(f"{ANNOTATION_PREFIX}created")) for statements in sources)
     labelled_time = parse_build_time(config.labels.get(f"{ANNOTATION_PREFIX}created")) if config else None

@@ -84,10 +84,10 @@ class Keychain:
         return None
 
     def get_login(self, host: str, path: str = "") -> PasswordLogin | None:
-        """Return the credential for programs that accept only a username and a password, or None if there is none.
+        """Return the username and password for programs that accept nothing else, or None if none are configured.
 
-        An identity token is returned only for a registry with `auth: azure`, because Azure accepts the token as a
-        password.
+        The identity token of a registry with `auth: azure` is returned as a password, because Azure accepts this. For
+        all other registries, an identity token is not returned.
 
         Raises RegistryError if a credential is configured but cannot be obtained.
         """
@@ -113,9 +113,9 @@ class _LoginSource:
     login_file: LoginFile | None = None
 
     def load_logins(self, host: str) -> LoginFile:
-        """Return the logins in the source.
+        """Return the logins of the source, which is read on the first call.
 
-        Raises RegistryError if the source cannot be used. `host` is the registry that the error is reported for.
+        Raises RegistryError if the source cannot be used. The error is reported for the registry `host`.
         """
         if self.login_file is None:
             try:
@@ -159,7 +159,10 @@ def _read_named_file(path: Path) -> LoginFile:
 
 
 def _read_first_file(paths: Iterable[Path]) -> LoginFile:
-    """Read the first file that exists. If none exists, return an empty `LoginFile`. Raises ValueError."""
+    """Read the first of `paths` that exists. If none exists, return an empty `LoginFile`.
+
+    Raises ValueError if the file cannot be used.
+    """
     return next(filter(None, map(_read_file, paths)), LoginFile())
 
 

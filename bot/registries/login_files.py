@@ -59,7 +59,7 @@ class LoginKey:
     def is_for_repository(self, host: str, path: str, *, allows_globs: bool) -> bool:
         """Return True if the login is for the repository `path` on `host`.
 
-        With `allows_globs`, the host in this key may be a glob such as `*.example.com`.
+        If `allows_globs` is True, the host in this key may be a glob such as `*.example.com`.
         """
         if self.path and not f"{path}/".startswith(f"{self.path}/"):
             return False
@@ -86,7 +86,10 @@ class LoginFile:
         return self.helpers.get(host) or self.default_helper
 
     def find_login(self, host: str, path: str) -> Credential | None:
-        """Return the login with the most specific key that matches the repository, or None if no key matches."""
+        """Return the login for the repository `path` on `host`, or None if the file has none.
+
+        If several keys of the file match, the most specific key counts.
+        """
         matching_logins = (
             login for key, login in self.logins if key.is_for_repository(host, path, allows_globs=self.allows_globs)
         )
@@ -99,7 +102,7 @@ def parse_logins(content: bytes, file_format: LoginFileFormat = LoginFileFormat.
     Raises ValueError if the file is invalid. The message contains nothing from the file.
     """
     if len(content) > MAX_LOGINS_SIZE:
-        raise ValueError(f"the content has more than {MAX_LOGINS_SIZE} bytes")
+        raise ValueError(f"the registry logins in it have more than {MAX_LOGINS_SIZE} bytes")
     try:
         document = json.loads(content)
     except (ValueError, RecursionError):

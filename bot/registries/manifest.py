@@ -56,7 +56,7 @@ class NotARegistryError(NotAnImageError):
 
 @dataclass(frozen=True, slots=True)
 class ManifestDocument:
-    """A parsed manifest or index, with the config's digest and the total size of the layers."""
+    """A parsed manifest or index. A manifest also has the digest of its config and the total size of its layers."""
 
     manifest: Manifest
     config_digest: Digest | None = None
@@ -96,10 +96,11 @@ def parse_document(digest: Digest, body: bytes, content_type: str) -> ManifestDo
 def _detect_kind(document: dict[str, Any], header_type: str) -> tuple[ManifestKind, str]:
     """Return whether a document is an index or a manifest, and its media type.
 
-    The header, the document's `mediaType` and its fields must all agree. Otherwise clients could disagree on which
-    image the document is (CVE-2021-41190). `header_type` is the media type in the Content-Type header.
+    `header_type` is the media type in the response's Content-Type header. It must agree with the field `mediaType` and
+    with the other fields of the document. If they contradicted each other, two clients could read the same bytes as
+    different images (CVE-2021-41190).
 
-    Raises NotAnImageError if they do not agree, or the document is of another type.
+    Raises NotAnImageError if they do not agree, or if the document is neither an index nor a manifest.
     """
     document_type = document.get("mediaType", "")
     if not isinstance(document_type, str):
@@ -142,7 +143,7 @@ def _parse_children(document: dict[str, Any]) -> tuple[ChildManifest, ...]:
 
 
 def _parse_child(descriptor: Any) -> ChildManifest | None:
-    """Parse an entry in an index's `manifests`. Return None if the entry is an attestation and not an image.
+    """Parse an entry in the field `manifests` of an index. Return None for an attestation, because it is not an image.
 
     Raises NotAnImageError if the entry is invalid.
     """

@@ -83,11 +83,11 @@ class OciRegistry:
         """Return the digest and media type that a tag points to, with the ETag of the response.
 
         Sends one HEAD request, which Docker Hub does not count as a pull. If the response has no usable digest, the
-        manifest is fetched and hashed. If the repository is in a pull-through cache, the request is sent to the
-        upstream registry, because the cache may be outdated.
+        manifest is fetched and hashed. If the repository is in a pull-through cache, the upstream registry is
+        requested.
 
-        `known_descriptor` is the result of an earlier call. Its ETag is sent with the request, and if the registry
-        answers that nothing changed, `known_descriptor` is returned.
+        `known_descriptor` is the result of an earlier call, whose ETag is sent. If the registry answers that the tag
+        has not changed since, `known_descriptor` is returned.
 
         Raises RegistryError.
         """
@@ -110,10 +110,10 @@ class OciRegistry:
         return TagDescriptor(manifest.digest, manifest.media_type)
 
     def fetch_tag(self, tag_ref: TagRef, known_digest: Digest | None = None) -> Manifest | None:
-        """Fetch and hash the manifest that a tag points to. Return None if its digest is `known_digest`.
+        """Fetch and hash the manifest that a tag points to. Return None if the tag still points to `known_digest`.
 
-        `known_digest` is sent as an ETag, because registries use the digest as the ETag of a manifest. If the tag still
-        points to this digest, the registry does not send the manifest again.
+        `known_digest` is sent as an ETag, because registries use the digest of a manifest as its ETag. The registry
+        then does not send a manifest that is known.
 
         Raises RegistryError.
         """
@@ -146,7 +146,9 @@ class OciRegistry:
         query: str | None = f"n={PAGE_SIZE}"
         while query is not None:
             if query in requested_queries:
-                raise repository_endpoint.make_tag_list_error("a page links back to an earlier page", is_failure=False)
+                raise repository_endpoint.make_tag_list_error(
+                    "a page of the list links back to an earlier page", is_failure=False
+                )
             if len(requested_queries) >= MAX_PAGES or len(tags) >= MAX_TAGS:
                 raise repository_endpoint.make_tag_list_error("the list has too many pages or tags", is_failure=False)
             requested_queries.add(query)
@@ -166,7 +168,7 @@ class OciRegistry:
         return tuple(tags)
 
     def get_origin(self, tag_ref: TagRef) -> TagRef:
-        """Return the upstream tag if the repository is in a pull-through cache. Otherwise return `tag_ref`."""
+        """Return the tag to look up: the upstream tag for a repository in a pull-through cache, or else `tag_ref`."""
         return replace(tag_ref, repository=self._endpoints.find_origin(tag_ref.repository))
 
     def fetch_manifest(self, tag_ref: TagRef, digest: Digest) -> Manifest:
@@ -181,9 +183,8 @@ class OciRegistry:
     def describe_image(self, tag_ref: TagRef, manifest: Manifest) -> ImageFacts:
         """Return the metadata of an image, such as its platforms, build time, source and base image.
 
-        If `manifest` is an index, the metadata of its linux/amd64 image is used as well. If the index has no such
-        image, its first image is used. The image's own manifest is fetched only if the index lacks some of the
-        metadata.
+        If `manifest` is an index, the metadata of one image in the index is added: the linux/amd64 image, or the first
+        image if there is none for linux/amd64. If the index itself states all metadata, that image is not fetched.
 
         Raises RegistryError.
         """
@@ -193,7 +194,7 @@ class OciRegistry:
         image = document if manifest.kind is ManifestKind.MANIFEST else None
         if child := _choose_child(manifest.children):
             sources.append(dict(child.annotations))
-            if not _is_complete(sources):
+            if not _has_all_metadata(sources):
                 image = self._get_document(repository_endpoint, child.digest)
                 sources.append(dict(image.manifest.annotations))
         config = self._fetch_config(repository_endpoint, image.config_digest) if image and image.config_digest else None
@@ -215,8 +216,8 @@ class OciRegistry:
     def fetch_contents(self, tag_ref: TagRef, digest: Digest, platform: str) -> ImageContents | None:
         """Return the config, size and metadata of the image for `platform`. Return None if the index has no such image.
 
-        `digest` is the digest of an index, or of the manifest of a single image. Annotations in the index have
-        precedence over annotations in the image's manifest.
+        `digest` is the digest of an index or of a single image's manifest. If the index and the image's manifest have
+        the same annotation, that of the index counts.
 
         Raises RegistryError.
         """
@@ -257,8 +258,8 @@ class OciRegistry:
     def list_digests(self, tag_ref: TagRef, digest: Digest, platform: str) -> frozenset[Digest]:
         """Return every digest by which tools may identify an image: `digest`, and those of its manifest and its config.
 
-        `digest` is the digest of an index, from which the image for `platform` is chosen, or of a single image's
-        manifest. If the index has no image for `platform`, only `digest` is returned.
+        If `digest` is the digest of an index, the image for `platform` in the index is meant. If the index has no such
+        image, only `digest` is returned.
 
         Raises RegistryError.
         """
@@ -273,9 +274,9 @@ class OciRegistry:
         return frozenset({digest, document.manifest.digest, *config_digests})
 
     def find_platform_digest(self, tag_ref: TagRef, digest: Digest, platform: str) -> Digest | None:
-        """Return the digest of the manifest for `platform` in an index, or None if the index has no such manifest.
+        """Return the digest of the manifest for `platform` in the index `digest`, or None if there is none.
 
-        `digest` is the digest of the index. If it belongs to the manifest of a single image instead, return `digest`.
+        If `digest` is not the digest of an index but that of a single image's manifest, return `digest`.
 
         Raises RegistryError.
         """
@@ -389,11 +390,8 @@ def _choose_child(children: tuple[ChildManifest, ...]) -> ChildManifest | None:
     return next(preferred, None) or next(iter(children), None)
 
 
-def _is_complete(sources: list[facts.Annotations]) -> bool:
-    """Return True if the annotations of an index state all metadata of an image.
-
-    In this case, the image's own manifest need not be fetched, which saves a pull from the registry's quota.
-    """
+def _has_all_metadata(sources: list[facts.Annotations]) -> bool:
+    """Return True if no metadata is missing in `sources`, so that the image's own manifest need not be fetched."""
     keys = ("source", "version", "revision", "base.name")
     return facts.get_build_time(sources, None) is not None and all(
         facts.get_first_value(word, sources) for word in keys

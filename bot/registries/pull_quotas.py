@@ -48,8 +48,10 @@ class PullQuotas:
     def reserve_pull(self, endpoint: RegistryEndpoint) -> Iterator[None]:
         """Reserve one pull of a registry's quota for the request that the `with` block sends.
 
-        The last pulls of a quota are left for other users of the same address or account (see RESERVED_PULLS). Raises
-        RegistryError if only these are left.
+        The last pulls of a quota are not used, because other users share the quota if they have the same address or
+        account (see RESERVED_PULLS).
+
+        Raises RegistryError if only these last pulls are left.
         """
         with self._lock:
             quota = self._quotas.setdefault(endpoint.host, _HostQuota())

@@ -75,9 +75,11 @@ def find_repository_endpoint(endpoints: EndpointDirectory, tag_ref: TagRef) -> R
 def verify_digest(
     repository_endpoint: RepositoryEndpoint, request: RegistryRequest, response: Response, digest: Digest | None
 ) -> Digest:
-    """Return the sha256 digest of a response's body. If `digest` is given, the result must be equal to it.
+    """Return the sha256 digest of a response's body.
 
-    Raises RegistryError if they differ.
+    `digest` is the expected digest. If it is None, any digest is accepted.
+
+    Raises RegistryError if the digest is not the expected one.
     """
     actual_digest = Digest(f"sha256:{hashlib.sha256(response.body).hexdigest()}")
     if digest is not None and actual_digest != digest:

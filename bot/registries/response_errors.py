@@ -60,9 +60,9 @@ def make_refusal_error(
 
 
 def make_unanswered_error(endpoint: RegistryEndpoint, error: HttpError, responder: str = "") -> RegistryError:
-    """Return the error for a request that got no usable response.
+    """Return the error for a request to which no usable response was received.
 
-    `responder` describes the server in the message if it is not the registry itself, such as "the token server".
+    `responder` is the server in the message if it is not the registry itself, such as "the token server".
     """
     message = f"{responder} that {endpoint.host} names: {error}" if responder else str(error)
     if isinstance(error, RateLimitedError):

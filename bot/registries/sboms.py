@@ -69,12 +69,13 @@ class SbomFinder:
     def fetch_inventories(
         self, tag_ref: TagRef, digest: Digest, platform: str
     ) -> tuple[frozenset[Digest], Iterator[bytes]]:
-        """Return the digests of the image for `platform`, and the contents of attached blobs that may be its SBOMs.
+        """Return the digests of an image, and the contents of attached blobs that may be its SBOM.
 
-        `digest` is the digest of an index or of a single image's manifest. The iterator fetches each blob when the blob
-        is needed. If the index has no image for `platform`, the iterator is empty.
+        `digest` is the digest of an index, from which the image for `platform` is chosen, or the digest of a single
+        image's manifest. The returned digests are those by which an SBOM may name the image. Each blob is fetched only
+        when the iterator reaches it. If the index has no image for `platform`, the iterator is empty.
 
-        Raises RegistryError, also during the iteration.
+        Raises RegistryError, even during the iteration.
         """
         repository_endpoint = find_repository_endpoint(self._endpoints, tag_ref)
         request = repository_endpoint.make_manifest_request(quote(digest, safe=":"))
@@ -125,7 +126,10 @@ class SbomFinder:
 
 
 def _fetch_unless_absent(fetch: Callable[[], Fetched]) -> Fetched | None:
-    """Call `fetch` and return its result, or None if the registry no longer has the content. Raises RegistryError."""
+    """Call `fetch`, which requests content from the registry, and return its result.
+
+    Return None if the registry answers that the content does not exist. All other errors are raised as RegistryError.
+    """
     try:
         return fetch()
     except RegistryError as error:
@@ -149,10 +153,11 @@ def _list_attestations(index: _Json, image: Digest) -> Iterator[Digest]:
 
 
 def _may_be_sbom(media_type: str, annotations: Mapping[str, str]) -> bool:
-    """Return True if a layer or referrer may contain an SBOM.
+    """Return True if a layer or referrer may contain an SBOM, so that it is worth fetching.
 
-    If the annotations state a predicate type, it must be the type of an SBOM. Otherwise the media type must be that of
-    an SBOM, or of a signed envelope whose content is unknown until it is fetched.
+    If `annotations` state the type of the content (its in-toto predicate type), this must be the type of an SBOM. If
+    they do not, `media_type` must be the type of an SBOM or of a signed envelope. The content of an envelope is unknown
+    until it is fetched.
     """
     predicate_types = [annotations[key] for key in _PREDICATE_ANNOTATIONS if key in annotations]
     if predicate_types:

@@ -35,22 +35,23 @@ def parse_tags(body: bytes) -> tuple[str, ...]:
 
 
 def parse_next_page(link: str) -> str | None:
-    """Return the query of the link to the next page, or None if there is no next page. `link` is the Link header.
+    """Return the query string of the next page, or None if there is no next page.
 
-    The caller sends this query to the same path of the same host. The host and path in the link are ignored, because a
-    registry may name another host: maliciously, or because it is behind a proxy and does not know its own name.
+    `link` is the Link header of a response. The caller sends only the query to the same path of the same host. The host
+    and path in the link are ignored, because a registry may name another host. It may do so to attack, or because it is
+    behind a proxy and does not know its own name.
 
-    Raises NotARegistryError if the link to the next page cannot be used. Without the next page, the list of tags would
-    be incomplete, and a tag that is not in the list might exist nevertheless.
+    Raises NotARegistryError if the link to the next page cannot be used. The list would be incomplete without the next
+    page, and basebump would conclude that a tag does not exist although it does.
     """
     if len(link) > MAX_LINK_LENGTH:
-        raise NotARegistryError("the Link header of the response is too long")
+        raise NotARegistryError("the Link header of the registry's response is too long")
     for match in _LINK.finditer(link):
         relation = _RELATION.search(match["parameters"])
         if relation is None or "next" not in (relation["quoted"] or relation["bare"] or "").lower().split():
             continue
         query = match["target"].partition("#")[0].partition("?")[2]
         if not _QUERY.fullmatch(query):
-            raise NotARegistryError("the link to the next page has no valid query")
+            raise NotARegistryError("the registry's link to the next page of the list has no valid query string")
         return query
     return None

@@ -11,7 +11,9 @@ from typing import Any
 def parse_lifetime(token: str) -> int | None:
     """Return the lifetime of a JSON Web Token in seconds, or None if the token does not state it.
 
-    The lifetime is the time from `iat` (or else `nbf`) to `exp`. Therefore it does not depend on the local clock.
+    The lifetime is the time from the claim `iat`, or `nbf` if `iat` is missing, to the claim `exp`. It is computed only
+    from the token, so that a wrong local clock does not matter.
+
     https://www.rfc-editor.org/rfc/rfc7519#section-4.1
     """
     parts = token.split(".")

@@ -60,7 +60,7 @@ def _find_newest_meta(file: BinaryIO) -> _MetaPage:
     sizes = (first.page_size,) if first else _PAGE_SIZES
     metas = [meta for meta in (first, *(_read_meta(file, size) for size in sizes)) if meta]
     if not metas:
-        raise BrokenDatabaseError("the file has no meta page of a bbolt database")
+        raise BrokenDatabaseError("the file is not a bbolt database, because it has no valid meta page")
     return max(metas, key=lambda meta: meta.transaction_id)
 
 
@@ -76,7 +76,7 @@ def _read_meta(file: BinaryIO, offset: int) -> _MetaPage | None:
 
 
 def _iterate_bucket_names(file: BinaryIO, meta: _MetaPage) -> Iterator[str]:
-    """Yield the names of the top-level buckets. `meta` states the root page of the tree that contains them.
+    """Yield the names of the top-level buckets. They are read from the tree that starts at the root page in `meta`.
 
     Raises BrokenDatabaseError.
     """
@@ -84,7 +84,7 @@ def _iterate_bucket_names(file: BinaryIO, meta: _MetaPage) -> Iterator[str]:
     while pending:
         page_count += 1
         if page_count > MAX_PAGES:
-            raise BrokenDatabaseError(f"its root bucket is too large (more than {MAX_PAGES} pages)")
+            raise BrokenDatabaseError(f"the database file is damaged: its root bucket has more than {MAX_PAGES} pages")
         kind, count, page = _read_page(file, meta, pending.pop())
         try:
             if kind == _BRANCH_PAGE:
@@ -92,31 +92,35 @@ def _iterate_bucket_names(file: BinaryIO, meta: _MetaPage) -> Iterator[str]:
             elif kind == _LEAF_PAGE:
                 yield from (name for index in range(count) if (name := _read_bucket_name(page, index)) is not None)
             else:
-                raise BrokenDatabaseError("a page of the root bucket is neither a branch page nor a leaf page")
+                raise BrokenDatabaseError("the database file is damaged: a page of its root bucket has an unknown type")
         except struct.error as error:
-            raise BrokenDatabaseError("a page of the root bucket is truncated") from error
+            raise BrokenDatabaseError("the database file is damaged: a page of its root bucket is truncated") from error
 
 
 def _read_page(file: BinaryIO, meta: _MetaPage, page_number: int) -> tuple[int, int, bytes]:
-    """Read a page. Return its kind, the number of its elements, and its bytes.
+    """Read a page. Return its type (branch or leaf), the number of its elements, and its bytes.
 
-    The bytes include the overflow pages that belong to the page. Raises BrokenDatabaseError.
+    The bytes include the overflow pages that belong to the page. `meta` gives the page size.
+
+    Raises BrokenDatabaseError.
     """
     file.seek(min(page_number * meta.page_size, 2**62))  # reading beyond the end of the file returns no bytes
     header = file.read(_HEADER.size)
     if len(header) < _HEADER.size:
-        raise BrokenDatabaseError("the file ends before the end of the root bucket")
+        raise BrokenDatabaseError("the database file is truncated: it ends before the end of its root bucket")
     stored_number, kind, count, overflow = _HEADER.unpack(header)
     size = (1 + overflow) * meta.page_size
     if stored_number != page_number or size > MAX_PAGE_BYTES:
-        raise BrokenDatabaseError("a page of the root bucket has an unexpected page number or size")
+        raise BrokenDatabaseError(
+            "the database file is damaged: a page of its root bucket has an unexpected number or size"
+        )
     return kind, count, header + file.read(size - _HEADER.size)
 
 
 def _read_child_page(page: bytes, index: int) -> int:
-    """Return the number of the child page that an element of a branch page points to.
+    """Return the page number that an element of a branch page points to.
 
-    `index` is the position of the element on the page.
+    `page` contains the bytes of the branch page, and `index` is the position of the element on the page.
     """
     _, _, child = _BRANCH_ELEMENT.unpack_from(page, _HEADER.size + index * _BRANCH_ELEMENT.size)
     return int(child)
@@ -125,7 +129,7 @@ def _read_child_page(page: bytes, index: int) -> int:
 def _read_bucket_name(page: bytes, index: int) -> str | None:
     """Return the name of the bucket in an element of a leaf page, or None if the element is not a bucket.
 
-    `index` is the position of the element on the page.
+    `page` contains the bytes of the leaf page, and `index` is the position of the element on the page.
 
     Raises BrokenDatabaseError.
     """
@@ -133,7 +137,7 @@ def _read_bucket_name(page: bytes, index: int) -> str | None:
     flags, key_offset, key_size, _ = _LEAF_ELEMENT.unpack_from(page, offset)
     start = offset + key_offset
     if start + key_size > len(page):
-        raise BrokenDatabaseError("a key of the root bucket lies outside its page")
+        raise BrokenDatabaseError("the database file is damaged: a key of its root bucket lies outside its page")
     return page[start : start + key_size].decode(errors="replace") if flags & _IS_BUCKET else None
 
 

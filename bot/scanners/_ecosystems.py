@@ -75,9 +75,9 @@ class OsvPackage:
 
 
 def get_distribution_release(package: InventoryPackage) -> tuple[str, str]:
-    """Return the distribution and the release that a package belongs to, such as `debian` and `12`.
+    """Return the name and the release of the package's distribution, such as `debian` and `12`.
 
-    Each of them is an empty string if the inventory does not state it.
+    If the inventory does not state the name or the release, that string is empty.
     """
     distro = package.get_qualifier("distro")
     name, _, release = distro.rpartition("-")
@@ -89,7 +89,7 @@ def get_distribution_release(package: InventoryPackage) -> tuple[str, str]:
 
 
 def convert_to_osv_package(package: InventoryPackage) -> OsvPackage | None:
-    """Convert a package to the form used in queries to OSV. Return None if OSV has no ecosystem for it."""
+    """Convert a package to the form used in queries to OSV. Return None if OSV does not support its ecosystem."""
     if package.package_type in SYSTEM_PACKAGE_TYPES:
         ecosystem = get_ecosystem(*get_distribution_release(package))
         if ecosystem is None:
@@ -120,9 +120,9 @@ def _build_full_name(package: InventoryPackage) -> str:
 
 
 def get_ecosystem(family: str, release: str) -> str | None:
-    """Return OSV's ecosystem for a release of a distribution, such as `Debian:12`.
+    """Return the name that OSV uses for a release of a distribution, such as `Debian:12`.
 
-    Return None if the distribution is not supported, or if its release is not known.
+    Return None if the distribution is not supported, or if `release` is empty or unknown.
     """
     if is_rolling(family):
         return _ROLLING_ECOSYSTEMS[family]

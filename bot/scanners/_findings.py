@@ -38,10 +38,11 @@ def shorten_to_line(text: str, limit: int = MAX_TITLE_LENGTH) -> str:
 def deduplicate_suppressed(
     suppressed: Iterable[SuppressedFinding], findings: Iterable[Finding]
 ) -> tuple[SuppressedFinding, ...]:
-    """Return the suppressed findings without duplicates, and without those that are also in `findings`.
+    """Return `suppressed` without duplicates, and without findings that `findings` contains, too.
 
-    Findings name the source package. A scanner can therefore suppress a vulnerability in one binary package and report
-    the same vulnerability in another binary package from the same source. Such a finding is not suppressed.
+    A finding names the source package, from which several binary packages can be built. A scanner may suppress a
+    vulnerability in one of these binary packages and report the same vulnerability in another. The reported finding
+    counts, so it is removed from the suppressed findings.
     """
     counted_keys = {get_finding_key(finding) for finding in findings}
     suppressed_by_key = {get_finding_key(each.finding): each for each in suppressed}

@@ -28,7 +28,7 @@ from bot.scanners._scanner_program import (
 
 @dataclass(frozen=True, slots=True)
 class ScannerSession:
-    """The result of preparing a scanner: the program and the database that scan all images of a run."""
+    """The program and the database that scan all images of a run."""
 
     identity: ScannerIdentity
 
@@ -66,7 +66,7 @@ class InstalledScanner(ABC, Generic[_Session]):
         return None if isinstance(ready, NotScanned) else ready.identity
 
     def prefetch(self, subjects: Collection[ScanSubject]) -> None:
-        """Do nothing, because a program scans one image at a time."""
+        """Do nothing, because the program can only scan one image at a time."""
 
     def scan(self, subject: ScanSubject) -> ScanOutcome:
         """Scan the image of `subject`, and return the findings or the reason that there are none.

@@ -69,16 +69,20 @@ def parse_purl(purl: str) -> InventoryPackage | None:
 
 
 def get_version_with_epoch(package: InventoryPackage) -> str:
-    """Return the version of a package with its epoch, such as `1:2.3-4`. In a package URL, the epoch is a qualifier."""
+    """Return the version of a package with its epoch, such as `1:2.3-4`.
+
+    A package URL states the epoch separately from the version, in the qualifier `epoch`.
+    """
     epoch = package.get_qualifier("epoch")
     return f"{epoch}:{package.version}" if epoch not in {"", "0"} and ":" not in package.version else package.version
 
 
 def _attach_source(package: InventoryPackage, source: str, version: str) -> InventoryPackage:
-    """Return the package with the name and the version of its source package.
+    """Return a copy of `package` with the name and the version of its source package.
 
-    Inventories of Debian images often state the version of the binary package as `version`. A suffix such as `+b1`,
-    which marks a rebuild of the binary package, is therefore removed.
+    `source` is the name and `version` is the version of the source package. For Debian packages, a suffix of `version`
+    such as `+b1` is removed. The suffix marks a rebuild of the binary package, and many inventories state it even in
+    the version of the source package.
     """
     return replace(
         package, source=(source, _DEBIAN_REBUILD_SUFFIX.sub("", version) if package.package_type == "deb" else version)
@@ -86,11 +90,12 @@ def _attach_source(package: InventoryPackage, source: str, version: str) -> Inve
 
 
 def parse_inventory(content: bytes, image_digests: frozenset[Digest]) -> tuple[InventoryPackage, ...]:
-    """Return the packages in an inventory, each once and sorted.
+    """Return the packages that an inventory lists, sorted and without duplicates.
 
-    `image_digests` are the digests of the image whose inventory is expected.
+    `content` is the inventory, or an attestation that contains it. `image_digests` are the digests of the image. An
+    attestation must be about one of them.
 
-    Raises UnreadableReportError, also if the inventory is in an attestation about another image.
+    Raises UnreadableReportError if `content` cannot be read, or if the attestation is about another image.
     """
     current = parse_object(content)
     for _ in range(MAX_DEPTH):
@@ -106,7 +111,8 @@ def parse_inventory(content: bytes, image_digests: frozenset[Digest]) -> tuple[I
 def _unwrap(wrapper: ReportObject, image_digests: frozenset[Digest]) -> ReportObject:
     """Return the JSON object that is contained in a Sigstore bundle, a DSSE envelope or an in-toto statement.
 
-    Raises UnreadableReportError, also if a statement is about another image.
+    Raises UnreadableReportError if `wrapper` is none of these, or if an in-toto statement is about another image. An
+    in-toto statement must name one of `image_digests`.
     """
     if "dsseEnvelope" in wrapper:
         return read_object(wrapper["dsseEnvelope"])
@@ -162,9 +168,10 @@ def _read_cyclonedx_packages(components: object) -> Iterator[tuple[str, tuple[st
 
 
 def _read_trivy_source(properties: Mapping[str, str]) -> tuple[str, str] | None:
-    """Return the name and the version of the source package in Trivy's CycloneDX properties.
+    """Return the name and the version of a source package, which Trivy writes into properties of a CycloneDX component.
 
-    The version is joined from its epoch, version and release. Return None if the name or the version is missing.
+    Trivy writes the epoch, version and release separately. They are joined, for example to `1:2.3-4`. Return None if
+    the name or the version is missing.
     """
     name, epoch, version, release = (
         properties.get(_TRIVY_SOURCE_PROPERTY + part, "") for part in ("Name", "Epoch", "Version", "Release")

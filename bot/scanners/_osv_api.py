@@ -39,7 +39,8 @@ class OsvUnreachableError(OsvError):
 class OsvApi:
     """A client for the OSV API at one URL. Thread-safe.
 
-    The answer about a package is cached, so that it is the same for all images of a run.
+    The result for a package is cached. Therefore all images of a run that contain the package get the same
+    vulnerabilities.
     """
 
     def __init__(self, url: str, http: HttpClient) -> None:
@@ -61,7 +62,7 @@ class OsvApi:
                 self._ids_by_package.setdefault(package, identifiers)
             answers = {package: self._ids_by_package[package] for package in packages}
         if len({each for identifiers in answers.values() for each in identifiers}) > MAX_RECORDS:
-            raise OsvError(f"{self._url} lists more than {MAX_RECORDS} vulnerabilities for the image")
+            raise OsvError(f"{self._url} returned more than {MAX_RECORDS} vulnerabilities for one image")
         return answers
 
     def get_record(self, identifier: str) -> ReportObject:
@@ -93,9 +94,9 @@ class OsvApi:
     def _query_batch(self, batch: Iterable[tuple[OsvPackage, str]]) -> Sequence[tuple[Sequence[str], str]]:
         """Query the vulnerabilities of some packages with a single request.
 
-        `batch` contains each package with the token of the page to fetch, which is empty for the first page. The result
-        contains, in the same order, the vulnerability IDs of each package, and the token of the next page. That token
-        is empty if there is no next page.
+        `batch` contains pairs of a package and the token of the page to fetch. The token is empty for the first page.
+        The result contains one pair for each package, in the same order: the vulnerability IDs, and the token of the
+        next page. The token is empty if there is no next page.
 
         Raises OsvError.
         """

@@ -16,7 +16,9 @@ _CVSS_TYPES = ("CVSS_V4", "CVSS_V3")
 
 
 def read_findings(record: ReportObject, package: OsvPackage, package_type: str) -> Iterator[Finding]:
-    """Yield the findings of a vulnerability record for one package. Yield none if the record was withdrawn.
+    """Yield the findings of a vulnerability record for `package`. Yield nothing if the record was withdrawn.
+
+    `package_type` is the type in the package's URL, such as `deb` or `npm`.
 
     Raises UnreadableReportError.
     """
@@ -41,10 +43,11 @@ def read_findings(record: ReportObject, package: OsvPackage, package_type: str) 
 
 
 def _collect_ids(record: ReportObject, *, is_system_package: bool) -> tuple[str, ...]:
-    """Return the CVE IDs that a record is about. If it names none, return a GHSA ID or the record's own ID.
+    """Return the CVE IDs that a record is about. If it names no CVE IDs, return a GHSA ID or the record's own ID.
 
-    An advisory of a distribution can name its CVEs in `aliases`, `upstream` or `related`. For packages that are not
-    from a distribution, `related` names vulnerabilities that are merely similar, so this list is ignored.
+    CVE IDs are read from `aliases` and `upstream`. With `is_system_package`, they can be read from `related`, too,
+    because some distributions list their CVEs there. In records about other packages, `related` lists vulnerabilities
+    that are merely similar, so it is ignored.
     """
     record_id, related = read_text(record.get("id")), read_texts(record.get("related")) if is_system_package else []
     aliases = [*read_texts(record.get("aliases")), *read_texts(record.get("upstream"))]
@@ -70,17 +73,16 @@ def _list_fixed_versions(affected: ReportObject) -> Iterator[str]:
 
 
 def _determine_severity(record: ReportObject, affected: list[ReportObject]) -> Severity:
-    """Return the severity of a record for one package. `affected` are the record's entries about this package.
+    """Return the severity of a record for one package. Return UNKNOWN if the record contains no rating.
 
-    The first of these ratings that exists counts:
+    `affected` are the entries of the record that are about this package. The first of these ratings that exists counts:
 
     1. the rating of the distribution
     2. the rating of the database that published the record
     3. the CVSS 4 score
     4. the CVSS 3 score
 
-    OSV's schema does not state which CVSS version takes precedence. Trivy uses the same order. Return UNKNOWN if there
-    is no rating.
+    OSV's schema does not state whether CVSS 4 or CVSS 3 takes precedence. The order is the one that Trivy uses.
     """
     urgencies = (read_text(read_object(each.get("ecosystem_specific")).get("urgency")) for each in affected)
     ratings = [
@@ -96,9 +98,9 @@ def _determine_severity(record: ReportObject, affected: list[ReportObject]) -> S
 
 
 def _classify_scores(ratings: list[ReportObject]) -> Iterator[Severity]:
-    """Yield the highest severity of the scores of each CVSS version, in the order of `_CVSS_TYPES`.
+    """Yield one severity for each CVSS version, in the order of `_CVSS_TYPES`.
 
-    For a version without scores, yield UNKNOWN.
+    The severity is that of the highest score in this CVSS version, or UNKNOWN if there is no such score.
     """
     for cvss_type in _CVSS_TYPES:
         scores = (read_text(each.get("score")) for each in ratings if each.get("type") == cvss_type)

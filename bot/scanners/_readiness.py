@@ -9,9 +9,10 @@ PREPARE_ACTION = "prepare the scanner"
 
 
 def build_readiness_check(program: str, outcome: ScannerIdentity | NotScanned) -> Check:
-    """Return the check that reports whether a scanner program is ready, with its version and its database's age.
+    """Return the `doctor` check that reports whether a scanner program can be used.
 
-    `outcome` is the identity of the scanner, or the reason that it could not be prepared.
+    `program` is the name of the program. `outcome` is the identity of the scanner, or the reason that the scanner
+    cannot scan. If the scanner can scan, the check states its version and the age of its database.
     """
     if isinstance(outcome, NotScanned):
         return report_problem(program, PREPARE_ACTION, describe_not_scanned(outcome))

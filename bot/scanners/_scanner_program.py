@@ -74,8 +74,9 @@ class ComputeOnce(Generic[_Key, _Result]):
 class ScannerProgram:
     """A scanner's binary. It runs in an empty folder, so that it finds no config or ignore files.
 
-    The binary gets only a few environment variables: those that every child process of basebump inherits, and those in
-    `environment`. It gets at most one credential, that of the image that it pulls.
+    The binary does not get basebump's own environment, which may contain secrets. It gets only the few variables that
+    every child process of basebump inherits, and the variables in `environment`. The only credential it gets is the one
+    for the image that it pulls.
     """
 
     def __init__(self, binary: str, environment: Mapping[str, str]) -> None:
@@ -93,7 +94,8 @@ class ScannerProgram:
         """Run the binary with the given arguments. Raises ProcessError.
 
         `address` is the address of the image or database that the binary pulls. The binary gets the credential and the
-        CA file of `address`, and the variables in `extra_environment`. `timeout` is in seconds.
+        CA file of this address. `extra_environment` contains additional environment variables for this call only.
+        `timeout` is in seconds.
         """
         with tempfile.TemporaryDirectory(prefix="basebump-scan-", ignore_cleanup_errors=True) as folder:
             empty, home, temporary = (Path(folder, name) for name in ("empty", "home", "temporary"))
@@ -113,11 +115,11 @@ class ScannerProgram:
 
 
 def build_docker_config(address: PullAddress | None) -> dict[str, object]:
-    """Return a Docker config with the credential of `address`. Without a credential, return an empty config.
+    """Return the content of a Docker config file with the credential of `address`. Without a credential, return `{}`.
 
-    With such a config, the scanner sends the credential only to the host of `address`. Trivy's environment variables
-    for credentials are not used, because Trivy would send them to every host, and would end a password at a comma or a
-    space.
+    A scanner sends a credential in a Docker config only to the host that the config names. Therefore Trivy's
+    environment variables for credentials are not used: Trivy would send their credential to every host, and would cut
+    off a password at a comma or a space.
     """
     if address is None or not (credential := _encode_credential(address)):
         return {}
@@ -126,17 +128,17 @@ def build_docker_config(address: PullAddress | None) -> dict[str, object]:
 
 
 def _encode_credential(address: PullAddress) -> str:
-    """Return the base64 text of `username:password`, or an empty string if `address` has no credential."""
+    """Return `username:password` of `address`, encoded in base64. Return an empty string if there is no credential."""
     if address.username is None or address.password is None:
         return ""
     return base64.b64encode(f"{address.username}:{address.password}".encode()).decode()
 
 
 def translate_registry_error(errors: str) -> NotScanned | None:
-    """Return the reason that an image was not scanned, from the error output of Trivy or Grype.
+    """Return the reason that an image was not scanned, if `errors` contains a known error of a registry.
 
-    Both use Go's registry client and therefore print the same errors. Return None if the output contains none of the
-    known errors.
+    `errors` is the error output of Trivy or Grype. Both use the same Go library for registries, so they print the same
+    errors. Return None if `errors` contains no known error.
     """
     if _IMAGE_NOT_FOUND.search(errors):
         return NotScanned(UnscannedReason.IMAGE_GONE)
@@ -160,7 +162,10 @@ def shorten_error_output(errors: str, address: PullAddress | None) -> str:
 
 
 def translate_process_error(error: ProcessError) -> NotScanned:
-    """Return the reason that an image was not scanned, if the scanner could not be started or ran out of time."""
+    """Convert a process error to the reason that the image was not scanned.
+
+    The program could not be started, it ran out of time, or it failed in another way.
+    """
     if error.is_missing:
         return NotScanned(UnscannedReason.NO_SCANNER, str(error))
     if error.is_timeout:

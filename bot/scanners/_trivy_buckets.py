@@ -81,8 +81,9 @@ def is_rolling(family: str) -> bool:
 def get_bucket_name(family: str, release: str, *, has_extended_support: bool = False) -> str | None:
     """Return the name of the bucket for a release, or None if Trivy does not support the release.
 
-    `family` and `release` are named as in Trivy's report. `has_extended_support` is True for Ubuntu with extended
-    security maintenance (ESM), which has buckets of its own.
+    `family` and `release` are the name and the release of the distribution, as in Trivy's report.
+    `has_extended_support` is True for an Ubuntu image with extended security maintenance (ESM). ESM releases have
+    separate buckets.
     """
     if family in _RED_HAT_RELEASES:
         return _RED_HAT_BUCKET if _extract_major(release) in _RED_HAT_RELEASES[family] else None

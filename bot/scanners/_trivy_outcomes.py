@@ -28,7 +28,9 @@ def evaluate_report(
 ) -> ScanOutcome:
     """Return the findings of a report, or the reason that the findings are not reliable.
 
-    `find_missing_release` takes the operating system, and returns its release if Trivy's database does not cover it.
+    `scanner` is the Trivy version and database that made the report. `find_missing_release` is called with the image's
+    operating system. It returns the name of the release if Trivy's database has no data for it, and an empty string if
+    the database has data.
     """
     if not is_same_platform(report.platform, subject.platform):  # Trivy scans a single manifest of any platform
         return NotScanned(
@@ -65,9 +67,10 @@ def parse_identity(answer: str | bytes) -> ScannerIdentity | None:
 
 
 def translate_trivy_error(errors: str, address: PullAddress) -> NotScanned:
-    """Return the reason that an image was not scanned, from Trivy's error output.
+    """Return the reason that an image was not scanned, from Trivy's error output `errors`.
 
-    Trivy's exit code is not used, because it is the same for all errors.
+    Trivy's exit code does not help, because it is the same for all errors. `address` is the address of the image. Its
+    credential is masked.
     """
     if registry_error := translate_registry_error(errors):
         return registry_error

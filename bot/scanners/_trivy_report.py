@@ -97,9 +97,9 @@ def _read_version_label(image_config: ReportObject) -> str | None:
 
 
 def _collect_packages(results: Sequence[ReportObject]) -> tuple[InstalledPackage, ...] | None:
-    """Return the packages in all results; None if the report has no package list, or an incomplete one.
+    """Return the packages in all results of a report. Return None if the report has no complete list of packages.
 
-    The list is incomplete if a result has vulnerabilities but no packages.
+    The list is incomplete if a result contains vulnerabilities but no packages.
     """
     if any(result.get("Vulnerabilities") and not result.get("Packages") for result in results):
         return None

@@ -59,13 +59,13 @@ An item is None if the index lacks the platform, and the error if the index cann
 class DefenderScanner:
     """Reads Defender's findings about images. Implements `bot.ports.Scanner`.
 
-    Rows do not state how old Defender's data is. The scans of two images are therefore comparable only if both were
-    made in the same run, and if it is certain that Defender rescans both images every day. This is certain if one of
-    these is true:
+    A row does not state how old Defender's vulnerability data is. Two scans are therefore comparable only if both were
+    made in the same run, and if Defender certainly rescans both images every day. It does so if one of these conditions
+    is met:
 
-    - A row of the image has a date. If this date is older than `max_age`, the rows are not used at all.
+    - A row of the image has a date that is not older than `max_age`. Rows with an older date are not used at all.
     - The image was pushed in the last thirty days.
-    - The operator states with `is_pulled` that every image was pulled in the last thirty days.
+    - `is_pulled` is True: the operator states that every image was pulled in the last thirty days.
     """
 
     def __init__(
@@ -102,9 +102,10 @@ class DefenderScanner:
             )
 
     def get_identity(self) -> None:
-        """Return None, because the scans of one run can have different identities.
+        """Return None, because one run has no common identity for all scans.
 
-        Two scans with the same identity are comparable. The identity of a scan depends on the rows of its image.
+        The identity of each scan is determined from the rows of its image. Only scans with the same identity are
+        compared.
         """
 
     def prefetch(self, subjects: Collection[ScanSubject]) -> None:
@@ -113,7 +114,7 @@ class DefenderScanner:
             self._query_new_subjects(subjects)
 
     def scan(self, subject: ScanSubject) -> ScanOutcome:
-        """Return Defender's findings about the image of `subject`, or the reason that there are none."""
+        """Return Defender's findings about the image of `subject`, or the reason that there is no scan result."""
         with self._lock:
             self._query_new_subjects([subject])
             manifest = self._manifest_by_subject[subject]
@@ -133,9 +134,9 @@ class DefenderScanner:
             self._outcome_by_manifest |= self._query_digests(pending[start : start + IMAGES_PER_QUERY])
 
     def _query_digests(self, digests: Sequence[Digest]) -> Mapping[Digest, ScanOutcome]:
-        """Query the rows of some images, and return the outcome for each image.
+        """Query the rows of several images with few requests. Return the outcome of each image's scan by its digest.
 
-        `digests` are the digests of the images' own manifests, not of indexes.
+        `digests` are the digests of the images' own manifests. Defender has no rows for the digests of indexes.
         """
         rows_by_digest: dict[Digest, list[DefenderRow]] = defaultdict(list)
         errors: dict[Digest, str] = {}
@@ -184,11 +185,11 @@ class DefenderScanner:
         )
 
     def _select_recent_rows(self, all_rows: Sequence[DefenderRow]) -> tuple[Sequence[DefenderRow], datetime | None]:
-        """Return the rows that are recent enough, and the date of the newest row, or None if no row has a date.
+        """Return the rows that are recent enough, and the date of the newest of `all_rows`.
 
-        If the newest row of a model is older than `max_age`, all rows of this model are left out. Each model is checked
-        separately, because Defender may have stopped writing rows of one model. Rows of a model without any date are
-        kept.
+        If the newest row of a model is older than `max_age`, all rows of this model are left out. The models are
+        checked separately, because Defender may have stopped writing the rows of one model. If no row of a model has a
+        date, the rows are kept. The returned date is None if no row has a date.
         """
         row_times = [each.generated_at for each in all_rows if each.generated_at is not None]
         recent: list[DefenderRow] = []
@@ -199,9 +200,10 @@ class DefenderScanner:
         return recent, max(row_times, default=None)
 
     def _is_scanned_daily(self, rows: Iterable[DefenderRow]) -> bool:
-        """Return True if Defender is known to scan the image every day.
+        """Return True if Defender certainly scans the image every day.
 
-        This is known if a row has a date, if the image was pushed within DAILY_SCAN_PERIOD, or if `is_pulled` is set.
+        This is certain if a row has a date, if the image was pushed within DAILY_SCAN_PERIOD, or if the operator states
+        with `is_pulled` that all images are pulled regularly.
         """
         return self._is_pulled or any(
             each.generated_at is not None

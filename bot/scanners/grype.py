@@ -121,11 +121,12 @@ class GrypeScanner(InstalledScanner[ScannerSession]):
         return Scan(scanner, report.system, report.findings, report.image_created, report.version_label)
 
     def _has_data_for_release(self, system: str) -> bool:
-        """Return True if the database lists any vulnerability of common packages in a release, such as `debian 12`.
+        """Return True if Grype's database has vulnerabilities of a distribution's release.
 
-        This check is made if Grype found nothing in the release. It reads the output of `grype db search` and ignores
-        the exit code. The exit code is an error if the release is unknown, but also if there are more results than
-        requested.
+        `system` is the distribution with its release, such as `debian 12`. This check is made if Grype found nothing in
+        an image: without data about the release, this result proves nothing. The check searches the database for
+        packages that every release has, with `grype db search`. The exit code of this command is ignored, because it
+        shows an error not only for unknown releases but also if there are many results.
 
         Raises ProcessError.
         """
@@ -138,10 +139,10 @@ class GrypeScanner(InstalledScanner[ScannerSession]):
             return False
 
     def _prepare_session(self) -> ScannerSession | NotScanned:
-        """Update the database, and check that it is not too old.
+        """Update the database. Return the session, or the reason that no image can be scanned.
 
-        If the update fails, the existing database is used. Return the reason if there is no database, if it is too old,
-        or if this version of Grype is not supported.
+        If the update fails, the existing database is used. Images cannot be scanned if there is no database, if the
+        database is too old, or if this version of Grype is not supported.
         """
         answer = self._program.run(["version", "--output", "json"], timeout=QUERY_TIMEOUT)
         version = _read_output_text(answer.output, "version")
@@ -165,7 +166,7 @@ class GrypeScanner(InstalledScanner[ScannerSession]):
         return ScannerSession(ScannerIdentity("grype", version, built))
 
     def _download_database(self) -> NotScanned | None:
-        """Let Grype update its database. Return None if this succeeds, and the reason if it fails.
+        """Let Grype update its database. Return None if the update succeeds, or the reason that it failed.
 
         Raises ProcessError if Grype is missing.
         """

@@ -11,7 +11,7 @@ from bot.scanners._readiness import PREPARE_ACTION
 
 
 class NoScanner:
-    """Stands in for a scanner if the config names none, or if `kind: auto` found none.
+    """The scanner that is used if the config names none, or if `kind: auto` finds no installed scanner.
 
     Implements `bot.ports.Scanner`.
     """
@@ -34,9 +34,10 @@ class NoScanner:
 
 @dataclass(frozen=True, slots=True)
 class MissingScanner:
-    """Stands in for a scanner that the config names but that is not installed. Implements `bot.ports.Scanner`.
+    """The scanner that is used if the config names a scanner that is not installed. Implements `bot.ports.Scanner`.
 
-    If the config selects this scanner for an image, the run fails, because basebump cannot do what the config requires.
+    If the config requires this scanner for an image, the run fails, because basebump cannot do what the config
+    requires.
     """
 
     program: str

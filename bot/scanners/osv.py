@@ -44,12 +44,13 @@ class InventorySource(Protocol):
     def fetch_inventories(
         self, tag_ref: TagRef, digest: Digest, platform: str
     ) -> tuple[frozenset[Digest], Iterator[bytes]]:
-        """Return the digests of the image for `platform`, and the contents of blobs that may be its inventories.
+        """Return the digests of an image, and the contents of attached blobs that may be its inventory.
 
-        The digests are those that an inventory may state as the image that it is about. `digest` is the digest of an
-        index or of a single image's manifest. The iterator fetches each blob when the blob is needed.
+        `digest` is the digest of an index, from which the image for `platform` is chosen, or the digest of a single
+        image's manifest. The returned digests are those by which an inventory may name this image. Each blob is fetched
+        only when the iterator reaches it, because the first inventory is usually sufficient.
 
-        Raises RegistryError, also during the iteration.
+        Raises RegistryError, even during the iteration.
         """
         ...
 
@@ -57,14 +58,14 @@ class InventorySource(Protocol):
 class OsvScanner:
     """Scans images with an OSV API. Implements `bot.ports.Scanner`.
 
-    The API does not state how old its data is. Two scans are therefore comparable only if they were made in the same
-    run.
+    The API does not state how old its data is. Therefore only scans of the same run are comparable.
 
     The packages of an image are sent to the API only if the image's registry is a well-known public registry or is in
     `allowed_registries`.
 
-    `may_be_missing` is True if the config does not require this scanner. If the API cannot be reached, images are then
-    reported as if no scanner were configured, instead of as failures.
+    `may_be_missing` is True if the config does not require this scanner. If the API cannot be reached in this case,
+    images are reported as if no scanner were configured. If the config requires the scanner, images are reported as
+    failures.
     """
 
     def __init__(
@@ -174,9 +175,11 @@ class OsvScanner:
                 yield from read_findings(self._api.get_record(identifier), osv_package, package_types[osv_package])
 
     def _has_data_for_release(self, family: str, release: str) -> bool:
-        """Return True if the API lists any vulnerability of common packages in a release. Raises OsvError.
+        """Return True if the API has vulnerabilities of a distribution's release. Raises OsvError.
 
-        This check is made if the API lists no vulnerability of the image's distribution packages.
+        `family` and `release` are the distribution and its release, such as `debian` and `12`. This check is made if
+        the API lists no vulnerability of an image's distribution packages: without data about the release, this result
+        proves nothing. The API is queried about packages that every release has.
         """
         ecosystem = get_ecosystem(family, release)
         if ecosystem is None:
@@ -192,10 +195,10 @@ class OsvScanner:
 def _read_first_inventory(
     documents: Iterable[bytes], image_digests: frozenset[Digest]
 ) -> tuple[tuple[InventoryPackage, ...], str]:
-    """Return `(packages, "")` with the packages of the first inventory that lists any.
+    """Return `(packages, "")` for the first of `documents` that is an inventory with at least one package.
 
-    If no inventory lists packages, return `((), reason)`. The reason explains why the first document could not be used,
-    and is empty if there are no documents.
+    If no document lists packages, return `((), reason)`. The reason explains why the first document could not be used.
+    It is empty if there are no documents.
     """
     why = ""
     for content in documents:
@@ -211,9 +214,9 @@ def _read_first_inventory(
 
 
 def _check_distribution(system_packages: Sequence[InventoryPackage]) -> NotScanned | None:
-    """Return the reason that OSV cannot be queried for the packages of a distribution; None if it can.
+    """Return the reason that OSV cannot be queried about `system_packages`. Return None if OSV can be queried.
 
-    `system_packages` are the packages of the distribution in an inventory.
+    `system_packages` are the packages that the image's inventory lists for its Linux distribution.
     """
     if not system_packages:
         return NotScanned(UnscannedReason.OS_UNKNOWN, "the inventory lists no packages of a Linux distribution")

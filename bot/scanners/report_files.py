@@ -33,9 +33,10 @@ ImageDigestResolver = Callable[[ScanSubject], frozenset[Digest]]
 
 @dataclass(frozen=True, slots=True)
 class _IndexedReport:
-    """The report about one image, and the file that contains it. A file may contain reports about several images.
+    """A report about one image without its findings, and the position of the report in its file.
 
-    The findings are left out to save memory. They are read again when the image is scanned.
+    A file may contain reports about several images. The findings are left out to save memory. They are read again from
+    the file when the image is scanned.
     """
 
     image: ReportImage
@@ -56,9 +57,9 @@ class ReportScanner:
 
     All files are read before the first scan. `platform` is assumed for images whose reports do not state a platform.
 
-    Two scans are comparable only if both were made with the same database, but some reports do not state their
-    database. If `is_one_run` is True, the operator guarantees that all reports in a folder are from a single run of the
-    scanner. Those reports in a folder that do not state their database are then treated as made with the same database.
+    Two scans are comparable only if both were made with the same database. Some reports do not state their database.
+    With `is_one_run`, the operator states that all reports in a folder are from a single run of the scanner. All
+    reports in the folder that do not state their database are then treated as made with one database.
     """
 
     def __init__(
@@ -126,8 +127,8 @@ class ReportScanner:
     def _evaluate_report(self, report: _IndexedReport, all_reports: Sequence[_IndexedReport]) -> ScanOutcome:
         """Return the findings of a report, or the reason that the findings are not reliable.
 
-        If the report has no findings, another one of `all_reports` may prove that the database covers the image's
-        release.
+        `all_reports` are the reports about all images. If `report` has no findings, another report may prove that the
+        scanner's database covers the release of the image's distribution.
         """
         image = report.image
         if self._now() - report.dated_at > self._max_age:
@@ -155,10 +156,10 @@ class ReportScanner:
         )
 
     def _load_index(self) -> tuple[tuple[_IndexedReport, ...], NotScanned | None]:
-        """Return all reports without their findings, and an error if some files cannot be read.
+        """Return all reports without their findings, and an error if some files could not be read.
 
-        The error quotes the first such file and is None if all files were read. The files are read only on the first
-        call.
+        The error is about the first of these files, and states how many more there are. It is None if all files were
+        read. The files are read only on the first call.
         """
         with self._lock:
             if self._index is None:
@@ -183,9 +184,9 @@ class ReportScanner:
         return tuple(reports), read_failure
 
     def _list_files(self, errors: list[str]) -> Iterator[Path]:
-        """Yield the report files, sorted by path. If there are more than MAX_FILES, add an error to `errors` and stop.
+        """Yield the paths of the report files, sorted.
 
-        Raises OSError.
+        If there are more than MAX_FILES, append an error to `errors` and stop. Raises OSError.
         """
         if not self._path.is_dir():
             yield self._path
@@ -233,9 +234,10 @@ def _read_content(path: Path) -> bytes:
 
 
 def _is_release_known(report: _IndexedReport, all_reports: Sequence[_IndexedReport]) -> bool:
-    """Return True if another report proves that the scanner's database covers the distribution release of `report`.
+    """Return True if one of `all_reports` proves that the scanner's database has data for the distribution release.
 
-    The other report must be about the same release, and made with the same database.
+    Such a report is about an image of the same release, has `has_release_data`, and was made with the same database as
+    `report`.
     """
     return any(
         each.image.has_release_data and each.image.release == report.image.release and each.scanner == report.scanner

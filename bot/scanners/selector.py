@@ -23,9 +23,10 @@ class ScannerEntry:
 
 
 class ConfiguredScannerSelector:
-    """Selects the scanner for a tag: that of the first matching entry. Implements `bot.ports.ScannerSelector`.
+    """Selects the scanner for a tag. This is the scanner of the first config entry that matches the tag.
 
     The old and the new image of a tag have the same scanner, because scans by different scanners cannot be compared.
+    Implements `bot.ports.ScannerSelector`.
     """
 
     def __init__(self, entries: Sequence[ScannerEntry]) -> None:

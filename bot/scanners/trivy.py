@@ -43,10 +43,10 @@ _ALPINE_REPOSITORY = re.compile(r'\[alpine\].* repository="(?P<release>[^"]+)"')
 
 
 def find_trivy(configured_binary: str | None = None, virtual_environments: Iterable[Path] = ()) -> str | None:
-    """Return the path of Trivy's binary, or None if there is none.
+    """Return the path of Trivy's binary, or None if there is no such binary.
 
-    `configured_binary` is the path or name in the config. If it is None, PATH is searched for `trivy`, and then the
-    Python virtual environments are searched. If `configured_binary` is given but does not exist, return None.
+    `configured_binary` is the path or name in the config. If the config names a binary, no other binary is returned. If
+    `configured_binary` is None, `trivy` is searched in PATH and after that in the Python virtual environments.
     """
     if configured_binary is not None:
         return shutil.which(configured_binary)
@@ -58,8 +58,8 @@ def find_trivy(configured_binary: str | None = None, virtual_environments: Itera
 class _TrivySession(ScannerSession):
     """The result of preparing Trivy: its identity, the buckets of its database, and a stamp of the database file.
 
-    The stamp changes if the file is replaced (see `_read_file_stamp`). If it differs after a scan, another process has
-    replaced the database during the scan.
+    The stamp consists of values that change if the file is replaced (see `_read_file_stamp`). If the stamp is different
+    after a scan, another process replaced the database during the scan, and the result of the scan is not used.
     """
 
     bucket_names: frozenset[str]
@@ -122,11 +122,11 @@ class TrivyScanner(InstalledScanner[_TrivySession]):
         ]
 
     def _prepare_session(self) -> _TrivySession | NotScanned:
-        """Update the database, and check that it is not too old.
+        """Update the database. Return the session, or the reason that no image can be scanned.
 
-        If the update fails, the existing database is used. Return the reason if there is no database, or if it is too
-        old or damaged. If it is damaged, its `metadata.json` is deleted, so that the next run downloads the database
-        again.
+        If the update fails, the existing database is used. Images cannot be scanned if there is no database, or if the
+        database is too old or damaged. The `metadata.json` of a damaged database is deleted, because without this file
+        Trivy downloads the database again in the next run.
         """
         download_failure = self._download_database()
         arguments = ["version", "--format", "json", "--cache-dir", str(self._cache)]
@@ -152,7 +152,7 @@ class TrivyScanner(InstalledScanner[_TrivySession]):
             )
 
     def _download_database(self) -> NotScanned | None:
-        """Let Trivy update its database. Return None if this succeeds, and the reason if it fails.
+        """Let Trivy update its database. Return None if the update succeeds, or the reason that it failed.
 
         Raises ProcessError if Trivy is missing.
         """
@@ -186,10 +186,11 @@ def _read_file_stamp(file: Path) -> tuple[int, int]:
 
 
 def _find_missing_release(session: _TrivySession, log: str, system: OperatingSystem) -> str:
-    """Return a release that Trivy's database does not cover, such as `alpine 3.99`; empty if the release is covered.
+    """Return the release of the image's distribution, such as `alpine 3.99`, if Trivy's database has no data for it.
 
-    The database covers a release if it has a bucket for the release. For Alpine, Trivy takes the release from
-    /etc/apk/repositories, because the packages come from there. Trivy states this release only in `log`.
+    Return an empty string if the database has a bucket for the release, which contains the data. `log` is Trivy's log
+    output. For Alpine, the release is read from this log: Trivy takes it from /etc/apk/repositories, because the
+    packages come from there, and states it nowhere else.
     """
     repository = _ALPINE_REPOSITORY.search(log) if system.family == "alpine" else None
     release = repository["release"] if repository else system.release

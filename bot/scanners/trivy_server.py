@@ -111,9 +111,10 @@ class TrivyServerScanner(InstalledScanner[ScannerSession]):
         yield from ("--timeout", f"{self._timeout:g}s", "--cache-dir", str(self._cache))
 
     def _prepare_session(self) -> ScannerSession | NotScanned:
-        """Query the server for its version and its database, and check that the database is not too old.
+        """Query the server for its version and its database.
 
-        Return the reason if the server cannot be queried, or if the database is too old.
+        Return the session, or the reason that no image can be scanned. The reason is that the server cannot be queried,
+        or that the database is too old.
         """
         identity = self._fetch_identity()
         if isinstance(identity, NotScanned):
@@ -137,9 +138,10 @@ class TrivyServerScanner(InstalledScanner[ScannerSession]):
         )
 
     def _find_missing_release(self, system: OperatingSystem) -> str:
-        """Return the release of `system` if the server's database does not cover it; otherwise an empty string.
+        """Return the release of `system` if the server's database has no data for it; an empty string if it has.
 
-        The server is queried once for each release, with common packages in versions older than every fix.
+        For each release, the server is queried once about common packages in versions older than every fix. If it finds
+        no vulnerability in these, its database has no data for the release.
 
         Raises ProcessError, UnreadableReportError.
         """

@@ -26,7 +26,9 @@ class AttachedArtifacts:
         self._contents: dict[Digest, bytes] = {}
 
     def fetch_tagged(self, suffix: str) -> Iterator[Artifact]:
-        """Yield the artifact at the tag `sha256-<hex><suffix>`, if the tag exists. `<hex>` is from the image's digest.
+        """Yield the artifact at the tag `sha256-<hex><suffix>`. Yield nothing if the tag does not exist.
+
+        `<hex>` is from the image's digest. For example, cosign's older signatures are at the suffix `.sig`.
 
         Raises RegistryError.
         """
@@ -35,10 +37,11 @@ class AttachedArtifacts:
             yield artifact
 
     def fetch_referrers(self, types: frozenset[str]) -> Iterator[Artifact | SignatureOutcome]:
-        """Yield the image's referrers of the given artifact types.
+        """Yield the artifacts of `types` that are attached to the image.
 
-        Referrers for which the registry lists one of `types` come first. Referrers with a generic type follow, because
-        their real type is stated only in their manifest. The caller must check the type of these.
+        The registry's list of referrers states a type for each artifact. Artifacts with one of `types` in this list
+        come first. Artifacts with a generic type in this list follow, because their real type is stated only in their
+        manifest. The caller must check the real type.
 
         If an artifact cannot be fetched, an outcome with the reason is yielded in its place, and the iteration
         continues. If the limit MAX_FETCHES is reached, an outcome is yielded, and the iteration ends.
@@ -88,10 +91,10 @@ def _make_unknown_outcome(error: RegistryError) -> SignatureOutcome:
 
 
 def combine_outcomes(outcomes: Iterable[SignatureOutcome]) -> SignatureOutcome:
-    """Combine the outcomes of an image's signatures into the outcome for the image. One valid signature is enough.
+    """Combine the outcomes of all signatures of an image into the outcome for the image.
 
-    No signature is checked after the first valid one. If `outcomes` raises a RegistryError before that, the error
-    counts as the outcome of one more signature.
+    A single valid signature is enough, so no signature is checked after it. If `outcomes` raises a RegistryError before
+    a valid signature is found, the error counts as the outcome "unknown".
     """
     all_outcomes: list[SignatureOutcome] = []
     try:

@@ -47,8 +47,8 @@ def read_chain(der_certificates: object) -> tuple[x509.Certificate, ...]:
 def explain_distrust(chain: Sequence[x509.Certificate], roots: tuple[bytes, ...], now: datetime) -> str:
     """Return why a signer's certificate is not trusted at the time `now`. Return an empty string if it is trusted.
 
-    The signer's certificate is the first of `chain`. `roots` are the operator's root certificates in PEM. Revocation is
-    not checked.
+    The first certificate in `chain` is that of the signer. `roots` are the root certificates that the operator trusts,
+    in PEM. It is not checked whether a certificate was revoked.
     """
     try:
         verify_chain(chain, _load_store(roots), now)
@@ -85,7 +85,10 @@ def verify_chain(chain: Sequence[x509.Certificate], roots: Store, now: datetime)
 
 
 def get_attributes(name: x509.Name) -> frozenset[tuple[str, str | bytes]]:
-    """Return the attributes of a certificate's subject as a set, because their order depends on the tool."""
+    """Return the attributes of a certificate's subject, such as its common name, in no particular order.
+
+    Tools that create certificates write the attributes in different orders.
+    """
     return frozenset((attribute.oid.dotted_string, attribute.value) for attribute in name)
 
 

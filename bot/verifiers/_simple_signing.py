@@ -23,8 +23,8 @@ SIGNATURE_TYPE = "cosign container image signature"
 def check_payload(blob: Blob, payload: bytes, digest: Digest, keys: Iterable[PublicKey]) -> SignatureOutcome:
     """Check a signature in cosign's older form against `keys`, and return the outcome.
 
-    `blob` is the layer that contains the signed payload. The signature is in an annotation of this layer. `payload` is
-    the content of the layer, and must name `digest`.
+    `blob` describes the layer with the signed payload, and an annotation of it contains the signature. `payload` is the
+    content of this layer. `digest` is the image's digest, which the payload must contain.
     """
     try:
         signature = decode_base64(blob.annotations.get(SIGNATURE_ANNOTATION), SIGNATURE_ANNOTATION)

@@ -56,10 +56,10 @@ def read_envelope(document: dict[str, Any]) -> DsseEnvelope:
 
 
 def read_statement(payload: bytes, digest: Digest) -> tuple[SignedStatement | None, bool]:
-    """Return the kind of an in-toto statement, and whether `digest` is one of its subjects.
+    """Return the type of an in-toto statement, and whether the statement is about `digest`.
 
-    The kind is None if the predicate type is not in STATEMENTS_BY_PREDICATE. Such a statement is not about the origin
-    of an image. It may be an SBOM, for example.
+    The type is None if STATEMENTS_BY_PREDICATE does not contain the statement's predicate type. Such a statement is not
+    about the origin of an image. It may be an SBOM, for example.
 
     Raises BrokenError if the statement is invalid.
     """

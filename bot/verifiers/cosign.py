@@ -69,13 +69,13 @@ class CosignVerifier:
             raise UsageError(f"`trusted_root`: {error}") from None
 
     def verify(self, repository: str, digest: Digest, trust: TrustEntry) -> SignatureOutcome | None:
-        """Check the cosign signatures of an image, and return the outcome.
+        """Check the cosign signatures of an image. Return None if `trust` lists no keys and no identities.
 
-        Return None if `trust` lists no keys and no identities. A signature must name exactly `digest`. If `digest` is
-        that of an index, signatures of the images in the index do not count, because files pin the index.
+        A signature is valid only if it names exactly `digest`. For example, if `digest` is that of an index, signatures
+        of the single images in the index do not count, because the scanned files contain the digest of the index.
 
-        Raises ValueError if a key in `trust` is invalid. This does not happen in a run, because a run checks all keys
-        when it reads its settings.
+        Raises ValueError if a key in `trust` is invalid. This does not happen in a run, because the settings were
+        checked before.
         """
         if not trust.keys and not trust.identities:
             return None
@@ -177,9 +177,10 @@ def read_bundle(content: bytes) -> SignatureBundle | UnsupportedSignature:
 
 
 def check_bundle(bundle: SignatureBundle, digest: Digest, keys: Iterable[PublicKey]) -> SignatureOutcome | None:
-    """Check a Sigstore bundle against `keys`, and return the outcome.
+    """Check the signatures of a Sigstore bundle against `keys`, and return the outcome.
 
-    Return None if its statement is not about the origin of an image, but is for example an SBOM.
+    The bundle's statement must name `digest`. Return None if the statement is not about the origin of an image. It may
+    be an SBOM, for example.
 
     Raises BrokenError if the statement cannot be parsed.
     """

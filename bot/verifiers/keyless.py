@@ -87,9 +87,9 @@ class KeylessVerifier:
         self._roots: Mapping[str | None, _VerificationRoot] = {root: _load_root(root) for root in roots}
 
     def check_bundle(self, content: bytes, digest: Digest, trust: TrustEntry) -> SignatureOutcome | None:
-        """Check a Sigstore bundle, and return the outcome. Its statement must be about `digest`.
+        """Check a Sigstore bundle, and return the outcome. Its statement must name `digest`.
 
-        Return None if the statement is not about the origin of an image, but is for example an SBOM.
+        Return None if the statement is not about the origin of an image. It may be an SBOM, for example.
 
         Raises BrokenError if the statement cannot be parsed.
         """
@@ -126,7 +126,7 @@ class KeylessVerifier:
         defect = entry.explain_mismatch(payload, signature, certificate)
         if defect:
             return BadSignature(SignatureDefect.BROKEN, defect)
-        defect = _explain_unproved(entry, certificate, self._roots[trust.trusted_root])
+        defect = _explain_missing_proof(entry, certificate, self._roots[trust.trusted_root])
         if defect:
             return BadSignature(SignatureDefect.UNPROVED, defect)
         if not _load_key(certificate).has_signed(signature, payload):
@@ -134,12 +134,12 @@ class KeylessVerifier:
         return _match_identity(certificate, trust, SignedStatement.SIGNATURE)
 
 
-def _explain_unproved(entry: LogEntry, certificate: x509.Certificate, root: _VerificationRoot) -> str:
-    """Return why a log entry does not prove that the signer's certificate was valid; empty if it does.
+def _explain_missing_proof(entry: LogEntry, certificate: x509.Certificate, root: _VerificationRoot) -> str:
+    """Return why a log entry does not prove that the signer's certificate was valid when the image was signed.
 
-    The certificate may have expired since the image was signed. The proof is that a trusted log added the entry while
-    the certificate was valid, and that a trusted authority issued the certificate. The trusted logs and authorities are
-    those in `root`.
+    Return an empty string if it proves this. The certificate is usually expired by now. The proof consists of two
+    parts: a trusted log added the entry while the certificate was valid, and a trusted authority issued the
+    certificate. `root` contains the trusted logs and authorities.
     """
     try:
         root.transparency_logs.verify(

@@ -109,9 +109,9 @@ def check_envelope(
 
 
 def _check_signer(envelope: NotationEnvelope, trust: NotationTrust, now: datetime) -> SignatureOutcome:
-    """Check the expiry time, certificates and subject of a signature, and return the outcome.
+    """Check the expiry time of a signature, and the certificates and subject of its signer. Return the outcome.
 
-    The caller has already verified that the signature was made with the key of the first certificate.
+    `envelope` contains the signature, which must already be verified with the key of the first certificate.
 
     Raises BrokenError if the expiry time is invalid.
     """

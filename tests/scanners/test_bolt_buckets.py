@@ -65,7 +65,7 @@ def test_two_damaged_meta_pages_are_no_database(names):
     content = encode_database(FEW)
     for number in (0, 1):
         content = patched(content, number * PAGE_SIZE + 16, "<I", 7)
-    with pytest.raises(BrokenDatabaseError, match="no meta page"):
+    with pytest.raises(BrokenDatabaseError, match="no valid meta page"):
         names(content)
 
 

@@ -37,8 +37,8 @@ class ResourceGraphError(Exception):
 class ResourceGraph:
     """Runs queries in Azure Resource Graph. The results contain only resources that the identity may read.
 
-    `manager` is the host of the cloud's resource manager. `get_token` returns a token for this host, and raises
-    BasebumpError. The token is sent only to this host.
+    `manager` is the host name of Azure Resource Manager in this cloud. `get_token` returns an access token for this
+    host, and raises BasebumpError if there is none. The token is sent only to this host.
     """
 
     def __init__(
@@ -61,23 +61,33 @@ class ResourceGraph:
             try:
                 rows, skip_token = read_objects(answer.get("data")), read_text(answer.get("$skipToken"))
             except UnreadableReportError as error:
-                raise ResourceGraphError(f"{self.manager} did not return a list of rows") from error
+                raise ResourceGraphError(
+                    f"{self.manager} did not return a list of rows for the Azure Resource Graph query"
+                ) from error
             yield from rows
             if not skip_token and str(answer.get("resultTruncated")).lower() == "true":
-                raise ResourceGraphError(f"{self.manager} has more rows than it returned, but did not name a next page")
+                raise ResourceGraphError(
+                    f"{self.manager} has more rows for the Azure Resource Graph query, but did not name a next page"
+                )
             if not skip_token:
                 return
             if skip_token in used_tokens:
-                raise ResourceGraphError(f"{self.manager} returned the same page twice")
+                raise ResourceGraphError(
+                    f"{self.manager} returned the same page twice for the Azure Resource Graph query"
+                )
             if len(used_tokens) >= MAX_PAGES:
-                raise ResourceGraphError(f"{self.manager} returned more than {MAX_PAGES} pages")
+                raise ResourceGraphError(
+                    f"{self.manager} returned more than {MAX_PAGES} pages for the Azure Resource Graph query"
+                )
             used_tokens.add(skip_token)
 
     def _fetch_page(self, query: str, skip_token: str, size: int) -> tuple[ReportObject, int]:
-        """Fetch one page of at most `size` rows. Return the response, and the page size that worked.
+        """Fetch one page of at most `size` rows. Return the response and the page size to use for the next page.
 
-        If the service answers that a page of this size has too many bytes, the page is requested again with half as
-        many rows.
+        If the service refuses the page because it has too many bytes, half as many rows are requested. The next page is
+        then requested with the smaller size at once.
+
+        `skip_token` is the token of the page to fetch; it is empty for the first page.
 
         Raises ResourceGraphError.
         """
@@ -92,7 +102,9 @@ class ResourceGraph:
         try:
             return parse_object(response.body), size
         except UnreadableReportError as error:
-            raise ResourceGraphError(f"{self.manager} did not return a JSON object") from error
+            raise ResourceGraphError(
+                f"{self.manager} did not return a JSON object for the Azure Resource Graph query"
+            ) from error
 
     def _request_page(self, query: str, skip_token: str, size: int) -> tuple[Response, str]:
         options = {"$top": size, "resultFormat": "objectArray", **({"$skipToken": skip_token} if skip_token else {})}
@@ -111,7 +123,7 @@ class ResourceGraph:
                     "POST", url, headers=headers, body=body, limit=MAX_RESPONSE_BYTES, max_redirects=0
                 )
             except (HttpError, BasebumpError) as error:
-                raise ResourceGraphError(f"{self.manager} could not be queried: {error}") from error
+                raise ResourceGraphError(f"the Azure Resource Graph query at {self.manager} failed: {error}") from error
             is_throttled = response.status == HTTPStatus.TOO_MANY_REQUESTS
             if is_throttled or response.headers.get("x-ms-user-quota-remaining", "").strip() == "0":
                 self._sleep(_parse_pause(response))
@@ -132,7 +144,9 @@ class ResourceGraph:
 
 
 def _parse_pause(response: Response) -> float:
-    """Return the seconds to wait before the next query, from a header of the response. The result is at most MAX_PAUSE.
+    """Return the number of seconds to wait before the next query, at most MAX_PAUSE.
+
+    Azure states this time in the header `x-ms-user-quota-resets-after`. If the header is missing, return 5.
 
     https://learn.microsoft.com/en-us/azure/governance/resource-graph/concepts/guidance-for-throttled-requests
     """
@@ -142,10 +156,11 @@ def _parse_pause(response: Response) -> float:
 
 
 def _parse_error(response: Response, token: str) -> tuple[str, str]:
-    """Return the code of the error in a response, and the text ` (CODE: message)` to append to a sentence.
+    """Return the error in a response: its code, and a text such as ` (CODE: message)` to append to a message.
 
-    If the error has details, the code and message are those of the first detail, because it is more specific. The token
-    is masked. If the response contains no error, both strings are empty.
+    If the error has details, the code and message are those of the first detail, because a detail is more specific.
+    `token` is the access token of the request. It is masked in the text. If the response contains no error, both
+    results are empty strings.
 
     https://github.com/microsoft/api-guidelines/blob/vNext/azure/Guidelines.md#handling-errors
     """

@@ -44,7 +44,7 @@ class RowModel(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DefenderRow:
-    """The findings and dates that one row of Defender states about one image."""
+    """The findings and dates for one image, from one row of a Defender query result."""
 
     digest: Digest
     model: RowModel
@@ -60,9 +60,10 @@ class DefenderRow:
 
 
 def read_row(row: ReportObject) -> DefenderRow | None:
-    """Read a row that has the keys `digest`, `type`, `name` and `properties`.
+    """Parse one row of a Defender query result. The row has the keys `digest`, `type`, `name` and `properties`.
 
-    Return None if the row proves nothing: it names no findings, and does not show that the image is healthy either.
+    Return None if the row lists no findings but does not state either that the image is healthy. Such a row must not
+    count as a scan without findings.
 
     Raises UnreadableReportError if the row cannot be read reliably.
     """
@@ -77,9 +78,10 @@ def read_row(row: ReportObject) -> DefenderRow | None:
 
 
 def merge_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Merge findings with the same vulnerability and package. Return the findings sorted.
+    """Merge findings that have the same vulnerability and the same package. Return the merged findings, sorted.
 
-    A merged finding has the highest severity, and the first installed and fixed versions that are stated.
+    A merged finding has the highest severity of its findings. Its installed and fixed versions are from the first
+    finding that states them.
     """
     finding_by_key: dict[FindingKey, Finding] = {}
     for found in findings:
@@ -144,9 +146,9 @@ def _read_individual_row(digest: Digest, row: ReportObject) -> DefenderRow | Non
 def _read_update_findings(update: object, scans: Sequence[object]) -> Iterator[Finding]:
     """Yield the vulnerabilities that the update of a package fixes.
 
-    `update` is the part of the row that describes the update, and usually also the vulnerabilities. If it describes
-    none, only their CVE IDs are known, and are read from `scans`. `scans` contains `update` and, after it, the results
-    of the scanners that Defender used.
+    `update` is the part of the row that describes the update. It usually contains details of the vulnerabilities, such
+    as their severity. If it contains none, the CVE IDs are read from all of `scans`, and only the IDs are known.
+    `scans` contains `update` first, and after it the results of the scanners that Defender used.
     """
     detailed_cves = [each for each in _decode_list(_get_value(update, "CvesDetails")) if isinstance(each, dict)]
     named_cves = [{"CveId": each} for scan in scans for each in _decode_list(_get_value(scan, "CvesIds"))]
@@ -170,9 +172,9 @@ def _read_update_findings(update: object, scans: Sequence[object]) -> Iterator[F
 
 
 def _read_image_assessment(digest: Digest, row: ReportObject) -> DefenderRow | None:
-    """Return a row without findings for an image that the grouped model assesses as healthy.
+    """Return a row without findings if the grouped model assesses the image as healthy.
 
-    Return None for any other image, because its vulnerabilities are in rows of their own.
+    Return None if the image is not healthy. In the grouped model, its vulnerabilities are in separate rows.
     """
     is_healthy = _get_text(row, "properties", "status", "code").lower() == "healthy"
     return (
@@ -183,14 +185,16 @@ def _read_image_assessment(digest: Digest, row: ReportObject) -> DefenderRow | N
 
 
 def _apply_status(defender_row: DefenderRow, row: ReportObject, row_findings: Iterable[Finding]) -> DefenderRow | None:
-    """Return `defender_row` with the findings of the row, depending on the status in `row`.
+    """Return a copy of `defender_row` with `row_findings`, as findings or as suppressed findings.
 
-    - "healthy": there are no findings.
-    - "not applicable": the findings are suppressed, for example because of an exemption. If there are no findings,
+    `row` contains the status that decides about `row_findings`:
+
+    - "healthy": `row_findings` are ignored, because the image has no vulnerabilities.
+    - "not applicable": `row_findings` are suppressed, for example because of an exemption. If `row_findings` is empty,
       return None, because the image may not have been scanned.
-    - Any other status, also an unknown one: the findings count.
+    - Any other status: `row_findings` are the findings. This includes statuses that basebump does not know.
 
-    Raises UnreadableReportError if the findings should count but there are none.
+    Raises UnreadableReportError if the status is "any other" and `row_findings` is empty.
     """
     status = ("properties", "status")
     match _get_text(row, *status, "code").lower():
@@ -225,7 +229,7 @@ def _build_findings(
 def _name_package_type(category: str, language: str) -> str:
     """Return the name of a package's ecosystem: `os`, or a language such as `python`.
 
-    The name is the same for rows of both models.
+    The name is the same for rows of both models, so that their findings can be merged.
     """
     return (
         SYSTEM_PACKAGE_TYPE
@@ -274,9 +278,9 @@ def _is_text(value: object) -> TypeGuard[str]:
 
 
 def _decode_nested(value: object) -> object:
-    """Decode a string that contains a JSON object or list. Return any other value unchanged.
+    """Decode `value` if it is a string that contains a JSON object or list. Return all other values unchanged.
 
-    Raises UnreadableReportError if the string begins like JSON but is not valid.
+    Raises UnreadableReportError if the string begins with `{` or `[` but is not valid JSON.
     """
     if not isinstance(value, str) or not value.lstrip().startswith(("{", "[")):
         return value

@@ -78,7 +78,8 @@ def read_images(report: ReportObject) -> tuple[ReportImage, ...]:
 def _read_config(encoded: str) -> tuple[datetime | None, str | None]:
     """Return the build time of the image and the version in its label, from the image's config.
 
-    `encoded` is the config in base64. Each value is None if the config does not state it or cannot be read.
+    `encoded` is the config in base64. The build time or the version is None if the config does not state it. Both are
+    None if the config cannot be read.
     """
     try:
         config = parse_object(base64.b64decode(encoded, validate=True))
@@ -90,7 +91,10 @@ def _read_config(encoded: str) -> tuple[datetime | None, str | None]:
 
 
 def _read_database_time(database_object: ReportObject) -> datetime | None:
-    """Return the build time of Grype's database, or None if it is missing. Since Grype 0.88, it is below `status`."""
+    """Return the build time of Grype's database, or None if the report does not state it.
+
+    Grype 0.88 moved this field below the key `status`. Both positions are read.
+    """
     return parse_time(read_object(database_object.get("status")).get("built")) or parse_time(
         database_object.get("built")
     )
