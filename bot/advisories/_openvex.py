@@ -84,8 +84,8 @@ def _parse_names(vulnerability: object) -> Iterator[str]:
 def _parse_reason(entry: JsonObject, status: VexStatus) -> str:
     """Return the author's reason for the status of a statement: the justification, or else the impact statement.
 
-    Return an empty string if there is no reason. OpenVEX requires a reason for the status `not_affected`. Raises
-    MalformedError if the reason for this status is missing.
+    Return an empty string if there is no reason. For the status `not_affected`, OpenVEX requires a reason, so
+    MalformedError is raised if it is missing.
     """
     justification, impact = entry.get("justification"), entry.get("impact_statement")
     if isinstance(justification, str) and justification in _JUSTIFICATIONS:

@@ -53,9 +53,9 @@ class PublishedAdvisories:
     def list_digests(self, subject: ScanSubject) -> frozenset[Digest]:
         """Return the digests by which VEX statements may name the image of `subject`.
 
-        The image has several digests: its own, and those of its index, manifest and config. The registry is queried for
-        them only if a VEX statement names a digest other than the image's own. If the query fails, only the image's own
-        digest is returned.
+        An image can be named by the digest of its index, its manifest or its config. The registry is queried for these
+        digests only if a VEX statement names a digest other than `subject.digest`. If the query fails, only
+        `subject.digest` is returned.
         """
         own_digests = frozenset({subject.digest})
         if self._documents.list_digests() <= own_digests:

@@ -242,8 +242,8 @@ class HttpClient:
 def _is_quota_exhausted(response: Response) -> bool:
     """Return True if the host refused a request because its pull quota is used up.
 
-    The request is not retried in this case. Requests that the host does not count as pulls, such as HEAD, still
-    succeed. Therefore the host's requests are not paused.
+    Such a request is not retried, because a retry would be refused, too. Requests that the host does not count as
+    pulls, such as HEAD, still succeed. Therefore the host's other requests are not paused.
     """
     remaining = response.headers.get("ratelimit-remaining", "").partition(";")[0].strip()
     return response.status == HTTPStatus.TOO_MANY_REQUESTS and remaining == "0"

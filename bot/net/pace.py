@@ -21,8 +21,8 @@ CALM_SECONDS = 60.0
 class HostPace:
     """The limits on requests to one host, shared by all threads.
 
-    If the host asks for fewer requests, with the status 429 or a Retry-After header, all threads pause and then send
-    their requests more slowly for a while.
+    A host asks for fewer requests with the status 429 or a Retry-After header. All threads then pause, and send their
+    requests more slowly for a while.
     """
 
     def __init__(self, host: str, sleep: Callable[[float], None], clock: Callable[[], float]) -> None:

@@ -60,12 +60,12 @@ class AcrFacts:
         Returns None in these cases:
 
         - The registry is not a configured Azure registry.
-        - Requests are sent to a mirror, whose push times are those of the copy.
+        - Requests are sent to a mirror. A mirror stores the push times of its own copies of images.
         - The registry is contacted over plain http.
         - The registry no longer has `digest`.
         - No credential is configured, and anonymous access does not include metadata.
 
-        Raises RegistryError, also if the credential may pull images but not read metadata.
+        Raises RegistryError, for example if the credential may pull images but not read metadata.
         """
         from azure.core.exceptions import AzureError, ResourceNotFoundError
 

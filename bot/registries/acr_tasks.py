@@ -61,9 +61,10 @@ class AcrTasks:
     def list_tasks(self) -> tuple[BuildTask, ...]:
         """Return the tasks that a base image update can start.
 
-        Disabled tasks are left out, and so are tasks whose trigger is disabled.
+        Disabled tasks are left out. Tasks with a disabled trigger are left out, too.
 
-        Raises RegistryError, also if there are more than MAX_PAGES pages or a page link leads to another host.
+        Raises RegistryError, for example if the list has more than MAX_PAGES pages, or if its next page is on another
+        host.
         """
         try:
             cloud = get_azure_cloud(self.registry, self.environment)
@@ -89,7 +90,7 @@ class AcrTasks:
     def _fetch_pages(self, cloud: AzureCloud, token: str) -> Iterator[dict[str, Any]]:
         """Yield every page of the list of tasks.
 
-        Raises _InvalidTaskListError, also if the next page is not at the resource manager that returned the first page.
+        Raises _InvalidTaskListError if the list is invalid, or if its next page is on another host than the first page.
         Raises HttpError and RegistryError.
         """
         http = HttpClient({cloud.manager_host: HostTrust()}, environment=self.environment, sleep=self.sleep)

@@ -132,7 +132,7 @@ class OciArtifacts:
         If the registry has no referrers API, the referrers are read from the index at the referrers tag, such as
         `sha256-<hex>`.
 
-        Raises RegistryError, also if there are more than MAX_REFERRER_COUNT referrers.
+        Raises RegistryError, for example if there are more than MAX_REFERRER_COUNT referrers.
         """
         repository_endpoint = self._find_repository_endpoint(repository)
         first = (
@@ -168,7 +168,7 @@ class OciArtifacts:
     def fetch_blob(self, repository: str, blob: Blob, limit: int = MAX_BLOB_SIZE) -> bytes:
         """Fetch a blob of an artifact, and verify its digest.
 
-        Raises RegistryError, also if the blob has more than `limit` bytes.
+        Raises RegistryError, for example if the blob has more than `limit` bytes.
         """
         repository_endpoint = self._find_repository_endpoint(repository)
         request = repository_endpoint.make_blob_request(blob.digest, limit)

@@ -156,7 +156,8 @@ class RegistryAuthenticator:
     def send_request(self, endpoint: RegistryEndpoint, request: RegistryRequest) -> Response:
         """Send a request and return its response. If the registry requires authentication, authenticate first.
 
-        Raises RegistryError, also if the final status is 401 or 403, or if the pull quota is used up.
+        Raises RegistryError if there is no response, if the final response has status 401 or 403, or if the pull quota
+        is used up.
         """
         if request.is_pull:
             with self._quotas.reserve_pull(endpoint):

@@ -34,8 +34,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 class CredentialHelpers:
     """Runs credential helpers. Not thread-safe.
 
-    Each helper runs only once per host, because its answer is cached. A failure is cached, too, because otherwise a
-    helper that hangs would delay every image.
+    Each helper runs only once per host, because its answer is cached. A failure is cached in the same way. If it were
+    not, a helper that hangs would delay every image.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:

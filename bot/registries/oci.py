@@ -133,7 +133,8 @@ class OciRegistry:
 
         If the repository is in a pull-through cache, the tags are listed upstream.
 
-        Raises RegistryError, also if a page links back to an earlier page or the limits are exceeded.
+        Raises RegistryError, for example if a page links back to an earlier page, or if there are too many pages or
+        tags.
 
         https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags
         """
@@ -217,7 +218,7 @@ class OciRegistry:
         """Return the config, size and metadata of the image for `platform`. Return None if the index has no such image.
 
         `digest` is the digest of an index or of a single image's manifest. If the index and the image's manifest have
-        the same annotation, that of the index counts.
+        the same annotation, the annotation of the index counts.
 
         Raises RegistryError.
         """
@@ -256,7 +257,7 @@ class OciRegistry:
         return self._build_address(repository_endpoint.endpoint, repository_endpoint.path, f"@{digest}")
 
     def list_digests(self, tag_ref: TagRef, digest: Digest, platform: str) -> frozenset[Digest]:
-        """Return every digest by which tools may identify an image: `digest`, and those of its manifest and its config.
+        """Return every digest by which tools may identify an image: that of its index, manifest or config.
 
         If `digest` is the digest of an index, the image for `platform` in the index is meant. If the index has no such
         image, only `digest` is returned.

@@ -71,8 +71,8 @@ class InstalledScanner(ABC, Generic[_Session]):
     def scan(self, subject: ScanSubject) -> ScanOutcome:
         """Scan the image of `subject`, and return the findings or the reason that there are none.
 
-        Each image is scanned once. Further calls return the same outcome, because the old image of one update is often
-        the new image of another.
+        Each image is scanned once per run, and further calls return the same outcome. This saves time, because the old
+        image of one update is often the new image of another.
         """
         key = (subject.tag_ref.repository, subject.digest, subject.platform)
         return self._scan_cache.get(key, lambda: self._run_scan(subject))

@@ -93,7 +93,7 @@ def parse_inventory(content: bytes, image_digests: frozenset[Digest]) -> tuple[I
     """Return the packages that an inventory lists, sorted and without duplicates.
 
     `content` is the inventory, or an attestation that contains it. `image_digests` are the digests of the image. An
-    attestation must be about one of them.
+    attestation must name at least one of these digests.
 
     Raises UnreadableReportError if `content` cannot be read, or if the attestation is about another image.
     """

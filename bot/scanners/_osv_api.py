@@ -52,7 +52,7 @@ class OsvApi:
     def query_vulnerabilities(self, packages: Sequence[OsvPackage]) -> Mapping[OsvPackage, tuple[str, ...]]:
         """Return the IDs of the vulnerabilities that affect each of the packages.
 
-        Raises OsvError, also if there are more than MAX_RECORDS IDs.
+        Raises OsvError, for example if there are more than MAX_RECORDS IDs.
         """
         with self._lock:
             missing = [package for package in packages if package not in self._ids_by_package]

@@ -100,7 +100,7 @@ def _determine_severity(record: ReportObject, affected: list[ReportObject]) -> S
 def _classify_scores(ratings: list[ReportObject]) -> Iterator[Severity]:
     """Yield one severity for each CVSS version, in the order of `_CVSS_TYPES`.
 
-    The severity is that of the highest score in this CVSS version, or UNKNOWN if there is no such score.
+    If `ratings` contain several scores of a version, the highest counts. If they contain none, the severity is UNKNOWN.
     """
     for cvss_type in _CVSS_TYPES:
         scores = (read_text(each.get("score")) for each in ratings if each.get("type") == cvss_type)

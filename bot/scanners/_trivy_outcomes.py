@@ -54,7 +54,7 @@ def evaluate_report(
 
 
 def parse_identity(answer: str | bytes) -> ScannerIdentity | None:
-    """Parse the version of Trivy and the build time of its database. Return None if one of them is missing.
+    """Parse the version of Trivy and the build time of its database. Return None if either is missing.
 
     `answer` is the output of `trivy version --format json`, or a server's response at `/version`.
     """

@@ -124,9 +124,11 @@ class GrypeScanner(InstalledScanner[ScannerSession]):
         """Return True if Grype's database has vulnerabilities of a distribution's release.
 
         `system` is the distribution with its release, such as `debian 12`. This check is made if Grype found nothing in
-        an image: without data about the release, this result proves nothing. The check searches the database for
-        packages that every release has, with `grype db search`. The exit code of this command is ignored, because it
-        shows an error not only for unknown releases but also if there are many results.
+        an image: without data about the release, this result proves nothing. The check runs `grype db search` for
+        packages that every release has.
+
+        The exit code of this command is ignored. It shows an error if the release is unknown, but also if there are
+        more results than requested.
 
         Raises ProcessError.
         """

@@ -63,9 +63,8 @@ class OsvScanner:
     The packages of an image are sent to the API only if the image's registry is a well-known public registry or is in
     `allowed_registries`.
 
-    `may_be_missing` is True if the config does not require this scanner. If the API cannot be reached in this case,
-    images are reported as if no scanner were configured. If the config requires the scanner, images are reported as
-    failures.
+    `may_be_missing` is True if the config does not require this scanner. It determines how images are reported if the
+    API cannot be reached: as if no scanner were configured, or as failures if the config requires this scanner.
     """
 
     def __init__(

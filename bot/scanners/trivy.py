@@ -174,9 +174,9 @@ class TrivyScanner(InstalledScanner[_TrivySession]):
 
 
 def _read_file_stamp(file: Path) -> tuple[int, int]:
-    """Return the inode and the modification time of a file. At least one of them differs if the file was replaced.
+    """Return the inode and the modification time of a file, or zeros if the file does not exist.
 
-    Return zeros if the file does not exist.
+    If the file is replaced, at least one of the two numbers changes.
     """
     try:
         status = file.stat()

@@ -50,7 +50,7 @@ class TrivyServer:
 class TrivyServerScanner(InstalledScanner[ScannerSession]):
     """Scans images with a Trivy server. Implements `bot.ports.Scanner`.
 
-    `cache` is a folder for temporary data of the client. It need not be kept between runs.
+    `cache` is the folder in which the client stores temporary data. It need not be kept between runs.
     """
 
     def __init__(
@@ -170,7 +170,8 @@ class TrivyServerScanner(InstalledScanner[ScannerSession]):
 def _build_probe_inventory(system: OperatingSystem, purl: str) -> Mapping[str, object]:
     """Return a CycloneDX 1.5 inventory of common packages, in versions older than every fix.
 
-    `purl` is the type and namespace of the distribution's package URLs, such as `deb/debian`.
+    If the server finds no vulnerabilities in this inventory, its database does not cover the release of `system`.
+    `purl` is the beginning of the distribution's package URLs, such as `deb/debian`.
     """
     packages = [
         {

@@ -82,8 +82,8 @@ _TOO_MANY_ARTIFACTS = UnsupportedSignature(f"more than {MAX_FETCHES} artifacts a
 def _make_unknown_outcome(error: RegistryError) -> SignatureOutcome:
     """Return the outcome "unknown" for an artifact that cannot be fetched, for instance because it does not exist.
 
-    If `error` is a failure, such as an unreachable registry, raise `error` instead, because further artifacts would
-    fail as well.
+    If `error` shows that the registry fails, for example that it cannot be reached, raise `error`. In this state of the
+    registry, further artifacts could not be fetched either.
     """
     if error.is_failure:
         raise error

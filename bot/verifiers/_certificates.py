@@ -29,7 +29,7 @@ MAX_CHAIN_LENGTH = 8
 
 
 def read_chain(der_certificates: object) -> tuple[x509.Certificate, ...]:
-    """Parse a chain of DER certificates. The first one is that of the signer.
+    """Parse a chain of DER certificates. The first certificate belongs to the signer.
 
     Raises BrokenError if a certificate is invalid or the chain is empty.
     """
@@ -47,8 +47,8 @@ def read_chain(der_certificates: object) -> tuple[x509.Certificate, ...]:
 def explain_distrust(chain: Sequence[x509.Certificate], roots: tuple[bytes, ...], now: datetime) -> str:
     """Return why a signer's certificate is not trusted at the time `now`. Return an empty string if it is trusted.
 
-    The first certificate in `chain` is that of the signer. `roots` are the root certificates that the operator trusts,
-    in PEM. It is not checked whether a certificate was revoked.
+    The first certificate in `chain` belongs to the signer. `roots` are the root certificates that the operator trusts,
+    in PEM. Certificates that were revoked are not detected.
     """
     try:
         verify_chain(chain, _load_store(roots), now)

@@ -13,7 +13,10 @@ class BrokenError(Exception):
 
 
 def decode_base64(text: object, name: str) -> bytes:
-    """Decode a base64 string. Raises BrokenError if `text` is not valid base64; the error message contains `name`."""
+    """Decode a base64 string. Raises BrokenError if `text` is not valid base64.
+
+    The error message contains `name`, which is the name of the value.
+    """
     if not isinstance(text, str):
         raise BrokenError(f"`{name}` of the signature must be a base64 string")
     try:
@@ -23,7 +26,10 @@ def decode_base64(text: object, name: str) -> bytes:
 
 
 def parse_json_object(content: bytes, name: str) -> dict[str, Any]:
-    """Parse a JSON object. Raises BrokenError if `content` is not one; the error message contains `name`."""
+    """Parse a JSON object. Raises BrokenError if `content` is not a JSON object.
+
+    The error message contains `name`, which is the name of the value.
+    """
     try:
         document = json.loads(content)
     except (ValueError, RecursionError):
@@ -32,16 +38,19 @@ def parse_json_object(content: bytes, name: str) -> dict[str, Any]:
 
 
 def require_object(value: object, name: str) -> dict[str, Any]:
-    """Return `value` if it is a JSON object. Otherwise, raises BrokenError; the error message contains `name`."""
+    """Return `value` if it is a JSON object. Raises BrokenError if it is not.
+
+    The error message contains `name`, which is the name of the value.
+    """
     if not isinstance(value, dict):
         raise BrokenError(f"`{name}` of the signature is not a JSON object")
     return value
 
 
 def require_list(value: object, max_length: int, name: str) -> list[Any]:
-    """Return `value` if it is a list of at most `max_length` items.
+    """Return `value` if it is a list of at most `max_length` items. Raises BrokenError if it is not.
 
-    Raises BrokenError, with the `name` of the value, if it is not.
+    The error message contains `name`, which is the name of the value.
     """
     if not isinstance(value, list) or len(value) > max_length:
         raise BrokenError(f"`{name}` of the signature is not a list, or has more than {max_length} items")

@@ -44,9 +44,10 @@ class LogEntry:
     body: bytes
 
     def explain_mismatch(self, payload: bytes, signature: bytes, certificate: x509.Certificate) -> str:
-        """Return why the log entry belongs to another signature. Return an empty string if it belongs to this one.
+        """Return why the log entry belongs to another signature, or an empty string if it belongs to this one.
 
-        This check is essential: otherwise, an attacker could attach any valid log entry to a forged signature.
+        Without this check, an attacker could attach any valid log entry to a forged signature. `payload` is the signed
+        content, and `certificate` belongs to the signer.
 
         Raises BrokenError if the body of the entry is invalid.
         """

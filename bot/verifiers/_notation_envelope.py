@@ -112,7 +112,7 @@ class NotationEnvelope:
 
 
 def read_envelope(media_type: str, content: bytes) -> NotationEnvelope | UnsupportedSignature:
-    """Parse an envelope. Return UnsupportedSignature if `media_type` is neither that of JWS nor of COSE.
+    """Parse an envelope. Return UnsupportedSignature if `media_type` is not the type of a JWS or COSE envelope.
 
     Raises BrokenError if the envelope is invalid.
     """
@@ -197,7 +197,8 @@ def _parse_critical(names: object) -> frozenset[object]:
 def _decode_base64url(text: object, name: str) -> bytes:
     """Decode base64url without padding (RFC 7515).
 
-    Raises BrokenError, with the `name` of the value, if `text` is not a valid base64url string.
+    Raises BrokenError if `text` is not a valid base64url string. The error message contains `name`, which is the name
+    of the value.
     """
     if not isinstance(text, str):
         raise BrokenError(f"`{name}` of the signature must be a base64url string")

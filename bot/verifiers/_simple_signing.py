@@ -40,7 +40,7 @@ def check_payload(blob: Blob, payload: bytes, digest: Digest, keys: Iterable[Pub
 
 
 def _parse_digest(payload: bytes) -> object:
-    """Return the digest in a signed payload. Raises BrokenError if the payload is not that of an image signature."""
+    """Return the digest in a signed payload. Raises BrokenError if the payload is not an image signature's payload."""
     critical = require_object(parse_json_object(payload, "payload").get("critical"), "critical")
     if critical.get("type") != SIGNATURE_TYPE:
         raise BrokenError("the payload does not have the type of an image signature")

@@ -18,8 +18,8 @@ _DIGEST = re.compile(r"sha256[:-]([0-9a-f]{64})(?![0-9a-f])")
 class ReportImage:
     """The content of a report about one image.
 
-    An empty list of findings does not prove that the image has no vulnerabilities: the tool may not support the
-    operating system. Check `not_scanned` and `has_release_data` first.
+    A report without findings does not prove that the image has no vulnerabilities, because the tool may not support the
+    operating system. Callers must check `not_scanned` and `has_release_data` before they rely on the findings.
     """
 
     tool: str

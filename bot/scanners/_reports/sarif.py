@@ -44,7 +44,7 @@ def can_read(report: ReportObject) -> bool:
 def read_images(report: ReportObject) -> tuple[ReportImage, ...]:
     """Return one image for each run in the SARIF document.
 
-    Raises UnreadableReportError, also if a result does not name a package.
+    Raises UnreadableReportError, for example if a result does not name a package.
     """
     return tuple(_read_run(run) for run in read_objects(report.get("runs")))
 
