@@ -39,8 +39,8 @@ _find_image = find_self_or_key("image")
 def _find_resource_image(document: YamlDocument, node: YamlNode) -> YamlNode:
     """Return the node with the image of a container resource.
 
-    Return None if the image was built on the agent itself (`localImage: true`). Return None if the resource has no
-    image: with `type: ACR`, it may state only a repository, because the tag is chosen when a run starts.
+    Return None if the resource has no image, or if its image was built on the agent itself (`localImage: true`). A
+    resource of `type: ACR` may have no image, because its tag is chosen when a run starts.
     https://learn.microsoft.com/azure/devops/pipelines/yaml-schema/resources-containers-container
     """
     from bot.formats._syntax.yaml.nodes import YamlMapping, YamlScalar

@@ -318,7 +318,7 @@ def read_documents(content: bytes, is_relevant: Callable[[bytes], bool]) -> Iter
 def read_inner_documents(text: bytes, is_relevant: Callable[[bytes], bool]) -> Iterator[YamlDocument | BrokenSection]:
     """Yield the documents of a YAML text that is embedded in a file, like `read_documents`.
 
-    Unlike there, the parsed sections are not cached, because they would replace those of the outer file in the cache.
+    The parsed sections of the text are not cached, because they would replace those of the outer file in the cache.
     """
     return _iterate_documents(_make_sections(text), is_relevant)
 

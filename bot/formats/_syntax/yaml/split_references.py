@@ -61,8 +61,8 @@ class ReferencePart(NamedTuple):
     def make_slot(self, start: int, end: int, before: bytes = b"") -> EditSlot | NotEditable:
         """Return the slot (the byte range of an edit) for the characters from `start` to `end` of `text`.
 
-        The result is not editable if the file does not contain `text` verbatim. An edit inserts `before` in front of
-        the new value, such as `@` in front of a digest.
+        The result is not editable if the file does not contain `text` verbatim. Each character is one byte, because a
+        reference is ASCII. An edit inserts `before` in front of the new value, such as `@` in front of a digest.
         """
         at = self.start
         if at is None:
