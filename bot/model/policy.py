@@ -207,8 +207,8 @@ class Policy:
     platforms: tuple[str, ...] = _key(
         (),
         (
-            "The platforms that you use. Default: the platforms that the reference names, or else all platforms "
-            "of the image in the file."
+            "The platforms that you use. Default: the platforms that the reference names. If it names none, all "
+            "platforms of the image in the file."
         ),
     )
     os_variants: bool = _key(

@@ -58,7 +58,7 @@ class RefreshSection(ConfigSection):
 
 
 class OpenWhenSection(ConfigSection):
-    """Conditions for opening a proposal. One of them is sufficient."""
+    """Conditions for opening a proposal. A single met condition is sufficient."""
 
     fixes: Fixes
     """The lowest severity of a vulnerability that the update must fix. `any` means a vulnerability of any severity,
@@ -75,7 +75,7 @@ class OpenWhenSection(ConfigSection):
 
 
 class ScheduleSection(ConfigSection):
-    """When proposals may be opened. Open proposals are updated and closed at any time."""
+    """When basebump may open proposals. Schedules do not affect open proposals."""
 
     cron: time_fields.Cron
     """A crontab expression of five fields, the first of which must be `*`. For example, `* 6-9 * * MON` means every

@@ -26,7 +26,7 @@ VARIANTS = frozenset({"(name)", "(owner)", *(f"({kind})" for kind in (*FORGE_KIN
 
 
 class RegistryConfigEntry(ConfigSection):
-    """The config entry for a registry that basebump may contact. It states how basebump connects to the registry."""
+    """The config entry for a registry: how basebump connects to the registry."""
 
     host: address_fields.RegistryAddress
     """The registry as `host[:port]`, as in image references. For Docker Hub, write `docker.io`. With a path
@@ -67,7 +67,7 @@ class RegistryConfigEntry(ConfigSection):
 
 
 class FilesEntry(ConfigSection):
-    """The config entry for files whose names do not show their format. It states the format of these files."""
+    """The config entry that sets the format of files whose names do not show their format."""
 
     format: fields.FormatName
     """The name of the format. `text` finds pinned references (`name:tag@sha256:…`) in any text file."""
@@ -124,7 +124,7 @@ class NotationSection(ConfigSection):
 class TrustConfigEntry(ConfigSection):
     """The config entry with the trusted signers of some images.
 
-    It has at least one of `keys`, `keyless` and `notation`.
+    At least one of `keys`, `keyless` and `notation` is required.
     """
 
     image: OneOrMore[fields.ImageGlob]
@@ -142,7 +142,7 @@ class TrustConfigEntry(ConfigSection):
 
 
 class VexEntry(ConfigSection):
-    """The config entry for OpenVEX documents. It names the authors whose statements count."""
+    """The config entry for OpenVEX documents and for the authors whose statements count."""
 
     path: fields.Text | None = None
     """A document, or a folder whose `.json` files are documents. The path is relative to this config file. Each entry
@@ -187,7 +187,7 @@ class TemplatesSection(ConfigSection):
 
 
 class ProposalsSection(ConfigSection):
-    """The branches, texts and pace of proposals."""
+    """The branch names, templates and publishing of proposals."""
 
     branch_prefix: name_fields.BranchPrefix = values.DEFAULT_BRANCH_PREFIX
     """The prefix of all branch names that basebump uses. If you change the prefix, basebump no longer recognises
