@@ -98,7 +98,7 @@ def _add_notes(tracked_image: TrackedImage, notes: Iterable[str]) -> TrackedImag
 
 
 def _drop_stale_patches(resolutions: Sequence[Resolution]) -> Iterator[Resolution]:
-    """Yield the lookups of all tags except outdated patch tags.
+    """Yield `resolutions` without the lookups of outdated patch tags.
 
     A patch tag such as `3.11-1` is a rebuild of the image `3.11` with newer packages. It is usually preferred to
     `3.11`. If `3.11` itself was pushed after the patch tag, then `3.11` has the newer packages and the patch tag is

@@ -46,8 +46,8 @@ def is_base_outdated(base: StatedBase, resolved: ResolvedTag) -> bool:
     """Return True if the tag of a base image is known to point to an image other than `base` now.
 
     `base.digest` may be the digest of the image for one platform. If the tag points to an index that contains this
-    image, the base is not outdated, so the result is False. If the manifest that the tag points to was not fetched, the
-    result is False because this manifest may be such an index.
+    image, the result is False, because the base is not outdated. If the manifest that the tag points to was not
+    fetched, the result is False, because it may be such an index.
     """
     if resolved.digest == base.digest:
         return False

@@ -87,7 +87,7 @@ def has_fix_for(evidence: Evidence, urgency: Urgency) -> bool:
 def filter_exploited(findings: Iterable[Finding], exploited_ids: Collection[str] | None) -> tuple[Finding, ...]:
     """Return the findings that are known to be exploited.
 
-    `exploited_ids` is None if the list of exploited vulnerabilities was not read. The result is empty in this case.
+    If the list of exploited vulnerabilities was not read, `exploited_ids` is None, and the result is empty.
     """
     return tuple(finding for finding in findings if exploited_ids is not None and finding.id in exploited_ids)
 

@@ -59,7 +59,7 @@ def next_step(
 ) -> ProposalStep | None:
     """Return the next step for one of basebump's branches, such as opening or updating its request.
 
-    Return None if there is nothing to propose, and neither the branch nor an open request exists.
+    If there is nothing to propose, and neither the branch nor an open request exists, return None.
 
     Args:
         desired: The proposal of this run for the branch, or a `NoProposal` if there is nothing to propose.
@@ -225,7 +225,7 @@ def _is_closed_by_user(closed_request: RemoteRequest) -> bool:
 
 
 def _is_muting(closed_request: RemoteRequest, desired: Proposal) -> bool:
-    """Return True if the closed request also declines all later digests of the tags in `desired`.
+    """Return True if the closed request declines all later digests of the tags in `desired`.
 
     This is the case if a user closed the request, the request proposed updates of the same tags, and the policy sets
     `on_close: line`.

@@ -168,9 +168,10 @@ _LONG_TERM_SCHEDULES = (
 
 
 def _find_schedule(available_tags: Collection[str]) -> _LongTermSchedule | None:
-    """Return the schedule of the product whose identifying tags are all among `available_tags`.
+    """Return the long-term schedule of the product to which a repository with `available_tags` belongs.
 
-    Return None if no product is recognised.
+    A product is recognised by tags that only its repositories have, such as `mainline` and `stable` for nginx. If no
+    product is recognised, return None.
     """
     tags = frozenset(available_tags)
     return next(

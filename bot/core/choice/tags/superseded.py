@@ -3,7 +3,7 @@
 Names prove little: the tag `3.13` does not show that `3.12` is superseded, because `3.12` is rebuilt for years. This
 module therefore uses only two facts. A tag of full precision (`3.12.1`) is not rebuilt after the next patch (`3.12.2`)
 was released. And if newer patches of a release no longer use an operating system, later patches do not use it again. If
-the registry states push times, callers should compare these as well.
+the registry states push times, callers should compare these in addition.
 """
 
 from __future__ import annotations
