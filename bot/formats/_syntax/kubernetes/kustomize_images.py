@@ -93,7 +93,7 @@ def read_entries(
 ) -> Iterator[Occurrence | UnsupportedText]:
     """Yield the image that each entry puts in place of another image.
 
-    `entries` are all entries of one document. Entries that neither rename an image nor set a tag or digest are skipped.
+    `entries` are all entries of one document. Entries that set no new name, tag, tag suffix or digest are skipped.
     """
     replacements = {entry.locator: parts for entry in entries if (parts := entry.replacement) is not None}
     shared_ids = find_shared_scalars(replacements.values())
