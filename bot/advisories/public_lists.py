@@ -140,7 +140,8 @@ _HEADER = b"cve,epss,percentile"
 class EpssScores:
     """All EPSS scores of one day.
 
-    The rows of the file are kept as text. Parsing all of them would take much memory, and only few are looked up.
+    The rows of the file are kept as text. Parsing all of them would take much memory, and only a few of them are looked
+    up.
     """
 
     day: date

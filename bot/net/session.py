@@ -26,8 +26,8 @@ class ApiSession(requests.Session):
 
     The session uses no `.netrc` and no cookies. It reads HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE from the environment.
 
-    A request to another origin raises BlockedError. A body larger than `limit` raises OversizedError, and a body that
-    takes too long raises UnreachableError. All other errors are those of `requests`.
+    A request to another origin raises BlockedError. A body larger than `limit` raises OversizedError. A body that takes
+    too long raises UnreachableError. For all other failures, `requests` raises its own exceptions.
     """
 
     def __init__(self, url: str, *, limit: int, environment: Mapping[str, str] = os.environ) -> None:
@@ -61,7 +61,7 @@ class ApiSession(requests.Session):
 
 
 class _BoundedAdapter(HTTPAdapter):
-    """An adapter that limits the size of response bodies."""
+    """A `requests` adapter that limits the size of response bodies."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit

@@ -98,7 +98,7 @@ class _TokenKey:
 
 @dataclass(slots=True)
 class _TokenSlot:
-    """The cached token for one `_TokenKey`. The thread that holds the lock fetches it while other threads wait."""
+    """The cached token for one `_TokenKey`. While one thread holds the lock and fetches it, other threads wait."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     value: str = field(default="", repr=False)
@@ -126,7 +126,7 @@ class _HostState:
 
 @dataclass(frozen=True, slots=True)
 class _RequestAuthorization:
-    """The Authorization header of a request, and the credential that was used for the header."""
+    """The Authorization header of a request, and the credential from which the header was made."""
 
     header: str = field(repr=False)
     credential: Credential | None = None

@@ -21,7 +21,7 @@ FAILURE_LIFETIME = 300.0
 
 
 class CloudLogin:
-    """The cached login to one registry. One thread fetches the login while other threads wait."""
+    """The cached login to one registry. While one thread fetches the login, other threads wait for the result."""
 
     def __init__(self, cloud: CloudProvider, host: str, now: Callable[[], float] = time.time) -> None:
         self._cloud, self._host, self._now = cloud, host, now

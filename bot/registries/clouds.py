@@ -9,7 +9,7 @@ from bot.registries.credentials import PasswordLogin
 
 
 class CloudProvider(StrEnum):
-    """A cloud provider that issues registry logins. The values are those of `auth` in a registry entry."""
+    """A cloud provider that issues registry logins. The values are used as `auth` in an entry of `registries:`."""
 
     ECR = "ecr"
     GAR = "gar"

@@ -27,6 +27,6 @@ Credential = PasswordLogin | IdentityToken
 
 
 def make_unusable_error(host: str, reason: str) -> RegistryError:
-    """Return the error for a configured credential that cannot be used. `reason` must not contain a secret."""
+    """Return the error for a configured credential that cannot be used. `reason` must contain no secret."""
     message = f"no credential for {host}: {reason}; hint: log in again, or list {host} with `auth: anonymous`"
     return RegistryError(host, Reason.DENIED, message, is_failure=True)

@@ -37,7 +37,7 @@ FAILURE_LIFETIME = 60.0
 
 @dataclass(slots=True)
 class _RefreshTokenSlot:
-    """Cache slot for the login to one registry. The thread that holds the lock logs in while other threads wait."""
+    """The cached login to one registry. While one thread holds the lock and logs in, other threads wait."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     token: str = field(default="", repr=False)

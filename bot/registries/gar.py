@@ -51,5 +51,8 @@ def fetch_gar_token() -> CloudToken:
 
 
 def _keep_unchanged(request: Any) -> Any:
-    """Return the request unchanged. Without this hook, `requests` would add the login from `~/.netrc`."""
+    """Return the request unchanged. This prevents `requests` from adding a login that it finds in `~/.netrc`.
+
+    `requests` looks for such a login only if no authentication function is set. This function is set for that reason.
+    """
     return request

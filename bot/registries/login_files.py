@@ -102,7 +102,7 @@ def parse_logins(content: bytes, file_format: LoginFileFormat = LoginFileFormat.
     Raises ValueError if the file is invalid. The message contains nothing from the file.
     """
     if len(content) > MAX_LOGINS_SIZE:
-        raise ValueError(f"the registry logins in it have more than {MAX_LOGINS_SIZE} bytes")
+        raise ValueError(f"the registry logins have more than {MAX_LOGINS_SIZE} bytes")
     try:
         document = json.loads(content)
     except (ValueError, RecursionError):

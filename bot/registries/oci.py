@@ -148,10 +148,10 @@ class OciRegistry:
         while query is not None:
             if query in requested_queries:
                 raise repository_endpoint.make_tag_list_error(
-                    "a page of the list links back to an earlier page", is_failure=False
+                    "a page of the tag list links back to an earlier page", is_failure=False
                 )
             if len(requested_queries) >= MAX_PAGES or len(tags) >= MAX_TAGS:
-                raise repository_endpoint.make_tag_list_error("the list has too many pages or tags", is_failure=False)
+                raise repository_endpoint.make_tag_list_error("the tag list is too long", is_failure=False)
             requested_queries.add(query)
             request = repository_endpoint.make_tag_list_request(query, actions)
             response = self._authenticator.send_request(repository_endpoint.endpoint, request)

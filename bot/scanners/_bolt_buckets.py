@@ -52,7 +52,7 @@ def read_bucket_names(path: Path) -> frozenset[str]:
 
 
 def _find_newest_meta(file: BinaryIO) -> _MetaPage:
-    """Return the meta page of the last transaction that was written completely.
+    """Return the newest valid meta page, which is the one of the last transaction that was written completely.
 
     Raises BrokenDatabaseError if the file has no valid meta page.
     """

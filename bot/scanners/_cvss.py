@@ -16,9 +16,10 @@ _SEVERITY_THRESHOLDS = ((9.0, Severity.CRITICAL), (7.0, Severity.HIGH), (4.0, Se
 def classify_vector(vector: str) -> Severity:
     """Return the severity of a CVSS vector, such as `CVSS:3.1/AV:N/AC:L/…`.
 
-    A CVSS 3 vector is rated by its base score, without temporal and environmental metrics. A CVSS 4 vector has only one
-    score, which includes such metrics. Return UNKNOWN if the score is 0, or if the vector is malformed or of another
-    CVSS version.
+    A CVSS 3 vector has several scores, of which the base score counts. A CVSS 4 vector has only one score, which
+    includes threat and environmental metrics.
+
+    Return UNKNOWN if the score is 0, or if the vector is malformed or of another CVSS version.
     """
     from cvss import CVSS3, CVSS4, CVSSError
 

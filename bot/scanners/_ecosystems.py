@@ -44,9 +44,9 @@ def _extract_major(release: str) -> str:
 
 
 def _name_ubuntu_release(release: str) -> str:
-    """Return OSV's ecosystem for a release of Ubuntu, such as `Ubuntu:24.04:LTS`.
+    """Return the name that OSV uses for a release of Ubuntu, such as `Ubuntu:24.04:LTS`.
 
-    Releases in April of even years have long-term support (LTS).
+    The suffix `:LTS` marks long-term support, which the releases in April of even years have.
     """
     year = _extract_major(release)
     is_lts = release.endswith(_LTS_MONTH) and year.isdecimal() and int(year) % 2 == 0

@@ -94,7 +94,9 @@ class _SignatureCheck:
         self._keys = tuple(map(_load_key, trust.keys))
 
     def check_signatures(self) -> Iterator[SignatureOutcome]:
-        """Yield the outcome of each signature. Signatures at the tag come first, because they need fewer requests.
+        """Yield the outcome of each signature of the image.
+
+        Signatures in the older form, at a tag, come first, because fetching them needs fewer requests.
 
         Raises RegistryError.
         """

@@ -53,7 +53,7 @@ class UnusableRootError(Exception):
 class _AnySigner:
     """A policy for sigstore-python that accepts every signer.
 
-    The signer's identity is compared later, so that a message about another signer can name this signer.
+    The signer is compared with the trusted identities afterwards. If it is not trusted, the error message can name it.
     """
 
     def verify(self, cert: x509.Certificate) -> None: ...
@@ -61,7 +61,7 @@ class _AnySigner:
 
 @dataclass(frozen=True, slots=True)
 class _VerificationRoot:
-    """A trusted root: the verifier for bundles, and the authorities and logs for the older form."""
+    """A trusted root: a verifier for bundles, and the authorities and logs for cosign's older form of signatures."""
 
     verifier: Verifier
     authorities: Store
@@ -211,7 +211,7 @@ def _list_names(certificate: x509.Certificate) -> tuple[str, ...]:
 def _has_issuer(certificate: x509.Certificate, issuer: str) -> bool:
     """Return True if the certificate states that `issuer` authenticated the signer.
 
-    The issuer is in one of two extensions, depending on the age of the certificate.
+    Old certificates state the issuer in another extension than new certificates. Both extensions are read.
     """
     try:
         policy.AnyOf([policy.OIDCIssuerV2(issuer), policy.OIDCIssuer(issuer)]).verify(certificate)

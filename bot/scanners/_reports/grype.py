@@ -101,7 +101,7 @@ def _read_database_time(database_object: ReportObject) -> datetime | None:
 
 
 def _get_data_release(name: str, version: str) -> str:
-    """Return the release whose data Grype uses for a distribution, such as `debian 12` for the version 12.11."""
+    """Return the release whose data Grype uses for a distribution's version: `debian 12` for `debian` and `12.11`."""
     parts = version.split(".")
     version_parts = (
         parts[:2] if name in {"alpine", "ubuntu", "opensuse-leap", "sles", "azurelinux", "mariner"} else parts[:1]
