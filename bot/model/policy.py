@@ -187,12 +187,12 @@ class Policy:
     min_age: timedelta = _key(
         timedelta(),
         (
-            "How long a digest must have been known, to its registry or to `state`, before it is proposed. "
+            "The minimum age of a digest before it is proposed, according to its registry or to `state`. "
             "Default: no minimum."
         ),
         combine_mode=CombineMode.LONGER,
         repository=(
-            "How long a digest must have been known before it is proposed. If the operator's policy has a "
+            "The minimum age of a digest before it is proposed. If the operator's policy has a "
             "different value, the longer of the two applies."
         ),
         can_stop=True,

@@ -125,7 +125,7 @@ REASON_SENTENCES: dict[Reason, str] = {
     Reason.NOT_PROVED: "The edited file was parsed again, and did not contain exactly the planned change.",
     Reason.OWN: "The image is one of your own builds, which are updated only by a rule with `role: own`.",
     Reason.MAYBE_OWN: "The image may be your own build, because it is in no public registry and `own:` is not set.",
-    Reason.UNKNOWN_REGISTRY: "The registry is neither well known nor listed under `registries:`, so basebump does not contact it.",
+    Reason.UNKNOWN_REGISTRY: "basebump does not contact the registry, which is neither well known nor under `registries:`.",
     Reason.PAUSED: "The policy pauses new proposals. Open proposals stay as they are.",
     Reason.UNSUPPORTED_DIGEST: "The digest in the file is not sha256, and basebump writes only sha256 digests.",
     Reason.SHARED_ARGUMENT: "The image reference ends with an argument that is also used for something else.",
@@ -138,7 +138,7 @@ REASON_SENTENCES: dict[Reason, str] = {
     Reason.EMBEDDED: (
         "The reference is in a text block inside the file, and the program that reads the text is unknown."
     ),
-    Reason.IMMUTABLE_JOB: "An existing Job cannot be changed, and nothing in the repository says to replace the Job.",
+    Reason.IMMUTABLE_JOB: "An existing Job cannot be changed, and nothing in the repository requests a replacement.",
     Reason.ACR_TASK: "An ACR task starts when this tag is updated. The task would never start for a pinned digest.",
     Reason.REPLACED_BY_KUSTOMIZE: "A kustomization replaces the image with another image.",
     Reason.OTHER_WRITER: "Another tool updates this image, and the two tools would overwrite each other's changes.",

@@ -82,7 +82,7 @@ class GithubForgeEntry(ConfigSection):
     or an App.
     """
     app: AppSection | None = None
-    """The GitHub App as which basebump authenticates, instead of using a token."""
+    """The GitHub App that basebump uses to authenticate, instead of a token."""
     ca: fields.Text | None = None
     """A file with CA certificates to trust for this forge. The path is relative to this config file."""
     repositories: NonEmptyList[NameOrOwner] | None = None

@@ -281,7 +281,7 @@ class ConfigFile(ConfigSection):
     rollout: RolloutSection = RolloutSection()
     """How repositories are onboarded, and whether all proposals are paused."""
     state: address_fields.StateUrl | None = None
-    """The database in which runs keep their state: `sqlite:///PATH`, relative to this config file, or the URL of a
+    """The database for data that later runs reuse: `sqlite:///PATH`, relative to this config file, or the URL of a
     PostgreSQL database. Default: no state is kept.
     """
 

@@ -33,13 +33,13 @@ class PackageView:
     type: Text
     name: Text
     old: tuple[Text | Plain, ...]
-    """The versions in the old image; empty for an added package. A long list begins with the number of others."""
+    """The versions in the old image; empty for an added package. A long list begins with the number of omitted versions."""
     new: tuple[Text | Plain, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeCountView:
-    """The number of packages that changed in one way, for example the number of upgraded packages."""
+    """The number of packages with one kind of change, for example the number of upgraded packages."""
 
     change: PackageChangeKind
     count: int
