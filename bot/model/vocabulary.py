@@ -125,7 +125,7 @@ REASON_SENTENCES: dict[Reason, str] = {
     Reason.NOT_PROVED: "The edited file was parsed again, and did not contain exactly the planned change.",
     Reason.OWN: "The image is one of your own builds, which are updated only by a rule with `role: own`.",
     Reason.MAYBE_OWN: "The image may be your own build, because it is in no public registry and `own:` is not set.",
-    Reason.UNKNOWN_REGISTRY: "basebump does not contact the registry, which is neither well known nor under `registries:`.",
+    Reason.UNKNOWN_REGISTRY: "The registry is not contacted: it is neither well known nor listed under `registries:`.",
     Reason.PAUSED: "The policy pauses new proposals. Open proposals stay as they are.",
     Reason.UNSUPPORTED_DIGEST: "The digest in the file is not sha256, and basebump writes only sha256 digests.",
     Reason.SHARED_ARGUMENT: "The image reference ends with an argument that is also used for something else.",

@@ -28,7 +28,7 @@ def test_the_page_of_files_has_the_kinds_of_the_table():
 
 
 def test_the_page_of_files_names_every_format():
-    table = kinds_reference.PAGE.read_text(encoding="utf-8").partition("\n\nFiles with other names")[0]
+    table = kinds_reference.PAGE.read_text(encoding="utf-8").partition("\n\nTo read files with other names")[0]
     named = {
         name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in re.findall(r"`([\w-]+)`", row)
     }

@@ -32,7 +32,7 @@ NUMBERS = [
     ("vocabulary", f"{extract.MAX_FILE_BYTES // MIB} MiB"),
     ("configuration", f"last {WORDS[RESERVED_PULLS]} pulls"),
     ("configuration", f"{MAX_PAUSE:.0f} seconds"),
-    ("configuration", f"{WORDS[tag_listings.MAX_FALLBACK_TAGS]} nearer tags"),
+    ("configuration", f"{WORDS[tag_listings.MAX_FALLBACK_TAGS]} tags between"),
     ("configuration", f"{TAGS_KEPT.days} days"),
     ("configuration", f"{WORDS[missing_attributes.RETRY_PERIOD.days]} days"),
     ("configuration", f"{WORDS[DEFAULT_REPOSITORIES_PER_RUN]} new repositories"),

@@ -33,7 +33,10 @@ class PackageView:
     type: Text
     name: Text
     old: tuple[Text | Plain, ...]
-    """The versions in the old image; empty for an added package. A long list begins with the number of omitted versions."""
+    """The versions in the old image; empty for an added package.
+
+    A long list is shortened, and begins with the number of omitted versions, such as `3 others`.
+    """
     new: tuple[Text | Plain, ...]
 
 
