@@ -61,14 +61,16 @@ class Story:
         self.run("finds nothing to do", "unchanged")
         self.run("finds new information about the images", "refreshed", self.learns)
         self.run("updates a pull request to a newer digest", "refreshed", lambda: self.moves("newer"))
-        self.run("finds the base branch merged into its branch", "refreshed", self.person_updates)
+        self.run(
+            "finds that a user merged the base branch into the proposal's branch", "refreshed", self.person_updates
+        )
         self.run("finds the same merge again", "unchanged")
         self.run("creates the dashboard", "unchanged", has_dashboards=True)
         self.run("finds the dashboard up to date", "unchanged", has_dashboards=True)
         self.run("withdraws a pull request", "closed", lambda: self.stand.commit("main", {"Dockerfile": "# nothing\n"}))
         self.run("opens a pull request with a new label and a reviewer", "opened", self.asks_for_more)
         self.run(
-            "finds a commit by another user on its branch",
+            "finds a commit by another user on the proposal's branch",
             "left-alone",
             lambda: self.stand.commit(BRANCH, {"Dockerfile": "FROM scratch\n"}),
         )
