@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterator
 
+from bot.net.deadlines import ExchangeTimeoutError
 from bot.net.text import sanitize_text
 
 
@@ -19,6 +20,8 @@ def describe_cause(error: BaseException) -> tuple[str, bool]:
             return f"its certificate is not trusted ({sanitize_text(link.verify_message)}); hint: set `ca` for it", True
         if isinstance(link, ssl.SSLError):
             return f"TLS failed ({sanitize_text(link.reason or 'no reason given')})", False
+        if isinstance(link, ExchangeTimeoutError):
+            return "the whole exchange took too long", True
         if isinstance(link, TimeoutError):
             return "it took too long", False
         if isinstance(link, OSError) and link.strerror:

@@ -22,6 +22,7 @@ from urllib3.exceptions import HTTPError as TransportError
 from bot import __version__
 from bot.net.body import limit_body
 from bot.net.causes import describe_cause
+from bot.net.deadlines import compute_allowance
 from bot.net.errors import BlockedError, BlockedRedirectError, HttpError, UnreachableError
 from bot.net.guard import HostTrust, RequestGuard, ResolveHost, resolve_host
 from bot.net.pace import MAX_PAUSE, HostPace
@@ -191,15 +192,17 @@ class HttpClient:
         uses_proxy = self._proxy.is_used_for(target)
         if uses_proxy:
             self._guard.check_proxied_url(target)
-        with self._get_pace(target).wait_for_turn():
-            return self._send_once(parts, target, headers, uses_proxy=uses_proxy)
+        with self._get_pace(target).wait_for_turn() as turn:
+            response = self._send_once(parts, target, headers, uses_proxy=uses_proxy)
+            turn.received_bytes = len(response.body)
+            return response
 
     def _send_once(
         self, parts: _RequestParts, target: Url, headers: Mapping[str, str], *, uses_proxy: bool
     ) -> Response:
         trust = self._guard.get_trust(target)
         try:
-            with self._get_session().request(
+            with self._get_session(parts.limit).request(
                 parts.method,
                 str(target),
                 headers=dict(headers),
@@ -223,9 +226,9 @@ class HttpClient:
             cause, lasting = describe_cause(error)
             raise UnreachableError(f"{target.display_text} did not answer: {cause}", is_permanent=lasting) from error
 
-    def _get_session(self) -> requests.Session:
-        session: requests.Session | None = getattr(self._thread_local, "session", None)
-        if session is None:
+    def _get_session(self, limit: int) -> requests.Session:
+        """Return the session of this thread, with the deadline for a response of at most `limit` bytes."""
+        if not hasattr(self._thread_local, "session"):
             session = requests.Session()
             # ~/.netrc would replace the Authorization header, and variables for other programs would select a proxy.
             session.trust_env = False
@@ -235,8 +238,10 @@ class HttpClient:
             adapter = GuardedAdapter(self._guard)
             session.mount("https://", adapter)
             session.mount("http://", adapter)
-            self._thread_local.session = session
-        return session
+            self._thread_local.session, self._thread_local.adapter = session, adapter
+        self._thread_local.adapter.allowance = compute_allowance(limit)
+        current: requests.Session = self._thread_local.session
+        return current
 
 
 def _is_quota_exhausted(response: Response) -> bool:
@@ -250,6 +255,6 @@ def _is_quota_exhausted(response: Response) -> bool:
 
 
 def _read_body(response: requests.Response, target: Url, limit: int) -> bytes:
-    """Read the body, within the limits on size and time. Raises OversizedError, UnreachableError."""
+    """Read the body, within the limit on its size. Raises OversizedError."""
     chunks = iter(lambda: response.raw.read1(_CHUNK_SIZE, decode_content=True), b"")
     return b"".join(limit_body(chunks, limit, target.display_text))

@@ -1,12 +1,17 @@
-"""Limits the number of concurrent requests to each host, and sends none while the host has asked for a pause."""
+"""Limits the number of concurrent requests to each host, and the time that a slow host may cost in one run.
+
+No request is sent while the host has asked for a pause.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
-from bot.net.errors import RateLimitedError
+from bot.net.deadlines import SLOWEST_RATE
+from bot.net.errors import RateLimitedError, UnreachableError
 
 MAX_CONCURRENT_REQUESTS = 32
 """Concurrent requests to one host. With fewer, 200 images take more than a second if each response takes 0.1 s."""
@@ -16,6 +21,19 @@ REQUEST_SPACING = 0.2
 """Seconds between requests after a host complained: 300 requests per minute, as in docker-library's own tools."""
 CALM_SECONDS = 60.0
 """Seconds without a complaint, after which requests to a host are sent at full speed again."""
+PROMPT_SECONDS = 10.0
+"""An exchange is slow if it takes longer than this, without the time for the bytes of its response."""
+MAX_SLOW_SECONDS = 300.0
+"""The time that all slow exchanges with one host may take together in a run: as long as five exchanges that reach their
+deadline. Without this limit, a host could delay a run by a minute for each of its images."""
+
+
+@dataclass(slots=True)
+class HostTurn:
+    """One exchange with a host."""
+
+    received_bytes: int = 0
+    """The size of the response. The caller sets it after reading the response."""
 
 
 class HostPace:
@@ -32,18 +50,24 @@ class HostPace:
         self._next_request_at = 0.0
         """Earliest time of the next request, according to `clock`."""
         self._strained_until = 0.0
+        self._slow_seconds = 0.0
 
     @contextmanager
-    def wait_for_turn(self) -> Iterator[None]:
+    def wait_for_turn(self) -> Iterator[HostTurn]:
         """Wait until a request to the host may be sent. The caller sends the request within the `with` block.
 
-        Raises RateLimitedError if the wait would be longer than MAX_PAUSE.
+        Raises RateLimitedError if the wait would be longer than MAX_PAUSE, and UnreachableError if slow exchanges with
+        the host have already taken more than MAX_SLOW_SECONDS.
         """
         with self._slots:
             delay = self._reserve_turn()
             if delay > 0:
                 self._sleep(delay)
-            yield
+            turn, started_at = HostTurn(), self._clock()
+            try:
+                yield turn
+            finally:
+                self._record_exchange(self._clock() - started_at - turn.received_bytes / SLOWEST_RATE)
 
     def pause_requests(self, seconds: float) -> None:
         """Delay all requests to the host by `seconds`, because the host asked for fewer requests.
@@ -55,13 +79,25 @@ class HostPace:
             self._next_request_at = max(self._next_request_at, now + seconds)
             self._strained_until = self._next_request_at + CALM_SECONDS
 
+    def _record_exchange(self, seconds: float) -> None:
+        """Count an exchange as slow if it took long. `seconds` is without the time for the bytes of the response."""
+        if seconds > PROMPT_SECONDS:
+            with self._lock:
+                self._slow_seconds += seconds
+
     def _reserve_turn(self) -> float:
         """Reserve a time for the caller's next request, and return the seconds until then.
 
         A result of zero or less means that the request may be sent at once. Raises RateLimitedError if the wait would
-        be longer than MAX_PAUSE.
+        be longer than MAX_PAUSE, and UnreachableError if the host has used up MAX_SLOW_SECONDS.
         """
         with self._lock:
+            if self._slow_seconds > MAX_SLOW_SECONDS:
+                raise UnreachableError(
+                    f"{self._host} is not contacted again in this run, because it kept requests waiting for "
+                    f"{self._slow_seconds:.0f} seconds",
+                    is_permanent=True,
+                )
             now = self._clock()
             delay = self._next_request_at - now
             if delay > MAX_PAUSE:

@@ -8,11 +8,11 @@ from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3 import BaseHTTPResponse
 
 from bot import __version__
 from bot.net.body import limit_body
+from bot.net.deadlines import DeadlineAdapter
 from bot.net.errors import BlockedError, HttpError
 from bot.net.proxy import HttpsProxy
 from bot.net.url import Url
@@ -26,8 +26,8 @@ class ApiSession(requests.Session):
 
     The session uses no `.netrc` and no cookies. It reads HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE from the environment.
 
-    A request to another origin raises BlockedError. A body larger than `limit` raises OversizedError. A body that takes
-    too long raises UnreachableError. For all other failures, `requests` raises its own exceptions.
+    A request to another origin raises BlockedError. A body larger than `limit` raises OversizedError. For all other
+    failures, `requests` raises its own exceptions, also for an exchange that passes its deadline (`bot.net.deadlines`).
     """
 
     def __init__(self, url: str, *, limit: int, environment: Mapping[str, str] = os.environ) -> None:
@@ -47,25 +47,25 @@ class ApiSession(requests.Session):
             self.mount(scheme, _BoundedAdapter(limit))
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        """Send a request. `requests` calls this method for every redirect, too, so redirects are also checked.
+        """Send a request. `requests` also calls this method for every redirect.
 
-        Raises BlockedError if the origin of the request's URL is not the origin for which this session was created.
+        Raises BlockedError if the request is to another origin.
         """
         target = Url.parse(request.url or "")
         if target.origin != self._origin.origin:
             raise BlockedError(
-                f"a redirect or link from {self._origin.authority} to {target.display_text} was not "
-                "followed, because it leads to another host"
+                f"{self._origin.authority} redirects or links to {target.display_text}, "
+                "which is another host; not followed"
             )
         return super().send(request, **kwargs)
 
 
-class _BoundedAdapter(HTTPAdapter):
-    """A `requests` adapter that limits the size of response bodies."""
+class _BoundedAdapter(DeadlineAdapter):
+    """An adapter that limits the size of response bodies and the duration of exchanges."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        super().__init__(max_retries=0)
+        super().__init__(limit)
 
     def build_response(self, req: requests.PreparedRequest, resp: BaseHTTPResponse) -> requests.Response:
         response = super().build_response(req, resp)
@@ -82,7 +82,7 @@ class _BoundedBody:
         self._subject = subject
 
     def stream(self, amount: int, *, decode_content: bool) -> Iterator[bytes]:
-        """Yield the body in chunks. `requests` calls this method. Raises OversizedError, UnreachableError."""
+        """Yield the body in chunks. `requests` calls this method. Raises OversizedError."""
         try:
             yield from limit_body(self._raw.stream(amount, decode_content=decode_content), self._limit, self._subject)
         except HttpError:

@@ -9,9 +9,19 @@ from contextlib import AbstractContextManager
 import pytest
 from support.listener import Listener, Received, Reply
 
-from bot.net import HostTrust, HttpClient, RateLimitedError
+from bot.net import HostTrust, HttpClient, RateLimitedError, UnreachableError
 from bot.net.client import MAX_TRIES
-from bot.net.pace import CALM_SECONDS, MAX_CONCURRENT_REQUESTS, MAX_PAUSE, REQUEST_SPACING, HostPace
+from bot.net.deadlines import SLOWEST_RATE
+from bot.net.pace import (
+    CALM_SECONDS,
+    MAX_CONCURRENT_REQUESTS,
+    MAX_PAUSE,
+    MAX_SLOW_SECONDS,
+    PROMPT_SECONDS,
+    REQUEST_SPACING,
+    HostPace,
+    HostTurn,
+)
 
 
 class Time:
@@ -33,7 +43,7 @@ class Time:
         return HttpClient(listed, environment={}, sleep=self.sleep, clock=lambda: self.now)
 
 
-def asked(turn: AbstractContextManager[None]) -> None:
+def asked(turn: AbstractContextManager[HostTurn]) -> None:
     with turn:
         pass
 
@@ -194,3 +204,24 @@ def test_only_so_many_ask_one_host_at_once(monkeypatch):
         for thread in threads:
             thread.join()
     assert most == 3 < MAX_CONCURRENT_REQUESTS
+
+
+def test_host_is_not_contacted_again_when_slow_exchanges_used_up_their_time():
+    clock = Time()
+    pace = clock.pace()
+    for _ in range(int(MAX_SLOW_SECONDS // (PROMPT_SECONDS + 1)) + 1):
+        with pace.wait_for_turn():
+            clock.now += PROMPT_SECONDS + 1
+    with pytest.raises(UnreachableError) as caught:
+        asked(pace.wait_for_turn())
+    assert caught.value.is_permanent
+
+
+@pytest.mark.parametrize(("seconds", "received_bytes"), [(PROMPT_SECONDS, 0), (100, 100 * SLOWEST_RATE)])
+def test_prompt_and_large_responses_do_not_use_up_time_of_host(seconds, received_bytes):
+    clock = Time()
+    pace = clock.pace()
+    for _ in range(100):
+        with pace.wait_for_turn() as turn:
+            clock.now += seconds
+            turn.received_bytes = received_bytes

@@ -8,7 +8,7 @@ import pytest
 import requests
 from support.listener import Listener, Reply
 
-from bot.net import ApiSession, BlockedError, OversizedError, UnreachableError, body
+from bot.net import ApiSession, BlockedError, OversizedError
 
 LIMIT = 1000
 
@@ -62,15 +62,6 @@ def test_a_body_may_be_as_long_as_the_limit_and_no_longer(encoding):
         assert len(asking.get(f"{api.url}/{LIMIT}", timeout=5).content) == LIMIT
         with pytest.raises(OversizedError, match="more than 1000 bytes"):
             asking.get(f"{api.url}/{LIMIT + 1}", timeout=5)
-
-
-def test_a_body_that_drips_is_not_waited_for(monkeypatch):
-    monkeypatch.setattr(body, "MAX_BODY_SECONDS", 0.2)
-    with (
-        Listener(lambda _: Reply(200, b"x" * 20, drip=0.05)) as api,
-        pytest.raises(UnreachableError, match="took more"),
-    ):
-        _session(api.url).get(api.url, timeout=5)
 
 
 def test_cookies_are_not_kept():

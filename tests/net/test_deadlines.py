@@ -1,0 +1,127 @@
+"""Every exchange ends at its deadline, whatever the server sends until then."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+import time
+import zlib
+from contextlib import contextmanager
+
+import pytest
+import requests
+from support.listener import Listener, Reply
+from support.registries.docker_registry import Certificate
+
+from bot.net import ApiSession, HostTrust, HttpClient, UnreachableError, deadlines
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+EMPTY_DEFLATE_BLOCK = b"\x00\x00\x00\xff\xff"
+
+
+def _start_deflate():
+    stream = zlib.compressobj()
+    return stream.compress(b"{") + stream.flush(zlib.Z_FULL_FLUSH)
+
+
+ENDLESS_RESPONSES = {
+    "status line": (b"", b"H"),
+    "header": (HEAD + b"X-A: ", b"a"),
+    "100 Continue": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "body": (HEAD + b"Content-Length: 900\r\n\r\n", b"a"),
+    "chunk size": (CHUNKED, b"0"),
+    "trailers": (CHUNKED + b"2\r\n{}\r\n0\r\n", b"a: b\r\n"),
+    "empty deflate blocks": (HEAD + b"Content-Encoding: deflate\r\n\r\n" + _start_deflate(), EMPTY_DEFLATE_BLOCK),
+}
+"""First bytes of a response, and the bytes that follow again and again."""
+
+
+@contextmanager
+def endless_server(first: bytes, repeated: bytes, certificate=None):
+    """Serve a response that never ends, in pieces that arrive long before any timeout between bytes."""
+    connections = []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        context = None
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate.path, certificate.key)
+
+        def respond(connection):
+            with connection, context.wrap_socket(connection, server_side=True) if context else connection as stream:
+                stream.recv(65536)
+                stream.sendall(first)
+                while True:
+                    stream.sendall(repeated)
+                    time.sleep(0.02)
+
+        def accept():
+            while True:
+                try:
+                    connection, _ = listening.accept()
+                except OSError:
+                    return
+                connections.append(connection)
+                threading.Thread(target=_ignore_errors(respond), args=(connection,), daemon=True).start()
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield f"{'https' if certificate else 'http'}://127.0.0.1:{listening.getsockname()[1]}", connections
+
+
+def _ignore_errors(respond):
+    """Return a function that ends when the client closes the connection."""
+
+    def run(connection):
+        try:
+            respond(connection)
+        except OSError:
+            return
+
+    return run
+
+
+@pytest.fixture(autouse=True)
+def short_deadline(monkeypatch):
+    monkeypatch.setattr(deadlines, "EXCHANGE_SECONDS", 0.3)
+
+
+def _make_client(url, ca=None):
+    return HttpClient({url.partition("//")[2]: HostTrust(is_insecure=ca is None, ca=ca and str(ca))}, environment={})
+
+
+@pytest.mark.parametrize("part", ENDLESS_RESPONSES)
+def test_client_ends_exchange_at_deadline_when_response_never_ends(part):
+    with endless_server(*ENDLESS_RESPONSES[part]) as (url, connections):
+        with pytest.raises(UnreachableError, match="exchange took too long") as caught:
+            _make_client(url).request("GET", url, limit=1000)
+        assert caught.value.is_permanent
+        assert len(connections) == 1
+
+
+@pytest.mark.parametrize("part", ENDLESS_RESPONSES)
+def test_api_session_ends_exchange_at_deadline_when_response_never_ends(part):
+    with endless_server(*ENDLESS_RESPONSES[part]) as (url, connections):
+        with pytest.raises(requests.RequestException):
+            ApiSession(url, limit=1000, environment={}).get(url, timeout=5)
+        assert len(connections) == 1
+
+
+def test_client_ends_exchange_at_deadline_over_tls(tmp_path):
+    certificate = Certificate.make(tmp_path)
+    with (
+        endless_server(*ENDLESS_RESPONSES["header"], certificate) as (url, _),
+        pytest.raises(UnreachableError, match="exchange took too long"),
+    ):
+        _make_client(url, certificate.path).request("GET", url, limit=1000)
+
+
+def test_exchange_may_take_longer_when_response_may_be_larger():
+    assert deadlines.compute_allowance(10 * deadlines.SLOWEST_RATE) == deadlines.EXCHANGE_SECONDS + 10
+
+
+def test_next_exchange_on_same_connection_has_deadline_of_its_own():
+    with Listener(lambda _: Reply(body=b"x" * 10, drip=0.02)) as server:
+        client = _make_client(server.url)
+        for _ in range(3):
+            assert client.request("GET", server.url, limit=1000).body == b"x" * 10
