@@ -6,9 +6,11 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import IO
 
@@ -25,6 +27,8 @@ MAX_ERROR_CHARACTERS = 2000
 DRAIN_TIMEOUT = 2.0
 """Seconds to wait for the remaining output of a child that has ended."""
 _CHUNK_BYTES = 64 * 1024
+_PR_SET_DUMPABLE = 4
+"""From linux/prctl.h; part of the kernel's stable interface."""
 _RUNNING: set[subprocess.Popen[bytes]] = set()
 """The children for which a thread waits."""
 
@@ -97,6 +101,22 @@ def run(
     return ProcessResult(
         child.returncode, output.content, errors.content.decode(errors="replace").strip()[-MAX_ERROR_CHARACTERS:]
     )
+
+
+@cache
+def hide_memory() -> None:
+    """Make this process unreadable for other processes of the same user, which include its children.
+
+    On Linux, `/proc/PID/environ` shows the environment that a program was started with, even if the program deletes
+    variables later, and `/proc/PID/mem` shows the whole memory. Neither can be read while the process is not dumpable
+    (https://man7.org/linux/man-pages/man2/PR_SET_DUMPABLE.2const.html), except by a process that has CAP_SYS_PTRACE, as
+    root usually has. Call this before a secret is read and before a third party's program is started. As a side effect,
+    a crash leaves no core dump. On other systems, the call does nothing.
+    """
+    if sys.platform == "linux":
+        import ctypes  # noqa: PLC0415 - commands without secrets do not need it
+
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def end_children() -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from bot.model.errors import ProcessError
-from bot.process import ALLOWED_ENVIRONMENT, MAX_ERROR_CHARACTERS, run
+from bot.process import ALLOWED_ENVIRONMENT, MAX_ERROR_CHARACTERS, hide_memory, run
 
 
 def python(script: str, **options):
@@ -118,3 +121,35 @@ def test_a_child_that_says_too_much_is_ended(stream):
 
 def test_output_up_to_the_limit_is_not_too_much():
     assert len(python("print('x' * 99, end='')", max_output=99).output) == 99
+
+
+PR_SET_DUMPABLE = 4
+NOBODY = 65534
+COUNT_BYTES = "cat /proc/$PPID/environ 2>/dev/null | wc -c"
+
+
+def _count_readable_bytes(prepare):
+    """Return how much of a process's environment its child can read after `prepare`; neither process is root's."""
+    reading, writing = os.pipe()
+    process_id = os.fork()
+    if process_id == 0:
+        if os.geteuid() == 0:
+            os.setgroups([])
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # as for every program that a user starts
+        prepare()
+        os.write(writing, run(["sh", "-c", COUNT_BYTES], cwd=Path("/")).output)
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        count = int(pipe.read())
+    os.waitpid(process_id, 0)
+    return count
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_child_cannot_read_environment_of_parent_that_hides_its_memory():
+    hide_memory.cache_clear()
+    assert _count_readable_bytes(lambda: None) > 0
+    assert _count_readable_bytes(hide_memory) == 0

@@ -1,9 +1,9 @@
 """An adapter for `requests` that ends every exchange at a deadline, whatever the server sends until then.
 
-A timeout of `requests` starts again with each byte that arrives. A server can therefore keep a client waiting forever by
-sending one byte of a header, of a chunk size or of a trailer every few seconds. Endless `100 Continue` responses and
-endless empty compressed blocks have the same effect. All of these arrive through the socket, so the deadline is checked at
-each read from the socket.
+A timeout of `requests` starts again with each byte that arrives. A server can therefore keep a client waiting forever
+by sending one byte of a header, of a chunk size or of a trailer every few seconds. Endless `100 Continue` responses and
+endless empty compressed blocks have the same effect. All of these arrive through the socket, so the deadline is checked
+at each read from the socket.
 """
 
 from __future__ import annotations

@@ -67,6 +67,7 @@ class CredentialHelpers:
             name: value for name, value in self._environment.items() if HELPER_VARIABLES.fullmatch(name)
         }
         server = HUB_KEY if host == DOCKER_HUB else host
+        process.hide_memory()
         try:
             result = process.run(
                 [program, "get"],

@@ -16,7 +16,7 @@ from bot.model.errors import ProcessError
 from bot.model.evidence import NotScanned, UnscannedReason
 from bot.model.image import PullAddress
 from bot.model.reference import Digest, TagRef
-from bot.process import ProcessResult, run
+from bot.process import ProcessResult, hide_memory, run
 
 MAX_OUTPUT = 64 * 1024 * 1024
 """Bytes. The report about a full desktop image, with all packages listed, has ten megabytes."""
@@ -97,6 +97,7 @@ class ScannerProgram:
         CA file of this address. `extra_environment` contains additional environment variables for this call only.
         `timeout` is in seconds.
         """
+        hide_memory()
         with tempfile.TemporaryDirectory(prefix="basebump-scan-", ignore_cleanup_errors=True) as folder:
             empty, home, temporary = (Path(folder, name) for name in ("empty", "home", "temporary"))
             for directory in (empty, home, temporary):

@@ -12,6 +12,7 @@ from pathlib import Path
 from bot.model.errors import ConfigError, ConfigProblem
 from bot.model.limits import ProposalLimits, RolloutOptions
 from bot.model.policy import PolicyConfig
+from bot.process import hide_memory
 from bot.settings.scanner_settings import ScannerSettings, TrivySettings
 
 GITHUB_API = "https://api.github.com"
@@ -300,7 +301,9 @@ def read_secret(environment: Mapping[str, str], variable: str) -> str:
     """Return the value of an environment variable; empty if it is not set.
 
     Line breaks at the end of the value are removed, because a secret that was created from a file often ends in one.
+    As a side effect, other processes of the same user can no longer read the environment and memory of this process.
     """
+    hide_memory()
     return environment.get(variable, "").rstrip("\r\n")
 
 
