@@ -9,7 +9,8 @@ from bot.model.extracted_item import ExtractedItem
 from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
 
-_CHART = "Chart.yaml"
+CHART_METADATA = "Chart.yaml"
+"""The name of the file that makes a folder a chart."""
 _TEMPLATE = re.compile(r"(?:.+/)?templates/.+\.(?:ya?ml|tpl|txt)", re.DOTALL)
 _TEMPLATES_FOLDER = re.compile(r"(?:(?<=/)|\A)templates/")
 _VALUES = re.compile(r"(?:.+/)?(?:[^/]*values[^/]*|values/[^/]+)\.ya?ml", re.DOTALL | re.IGNORECASE)
@@ -22,8 +23,12 @@ class _HelmFormat:
     has_line_end_comments = True
 
     def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
-        charts = {path.removesuffix(_CHART) for path in paths if path.rpartition("/")[2] == _CHART}
-        return [path for path in paths if not charts.isdisjoint(_list_chart_folders(path))]
+        charts = {path.removesuffix(CHART_METADATA) for path in paths if path.rpartition("/")[2] == CHART_METADATA}
+        return [
+            path
+            for path in paths
+            if path.rpartition("/")[2] == CHART_METADATA or not charts.isdisjoint(_list_chart_folders(path))
+        ]
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         if _TEMPLATE.fullmatch(file.path):

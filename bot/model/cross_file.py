@@ -148,6 +148,24 @@ class ChartTemplate:
     uses: frozenset[tuple[ValuePath | TemplateInclusion, ValueUse]]
 
 
+@dataclass(frozen=True, slots=True)
+class ChartMetadata:
+    """The name and the dependencies of a Helm chart, as its `Chart.yaml` states them."""
+
+    path: FilePath
+    name: str
+    dependencies: tuple[ChartDependency, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChartDependency:
+    """A chart that another chart depends on (https://helm.sh/docs/topics/charts/#chart-dependencies)."""
+
+    name: str
+    repository: str
+    """A URL; `file://` with a path relative to the folder of the chart that has the dependency; or empty."""
+
+
 class ImagePart(StrEnum):
     """A part of an image reference. A chart can store each part in a value of its own, such as `image.tag`.
 
@@ -309,6 +327,7 @@ CrossFileFact = (
     | BuildArgumentSetting
     | BuildOutput
     | ChartImage
+    | ChartMetadata
     | ChartValue
     | DependabotConfig
     | Kustomization

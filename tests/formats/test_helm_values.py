@@ -10,7 +10,7 @@ from support.soon import soon
 
 from bot.formats._syntax.yaml import nodes
 from bot.formats.helm import FORMAT
-from bot.model.cross_file import ValueUse
+from bot.model.cross_file import ChartDependency, ChartMetadata, ValueUse
 from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, SourceFile, Span, UnsupportedText
 from bot.model.vocabulary import Reason
 
@@ -38,7 +38,34 @@ def test_files_are_selected_beside_a_chart():
         *("other/templates/web.yaml", "web/templates/web.json", "web/values.json", "web/crds/crd.yaml"),
     ]
     paths = [FilePath(path) for path in (*charts, *chosen, *others)]
-    assert list(FORMAT.select_paths(paths)) == chosen
+    assert list(FORMAT.select_paths(paths)) == [*charts, *chosen]
+
+
+def test_chart_metadata_holds_name_and_dependencies():
+    text = b"""apiVersion: v2
+name: web
+dependencies:
+  - {name: common, repository: "oci://registry.example/charts", version: 2.x.x}
+  - {name: local, repository: "file://../local"}
+  - {alias: nameless}
+  - name: plain
+"""
+    (found,) = FORMAT.extract(SourceFile(FilePath("web/Chart.yaml"), text))
+    assert found == ChartMetadata(
+        FilePath("web/Chart.yaml"),
+        "web",
+        (
+            ChartDependency("common", "oci://registry.example/charts"),
+            ChartDependency("local", "file://../local"),
+            ChartDependency("plain", ""),
+        ),
+    )
+
+
+@pytest.mark.parametrize("text", [b"name: [a", b"{{ .x }}: {", b"", b"- a", b"dependencies: [a, {name: {b: c}}]"])
+def test_chart_metadata_that_cannot_be_read_hides_no_image(text):
+    found = FORMAT.extract(SourceFile(FilePath("web/Chart.yaml"), text))
+    assert all(each == ChartMetadata(FilePath("web/Chart.yaml"), "", ()) for each in found)
 
 
 TEXTS = st.sampled_from(["nginx:1.27", "ghcr.io/acme/web:v1.2.3", "redis:7.2", "acme/job:1"])

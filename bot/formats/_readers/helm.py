@@ -9,9 +9,18 @@ from bot.formats._syntax.helm.templates import read_chart_template
 from bot.formats._syntax.helm.value_images import ImageCandidate, find_images, read_images
 from bot.formats._syntax.helm.values_walk import KeyMeaning, ValuesEntry, build_locator, walk_values
 from bot.formats._syntax.yaml.file_reader import read_file
-from bot.formats._syntax.yaml.nodes import YamlDocument, YamlScalar
+from bot.formats._syntax.yaml.nodes import ALL_ITEMS, YamlDocument, YamlScalar
 from bot.formats._syntax.yaml.split_references import ReferencePart
-from bot.model.cross_file import ChartImage, ChartTemplate, ChartValue, ImagePart, ValueUse
+from bot.formats.helm import CHART_METADATA
+from bot.model.cross_file import (
+    ChartDependency,
+    ChartImage,
+    ChartMetadata,
+    ChartTemplate,
+    ChartValue,
+    ImagePart,
+    ValueUse,
+)
 from bot.model.extracted_item import ExtractedItem
 from bot.model.source import FilePath, SourceFile
 
@@ -33,9 +42,25 @@ def read(file: SourceFile) -> Iterator[ExtractedItem]:
     - A `ChartValue` is a value that may be a part of an image, such as a tag.
     - A `ChartImage` is an image in the chart's own values file, which other values files may override.
     - A `ChartTemplate` states how a template inside a value uses other values.
+
+    For a `Chart.yaml`, yield a `ChartMetadata` instead, or nothing if the file cannot be parsed.
     """
+    if file.path.rpartition("/")[2] == CHART_METADATA:
+        items = read_file(file, lambda _: True, lambda document: [_read_metadata(document, file.path)])
+        yield from (each for each in items if isinstance(each, ChartMetadata))
+        return
     yield from read_file(file, _is_relevant, lambda document: _read_document(document, file.path))
     yield from _read_texts(file)
+
+
+def _read_metadata(document: YamlDocument, path: FilePath) -> ChartMetadata:
+    """Return the name and the dependencies of a chart. Raises TooDeepError."""
+    dependencies = (
+        ChartDependency(name, document.get_string(node, "repository") or "")
+        for _, node in document.walk(document.root, ("dependencies", ALL_ITEMS), "")
+        if (name := document.get_string(node, "name"))
+    )
+    return ChartMetadata(path, document.get_string(document.root, "name") or "", tuple(dependencies))
 
 
 def _read_texts(file: SourceFile) -> Iterator[ChartTemplate]:

@@ -16,7 +16,8 @@ from functools import partial
 from posixpath import basename, dirname
 
 from bot.core.references.locking import unlock_allowed
-from bot.model.cross_file import ChartTemplate, CrossFileFact, TemplateInclusion, ValuePath, ValueUse
+from bot.core.references.relate.chart_loading import SUBCHARTS, ChartLoader
+from bot.model.cross_file import ChartMetadata, ChartTemplate, CrossFileFact, TemplateInclusion, ValuePath, ValueUse
 from bot.model.extracted_item import ExtractedReferences
 from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, Span
 from bot.model.vocabulary import Reason
@@ -33,9 +34,6 @@ MAX_SUBCHARTS = 20
 
 _FORMAT = "helm"
 _TEMPLATES = "/templates/"
-_SUBCHARTS = "charts"
-_ALL_CHARTS = "/"
-"""A key for the templates of all charts. No chart folder has this name."""
 _VALUES = "Values"
 _ITEM = "*"
 _OTHER_USES = {ValueUse.OTHER, ValueUse.BEHIND_ALGORITHM}
@@ -69,7 +67,7 @@ def unlock_templated_digests(references: ExtractedReferences, facts: Sequence[Cr
     for reference in references:
         if isinstance(reference, Occurrence) and _is_decided_by_chart(reference):
             values[_get_digest_bytes(reference)] |= set(reference.variables)
-    charts = _TemplateIndex(templates)
+    charts = _TemplateIndex(templates, [fact for fact in facts if isinstance(fact, ChartMetadata)])
     return tuple(
         _apply_uses(reference, charts, values[_get_digest_bytes(reference)])
         if isinstance(reference, Occurrence) and _is_decided_by_chart(reference)
@@ -136,21 +134,22 @@ def _apply_uses(occurrence: Occurrence, charts: _TemplateIndex, values: Collecti
 class _TemplateIndex:
     """The templates of all charts in a tree. Finds the uses of a chart's values in them."""
 
-    def __init__(self, templates: Sequence[ChartTemplate]) -> None:
+    def __init__(self, templates: Sequence[ChartTemplate], metadata: Sequence[ChartMetadata]) -> None:
         self._templates: dict[str, list[ChartTemplate]] = defaultdict(list)
         """Templates that are not named, by chart."""
         self._named_templates: dict[tuple[str, str], list[ChartTemplate]] = defaultdict(list)
-        """Named templates by chart and name. `_ALL_CHARTS` has those of all charts, for charts that include them from
-        others."""
+        """Named templates by outermost chart and name."""
         self._subcharts: dict[str, list[str]] = defaultdict(list)
         self._value_uses: dict[str, _ValueUses] = {}
         for template in templates:
             for folder in _list_chart_folders(template.path):
                 self._templates[folder] += [] if template.template else [template]
-                self._named_templates[folder, template.template].append(template)
-            self._named_templates[_ALL_CHARTS, template.template].append(template)
+        self._loader = ChartLoader(self._templates, metadata)
+        for template in templates:
+            for outermost in {self._loader.get_outermost(folder) for folder in _list_chart_folders(template.path)}:
+                self._named_templates[outermost, template.template].append(template)
         for folder in self._templates:
-            if basename(dirname(folder)) == _SUBCHARTS:
+            if basename(dirname(folder)) == SUBCHARTS:
                 self._subcharts[dirname(dirname(folder))].append(folder)
         for template in templates:
             chart = None if _TEMPLATES in f"/{template.path}" else self.find_chart(template.path)
@@ -165,13 +164,18 @@ class _TemplateIndex:
         """
         folder = dirname(path)
         while folder not in self._templates:
-            if not folder or basename(folder) == _SUBCHARTS:
+            if not folder or basename(folder) == SUBCHARTS:
                 return None
             folder = dirname(folder)
         return folder
 
     def _find_definitions(self, chart: str, name: str) -> Sequence[ChartTemplate]:
-        return self._named_templates.get((chart, name), ()) or self._named_templates.get((_ALL_CHARTS, name), ())
+        """Return the definitions of the template `name` that the templates of a chart can include.
+
+        Definitions in the same outermost chart take precedence over those in its dependencies.
+        """
+        loaded = self._loader.list_loaded_charts(self._loader.get_outermost(chart))
+        return next((found for each in loaded if (found := self._named_templates.get((each, name)))), ())
 
     def get_uses(self, chart: str, value: str) -> set[ValueUse]:
         """Return how the templates of the chart and of its subcharts use a value of the chart.

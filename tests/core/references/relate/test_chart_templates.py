@@ -8,7 +8,7 @@ from support.values import occurrence
 
 from bot.core.references.relate import chart_templates
 from bot.core.references.relate.chart_templates import unlock_templated_digests
-from bot.model.cross_file import ChartTemplate, TemplateInclusion, ValueUse
+from bot.model.cross_file import ChartDependency, ChartMetadata, ChartTemplate, TemplateInclusion, ValueUse
 from bot.model.source import EditSlot, FilePath, NotEditable, Span
 from bot.model.vocabulary import Reason
 
@@ -31,6 +31,11 @@ def value(key="image.tag", path="web/values.yaml", **more):
 
 def template(*uses, path="web/templates/web.yaml", name=""):
     return ChartTemplate(FilePath(path), name, frozenset(uses))
+
+
+def chart(folder, *dependencies, name="", repository=""):
+    found = tuple(ChartDependency(each, repository) for each in dependencies)
+    return ChartMetadata(FilePath(f"{folder}/Chart.yaml"), name or folder.rpartition("/")[2], found)
 
 
 def verdict(*templates, place=None):
@@ -127,8 +132,69 @@ class TestInclusions:
         own = template((TAG, END), name="image")
         foreign = template((TAG, OTHER), name="image", path="other/templates/_helpers.tpl")
         top = template((TemplateInclusion("image", ROOT), IMAGE))
-        assert verdict(own, foreign, top) == "open"
-        assert verdict(foreign, top) == "tag-is-label"
+        assert verdict(own, foreign, chart("web", "other"), chart("other"), top) == "open"
+
+    @pytest.mark.parametrize(
+        ("facts", "expected"),
+        [
+            ((chart("web", "lib"), chart("lib")), "open"),
+            ((chart("web", "lib", repository="file://../lib"), chart("lib", name="library")), "open"),
+            ((chart("web", "middle"), chart("middle", "lib"), chart("lib")), "open"),
+            ((chart("web/charts/db", "lib"), chart("web"), chart("lib")), "open"),
+            ((chart("web"), chart("lib")), "unknown"),
+            ((chart("web", "lib", repository="file://../../lib"), chart("lib")), "unknown"),
+            ((), "unknown"),
+        ],
+    )
+    def test_definition_of_another_chart_counts_only_when_chart_depends_on_it(self, facts, expected):
+        foreign = template((TAG, END), name="image", path="lib/templates/_helpers.tpl")
+        top = template((TemplateInclusion("image", ROOT), IMAGE))
+        assert verdict(foreign, top, *facts) == expected
+
+    def test_definition_in_folder_of_charts_counts_before_that_of_dependency(self):
+        vendored = template((TAG, END), name="image", path="web/charts/lib/templates/_helpers.tpl")
+        foreign = template((TAG, OTHER), name="image", path="lib/templates/_helpers.tpl")
+        top = template((TemplateInclusion("image", ROOT), IMAGE))
+        assert verdict(vendored, foreign, chart("web", "lib"), chart("lib"), top) == "open"
+
+    def test_definition_of_outer_chart_counts_in_inner_chart(self):
+        outer = template((TAG, END), name="image")
+        inner = template((TemplateInclusion("image", ROOT), IMAGE), path="web/charts/db/templates/db.yaml")
+        assert verdict(outer, inner, place=value(path="web/charts/db/values.yaml")) == "open"
+
+    def test_copy_in_folder_of_another_chart_is_no_definition(self):
+        foreign = template((TAG, END), name="image", path="other/charts/lib/templates/_helpers.tpl")
+        top = template((TemplateInclusion("image", ROOT), IMAGE))
+        facts = chart("web", "lib"), chart("other", "lib"), chart("other/charts/lib")
+        assert verdict(foreign, top, *facts) == "unknown"
+
+    def test_work_grows_with_number_of_charts_that_vendor_a_library(self, monkeypatch):
+        steps = []
+        resolve = chart_templates._TemplateInput.resolve_path
+        monkeypatch.setattr(
+            chart_templates._TemplateInput, "resolve_path", lambda *given: steps.append(None) or resolve(*given)
+        )
+
+        def count_steps(charts):
+            steps.clear()
+            templates = [
+                template(*uses, name=name, path=f"c{number}/charts/lib/templates/_{name}.tpl")
+                for number in range(charts)
+                for name, *uses in (
+                    ("lib.image", (TemplateInclusion("lib.tag", ROOT), END)),
+                    ("lib.tag", (TAG, END)),
+                )
+            ]
+            tops = [
+                template((TemplateInclusion("lib.image", ROOT), IMAGE), path=f"c{number}/templates/web.yaml")
+                for number in range(charts)
+            ]
+            places = tuple(value(path=f"c{number}/values.yaml") for number in range(charts))
+            found = unlock_templated_digests(places, [*templates, *tops])
+            assert [place.digest_slot for place in found] == [SLOT] * charts
+            return len(steps)
+
+        assert count_steps(20) == 2 * count_steps(10)
 
     def test_a_template_from_outside_of_the_tree_may_do_anything(self):
         given = TemplateInclusion("library.image", ROOT)

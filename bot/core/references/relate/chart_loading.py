@@ -1,0 +1,78 @@
+"""Which charts Helm loads a chart, the charts in its `charts/` folder, and the charts that it declares as dependencies. All of them
+share one set of named templates (https://helm.sh/docs/chart_template_guide/named_templates/). Any other chart of the
+same repository has no effect, even if it defines a template with the same name.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from posixpath import basename, dirname, join, normpath
+
+from bot.model.cross_file import ChartDependency, ChartMetadata
+
+SUBCHARTS = "charts"
+"""The folder of a chart that contains copies of other charts."""
+MAX_DEPENDENCIES = 50
+"""Limit for the charts that one chart depends on, directly or through other charts, in the same repository."""
+_LOCAL_REPOSITORY = "file://"
+
+
+class ChartLoader:
+    """Finds the charts that Helm loads together. A chart is identified by its folder."""
+
+    def __init__(self, folders: Iterable[str], metadata: Sequence[ChartMetadata]) -> None:
+        """Take the folders that contain templates, and the content of all `Chart.yaml` files."""
+        self._folders = {*folders, *(dirname(chart.path) for chart in metadata)}
+        self._folders_by_name: dict[str, list[str]] = defaultdict(list)
+        """Outermost charts only, because Helm does not load a copy in the `charts/` folder of another chart."""
+        self._dependencies: dict[str, list[ChartDependency]] = defaultdict(list)
+        """The dependencies of each outermost chart and of all charts in it."""
+        self._loaded_charts: dict[str, Sequence[str]] = {}
+        for chart in metadata:
+            folder = dirname(chart.path)
+            outermost = self.get_outermost(folder)
+            if outermost == folder:
+                self._folders_by_name[chart.name or basename(folder)].append(folder)
+            self._dependencies[outermost] += [_resolve_local_path(folder, each) for each in chart.dependencies]
+
+    def get_outermost(self, folder: str) -> str:
+        """Return the outermost chart around a chart. For `web/charts/db/charts/lib`, this is `web` if `web` is a chart.
+
+        A chart that is not in the `charts/` folder of another chart is returned unchanged.
+        """
+        outermost = folder
+        while basename(dirname(folder)) == SUBCHARTS:
+            folder = dirname(dirname(folder))
+            if folder in self._folders:
+                outermost = folder
+        return outermost
+
+    def list_loaded_charts(self, outermost: str) -> Sequence[str]:
+        """Return an outermost chart and the outermost charts that it depends on, the nearest dependencies first."""
+        if outermost not in self._loaded_charts:
+            loaded = {outermost: None}
+            pending = deque([outermost])
+            while pending and len(loaded) <= MAX_DEPENDENCIES:
+                for dependency in self._dependencies.get(pending.popleft(), ()):
+                    new_charts = [folder for folder in self._find_charts(dependency) if folder not in loaded]
+                    loaded |= dict.fromkeys(new_charts)
+                    pending += new_charts
+            self._loaded_charts[outermost] = tuple(loaded)[: MAX_DEPENDENCIES + 1]
+        return self._loaded_charts[outermost]
+
+    def _find_charts(self, dependency: ChartDependency) -> Sequence[str]:
+        """Return the charts of this repository that a dependency may mean; empty if it is not in this repository."""
+        if dependency.repository.startswith(_LOCAL_REPOSITORY):
+            folder = dependency.repository.removeprefix(_LOCAL_REPOSITORY)
+            return [self.get_outermost(folder)] if folder in self._folders else []
+        return self._folders_by_name.get(dependency.name, ())
+
+
+def _resolve_local_path(folder: str, dependency: ChartDependency) -> ChartDependency:
+    """Return a dependency of the chart in `folder`. A `file://` path is made relative to the root of the repository."""
+    if not dependency.repository.startswith(_LOCAL_REPOSITORY):
+        return dependency
+    target = normpath(join(folder, dependency.repository.removeprefix(_LOCAL_REPOSITORY)))
+    return replace(dependency, repository=f"{_LOCAL_REPOSITORY}{'' if target == '.' else target}")
