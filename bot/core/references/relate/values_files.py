@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from posixpath import basename, dirname, join
 
 from bot.core.references.locking import lock_occurrence
+from bot.core.references.relate.chart_loading import SUBCHARTS
 from bot.core.references.relate.folders import list_folders_and_path
 from bot.model.cross_file import ChartImage, ChartValue, CrossFileFact, ImagePart
 from bot.model.errors import InvalidReferenceError
@@ -28,7 +29,7 @@ _FORMAT = "helm"
 _MAIN_VALUES_FILES = ("values.yaml", "values.yml")
 _OVERLAY_FOLDERS = {"ci", "values"}
 """Folders of a chart that contain overlays for the chart's own values."""
-_SUBCHARTS = "charts"
+
 _NOT_EDITABLE = NotEditable(Reason.CONFLICTING_EDITS)
 _ValuePosition = tuple[FilePath, str]
 """A file, and a locator in this file."""
@@ -225,10 +226,10 @@ class _ChartValues:
                         else ()
                     ):
                         yield image, tuple(_list_files(value.path, top, subchart_names, main_values))
-                if not keys[1:] or join(chart, _SUBCHARTS, keys[0]) not in self._folders:
+                if not keys[1:] or join(chart, SUBCHARTS, keys[0]) not in self._folders:
                     break
                 subchart_names.append(keys.pop(0))
-                chart = join(chart, _SUBCHARTS, subchart_names[-1])
+                chart = join(chart, SUBCHARTS, subchart_names[-1])
 
     def build_overlay(self, image: ChartImage, files: _LayerFiles) -> _ValuesOverlay:
         (path, keys), *_ = files
@@ -261,7 +262,7 @@ def _list_files(
             path = FilePath(join(chart, name))
             if path != overlay:
                 yield path, "".join(f"{each}/" for each in subchart_names[number:])
-        chart = join(chart, _SUBCHARTS, key)
+        chart = join(chart, SUBCHARTS, key)
     yield main_values, ""
 
 
