@@ -9,7 +9,7 @@ from bot.model.extracted_item import ExtractedItem
 from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
 
-CHART_METADATA = "Chart.yaml"
+_CHART_METADATA = "Chart.yaml"
 """The name of the file that makes a folder a chart."""
 _TEMPLATE = re.compile(r"(?:.+/)?templates/.+\.(?:ya?ml|tpl|txt)", re.DOTALL)
 _TEMPLATES_FOLDER = re.compile(r"(?:(?<=/)|\A)templates/")
@@ -23,11 +23,11 @@ class _HelmFormat:
     has_line_end_comments = True
 
     def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
-        charts = {path.removesuffix(CHART_METADATA) for path in paths if path.rpartition("/")[2] == CHART_METADATA}
+        charts = {path.removesuffix(_CHART_METADATA) for path in paths if path.rpartition("/")[2] == _CHART_METADATA}
         return [
             path
             for path in paths
-            if path.rpartition("/")[2] == CHART_METADATA or not charts.isdisjoint(_list_chart_folders(path))
+            if path.rpartition("/")[2] == _CHART_METADATA or not charts.isdisjoint(_list_chart_folders(path))
         ]
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
@@ -35,9 +35,9 @@ class _HelmFormat:
             from bot.formats._syntax.helm.templates import read_chart_template
 
             return read_chart_template(file.path, file.content)
-        from bot.formats._readers.helm import read
+        from bot.formats._readers.helm import read, read_metadata
 
-        return read(file)
+        return read_metadata(file) if file.path.rpartition("/")[2] == _CHART_METADATA else read(file)
 
 
 def _list_chart_folders(path: FilePath) -> Iterator[str]:

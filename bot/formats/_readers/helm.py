@@ -11,7 +11,6 @@ from bot.formats._syntax.helm.values_walk import KeyMeaning, ValuesEntry, build_
 from bot.formats._syntax.yaml.file_reader import read_file
 from bot.formats._syntax.yaml.nodes import ALL_ITEMS, YamlDocument, YamlScalar
 from bot.formats._syntax.yaml.split_references import ReferencePart
-from bot.formats.helm import CHART_METADATA
 from bot.model.cross_file import (
     ChartDependency,
     ChartImage,
@@ -42,18 +41,18 @@ def read(file: SourceFile) -> Iterator[ExtractedItem]:
     - A `ChartValue` is a value that may be a part of an image, such as a tag.
     - A `ChartImage` is an image in the chart's own values file, which other values files may override.
     - A `ChartTemplate` states how a template inside a value uses other values.
-
-    For a `Chart.yaml`, yield a `ChartMetadata` instead, or nothing if the file cannot be parsed.
     """
-    if file.path.rpartition("/")[2] == CHART_METADATA:
-        items = read_file(file, lambda _: True, lambda document: [_read_metadata(document, file.path)])
-        yield from (each for each in items if isinstance(each, ChartMetadata))
-        return
     yield from read_file(file, _is_relevant, lambda document: _read_document(document, file.path))
     yield from _read_texts(file)
 
 
-def _read_metadata(document: YamlDocument, path: FilePath) -> ChartMetadata:
+def read_metadata(file: SourceFile) -> Iterator[ExtractedItem]:
+    """Yield the name and the dependencies in a `Chart.yaml`, or nothing if the file cannot be parsed."""
+    items = read_file(file, lambda _: True, lambda document: [_make_metadata(document, file.path)])
+    yield from (each for each in items if isinstance(each, ChartMetadata))
+
+
+def _make_metadata(document: YamlDocument, path: FilePath) -> ChartMetadata:
     """Return the name and the dependencies of a chart. Raises TooDeepError."""
     dependencies = (
         ChartDependency(name, document.get_string(node, "repository") or "")
