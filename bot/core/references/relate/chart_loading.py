@@ -8,8 +8,9 @@ same repository has no effect, even if it defines a template with the same name.
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from posixpath import basename, dirname, join, normpath
 
 from bot.model.cross_file import ChartDependency, ChartMetadata
@@ -37,7 +38,7 @@ class ChartLoader:
             outermost = self.get_outermost(folder)
             if outermost == folder:
                 self._folders_by_name[chart.name or basename(folder)].append(folder)
-            self._dependencies[outermost] += [_resolve_local_path(folder, each) for each in chart.dependencies]
+            self._dependencies[outermost] += [_normalize_dependency(folder, each) for each in chart.dependencies]
 
     def get_outermost(self, folder: str) -> str:
         """Return the outermost chart around a chart. For `web/charts/db/charts/lib`, this is `web` if `web` is a chart.
@@ -54,15 +55,20 @@ class ChartLoader:
     def list_loaded_charts(self, outermost: str) -> Sequence[str]:
         """Return an outermost chart and the outermost charts that it depends on, the nearest dependencies first."""
         if outermost not in self._loaded_charts:
-            loaded = {outermost: None}
-            pending = deque([outermost])
-            while pending and len(loaded) <= MAX_DEPENDENCIES:
-                for dependency in self._dependencies.get(pending.popleft(), ()):
-                    new_charts = [folder for folder in self._find_charts(dependency) if folder not in loaded]
-                    loaded |= dict.fromkeys(new_charts)
-                    pending += new_charts
-            self._loaded_charts[outermost] = tuple(loaded)[: MAX_DEPENDENCIES + 1]
+            self._loaded_charts[outermost] = tuple(islice(self._find_loaded_charts(outermost), MAX_DEPENDENCIES + 1))
         return self._loaded_charts[outermost]
+
+    def _find_loaded_charts(self, outermost: str) -> Iterator[str]:
+        """Yield each chart once, in the order of `list_loaded_charts`, as long as the caller asks for more."""
+        found = {outermost}
+        pending = deque([outermost])
+        while pending:
+            chart = pending.popleft()
+            yield chart
+            for dependency in dict.fromkeys(self._dependencies.get(chart, ())):
+                new_charts = [folder for folder in self._find_charts(dependency) if folder not in found]
+                found.update(new_charts)
+                pending += new_charts
 
     def _find_charts(self, dependency: ChartDependency) -> Sequence[str]:
         """Return the charts of this repository that a dependency may mean; empty if it is not in this repository."""
@@ -72,9 +78,13 @@ class ChartLoader:
         return self._folders_by_name.get(dependency.name, ())
 
 
-def _resolve_local_path(folder: str, dependency: ChartDependency) -> ChartDependency:
-    """Return a dependency of the chart in `folder`. A `file://` path is made relative to the root of the repository."""
+def _normalize_dependency(folder: str, dependency: ChartDependency) -> ChartDependency:
+    """Return an equal value for all dependencies on the same chart. `folder` is the chart that has the dependency.
+
+    A `file://` path is made relative to the root of the git repository. Any other URL of a chart repository is removed,
+    because only the name can show that the chart is also in the git repository.
+    """
     if not dependency.repository.startswith(_LOCAL_REPOSITORY):
-        return dependency
+        return replace(dependency, repository="")
     target = normpath(join(folder, dependency.repository.removeprefix(_LOCAL_REPOSITORY)))
     return replace(dependency, repository=f"{_LOCAL_REPOSITORY}{'' if target == '.' else target}")

@@ -6,7 +6,7 @@ import pytest
 from support.soon import soon
 from support.values import occurrence
 
-from bot.core.references.relate import chart_templates
+from bot.core.references.relate import chart_loading, chart_templates
 from bot.core.references.relate.chart_templates import unlock_templated_digests
 from bot.model.cross_file import ChartDependency, ChartMetadata, ChartTemplate, TemplateInclusion, ValueUse
 from bot.model.source import EditSlot, FilePath, NotEditable, Span
@@ -195,6 +195,15 @@ class TestInclusions:
             return len(steps)
 
         assert count_steps(20) == 2 * count_steps(10)
+
+    def test_only_nearest_dependencies_count_when_chart_has_too_many(self, monkeypatch):
+        monkeypatch.setattr(chart_loading, "MAX_DEPENDENCIES", 2)
+        foreign = template((TAG, END), name="image", path="c/templates/_helpers.tpl")
+        top = template((TemplateInclusion("image", ROOT), IMAGE))
+        near = chart("web", "a", "c"), chart("a", "b"), chart("b"), chart("c")
+        assert verdict(foreign, top, *near) == "open"
+        far = chart("web", "a"), chart("a", "b"), chart("b", "c"), chart("c")
+        assert verdict(foreign, top, *far) == "unknown"
 
     def test_a_template_from_outside_of_the_tree_may_do_anything(self):
         given = TemplateInclusion("library.image", ROOT)
