@@ -24,8 +24,8 @@ CALM_SECONDS = 60.0
 PROMPT_SECONDS = 10.0
 """An exchange is slow if it takes longer than this, without the time for the bytes of its response."""
 MAX_SLOW_SECONDS = 300.0
-"""The time that all slow exchanges with one host may take together in a run: as long as five exchanges that reach their
-deadline. Without this limit, a host could delay a run by a minute for each of its images."""
+"""The time that a run may spend in slow exchanges with one host: as long as five exchanges that reach their deadline.
+Concurrent exchanges count once. Without this limit, a host could delay a run by a minute for each of its images."""
 
 
 @dataclass(slots=True)
@@ -51,6 +51,8 @@ class HostPace:
         """Earliest time of the next request, according to `clock`."""
         self._strained_until = 0.0
         self._slow_seconds = 0.0
+        self._counted_until = 0.0
+        """End of the last slow exchange that is included in `_slow_seconds`."""
 
     @contextmanager
     def wait_for_turn(self) -> Iterator[HostTurn]:
@@ -67,7 +69,7 @@ class HostPace:
             try:
                 yield turn
             finally:
-                self._record_exchange(self._clock() - started_at - turn.received_bytes / SLOWEST_RATE)
+                self._record_exchange(started_at + turn.received_bytes / SLOWEST_RATE, self._clock())
 
     def pause_requests(self, seconds: float) -> None:
         """Delay all requests to the host by `seconds`, because the host asked for fewer requests.
@@ -79,11 +81,15 @@ class HostPace:
             self._next_request_at = max(self._next_request_at, now + seconds)
             self._strained_until = self._next_request_at + CALM_SECONDS
 
-    def _record_exchange(self, seconds: float) -> None:
-        """Count an exchange as slow if it took long. `seconds` is without the time for the bytes of the response."""
-        if seconds > PROMPT_SECONDS:
+    def _record_exchange(self, start: float, end: float) -> None:
+        """Count the time of an exchange if it was slow. `start` and `end` are times of `clock`.
+
+        The caller adds the time for the bytes of the response to `start`, so this time does not count.
+        """
+        if end - start > PROMPT_SECONDS:
             with self._lock:
-                self._slow_seconds += seconds
+                self._slow_seconds += end - max(start, self._counted_until)
+                self._counted_until = end
 
     def _reserve_turn(self) -> float:
         """Reserve a time for the caller's next request, and return the seconds until then.

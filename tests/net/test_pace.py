@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 
 import pytest
 from support.listener import Listener, Received, Reply
@@ -225,3 +225,13 @@ def test_prompt_and_large_responses_do_not_use_up_time_of_host(seconds, received
         with pace.wait_for_turn() as turn:
             clock.now += seconds
             turn.received_bytes = received_bytes
+
+
+def test_slow_exchanges_at_the_same_time_count_once():
+    clock = Time()
+    pace = clock.pace()
+    with ExitStack() as stack:
+        for _ in range(MAX_CONCURRENT_REQUESTS):
+            stack.enter_context(pace.wait_for_turn())
+        clock.now += PROMPT_SECONDS + 1
+    asked(pace.wait_for_turn())
