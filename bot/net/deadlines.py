@@ -21,10 +21,9 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util.ssl_ import create_urllib3_context, resolve_cert_reqs
 
 EXCHANGE_SECONDS = 60.0
-"""From the request to the end of a small response; registries that ask their upstream first take several seconds."""
+"""The time from a request to the end of a small response. A registry that asks its upstream takes several seconds."""
 SLOWEST_RATE = 128 * 1024
-"""Bytes per second; a response may take this much longer the larger its size limit is."""
-
+"""Bytes per second. An exchange gets the additional time in which this rate transfers the largest allowed response."""
 
 Received = TypeVar("Received", int, bytes)
 
@@ -65,90 +64,71 @@ class DeadlineAdapter(HTTPAdapter):
 
 
 def _make_pools(adapter: DeadlineAdapter) -> dict[str, type[HTTPConnectionPool]]:
-    """Return urllib3's pools with connections that obey the adapter's deadline."""
+    """Return urllib3's connection pools by URL scheme, with connections that obey the adapter's deadline."""
 
-    class PlainConnection(HTTPConnection):
+    class DeadlineConnection(HTTPConnection):
         def _new_conn(self) -> socket.socket:
-            return _open_socket(adapter, self)
+            opened = adapter.open_socket(self)
+            timeout = opened.gettimeout()
+            limited = _DeadlineSocket(opened.family, opened.type, opened.proto, fileno=opened.detach())
+            limited.settimeout(timeout)
+            # The deadline is needed before the request is sent, because a proxy's response to CONNECT comes first.
+            limited.set_deadline(adapter.allowance)
+            return limited
 
         def request(self, *args: Any, **kwargs: Any) -> None:
-            _start_exchange(self.sock, adapter.allowance)
+            if isinstance(self.sock, _DeadlineSocket):  # otherwise urllib3 opens the connection in the call below
+                self.sock.set_deadline(adapter.allowance)
             super().request(*args, **kwargs)
 
-    class SecureConnection(HTTPSConnection):
-        def _new_conn(self) -> socket.socket:
-            return _open_socket(adapter, self)
-
+    class SecureDeadlineConnection(DeadlineConnection, HTTPSConnection):
         def connect(self) -> None:
-            # A context of its own for each connection: certificates that one host is trusted by are for no other.
+            # Each connection gets its own context, because urllib3 adds the CA certificates of the host to the context.
             self.ssl_context = create_urllib3_context(cert_reqs=resolve_cert_reqs(self.cert_reqs))
-            self.ssl_context.sslsocket_class = _SecureSocket
+            self.ssl_context.sslsocket_class = _SecureDeadlineSocket
             super().connect()
 
-        def request(self, *args: Any, **kwargs: Any) -> None:
-            _start_exchange(self.sock, adapter.allowance)
-            super().request(*args, **kwargs)
+    class DeadlinePool(HTTPConnectionPool):
+        ConnectionCls = DeadlineConnection
 
-    class PlainPool(HTTPConnectionPool):
-        ConnectionCls = PlainConnection
+    class SecureDeadlinePool(HTTPSConnectionPool):
+        ConnectionCls = SecureDeadlineConnection
 
-    class SecurePool(HTTPSConnectionPool):
-        ConnectionCls = SecureConnection
-
-    return {"http": PlainPool, "https": SecurePool}
+    return {"http": DeadlinePool, "https": SecureDeadlinePool}
 
 
-def _open_socket(adapter: DeadlineAdapter, connection: HTTPConnection) -> socket.socket:
-    """Connect; the exchange begins here, because a proxy's response to CONNECT is read before the request is sent."""
-    opened = adapter.open_socket(connection)
-    timeout = opened.gettimeout()
-    limited = _PlainSocket(opened.family, opened.type, opened.proto, fileno=opened.detach())
-    limited.settimeout(timeout)
-    _start_exchange(limited, adapter.allowance)
-    return limited
+class _DeadlineSocket(socket.socket):
+    """A socket that cannot be read after its deadline. A read that waits for data ends at the deadline.
 
+    After the deadline, reads raise ExchangeTimeoutError.
+    """
 
-def _start_exchange(opened: object, allowance: float) -> None:
-    """Set the deadline of a socket's current exchange; do nothing if the socket is yet to be opened."""
-    if isinstance(opened, _PlainSocket | _SecureSocket):
-        opened.deadline = time.monotonic() + allowance
+    _deadline = float("inf")
+    """According to `time.monotonic`."""
 
-
-class _PlainSocket(socket.socket):
-    """A socket that is not read after its deadline."""
-
-    deadline = float("inf")
-    """A value of `time.monotonic`."""
+    def set_deadline(self, allowance: float) -> None:
+        """Set the deadline to `allowance` seconds from now."""
+        self._deadline = time.monotonic() + allowance
 
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
-        return _read_in_time(self, partial(super().recv_into, *args, **kwargs))
+        return self._read_in_time(partial(super().recv_into, *args, **kwargs))
 
     def recv(self, *args: Any, **kwargs: Any) -> bytes:
-        return _read_in_time(self, partial(super().recv, *args, **kwargs))
+        return self._read_in_time(partial(super().recv, *args, **kwargs))
+
+    def _read_in_time(self, read: Callable[[], Received]) -> Received:
+        remaining = self._deadline - time.monotonic()
+        timeout = self.gettimeout()
+        if remaining > 0:
+            if timeout is None or timeout > remaining:
+                self.settimeout(remaining)
+            try:
+                return read()
+            except TimeoutError:
+                if time.monotonic() < self._deadline:
+                    raise
+        raise ExchangeTimeoutError("the deadline of the exchange has passed")
 
 
-class _SecureSocket(ssl.SSLSocket):
-    """The same over TLS. The handshake is one call, which the socket's timeout limits as a whole."""
-
-    deadline = float("inf")
-
-    def recv_into(self, *args: Any, **kwargs: Any) -> int:
-        return _read_in_time(self, partial(super().recv_into, *args, **kwargs))
-
-    def recv(self, *args: Any, **kwargs: Any) -> bytes:
-        return _read_in_time(self, partial(super().recv, *args, **kwargs))
-
-
-def _read_in_time(opened: _PlainSocket | _SecureSocket, read: Callable[[], Received]) -> Received:
-    """Read from a socket, and wait at most until its deadline. Raises ExchangeTimeoutError after the deadline."""
-    remaining = opened.deadline - time.monotonic()
-    timeout = opened.gettimeout()
-    if remaining > 0:
-        if timeout is None or timeout > remaining:
-            opened.settimeout(remaining)
-        try:
-            return read()
-        except TimeoutError:
-            if time.monotonic() < opened.deadline:
-                raise
-    raise ExchangeTimeoutError("the deadline of the exchange has passed")
+class _SecureDeadlineSocket(_DeadlineSocket, ssl.SSLSocket):
+    """A `_DeadlineSocket` with TLS. The socket's timeout limits the whole handshake, because it is a single call."""
