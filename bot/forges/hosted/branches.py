@@ -16,6 +16,9 @@ from bot.model.forge import GitRepository
 from bot.model.proposal import RemoteRequest
 from bot.model.source import FileChange, FilePath
 
+MAX_INLINE_BYTES = 256 * 1024
+"""Largest file in bytes that is sent as text. Larger files, and files that are not text, are sent in base64."""
+
 
 class BranchApi(Protocol):
     """The branches of one repository on a server. Methods raise RefusedError if the server refuses a request."""
@@ -119,10 +122,6 @@ def settle_branch(
     if is_done(tip):
         return commit
     raise build_branch_moved_error(branch, repository) from refusal
-
-
-MAX_INLINE_BYTES = 256 * 1024
-"""Largest file in bytes that is sent as text; larger files, and files that are not text, are sent in base64."""
 
 
 def build_expected_files(

@@ -21,7 +21,7 @@ from bot.forges.hosted.branches import (
 )
 from bot.forges.hosted.files import ListedTree
 from bot.forges.hosted.heads import BranchTip, CommitReader
-from bot.forges.hosted.records import NO_STATUS_OUTCOME, IssueApi, StatusApi, StatusOutcome, StatusWriter
+from bot.forges.hosted.records import NO_BODY_ADDITION, IssueApi, StatusApi, StatusOutcome, StatusWriter
 from bot.forges.hosted.refusal import RefusedError, ServerErrors, read_after_refusal
 from bot.forges.hosted.requests import RequestLister, RequestReader
 from bot.model.forge import ForgeLimits, GitRepository, OpenedRequest
@@ -309,7 +309,7 @@ class HostedForge:
         the pull request is not open yet.
         """
         if self._hosted.workflows is None:
-            return NO_STATUS_OUTCOME
+            return NO_BODY_ADDITION
         pushed = self._pushed_commits.get(branch)
         return self._hosted.workflows.start_workflows(
             branch, pushed or tip, attributes.workflows, is_new=pushed is not None, current_body=current_body

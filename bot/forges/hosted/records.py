@@ -29,7 +29,8 @@ class StatusOutcome:
         return body if self.recorded_status is None else record_status(body, *self.recorded_status)
 
 
-NO_STATUS_OUTCOME = StatusOutcome()
+NO_BODY_ADDITION = StatusOutcome()
+"""The outcome of an action that was not needed. It adds nothing to the body of a pull request, and has no notes."""
 
 
 class StatusApi(Protocol):
@@ -70,7 +71,7 @@ class StatusWriter:
             is_new: True if this run created the commit, so that the commit cannot have a status yet.
         """
         if status is None or commit is None:
-            return NO_STATUS_OUTCOME
+            return NO_BODY_ADDITION
         if self._refusal_note:
             return StatusOutcome((commit, status), (self._refusal_note,))
         try:
