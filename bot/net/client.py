@@ -22,7 +22,6 @@ from urllib3.exceptions import HTTPError as TransportError
 from bot import __version__
 from bot.net.body import limit_body
 from bot.net.causes import describe_cause
-from bot.net.deadlines import compute_allowance
 from bot.net.errors import BlockedError, BlockedRedirectError, HttpError, UnreachableError
 from bot.net.guard import HostTrust, RequestGuard, ResolveHost, resolve_host
 from bot.net.pace import MAX_PAUSE, HostPace
@@ -239,7 +238,7 @@ class HttpClient:
             session.mount("https://", adapter)
             session.mount("http://", adapter)
             self._thread_local.session, self._thread_local.adapter = session, adapter
-        self._thread_local.adapter.allowance = compute_allowance(limit)
+        self._thread_local.adapter.set_limit(limit)
         current: requests.Session = self._thread_local.session
         return current
 

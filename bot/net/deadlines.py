@@ -12,6 +12,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
@@ -37,48 +38,71 @@ def compute_allowance(limit: int) -> float:
     return EXCHANGE_SECONDS + limit / SLOWEST_RATE
 
 
+OpenSocket = Callable[[HTTPConnection], socket.socket]
+
+
+def open_unchecked_socket(connection: HTTPConnection) -> socket.socket:
+    """Connect to the host of a connection, or to its proxy. Raises an error of urllib3 if this fails."""
+    return HTTPConnection._new_conn(connection)  # noqa: SLF001 - the method that urllib3's SOCKS support overrides
+
+
+@dataclass(slots=True)
+class _Allowance:
+    """The seconds that each exchange of an adapter may take."""
+
+    seconds: float
+
+
 class DeadlineAdapter(HTTPAdapter):
-    """Ends every exchange after `allowance` seconds.
+    """A `requests` adapter that ends every exchange after a time that depends on the size limit of the response.
 
     A read after the deadline raises ExchangeTimeoutError, which urllib3 and `requests` wrap in their own errors. The
     time to connect is not part of the exchange: the caller's connect timeout limits it.
     """
 
-    def __init__(self, limit: int = 0) -> None:
-        self.allowance = compute_allowance(limit)
-        """Seconds for each exchange that starts from now on."""
+    def __init__(self, limit: int = 0, open_socket: OpenSocket = open_unchecked_socket) -> None:
+        """Create an adapter for responses of at most `limit` bytes.
+
+        `open_socket` connects the socket of a new connection, or raises an error of urllib3.
+        """
+        self._allowance = _Allowance(compute_allowance(limit))
+        self._open_socket = open_socket
         super().__init__(max_retries=0)
+
+    def set_limit(self, limit: int) -> None:
+        """Give each exchange that starts from now on the time for a response of at most `limit` bytes."""
+        self._allowance.seconds = compute_allowance(limit)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any) -> None:  # noqa: FBT001, FBT002 - the signature of HTTPAdapter
         super().init_poolmanager(connections, maxsize, block, **pool_kwargs)
-        self.poolmanager.pool_classes_by_scheme = _make_pools(self)
+        self.poolmanager.pool_classes_by_scheme = _make_pools(self._allowance, self._open_socket)
 
     def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> Any:
         manager = super().proxy_manager_for(proxy, **proxy_kwargs)
-        manager.pool_classes_by_scheme = _make_pools(self)
+        manager.pool_classes_by_scheme = _make_pools(self._allowance, self._open_socket)
         return manager
 
-    def open_socket(self, connection: HTTPConnection) -> socket.socket:
-        """Return a connected socket for a new connection. Raises an error of urllib3 if there is none."""
-        return HTTPConnection._new_conn(connection)  # noqa: SLF001 - the method that urllib3's SOCKS support overrides
 
+def _make_pools(allowance: _Allowance, open_socket: OpenSocket) -> dict[str, type[HTTPConnectionPool]]:
+    """Return urllib3's connection pools by URL scheme, with connections that end every exchange at its deadline.
 
-def _make_pools(adapter: DeadlineAdapter) -> dict[str, type[HTTPConnectionPool]]:
-    """Return urllib3's connection pools by URL scheme, with connections that obey the adapter's deadline."""
+    The pools do not refer to the adapter. If they did, connections of an adapter that is no longer used would stay open
+    until Python's garbage collector runs.
+    """
 
     class DeadlineConnection(HTTPConnection):
         def _new_conn(self) -> socket.socket:
-            opened = adapter.open_socket(self)
+            opened = open_socket(self)
             timeout = opened.gettimeout()
             limited = _DeadlineSocket(opened.family, opened.type, opened.proto, fileno=opened.detach())
             limited.settimeout(timeout)
             # The deadline is needed before the request is sent, because a proxy's response to CONNECT comes first.
-            limited.set_deadline(adapter.allowance)
+            limited.set_deadline(allowance.seconds)
             return limited
 
         def request(self, *args: Any, **kwargs: Any) -> None:
             if isinstance(self.sock, _DeadlineSocket):  # otherwise urllib3 opens the connection in the call below
-                self.sock.set_deadline(adapter.allowance)
+                self.sock.set_deadline(allowance.seconds)
             super().request(*args, **kwargs)
 
     class SecureDeadlineConnection(DeadlineConnection, HTTPSConnection):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import ssl
 import threading
 import time
 import zlib
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import requests
@@ -125,3 +127,25 @@ def test_next_exchange_on_same_connection_has_deadline_of_its_own():
         client = _make_client(server.url)
         for _ in range(3):
             assert client.request("GET", server.url, limit=1000).body == b"x" * 10
+
+
+def _count_open_files():
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.parametrize("make_session", [_make_client, lambda url: ApiSession(url, limit=1000, environment={})])
+def test_connections_are_closed_when_client_is_no_longer_used(make_session):
+    with Listener(lambda _: Reply()) as server:
+        gc.disable()
+        try:
+            before = _count_open_files()
+            for _ in range(5):
+                session = make_session(server.url)
+                if isinstance(session, HttpClient):
+                    session.request("GET", server.url, limit=1000)
+                else:
+                    session.get(server.url, timeout=5)
+                del session
+            assert _count_open_files() < before + 5
+        finally:
+            gc.enable()
