@@ -7,8 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+
+MAX_COMBINED_CHARACTERS = 4_096
+"""The maximum number of characters of globs that are combined into one expression. With more, the tables with which RE2
+matches in linear time could exceed the memory that RE2 gives an expression, and matching would be a hundred times
+slower."""
 
 _WILDCARD = re.compile(r"(?:(?<=/)|^)\*\*/|\*\*+|\*|\?")
 _EXPRESSIONS = {
@@ -31,20 +37,65 @@ def is_glob_match(glob: str, value: str) -> bool:
     All other characters are literal. This includes brackets, braces and backslashes, because they can occur in paths.
     The time is linear in the length of `value`, because RE2 does not backtrack.
     """
-    if "*" not in glob and "?" not in glob:
-        return glob == value
-    return _compile_glob(glob).fullmatch(_encode(value)) is not None
+    return is_any_glob_match((glob,), value)
+
+
+def is_any_glob_match(globs: tuple[str, ...], value: str) -> bool:
+    """Return True if one of `globs` matches the whole of `value`, as `is_glob_match` defines it.
+
+    The globs are combined into few expressions. The time hardly depends on the number of globs.
+    """
+    if len(globs) == 1 and not _has_wildcard(globs[0]):
+        return globs[0] == value
+    glob_list = _compile_globs(globs)
+    if value in glob_list.literals:
+        return True
+    encoded = _encode(value) if glob_list.expressions else b""
+    return any(expression.fullmatch(encoded) is not None for expression in glob_list.expressions)
+
+
+@dataclass(frozen=True, slots=True)
+class _CompiledGlobs:
+    """A list of globs in the form in which it is compared with values."""
+
+    literals: frozenset[str]
+    """The globs without wildcards."""
+    expressions: tuple[Any, ...]  # google-re2 has no types
+    """RE2 expressions, each of which combines several globs."""
 
 
 @lru_cache(maxsize=1024)
-def _compile_glob(glob: str) -> Any:  # google-re2 has no types
+def _compile_globs(globs: tuple[str, ...]) -> _CompiledGlobs:
+    patterns = tuple(filter(_has_wildcard, globs))
+    return _CompiledGlobs(frozenset(globs).difference(patterns), tuple(map(_compile_expression, _split(patterns))))
+
+
+def _split(globs: tuple[str, ...]) -> Iterator[list[str]]:
+    """Yield the globs in groups of at most MAX_COMBINED_CHARACTERS characters. A longer glob is a group of its own."""
+    group: list[str] = []
+    size = 0
+    for glob in globs:
+        if group and size + len(glob) > MAX_COMBINED_CHARACTERS:
+            yield group
+            group, size = [], 0
+        group.append(glob)
+        size += len(glob)
+    if group:
+        yield group
+
+
+def _compile_expression(globs: list[str]) -> Any:
     import re2  # not at the top, because an offline scan without rules compiles no globs
 
     options = re2.Options()
     options.encoding = re2.Options.Encoding.LATIN1
     options.dot_nl = True
     options.log_errors = False
-    return re2.compile(b"".join(_translate(glob)), options)
+    return re2.compile(b"|".join(b"".join(_translate(glob)) for glob in globs), options)
+
+
+def _has_wildcard(glob: str) -> bool:
+    return "*" in glob or "?" in glob
 
 
 def _translate(glob: str) -> Iterator[bytes]:

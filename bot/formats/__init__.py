@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 
-from bot.core.globs import is_glob_match
+from bot.core.globs import is_any_glob_match
 from bot.model.extracted_item import ExtractedItem
 from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
@@ -55,7 +55,7 @@ class _FormatWithGlobs:
     def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
         """Return the files that the wrapped format selects, and the files that match one of the globs."""
         chosen = dict.fromkeys(self.file_format.select_paths(paths))
-        return [path for path in paths if path in chosen or any(is_glob_match(glob, path) for glob in self.globs)]
+        return [path for path in paths if path in chosen or is_any_glob_match(self.globs, path)]
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         """Yield the items that the wrapped format extracts from `file`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.core.globs import is_glob_match
+from bot.core.globs import is_any_glob_match
 from bot.model.reference import TagRef
 from bot.ports import Scanner
 from bot.scanners.no_scanner import NoScanner
@@ -41,6 +41,6 @@ class ConfiguredScannerSelector:
 
     def _find_entry(self, tag_ref: TagRef) -> ScannerEntry:
         for entry in self._entries:
-            if not entry.patterns or any(is_glob_match(glob, tag_ref.repository) for glob in entry.patterns):
+            if not entry.patterns or is_any_glob_match(entry.patterns, tag_ref.repository):
                 return entry
         return self._fallback_entry

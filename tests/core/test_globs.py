@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+import re2
 from hypothesis import example, given
 from hypothesis import strategies as st
 from support.soon import soon
 
-from bot.core.globs import is_glob_match
+from bot.core.globs import MAX_COMBINED_CHARACTERS, is_any_glob_match, is_glob_match
 
 
 @pytest.mark.parametrize(
@@ -109,3 +110,18 @@ def test_a_hostile_value_costs_no_more_than_its_length(glob):
     hostile = "a" * 5000 + "cb"
     with soon(5):
         assert not is_glob_match(glob, hostile)
+
+
+@given(st.lists(st.text("ab/*?", max_size=8), max_size=4).map(tuple), st.text("ab/", max_size=8))
+def test_list_of_globs_matches_if_one_of_them_matches(globs, value):
+    assert is_any_glob_match(globs, value) is any(reference(glob, value) for glob in globs)
+
+
+def test_cost_of_many_globs_is_that_of_a_few_expressions(monkeypatch):
+    """Each distinct glob would otherwise be compiled and matched again for each value."""
+    compiled, compile_expression = [], re2.compile
+    monkeypatch.setattr(re2, "compile", lambda *each: compiled.append(each) or compile_expression(*each))
+    globs = tuple(f"**/folder-{number}/*" for number in range(3000))
+    matches = [is_any_glob_match(globs, f"apps/folder-{number}/Dockerfile") for number in range(0, 6000, 100)]
+    assert matches == [True] * 30 + [False] * 30
+    assert len(compiled) <= 1 + sum(map(len, globs)) // (MAX_COMBINED_CHARACTERS // 2)

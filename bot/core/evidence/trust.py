@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bot.core.globs import is_glob_match
+from bot.core.globs import is_any_glob_match
 from bot.model.signature import (
     BadSignature,
     NoSignature,
@@ -37,9 +37,7 @@ class SignatureRejection:
 
 def find_trust(trust_entries: Iterable[TrustEntry], repository: str) -> TrustEntry | None:
     """Return the first `trust` entry that matches `repository`, a canonical name; None if no entry does."""
-    return next(
-        (each for each in trust_entries if any(is_glob_match(glob, repository) for glob in each.image_globs)), None
-    )
+    return next((each for each in trust_entries if is_any_glob_match(each.image_globs, repository)), None)
 
 
 def check_signatures(signatures: TransitionSignatures | None, *, is_required: bool) -> SignatureRejection | None:

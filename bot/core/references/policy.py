@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, assert_never
 
-from bot.core.globs import is_glob_match
+from bot.core.globs import is_any_glob_match
 from bot.model.modes import UpdateMode
 from bot.model.policy import CombineMode, Policy, PolicyConfig, PolicyRule, RequiredEvidence, RuleMatch, policy_keys
 from bot.model.source import Occurrence
@@ -102,7 +102,7 @@ def determine_role(policy_config: PolicyConfig, occurrence: Occurrence) -> Role:
     If they do not match, or if the image is not a third-party image according to the file, the role from the file
     stays.
     """
-    if occurrence.role is Role.THIRD_PARTY and _is_any_match(
+    if occurrence.role is Role.THIRD_PARTY and is_any_glob_match(
         policy_config.own_globs or (), occurrence.reference.repository
     ):
         return Role.OWN
@@ -122,11 +122,7 @@ def _is_rule_match(match: RuleMatch, rule_target: RuleTarget) -> bool:
 
 def _is_accepted(globs: tuple[str, ...], value: str) -> bool:
     """Return True if one of the globs matches `value`, or if `globs` is empty."""
-    return not globs or _is_any_match(globs, value)
-
-
-def _is_any_match(globs: tuple[str, ...], value: str) -> bool:
-    return any(is_glob_match(glob, value) for glob in globs)
+    return not globs or is_any_glob_match(globs, value)
 
 
 def is_ignored_image(policy_config: PolicyConfig, repository: str) -> bool:
@@ -136,11 +132,11 @@ def is_ignored_image(policy_config: PolicyConfig, repository: str) -> bool:
     only condition is the image, are considered. Of these rules, the first one that matches `repository` and sets
     `ignore` to true or false decides.
     """
-    if any(is_glob_match(glob, repository) for glob in policy_config.own_globs or ()):
+    if is_any_glob_match(policy_config.own_globs or (), repository):
         return True
     for rule in policy_config.rules:
         images = rule.match.image
-        is_image_match = not images or any(is_glob_match(glob, repository) for glob in images)
+        is_image_match = _is_accepted(images, repository)
         ignore = rule.keys.get("ignore")
         if ignore is not None and is_image_match and rule.match == RuleMatch(image=images):
             return bool(ignore)
