@@ -153,13 +153,13 @@ class Policy:
         (),
         "Labels of the proposal. Default: none.",
         combine_mode=CombineMode.UNION,
-        repository="Labels of the proposal, in addition to the operator's.",
+        repository="Labels of the proposal, in addition to the operator's. At most 20 in the whole file.",
     )
     reviewers: tuple[str, ...] = _key(
         (),
         "Reviewers of the proposal: logins, or teams as `team:NAME`. Default: none.",
         combine_mode=CombineMode.UNION,
-        repository="Reviewers of the proposal, in addition to the operator's.",
+        repository="Reviewers of the proposal, in addition to the operator's. At most 20 in the whole file.",
     )
     assignees: tuple[str, ...] = _key((), "The logins of the proposal's assignees. Default: none.")
     milestone: str | None = _key(None, "The title of the proposal's milestone. Default: none.")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import assert_never
 
 from pydantic import ValidationError
 
+from bot.model.cost_limits import MAX_REPOSITORY_ITEMS, MAX_REPOSITORY_PROBLEMS
 from bot.model.errors import ConfigError, ConfigProblem
 from bot.model.hosts import PURGING_HOSTS
 from bot.model.limits import ProposalLimits, RolloutOptions
@@ -17,7 +19,7 @@ from bot.settings import address_fields, age_checks, forge_entries, scanner_sett
 from bot.settings.checks import check_config, iterate_entries, list_age_registries
 from bot.settings.document import Document, parse_document, parse_document_file
 from bot.settings.named_file import UnreadableFileError, read_bounded
-from bot.settings.problems import convert_errors
+from bot.settings.problems import convert_errors, describe_excess
 from bot.settings.trust_files import read_trust
 
 MAX_TEMPLATE = 256 * 1024
@@ -174,15 +176,36 @@ def load_repository_rules(content: bytes, source: str, age_registries: frozenset
     try:
         repository_file = schema.RepositoryFile.model_validate(document)
     except ValidationError as error:
-        raise ConfigError(source, (*duplicate_keys, *convert_errors(document, error, schema.RepositoryFile))) from None
+        invalid_values = convert_errors(document, error, schema.RepositoryFile)
+        raise ConfigError(source, tuple(_limit_problems(chain(duplicate_keys, invalid_values)))) from None
     unreachable_ages = (
         ()
         if age_registries is None
         else age_checks.check_min_ages(tuple(iterate_entries(document, "policy")), age_registries)
     )
-    if problems := (*duplicate_keys, *unreachable_ages):
-        raise ConfigError(source, problems)
-    return tuple(rule.to_policy() for rule in repository_file.policy)
+    rules = tuple(rule.to_policy() for rule in repository_file.policy)
+    if problems := (*duplicate_keys, *unreachable_ages, *_check_totals(rules)):
+        raise ConfigError(source, tuple(_limit_problems(problems)))
+    return rules
+
+
+def _check_totals(rules: Sequence[PolicyRule]) -> Iterator[ConfigProblem]:
+    """Yield a problem if the rules of a repository's own file name too many distinct labels or reviewers together."""
+    for key in ("labels", "reviewers"):
+        count = len({item for rule in rules for item in rule.keys.get(key, ())})
+        if count > MAX_REPOSITORY_ITEMS:
+            yield ConfigProblem(f"policy[].{key}", describe_excess(count, MAX_REPOSITORY_ITEMS))
+
+
+def _limit_problems(problems: Iterable[ConfigProblem]) -> Iterator[ConfigProblem]:
+    """Yield the first problems of a repository's own file, and a last one if there are more.
+
+    The problems after them are not computed.
+    """
+    remaining = iter(problems)
+    yield from islice(remaining, MAX_REPOSITORY_PROBLEMS)
+    if next(remaining, None) is not None:
+        yield ConfigProblem("", "the file has further problems, which are not listed")
 
 
 def _read_end_of_life(path: Path) -> tuple[ConfiguredEndOfLife, ...]:

@@ -88,6 +88,8 @@ def _describe_error(
             return _describe_unknown_choice(value, document_schema.get_schema(location))
         case "string_type":
             return f"must be text{_describe_misreading(value)}"
+        case "too_long":
+            return describe_excess(len(value), detail["ctx"]["max_length"])
         case kind if kind in _EXPECTED:
             return f"must be {_EXPECTED[kind]}" if value is not None else EMPTY
         case _:
@@ -101,6 +103,14 @@ _EXPECTED = {
     "too_short": "a list with at least one item; hint: add one, or remove the key",
 }
 """Descriptions of expected values, by pydantic's types of errors."""
+
+
+def describe_excess(count: int, maximum: int) -> str:
+    """Return the message for a list that is longer than a repository's own config file may have it."""
+    return (
+        f"has {count} items, but at most {maximum} are allowed in a repository's own file; hint: combine items with "
+        "globs, or set them in the config of the run"
+    )
 
 
 def _describe_misreading(value: object) -> str:

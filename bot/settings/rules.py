@@ -17,7 +17,7 @@ from bot.model.policy import PolicyRule, RequiredEvidence, RuleMatch, policy_key
 from bot.model.rules import AcceptedHold, IntroducedLimit
 from bot.model.vocabulary import Role
 from bot.settings import fields, name_fields, time_fields
-from bot.settings.section import ConfigSection, NonEmptyList, OneOrMore
+from bot.settings.section import ConfigSection, NonEmptyList, OneOrMore, OneToFew, ShortList
 
 _URGENCIES: Mapping[str, Urgency] = {
     AdvisoryList.KEV.value: AdvisoryList.KEV,
@@ -199,11 +199,11 @@ class RepositoryMatchSection(ConfigSection):
     All keys must match. If a key has a list of globs, at least one of them must match.
     """
 
-    image: OneOrMore[fields.ImageGlob] | None = None
-    """Globs for the canonical repository of the image, such as `docker.io/library/*`."""
-    path: OneOrMore[fields.PathGlob] | None = None
-    """Globs for the path of the file, such as `**/Dockerfile`."""
-    format: OneOrMore[fields.FormatGlob] | None = None
+    image: OneToFew[fields.ImageGlob] | None = None
+    """Globs for the canonical repository of the image, such as `docker.io/library/*`. At most 20."""
+    path: OneToFew[fields.PathGlob] | None = None
+    """Globs for the path of the file, such as `**/Dockerfile`. At most 20."""
+    format: OneToFew[fields.FormatGlob] | None = None
     """Globs for the name of the file format, such as `dockerfile`."""
 
 
@@ -240,6 +240,13 @@ _TYPES: Mapping[str, Any] = {
 }
 """The type of each policy key in a config file. The keys themselves are declared in `bot.model.policy`."""
 
+_REPOSITORY_TYPES: Mapping[str, Any] = {
+    **_TYPES,
+    "labels": ShortList[name_fields.Label],
+    "reviewers": ShortList[name_fields.ReviewerName],
+}
+"""The type of each policy key in a repository's own config file."""
+
 
 @runtime_checkable
 class PolicyValue(Protocol):
@@ -268,7 +275,12 @@ def _to_policy(value: Any) -> Any:
 
 
 def _build_rule(
-    name: str, doc: str, match: type[ConfigSection], match_doc: str, descriptions: Mapping[str, str]
+    name: str,
+    doc: str,
+    match: type[ConfigSection],
+    match_doc: str,
+    descriptions: Mapping[str, str],
+    types: Mapping[str, Any],
 ) -> Any:
     """Build the class of a rule in a config file.
 
@@ -278,9 +290,10 @@ def _build_rule(
         match: The class of the key `match`.
         match_doc: The documentation of the key `match`.
         descriptions: The documentation of each policy key that the rule can set.
+        types: The type of each policy key.
     """
     keys: dict[str, Any] = {
-        policy_keys()[key].name: (_TYPES[key] | None, Field(default=None, description=description))
+        policy_keys()[key].name: (types[key] | None, Field(default=None, description=description))
         for key, description in descriptions.items()
     }
     matching = (match, Field(default=match(), description=match_doc))
@@ -298,6 +311,7 @@ else:
         MatchSection,
         "The image references to which this rule applies. Default: all.",
         {name: key.description for name, key in policy_keys().items()},
+        _TYPES,
     )
     RepositoryRuleEntry = _build_rule(
         "InnerRule",
@@ -305,4 +319,5 @@ else:
         RepositoryMatchSection,
         "The image references to which this rule applies. Default: all.",
         {name: key.repository_description for name, key in policy_keys().items() if key.combine_mode is not None},
+        _REPOSITORY_TYPES,
     )

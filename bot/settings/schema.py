@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import cache
 from types import NoneType
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, StrictBool
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from bot.model.cost_limits import MAX_REPOSITORY_RULES
 from bot.settings import address_fields, fields, name_fields, time_fields, values
 from bot.settings.forge_entries import FORGE_KINDS, ForgeEntry
 from bot.settings.rules import RepositoryRuleEntry, RuleEntry
@@ -291,8 +292,9 @@ class RepositoryFile(ConfigSection):
 
     schema_: Literal[1] = Field(alias="schema")
     """The version of this file format."""
-    policy: tuple[RepositoryRuleEntry, ...] = ()
-    """Policy rules. For each key, the first matching rule that sets the key decides. Put the most specific rules first.
+    policy: Annotated[tuple[RepositoryRuleEntry, ...], Field(max_length=MAX_REPOSITORY_RULES)] = ()
+    """Policy rules, at most 20. For each key, the first matching rule that sets the key decides. Put the most specific
+    rules first.
     """
 
 

@@ -6,6 +6,8 @@ from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from bot.model.cost_limits import MAX_REPOSITORY_ITEMS
+
 Item = TypeVar("Item")
 
 
@@ -21,6 +23,14 @@ OneOrMore = Annotated[
     BeforeValidator(_wrap_text, json_schema_input_type=str | NonEmptyList[str]),
 ]
 """Like `NonEmptyList`, but a single text may be written instead of the list."""
+ShortList = Annotated[tuple[Item, ...], Field(max_length=MAX_REPOSITORY_ITEMS)]
+"""A list in a repository's own config file, which has a maximum length."""
+OneToFew = Annotated[
+    tuple[Item, ...],
+    Field(min_length=1, max_length=MAX_REPOSITORY_ITEMS),
+    BeforeValidator(_wrap_text, json_schema_input_type=str | ShortList[str]),
+]
+"""Like `OneOrMore`, but with the maximum length of a `ShortList`."""
 
 
 class ConfigSection(BaseModel):

@@ -93,3 +93,65 @@ def test_refuses_invalid_trailers_and_basebumps_own(tmp_path, trailer):
     config.write_text(f"schema: 1\nproposals: {{trailers: [{json.dumps(trailer)}]}}\n")
     with pytest.raises(ConfigError, match="`Key: value`"):
         load(config, requires_forges=False)
+
+
+def write_rules(rules: list[object]) -> bytes:
+    return json.dumps({"schema": 1, "policy": rules}).encode()
+
+
+@pytest.mark.parametrize(
+    ("rules", "key"),
+    [
+        ([{"pin": True}] * 20, ""),
+        ([{"pin": True}] * 21, "policy"),
+        *[
+            (
+                [{"match": {key: [f"{glob}{number}*" for number in range(count)]}}],
+                f"policy[0].match.{key}" * (count > 20),
+            )
+            for key, glob in (("image", "docker.io/acme/web"), ("path", "apps/web"))
+            for count in (20, 21)
+        ],
+        ([{"match": {"format": ["dockerfile"] * 21}}], "policy[0].match.format"),
+        *[
+            ([{key: [f"web-{number}" for number in range(count)]}], f"policy[0].{key}" * (count > 20))
+            for key in ("labels", "reviewers")
+            for count in (20, 21)
+        ],
+        *[([{key: [f"web-{number}"]} for number in range(20)], "") for key in ("labels", "reviewers")],
+        *[
+            ([{key: [f"web-{number}", f"api-{number}"]} for number in range(11)], f"policy[].{key}")
+            for key in ("labels", "reviewers")
+        ],
+    ],
+)
+def test_own_file_has_at_most_20_rules_globs_labels_and_reviewers(rules, key):
+    if not key:
+        assert len(load_repository_rules(write_rules(rules), "x")) == len(rules)
+        return
+    with pytest.raises(ConfigError) as raised:
+        load_repository_rules(write_rules(rules), "x")
+    (problem,) = raised.value.problems
+    assert problem.key == key
+    assert re.match(r"has 2[12] items, but at most 20 are allowed in a repository's own file; hint: ", problem.message)
+
+
+def test_operators_config_may_have_more_rules_globs_labels_and_reviewers(tmp_path):
+    names = [f"web-{number}" for number in range(100)]
+    rule = {"match": {"path": names}, "labels": names, "reviewers": names}
+    (tmp_path / "basebump.yaml").write_bytes(write_rules([rule] * 30))
+    assert len(load(tmp_path / "basebump.yaml", requires_forges=False).policy.rules) == 30
+
+
+def test_at_most_20_problems_of_an_own_file_are_computed(monkeypatch):
+    """Each unknown key is compared with all keys, and its problem is shown on the dashboard."""
+    compared_words = []
+    monkeypatch.setattr(
+        "bot.settings.problems.suggest_key", lambda word, choices: compared_words.append(word) or f"; hint: {word}"
+    )
+    text = "schema: 1\n" + "".join(f"key{number}: 1\n" for number in range(5000))
+    with pytest.raises(ConfigError) as raised:
+        load_repository_rules(text.encode(), "x")
+    assert len(raised.value.problems) == 21
+    assert raised.value.problems[-1].message == "the file has further problems, which are not listed"
+    assert len(compared_words) == 21

@@ -1,0 +1,42 @@
+"""Limits on the work that the files of one repository can cause, so that the other repositories of a run go on.
+
+Each limit bounds a product of two sizes that the authors of a repository choose, such as rules and image references.
+"""
+
+from __future__ import annotations
+
+MAX_FILE_REFERENCES = 10_000
+"""The maximum number of image references in one file, and of references in files that are too large to be written by
+hand. The rendered manifests of a whole cluster have about a thousand."""
+MAX_FILE_FACTS = 100_000
+"""The maximum number of cross-file facts in one file. The largest values file of a public chart states 2,000."""
+MAX_TREE_REFERENCES = 50_000
+"""The maximum number of image references in one tree. A folder with a hundred large public repositories has 15,000."""
+MAX_TREE_FACTS = 1_000_000
+"""The maximum number of cross-file facts in one tree. A repository with three hundred charts states 200,000."""
+MAX_TREE_BYTES = 256 * 1024 * 1024
+"""The maximum number of bytes of the files in one tree that contain image references or cross-file facts. basebump
+keeps these files in memory until the end of the run. The largest public repositories of charts have 60 MiB of them."""
+MAX_RUN_REFERENCES = 500_000
+"""The maximum number of image references in all repositories of a run. All are in memory at the same time, with about
+two kilobytes each."""
+MAX_TREE_STEPS = 1_000_000
+"""The maximum number of steps in which rules are applied to the image references of one tree. One step is a rule, a
+pattern or a path that is compared with one reference, and takes 2 to 7 microseconds. A config of Renovate with a
+hundred rules may be applied to a thousand references several times over."""
+MAX_TREE_IMAGES = 1_000
+"""The maximum number of distinct tags in one repository that are looked up in registries for this repository. No public
+repository is known that uses so many. Each lookup costs one to four requests of the quota that all repositories
+share."""
+MAX_TREE_EDITED_BYTES = 256 * 1024 * 1024
+"""The maximum number of bytes of the edited files in all proposals for one repository. Each proposal parses its edited
+files again and keeps them in memory, so a thousand proposals that edit the same large file cost a thousand files."""
+
+MAX_REPOSITORY_RULES = 20
+"""The maximum number of rules in a repository's own config file. People write fewer than ten."""
+MAX_REPOSITORY_ITEMS = 20
+"""The maximum number of items in each list of globs in a repository's own config file, and of labels and reviewers in
+the whole file."""
+MAX_REPOSITORY_PROBLEMS = 20
+"""The maximum number of problems that are reported for a repository's own config file. The text of all problems becomes
+part of the dashboard, and each problem can be as long as a line of the file."""
