@@ -14,10 +14,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from github import Auth, Github, GithubException
+from github import Github, GithubException
 from github.NamedUser import NamedUser
 from github.Repository import Repository
 
+from bot.forges.github.client import create_client
 from bot.forges.github.errors import CONTENTS_READ, GITHUB_ERRORS, METADATA_READ, explain_error
 from bot.forges.hosted.connection import ClientPool, RequestSender, SharedValue
 from bot.forges.hosted.refusal import (
@@ -30,12 +31,6 @@ from bot.forges.hosted.refusal import (
     UnsupportedQueryError,
 )
 
-API_VERSION = "2022-11-28"
-"""The version of the API. The tests compare every request and answer with GitHub's description of this version."""
-PER_PAGE = 100
-"""The largest page that GitHub returns."""
-TIMEOUT = 30
-"""Seconds to wait for one answer. GitHub itself cancels a request after ten seconds."""
 _CLIENT_ERRORS: tuple[type[Exception], ...] = (
     GithubException,
     OSError,  # `requests` raises subclasses of it
@@ -88,26 +83,6 @@ class StaticToken:
         return None
 
 
-class _CurrentToken(Auth.Auth):
-    """Adds a token to the requests of one PyGithub client.
-
-    The token is replaced before each request, because requests may need tokens with different permissions.
-    """
-
-    token_type = "Bearer"  # noqa: S105 - the authentication scheme, not a secret
-
-    def __init__(self) -> None:
-        self.secret: str | None = None
-
-    @property
-    def token(self) -> str:
-        return self.secret or ""
-
-    def authentication(self, headers: dict[str, str]) -> None:
-        if self.secret:
-            super().authentication(headers)
-
-
 class GitHubConnection:
     """The access to one GitHub server, which all threads share.
 
@@ -132,10 +107,8 @@ class GitHubConnection:
             seconds_between_writes: The shortest time between two requests that change something.
             pause: Waits for a number of seconds.
         """
-        self._url = url
         self._tokens = tokens
-        self._certificates = True if ca is None else str(ca)
-        self._clients = ClientPool(self._create_client)
+        self._clients = ClientPool(lambda: create_client(url, ca))
         self._account = SharedValue[GitHubAccount]()
         self._sender = RequestSender(pause, seconds_between_writes=seconds_between_writes)
         self.pause = pause
@@ -197,32 +170,15 @@ class GitHubConnection:
             raise
 
     def _call(self, action: str, call: Callable[[Github], Answer], permission: str, token: str | None) -> Answer:
-        client, current = self._clients.get()
-        previous, current.secret = current.secret, token
         try:
-            return call(client)
+            client, current = self._clients.get()
+            previous, current.secret = current.secret, token
+            try:
+                return call(client)
+            finally:
+                current.secret = previous
         except _CLIENT_ERRORS as error:
             raise explain_error(error, action, permission, secret=token, now=datetime.now(UTC)) from error
-        finally:
-            current.secret = previous
-
-    def _create_client(self) -> tuple[Github, _CurrentToken]:
-        """Return a client of PyGithub, and the object in which the token for its next request is set."""
-        current = _CurrentToken()
-        client = Github(
-            auth=current,
-            base_url=self._url,
-            timeout=TIMEOUT,
-            user_agent="basebump",
-            per_page=PER_PAGE,
-            verify=self._certificates,
-            retry=None,  # PyGithub's default repeats creations, sleeps for up to an hour, and does not repeat PATCH
-            seconds_between_requests=0,
-            seconds_between_writes=0,  # `RequestSender` delays writes
-            lazy=True,
-            api_version=API_VERSION,
-        )
-        return client, current
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from bot.forges.hosted.refusal import (
     RefusedError,
     ServerErrors,
 )
-from bot.net import sanitize_text
+from bot.net import HttpError, sanitize_text
 
 CONTENTS_READ = "contents: read"
 CONTENTS_WRITE = "contents: write"
@@ -58,6 +58,7 @@ GITHUB_ERRORS = ServerErrors(
     client_errors=(
         AssertionError,  # PyGithub refuses to follow a link to another host
         RuntimeError,  # PyGithub refuses to follow a redirect to another host
+        HttpError,
         ValueError,  # the answer is not JSON
     ),
     rate_limit=RateLimitRule(

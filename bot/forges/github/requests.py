@@ -13,7 +13,8 @@ from github.Repository import Repository
 
 from bot.core.proposal.markers import COMMENT_MARKER
 from bot.forges.github.attributes import GitHubAttributesWriter
-from bot.forges.github.connection import PER_PAGE, GitHubRemote, get_login
+from bot.forges.github.client import PER_PAGE
+from bot.forges.github.connection import GitHubRemote, get_login
 from bot.forges.github.errors import ISSUES_READ, ISSUES_WRITE, PULLS_READ, PULLS_WRITE, STATUSES_WRITE
 from bot.forges.github.request_state import (
     find_closed_by_branch_deletion,

@@ -15,7 +15,8 @@ from github.Repository import Repository
 
 from bot.core.proposal.markers import parse_marker, record_started_commit
 from bot.forges.github.branches import WORKFLOWS_FOLDER
-from bot.forges.github.connection import PER_PAGE, GitHubConnection, GitHubRemote, run_query
+from bot.forges.github.client import PER_PAGE
+from bot.forges.github.connection import GitHubConnection, GitHubRemote, run_query
 from bot.forges.github.errors import ACTIONS_WRITE
 from bot.forges.hosted.refusal import RefusedError, UnsupportedQueryError, is_permanent_refusal
 

@@ -85,13 +85,16 @@ class RequestSender:
 
         If the server refuses the call because of a rate limit that ends within `MAX_WAIT` seconds, the call is repeated
         when the limit ends.
+
+        If the exchange reached its deadline, or if the certificate of the server is not trusted, the call is not
+        repeated.
         """
         for backoff in BACKOFF_SECONDS:
             try:
                 return call()
             except RefusedError as refusal:
                 wait = backoff if refusal.may_have_worked else refusal.retry_after
-                if wait is None or wait > MAX_WAIT:
+                if wait is None or wait > MAX_WAIT or not refusal.should_repeat:
                     raise
             self.pause(wait)
         return call()

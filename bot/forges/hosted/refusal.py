@@ -31,7 +31,13 @@ class RefusedError(ForgeError):
     """A server refused a request or did not answer it. The message contains the reason and a hint."""
 
     def __init__(
-        self, message: str, *, status: int | None, server_message: str = "", retry_after: float | None = None
+        self,
+        message: str,
+        *,
+        status: int | None,
+        server_message: str = "",
+        retry_after: float | None = None,
+        should_repeat: bool = True,
     ) -> None:
         self.status = status
         """The HTTP status; None if there was no answer."""
@@ -39,6 +45,8 @@ class RefusedError(ForgeError):
         """The server's own message; empty if there is none."""
         self.retry_after = retry_after
         """Seconds after which the request may succeed; None if the reason was not a rate limit."""
+        self.should_repeat = should_repeat
+        """False if the same request would fail again, or would take too long again."""
         super().__init__(message)
 
     @property
@@ -199,7 +207,7 @@ class ServerErrors:
             f"{self.server} could not be asked to {action}: {self._describe_reason(error, secret)}; "
             f"hint: check the network and {self.url_name}"
         )
-        return RefusedError(message, status=None)
+        return RefusedError(message, status=None, should_repeat=not describe_cause(error)[1])
 
     def explain_refusal(
         self, answer: RefusedAnswer, action: str, permission: str, *, secret: str | None, now: datetime

@@ -1,0 +1,132 @@
+"""Creates PyGithub's clients, which send all requests through basebump's own session instead of PyGithub's sessions.
+
+The session has one origin, a deadline for each exchange, a size limit for each answer, and the proxy and certificates
+of the operator (`bot.net.session`).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from github import Auth, Github
+from github.Requester import Requester, RequestsResponse
+
+from bot.net import ApiSession, BlockedError, Url
+
+API_VERSION = "2022-11-28"
+"""The version of the API. The tests compare every request and answer with GitHub's description of this version."""
+PER_PAGE = 100
+"""The largest page that GitHub returns."""
+TIMEOUT = 30
+"""Seconds without data after which a request fails. GitHub itself cancels a request after ten seconds."""
+MAX_ANSWER = 32 * 1024 * 1024
+"""The largest size of one answer in bytes. A full page of pull requests with the longest possible descriptions, each
+65,536 characters of up to four bytes, fits into it. So does the largest file that basebump reads."""
+MAX_REPETITIONS = 3
+"""How often in a row PyGithub may repeat a request because of the server's answer. GitHub redirects at most once: from
+the old location of a repository to the new one."""
+
+_REPEATED_STATUSES = frozenset({202, 301})
+"""Statuses after which PyGithub repeats a request without a limit. 202: the answer is not ready. 301: a redirect."""
+_INJECTION_LOCK = threading.Lock()
+
+
+class CurrentToken(Auth.Auth):
+    """Adds a token to the requests of one PyGithub client.
+
+    The token is replaced before each request, because requests may need tokens with different permissions.
+    """
+
+    token_type = "Bearer"  # noqa: S105 - the authentication scheme, not a secret
+
+    def __init__(self) -> None:
+        self.secret: str | None = None
+
+    @property
+    def token(self) -> str:
+        return self.secret or ""
+
+    def authentication(self, headers: dict[str, str]) -> None:
+        if self.secret:
+            super().authentication(headers)
+
+
+def create_client(url: str, ca: Path | None) -> tuple[Github, CurrentToken]:
+    """Return a client of PyGithub, and the object in which the token for its next request is set.
+
+    Args:
+        url: The URL of the REST API.
+        ca: A file with certificates to trust instead of those that the session trusts.
+    """
+    current = CurrentToken()
+    session = ApiSession(url, limit=MAX_ANSWER)
+    with _INJECTION_LOCK:  # a client keeps the function that is injected while the client is created
+        _inject_connections(_SessionConnections(session, Url.parse(url)))
+        client = Github(
+            auth=current,
+            base_url=url,
+            timeout=TIMEOUT,
+            user_agent=str(session.headers["User-Agent"]),
+            per_page=PER_PAGE,
+            verify=str(ca) if ca is not None else session.verify or True,
+            retry=None,  # PyGithub's default repeats creations, sleeps for up to an hour, and does not repeat PATCH
+            seconds_between_requests=0,
+            seconds_between_writes=0,  # `RequestSender` delays writes
+            lazy=True,
+            api_version=API_VERSION,
+        )
+        _inject_connections(_ForeignConnection)
+    return client, current
+
+
+def _inject_connections(create_connection: Callable[..., object]) -> None:
+    """Let PyGithub create its connections with this function. PyGithub also stops reusing them."""
+    Requester.injectConnectionClasses(create_connection, create_connection)  # type: ignore[arg-type]
+
+
+class _ForeignConnection:
+    """A connection to another host than the client's own, which PyGithub creates to follow a link of the server."""
+
+    def __init__(self, host: str, *_: object, **__: object) -> None:
+        raise BlockedError(f"it links to {host}, which is another host; not followed")
+
+
+class _SessionConnections:
+    """Creates an object for each request of one PyGithub client. The requests go to the API at `url`."""
+
+    def __init__(self, session: ApiSession, url: Url) -> None:
+        self._session = session
+        self._origin = f"{url.scheme}://{url.authority}"
+        self._repetitions = 0
+
+    def __call__(self, *_: object, timeout: float, verify: bool | str, **__: object) -> _SessionConnection:
+        return _SessionConnection(self, {"timeout": timeout, "verify": verify, "allow_redirects": False})
+
+    def send(self, verb: str, path: str, **options: Any) -> RequestsResponse:
+        """Send a request, and return the response. Raises BlockedError if PyGithub repeats the request too often."""
+        response = self._session.request(verb, self._origin + path, **options)
+        self._repetitions = self._repetitions + 1 if response.status_code in _REPEATED_STATUSES else 0
+        if self._repetitions > MAX_REPETITIONS:
+            self._repetitions = 0
+            raise BlockedError(f"it redirects or delays a request more than {MAX_REPETITIONS} times")
+        return RequestsResponse(response)
+
+
+class _SessionConnection:
+    """Sends one request of PyGithub, with the methods of PyGithub's own connections."""
+
+    def __init__(self, connections: _SessionConnections, options: dict[str, Any]) -> None:
+        self._send = partial(connections.send, **options)
+
+    def request(self, verb: str, path: str, body: Any, headers: dict[str, str], _: bool = False) -> None:  # noqa: FBT001, FBT002 - the signature of PyGithub
+        self._send = partial(self._send, verb, path, data=body, headers=headers)
+
+    def getresponse(self) -> RequestsResponse:
+        return self._send()
+
+    def close(self) -> None:
+        """Do nothing, because later requests use the session, too."""
