@@ -22,7 +22,7 @@ from urllib.parse import urlencode
 from bot.model.errors import RegistryError
 from bot.model.vocabulary import Reason
 from bot.net import HttpClient, HttpError, Response, Url
-from bot.registries.challenge import AuthChallenge, parse_challenges
+from bot.registries.challenge import AuthChallenge, parse_challenges, parse_realm
 from bot.registries.credentials import Credential, IdentityToken, PasswordLogin
 from bot.registries.endpoints import HUB_API, RegistryEndpoint
 from bot.registries.keychain import Keychain
@@ -242,7 +242,7 @@ class RegistryAuthenticator:
         credential: Credential | None,
     ) -> _RequestAuthorization:
         try:
-            realm = Url.parse(challenge.parameters["realm"])
+            realm = parse_realm(challenge)
         except HttpError as error:
             raise make_unanswered_error(endpoint, error, TOKEN_SERVER) from error
         distrusted_realm = realm.authority if credential and not may_receive_credential(endpoint, realm) else None

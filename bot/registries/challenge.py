@@ -1,4 +1,4 @@
-"""Parses WWW-Authenticate headers (RFC 9110, 11.6.1)."""
+"""Parses WWW-Authenticate headers (RFC 9110, 11.6.1), and the URL of the token server in them."""
 
 from __future__ import annotations
 
@@ -6,15 +6,27 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from urllib.parse import unquote_plus
+
+from bot.net import BlockedError, Url, sanitize_text
 
 MAX_HEADER_LENGTH = 8192
 """Characters. Challenges have about two hundred. The rest of a longer header is ignored, because it is not honest."""
+
+TOKEN_PARAMETERS = frozenset(
+    {"account", "client_id", "grant_type", "offline_token", "password", "refresh_token", "scope", "service", "username"}
+)
+"""The parameters of a token request.
+
+https://distribution.github.io/distribution/spec/auth/token/ and …/auth/oauth/
+"""
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - `token` is a term of the grammar
 _PARAMETER = re.compile(rf'({_TOKEN})[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|({_TOKEN}))')
 _SCHEME = re.compile(rf"({_TOKEN})(?:[ \t]+|$|(?=,))")
 _TOKEN68 = re.compile(r"[A-Za-z0-9._~+/-]+=*[ \t]*(?=,|$)")
 _SEPARATOR = re.compile(r"[ \t,]*")
+_QUERY_SEPARATOR = re.compile(r"[&;]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +60,21 @@ def parse_challenges(header: str) -> tuple[AuthChallenge, ...]:
         challenges.append(AuthChallenge(scheme[1].lower(), MappingProxyType(parameters)))
         position = _skip_separators(header, position)
     return tuple(challenges)
+
+
+def parse_realm(challenge: AuthChallenge) -> Url:
+    """Return the URL of the token server in a Bearer challenge.
+
+    Raises BlockedError if the URL is not valid, or if its query has a parameter of a token request. The registry could
+    otherwise choose the account or the scope, because many servers use the first of two parameters with the same name.
+    """
+    realm = Url.parse(challenge.parameters["realm"])
+    for field in _QUERY_SEPARATOR.split(realm.target.partition("?")[2]):
+        name = unquote_plus(field.partition("=")[0])
+        # Some servers read `scope[]` as `scope`, and some ignore case and surrounding spaces.
+        if name.partition("[")[0].strip().lower() in TOKEN_PARAMETERS:
+            raise BlockedError(f"the URL {realm.display_text} sets the parameter {sanitize_text(name)!r} of the token request itself")
+    return realm
 
 
 def _skip_separators(header: str, position: int) -> int:

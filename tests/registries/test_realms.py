@@ -80,6 +80,42 @@ def test_a_realm_that_leads_inside_is_not_asked(realm):
     assert len(server.received) == 1
 
 
+OWN_PARAMETERS = [
+    "scope=repository:secret:push",
+    "a=b&service=other",
+    "account=admin",
+    "grant_type=password",
+    "client_id",
+    "SCOPE=x",
+    "%73cope=x",
+    "scope[]=x",
+    "scope%5B0%5D=x",
+    "+scope=x",
+    "a=b;scope=x",
+]
+
+
+@pytest.mark.parametrize("query", OWN_PARAMETERS)
+def test_realm_that_sets_parameters_of_token_request_is_not_contacted(query):
+    with Listener(lambda received: challenge(f"http://{server.host}/token?{query}")) as server:
+        entry = RegistryEntry(server.host, is_insecure=True, username="user", password="right")
+        with pytest.raises(RegistryError, match=f"{server.host}/token sets the parameter") as caught:
+            client(entry).fetch_descriptor(TagRef(f"{server.host}/a", "1"))
+    assert caught.value.is_failure
+    assert [received.path for received in server.received] == ["/v2/a/manifests/1"]
+
+
+@pytest.mark.parametrize("query", ["a=b", "a=scope", "scopes=x", "x-service=y"])
+def test_realm_keeps_other_parameters(query):
+    def answer(received: Received) -> Reply:
+        return token() if received.path.startswith("/token") else guarded(f"{server.url}/token?{query}")(received)
+
+    with Listener(answer) as server:
+        entry = RegistryEntry(server.host, is_insecure=True)
+        assert client(entry).fetch_descriptor(TagRef(f"{server.host}/a", "1")).digest == IMAGE.digest
+    assert any(received.path.startswith(f"/token?{query}&service=s") for received in server.received)
+
+
 @pytest.mark.parametrize("realm", ["http://169.254.169.254/token", "https://[fe80::1]:8443/", "https://169.254.170.2/"])
 def test_nobody_is_told_to_list_a_realm_that_tells_a_machine_its_secrets(realm):
     with (
