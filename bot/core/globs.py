@@ -64,7 +64,7 @@ class _CompiledGlobs:
     """RE2 expressions, each of which combines several globs."""
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def _compile_globs(globs: tuple[str, ...]) -> _CompiledGlobs:
     patterns = tuple(filter(_has_wildcard, globs))
     return _CompiledGlobs(frozenset(globs).difference(patterns), tuple(map(_compile_expression, _split(patterns))))

@@ -6,24 +6,34 @@ Each limit bounds a product of two sizes that the authors of a repository choose
 from __future__ import annotations
 
 MAX_FILE_REFERENCES = 10_000
-"""The maximum number of image references in one file, and of references in files that are too large to be written by
-hand. The rendered manifests of a whole cluster have about a thousand."""
-MAX_FILE_FACTS = 100_000
-"""The maximum number of cross-file facts in one file. The largest values file of a public chart states 2,000."""
+"""The maximum number of image references in one file. The rendered manifests of a whole cluster have about a
+thousand."""
+MAX_FILE_FACTS = 20_000
+"""The maximum number of cross-file facts in one file. The largest values files of public charts state about a
+hundred."""
 MAX_TREE_REFERENCES = 50_000
-"""The maximum number of image references in one tree. A folder with a hundred large public repositories has 15,000."""
-MAX_TREE_FACTS = 1_000_000
-"""The maximum number of cross-file facts in one tree. A repository with three hundred charts states 200,000."""
+"""The maximum number of image references in one tree. A folder with a hundred public repositories has 15,000."""
+MAX_TREE_FACTS = 200_000
+"""The maximum number of cross-file facts in one tree. A public repository with 118 charts states 9,138."""
 MAX_TREE_BYTES = 256 * 1024 * 1024
 """The maximum number of bytes of the files in one tree that contain image references or cross-file facts. basebump
-keeps these files in memory until the end of the run. The largest public repositories of charts have 60 MiB of them."""
+keeps these files in memory until the end of the run. A public repository with 118 charts has 24 MB of them."""
 MAX_RUN_REFERENCES = 500_000
-"""The maximum number of image references in all repositories of a run. All are in memory at the same time, with about
-two kilobytes each."""
+"""The maximum number of image references in all repositories of a run. All of them are in memory at the same time, with
+about two kilobytes each."""
 MAX_TREE_STEPS = 1_000_000
-"""The maximum number of steps in which rules are applied to the image references of one tree. One step is a rule, a
-pattern or a path that is compared with one reference, and takes 2 to 7 microseconds. A config of Renovate with a
-hundred rules may be applied to a thousand references several times over."""
+"""The maximum number of steps in which files of one tree are applied to its image references. One step is a rule, a
+pattern or a path that is compared with one reference, and takes 1 to 7 microseconds. A Renovate config with a hundred
+rules of three patterns takes 400 steps for a reference."""
+COMPARED_BYTES = 1_024
+"""The product of the size of a pattern and the size of a value whose comparison counts as one further step. RE2 needs
+at most 5 nanoseconds for each pair of an instruction and a byte, which is as long as the other work of a step."""
+MAX_TREE_PATTERN_BYTES = 128 * 1024
+"""The maximum number of bytes of the patterns in one tree that are compiled. The configs of other bots with the most
+patterns have 10 kB of them."""
+MIN_PATTERN_BYTES = 128
+"""The number of bytes that a shorter pattern counts, because a compiled pattern needs memory whatever its length. So at
+most 1,024 patterns of a tree are compiled."""
 MAX_TREE_IMAGES = 1_000
 """The maximum number of distinct tags in one repository that are looked up in registries for this repository. No public
 repository is known that uses so many. Each lookup costs one to four requests of the quota that all repositories

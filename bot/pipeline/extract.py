@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from bot.core.budgets import TreeBudget
 from bot.core.references.ignore_comments import find_comment, split_commented_lines
+from bot.core.references.policy import spend_rule_steps
 from bot.core.references.relate import apply_cross_file_facts
+from bot.model.cost_limits import MAX_FILE_FACTS, MAX_FILE_REFERENCES
 from bot.model.errors import ConfigError, ConfigProblem, TreeError
 from bot.model.extracted_item import ExtractedReferences
 from bot.model.forge import GitRepository, TreeEntry
@@ -57,7 +60,7 @@ class ExtractResult:
     references: ExtractedReferences = ()
     """The references of all readings, after cross-file facts and ignore comments were applied."""
     unread_files: tuple[UnsupportedText, ...] = ()
-    """Files that were not read, because they are too large."""
+    """Files that were not read, because they or the files before them are too large."""
     failures: tuple[RunFailure, ...] = ()
     rules: tuple[PolicyRule, ...] = ()
     """Rules of the repository's own config file."""
@@ -106,45 +109,98 @@ class ExtractResult:
 
 
 def extract_references(
-    repository: GitRepository, tree: FileTree, formats: Sequence[FileFormat], read_rules: RulesReader | None = None
+    repository: GitRepository,
+    tree: FileTree,
+    formats: Sequence[FileFormat],
+    read_rules: RulesReader | None = None,
+    tree_budget: TreeBudget | None = None,
 ) -> ExtractResult:
     """Read the files that any format selects, and extract their image references.
 
     A file that cannot be read is reported as a failure. If `read_rules` is given, the repository's own config file is
-    read, too, and `read_rules` parses it.
+    read, too, and `read_rules` parses it. The contents of the files are taken from `tree_budget`, or from a new budget
+    if it is None. If it is exceeded, the remaining files are not read, and a failure is reported.
 
     Raises:
-        TreeError: If the tree cannot be listed, or the repository's own config file cannot be read.
+        TreeError: If the tree cannot be listed, or the repository's own config file cannot be read. Also if applying
+            the repository's rules and the cross-file facts to the references exceeds the budget (WorkLimitError).
         ConfigError: If the repository's own config file is not valid.
     """
+    tree_budget = tree_budget or TreeBudget()
     entries = {entry.path: entry for entry in tree.list_entries()}
     rules = _load_repository_rules(entries, tree, read_rules) if read_rules is not None else None
     selected = _select_files(entries, formats)
-    readings: list[FileReading] = []
-    unread_files = [UnsupportedText(each.entry.path, 1, "", Reason.TOO_LARGE) for each in selected if each.is_too_large]
     failures = [
         RunFailure(_format_subject(repository, folder), FailureStage.SURVEY, str(error))
         for folder, error in tree.unlisted_folders
     ]
-    readable = [each for each in selected if not each.is_too_large]
-    for selected_file, content in zip(readable, tree.read([each.entry for each in readable]), strict=True):
-        path = selected_file.entry.path
-        if isinstance(content, TreeError):
-            failures.append(RunFailure(_format_subject(repository, path), FailureStage.SURVEY, str(content)))
-        elif len(content) > MAX_FILE_BYTES:
-            unread_files.append(UnsupportedText(path, 1, "", Reason.TOO_LARGE))
-        else:
-            read_by_each = read_with_formats(SourceFile(path, content), selected_file.formats)
-            readings += [reading for reading in read_by_each if reading.references or reading.facts]
+    read_result = _read_files(repository, tree, selected, tree_budget)
+    readings = read_result.readings
+    failures += read_result.failures
+    references = relate_references(readings, repository=repository, tree_budget=tree_budget)
+    spend_rule_steps(rules or (), references, tree_budget)
     return ExtractResult(
         repository=repository,
         readings=tuple(readings),
-        references=relate_references(readings, repository=repository),
-        unread_files=tuple(unread_files),
+        references=references,
+        unread_files=tuple(UnsupportedText(path, 1, "", Reason.TOO_LARGE) for path in read_result.unread_paths),
         failures=tuple(failures),
         rules=rules or (),
         has_repository_config=rules is not None,
-        has_unread_files=not tree.is_complete or bool(unread_files) or bool(failures),
+        has_unread_files=not tree.is_complete or bool(read_result.unread_paths) or bool(failures),
+    )
+
+
+@dataclass(slots=True)
+class _ReadResult:
+    """The readings of the files of a tree, and the files that were not read."""
+
+    readings: list[FileReading] = field(default_factory=list)
+    unread_paths: list[FilePath] = field(default_factory=list)
+    """The files that are too large, and the files after the one that exceeded the budget."""
+    failures: list[RunFailure] = field(default_factory=list)
+
+
+def _read_files(
+    repository: GitRepository, tree: FileTree, selected: Sequence[_SelectedFile], tree_budget: TreeBudget
+) -> _ReadResult:
+    """Read the selected files until the budget is exceeded."""
+    result = _ReadResult(unread_paths=[each.entry.path for each in selected if each.is_too_large])
+    readable = [each for each in selected if not each.is_too_large]
+    contents = zip(readable, tree.read([each.entry for each in readable]), strict=True)
+    for number, (selected_file, content) in enumerate(contents):
+        path = selected_file.entry.path
+        if isinstance(content, TreeError):
+            result.failures.append(RunFailure(_format_subject(repository, path), FailureStage.SURVEY, str(content)))
+        elif len(content) > MAX_FILE_BYTES:
+            result.unread_paths.append(path)
+        else:
+            read_by_each = read_with_formats(SourceFile(path, content), selected_file.formats)
+            new_readings = [reading for reading in read_by_each if reading.references or reading.facts]
+            exceeded_limit = _take_readings(new_readings, tree_budget)
+            if exceeded_limit:
+                result.failures.append(_report_exceeded_limit(repository, path, exceeded_limit))
+                result.unread_paths += [each.entry.path for each in readable[number:]]
+                break
+            result.readings += new_readings
+    return result
+
+
+def _take_readings(readings: Sequence[FileReading], tree_budget: TreeBudget) -> str:
+    """Subtract the readings of one file from the budget. Return the exceeded limit; empty if the budget suffices."""
+    if not readings:
+        return ""
+    references = sum(len(reading.references) for reading in readings)
+    facts = sum(len(reading.facts) for reading in readings)
+    return tree_budget.take_file(references, facts, len(readings[0].file.content))
+
+
+def _report_exceeded_limit(repository: GitRepository, path: FilePath, limit: str) -> RunFailure:
+    return RunFailure(
+        repository.name or path,
+        FailureStage.SURVEY,
+        f"{path} and the files after it were not read, because basebump reads at most {limit}; hint: split the "
+        "repository, or remove generated files",
     )
 
 
@@ -201,10 +257,15 @@ def _is_known_reference(
 
 
 def read_file(file: SourceFile, file_format: FileFormat) -> FileReading:
-    """Extract the references and facts that one format finds in a file."""
+    """Extract the references and facts that one format finds in a file.
+
+    If there are more than MAX_FILE_REFERENCES or MAX_FILE_FACTS, the extraction ends, and the file counts as too large.
+    """
     references: list[Occurrence | UnsupportedText] = []
     facts: list[CrossFileFact] = []
     for item in file_format.extract(file):
+        if len(references) == MAX_FILE_REFERENCES or len(facts) == MAX_FILE_FACTS:
+            return FileReading(file, file_format, (UnsupportedText(file.path, 1, "", Reason.TOO_LARGE),))
         if isinstance(item, Occurrence | UnsupportedText):
             references.append(item)
         else:
@@ -217,6 +278,7 @@ def relate_references(
     additional_facts: Sequence[CrossFileFact] = (),
     *,
     repository: GitRepository | None = None,
+    tree_budget: TreeBudget | None = None,
 ) -> ExtractedReferences:
     """Return the references of all files, after applying cross-file facts and ignore comments.
 
@@ -225,13 +287,17 @@ def relate_references(
         additional_facts: Further facts, which do not come from files.
         repository: The repository. It states the branch to which the files belong, because some facts, such as a
             Dependabot entry, apply to only one branch. If it is None or has no base branch, the branch is unknown.
+        tree_budget: The budget from which the steps are taken. If it is None, a new budget is used.
+
+    Raises:
+        WorkLimitError: If the budget is exceeded.
     """
     facts = [*(remark for reading in readings for remark in reading.facts), *additional_facts]
     if facts and repository is not None and repository.base_branch is not None:
         from bot.model.cross_file import TreeBranch
 
         facts.append(TreeBranch(repository.base_branch, repository.is_default_base))
-    references = apply_cross_file_facts((reading.references for reading in readings), facts)
+    references = apply_cross_file_facts((reading.references for reading in readings), facts, tree_budget)
     files_with_comments = {
         reading.file.path: (comment_lines, reading.file_format.has_line_end_comments)
         for reading in readings

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 
+from bot.core.budgets import RunBudget, TreeBudget
 from bot.core.choice.verdict import build_verdict
 from bot.core.proposal.limits import OpenQueue, defer_proposals
 from bot.core.proposal.refusals import report_refusals
@@ -194,11 +195,13 @@ def _scan_fleets(
         (fleet, each) for fleet, each in selected if isinstance(each, RunFailure) or scope.may_include(each.name)
     ]
 
+    run_budget = RunBudget()
+
     def scan_one(item: tuple[Fleet, GitRepository | RunFailure]) -> RepositoryScan | RunFailure:
         fleet, repository = item
         if isinstance(repository, RunFailure):
             return repository
-        return _scan_repository(fleet, repository, context, build_tasks, options)
+        return _scan_repository(fleet, repository, context, build_tasks, options, TreeBudget(run_budget))
 
     outcomes = FORGE_POOL.run_phase("Reading repositories", scan_one, in_scope, context.progress)
     failures = [each for each in outcomes if isinstance(each, RunFailure)]
@@ -264,13 +267,18 @@ def _report_unselected(
 
 
 def _scan_repository(
-    fleet: Fleet, repository: GitRepository, context: RunContext, build_tasks: BuildTasks, options: RunOptions
+    fleet: Fleet,
+    repository: GitRepository,
+    context: RunContext,
+    build_tasks: BuildTasks,
+    options: RunOptions,
+    tree_budget: TreeBudget,
 ) -> RepositoryScan | RunFailure:
     if repository.base_branch is None:
         return RepositoryScan(fleet, ExtractResult(repository, has_unread_files=True))
     try:
         tree = fleet.open_tree(repository)
-        extract_result = extract_references(repository, tree, context.formats, context.read_rules)
+        extract_result = extract_references(repository, tree, context.formats, context.read_rules, tree_budget)
         if options.rollout.needs_own_file and not extract_result.has_repository_config:
             return RepositoryScan(fleet, ExtractResult(repository, blocked_reason=NO_OWN_FILE, has_unread_files=True))
         return RepositoryScan(fleet, add_build_tasks(extract_result, tree, build_tasks))

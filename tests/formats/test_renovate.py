@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.formats._syntax.renovate.presets import resolve_presets
-from bot.formats._syntax.renovate.settings import MAX_RULES, read_renovate_settings
+from bot.formats._syntax.renovate.settings import read_renovate_settings
 from bot.formats.renovate import FORMAT
 from bot.model.cross_file import RenovateConfig
 from bot.model.source import FilePath, SourceFile
@@ -184,11 +184,11 @@ def test_rules_that_switch_nothing_on_or_off_do_not_count_but_for_what_they_spea
     assert settings.named_in_rules == {"docker", "flux"}
 
 
-def test_more_rules_than_people_write_are_not_read():
-    assert (
-        len(read_renovate_settings({"packageRules": [{"matchManagers": ["a"], "enabled": False}] * 1000}).rules)
-        == MAX_RULES
-    )
+def test_all_rules_and_patterns_are_read():
+    """A rule that was left out could be the one that enables or disables the updates of an image."""
+    patterns = [f"name-{number}" for number in range(1000)]
+    rules = read_renovate_settings({"packageRules": [{"matchPackageNames": patterns, "enabled": False}] * 1000}).rules
+    assert (len(rules), rules[-1].names) == (1000, tuple(patterns))
 
 
 def test_a_manager_has_what_all_layers_say_of_it():

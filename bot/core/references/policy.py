@@ -6,7 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, assert_never
 
+from bot.core.budgets import TreeBudget
 from bot.core.globs import is_any_glob_match
+from bot.model.cost_limits import COMPARED_BYTES
+from bot.model.extracted_item import ExtractedReferences
 from bot.model.modes import UpdateMode
 from bot.model.policy import CombineMode, Policy, PolicyConfig, PolicyRule, RequiredEvidence, RuleMatch, policy_keys
 from bot.model.source import Occurrence
@@ -107,6 +110,31 @@ def determine_role(policy_config: PolicyConfig, occurrence: Occurrence) -> Role:
     ):
         return Role.OWN
     return occurrence.role
+
+
+def spend_rule_steps(rules: Sequence[PolicyRule], references: ExtractedReferences, tree_budget: TreeBudget) -> None:
+    """Take the steps of applying a repository's own rules to its image references from the budget.
+
+    One step is a list of globs that is compared with one reference. The globs of a list are combined, so the number of
+    globs hardly matters, but the time can grow with the product of their size and the size of the value.
+
+    Raises:
+        WorkLimitError: If the budget is exceeded.
+    """
+    occurrences = [each for each in references if isinstance(each, Occurrence)]
+    sizes = {
+        "image": sum(len(each.reference.repository) for each in occurrences),
+        "path": sum(len(each.path) for each in occurrences),
+        "format": sum(len(each.format) for each in occurrences),
+    }
+    for rule in rules:
+        for key, value_size in sizes.items():
+            globs: tuple[str, ...] = getattr(rule.match, key)
+            if globs:
+                pattern_size = sum(map(len, globs))
+                tree_budget.spend_steps(
+                    len(occurrences) + pattern_size * value_size // COMPARED_BYTES, "the repository's own config file"
+                )
 
 
 def _is_rule_match(match: RuleMatch, rule_target: RuleTarget) -> bool:

@@ -8,8 +8,10 @@ a function that changes, locks or annotates the references of the whole tree. Th
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
+from bot.core.budgets import TreeBudget
 from bot.model.extracted_item import ExtractedReferences
 
 if TYPE_CHECKING:  # not imported at run time, because most small trees have no cross-file facts
@@ -19,22 +21,30 @@ if TYPE_CHECKING:  # not imported at run time, because most small trees have no 
 
 
 def apply_cross_file_facts(
-    references_by_file: Iterable[ExtractedReferences], facts: Sequence[CrossFileFact]
+    references_by_file: Iterable[ExtractedReferences],
+    facts: Sequence[CrossFileFact],
+    tree_budget: TreeBudget | None = None,
 ) -> ExtractedReferences:
     """Apply all cross-file facts to the references of a tree, and return them sorted by path and line.
 
     A cross-file fact is something that one file states about images in other files. For example, a Renovate config
     states which images Renovate updates. The references to these images are then locked.
+
+    The steps in which facts are applied to references are taken from `tree_budget`, or from a new budget if it is None.
+
+    Raises:
+        WorkLimitError: If the budget is exceeded.
     """
     references: ExtractedReferences = tuple(
         reference for file_references in references_by_file for reference in file_references
     )
-    for relation in _list_relations({type(cross_file) for cross_file in facts}) if facts else ():
+    fact_types = {type(cross_file) for cross_file in facts}
+    for relation in _list_relations(fact_types, tree_budget or TreeBudget()) if facts else ():
         references = relation(references, facts)
     return tuple(sorted(references, key=lambda reference: (reference.path, reference.line_number)))
 
 
-def _list_relations(fact_types: Collection[type[CrossFileFact]]) -> Iterator[Relation]:
+def _list_relations(fact_types: Collection[type[CrossFileFact]], tree_budget: TreeBudget) -> Iterator[Relation]:
     """Yield the functions that apply facts of the given types, in the order in which they must be called."""
     from bot.model import cross_file
 
@@ -45,7 +55,7 @@ def _list_relations(fact_types: Collection[type[CrossFileFact]]) -> Iterator[Rel
     if cross_file.ChartImage in fact_types:
         from bot.core.references.relate.values_files import merge_values_files
 
-        yield merge_values_files
+        yield partial(merge_values_files, tree_budget=tree_budget)
     if cross_file.BuildArgumentSetting in fact_types:
         from bot.core.references.relate.arguments import add_argument_notes
 
@@ -59,7 +69,7 @@ def _list_relations(fact_types: Collection[type[CrossFileFact]]) -> Iterator[Rel
     if cross_file.BuildOutput in fact_types:
         from bot.core.references.relate.build_outputs import lock_build_outputs
 
-        yield lock_build_outputs
+        yield partial(lock_build_outputs, tree_budget=tree_budget)
     if cross_file.ChartTemplate in fact_types:
         from bot.core.references.relate.chart_templates import unlock_templated_digests
 
@@ -67,15 +77,15 @@ def _list_relations(fact_types: Collection[type[CrossFileFact]]) -> Iterator[Rel
     if cross_file.ImageUpdaterConfig in fact_types:
         from bot.core.references.relate.image_updater import lock_image_updater_targets
 
-        yield lock_image_updater_targets
+        yield partial(lock_image_updater_targets, tree_budget=tree_budget)
     if cross_file.Kustomization in fact_types:
         from bot.core.references.relate.kustomize import lock_replaced_images
 
         yield lock_replaced_images
-    yield from _list_bot_relations(fact_types)
+    yield from _list_bot_relations(fact_types, tree_budget)
 
 
-def _list_bot_relations(fact_types: Collection[type[CrossFileFact]]) -> Iterator[Relation]:
+def _list_bot_relations(fact_types: Collection[type[CrossFileFact]], tree_budget: TreeBudget) -> Iterator[Relation]:
     """Yield the functions that lock references which other bots, such as Renovate, update.
 
     They must be called after all others, because their lock is combined with the locks that the others set.
@@ -85,8 +95,8 @@ def _list_bot_relations(fact_types: Collection[type[CrossFileFact]]) -> Iterator
     if cross_file.RenovateConfig in fact_types:
         from bot.core.references.relate.renovate import assign_to_renovate
 
-        yield assign_to_renovate
+        yield partial(assign_to_renovate, tree_budget=tree_budget)
     if cross_file.DependabotConfig in fact_types:
         from bot.core.references.relate.dependabot import assign_to_dependabot
 
-        yield assign_to_dependabot
+        yield partial(assign_to_dependabot, tree_budget=tree_budget)

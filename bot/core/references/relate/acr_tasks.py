@@ -51,6 +51,7 @@ def lock_task_base_images(references: ExtractedReferences, facts: Sequence[Cross
     doubts = [fact for fact in facts if isinstance(fact, PossibleTaskBuild)]
     if not dockerfiles and not doubts:
         return references
+    doubts_by_folder = {each.folder: each for each in reversed(doubts)}
     dockerfiles_by_path = {each.dockerfile: each for each in reversed(dockerfiles)}  # the first task is the reason
     settings = [
         ArgumentSetting(each.task, each.dockerfile, argument) for each in dockerfiles for argument in each.arguments
@@ -61,7 +62,8 @@ def lock_task_base_images(references: ExtractedReferences, facts: Sequence[Cross
             return reference
         if reference.path in dockerfiles_by_path:
             return _lock_base_image(reference, dockerfiles_by_path[reference.path])
-        doubt = next((each for each in doubts if each.folder in list_folders_and_path(reference.path)), None)
+        folders = list_folders_and_path(reference.path)
+        doubt = next((doubts_by_folder[folder] for folder in folders if folder in doubts_by_folder), None)
         return (
             reference
             if doubt is None or reference.reference.digest is not None

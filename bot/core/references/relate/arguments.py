@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from bot.model.cross_file import BuildArgumentSetting, CrossFileFact
 from bot.model.extracted_item import ExtractedReferences
 from bot.model.source import FilePath
+
+MAX_NOTES = 3
+"""Limit for the settings of one argument that notes name. Hundreds of build targets may set the same argument."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +45,17 @@ def add_setting_notes(references: ExtractedReferences, settings: Iterable[Argume
 
     The note states that the default in the Dockerfile is not used there.
     """
-    settings_by_argument: dict[tuple[FilePath, str], list[ArgumentSetting]] = defaultdict(list)
+    settings_by_argument: dict[tuple[FilePath, str], dict[ArgumentSetting, None]] = defaultdict(dict)
     for setting in settings:
-        settings_by_argument[setting.dockerfile, setting.argument].append(setting)
+        settings_by_argument[setting.dockerfile, setting.argument][setting] = None
     if not settings_by_argument:
         return references
+    notes_by_argument = {key: tuple(_list_notes(tuple(each))) for key, each in settings_by_argument.items()}
     return tuple(
         replace(reference, notes=(*reference.notes, *notes))
         if (
             notes := dict.fromkeys(
-                _format_note(each)
-                for name in reference.variables
-                for each in settings_by_argument.get((reference.path, name), ())
+                note for name in reference.variables for note in notes_by_argument.get((reference.path, name), ())
             )
         )
         else reference
@@ -61,5 +63,9 @@ def add_setting_notes(references: ExtractedReferences, settings: Iterable[Argume
     )
 
 
-def _format_note(setting: ArgumentSetting) -> str:
-    return f"{setting.origin} sets {setting.argument}; there the default does not count"
+def _list_notes(settings: Sequence[ArgumentSetting]) -> Iterator[str]:
+    """Yield a note for each of the first settings of one argument, and a note that states the number of the others."""
+    for setting in settings[:MAX_NOTES]:
+        yield f"{setting.origin} sets {setting.argument}; there the default does not count"
+    if len(settings) > MAX_NOTES:
+        yield f"{len(settings) - MAX_NOTES} other places set {settings[0].argument}, too"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from posixpath import dirname
 
+from bot.core.budgets import TreeBudget
 from bot.core.references.locking import lock_references_if
 from bot.core.references.relate.folders import list_folders_and_path
 from bot.model.cross_file import BuildOutput, CrossFileFact
@@ -15,17 +16,22 @@ from bot.model.source import FilePath, Occurrence
 from bot.model.vocabulary import Reason
 
 
-def lock_build_outputs(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
+def lock_build_outputs(
+    references: ExtractedReferences, facts: Sequence[CrossFileFact], tree_budget: TreeBudget
+) -> ExtractedReferences:
     """Lock each reference to an image that a build tool such as Skaffold builds locally.
 
     basebump leaves locked references unchanged. Only references in the files that the tool deploys are locked. In all
     other files, the same name means an image in a registry. For example, if an example folder builds an image named
     `nginx`, other folders still use the public `nginx`.
+
+    Raises:
+        WorkLimitError: If combining the images of all build files exceeds the budget.
     """
     outputs = [fact for fact in facts if isinstance(fact, BuildOutput)]
     if not outputs:
         return references
-    names = _OutputNames([output for output in outputs if output.deployed_paths])
+    names = _OutputNames([output for output in outputs if output.deployed_paths], tree_budget)
     images_by_folder: dict[str, set[str]] = defaultdict(set)
     for output in outputs:
         if not output.deployed_paths:
@@ -48,25 +54,25 @@ class _OutputNames:
     Everywhere else, the same name means an image in a registry.
     """
 
-    def __init__(self, outputs: Iterable[BuildOutput]) -> None:
+    def __init__(self, outputs: Sequence[BuildOutput], tree_budget: TreeBudget) -> None:
         built_in: dict[FilePath, set[str]] = defaultdict(set)
         for output in outputs:
-            for path in list_folders_and_path(output.path):
+            folders = tuple(list_folders_and_path(output.path))
+            tree_budget.spend_steps(len(folders) * len(output.images), output.path)
+            for path in folders:
                 built_in[path] |= output.images
         self._all_names = built_in.get(FilePath(""), set())
-        self._names_by_path: dict[FilePath, list[set[str]]] = defaultdict(list)
-        for deploys in {output.deployed_paths for output in outputs}:
+        self._names_by_path: dict[FilePath, set[str]] = defaultdict(set)
+        for deploys, output in {output.deployed_paths: output for output in outputs}.items():
             # Images of other configurations below the same path count as deployed from this path as well.
-            built: set[str] = set().union(*(built_in.get(path, ()) for path in deploys))
+            images = [built_in.get(path, set()) for path in deploys]
+            tree_budget.spend_steps(sum(map(len, images)) * (1 + len(deploys)), output.path)
+            built = set[str]().union(*images)
             for path in deploys:
-                self._names_by_path[path].append(built)
+                self._names_by_path[path] |= built
 
     def is_output(self, occurrence: Occurrence) -> bool:
         name = occurrence.reference.name
         if name not in self._all_names:
             return False
-        return any(
-            name in built
-            for path in list_folders_and_path(occurrence.path)
-            for built in self._names_by_path.get(path, ())
-        )
+        return any(name in self._names_by_path.get(path, ()) for path in list_folders_and_path(occurrence.path))

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from posixpath import basename, dirname
 
+from bot.core.budgets import TreeBudget
 from bot.core.globs import is_glob_match
 from bot.core.notes import add_occurrence_notes
 from bot.core.references.dockerfile_stages import is_base_image
@@ -31,16 +32,21 @@ _FOLDER_AND_BELOW = re.compile(r"(?:(.*)/)?\*\*(?:/\*)?", re.DOTALL)
 """Matches a pattern for a folder and all folders below it. The group is the folder; it is unset for the whole tree."""
 
 
-def assign_to_dependabot(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
+def assign_to_dependabot(
+    references: ExtractedReferences, facts: Sequence[CrossFileFact], tree_budget: TreeBudget
+) -> ExtractedReferences:
     """Lock the references that Dependabot updates on the branch of this tree, so that basebump leaves them unchanged.
 
     An entry under `updates` applies to its `target-branch`, or to the default branch if it has none. If the branch of
     this tree is unknown, all entries apply. If the Dependabot config is invalid, Dependabot updates nothing: no
     reference is locked, and each editable reference that Dependabot can read gets a note about this.
+
+    Raises:
+        WorkLimitError: If the budget for applying the entries to the references is exceeded.
     """
     configs = [fact for fact in facts if isinstance(fact, DependabotConfig)]
     branch = next((fact for fact in facts if isinstance(fact, TreeBranch)), None)
-    update_index = _UpdateIndex(configs, branch)
+    update_index = _UpdateIndex(configs, branch, tree_budget)
     problem = next((f"{each.path} {each.problem}, so Dependabot moves nothing" for each in configs if each.problem), "")
 
     def assign_reference(reference: Occurrence | UnsupportedText) -> Occurrence | UnsupportedText:
@@ -78,13 +84,16 @@ def _list_ecosystems(occurrence: Occurrence) -> Sequence[str]:
 class _UpdateIndex:
     """The entries under `updates` in the tree's Dependabot configs. Finds the entry that updates an image reference."""
 
-    def __init__(self, configs: Iterable[DependabotConfig], branch: TreeBranch | None) -> None:
+    def __init__(self, configs: Iterable[DependabotConfig], branch: TreeBranch | None, tree_budget: TreeBudget) -> None:
+        self._budget = tree_budget
         self._updates: dict[str, list[tuple[DependabotConfig, DependabotUpdate]]] = defaultdict(list)
         for config in configs:
             for update in config.updates:
                 if _is_for_branch(update, branch):
                     self._updates[update.ecosystem].append((config, update))
         self._updates_by_folder: dict[tuple[str, str], list[tuple[DependabotConfig, DependabotUpdate]]] = {}
+        self._globs: set[str] = set()
+        """The globs that were compiled."""
 
     def find_config_entry(self, occurrence: Occurrence, ecosystems: Iterable[str]) -> str:
         """Return the location of the entry that updates an image reference, such as `.github/dependabot.yml:4`.
@@ -93,6 +102,7 @@ class _UpdateIndex:
         """
         for ecosystem in ecosystems:
             for config, update in self._list_updates_in(dirname(occurrence.path), ecosystem):
+                self._budget.spend_steps(1 + len(update.allowed_names) + len(update.ignored_images), config.path)
                 if _can_update(update, occurrence):
                     return f"{config.path}:{update.line_number}"
         return ""
@@ -101,10 +111,16 @@ class _UpdateIndex:
         key = folder, ecosystem
         if key not in self._updates_by_folder:
             updates = self._updates[ecosystem]
-            self._updates_by_folder[key] = [
-                each for each in updates if any(_is_folder_match(folder, glob) for glob in each[1].folders)
-            ]
+            self._updates_by_folder[key] = [each for each in updates if self._is_for_folder(each[0], each[1], folder)]
         return self._updates_by_folder[key]
+
+    def _is_for_folder(self, config: DependabotConfig, update: DependabotUpdate, folder: str) -> bool:
+        for glob in update.folders:
+            if "*" in glob and glob not in self._globs:
+                self._budget.spend_pattern(glob, config.path)
+                self._globs.add(glob)
+            self._budget.spend_comparison(len(glob) if "*" in glob else 0, folder, config.path)
+        return any(_is_folder_match(folder, glob) for glob in update.folders)
 
 
 def _is_for_branch(update: DependabotUpdate, branch: TreeBranch | None) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import lru_cache
 from itertools import accumulate
 
 from bot.model.source import FilePath
@@ -11,10 +11,11 @@ KUSTOMIZATION_NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization
 """File names of a kustomization, in the order in which kustomize looks for them."""
 
 
-def list_folders_and_path(path: FilePath) -> Iterator[FilePath]:
-    """Yield all parent folders of a file from the top down, then the path of the file.
+@lru_cache(maxsize=16)
+def list_folders_and_path(path: FilePath) -> tuple[FilePath, ...]:
+    """Return all parent folders of a file from the top down, then the path of the file.
 
     For `web/app/Dockerfile`, these are the empty path (the top of the tree), `web`, `web/app` and `web/app/Dockerfile`.
+    The result is kept for the references that follow in the same file, because its size is the square of the depth.
     """
-    yield FilePath("")
-    yield from map(FilePath, accumulate(path.split("/"), "{}/{}".format))
+    return (FilePath(""), *map(FilePath, accumulate(path.split("/"), "{}/{}".format)))

@@ -14,6 +14,7 @@ from fnmatch import translate
 from itertools import islice
 from posixpath import join, normpath
 
+from bot.core.budgets import TreeBudget
 from bot.core.references.locking import lock_references_if
 from bot.core.references.relate.folders import KUSTOMIZATION_NAMES, list_folders_and_path
 from bot.model.cross_file import ArgoApplication, CrossFileFact, ImageUpdaterConfig
@@ -30,7 +31,9 @@ writer."""
 _WILDCARD = re.compile(r"[*?\[]")
 
 
-def lock_image_updater_targets(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
+def lock_image_updater_targets(
+    references: ExtractedReferences, facts: Sequence[CrossFileFact], tree_budget: TreeBudget
+) -> ExtractedReferences:
     """Lock the references that Argo CD Image Updater writes, or that it overrides when Argo CD deploys them.
 
     basebump leaves locked references unchanged. These references are locked:
@@ -42,9 +45,13 @@ def lock_image_updater_targets(references: ExtractedReferences, facts: Sequence[
     The folders that an Application deploys can be in another repository. basebump cannot find this out, and assumes
     that they are in this repository. Labels that exclude an Application from updates by Image Updater are ignored, so
     references of such an Application are locked nevertheless.
+
+    Raises:
+        WorkLimitError: If the folders and images of all writers exceed the budget.
     """
     write_targets = _WriteTargets()
     for writer, application in islice(_list_pairs(facts), MAX_PAIRS):
+        tree_budget.spend_steps(len(application.folders) * (1 + len(writer.repositories)), application.path)
         write_targets.add_application(writer, application)
     if not write_targets.applications:
         return references

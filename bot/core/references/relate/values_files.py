@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from posixpath import basename, dirname, join
 
+from bot.core.budgets import TreeBudget
 from bot.core.references.locking import lock_occurrence
 from bot.core.references.relate.chart_loading import SUBCHARTS
 from bot.core.references.relate.folders import list_folders_and_path
@@ -35,7 +36,9 @@ _ValuePosition = tuple[FilePath, str]
 """A file, and a locator in this file."""
 
 
-def merge_values_files(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
+def merge_values_files(
+    references: ExtractedReferences, facts: Sequence[CrossFileFact], tree_budget: TreeBudget
+) -> ExtractedReferences:
     """Complete the images in overlays, such as `values-prod.yaml`, with the parts that they inherit from `values.yaml`.
 
     For example, if an overlay sets only repository and tag, and `values.yaml` sets the registry, the image would
@@ -45,6 +48,9 @@ def merge_values_files(references: ExtractedReferences, facts: Sequence[CrossFil
     A digest belongs to one registry, repository and tag. If an overlay changes one of these but inherits the digest,
     the references in both files are locked, so that basebump leaves them unchanged. A new digest in either file would
     make the chart deploy the wrong image.
+
+    Raises:
+        WorkLimitError: If the overlays override so many images that the budget is exceeded.
     """
     images = [fact for fact in facts if isinstance(fact, ChartImage)]
     if not images:
@@ -54,7 +60,9 @@ def merge_values_files(references: ExtractedReferences, facts: Sequence[CrossFil
         for item in references
         if isinstance(item, Occurrence) and item.format == _FORMAT
     }
-    overlays, inherited_digest_notes = _find_overlays(images, [fact for fact in facts if isinstance(fact, ChartValue)])
+    overlays, inherited_digest_notes = _find_overlays(
+        images, [fact for fact in facts if isinstance(fact, ChartValue)], tree_budget
+    )
     added = {position: _build_image(overlay) for position, overlay in overlays.items() if position not in occurrences}
     changed = {
         position: _complete_image(occurrences[position], overlay)
@@ -170,7 +178,7 @@ def _join_parts(parts: Iterable[ImagePart]) -> str:
 
 
 def _find_overlays(
-    images: Sequence[ChartImage], values: Sequence[ChartValue]
+    images: Sequence[ChartImage], values: Sequence[ChartValue], tree_budget: TreeBudget
 ) -> tuple[dict[_ValuePosition, _ValuesOverlay], dict[_ValuePosition, list[str]]]:
     """Return the images in overlays, and notes about overlays that inherit a digest but change its image.
 
@@ -180,7 +188,9 @@ def _find_overlays(
     charts = _ChartValues(images, values)
     overlays: dict[_ValuePosition, _ValuesOverlay] = {}
     inherited_digest_notes: dict[_ValuePosition, list[str]] = defaultdict(list)
-    for image, files in dict.fromkeys(each for value in values for each in charts.find_overridden_images(value)):
+    for image, files in dict.fromkeys(
+        each for value in values for each in charts.find_overridden_images(value, tree_budget)
+    ):
         overlay = charts.build_overlay(image, files)
         inherited_digest_notes[image.path, image.locator] += overlay.list_inherited_digest_notes()
         if overlay.position not in overlays or len(overlays[overlay.position].layers) < len(overlay.layers):
@@ -205,12 +215,17 @@ class _ChartValues:
                 self._images_by_part[image.path, locator].append(image)
         self._folders = {folder for path in {image.path for image in images} for folder in list_folders_and_path(path)}
 
-    def find_overridden_images(self, value: ChartValue) -> Iterator[tuple[ChartImage, _LayerFiles]]:
+    def find_overridden_images(
+        self, value: ChartValue, tree_budget: TreeBudget
+    ) -> Iterator[tuple[ChartImage, _LayerFiles]]:
         """Yield each image of which `value` overrides a part, with the values files that can set its parts.
 
         A file overrides the files after it. The first one is the overlay that contains `value`, and the last one is the
         chart's own values file, which contains the image. The image can belong to the chart of the overlay or to one of
         its subcharts.
+
+        Raises:
+            WorkLimitError: If the budget is exceeded.
         """
         folder = dirname(value.path)
         for top in (folder, dirname(folder)) if basename(folder) in _OVERLAY_FOLDERS else (folder,):
@@ -225,6 +240,7 @@ class _ChartValues:
                         if main_values != value.path
                         else ()
                     ):
+                        tree_budget.spend_steps(1 + len(subchart_names), value.path)
                         yield image, tuple(_list_files(value.path, top, subchart_names, main_values))
                 if not keys[1:] or join(chart, SUBCHARTS, keys[0]) not in self._folders:
                     break

@@ -7,16 +7,11 @@ migrates them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 
 from bot.formats._syntax.renovate.presets import DEFAULT_IGNORED_PATHS, ConfigLayer, list_texts, resolve_presets
 from bot.model.updater import BotUpdateType, ManagerSettings, PackageRule, RenovateSettings, UpdateTypeSettings
-
-MAX_RULES = 200
-"""Limit on the rules that enable or disable updates. People write a few dozen."""
-MAX_PATTERNS = 500
-"""Limit on the patterns in one list."""
 
 _DOCKER = "docker"
 _ALL = "*"
@@ -57,18 +52,22 @@ _MATCHER_PREFIXES = ("match", "exclude")
 def read_renovate_settings(config: ConfigLayer) -> RenovateSettings:
     """Return the settings of a config, combined with those of its presets."""
     layers, unread_presets = resolve_presets(config)
-    managers = {name for layer in layers for name, value in layer.items() if isinstance(value, dict)}
+    blocks: dict[str, list[ConfigLayer]] = defaultdict(list)
+    for layer in layers:
+        for name, value in layer.items():
+            if isinstance(value, dict):
+                blocks[name].append(value)
     ignored_paths = _get_last(layers, "ignorePaths")
     return RenovateSettings(
         settings=_merge_settings(map(_read_update_types, layers)),
         managers=tuple(
-            _read_manager(name, layers) for name in sorted(managers - {move.value for move in BotUpdateType})
+            _read_manager(name, blocks[name]) for name in sorted(blocks.keys() - {move.value for move in BotUpdateType})
         ),
         enabled_managers=_get_last(layers, "enabledManagers") or (),
         ignored_paths=DEFAULT_IGNORED_PATHS if ignored_paths is None else ignored_paths,
         included_paths=_get_last(layers, "includePaths") or (),
         ignored_names=tuple(name for layer in layers for name in _get_texts(layer, "ignoreDeps")),
-        rules=tuple(islice((rule for layer in layers for rule in _list_rules(layer)), MAX_RULES)),
+        rules=tuple(rule for layer in layers for rule in _list_rules(layer)),
         branches=_get_last(layers, "baseBranchPatterns", "baseBranches") or (),
         custom_manager_patterns=tuple(pattern for layer in layers for pattern in _list_custom_patterns(layer)),
         unread_presets=tuple(unread_presets),
@@ -78,8 +77,7 @@ def read_renovate_settings(config: ConfigLayer) -> RenovateSettings:
     )
 
 
-def _read_manager(name: str, layers: Iterable[ConfigLayer]) -> ManagerSettings:
-    manager_layers = [value for layer in layers if isinstance(value := layer.get(name), dict)]
+def _read_manager(name: str, manager_layers: Sequence[ConfigLayer]) -> ManagerSettings:
     return ManagerSettings(
         name,
         _merge_settings(map(_read_update_types, manager_layers)),
@@ -186,4 +184,4 @@ def _get_patterns(rule: ConfigLayer, *options: str) -> tuple[str, ...] | None:
 
 
 def _get_texts(layer: ConfigLayer, option: str) -> tuple[str, ...]:
-    return tuple(islice(list_texts(layer.get(option)), MAX_PATTERNS))
+    return tuple(list_texts(layer.get(option)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bot.core.references.relate.arguments import add_argument_notes
 from bot.formats._syntax.reference_positions import ReferencePosition
 from bot.model.cross_file import BuildArgumentSetting
@@ -46,4 +48,14 @@ def test_nothing_that_may_be_written_changes():
         before.digest_slot,
         before.tag_slot,
         before.reference,
+    )
+
+
+def test_few_of_the_settings_of_an_argument_are_named():
+    """Each of many build targets would otherwise add a note to each of many references."""
+    settings = [replace(SET, line_number=number) for number in range(1, 1001)]
+    (noted,) = add_argument_notes((place(),), settings)
+    assert noted.notes == (
+        *(f"compose.yaml:{number} sets NODE; there the default does not count" for number in (1, 2, 3)),
+        "997 other places set NODE, too",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bot.core.budgets import TreeBudget, WorkLimitError
 from bot.core.references.relate.build_outputs import lock_build_outputs
 from bot.formats._syntax.reference_positions import ReferencePosition
 from bot.model.cross_file import BuildOutput
@@ -15,7 +16,7 @@ DIGEST = "sha256:" + "a" * 64
 
 def is_closed(text, path, *outputs):
     place = ReferencePosition(FilePath(path), "kubernetes", Role.THIRD_PARTY, 1, "0/image").read_reference(text, 5)
-    (related,) = lock_build_outputs((place,), outputs)
+    (related,) = lock_build_outputs((place,), outputs, TreeBudget())
     assert isinstance(related.digest_slot, EditSlot) or related.digest_slot == NotEditable(Reason.OTHER_WRITER)
     return isinstance(related.digest_slot, NotEditable)
 
@@ -61,3 +62,10 @@ def test_what_another_configuration_builds_counts_where_it_is_deployed(path, exp
 )
 def test_an_image_as_it_is_written_counts_in_its_folder(text, path, expected):
     assert is_closed(text, path, BuildOutput(FilePath("a/compose.yaml"), frozenset({"acme/app:1"}))) is expected
+
+
+def test_too_many_configurations_that_deploy_from_each_other_end_the_run_of_the_repository():
+    """Each of them would otherwise hold a set of the images of all others."""
+    outputs = [skaffold("skaffold.yaml", f"web-{number}", "", f"k8s/{number}") for number in range(1500)]
+    with pytest.raises(WorkLimitError, match=r"^skaffold\.yaml: .* steps"):
+        lock_build_outputs((), outputs, TreeBudget())

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.soon import soon
 
+from bot.core.budgets import TreeBudget, WorkLimitError
 from bot.core.references.relate.dependabot import assign_to_dependabot
 from bot.model.cross_file import DependabotConfig, TreeBranch
 from bot.model.reference import ImageReference
@@ -30,7 +31,7 @@ def config(*folders, ecosystem="docker", **more):
 
 
 def is_left(found, *remarks):
-    (left,) = assign_to_dependabot((found,), remarks)
+    (left,) = assign_to_dependabot((found,), remarks, TreeBudget())
     if left == found:
         return False
     assert left.digest_slot == left.tag_slot == NotEditable(Reason.OTHER_WRITER, SLOT)
@@ -157,7 +158,7 @@ def test_each_ecosystem_reads_its_own_files(found, ecosystem, expected):
 
 def test_what_another_reason_warns_of_is_left_first_and_stays_warned_of():
     warned = place(slot=NotEditable(Reason.ACR_TASK, SLOT, is_certain=False))
-    (left,) = assign_to_dependabot((warned,), [config()])
+    (left,) = assign_to_dependabot((warned,), [config()], TreeBudget())
     assert left.digest_slot == NotEditable(
         Reason.OTHER_WRITER, SLOT, is_certain=False, further_reasons=(Reason.ACR_TASK,)
     )
@@ -165,14 +166,14 @@ def test_what_another_reason_warns_of_is_left_first_and_stays_warned_of():
 
 def test_what_nothing_can_open_keeps_its_reason():
     closed = place(slot=NotEditable(Reason.SHARED_ARGUMENT))
-    assert assign_to_dependabot((closed,), [config()]) == (closed,)
+    assert assign_to_dependabot((closed,), [config()], TreeBudget()) == (closed,)
 
 
 def test_a_config_that_dependabot_refuses_closes_nothing_and_is_noted_where_it_would_read():
     other = place(path="bake.hcl", file_format="bake")
     text = UnsupportedText(FilePath("Dockerfile"), 2, "$X", Reason.UNRESOLVED_ARGUMENT)
     broken = DependabotConfig(PATH, (), "cannot be read")
-    noted, same, unread = assign_to_dependabot((place(), other, text), [broken])
+    noted, same, unread = assign_to_dependabot((place(), other, text), [broken], TreeBudget())
     assert re.match(r"\.github/dependabot\.yml ", *noted.notes)
     assert (noted.digest_slot, same, unread) == (SLOT, other, text)
 
@@ -183,4 +184,22 @@ def test_many_updates_and_places_are_no_trouble():
     )
     places = tuple(place(path=f"a{n % 500}/b/Dockerfile") for n in range(5000))
     with soon(5):
-        assign_to_dependabot(places, [DependabotConfig(PATH, updates)])
+        assign_to_dependabot(places, [DependabotConfig(PATH, updates)], TreeBudget())
+
+
+def test_too_many_globs_for_the_folders_end_the_run_of_the_repository():
+    updates = tuple(
+        DependabotUpdate(number, "docker", tuple(f"a{number}-{part}/**" for part in range(200)))
+        for number in range(1000)
+    )
+    with pytest.raises(WorkLimitError, match=r"^\.github/dependabot\.yml: the patterns "):
+        assign_to_dependabot((place(path="b/Dockerfile"),), [DependabotConfig(PATH, updates)], TreeBudget())
+
+
+@pytest.mark.parametrize("count", [50, 100])
+def test_steps_are_the_product_of_updates_and_references(count):
+    ignored = tuple(IgnoredImages(f"x{number}") for number in range(9))
+    updates = tuple(DependabotUpdate(number, "docker", ("a",), None, ("y",), ignored) for number in range(count))
+    budget = TreeBudget()
+    assign_to_dependabot((place(path="a/Dockerfile"),) * count, [DependabotConfig(PATH, updates)], budget)
+    assert TreeBudget().steps - budget.steps == 11 * count**2 + count

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from support.soon import soon
 
+from bot.core.budgets import TreeBudget, WorkLimitError
 from bot.core.references.relate.image_updater import MAX_PATTERNS, lock_image_updater_targets
 from bot.model.cross_file import ArgoApplication, ImageUpdaterConfig
 from bot.model.reference import ImageReference
@@ -30,7 +31,7 @@ def writer(applications="web", target="", repositories=(WEB,)):
 
 
 def is_closed(found, *remarks):
-    (closed,) = lock_image_updater_targets((found,), remarks)
+    (closed,) = lock_image_updater_targets((found,), remarks, TreeBudget())
     if closed == found:
         return False
     assert closed.digest_slot == closed.tag_slot == NotEditable(Reason.OTHER_WRITER)
@@ -125,7 +126,7 @@ def test_an_application_at_the_top_deploys_the_whole_tree():
 
 def test_unsupported_text_stays_as_it_is():
     found = UnsupportedText(FilePath("deploy/web/pod.yaml"), 3, "{{ x }}", Reason.TEMPLATED)
-    assert lock_image_updater_targets((found,), (application(), writer())) == (found,)
+    assert lock_image_updater_targets((found,), (application(), writer()), TreeBudget()) == (found,)
 
 
 def test_many_applications_and_writers_are_told_apart_soon():
@@ -133,5 +134,15 @@ def test_many_applications_and_writers_are_told_apart_soon():
     writers = [writer("same", f"kustomization:{number}") for number in range(5_000)]
     patterns = [writer(f"*{number}*", f"kustomization:{number}") for number in range(100 * MAX_PATTERNS)]
     with soon(2):
-        (closed,) = lock_image_updater_targets((place("deploy/0/pod.yaml"),), [*applications, *writers, *patterns])
+        (closed,) = lock_image_updater_targets(
+            (place("deploy/0/pod.yaml"),), [*applications, *writers, *patterns], TreeBudget()
+        )
     assert isinstance(closed.digest_slot, NotEditable)
+
+
+def test_too_many_folders_and_images_of_writers_end_the_run_of_the_repository():
+    applications = [application("same", f"deploy/{number}") for number in range(1000)]
+    images = frozenset(f"ghcr.io/acme/{number}" for number in range(1000))
+    writers = [writer("same", repositories=images)] * 2
+    with pytest.raises(WorkLimitError, match=r"apps\.yaml: .* steps"):
+        lock_image_updater_targets((), [*applications, *writers], TreeBudget())

@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 
 import pytest
+import re2
 from support.soon import soon
 
+from bot.core.budgets import TreeBudget, WorkLimitError
 from bot.core.references.relate.renovate import assign_to_renovate
+from bot.core.references.relate.renovate.patterns import PatternMatcher
+from bot.model.cost_limits import MAX_TREE_PATTERN_BYTES, MIN_PATTERN_BYTES
 from bot.model.cross_file import RenovateConfig, TreeBranch
 from bot.model.reference import ImageReference
 from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, Span
@@ -28,7 +32,9 @@ def place(written="golang:1.22", path="Dockerfile", file_format="dockerfile", lo
 
 
 def is_left(found, *remarks, **settings):
-    (left,) = assign_to_renovate((found,), [RenovateConfig(PATH, 0, RenovateSettings(**settings)), *remarks])
+    (left,) = assign_to_renovate(
+        (found,), [RenovateConfig(PATH, 0, RenovateSettings(**settings)), *remarks], TreeBudget()
+    )
     if left == found:
         return False
     assert left.digest_slot == left.tag_slot == NotEditable(Reason.OTHER_WRITER, SLOT)
@@ -227,6 +233,7 @@ def test_where_a_preset_is_elsewhere_the_places_that_stay_open_are_noted():
     left, noted = assign_to_renovate(
         (place(), place("golang:latest")),
         [RenovateConfig(PATH, 0, RenovateSettings(unread_presets=("github>acme/" + "x" * 100, "local>a/b", "@acme")))],
+        TreeBudget(),
     )
     assert len(left.notes) == 1
     assert noted.digest_slot == SLOT
@@ -239,7 +246,9 @@ def test_where_a_preset_is_elsewhere_the_places_that_stay_open_are_noted():
 
 def test_the_first_config_counts_even_if_it_is_broken():
     found = assign_to_renovate(
-        (place(),), [RenovateConfig(FilePath(".renovaterc"), 9, RenovateSettings()), RenovateConfig(PATH, 0, None)]
+        (place(),),
+        [RenovateConfig(FilePath(".renovaterc"), 9, RenovateSettings()), RenovateConfig(PATH, 0, None)],
+        TreeBudget(),
     )
     assert found[0].digest_slot == SLOT
     assert re.match(r"renovate\.json ", *found[0].notes)
@@ -249,7 +258,7 @@ def test_many_rules_and_places_are_no_trouble():
     rules = tuple(PackageRule(OFF, names=(f"acme/x{n}-*", f"/^b{n}.*/"), files=("a/**",)) for n in range(200))
     places = tuple(place(f"acme/img{n % 500}:1.2", path=f"a{n % 100}/Dockerfile") for n in range(1000))
     with soon(4):
-        assign_to_renovate(places, [RenovateConfig(PATH, 0, RenovateSettings(rules=rules))])
+        assign_to_renovate(places, [RenovateConfig(PATH, 0, RenovateSettings(rules=rules))], TreeBudget())
 
 
 def test_what_the_config_itself_rules_out_no_preset_can_bring_back():
@@ -260,7 +269,7 @@ def test_what_the_config_itself_rules_out_no_preset_can_bring_back():
         {"included_paths": ("a/**",)},
     ):
         config = RenovateConfig(PATH, 0, RenovateSettings(unread_presets=("local>a/b",), **settings))
-        assert assign_to_renovate((latest,), [config]) == (latest,)
+        assert assign_to_renovate((latest,), [config], TreeBudget()) == (latest,)
 
 
 def test_a_preset_elsewhere_may_switch_on_what_the_config_has_rules_for():
@@ -270,7 +279,7 @@ def test_a_preset_elsewhere_may_switch_on_what_the_config_has_rules_for():
         assert is_left(pod, named_in_rules=frozenset({spoken_of}), **presets)
         assert not is_left(pod, named_in_rules=frozenset({spoken_of}))
     (noted,) = assign_to_renovate(
-        (pod,), [RenovateConfig(PATH, 0, RenovateSettings(named_in_rules=frozenset({"npm"}), **presets))]
+        (pod,), [RenovateConfig(PATH, 0, RenovateSettings(named_in_rules=frozenset({"npm"}), **presets))], TreeBudget()
     )
     assert noted.digest_slot == SLOT
     assert len(noted.notes) == 1
@@ -283,3 +292,44 @@ def test_expressions_of_the_repositorys_own_are_a_manager_like_others():
     assert not is_left(found, custom_manager_patterns=("**/*.hcl",), enabled_managers=("dockerfile",))
     assert is_left(found, custom_manager_patterns=("**/*.hcl",), enabled_managers=("custom.regex",))
     assert not is_left(found, custom_manager_patterns=("**/*.hcl",), rules=(PackageRule(OFF, names=("nginx",)),))
+
+
+@pytest.mark.parametrize("count", [50, 100])
+def test_steps_are_the_product_of_rules_and_references(count):
+    rules = tuple(PackageRule(OFF, names=(f"acme/x{number}-*",)) for number in range(count))
+    places = tuple(place(f"acme/img{number}:1.2") for number in range(count))
+    budget = TreeBudget()
+    assign_to_renovate(places, [RenovateConfig(PATH, 0, RenovateSettings(rules=rules))], budget)
+    steps = TreeBudget().steps - budget.steps
+    assert 2 * count**2 <= steps <= 2 * count**2 + 20 * count
+
+
+def test_too_many_rules_for_the_references_end_the_run_of_the_repository():
+    rules = tuple(PackageRule(OFF, names=(f"acme/x{number}",)) for number in range(1000))
+    places = tuple(place(f"acme/img{number}:1.2") for number in range(1000))
+    with pytest.raises(WorkLimitError, match=r"renovate\.json: .* steps"):
+        assign_to_renovate(places, [RenovateConfig(PATH, 0, RenovateSettings(rules=rules))], TreeBudget())
+
+
+def test_each_pattern_is_compiled_once_up_to_a_number_of_patterns(monkeypatch):
+    """The compiled patterns of a config with more patterns than a cache holds were compiled again for each image."""
+    compiled, compile_expression = [], re2.compile
+    monkeypatch.setattr(re2, "compile", lambda *each: compiled.append(each) or compile_expression(*each))
+    rules = tuple(
+        PackageRule(OFF, names=tuple(f"/^x{number}-{part}.*/" for part in range(45))) for number in range(200)
+    )
+    places = tuple(place(f"acme/img{number}:1.2") for number in range(3))
+    with pytest.raises(WorkLimitError, match=r"renovate\.json: the patterns "):
+        assign_to_renovate(places, [RenovateConfig(PATH, 0, RenovateSettings(rules=rules))], TreeBudget())
+    assert len(compiled) <= MAX_TREE_PATTERN_BYTES // MIN_PATTERN_BYTES
+    few = [RenovateConfig(PATH, 0, RenovateSettings(rules=rules[:20]))]
+    compiled.clear()
+    assign_to_renovate(places, few, TreeBudget())
+    assert len(compiled) <= 20 * 45 + 2
+
+
+def test_pattern_with_nested_repetitions_costs_steps_by_its_compiled_size():
+    budget, value = TreeBudget(), "a" * 100
+    matcher = PatternMatcher(budget, "renovate.json")
+    matcher.is_match("/(a?){900}b/", value)
+    assert TreeBudget().steps - budget.steps > 100

@@ -9,7 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.soon import soon
 
-from bot.core.references.relate.renovate.patterns import MAX_LENGTH, is_pattern_list_match, is_pattern_match
+from bot.core.budgets import TreeBudget
+from bot.core.references.relate.renovate.patterns import MAX_LENGTH, PatternMatcher
+
+
+def is_pattern_match(pattern, value):
+    return PatternMatcher(TreeBudget(), "renovate.json").is_match(pattern, value)
+
+
+def is_pattern_list_match(patterns, value):
+    return PatternMatcher(TreeBudget(), "renovate.json").is_list_match(patterns, value)
+
 
 CHARACTERS = st.sampled_from("ab/.-")
 PARTS = st.one_of(CHARACTERS.map(re.escape), st.sampled_from([".", "[ab]", "[^a/]", "[a-z.]", r"\.", r"\w", r"\D"]))

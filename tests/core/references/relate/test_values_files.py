@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from bot.core.budgets import TreeBudget, WorkLimitError
 from bot.core.references.relate.values_files import MAX_NOTES, merge_values_files
 from bot.formats._syntax.reference_positions import ReferencePosition
 from bot.formats.helm import FORMAT
@@ -26,7 +27,7 @@ def inherited(registry, path, *, is_certain=True, text="acme/ui:1", format_name=
     ]
     own = FilePath("chart/values.yaml")
     image = ChartImage(own, "0/ui/image", tuple(KEYS.items()), ImagePart.TAG, registry, is_certain)
-    first, *_ = merge_values_files((place,), (image, *values))
+    first, *_ = merge_values_files((place,), (image, *values), TreeBudget())
     return first
 
 
@@ -139,7 +140,7 @@ def test_what_is_closed_for_good_keeps_its_reason():
     place = replace(place, digest_slot=NotEditable(Reason.OTHER_WRITER), tag_slot=NotEditable(Reason.OTHER_WRITER))
     image = ChartImage(place.path, place.locator, tuple(KEYS.items()), ImagePart.DIGEST, "", is_certain=True)
     over = ChartValue(FilePath("values-prod.yaml"), 1, KEYS[ImagePart.TAG], "2")
-    assert place in merge_values_files((place,), (image, over))
+    assert place in merge_values_files((place,), (image, over), TreeBudget())
 
 
 def test_only_some_of_many_files_are_named():
@@ -148,6 +149,19 @@ def test_only_some_of_many_files_are_named():
     )
     image = ChartImage(place.path, place.locator, tuple(KEYS.items()), ImagePart.DIGEST, "", is_certain=True)
     over = [ChartValue(FilePath(f"ci/{number}.yaml"), 1, KEYS[ImagePart.TAG], "2") for number in range(MAX_NOTES + 2)]
-    closed, *_ = merge_values_files((place,), (image, *over))
+    closed, *_ = merge_values_files((place,), (image, *over), TreeBudget())
     assert closed.notes[0].startswith("ci/0.yaml ")
     assert closed.notes[MAX_NOTES:] == ("so would 2 other files of values",)
+
+
+def test_too_many_overlays_of_a_part_that_many_images_share_end_the_run_of_the_repository():
+    own = FilePath("chart/values.yaml")
+    shared = (ImagePart.REGISTRY, "0/global/registry")
+    images = [
+        ChartImage(own, f"0/image-{number}", (shared, *KEYS.items()), ImagePart.TAG, "", is_certain=True)
+        for number in range(1100)
+    ]
+    values = [ChartValue(FilePath(f"chart/ci/{number}.yaml"), 1, shared[1], "ghcr.io") for number in range(1000)]
+    budget = TreeBudget(steps=1000)
+    with pytest.raises(WorkLimitError, match=r"^chart/ci/0\.yaml: .* steps"):
+        merge_values_files((), (*images, *values), budget)

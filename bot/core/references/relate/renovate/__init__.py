@@ -7,14 +7,15 @@ None ("uncertain") besides True and False.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from bot.core.budgets import TreeBudget
 from bot.core.notes import add_occurrence_notes
 from bot.core.references.locking import assign_to_other_bot
 from bot.core.references.relate.bot_updates import list_digest_updates, list_version_updates
 from bot.core.references.relate.renovate.managers import CUSTOM_MANAGER, FileManager, list_managers
-from bot.core.references.relate.renovate.patterns import is_pattern_list_match, is_pattern_match
+from bot.core.references.relate.renovate.patterns import PatternMatcher
 from bot.model.cross_file import CrossFileFact, RenovateConfig, TreeBranch
 from bot.model.extracted_item import ExtractedReferences
 from bot.model.reference import DOCKER_HUB, ImageReference
@@ -28,15 +29,22 @@ _DEFAULT_BRANCH = "$default"
 _OFFICIAL = "library/"
 
 
-def assign_to_renovate(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
+def assign_to_renovate(
+    references: ExtractedReferences, facts: Sequence[CrossFileFact], tree_budget: TreeBudget
+) -> ExtractedReferences:
     """Lock the references that Renovate updates on the branch of this tree, so that basebump leaves them unchanged.
 
     If the tree has several Renovate configs, only the one that Renovate reads is considered. If this config is invalid,
     Renovate updates nothing, and the references that Renovate would otherwise read get a note about this.
+
+    Raises:
+        WorkLimitError: If the budget for applying the rules of the config to the references is exceeded.
     """
     config = min((fact for fact in facts if isinstance(fact, RenovateConfig)), key=lambda each: each.rank)
     branch = next((fact for fact in facts if isinstance(fact, TreeBranch)), None)
-    decisions = _RenovateDecisions(config.settings, branch) if config.settings is not None else None
+    decisions = (
+        _RenovateDecisions(config.settings, branch, tree_budget, config.path) if config.settings is not None else None
+    )
     note = _format_note(config)
 
     def assign_reference(reference: Occurrence | UnsupportedText) -> Occurrence | UnsupportedText:
@@ -94,12 +102,19 @@ class _EffectiveSettings:
 class _RenovateDecisions:
     """Determines which references Renovate updates on one branch, according to its config."""
 
-    def __init__(self, settings: RenovateSettings, branch: TreeBranch | None) -> None:
+    def __init__(
+        self, settings: RenovateSettings, branch: TreeBranch | None, tree_budget: TreeBudget, path: FilePath
+    ) -> None:
+        """Take the settings in the config at `path`, and the budget from which the application of rules is taken."""
         self._settings = settings
         self._branch = branch
+        self._budget = tree_budget
+        self._path = path
+        self._matcher = PatternMatcher(tree_budget, path)
+        self._ignored_names = frozenset(settings.ignored_names)
         self._managers = {each.manager: each for each in settings.managers}
         self._is_read_by_file: dict[tuple[str, FilePath], bool] = {}
-        self._is_disabled = settings.settings.enabled is False or not _is_branch_included(settings.branches, branch)
+        self._is_disabled = settings.settings.enabled is False or not self._is_branch_included()
 
     def can_update(self, occurrence: Occurrence) -> bool:
         """Return True if Renovate updates an image reference, or if this is uncertain."""
@@ -125,6 +140,14 @@ class _RenovateDecisions:
             for manager in list_managers(occurrence)
         )
 
+    def _is_branch_included(self) -> bool:
+        patterns, branch = self._settings.branches, self._branch
+        if branch is None:
+            return True
+        if not patterns or (branch.is_default and _DEFAULT_BRANCH in patterns):
+            return branch.is_default
+        return branch.branch in patterns or self._matcher.can_match_any(patterns, branch.branch)
+
     def _get_manager_settings(self, manager: FileManager) -> ManagerSettings:
         return self._managers.get(manager.manager, ManagerSettings(manager.manager))
 
@@ -137,7 +160,7 @@ class _RenovateDecisions:
                 and self._is_path_included(path, manager_settings)
                 and (
                     self._can_get_files_from_preset(manager)
-                    or _can_match_any(path, self._list_file_patterns(manager, manager_settings))
+                    or self._matcher.can_match_any(self._list_file_patterns(manager, manager_settings), path)
                 )
             )
         return self._is_read_by_file[key]
@@ -160,7 +183,7 @@ class _RenovateDecisions:
 
     def _is_enabled(self, manager: str) -> bool:
         enabled = self._settings.enabled_managers
-        return not enabled or _can_match_any(manager, enabled)
+        return not enabled or self._matcher.can_match_any(enabled, manager)
 
     def _is_path_included(self, path: FilePath, manager_settings: ManagerSettings) -> bool:
         settings = self._settings
@@ -168,12 +191,12 @@ class _RenovateDecisions:
         included = (
             settings.included_paths if manager_settings.included_paths is None else manager_settings.included_paths
         )
-        is_ignored = any(pattern in path or is_pattern_match(pattern, path) for pattern in ignored)
-        return not is_ignored and (not included or path in included or _can_match_any(path, included))
+        is_ignored = any(pattern in path or self._matcher.is_match(pattern, path) for pattern in ignored)
+        return not is_ignored and (not included or path in included or self._matcher.can_match_any(included, path))
 
     def _is_updated_by(self, manager: FileManager, occurrence: Occurrence) -> bool:
         names = _list_names(occurrence.reference)
-        if not names.isdisjoint(self._settings.ignored_names):
+        if not names.isdisjoint(self._ignored_names):
             return False
         manager_settings = self._get_manager_settings(manager)
         pins = manager.adds_digests and self._settings.settings.pin_digests is True
@@ -188,7 +211,7 @@ class _RenovateDecisions:
         possible = list_version_updates(occurrence.reference, knows_codenames=True)
         possible |= list_digest_updates(occurrence.reference, adds_digests=state.adds_digests)
         settings_by_update = (*self._settings.settings.by_update_type, *manager_settings.settings.by_update_type)
-        return any(_is_update_enabled(update_type, matching_rules, settings_by_update) for update_type in possible)
+        return any(self._is_update_enabled(update_type, matching_rules, settings_by_update) for update_type in possible)
 
     def _list_matching_rules(
         self, manager: FileManager, occurrence: Occurrence, names: frozenset[str]
@@ -199,6 +222,7 @@ class _RenovateDecisions:
         """
         branches = frozenset() if self._branch is None else frozenset({self._branch.branch})
         for rule in self._settings.rules:
+            self._budget.spend_steps(1, self._path)
             matchers = (
                 (rule.managers, {manager.manager}),
                 (rule.datasources, {_DATASOURCE}),
@@ -209,78 +233,43 @@ class _RenovateDecisions:
             )
             is_certain = rule.is_certain
             for patterns, values in matchers:
-                found = _match_all_spellings(patterns, values)
+                found = self._matcher.match_all_spellings(patterns, values)
                 if found is False:
                     break
                 is_certain = is_certain and found is True
             else:
-                is_category_match = _match_any_value(rule.categories, manager.categories)
+                is_category_match = self._matcher.match_any_value(rule.categories, manager.categories)
                 if is_category_match is not False:
                     yield rule, is_certain and is_category_match is True
 
+    def _is_update_enabled(
+        self,
+        update_type: BotUpdateType,
+        matching_rules: Sequence[tuple[PackageRule, bool]],
+        settings_by_update: Sequence[tuple[BotUpdateType, bool]],
+    ) -> bool:
+        """Return True if Renovate makes updates of type `update_type` (such as `major`) for an image.
 
-def _is_update_enabled(
-    update_type: BotUpdateType,
-    matching_rules: Iterable[tuple[PackageRule, bool]],
-    settings_by_update: Sequence[tuple[BotUpdateType, bool]],
-) -> bool:
-    """Return True if Renovate makes updates of type `update_type` (such as `major`) for an image.
-
-    Args:
-        update_type: The type of update.
-        matching_rules: The rules that match or may match the image. The second value is True if the match is certain.
-        settings_by_update: The settings outside of rules that enable (True) or disable (False) an update type.
-    """
-    state = _EffectiveSettings(is_enabled=True, adds_digests=False)
-    is_kind_enabled = dict(settings_by_update).get(update_type)
-    for rule, is_certain in matching_rules:
-        is_match = True if rule.update_types is None else is_pattern_list_match(rule.update_types, update_type)
-        if is_match is not False:
-            state.apply(rule.settings, is_certain=is_certain and is_match is True)
-            rule_setting = dict(rule.settings.by_update_type).get(update_type)
-            is_kind_enabled = (
-                is_kind_enabled if rule_setting is None or not (is_certain or rule_setting) else rule_setting
+        Args:
+            update_type: The type of update.
+            matching_rules: The rules that match or may match the image. The second value is True if the match is
+                certain.
+            settings_by_update: The settings outside of rules that enable (True) or disable (False) an update type.
+        """
+        self._budget.spend_steps(len(matching_rules) + len(settings_by_update), self._path)
+        state = _EffectiveSettings(is_enabled=True, adds_digests=False)
+        is_kind_enabled = dict(settings_by_update).get(update_type)
+        for rule, is_certain in matching_rules:
+            is_match = (
+                True if rule.update_types is None else self._matcher.is_list_match(rule.update_types, update_type)
             )
-    return state.is_enabled if is_kind_enabled is None else is_kind_enabled and state.is_enabled
-
-
-def _is_branch_included(patterns: Sequence[str], branch: TreeBranch | None) -> bool:
-    if branch is None:
-        return True
-    if not patterns or (branch.is_default and _DEFAULT_BRANCH in patterns):
-        return branch.is_default
-    return branch.branch in patterns or _can_match_any(branch.branch, patterns)
-
-
-def _can_match_any(value: str, patterns: Iterable[str]) -> bool:
-    """Return True if one of the patterns matches `value`, or if it is uncertain whether one matches."""
-    return any(is_pattern_list_match([pattern], value) is not False for pattern in patterns)
-
-
-def _match_all_spellings(patterns: Sequence[str] | None, values: Iterable[str]) -> bool | None:
-    """Match `patterns` against several spellings of the same value, such as `library/nginx` and `nginx`.
-
-    - If all spellings match, or if `patterns` is None (no condition), return True.
-    - If none of the spellings matches, return False.
-    - If only some of them match, if basebump does not support a pattern, or if there are no spellings, return None
-      (uncertain).
-    """
-    if patterns is None:
-        return True
-    answers = {is_pattern_list_match(patterns, value) for value in values}
-    return answers.pop() if len(answers) == 1 else None
-
-
-def _match_any_value(patterns: Sequence[str] | None, values: Iterable[str]) -> bool | None:
-    """Return True if `patterns` match at least one of `values`, and False if they match none of them.
-
-    Return None (uncertain) if no value certainly matches, but a value may match because basebump does not support a
-    pattern. If `patterns` is None, there is no condition, and the result is True.
-    """
-    if patterns is None:
-        return True
-    answers = {is_pattern_list_match(patterns, value) for value in values}
-    return True if True in answers else (None if None in answers else False)
+            if is_match is not False:
+                state.apply(rule.settings, is_certain=is_certain and is_match is True)
+                rule_setting = dict(rule.settings.by_update_type).get(update_type)
+                is_kind_enabled = (
+                    is_kind_enabled if rule_setting is None or not (is_certain or rule_setting) else rule_setting
+                )
+        return state.is_enabled if is_kind_enabled is None else is_kind_enabled and state.is_enabled
 
 
 def _list_names(reference: ImageReference) -> frozenset[str]:

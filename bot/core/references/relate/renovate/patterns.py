@@ -7,18 +7,23 @@ If this module does not support the syntax of a pattern, the result of a match i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from functools import lru_cache
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import re2
+
+from bot.core.budgets import TreeBudget
 
 MAX_LENGTH = 1_000
 """Limit for the characters of a pattern. Patterns in public configs have a few dozen."""
 MAX_GLOBS = 100
 """Limit for the globs to which the braces of one glob expand."""
 
-_LITERAL_GLOB = re.compile(r"\w[\w./-]*")
+MAX_MEMORY = 512 * 1024
+"""Limit for the bytes that RE2 uses for one pattern. A pattern of MAX_LENGTH characters needs 200 kB. A pattern whose
+repetitions need more, such as `(.{100}){100}`, is not supported."""
+
+_LITERAL_GLOB = re.compile(r"[@\w][@\w./:-]*")
 _GLOB_PART = re.compile(
     r"""(?P<extended>[!?*+@]\()
     |(?P<folders>(?:(?<=/)|^)\*\*/)
@@ -36,53 +41,101 @@ class _UnsupportedPatternError(Exception):
     """A glob uses syntax that this module cannot translate to a regular expression."""
 
 
-def is_pattern_list_match(patterns: Iterable[str], value: str) -> bool | None:
-    """Return True if `value` matches a list of patterns. Patterns that start with `!` exclude values.
+class PatternMatcher:
+    """Matches the patterns of one config. The matches and the compiled patterns are subtracted from a budget."""
 
-    - If there are patterns without `!`, the value must match at least one of them.
-    - The value must not match the rest of a pattern that starts with `!`.
+    def __init__(self, tree_budget: TreeBudget, subject: str) -> None:
+        """Take the budget, and the path of the config, which is the subject of the budget's errors."""
+        self._budget = tree_budget
+        self._subject = subject
+        self._expressions: dict[str, Any] = {}
+        """The compiled patterns; None if the syntax of a pattern is not supported."""
 
-    An empty list matches nothing. Return None (uncertain) if the result depends on a pattern that is not supported.
-    """
-    positive_results: list[bool | None] = []
-    negative_results: list[bool | None] = []
-    for pattern in patterns:
-        is_negative = pattern.startswith("!")
-        (negative_results if is_negative else positive_results).append(
-            is_pattern_match(pattern[1:] if is_negative else pattern, value)
+    def is_list_match(self, patterns: Iterable[str], value: str) -> bool | None:
+        """Return True if `value` matches a list of patterns. Patterns that start with `!` exclude values.
+
+        - If there are patterns without `!`, the value must match at least one of them.
+        - The value must not match the rest of a pattern that starts with `!`.
+
+        An empty list matches nothing. Return None (uncertain) if the result depends on a pattern that is not supported.
+
+        Raises:
+            WorkLimitError: If the budget is exceeded.
+        """
+        positive_results: list[bool | None] = []
+        negative_results: list[bool | None] = []
+        for pattern in patterns:
+            is_negative = pattern.startswith("!")
+            (negative_results if is_negative else positive_results).append(
+                self.is_match(pattern[1:] if is_negative else pattern, value)
+            )
+        if True in negative_results or (positive_results and set(positive_results) == {False}):
+            return False
+        return (
+            None
+            if None in negative_results or (positive_results and True not in positive_results)
+            else bool(positive_results or negative_results)
         )
-    if True in negative_results or (positive_results and set(positive_results) == {False}):
-        return False
-    return (
-        None
-        if None in negative_results or (positive_results and True not in positive_results)
-        else bool(positive_results or negative_results)
-    )
+
+    def is_match(self, pattern: str, value: str) -> bool | None:
+        """Return True if `value` matches a single pattern, which does not start with `!`.
+
+        Return None if the syntax of the pattern is not supported. A glob must match the whole value, and ignores case.
+        For a regular expression, it is enough to match a part of the value.
+
+        Raises:
+            WorkLimitError: If the budget is exceeded.
+        """
+        if pattern == "*" or _LITERAL_GLOB.fullmatch(pattern):
+            self._budget.spend_steps(1, self._subject)
+            return pattern == "*" or pattern.lower() == value.lower()
+        expression = self._compile(pattern)
+        self._budget.spend_comparison(0 if expression is None else expression.programsize, value, self._subject)
+        if expression is None:
+            return None
+        return expression.search(value.encode("utf-8", "surrogatepass")) is not None
+
+    def can_match_any(self, patterns: Iterable[str], value: str) -> bool:
+        """Return True if one of the patterns matches `value`, or if it is uncertain whether one matches."""
+        return any(self.is_list_match([pattern], value) is not False for pattern in patterns)
+
+    def match_all_spellings(self, patterns: Sequence[str] | None, values: Iterable[str]) -> bool | None:
+        """Match `patterns` against several spellings of the same value, such as `library/nginx` and `nginx`.
+
+        - If all spellings match, or if `patterns` is None (no condition), return True.
+        - If none of the spellings matches, return False.
+        - If only some of them match, if basebump does not support a pattern, or if there are no spellings, return None
+          (uncertain).
+        """
+        if patterns is None:
+            return True
+        answers = {self.is_list_match(patterns, value) for value in values}
+        return answers.pop() if len(answers) == 1 else None
+
+    def match_any_value(self, patterns: Sequence[str] | None, values: Iterable[str]) -> bool | None:
+        """Return True if `patterns` match at least one of `values`, and False if they match none of them.
+
+        Return None (uncertain) if no value certainly matches, but a value may match because basebump does not support a
+        pattern. If `patterns` is None, there is no condition, and the result is True.
+        """
+        if patterns is None:
+            return True
+        answers = {self.is_list_match(patterns, value) for value in values}
+        return True if True in answers else (None if None in answers else False)
+
+    def _compile(self, pattern: str) -> Any:  # google-re2 has no types
+        if pattern not in self._expressions:
+            self._budget.spend_pattern(pattern, self._subject)
+            self._expressions[pattern] = _compile_pattern(pattern)
+        return self._expressions[pattern]
 
 
-@lru_cache(maxsize=32_768)
-def is_pattern_match(pattern: str, value: str) -> bool | None:
-    """Return True if `value` matches a single pattern, which does not start with `!`.
-
-    Return None if the syntax of the pattern is not supported. A glob must match the whole value, and ignores case. For
-    a regular expression, it is enough to match a part of the value.
-    """
-    if pattern == "*":
-        return True
-    if _LITERAL_GLOB.fullmatch(pattern):
-        return pattern.lower() == value.lower()
-    expression = _compile_pattern(pattern)
-    if expression is None:
-        return None
-    return expression.search(value.encode("utf-8", "surrogatepass")) is not None
-
-
-@lru_cache(maxsize=2_048)
-def _compile_pattern(pattern: str) -> Any:  # google-re2 has no types
+def _compile_pattern(pattern: str) -> Any:
     """Compile a pattern to RE2. Return None if its syntax is not supported, or if it is too long."""
     if len(pattern) > MAX_LENGTH:
         return None
     options = re2.Options()
+    options.max_mem = MAX_MEMORY
     options.log_errors = False
     try:
         if pattern.startswith("/") and pattern.endswith(("/", "/i")) and len(pattern) > 1:

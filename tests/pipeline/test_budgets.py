@@ -1,0 +1,119 @@
+"""Work that the files of one repository cause is bounded, and the other repositories of a run go on."""
+
+from __future__ import annotations
+
+import json
+from itertools import count
+
+import pytest
+from support.forges.stands import LocalStand
+from support.runs.worlds import build, outcomes, write_tree
+
+from bot.core.budgets import TreeBudget, WorkLimitError
+from bot.formats import load_all_formats
+from bot.model.forge import GitRepository
+from bot.model.policy import PolicyRule, RuleMatch
+from bot.model.vocabulary import Reason
+from bot.pipeline import extract
+from bot.pipeline.extract import extract_references
+from bot.worktree import WorkTree
+
+OLD = build("old").digest
+PINNED = f"FROM python:3.12@{OLD}\n"
+
+
+def write_froms(number: int) -> str:
+    return "".join(f"FROM golang:1.{each}\n" for each in range(number))
+
+
+def write_renovate_rules(number: int) -> str:
+    rules = [{"matchPackageNames": [f"/^acme-{each}/"], "enabled": False} for each in range(number)]
+    return json.dumps({"packageRules": rules})
+
+
+def extract_files(tmp_path, files, budget: TreeBudget | None = None, rules: tuple[PolicyRule, ...] = ()):
+    tree = WorkTree(write_tree(tmp_path / "tree", files))
+    repository = GitRepository("github", "acme/web", "main", "0" * 40)
+    return extract_references(repository, tree, load_all_formats(), lambda *_: rules, budget)
+
+
+def test_file_with_too_many_references_is_too_large(tmp_path, monkeypatch):
+    monkeypatch.setattr(extract, "MAX_FILE_REFERENCES", 3)
+    result = extract_files(tmp_path, {"a/Dockerfile": write_froms(3), "b/Dockerfile": write_froms(4)})
+    assert [each.path for each in result.occurrences] == ["a/Dockerfile"] * 3
+    assert [(each.path, each.reason) for each in result.unsupported] == [("b/Dockerfile", Reason.TOO_LARGE)]
+    assert result.failures == ()
+    assert result.may_hide_image("docker.io/library/golang")
+
+
+def test_file_with_too_many_facts_is_too_large(tmp_path, monkeypatch):
+    monkeypatch.setattr(extract, "MAX_FILE_FACTS", 3)
+    variables = "".join(f"TAG_{each}=1\n" for each in range(9))
+    compose = "services: {web: {image: 'nginx:${TAG_1}'}}\n"
+    result = extract_files(tmp_path, {".env": variables, "compose.yaml": compose})
+    assert [(each.path, each.reason) for each in result.unsupported if not each.text] == [(".env", Reason.TOO_LARGE)]
+    assert result.occurrences == ()
+
+
+def test_extraction_of_a_file_ends_at_the_limit(tmp_path, monkeypatch):
+    monkeypatch.setattr(extract, "MAX_FILE_REFERENCES", 3)
+    extracted = count()
+    (dockerfile,) = [each for each in load_all_formats() if each.name == "dockerfile"]
+
+    class CountingFormat:
+        name = "dockerfile"
+
+        def extract(self, file):
+            for item in dockerfile.extract(file):
+                next(extracted)
+                yield item
+
+    file = extract.SourceFile("Dockerfile", write_froms(1000).encode())
+    extract.read_file(file, CountingFormat())
+    assert next(extracted) == 4
+
+
+def test_files_after_the_limit_of_a_tree_are_not_read_and_a_failure_names_the_repository(tmp_path):
+    files = {f"{name}/Dockerfile": write_froms(2) for name in "abcd"}
+    result = extract_files(tmp_path, files, TreeBudget(references=5))
+    assert [each.path for each in result.occurrences] == ["a/Dockerfile"] * 2 + ["b/Dockerfile"] * 2
+    assert [(each.path, each.reason) for each in result.unsupported] == [
+        ("c/Dockerfile", Reason.TOO_LARGE),
+        ("d/Dockerfile", Reason.TOO_LARGE),
+    ]
+    (failure,) = result.failures
+    assert failure.subject == "acme/web"
+    assert failure.error.startswith("c/Dockerfile and the files after it were not read, because basebump reads at most")
+    assert result.has_unread_files
+
+
+@pytest.mark.parametrize("number", [40, 80])
+def test_steps_of_own_rules_are_the_product_of_lists_and_references(tmp_path, number):
+    rules = tuple(PolicyRule(RuleMatch(path=(f"x{each}/**", "y"), image=("a/**",)), pin=True) for each in range(number))
+    files = {"Dockerfile": write_froms(number), ".basebump.yaml": "schema: 1\n"}
+    budget = TreeBudget()
+    extract_files(tmp_path, files, budget, rules)
+    steps = TreeBudget().steps - budget.steps
+    assert 2 * number**2 <= steps <= 2.3 * number**2
+
+
+def test_own_rules_that_need_too_many_steps_are_an_error(tmp_path):
+    rules = (PolicyRule(RuleMatch(path=("x/**",)), pin=True),) * 10
+    files = {"Dockerfile": write_froms(11), ".basebump.yaml": "schema: 1\n"}
+    with pytest.raises(WorkLimitError, match=r"the repository's own config file: .* steps"):
+        extract_files(tmp_path, files, TreeBudget(steps=100), rules)
+
+
+@pytest.mark.real("git")
+def test_other_repositories_go_on_if_one_causes_too_much_work(tmp_path, loopback):
+    loopback.move("python", "3.12", "old")
+    loopback.move("python", "3.12", "new")
+    hostile = {"Dockerfile": PINNED, "renovate.json": write_renovate_rules(2000)}
+    fleets = [
+        LocalStand(tmp_path / name, files).fleet() for name, files in (("a", hostile), ("b", {"Dockerfile": PINNED}))
+    ]
+    report = loopback.run(fleets)
+    assert outcomes(report) == ["opened"]
+    (failure,) = report.failed
+    assert failure.subject == "acme"
+    assert failure.error.startswith("renovate.json: the patterns of the repository have more than")
