@@ -81,6 +81,7 @@ class Reason(StrEnum):
     REGISTRY_ERROR = "registry-error"
     DIGEST_MISMATCH = "digest-mismatch"
     LISTS_UNREAD = "lists-unread"
+    TOO_MANY_IMAGES = "too-many-images"
     # not checked
     OFFLINE = "offline"
     # a text that is not an image reference, or a file that cannot be parsed
@@ -150,6 +151,7 @@ REASON_SENTENCES: dict[Reason, str] = {
     Reason.REGISTRY_ERROR: "The registry failed, or returned something that is not an image.",
     Reason.DIGEST_MISMATCH: "The registry returned bytes that do not match the digest that it stated.",
     Reason.LISTS_UNREAD: "A rule depends on published vulnerability data, and this data could not be read.",
+    Reason.TOO_MANY_IMAGES: "The repository uses more distinct images than basebump looks up for one repository.",
     Reason.OFFLINE: "No registry was queried.",
     Reason.TEMPLATED: "The file contains a template placeholder instead of an image reference.",
     Reason.UNRESOLVED_ARGUMENT: "The text depends on an argument or a variable that nothing in the repository sets.",
@@ -214,6 +216,7 @@ REASONS_BY_STATUS: dict[OccurrenceStatus, tuple[Reason, ...]] = {
         Reason.REGISTRY_ERROR,
         Reason.DIGEST_MISMATCH,
         Reason.LISTS_UNREAD,
+        Reason.TOO_MANY_IMAGES,
     ),
     OccurrenceStatus.NOT_CHECKED: (Reason.OFFLINE,),
 }

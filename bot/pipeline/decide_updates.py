@@ -45,6 +45,7 @@ from bot.model.reference import Digest, TagRef
 from bot.model.report import RunFailure
 from bot.pipeline.collect_evidence import collect_evidence
 from bot.pipeline.extract import ExtractResult
+from bot.pipeline.lookup_shares import limit_lookups
 from bot.pipeline.resolve_tags import ResolveResult, TagLookup, resolve_tags
 from bot.pipeline.run_context import RunContext
 from bot.pipeline.tag_listings import TagListings, add_fallback_tags, find_superseded_tags, list_tags
@@ -85,15 +86,16 @@ def decide_updates(
         _select_images(extract_result, replace(policy_config, repository_rules=extract_result.rules), context)
         for extract_result in extract_results
     ]
+    shares = limit_lookups([each.repository for each in extract_results], selections)
     tracked_images = [
-        item for repository_items in selections for item in repository_items if isinstance(item, TrackedImage)
+        item for repository_items in shares.selections for item in repository_items if isinstance(item, TrackedImage)
     ]
     lookup_result = run_lookups(tracked_images, context, policy_config)
     decisions = [
         reconcile_decisions(
-            [item if isinstance(item, SkippedReference) else lookup_result.decide(item) for item in repository_items]
+            [lookup_result.decide(item) if isinstance(item, TrackedImage) else item for item in repository_items]
         )
-        for repository_items in selections
+        for repository_items in shares.selections
     ]
     updates = [each for repository_items in decisions for each in repository_items if isinstance(each, ImageUpdate)]
     transitions = {
@@ -113,7 +115,7 @@ def decide_updates(
         )
         for extract_result, repository_items in zip(extract_results, decisions, strict=True)
     ]
-    failures = (*lookup_result.failures, *collected.failures)
+    failures = (*shares.failures, *lookup_result.failures, *collected.failures)
     return DecisionResult(tuple(gated_decisions), collected.evidence, lookup_result.resolutions, failures)
 
 

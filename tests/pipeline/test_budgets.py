@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from itertools import count
 
 import pytest
 from support.forges.stands import LocalStand
+from support.git import Git
 from support.runs.worlds import build, outcomes, write_tree
+from support.values import occurrence
 
 from bot.core.budgets import TreeBudget, WorkLimitError
 from bot.formats import load_all_formats
+from bot.model.decision import TrackedImage
 from bot.model.forge import GitRepository
-from bot.model.policy import PolicyRule, RuleMatch
-from bot.model.vocabulary import Reason
-from bot.pipeline import extract
+from bot.model.policy import Policy, PolicyRule, RuleMatch
+from bot.model.proposal import RequestState
+from bot.model.vocabulary import Reason, RunLevel
+from bot.pipeline import extract, lookup_shares
 from bot.pipeline.extract import extract_references
+from bot.pipeline.lookup_shares import limit_lookups
 from bot.worktree import WorkTree
 
 OLD = build("old").digest
@@ -117,3 +123,65 @@ def test_other_repositories_go_on_if_one_causes_too_much_work(tmp_path, loopback
     (failure,) = report.failed
     assert failure.subject == "acme"
     assert failure.error.startswith("renovate.json: the patterns of the repository have more than")
+
+
+@pytest.mark.real("git")
+@pytest.mark.parametrize("written", ["golang:1.{}", f"python:3.12@{OLD[:-4]}{{:04}}"], ids=["tags", "digests"])
+def test_repository_with_too_many_images_leaves_look_ups_to_the_others(tmp_path, loopback, monkeypatch, written):
+    monkeypatch.setattr(lookup_shares, "MAX_TREE_IMAGES", 3)
+    loopback.move("python", "3.12", "old")
+    loopback.move("python", "3.12", "new")
+    froms = [f"FROM {written.format(number)}\n" for number in range(50)]
+    stand = LocalStand(tmp_path, {"Dockerfile": "".join(froms * 2)})
+    Git.create(tmp_path / "other.git", {"Dockerfile": PINNED}, bare=True)
+    report = loopback.run([stand.fleet()], RunLevel.REPORT)
+    reasons = Counter(each.reason for each in report.repositories[0].verdicts)
+    assert reasons[Reason.TOO_MANY_IMAGES] == 94
+    assert [each.outcome.value for each in report.repositories[1].proposals] == ["would-open"]
+    (failure,) = [each for each in report.failed if each.subject == "acme"]
+    assert failure.error.startswith("3 of 50 distinct images were looked up")
+    assert len(loopback.registry.served_requests) <= 4 * (3 + 1) + 2
+
+
+@pytest.mark.real("git")
+def test_proposals_of_images_that_were_not_looked_up_stay_open(tmp_path, loopback, monkeypatch):
+    loopback.move("python", "3.12", "old")
+    loopback.move("python", "3.12", "new")
+    stand = LocalStand(tmp_path, {"b/Dockerfile": PINNED})
+    assert outcomes(loopback.run([stand.fleet()])) == ["opened"]
+    monkeypatch.setattr(lookup_shares, "MAX_TREE_IMAGES", 3)
+    stand.commit("main", {"a/Dockerfile": write_froms(3)})
+    report = loopback.run([stand.fleet()])
+    assert outcomes(report) == ["left-alone"]
+    assert [request.state for request in stand.requests()] == [RequestState.OPEN]
+
+
+def select(*written: str) -> list[TrackedImage]:
+    occurrences = [occurrence(each) for each in written]
+    return [TrackedImage(each, each.reference.to_tag_ref(None), Policy()) for each in occurrences]
+
+
+def test_image_in_the_share_of_one_repository_is_looked_up_for_all(monkeypatch):
+    monkeypatch.setattr(lookup_shares, "MAX_TREE_IMAGES", 1)
+    repositories = [GitRepository("github", name, "main", "0" * 40) for name in ("acme/web", "acme/api")]
+    shares = limit_lookups(repositories, [select("nginx:1", "redis:7", "golang:1"), select("redis:7", "redis:7")])
+    assert [[isinstance(item, TrackedImage) for item in items] for items in shares.selections] == [
+        [True, True, False],
+        [True, True],
+    ]
+    assert [failure.subject for failure in shares.failures] == ["acme/web"]
+
+
+def test_base_branches_of_a_repository_have_one_share(monkeypatch):
+    monkeypatch.setattr(lookup_shares, "MAX_TREE_IMAGES", 1)
+    repositories = [GitRepository("github", "acme/web", branch, "0" * 40) for branch in ("main", "release/1")]
+    shares = limit_lookups(repositories, [select("nginx:1"), select("redis:7")])
+    assert [isinstance(item, TrackedImage) for items in shares.selections for item in items] == [True, False]
+    assert len(shares.failures) == 1
+
+
+def test_scanned_folder_has_no_share(monkeypatch):
+    monkeypatch.setattr(lookup_shares, "MAX_TREE_IMAGES", 1)
+    shares = limit_lookups([GitRepository("", "", None, None)], [select("nginx:1", "redis:7")])
+    assert shares.failures == ()
+    assert all(isinstance(item, TrackedImage) for item in shares.selections[0])
