@@ -13,8 +13,13 @@ NO_CHECKOUT_ERRORS = ("not a git repository (or any", "must be run in a work tre
 
 _BASE_ENVIRONMENT = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1", "LC_ALL": "C"}
 """Variables for git: messages are in English, because they are parsed. Git neither prompts nor fetches objects."""
-_GIT_COMMAND = ("git", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false")
-"""Git with settings that prevent a repository's own config from starting a program."""
+SAFE_SETTINGS = (
+    *("-c", "core.hooksPath=/dev/null"),
+    *("-c", "core.fsmonitor=false"),  # no file system watcher
+    *("-c", "log.showSignature=false"),  # no gpg.program
+)
+"""Settings that prevent a repository's own config from starting a program."""
+_GIT_COMMAND = ("git", *SAFE_SETTINGS, "-c", "core.quotePath=false")
 
 
 def run_git(

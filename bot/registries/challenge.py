@@ -73,7 +73,8 @@ def parse_realm(challenge: AuthChallenge) -> Url:
         name = unquote_plus(field.partition("=")[0])
         # Some servers read `scope[]` as `scope`, and some ignore case and surrounding spaces.
         if name.partition("[")[0].strip().lower() in TOKEN_PARAMETERS:
-            raise BlockedError(f"the URL {realm.display_text} sets the parameter {sanitize_text(name)!r} of the token request itself")
+            sets = f"sets the parameter '{sanitize_text(name)}' of the token request itself"
+            raise BlockedError(f"the URL {realm.display_text} {sets}")
     return realm
 
 

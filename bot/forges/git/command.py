@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bot import process
 from bot.core.git_ownership import explain_refusal
+from bot.local_git import SAFE_SETTINGS
 from bot.model.errors import ProcessError
 
 TIMEOUT = 120.0
@@ -23,8 +24,7 @@ _BATCH_FIELDS = 3
 
 _GIT = (
     "git",
-    *("-c", "core.hooksPath=/dev/null"),  # no reference-transaction hook
-    *("-c", "core.fsmonitor=false"),  # no file system watcher
+    *SAFE_SETTINGS,
     *("-c", "core.splitIndex=false"),  # our index stays in one temporary file
     *("-c", "i18n.commitEncoding=UTF-8"),
     *("-c", "safe.bareRepository=all"),  # bare repositories are supported; git still checks who owns them

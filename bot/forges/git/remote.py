@@ -16,9 +16,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bot.forges._git_objects import SHA256_NAME_LENGTH
 from bot.forges.git.command import GitIdentity, GitRunner
 from bot.forges.git.commit import list_regular_files
+from bot.forges.git.scratch import build_isolation, create_bare_repository
 from bot.forges.git.tree import LocalTree
 from bot.forges.hosted.files import TreeListing
 from bot.forges.hosted.refusal import RefusedError
@@ -111,11 +111,12 @@ class GitOrigin:
         if not _OBJECT.fullmatch(commit):
             raise self.build_refusal(f"{commit!r} is not a commit")
         with self._create_scratch_folder() as folder:
-            local_git = GitRunner(folder / "repository.git", _UNUSED_IDENTITY, _build_isolation(folder))
+            local_git = GitRunner(folder / "repository.git", _UNUSED_IDENTITY, build_isolation(folder))
             remote_git = self._build_remote_git(folder / "repository.git")
-            object_format = "sha256" if len(commit) == SHA256_NAME_LENGTH else "sha1"
-            local_git.directory.mkdir()
-            self.run(local_git, "init", "--quiet", "--bare", "--template=", f"--object-format={object_format}")
+            try:
+                create_bare_repository(local_git, commit)
+            except ProcessError as error:
+                raise self.build_refusal(str(error)) from error
             self.run(remote_git, *_FETCH, "--depth=1", "origin", commit)
             yield PartialClone(remote_git, local_git, self, commit)
 
@@ -159,7 +160,7 @@ class GitOrigin:
                 (f"http.{self.url}.extraHeader", f"Authorization: Basic {_encode_basic_auth(self.login)}")
             )
         scheme = urlsplit(self.url).scheme
-        environment = _build_isolation(folder) | {
+        environment = build_isolation(folder) | {
             "GIT_ALLOW_PROTOCOL": scheme if scheme in _SCHEMES else "",
             "GIT_ASKPASS": "",
         }
@@ -169,11 +170,6 @@ class GitOrigin:
         for index, (key, value) in enumerate(git_settings):
             environment |= {f"GIT_CONFIG_KEY_{index}": key, f"GIT_CONFIG_VALUE_{index}": value}
         return GitRunner(folder, _UNUSED_IDENTITY, environment, TIMEOUT)
-
-
-def _build_isolation(folder: Path) -> dict[str, str]:
-    """Return environment variables that hide the machine's configuration from git, and `.netrc` from curl."""
-    return {"GIT_CONFIG_GLOBAL": os.devnull, "HOME": str(folder), "GIT_NO_LAZY_FETCH": "1"}
 
 
 def _encode_basic_auth(login: str) -> str:

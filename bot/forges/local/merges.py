@@ -6,11 +6,11 @@ commit message. A commit of another author has no intent.
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass, replace
 
 from bot.forges._git_objects import MAX_MERGES, PARENTS_OF_MERGE
 from bot.forges.git.command import GitRunner
+from bot.forges.git.scratch import open_scratch_repository
 from bot.forges.local.refs import LocalHead, ProposalRefs
 from bot.model.errors import ForgeError
 
@@ -78,13 +78,12 @@ class MergeSimulator:
     def _merge_commits(self, one: str, other: str) -> str | None:
         """Merge two commits automatically, and return the id of the resulting tree; None if the commits conflict.
 
-        The repository is not changed, because git writes new objects to a temporary folder, which is deleted
-        afterwards.
+        git merges in a temporary repository. The repository itself is therefore not changed, and git does not start the
+        merge drivers and filters that the repository's config names. A user's merge with such a driver counts as a
+        change.
         """
-        objects = self.git.directory / self.git.read_line("rev-parse", "--git-path", "objects")
-        with tempfile.TemporaryDirectory(prefix="basebump-") as scratch:
-            scratch_objects = {"GIT_OBJECT_DIRECTORY": scratch, "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(objects)}
-            completed = self.git.run("merge-tree", "--write-tree", one, other, environment=scratch_objects)
+        with open_scratch_repository(self.git, one) as scratch:
+            completed = scratch.run("merge-tree", "--write-tree", one, other)
         if completed.status == _CLEAN:
             return completed.output.decode("ascii", "replace").split("\n", 1)[0]
         if completed.status == _CONFLICTED or "unrelated histories" in completed.error_text:
