@@ -19,11 +19,9 @@ MAX_PATHS = 200
 
 _DIFF_OPTIONS = (
     *("--unified=0", "--inter-hunk-context=0", "--relative", "--src-prefix=a/", "--dst-prefix=b/", "--no-renames"),
-    *("--text", "--no-textconv", "--no-ext-diff", "--no-color", "-O/dev/null", "--ignore-submodules=dirty"),
+    *("--text", "--no-textconv", "--no-ext-diff", "--no-color", "-O/dev/null"),
 )
-"""Options that show the changed lines of every file, regardless of attributes and the repository's settings.
-
-git does not look at the files of submodules, because it would start the filters in the config of a submodule."""
+"""Options that show the changed lines of every file, regardless of attributes and the repository's settings."""
 _ENCODING_ATTRIBUTE = "working-tree-encoding"
 _UNSET_VALUES = frozenset({b"unspecified", b"unset"})
 """The values of the attribute for files that git compares in their own encoding. In another encoding, lines differ:

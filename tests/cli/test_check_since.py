@@ -172,17 +172,6 @@ def test_attributes_and_config_of_a_repository_hide_and_start_nothing(git, found
     assert not ran.exists()
 
 
-def test_filter_in_config_of_submodule_does_not_start(git, found, tmp_path):
-    ran, inner = tmp_path / "ran", Git.create(tmp_path / "inner", {"Dockerfile": "FROM node:22\n"}, bare=False)
-    git.run("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(inner.directory), "inner")
-    git.run("commit", "--quiet", "--message", "Add a submodule")
-    submodule = Git(git.directory / "inner")
-    submodule.run("config", "filter.own.clean", f"touch {ran}; cat")
-    write_tree(submodule.directory, {".gitattributes": "* filter=own\n", "Dockerfile": "FROM node:23\n"})
-    found()
-    assert not ran.exists()
-
-
 def test_finds_changes_in_paths_that_git_quotes(git, found):
     names = ['a"b', "a\tb", "a b", "\\", "ä", ":(top)x", "*", os.fsdecode(b"caf\xe9")]
     git.commit("main", {os.fsdecode(os.fsencode(f"{name}/Dockerfile")): "FROM python:3.12\n" for name in names[:-1]})
