@@ -96,9 +96,9 @@ def main(arguments: list[str] | None = None) -> int:
     except (click.exceptions.Abort, KeyboardInterrupt):
         return _report_end("Interrupted.", ExitCode.INTERRUPTED)
     except click.ClickException as error:
-        with suppress(OSError):
-            error.show(sys.stderr)
-        return ExitCode.USAGE
+        usage = io.StringIO()
+        error.show(usage)
+        return _report_end(usage.getvalue().rstrip(), ExitCode.USAGE)
     except UsageError as error:
         return _report_end(f"error: {error}", ExitCode.USAGE)
     except BasebumpError as error:
@@ -113,8 +113,15 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _report_end(text: str, code: ExitCode) -> int:
     with suppress(OSError):  # if stderr cannot be written, the exit code remains
-        click.echo(text, err=True)
+        click.echo(_make_safe(text), err=True)
     return code
+
+
+def _make_safe(text: str) -> str:
+    """Return a message without control characters and commands for CI services, which quoted texts can contain."""
+    from bot.core.markdown import make_console_text
+
+    return make_console_text(text)
 
 
 def _render_bug_report() -> str:

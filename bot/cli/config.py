@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from bot.cli.outputs import show
+from bot.core.markdown import make_console_text
 from bot.settings import Settings, load
 
 
@@ -28,7 +29,7 @@ def check(file: Path) -> None:
     settings = load(file, requires_forges=False)
     show(f"{file} is valid: {_summarise_settings(settings)}")
     for note in settings.list_unset_variables(os.environ):
-        click.echo(f"note: {note}", err=True)
+        click.echo(make_console_text(f"note: {note}"), err=True)
 
 
 @command.command()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import threading
@@ -16,6 +15,7 @@ from typing import TextIO, assert_never
 from bot.model.report import SCHEMA, RunFailure
 from bot.model.vocabulary import ExitCode
 from bot.ports import ProgressReporter
+from bot.reports._json import dump_json
 
 BAR_WIDTH = 30
 """The number of characters of the bar. With its title and two numbers, the line fits a terminal of 80 columns."""
@@ -99,7 +99,7 @@ def log_line(event: str, **values: str | float | None) -> None:
     """Write one line of JSON, in ASCII, to stderr."""
     now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
     with suppress(OSError):  # a log that cannot be written must not end the run
-        sys.stderr.write(json.dumps({"schema": SCHEMA, "time": now, "event": event, **values}) + "\n")
+        sys.stderr.write(dump_json({"schema": SCHEMA, "time": now, "event": event, **values}) + "\n")
         sys.stderr.flush()
 
 

@@ -15,6 +15,9 @@ from dataclasses import dataclass
 MAX_TEXT_LENGTH = 200
 """Number of characters that are shown of one text. A longer text is cut and ends with an ellipsis."""
 
+MAX_MESSAGE_LINE = 2000
+"""Number of characters that are shown of one line of a message. Messages can quote paths and several names."""
+
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode categories of characters that are not shown: control, format (which includes bidirectional controls),
 surrogate, private use, unassigned, and line and paragraph separators."""
@@ -22,13 +25,16 @@ _BACKTICKS = re.compile(r"`+")
 
 
 def make_one_line(text: str, limit: int = MAX_TEXT_LENGTH) -> str:
-    """Return `text` as a single line of at most `limit` visible characters.
+    """Return `text` as a single line of at most `limit` visible characters, without commands for CI services.
 
     Invisible characters become spaces, and runs of spaces become one space. A longer text ends with an ellipsis.
+
+    Azure Pipelines and GitHub Actions also execute some commands in the middle of a log line (`strip_ci_commands`).
+    Commands at the start of a line (`::command::`) are not removed, because the result need not be a line of a log.
     """
     head = text[: 4 * limit]
     visible = "".join(" " if unicodedata.category(character) in _INVISIBLE else character for character in head)
-    line = " ".join(visible.split())
+    line = strip_ci_commands(" ".join(visible.split()))
     is_whole = len(head) == len(text) and len(line) <= limit
     return line if is_whole else line[: limit - 1] + "…"
 
@@ -36,18 +42,28 @@ def make_one_line(text: str, limit: int = MAX_TEXT_LENGTH) -> str:
 def make_console_line(text: str, limit: int = MAX_TEXT_LENGTH) -> str:
     """Return `text` as a single line for a terminal or a log, with at most `limit` visible characters.
 
-    CI services execute commands in log lines. The result contains no commands of GitHub Actions
+    The result contains no commands of GitHub Actions
     (https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands) and of Azure Pipelines
-    (`##[command]`).
+    (https://learn.microsoft.com/azure/devops/pipelines/scripts/logging-commands).
     """
     line = make_one_line(text, limit)
-    return strip_ci_commands(f": {line[1:]}" if line.startswith("::") else line)
+    return f": {line[1:]}" if line.startswith("::") else line
+
+
+def make_console_text(text: str) -> str:
+    """Return a message of several lines for a terminal or a log. Each line is treated as by `make_console_line`.
+
+    The indentation of the lines is kept. Lines are cut at MAX_MESSAGE_LINE characters.
+    """
+    lines = ((line[: len(line) - len(line.lstrip(" "))], line) for line in text.split("\n"))
+    return "\n".join((indentation + make_console_line(line, MAX_MESSAGE_LINE)).rstrip() for indentation, line in lines)
 
 
 def strip_ci_commands(text: str) -> str:
-    """Return `text` (one or more lines), changed so that Azure Pipelines finds no commands in it.
+    """Return `text` (one or more lines) without the commands that CI services execute in the middle of a line.
 
-    Commands of GitHub Actions are not removed, because they only work at the start of a line.
+    Azure Pipelines executes `##vso[command]`, and shows lines with `##[command]` in another way. GitHub Actions also
+    executes `##[command]` (https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs).
     """
     return text.replace("##[", "## [").replace("##vso[", "## vso[")
 

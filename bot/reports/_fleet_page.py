@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from bot.core.markdown import is_safe_url, make_one_line
+from bot.core.markdown import is_safe_url, make_console_line
 from bot.core.notes import MAX_NOTE_LENGTH
 from bot.core.transition import shorten_digest
 from bot.model.reference import Digest
@@ -190,7 +190,7 @@ def _cut_rows(entries: Sequence[Facts], rows: int, build_row: Callable[[Facts], 
 
 
 def _shorten(text: str, limit: int = MAX_NOTE_LENGTH) -> str:
-    return make_one_line(text, limit)
+    return make_console_line(text, limit)
 
 
 def _group_by_image(located: Iterable[OccurrenceInRepository]) -> Mapping[ImageKey, list[OccurrenceInRepository]]:

@@ -13,20 +13,28 @@ def render_json(document: JsonValue) -> str:
     """Return a document as JSON in ASCII.
 
     ASCII output contains no terminal control characters, and bytes of a path that are not UTF-8 are preserved as
-    escapes. Each object in a list is on its own line. Users can therefore search the output with `grep`, and writing it
-    is much faster than with indented JSON.
+    escapes. The output contains no commands for CI services either (`dump_json`). Each object in a list is on its own
+    line. Users can therefore search the output with `grep`, and writing it is much faster than with indented JSON.
     """
     return _format_value(document, "")
+
+
+def dump_json(value: JsonValue) -> str:
+    """Return a value as JSON in ASCII on one line, which contains no commands for CI services.
+
+    A second `#` in a row is escaped, because `##vso[` and `##[` begin commands. Only strings contain this character.
+    """
+    return json.dumps(value).replace("##", "#\\u0023")
 
 
 def _format_value(value: JsonValue, indent: str) -> str:
     inner = indent + "  "
     if isinstance(value, dict) and (not indent or any(_is_table(each) for each in value.values())):
-        lines = [f"{inner}{json.dumps(key)}: {_format_value(each, inner)}" for key, each in value.items()]
+        lines = [f"{inner}{dump_json(key)}: {_format_value(each, inner)}" for key, each in value.items()]
         return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
     if isinstance(value, list) and _is_table(value):
         return "[\n" + ",\n".join(inner + _format_value(each, inner) for each in value) + f"\n{indent}]"
-    return json.dumps(value)
+    return dump_json(value)
 
 
 def _is_table(value: JsonValue) -> bool:

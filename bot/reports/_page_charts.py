@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bot.core.markdown import make_one_line
+from bot.core.markdown import make_console_line
 from bot.model.evidence import Severity
 from bot.model.vocabulary import UPDATABLE_STATUSES, OccurrenceStatus
 from bot.reports.run_facts import OccurrenceFacts, RepositoryFacts, UpdateFacts
@@ -71,7 +71,7 @@ def build_charts(located: Sequence[OccurrenceInRepository]) -> tuple[PageChart, 
     statuses = _build_chart(
         "Status of the places",
         ("places",),
-        [(make_one_line(word), (count_by_status[word],)) for word in status_names],
+        [(make_console_line(word), (count_by_status[word],)) for word in status_names],
     )
     return tuple(
         chart

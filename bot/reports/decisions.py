@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from bot.model.report import SCHEMA, RepositoryReport, RunReport
-from bot.reports._json import JsonValue
+from bot.reports._json import JsonValue, dump_json
 from bot.reports.json_document import (
     build_evidence_index,
     render_failure,
@@ -39,7 +38,7 @@ A line has all of these keys, even those that the JSON document leaves out if th
 
 def render_decisions(report: RunReport) -> str:
     """Return the output of `--format jsonl`: a line for each repository, image reference, proposal and failure."""
-    return "\n".join(json.dumps(each) for each in _list_entries(report))
+    return "\n".join(dump_json(each) for each in _list_entries(report))
 
 
 def _list_entries(report: RunReport) -> Iterator[JsonValue]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from bot.core.markdown import make_one_line
 from bot.model.errors import ConfigError, ConfigProblem
 
 MAX_BYTES = 256 * 1024
@@ -157,7 +158,7 @@ class _BoundedLoader(yaml.SafeLoader):
 
 
 def _format_key(key: yaml.Node) -> str:
-    return f"`{key.value}`" if isinstance(key, yaml.ScalarNode) else "that is a list or a mapping"
+    return f"`{make_one_line(key.value)}`" if isinstance(key, yaml.ScalarNode) else "that is a list or a mapping"
 
 
 def _check_expanded_size(root: yaml.Node) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from bot.core.markdown import make_one_line
 from bot.model.errors import ConfigProblem
 from bot.settings.document import Document
 from bot.settings.rules import MatchSection, RuleEntry
@@ -41,7 +42,7 @@ def convert_errors(
 
 def format_location(location: Location) -> str:
     """Return a location as a path in the file: `policy[0].match.image`."""
-    steps = (f"[{step}]" if isinstance(step, int) else f".{step[:MAX_QUOTED]}" for step in location)
+    steps = (f"[{step}]" if isinstance(step, int) else f".{make_one_line(step, MAX_QUOTED)}" for step in location)
     return "".join(steps).removeprefix(".")
 
 
@@ -156,8 +157,7 @@ def _describe_unknown_choice(value: object, schema: JsonSchema) -> str:
 
 
 def _quote_text(value: object) -> str:
-    text = str(value)
-    return f"`{text[:MAX_QUOTED]}…`" if len(text) > MAX_QUOTED else f"`{text}`"
+    return f"`{make_one_line(str(value), MAX_QUOTED)}`"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """The progress bar, which is shown on a terminal but not in a log."""
 
+import json
 import sys
 
-from bot.cli.terminal import NoProgress, ProgressBar, create_progress
+from bot.cli.terminal import NoProgress, ProgressBar, create_progress, log_line
 
 
 def test_log_has_no_bar(monkeypatch):
@@ -34,6 +35,13 @@ def test_phase_without_steps_draws_nothing(capsys):
     bar = ProgressBar()
     bar.start_phase("Scanning images", 0)
     assert capsys.readouterr().err == ""
+
+
+def test_json_log_contains_no_commands(capsys):
+    log_line("failure", subject="##vso[task.x]y", error="##[command]x")
+    line = capsys.readouterr().err
+    assert json.loads(line)["subject"] == "##vso[task.x]y"
+    assert "##" not in line
 
 
 def test_log_none_writes_nothing(capsys):

@@ -11,9 +11,11 @@ from markdown_it import MarkdownIt
 from bot.core.markdown import (
     MAX_TEXT_LENGTH,
     Link,
+    Plain,
     Text,
     link_vulnerability,
     make_console_line,
+    make_console_text,
     make_one_line,
     render_code_span,
 )
@@ -100,6 +102,19 @@ def test_what_is_cut_says_so():
 )
 def test_no_text_is_a_command_to_a_ci_service_or_a_terminal(text, shown):
     assert make_console_line(text) == shown
+
+
+@pytest.mark.parametrize("command", ["##vso[task.setvariable]x", "##[command]ls"])
+def test_commands_inside_of_lines_are_changed_in_every_text(command):
+    for text in (make_one_line(f"a{command}"), render_code_span(command), str(Plain(command)), str(Text(command))):
+        assert "##[" not in text
+        assert "##vso[" not in text
+
+
+def test_message_keeps_lines_and_indentation_and_contains_no_commands():
+    message = "error: x\n  key\n::error::y\n  ::set-env name=a::b\n##vso[task.x]y\r\x1b[31m\n"
+    shown = "error: x\n  key\n: :error::y\n  : :set-env name=a::b\n## vso[task.x]y [31m\n"
+    assert make_console_text(message) == shown
 
 
 def test_links_are_built_from_validated_identifiers_alone():

@@ -11,6 +11,7 @@ from markdown_it import MarkdownIt
 from support.runs.reports import HOSTILE, hostile_report
 from support.witnesses.sarif import read_sarif
 
+from bot.cli.outputs import render_html
 from bot.reports.decisions import render_decisions
 from bot.reports.json_document import render_run_document
 from bot.reports.markdown_summary import render_markdown_summary
@@ -32,6 +33,10 @@ def test_json_documents_are_ascii_and_preserve_text(word):
     assert json.loads(document)["repositories"][0]["occurrences"][0]["path"] == word
     lines = render_decisions(report)
     assert lines.isascii()
+    for text in (document, lines, render_html(document)):
+        assert "##[" not in text
+        assert "##vso[" not in text
+        assert not [line for line in text.split("\n") if line.lstrip().startswith("::")]
     assert [json.loads(line)["kind"] for line in lines.splitlines()].count("place") == 6
 
 

@@ -155,6 +155,24 @@ def test_sarif_escapes_text_from_outside():
         assert not set(each["message"]["text"]) & set("[]{}\\\n\x1b")
 
 
+CHECK_RENDERERS = (
+    render_check_annotations,
+    render_check_code_quality,
+    render_check_document,
+    render_check_junit,
+    render_check_sarif,
+    render_check_text,
+)
+
+
+@pytest.mark.parametrize("render", CHECK_RENDERERS)
+@pytest.mark.parametrize("command", ["##vso[task.setvariable variable=x]y", "##[command]x"])
+def test_no_output_contains_commands_inside_of_lines(render, command):
+    text = render(hostile(command))
+    assert "##[" not in text
+    assert "##vso[" not in text
+
+
 @given(st.text(st.characters(), max_size=40) | st.sampled_from([HOSTILE, "]]>", "\ufffe", "\0", "\ud800", "--><x/>"]))
 def test_every_document_stays_valid_with_any_text(text):
     found = hostile(text)
