@@ -81,7 +81,7 @@ def _list_relations(fact_types: Collection[type[CrossFileFact]], tree_budget: Tr
     if cross_file.Kustomization in fact_types:
         from bot.core.references.relate.kustomize import lock_replaced_images
 
-        yield lock_replaced_images
+        yield partial(lock_replaced_images, tree_budget=tree_budget)
     yield from _list_bot_relations(fact_types, tree_budget)
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import lru_cache, partial
 from posixpath import basename, dirname
 
 from bot.core.references.locking import unlock_allowed
@@ -25,6 +25,10 @@ from bot.model.vocabulary import Reason
 MAX_INCLUSIONS = 20_000
 """Limit for the templates that are followed for one chart, once for each distinct input. Large charts need some
 hundreds. Beyond the limit, the use of the chart's values counts as unknown."""
+MAX_TREE_PATHS = 2_000_000
+"""Limit for the value paths that are followed in all charts of a tree, which takes about 15 seconds. The 118 charts of
+a large public repository need 400,000. Beyond the limit, the use of all values of the remaining charts counts as
+unknown."""
 MAX_VALUE_PATHS = 200
 """Limit for the value paths in the input of one template."""
 MAX_KEYS = 40
@@ -67,12 +71,39 @@ def unlock_templated_digests(references: ExtractedReferences, facts: Sequence[Cr
     for reference in references:
         if isinstance(reference, Occurrence) and _is_decided_by_chart(reference):
             values[_get_digest_bytes(reference)] |= set(reference.variables)
-    charts = _TemplateIndex(templates, [fact for fact in facts if isinstance(fact, ChartMetadata)])
+    charts = _build_index(_TemplateFacts((*templates, *(fact for fact in facts if isinstance(fact, ChartMetadata)))))
     return tuple(
         _apply_uses(reference, charts, values[_get_digest_bytes(reference)])
         if isinstance(reference, Occurrence) and _is_decided_by_chart(reference)
         else reference
         for reference in references
+    )
+
+
+class _TemplateFacts:
+    """The templates and the metadata of all charts in a tree, compared by the identity of the single facts."""
+
+    def __init__(self, facts: tuple[ChartTemplate | ChartMetadata, ...]) -> None:
+        self.facts = facts
+
+    def __hash__(self) -> int:
+        return hash(tuple(map(id, self.facts)))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _TemplateFacts) and list(map(id, self.facts)) == list(map(id, other.facts))
+
+
+@lru_cache(maxsize=8)
+def _build_index(template_facts: _TemplateFacts) -> _TemplateIndex:
+    """Return the index of the templates.
+
+    Each proposal relates the references of the tree again to verify its edits, and hardly any edit changes templates.
+    So the index is kept, because the analysis of the templates takes nearly all the time.
+    """
+    facts = template_facts.facts
+    return _TemplateIndex(
+        [fact for fact in facts if isinstance(fact, ChartTemplate)],
+        [fact for fact in facts if isinstance(fact, ChartMetadata)],
     )
 
 
@@ -141,6 +172,7 @@ class _TemplateIndex:
         """Named templates by outermost chart and name."""
         self._subcharts: dict[str, list[str]] = defaultdict(list)
         self._value_uses: dict[str, _ValueUses] = {}
+        self._path_counter = _PathCounter()
         for template in templates:
             for folder in _list_chart_folders(template.path):
                 self._templates[folder] += [] if template.template else [template]
@@ -189,7 +221,7 @@ class _TemplateIndex:
         return self._value_uses[chart].get_uses(value.split("."))
 
     def _list_uses(self, chart: str, depth: int) -> Iterator[_ValuePathUse]:
-        yield from _collect_uses(self._templates[chart], partial(self._find_definitions, chart))
+        yield from _collect_uses(self._templates[chart], partial(self._find_definitions, chart), self._path_counter)
         if depth == MAX_SUBCHARTS:
             yield from _UNKNOWN_USE
             return
@@ -259,6 +291,11 @@ class _TemplateInput:
     named_paths: tuple[tuple[str, frozenset[ValuePath]], ...] = ()
 
     @property
+    def path_count(self) -> int:
+        """The number of paths, which is at least 1."""
+        return 1 + len(self.value_paths) + sum(len(paths) for _, paths in self.named_paths)
+
+    @property
     def is_too_large(self) -> bool:
         paths = self.value_paths.union(*dict(self.named_paths).values())
         return len(paths) > MAX_VALUE_PATHS or any(len(path) > MAX_KEYS for path in paths)
@@ -287,14 +324,27 @@ class _TemplateInput:
         return frozenset(found for path in value_paths for found in self.resolve_path(path))
 
 
+@dataclass(slots=True)
+class _PathCounter:
+    """Counts the value paths that are followed in all charts of a tree."""
+
+    followed_paths: int = 0
+
+    @property
+    def is_exceeded(self) -> bool:
+        return self.followed_paths > MAX_TREE_PATHS
+
+
 def _collect_uses(
-    templates: Iterable[ChartTemplate], find_definitions: Callable[[str], Sequence[ChartTemplate]]
+    templates: Iterable[ChartTemplate],
+    find_definitions: Callable[[str], Sequence[ChartTemplate]],
+    path_counter: _PathCounter,
 ) -> frozenset[_ValuePathUse]:
     """Return how `templates`, and all templates that they include, use the chart's values.
 
     `find_definitions` returns the templates with a given name. If the templates include too many others
-    (MAX_INCLUSIONS), or if the data of a template has too many paths, the result states that the use of all values is
-    unknown.
+    (MAX_INCLUSIONS), if the data of a template has too many paths, or if all charts of the tree together have too many,
+    the result states that the use of all values is unknown.
     """
     uses: set[_ValuePathUse] = set()
     pending = [(template, _TemplateInput(), ValueUse.OTHER) for template in templates]
@@ -304,7 +354,8 @@ def _collect_uses(
         if (id(template), template_input, purpose) in visited:
             continue
         visited.add((id(template), template_input, purpose))
-        if len(visited) > MAX_INCLUSIONS or template_input.is_too_large:
+        path_counter.followed_paths += (1 + len(template.uses)) * template_input.path_count
+        if len(visited) > MAX_INCLUSIONS or template_input.is_too_large or path_counter.is_exceeded:
             return _UNKNOWN_USE
         for source, use in template.uses:
             effect = purpose if use is ValueUse.END else use

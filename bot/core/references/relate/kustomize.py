@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from posixpath import basename, dirname
 
+from bot.core.budgets import TreeBudget
 from bot.core.references.locking import lock_references_if
 from bot.core.references.relate.folders import KUSTOMIZATION_NAMES, list_folders_and_path
 from bot.model.cross_file import CrossFileFact, Kustomization
@@ -28,11 +29,16 @@ MAX_STEPS = 1_000_000
 """Limit for the visited paths, summed over all names. It is enough for a thousand overlays that each include ten paths
 and replace a hundred names, and takes about a second. Beyond the limit, all names count as replaced everywhere."""
 
+STEPS_PER_BUDGET_STEP = 4
+"""The number of visited paths that take as long as one step of the tree's budget."""
+
 _OVERRIDE = re.compile(r"/spec/(?:.*/kustomize/)?images/\d+\Z", re.DOTALL)
 """Matches the locator of an image override in an object of Flux or Argo CD."""
 
 
-def lock_replaced_images(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
+def lock_replaced_images(
+    references: ExtractedReferences, facts: Sequence[CrossFileFact], tree_budget: TreeBudget
+) -> ExtractedReferences:
     """Lock the references in manifests and kustomizations that an `images` entry of a kustomization replaces.
 
     - A reference in a manifest is locked if a kustomization that includes the manifest replaces the image.
@@ -40,6 +46,9 @@ def lock_replaced_images(references: ExtractedReferences, facts: Sequence[CrossF
     - If no kustomization includes the manifest, it is unknown how the manifest is deployed. A reference to an image on
       Docker Hub is locked if any kustomization changes the name of the image, because the name in the manifest may be a
       private one that must not be looked up on Docker Hub.
+
+    Raises:
+        WorkLimitError: If the budget is exceeded.
     """
     kustomizations = [fact for fact in facts if isinstance(fact, Kustomization)]
     names = {name for kustomization in kustomizations for name in kustomization.names}
@@ -53,6 +62,7 @@ def lock_replaced_images(references: ExtractedReferences, facts: Sequence[CrossF
     renamed = {name for kustomization in kustomizations for name in kustomization.renamed_names}
     tree = _KustomizationGraph(kustomizations)
     replaced = tree.find_replaced_paths(names)
+    tree_budget.spend_steps(tree.steps // STEPS_PER_BUDGET_STEP, kustomizations[0].path)
 
     def is_replaced(occurrence: Occurrence) -> bool:
         name = occurrence.reference.name
@@ -103,7 +113,7 @@ class _KustomizationGraph:
         such a folder, which includes them."""
         self._listed_by: dict[int, list[int]] = defaultdict(list)
         """By component: the kustomizations that list it under `components`."""
-        self._steps = 0
+        self.steps = 0
         for index, each in enumerate(kustomizations):
             if basename(each.path) in KUSTOMIZATION_NAMES:
                 self._in_folder[dirname(each.path)].append(index)
@@ -132,7 +142,7 @@ class _KustomizationGraph:
             found[name] = _ReplacedPaths(
                 self._list_manifests(applied), self._list_earlier_kustomizations(frozenset(indexes), applied)
             )
-        return None if self._steps > MAX_STEPS else found
+        return None if self.steps > MAX_STEPS else found
 
     def is_included(self, path: FilePath) -> bool:
         """Return True if a kustomization includes the file, or if the file is itself a kustomization."""
@@ -167,10 +177,10 @@ class _KustomizationGraph:
         """
         earlier: set[int] = set()
         for index in applied:
-            if self._steps > MAX_STEPS:
+            if self.steps > MAX_STEPS:
                 break
             named = self._list_paths(index) if index in indexes else self._list_paths_before(index, applied)
-            self._steps += 1 + len(self._list_paths(index))
+            self.steps += 1 + len(self._list_paths(index))
             earlier.update(self._find_in_folders(named))
         return frozenset(
             self._kustomizations[index].path for index in self._find_reachable(earlier, self._list_included)
@@ -201,13 +211,13 @@ class _KustomizationGraph:
         """
         reached: set[int] = set()
         pending = list(indexes)
-        while pending and self._steps <= MAX_STEPS:
+        while pending and self.steps <= MAX_STEPS:
             index = pending.pop()
             if index in reached:
                 continue
             reached.add(index)
             following = list(list_next(index))
-            self._steps += 1 + len(following) + len(self._list_paths(index))
+            self.steps += 1 + len(following) + len(self._list_paths(index))
             pending += following
         return reached
 

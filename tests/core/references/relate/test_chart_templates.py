@@ -319,3 +319,28 @@ def test_nothing_else_is_opened():
     assert verdict(template((TAG, IMAGE)), place=value(digest_slot=closed)) == "unknown"
     assert verdict(template((TAG, IMAGE)), place=value(format="kubernetes")) == "unknown"
     assert verdict(template((TAG, IMAGE)), place=value(digest_slot=NotEditable(Reason.EMBEDDED, SLOT))) == "unknown"
+
+
+def test_templates_are_analysed_once_although_each_edit_relates_the_references_again(monkeypatch):
+    analysed, collect_uses = [], chart_templates._collect_uses
+    monkeypatch.setattr(chart_templates, "_collect_uses", lambda *each: analysed.append(each) or collect_uses(*each))
+    facts = [
+        fact
+        for number in range(3)
+        for fact in (chart(f"app-{number}"), template((TAG, IMAGE), path=f"app-{number}/templates/web.yaml"))
+    ]
+    places = tuple(value(path=f"app-{number}/values.yaml") for number in range(3))
+    first = unlock_templated_digests(places, facts)
+    assert [unlock_templated_digests(places, [*facts]) for _ in range(5)] == [first] * 5
+    assert len(analysed) == 3
+    edited = [*facts[:-1], template((TAG, IMAGE), (TAG, OTHER), path="app-2/templates/web.yaml")]
+    assert unlock_templated_digests(places, edited)[2].digest_slot == NotEditable(Reason.TAG_IS_LABEL)
+
+
+def test_charts_after_the_limit_of_the_tree_are_unknown(monkeypatch):
+    """Each chart has a limit of its own, but a tree can have thousands of charts."""
+    monkeypatch.setattr(chart_templates, "MAX_TREE_PATHS", 10)
+    facts = [template((TAG, IMAGE), path=f"app-{number}/templates/web.yaml") for number in range(10)]
+    places = tuple(value(path=f"app-{number}/values.yaml") for number in range(10))
+    found = unlock_templated_digests(places, facts)
+    assert [each.digest_slot == SLOT for each in found] == [True] * 2 + [False] * 8

@@ -8,9 +8,10 @@ import pytest
 from support.soon import soon
 from support.values import occurrence
 
+from bot.core.budgets import TreeBudget
 from bot.core.references.locking import lock_occurrence
 from bot.core.references.relate import kustomize
-from bot.core.references.relate.kustomize import lock_replaced_images
+from bot.core.references.relate.kustomize import STEPS_PER_BUDGET_STEP, lock_replaced_images
 from bot.model.cross_file import Kustomization
 from bot.model.source import EditSlot, FilePath, NotEditable
 from bot.model.vocabulary import Reason
@@ -32,7 +33,7 @@ def kustomization(folder, gathers=(), names=(), components=(), name="kustomizati
 
 
 def is_replaced(place, *kustomizations):
-    (found,) = lock_replaced_images((place,), list(kustomizations))
+    (found,) = lock_replaced_images((place,), list(kustomizations), TreeBudget())
     if isinstance(found.digest_slot, EditSlot):
         assert found == place
         return False
@@ -198,7 +199,7 @@ def test_a_patch_inside_a_kustomization_is_replaced_there_and_by_overlays():
     base, overlay = kustomization("base", names=["web"]), kustomization("overlay", ["base"], ["web"])
 
     def reasons(*kustomizations):
-        (found,) = lock_replaced_images((patch,), kustomizations)
+        (found,) = lock_replaced_images((patch,), kustomizations, TreeBudget())
         return found.digest_slot.reason, found.tag_slot.reason
 
     replaced = (Reason.REPLACED_BY_KUSTOMIZE, Reason.REPLACED_BY_KUSTOMIZE)
@@ -229,4 +230,14 @@ def test_a_thousand_overlays_of_each_other_are_looked_at_in_a_moment():
     tangle = [kustomization(folder, folders, names) for folder in folders]
     places = tuple(manifest(f"{name}:1", path=f"overlay-1/{name}.yaml") for name in names)
     with soon(5):
-        assert all(isinstance(place.digest_slot, NotEditable) for place in lock_replaced_images(places, tangle))
+        assert all(
+            isinstance(place.digest_slot, NotEditable) for place in lock_replaced_images(places, tangle, TreeBudget())
+        )
+
+
+def test_visited_paths_are_taken_from_the_budget_of_the_tree():
+    folders = [f"overlay-{number}" for number in range(100)]
+    tangle = [kustomization(folder, folders, ["web"]) for folder in folders]
+    budget = TreeBudget()
+    lock_replaced_images((manifest("web:1", path="overlay-1/web.yaml"),), tangle, budget)
+    assert 100**2 // STEPS_PER_BUDGET_STEP <= TreeBudget().steps - budget.steps <= 2 * 100**2
