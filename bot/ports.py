@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import date, datetime
 
+    from bot.branch_ports import BranchJudge
     from bot.model.advisory import AdvisoryResult
     from bot.model.artifact import Artifact, Blob, Referrer
     from bot.model.build_task import BuildTask
@@ -132,11 +133,14 @@ class Forge(Protocol):
     @property
     def limits(self) -> ForgeLimits: ...
 
-    def list_requests(self, prefix: str, desired_branches: frozenset[str]) -> tuple[RemoteRequest, ...]:
+    def list_requests(
+        self, prefix: str, desired_branches: frozenset[str], judge: BranchJudge
+    ) -> tuple[RemoteRequest, ...]:
         """Return the branches that begin with `prefix`, each with its open request if there is one.
 
         Also return the closed and merged requests of the branches in `desired_branches`. The newest request comes
-        first. Requests from forks are never returned, because basebump did not open them.
+        first. Requests from forks are never returned, because basebump did not open them. If the commit of a branch
+        claims to be basebump's, `judge` decides whether the branch has an intent.
         """
 
     def push(self, branch: str, changes: Sequence[FileChange], message: str, expected_head: str | None) -> str:

@@ -127,7 +127,7 @@ class RemoteRequest:
     head: str | None
     """The commit that the branch points to; None if the branch does not exist."""
     intent: str | None
-    """The intent in the trailer of basebump's commit; None if the branch contains other changes on top of the base.
+    """The intent of the changes on the branch; None if the branch contains other changes than basebump's edits.
 
     A merge of the base branch (GitHub's "Update branch") does not count as another change.
     """
@@ -161,6 +161,12 @@ class RemoteRequest:
     closed_at: datetime | None = None
     is_closed_by_branch_deletion: bool = False
     """True if the request was closed because its branch was deleted. Such a close does not decline the proposal."""
+    own_commit: str | None = None
+    """basebump's commit on the branch; it differs from `head` if users merged the base branch into the branch."""
+    is_confirmed: bool = True
+    """False if the branch contains digests that neither this run nor the state knows for their tags."""
+    is_as_marked: bool = True
+    """False if the branch contains digests that the mark in the body does not name."""
 
 
 @dataclass(frozen=True, slots=True)

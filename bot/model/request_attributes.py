@@ -57,6 +57,9 @@ class RequestAttributes:
     The status is set before the text is written. The mark in the text records the status and its commit. With the mark,
     the next run can complete an interrupted run, and does not try to set a status again that the forge refused.
     """
+    status_source: str | None = None
+    """An earlier commit of basebump with the same changes, whose status is also set on the last commit; None if no
+    status is copied. It is used if this run has no evidence for the changes."""
     workflows: tuple[str, ...] = ()
     """File names of workflows to start on the branch. They are also started before the text is written."""
 

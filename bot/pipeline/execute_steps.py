@@ -6,11 +6,12 @@ step that fails does not stop the others.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from bot.core.proposal.markers import mark_withdrawn, parse_marker
+from bot.model.branch_ownership import BranchPush
 from bot.model.errors import ForgeError, ProtectedFileError
 from bot.model.proposal import (
     CloseRequest,
@@ -72,6 +73,8 @@ class StepExecutor:
 
     forge: Forge
     level: RunLevel
+    pushes: dict[str, BranchPush] = field(default_factory=dict)
+    """The commits that were pushed, by branch."""
 
     def execute_step(self, step: ProposalStep, desired: Proposal | NoProposal) -> ProposalReport:
         """Execute a step and return its result.
@@ -198,12 +201,13 @@ class StepExecutor:
         return "Its branch was pushed." if push else "Its branch already exists."
 
     def _push_branch(self, proposal: Proposal, existing_branch: RemoteRequest | None) -> None:
-        self.forge.push(
+        commit = self.forge.push(
             proposal.branch,
             proposal.changes,
             proposal.commit_message,
             existing_branch.head if existing_branch is not None else None,
         )
+        self.pushes[proposal.branch] = BranchPush(commit, proposal.intent)
 
 
 def report_failure(desired: Proposal | NoProposal, branch: str, error: str) -> ProposalReport:
@@ -255,6 +259,8 @@ class ExecutionResult:
 
     reports: tuple[ProposalReport, ...] = ()
     failures: tuple[RunFailure, ...] = ()
+    pushes: Mapping[str, BranchPush] = field(default_factory=dict)
+    """The commits that were pushed, by branch."""
 
 
 def execute_steps(subject: str, forge: Forge, branch_plans: Sequence[BranchPlan], level: RunLevel) -> ExecutionResult:
@@ -271,4 +277,4 @@ def execute_steps(subject: str, forge: Forge, branch_plans: Sequence[BranchPlan]
         except ForgeError as error:
             reports.append(report_failure(branch_plan.desired, branch_plan.branch, str(error)))
             failures.append(RunFailure(f"{subject} {branch_plan.branch}", FailureStage.PROPOSE, str(error)))
-    return ExecutionResult(tuple(reports), tuple(failures))
+    return ExecutionResult(tuple(reports), tuple(failures), executor.pushes)

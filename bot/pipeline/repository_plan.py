@@ -7,12 +7,12 @@ the requests of the branch on the forge.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 
 from bot.core.proposal.lifecycle import next_step, omit_protected_files
-from bot.core.proposal.markers import parse_marker
 from bot.core.proposal.update_groups import UpdateGroup, build_onboarding_group, get_update_group
 from bot.core.proposal.user_requests import parse_checkboxes
 from bot.model.dashboard import DashboardIssue, UserRequest
@@ -23,13 +23,13 @@ from bot.model.decision import (
     RefusedUpdate,
     SkippedReference,
     Transition,
-    UnresolvedReference,
     UpToDate,
     get_tracked_image,
 )
 from bot.model.errors import BasebumpError, ForgeError
 from bot.model.evidence import Evidence
 from bot.model.forge import GitRepository
+from bot.model.image import Resolution
 from bot.model.proposal import (
     NoChange,
     NoChangeReason,
@@ -39,12 +39,14 @@ from bot.model.proposal import (
     RemoteRequest,
     RequestState,
 )
+from bot.model.reference import TagRef
 from bot.model.report import RunFailure
-from bot.model.source import NotEditable
-from bot.model.vocabulary import FailureStage, Reason
+from bot.model.vocabulary import FailureStage
+from bot.pipeline.branch_judge import ContentJudge, collect_known_versions
 from bot.pipeline.extract import ExtractResult
 from bot.pipeline.plan_proposals import PlannedProposal, ProposalPlan, plan_proposals
-from bot.pipeline.run_context import RunOptions
+from bot.pipeline.resolved_branches import is_fully_resolved_branch, list_proposed_tags
+from bot.pipeline.run_context import RunContext, RunOptions
 from bot.ports import Dashboard, Fleet, Forge
 
 BranchUserRequests = frozenset[tuple[UserRequest, str]]
@@ -130,11 +132,13 @@ class RepositoryPlan:
 
 @dataclass(frozen=True, slots=True)
 class RepositoryPlanner:
-    """Plans the steps on one base branch of a repository. `now` is the time of planning."""
+    """Plans the steps on one base branch of a repository. `context.now` is the time of planning."""
 
     repository_scan: RepositoryScan
     options: RunOptions
-    now: datetime
+    context: RunContext
+    resolutions: Mapping[TagRef, Resolution]
+    """The result of each tag's lookup in this run."""
 
     @property
     def _repository(self) -> GitRepository:
@@ -173,9 +177,14 @@ class RepositoryPlanner:
                 return RepositoryPlan(self.repository_scan, proposal_plan, extract_result.failures)
             dashboard = fleet.get_dashboard(self._repository)
             dashboard_issue, failures = self._read_dashboard(dashboard)
-            requests = self._list_requests(forge, proposal_plan)
+
+            @cache
+            def plan_onboarding() -> ProposalPlan:
+                return plan_proposals(extract_result, decisions, evidence, style, all_at_once=True)
+
+            requests = self._list_requests(forge, proposal_plan, plan_onboarding)
             if self._is_onboarding(requests):
-                proposal_plan = plan_proposals(extract_result, decisions, evidence, style, all_at_once=True)
+                proposal_plan = plan_onboarding()
             branch_plans = self._plan_branches(requests, proposal_plan, _parse_user_requests(dashboard_issue))
         except BasebumpError as error:
             failure = RunFailure(self._repository.name, FailureStage.PROPOSE, str(error))
@@ -183,23 +192,42 @@ class RepositoryPlanner:
         return RepositoryPlan(
             self.repository_scan,
             proposal_plan,
-            (*extract_result.failures, *failures),
+            (*extract_result.failures, *proposal_plan.failures, *failures),
             branch_plans,
             forge,
             None if failures else dashboard,
             dashboard_issue,
         )
 
-    def _list_requests(self, forge: Forge, proposal_plan: ProposalPlan) -> tuple[RemoteRequest, ...]:
+    def _list_requests(
+        self, forge: Forge, proposal_plan: ProposalPlan, plan_onboarding: Callable[[], ProposalPlan]
+    ) -> tuple[RemoteRequest, ...]:
         """Return all branches and open requests of basebump, and some of its closed and merged requests.
 
         Closed and merged requests are returned only for the branches of the planned proposals and, if the repository
         starts with an onboarding proposal, for the branch of that proposal.
         """
-        branches = frozenset(each.proposal.branch for each in proposal_plan.proposals)
-        if branches and self._has_onboarding_proposal:
-            branches |= {self._onboarding_branch}
-        return forge.list_requests(self.options.branch_prefix, branches)
+        planned_by_branch = {each.proposal.branch: each for each in proposal_plan.proposals}
+        onboarding_branch = self._onboarding_branch if self._has_onboarding_proposal else None
+        branches = frozenset(planned_by_branch)
+        if branches and onboarding_branch is not None:
+            branches |= {onboarding_branch}
+
+        def find_planned(branch: str) -> PlannedProposal | None:
+            return (
+                next(iter(plan_onboarding().proposals), None)
+                if branch == onboarding_branch
+                else planned_by_branch.get(branch)
+            )
+
+        judge = ContentJudge(
+            self._extract_result,
+            self.context.formats,
+            find_planned,
+            collect_known_versions(self.resolutions, proposal_plan.proposals),
+            self.context.push_store.load_pushes(self._repository),
+        )
+        return forge.list_requests(self.options.branch_prefix, branches, judge)
 
     def _is_onboarding(self, requests: Sequence[RemoteRequest]) -> bool:
         """Return True if all updates of the repository are to be in a single onboarding proposal.
@@ -241,7 +269,7 @@ class RepositoryPlanner:
         branch_plans: list[BranchPlan] = []
         for branch in sorted(planned_by_branch.keys() | requests_by_branch.keys()):
             decisions = decisions_by_branch.get(branch) or _find_decisions(
-                _list_proposed_tags(requests_by_branch[branch]), proposal_plan.decisions
+                list_proposed_tags(requests_by_branch[branch]), proposal_plan.decisions
             )
             branch_plans += self._plan_branch(
                 branch, planned_by_branch.get(branch), decisions, tuple(requests_by_branch[branch])
@@ -266,8 +294,8 @@ class RepositoryPlanner:
             else NoProposal(_explain_no_proposal(decisions))
         )
         updates = planned_proposal.updates if planned_proposal is not None else ()
-        is_fully_resolved = _is_fully_resolved(planned_proposal, decisions, requests, self._extract_result)
-        step = next_step(desired, requests, is_fully_resolved=is_fully_resolved, now=self.now)
+        is_fully_resolved = is_fully_resolved_branch(planned_proposal, decisions, requests, self._extract_result)
+        step = next_step(desired, requests, is_fully_resolved=is_fully_resolved, now=self.context.now)
         if step is not None:
             yield BranchPlan(branch, desired, requests, is_fully_resolved, step, updates)
 
@@ -312,66 +340,10 @@ def _group_by_branch(
     return by_branch | {build_onboarding_group(non_default_base).get_branch(branch_prefix): all_decisions}
 
 
-def _list_proposed_tags(requests: Iterable[RemoteRequest]) -> frozenset[str]:
-    """Return the tags for which the requests propose digests, each as `repository:tag`."""
-    return frozenset(target.rpartition("@")[0] for each in requests for target in parse_marker(each.body).targets)
-
-
 def _find_decisions(tag_refs: Collection[str], decisions: Sequence[Decision]) -> Sequence[Decision]:
     """Return the decisions on the tags in `tag_refs`, each of which is written as `repository:tag`."""
     pairs = ((decision, get_tracked_image(decision)) for decision in decisions)
     return [decision for decision, selected in pairs if selected is not None and str(selected.tag_ref) in tag_refs]
-
-
-def _is_fully_resolved(
-    planned_proposal: PlannedProposal | None,
-    decisions: Sequence[Decision],
-    requests: Sequence[RemoteRequest],
-    extract_result: ExtractResult,
-) -> bool:
-    """Return True if this run could read all data on which the proposal for a branch depends.
-
-    If a registry, or a file that may use one of the images, could not be read, return False. If the result is False,
-    the request of the branch must not be closed, because the next run may find the update again.
-    """
-    if any(map(_is_undecided, decisions)):
-        return False
-    if planned_proposal is not None:
-        return not extract_result.failures
-    proposed_tags = _list_proposed_tags(requests)
-    if any(_is_retag_unverified(decision, proposed_tags) for decision in decisions):
-        return False
-    repositories = {decision.occurrence.reference.repository for decision in decisions}
-    repositories |= {tag_ref.rpartition(":")[0] for tag_ref in proposed_tags}
-    return not any(extract_result.may_hide_image(repository) for repository in repositories or {""})
-
-
-def _is_undecided(decision: Decision) -> bool:
-    """Return True if a later run may decide differently although the image did not change.
-
-    This is the case if some data was not available in this run, or if updates are paused.
-    """
-    match decision:
-        case UnresolvedReference() | RefusedUpdate(reason=Reason.NOT_SCANNED) | SkippedReference(reason=Reason.PAUSED):
-            return True
-        case SkippedReference(reason=reason):
-            digest_slot = decision.occurrence.digest_slot
-            return isinstance(digest_slot, NotEditable) and digest_slot.reason is reason and not digest_slot.is_certain
-        case _:
-            return False
-
-
-def _is_retag_unverified(decision: Decision, proposed_tags: Collection[str]) -> bool:
-    """Return True if a tag in `proposed_tags` would replace the reference's tag, but tags could not be listed.
-
-    Without the registry's list of tags, it is unknown whether the proposed tag is still the right one. `proposed_tags`
-    are the tags in open requests, each as `repository:tag`.
-    """
-    tracked_image = get_tracked_image(decision)
-    if tracked_image is None or not tracked_image.missing_tags_reason:
-        return False
-    tag_ref = tracked_image.tag_ref
-    return any(each != str(tag_ref) and each.rpartition(":")[0] == tag_ref.repository for each in proposed_tags)
 
 
 def _explain_no_proposal(decisions: Sequence[Decision]) -> str:

@@ -25,6 +25,7 @@ from bot.pipeline.decide_updates import DecisionResult, decide_updates
 from bot.pipeline.execute_steps import ExecutionResult, execute_steps
 from bot.pipeline.expedite_urgent import expedite_urgent
 from bot.pipeline.extract import ExtractResult, extract_references
+from bot.pipeline.pushed_branches import record_pushes
 from bot.pipeline.repository_plan import BranchPlan, RepositoryPlan, RepositoryPlanner, RepositoryScan
 from bot.pipeline.run_context import RunContext, RunOptions
 from bot.pipeline.worker_pool import FORGE_POOL
@@ -60,6 +61,7 @@ def run_fleets(fleets: Sequence[Fleet], context: RunContext, options: RunOptions
         each for each in expedite_result.failures if each not in decision_result.failures
     ]  # a list that could not be read fails in both phases
     failures += [failure for each in execution_results for failure in each.failures]
+    failures += record_pushes(repository_plans, execution_results, context)
     for repository_plan, report in merge_base_branches(repository_plans, reports):
         failures += sync_dashboard(repository_plan, report, options)
     return RunReport(
@@ -77,7 +79,7 @@ def _plan_repositories(
 
     def plan_one(item: tuple[RepositoryScan, Sequence[Decision]]) -> RepositoryPlan:
         repository_scan, decisions = item
-        planner = RepositoryPlanner(repository_scan, options, context.now)
+        planner = RepositoryPlanner(repository_scan, options, context, decision_result.resolutions)
         return planner.plan_repository(decisions, decision_result.evidence)
 
     items = zip(repository_scans, decision_result.decisions, strict=True)

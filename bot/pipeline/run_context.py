@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from bot.branch_ports import PushStore
 from bot.model.forge import ForgeLimits, GitRepository
 from bot.model.limits import ProposalLimits, RolloutOptions
 from bot.model.policy import PolicyConfig
@@ -46,6 +47,7 @@ class RunContext:
     progress: ProgressReporter
     state_store: StateStore
     superseded_store: SupersededStore
+    push_store: PushStore
     registry_facts: RegistryFacts
     read_rules: RulesReader
     builders: Sequence[ImageBuilder] = ()

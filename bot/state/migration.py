@@ -19,7 +19,15 @@ def _migrate_to_version_2(connection: Connection) -> None:
     connection.exec_driver_sql(f"CREATE TABLE ends ({columns})")
 
 
-MIGRATIONS: tuple[Migration, ...] = (_migrate_to_version_2,)
+def _migrate_to_version_3(connection: Connection) -> None:
+    """Add the table of the last commits of basebump's branches."""
+    time_type = "DATETIME" if connection.dialect.name == "sqlite" else "TIMESTAMP WITH TIME ZONE"
+    columns = "forge TEXT NOT NULL, host TEXT NOT NULL, repository TEXT NOT NULL, branch TEXT NOT NULL"
+    columns += f", commit_id TEXT NOT NULL, intent TEXT NOT NULL, pushed_at {time_type} NOT NULL"
+    connection.exec_driver_sql(f"CREATE TABLE pushes ({columns}, PRIMARY KEY (forge, host, repository, branch))")
+
+
+MIGRATIONS: tuple[Migration, ...] = (_migrate_to_version_2, _migrate_to_version_3)
 """The migrations in order. The first one migrates version 1 of the tables to version 2.
 
 A migration never changes after its release. Therefore no migration uses a `Table`, because its definition may change.

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
+from bot.model.branch_ownership import BranchPush
 from bot.model.evidence import Scan, ScannerIdentity, ScanSubject
+from bot.model.forge import GitRepository
 from bot.model.history import SupersededTag, TagObservation
 from bot.model.image import CachedManifest, TagDescriptor
 from bot.model.reference import Digest, TagRef
@@ -51,4 +53,15 @@ class NoSupersededStore:
         return {}
 
     def record(self, superseded_tags: Mapping[TagRef, SupersededTag | None], at: datetime) -> None:
+        """Do nothing."""
+
+
+class NoPushStore:
+    """Implements `bot.branch_ports.PushStore` for configs without `state`. Every run reads the content of branches."""
+
+    def load_pushes(self, repository: GitRepository) -> Mapping[str, BranchPush]:  # noqa: ARG002 - the Protocol's
+        """Return no commits."""
+        return {}
+
+    def record_pushes(self, pushes: Mapping[GitRepository, Mapping[str, BranchPush]], at: datetime) -> None:
         """Do nothing."""

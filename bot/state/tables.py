@@ -97,6 +97,18 @@ ENDS = Table(
     Column("looked_at", UtcDateTime, nullable=False),
 )
 
+PUSHES = Table(
+    "pushes",
+    METADATA,
+    Column("forge", Text, primary_key=True),
+    Column("host", Text, primary_key=True),  # empty for a local folder
+    Column("repository", Text, primary_key=True),
+    Column("branch", Text, primary_key=True),
+    Column("commit_id", Text, nullable=False),
+    Column("intent", Text, nullable=False),
+    Column("pushed_at", UtcDateTime, nullable=False),
+)
+
 
 def write_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows. An existing row with the same primary key is overwritten."""

@@ -23,6 +23,7 @@ from bot.ports import AdvisorySource, Fleet, ProgressReporter, Registry, RulesRe
 from bot.wiring.registries import build_registry, list_builders
 
 if TYPE_CHECKING:
+    from bot.branch_ports import PushStore
     from bot.model.policy import PolicyRule
     from bot.model.run_scope import RunScope
     from bot.model.trust import TrustEntry
@@ -139,7 +140,7 @@ def _build_context(settings: Settings, progress: ProgressReporter, cache: Path |
 
     registry = build_registry(settings)
     scanners = build_scanner_selector(settings, registry, cache)
-    state_store, superseded_store = open_state_stores(settings)
+    state_store, superseded_store, push_store = open_state_stores(settings)
     clock = SystemClock()
     return RunContext(
         formats=load_formats_with_globs(dict(settings.files)),
@@ -151,6 +152,7 @@ def _build_context(settings: Settings, progress: ProgressReporter, cache: Path |
         progress=progress,
         state_store=state_store,
         superseded_store=superseded_store,
+        push_store=push_store,
         registry_facts=registry.create_facts(),
         read_rules=_read_rules,
         advisories=build_advisories(settings.enrichment, registry),
@@ -256,17 +258,20 @@ def _load_settings(config_file: Path | None, *, must_have_forges: bool) -> Setti
     return Settings() if config_file is None else load(config_file, requires_forges=must_have_forges)
 
 
-def open_state_stores(settings: Settings) -> tuple[StateStore, SupersededStore]:
-    """Open the stores for observations and for superseded tags. If no state is configured, the stores keep nothing.
+def open_state_stores(settings: Settings) -> tuple[StateStore, SupersededStore, PushStore]:
+    """Open the stores for observations, for superseded tags and for pushed commits.
+
+    If no state is configured, the stores keep nothing.
 
     If the database cannot be used, StateError is raised before the run starts.
     """
     from bot.settings import StateFile, StateServer
-    from bot.state.no_state import NoStateStore, NoSupersededStore
+    from bot.state.no_state import NoPushStore, NoStateStore, NoSupersededStore
 
     if settings.state is None:
-        return NoStateStore(), NoSupersededStore()
+        return NoStateStore(), NoSupersededStore(), NoPushStore()
     from bot.state.database import Database
+    from bot.state.push_store import DatabasePushStore
     from bot.state.state_store import DatabaseStateStore
     from bot.state.superseded_tags import DatabaseSupersededStore
 
@@ -277,4 +282,5 @@ def open_state_stores(settings: Settings) -> tuple[StateStore, SupersededStore]:
             database = Database.postgresql(url)
         case _:
             assert_never(settings.state)
-    return DatabaseStateStore(database, SystemClock().now), DatabaseSupersededStore(database)
+    state_store = DatabaseStateStore(database, SystemClock().now)
+    return state_store, DatabaseSupersededStore(database), DatabasePushStore(database)

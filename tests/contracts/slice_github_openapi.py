@@ -32,7 +32,7 @@ OPERATIONS = (
     f"get {REPOSITORY}/branches/{{branch}}",
     f"get {REPOSITORY}/branches/{{branch}}/protection/required_status_checks",
     f"get {REPOSITORY}/commits/{{ref}}",
-    f"get {REPOSITORY}/commits/{{ref}}/status",
+    f"get {REPOSITORY}/commits/{{ref}}/statuses",
     f"get {REPOSITORY}/compare/{{basehead}}",
     f"get {REPOSITORY}/git/blobs/{{file_sha}}",
     f"post {REPOSITORY}/git/blobs",

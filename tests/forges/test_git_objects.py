@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from bot.forges._git_objects import hash_blob
+from bot.core.references.git_blobs import hash_blob
 
 pytestmark = pytest.mark.real("git")
 

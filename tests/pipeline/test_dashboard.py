@@ -106,14 +106,23 @@ def test_ticked_checkbox_reopens_declined_proposal(scene):
     assert sorted(outcomes(scene.run())) == ["opened", "unchanged"]
 
 
-def test_ticked_checkbox_rebuilds_branch_with_foreign_commits(scene):
+def test_ticked_checkbox_rebuilds_branch(scene):
     scene.run()
-    scene.stand.commit(PYTHON, {"Dockerfile": "FROM scratch\n"})
-    assert sorted(outcomes(scene.run())) == ["left-alone", "unchanged"]
+    before = scene.stand.branches()[PYTHON]
+    scene.stand.commit("main", {"README.md": "Elsewhere.\n"})
     scene.tick(f"rebase {PYTHON}")
     assert sorted(outcomes(scene.run())) == ["refreshed", "unchanged"]
-    assert len(scene.stand.commits(PYTHON)) == 1
+    assert scene.stand.branches()[PYTHON] != before
     assert sorted(outcomes(scene.run())) == ["unchanged", "unchanged"]
+
+
+def test_ticked_checkbox_does_not_discard_commits_of_users(scene):
+    """On some forges, users can edit the dashboard and cannot push."""
+    scene.run()
+    persons = scene.stand.commit(PYTHON, {"Dockerfile": "FROM scratch\n"})
+    scene.tick(f"rebase {PYTHON}")
+    assert sorted(outcomes(scene.run())) == ["left-alone", "unchanged"]
+    assert scene.stand.branches()[PYTHON] == persons
 
 
 def test_is_closed_when_empty_and_reopened_when_not(scene):

@@ -28,24 +28,40 @@ def stand(request, tmp_path) -> Iterator[HostedStand]:
     made.end()
 
 
-def test_label_rebuilds_branch_with_foreign_commits_and_is_removed(stand, moved):
+def test_label_rebuilds_branch_and_is_removed(stand, moved):
     moved.run([stand.fleet()])
-    stand.commit(BRANCH, {"Dockerfile": "FROM scratch\n"})
-    assert outcomes(moved.run([stand.fleet()])) == ["left-alone"]
+    before = stand.branches()[BRANCH]
+    stand.commit("main", {"README.md": "Elsewhere.\n"})
     stand.label(BRANCH, "basebump-rebase")
     stand.label(BRANCH, "urgent")
     assert outcomes(moved.run([stand.fleet()])) == ["refreshed"]
+    assert stand.branches()[BRANCH] != before
     assert len(stand.commits(BRANCH)) == 1
     (request,) = stand.requests()
     assert request.labels == ("urgent",)
-    before = list(stand.writes)
+    writes = list(stand.writes)
     assert outcomes(moved.run([stand.fleet()])) == ["unchanged"]
-    assert stand.writes == before
+    assert stand.writes == writes
+
+
+def test_label_does_not_discard_commits_of_users_and_checkbox_does(stand, moved):
+    """Some users can set labels and cannot push. Whoever can edit the text of the request can also push."""
+    moved.run([stand.fleet()])
+    persons = stand.commit(BRANCH, {"Dockerfile": "FROM scratch\n"})
+    stand.label(BRANCH, "basebump-rebase")
+    assert outcomes(moved.run([stand.fleet()])) == ["left-alone"]
+    assert stand.branches()[BRANCH] == persons
+    (request,) = stand.requests()
+    stand.edit_body(BRANCH, request.body.replace("- [ ] <!-- basebump:rebase", "- [x] <!-- basebump:rebase"))
+    assert outcomes(moved.run([stand.fleet()])) == ["refreshed"]
+    assert len(stand.commits(BRANCH)) == 1
+    (request,) = stand.requests()
+    assert request.labels == ()
 
 
 def test_next_run_completes_run_killed_while_handling_a_label(stand, moved):
     moved.run([stand.fleet()])
-    stand.commit(BRANCH, {"Dockerfile": "FROM scratch\n"})
+    stand.commit("main", {"README.md": "Elsewhere.\n"})
     stand.label(BRANCH, "basebump-rebase")
     assert killed_again_and_again(stand, lambda: moved.run([stand.fleet()])) > 0
     (request,) = stand.requests()

@@ -115,21 +115,26 @@ def _find_refusal(desired: Proposal, closed_requests: Sequence[RemoteRequest]) -
 def _plan_open_request(
     desired: Proposal | NoProposal, request: RemoteRequest, *, is_fully_resolved: bool, now: datetime
 ) -> ProposalStep:
-    is_rebuild_requested = isinstance(desired, Proposal) and UserRequest.REBASE in _collect_user_requests(
-        desired, request
-    )
+    is_rebuild_requested = isinstance(desired, Proposal) and _is_rebuild_requested(desired, request)
     if request.intent is None and not is_rebuild_requested:
-        return NoChange(request.branch, NoChangeReason.EDITED, request, must_comment=not request.has_commented)
+        return _leave_foreign_branch(request)
     if not is_fully_resolved:
         attributes_to_restore = (
-            find_missing_on_last_commit(request, desired) if isinstance(desired, Proposal) else NO_ATTRIBUTES
+            find_missing_on_last_commit(request, desired, is_fully_resolved=False)
+            if isinstance(desired, Proposal)
+            else NO_ATTRIBUTES
         )
         return NoChange(request.branch, NoChangeReason.UNKNOWN, request, attributes=attributes_to_restore)
     if isinstance(desired, NoProposal):
         return CloseRequest(request, desired.reason)
     must_push = request.intent != desired.intent or is_rebuild_requested or _should_rebuild(request, desired)
     if must_push and not is_rebuild_requested and (wait_reason := _find_wait_reason(request, desired, now)) is not None:
-        return NoChange(desired.branch, wait_reason, request, attributes=find_missing_on_last_commit(request, desired))
+        return NoChange(
+            desired.branch,
+            wait_reason,
+            request,
+            attributes=find_missing_on_last_commit(request, desired, is_fully_resolved=True),
+        )
     must_update_text = _should_update_text(request, desired)
     attributes = find_missing_attributes(request, desired, now, is_changing=must_push or must_update_text)
     if must_push or must_update_text or attributes != NO_ATTRIBUTES:
@@ -137,6 +142,28 @@ def _plan_open_request(
             request, desired, must_push=must_push, must_update_text=must_update_text, attributes=attributes
         )
     return NoChange(desired.branch, NoChangeReason.UNCHANGED, request)
+
+
+def _leave_foreign_branch(request: RemoteRequest) -> NoChange:
+    """Return the step for an open request whose branch contains other changes than basebump's edits.
+
+    If basebump's account enabled automerge, it is disabled, because the other changes were not checked. The mark is not
+    used here, because the user who changed the branch may also have changed the mark.
+    """
+    attributes = replace(NO_ATTRIBUTES, automerge=False) if request.has_automerge else NO_ATTRIBUTES
+    must_comment = not request.has_commented
+    return NoChange(request.branch, NoChangeReason.EDITED, request, must_comment=must_comment, attributes=attributes)
+
+
+def _is_rebuild_requested(desired: Proposal, request: RemoteRequest) -> bool:
+    """Return True if a user requests that the branch of an open request is created again.
+
+    If the branch contains commits of users, only a checkbox in the text of the request counts. Whoever can edit this
+    text can also push to the branch. Users without this right can set labels and, on some forges, edit the dashboard.
+    """
+    if request.intent is None:
+        return any(ask is UserRequest.REBASE for ask, _ in parse_checkboxes(request.body))
+    return UserRequest.REBASE in _collect_user_requests(desired, request)
 
 
 def _collect_user_requests(desired: Proposal, request: RemoteRequest) -> frozenset[UserRequest]:
@@ -188,10 +215,11 @@ def _find_wait_reason(request: RemoteRequest, desired: Proposal, now: datetime) 
     - The tags stay the same, and only newer digests are proposed because they have reached the minimum age of the
       policy. An update would start another CI run. This is no reason to wait if the branch must be rebuilt anyway.
 
-    Urgent updates do not wait. If a request has conflicts and the setting `rebase` is not `never`, its branch does not
-    wait, because nobody can merge the request as it is.
+    Urgent updates do not wait. If the branch contains digests that the mark of the request does not name, it does not
+    wait, because the text of the request does not describe what would be merged. If a request has conflicts and the
+    setting `rebase` is not `never`, its branch does not wait, because nobody can merge the request as it is.
     """
-    if request.has_conflicts and desired.rebase is not Rebase.NEVER:
+    if not request.is_as_marked or (request.has_conflicts and desired.rebase is not Rebase.NEVER):
         return None
     if desired.is_urgent or (request.committed_at is not None and now - request.committed_at >= desired.refresh_every):
         return None

@@ -74,17 +74,28 @@ def _is_status_missing(request: RemoteRequest, desired: Proposal) -> bool:
     return not _has_status_attempt(request, marker) and marker.report == desired.report_fingerprint
 
 
-def find_missing_on_last_commit(request: RemoteRequest, desired: Proposal) -> RequestAttributes:
-    """Return the commit status to set and the workflows to start for a request whose branch and text stay unchanged.
+def find_missing_on_last_commit(
+    request: RemoteRequest, desired: Proposal, *, is_fully_resolved: bool
+) -> RequestAttributes:
+    """Return the attributes to set for a request whose branch and text stay unchanged.
 
-    A status and a workflow run belong to a single commit. If a user merges the base branch into the branch, for
-    example, the new last commit has neither. The status is copied from the earlier commit, because it must agree with
-    the unchanged text of the request.
+    - A status and a workflow run belong to a single commit. If a user merges the base branch into the branch, for
+      example, the new last commit has neither. The status is copied from basebump's own commit, because this run has no
+      evidence for the unchanged branch. If the branch is that of `desired`, and the text agrees with the evidence of
+      this run, the status of this run is set.
+    - If this run and the state do not know the digests on the branch, automerge is disabled. A user can have pushed
+      them with the name of basebump's account. If some data could not be read (`is_fully_resolved` is False), automerge
+      stays enabled, because basebump changes nothing then.
     """
     marker = parse_marker(request.body)
     is_status_missing = desired.attributes.status is not None and not _has_status_attempt(request, marker)
+    is_desired = request.intent == desired.intent and marker.report == desired.report_fingerprint
+    is_merged_on_top = request.own_commit is not None and request.own_commit != request.head
+    must_cancel = is_fully_resolved and request.has_automerge and not request.is_confirmed
     return RequestAttributes(
-        status=marker.status_attempt.status if is_status_missing and marker.status_attempt is not None else None,
+        automerge=False if must_cancel else None,
+        status=desired.attributes.status if is_status_missing and is_desired else None,
+        status_source=request.own_commit if is_status_missing and is_merged_on_top and not is_desired else None,
         workflows=desired.attributes.workflows if _is_workflow_start_missing(request) else (),
     )
 

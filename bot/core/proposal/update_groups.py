@@ -161,16 +161,29 @@ def list_targets(updates: Iterable[ImageUpdate]) -> tuple[Target, ...]:
     return (f"{_EVERYTHING}@sha256:{hashlib.sha256(json.dumps(targets).encode()).hexdigest()}",)
 
 
+WrittenValue = tuple[str, str, str]
+"""The path and the locator of an image reference, and the value that a commit writes there (see `format_value`)."""
+
+
 def compute_intent(updates: Iterable[ImageUpdate]) -> str:
     """Return the intent of a commit: a hash of all values that the commit writes into files, in 16 hexadecimal digits.
 
-    A later run computes the intent again. If it equals the intent in the commit's trailer, the branch already contains
-    the desired changes. The hash includes the file and the position (locator) of each value.
+    A later run computes the intent again. If it equals the intent of the branch, the branch already contains the
+    desired changes. The hash includes the file and the position (locator) of each value.
     """
-    written_values = sorted(
+    return hash_written_values(list_written_values(updates))
+
+
+def list_written_values(updates: Iterable[ImageUpdate]) -> tuple[WrittenValue, ...]:
+    """Return the values that a commit with these updates writes into files."""
+    return tuple(
         (update.occurrence.path, update.occurrence.locator, format_value(update.candidates[0])) for update in updates
     )
-    return hashlib.sha256(json.dumps(written_values, ensure_ascii=True).encode()).hexdigest()[:16]
+
+
+def hash_written_values(values: Iterable[WrittenValue]) -> str:
+    """Return the hash of the values that a commit writes, in 16 hexadecimal digits."""
+    return hashlib.sha256(json.dumps(sorted(values), ensure_ascii=True).encode()).hexdigest()[:16]
 
 
 def format_value(candidate: UpdateCandidate) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -13,6 +13,7 @@ from github.Repository import Repository
 
 from bot.forges._git_objects import MAX_MERGES
 from bot.forges.github.connection import GitHubAccount, GitHubRemote, get_login
+from bot.forges.github.tree import list_differences
 from bot.forges.hosted.heads import (
     BranchComparison,
     CommitAuthorship,
@@ -21,6 +22,7 @@ from bot.forges.hosted.heads import (
     build_commit_facts,
     extract_changed_lines,
 )
+from bot.model.branch_ownership import FileDifference
 
 MAX_FILES = 300
 """The largest number of files that GitHub returns for one comparison:
@@ -62,6 +64,10 @@ class GitHubCommits:
         """Return the changes that a commit makes compared with its parent."""
         return self.remote.read(f"read the commit {commit}", lambda repository: _fetch_changes(repository, commit))
 
+    def list_differences(self, base_commit: str, commit: str) -> Sequence[FileDifference] | None:
+        """Return the paths at which the trees of two commits differ; None if too many trees must be read."""
+        return list_differences(self.remote, base_commit, commit)
+
 
 def _parse_comparison(comparison: Comparison, account: GitHubAccount) -> BranchComparison | None:
     """Return the commits and changes of a comparison in GitHub's answer.
@@ -101,10 +107,11 @@ def _is_by_account(commit: Commit, account: GitHubAccount) -> bool:
     """Return True if author and committer of a commit show that the token's account created the commit.
 
     The author must be the account. The committer must be the account or GitHub, because GitHub is the committer of
-    commits that it signs for an App. If the App's login is not known, the author may be any bot.
+    commits that it signs for an App. If GitHub signs the commits of the account, or if GitHub is the committer, the
+    signature must be valid: everybody can write any name and address into a commit, but only GitHub has its key.
     """
     author, committer = get_login(commit.author), get_login(commit.committer)
-    if author is None:
-        return False
-    is_author = commit.author.type == "Bot" if account.login is None else author.lower() == account.login.lower()
-    return is_author and committer in (author, _WEB_FLOW)
+    must_be_signed = account.has_signed_commits or committer == _WEB_FLOW
+    is_committer = author is not None and committer in (author, _WEB_FLOW)
+    is_by_account = account.is_account(commit.author) and is_committer
+    return is_by_account and (not must_be_signed or commit.commit.verification.verified is True)

@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from github import Github, GithubException
 from github.NamedUser import NamedUser
+from github.Organization import Organization
 from github.Repository import Repository
 
 from bot.forges.github.client import create_client
@@ -44,9 +46,30 @@ class GitHubAccount:
     """The account of the token, which is the author of basebump's commits."""
 
     login: str | None
-    """The login; None for the token of an installation whose App is not known, because no user owns such a token."""
+    """The login; None if there is no token, or if the token belongs to an App whose login cannot be determined."""
     is_app: bool = False
     """True for an App. Its installations determine which repositories it can access."""
+    has_signed_commits: bool = False
+    """True if GitHub signs each commit that the account creates. It does so for Apps, except on an Enterprise Server.
+
+    https://docs.github.com/en/authentication/managing-commit-signature-verification/about-commit-signature-verification#signature-verification-for-bots
+    """
+
+    def is_account(self, user: NamedUser | Organization | None) -> bool:
+        """Return True if `user` is this account. If the login of an App is not known, every bot counts as the App."""
+        if user is None:
+            return False
+        return user.type == "Bot" if self.login is None else user.login.lower() == self.login.lower()
+
+
+_BOT_SUFFIX = "[bot]"
+"""The end of the login of every App's account in the REST API."""
+
+
+def _is_hosted_by_github(url: str) -> bool:
+    """Return True for the API of github.com, or of a company's subdomain of ghe.com."""
+    host = urlsplit(url).netloc.lower()
+    return host == "api.github.com" or host.endswith(".ghe.com")
 
 
 class TokenSource(Protocol):
@@ -108,6 +131,7 @@ class GitHubConnection:
             pause: Waits for a number of seconds.
         """
         self._tokens = tokens
+        self._is_enterprise_server = not _is_hosted_by_github(url)
         self._clients = ClientPool(lambda: create_client(url, ca))
         self._account = SharedValue[GitHubAccount]()
         self._sender = RequestSender(pause, seconds_between_writes=seconds_between_writes)
@@ -161,13 +185,30 @@ class GitHubConnection:
     def _fetch_account(self) -> GitHubAccount:
         bot_login = self._tokens.get_bot_login()
         if bot_login is not None:
-            return GitHubAccount(bot_login, is_app=True)
+            return self._build_app_account(bot_login)
         try:
             return GitHubAccount(self.read("identify the token", lambda client: client.get_user().login))
         except RefusedError as refusal:
-            if refusal.retry_after is None and refusal.status in (UNAUTHORIZED, FORBIDDEN, NOT_FOUND):
-                return GitHubAccount(None, is_app=refusal.status == FORBIDDEN)
+            if refusal.retry_after is None and refusal.status == FORBIDDEN:
+                return self._build_app_account(self._query_bot_login())
+            if refusal.retry_after is None and refusal.status in (UNAUTHORIZED, NOT_FOUND):
+                return GitHubAccount(None)
             raise
+
+    def _build_app_account(self, login: str | None) -> GitHubAccount:
+        return GitHubAccount(login, is_app=True, has_signed_commits=not self._is_enterprise_server)
+
+    def _query_bot_login(self) -> str | None:
+        """Return the login of the App to which an installation's token belongs; None if it cannot be determined.
+
+        REST does not report the account of such a token, and GraphQL does: https://docs.github.com/en/graphql/reference/queries#viewer
+        """
+        try:
+            answer = run_query(self, "identify the token", "query { viewer { login } }", {}, "")
+            login = str(answer.data["viewer"]["login"])
+        except (RefusedError, UnsupportedQueryError, KeyError, TypeError):
+            return None
+        return login if login.endswith(_BOT_SUFFIX) else f"{login}{_BOT_SUFFIX}"
 
     def _call(self, action: str, call: Callable[[Github], Answer], permission: str, token: str | None) -> Answer:
         try:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any
 
+from github.CommitStatus import CommitStatus as GitHubCommitStatus
 from github.NamedUser import NamedUser
+from github.PaginatedList import PaginatedList
 from github.PullRequest import PullRequest
 from github.Repository import Repository
 
 from bot.core.proposal.markers import COMMENT_MARKER
 from bot.forges.github.attributes import GitHubAttributesWriter
 from bot.forges.github.client import PER_PAGE
-from bot.forges.github.connection import GitHubRemote, get_login
+from bot.forges.github.connection import GitHubRemote
 from bot.forges.github.errors import ISSUES_READ, ISSUES_WRITE, PULLS_READ, PULLS_WRITE, STATUSES_WRITE
 from bot.forges.github.request_state import (
     find_closed_by_branch_deletion,
@@ -67,10 +68,11 @@ class GitHubRequestReader:
 
     def has_own_comment(self, number: int) -> bool:
         """Return True if basebump has already written the comment that the branch contains commits of users."""
+        account = self.remote.connection.get_account()
 
         def fetch(repository: Repository) -> bool:
-            comments = repository.get_issue(number).get_comments()
-            return any(COMMENT_MARKER in (comment.body or "") for comment in islice(comments, MAX_COMMENTS))
+            comments = islice(repository.get_issue(number).get_comments(), MAX_COMMENTS)
+            return any(COMMENT_MARKER in (each.body or "") and account.is_account(each.user) for each in comments)
 
         return self.remote.read(f"read the comments on pull request #{number}", fetch, PULLS_READ)
 
@@ -245,13 +247,24 @@ class GitHubStatuses:
     def read_status(self, commit: str) -> CommitStatus | None:
         """Return the last status that basebump set on a commit; None if there is none.
 
-        Only the first page of the commit's statuses is read, because a commit rarely has more.
+        Everyone who can push can set a status with any name, so statuses of other accounts are ignored. Only the first
+        page of the commit's statuses is read, newest first, because a commit rarely has more.
+
+        https://docs.github.com/en/rest/commits/statuses#list-commit-statuses-for-a-reference
         """
+        account = self.remote.connection.get_account()
 
         def fetch(repository: Repository) -> CommitStatus | None:
-            address = f"{repository.url}/commits/{commit}/status"
-            _, answer = repository.requester.requestJsonAndCheck("GET", address, parameters={"per_page": PER_PAGE})
-            return next((_parse_status(each) for each in answer["statuses"] if each["context"] == STATUS_CONTEXT), None)
+            address = f"{repository.url}/commits/{commit}/statuses"
+            statuses = PaginatedList(GitHubCommitStatus, repository.requester, address, None)
+            return next(
+                (
+                    _parse_status(each)
+                    for each in islice(statuses, PER_PAGE)
+                    if each.context == STATUS_CONTEXT and account.is_account(each.creator)
+                ),
+                None,
+            )
 
         return self.remote.read(f"read the status of {commit}", fetch, STATUSES_WRITE)
 
@@ -270,9 +283,9 @@ class GitHubStatuses:
         )
 
 
-def _parse_status(data: Mapping[str, Any]) -> CommitStatus | None:
-    state = next((each for each in StatusState if each == data["state"]), None)
-    return CommitStatus(state, str(data["description"])) if state is not None else None
+def _parse_status(status: GitHubCommitStatus) -> CommitStatus | None:
+    state = next((each for each in StatusState if each == status.state), None)
+    return CommitStatus(state, str(status.description)) if state is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,19 +297,18 @@ class GitHubIssues:
     def list_own_issues(self, label: str) -> Sequence[ListedIssue]:
         """Return the issues that have a label and were created by the token's account, newest first.
 
-        If the account is not known, which is so for a token of an App's installation, the issues of all authors are
-        returned.
+        If the login of an App is not known, the issues of all bots are returned.
 
         https://docs.github.com/en/rest/issues/issues#list-repository-issues
         """
-        login = self.remote.connection.get_account().login
+        account = self.remote.connection.get_account()
 
         def fetch(repository: Repository) -> list[ListedIssue]:
             issues = islice(repository.get_issues(state="all", labels=[label]), MAX_ISSUES)
             return [
                 ListedIssue(each.number, each.title, each.body, each.state == "open")
                 for each in issues
-                if (login is None or get_login(each.user) == login) and each.pull_request is None
+                if account.is_account(each.user) and each.pull_request is None
             ]
 
         return self.remote.read("find the dashboard", fetch, ISSUES_READ)

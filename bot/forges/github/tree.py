@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from functools import partial
 
 from github.GitTree import GitTree
+from github.GitTreeElement import GitTreeElement
 
 from bot.forges._git_objects import EXECUTABLE, REGULAR, RegularFile, split_into_batches
 from bot.forges.github.connection import GitHubRemote, run_query
 from bot.forges.github.errors import translate_errors
 from bot.forges.hosted.files import BlobReader, ListedTree, QueriedContents, TreeListing, index_by_object_id
 from bot.forges.hosted.refusal import RefusedError
+from bot.model.branch_ownership import FileDifference, TreeObject
 from bot.model.forge import TreeEntry
 from bot.model.source import FilePath
 
@@ -61,6 +63,52 @@ def list_files(remote: GitHubRemote, tree: str) -> TreeListing:
             if each.type == "blob" and each.mode in (REGULAR, EXECUTABLE):
                 files[FilePath(folder + each.path)] = RegularFile(each.mode, each.sha, each.size)
     return TreeListing(files, is_complete)
+
+
+MAX_COMPARED_TREES = 100
+"""The largest number of trees that are read to compare two commits whose trees GitHub truncates. A proposal that edits
+files in more folders of such a large repository is left to the users."""
+
+
+def list_differences(remote: GitHubRemote, old_commit: str, new_commit: str) -> list[FileDifference] | None:
+    """Return the paths at which the trees of two commits differ; None if too many trees must be read.
+
+    Usually, two requests are sent. If GitHub truncates the trees, only folders that differ are read, with two requests
+    each. Raises RefusedError.
+    """
+    differences: list[FileDifference] = []
+    pending = [("", old_commit, new_commit)]
+    requests = 0
+    is_recursive = True
+    while pending:
+        folder, old_oid, new_oid = pending.pop()
+        requests += 2
+        if requests > MAX_COMPARED_TREES:
+            return None
+        trees = [_get_tree(remote, oid, recursive=is_recursive) for oid in (old_oid, new_oid)]
+        if any(tree.truncated for tree in trees):
+            if not is_recursive:
+                return None
+            is_recursive = False
+            pending.append((folder, old_oid, new_oid))
+            continue
+        old, new = ({folder + each.path: each for each in tree.tree} for tree in trees)
+        for path in sorted(old.keys() | new.keys()):
+            before, after = old.get(path), new.get(path)
+            if before is not None and after is not None and before.type == after.type == "tree":
+                if not is_recursive and before.sha != after.sha:
+                    pending.append((f"{path}/", before.sha, after.sha))
+            elif (difference := _build_difference(path, before, after)) is not None:
+                differences.append(difference)
+    return differences
+
+
+def _build_difference(path: str, old: GitTreeElement | None, new: GitTreeElement | None) -> FileDifference | None:
+    """Return the difference at one path; None if both commits have the same object there."""
+    old_object, new_object = (
+        TreeObject(each.mode, each.sha, each.size) if each is not None else None for each in (old, new)
+    )
+    return FileDifference(FilePath(path), old_object, new_object) if old_object != new_object else None
 
 
 def _get_tree(remote: GitHubRemote, oid: str, *, recursive: bool) -> GitTree:

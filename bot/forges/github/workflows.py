@@ -16,9 +16,9 @@ from github.Repository import Repository
 from bot.core.proposal.markers import parse_marker, record_started_commit
 from bot.forges.github.branches import WORKFLOWS_FOLDER
 from bot.forges.github.client import PER_PAGE
-from bot.forges.github.connection import GitHubConnection, GitHubRemote, run_query
+from bot.forges.github.connection import GitHubConnection, GitHubRemote
 from bot.forges.github.errors import ACTIONS_WRITE
-from bot.forges.hosted.refusal import RefusedError, UnsupportedQueryError, is_permanent_refusal
+from bot.forges.hosted.refusal import RefusedError, is_permanent_refusal
 
 _NOT_BY_ITSELF_PREFIX, _NOT_RUN_PREFIX = "> **CI does not run here by itself:**", "> **CI has not run on this:**"
 JOB_TOKEN_NOTICE = (
@@ -157,20 +157,11 @@ class WorkflowStarter:
 def has_job_token(connection: GitHubConnection) -> bool:
     """Return True if the token is the `GITHUB_TOKEN` of a job. If basebump cannot determine this, return False.
 
-    The result is stored in the connection. An API request is sent only for tokens of installations, because a
-    `GITHUB_TOKEN` is such a token.
+    The result is stored in the connection.
     """
     if connection.has_job_token is None:
-        connection.has_job_token = _is_job_account(connection)
+        try:
+            connection.has_job_token = connection.get_account().login == _JOB_LOGIN
+        except RefusedError:
+            connection.has_job_token = False
     return connection.has_job_token
-
-
-def _is_job_account(connection: GitHubConnection) -> bool:
-    try:
-        account = connection.get_account()
-        if account.login is not None or not account.is_app:
-            return False
-        answer = run_query(connection, "tell whose token it is", "query { viewer { login } }", {}, "")
-        return bool(answer.data["viewer"]["login"] == _JOB_LOGIN)
-    except (RefusedError, UnsupportedQueryError, KeyError, TypeError):
-        return False

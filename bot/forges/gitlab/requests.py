@@ -79,11 +79,15 @@ class GitLabRequestReader:
 
     def has_own_comment(self, number: int) -> bool:
         """Return True if basebump has already written the comment that the branch contains commits of users."""
+        username = self.remote.connection.get_account().username
 
         def fetch(project: Project) -> bool:
             merge_request = project.mergerequests.get(number, lazy=True)
             notes = merge_request.notes.list(iterator=True, order_by="created_at", sort="asc")
-            return any(COMMENT_MARKER in str(note.body) for note in islice(notes, MAX_COMMENTS))
+            return any(
+                COMMENT_MARKER in str(note.body) and note.author["username"] == username
+                for note in islice(notes, MAX_COMMENTS)
+            )
 
         return self.remote.read(f"read the notes on merge request !{number}", fetch)
 
@@ -280,12 +284,15 @@ class GitLabStatuses:
     def read_status(self, commit: str) -> CommitStatus | None:
         """Return the last status that basebump set on a commit.
 
-        Returns None if there is none, or if its state is one that basebump never sets.
+        Returns None if there is none, or if its state is one that basebump never sets. Everyone who can push can set a
+        status with any name, so statuses of other accounts are ignored.
         """
+        username = self.remote.connection.get_account().username
 
         def fetch(project: Project) -> CommitStatus | None:
             statuses = project.commits.get(commit, lazy=True).statuses
-            own_statuses = list(islice(statuses.list(name=STATUS_CONTEXT, iterator=True), PER_PAGE))
+            named = islice(statuses.list(name=STATUS_CONTEXT, all=True, iterator=True), PER_PAGE)
+            own_statuses = [each for each in named if each.author["username"] == username]
             newest = max(own_statuses, key=lambda each: int(each.id), default=None)
             return _parse_status(newest.attributes) if newest is not None else None
 

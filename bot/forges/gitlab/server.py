@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 from gitlab import Gitlab
 
 from bot.forges.gitlab.attributes import GitLabAutomerge
-from bot.forges.gitlab.branches import GitLabBranches, GitLabCommits
+from bot.forges.gitlab.branches import GitLabBranches
+from bot.forges.gitlab.commits import GitLabCommits
 from bot.forges.gitlab.connection import PER_PAGE, GitLabConnection, GitLabRemote, JobToken, run_query
 from bot.forges.gitlab.errors import GITLAB_ERRORS, translate_errors
 from bot.forges.gitlab.examination import GitLabExamination
@@ -150,6 +151,7 @@ class GitLabServer:
             automerge=GitLabAutomerge(remote),
             statuses=GitLabStatuses(remote),
             issues=GitLabIssues(remote),
+            is_read_only=self.connection.has_job_token,
         )
 
     def examine(self, target: DiagnosisTarget, repositories: Iterable[GitRepository | RunFailure]) -> Iterator[Check]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -124,6 +124,18 @@ def list_files(
         if folder and refusal.status == NOT_FOUND:
             return TreeListing({}, is_complete=True)
         raise
+
+
+def list_files_beside(remote: GitLabRemote, commit: str, paths: Iterable[FilePath]) -> Mapping[FilePath, RegularFile]:
+    """Return the regular files in the folders of these paths. One request is sent for each folder. Raises RefusedError.
+
+    A folder whose path contains `..` is left out.
+    """
+    files: dict[FilePath, RegularFile] = {}
+    for folder in sorted({path.rpartition("/")[0] for path in paths}):
+        if ".." not in folder.split("/"):
+            files.update(list_files(remote, commit, folder).files)
+    return files
 
 
 _QUERY = """query($project: ID!, $commit: String!, $paths: [String!]!) {

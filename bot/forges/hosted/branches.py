@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from bot.forges._git_objects import RegularFile, hash_blob
+from bot.core.references.git_blobs import hash_blob
+from bot.forges._git_objects import RegularFile
 from bot.forges.hosted.heads import BranchTip
 from bot.forges.hosted.refusal import RefusedError, read_after_refusal
 from bot.model.errors import ForgeError

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from bot.forges._git_objects import RegularFile, hash_blob
+from bot.core.references.git_blobs import hash_blob
+from bot.forges._git_objects import RegularFile
 from bot.forges.hosted.refusal import RefusedError, UnsupportedQueryError, is_query_too_large
 from bot.model.errors import TreeError
 from bot.model.forge import TreeEntry

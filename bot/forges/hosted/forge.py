@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from bot.branch_ports import BranchJudge
 from bot.core.proposal.markers import COMMENT_MARKER
 from bot.core.proposal.user_requests import get_labels
 from bot.forges.hosted.branches import (
@@ -47,7 +48,7 @@ class RequestEdit:
     @property
     def is_empty(self) -> bool:
         """True if the edit changes nothing."""
-        settable = replace(self.attributes, automerge=None, status=None, workflows=())
+        settable = replace(self.attributes, automerge=None, status=None, status_source=None, workflows=())
         return not self.is_reworded and not self.removed_labels and settable == NO_ATTRIBUTES
 
 
@@ -148,6 +149,8 @@ class HostedRepository:
     issues: IssueApi
     workflows: WorkflowApi | None = None
     """None if the server always starts CI by itself."""
+    is_read_only: bool = False
+    """True if the token can neither change anything nor compare commits. The claims of branches are not judged then."""
 
 
 class HostedForge:
@@ -164,7 +167,9 @@ class HostedForge:
         self._pushed_commits: dict[str, str] = {}
         """The commits that this run pushed, by branch."""
 
-    def list_requests(self, prefix: str, desired_branches: frozenset[str]) -> tuple[RemoteRequest, ...]:
+    def list_requests(
+        self, prefix: str, desired_branches: frozenset[str], judge: BranchJudge | None = None
+    ) -> tuple[RemoteRequest, ...]:
         """Return basebump's branches, their open pull requests, and the ended pull requests of `desired_branches`.
 
         basebump's branches are those whose names begin with `prefix`. The desired branches are those of the proposals
@@ -177,12 +182,14 @@ class HostedForge:
         - one for each commit, if the list of branches does not contain the facts about the commits,
         - one for each pull request whose base branch has new commits, to check for conflicts,
         - one for each pull request with commits of users, to find basebump's comment,
-        - some for each branch that ends in a merge commit.
+        - some for each branch that ends in a merge commit,
+        - some for each branch whose content `judge` reads. If `judge` is None, the intents of the branches are only
+          what their commits claim.
         """
         with self._translate_errors():
             tips = self._hosted.branches.list_tips(prefix)
             self._tips = {branch: tip.commit for branch, tip in tips.items()}
-            return self._list_requests(tips, desired_branches)
+            return self._list_requests(tips, desired_branches, judge)
 
     def push(self, branch: str, changes: Sequence[FileChange], message: str, expected_head: str | None) -> str:
         """Create one commit on top of the base branch, point `branch` to it, and return its id.
@@ -212,7 +219,7 @@ class HostedForge:
             opened = self._create_or_update(replace(proposal, body=body))
             notes = [*status_outcome.notes, *started.notes, *opened.notes]
             if attributes.automerge and opened.number is not None:
-                notes += self._hosted.automerge.enable(opened.number, self._pushed_commits.get(branch))
+                notes += self._hosted.automerge.enable(opened.number, self._pushed_commits.get(branch, tip))
         return replace(opened, notes=tuple(notes))
 
     def update_request(
@@ -266,11 +273,11 @@ class HostedForge:
                 self._hosted.branches.delete_branch(request.branch, request.head)
 
     def _list_requests(
-        self, tips: Mapping[str, BranchTip], desired_branches: frozenset[str]
+        self, tips: Mapping[str, BranchTip], desired_branches: frozenset[str], judge: BranchJudge | None
     ) -> tuple[RemoteRequest, ...]:
         hosted = self._hosted
-        lister = RequestLister(hosted.requests, hosted.commits, self._repository, hosted.pause)
-        return lister.list_requests(tips, desired_branches)
+        lister = RequestLister(hosted.requests, hosted.commits, self._repository, hosted.pause, hosted.open_tree)
+        return lister.list_requests(tips, desired_branches, None if hosted.is_read_only else judge)
 
     def _create_or_update(self, proposal: Proposal) -> OpenedRequest:
         """Create the pull request for a proposal. If the branch already has an open pull request, update it instead.
@@ -297,6 +304,8 @@ class HostedForge:
         branch pointed to when the branches were listed.
         """
         pushed = self._pushed_commits.get(branch)
+        if attributes.status is None and attributes.status_source is not None and pushed is None:
+            return self._statuses.copy_status(branch, tip, attributes.status_source)
         return self._statuses.set_status(branch, pushed or tip, attributes.status, is_new=pushed is not None)
 
     def _start_workflows(

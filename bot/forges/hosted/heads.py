@@ -1,19 +1,21 @@
-"""Reads the last commits of basebump's branches, and finds out whether users changed the branches.
+"""Reads the last commits of basebump's branches, and finds out whether they claim to be basebump's.
 
 The intent of a commit is a hash of the changes that basebump planned. basebump writes it into a trailer of the commit
-message. Only an unchanged commit of basebump counts as having an intent; the intent of a branch is None if users pushed
-other changes.
+message. A commit claims to be basebump's if it has this trailer, if its author is basebump's account, and if nobody
+amended it. Anybody who can push can forge all of this, so `bot.branch_ports.BranchJudge` also compares the content of
+the branch with the edits that basebump makes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot.core.proposal.markers import parse_base_branch, parse_intent
 from bot.forges._git_objects import PARENTS_OF_MERGE
+from bot.model.branch_ownership import BranchVerdict, FileDifference
 
 MAX_DATE_DIFFERENCE = timedelta(seconds=5)
 """The largest difference between the dates of author and committer in a commit that nobody amended. A server sets
@@ -104,6 +106,24 @@ class BranchHead:
     """The date of basebump's commit; if the branch has no such commit, the date of the last commit."""
     is_behind: bool
     """True if the base branch has commits that the branch does not have."""
+    own_commit: str | None = None
+    """basebump's commit; None if the branch contains other changes."""
+    base_parent: str | None = None
+    """The commit of the base branch that the last commit has as a parent; None if the branch contains other changes.
+    `HeadReader.find_merge_base` checks that the base branch contains this commit."""
+    is_base_checked: bool = False
+    """True if the base branch is known to contain `base_parent`, and the branch is known to contain no other commits
+    than basebump's commit and merges of the base branch."""
+    is_confirmed: bool = True
+    """False if the branch contains digests that neither this run nor the state knows."""
+    is_as_marked: bool = True
+    """False if the branch contains digests that the mark of its pull request does not name."""
+
+    def apply(self, verdict: BranchVerdict) -> BranchHead:
+        """Return the head with the intent of a verdict on the content of the branch."""
+        return replace(
+            self, intent=verdict.intent, is_confirmed=verdict.is_confirmed, is_as_marked=verdict.is_as_marked
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +150,14 @@ class CommitReader(Protocol):
         """Return the changes that a commit makes compared with its parent."""
         ...
 
+    def list_differences(self, base_commit: str, commit: str) -> Sequence[FileDifference] | None:
+        """Return the paths at which the trees of two commits differ.
+
+        `commit` contains `base_commit`. If there are too many differences to list, or if the token cannot compare
+        commits, return None.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class HeadReader:
@@ -149,7 +177,33 @@ class HeadReader:
             head = self._read_below_merges(tip, self.base_commit)
             if head is not None:
                 return head
-        return BranchHead(tip.commit, tip.intent, tip.stated_base, tip.committed_at, tip.parents != (self.base_commit,))
+        is_on_base = tip.parents == (self.base_commit,)
+        is_own = tip.intent is not None
+        return BranchHead(
+            tip.commit,
+            tip.intent,
+            tip.stated_base,
+            tip.committed_at,
+            is_behind=not is_on_base,
+            own_commit=tip.commit if is_own else None,
+            base_parent=tip.parents[0] if is_own else None,
+            is_base_checked=is_on_base,
+        )
+
+    def find_merge_base(self, head: BranchHead) -> str | None:
+        """Return the commit of the base branch on which a branch is based.
+
+        Return None if the branch contains other commits than basebump's commit and merges of the base branch. An API
+        request is sent if the branch is not based on the newest commit of the base branch.
+        """
+        if head.is_base_checked or head.base_parent is None or self.base_commit is None:
+            return head.base_parent
+        comparison = self.commits.compare(self.base_commit, head.commit)
+        if comparison is None:
+            return None
+        if not comparison.commits:  # the branch was merged
+            return head.commit
+        return head.base_parent if set(comparison.commits) == {head.commit} else None
 
     def _read_below_merges(self, merge: CommitFacts, base_commit: str) -> BranchHead | None:
         """Find basebump's commit in a branch whose last commit is `merge`, a merge of the base branch.
@@ -165,8 +219,16 @@ class HeadReader:
         own_changes = self.commits.read_changes(own_commit.commit)
         if own_changes != comparison.changes or None in own_changes.values():
             return None
-        is_behind = comparison.check_is_behind()
-        return BranchHead(merge.commit, own_commit.intent, own_commit.stated_base, own_commit.committed_at, is_behind)
+        return BranchHead(
+            merge.commit,
+            own_commit.intent,
+            own_commit.stated_base,
+            own_commit.committed_at,
+            is_behind=comparison.check_is_behind(),
+            own_commit=own_commit.commit,
+            base_parent=merge.parents[1],
+            is_base_checked=True,
+        )
 
 
 def _find_own_commit_below_merges(
@@ -180,6 +242,8 @@ def _find_own_commit_below_merges(
         tip: The commit that the branch points to.
         commits_beyond_base: The commits of the branch that the base branch does not have, by id.
     """
+    if len(tip.parents) == PARENTS_OF_MERGE and tip.parents[1] in commits_beyond_base:
+        return None
     commit: CommitFacts | None = tip
     merges = 0
     while commit is not None and commit.intent is None and len(commit.parents) == PARENTS_OF_MERGE:

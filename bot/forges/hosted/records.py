@@ -85,6 +85,19 @@ class StatusWriter:
             return StatusOutcome((commit, status), (note,))
         return StatusOutcome((commit, status))
 
+    def copy_status(self, branch: str, commit: str | None, source: str) -> StatusOutcome:
+        """Set the status that basebump set on the commit `source` on another commit, too.
+
+        If basebump set no status on `source`, do nothing. `branch` is the branch that points to `commit`.
+        """
+        if self._refusal_note:
+            return StatusOutcome(notes=(self._refusal_note,))
+        try:
+            status = self._statuses.read_status(source)
+        except RefusedError as refusal:
+            return StatusOutcome(notes=(f"The status of an earlier commit could not be read: {refusal}.",))
+        return self.set_status(branch, commit, status, is_new=False)
+
 
 DASHBOARD_LABEL = "basebump-dashboard"
 """The label of the dashboard issue. Only users with rights in the repository can set labels, so an issue of any other

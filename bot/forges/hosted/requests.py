@@ -13,9 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from bot.branch_ports import BranchJudge
 from bot.core.proposal.base_branches import BaseBranch
 from bot.core.proposal.lifecycle import may_be_declined
 from bot.core.proposal.user_requests import parse_labels
+from bot.forges.hosted.branch_contents import HeadJudge
+from bot.forges.hosted.files import ListedTree
 from bot.forges.hosted.heads import BranchHead, BranchTip, CommitReader, HeadReader
 from bot.model.forge import GitRepository
 from bot.model.proposal import RemoteRequest, RequestState
@@ -177,22 +180,31 @@ class RequestLister:
     """The repository with the base branch and its commit. A branch on top of that commit cannot conflict. Branches that
     were created for another base branch are left out."""
     pause: Callable[[float], None]
+    open_tree: Callable[[str], ListedTree]
+    """Returns the files of the commit with this id."""
 
     def list_requests(
-        self, tips: Mapping[str, BranchTip], desired_branches: frozenset[str]
+        self, tips: Mapping[str, BranchTip], desired_branches: frozenset[str], judge: BranchJudge | None = None
     ) -> tuple[RemoteRequest, ...]:
         """Return basebump's pull requests for the base branch, followed by its branches without a pull request.
 
         The result contains all open pull requests, and the ended ones of the desired branches. The newest is first.
-        `tips` are basebump's branches with their last commits.
+        `tips` are basebump's branches with their last commits. If `judge` is None, the intents in the result are only
+        what the commits claim.
         """
         # A server closes a request when its branch is deleted. Without branches, no request can be open.
         listed = [each for each in self.reader.list_open() if each.branch in tips] if tips else []
         base = BaseBranch(self.repository.base_branch, self.repository.non_default_base)
-        read_head = HeadReader(self.commits, self.repository.commit).read_head
+        head_reader = HeadReader(self.commits, self.repository.commit)
         heads = {
-            branch: read_head(tips[branch]) for branch in select_branches_to_read(tips, listed, base, desired_branches)
+            branch: head_reader.read_head(tips[branch])
+            for branch in select_branches_to_read(tips, listed, base, desired_branches)
         }
+        if judge is not None:
+            bodies = {
+                each.branch: each.body for each in sorted(listed, key=lambda each: each.target_branch == base.name)
+            }
+            heads = HeadJudge(head_reader, self.open_tree, judge).judge_heads(heads, bodies, base, desired_branches)
         requests = [each for each in listed if is_request_of_base(base, each, heads, desired_branches)]
         for branch in sorted(desired_branches - {each.branch for each in requests}):
             requests += [
@@ -252,6 +264,9 @@ class RequestLister:
             ever_set=review_state.ever_set if review_state is not None else None,
             committed_at=head.committed_at if head is not None else None,
             is_behind=head is not None and head.is_behind,
+            own_commit=head.own_commit if head is not None else None,
+            is_confirmed=head is None or head.is_confirmed,
+            is_as_marked=head is None or head.is_as_marked,
             must_be_current=merge_state is not None and (context.must_be_current or merge_state.is_outdated),
             user_requests=parse_labels(request.attributes.labels),
             opened_at=request.opened_at,
@@ -370,4 +385,7 @@ def build_branch_requests(
                 head.intent,
                 committed_at=head.committed_at,
                 is_behind=head.is_behind,
+                own_commit=head.own_commit,
+                is_confirmed=head.is_confirmed,
+                is_as_marked=head.is_as_marked,
             )

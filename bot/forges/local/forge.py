@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from bot.branch_ports import BranchJudge
 from bot.core.proposal.base_branches import BaseBranch
 from bot.core.proposal.markers import parse_marker
 from bot.forges.git.command import GitRunner, RefUpdate, encode_text
@@ -56,7 +57,9 @@ class LocalForge:
         self._repository = repository
         self._base_branch = BaseBranch(repository.base_branch, repository.non_default_base)
 
-    def list_requests(self, prefix: str, desired_branches: frozenset[str]) -> tuple[RemoteRequest, ...]:
+    def list_requests(
+        self, prefix: str, desired_branches: frozenset[str], judge: BranchJudge | None = None
+    ) -> tuple[RemoteRequest, ...]:
         """Return basebump's branches and open proposals, and the ended proposals of the desired branches.
 
         Only branches that begin with `prefix` are returned. If a branch still exists after its proposal has ended, the
@@ -65,11 +68,17 @@ class LocalForge:
 
         If users declined several proposals of a branch, the last one is the first in the result. The order of the
         earlier ones is undefined, because refs have no dates.
+
+        If `judge` is None, the intents in the result are only what the commits claim.
         """
         with translate_git_errors():
-            merges = MergeSimulator(self._git, self._base_commit)
-            heads = {branch: merges.evaluate_head(head) for branch, head in self._refs.list_heads(prefix).items()}
             requests = self._refs.list_proposals(prefix)
+            heads = {
+                branch: self._evaluate_head(
+                    branch, head, requests.get(branch), judge, is_desired=branch in desired_branches
+                )
+                for branch, head in self._refs.list_heads(prefix).items()
+            }
             declined = self._refs.list_declined(prefix, desired_branches)
             with_comment = self._refs.list_commented_branches(prefix)
             merged = self._refs.list_merged_branches(prefix, self._base_commit)
@@ -216,6 +225,28 @@ class LocalForge:
             )
         return self._repository.commit
 
+    def _evaluate_head(
+        self,
+        branch: str,
+        head: LocalHead,
+        proposal: StoredProposal | None,
+        judge: BranchJudge | None,
+        *,
+        is_desired: bool,
+    ) -> LocalHead:
+        """Return the head with the intent of the whole branch.
+
+        If the commit names another base branch, and this run proposes no updates on the branch, `judge` is not called,
+        because the run of the other base branch calls it.
+        """
+        merges = MergeSimulator(self._git, self._base_commit)
+        evaluated = merges.evaluate_head(head)
+        if not is_desired and evaluated.stated_base != self._repository.non_default_base:
+            return evaluated
+        is_open = proposal is not None and proposal.state is StoredState.OPEN
+        body = proposal.body if proposal is not None and is_open else None
+        return evaluated if judge is None else merges.judge_head(branch, evaluated, body, judge)
+
     def _is_for_base(self, head: LocalHead | None, proposal: StoredProposal | None, *, is_wanted: bool) -> bool:
         """Return True if basebump created a branch to update the current base branch.
 
@@ -309,6 +340,9 @@ class LocalForge:
             committed_at=head.committed_at,
             has_conflicts=conflicts,
             is_behind=head.is_behind,
+            own_commit=head.own_commit,
+            is_confirmed=head.is_confirmed,
+            is_as_marked=head.is_as_marked,
         )
 
 
@@ -335,5 +369,13 @@ def _determine_state(
 
 def _build_branch_request(branch: str, head: LocalHead) -> RemoteRequest:
     return RemoteRequest(
-        branch, RequestState.BRANCH, head.oid, head.intent, committed_at=head.committed_at, is_behind=head.is_behind
+        branch,
+        RequestState.BRANCH,
+        head.oid,
+        head.intent,
+        committed_at=head.committed_at,
+        is_behind=head.is_behind,
+        own_commit=head.own_commit,
+        is_confirmed=head.is_confirmed,
+        is_as_marked=head.is_as_marked,
     )

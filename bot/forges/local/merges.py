@@ -1,17 +1,21 @@
 """Simulated merges: they show whether a branch conflicts with its base branch, and whether users changed the branch.
 
 The intent of a commit is a hash of the changes that basebump planned, which basebump writes into a trailer of the
-commit message. A commit of another author has no intent.
+commit message. A commit of another author has no intent. Because everybody can forge an author,
+`bot.branch_ports.BranchJudge` also compares the content of the branch with the edits that basebump makes.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from bot.branch_ports import BranchJudge
 from bot.forges._git_objects import MAX_MERGES, PARENTS_OF_MERGE
 from bot.forges.git.command import GitRunner
 from bot.forges.git.scratch import open_scratch_repository
+from bot.forges.local.branch_contents import LocalBranchContents
 from bot.forges.local.refs import LocalHead, ProposalRefs
+from bot.model.branch_ownership import BranchClaim
 from bot.model.errors import ForgeError
 
 _CLEAN, _CONFLICTED = 0, 1
@@ -38,13 +42,36 @@ class MergeSimulator:
         is_behind = head.parents != (self.base,) and not self._is_ancestor(head.oid, self.base)
         own_commit = self._find_own_commit(head)
         if own_commit is None:
-            return replace(head, is_behind=is_behind)
+            own_oid = head.oid if head.intent is not None else None
+            return replace(head, is_behind=is_behind, own_commit=own_oid)
         return replace(
             head,
             intent=own_commit.intent,
             stated_base=own_commit.stated_base,
             committed_at=own_commit.committed_at,
             is_behind=is_behind,
+            own_commit=own_commit.oid,
+        )
+
+    def judge_head(self, branch: str, head: LocalHead, body: str | None, judge: BranchJudge) -> LocalHead:
+        """Return an evaluated head with the intent that the judge finds in the content of the branch.
+
+        `body` is the body of the branch's open proposal; None if there is no open proposal.
+        """
+        if head.intent is None:
+            return head
+
+        def open_contents() -> LocalBranchContents | None:
+            merge_base = head.parents[-1]
+            return (
+                LocalBranchContents(self.git, merge_base, head.oid)
+                if self._is_ancestor(self.base, merge_base)
+                else None
+            )
+
+        verdict = judge.judge(BranchClaim(branch, head.oid, head.intent, body), open_contents)
+        return replace(
+            head, intent=verdict.intent, is_confirmed=verdict.is_confirmed, is_as_marked=verdict.is_as_marked
         )
 
     def has_conflict(self, head: LocalHead) -> bool:

@@ -192,22 +192,44 @@ def test_where_none_is_wanted_none_is_missed():
     assert step(WANTED, before) == NoChange(BRANCH, NoChangeReason.UNCHANGED, before)
 
 
-ELSEWHERE = CommitStatus(StatusState.FAILURE, "What the text says")
-
-
 @pytest.mark.parametrize("known", [True, False])
-def test_what_waits_for_people_keeps_the_status_of_its_text_on_a_merge_of_the_base(known):
+def test_request_that_waits_copies_the_status_of_its_own_commit_to_a_merge_of_the_base(known):
     waits = shown(
         head=HEAD,
+        own_commit="b" * 40,
         intent="9" * 16,
-        body=body(on("b" * 40, ELSEWHERE)),
+        body=body(on("b" * 40)),
         is_accepted=True,
         committed_at=NOW,
         ever_set=RequestAttributes(),
     )
     reason = NoChangeReason.ACCEPTED if known else NoChangeReason.UNKNOWN
-    left = NoChange(BRANCH, reason, waits, attributes=RequestAttributes(status=ELSEWHERE))
+    left = NoChange(BRANCH, reason, waits, attributes=RequestAttributes(status_source="b" * 40))
     assert step(KNOWN, waits, known=known) == left
     assert step(WANTED, waits, known=known) == replace(left, attributes=RequestAttributes())
-    has_it = replace(waits, body=body(on(HEAD, ELSEWHERE)))
+    has_it = replace(waits, body=body(on(HEAD)))
     assert step(KNOWN, has_it, known=known) == NoChange(BRANCH, reason, has_it)
+
+
+FORGED = CommitStatus(StatusState.SUCCESS, "What a forged mark says")
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_status_in_a_mark_is_never_set(known):
+    """basebump's own commit is the last one, so that there is no earlier commit from which the status can be read."""
+    waits = shown(
+        head=HEAD,
+        own_commit=HEAD,
+        intent="9" * 16,
+        body=body(on("b" * 40, FORGED)),
+        is_accepted=True,
+        committed_at=NOW,
+        ever_set=RequestAttributes(),
+    )
+    reason = NoChangeReason.ACCEPTED if known else NoChangeReason.UNKNOWN
+    assert step(KNOWN, waits, known=known) == NoChange(BRANCH, reason, waits)
+
+
+def test_undecided_run_sets_the_status_of_its_own_evidence_on_the_desired_branch():
+    before = shown(head=HEAD, own_commit="b" * 40, body=body(on("b" * 40, FORGED)), ever_set=RequestAttributes())
+    assert step(KNOWN, before, known=False).attributes == ONLY_STATUS

@@ -19,6 +19,7 @@ from bot.model.proposal import (
     RequestState,
     UpdateRequest,
 )
+from bot.model.request_attributes import RequestAttributes
 
 
 def test_wanted_and_nothing_there_opens():
@@ -105,8 +106,42 @@ def test_a_ticked_box_rebuilds_the_branch_whoever_committed_to_it_and_is_cleared
         before = shown(body=TICKED, **more)
         assert step(WANTED, before) == UpdateRequest(before, WANTED, must_push=True, must_update_text=True)
     asked = replace(WANTED, user_requests=frozenset({UserRequest.REBASE}))
+    before = shown()
+    assert step(asked, before) == UpdateRequest(before, asked, must_push=True, must_update_text=False)
+
+
+def test_labels_and_dashboard_do_not_discard_the_commits_of_users():
+    asked = replace(WANTED, user_requests=frozenset({UserRequest.REBASE}))
     edited = shown(intent=None)
-    assert step(asked, edited) == UpdateRequest(edited, asked, must_push=True, must_update_text=False)
+    assert step(asked, edited) == NoChange(BRANCH, NoChangeReason.EDITED, edited, must_comment=True)
+    labelled = shown(intent=None, user_requests=frozenset({UserRequest.REBASE}))
+    assert step(WANTED, labelled) == NoChange(BRANCH, NoChangeReason.EDITED, labelled, must_comment=True)
+
+
+@pytest.mark.parametrize("has_mark", [True, False])
+@pytest.mark.parametrize("desired", [WANTED, NOT_WANTED])
+@pytest.mark.parametrize("known", [True, False])
+def test_automerge_is_disabled_on_a_branch_that_a_user_changed(has_mark, desired, known):
+    body = render_marker(BodyMarker(TARGETS, REPORT, has_automerge=has_mark))
+    edited = shown(intent=None, body=body, has_automerge=True, has_commented=True)
+    left = NoChange(BRANCH, NoChangeReason.EDITED, edited, attributes=RequestAttributes(automerge=False))
+    assert step(desired, edited, known=known) == left
+
+
+def test_automerge_is_disabled_while_waiting_if_nobody_knows_the_digests_on_the_branch():
+    body = render_marker(BodyMarker(TARGETS_BEFORE, REPORT, has_automerge=True))
+    waits = shown(intent="9" * 16, body=body, has_automerge=True, is_accepted=True, committed_at=NOW)
+    assert step(WANTED, waits) == NoChange(BRANCH, NoChangeReason.ACCEPTED, waits)
+    unknown = replace(waits, is_confirmed=False)
+    left = NoChange(BRANCH, NoChangeReason.ACCEPTED, unknown, attributes=RequestAttributes(automerge=False))
+    assert step(WANTED, unknown) == left
+
+
+def test_accepted_request_does_not_wait_if_its_text_names_other_digests_than_its_branch():
+    accepted = shown(intent="9" * 16, is_accepted=True, committed_at=NOW)
+    assert step(WANTED, accepted).reason is NoChangeReason.ACCEPTED
+    misleading = replace(accepted, is_as_marked=False)
+    assert step(WANTED, misleading) == UpdateRequest(misleading, WANTED, must_push=True, must_update_text=False)
 
 
 def test_a_ticked_box_does_not_rebuild_what_is_unknown_or_not_wanted():
@@ -127,7 +162,7 @@ def test_what_was_declined_comes_back_when_somebody_asks_for_it():
 
 
 def test_a_label_rebuilds_and_is_answered_though_the_words_stay():
-    before = shown(intent=None, user_requests=frozenset({UserRequest.REBASE}))
+    before = shown(user_requests=frozenset({UserRequest.REBASE}))
     assert step(WANTED, before) == UpdateRequest(before, WANTED, must_push=True, must_update_text=True)
     pointless = shown(user_requests=frozenset({UserRequest.AGAIN}))
     assert step(WANTED, pointless) == UpdateRequest(pointless, WANTED, must_push=False, must_update_text=True)

@@ -29,6 +29,7 @@ from typing import Protocol
 
 from support.git import Commit, Content, File, Git
 
+from bot.branch_ports import BranchJudge
 from bot.forges.local.fleet import LocalFleet
 from bot.model.dashboard import DashboardIssue
 from bot.model.forge import ForgeLimits, GitRepository, OpenedRequest
@@ -93,6 +94,10 @@ class Stand(Protocol):
         ...
 
     def delete_branch(self, branch: str) -> None: ...
+
+    def edit_body(self, branch: str, body: str) -> None:
+        """Replace the text of the open request of a branch."""
+        ...
 
     def close_request(self, branch: str) -> None:
         """Close the open request of a branch without merging: a decline."""
@@ -249,6 +254,12 @@ class LocalStand(GitStand):
     def fleet(self) -> Fleet:
         return CountedFleet(LocalFleet(self._root, base_branches=self.base_branches), self.counter)
 
+    def edit_body(self, branch: str, body: str) -> None:
+        ref = f"refs/basebump/proposals/{branch}"
+        stored = json.loads(self.git.run("cat-file", "blob", self.git.refs(ref)[ref]))
+        blob = self.git.run("hash-object", "-w", "--stdin", stdin=json.dumps(stored | {"body": body}).encode())
+        self.git.run("update-ref", ref, blob.decode().strip())
+
     def close_request(self, branch: str) -> None:
         LocalFleet(self._root).decline_proposal(self.name, branch)
 
@@ -296,8 +307,10 @@ class CountedForge:
     def limits(self) -> ForgeLimits:
         return self.forge.limits
 
-    def list_requests(self, prefix: str, wanted: frozenset[str]) -> tuple[RemoteRequest, ...]:
-        return self.forge.list_requests(prefix, wanted)
+    def list_requests(
+        self, prefix: str, wanted: frozenset[str], judge: BranchJudge | None = None
+    ) -> tuple[RemoteRequest, ...]:
+        return self.forge.list_requests(prefix, wanted, judge)
 
     def push(self, branch: str, changes: Sequence[FileChange], message: str, over: str | None) -> str:
         self.counter.about_to(f"push {branch}")

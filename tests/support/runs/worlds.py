@@ -11,6 +11,7 @@ from pathlib import Path
 from support.registries.no_facts import NoFacts
 
 from bot import resources
+from bot.branch_ports import PushStore
 from bot.cli.terminal import NoProgress
 from bot.demo.images import DemoPackage, ImageStore, build_debian_root, build_image, build_index, build_layer
 from bot.demo.loopback_registry import LoopbackRegistry
@@ -27,7 +28,7 @@ from bot.registries.endpoints import RegistryEntry
 from bot.registries.oci import OciRegistry
 from bot.scanners.no_scanner import NoScanner
 from bot.settings import load_repository_rules
-from bot.state.no_state import NoStateStore, NoSupersededStore
+from bot.state.no_state import NoPushStore, NoStateStore, NoSupersededStore
 from bot.verifiers.cosign import CosignVerifier
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -60,6 +61,7 @@ def build_context(registry: Registry | None = None, **changes) -> RunContext:
         "progress": NoProgress(),
         "state_store": NoStateStore(),
         "superseded_store": NoSupersededStore(),
+        "push_store": NoPushStore(),
         "registry_facts": NoFacts(),
         "read_rules": load_repository_rules,
     }
@@ -106,6 +108,7 @@ class Loopback:
     entries: tuple[RegistryEntry, ...] = ()
     memory: StateStore = field(default_factory=NoStateStore)
     ends: SupersededStore = field(default_factory=NoSupersededStore)
+    pushes: PushStore = field(default_factory=NoPushStore)
     facts: RegistryFacts = field(default_factory=NoFacts)
     advisories: AdvisorySource | None = None
     is_private: Callable[[TagRef], bool] = lambda _: False
@@ -126,6 +129,7 @@ class Loopback:
             select_scanner=lambda _: self.scanner,
             state_store=self.memory,
             superseded_store=self.ends,
+            push_store=self.pushes,
             registry_facts=self.facts,
             verifiers=(CosignVerifier(registry.create_artifacts()),),
             advisories=self.advisories,

@@ -141,8 +141,11 @@ def create_commit(call: Call) -> Reply:
         "GIT_AUTHOR_EMAIL": written.get("email", account.person.email),
     }
     words = [word for parent in parents for word in ("-p", parent)]
-    made = repository.git.run("commit-tree", tree, *words, stdin=message.encode(), who=committer, environment=author)
-    return Reply(201, call.shapes.git_commit(repository, made.decode().strip()))
+    ran = repository.git.run("commit-tree", tree, *words, stdin=message.encode(), who=committer, environment=author)
+    made = ran.decode().strip()
+    if call.writer.is_app and not written:
+        repository.signed.add(made)
+    return Reply(201, call.shapes.git_commit(repository, made))
 
 
 def get_commit(call: Call, name: str) -> Reply:

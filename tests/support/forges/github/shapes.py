@@ -106,7 +106,7 @@ class Shapes:
     def status(self, repository: Repository, commit: str, status: Status, schema: str) -> dict[str, Any]:
         url = f"{self._of(repository)}/statuses/{commit}"
         words = {"state": status.state, "description": status.description, "context": status.context}
-        return answer(schema, id=status.id, url=url, **words)
+        return answer(schema, id=status.id, url=url, creator=self.account(status.creator), **words)
 
     def run(self, repository: Repository, run: Run) -> dict[str, Any]:
         small = self.repository(repository, "minimal-repository")
@@ -120,20 +120,6 @@ class Shapes:
             repository=small,
             head_repository=small,
             **known,
-        )
-
-    def combined_status(self, repository: Repository, commit: str) -> dict[str, Any]:
-        """Return the last status of every name."""
-        last = {each.context: each for each in repository.statuses.get(commit, [])}
-        bad = any(each.state in ("error", "failure") for each in last.values())
-        return answer(
-            "combined-commit-status",
-            state="failure" if bad else ("success" if last else "pending"),
-            sha=commit,
-            total_count=len(last),
-            statuses=[self.status(repository, commit, each, "simple-commit-status") for each in last.values()],
-            repository=self.repository(repository, "minimal-repository"),
-            url=f"{self._of(repository)}/commits/{commit}/status",
         )
 
     def git_commit(self, repository: Repository, oid: str) -> dict[str, Any]:
@@ -166,7 +152,8 @@ class Shapes:
             "commit",
             sha=oid,
             url=url,
-            commit=inner | {"tree": tree, "url": url, "comment_count": 0},
+            commit=inner
+            | {"tree": tree, "url": url, "comment_count": 0, "verification": _verification(repository, oid)},
             author=self._known(read["author"]["email"]),
             committer=self._known(read["committer"]["email"]),
             parents=[{"sha": each, "url": f"{self._of(repository)}/commits/{each}"} for each in read["parents"]],
@@ -351,6 +338,12 @@ def _read_commit(git: Git, oid: str) -> dict[str, Any]:
 
 def _git_user(name: str, email: str, seconds: str) -> dict[str, str | None]:
     return {"name": name, "email": email, "date": moment(datetime.fromtimestamp(int(seconds), UTC))}
+
+
+def _verification(repository: Repository, oid: str) -> dict[str, Any]:
+    is_signed = oid in repository.signed
+    reason = "valid" if is_signed else "unsigned"
+    return answer("verification", verified=is_signed, reason=reason, signature=None, payload=None)
 
 
 def committer_of(account: Account, *, is_app: bool):

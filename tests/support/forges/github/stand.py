@@ -77,6 +77,9 @@ class GitHubStand(HostedStand):
         newest.labels.append(label)
         newest.note("LabeledEvent", label)
 
+    def edit_body(self, branch: str, body: str) -> None:
+        self.repository.open_pull(branch).body = body
+
     def close_request(self, branch: str) -> None:
         self.repository.open_pull(branch).close()
 

@@ -123,6 +123,7 @@ class Status:
     context: str
     state: str
     description: str
+    creator: Account
 
 
 @dataclass
@@ -235,6 +236,8 @@ class Repository:
     """The open ones: their titles and numbers."""
     statuses: dict[str, list[Status]] = field(default_factory=dict)
     """Of commits, oldest first."""
+    signed: set[str] = field(default_factory=set)
+    """The commits that GitHub signed."""
     runs: list[Run] = field(default_factory=list)
     """Of workflows, the newest last."""
     lets_actions_propose: bool = False

@@ -18,15 +18,18 @@ def create_status(call: Call, commit: str) -> Reply:
     said = call.body.get("description") or ""
     if len(said) > MAX_DESCRIPTION:
         raise ProblemError(422, f"Description is too long (maximum is {MAX_DESCRIPTION} characters)")
-    status = Status(call.world.next_id(), call.body.get("context", "default"), call.need("state"), said)
+    status = Status(
+        call.world.next_id(), call.body.get("context", "default"), call.need("state"), said, call.writer.account
+    )
     repository.statuses.setdefault(commit, []).append(status)
     return Reply(201, call.shapes.status(repository, commit, status, "status"))
 
 
-def get_combined_status(call: Call, name: str) -> Reply:
-    """Return the last status of every name."""
+def list_statuses(call: Call, name: str) -> Reply:
+    """Return every status of a commit, newest first."""
     repository = call.repository
     commit = repository.git.head(name) or name
     if not repository.git.exists(f"{commit}^{{commit}}"):
         raise ProblemError(404, "Not Found")
-    return Reply(200, call.shapes.combined_status(repository, commit))
+    newest_first = reversed(repository.statuses.get(commit, []))
+    return call.page([call.shapes.status(repository, commit, each, "status") for each in newest_first])

@@ -56,6 +56,9 @@ class GitLabStand(HostedStand):
         newest = next(each for each in reversed(self.project.requests) if each.branch == branch)
         newest.labels.append(label)
 
+    def edit_body(self, branch: str, body: str) -> None:
+        self.project.open_request(branch).description = body
+
     def close_request(self, branch: str) -> None:
         self.project.open_request(branch).close()
 

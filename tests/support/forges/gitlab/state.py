@@ -69,6 +69,7 @@ class Status:
     name: str
     state: str
     description: str
+    author: User | None = None
 
 
 @dataclass

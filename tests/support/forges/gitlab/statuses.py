@@ -16,7 +16,9 @@ def create_status(call: Call, commit: str) -> Reply:
     if branch not in project.branches:
         raise missing("References for commit")
     name, state = call.words.get("name", "default"), call.need("state")
-    status = Status(call.world.next_id(), commit, branch, name, state, call.words.get("description") or "")
+    status = Status(
+        call.world.next_id(), commit, branch, name, state, call.words.get("description") or "", call.writer.user
+    )
     project.statuses.append(status)
     for request in project.requests:
         project.count_statuses(request)
@@ -24,9 +26,10 @@ def create_status(call: Call, commit: str) -> Reply:
 
 
 def list_statuses(call: Call, commit: str) -> Reply:
-    """List the last of every name."""
+    """List every status of a commit, or the last of every name."""
     project = call.project
-    last = {each.name: each for each in project.statuses if each.sha == commit}
-    named = [each for each in last.values() if call.words.get("name") in (None, each.name)]
+    given = [each for each in project.statuses if each.sha == commit]
+    last = given if call.words.get("all") in ("True", "true", True) else {each.name: each for each in given}.values()
+    named = [each for each in last if call.words.get("name") in (None, each.name)]
     operation = "get /projects/{id}/repository/commits/{sha}/statuses"
-    return call.page([call.shapes.status(each, call.world.ada, operation) for each in named])
+    return call.page([call.shapes.status(each, each.author or call.world.ada, operation) for each in named])

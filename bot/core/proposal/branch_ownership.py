@@ -1,0 +1,213 @@
+"""The ownership of a branch by content: a branch is basebump's if it holds only edits that basebump makes.
+
+basebump's edits replace the digest of an image reference, and possibly its tag, and nothing else. `find_written_images`
+compares the two versions of a file. `judge_images` compares the images that a branch writes with the pull request's
+mark, with the commit's trailer, and with the digests that this run or the state knows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from bot.core.proposal.markers import parse_marker
+from bot.core.proposal.update_groups import WrittenValue, hash_written_values
+from bot.model.branch_ownership import FOREIGN_BRANCH, BranchClaim, BranchVerdict
+from bot.model.proposal import Target
+from bot.model.source import EditSlot, NotEditable, Occurrence, Span
+
+_DIGEST = re.compile(rb"sha256:[0-9a-f]{64}(?![0-9a-f])")
+_TAG = re.compile(rb"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}(?![a-zA-Z0-9_.-])")
+"""The longest text that can be a tag. A tag in a file ends where its slot ends, so the next byte is none of a tag."""
+
+ImageVersion = tuple[str, str, str]
+"""Canonical repository, tag and digest of an image."""
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenImage:
+    """A digest, and possibly a tag, that a branch writes into an image reference."""
+
+    occurrence: Occurrence
+    digest: str
+    tag: str | None
+    """None if the branch does not change the tag."""
+
+    @property
+    def value(self) -> WrittenValue:
+        """The path, the locator, and the text that basebump hashes into the intent of a commit."""
+        text = self.digest if self.tag is None else f"{self.tag}@{self.digest}"
+        return self.occurrence.path, self.occurrence.locator, text
+
+    def is_among(self, versions: Collection[ImageVersion]) -> bool:
+        """Return True if `versions` contains the image. A reference without a tag matches every tag."""
+        reference = self.occurrence.reference
+        tag = self.tag or reference.tag
+        if tag is not None:
+            return (reference.repository, tag, self.digest) in versions
+        return any((repository, digest) == (reference.repository, self.digest) for repository, _, digest in versions)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedValues:
+    """The values that a desired proposal of this run writes into files, and the intent of the proposal."""
+
+    intent: str
+    values: frozenset[WrittenValue]
+
+
+@dataclass(frozen=True, slots=True)
+class _SlotChoice:
+    """A slot of an image reference, and the text that basebump may write into it."""
+
+    slot: EditSlot
+    is_tag: bool
+
+    def find_end(self, content: bytes, start: int) -> int | None:
+        """Return the end of a value that basebump can have written at `start`; None if there is no such value."""
+        if not content.startswith(self.slot.prefix, start):
+            return None
+        match = (_TAG if self.is_tag else _DIGEST).match(content, start + len(self.slot.prefix))
+        return match.end() if match else None
+
+
+def find_written_images(
+    content: bytes, new_content: bytes, occurrences: Iterable[Occurrence]
+) -> tuple[WrittenImage, ...] | None:
+    """Return the images that an edit of a file writes; None if the edit also changes anything else.
+
+    `new_content` must be `content`, with new digests in the slots of some of the `occurrences`, and with new tags in
+    the slots of some of those. Slots count although a file or a rule makes their references not editable now, because
+    basebump may have edited them earlier.
+    """
+    known = list(occurrences)
+    choices: dict[Span, list[_SlotChoice]] = defaultdict(list)
+    for occurrence in known:
+        for slot, is_tag in ((occurrence.digest_slot, False), (occurrence.tag_slot, True)):
+            if (edit_slot := _get_slot(slot)) is not None and (choice := _SlotChoice(edit_slot, is_tag)) not in choices[
+                edit_slot.span
+            ]:
+                choices[edit_slot.span].append(choice)
+    written = _find_written_texts(content, new_content, {span: choices[span] for span in sorted(choices)})
+    return _collect_images(written, known) if written is not None else None
+
+
+def _find_written_texts(
+    content: bytes, new_content: bytes, choices: Mapping[Span, Sequence[_SlotChoice]]
+) -> dict[tuple[Span, bool], str] | None:
+    """Return the new texts, by the span of their slot and whether the text is a tag.
+
+    Return None if the contents differ outside the slots. The keys of `choices` are sorted.
+    """
+    written: dict[tuple[Span, bool], str] = {}
+    copied = position = 0
+    for span, slots in choices.items():
+        if span.start < copied:  # the slot overlaps one that was read already
+            continue
+        gap = content[copied : span.start]
+        if not new_content.startswith(gap, position):
+            return None
+        position += len(gap)
+        copied = span.start
+        for choice in slots:
+            end = choice.find_end(new_content, position)
+            if end is not None and new_content[position:end] != content[span.start : span.end]:
+                text = new_content[position + len(choice.slot.prefix) : end]
+                written[span, choice.is_tag] = text.decode("ascii")
+                position, copied = end, span.end
+                break
+    return written if new_content[position:] == content[copied:] else None
+
+
+def _collect_images(
+    written: Mapping[tuple[Span, bool], str], occurrences: Iterable[Occurrence]
+) -> tuple[WrittenImage, ...] | None:
+    """Return an image for each reference whose digest or tag was written; None if a tag was written without a digest.
+
+    If only the tag of a reference with a digest was written, the new tag points to the same digest.
+    """
+    images: list[WrittenImage] = []
+    tags_with_digest: set[Span] = set()
+    for occurrence in occurrences:
+        digest_slot, tag_slot = _get_slot(occurrence.digest_slot), _get_slot(occurrence.tag_slot)
+        digest = written.get((digest_slot.span, False)) if digest_slot is not None else None
+        tag = written.get((tag_slot.span, True)) if tag_slot is not None else None
+        if tag is not None and digest_slot is not None:
+            digest = digest or occurrence.reference.digest
+        if digest is not None:
+            images.append(WrittenImage(occurrence, digest, tag))
+            tags_with_digest |= {tag_slot.span} if tag_slot is not None else set()
+        elif tag is not None and digest_slot is not None:
+            return None
+    if any(is_tag and span not in tags_with_digest for span, is_tag in written):
+        return None
+    return tuple(images)
+
+
+def _get_slot(slot: EditSlot | NotEditable) -> EditSlot | None:
+    return slot if isinstance(slot, EditSlot) else slot.slot
+
+
+def parse_targets(targets: Iterable[Target]) -> frozenset[ImageVersion]:
+    """Return the images that targets name. A target that stands for a hash of many targets is left out."""
+    parts = (target.rpartition("@") for target in targets)
+    return frozenset(
+        (repository, tag, digest)
+        for tag_ref, _, digest in parts
+        for repository, colon, tag in [tag_ref.rpartition(":")]
+        if colon
+    )
+
+
+def judge_images(
+    claim: BranchClaim,
+    images: Sequence[WrittenImage],
+    planned: Iterable[PlannedValues],
+    known_versions: Collection[ImageVersion],
+) -> BranchVerdict:
+    """Return the verdict on a branch that writes only `images`, each of which is an edit that basebump can make.
+
+    The intent in the verdict follows from the images, and not from the trailer of the commit. It equals the intent of a
+    planned proposal only if the branch writes exactly the values of this proposal.
+
+    If there is a pull request, each image must be a target of its mark, or be known. If it is not, the branch is
+    basebump's only if the trailer contains the hash of exactly these images: basebump was interrupted after it had
+    pushed, and before it had written the mark. None of them proves that basebump wrote the image, because a user can
+    change a mark and a trailer. Therefore `is_confirmed` depends only on `known_versions`.
+
+    Args:
+        claim: What the branch and its pull request say about themselves.
+        images: The images that the branch writes.
+        planned: The proposals of this run for the branch.
+        known_versions: The images that this run or the state knows.
+    """
+    values = frozenset(image.value for image in images)
+    for proposal in planned:
+        if is_written_by(proposal.values, images):
+            return BranchVerdict(proposal.intent)
+    intent = hash_written_values(values)
+    marked_versions = parse_targets(parse_marker(claim.body).targets) if claim.body is not None else None
+    is_confirmed = all(image.is_among(known_versions) for image in images)
+    is_as_marked = marked_versions is None or all(image.is_among(marked_versions) for image in images)
+    is_listed = marked_versions is None or all(
+        image.is_among(marked_versions) or image.is_among(known_versions) for image in images
+    )
+    if not is_listed and intent != claim.intent:
+        return FOREIGN_BRANCH
+    return BranchVerdict(intent, is_confirmed, is_as_marked)
+
+
+def is_written_by(values: Collection[WrittenValue], images: Iterable[WrittenImage]) -> bool:
+    """Return True if writing exactly `values` writes exactly `images`.
+
+    Several references can share the bytes of a digest. Writing the digest of one of them also changes the others, even
+    if `values` does not name them.
+    """
+    by_digest: dict[tuple[str, Span | None], list[WrittenValue]] = defaultdict(list)
+    for image in images:
+        slot = _get_slot(image.occurrence.digest_slot)
+        by_digest[image.occurrence.path, slot.span if slot is not None else None].append(image.value)
+    written = {value for shared in by_digest.values() for value in shared}
+    return set(values) <= written and all(any(each in values for each in shared) for shared in by_digest.values())

@@ -1,0 +1,183 @@
+"""Reading commits on GitLab, and comparing them with their base branches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from gitlab.v4.objects import Project
+
+from bot.forges._git_objects import MAX_MERGES, RegularFile
+from bot.forges.gitlab.connection import PER_PAGE, GitLabRemote
+from bot.forges.gitlab.tree import list_files_beside
+from bot.forges.hosted.heads import (
+    BranchComparison,
+    CommitAuthorship,
+    CommitFacts,
+    FileChanges,
+    build_commit_facts,
+    extract_changed_lines,
+)
+from bot.forges.hosted.refusal import RefusedError
+from bot.model.branch_ownership import FileDifference, TreeObject
+from bot.model.source import FilePath
+
+SIGNER_NAME = "noreply"
+"""The local part of the committer's email address in commits that GitLab signs. GitLab's documentation recommends it.
+
+https://docs.gitlab.com/administration/gitaly/configure_gitaly/#configure-commit-signing-for-gitlab-ui-commits
+"""
+MAX_FILES = 300
+"""The largest number of files of one comparison that are inspected. In larger comparisons, GitLab omits the lines of
+some files."""
+
+
+MAX_DIFFERENCES = 1_000
+"""By default, GitLab lists at most a thousand files in a comparison, and does not report whether more files differ:
+https://docs.gitlab.com/administration/diff_limits/"""
+
+
+@dataclass(frozen=True, slots=True)
+class GitLabCommits:
+    """The commits of one project; implements `CommitReader`. Methods raise RefusedError."""
+
+    remote: GitLabRemote
+
+    def compare(self, base_commit: str, commit: str) -> BranchComparison | None:
+        """Return the commits that `commit` contains and `base_commit` does not, and the changes that they make.
+
+        If there are too many to inspect (more than `MAX_MERGES` + 1 commits, or at least `MAX_FILES` files), return
+        None. If the token is that of a CI job, return None, because such a token cannot compare commits.
+        """
+        if self.remote.connection.has_job_token:
+            return None
+        data = self.remote.read(
+            f"compare {commit} with its base branch",
+            lambda project: _require_object(project.repository_compare(base_commit, commit)),
+        )
+        return _parse_comparison(data, self.remote, lambda: self._is_behind(base_commit, commit))
+
+    def read_changes(self, commit: str) -> FileChanges:
+        """Return the changes that a commit makes compared with its parent."""
+        return self.remote.read(f"read the commit {commit}", lambda project: _fetch_changes(project, commit))
+
+    def list_differences(self, base_commit: str, commit: str) -> Sequence[FileDifference] | None:
+        """Return the paths at which the trees of two commits differ.
+
+        One request compares the commits, and two requests list the files of each folder with a difference. If there are
+        `MAX_DIFFERENCES` paths or more, or if GitLab gave up comparing, return None. A symbolic link or a submodule
+        counts as missing.
+        """
+        data = self.remote.read(
+            f"compare {commit} with its base",
+            lambda project: _require_object(project.repository_compare(base_commit, commit)),
+        )
+        diffs = data["diffs"]
+        if data["compare_timeout"] or len(diffs) >= MAX_DIFFERENCES:
+            return None
+        paths = sorted({FilePath(str(each[key])) for each in diffs for key in ("old_path", "new_path")})
+        old_files = list_files_beside(self.remote, base_commit, paths)
+        new_files = list_files_beside(self.remote, commit, paths)
+        return [
+            FileDifference(path, _build_object(old_files.get(path)), _build_object(new_files.get(path)))
+            for path in paths
+        ]
+
+    def _is_behind(self, base_commit: str, commit: str) -> bool:
+        merge_base = self.remote.read(
+            f"find what {commit} has of its base branch",
+            lambda project: _require_object(project.repository_merge_base([base_commit, commit]))["id"],
+        )
+        return bool(merge_base != base_commit)
+
+
+def _parse_comparison(
+    data: Mapping[str, Any], remote: GitLabRemote, check_is_behind: Callable[[], bool]
+) -> BranchComparison | None:
+    """Return the commits and changes of a branch since its merge base, from GitLab's answer `data`.
+
+    Returns None if there are too many commits (more than `MAX_MERGES` + 1) or too many files (`MAX_FILES` or more).
+    Also returns None if GitLab gave up comparing.
+
+    `check_is_behind` is stored in the result and not called here. It returns True if the base branch has newer commits.
+
+    https://docs.gitlab.com/api/repositories/#compare-branches-tags-or-commits
+    """
+    if data["compare_timeout"] or len(data["commits"]) > MAX_MERGES + 1 or len(data["diffs"]) >= MAX_FILES:
+        return None
+    commits = [parse_commit(each, remote) for each in data["commits"]]
+    return BranchComparison({each.commit: each for each in commits}, _collect_changes(data["diffs"]), check_is_behind)
+
+
+def _fetch_changes(project: Project, commit: str) -> FileChanges:
+    diffs = project.commits.get(commit, lazy=True).diff(per_page=PER_PAGE, iterator=True)
+    return _collect_changes(islice(diffs, MAX_FILES))
+
+
+def _collect_changes(diffs: Iterable[Mapping[str, Any]]) -> FileChanges:
+    return {str(each["new_path"]): _parse_change(each) for each in diffs}
+
+
+def _parse_change(diff: Mapping[str, Any]) -> tuple[tuple[object, ...], tuple[str, ...]] | None:
+    _, separator, hunks = str(diff["diff"]).partition("@@")
+    if not separator:
+        return None
+    kind = tuple(diff[key] for key in ("old_path", "new_file", "deleted_file", "a_mode", "b_mode"))
+    return kind, extract_changed_lines(hunks)
+
+
+def _build_object(file: RegularFile | None) -> TreeObject | None:
+    return TreeObject(file.mode, file.oid, file.size) if file is not None else None
+
+
+def _require_object(answer: object) -> Mapping[str, Any]:
+    """Return the answer if it is a JSON object; raise TypeError if it is not.
+
+    python-gitlab does not check this.
+    """
+    if not isinstance(answer, dict):
+        raise TypeError(f"GitLab returned a value of type {type(answer).__name__} instead of a JSON object")
+    return answer
+
+
+def parse_commit(commit: Mapping[str, Any], remote: GitLabRemote) -> CommitFacts:
+    """Return a commit in GitLab's answer with the facts that show whether basebump created it.
+
+    If the commit message has basebump's trailer, the token's account is requested from GitLab to compare it with the
+    author. Raises RefusedError if a date cannot be parsed. https://docs.gitlab.com/api/commits/
+    """
+    try:
+        committed_at = datetime.fromisoformat(commit["committed_date"])
+
+        def read_authorship() -> CommitAuthorship:
+            authored_at = datetime.fromisoformat(commit["authored_date"])
+            return CommitAuthorship(_is_by_account(commit, remote), authored_at, committed_at)
+
+        return build_commit_facts(
+            str(commit["id"]),
+            tuple(str(each) for each in commit["parent_ids"]),
+            str(commit["message"]),
+            committed_at,
+            read_authorship,
+        )
+    except ValueError as error:
+        error_message = f"{remote.name}: a commit has a date that cannot be parsed; hint: check the URL"
+        raise RefusedError(error_message, status=None) from error
+
+
+def _is_by_account(commit: Mapping[str, Any], remote: GitLabRemote) -> bool:
+    """Return True if author and committer of a commit show that the token's account created the commit.
+
+    The author must be the account. The committer must be the account or GitLab, because GitLab can be configured to
+    sign the commits that its API creates, and is then their committer.
+
+    If the token belongs to a job, its account is not known, and the result is always True. Such a token cannot write
+    anything, so that nothing depends on the result.
+    """
+    emails = remote.connection.get_account().emails
+    author, committer = str(commit["author_email"]).lower(), str(commit["committer_email"]).lower()
+    is_own_committer = emails is not None and (committer in emails or committer.partition("@")[0] == SIGNER_NAME)
+    return emails is None or (author in emails and is_own_committer)

