@@ -17,7 +17,7 @@ from bot.net.errors import (
 from bot.net.guard import HostTrust, RequestGuard, is_public_address
 from bot.net.proxy import HttpsProxy
 from bot.net.session import ApiSession
-from bot.net.text import sanitize_text
+from bot.net.text import mask_secrets, sanitize_text
 from bot.net.url import Url
 
 __all__ = [
@@ -36,5 +36,6 @@ __all__ = [
     "Url",
     "describe_cause",
     "is_public_address",
+    "mask_secrets",
     "sanitize_text",
 ]

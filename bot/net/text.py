@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import base64
+import html
+import re
+from collections.abc import Iterable, Iterator
+from urllib.parse import unquote
 
 MAX_QUOTED_LENGTH = 200
 """Characters of a server's message that are quoted. Enough for a sentence, but not for a page."""
 HIDDEN = "[hidden]"
+MIN_CODED_LENGTH = 5
+"""Characters. A shorter part of a Base64 text also occurs in texts without the secret, so it is not searched for."""
+MAX_PATTERN_LENGTH = 1000
+"""Characters. Longer secrets are tokens, in which quoting and percent-encoding change nothing. A regular expression for
+such a secret would take long to compile."""
+
+_BASE64_WORD = re.compile(rf"[A-Za-z0-9+/_=%-]{{{MIN_CODED_LENGTH},}}", re.ASCII)
+_PARTIAL_CHARACTERS = (0, 2, 3)
+"""How many characters of Base64 depend on the bytes before a secret, if there are 0, 1 or 2 bytes before it."""
 
 
 def sanitize_text(text: str, secrets: Iterable[str] = (), limit: int = MAX_QUOTED_LENGTH) -> str:
@@ -15,10 +28,51 @@ def sanitize_text(text: str, secrets: Iterable[str] = (), limit: int = MAX_QUOTE
     `secrets` are needed if `text` is from a response: a server may repeat the credential of the request in its
     response.
     """
-    # A secret may also occur in the form in which `repr` writes it.
-    spellings = {spelling for secret in secrets for spelling in (secret, repr(secret)[1:-1])}
-    for secret in sorted(filter(None, spellings), key=len, reverse=True):
-        text = text.replace(secret, HIDDEN)
-    visible = "".join(character if character.isprintable() else " " for character in text)
+    visible = "".join(character if character.isprintable() else " " for character in mask_secrets(text, secrets))
     line = " ".join(visible.split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def mask_secrets(text: str, secrets: Iterable[str]) -> str:
+    """Return `text` in which HIDDEN replaces every secret. A secret that contains another one is replaced first.
+
+    A secret is also found if some of its characters are quoted (as in Python, JSON, a shell or HTML) or percent-encoded
+    (RFC 3986), and after that in Base64 (RFC 4648), alone or as a part of a longer text such as `user:password`. The
+    whole word in Base64 is replaced. An empty secret is ignored.
+    """
+    longest_first = sorted(set(filter(None, secrets)), key=len, reverse=True)
+    for secret in longest_first:
+        text = text.replace(secret, HIDDEN)
+        if len(secret) <= MAX_PATTERN_LENGTH:
+            text = re.sub("".join(map(_match_encoded, secret)), HIDDEN, text)
+    coded_parts = [part for secret in longest_first for part in _encode_parts(secret)]
+
+    def mask_word(word: re.Match[str]) -> str:
+        standard = unquote(word[0]).replace("-", "+").replace("_", "/")
+        return HIDDEN if any(part in standard for part in coded_parts) else word[0]
+
+    return _BASE64_WORD.sub(mask_word, text) if coded_parts else text
+
+
+def _match_encoded(character: str) -> str:
+    """Return a regular expression for one character of a secret, as it is, quoted or percent-encoded."""
+    octets = character.encode("utf-8", "surrogatepass")
+    spellings = {
+        rf"\\?{re.escape(character)}",
+        re.escape(repr(character)[1:-1]),
+        re.escape(html.escape(character)),
+        *(rf"(?i:\\{kind}0*{ord(character):x})" for kind in "xuU"),
+        f"(?i:{''.join(f'%{octet:02x}' for octet in octets)})",
+        *([r"\+"] if character == " " else []),
+    }
+    return f"(?:{'|'.join(sorted(spellings))})"
+
+
+def _encode_parts(secret: str) -> Iterator[str]:
+    """Yield the parts of Base64 texts that depend only on the secret, for each of its three possible positions."""
+    octets = secret.encode("utf-8", "surrogatepass")
+    for offset, skipped in enumerate(_PARTIAL_CHARACTERS):
+        whole = (offset + len(octets)) * 8 // 6  # the last character can depend on the bytes after the secret
+        part = base64.b64encode(bytes(offset) + octets).decode("ascii")[skipped:whole]
+        if len(part) >= MIN_CODED_LENGTH:
+            yield part

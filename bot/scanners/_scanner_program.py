@@ -16,6 +16,7 @@ from bot.model.errors import ProcessError
 from bot.model.evidence import NotScanned, UnscannedReason
 from bot.model.image import PullAddress
 from bot.model.reference import Digest, TagRef
+from bot.net import mask_secrets
 from bot.process import ProcessResult, hide_memory, run
 
 MAX_OUTPUT = 64 * 1024 * 1024
@@ -156,9 +157,8 @@ def shorten_error_output(errors: str, address: PullAddress | None) -> str:
     The credential of `address` is masked.
     """
     output = _CREDENTIAL.sub("//***@", errors)
-    for secret in (address.password, _encode_credential(address)) if address else ():
-        output = output.replace(secret, "***") if secret else output
-    line = _collapse_whitespace(output)
+    secrets = (address.password or "", _encode_credential(address)) if address else ()
+    line = _collapse_whitespace(mask_secrets(output, secrets))
     return line if len(line) <= MAX_ERROR_LENGTH else f"…{line[1 - MAX_ERROR_LENGTH :]}"
 
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import html
+import json
+import re
+from base64 import b64encode, urlsafe_b64encode
+from urllib.parse import quote, quote_plus
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.net import sanitize_text
-from bot.net.text import MAX_QUOTED_LENGTH
+from bot.net.text import MAX_QUOTED_LENGTH, mask_secrets
 
 
 def test_a_text_becomes_one_line_without_control_characters():
@@ -20,6 +27,65 @@ def test_secrets_are_masked_the_longer_first():
 def test_a_secret_is_masked_as_python_quotes_it_too():
     secret = "s3cr3t\n"
     assert sanitize_text(f"no header: {f'Bearer {secret}'!r}", [secret]) == "no header: 'Bearer [hidden]'"
+
+
+SECRET = "p a/s\"s'w\\o:r+d&ü\n"
+ENCODINGS = {
+    "Python": repr,
+    "JSON": json.dumps,
+    "JSON with Unicode": lambda secret: json.dumps(secret, ensure_ascii=False),
+    "JSON with slashes": lambda secret: json.dumps(secret).replace("/", r"\/"),
+    "shell": lambda secret: "".join(f"\\{each}" for each in secret),
+    "HTML": html.escape,
+    "path": quote,
+    "query": quote_plus,
+    "all": lambda secret: quote(secret, safe=""),
+    "lower-case digits": lambda secret: quote(secret, safe="").lower(),
+    "every octet": lambda secret: "".join(f"%{octet:02X}" for octet in secret.encode()),
+    "userinfo": lambda secret: quote(secret, safe="$&+,;="),
+    "Base64": lambda secret: b64encode(secret.encode()).decode(),
+    "Base64 for URLs": lambda secret: urlsafe_b64encode(secret.encode()).decode().rstrip("="),
+    "percent-encoded Base64": lambda secret: quote(b64encode(secret.encode()).decode(), safe=""),
+    "login": lambda secret: b64encode(f"user:{secret}".encode()).decode(),
+    "login and more": lambda secret: b64encode(f"ab:{secret}:c".encode()).decode(),
+    "another login": lambda secret: b64encode(f"abc:{secret}".encode()).decode(),
+}
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("secret", [SECRET, "ghp_0123456789", "correct horse", "p+/=w", "\ud800ab/c"])
+def test_encoded_secret_is_masked(encoding, secret):
+    if "\ud800" in secret and encoding not in ("Python", "JSON", "shell", "HTML"):
+        return
+    text = f"before {ENCODINGS[encoding](secret)} after"
+    assert "[hidden]" in sanitize_text(text, ["other", secret])
+    assert re.fullmatch(r"before [\"']?\\?\[hidden\][\"']? after", mask_secrets(text, ["other", secret]))
+
+
+def test_secret_is_masked_in_base64_after_other_forms():
+    login, secret = "user:p/w+1", "p/w+1"
+    coded = b64encode(login.encode()).decode()
+    text = f"{quote(login, safe='')} {coded} {json.dumps(secret)}"
+    assert sanitize_text(text, [secret, login]) == '[hidden] [hidden] "[hidden]"'
+
+
+@given(st.text(min_size=5), st.text(), st.text())
+def test_no_secret_survives_in_base64(secret, before, after):
+    try:
+        coded = b64encode(f"{before}{secret}{after}".encode()).decode()
+    except UnicodeEncodeError:
+        return
+    assert mask_secrets(f"x {coded} y", [secret]) == "x [hidden] y"
+
+
+def test_long_token_is_masked():
+    token = "eyJhbGciOiJSUzI1NiJ9." * 200
+    assert sanitize_text(f"{token} {b64encode(token.encode()).decode()}", [token]) == "[hidden] [hidden]"
+
+
+def test_text_without_secret_keeps_its_words():
+    text = "GET /v2/library/nginx/manifests/1.27 eyJhbGciOiJSUzI1NiJ9 %41 &amp; a+b"
+    assert sanitize_text(text, ["pass", "ab", "s3cr3t/x"]) == text
 
 
 @given(st.text() | st.text(min_size=MAX_QUOTED_LENGTH))

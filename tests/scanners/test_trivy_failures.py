@@ -130,4 +130,4 @@ class TestPrograms:
 
         outcome = stand.scanner(binary=telling, resolve_pull_address=pull).scan(stand.subject(debian(OLD)))
         assert why(outcome) is UnscannedReason.FAILED
-        assert outcome.detail.endswith('{"auth": "***"}}}https://***@host ***')
+        assert outcome.detail.endswith('{"auth": "[hidden]"}}}https://***@host [hidden]')
