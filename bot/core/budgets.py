@@ -13,11 +13,14 @@ from bot.model.cost_limits import (
     COMPARED_BYTES,
     MAX_RUN_REFERENCES,
     MAX_TREE_BYTES,
+    MAX_TREE_EDITED_BYTES,
     MAX_TREE_FACTS,
     MAX_TREE_PATTERN_BYTES,
     MAX_TREE_REFERENCES,
     MAX_TREE_STEPS,
     MIN_PATTERN_BYTES,
+    RELATED_ITEM_BYTES,
+    STEP_BYTES,
 )
 from bot.model.errors import TreeError
 
@@ -114,3 +117,27 @@ class TreeBudget:
                 f"for one repository, where each pattern counts as at least {MIN_PATTERN_BYTES} bytes; hint: reduce "
                 "the number of patterns"
             )
+
+
+@dataclass(slots=True)
+class EditBudget:
+    """The work that verifying the edits of all proposals for one repository may still cause, in bytes of files."""
+
+    edited_bytes: int = MAX_TREE_EDITED_BYTES
+
+    @property
+    def is_exhausted(self) -> bool:
+        return self.edited_bytes <= 0
+
+    def spend_file(self, size: int) -> None:
+        """Subtract a file of `size` bytes that is edited and parsed again."""
+        self.edited_bytes -= size
+
+    def spend_relation(self, item_count: int, tree_budget: TreeBudget) -> None:
+        """Subtract the work of relating the references of the whole tree again.
+
+        Args:
+            item_count: The number of references and facts in the tree.
+            tree_budget: The budget from which the relation took its steps. It was new before.
+        """
+        self.edited_bytes -= item_count * RELATED_ITEM_BYTES + (MAX_TREE_STEPS - tree_budget.steps) * STEP_BYTES

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from io import BytesIO
 
+from bot.core.budgets import EditBudget, TreeBudget, WorkLimitError
 from bot.core.references.dockerfile_stages import is_base_image
 from bot.core.references.edit import (
     apply_edits,
@@ -37,8 +39,13 @@ class EditResult:
     """One item for each update that was not applied, because the edits of its file could not be verified."""
 
 
-def edit_files(extract_result: ExtractResult, updates: Iterable[ImageUpdate]) -> EditResult:
-    """Apply `updates` to the files. A file is left unchanged if its edits cannot be verified."""
+def edit_files(
+    extract_result: ExtractResult, updates: Iterable[ImageUpdate], edit_budget: EditBudget | None = None
+) -> EditResult:
+    """Apply `updates` to the files. A file is left unchanged if its edits cannot be verified.
+
+    The work is subtracted from `edit_budget` if it is not None. All updates are applied even if it is exhausted.
+    """
     by_path: dict[FilePath, list[ImageUpdate]] = defaultdict(list)
     for update in updates:
         by_path[update.occurrence.path].append(update)
@@ -47,7 +54,7 @@ def edit_files(extract_result: ExtractResult, updates: Iterable[ImageUpdate]) ->
     unproved_skips: list[SkippedReference] = []
     for path in sorted(by_path):
         try:
-            content = _edit_file(extract_result, path, by_path[path])
+            content = _edit_file(extract_result, path, by_path[path], edit_budget or EditBudget())
         except EditError as error:
             unproved_skips += [
                 SkippedReference(each.occurrence, Reason.NOT_PROVED, each.tracked_image, str(error))
@@ -59,7 +66,9 @@ def edit_files(extract_result: ExtractResult, updates: Iterable[ImageUpdate]) ->
     return EditResult(tuple(changes), tuple(applied_updates), tuple(unproved_skips))
 
 
-def _edit_file(extract_result: ExtractResult, path: FilePath, updates: Sequence[ImageUpdate]) -> bytes:
+def _edit_file(
+    extract_result: ExtractResult, path: FilePath, updates: Sequence[ImageUpdate], edit_budget: EditBudget
+) -> bytes:
     """Return the edited content of one file.
 
     Raises:
@@ -74,14 +83,14 @@ def _edit_file(extract_result: ExtractResult, path: FilePath, updates: Sequence[
         )
     edits = [edit for update in updates for edit in list_edits(update.occurrence, update.candidates[0])]
     file = SourceFile(path, apply_edits(content, edits))
+    edit_budget.spend_file(len(file.content))
     new_readings = read_with_formats(file, [reading.file_format for reading in readings])
     candidates = {get_occurrence_key(update.occurrence): update.candidates[0] for update in updates}
     planned = {position: candidate.digest for position, candidate in candidates.items()}
     tags = {position: candidate.tag for position, candidate in candidates.items() if candidate.tag is not None}
     if any(before.facts != after.facts for before, after in zip(readings, new_readings, strict=True)):
-        is_verified = has_only_planned_changes(
-            extract_result.references, relate_references(extract_result.replace_readings(new_readings)), planned, tags
-        )
+        all_references = _relate_again(extract_result.replace_readings(new_readings), edit_budget)
+        is_verified = has_only_planned_changes(extract_result.references, all_references, planned, tags)
     else:  # the file's facts are the same, so references in other files cannot have changed
         is_verified = has_only_planned_changes(
             _join_references(readings), _join_references(new_readings), planned, tags
@@ -98,6 +107,21 @@ def _edit_file(extract_result: ExtractResult, path: FilePath, updates: Sequence[
                 "the edit was discarded, because dockerfile-parse finds an unplanned change in the edited file"
             )
     return file.content
+
+
+def _relate_again(readings: Sequence[FileReading], edit_budget: EditBudget) -> ExtractedReferences:
+    """Return the references of the whole tree after an edit that changed facts.
+
+    Raises:
+        EditError: If the facts of the edited file exceed the budget of the tree.
+    """
+    tree_budget = TreeBudget()
+    try:
+        return relate_references(readings, tree_budget=tree_budget)
+    except WorkLimitError as error:
+        raise EditError(f"the edit was discarded, because it could not be verified: {error}") from error
+    finally:
+        edit_budget.spend_relation(sum(len(each.references) + len(each.facts) for each in readings), tree_budget)
 
 
 def _join_references(readings: Sequence[FileReading]) -> ExtractedReferences:
@@ -167,8 +191,12 @@ def _count_base_images(references: ExtractedReferences) -> Counter[str]:
     )
 
 
+@lru_cache(maxsize=4)
 def _parse_dockerfile(content: bytes) -> _DockerfileParse | None:
-    """Parse a Dockerfile with dockerfile-parse. Return None if that fails."""
+    """Parse a Dockerfile with dockerfile-parse. Return None if that fails.
+
+    The last results are kept, because each of several proposals for a file compares its edit with the same file.
+    """
     # The import is here, so that only runs that edit a Dockerfile load the library.
     from dockerfile_parse import DockerfileParser  # noqa: PLC0415
     from dockerfile_parse.parser import image_from  # noqa: PLC0415

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from bot.core.budgets import EditBudget
 from bot.core.evidence.compare import collect_exploited_ids
 from bot.core.evidence.private_evidence import remove_private_evidence
 from bot.core.markdown import make_one_line
@@ -32,10 +33,20 @@ from bot.core.proposal.update_groups import (
 )
 from bot.core.proposal.view.proposal import ProposalView, build_proposal_view
 from bot.core.transition import get_first_transition
-from bot.model.decision import Decision, ImageUpdate, SkippedReference, Transition, UpdateCause
+from bot.model.cost_limits import MAX_TREE_EDITED_BYTES
+from bot.model.decision import (
+    Decision,
+    ImageUpdate,
+    SkippedReference,
+    Transition,
+    UnresolvedReference,
+    UpdateCause,
+)
 from bot.model.evidence import Evidence
 from bot.model.proposal import Proposal, Target
+from bot.model.report import RunFailure
 from bot.model.source import FilePath
+from bot.model.vocabulary import FailureStage, Reason
 from bot.pipeline.edit import EditResult, edit_files
 from bot.pipeline.extract import ExtractResult
 from bot.pipeline.run_context import ProposalStyle
@@ -46,6 +57,12 @@ earlier request, the status of the commit, and workflows that did not run for it
 FINGERPRINT_ROWS = 10_000
 """Rows of the view from which the fingerprint is computed. The number is so high that the fingerprint is the same on
 every forge, although forges have different limits."""
+
+
+_UNPLANNED = (
+    f"not all updates are proposed, because all proposals together edit more than {MAX_TREE_EDITED_BYTES} bytes of "
+    "files, the limit for one repository; hint: merge the open proposals, or combine proposals with `group`"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +78,11 @@ class ProposalPlan:
     """The desired proposals for one repository, and the decisions on its image references."""
 
     decisions: tuple[Decision, ...]
-    """The given decisions. If the edit for an update could not be verified, a SkippedReference replaces the update."""
+    """The given decisions. If the edit for an update could not be verified, a SkippedReference replaces the update. If
+    the update was not edited, because the earlier proposals exhausted the budget, an UnresolvedReference replaces
+    it."""
     proposals: tuple[PlannedProposal, ...]
+    failures: tuple[RunFailure, ...] = ()
 
 
 def plan_proposals(
@@ -76,27 +96,40 @@ def plan_proposals(
     """Group the updates, and return one proposal for each group.
 
     A proposal edits all files that the updates in its group affect. A group has no proposal if none of its edits could
-    be verified. If `all_at_once` is True, all updates are in one group.
+    be verified. If `all_at_once` is True, all updates are in one group. The proposals of a repository have a common
+    budget for verifying edits. If it is exhausted, the remaining groups have no proposal, and a failure is returned.
     """
     updates = [decision for decision in decisions if isinstance(decision, ImageUpdate)]
-    skips: dict[ImageUpdate, SkippedReference] = {}
+    edit_budget = EditBudget()
+    replaced: dict[ImageUpdate, SkippedReference | UnresolvedReference] = {}
+    has_unplanned = False
     proposals: list[PlannedProposal] = []
     for update_group, group_updates in build_update_groups(
         updates, extract_result.repository.non_default_base, all_at_once=all_at_once
     ).items():
-        edit_result = edit_files(extract_result, group_updates)
-        for skip in edit_result.unproved_skips:
-            skips |= {update: skip for update in group_updates if update.occurrence == skip.occurrence}
+        if edit_budget.is_exhausted:
+            has_unplanned = True
+            replaced |= {each: _leave_unplanned(each) for each in group_updates}
+            continue
+        edit_result = edit_files(extract_result, group_updates, edit_budget)
+        skips = {skip.occurrence: skip for skip in edit_result.unproved_skips}
+        replaced |= {each: skips[each.occurrence] for each in group_updates if each.occurrence in skips}
         if edit_result.applied_updates:
             proposal = _build_proposal(update_group, edit_result, evidence, style)
             without_protected = _plan_without_protected(
-                extract_result, update_group, edit_result.applied_updates, evidence, style
+                extract_result, update_group, edit_result.applied_updates, evidence, style, edit_budget
             )
             proposals.append(
                 PlannedProposal(replace(proposal, without_protected=without_protected), edit_result.applied_updates)
             )
-    final_decisions = tuple(skips.get(each, each) if isinstance(each, ImageUpdate) else each for each in decisions)
-    return ProposalPlan(final_decisions, tuple(proposals))
+    final_decisions = tuple(replaced.get(each, each) if isinstance(each, ImageUpdate) else each for each in decisions)
+    failure = RunFailure(extract_result.repository.name, FailureStage.EDIT, _UNPLANNED)
+    return ProposalPlan(final_decisions, tuple(proposals), (failure,) if has_unplanned else ())
+
+
+def _leave_unplanned(update: ImageUpdate) -> UnresolvedReference:
+    """Return the decision on an update for which no proposal is planned, because the budget is exhausted."""
+    return UnresolvedReference(update.tracked_image, Reason.TOO_MANY_IMAGES, _UNPLANNED)
 
 
 def _plan_without_protected(
@@ -105,6 +138,7 @@ def _plan_without_protected(
     updates: Sequence[ImageUpdate],
     evidence: Mapping[Transition, Evidence],
     style: ProposalStyle,
+    edit_budget: EditBudget,
 ) -> Proposal | None:
     """Return a variant of the proposal that changes no file in a protected folder, such as `.github/workflows/`.
 
@@ -123,7 +157,7 @@ def _plan_without_protected(
         return None
     return _build_proposal(
         update_group,
-        edit_files(extract_result, remaining_updates),
+        edit_files(extract_result, remaining_updates, edit_budget),
         evidence,
         style,
         protected_files=sorted(protected_files),

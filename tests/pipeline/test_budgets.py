@@ -6,20 +6,22 @@ import json
 from collections import Counter
 from itertools import count
 
+import dockerfile_parse
 import pytest
 from support.forges.stands import LocalStand
 from support.git import Git
 from support.runs.worlds import build, outcomes, write_tree
 from support.values import occurrence
 
-from bot.core.budgets import TreeBudget, WorkLimitError
+from bot.core.budgets import EditBudget, TreeBudget, WorkLimitError
 from bot.formats import load_all_formats
-from bot.model.decision import TrackedImage
+from bot.model.cost_limits import RELATED_ITEM_BYTES
+from bot.model.decision import ImageUpdate, TrackedImage, UpdateCandidate
 from bot.model.forge import GitRepository
 from bot.model.policy import Policy, PolicyRule, RuleMatch
 from bot.model.proposal import RequestState
 from bot.model.vocabulary import Reason, RunLevel
-from bot.pipeline import extract, lookup_shares
+from bot.pipeline import edit, extract, lookup_shares, plan_proposals
 from bot.pipeline.extract import extract_references
 from bot.pipeline.lookup_shares import limit_lookups
 from bot.worktree import WorkTree
@@ -185,3 +187,54 @@ def test_scanned_folder_has_no_share(monkeypatch):
     shares = limit_lookups([GitRepository("", "", None, None)], [select("nginx:1", "redis:7")])
     assert shares.failures == ()
     assert all(isinstance(item, TrackedImage) for item in shares.selections[0])
+
+
+@pytest.mark.real("git")
+def test_proposals_end_when_the_edits_of_a_repository_cost_too_much(tmp_path, loopback, monkeypatch):
+    """Each proposal parses its edited files again, so many images in one large file cost the square of its size."""
+    for name in "abcde":
+        loopback.move(name, "1", "old")
+        loopback.move(name, "1", "new")
+    content = "".join(f"FROM {name}:1@{OLD}\n" for name in "abcde")
+    edited_files, edit_file = [], edit._edit_file
+    monkeypatch.setattr(edit, "_edit_file", lambda *each: edited_files.append(each) or edit_file(*each))
+    monkeypatch.setattr(plan_proposals, "EditBudget", lambda: EditBudget(2 * len(content) + 1))
+    report = loopback.run([LocalStand(tmp_path, {"Dockerfile": content}).fleet()])
+    assert outcomes(report) == ["opened"] * 3
+    assert len(edited_files) == 3
+    reasons = [each.reason for each in report.repositories[0].verdicts]
+    assert reasons == [None, None, None, Reason.TOO_MANY_IMAGES, Reason.TOO_MANY_IMAGES]
+    (failure,) = report.failed
+    assert failure.subject == "acme"
+    assert failure.error.startswith("not all updates are proposed, because all proposals together edit more than")
+
+
+def test_edit_that_changes_facts_costs_as_much_as_all_references_and_facts(tmp_path):
+    files = {".env": "TAG=3.12\n", "compose.yaml": "services: {web: {image: 'python:${TAG}'}}\n"}
+    costs = []
+    for number in (10, 100):
+        result = extract_files(tmp_path / str(number), {**files, "Dockerfile": write_froms(number)})
+        (target,) = [each for each in result.occurrences if each.path == ".env"]
+        budget = EditBudget()
+        tracked_image = TrackedImage(target, target.reference.to_tag_ref(None), Policy())
+        (change,) = edit.edit_files(result, [ImageUpdate(tracked_image, (UpdateCandidate(OLD, ()),))], budget).changes
+        costs.append(EditBudget().edited_bytes - budget.edited_bytes - len(change.content))
+    assert costs[1] - costs[0] == 90 * RELATED_ITEM_BYTES
+
+
+def test_unedited_file_is_parsed_once_for_all_its_proposals(tmp_path, monkeypatch):
+    parsed_contents = []
+
+    class CountingParser(dockerfile_parse.DockerfileParser):
+        def __init__(self, fileobj):
+            parsed_contents.append(fileobj.getvalue())
+            super().__init__(fileobj=fileobj)
+
+    monkeypatch.setattr(dockerfile_parse, "DockerfileParser", CountingParser)
+    content = write_froms(10)
+    result = extract_files(tmp_path, {"Dockerfile": content})
+    for each in result.occurrences:
+        tracked_image = TrackedImage(each, each.reference.to_tag_ref(None), Policy())
+        assert edit.edit_files(result, [ImageUpdate(tracked_image, (UpdateCandidate(OLD, ()),))]).changes
+    assert len(parsed_contents) == 11
+    assert parsed_contents.count(content.encode()) == 1
