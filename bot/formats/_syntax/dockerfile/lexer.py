@@ -5,7 +5,7 @@ text. A position in the file is called a file offset. All texts are bytes, becau
 encoding.
 
 Keywords, flags and words follow frontend/dockerfile/parser/split_command.go of moby/buildkit. A text that BuildKit
-rejects is never an error here. As much of it as possible is read.
+rejects is not an error here, unless a line is too long. As much of the text as possible is read.
 """
 
 from __future__ import annotations
@@ -13,16 +13,29 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Container, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
-from bot.formats._syntax.dockerfile.heredocs import Heredoc, find_heredocs
+from bot.formats._syntax.broken import BrokenAtError
+from bot.formats._syntax.dockerfile.heredocs import Heredoc, TooManyHeredocsError, find_heredocs
 from bot.formats._syntax.dockerfile.instruction_lines import (
     InstructionLines,
     InstructionSplitter,
     TextPiece,
     skip_space,
 )
+from bot.model.vocabulary import Reason
 
+MAX_LINE_BYTES = 65_535
+"""BuildKit rejects a file with a longer line (bufio.MaxScanTokenSize, used in frontend/dockerfile/parser/parser.go)."""
+MAX_FLAGS = 100_000
+"""Limit on the words of one file that may be flags. The longest generated Dockerfiles have a few thousand."""
+MAX_WORDS = 1_000
+"""Limit on the words of a `FROM` that are read. A `FROM` with more than three words is rejected by BuildKit, and
+templates that add words before the build add a few dozen."""
+
+_LONG_LINE = re.compile(rb"^[^\n]{%d}" % (MAX_LINE_BYTES + 1), re.MULTILINE)
+_POSSIBLE_FLAG = re.compile(rb"[\t-\r \x85\xa0]--")
 _WORD = re.compile(rb"[^\t\v\f\r ]+")
 """A keyword or a word. Only these bytes separate words, and not all characters that Go treats as spaces
 (reWhitespace)."""
@@ -110,10 +123,10 @@ class DockerfileInstruction:
 
     @property
     def words(self) -> tuple[InstructionWord, ...]:
-        """The text after the flags, split at every blank. Quotes and escapes are kept."""
+        """The text after the flags, split at every blank, up to MAX_WORDS words. Quotes and escapes are kept."""
         if self._words is None:
             text = self.text
-            found = (match.span() for match in _WORD.finditer(text, *self.rest_span))
+            found = (match.span() for match in islice(_WORD.finditer(text, *self.rest_span), MAX_WORDS))
             self._words = tuple(InstructionWord(text[start:end], range(start, end)) for start, end in found)
         return self._words
 
@@ -164,10 +177,12 @@ class DockerfileInstruction:
 
 
 def read_instructions(content: bytes, keywords: Container[str] | None = None) -> Iterator[DockerfileInstruction]:
-    """Yield the instructions of a Dockerfile in the order of the file. Never raises.
+    """Yield the instructions of a Dockerfile in the order of the file.
 
-    If `keywords` is given, instructions with other keywords are left out.
+    If `keywords` is given, instructions with other keywords are left out. Raises BrokenAtError if the file exceeds a
+    limit.
     """
+    _check_limits(content)
     splitter = InstructionSplitter(content)
     for start, end in splitter.iterate_spans():
         plain_keyword = _PLAIN_KEYWORD.match(content, start, end)
@@ -185,7 +200,16 @@ def read_instructions(content: bytes, keywords: Container[str] | None = None) ->
         if is_relevant:
             yield instruction
         if may_open_heredoc:
-            splitter.skip_heredocs(_find_heredocs(instruction))
+            splitter.skip_heredocs(_find_heredocs(instruction, start))
+
+
+def _check_limits(content: bytes) -> None:
+    long_line = _LONG_LINE.search(content)
+    if long_line is not None:
+        raise BrokenAtError(long_line.start())
+    flag = next(islice(_POSSIBLE_FLAG.finditer(content), MAX_FLAGS, None), None)
+    if flag is not None:
+        raise BrokenAtError(flag.end(), Reason.TOO_DEEP)
 
 
 def _parse_instruction(lines: InstructionLines, start: int) -> DockerfileInstruction:
@@ -197,10 +221,19 @@ def _parse_instruction(lines: InstructionLines, start: int) -> DockerfileInstruc
     return DockerfileInstruction(lines, match[0].lower().decode(errors="replace"), match.end())
 
 
-def _find_heredocs(instruction: DockerfileInstruction) -> tuple[Heredoc, ...]:
+def _find_heredocs(instruction: DockerfileInstruction, start: int) -> tuple[Heredoc, ...]:
+    """Return the heredocs that an instruction opens. `start` is the offset of the instruction in the file.
+
+    Raises BrokenAtError if there are too many heredocs.
+    """
     inner_instruction = instruction.parse_onbuild() if instruction.keyword == "onbuild" else instruction
     # BuildKit excludes arguments in JSON form. They need no check here, because quoted strings open no heredoc.
-    return find_heredocs(instruction.text) if inner_instruction.keyword in _HEREDOC_KEYWORDS else ()
+    if inner_instruction.keyword not in _HEREDOC_KEYWORDS:
+        return ()
+    try:
+        return find_heredocs(instruction.text)
+    except TooManyHeredocsError:
+        raise BrokenAtError(start, Reason.TOO_DEEP) from None
 
 
 def _split_flags(text: bytes, start: int, escape: int) -> tuple[tuple[InstructionWord, ...], int]:

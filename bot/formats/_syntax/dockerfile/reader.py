@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import dropwhile, islice, pairwise, takewhile
 
+from bot.formats._syntax.broken import BrokenAtError, BrokenFile
 from bot.formats._syntax.dockerfile.directives import find_syntax
 from bot.formats._syntax.dockerfile.expansion import (
     ArgDefault,
@@ -29,6 +30,7 @@ from bot.formats._syntax.dockerfile.mentions import BuildStages, ImageMention, l
 from bot.formats._syntax.dockerfile.slots import ComposedReference, SlotClaims, compose_reference
 from bot.formats._syntax.dockerfile.words import expand_word
 from bot.formats._syntax.reference_positions import ReferencePosition, format_for_display
+from bot.model.cost_limits import MAX_FILE_REFERENCES
 from bot.model.source import FilePath, Occurrence, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
@@ -101,8 +103,19 @@ def read_dockerfile(content: bytes, path: FilePath, format_name: str) -> Iterato
     """Yield every image that the Dockerfile `content` names, in the order of the file. Never raises.
 
     Slots (the byte ranges of edits) and line numbers count from the start of `content`. No slot extends over several
-    lines, and locators are unique in `content`.
+    lines, and locators are unique in `content`. If the file exceeds a limit, yield only an `UnsupportedText` for the
+    whole file.
     """
+    try:
+        instructions = list(read_instructions(content, _KEYWORDS))
+    except BrokenAtError as error:
+        yield BrokenFile.create_from_error(content, error).make_unsupported(path)
+        return
+    yield from _read_syntax(content, path, format_name)
+    yield from _DockerfileReader(instructions, path, format_name).read_images()
+
+
+def _read_syntax(content: bytes, path: FilePath, format_name: str) -> Iterator[Occurrence | UnsupportedText]:
     syntax = find_syntax(content)
     if syntax is not None:
         position = ReferencePosition(path, format_name, Role.BASE, syntax.line_number, "syntax")
@@ -110,7 +123,6 @@ def read_dockerfile(content: bytes, path: FilePath, format_name: str) -> Iterato
             yield position.make_unsupported(_decode(syntax.text), Reason.TEMPLATED)
         else:
             yield position.read_reference(_decode(syntax.image), syntax.start)
-    yield from _DockerfileReader(list(read_instructions(content, _KEYWORDS)), path, format_name).read_images()
 
 
 class _DockerfileReader:
@@ -125,12 +137,20 @@ class _DockerfileReader:
         self._slot_claims = SlotClaims()
 
     def read_images(self) -> Iterator[Occurrence | UnsupportedText]:
-        references = [
+        """Yield every image. If there are more than MAX_FILE_REFERENCES, yield only an `UnsupportedText` for the file.
+
+        Call this once.
+        """
+        found = (
             reference
             for instruction in self._instructions
             for mention in list_mentions(instruction, self._stages)
             if (reference := self._read_mention(mention)) is not None
-        ]
+        )
+        references = list(islice(found, MAX_FILE_REFERENCES + 1))
+        if len(references) > MAX_FILE_REFERENCES:
+            yield UnsupportedText(self._path, 1, "", Reason.TOO_LARGE)
+            return
         if self._global_scope is not None:
             self._record_other_uses()
         for reference in references:
