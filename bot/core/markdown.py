@@ -108,8 +108,8 @@ class Text:
 
 _SAFE_TEXT = re.compile(r"[A-Za-z0-9 ,;.'_/:()@-]*", re.ASCII)
 """Letters, digits, and punctuation that no forge gives a meaning. An `@` is only safe before a digest."""
-_ACTIVE_TEXT = re.compile(r"@(?!sha256:)|://|www\.", re.ASCII | re.IGNORECASE)
-"""Mentions, and texts that forges turn into links."""
+_ACTIVE_TEXT = re.compile(r"@(?!sha256:)|://|www\.|\bgh-\d", re.ASCII | re.IGNORECASE)
+"""Mentions, and texts that forges turn into links. GitHub turns `GH-1` into a link to an issue."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,15 @@ VERSION = 1
 
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9._/-]{1,100}", re.ASCII)
 """Matches folders and branches that may be shown in titles and commit messages."""
+_ISSUE_REFERENCE = re.compile(
+    r"\bgh-\d|\b(?:clos(?:e[sd]?|ing)|fix(?:e[sd]|ing)?|resolv(?:e[sd]?|ing)|implement(?:s|ed|ing)?)\b.*\b[a-z]\w*-\d",
+    re.ASCII | re.IGNORECASE,
+)
+"""Matches names that refer to an issue of GitHub (`GH-1`), or that close an issue of another tracker (`fixes SHOP-1`).
+
+https://docs.github.com/en/issues/tracking-your-work-with-issues/using-issues/linking-a-pull-request-to-an-issue and
+https://docs.gitlab.com/user/project/issues/managing_issues/#default-closing-pattern
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +98,13 @@ def _build_tag_update_view(update: ImageUpdate) -> TagUpdateView:
 def build_headline(update_group: UpdateGroup, updates: Sequence[ImageUpdate]) -> str:
     """Return the default title of a proposal. It names the images, folder, base branch and group.
 
+    A folder, base branch or group is left out if its name refers to an issue.
+
     Examples: `Update python:3.12-slim to 4f3c2a1b9d0e`, `Update node:22.1.0 to 22.1.3 in web on release/1`, `Update
     redis:7 and 3 more images (weekly)`.
     """
+    base_suffix = f" on {update_group.base}" if _can_show_path(update_group.base) else ""
     if update_group.is_onboarding:
-        base_suffix = f" on {update_group.base}" if _PLAIN_PATH.fullmatch(update_group.base or "") else ""
         return f"Pin the base images of this repository{base_suffix}"
     images_by_tag: dict[TagRef, list[str]] = defaultdict(list)
     for update in updates:
@@ -108,8 +119,17 @@ def build_headline(update_group: UpdateGroup, updates: Sequence[ImageUpdate]) ->
             "Update " if any(update.occurrence.reference.digest for update in updates) else "Pin ",
             image,
             more if others else f" to {candidate.tag or shorten_digest(candidate.digest)}",
-            f" in {update_group.folder}" if _PLAIN_PATH.fullmatch(update_group.folder or "") else "",
-            f" on {update_group.base}" if _PLAIN_PATH.fullmatch(update_group.base or "") else "",
-            f" ({update_group.subject})" if isinstance(update_group.subject, str) else "",
+            f" in {update_group.folder}" if _can_show_path(update_group.folder) else "",
+            base_suffix,
+            f" ({update_group.subject})" if _can_show_group(update_group.subject) else "",
         ]
     )
+
+
+def _can_show_path(path: str | None) -> bool:
+    return path is not None and _PLAIN_PATH.fullmatch(path) is not None and not _ISSUE_REFERENCE.search(path)
+
+
+def _can_show_group(subject: str | TagRef | None) -> bool:
+    """Return True for the name of a group whose text closes no issue when the proposal is merged."""
+    return isinstance(subject, str) and not _ISSUE_REFERENCE.search(subject)

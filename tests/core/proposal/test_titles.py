@@ -1,5 +1,6 @@
 """Tests of titles and commit messages, and that no text in them has an effect on a forge."""
 
+import re
 from dataclasses import fields
 
 import pytest
@@ -95,6 +96,42 @@ def test_words_show_as_they_are_only_where_nothing_in_them_acts(text):
 )
 def test_a_mention_a_reference_or_markup_shows_as_a_code_span(text):
     assert str(Plain(text)).startswith("`")
+
+
+CLOSING_NAMES = [
+    "closes gh-1",
+    "fixes GH-1",
+    "Resolved Gh-12 and more",
+    "closes SHOP-1",
+    "Implements A_B-3",
+    "weekly fix shop-4",
+    "closing gh-1, shop-2",
+    "gh-7",
+]
+
+
+@pytest.mark.parametrize("name", CLOSING_NAMES)
+def test_title_and_message_refer_to_no_issue_when_group_does(name):
+    for group in (UpdateGroup(name), UpdateGroup(ALONE.subject, name), UpdateGroup(ALONE.subject, "", name)):
+        head = build_head(group, (MOVE,), ())
+        for text in (render_title(TEMPLATES.title, head), render_message(TEMPLATES.message, head)):
+            assert name not in text
+
+
+@given(st.from_regex(r"[A-Za-z][A-Za-z0-9 ._-]{0,49}", fullmatch=True) | st.sampled_from(CLOSING_NAMES))
+def test_title_contains_no_closing_keyword_for_any_group(name):
+    closing = r"(?i)\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):?\s+(?:gh|[a-z]\w+)-\d"
+    assert not re.search(closing, build_headline(UpdateGroup(name), (MOVE,)))
+
+
+def test_image_that_looks_like_an_issue_is_shown_as_code():
+    assert str(Plain("docker.io/acme/web:GH-1")) == "`docker.io/acme/web:GH-1`"
+    assert str(Plain("docker.io/acme/high-1:1")) == "docker.io/acme/high-1:1"
+
+
+@pytest.mark.parametrize("name", ["stage-2", "bug fixes", "closed source", "high-1", "prefix gh.1"])
+def test_title_names_group_that_refers_to_no_issue(name):
+    assert build_headline(UpdateGroup(name), (MOVE,)).endswith(f" ({name})")
 
 
 @pytest.mark.parametrize("source", ["{{ proposal.nothing }}", "{{ proposal.headline | upper }}", "{% if %}"])
