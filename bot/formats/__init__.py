@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 
@@ -59,4 +59,5 @@ class _FormatWithGlobs:
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         """Yield the items that the wrapped format extracts from `file`."""
-        return self.file_format.extract(file)
+        is_listed = is_any_glob_match(self.globs, file.path)
+        return self.file_format.extract(replace(file, is_listed_in_config=True) if is_listed else file)

@@ -15,12 +15,26 @@ MAX_LINES = 100_000
 """Limit on the lines of a Dockerfile. A longer file is reported as `too-deep`; the longest generated Dockerfiles have a
 few thousand lines."""
 
-_FILE_NAME = re.compile(r"Dockerfile(?:\..+)?|.+\.[Dd]ockerfile|Containerfile.*", re.DOTALL)
+_FILE_NAME = re.compile(r"(?:.+\.)?(?:[Dd]ocker|[Cc]ontainer)file|(?:[Dd]ocker|[Cc]ontainer)file.*", re.DOTALL)
+"""The names that Renovate reads as well (lib/modules/manager/dockerfile/index.ts of renovatebot/renovate)."""
+_USUAL_NAME = re.compile(r"(?:.+\.)?(?:[Dd]ocker|[Cc]ontainer)file|(?:Docker|Container)file[-_.0-9].*", re.DOTALL)
+"""The names that nearly always mean a Dockerfile. A file with another name is read only if its content is one."""
+_TEMPLATE_SUFFIXES = (
+    *(".j2", ".jinja", ".jinja2", ".tpl", ".tmpl", ".gotmpl", ".template"),
+    *(".erb", ".ejs", ".hbs", ".mustache"),
+)
+"""Input of template engines. Such a file is read only if it has no placeholders."""
+_BUILT_TEMPLATE = "Dockerfile.template"
+"""A name that is always read, because balena and others build the file itself."""
+_LANGUAGE_SUFFIXES = (
+    *(".go", ".java", ".kt", ".scala", ".rs", ".rb", ".php", ".cs", ".fs", ".vb", ".swift", ".dart", ".ex", ".lua"),
+    *(".c", ".h", ".cc", ".cpp", ".hpp", ".js", ".mjs", ".cjs", ".jsx", ".ts", ".tsx", ".vue", ".pl", ".r"),
+)
+"""Suffixes of source code. Only a file such as `Dockerfile.go` can be a Dockerfile, if its content is one."""
 _OTHER_SUFFIXES = (
     # Files that accompany a Dockerfile and start with its name.
-    *(".dockerignore", ".containerignore", ".md", ".rst", ".adoc", ".txt", ".json", ".yaml", ".yml", ".sh", ".py"),
-    # Input of template engines, which is not built itself. `.template` is missing, because balena and others build it.
-    *(".j2", ".jinja", ".jinja2", ".tpl", ".tmpl", ".gotmpl", ".erb", ".ejs", ".hbs", ".mustache"),
+    *(".dockerignore", ".containerignore", ".md", ".mdx", ".rst", ".adoc", ".txt", ".html", ".log", ".lock"),
+    *(".json", ".yaml", ".yml", ".toml", ".xml", ".sh", ".bash", ".py", ".ps1", ".bat", ".cmd"),
     # Left behind by editors and patches.
     *(".bak", ".orig", ".rej", ".swp", ".patch", ".diff", "~"),
 )
@@ -31,9 +45,11 @@ class _DockerfileFormat:
     has_line_end_comments = False
 
     def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
-        return [path for path in paths if _FILE_NAME.fullmatch(path.rpartition("/")[2]) and not _has_other_suffix(path)]
+        return [path for path in paths if _can_be_dockerfile(path.rpartition("/")[2])]
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
+        if not file.is_listed_in_config and not _is_dockerfile(file):
+            return iter(())
         if is_utf_16(file.content):
             return iter((UnsupportedText(file.path, 1, "", Reason.UNDECODABLE),))
         if file.content.count(b"\n") > MAX_LINES:
@@ -43,8 +59,28 @@ class _DockerfileFormat:
         return read_dockerfile(file.content, file.path, self.name)
 
 
-def _has_other_suffix(path: FilePath) -> bool:
-    return path.lower().endswith(_OTHER_SUFFIXES)
+def _can_be_dockerfile(name: str) -> bool:
+    if _FILE_NAME.fullmatch(name) is None and _FILE_NAME.fullmatch(_remove_template_suffix(name)) is None:
+        return False
+    if name.lower().endswith(_LANGUAGE_SUFFIXES):
+        return name.rpartition(".")[0] in {"Dockerfile", "Containerfile"}
+    return not name.lower().endswith(_OTHER_SUFFIXES)
+
+
+def _remove_template_suffix(name: str) -> str:
+    return name.rpartition(".")[0] if name.lower().endswith(_TEMPLATE_SUFFIXES) else name
+
+
+def _is_dockerfile(file: SourceFile) -> bool:
+    """Return False if the name of `file` is unusual for a Dockerfile, and its content is not a complete Dockerfile."""
+    name = file.path.rpartition("/")[2]
+    is_template = name.lower().endswith(_TEMPLATE_SUFFIXES) and name != _BUILT_TEMPLATE
+    is_usual = _USUAL_NAME.fullmatch(name) is not None and not name.lower().endswith(_LANGUAGE_SUFFIXES)
+    if is_usual and not is_template:
+        return True
+    from bot.formats._syntax.dockerfile.complete_dockerfile import has_placeholders, is_complete_dockerfile
+
+    return not (is_template and has_placeholders(file.content)) and is_complete_dockerfile(file.content)
 
 
 FORMAT: FileFormat = _DockerfileFormat()

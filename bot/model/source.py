@@ -19,6 +19,8 @@ class SourceFile:
 
     path: FilePath
     content: bytes
+    is_listed_in_config: bool = False
+    """True if `files:` in the config assigns the file to the format that reads it, whatever its name is."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

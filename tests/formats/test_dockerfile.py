@@ -154,6 +154,9 @@ def test_the_text_of_an_instruction_is_in_the_file_where_it_says(text):
             "web.dockerfile",
         ),
         *("Containerfile", "Containerfile.ci", "Dockerfile.template", "a b/Dockerfile", "Dockerfile.Dockerfile"),
+        *("Dockerfile-windows", "Dockerfile_dev", "Dockerfile1", "Dockerfile-base.agent2", "Dockerfile.go"),
+        *("dockerfile", "dockerfile.dev", "DockerfileAlpine", "containerfile", "web.containerfile"),
+        *("Dockerfile.j2", "Dockerfile.J2", "Dockerfile-linux.tmpl", "Dockerfile.tpl", "web.Dockerfile.template"),
     ],
 )
 def test_dockerfiles_are_selected(path):
@@ -163,16 +166,9 @@ def test_dockerfiles_are_selected(path):
 @pytest.mark.parametrize(
     "path",
     [
-        *("dockerfile", "DOCKERFILE", "Dockerfile.dockerignore", "Dockerfile.md", "Dockerfile.j2", "Dockerfile.tpl"),
-        *(
-            "Dockerfile-alpine",
-            "MyDockerfile",
-            "Dockerfile/README",
-            "web.Dockerfile.template",
-            ".dockerfile",
-            "Dockerfile.",
-        ),
-        *("docker-compose.yml", "web.DOCKERFILE", "Dockerfile.J2", "Dockerfile~", "Containerfile.md"),
+        *("DOCKERFILE", "Dockerfile.dockerignore", "Dockerfile.md", "Dockerfile-dev.md", "Dockerfile_build.sh"),
+        *("MyDockerfile", "Dockerfile/README", ".dockerfile", "Dockerfile.py", "Dockerfile_test.go", "dockerfile.go"),
+        *("docker-compose.yml", "web.DOCKERFILE", "Dockerfile~", "Containerfile.md", "DockerfileHelper.cs"),
     ],
 )
 def test_other_files_are_not_selected(path):

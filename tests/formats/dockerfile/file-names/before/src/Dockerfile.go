@@ -1,0 +1,5 @@
+package dockerfile
+
+const text = `
+FROM evil:1
+`
