@@ -6,7 +6,9 @@ closed at the end of a run, and no server or firewall can drop an idle connectio
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,6 +27,9 @@ CONNECT_TIMEOUT = 10
 """Seconds to wait for a connection to a server."""
 WRITER_LOCK = 0x6261736562756D70
 """The key of PostgreSQL's advisory lock for writers: `basebump` in ASCII."""
+SIDE_FILE_SUFFIXES = ("-wal", "-shm", "-journal")
+"""Suffixes of the files that SQLite writes next to a database: https://www.sqlite.org/tempfiles.html."""
+_OWNER_ONLY = 0o600
 _WRITES = "basebump_writes"
 
 FOLDER_ADVICE = "make sure that its folder exists, and that basebump may write to the folder and the file"
@@ -65,7 +70,11 @@ class Database:
 
     @classmethod
     def sqlite(cls, path: Path) -> Database:
-        """Open a database in a file, and create the file or migrate its tables if necessary. Raises StateError."""
+        """Open a database in a file, and create the file or migrate its tables if necessary. Raises StateError.
+
+        As a side effect, only the owner can access the file from then on.
+        """
+        _make_private(path)
         url = URL.create("sqlite", database=str(path))
         engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": BUSY})
         event.listen(engine, "connect", _prepare)
@@ -166,6 +175,21 @@ class Database:
             raise StateError(
                 f"cannot use the state in {self._display_name}: {type(error).__name__}; hint: {_OTHERWISE}"
             ) from error
+
+
+def _make_private(path: Path) -> None:
+    """Create a database file that only its owner can access, or remove the access of others to an existing one.
+
+    The state contains private findings. SQLite gives the files that it creates next to a database the same permissions.
+    An error is ignored, because opening the database then fails with an explanation, or the file has another owner.
+    """
+    with suppress(OSError):
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _OWNER_ONLY))
+        except FileExistsError:  # the file is not opened, because closing it would release the locks of SQLite
+            for each in (path, *(path.with_name(f"{path.name}{suffix}") for suffix in SIDE_FILE_SUFFIXES)):
+                if each.exists():
+                    each.chmod(stat.S_IMODE(each.stat().st_mode) & _OWNER_ONLY)
 
 
 def _prepare(connection: Any, _: object) -> None:

@@ -9,13 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from bot.model.errors import StateError, UnusableStateError
-from bot.state.database import Database
+from bot.state.database import SIDE_FILE_SUFFIXES, Database
 
 QUARANTINE_SUFFIX = ".unusable"
 """The suffix that a quarantined file gets."""
-_SIDE_FILE_SUFFIXES = ("-wal", "-shm")
-"""Suffixes of the files that SQLite writes next to a database. SQLite would mistake remaining ones for files of a new
-database: https://www.sqlite.org/tempfiles.html."""
 
 
 def quarantine_database(path: Path) -> str | None:
@@ -30,7 +27,7 @@ def quarantine_database(path: Path) -> str | None:
         Database.sqlite(path).check_pages()
     except UnusableStateError as error:
         path.replace(path.with_name(f"{path.name}{QUARANTINE_SUFFIX}"))
-        for suffix in _SIDE_FILE_SUFFIXES:
+        for suffix in SIDE_FILE_SUFFIXES:  # SQLite would mistake remaining files for those of a new database
             path.with_name(f"{path.name}{suffix}").unlink(missing_ok=True)
         return str(error)
     except StateError:
