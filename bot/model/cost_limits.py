@@ -48,6 +48,10 @@ references of the whole tree are then related again, which takes 8 microseconds 
 STEP_BYTES = 4
 """The bytes that each step counts in which facts are applied again."""
 
+MAX_TAG_COMPARISONS = 5_000_000
+"""The maximum number of pairs of a tag in files and a tag in the list of its registry that are compared in a run. One
+pair takes up to 20 microseconds. A fleet with 50 tags of each of ten repositories with 8,000 tags needs 4,000,000."""
+
 MAX_REPOSITORY_RULES = 20
 """The maximum number of rules in a repository's own config file. People write fewer than ten."""
 MAX_REPOSITORY_ITEMS = 20

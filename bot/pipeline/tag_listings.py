@@ -10,16 +10,19 @@ costs requests, a run checks only some tags (watched tags), and uses stored resu
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from itertools import accumulate
 from math import ceil
 
 from bot.core.choice.decide import decide
 from bot.core.choice.end_of_life import determine_superseded, find_configured_eol
 from bot.core.choice.tags import TagEnding, can_be_superseded, find_tag_ending
 from bot.core.choice.targets import UpdateRange, get_update_range, list_fallback_tags, list_target_tags
+from bot.model.cost_limits import MAX_TAG_COMPARISONS
 from bot.model.decision import HeldUpdate, ImageUpdate, TrackedImage, UpdateCause, UpToDate
 from bot.model.errors import RegistryError, StateError
 from bot.model.history import SupersededTag
@@ -139,6 +142,10 @@ def list_tags(
         updatable_repositories | {tag_ref.repository for tag_ref in watched_tags if can_be_superseded(tag_ref.tag)}
     )
     answers, failed = _fetch_tag_lists(repositories, updatable_repositories, context)
+    counts = Counter(tag_ref.repository for tag_ref in tag_refs)
+    counts.update(update_range.tag_ref.repository for update_range in update_ranges)
+    excess = _find_excess(answers, counts)
+    answers = {**answers, **excess}
     errors = {repository: answer for repository, answer in answers.items() if isinstance(answer, RegistryError)}
     tags = {repository: answer for repository, answer in answers.items() if not isinstance(answer, RegistryError)}
     numbered_repositories = frozenset(
@@ -157,16 +164,52 @@ def list_tags(
         },
         endings_by_tag={
             tag_ref: find_tag_ending(tag_ref.tag, tags[tag_ref.repository])
-            for tag_ref in tag_refs
+            for tag_ref in sorted(tag_refs)
             if tag_ref.repository in tags
         },
         errors_by_repository=errors,
         watched_tags=watched_tags,
-        failures=failed,
+        failures=(*failed, *(RunFailure(each, FailureStage.RESOLVE, str(error)) for each, error in excess.items())),
     )
     return tag_listings.add_fallback_tags(
-        {update_range: () for update_range in update_ranges if update_range.tag_ref.repository in tags}
+        {
+            update_range: ()
+            for update_range in sorted(update_ranges, key=lambda each: each.tag_ref)
+            if update_range.tag_ref.repository in tags
+        }
     )
+
+
+def _find_excess(
+    answers: Mapping[str, tuple[str, ...] | RegistryError], counts: Mapping[str, int]
+) -> Mapping[str, RegistryError]:
+    """Return an error for each repository whose tags are not compared, because they are too many.
+
+    Each tag in files is compared with all tags of its repository. Repositories that need few comparisons come first, so
+    that a repository with very many tags excludes no others.
+
+    Args:
+        answers: The tags of each repository, or the error of the registry.
+        counts: How many tags in files, and update ranges of these tags, there are for each repository.
+    """
+    costs = {
+        repository: len(answer) * counts[repository]
+        for repository, answer in answers.items()
+        if not isinstance(answer, RegistryError)
+    }
+    ordered = sorted(costs, key=lambda repository: (costs[repository], repository))
+    totals = accumulate(costs[repository] for repository in ordered)
+    return {
+        repository: RegistryError(
+            TagRef(repository, "").host,
+            Reason.REGISTRY_ERROR,
+            f"the tags of {repository} were not compared with the tags in files, because all repositories of the run "
+            f"together need more than {MAX_TAG_COMPARISONS} comparisons; hint: set `update: digest` for the image",
+            is_failure=False,
+        )
+        for repository, total in zip(ordered, totals, strict=True)
+        if total > MAX_TAG_COMPARISONS
+    }
 
 
 def _fetch_tag_lists(

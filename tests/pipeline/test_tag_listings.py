@@ -14,6 +14,7 @@ from bot.model.errors import RegistryError
 from bot.model.modes import UpdateMode
 from bot.model.policy import Policy, PolicyConfig
 from bot.model.vocabulary import OccurrenceStatus
+from bot.pipeline import tag_listings
 from bot.pipeline.decide_updates import run_lookups
 from bot.pipeline.tag_listings import list_tags
 from bot.registries.endpoints import RegistryEntry
@@ -131,3 +132,22 @@ def test_long_tag_list_is_evaluated_once_for_all_references(loopback):
         shelves = list_tags(selected, build_context(registry, now=START), ())
         assert {shelves.list_targets(place)[0].tag for place in selected} == {"1.24.39"}
     assert shelves.endings_by_tag[selected[0].tag_ref].successor == "1.2.39"
+
+
+def test_repository_with_very_many_tags_is_not_compared_and_excludes_no_others(loopback, monkeypatch):
+    monkeypatch.setattr(tag_listings, "MAX_TAG_COMPARISONS", 100)
+    for number in range(30):
+        loopback.move("huge", f"1.0.{number}", "content")
+    for number in range(5):
+        loopback.move("small", f"1.0.{number}", "content")
+    written = [f"huge:1.0.{number}" for number in range(3)] + [f"small:1.0.{number}" for number in range(3)]
+    places = [occurrence(each) for each in written]
+    selected = [TrackedImage(place, place.reference.to_tag_ref(), Policy(update=UpdateMode.PATCH)) for place in places]
+    listings = list_tags(selected, build_context(loopback.world().registry), ())
+    targets = [[tag_ref.tag for tag_ref in listings.list_targets(each)] for each in selected]
+    assert targets[:3] == [["1.0.0"], ["1.0.1"], ["1.0.2"]]
+    assert [each[0] for each in targets[3:]] == ["1.0.4"] * 3
+    (failure,) = listings.failures
+    assert failure.subject == "docker.io/library/huge"
+    assert "were not compared" in listings.explain_missing_tags(selected[0])
+    assert not listings.explain_missing_tags(selected[3])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from bisect import insort
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
 from bot.core.choice.tags.parsing import parse_tag
 from bot.core.choice.tags.patterns import is_ambiguous_build
@@ -14,32 +17,64 @@ _MANY_BUILDS = 100
 builds."""
 
 
-def parse_versions(available_tags: Iterable[str]) -> tuple[TagVersion, ...]:
-    """Parse all tags that have a version, each once, in an order that does not depend on the registry.
+@dataclass(frozen=True, slots=True)
+class _ParsedTags:
+    """All tags of a repository that have a version, each once, in an order that does not depend on the registry."""
 
-    The last number of a tag such as `3.2-18` is ambiguous: 18 may be a build number, or the version of another product,
-    which an update must not change. The number is treated as a build number if another tag of the family has a number
-    at this place that can only be a build number. Such numbers are 0, 1, and all from 100 on.
-    """
-    parsed_versions = [version for tag in sorted(set(available_tags)) if (version := parse_tag(tag)) is not None]
-    build_counting_skeletons = {version.skeleton for version in parsed_versions if _has_certain_build_count(version)}
-    final_versions = (
-        version if version.skeleton in build_counting_skeletons else _resolve_ambiguous_build(version)
-        for version in parsed_versions
-    )
-    return tuple(version for version in final_versions if version is not None)
+    tags: frozenset[str]
+    """All tags of the repository, with and without versions."""
+    parsed_versions: tuple[TagVersion, ...]
+    """The versions, in which ambiguous numbers are treated as build numbers."""
+    versions: Mapping[str, TagVersion]
+    """The versions by tag, in the order of the tags. Ambiguous numbers are resolved (see `_resolve_versions`)."""
 
 
-def parse_tag_among(tag: str, available_tags: Iterable[str]) -> tuple[TagVersion | None, tuple[TagVersion, ...]]:
+def parse_tag_among(tag: str, available_tags: Iterable[str]) -> tuple[TagVersion | None, Collection[TagVersion]]:
     """Return the version of `tag`, and the versions of all tags of its repository.
 
     All tags are parsed together, because the other tags show whether a number such as 18 in `3.2-18` is a build number.
     `available_tags` are the tags of the repository. If `tag` has no version, the result is `(None, ())`.
     """
-    if parse_tag(tag) is None:
+    version = parse_tag(tag)
+    if version is None:
         return None, ()
-    all_versions = parse_versions((*available_tags, tag))
-    return next((version for version in all_versions if version.tag == tag), None), all_versions
+    parsed_tags = _parse_tags(tuple(available_tags))
+    versions = parsed_tags.versions
+    if tag not in parsed_tags.tags:
+        parsed_versions = [*parsed_tags.parsed_versions]
+        insort(parsed_versions, version, key=_get_tag)
+        versions = _resolve_versions(parsed_versions)
+    return versions.get(tag), versions.values()
+
+
+@lru_cache(maxsize=1)
+def _parse_tags(available_tags: tuple[str, ...]) -> _ParsedTags:
+    """Parse all tags of a repository.
+
+    The last result is kept, because several tags of one repository are looked up one after the other.
+    """
+    tags = frozenset(available_tags)
+    parsed_versions = tuple(version for tag in sorted(tags) if (version := parse_tag(tag)) is not None)
+    return _ParsedTags(tags, parsed_versions, _resolve_versions(parsed_versions))
+
+
+def _resolve_versions(parsed_versions: Sequence[TagVersion]) -> Mapping[str, TagVersion]:
+    """Return the versions by tag, after deciding whether ambiguous numbers are build numbers.
+
+    The last number of a tag such as `3.2-18` is ambiguous: 18 may be a build number, or the version of another product,
+    which an update must not change. The number is treated as a build number if another tag of the family has a number
+    at this place that can only be a build number. Such numbers are 0, 1, and all from 100 on.
+    """
+    build_counting_skeletons = {version.skeleton for version in parsed_versions if _has_certain_build_count(version)}
+    final_versions = (
+        version if version.skeleton in build_counting_skeletons else _resolve_ambiguous_build(version)
+        for version in parsed_versions
+    )
+    return {version.tag: version for version in final_versions if version is not None}
+
+
+def _get_tag(version: TagVersion) -> str:
+    return version.tag
 
 
 def _has_certain_build_count(version: TagVersion) -> bool:
@@ -79,6 +114,8 @@ def filter_relatives(written: TagVersion, available_versions: Iterable[TagVersio
     padding_schemes = {
         prefix: True for version in (*related_versions, written) if (prefix := _get_padded_widths(version))
     }
+    if not padding_schemes:
+        return tuple(related_versions)
     for prefix in padding_schemes:
         padding_schemes[prefix] = not any(_has_unpadded_number(version, prefix) for version in related_versions)
     written_padding = _get_padding_scheme(written, padding_schemes)

@@ -8,8 +8,10 @@ https://learn.microsoft.com/azure/container-registry/key-concept-continuous-patc
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 _PATCH_PATTERN = re.compile(
     r"(?P<original>.+?)-(?:patched(?:-(?P<after_word>[1-9][0-9]{0,8}))?|(?P<number>[1-9][0-9]{0,2}))", re.ASCII
@@ -38,10 +40,30 @@ def find_newest_patch(tag: str, available_tags: Iterable[str], *, has_patch_numb
     number, or the version of another product as in `1-22`.
     """
     written_patch = _parse_patch(tag)
-    parsed_tags = (_parse_patch(each) for each in sorted(set(available_tags)))
-    patches = [patch for patch in parsed_tags if patch is not None and (has_patch_numbers or not patch.is_incremental)]
-    newer = [patch for patch in patches if patch.original == tag or (written_patch and _is_newer(patch, written_patch))]
+    patches = _group_patches(tuple(available_tags))
+    originals = [tag, *([written_patch.original] if written_patch is not None else [])]
+    newer = [
+        patch
+        for original in originals
+        for patch in patches.get(original, ())
+        if (has_patch_numbers or not patch.is_incremental)
+        and (original == tag or (written_patch is not None and _is_newer(patch, written_patch)))
+    ]
     return max(newer).tag if newer else None
+
+
+@lru_cache(maxsize=1)
+def _group_patches(available_tags: tuple[str, ...]) -> Mapping[str, Sequence[_PatchTag]]:
+    """Return the patch tags of a repository by their original tag.
+
+    The last result is kept, because several tags of one repository are looked up one after the other.
+    """
+    patches: dict[str, list[_PatchTag]] = defaultdict(list)
+    for tag in dict.fromkeys(available_tags):
+        patch = _parse_patch(tag)
+        if patch is not None:
+            patches[patch.original].append(patch)
+    return patches
 
 
 def get_original_tag(tag: str) -> str | None:

@@ -6,8 +6,9 @@ long-term releases. This module contains the rules that recognise them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import assert_never
 
 from bot.core.choice.tags.families import filter_relatives, parse_tag_among
@@ -167,7 +168,8 @@ _LONG_TERM_SCHEDULES = (
 )
 
 
-def _find_schedule(available_tags: Collection[str]) -> _LongTermSchedule | None:
+@lru_cache(maxsize=1)
+def _find_schedule(available_tags: tuple[str, ...]) -> _LongTermSchedule | None:
     """Return the long-term schedule of the product to which a repository with `available_tags` belongs.
 
     A product is recognised by tags that only its repositories have, such as `mainline` and `stable` for nginx. If no

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.core.tag_lists import LISTS, rows
 
-from bot.core.choice.tags import find_successor, is_same_family
+from bot.core.choice.tags import families, find_newest_patch, find_successor, find_tag_ending, is_same_family, patches
 from bot.model.modes import UpdateMode
 
 
@@ -109,3 +109,16 @@ def test_a_family_has_one_prefix_and_one_suffix(tag, other, expected):
 )
 def test_numbers_of_two_digits_behind_a_short_release_are_builds_where_their_family_shows_it(others, found):
     assert find_successor("3.2-18", others.split(), UpdateMode.PATCH) == found
+
+
+def test_tags_of_a_repository_are_parsed_once_for_all_tags_in_files(monkeypatch):
+    parsed_tags, parse_tag, parse_patch = [], families.parse_tag, patches._parse_patch
+    monkeypatch.setattr(families, "parse_tag", lambda tag, **more: parsed_tags.append(tag) or parse_tag(tag, **more))
+    monkeypatch.setattr(patches, "_parse_patch", lambda tag: parsed_tags.append(tag) or parse_patch(tag))
+    available_tags = tuple(f"8.{number // 100}.{number % 100}" for number in range(1000))
+    for number in range(100):
+        for tag in (f"8.1.{number}", f"8.1.{number + 2000}"):
+            assert find_successor(tag, available_tags, UpdateMode.MINOR) == "8.9.99"
+            find_tag_ending(tag, available_tags)
+            find_newest_patch(tag, available_tags, has_patch_numbers=True)
+    assert len(parsed_tags) <= 2 * len(available_tags) + 4 * 200
