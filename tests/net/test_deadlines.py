@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import gc
-import socket
 import ssl
 import threading
 import time
 import zlib
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from socketserver import BaseRequestHandler, ThreadingTCPServer
 
 import pytest
 from github import Github
@@ -49,43 +49,31 @@ ENDLESS_RESPONSES = {
 def endless_server(first: bytes, repeated: bytes, certificate=None):
     """Serve a response that never ends, in pieces that arrive long before any timeout between bytes."""
     connections = []
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        context = None
-        if certificate:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(certificate.path, certificate.key)
+    context = None
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate.path, certificate.key)
 
-        def respond(connection):
-            with connection, context.wrap_socket(connection, server_side=True) if context else connection as stream:
-                stream.recv(65536)
-                stream.sendall(first)
-                while True:
-                    stream.sendall(repeated)
-                    time.sleep(0.02)
+    class Handler(BaseRequestHandler):
+        def handle(self):
+            connections.append(self.request)
+            with suppress(OSError):  # the client closed the connection
+                with context.wrap_socket(self.request, server_side=True) if context else self.request as stream:
+                    stream.recv(65536)
+                    stream.sendall(first)
+                    while True:
+                        stream.sendall(repeated)
+                        time.sleep(0.02)
 
-        def accept():
-            while True:
-                try:
-                    connection, _ = listening.accept()
-                except OSError:
-                    return
-                connections.append(connection)
-                threading.Thread(target=_ignore_errors(respond), args=(connection,), daemon=True).start()
-
-        threading.Thread(target=accept, daemon=True).start()
-        yield f"{'https' if certificate else 'http'}://127.0.0.1:{listening.getsockname()[1]}", connections
-
-
-def _ignore_errors(respond):
-    """Return a function that ends when the client closes the connection."""
-
-    def run(connection):
+    with ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
         try:
-            respond(connection)
-        except OSError:
-            return
-
-    return run
+            yield f"{'https' if certificate else 'http'}://127.0.0.1:{server.server_address[1]}", connections
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @pytest.fixture(autouse=True)
