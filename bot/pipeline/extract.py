@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from bot.core.budgets import TreeBudget
-from bot.core.references.ignore_comments import find_comment, split_commented_lines
+from bot.core.references.ignore_comments import IgnoreCommentFinder, split_commented_lines
 from bot.core.references.policy import spend_rule_steps
 from bot.core.references.relate import apply_cross_file_facts
 from bot.model.cost_limits import MAX_FILE_FACTS, MAX_FILE_REFERENCES
@@ -299,7 +299,7 @@ def relate_references(
         facts.append(TreeBranch(repository.base_branch, repository.is_default_base))
     references = apply_cross_file_facts((reading.references for reading in readings), facts, tree_budget)
     files_with_comments = {
-        reading.file.path: (comment_lines, reading.file_format.has_line_end_comments)
+        reading.file.path: IgnoreCommentFinder(comment_lines, at_line_end=reading.file_format.has_line_end_comments)
         for reading in readings
         if (comment_lines := split_commented_lines(reading.file.content)) is not None
     }
@@ -311,13 +311,12 @@ def relate_references(
 
 
 def _add_ignore_comment(
-    reference: Occurrence | UnsupportedText, files_with_comments: Mapping[FilePath, tuple[Sequence[bytes], bool]]
+    reference: Occurrence | UnsupportedText, files_with_comments: Mapping[FilePath, IgnoreCommentFinder]
 ) -> Occurrence | UnsupportedText:
     if isinstance(reference, UnsupportedText) or reference.path not in files_with_comments:
         return reference
-    comment_lines, at_line_end = files_with_comments[reference.path]
     numbers = (reference.line_number, *reference.related_lines)
-    return replace(reference, ignore_comment=find_comment(comment_lines, numbers, at_line_end=at_line_end))
+    return replace(reference, ignore_comment=files_with_comments[reference.path].find_comment(numbers))
 
 
 def _get_path(reading: FileReading) -> FilePath:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
 from bot.model.source import IgnoreComment
@@ -24,23 +24,39 @@ def split_commented_lines(content: bytes) -> Sequence[bytes] | None:
     return content.split(b"\n") if b"basebump:" in content else None
 
 
-def find_comment(lines: Sequence[bytes], line_numbers: Sequence[int], *, at_line_end: bool) -> IgnoreComment | None:
-    """Return the ignore comment for an image reference, or None if there is no such comment.
+class IgnoreCommentFinder:
+    """Finds the ignore comments in one file. Each line is searched once, however many references depend on it."""
 
-    `line_numbers` are the lines of the reference, counted from 1. A comment is found:
+    def __init__(self, lines: Sequence[bytes], *, at_line_end: bool) -> None:
+        """Take the lines of the file, and whether comments can be at the end of a line."""
+        self._lines = lines
+        self._at_line_end = at_line_end
+        self._comments: dict[int, IgnoreComment | None] = {}
 
-    - in the comment lines directly above one of these lines
-    - at the end of one of these lines, if `at_line_end` is True
-    - in the comment lines above the key that contains the reference, if `at_line_end` is True and the reference is on
-      the line directly below this key. For example, the comment can be above `web:` if the next line is `image:
-      nginx:1.25`.
-    """
-    for line_number in line_numbers:
-        for number in _list_comment_lines(lines, line_number, at_line_end=at_line_end):
-            match = _IGNORE.search(lines[number - 1])
+    def find_comment(self, line_numbers: Iterable[int]) -> IgnoreComment | None:
+        """Return the ignore comment for an image reference, or None if there is no such comment.
+
+        `line_numbers` are the lines of the reference, counted from 1. A comment is found:
+
+        - in the comment lines directly above one of these lines
+        - at the end of one of these lines, if `at_line_end` is True
+        - in the comment lines above the key that contains the reference, if `at_line_end` is True and the reference is
+          on the line directly below this key. For example, the comment can be above `web:` if the next line is `image:
+          nginx:1.25`.
+        """
+        return next((comment for number in line_numbers if (comment := self._find_for_line(number)) is not None), None)
+
+    def _find_for_line(self, line_number: int) -> IgnoreComment | None:
+        if line_number not in self._comments:
+            self._comments[line_number] = self._search_lines(line_number)
+        return self._comments[line_number]
+
+    def _search_lines(self, line_number: int) -> IgnoreComment | None:
+        for number in _list_comment_lines(self._lines, line_number, at_line_end=self._at_line_end):
+            match = _IGNORE.search(self._lines[number - 1])
             if match is not None:
                 return _parse_comment(number, match[1].decode(errors="replace").strip())
-    return None
+        return None
 
 
 def _list_comment_lines(lines: Sequence[bytes], line_number: int, *, at_line_end: bool) -> Iterator[int]:

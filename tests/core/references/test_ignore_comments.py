@@ -6,14 +6,15 @@ from datetime import date
 
 import pytest
 
-from bot.core.references.ignore_comments import MAX_COMMENT_LINES, find_comment, split_commented_lines
+from bot.core.references import ignore_comments
+from bot.core.references.ignore_comments import MAX_COMMENT_LINES, IgnoreCommentFinder, split_commented_lines
 from bot.model.source import IgnoreComment
 
 
 def at(content: str, *places: int, at_line_end: bool = True) -> IgnoreComment | None:
     lines = split_commented_lines(content.encode())
     assert lines is not None
-    return find_comment(lines, places, at_line_end=at_line_end)
+    return IgnoreCommentFinder(lines, at_line_end=at_line_end).find_comment(places)
 
 
 def test_a_file_without_the_word_has_no_lines_to_look_at():
@@ -110,3 +111,15 @@ def test_a_comment_further_up_is_about_something_else(text):
 
 def test_where_lines_take_no_comments_a_key_is_none():
     assert at("# basebump: ignore\nLABEL:\n  FROM a", 3, at_line_end=False) is None
+
+
+def test_each_line_is_searched_once_for_all_references_that_depend_on_it(monkeypatch):
+    searched_lines, list_comment_lines = [], ignore_comments._list_comment_lines
+    monkeypatch.setattr(
+        ignore_comments,
+        "_list_comment_lines",
+        lambda lines, number, **more: searched_lines.append(number) or list_comment_lines(lines, number, **more),
+    )
+    finder = IgnoreCommentFinder([b"# basebump: nothing"] * 100, at_line_end=True)
+    assert all(finder.find_comment((number, 50, 60)) is None for number in range(1, 51))
+    assert sorted(searched_lines) == [*range(1, 51), 60]
