@@ -57,13 +57,15 @@ def endless_server(first: bytes, repeated: bytes, certificate=None):
     class Handler(BaseRequestHandler):
         def handle(self):
             connections.append(self.request)
-            with suppress(OSError):  # the client closed the connection
-                with context.wrap_socket(self.request, server_side=True) if context else self.request as stream:
-                    stream.recv(65536)
-                    stream.sendall(first)
-                    while True:
-                        stream.sendall(repeated)
-                        time.sleep(0.02)
+            with (
+                suppress(OSError),  # the client closed the connection
+                context.wrap_socket(self.request, server_side=True) if context else self.request as stream,
+            ):
+                stream.recv(65536)
+                stream.sendall(first)
+                while True:
+                    stream.sendall(repeated)
+                    time.sleep(0.02)
 
     with ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
