@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dockerfile as buildkit
 import pytest
 
 from bot.formats import load_formats_with_globs
 from bot.formats._syntax.dockerfile.complete_dockerfile import is_complete_dockerfile
+from bot.formats._syntax.dockerfile.lexer import MAX_LINE_BYTES
 from bot.formats.dockerfile import FORMAT
 from bot.model.source import FilePath, SourceFile
 from bot.model.vocabulary import Reason
@@ -13,6 +15,13 @@ from bot.model.vocabulary import Reason
 
 def read(path, content, file_format=FORMAT):
     return list(file_format.extract(SourceFile(FilePath(path), content.encode())))
+
+
+@pytest.mark.parametrize("keyword", ["FROM", "from", "ARG", "COPY", "RUN", "ONBUILD"])
+def test_a_keyword_joined_to_its_argument_makes_the_file_unparsable(keyword):
+    content = f"FROM a:1\n{keyword}\\\nb:1\nFROM c:1\n"
+    assert [each.cmd for each in buildkit.parse_string(content)][1] == f"{keyword}b:1"  # an instruction of that name
+    assert [(each.line_number, each.reason) for each in read("Dockerfile", content)] == [(2, Reason.UNPARSABLE)]
 
 
 @pytest.mark.parametrize("mark", ["{{ x }}", "{% x %}", "<%= x %>", "%%X%%", "@X@"])
@@ -45,6 +54,7 @@ def test_a_file_that_the_config_lists_is_read_whatever_its_name_is():
         ("ARG A\n", False),
         ("FROM\n", False),
         ("", False),
+        (f"FROM a\nRUN {'x' * MAX_LINE_BYTES}\n", False),
         ("package main\n\nvar x = `\nFROM a\n`\n", False),
     ],
 )

@@ -5,7 +5,8 @@ text. A position in the file is called a file offset. All texts are bytes, becau
 encoding.
 
 Keywords, flags and words follow frontend/dockerfile/parser/split_command.go of moby/buildkit. A text that BuildKit
-rejects is not an error here, unless a line is too long. As much of the text as possible is read.
+rejects is not an error here, unless a line is too long or a keyword is joined to its argument. As much of the text as
+possible is read.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ _WORD = re.compile(rb"[^\t\v\f\r ]+")
 (reWhitespace)."""
 _PLAIN_KEYWORD = re.compile(rb"[A-Za-z]++(?=[\t-\r ]|\Z)")
 """A keyword that is complete on the first line."""
+_JOINED_KEYWORD = re.compile(rb"[A-Za-z]++(?=[\\`][ \t]*\r*\n)")
+"""A keyword that a line continuation joins to the next line."""
 _NOT_FLAG = re.compile(rb"[\t\v\f\r ]*+[^\t-\r \\`\x80-\xff-]")
 """Text after the keyword, on the same line, that certainly does not start with a flag."""
 _FLAG_SPACE = frozenset(b"\t\n\v\f\r \x85\xa0")
@@ -180,7 +183,9 @@ def read_instructions(content: bytes, keywords: Container[str] | None = None) ->
     """Yield the instructions of a Dockerfile in the order of the file.
 
     If `keywords` is given, instructions with other keywords are left out. Raises BrokenAtError if the file exceeds a
-    limit.
+    limit, or if a line continuation joins one of `keywords` to its argument. For example, if `FROM` is the last word of
+    a continued line and the next line starts with `nginx` in the first column, BuildKit reads an unknown instruction
+    `FROMnginx`, and rejects the file.
     """
     _check_limits(content)
     splitter = InstructionSplitter(content)
@@ -197,6 +202,9 @@ def read_instructions(content: bytes, keywords: Container[str] | None = None) ->
         else:
             instruction = _parse_instruction(lines, skip_space(lines.joined[0], 0, len(lines.joined[0])))
             is_relevant = keywords is None or instruction.keyword in keywords
+            joined = None if is_relevant else _JOINED_KEYWORD.match(content, start, end)
+            if joined is not None and joined[0].lower().decode() in (keywords or ()):
+                raise BrokenAtError(start)
         if is_relevant:
             yield instruction
         if may_open_heredoc:
