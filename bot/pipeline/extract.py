@@ -32,6 +32,10 @@ if TYPE_CHECKING:  # only annotations need these imports, so they do not slow do
 MAX_FILE_BYTES = 8 * 1024 * 1024
 """Larger files are not read. The largest known manifests, which are bundles of CRDs, have about five megabytes."""
 
+MAX_SEARCHED_BYTES = 16 * 1024 * 1024
+"""The maximum number of bytes of unparsed files that are searched for the names of images, once for each branch without
+a desired proposal. The search for a thousand branches takes less than a minute."""
+
 REPOSITORY_CONFIG_PATHS = tuple(map(FilePath, (".github/basebump.yaml", ".gitlab/basebump.yaml", ".basebump.yaml")))
 """Possible paths of a repository's own config file. The first file that exists is used."""
 
@@ -79,16 +83,17 @@ class ExtractResult:
         """Return True if the image of `repository` may be used in a file that could not be read or parsed.
 
         A file that was not read may contain any image. A file that was read but not parsed may contain the image if the
-        last part of the image's name (`nginx` of `docker.io/library/nginx`) is among its bytes, in any encoding.
+        last part of the image's name (`nginx` of `docker.io/library/nginx`) is among its bytes, in any encoding. If
+        there are more than MAX_SEARCHED_BYTES of such files, they are not searched, and may contain any image.
         """
+        if self.has_unread_files:
+            return True
+        contents = [each.file.content for each in self.readings if any(map(_is_unread, each.references))]
+        if sum(map(len, contents)) > MAX_SEARCHED_BYTES:
+            return True
         name = repository.rpartition("/")[2]
         spellings = [name.encode(encoding) for encoding in ("utf-8", "utf-16-le", "utf-16-be")]
-        return self.has_unread_files or any(
-            spelling in reading.file.content
-            for reading in self.readings
-            if any(map(_is_unread, reading.references))
-            for spelling in spellings
-        )
+        return any(spelling in content for content in contents for spelling in spellings)
 
     def get_readings(self, path: FilePath) -> Sequence[FileReading]:
         """Return the readings of one file, one for each format; empty if no format found anything in it."""

@@ -7,7 +7,7 @@ the requests of the branch on the forge.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
@@ -266,11 +266,14 @@ class RepositoryPlanner:
         decisions_by_branch = _group_by_branch(
             proposal_plan.decisions, self._repository.non_default_base, self.options.branch_prefix
         )
+        decisions_by_tag = _group_by_tag(proposal_plan.decisions)
         branch_plans: list[BranchPlan] = []
         for branch in sorted(planned_by_branch.keys() | requests_by_branch.keys()):
-            decisions = decisions_by_branch.get(branch) or _find_decisions(
-                list_proposed_tags(requests_by_branch[branch]), proposal_plan.decisions
-            )
+            decisions = decisions_by_branch.get(branch) or [
+                decision
+                for tag in sorted(list_proposed_tags(requests_by_branch[branch]))
+                for decision in decisions_by_tag.get(tag, ())
+            ]
             branch_plans += self._plan_branch(
                 branch, planned_by_branch.get(branch), decisions, tuple(requests_by_branch[branch])
             )
@@ -340,10 +343,14 @@ def _group_by_branch(
     return by_branch | {build_onboarding_group(non_default_base).get_branch(branch_prefix): all_decisions}
 
 
-def _find_decisions(tag_refs: Collection[str], decisions: Sequence[Decision]) -> Sequence[Decision]:
-    """Return the decisions on the tags in `tag_refs`, each of which is written as `repository:tag`."""
-    pairs = ((decision, get_tracked_image(decision)) for decision in decisions)
-    return [decision for decision, selected in pairs if selected is not None and str(selected.tag_ref) in tag_refs]
+def _group_by_tag(decisions: Iterable[Decision]) -> Mapping[str, Sequence[Decision]]:
+    """Return the decisions on each tag. The keys are written as `repository:tag`."""
+    decisions_by_tag: dict[str, list[Decision]] = defaultdict(list)
+    for decision in decisions:
+        tracked_image = get_tracked_image(decision)
+        if tracked_image is not None:
+            decisions_by_tag[str(tracked_image.tag_ref)].append(decision)
+    return decisions_by_tag
 
 
 def _explain_no_proposal(decisions: Sequence[Decision]) -> str:

@@ -238,3 +238,13 @@ def test_unedited_file_is_parsed_once_for_all_its_proposals(tmp_path, monkeypatc
         assert edit.edit_files(result, [ImageUpdate(tracked_image, (UpdateCandidate(OLD, ()),))]).changes
     assert len(parsed_contents) == 11
     assert parsed_contents.count(content.encode()) == 1
+
+
+def test_many_unparsed_files_are_not_searched_for_each_image(tmp_path, monkeypatch):
+    content = "apiVersion: v1\nkind: Pod\nspec: {containers: [{image: nginx:1}\n"
+    result = extract_files(tmp_path, {f"{name}.yaml": content for name in "ab"})
+    assert {each.reason for each in result.unsupported} == {Reason.UNPARSABLE}
+    assert result.may_hide_image("docker.io/library/nginx")
+    assert not result.may_hide_image("docker.io/library/redis")
+    monkeypatch.setattr(extract, "MAX_SEARCHED_BYTES", 2 * len(content) - 1)
+    assert result.may_hide_image("docker.io/library/redis")
