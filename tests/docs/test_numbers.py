@@ -15,6 +15,7 @@ from bot.core.markdown import MAX_TEXT_LENGTH
 from bot.core.proposal import missing_attributes
 from bot.forges.github import tree as github_tree
 from bot.forges.hosted import connection, examination
+from bot.model import cost_limits
 from bot.model.limits import DEFAULT_FLEET_LIMITS, DEFAULT_REPOSITORIES_PER_RUN
 from bot.model.modes import REFRESH_EVERY
 from bot.net.pace import MAX_PAUSE
@@ -47,6 +48,21 @@ NUMBERS = [
     ("github-action", f"{github_action.MAX_OUTPUT:,} characters"),
     ("operations", f"{WORDS[REGISTRY_POOL.workers]} at a time"),
     ("operations", f"{TAGS_KEPT.days} days"),
+    ("operations", f"{extract.MAX_FILE_BYTES // MIB} MiB"),
+    ("operations", f"{cost_limits.MAX_FILE_REFERENCES:,}"),
+    ("operations", f"{cost_limits.MAX_FILE_FACTS:,}"),
+    ("operations", f"{cost_limits.MAX_TREE_REFERENCES:,}"),
+    ("operations", f"{cost_limits.MAX_RUN_REFERENCES:,}"),
+    ("operations", f"{cost_limits.MAX_TREE_FACTS:,}"),
+    ("operations", f"{cost_limits.MAX_TREE_BYTES // MIB} MiB"),
+    ("operations", f"{cost_limits.MAX_TREE_STEPS:,}"),
+    ("operations", f"{cost_limits.MIN_PATTERN_BYTES} bytes | {cost_limits.MAX_TREE_PATTERN_BYTES // 1024} KiB"),
+    ("operations", f"{cost_limits.MAX_TREE_IMAGES:,}"),
+    ("operations", f"{cost_limits.MAX_TREE_EDITED_BYTES // MIB} MiB"),
+    ("operations", f"{cost_limits.MAX_TAG_COMPARISONS:,}"),
+    ("operations", f"{cost_limits.MAX_REPOSITORY_RULES} each"),
+    ("configuration", f"at most {cost_limits.MAX_REPOSITORY_RULES} rules"),
+    ("configuration", f"at most {cost_limits.MAX_REPOSITORY_ITEMS} items"),
     ("output", f"{html.MAX_BYTES // 10**6} MB"),
     ("output", f"{MAX_TEXT_LENGTH} characters"),
     ("policies", f"{WORDS[REFRESH_EVERY.days]} days"),
