@@ -51,3 +51,5 @@ class TrustEntry:
     trusted_root: str | None = None
     """Path of a file with the authorities and logs that confirm `identities`; None for Sigstore's public instance."""
     notation: NotationTrust | None = None
+    signed_as: tuple[str, ...] = ()
+    """Globs for other canonical repositories that cosign's signatures of the images may name."""

@@ -140,6 +140,10 @@ class TrustConfigEntry(ConfigSection):
     """
     notation: NotationSection | None = None
     """Signers who use Notation."""
+    signed_as: tuple[fields.ImageGlob, ...] = ()
+    """Globs for other repositories that a signature by cosign may name, if the images were copied from there together
+    with their signatures. Default: a signature that names a repository counts only for images in this repository.
+    """
 
 
 class VexEntry(ConfigSection):

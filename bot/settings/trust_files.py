@@ -39,6 +39,7 @@ def _read_trust_entry(
         identities=tuple(TrustedIdentity(each.issuer, each.identity) for each in entry.keyless or ()),
         trusted_root=_find_trusted_root(entry, folder, where, problems),
         notation=_read_notation(entry.notation, folder, f"{where}.notation", problems) if entry.notation else None,
+        signed_as=entry.signed_as,
     )
 
 

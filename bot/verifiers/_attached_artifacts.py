@@ -21,7 +21,7 @@ class AttachedArtifacts:
     """The artifacts attached to one image. Each artifact is fetched when it is needed, and each blob only once."""
 
     def __init__(self, artifacts: ArtifactStore, repository: str, digest: Digest) -> None:
-        self._artifacts, self._repository, self.digest = artifacts, repository, digest
+        self._artifacts, self.repository, self.digest = artifacts, repository, digest
         self._remaining_fetches = MAX_FETCHES
         self._contents: dict[Digest, bytes] = {}
 
@@ -32,7 +32,7 @@ class AttachedArtifacts:
 
         Raises RegistryError.
         """
-        artifact = self._artifacts.fetch_tagged(self._repository, f"{self.digest.replace(':', '-')}{suffix}")
+        artifact = self._artifacts.fetch_tagged(self.repository, f"{self.digest.replace(':', '-')}{suffix}")
         if artifact is not None:
             yield artifact
 
@@ -48,7 +48,7 @@ class AttachedArtifacts:
 
         Raises RegistryError if the registry fails, for instance if it cannot be reached.
         """
-        all_referrers = self._artifacts.list_referrers(self._repository, self.digest)
+        all_referrers = self._artifacts.list_referrers(self.repository, self.digest)
         declared_referrers = [each for each in all_referrers if each.type in types]
         for referrer in (*declared_referrers, *(each for each in all_referrers if each.type in GENERIC_TYPES)):
             if not self._remaining_fetches:
@@ -56,7 +56,7 @@ class AttachedArtifacts:
                 return
             self._remaining_fetches -= 1
             try:
-                yield self._artifacts.fetch_artifact(self._repository, referrer.digest)
+                yield self._artifacts.fetch_artifact(self.repository, referrer.digest)
             except RegistryError as error:
                 yield _make_unknown_outcome(error)
 
@@ -70,7 +70,7 @@ class AttachedArtifacts:
                 return _TOO_MANY_ARTIFACTS
             self._remaining_fetches -= 1
             try:
-                self._contents[blob.digest] = self._artifacts.fetch_blob(self._repository, blob)
+                self._contents[blob.digest] = self._artifacts.fetch_blob(self.repository, blob)
             except RegistryError as error:
                 return _make_unknown_outcome(error)
         return self._contents[blob.digest]

@@ -6,11 +6,15 @@ https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from bot.core.evidence.public_keys import PublicKey
+from bot.core.globs import is_any_glob_match
 from bot.model.artifact import Blob
-from bot.model.reference import Digest
+from bot.model.errors import InvalidReferenceError
+from bot.model.reference import Digest, ImageReference
 from bot.model.signature import BadSignature, SignatureDefect, SignatureOutcome, VerifiedSignature
+from bot.net import sanitize_text
 from bot.verifiers._encoding import BrokenError, decode_base64, parse_json_object, require_object
 
 PAYLOAD_TYPE = "application/vnd.dev.cosign.simplesigning.v1+json"
@@ -20,28 +24,53 @@ CERTIFICATE_ANNOTATION = "dev.sigstore.cosign/certificate"
 SIGNATURE_TYPE = "cosign container image signature"
 
 
-def check_payload(blob: Blob, payload: bytes, digest: Digest, keys: Iterable[PublicKey]) -> SignatureOutcome:
+@dataclass(frozen=True, slots=True)
+class SignedImage:
+    """The image that a signed payload must name."""
+
+    digest: Digest
+    repository_globs: tuple[str, ...]
+    """Globs for canonical repositories, one of which must match. A payload without a repository is accepted, too."""
+
+
+def check_payload(blob: Blob, payload: bytes, image: SignedImage, keys: Iterable[PublicKey]) -> SignatureOutcome:
     """Check a signature in cosign's older form against `keys`, and return the outcome.
 
     `blob` describes the layer with the signed payload, and an annotation of it contains the signature. `payload` is the
-    content of this layer. `digest` is the image's digest, which the payload must contain.
+    content of this layer. It must name the `image`: a signer may sign images in several repositories, and somebody else
+    may copy an image together with its signature from one to another.
     """
     try:
         signature = decode_base64(blob.annotations.get(SIGNATURE_ANNOTATION), SIGNATURE_ANNOTATION)
-        payload_digest = _parse_digest(payload)
+        payload_digest, reference = _parse_payload(payload)
     except BrokenError as error:
         return BadSignature(SignatureDefect.BROKEN, str(error))
-    if payload_digest != digest:
+    if payload_digest != image.digest:
         return BadSignature(SignatureDefect.OTHER_IMAGE)
+    if reference and not _is_in_repository(reference, image.repository_globs):
+        return BadSignature(SignatureDefect.OTHER_IMAGE, f"it names the repository {sanitize_text(reference)}")
     for key in keys:
         if key.has_signed(signature, payload):
             return VerifiedSignature(key.signer)
     return BadSignature(SignatureDefect.OTHER_SIGNER)
 
 
-def _parse_digest(payload: bytes) -> object:
-    """Return the digest in a signed payload. Raises BrokenError if the payload is not an image signature's payload."""
+def _parse_payload(payload: bytes) -> tuple[object, str]:
+    """Return the digest and the reference in a signed payload. The reference is empty if there is none.
+
+    Raises BrokenError if the payload is not an image signature's payload.
+    """
     critical = require_object(parse_json_object(payload, "payload").get("critical"), "critical")
     if critical.get("type") != SIGNATURE_TYPE:
         raise BrokenError("the payload does not have the type of an image signature")
-    return require_object(critical.get("image"), "critical.image").get("docker-manifest-digest")
+    reference = require_object(critical.get("identity", {}), "critical.identity").get("docker-reference", "")
+    if not isinstance(reference, str):
+        raise BrokenError("critical.identity.docker-reference is not a string")
+    return require_object(critical.get("image"), "critical.image").get("docker-manifest-digest"), reference
+
+
+def _is_in_repository(reference: str, repository_globs: tuple[str, ...]) -> bool:
+    try:
+        return is_any_glob_match(repository_globs, ImageReference.parse(reference).repository)
+    except InvalidReferenceError:
+        return False

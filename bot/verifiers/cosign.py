@@ -23,7 +23,7 @@ from bot.model.trust import TrustedKey, TrustEntry
 from bot.ports import ArtifactStore
 from bot.verifiers._attached_artifacts import AttachedArtifacts, combine_outcomes
 from bot.verifiers._encoding import BrokenError, parse_json_object, require_object
-from bot.verifiers._simple_signing import CERTIFICATE_ANNOTATION, PAYLOAD_TYPE, check_payload
+from bot.verifiers._simple_signing import CERTIFICATE_ANNOTATION, PAYLOAD_TYPE, SignedImage, check_payload
 from bot.verifiers._statement import STATEMENTS_BY_PREDICATE, DsseEnvelope, read_envelope, read_statement
 
 if TYPE_CHECKING:  # `keyless` imports sigstore, which is slow, so only runs that trust identities import it
@@ -72,7 +72,8 @@ class CosignVerifier:
         """Check the cosign signatures of an image. Return None if `trust` lists no keys and no identities.
 
         A signature is valid only if it names exactly `digest`. For example, if `digest` is that of an index, signatures
-        of the single images in the index do not count, because the scanned files contain the digest of the index.
+        of the single images in the index do not count, because the scanned files contain the digest of the index. If
+        the signature also names a repository, this must be `repository` or match `signed_as` of `trust`.
 
         Raises ValueError if a key in `trust` is invalid. This does not happen in a run, because the settings were
         checked before.
@@ -144,7 +145,8 @@ class _SignatureCheck:
 
         Raises BrokenError if an annotation of `blob` is invalid.
         """
-        outcome = check_payload(blob, content, self._attached.digest, self._keys)
+        image = SignedImage(self._attached.digest, (self._attached.repository, *self._trust.signed_as))
+        outcome = check_payload(blob, content, image, self._keys)
         keyless = self._keyless if CERTIFICATE_ANNOTATION in blob.annotations and self._trust.identities else None
         if keyless is not None and outcome == BadSignature(SignatureDefect.OTHER_SIGNER):
             return keyless.check_payload(blob, content, self._trust)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import count
 
 import pytest
@@ -99,6 +100,19 @@ def test_a_signature_copied_from_another_image_does_not_hold_and_cosign_agrees(p
     found = verify(place, trust_in(ours))
     assert found == BadSignature(SignatureDefect.OTHER_IMAGE)
     assert outcome_of(found) == ours.verify(place.reference) == "bad"
+
+
+def test_signature_of_other_repository_counts_only_when_listed(place, ours, registry, verify):
+    signed = Place(registry)
+    signed.image = place.image
+    registry.push(signed.image, signed.path, "1")
+    ours.sign(signed.reference)
+    tag = f"{signed.image.digest.replace(':', '-')}.sig"
+    registry.copy(signed.path, tag, place.path, place.image.digest)
+    found = verify(place, trust_in(ours))
+    assert found == BadSignature(SignatureDefect.OTHER_IMAGE, f"it names the repository {signed.repository}")
+    trust = replace(trust_in(ours), signed_as=(f"{registry.host}/team/*",))
+    assert isinstance(verify(place, trust), VerifiedSignature)
 
 
 def test_one_good_signature_is_enough_beside_those_of_strangers(place, ours, theirs, verify):

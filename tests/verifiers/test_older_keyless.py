@@ -34,6 +34,7 @@ ENTRY, CERTIFICATE = "dev.sigstore.cosign/bundle", "dev.sigstore.cosign/certific
 REAL = json.loads((ROOT / "tests" / "contracts" / "cosign_keyless.json").read_text(encoding="utf-8"))
 REAL_PAYLOAD = base64.b64decode(REAL["payload"])
 REAL_DIGEST = Digest(json.loads(REAL_PAYLOAD)["critical"]["image"]["docker-manifest-digest"])
+REAL_REPOSITORY = json.loads(REAL_PAYLOAD)["critical"]["identity"]["docker-reference"]
 SOMEBODY, GITHUB = "mitr@redhat.com", "https://github.com/login/oauth"
 WHO, ISSUER = "https://git.example/acme/images/release.yml@main", "https://issuer.example"
 IMAGE = images.build_image([images.build_layer({"a": b"older"})])
@@ -57,7 +58,8 @@ def verify(registry, artifacts):
 
 
 def trusting(identity=WHO, issuer=ISSUER, root=None) -> TrustEntry:
-    return TrustEntry(("**",), identities=(TrustedIdentity(issuer, identity),), trusted_root=root)
+    identities = (TrustedIdentity(issuer, identity),)
+    return TrustEntry(("**",), identities=identities, trusted_root=root, signed_as=(REAL_REPOSITORY,))
 
 
 # A signature by Sigstore itself
