@@ -161,6 +161,8 @@ class RemoteRequest:
     closed_at: datetime | None = None
     is_closed_by_branch_deletion: bool = False
     """True if the request was closed because its branch was deleted. Such a close does not decline the proposal."""
+    is_own: bool = True
+    """False if another account than basebump's opened the request. It is determined only if `intent` is None."""
     own_commit: str | None = None
     """basebump's commit on the branch; it differs from `head` if users merged the base branch into the branch."""
     is_confirmed: bool = True

@@ -35,7 +35,7 @@ from bot.model.image import Resolution, ResolvedTag
 from bot.model.proposal import Proposal
 from bot.model.reference import TagRef
 from bot.model.source import FilePath, Occurrence, SourceFile
-from bot.pipeline.extract import MAX_FILE_BYTES, ExtractResult, read_with_formats, relate_references
+from bot.pipeline.extract import MAX_FILE_BYTES, ExtractResult, FileReading, read_with_formats, relate_references
 from bot.pipeline.plan_proposals import PlannedProposal
 from bot.ports import FileFormat
 
@@ -105,37 +105,52 @@ class ContentJudge:
         sizes = [each.size or 0 for difference in differences for each in (difference.old, difference.new) if each]
         if len(differences) > MAX_COMPARED_FILES or sum(sizes) > MAX_COMPARED_BYTES:
             return None
-        images: list[WrittenImage] = []
         others = [each for each in differences if not self._is_current(each)]
         old_files = dict(_read_files(others, contents.read_old, lambda each: each.old))
-        for path, new_content in _read_files(differences, contents.read_new, lambda each: each.new):
-            found = self._find_images_in_file(path, old_files.get(path), new_content)
+        new_files = dict(_read_files(differences, contents.read_new, lambda each: each.new))
+        if any(len(content) > MAX_FILE_BYTES for content in (*old_files.values(), *new_files.values())):
+            return None
+        old_readings = {
+            path: read_with_formats(SourceFile(path, content), self._select_formats(path))
+            for path, content in old_files.items()
+        }
+        occurrences = self._group_occurrences(new_files.keys(), old_readings)
+        images: list[WrittenImage] = []
+        for path, new_content in new_files.items():
+            content = old_files[path] if path in old_files else self._get_content(path)
+            found = find_written_images(content, new_content, occurrences[path])
             if found is None:
                 return None
             images += found
         return tuple(images)
 
-    def _find_images_in_file(
-        self, path: FilePath, old_content: bytes | None, new_content: bytes
-    ) -> tuple[WrittenImage, ...] | None:
-        """Return the images that an edit of one file writes; None if the edit also changes anything else.
+    def _group_occurrences(
+        self, paths: Collection[FilePath], old_readings: Mapping[FilePath, Sequence[FileReading]]
+    ) -> Mapping[FilePath, Sequence[Occurrence]]:
+        """Return the image references of the files at `paths`, as the base of the branch has them.
 
-        `old_content` is None if the base of the branch has the same version of the file as the base branch has now.
+        Each reference is in the result as its own file states it, and as other files affect it. Other files can lock a
+        reference since basebump edited it, and can also make it editable.
+
+        Args:
+            paths: The paths of the files.
+            old_readings: The readings of those files that differ in the base of the branch and in the base branch.
         """
         result = self.extract_result
-        if old_content is None:
-            content = result.get_readings(path)[0].file.content
-            related = (each for each in result.occurrences if each.path == path)
-            references = [reference for each in result.get_readings(path) for reference in each.references]
-            return find_written_images(content, new_content, [*_select_occurrences(references), *related])
-        if max(len(old_content), len(new_content)) > MAX_FILE_BYTES:
-            return None
-        readings = read_with_formats(SourceFile(path, old_content), self._select_formats(path))
-        references = [reference for each in readings for reference in each.references]
-        if readings and any(each.facts for each in result.readings):
-            all_references = relate_references(result.replace_readings(readings), repository=result.repository)
-            references += [each for each in all_references if each.path == path]
-        return find_written_images(old_content, new_content, _select_occurrences(references))
+        readings = [each for each in result.readings if each.file.path not in old_readings]
+        readings += [each for old in old_readings.values() for each in old]
+        related = result.references
+        if old_readings and any(each.facts for each in readings):
+            readings.sort(key=lambda each: each.file.path)
+            related = relate_references(readings, repository=result.repository)
+        grouped: dict[FilePath, list[Occurrence]] = {path: [] for path in paths}
+        for reference in (*(each for reading in readings for each in reading.references), *related):
+            if reference.path in grouped and isinstance(reference, Occurrence):
+                grouped[reference.path].append(reference)
+        return grouped
+
+    def _get_content(self, path: FilePath) -> bytes:
+        return self.extract_result.get_readings(path)[0].file.content
 
     def _select_formats(self, path: FilePath) -> list[FileFormat]:
         paths = {path, *(reading.file.path for reading in self.extract_result.readings)}
@@ -169,10 +184,6 @@ def _list_values(planned: PlannedProposal, variant: Proposal) -> PlannedValues:
     """Return the values that a variant of a planned proposal writes into files."""
     updates = [each for each in planned.updates if each.occurrence.path not in variant.protected_files]
     return PlannedValues(variant.intent, frozenset(list_written_values(updates)))
-
-
-def _select_occurrences(references: Iterable[object]) -> list[Occurrence]:
-    return [each for each in references if isinstance(each, Occurrence)]
 
 
 def _read_files(

@@ -19,7 +19,7 @@ from bot.model import cost_limits
 from bot.model.limits import DEFAULT_FLEET_LIMITS, DEFAULT_REPOSITORIES_PER_RUN
 from bot.model.modes import REFRESH_EVERY
 from bot.net.pace import MAX_PAUSE
-from bot.pipeline import extract, tag_listings
+from bot.pipeline import branch_judge, extract, tag_listings
 from bot.pipeline.worker_pool import REGISTRY_POOL
 from bot.registries.pull_quotas import RESERVED_PULLS
 from bot.reports import html
@@ -68,6 +68,8 @@ NUMBERS = [
     ("policies", f"{WORDS[REFRESH_EVERY.days]} days"),
     ("policies", f"{WORDS[DEFAULT_REPOSITORIES_PER_RUN]} repositories"),
     ("reviewing", f"{WORDS[REFRESH_EVERY.days]} days"),
+    ("security", f"{branch_judge.MAX_COMPARED_FILES:,} files or {branch_judge.MAX_COMPARED_BYTES // MIB} MiB"),
+    ("security", f"up to {github_tree.MAX_COMPARED_TREES} (`git/trees`)"),
 ]
 
 

@@ -158,11 +158,12 @@ def _leave_foreign_branch(request: RemoteRequest) -> NoChange:
 def _is_rebuild_requested(desired: Proposal, request: RemoteRequest) -> bool:
     """Return True if a user requests that the branch of an open request is created again.
 
-    If the branch contains commits of users, only a checkbox in the text of the request counts. Whoever can edit this
-    text can also push to the branch. Users without this right can set labels and, on some forges, edit the dashboard.
+    If the branch contains commits of users, only a checkbox in the text of a request that basebump opened counts.
+    Whoever can edit this text can also push to the branch. Users without this right can set labels, open requests and
+    edit their texts, and, on some forges, edit the dashboard.
     """
     if request.intent is None:
-        return any(ask is UserRequest.REBASE for ask, _ in parse_checkboxes(request.body))
+        return request.is_own and any(ask is UserRequest.REBASE for ask, _ in parse_checkboxes(request.body))
     return UserRequest.REBASE in _collect_user_requests(desired, request)
 
 

@@ -49,8 +49,7 @@ class GitHubCommits:
     def compare(self, base_commit: str, commit: str) -> BranchComparison | None:
         """Return the commits that `commit` contains and `base_commit` does not, and the changes that they make.
 
-        If there are too many to inspect (more than `MAX_MERGES` + 1 commits, or at least `MAX_FILES` files), return
-        None.
+        If there are too many commits to inspect (more than `MAX_MERGES` + 1), return None.
         """
         account = self.remote.connection.get_account()
         return self.remote.read(
@@ -72,15 +71,15 @@ class GitHubCommits:
 def _parse_comparison(comparison: Comparison, account: GitHubAccount) -> BranchComparison | None:
     """Return the commits and changes of a comparison in GitHub's answer.
 
-    If there are too many to inspect (more than `MAX_MERGES` + 1 commits, or at least `MAX_FILES` files), return None.
+    If there are too many commits to inspect (more than `MAX_MERGES` + 1), return None. If there are too many files (at
+    least `MAX_FILES`), the result has no changes.
     """
-    if comparison.total_commits > MAX_MERGES + 1 or len(comparison.files) >= MAX_FILES:
+    if comparison.total_commits > MAX_MERGES + 1:
         return None
     commits = [_parse_commit(each, account) for each in islice(comparison.commits, comparison.total_commits)]
     is_behind = comparison.behind_by > 0
-    return BranchComparison(
-        {each.commit: each for each in commits}, _collect_changes(comparison.files), lambda: is_behind
-    )
+    changes = _collect_changes(comparison.files) if len(comparison.files) < MAX_FILES else None
+    return BranchComparison({each.commit: each for each in commits}, changes, lambda: is_behind)
 
 
 def _fetch_changes(repository: Repository, commit: str) -> FileChanges:

@@ -15,7 +15,7 @@ from github.Repository import Repository
 from bot.core.proposal.markers import COMMENT_MARKER
 from bot.forges.github.attributes import GitHubAttributesWriter
 from bot.forges.github.client import PER_PAGE
-from bot.forges.github.connection import GitHubRemote
+from bot.forges.github.connection import GitHubRemote, get_login
 from bot.forges.github.errors import ISSUES_READ, ISSUES_WRITE, PULLS_READ, PULLS_WRITE, STATUSES_WRITE
 from bot.forges.github.request_state import (
     find_closed_by_branch_deletion,
@@ -65,6 +65,16 @@ class GitHubRequestReader:
             and own_login is not None
             and request.automerge_by.lower() == own_login.lower()
         )
+
+    def is_own_request(self, request: ListedRequest) -> bool:
+        """Return True if the token's account opened the pull request.
+
+        If the login of an App is not known, every bot counts as the App.
+        """
+        login = self.remote.connection.get_account().login
+        if login is None:
+            return request.opened_by_bot is not None
+        return request.opened_by is not None and request.opened_by.lower() == login.lower()
 
     def has_own_comment(self, number: int) -> bool:
         """Return True if basebump has already written the comment that the branch contains commits of users."""
@@ -153,6 +163,7 @@ def _parse_request(pull: PullRequest) -> ListedRequest:
         body=pull.body or "",
         opened_at=pull.created_at,
         closed_at=pull.closed_at,
+        opened_by=get_login(pull.user),
         opened_by_bot=_get_bot_login(pull.user),
         attributes=RequestAttributes(labels=tuple(label.name for label in pull.labels)),
         has_automerge=bool(pull.auto_merge),

@@ -9,7 +9,7 @@ same commit as its base branch.
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 from gitlab.v4.objects import Project
 
 from bot.forges._git_objects import EXECUTABLE, REGULAR, RegularFile
-from bot.forges.gitlab.commits import parse_commit
+from bot.forges.gitlab.commits import GitLabCommits, parse_commit
 from bot.forges.gitlab.connection import GitLabRemote
 from bot.forges.gitlab.tree import list_files_beside
 from bot.forges.hosted.branches import (
@@ -94,6 +94,7 @@ class GitLabBranches:
             commit = remote.write(f"push to {branch}", lambda project: str(project.commits.create(body).id))
         except RefusedError as refusal:
             commit = self._find_pushed_commit(branch, base, message, expected_head, refusal)
+            self._refuse_other_changes(branch, base, commit, expected.keys())
         self._verify_stored_files(branch, commit, expected)
         return commit
 
@@ -135,6 +136,15 @@ class GitLabBranches:
 
         return str(settle_branch(branch, self.remote.name, expected_head, refusal, self.read_tip, is_done))
 
+    def _refuse_other_changes(self, branch: str, base: str, commit: str, paths: Collection[FilePath]) -> None:
+        """Raise ForgeError if a commit changes other files than `paths`.
+
+        Another user can have pushed a commit with basebump's message before this run found the commit.
+        """
+        differences = GitLabCommits(self.remote).list_differences(base, commit)
+        if differences is None or any(each.path not in paths for each in differences):
+            raise build_branch_moved_error(branch, self.remote.name)
+
     def _verify_stored_files(self, branch: str, commit: str, expected: Mapping[FilePath, RegularFile]) -> None:
         """Compare the files that GitLab stored with the sent ones.
 
@@ -162,10 +172,7 @@ def _build_tip(commit: Mapping[str, Any], remote: GitLabRemote) -> BranchTip:
 
 
 def _is_same_commit(tip: BranchTip, base: str, message: str) -> bool:
-    """Return True if a branch points to a commit of basebump with this parent and this message.
-
-    Such a commit also makes the same changes, because the message contains a hash of the changes in basebump's trailer.
-    """
+    """Return True if a branch points to a commit with this parent and this message that claims to be basebump's."""
     facts = tip.read_facts()
     return facts.intent is not None and (facts.parents, facts.message.strip()) == ((base,), message.strip())
 

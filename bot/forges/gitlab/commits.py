@@ -49,8 +49,8 @@ class GitLabCommits:
     def compare(self, base_commit: str, commit: str) -> BranchComparison | None:
         """Return the commits that `commit` contains and `base_commit` does not, and the changes that they make.
 
-        If there are too many to inspect (more than `MAX_MERGES` + 1 commits, or at least `MAX_FILES` files), return
-        None. If the token is that of a CI job, return None, because such a token cannot compare commits.
+        If there are too many commits to inspect (more than `MAX_MERGES` + 1), return None. If the token is that of a CI
+        job, return None, because such a token cannot compare commits.
         """
         if self.remote.connection.has_job_token:
             return None
@@ -99,17 +99,18 @@ def _parse_comparison(
 ) -> BranchComparison | None:
     """Return the commits and changes of a branch since its merge base, from GitLab's answer `data`.
 
-    Returns None if there are too many commits (more than `MAX_MERGES` + 1) or too many files (`MAX_FILES` or more).
-    Also returns None if GitLab gave up comparing.
+    Returns None if there are too many commits (more than `MAX_MERGES` + 1), or if GitLab gave up comparing. If there
+    are too many files (`MAX_FILES` or more), the result has no changes.
 
     `check_is_behind` is stored in the result and not called here. It returns True if the base branch has newer commits.
 
     https://docs.gitlab.com/api/repositories/#compare-branches-tags-or-commits
     """
-    if data["compare_timeout"] or len(data["commits"]) > MAX_MERGES + 1 or len(data["diffs"]) >= MAX_FILES:
+    if data["compare_timeout"] or len(data["commits"]) > MAX_MERGES + 1:
         return None
+    changes = _collect_changes(data["diffs"]) if len(data["diffs"]) < MAX_FILES else None
     commits = [parse_commit(each, remote) for each in data["commits"]]
-    return BranchComparison({each.commit: each for each in commits}, _collect_changes(data["diffs"]), check_is_behind)
+    return BranchComparison({each.commit: each for each in commits}, changes, check_is_behind)
 
 
 def _fetch_changes(project: Project, commit: str) -> FileChanges:

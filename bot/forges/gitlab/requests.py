@@ -77,6 +77,10 @@ class GitLabRequestReader:
         own_username, username = self.remote.connection.get_account().username, request.automerge_by
         return own_username is not None and username is not None and username.lower() == own_username.lower()
 
+    def is_own_request(self, request: ListedRequest) -> bool:
+        """Return True if the token's account opened the merge request."""
+        return request.opened_by is not None and request.opened_by == self.remote.connection.get_account().username
+
     def has_own_comment(self, number: int) -> bool:
         """Return True if basebump has already written the comment that the branch contains commits of users."""
         username = self.remote.connection.get_account().username
@@ -193,6 +197,7 @@ def _parse_request(data: Mapping[str, Any]) -> ListedRequest:
         has_automerge=has_automerge,
         automerge_by=str(data["merge_user"]["username"]) if has_automerge and data.get("merge_user") else None,
         attributes=parse_attributes(data),
+        opened_by=str(data["author"]["username"]) if data.get("author") else None,
         opened_at=datetime.fromisoformat(data["created_at"]),
         closed_at=datetime.fromisoformat(ended_at) if ended_at else None,
     )

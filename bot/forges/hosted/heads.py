@@ -131,7 +131,8 @@ class BranchComparison:
     """The commits of a branch that its base branch does not have, and the changes that these commits make together."""
 
     commits: Mapping[str, CommitFacts]
-    changes: FileChanges
+    changes: FileChanges | None
+    """None if too many files changed, so that the server may have left out some of them or their lines."""
     check_is_behind: Callable[[], bool]
     """Returns True if the base branch has commits that the branch does not have. It may send an API request."""
 
@@ -142,7 +143,7 @@ class CommitReader(Protocol):
     def compare(self, base_commit: str, commit: str) -> BranchComparison | None:
         """Return the commits that `commit` contains and `base_commit` does not, and the changes that they make.
 
-        If there are too many commits or files to inspect, or if the token cannot compare commits, return None.
+        If there are too many commits to inspect, or if the token cannot compare commits, return None.
         """
         ...
 
@@ -214,7 +215,7 @@ class HeadReader:
         """
         comparison = self.commits.compare(base_commit, merge.commit)
         own_commit = _find_own_commit_below_merges(merge, comparison.commits) if comparison is not None else None
-        if comparison is None or own_commit is None:
+        if comparison is None or comparison.changes is None or own_commit is None:
             return None
         own_changes = self.commits.read_changes(own_commit.commit)
         if own_changes != comparison.changes or None in own_changes.values():

@@ -82,6 +82,8 @@ class ListedRequest:
     """True if auto-merge is enabled."""
     automerge_by: str | None = None
     """The login of the account that enabled auto-merge; None if the server does not report it."""
+    opened_by: str | None = None
+    """The login of the account that opened the pull request; None if the server does not report it."""
     opened_by_bot: str | None = None
     """The login of the bot that opened the pull request; None if a user opened it, or if the server does not report the
     account."""
@@ -113,6 +115,10 @@ class RequestReader(Protocol):
 
         This is called only if auto-merge is enabled.
         """
+        ...
+
+    def is_own_request(self, request: ListedRequest) -> bool:
+        """Return True if the token's account opened the pull request."""
         ...
 
     def has_own_comment(self, number: int) -> bool:
@@ -257,6 +263,7 @@ class RequestLister:
             body=request.body,
             has_conflicts=merge_state is not None and merge_state.has_conflicts,
             has_commented=is_open and intent is None and self.reader.has_own_comment(request.number),
+            is_own=not is_open or intent is not None or self.reader.is_own_request(request),
             is_accepted=request.is_merging
             or (request.has_automerge and not is_own_automerge)
             or (review_state is not None and review_state.is_accepted),

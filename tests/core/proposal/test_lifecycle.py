@@ -118,6 +118,13 @@ def test_labels_and_dashboard_do_not_discard_the_commits_of_users():
     assert step(WANTED, labelled) == NoChange(BRANCH, NoChangeReason.EDITED, labelled, must_comment=True)
 
 
+def test_checkbox_in_a_request_that_somebody_else_opened_does_not_discard_the_commits_of_users():
+    """Everyone who can read a repository can open a request for an existing branch, and edit its text."""
+    opened_by_a_stranger = shown(body=TICKED, intent=None, is_own=False)
+    left = NoChange(BRANCH, NoChangeReason.EDITED, opened_by_a_stranger, must_comment=True)
+    assert step(WANTED, opened_by_a_stranger) == left
+
+
 @pytest.mark.parametrize("has_mark", [True, False])
 @pytest.mark.parametrize("desired", [WANTED, NOT_WANTED])
 @pytest.mark.parametrize("known", [True, False])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from support.forges.github.graphql import GraphQL
 from support.forges.github.stand import GitHubStand
 from support.forges.github.state import Issue
 
@@ -28,3 +29,40 @@ def test_an_issue_of_nobody_whom_github_knows_is_none_of_ours_and_hides_no_other
     )
     stand.repository.issues.append(theirs)
     assert dashboard.read().body == add_marker("ours")
+
+
+def add_labelled_issue(stand, author, body) -> None:
+    stand.repository.labels[DASHBOARD_LABEL] = ("ededed", "")
+    number = stand.repository.next_number()
+    stand.repository.issues.append(Issue(number, author, DASHBOARD_TITLE, body, labels=[DASHBOARD_LABEL]))
+
+
+@pytest.fixture
+def job(tmp_path):
+    """Return a GitHub where the token belongs to an installation, as the `GITHUB_TOKEN` of a job does."""
+    stand = GitHubStand(tmp_path, {"Dockerfile": "FROM python:3.12-slim\n"}, is_app=True)
+    yield stand
+    stand.end()
+
+
+@pytest.mark.parametrize(("login", "kind"), [("stranger", "User"), ("basebump-bot", "User"), ("other[bot]", "Bot")])
+def test_job_token_does_not_obey_the_issue_of_another_author(job, login, kind):
+    author = job.server.world.add_account(login, kind)
+    add_labelled_issue(job, author, add_marker("- [x] <!-- basebump:open basebump/x -->"))
+    (repository,) = job.fleet().list_repositories(frozenset())
+    dashboard = job.fleet().get_dashboard(repository)
+    assert dashboard.read() is None
+    dashboard.write(None, DASHBOARD_TITLE, add_marker("ours"))
+    assert dashboard.read().body == add_marker("ours")
+
+
+def test_job_token_without_graphql_obeys_only_bots(tmp_path):
+    """REST does not report the account of such a token, so that its own issues are those of any bot."""
+    job = GitHubStand(tmp_path, {"Dockerfile": "FROM x\n"}, is_app=True, enterprise=True, graphql=GraphQL.NONE)
+    (repository,) = job.fleet().list_repositories(frozenset())
+    dashboard = job.fleet().get_dashboard(repository)
+    add_labelled_issue(job, job.server.world.add_account("stranger"), add_marker("theirs"))
+    assert dashboard.read() is None
+    dashboard.write(None, DASHBOARD_TITLE, add_marker("ours"))
+    assert dashboard.read().body == add_marker("ours")
+    job.end()

@@ -56,6 +56,22 @@ def test_a_push_whose_answer_was_lost_and_that_somebody_else_was_faster_than_is_
         forge.push(BRANCH, CHANGES, message_of(), None)
 
 
+def test_push_whose_answer_was_lost_does_not_take_a_commit_with_more_files_for_its_own(gitlab):
+    """Another user was faster, and copied author, committer, message and file of basebump's commit."""
+    gitlab.push()
+    (own,) = gitlab.stand.commits(BRANCH)
+    files = {"Dockerfile": CHANGES[0].content, "evil.sh": "evil\n"}
+    forged = gitlab.stand.git.make_commit(own.parents, files, own.message, who=own.committer, author=own.author)
+    gitlab.stand.delete_branch(BRANCH)
+    forge = gitlab.forge()
+    gitlab.stand.git.run("update-ref", f"refs/heads/{BRANCH}", forged)
+    gitlab.stand.settle()
+    gitlab.fail(PUSH, 502)
+    with pytest.raises(ForgeError, match="rerun basebump"):
+        forge.push(BRANCH, CHANGES, own.message, None)
+    assert gitlab.stand.branches()[BRANCH] == forged
+
+
 def test_a_branch_that_goes_before_it_is_deleted_is_gone(gitlab):
     gitlab.push()
     seen = gitlab.seen()

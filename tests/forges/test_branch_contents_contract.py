@@ -1,0 +1,165 @@
+"""Contract of all forges for judging branches by content. Each test runs with every stand in conftest.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+from support.forges.contract_scene import BRANCH, INTENT, PREFIX, propose, push
+from support.git import EXECUTABLE, LINK, REGULAR, File
+
+from bot.forges.github import commits as github_commits
+from bot.forges.gitlab import commits as gitlab_commits
+from bot.model.branch_ownership import FOREIGN_BRANCH, BranchClaim, BranchVerdict
+from bot.model.forge import TreeEntry
+
+pytestmark = pytest.mark.over_forges
+
+
+@dataclass
+class Recorder:
+    """A judge that opens every branch and answers what it is told."""
+
+    verdict: BranchVerdict = field(default_factory=lambda: BranchVerdict("7" * 16))
+    is_opened: bool = True
+    claims: list[BranchClaim] = field(default_factory=list)
+    differences: object = None
+    contents: list[tuple[bytes, bytes]] = field(default_factory=list)
+
+    def judge(self, claim, open_contents):
+        self.claims.append(claim)
+        opened = open_contents() if self.is_opened else None
+        self.differences = opened.list_differences() if opened is not None else None
+        edits = [each for each in self.differences or () if each.is_content_edit]
+        old = opened.read_old([TreeEntry(each.path, each.old.size, each.old.oid) for each in edits]) if edits else ()
+        new = opened.read_new([TreeEntry(each.path, each.new.size, each.new.oid) for each in edits]) if edits else ()
+        self.contents = list(zip(old, new, strict=True))
+        return self.verdict
+
+
+def judged(stand, **words) -> tuple[Recorder, object]:
+    recorder = Recorder(**words)
+    (seen,) = stand.forge().list_requests(PREFIX, frozenset({BRANCH}), recorder)
+    return recorder, seen
+
+
+def replace_commit(stand, files, **words) -> None:
+    """Replace basebump's commit by one of the same author, committer and message."""
+    own = stand.commits(BRANCH)[-1]
+    commit = stand.git.make_commit(own.parents, files, own.message, who=own.committer, author=own.author, **words)
+    stand.git.run("update-ref", f"refs/heads/{BRANCH}", commit)
+    if hasattr(stand, "repository"):
+        stand.repository.signed.add(commit)
+    stand.settle()
+
+
+def test_judge_gets_the_claim_of_a_branch_and_the_text_of_its_request(stand):
+    head = push(stand)
+    recorder, _ = judged(stand)
+    assert recorder.claims == [BranchClaim(BRANCH, head, INTENT, None)]
+    stand.delete_branch(BRANCH)
+    seen = propose(stand)
+    recorder, _ = judged(stand)
+    assert recorder.claims == [BranchClaim(BRANCH, seen.head, INTENT, seen.body)]
+
+
+def test_request_has_what_the_judge_says(stand):
+    propose(stand)
+    _, seen = judged(stand, verdict=BranchVerdict("7" * 16, is_confirmed=False, is_as_marked=False))
+    assert (seen.intent, seen.is_confirmed, seen.is_as_marked) == ("7" * 16, False, False)
+    _, seen = judged(stand, verdict=FOREIGN_BRANCH)
+    assert (seen.intent, seen.has_commented) == (None, False)
+
+
+def test_branch_that_does_not_claim_to_be_basebumps_is_not_judged(stand):
+    stand.commit(BRANCH, {"Dockerfile": "FROM x\n"})
+    recorder, seen = judged(stand)
+    assert (recorder.claims, seen.intent) == ([], None)
+
+
+def test_differences_are_the_files_that_the_branch_edits(stand):
+    push(stand)
+    recorder, _ = judged(stand)
+    (difference,) = recorder.differences
+    assert (difference.path, difference.is_content_edit) == ("Dockerfile", True)
+    before, after = stand.files("main")["Dockerfile"], stand.files(BRANCH)["Dockerfile"]
+    assert (difference.old.mode, difference.new.mode) == (before.mode, after.mode)
+    assert recorder.contents == [(before.content, after.content)]
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"new": "x\n"},
+        {"app/new/deep": "x\n"},
+        {"README.md": None},
+        {"app/Dockerfile": None, "app/Containerfile": b"FROM node:22\r\nRUN true"},
+        {"README.md": File(b"Nothing to see.\n", EXECUTABLE)},
+        {"app/build.sh": File(b"#!/bin/sh\ndocker build .\n", REGULAR)},
+        {"README.md": File(b"app/Dockerfile", LINK)},
+        {"current": File(b"Dockerfile", LINK)},
+        {"current": File(b"app/Dockerfile", REGULAR)},
+        {"vendor": File(b"6" * 40, "160000")},
+        {"vendor": None},
+        {"Dockerfile": None, "Dockerfile/x": "x\n"},
+    ],
+)
+def test_every_other_change_is_a_difference_that_is_no_edit(stand, files):
+    push(stand)
+    replace_commit(stand, files)
+    recorder, _ = judged(stand)
+    assert recorder.differences is None or not any(each.is_content_edit for each in recorder.differences)
+    assert recorder.differences != []
+
+
+def test_differences_do_not_include_what_the_base_changed_since(stand):
+    push(stand)
+    stand.commit("main", {"README.md": "Elsewhere.\n", "more/Dockerfile": "FROM y\n"})
+    recorder, seen = judged(stand)
+    assert [each.path for each in recorder.differences] == ["Dockerfile"]
+    assert seen.is_behind
+    stand.update_branch(BRANCH)
+    recorder, _ = judged(stand)
+    assert [each.path for each in recorder.differences] == ["Dockerfile"]
+
+
+def test_commit_below_basebumps_that_the_base_does_not_have_closes_the_contents(stand):
+    push(stand)
+    own = stand.commits(BRANCH)[-1]
+    other = stand.git.make_commit(own.parents, {"evil": "x\n"}, "Other")
+    top = stand.git.make_commit([other], {}, own.message, who=own.committer, author=own.author, over=own.oid)
+    stand.git.run("update-ref", f"refs/heads/{BRANCH}", top)
+    if hasattr(stand, "repository"):
+        stand.repository.signed.add(top)
+    stand.settle()
+    recorder, _ = judged(stand)
+    assert (len(recorder.claims), recorder.differences) == (1, None)
+
+
+def test_merged_branch_differs_in_nothing(stand):
+    push(stand)
+    stand.git.merge(BRANCH, "main")
+    stand.settle()
+    recorder, _ = judged(stand)
+    assert len(recorder.claims) == 1
+    assert all(each.is_content_edit for each in recorder.differences)
+
+
+def test_number_of_files_that_a_comparison_shows_does_not_limit_the_differences(stand, monkeypatch):
+    for commits in (github_commits, gitlab_commits):
+        monkeypatch.setattr(commits, "MAX_FILES", 1)
+    push(stand)
+    stand.commit("main", {"README.md": "Elsewhere.\n"})
+    recorder, _ = judged(stand)
+    assert [each.path for each in recorder.differences] == ["Dockerfile"]
+
+
+def test_judge_that_opens_nothing_costs_no_request(stand):
+    propose(stand)
+    if not hasattr(stand, "server"):
+        pytest.skip("a local forge sends no requests")
+    with stand.server.watched() as without_judge:
+        stand.forge().list_requests(PREFIX, frozenset({BRANCH}))
+    with stand.server.watched() as with_judge:
+        judged(stand, is_opened=False)
+    assert with_judge == without_judge
