@@ -151,6 +151,18 @@ _MINIO = (
     *_list_images("spec.image", "spec.kes.image", f"spec.initContainers.{ALL_ITEMS}.image"),
     *_list_images(f"spec.sideCars.containers.{ALL_ITEMS}.image", f"spec.additionalVolumes.{ALL_ITEMS}.image.reference"),
 )
+_MODEL_SERVERS = ("model", "sklearn", "xgboost", "tensorflow", "pytorch", "triton", "onnx", "huggingface", "pmml")
+_PREDICTOR = (
+    *POD_FIELDS,
+    *_add_prefix("workerSpec", POD_FIELDS),
+    *_list_images(*(f"{server}.image" for server in (*_MODEL_SERVERS, "lightgbm", "paddle"))),
+)
+_INFERENCE = (
+    *_add_prefix("spec.predictor", _PREDICTOR),
+    *_add_prefix(f"spec.canary.{ALL_ITEMS}.predictor", _PREDICTOR),
+    *_list_pods("spec.transformer", "spec.explainer"),
+    *_list_images(*(f"spec.explainer.{explainer}.image" for explainer in ("art", "alibi", "aix"))),
+)
 _VIRTUAL_DISKS = f"volumes.{ALL_ITEMS}.containerDisk.image"
 
 _ROWS: tuple[tuple[str, str, ImageFields], ...] = (
@@ -299,6 +311,7 @@ _ROWS: tuple[tuple[str, str, ImageFields], ...] = (
     # pkg/apis/minio.min.io/v2 of minio/operator
     ("minio.min.io", "Tenant", _MINIO),
     # config/crd of kserve/kserve
+    ("serving.kserve.io", "InferenceService", _INFERENCE),
     ("serving.kserve.io", "ClusterStorageContainer", _list_images("spec.container.image")),
     # pkg/operators/v1alpha1 of operator-framework/api, and its scorecard's pkg/apis/scorecard/v1alpha3
     (
