@@ -37,7 +37,7 @@ most 1,024 patterns of a tree are compiled."""
 MAX_TREE_IMAGES = 1_000
 """The maximum number of distinct tags in one repository that are looked up in registries for this repository. No public
 repository is known that uses so many. Each lookup costs one to four requests of the quota that all repositories
-share."""
+share, and up to ten times as many if a rule allows other tags."""
 MAX_TREE_EDITED_BYTES = 128 * 1024 * 1024
 """The maximum number of bytes of the edited files in all proposals for one repository. Each proposal parses its edited
 files again and keeps them in memory, so a thousand proposals for one large file cost a thousand files. A megabyte takes

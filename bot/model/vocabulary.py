@@ -157,7 +157,9 @@ REASON_SENTENCES: dict[Reason, str] = {
     Reason.UNRESOLVED_ARGUMENT: "The text depends on an argument or a variable that nothing in the repository sets.",
     Reason.MALFORMED: "The text is not a valid image reference.",
     Reason.UNPARSABLE: "The file cannot be parsed as the format that its name indicates.",
-    Reason.TOO_LARGE: "The file is larger than 8 MiB, or the repository contains more image references than basebump reads.",
+    Reason.TOO_LARGE: (
+        "The file is larger than 8 MiB, or the repository contains more image references than basebump reads."
+    ),
     Reason.UNDECODABLE: "The file is not UTF-8 text.",
     Reason.TOO_DEEP: "The file is nested more deeply, or contains more repetitions, than basebump supports.",
 }

@@ -17,6 +17,7 @@ from bot.core.notes import add_occurrence_notes
 from bot.core.references.dockerfile_stages import is_base_image
 from bot.core.references.locking import assign_to_other_bot
 from bot.core.references.relate.bot_updates import list_digest_updates, list_version_updates
+from bot.model.cost_limits import COMPARED_BYTES
 from bot.model.cross_file import CrossFileFact, DependabotConfig, TreeBranch
 from bot.model.extracted_item import ExtractedReferences
 from bot.model.source import EditSlot, Occurrence, UnsupportedText
@@ -93,7 +94,9 @@ class _UpdateIndex:
                     self._updates[update.ecosystem].append((config, update))
         self._updates_by_folder: dict[tuple[str, str], list[tuple[DependabotConfig, DependabotUpdate]]] = {}
         self._globs: set[str] = set()
-        """The globs that were compiled."""
+        """The globs that were taken from the budget."""
+        self._glob_sizes: dict[int, int] = {}
+        """The number of characters of all globs of an update, by the identity of the update."""
 
     def find_config_entry(self, occurrence: Occurrence, ecosystems: Iterable[str]) -> str:
         """Return the location of the entry that updates an image reference, such as `.github/dependabot.yml:4`.
@@ -102,7 +105,9 @@ class _UpdateIndex:
         """
         for ecosystem in ecosystems:
             for config, update in self._list_updates_in(dirname(occurrence.path), ecosystem):
-                self._budget.spend_steps(1 + len(update.allowed_names) + len(update.ignored_images), config.path)
+                self._budget.spend_steps(1, config.path)
+                for name in (*update.allowed_names, *(ignored.name for ignored in update.ignored_images)):
+                    self._budget.spend_comparison(len(name), "*", config.path)
                 if _can_update(update, occurrence):
                     return f"{config.path}:{update.line_number}"
         return ""
@@ -114,12 +119,20 @@ class _UpdateIndex:
             self._updates_by_folder[key] = [each for each in updates if self._is_for_folder(each[0], each[1], folder)]
         return self._updates_by_folder[key]
 
-    def _is_for_folder(self, config: DependabotConfig, update: DependabotUpdate, folder: str) -> bool:
-        for glob in update.folders:
-            if "*" in glob and glob not in self._globs:
+    def _spend_globs(self, config: DependabotConfig, update: DependabotUpdate) -> int:
+        """Take the globs of an update from the budget, and return the number of their characters."""
+        globs = [glob for glob in update.folders if "*" in glob]
+        for glob in dict.fromkeys(globs):
+            if glob not in self._globs:
                 self._budget.spend_pattern(glob, config.path)
-                self._globs.add(glob)
-            self._budget.spend_comparison(len(glob) if "*" in glob else 0, folder, config.path)
+        self._globs.update(globs)
+        return sum(map(len, globs))
+
+    def _is_for_folder(self, config: DependabotConfig, update: DependabotUpdate, folder: str) -> bool:
+        if id(update) not in self._glob_sizes:
+            self._glob_sizes[id(update)] = self._spend_globs(config, update)
+        glob_size = self._glob_sizes[id(update)]
+        self._budget.spend_steps(len(update.folders) + glob_size * len(folder) // COMPARED_BYTES, config.path)
         return any(_is_folder_match(folder, glob) for glob in update.folders)
 
 

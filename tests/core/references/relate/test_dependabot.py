@@ -11,6 +11,7 @@ from support.soon import soon
 
 from bot.core.budgets import TreeBudget, WorkLimitError
 from bot.core.references.relate.dependabot import assign_to_dependabot
+from bot.model.cost_limits import COMPARED_BYTES
 from bot.model.cross_file import DependabotConfig, TreeBranch
 from bot.model.reference import ImageReference
 from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, Span, UnsupportedText
@@ -203,3 +204,10 @@ def test_steps_are_the_product_of_updates_and_references(count):
     budget = TreeBudget()
     assign_to_dependabot((place(path="a/Dockerfile"),) * count, [DependabotConfig(PATH, updates)], budget)
     assert TreeBudget().steps - budget.steps == 11 * count**2 + count
+
+
+def test_long_names_cost_steps_by_their_length():
+    update = DependabotUpdate(1, "docker", ("a",), None, (), (IgnoredImages("x" * 100 * COMPARED_BYTES),))
+    budget = TreeBudget()
+    assign_to_dependabot((place(path="a/Dockerfile"),), [DependabotConfig(PATH, (update,))], budget)
+    assert TreeBudget().steps - budget.steps > 100

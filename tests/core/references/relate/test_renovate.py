@@ -305,10 +305,11 @@ def test_steps_are_the_product_of_rules_and_references(count):
 
 
 def test_too_many_rules_for_the_references_end_the_run_of_the_repository():
-    rules = tuple(PackageRule(OFF, names=(f"acme/x{number}",)) for number in range(1000))
-    places = tuple(place(f"acme/img{number}:1.2") for number in range(1000))
+    rules = tuple(PackageRule(OFF, names=(f"acme/x{number}",)) for number in range(100))
+    places = tuple(place(f"acme/img{number}:1.2") for number in range(100))
+    config = RenovateConfig(PATH, 0, RenovateSettings(rules=rules))
     with pytest.raises(WorkLimitError, match=r"renovate\.json: .* steps"):
-        assign_to_renovate(places, [RenovateConfig(PATH, 0, RenovateSettings(rules=rules))], TreeBudget())
+        assign_to_renovate(places, [config], TreeBudget(steps=10_000))
 
 
 def test_each_pattern_is_compiled_once_up_to_a_number_of_patterns(monkeypatch):
@@ -333,3 +334,18 @@ def test_pattern_with_nested_repetitions_costs_steps_by_its_compiled_size():
     matcher = PatternMatcher(budget, "renovate.json")
     matcher.is_match("/(a?){900}b/", value)
     assert TreeBudget().steps - budget.steps > 100
+
+
+def test_long_pattern_is_not_compared():
+    budget = TreeBudget()
+    matcher = PatternMatcher(budget, "renovate.json")
+    assert matcher.is_list_match(["a" * 1_000_000, "!" + "b" * 1_000_000], "c") is None
+    assert (TreeBudget().steps - budget.steps, budget.pattern_bytes) == (2, TreeBudget().pattern_bytes)
+
+
+def test_compilation_of_large_patterns_ends_at_the_budget():
+    matcher = PatternMatcher(TreeBudget(steps=10_000), "renovate.json")
+    patterns = [f"/.{{999}}.{{999}}{number}/" for number in range(1000)]
+    with pytest.raises(WorkLimitError, match=r"renovate\.json: .* steps"):
+        matcher.is_list_match(patterns, "a")
+    assert len(matcher._expressions) <= 20

@@ -23,6 +23,11 @@ MAX_MEMORY = 512 * 1024
 """Limit for the bytes that RE2 uses for one pattern. A pattern of MAX_LENGTH characters needs 200 kB. A pattern whose
 repetitions need more, such as `(.{100}){100}`, is not supported."""
 
+INSTRUCTIONS_PER_STEP = 4
+"""The number of RE2 instructions whose compilation takes as long as one step of the tree's budget."""
+MAX_UNSUPPORTED_SIZE = 2_000
+"""The number of instructions that a pattern counts if RE2 does not support it. Most such patterns fail at once."""
+
 _LITERAL_GLOB = re.compile(r"[@\w][@\w./:-]*")
 _GLOB_PART = re.compile(
     r"""(?P<extended>[!?*+@]\()
@@ -67,7 +72,7 @@ class PatternMatcher:
         for pattern in patterns:
             is_negative = pattern.startswith("!")
             (negative_results if is_negative else positive_results).append(
-                self.is_match(pattern[1:] if is_negative else pattern, value)
+                self.is_match(pattern[1 : MAX_LENGTH + 2] if is_negative else pattern, value)
             )
         if True in negative_results or (positive_results and set(positive_results) == {False}):
             return False
@@ -86,6 +91,9 @@ class PatternMatcher:
         Raises:
             WorkLimitError: If the budget is exceeded.
         """
+        if len(pattern) > MAX_LENGTH:
+            self._budget.spend_steps(1, self._subject)
+            return None
         if pattern == "*" or _LITERAL_GLOB.fullmatch(pattern):
             self._budget.spend_steps(1, self._subject)
             return pattern == "*" or pattern.lower() == value.lower()
@@ -126,14 +134,15 @@ class PatternMatcher:
     def _compile(self, pattern: str) -> Any:  # google-re2 has no types
         if pattern not in self._expressions:
             self._budget.spend_pattern(pattern, self._subject)
-            self._expressions[pattern] = _compile_pattern(pattern)
+            expression = _compile_pattern(pattern)
+            size = MAX_UNSUPPORTED_SIZE if expression is None else expression.programsize
+            self._budget.spend_steps(size // INSTRUCTIONS_PER_STEP, self._subject)
+            self._expressions[pattern] = expression
         return self._expressions[pattern]
 
 
 def _compile_pattern(pattern: str) -> Any:
-    """Compile a pattern to RE2. Return None if its syntax is not supported, or if it is too long."""
-    if len(pattern) > MAX_LENGTH:
-        return None
+    """Compile a pattern to RE2. Return None if its syntax is not supported, or if it needs more than MAX_MEMORY."""
     options = re2.Options()
     options.max_mem = MAX_MEMORY
     options.log_errors = False
