@@ -21,7 +21,12 @@ from bot.formats._syntax.compose.services import (
 )
 from bot.formats._syntax.dockerfile.inline_dockerfile import InlineDockerfile
 from bot.formats._syntax.platforms import read_platform
-from bot.formats._syntax.reference_positions import TEMPLATE_MARKS, ReferencePosition, format_for_display
+from bot.formats._syntax.reference_positions import (
+    TEMPLATE_MARKS,
+    ReferencePosition,
+    UniqueLocators,
+    format_for_display,
+)
 from bot.formats._syntax.tree_paths import resolve_dockerfile
 from bot.formats._syntax.yaml.file_reader import read_file
 from bot.formats._syntax.yaml.image_reader import YamlImageReader
@@ -100,11 +105,12 @@ def _read_document(document: YamlDocument, path: FilePath) -> Iterator[Extracted
     outputs = frozenset(name for service in services if (name := service.output_image))
     # Read the images only after the whole walk, because only then is it known which scalars aliases use elsewhere.
     found: list[Occurrence | UnsupportedText | InterpolatedImage] = []
+    locators = UniqueLocators("~")  # `#` already numbers the values of a repeated key
     for image in images:
-        reference = _read_image(document, path, image)
+        reference = _read_image(document, path, image._replace(locator=locators.make_unique(image.locator)))
         found += [reference] if reference is not None else []
     for locator, node in inline.values():  # once per Dockerfile, even if several services share it through aliases
-        found += _read_inline(document, node, path, locator)
+        found += _read_inline(document, node, path, locators.make_unique(locator))
     yield from sorted(found, key=lambda each: each.line_number)
     yield from arguments
     yield from (EnvironmentUse(path, variable) for variable in uses)

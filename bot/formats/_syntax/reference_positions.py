@@ -37,10 +37,16 @@ class UniqueLocators:
         self._counts: Counter[str] = Counter()
 
     def make_unique(self, locator: str) -> str:
-        """Return `locator` unchanged at its first use, and with a number such as `#1` at every later use."""
-        number = self._counts[locator]
-        self._counts[locator] += 1
-        return f"{locator}{self._separator}{number}" if number else locator
+        """Return `locator` unchanged at its first use, and with a number such as `#1` at every later use.
+
+        A number is skipped if a key in the file already ends in it.
+        """
+        unique = locator
+        while self._counts[unique]:
+            unique = f"{locator}{self._separator}{self._counts[locator]}"
+            self._counts[locator] += 1
+        self._counts[unique] += 1
+        return unique
 
 
 class ReferencePosition(NamedTuple):

@@ -93,7 +93,7 @@ def list_services(document: YamlDocument) -> Iterator[ComposeService]:
     keys = document.list_keys(root)
     if "apiVersion" in keys and "kind" in keys:
         return
-    parents = [(f"{document.index}/{_SERVICES}", node) for node in document.get_values(root, _SERVICES)]
+    parents = list(document.walk(root, (_SERVICES,), str(document.index)))
     is_legacy = _SERVICES not in keys
     for locator, parent in parents or [(str(document.index), root)]:
         for key in document.list_keys(parent):

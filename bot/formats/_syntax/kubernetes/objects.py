@@ -31,7 +31,7 @@ from bot.formats._syntax.kubernetes.kustomize_images import find_entries, read_e
 from bot.formats._syntax.kubernetes.prefilter import is_only_definition, may_hold_images
 from bot.formats._syntax.kubernetes.shapes import find_by_shape, get_text_or_template, may_be_custom
 from bot.formats._syntax.kubernetes.templated_lines import has_object_keys, read_templated_lines
-from bot.formats._syntax.reference_positions import ReferencePosition
+from bot.formats._syntax.reference_positions import ReferencePosition, UniqueLocators
 from bot.formats._syntax.yaml.image_reader import YamlImageReader
 from bot.formats._syntax.yaml.nodes import (
     ALL_ITEMS,
@@ -154,7 +154,13 @@ class ObjectReader:
         except TooDeepError:
             yield UnsupportedText(self.path, document.get_line_number(document.root), "", Reason.TOO_DEEP)
             return
-        yield from sorted(search.read_fields(), key=lambda each: each.line_number)
+        locators = UniqueLocators("~")  # `#` already numbers the values of a repeated key
+        for found in sorted(search.read_fields(), key=lambda each: each.line_number):
+            if not isinstance(found, Occurrence):
+                yield found
+            else:
+                locator = locators.make_unique(found.locator)
+                yield found if locator == found.locator else replace(found, locator=locator)
         yield from search.facts
 
     def _read_broken(self, broken: BrokenSection, start: int, locator: str) -> Iterator[_FoundReference]:
