@@ -60,8 +60,8 @@ def test_locators_are_unique_when_keys_are_doubled(file_format):
         (
             "kubernetes",
             "a.json",
-            '{"apiVersion": "v1", "kind": "Pod",'
-            + '"spec": {"containers": [{"image": "x:1", "image": "x:2"}]}, "spec": {"containers": [{"image": "x:3"}]}}',
+            """{"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"image": "x:1", "image": "x:2"}]},
+            "spec": {"containers": [{"image": "x:3"}]}}""",
         ),
     ],
 )

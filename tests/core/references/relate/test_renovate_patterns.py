@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+import re2
 from hypothesis import given
 from hypothesis import strategies as st
 from support.soon import soon
@@ -73,6 +74,29 @@ def test_a_regular_expression_finds_what_pythons_finds(start, middle, end, text)
     ],
 )
 def test_what_people_write_is_read_as_renovate_documents_it(pattern, value, expected):
+    assert is_pattern_match(pattern, value) is expected
+
+
+@pytest.mark.parametrize(
+    ("pattern", "value", "expected"),
+    [
+        ("/a$$/", "a", True),
+        ("/a$$/", "a\n", False),
+        ("/a$/", "a\n", False),
+        ("/a$$b/", "a$b", False),
+        ("/a$$$/", "ba", True),
+        ("/$$/", "a", True),
+        ("/^$$/", "", True),
+        ("/(?m)a$$/", "a\nb", True),
+        ("/(?m)a$$\nb/", "a\nb", True),
+        (r"/a\$$/", "a$", True),
+        (r"/a$\$/", "a$", False),
+        ("/[$$]/", "$", True),
+    ],
+)
+def test_dollar_signs_are_read_as_re2_reads_them(pattern, value, expected):
+    expression = pattern[1:-1].encode()
+    assert (re2.search(expression, value.encode()) is not None) is expected
     assert is_pattern_match(pattern, value) is expected
 
 
