@@ -38,7 +38,7 @@ def test_the_page_of_files_names_every_format():
 def test_the_page_of_files_speaks_only_of_reasons_that_there_are():
     words = set(re.findall(r"`([a-z]+(?:-[a-z]+)+)`", kinds_reference.PAGE.read_text(encoding="utf-8")))
     formats = {file_format.name for file_format in load_all_formats()}
-    options_of_others = {"exclude-paths", "target-branch", "update-types"}
+    options_of_others = {"exclude-paths", "target-branch", "update-types", "jib-maven-plugin", "noble-chiseled"}
     known = {reason.value for reason in Reason} | formats | {"dockerfile-inline", "docker-compose"} | options_of_others
     assert words <= known
 

@@ -162,7 +162,7 @@ KEYS_OF_OTHERS = {
     "check.md": {"with"},
     "configuration.md": {"issues"},
     "doctor.md": {"checks"},
-    "files.md": {"additional_contexts", "name", "db", "enabled", "renovate", "digest"},
+    "files.md": {"additional_contexts", "basebump", "name", "db", "enabled", "renovate", "digest"},
     "forges.md": {"known", "merge", "contents", "pull_requests", "permissions", "metadata", "statuses"},
     "github-action.md": {"level", "shard", "extras", "scanner"},
     "loop.md": {"pr"},

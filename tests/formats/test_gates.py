@@ -16,7 +16,9 @@ from bot.model.source import Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import WHOLE_FILE_REASONS, Reason
 
 WITHOUT_A_GATE = {"dependabot", "dockerfile", "env", "renovate", "text"}
-NO_YAML = {"bake", "devcontainer", "quadlet", "terraform"}
+NO_YAML = {"arm-template", "bake", "bazel", "bicep", "devcontainer", "jib", "msbuild", "quadlet", "terraform"}
+WITH_XML = {"jib", "msbuild"}
+WITH_SLASHES = {"arm-template", "bicep", "devcontainer", "jib"}
 GATED = [each for each in CASE_FORMATS if each.name not in WITHOUT_A_GATE]
 IN_YAML = [each for each in GATED if each.name not in NO_YAML]
 KEY = re.compile(rb"(?<![\w.$-])(\"?)([A-Za-z][A-Za-z_]+)\1(?=[ \t]*:[ \t\r\n])")
@@ -55,6 +57,13 @@ def respelled(draw, document):
     return document
 
 
+def commented(file_format, path, text):
+    """Return a comment with the given text in the syntax of the file."""
+    if file_format.name in WITH_XML and not path.endswith((".gradle", ".kts")):
+        return f"<!-- {text.replace('--', '')} -->"
+    return f"// {text}" if file_format.name in WITH_SLASHES else f"# {text}"
+
+
 def extract(file_format, path, content):
     return list(file_format.extract(SourceFile(path, content)))
 
@@ -69,12 +78,11 @@ def seen(file_format, path, content):
 @given(data=st.data())
 def test_a_gate_loses_nothing_however_keys_are_spelled(file_format, data):
     path, document = data.draw(st.sampled_from(documents_of(file_format)))
-    sign = b"//" if file_format.name == "devcontainer" else b"#"
     content = data.draw(respelled(document)).rstrip(b"\r\n") + b"\n"
     words = document.decode(
         errors="replace"
     ).split()  # split as text, because Unicode's line separator also ends a comment
-    opened = content + sign + b" " + " ".join(words).encode() + b"\n"
+    opened = content + commented(file_format, path, " ".join(words)).encode() + b"\n"
     assert seen(file_format, path, content) == seen(file_format, path, opened)
 
 

@@ -1,4 +1,7 @@
-"""Comments with which users exclude an image reference from updates: `# basebump: ignore [until=DATE] [reason]`."""
+"""Comments with which users exclude an image reference from updates: `# basebump: ignore [until=DATE] [reason]`.
+
+Depending on the file, the comment starts with `#`, `//` or `<!--`.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,9 @@ MAX_COMMENT_LINES = 100
 MAX_REASON_LENGTH = 200
 """Number of characters of a reason that are kept."""
 
-_COMMENT = re.compile(rb"\s*(?:#|//)")
-_IGNORE = re.compile(rb"(?:^|(?<=\s))(?:#|//)+[ \t]*basebump:[ \t]*ignore(?!\S)(.*)")
+_COMMENT = re.compile(rb"\s*(?:#|//|<!--)")
+_IGNORE = re.compile(rb"(?:(?:^|(?<=\s))(?:#|//)+|<!--)[ \t]*basebump:[ \t]*ignore(?!\S)(.*)")
+_XML_COMMENT_END = b"-->"
 _KEY = re.compile(rb" *(?:- +)?[\w.\"'/-]+:[ \t]*(?:&\S+[ \t]*)?(?:#.*)?\r?")
 _UNTIL = re.compile(r"until=(\d{4}-\d{2}-\d{2})(?!\S)\s*(.*)", re.ASCII)
 
@@ -55,7 +59,8 @@ class IgnoreCommentFinder:
         for number in _list_comment_lines(self._lines, line_number, at_line_end=self._at_line_end):
             match = _IGNORE.search(self._lines[number - 1])
             if match is not None:
-                return _parse_comment(number, match[1].decode(errors="replace").strip())
+                text = match[1].partition(_XML_COMMENT_END)[0] if match[0].startswith(b"<!--") else match[1]
+                return _parse_comment(number, text.decode(errors="replace").strip())
         return None
 
 

@@ -34,6 +34,10 @@ def test_a_file_without_the_word_has_no_lines_to_look_at():
         ("# basebump: ignore until=2027-02-31", IgnoreComment(1, None, "until=2027-02-31")),
         ("# basebump: ignore until=soon", IgnoreComment(1, None, "until=soon")),
         ("# basebump: ignore\r", IgnoreComment(1)),
+        ("  <!-- basebump: ignore -->", IgnoreComment(1)),
+        ("<!--basebump: ignore until=2027-01-31 ABC-12-->", IgnoreComment(1, date(2027, 1, 31), "ABC-12")),
+        ("<!-- basebump: ignored -->", None),
+        ("<!-- see basebump: ignore -->", None),
         ("# basebump: ignored", None),
         ("# basebump: none", None),
         ("# see basebump: ignore", None),
@@ -49,6 +53,8 @@ def test_the_words_of_a_comment_above(comment, expected):
     [
         ("# basebump: ignore\n# more\n#\nimage: nginx", 4),
         ("# basebump: ignore\r\nimage: nginx", 2),
+        ("<!-- basebump: ignore -->\n<!-- more -->\n<image>nginx</image>", 3),
+        ("<image>nginx</image><!-- basebump: ignore --></a>", 1),
     ],
 )
 def test_anywhere_in_the_block_directly_above_counts(content, line_number):

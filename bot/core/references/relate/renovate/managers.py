@@ -109,6 +109,16 @@ _MANAGERS: Mapping[str, tuple[FileManager, ...]] = {
         ),
     ),
     "quadlet": (FileManager("quadlet", ("/.+\\.(container|image|volume)$/",), ("docker",)),),
+    "msbuild": (FileManager("nuget", ("/\\.(?:cs|fs|vb)proj$/", "/\\.(?:props|targets)$/"), ("dotnet",)),),
+    "bazel": (
+        FileManager(
+            "bazel",
+            ("/(^|/)WORKSPACE(|\\.bazel|\\.bzlmod)$/", "/\\.WORKSPACE\\.bazel$/", "/\\.bzl$/"),
+            ("bazel",),
+            adds_digests=False,
+        ),
+        FileManager("bazel-module", ("/(^|/|\\.)MODULE\\.bazel$/",), ("bazel",), adds_digests=False),
+    ),
     "terraform": (FileManager("terraform", ("**/*.tf", "**/*.tofu"), ("iac", "terraform"), adds_digests=False),),
 }
 """Managers by the basebump format that reads the same references."""

@@ -1,0 +1,1 @@
+﻿jib.from.image = "eclipse-temurin:21-jre"

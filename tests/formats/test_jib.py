@@ -1,0 +1,171 @@
+"""Jib: the base images of its plugins for Maven and Gradle, and the tokens of Gradle scripts."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.formats._syntax.broken import BrokenAtError
+from bot.formats._syntax.gradle_script import MAX_NESTING, MAX_TOKENS, find_property_values
+from bot.formats.jib import FORMAT
+from bot.model.source import EditSlot, FilePath, Occurrence, SourceFile, UnsupportedText
+from bot.model.vocabulary import Reason
+
+
+def read(text, path="build.gradle"):
+    return list(FORMAT.extract(SourceFile(FilePath(path), text.encode())))
+
+
+def images_in(text, path="build.gradle"):
+    return [str(each.reference) for each in read(text, path) if isinstance(each, Occurrence)]
+
+
+def test_build_files_are_selected():
+    chosen = ["pom.xml", "a/pom.xml", "build.gradle", "a/build.gradle.kts", "gradle/jib.gradle"]
+    others = ["a.pom", "my-pom.xml", "gradle.properties", "build.gradle.lockfile", ".gradle"]
+    assert FORMAT.select_paths([FilePath(path) for path in (*chosen, *others)]) == chosen
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "jib { from { image = 'a:1' } }",
+        'jib {\n  from {\n    image = "a:1"\n  }\n}',
+        "jib.from.image = 'a:1'",
+        "jib.from { image 'a:1' }",
+        "jib { from.image='a:1' }",
+        "allprojects { jib { from { image = 'a:1'; } } }",
+        'extensions.configure<JibExtension> { from { image = "a:1" } }',
+        'configure<com.google.cloud.tools.jib.gradle.JibExtension>() { from { image = "a:1" } }',
+        "jib { from { image = '''a:1''' } }",
+        "jib { from { image = /* b */ 'a:1' /* c\n */ // d\n } }",
+        "jib {}\nx = ~/it's \"{/\njib.from.image = 'a:1'",
+        "def s = 'it\\'s {'\njib.from.image = 'a:1'",
+        "x = it's\njib.from.image = 'a:1'",
+        "} } jib.from.image = 'a:1'",
+    ],
+)
+def test_image_of_gradle_is_read_however_it_is_written(script):
+    (found,) = read(script)
+    assert str(found.reference) == "a:1"
+    assert script.encode()[: found.digest_slot.span.start].endswith(b"a:1")
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "jib { to { image = 'evil:1' } }",
+        "jib { container { from { image = 'evil:1' } } }",
+        "jib { from { auth { image = 'evil:1' } } }",
+        "from { image = 'evil:1' } // jib",
+        "jib { from { images = 'evil:1' } }",
+        "jib { from { image.tag = 'evil:1' } }",
+        "jib { from { val image = 'evil:1' } }",
+        "jib { from { image == 'evil:1' } }",
+        "jib { from { image += 'evil:1' } }",
+        "// jib.from.image = 'evil:1'",
+        "/* jib.from.image = 'evil:1' */",
+        "'''\njib.from.image = 'evil:1'\n'''",
+        "x = \"jib.from.image = 'evil:1'\"",
+        "jib { from { image = 'scratch' } }",
+        "jib { from { image = '' } }",
+    ],
+)
+def test_other_text_of_gradle_is_no_image(script):
+    assert read(script) == []
+
+
+@pytest.mark.parametrize("value", ["baseImage", '"a:$tag"', '"a:${tag}"', "'a:' + tag", "'a:1'.toString()", "f('a:1')"])
+def test_image_that_a_script_computes_is_templated(value):
+    (found,) = read(f"jib.from.image = {value}\n")
+    assert isinstance(found, UnsupportedText)
+    assert found.reason is Reason.TEMPLATED
+
+
+@pytest.mark.parametrize("scheme", ["docker", "tar"])
+def test_image_that_is_not_in_a_registry_is_not_editable(scheme):
+    (found,) = read(f"jib.from.image = '{scheme}://a'")
+    assert found.digest_slot.reason is Reason.NOT_AN_IMAGE
+
+
+def test_scheme_of_a_registry_stays_in_the_file():
+    script = f"jib.from.image = 'registry://a:1@sha256:{'a' * 64}'"
+    (found,) = read(script)
+    assert isinstance(found.digest_slot, EditSlot)
+    assert script[found.tag_slot.span.start :].startswith("1@sha256:")
+    assert script[found.digest_slot.span.start : found.digest_slot.span.end] == f"sha256:{'a' * 64}"
+
+
+@pytest.mark.parametrize("platforms", ["", "<platform><os>linux</os></platform>" * 2])
+def test_platform_is_unknown_unless_there_is_one(platforms):
+    configuration = f"<from><image>a:1</image><platforms>{platforms}</platforms></from>"
+    plugin = f"<plugin><artifactId>jib-maven-plugin</artifactId><configuration>{configuration}</configuration></plugin>"
+    (found,) = read(plugin, "pom.xml")
+    assert found.platform is None
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ("jib {" * (MAX_NESTING + 1), Reason.TOO_DEEP),
+        ("jib\n" * MAX_TOKENS, Reason.TOO_DEEP),
+    ],
+)
+def test_script_beyond_a_limit_is_too_deep(script, reason):
+    (found,) = read(script)
+    assert found.reason is reason
+
+
+class CountedBytes(bytes):
+    """A script that counts how often its bytes are copied."""
+
+    copied = 0
+
+    def __getitem__(self, key):
+        part = super().__getitem__(key)
+        type(self).copied += len(part) if isinstance(part, bytes) else 1
+        return part
+
+
+def test_many_values_on_one_line_are_not_copied_to_the_end_of_the_line():
+    CountedBytes.copied = 0
+    script = CountedBytes(b"jib.from.image=x;" * 10_000)
+    assert len(list(find_property_values(script, ("jib",), ("from", "image")))) == 10_000
+    assert CountedBytes.copied <= 10_000 * 400
+
+
+PIECES = [
+    "jib",
+    "from",
+    "image",
+    ".",
+    "=",
+    "{",
+    "}",
+    "'a:1'",
+    '"b"',
+    "'",
+    '"',
+    "'''",
+    "/",
+    "*",
+    "//",
+    "\\",
+    "\n",
+    " ",
+    ";",
+    "~",
+    "é",
+]
+
+
+@given(pieces=st.lists(st.sampled_from(PIECES), max_size=20))
+def test_every_value_of_a_script_is_where_it_says(pieces):
+    content = "".join(pieces).encode()
+    try:
+        values = list(find_property_values(content, ("jib",), ("from", "image")))
+    except BrokenAtError:
+        return
+    for value in values:
+        assert not value.is_literal or content[value.start :].startswith(value.text.encode())

@@ -1,0 +1,55 @@
+"""MSBuild: the base images of .NET SDK containers."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.formats.msbuild import FORMAT
+from bot.model.source import EditSlot, FilePath, Occurrence, SourceFile, UnsupportedText
+from bot.model.vocabulary import Reason, Role
+
+
+def read(properties):
+    text = f"<Project><PropertyGroup>{properties}</PropertyGroup></Project>"
+    return list(FORMAT.extract(SourceFile(FilePath("app.csproj"), text.encode())))
+
+
+def test_project_files_are_selected():
+    chosen = ["a.csproj", "b/a.fsproj", "a.vbproj", "Directory.Build.props", "a.targets", "a.pubxml"]
+    others = ["a.csproj.user", "a.proj", "pom.xml", "csproj", "a.props.j2"]
+    assert FORMAT.select_paths([FilePath(path) for path in (*chosen, *others)]) == chosen
+
+
+@pytest.mark.parametrize("name", ["ContainerBaseImage", "containerbaseimage", "CONTAINERBASEIMAGE"])
+def test_name_of_the_property_has_no_case(name):
+    (found,) = read(f"<{name}>nginx:1</{name}>")
+    assert isinstance(found, Occurrence)
+    assert found.role is Role.BASE
+    assert isinstance(found.digest_slot, EditSlot)
+
+
+@pytest.mark.parametrize("value", ["$(Image)", "$(Registry)/a:1", "a:$([System.String]::Copy('1'))", "a:1%3b"])
+def test_image_with_a_property_is_templated(value):
+    (found,) = read(f"<ContainerBaseImage>{value}</ContainerBaseImage>")
+    assert isinstance(found, UnsupportedText)
+    assert (found.reason, found.text) == (Reason.TEMPLATED, value)
+
+
+def test_family_without_an_image_is_reported():
+    (found,) = read("<ContainerFamily>noble-chiseled</ContainerFamily>")
+    assert (found.reason, found.text) == (Reason.TEMPLATED, "noble-chiseled")
+    assert "ContainerBaseImage" in found.notes[0]
+
+
+def test_family_beside_an_image_has_no_effect():
+    image = "<ContainerBaseImage>nginx:1</ContainerBaseImage>"
+    (found,) = read(f"{image}<ContainerFamily>noble-chiseled</ContainerFamily>")
+    assert isinstance(found, Occurrence)
+
+
+def test_empty_property_is_no_image():
+    assert read("<ContainerBaseImage /><ContainerBaseImage> </ContainerBaseImage>") == []
+
+
+def test_file_without_the_properties_is_not_parsed():
+    assert read("</Project>") == []

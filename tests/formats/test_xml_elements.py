@@ -1,0 +1,94 @@
+"""XML: the tree of elements, the byte offsets of texts, and the limits of the parser."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.formats._syntax.broken import BrokenFile
+from bot.formats._syntax.xml_elements import MAX_ELEMENTS, MAX_NESTING, XmlFile, XmlText, read_xml
+from bot.model.vocabulary import Reason
+
+
+def parse(text):
+    xml = read_xml(text.encode())
+    assert isinstance(xml, XmlFile)
+    return xml
+
+
+def text_of(xml):
+    return xml.get_text(xml.root)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "<a>nginx:1</a>",
+        "\ufeff<a>\r\n  nginx:1\r\n</a>",
+        "<!-- größe --><a b='1>2' c=\"'\">nginx:1</a >",
+        '<?xml version="1.0" encoding="iso-8859-1"?><!-- größe --><a>nginx:1</a>',
+        "<!DOCTYPE a SYSTEM 'http://127.0.0.1:9/none.dtd'><a>nginx:1</a>",
+    ],
+)
+def test_text_is_at_its_byte_offset(source):
+    text = text_of(parse(source))
+    assert text.is_literal
+    assert text.value == "nginx:1"
+    assert source.encode()[text.start :].startswith(b"nginx:1")
+
+
+@pytest.mark.parametrize("source", ["a&amp;b", "a&#58;1", "<![CDATA[a]]>", "a<!-- b -->", "<b>a</b>"])
+def test_text_with_markup_is_not_literal(source):
+    assert not text_of(parse(f"<a>{source}</a>")).is_literal
+
+
+@pytest.mark.parametrize("source", ["<a/>", "<a></a>", "<a> \n </a>", "<a b='c'/>"])
+def test_empty_element_has_empty_text(source):
+    assert text_of(parse(source)) == XmlText("", 0, is_literal=True)
+
+
+def test_walk_yields_elements_in_the_order_of_the_file():
+    xml = parse("<a><b><c/></b><d><b/></d></a>")
+    assert [element.name for element in xml.root.walk()] == ["a", "b", "c", "d", "b"]
+    assert [element.start for element in xml.root.find_descendants("d", "b")] == [17]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", Reason.UNPARSABLE),
+        (b"<a>", Reason.UNPARSABLE),
+        (b"<a></b>", Reason.UNPARSABLE),
+        (b"<a>&undeclared;</a>", Reason.UNPARSABLE),
+        (b'<!DOCTYPE a [<!ENTITY b "c">]><a/>', Reason.UNPARSABLE),
+        (b'<!DOCTYPE a [<!ENTITY % b "c">]><a/>', Reason.UNPARSABLE),
+        (b'<!DOCTYPE a [<!ENTITY b SYSTEM "/etc/passwd">]><a>&b;</a>', Reason.UNPARSABLE),
+        (b"<a>\xff</a>", Reason.UNDECODABLE),
+        (b"<a>" * (MAX_NESTING + 1) + b"</a>" * (MAX_NESTING + 1), Reason.TOO_DEEP),
+        (b"<a>" + b"<b/>" * MAX_ELEMENTS + b"</a>", Reason.TOO_DEEP),
+    ],
+)
+def test_file_that_is_not_read_has_a_reason(content, reason):
+    broken = read_xml(content)
+    assert isinstance(broken, BrokenFile)
+    assert broken.reason is reason
+
+
+def test_largest_tree_is_read():
+    nested = b"<a>" * MAX_NESTING + b"</a>" * MAX_NESTING
+    wide = b"<a>" + b"<b/>" * (MAX_ELEMENTS - 1) + b"</a>"
+    assert isinstance(read_xml(nested), XmlFile)
+    assert isinstance(read_xml(wide), XmlFile)
+
+
+@given(
+    pieces=st.lists(st.sampled_from(["<a>", "</a>", "<b/>", "x", "&amp;", "<!--y-->", " ", "é", "<", ">"]), max_size=12)
+)
+def test_every_literal_text_is_in_the_file(pieces):
+    content = f"<r>{''.join(pieces)}</r>".encode()
+    xml = read_xml(content)
+    for element in xml.root.walk() if isinstance(xml, XmlFile) else ():
+        text = xml.get_text(element)
+        assert content[element.start :].startswith(f"<{element.name}".encode())
+        assert not text.value or content[text.start :].startswith(text.value.encode())
