@@ -73,6 +73,7 @@ class Reason(StrEnum):
     UNKNOWN_REGISTRY = "unknown-registry"
     PAUSED = "paused"
     UNSUPPORTED_DIGEST = "unsupported-digest"
+    TAG_OR_DIGEST = "tag-or-digest"
     # unresolved
     NOT_FOUND_OR_DENIED = "not-found-or-denied"
     DENIED = "denied"
@@ -129,6 +130,7 @@ REASON_SENTENCES: dict[Reason, str] = {
     Reason.UNKNOWN_REGISTRY: "The registry is not contacted: it is neither well known nor listed under `registries:`.",
     Reason.PAUSED: "The policy pauses new proposals. Open proposals stay as they are.",
     Reason.UNSUPPORTED_DIGEST: "The digest in the file is not sha256, and basebump writes only sha256 digests.",
+    Reason.TAG_OR_DIGEST: "The program that reads the file accepts a tag or a digest here, but not both.",
     Reason.SHARED_ARGUMENT: "The image reference ends with an argument that is also used for something else.",
     Reason.COMPOSED_TAG: (
         "The tag contains an argument, and a digest would override every change of this argument. "
@@ -199,6 +201,7 @@ REASONS_BY_STATUS: dict[OccurrenceStatus, tuple[Reason, ...]] = {
         Reason.CONFLICTING_EDITS,
         Reason.NOT_PROVED,
         Reason.UNSUPPORTED_DIGEST,
+        Reason.TAG_OR_DIGEST,
         Reason.SHARED_ARGUMENT,
         Reason.COMPOSED_TAG,
         Reason.TAG_IS_LABEL,

@@ -7,24 +7,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from bot.core.references.locking import lock_occurrence
 from bot.formats._syntax.platforms import read_platform
 from bot.formats._syntax.reference_positions import TEMPLATE_MARKS, ReferencePosition, format_for_display
 from bot.formats._syntax.units import BrokenUnitError, UnitSetting, read_settings
 from bot.model.extracted_item import ExtractedItem
-from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
+from bot.model.source import FilePath, NotEditable, Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 _FORMAT = "quadlet"
 _IMAGE_KEY = "Image"
 _UNIT_SUFFIXES = (".image", ".build")
 """Suffixes of values that name another unit, from which the image is taken."""
+_REGISTRY_TRANSPORT = "docker://"
+"""The prefix of an image in a registry. A value without a prefix is one, too, but after this prefix, Podman rejects a
+value with both a tag and a digest (NewReference in docker/docker_transport.go of containers/image)."""
 _OTHER_TRANSPORT = re.compile(
-    r"docker://.*|(?:docker-archive|docker-daemon|oci|oci-archive|dir|ostree|containers-storage|sif)(?::.*)?", re.DOTALL
+    r"(?:docker-archive|docker-daemon|oci|oci-archive|dir|ostree|containers-storage|sif)(?::.*)?", re.DOTALL
 )
-"""Values that are not images in a registry (containers-transports(5)), and values with `docker://`, because such a
-value cannot have both a tag and a digest."""
+"""Values that are not images in a registry (containers-transports(5))."""
 
 _AUTO_UPDATE_KEY = "AutoUpdate"
 _REGISTRY_POLICY = "registry"
@@ -94,4 +97,18 @@ def _read_setting(path: FilePath, setting: UnitSetting, platform: str | None) ->
         return position.make_not_editable(text, Reason.NOT_AN_IMAGE)
     if setting.value_start is None:
         return position.make_unsupported(text, Reason.MALFORMED)
-    return position.read_reference(text, setting.value_start)
+    if not text.startswith(_REGISTRY_TRANSPORT):
+        return position.read_reference(text, setting.value_start)
+    prefix_length = len(_REGISTRY_TRANSPORT)
+    found = position.read_reference(text[prefix_length:], setting.value_start + prefix_length)
+    return _forbid_tag_with_digest(found) if isinstance(found, Occurrence) else found
+
+
+def _forbid_tag_with_digest(occurrence: Occurrence) -> Occurrence:
+    """Return the same reference, so that no edit combines a tag with a digest."""
+    not_editable = NotEditable(Reason.TAG_OR_DIGEST)
+    return replace(
+        occurrence,
+        digest_slot=not_editable if occurrence.reference.tag else occurrence.digest_slot,
+        tag_slot=not_editable,
+    )
