@@ -52,11 +52,14 @@ class _ResourceRule(NamedTuple):
     """Name of an attribute whose value is a list of containers as JSON."""
     manifest_attribute: str = ""
     """Name of an attribute whose value is a Kubernetes object, which may contain lists of containers at any depth."""
+    is_digest_looked_up: bool = False
+    """True if Terraform looks up the current digest of the tag in the attribute whenever it runs."""
 
 
 _RESOURCE_RULES = (
     # https://registry.terraform.io/providers/kreuzwerker/docker/latest/docs
     _ResourceRule(re.compile("docker_image"), frozenset({"resource", "data"}), attribute="name"),
+    _ResourceRule(re.compile("docker_registry_image"), frozenset({"data"}), attribute="name", is_digest_looked_up=True),
     _ResourceRule(re.compile("docker_container"), attribute="image"),
     _ResourceRule(re.compile("docker_service"), block_types=frozenset({"container_spec"})),
     _ResourceRule(re.compile("docker_buildx_builder"), block_types=frozenset({"docker_container"})),
@@ -101,7 +104,11 @@ class _TerraformReader:
         is_built = any(body.list_blocks("build"))  # then the image name is that of the build's output
         if rule.attribute and not is_built:
             platform = read_platform(_get_text(body.get_value("platform")))
-            yield from self._read_image(f"{locator}.{rule.attribute}", body.get_value(rule.attribute), platform)
+            for found in self._read_image(f"{locator}.{rule.attribute}", body.get_value(rule.attribute), platform):
+                if rule.is_digest_looked_up and isinstance(found, Occurrence) and found.reference.digest is None:
+                    yield lock_occurrence(found, Reason.OTHER_WRITER)
+                else:
+                    yield found
         for at, inner in _find_blocks(body, rule.block_types, locator):
             yield from self._read_image(f"{at}.image", inner.get_value("image"))
         if rule.json_attribute:

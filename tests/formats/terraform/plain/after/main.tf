@@ -16,7 +16,7 @@ data "docker_image" "local" {
   name = "redis:7@sha256:a0ed741ac6ba1c5759e6d93b088e5e315e089f8a2a6a17a0c16f6456ff434700"
 }
 data "docker_registry_image" "watched" {
-  name = "evil:1"
+  name = "busybox:1"
 }
 resource "docker_registry_image" "pushed" {
   name = "evil:1"

@@ -16,7 +16,7 @@ data "docker_image" "local" {
   name = "redis:7"
 }
 data "docker_registry_image" "watched" {
-  name = "evil:1"
+  name = "busybox:1"
 }
 resource "docker_registry_image" "pushed" {
   name = "evil:1"
