@@ -2,7 +2,8 @@
 
 An image that contains a variable is `templated`, even if the file gives the variable a value. The value is unknown,
 because variables of the project, of the group and of the user who starts the pipeline take precedence over those of the
-file (https://docs.gitlab.com/ci/variables/#cicd-variable-precedence).
+file (https://docs.gitlab.com/ci/variables/#cicd-variable-precedence). The exceptions are the two predefined variables
+that name GitLab's dependency proxy.
 """
 
 from __future__ import annotations
@@ -25,6 +26,15 @@ _KEYWORDS = frozenset(
 """Top-level keys that are not jobs (https://docs.gitlab.com/ci/yaml/#keywords). Every other top-level key is a job,
 which is hidden if its name starts with a dot."""
 
+_PROXY_PREFIXES = tuple(
+    spelling
+    for group in ("", "DIRECT_")
+    for name in (f"CI_DEPENDENCY_PROXY_{group}GROUP_IMAGE_PREFIX",)
+    for spelling in (f"${{{name}}}/", f"${name}/")
+)
+"""Prefixes of images that the dependency proxy of a group pulls from Docker Hub, by tag or by digest
+(https://docs.gitlab.com/user/packages/dependency_proxy/)."""
+
 
 def _list_job_images(path: KeyPath) -> tuple[ImageLocation, ...]:
     """Return the locations of the images of the job at `path`.
@@ -32,9 +42,9 @@ def _list_job_images(path: KeyPath) -> tuple[ImageLocation, ...]:
     See https://docs.gitlab.com/ci/yaml/#image and https://docs.gitlab.com/ci/yaml/#services.
     """
     platform = ("docker", "platform")
-    return (
-        ImageLocation((*path, "image"), find_self_or_key("name"), platform=platform),
-        ImageLocation((*path, "services", ALL_ITEMS), find_self_or_key("name"), platform=platform),
+    return tuple(
+        ImageLocation(each, find_self_or_key("name"), hub_prefixes=_PROXY_PREFIXES, platform=platform)
+        for each in ((*path, "image"), (*path, "services", ALL_ITEMS))
     )
 
 

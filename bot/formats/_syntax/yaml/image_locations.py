@@ -46,5 +46,8 @@ class ImageLocation(NamedTuple):
     """The prefix before the image, such as `docker://`."""
     is_scheme_required: bool = True
     """True if a text without the scheme is not an image."""
+    hub_prefixes: tuple[str, ...] = ()
+    """Prefixes that name a proxy of Docker Hub, such as `$PROXY/`. The image after such a prefix is that of Docker
+    Hub."""
     platform: KeyPath = ()
     """The path of the image's platform, relative to the node at `path`. Empty if there is no platform."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from bot.core.references.locking import lock_occurrence
@@ -14,6 +14,9 @@ from bot.model.vocabulary import Reason, Role
 
 SET_BY_FLUX = re.compile(r"#\s*\{\s*\"\$imagepolicy\"\s*:")
 """The comment after a value that Flux writes (https://fluxcd.io/flux/guides/image-update/#configure-image-updates)."""
+
+_LINE_CONTINUATION = re.compile(r"\\\r?\n[ \t]*+")
+"""An escaped line break in double quotes, and the indentation of the next line, which YAML removes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,7 @@ class YamlImageReader:
         scheme: str = "",
         *,
         is_scheme_required: bool = True,
+        hub_prefixes: tuple[str, ...] = (),
     ) -> Occurrence | UnsupportedText | None:
         """Return the image reference in `node`, or None if `node` contains no reference.
 
@@ -49,6 +53,7 @@ class YamlImageReader:
             platform: The platform of the image, or None if the file does not state it.
             scheme: A prefix that is not part of the reference, such as `docker://`.
             is_scheme_required: If True, a text without the prefix is not an image, and the result is None.
+            hub_prefixes: Prefixes that name a proxy of Docker Hub. The image after such a prefix is that of Docker Hub.
         """
         document = self.document
         match node:
@@ -63,11 +68,12 @@ class YamlImageReader:
                 text = text[scheme_length:]
                 start = document.find_literal_start(node) if tag == STRING else None
                 start = None if start is None else start + scheme_length
-                is_templated = TEMPLATE_MARKS.search(text) is not None
+                hub_prefix = next(filter(text.startswith, hub_prefixes), "")
+                is_templated = TEMPLATE_MARKS.search(text, len(hub_prefix)) is not None
             case YamlMapping() | YamlSequence() if scheme and is_scheme_required:
                 return None
             case YamlMapping() | YamlSequence():  # YAML parses an unquoted `{{ image }}` as a mapping
-                text, start = document.get_source_text(node), None
+                text, start, hub_prefix = document.get_source_text(node), None, ""
                 is_templated = "{{" in text
             case _:
                 assert_never(node)
@@ -76,12 +82,48 @@ class YamlImageReader:
         if is_templated:
             return position.make_unsupported(text, Reason.TEMPLATED)
         if start is None:
-            return position.make_unsupported(document.get_source_text(node), Reason.MALFORMED)
-        if SCHEME.match(text):
+            found = _read_folded(document, node, text, position)
+        elif SCHEME.match(text):
             return position.make_not_editable(text, Reason.NOT_AN_IMAGE)
-        found = position.read_reference(text, start)
+        else:
+            found = _read_behind_proxy(position, hub_prefix, text, start)
         reason = _get_not_editable_reason(document, node)
         return lock_occurrence(found, reason) if reason is not None and isinstance(found, Occurrence) else found
+
+
+def _read_behind_proxy(
+    position: ReferencePosition, hub_prefix: str, text: str, start: int
+) -> Occurrence | UnsupportedText:
+    """Return the image after `hub_prefix`, which may be empty. `start` is the byte offset of `text` in the file.
+
+    A proxy of Docker Hub has no images of other registries. If the image names one, the prefix means something else.
+    """
+    found = position.read_reference(text[len(hub_prefix) :], start + len(hub_prefix))
+    if not hub_prefix or not isinstance(found, Occurrence):
+        return found
+    has_other_host = found.reference.has_registry_host
+    return position.make_unsupported(text, Reason.TEMPLATED) if has_other_host else replace(found, written=text)
+
+
+def _read_folded(
+    document: YamlDocument, node: YamlNode, text: str, position: ReferencePosition
+) -> Occurrence | UnsupportedText:
+    """Return the image in a double-quoted text whose lines end with a backslash, so that YAML joins them.
+
+    The last line must contain the whole tag and the whole digest, so that both can be edited there. Any other text that
+    the file does not contain literally is malformed.
+    """
+    source = document.get_source_text(node)
+    malformed = position.make_unsupported(source, Reason.MALFORMED)
+    pieces = _LINE_CONTINUATION.split(source)
+    if len(pieces) == 1 or not "".join(pieces).endswith(f'"{text}"'):
+        return malformed
+    _, end = document.get_byte_range(node)
+    found = position.read_reference(text, end - len('"') - len(text))
+    if not isinstance(found, Occurrence):
+        return malformed
+    editable_length = len(text) - len(found.reference.name) - len(":" if found.reference.tag else "")
+    return found if editable_length < len(pieces[-1]) else malformed
 
 
 def _get_not_editable_reason(document: YamlDocument, node: YamlNode) -> Reason | None:

@@ -143,7 +143,10 @@ class _LocatedImage(NamedTuple):
 
     def read(self, reader: YamlImageReader) -> Occurrence | UnsupportedText | None:
         scheme, needs_scheme = self.location.scheme, self.location.is_scheme_required
-        found = reader.read(self.locator, self.node, self.platform, scheme, is_scheme_required=needs_scheme)
+        prefixes = self.location.hub_prefixes
+        found = reader.read(
+            self.locator, self.node, self.platform, scheme, is_scheme_required=needs_scheme, hub_prefixes=prefixes
+        )
         if isinstance(found, Occurrence) and self.container is not self.node:
             return replace(
                 found, related_lines=(_find_key_line(reader.document, self.container, self.location.path[-1]),)
