@@ -189,10 +189,12 @@ class YamlDocument:
             yield mapping
             visited_ids.add(id(mapping))
             if MERGE in mapping.values:
-                merged = mapping.values[MERGE]
-                mappings = merged.items if isinstance(merged, YamlSequence) else [merged]
-                self._count_visits(len(mappings))
-                pending += reversed(mappings)
+                repeated = [value for key, value in mapping.hidden or () if key == MERGE]
+                for merged in (*repeated, mapping.values[MERGE]):  # the last `<<` is searched first
+                    mappings = merged.items if isinstance(merged, YamlSequence) else [merged]
+                    self._count_visits(len(mappings))
+                    pending += reversed(mappings)
+                self._count_visits(len(mapping.hidden or ()))
 
     def get_string(self, node: YamlNode, key: str) -> str | None:
         """Return the string under `key` of a mapping, or None if the key is missing or its value is not a string.
