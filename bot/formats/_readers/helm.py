@@ -42,7 +42,11 @@ def read(file: SourceFile) -> Iterator[ExtractedItem]:
     - A `ChartImage` is an image in the chart's own values file, which other values files may override.
     - A `ChartTemplate` states how a template inside a value uses other values.
     """
-    yield from read_file(file, _is_relevant, lambda document: _read_document(document, file.path))
+    yield from read_file(
+        file,
+        _is_relevant,
+        lambda document: () if _is_kubernetes_object(document) else _read_document(document, file.path),
+    )
     yield from _read_texts(file)
 
 
@@ -106,6 +110,17 @@ def _read_document(document: YamlDocument, path: FilePath) -> Iterator[Extracted
             yield ChartValue(
                 path, part.line_number, build_locator(locator, (*value.collection.keys, value.key)), part.text
             )
+
+
+def _is_kubernetes_object(document: YamlDocument) -> bool:
+    """Return True if a document has the keys of a Kubernetes object, such as a HelmRelease.
+
+    No chart uses these keys together as values. The images of objects are read by the format `kubernetes`.
+    """
+    entries = dict(document.list_entries(document.root))
+    kinds = (entries.get("apiVersion"), entries.get("kind"))
+    has_metadata = "metadata" in entries and not isinstance(entries["metadata"], YamlScalar)
+    return has_metadata and all(isinstance(each, YamlScalar) for each in kinds)
 
 
 def _may_be_part(value: ValuesEntry) -> bool:
