@@ -16,7 +16,7 @@ from bot.net.errors import (
 )
 from bot.net.guard import HostTrust, RequestGuard, is_public_address
 from bot.net.proxy import HttpsProxy
-from bot.net.session import ApiSession
+from bot.net.session import ApiSession, OperatorSession
 from bot.net.text import mask_secrets, sanitize_text
 from bot.net.url import Url
 
@@ -28,6 +28,7 @@ __all__ = [
     "HttpClient",
     "HttpError",
     "HttpsProxy",
+    "OperatorSession",
     "OversizedError",
     "RateLimitedError",
     "RequestGuard",

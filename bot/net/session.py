@@ -1,4 +1,4 @@
-"""A `requests` session for third-party client libraries, which call an API at a URL that the operator configured."""
+"""Sessions of `requests` for third-party client libraries."""
 
 from __future__ import annotations
 
@@ -21,23 +21,20 @@ MAX_REDIRECTS = 3
 """APIs redirect at most once: from the old location of a resource to the new one."""
 
 
-class ApiSession(requests.Session):
-    """A session that sends requests to one origin only. Redirects and links to other origins are refused.
+class OperatorSession(requests.Session):
+    """A session with the operator's proxy and certificates, deadlines for exchanges and a size limit for bodies.
 
     The session uses no `.netrc` and no cookies. It reads HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE from the environment.
 
-    A request to another origin raises BlockedError. A body larger than `limit` raises OversizedError. For all other
-    failures, `requests` raises its own exceptions, also for an exchange that passes its deadline (`bot.net.deadlines`).
+    A body larger than `limit` raises OversizedError. For all other failures, `requests` raises its own exceptions, also
+    for an exchange that passes its deadline (`bot.net.deadlines`).
     """
 
-    def __init__(self, url: str, *, limit: int, environment: Mapping[str, str] = os.environ) -> None:
-        """Create a session for the origin of `url`. `limit` is the maximum size of a response body in bytes."""
+    def __init__(self, *, limit: int, environment: Mapping[str, str] = os.environ) -> None:
+        """Create a session. `limit` is the maximum size of a response body in bytes."""
         super().__init__()
-        self._origin = Url.parse(url)
-        proxy = HttpsProxy.read_environment(environment)
+        self._proxy = HttpsProxy.read_environment(environment)
         self.trust_env = False
-        if proxy.url is not None and proxy.is_used_for(self._origin):
-            self.proxies["https"] = proxy.url
         self.verify = environment.get("SSL_CERT_FILE") or True
         self.max_redirects = MAX_REDIRECTS
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -45,6 +42,24 @@ class ApiSession(requests.Session):
         self.headers["Accept-Encoding"] = "gzip"
         for scheme in ("https://", "http://"):
             self.mount(scheme, _BoundedAdapter(limit))
+
+    def merge_environment_settings(self, url: Any, proxies: Any, *settings: Any) -> Any:
+        """Add the proxy to the settings of a request to `url`. `requests` calls this method for every request."""
+        is_used = self._proxy.is_used_for(Url.parse(url))
+        own_proxies = {"https": self._proxy.url} if is_used and self._proxy.url else {}
+        return super().merge_environment_settings(url, own_proxies | dict(proxies or {}), *settings)
+
+
+class ApiSession(OperatorSession):
+    """A session that sends requests to one origin only. Redirects and links to other origins are refused.
+
+    A request to another origin raises BlockedError.
+    """
+
+    def __init__(self, url: str, *, limit: int, environment: Mapping[str, str] = os.environ) -> None:
+        """Create a session for the origin of `url`. `limit` is the maximum size of a response body in bytes."""
+        super().__init__(limit=limit, environment=environment)
+        self._origin = Url.parse(url)
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         """Send a request. `requests` also calls this method for every redirect.

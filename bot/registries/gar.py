@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import time
 from datetime import UTC
-from typing import Any
 
+from bot.net import HttpError, OperatorSession
 from bot.registries.clouds import CloudError, CloudProvider, CloudToken, make_missing_library_error
 from bot.registries.credentials import PasswordLogin
 
@@ -16,6 +16,8 @@ SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 USERNAME = "oauth2accesstoken"
 DEFAULT_LIFETIME = 600.0
 """Seconds, for tokens that state no lifetime. Google's tokens are valid for an hour."""
+MAX_ANSWER = 1024 * 1024
+"""The largest size of one answer in bytes. Answers with tokens and certificates have a few thousand bytes."""
 
 
 def fetch_gar_token() -> CloudToken:
@@ -31,8 +33,7 @@ def fetch_gar_token() -> CloudToken:
         from google.auth.transport.requests import Request  # noqa: PLC0415 - the same
     except ImportError:
         raise make_missing_library_error(CloudProvider.GAR, "google-auth") from None
-    request = Request()
-    request.session.auth = _keep_unchanged
+    request = Request(OperatorSession(limit=MAX_ANSWER))
     try:
         credentials, _ = google.auth.default(scopes=[SCOPE], request=request)
         credentials.refresh(request)  # type: ignore[no-untyped-call]
@@ -41,18 +42,10 @@ def fetch_gar_token() -> CloudToken:
             "this machine has no Google application default credentials; hint: run `gcloud auth application-default "
             "login`, or set GOOGLE_APPLICATION_CREDENTIALS"
         ) from None
-    except GoogleAuthError as error:
+    except (GoogleAuthError, HttpError) as error:
         raise CloudError(f"Google issued no token ({type(error).__name__})") from None
     if not credentials.token:
         raise CloudError("Google returned no token")
     expiry = credentials.expiry
     expires_at = expiry.replace(tzinfo=UTC).timestamp() if expiry else time.time() + DEFAULT_LIFETIME
     return CloudToken(PasswordLogin(USERNAME, credentials.token), expires_at)
-
-
-def _keep_unchanged(request: Any) -> Any:
-    """Return the request unchanged. This prevents `requests` from adding a login that it finds in `~/.netrc`.
-
-    `requests` looks for such a login only if no authentication function is set. This function is set for that reason.
-    """
-    return request

@@ -6,9 +6,10 @@ import gzip
 
 import pytest
 import requests
+import responses
 from support.listener import Listener, Reply
 
-from bot.net import ApiSession, BlockedError, OversizedError
+from bot.net import ApiSession, BlockedError, OperatorSession, OversizedError
 
 LIMIT = 1000
 
@@ -80,11 +81,21 @@ def test_of_the_environment_only_what_is_meant_for_us_is_read(monkeypatch, a_hom
     assert "authorization" not in api.received[0].headers
 
 
-def test_the_operators_proxy_is_asked_for_https():
-    proxy = {"HTTPS_PROXY": "http://proxy.example:3128", "NO_PROXY": "inside.example"}
-    assert _session("https://gitlab.example", proxy).proxies == {"https": "http://proxy.example:3128"}
-    assert _session("https://git.inside.example", proxy).proxies == {}
-    assert _session("http://127.0.0.1:8080", proxy).proxies == {}
+@pytest.mark.parametrize(
+    ("url", "proxies"),
+    [
+        ("https://gitlab.example", {"https": "http://proxy.example:3128"}),
+        ("https://git.inside.example", {}),
+        ("http://127.0.0.1:8080", {}),
+    ],
+)
+@responses.activate
+def test_the_operators_proxy_is_asked_for_https(url, proxies):
+    environment = {"HTTPS_PROXY": "http://proxy.example:3128", "NO_PROXY": "inside.example"}
+    responses.get(url)
+    _session(url, environment).get(url, timeout=5)
+    OperatorSession(limit=LIMIT, environment=environment).get(url, timeout=5)
+    assert [dict(call.request.req_kwargs["proxies"]) for call in responses.calls] == [proxies, proxies]
 
 
 def test_the_certificates_of_the_environment_count():

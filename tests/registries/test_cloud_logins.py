@@ -23,12 +23,12 @@ from bot.model.cloud_hosts import PUBLIC_ECR, is_ecr, is_gar
 from bot.model.errors import RegistryError
 from bot.model.reference import TagRef
 from bot.model.vocabulary import Reason
-from bot.registries import cloud_login
+from bot.registries import cloud_login, gar
 from bot.registries.cloud_login import FAILURE_LIFETIME, RENEWAL_MARGIN, CloudLogin
 from bot.registries.clouds import CloudError, CloudProvider, CloudToken
 from bot.registries.credentials import PasswordLogin
 from bot.registries.endpoints import EndpointDirectory, RegistryEntry
-from bot.registries.gar import SCOPE
+from bot.registries.gar import SCOPE, fetch_gar_token
 from bot.registries.keychain import Keychain
 from bot.registries.oci import OciRegistry
 
@@ -213,6 +213,23 @@ def test_netrc_adds_nothing_to_what_google_is_asked(google, a_home_of_its_own):
     (a_home_of_its_own / ".netrc").write_text("machine oauth2.googleapis.com login somebody password else\n")
     assert credential(GAR, CloudProvider.GAR).password == "ya29.token"
     assert "Authorization" not in google.received[0].headers
+
+
+def test_only_the_documented_variables_affect_requests_to_google(google, monkeypatch):
+    for variable in ("ALL_PROXY", "HTTP_PROXY"):
+        monkeypatch.setenv(variable, "http://other.example:1")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/other.pem")
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    monkeypatch.setenv("SSL_CERT_FILE", "/ca.pem")
+    fetch_gar_token()
+    options = google.received[0].req_kwargs
+    assert (dict(options["proxies"]), options["verify"]) == ({"https": "http://proxy.example:3128"}, "/ca.pem")
+
+
+def test_too_large_answer_of_google_is_refused(google, monkeypatch):
+    monkeypatch.setattr(gar, "MAX_ANSWER", 10)
+    with pytest.raises(CloudError, match="issued no token"):
+        fetch_gar_token()
 
 
 def test_who_has_no_credentials_of_google_is_told():
