@@ -8,7 +8,7 @@ file is read.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bot.branch_ports import BranchContents
 from bot.core.proposal.branch_ownership import (
@@ -47,6 +47,25 @@ MAX_COMPARED_BYTES = 64 * 1024 * 1024
 largest size that basebump reads."""
 
 
+MAX_JUDGED_FILES = 5_000
+"""The largest number of files of all branches of one repository whose contents are compared in one run. Whoever can
+push can create any number of branches that claim to be basebump's."""
+
+
+@dataclass(slots=True)
+class ComparisonBudget:
+    """The number of files whose contents may still be compared in one repository."""
+
+    files: int = MAX_JUDGED_FILES
+
+    def can_spend(self, files: int) -> bool:
+        """Return True if this number of files may be compared, and count the files. If not, count nothing."""
+        if files > min(self.files, MAX_COMPARED_FILES):
+            return False
+        self.files -= files
+        return True
+
+
 @dataclass(frozen=True, slots=True)
 class ContentJudge:
     """Compares the content of branches with the edits that basebump makes; implements `bot.ports.BranchJudge`."""
@@ -59,6 +78,7 @@ class ContentJudge:
     """The images that this run found in registries, or that the state knows."""
     pushes: Mapping[str, BranchPush]
     """The last commit that basebump pushed to each branch, as the state remembers it."""
+    budget: ComparisonBudget = field(default_factory=ComparisonBudget)
 
     def judge(self, claim: BranchClaim, open_contents: Callable[[], BranchContents | None]) -> BranchVerdict:
         """Return the verdict on a branch whose commit claims to be basebump's. Raises TreeError and ForgeError."""
@@ -103,7 +123,7 @@ class ContentJudge:
     ) -> tuple[WrittenImage, ...] | None:
         """Return the images that a branch writes; None if the branch also changes anything else, or too much."""
         sizes = [each.size or 0 for difference in differences for each in (difference.old, difference.new) if each]
-        if len(differences) > MAX_COMPARED_FILES or sum(sizes) > MAX_COMPARED_BYTES:
+        if sum(sizes) > MAX_COMPARED_BYTES or not self.budget.can_spend(len(differences)):
             return None
         others = [each for each in differences if not self._is_current(each)]
         old_files = dict(_read_files(others, contents.read_old, lambda each: each.old))

@@ -40,7 +40,7 @@ def record_pushes(
 
 
 def _find_confirmed(branch_plan: BranchPlan) -> BranchPush | None:
-    """Return the last commit of a branch if its content is that of the desired proposal."""
+    """Return the last commit of a branch if its content was judged, and is that of the desired proposal."""
     desired = branch_plan.desired
     if not isinstance(desired, Proposal):
         return None
@@ -48,7 +48,8 @@ def _find_confirmed(branch_plan: BranchPlan) -> BranchPush | None:
         (
             BranchPush(each.head, desired.intent)
             for each in branch_plan.requests
-            if each.state in _EXISTING and each.head is not None and each.intent == desired.intent
+            if each.state in _EXISTING and each.head is not None
+            if each.is_confirmed and each.intent == desired.intent
         ),
         None,
     )

@@ -69,6 +69,7 @@ NUMBERS = [
     ("policies", f"{WORDS[DEFAULT_REPOSITORIES_PER_RUN]} repositories"),
     ("reviewing", f"{WORDS[REFRESH_EVERY.days]} days"),
     ("security", f"{branch_judge.MAX_COMPARED_FILES:,} files or {branch_judge.MAX_COMPARED_BYTES // MIB} MiB"),
+    ("security", f"{branch_judge.MAX_JUDGED_FILES:,} files for all branches"),
     ("security", f"up to {github_tree.MAX_COMPARED_TREES} (`git/trees`)"),
 ]
 

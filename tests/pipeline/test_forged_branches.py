@@ -6,19 +6,24 @@ import re
 from dataclasses import replace
 
 import pytest
+from support.forges.fleets import open_gitlab_fleet
 from support.forges.github.stand import GitHubAppStand, GitHubStand
 from support.forges.gitlab.stand import GitLabStand
+from support.forges.hosted_stand import no_pause
 from support.forges.stands import LocalStand
 from support.git import EXECUTABLE, LINK, File
-from support.runs.worlds import NOW, ToldScanner, build
+from support.runs.worlds import NOW, ToldScanner, build, outcomes
 from support.values import finding
 
 from bot.core.proposal.markers import BodyMarker, parse_marker, render_marker
 from bot.core.proposal.update_groups import hash_written_values
+from bot.forges.gitlab.server import JobToken
 from bot.model.modes import UpdateMode
 from bot.model.policy import PolicyRule
 from bot.model.request_attributes import CommitStatus, StatusState
 from bot.model.rules import AutomergeConditions
+from bot.model.vocabulary import RunLevel
+from bot.pipeline import branch_judge
 from bot.state.database import Database
 from bot.state.push_store import DatabasePushStore
 from bot.state.state_store import DatabaseStateStore
@@ -315,6 +320,27 @@ def test_remembered_branch_costs_no_request(tmp_path, remembering, kind):
     more = {"github": 2, "github-app": 2, "gitlab": 5}[kind]
     assert len(without_state) - len(with_state) == more
     stand.end()
+
+
+def test_claims_that_a_job_token_cannot_judge_are_not_remembered(tmp_path, remembering):
+    """A report with a job token shows what commits claim. A later run with another token still judges them."""
+    gitlab = GitLabStand(tmp_path / "gitlab", FILES)
+    assert run(gitlab, remembering) == "opened"
+    gitlab.server.world.add_token("glcbt-of-a-job", "grace").is_of_job = True
+    gitlab.project.members.add("grace")
+    head = forge_commit(gitlab, FORGERIES["added file"])
+    job = open_gitlab_fleet(gitlab.server.url, JobToken("glcbt-of-a-job"), selected=[gitlab.name], pause=no_pause)
+    assert outcomes(remembering.run([job], RunLevel.REPORT)) == ["would-refresh"]
+    assert run(gitlab, remembering) == "left-alone"
+    assert (gitlab.branches()[BRANCH], given_statuses(gitlab)) == (head, [])
+    gitlab.end()
+
+
+def test_branches_beyond_the_budget_are_left_to_the_users(stand, known, monkeypatch):
+    assert run(stand, known) == "opened"
+    known.move("python", "3.12-slim", "newer")
+    monkeypatch.setattr(branch_judge, "MAX_COMPARED_FILES", 1)
+    assert run(stand, known) == "left-alone"
 
 
 def test_forged_commit_is_judged_although_the_state_remembers_the_branch(stand, remembering):

@@ -114,8 +114,8 @@ class BranchHead:
     is_base_checked: bool = False
     """True if the base branch is known to contain `base_parent`, and the branch is known to contain no other commits
     than basebump's commit and merges of the base branch."""
-    is_confirmed: bool = True
-    """False if the branch contains digests that neither this run nor the state knows."""
+    is_confirmed: bool = False
+    """True if this run or the state knows all digests on the branch. False until the content has been judged."""
     is_as_marked: bool = True
     """False if the branch contains digests that the mark of its pull request does not name."""
 

@@ -71,8 +71,8 @@ class LocalHead:
     """True if the base branch has commits that the branch does not have. False until this has been checked."""
     own_commit: str | None = None
     """basebump's commit below merges of the base branch. None until this has been checked, or if there is none."""
-    is_confirmed: bool = True
-    """False if the branch contains digests that neither this run nor the state knows."""
+    is_confirmed: bool = False
+    """True if this run or the state knows all digests on the branch. False until the content has been judged."""
     is_as_marked: bool = True
     """False if the branch contains digests that the mark of its proposal does not name."""
 

@@ -23,7 +23,7 @@ from support.forges.gitlab.stand import TOKEN
 from support.forges.gitlab.state import Milestone
 from support.git import ADA, Person
 
-from bot.forges.gitlab import branches as gitlab_branches
+from bot.forges.gitlab import commits as gitlab_commits
 from bot.forges.hosted.requests import MERGE_CHECK_SECONDS
 from bot.model.proposal import RequestState
 from bot.model.request_attributes import RequestAttributes
@@ -173,9 +173,9 @@ def test_a_branch_that_ends_in_a_merge_takes_three_more_requests(gitlab):
 def test_a_merge_that_gitlab_does_not_show_as_a_whole_is_an_edit(gitlab, key, monkeypatch):
     _updated(gitlab)
     if key == "merges":
-        monkeypatch.setattr(gitlab_branches, "MAX_MERGES", 0)
+        monkeypatch.setattr(gitlab_commits, "MAX_MERGES", 0)
     if key == "files":
-        monkeypatch.setattr(gitlab_branches, "MAX_FILES", 1)
+        monkeypatch.setattr(gitlab_commits, "MAX_FILES", 1)
     base, head = gitlab.branches()["main"], gitlab.branches()[BRANCH]
     query = {"from": base, "to": head}
     reply = gitlab.server.reply_of(f"/projects/{gitlab.project.id}/repository/compare", **query)
