@@ -121,7 +121,7 @@ REASON_SENTENCES: dict[Reason, str] = {
     Reason.END_OF_LIFE: "The publisher no longer supports the image.",
     Reason.IGNORED: "A rule or a comment excludes the image reference from updates.",
     Reason.NO_RULE: "The policy sets `update: none` for the image reference.",
-    Reason.PIN_OFF: "The image reference has no digest, and the policy sets `pin: false` for it.",
+    Reason.PIN_OFF: "The image reference has no digest, and the policy or the file does not allow one (`pin: false`).",
     Reason.NO_TAG: "The image reference has no tag, and no rule sets a tag for it.",
     Reason.CONFLICTING_EDITS: "The image reference shares bytes with a reference that must not get the same update.",
     Reason.NOT_PROVED: "The edited file was parsed again, and did not contain exactly the planned change.",

@@ -1,0 +1,34 @@
+"""Bazel: the base images that `rules_oci` pulls."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+
+from bot.model.extracted_item import ExtractedItem
+from bot.model.source import FilePath, SourceFile
+from bot.ports import FileFormat
+
+_FILE_NAME = re.compile(
+    r"(?:.*/)?(?:(?:[^/]+\.)?MODULE\.bazel|(?:[^/]+\.)?WORKSPACE(?:\.bazel|\.bzlmod)?|[^/]+\.bzl)", re.DOTALL
+)
+_KEYWORDS = (b"oci_pull", b"oci:extensions.bzl")
+"""A file without any of these words calls neither the repository rule nor the module extension."""
+
+
+class _BazelFormat:
+    name = "bazel"
+    has_line_end_comments = True
+
+    def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
+        return [path for path in paths if _FILE_NAME.fullmatch(path)]
+
+    def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
+        if not any(word in file.content for word in _KEYWORDS):
+            return iter(())
+        from bot.formats._readers.bazel import read
+
+        return read(file)
+
+
+FORMAT: FileFormat = _BazelFormat()

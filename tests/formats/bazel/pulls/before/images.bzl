@@ -1,0 +1,18 @@
+"""oci_pull(image = "evil:1")"""
+load("@rules_oci//oci:pull.bzl", pull_image = "oci_pull")
+
+TAG = "1"
+
+def images(names):
+    pull_image(
+        name = "base",
+        image = "https://ghcr.io/acme/base",
+        tag = "1",  # basebump: ignore
+    )
+    for name in names:
+        oci_pull(name = name, image = "ghcr.io/acme/{}".format(name), tag = "1")
+        oci_pull(name = name, image = "ghcr.io/acme/{}", tag = "1")
+    oci_pull(name = "constant", image = "ghcr.io/acme/base", tag = TAG)
+    oci_pull(name = "none", image = "ghcr.io/acme/none:1", tag = None)
+    oci_pull(name = "no image", tag = "1")
+    container_pull(name = "old", image = "evil:1")

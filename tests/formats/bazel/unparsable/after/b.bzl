@@ -1,0 +1,2 @@
+# grüße
+oci_pull()

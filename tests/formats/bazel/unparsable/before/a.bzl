@@ -1,0 +1,1 @@
+oci_pull(image = "nginx:1"])

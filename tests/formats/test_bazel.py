@@ -1,0 +1,178 @@
+"""Bazel: the images of `rules_oci`, whose names, tags and digests are separate attributes."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.core.references.edit import apply_edits, list_edits
+from bot.formats._syntax.broken import BrokenAtError
+from bot.formats._syntax.starlark import MAX_NESTING, MAX_TOKENS, StarlarkString, find_calls
+from bot.formats.bazel import FORMAT
+from bot.model.decision import UpdateCandidate
+from bot.model.source import FilePath, NotEditable, Occurrence, SourceFile
+from bot.model.vocabulary import Reason, Role
+
+DIGEST = f"sha256:{'a' * 64}"
+EXTENSION = 'oci = use_extension("@rules_oci//oci:extensions.bzl", "oci")\n'
+
+
+def read(text, path="MODULE.bazel"):
+    return list(FORMAT.extract(SourceFile(FilePath(path), text.encode())))
+
+
+def edited(text, tag=None):
+    (found,) = read(text)
+    return apply_edits(text.encode(), list_edits(found, UpdateCandidate(DIGEST, tag=tag))).decode()
+
+
+def test_files_of_bazel_are_selected():
+    chosen = [
+        "MODULE.bazel",
+        "a/app.MODULE.bazel",
+        "WORKSPACE",
+        "WORKSPACE.bazel",
+        "a/WORKSPACE.bzlmod",
+        "a/images.bzl",
+    ]
+    others = ["BUILD.bazel", "MODULE.bazel.lock", "MY_WORKSPACE", ".bzl", "a.bzl.tpl"]
+    assert FORMAT.select_paths([FilePath(path) for path in (*chosen, *others)]) == chosen
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        ('oci_pull(image = "a", tag = "1")', f'oci_pull(image = "a", tag = "1", digest = "{DIGEST}")'),
+        ("oci_pull(tag='1', image='a')", f"oci_pull(tag='1', digest='{DIGEST}', image='a')"),
+        (
+            'oci_pull(\n  image = "a",\n\ttag = "1",  # c\n)',
+            f'oci_pull(\n  image = "a",\n\ttag = "1",\n\tdigest = "{DIGEST}",  # c\n)',
+        ),
+        ('oci_pull(image = "a",\r\n  tag = "1")', f'oci_pull(image = "a",\r\n  tag = "1",\r\n  digest = "{DIGEST}")'),
+        ('oci_pull(image = "a:1")', f'oci_pull(image = "a:1@{DIGEST}")'),
+        ('oci_pull(image = "a", tag = "1", digest = "")', f'oci_pull(image = "a", tag = "1", digest = "{DIGEST}")'),
+        (
+            f'oci_pull(image = "a:1", digest = "sha256:{"b" * 64}")',
+            f'oci_pull(image = "a:1", digest = "{DIGEST}")',
+        ),
+        (
+            'oci_pull(registry = "b.c", repository = "a", tag = """1""")',
+            f'oci_pull(registry = "b.c", repository = "a", tag = """1""", digest = """{DIGEST}""")',
+        ),
+    ],
+)
+def test_digest_is_written_where_the_call_takes_it(call, expected):
+    assert edited(call) == expected
+    (found,) = read(expected)
+    assert (found.reference.tag, found.reference.digest, found.role) == ("1", DIGEST, Role.BASE)
+
+
+def test_tag_and_missing_digest_are_written_together():
+    expected = f'oci_pull(image = "a", tag = "2", digest = "{DIGEST}")'
+    assert edited('oci_pull(image = "a", tag = "1")', tag="2") == expected
+
+
+def test_text_in_the_image_overrides_the_attributes():
+    (found,) = read(f'oci_pull(image = "a:1@{DIGEST}", tag = "2", digest = "sha256:{"b" * 64}")')
+    assert found.written == f"a:1@{DIGEST}"
+
+
+@pytest.mark.parametrize("tag", ["", ', tag = "1"'])
+def test_name_in_two_attributes_takes_a_digest_only_after_a_tag(tag):
+    (found,) = read(f'oci_pull(registry = "b.c", repository = "a"{tag})')
+    assert isinstance(found.digest_slot, NotEditable) is not bool(tag)
+
+
+@pytest.mark.parametrize("reproducible", ["True", "x", "not False"])
+def test_only_reproducible_false_refuses_a_digest(reproducible):
+    (open_one,) = read(f'oci_pull(image = "a:1", reproducible = {reproducible})')
+    (locked,) = read('oci_pull(image = "a:1", reproducible = False)')
+    assert not isinstance(open_one.digest_slot, NotEditable)
+    assert locked.digest_slot.reason is Reason.PIN_OFF
+
+
+def test_calls_of_other_extensions_pull_no_image():
+    calls = 'oci.pull(image = "evil:1")\nx.oci_pull(image = "evil:1")\npull(image = "evil:1")\n'
+    assert read(f"# oci_pull\n{calls}") == []
+    assert len(read(f"{EXTENSION}{calls}")) == 1
+
+
+@pytest.mark.parametrize("value", ["TAG", '"{}".format(x)', '"1" + x', "f(x)", 'None or "1"', '["1"]'])
+def test_attribute_that_is_no_string_is_templated(value):
+    (found,) = read(f'oci_pull(image = "a", tag = {value})')
+    assert found.reason is Reason.TEMPLATED
+
+
+@pytest.mark.parametrize("source", ['r"a"', '"""a"""', "'a'", '"a\\n"', '"\\\n"', "b'a'"])
+def test_strings_keep_their_offsets(source):
+    (call,) = find_calls(f"f(x = {source})".encode())
+    (argument,) = call.arguments
+    assert isinstance(argument.value, StarlarkString)
+    assert f"f(x = {source})"[argument.value.start :].startswith(argument.value.value)
+    assert argument.value.is_literal is (source in ('"""a"""', "'a'"))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("oci_pull(" * (MAX_NESTING + 1), Reason.TOO_DEEP),
+        ("oci_pull\n" * (MAX_TOKENS + 1), Reason.TOO_DEEP),
+        ("oci_pull(", Reason.UNPARSABLE),
+        ("oci_pull(]", Reason.UNPARSABLE),
+        ("oci_pull)", Reason.UNPARSABLE),
+        ('oci_pull("""', Reason.UNPARSABLE),
+    ],
+)
+def test_file_that_is_not_read_has_a_reason(text, reason):
+    (found,) = read(text)
+    assert found.reason is reason
+
+
+PIECES = [
+    "oci_pull",
+    "(",
+    ")",
+    "[",
+    "]",
+    "image",
+    "tag",
+    "digest",
+    "=",
+    ",",
+    '"a:1"',
+    "'b'",
+    '"',
+    "\\",
+    "\n",
+    ".",
+    "#",
+    "é",
+    " ",
+]
+
+
+@given(pieces=st.lists(st.sampled_from(PIECES), max_size=20))
+def test_every_string_of_a_call_is_where_it_says(pieces):
+    content = "".join(pieces).encode()
+    try:
+        calls = list(find_calls(content))
+    except BrokenAtError:
+        return
+    for call in calls:
+        for argument in call.arguments:
+            if isinstance(argument.value, StarlarkString):
+                assert content[argument.value.start : argument.value.end] == argument.value.value.encode()
+
+
+@given(pieces=st.lists(st.sampled_from(PIECES), max_size=12))
+def test_every_image_stays_the_same_after_its_edit(pieces):
+    text = f"oci_pull({''.join(pieces)})"
+    found = [each for each in read(text) if isinstance(each, Occurrence)]
+    if len(found) == 1 and not isinstance(found[0].digest_slot, NotEditable):
+        (again,) = [each for each in read(edited_only(text, found[0])) if isinstance(each, Occurrence)]
+        assert str(again.reference) == str(found[0].reference.with_digest(DIGEST))
+
+
+def edited_only(text, found):
+    return apply_edits(text.encode(), list_edits(found, UpdateCandidate(DIGEST))).decode()
