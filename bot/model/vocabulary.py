@@ -65,6 +65,7 @@ class Reason(StrEnum):
     EMBEDDED = "embedded"
     IMMUTABLE_JOB = "immutable-job"
     ACR_TASK = "acr-task"
+    VENDORED = "vendored"
     REPLACED_BY_KUSTOMIZE = "replaced-by-kustomize"
     OTHER_WRITER = "other-writer"
     NOT_AN_IMAGE = "not-an-image"
@@ -143,6 +144,10 @@ REASON_SENTENCES: dict[Reason, str] = {
     ),
     Reason.IMMUTABLE_JOB: "An existing Job cannot be changed, and nothing in the repository requests a replacement.",
     Reason.ACR_TASK: "An ACR task starts when this tag is updated. The task would never start for a pinned digest.",
+    Reason.VENDORED: (
+        "The file is in a folder for copies of other projects: `vendor`, `node_modules` or `third_party`. "
+        "The next copy would overwrite the edit."
+    ),
     Reason.REPLACED_BY_KUSTOMIZE: "A kustomization replaces the image with another image.",
     Reason.OTHER_WRITER: "Another tool updates this image, and the two tools would overwrite each other's changes.",
     Reason.NOT_AN_IMAGE: "The name has a scheme that a build tool resolves, and is not an image in a registry.",
@@ -209,6 +214,7 @@ REASONS_BY_STATUS: dict[OccurrenceStatus, tuple[Reason, ...]] = {
         Reason.EMBEDDED,
         Reason.IMMUTABLE_JOB,
         Reason.ACR_TASK,
+        Reason.VENDORED,
         Reason.REPLACED_BY_KUSTOMIZE,
         Reason.OTHER_WRITER,
         Reason.NOT_AN_IMAGE,
@@ -232,6 +238,7 @@ ALLOWABLE_REASONS: tuple[Reason, ...] = (
     Reason.EMBEDDED,
     Reason.IMMUTABLE_JOB,
     Reason.ACR_TASK,
+    Reason.VENDORED,
     Reason.OTHER_WRITER,
 )
 """The reasons for skipping that a rule can override; the others are facts.

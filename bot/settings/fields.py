@@ -146,7 +146,12 @@ Platform = Annotated[
     str, TextPattern(_PLATFORM, "platform", "is not a platform; hint: write `os/architecture[/variant]`")
 ]
 AllowableReason = Literal[
-    Reason.CHART_UNKNOWN, Reason.EMBEDDED, Reason.IMMUTABLE_JOB, Reason.ACR_TASK, Reason.OTHER_WRITER
+    Reason.CHART_UNKNOWN,
+    Reason.EMBEDDED,
+    Reason.IMMUTABLE_JOB,
+    Reason.ACR_TASK,
+    Reason.VENDORED,
+    Reason.OTHER_WRITER,
 ]
 """`vocabulary.ALLOWABLE_REASONS` as a type."""
 AcceptableReason = Literal[

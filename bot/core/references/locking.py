@@ -6,6 +6,7 @@ only *warnings*: a rule in the config can list them in `allow`, and the value is
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
@@ -13,6 +14,8 @@ from bot.model.extracted_item import ExtractedReferences
 from bot.model.source import EditSlot, NotEditable, Occurrence
 from bot.model.vocabulary import ALLOWABLE_REASONS, Reason
 
+_VENDOR_FOLDER = re.compile(r"(?:^|/)(?:vendor|node_modules|third_party)/")
+"""Folders of Go, PHP, Ruby and others, of npm, and of Bazel's users, for copies of other projects."""
 _WARNINGS = frozenset(ALLOWABLE_REASONS) - {Reason.OTHER_WRITER}
 """Reasons that `lock_occurrence` treats as warnings, so that a rule can override them.
 
@@ -45,11 +48,24 @@ def assign_to_other_bot(occurrence: Occurrence, bot: str, config_location: str) 
     A note is added if the lock of a value changed. It names the bot and `config_location`, which is the file (and line)
     of the bot's config.
     """
-    digest, tag = map(_assign_slot, (occurrence.digest_slot, occurrence.tag_slot))
+    digest, tag = (_add_warning(slot, Reason.OTHER_WRITER) for slot in (occurrence.digest_slot, occurrence.tag_slot))
     if (digest, tag) == (occurrence.digest_slot, occurrence.tag_slot):
         return occurrence
     note = f"{config_location} has {bot} move it; with `allow: [other-writer]` basebump may, too"
     return replace(occurrence, digest_slot=digest, tag_slot=tag, notes=(*occurrence.notes, note))
+
+
+def lock_vendored(occurrence: Occurrence) -> Occurrence:
+    """Lock the digest and the tag of `occurrence` if its file is a copy of another project's file.
+
+    A rule with `allow: [vendored]` can unlock the values. If a value was already locked because of another reason that
+    a rule can allow, the rule must allow both. If it was locked because of a reason that no rule can allow, its lock
+    stays unchanged.
+    """
+    if _VENDOR_FOLDER.search(occurrence.path) is None:
+        return occurrence
+    digest, tag = (_add_warning(slot, Reason.VENDORED) for slot in (occurrence.digest_slot, occurrence.tag_slot))
+    return replace(occurrence, digest_slot=digest, tag_slot=tag)
 
 
 def lock_references_if(
@@ -83,12 +99,13 @@ def _lock_slot(slot: EditSlot | NotEditable, reason: Reason, *, is_certain: bool
     return slot if slot.slot is None or is_warning else NotEditable(reason)
 
 
-def _assign_slot(slot: EditSlot | NotEditable) -> EditSlot | NotEditable:
+def _add_warning(slot: EditSlot | NotEditable, reason: Reason) -> EditSlot | NotEditable:
+    """Lock `slot` for `reason`, which a rule must allow together with the warnings for which it is locked already."""
     if isinstance(slot, EditSlot):
-        return NotEditable(Reason.OTHER_WRITER, slot)
-    if slot.slot is None or Reason.OTHER_WRITER in _list_warnings(slot):
+        return NotEditable(reason, slot)
+    if slot.slot is None or reason in _list_warnings(slot):
         return slot
-    return NotEditable(Reason.OTHER_WRITER, slot.slot, slot.is_certain, _list_warnings(slot))
+    return NotEditable(reason, slot.slot, slot.is_certain, _list_warnings(slot))
 
 
 def _unlock_slot(slot: EditSlot | NotEditable, reasons: Collection[Reason]) -> EditSlot | NotEditable:

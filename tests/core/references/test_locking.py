@@ -2,9 +2,10 @@
 
 import re
 
+import pytest
 from support.values import occurrence
 
-from bot.core.references.locking import assign_to_other_bot, lock_occurrence, unlock_allowed
+from bot.core.references.locking import assign_to_other_bot, lock_occurrence, lock_vendored, unlock_allowed
 from bot.model.source import EditSlot, NotEditable, Span
 from bot.model.vocabulary import Reason
 
@@ -40,3 +41,32 @@ def test_what_another_bot_moves_is_left_to_it_until_a_rule_allows_that_and_whate
         ).digest_slot
         == slot
     )
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("vendor/a/Dockerfile", True),
+        ("web/node_modules/a/Dockerfile", True),
+        ("a/third_party/b/c.yaml", True),
+        ("vendor", False),
+        ("vendors/Dockerfile", False),
+        ("my-vendor/Dockerfile", False),
+        ("vendor.yaml", False),
+    ],
+)
+def test_references_in_copies_of_other_projects_are_locked(path, expected):
+    slot = EditSlot(Span(7, 7), b"", b"@")
+    locked = lock_vendored(occurrence("nginx:1", path=path, digest_slot=slot, tag_slot=slot))
+    assert (locked.digest_slot == locked.tag_slot == NotEditable(Reason.VENDORED, slot)) is expected
+    assert unlock_allowed(locked, [Reason.VENDORED]).digest_slot == slot
+
+
+def test_the_lock_of_a_copy_is_added_to_locks_that_a_rule_can_allow():
+    slot = EditSlot(Span(7, 7), b"", b"@")
+    vendored = occurrence("nginx:1", path="vendor/a.yaml", digest_slot=slot)
+    locked = lock_vendored(lock_occurrence(vendored, Reason.EMBEDDED))
+    assert locked.digest_slot == NotEditable(Reason.VENDORED, slot, further_reasons=(Reason.EMBEDDED,))
+    assert unlock_allowed(locked, [Reason.VENDORED]).digest_slot == NotEditable(Reason.EMBEDDED, slot)
+    fixed = lock_occurrence(vendored, Reason.OTHER_WRITER)
+    assert lock_vendored(fixed) == fixed

@@ -12,7 +12,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bot.core.budgets import TreeBudget
+from bot.core.references.locking import lock_vendored
 from bot.model.extracted_item import ExtractedReferences
+from bot.model.source import Occurrence
 
 if TYPE_CHECKING:  # not imported at run time, because most small trees have no cross-file facts
     from bot.model.cross_file import CrossFileFact
@@ -26,6 +28,8 @@ def apply_cross_file_facts(
     tree_budget: TreeBudget | None = None,
 ) -> ExtractedReferences:
     """Apply all cross-file facts to the references of a tree, and return them sorted by path and line.
+
+    References in copies of other projects are locked as well.
 
     A cross-file fact is something that one file states about images in other files. For example, a Renovate config
     states which images Renovate updates. The references to these images are then locked.
@@ -41,6 +45,7 @@ def apply_cross_file_facts(
     fact_types = {type(cross_file) for cross_file in facts}
     for relation in _list_relations(fact_types, tree_budget or TreeBudget()) if facts else ():
         references = relation(references, facts)
+    references = tuple(lock_vendored(each) if isinstance(each, Occurrence) else each for each in references)
     return tuple(sorted(references, key=lambda reference: (reference.path, reference.line_number)))
 
 
