@@ -28,7 +28,7 @@ _FORMAT = "acr-tasks"
 _VERSIONS = frozenset({"1.0-preview-1", "v1.0.0", "v1.1.0"})
 _STEP_KEYS = ("cmd", "build", "push")
 """The kinds of steps. Each step has exactly one of these keys."""
-_TEMPLATE = re.compile(rb"\{\{-?\s*(\.Run\b)?[^{}\n]*\}\}")
+_TEMPLATE = re.compile(rb"\{\{-?\s*+(\.Run\b)?+[^{}\n]*+\}\}")
 _RUN_VARIABLE = re.compile(r"\$Registry|\$Run_")
 """Variables that ACR sets for a run, in the form that `_fill_templates` gives them."""
 _ACR_ALIASES = frozenset({"acr", "az", "bash", "buildx", "cssc", "curl", "docker"})
@@ -39,6 +39,9 @@ _SWITCHES = frozenset(
     {"--no-cache", "--pull", "--quiet", "-q", "--rm", "--force-rm", "--squash", "--compress", "--load", "--push"}
 )
 """Options of `docker build` that take no value. Every other option takes the next word as its value."""
+_MAX_COMMAND_LENGTH = 128 * 1024
+"""Limit on the characters of a command whose quotes are read. Linux starts no program with a longer argument
+(MAX_ARG_STRLEN in include/uapi/linux/binfmts.h)."""
 _TREE_ROOT = FilePath("")
 _DOCKERFILE = "Dockerfile"
 
@@ -202,7 +205,7 @@ def _parse_options(command: str) -> Iterator[tuple[str, str]]:
     The build context is yielded with an empty name. Options without a value, such as `--pull`, are left out.
     """
     try:
-        words = iter(shlex.split(command))
+        words = iter(shlex.split(command) if len(command) <= _MAX_COMMAND_LENGTH else command.split())
     except ValueError:
         words = iter(command.split())
     for word in words:

@@ -24,7 +24,12 @@ from bot.formats._syntax.dockerfile.inline_dockerfile import InlineDockerfile
 from bot.formats._syntax.hcl.json_syntax import read_hcl_json
 from bot.formats._syntax.hcl.reader import HclFile, read_hcl
 from bot.formats._syntax.hcl.tokens import HclInterpolation, HclLiteral
-from bot.formats._syntax.reference_positions import ReferencePosition, UniqueLocators, format_for_display
+from bot.formats._syntax.reference_positions import (
+    ReferencePosition,
+    UniqueLocators,
+    extend_locator,
+    format_for_display,
+)
 from bot.model import cross_file
 from bot.model.cross_file import (
     BuildArgumentSetting,
@@ -78,7 +83,7 @@ def _assign_locators(targets: Iterable[BakeTarget]) -> Iterator[tuple[str, BakeT
     `#2`.
     """
     locators = UniqueLocators()
-    return ((locators.make_unique(f"target/{target.name}"), target) for target in targets)
+    return ((locators.make_unique(extend_locator("target/", target.name)), target) for target in targets)
 
 
 def _read_contexts(path: FilePath, hcl: HclFile, bake: BakeFile) -> Iterator[Occurrence | UnsupportedText]:
@@ -92,7 +97,9 @@ def _read_contexts(path: FilePath, hcl: HclFile, bake: BakeFile) -> Iterator[Occ
     locators = UniqueLocators()
     for locator, target in _assign_locators(bake.targets):
         for key, text in target.contexts:
-            found = _read_context(path, hcl, locators.make_unique(f"{locator}/contexts/{key}"), text, values)
+            found = _read_context(
+                path, hcl, locators.make_unique(extend_locator(locator, f"/contexts/{key}")), text, values
+            )
             if isinstance(found, InterpolatedImage):
                 images.append(resolve_interpolated(found, values))
             elif found is not None:

@@ -19,7 +19,7 @@ from bot.model.source import SourceFile, Span, UnsupportedText
 from bot.model.vocabulary import Reason
 
 _BLANK = rb"[\t\v\f\r ]"
-_SKIPPED = re.compile(rb"(?:\s|#[^\n]*)*")
+_SKIPPED = re.compile(rb"(?:\s++|#[^\n]*+)*+")
 _EXPORT = re.compile(rb"export\s%b*" % _BLANK)
 _KEY = re.compile(rb"([^\s=:#'\"$%%&*,;<>?@\\^`{|}~()+!/]*)%b*([=:\n]|\Z)%b*" % (_BLANK, _BLANK))
 """A name and the character that ends the name. A name may contain `[`, `]`, `.`, `-`, and letters of any alphabet."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
+from bot.formats._syntax.helm.blocks import MAX_ACTIONS
 from bot.formats._syntax.helm.templates import read_chart_template
 from bot.formats._syntax.helm.value_images import ImageCandidate, find_images, read_images
 from bot.formats._syntax.helm.values_walk import KeyMeaning, ValuesEntry, build_locator, walk_values
 from bot.formats._syntax.yaml.file_reader import read_file
 from bot.formats._syntax.yaml.nodes import ALL_ITEMS, YamlDocument, YamlScalar
 from bot.formats._syntax.yaml.split_references import ReferencePart
+from bot.model.cost_limits import MAX_FILE_REFERENCES
 from bot.model.cross_file import (
     ChartDependency,
     ChartImage,
@@ -21,7 +24,8 @@ from bot.model.cross_file import (
     ValueUse,
 )
 from bot.model.extracted_item import ExtractedItem
-from bot.model.source import FilePath, SourceFile
+from bot.model.source import FilePath, SourceFile, UnsupportedText
+from bot.model.vocabulary import Reason
 
 _FORMAT = "helm"
 _CHART_VALUES_PREFIX = "values.y"
@@ -71,9 +75,12 @@ def _read_texts(file: SourceFile) -> Iterator[ChartTemplate]:
 
     A chart may render such a value with `tpl`. If a line contains only a part of a template, it is unknown how the
     template uses values. For such a line, the `ChartTemplate` states `ValueUse.UNKNOWN` for all values that the line
-    names.
+    names. If the file has more than MAX_ACTIONS actions, a single `ChartTemplate` states this for all values.
     """
     if b".Values" not in file.content:
+        return
+    if file.content.count(b"{{") > MAX_ACTIONS:
+        yield ChartTemplate(file.path, "", frozenset({((), ValueUse.UNKNOWN)}))
         return
     for line in file.content.split(b"\n"):
         if b".Values" in line and not line.lstrip().startswith(b"#"):
@@ -95,11 +102,15 @@ def _read_document(document: YamlDocument, path: FilePath) -> Iterator[Extracted
     """Yield the images among the values of a document, and a `ChartValue` for each possible part of an image.
 
     If the file is the chart's own values file (`values.yaml`), also yield a `ChartImage` for each image, because other
-    values files may override parts of it. Raises TooDeepError.
+    values files may override parts of it. If there are more than MAX_FILE_REFERENCES images, yield only an
+    `UnsupportedText`. Raises TooDeepError.
     """
     locator = str(document.index)
     values = list(walk_values(document, document.root))
-    images = list(find_images(document, values, locator))
+    images = list(islice(find_images(document, values, locator), MAX_FILE_REFERENCES + 1))
+    if len(images) > MAX_FILE_REFERENCES:
+        yield UnsupportedText(path, 1, "", Reason.TOO_LARGE)
+        return
     found = read_images(images, path, _FORMAT)
     yield from sorted(found, key=lambda each: each.line_number)
     if path.rpartition("/")[2].startswith(_CHART_VALUES_PREFIX):

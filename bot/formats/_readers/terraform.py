@@ -25,7 +25,7 @@ from bot.formats._syntax.hcl.reader import (
 from bot.formats._syntax.hcl.tokens import HclLiteral, HclTemplate
 from bot.formats._syntax.jsonc import JsonArray, JsonFile, JsonObject, JsonString, read_json
 from bot.formats._syntax.platforms import read_platform
-from bot.formats._syntax.reference_positions import TEMPLATE_MARKS, ReferencePosition, UniqueLocators
+from bot.formats._syntax.reference_positions import TEMPLATE_MARKS, ReferencePosition, UniqueLocators, extend_locator
 from bot.model.extracted_item import ExtractedItem
 from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason, Role
@@ -99,7 +99,7 @@ class _TerraformReader:
                     yield from self._read_resource(resource, block)
 
     def _read_resource(self, rule: _ResourceRule, block: HclBlock) -> Iterator[Occurrence | UnsupportedText]:
-        locator = ".".join((block.type, *block.labels))
+        locator = extend_locator(block.type, "".join(f".{label}" for label in block.labels))
         body = block.body
         is_built = any(body.list_blocks("build"))  # then the image name is that of the build's output
         if rule.attribute and not is_built:
@@ -127,10 +127,10 @@ class _TerraformReader:
             case HclObject(items=items):
                 for item in items:
                     read_item = self._read_containers if item.name in _CONTAINER_LISTS else self._read_manifest
-                    yield from read_item(f"{locator}/{item.name}", item.value)
+                    yield from read_item(extend_locator(locator, f"/{item.name}"), item.value)
             case HclTuple(items=values):
                 for index, each in enumerate(values):
-                    yield from self._read_manifest(f"{locator}/{index}", each)
+                    yield from self._read_manifest(extend_locator(locator, f"/{index}"), each)
             case HclTemplate() | ComputedExpression() | None:
                 return
             case _:
@@ -240,7 +240,7 @@ def _find_blocks(body: HclBody, types: frozenset[str], locator: str) -> Iterator
     for block in body.blocks if types else ():
         is_dynamic = block.type == "dynamic"
         kind = block.labels[0] if is_dynamic and block.labels else block.type
-        at = f"{locator}/{kind}"
+        at = extend_locator(locator, f"/{kind}")
         for inner in [each.body for each in block.body.list_blocks("content")] if is_dynamic else [block.body]:
             if kind in types:
                 yield at, inner

@@ -35,13 +35,16 @@ _CANONICAL_VARIANTS = {
 _SYSTEM_ALIASES = {"macos": "darwin"}
 _DEFAULT_SYSTEM = "linux"
 
+MAX_PLATFORM_LENGTH = 100
+"""Limit on the characters of a platform. The longest platforms that people write have about twenty."""
+
 
 def read_platform(text: str | None) -> str | None:
     """Return the platform `text` in the form `os/architecture[/variant]`, or None if it is not a platform.
 
     A text that contains a variable, such as `linux/$ARCH`, is not a platform.
     """
-    parts = text.lower().split("/") if text is not None else []
+    parts = text.lower().split("/") if text is not None and len(text) <= MAX_PLATFORM_LENGTH else []
     if not all(map(_PART.fullmatch, parts)):
         return None
     match parts:

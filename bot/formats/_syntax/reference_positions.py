@@ -15,6 +15,9 @@ MAX_SHOWN_TEXT = 200
 """How many characters of an unsupported text are kept. No real reference is that long, and a table has room for that
 many."""
 
+MAX_LOCATOR = 2_000
+"""Limit on the characters of a locator that consists of names in the file. Real locators have fewer than a hundred."""
+
 _SPACES = re.compile(r"\s+")
 
 TEMPLATE_MARKS = re.compile(r"\{|\$|%|<<")
@@ -27,6 +30,15 @@ def format_for_display(text: str) -> str:
     line = _SPACES.sub(" ", text[: 2 * MAX_SHOWN_TEXT])
     line = "".join(character if character.isprintable() else "\ufffd" for character in line)
     return line if len(line) <= MAX_SHOWN_TEXT else line[: MAX_SHOWN_TEXT - 1] + "…"
+
+
+def extend_locator(locator: str, step: str) -> str:
+    """Return `locator` followed by `step`, cut to MAX_LOCATOR characters.
+
+    Make the result unique with `UniqueLocators`. Without the limit, a name of megabytes would be copied into the
+    locators of all references below it.
+    """
+    return (locator + step[:MAX_LOCATOR])[:MAX_LOCATOR]
 
 
 class UniqueLocators:

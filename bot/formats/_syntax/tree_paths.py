@@ -6,6 +6,9 @@ import posixpath
 
 from bot.model.source import FilePath
 
+MAX_PATH_LENGTH = 4096
+"""The longest path that Linux accepts (PATH_MAX)."""
+
 _DEFAULT_DOCKERFILE = "Dockerfile"
 _REMOTE_PREFIXES = ("/", "~", "git@", "github.com/")
 """Prefixes of build contexts that are not in the tree."""
@@ -15,8 +18,10 @@ def resolve_in_tree(file: FilePath, *steps: str) -> FilePath | None:
     """Return the path in the repository to which the relative path `steps` leads from the folder of `file`.
 
     `steps` are joined with slashes to form the relative path. The result is an empty string for the root folder of the
-    repository. It is None for a path outside the repository.
+    repository. It is None for a path outside the repository, and for a path that is too long for a file system.
     """
+    if sum(map(len, steps)) > MAX_PATH_LENGTH:
+        return None
     path = posixpath.normpath(posixpath.join(posixpath.dirname(file), *steps))
     if path == ".." or path.startswith(("../", "/")):
         return None
@@ -38,6 +43,6 @@ def resolve_dockerfile(build_file: FilePath, context: str | None, dockerfile: st
     `dockerfile` is relative to `context`. The path is unknown if one of them contains a variable.
     """
     parts = (context or ".", dockerfile or _DEFAULT_DOCKERFILE)
-    if any("$" in part or is_remote_context(part) for part in parts):
+    if sum(map(len, parts)) > MAX_PATH_LENGTH or any("$" in part or is_remote_context(part) for part in parts):
         return None
     return resolve_in_tree(build_file, *parts)

@@ -14,11 +14,10 @@ from bot.formats._syntax.encoding import find_text_start
 from bot.model.vocabulary import Reason
 
 MAX_LINES = 100_000
-"""Limit on the lines of one file. Joined lines count as one line. Units have a few hundred lines."""
+"""Limit on the lines of one file. Units have a few hundred lines."""
 
 _COMMENTS = (b"#", b";")
 _SECTION = re.compile(rb"\[([^\[\]]+)\][ \t]*")
-_SETTING = re.compile(rb"([^=]*[^=\s])\s*=\s*(.*?)\s*", re.DOTALL)
 
 
 class UnitSetting(NamedTuple):
@@ -53,21 +52,22 @@ def read_settings(content: bytes) -> Iterator[UnitSetting]:
 
     If a section contains a key several times, each of these settings is yielded. The last of them applies.
     """
+    if content.count(b"\n") > MAX_LINES:
+        raise BrokenUnitError(MAX_LINES + 1, b"", Reason.TOO_DEEP)
     section: str | None = None
-    for count, line in enumerate(_join_lines(content), 1):
+    for line in _join_lines(content):
         text = line.text
-        if count > MAX_LINES:
-            raise BrokenUnitError(line.line_number, text, Reason.TOO_DEEP)
         header = _SECTION.fullmatch(text)
-        setting = _SETTING.fullmatch(text)
+        name, equals, after = text.partition(b"=")
         if header is not None:
             section = header[1].decode(errors="replace")
-        elif setting is not None and section is not None:
-            start, end = setting.span(2)
+        elif equals and name.strip() and section is not None:
+            start = len(text) - len(after.lstrip())
+            end = start + len(after.strip())
             if end - start > 1 and text[start : start + 1] == text[end - 1 : end] == b'"':
                 start, end = start + 1, end - 1
             offset, line_number = line.find_position(start, end)
-            key, value = (part.decode(errors="replace") for part in (setting[1], text[start:end]))
+            key, value = (part.decode(errors="replace") for part in (name.rstrip(), text[start:end]))
             yield UnitSetting(section, key, line.line_number, value, offset, line_number)
         else:
             raise BrokenUnitError(line.line_number, text)

@@ -48,7 +48,7 @@ def parse_text(text: str, start: int | None) -> InterpolatedText:
     if "$" not in text:
         return tuple(_make_literal(text, start, 0, len(text)))
     if len(text) > MAX_LENGTH:
-        return LiteralText(text, None), *map(VariableUse, list_variable_names(text))
+        return LiteralText(text, None), *map(VariableUse, dict.fromkeys(list_variable_names(text)))
     return _parse_parts(text, start, 0)
 
 
@@ -120,9 +120,11 @@ def _make_literal(
 ) -> Iterator[LiteralText]:
     if begin < end or should_keep_empty:
         offset = _shift_offset(text, start, begin)
-        span = None if offset is None else Span(offset, offset + len(text[begin:end].encode()))
-        yield LiteralText(text[begin:end], span)
+        literal = text[begin:end]
+        yield LiteralText(literal, None if offset is None else Span(offset, offset + len(literal.encode())))
 
 
 def _shift_offset(text: str, start: int | None, position: int) -> int | None:
-    return None if start is None else start + len(text[:position].encode())
+    if start is None or text.isascii():
+        return None if start is None else start + position
+    return start + len(text[:position].encode())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from dataclasses import dataclass
 from typing import NamedTuple, assert_never
 
@@ -16,7 +16,8 @@ MAX_NESTING = 100
 modules nest about ten."""
 
 MAX_TOKENS = 500_000
-"""Limit on the tokens of one file. Even the largest modules have fewer tokens, and this many take about a second."""
+"""Limit on the tokens of one file, and on the parts and lines of one string. Even the largest modules have fewer
+tokens, and this many take about a second."""
 
 END = "end"
 IDENTIFIER = "identifier"
@@ -127,6 +128,7 @@ def read_tokens(content: bytes) -> Iterator[HclToken]:
             case "heredoc":
                 heredoc = _read_heredoc(content, match)
                 at = heredoc.end
+                token_count += len(heredoc.parts)
                 yield HclToken(TEMPLATE, heredoc.start, heredoc.end, heredoc)
             case "string":
                 plain = HclTemplate(match.start(), at, (HclLiteral(match["plain"], match.start("plain")),))
@@ -134,6 +136,7 @@ def read_tokens(content: bytes) -> Iterator[HclToken]:
             case "quote":
                 quoted = _read_quoted(content, match.start())
                 at = quoted.end
+                token_count += len(quoted.parts)
                 yield HclToken(TEMPLATE, quoted.start, at, quoted)
             case "symbol":
                 yield HclToken(match[0].decode(errors="replace"), match.start(), at)
@@ -154,6 +157,7 @@ def _read_quoted(content: bytes, start: int) -> HclTemplate:
     parts: list[HclLiteral | HclInterpolation] = []
     at = start + 1
     while match := _IN_QUOTES.search(content, at):
+        _check_count(parts, start)
         stop = match[0]
         if match.start() > at or (stop == b'"' and not parts):
             parts.append(HclLiteral(content[at : match.start()], at))
@@ -171,6 +175,12 @@ def _read_quoted(content: bytes, start: int) -> HclTemplate:
         else:
             parts.append(HclLiteral(stop[1:], None))
     raise BrokenAtError(start)
+
+
+def _check_count(parts: Sized, start: int) -> None:
+    """Raise BrokenAtError if a string that starts at `start` has too many parts or lines."""
+    if len(parts) > MAX_TOKENS:
+        raise BrokenAtError(start, Reason.TOO_DEEP)
 
 
 def _decode_escape(content: bytes, start: int) -> tuple[bytes, int]:
@@ -198,6 +208,7 @@ def _read_heredoc(content: bytes, introducer: re.Match[bytes]) -> HclTemplate:
             return HclTemplate(introducer.start(), line_end, tuple(parts))
         line, at = _read_heredoc_line(content, at)
         lines.append(line)
+        _check_count(lines, introducer.start())
     raise BrokenAtError(introducer.start())
 
 
@@ -212,6 +223,7 @@ def read_template(text: bytes, start: int | None) -> tuple[HclLiteral | HclInter
     while at < len(text):
         line, at = _read_heredoc_line(text, at)
         parts += line
+        _check_count(parts, 0)
     return tuple(_shift_part(part, start) for part in parts)
 
 
@@ -234,6 +246,7 @@ def _read_heredoc_line(content: bytes, start: int) -> tuple[list[HclLiteral | Hc
     parts: list[HclLiteral | HclInterpolation] = []
     at = start
     while match := _IN_HEREDOC.search(content, at):
+        _check_count(parts, start)
         stop = match[0]
         end = match.end() if stop == b"\n" else match.start()
         if end > at:

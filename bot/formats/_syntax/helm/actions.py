@@ -10,6 +10,13 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
+MAX_ACTION_LENGTH = 65_536
+"""Limit on the characters of one action. The longest comments and expressions of charts have a few thousand."""
+MAX_TOKENS = 200_000
+"""Limit on the tokens in the actions of one template. The longest templates of large charts have about 20,000."""
+_MAX_CACHED_LENGTH = 200
+"""Longer actions are rarely repeated. Without the limit, a few thousand long actions would fill the memory."""
+
 _ACTION = re.compile(
     r"""\{\{(?P<trims_before>-(?=\s))?
         (?:\s*/\*.*?\*/\s*?|(?P<inside>(?:"(?:\\.|[^"\\\n])*"|`[^`]*`|'(?:\\.|[^'\\\n])+'|[^"`'}-]++|-|\}(?!\}))*?))
@@ -65,8 +72,9 @@ def read_actions(text: str) -> Iterator[str | TemplateAction]:
     """
     at = 0
     trims = False
+    token_count = 0
     while (start := text.find("{{", at)) >= 0:
-        match = _ACTION.match(text, start)
+        match = _ACTION.match(text, start, start + MAX_ACTION_LENGTH)
         if match is None:
             raise UnsupportedTemplateError
         before = text[at:start]
@@ -75,16 +83,20 @@ def read_actions(text: str) -> Iterator[str | TemplateAction]:
         if before:
             yield before
         if match["inside"] is not None:
-            yield _parse_action(match["inside"])
+            is_cached = len(match["inside"]) <= _MAX_CACHED_LENGTH
+            action = (_parse_action_cached if is_cached else _parse_action)(match["inside"])
+            token_count += len(action.tokens)
+            if token_count > MAX_TOKENS:
+                raise UnsupportedTemplateError
+            yield action
         at, trims = match.end(), match["trims_after"] is not None
     rest = text[at:].lstrip() if trims else text[at:]
     if rest:
         yield rest
 
 
-@lru_cache(maxsize=4096)
 def _parse_action(inside: str) -> TemplateAction:
-    """Parse the text between `{{` and `}}`. Results are cached, because most actions of a chart occur repeatedly."""
+    """Parse the text between `{{` and `}}`. Raises UnsupportedTemplateError."""
     tokens: list[ActionToken] = []
     at = 0
     while True:
@@ -100,6 +112,10 @@ def _parse_action(inside: str) -> TemplateAction:
             text = text[1:-1] if text[0] == "`" else _ESCAPE.sub(_unescape, text[1:-1])
         tokens.append(ActionToken(kind, text, start == at and at > 0))
         at = match.end()
+
+
+_parse_action_cached = lru_cache(maxsize=4096)(_parse_action)
+"""The same with a cache, because most actions of a chart occur repeatedly."""
 
 
 def _unescape(escape: re.Match[str]) -> str:

@@ -23,6 +23,9 @@ from bot.model.cross_file import TemplateInclusion, ValuePath
 MAX_DEPTH = 30
 """Limit on nested parentheses. People nest at most about five."""
 
+_MAX_CACHED_TOKENS = 50
+"""Longer expressions are rarely repeated. Without the limit, a few thousand of them would fill the memory."""
+
 ALGORITHM_PREFIX = "sha256:"
 VALUE_PLACEHOLDER = "\0"
 """Represents an earlier value in the text before another value."""
@@ -175,7 +178,8 @@ class ExpressionEvaluator:
 
     def evaluate(self, tokens: tuple[ActionToken, ...], dot: ExpressionValue) -> ExpressionValue:
         """Return the sources of an expression's result. `dot` is the value of `.` in the expression."""
-        if any(token.kind == "variable" and token.text != "$" for token in tokens):
+        is_long = len(tokens) > _MAX_CACHED_TOKENS
+        if is_long or any(token.kind == "variable" and token.text != "$" for token in tokens):
             return self.evaluate_uncached(tokens, dot)
         value, unknown = _evaluate_without_variables(tokens, dot)
         self.unknown_sources |= unknown

@@ -46,7 +46,7 @@ _ALIAS_AS_KEY = re.compile(rb"\*[0-9A-Za-z_-]++[ \t]*+:")
 """An alias that is a key. Both of PyYAML's parsers allow only these letters in its name."""
 
 _DEFINITION = b"CustomResourceDefinition"
-_PREAMBLE = re.compile(rb"(?:[ \t]*(?:#.*)?\r?\n|---[ \t]*(?:#.*)?\r?\n|%.*\n)*(?=[A-Za-z]+:)")
+_PREAMBLE = re.compile(rb"(?:[ \t]*(?:#.*)?\r?\n|---[ \t]*(?:#.*)?\r?\n|%.*\n)*+(?=[A-Za-z]+:)")
 """Comments, directives and a bare marker, up to a plain key in the first column."""
 _OTHER_LINE = re.compile(rb"\n(?![ \t\r\n#]|[A-Za-z]+:|---[ \t]*(?:#.*)?\r?(?:\n|\Z)|\{\{|\Z)")
 """A line in the first column that is not a plain key, a comment, a bare marker or a template. A template is never a

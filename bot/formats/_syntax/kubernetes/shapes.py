@@ -70,7 +70,7 @@ def find_by_shape(document: YamlDocument, root: YamlNode, locator: str) -> Itera
                 yield node_locator, node, False
                 entries = {key: value for key, value in entries.items() if key not in _POD_KEYS}
         below = [
-            (f"{node_locator}/{key.translate(_ESCAPES)}", value, depth + 1)
+            (document.extend_locator(node_locator, key.translate(_ESCAPES)), value, depth + 1)
             for key, value in entries.items()
             if isinstance(value, YamlMapping | YamlSequence)
         ]

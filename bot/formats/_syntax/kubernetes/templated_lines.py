@@ -19,6 +19,7 @@ from bot.formats._syntax.kubernetes.kinds import KINDS, POD_FIELDS, get_group
 from bot.formats._syntax.reference_positions import SCHEME, TEMPLATE_MARKS, ReferencePosition
 from bot.formats._syntax.yaml.image_reader import SET_BY_FLUX
 from bot.formats._syntax.yaml.nodes import ALL_ITEMS, BrokenSection, KeyPath
+from bot.formats._syntax.yaml.trees import MAX_NESTING
 from bot.model.source import FilePath, Occurrence, UnsupportedText
 from bot.model.vocabulary import Reason
 
@@ -29,11 +30,14 @@ _TEMPLATE = re.compile(rb"\{\{|\{%|<%|%\{")
 """Opening marks of Go templates, Jinja, ERB and Terraform."""
 _TEMPLATE_LINE = re.compile(rb"[ \t]*(?:\{\{.*\}\}|\{%.*%\}|<%.*%>|%\{.*\})[ \t]*")
 _LINE = re.compile(
-    rb"(?P<dashes>[ ]*(?:-[ ]+)*)"
+    rb"(?P<dashes>[ ]*+(?:-[ ]++)*+)"
     rb"(?P<quote>[\"']?)(?P<key>[A-Za-z0-9_][A-Za-z0-9_./-]*)(?P=quote)[ ]*:(?:[ \t]+(?P<value>.*))?"
 )
-_ITEM = re.compile(rb"(?P<dashes>[ ]*(?:-(?:[ ]+|\Z))+)")
-_VALUE = re.compile(rb"(?P<quote>[\"']?)(?P<text>[^\"']*?)(?P=quote)(?P<rest>[ \t]*(?:[ \t]#.*)?)")
+_ITEM = re.compile(rb"(?P<dashes>[ ]*+(?:-(?:[ ]++|\Z))++)")
+_VALUE = re.compile(
+    rb"(?P<quote>[\"'])?(?P<text>(?(quote)[^\"']*+|(?:[^\"' \t]++|[ \t]++(?!\#|\Z))*+))(?(quote)(?P=quote))"
+    rb"(?P<rest>[ \t]*+(?:(?<=[ \t])\#.*+)?)"
+)
 _BLOCK = re.compile(rb"(?:[&!]\S+[ \t]+)*[|>][-+0-9]*[ \t]*(?:#.*)?")
 _IMAGE_KEY = re.compile(rb"(?<![\w./-])[\"']?image[\"']?[ \t]*:")
 _OBJECT_KEYS = tuple(re.compile(rb"^[\"']?%b[\"']?[ \t]*:" % key, re.MULTILINE) for key in (b"apiVersion", b"kind"))
@@ -134,6 +138,9 @@ class _TemplatedLines:
 
     def _open_items(self, dashes: bytes, start: int) -> None:
         if b"-" not in dashes:
+            return
+        if dashes.count(b"-") > MAX_NESTING:
+            self.is_understood = False
             return
         for column, character in enumerate(dashes):
             if character == ord("-"):

@@ -57,12 +57,17 @@ MAX_VISITS = 50_000
 """Budget of visits to items, merged mappings and repeated keys in one document. Nodes behind aliases count every time.
 More than a megabyte of manifests without repetition stays within this budget, which takes a fraction of a second."""
 
+LOCATOR_OF_ONE_VISIT = 500
+"""The number of characters in a locator that count as one more visit. Real locators have fewer. Without this rule, a
+key of megabytes would be copied into the locators of all items below it."""
+
 MAX_DOCUMENTS = 10_000
 """Limit on the documents of one file. Documents beyond the limit are not read. The largest bundles have hundreds."""
 
-MAX_INDICATORS = 1_000_000
-"""Limit on the characters in one file that may start an item or a pair. A file has at most twice as many nodes. Even
-the largest files that people write have fewer such characters, and this many take a few seconds."""
+MAX_INDICATORS = 300_000
+"""Limit on the characters in one file that may start an item or a pair. A file has at most twice as many nodes, and
+each node takes up to 500 bytes of memory. The largest known manifests, which are bundles of CRDs, have 105,000 such
+characters."""
 
 MAX_REST_OF_LINE = 1000
 """Limit in characters, which is longer than any comment after a value. A file in flow style may be a single line of
@@ -116,12 +121,23 @@ class YamlDocument:
                 self._walked_positions.add((id(node), None))
             for index, item in enumerate(node.items):
                 self._count_visits(1)
-                yield from self.walk(wrap_node(item), path[1:], f"{locator}/{index}")
+                yield from self.walk(wrap_node(item), path[1:], self.extend_locator(locator, str(index)))
 
     def _walk_key(self, node: YamlNode, key: str, path: KeyPath, locator: str) -> Iterator[tuple[str, YamlNode]]:
         """Yield the nodes at `path` below each value of `key`, with their locators. Here, `*` is not a wildcard."""
         for index, value in enumerate(self.get_values(node, key)):
-            yield from self.walk(value, path, f"{locator}/{key}#{index}" if index else f"{locator}/{key}")
+            yield from self.walk(value, path, self.extend_locator(locator, key, index))
+
+    def extend_locator(self, locator: str, key: str, index: int = 0) -> str:
+        """Return the locator of a value of `key` in the collection at `locator`.
+
+        `index` is the number of the value if the key is repeated. A long locator uses up the document's budget of
+        visits. Raises TooDeepError if this budget is used up.
+        """
+        extended = f"{locator}/{key}#{index}" if index else f"{locator}/{key}"
+        if len(extended) > LOCATOR_OF_ONE_VISIT:
+            self._count_visits(len(extended) // LOCATOR_OF_ONE_VISIT)
+        return extended
 
     def list_keys(self, node: YamlNode) -> list[str]:
         """Return the keys of a mapping in order, followed by the keys of mappings that are merged into it with `<<`.

@@ -101,11 +101,13 @@ class TableReader(NamedTuple):
                 yield from document.walk(node, path, locator)
             case (element, *_) if element == ALL_ITEMS:
                 if isinstance(node, YamlSequence):
-                    yield from ((f"{locator}/{index}", item) for index, item in document.list_entries(node))
+                    yield from (
+                        (document.extend_locator(locator, index), item) for index, item in document.list_entries(node)
+                    )
             case (element, *_):
                 for key in self._list_value_keys(document, node) if element == ALL_VALUES else [element]:
                     for index, value in enumerate(document.get_values(node, key)):
-                        yield f"{locator}/{key}#{index}" if index else f"{locator}/{key}", value
+                        yield document.extend_locator(locator, key, index), value
 
     def _list_value_keys(self, document: YamlDocument, node: YamlNode) -> Iterator[str]:
         """Yield the keys of `node` that the wildcard ALL_VALUES matches.
@@ -124,7 +126,7 @@ class TableReader(NamedTuple):
             raise TooDeepError
         for key in filter(self._is_condition, document.list_keys(node)):
             for value in document.get_values(node, key):
-                yield from self._walk(document, value, path, f"{locator}/{key}", depth + 1)
+                yield from self._walk(document, value, path, document.extend_locator(locator, key), depth + 1)
 
     def _is_condition(self, key: str) -> bool:
         return bool(self.condition_prefix) and key.startswith(self.condition_prefix)

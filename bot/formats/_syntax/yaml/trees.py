@@ -6,6 +6,7 @@ also rejects the whole file if an alias has no anchor. Here, such an alias makes
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -15,6 +16,10 @@ import yaml
 MAX_NESTING = 200
 """Limit on nested collections. Schemas in CustomResourceDefinitions are nested up to about 60 deep, and libyaml stops
 at 1000."""
+
+MAX_REPEATED_CHARACTERS = 32 * 1024 * 1024
+"""Limit on the characters that the aliases of one document repeat, which is four times the size of the largest file.
+Each repetition may be searched for an image. The largest compose files repeat a few thousand characters."""
 
 MERGE = "<<"
 NO_KEY = "\0"
@@ -153,7 +158,7 @@ def _build_tree(next_event: Callable[[], Any]) -> YamlTree:  # noqa: C901, PLR09
         elif kind is yaml.SequenceStartEvent:
             node = YamlSequence(event)
         elif kind is yaml.AliasEvent:
-            node = anchors.nodes.get(event.anchor)
+            node = anchors.repeat_node(event)
         elif kind is yaml.DocumentEndEvent:
             return YamlTree(wrap_node(top[0]) if top else None, anchors.positions)
         else:
@@ -191,12 +196,41 @@ class _AnchorTable:
 
     nodes: dict[str, StoredNode] = field(default_factory=dict)
     positions: dict[int, set[NodePosition]] = field(default_factory=dict)
+    _alias_starts: list[int] = field(default_factory=list)
+    """The position of each alias in the text."""
+    _repeated_totals: list[int] = field(default_factory=lambda: [0])
+    """The number of characters that the first 0, 1, … aliases repeat."""
+
+    def repeat_node(self, alias: Any) -> StoredNode:
+        """Return the node that the event `alias` repeats, or None if the anchor does not exist.
+
+        Raises TooDeepError if the aliases of the document repeat too many characters.
+        """
+        node = self.nodes.get(alias.anchor)
+        if node is None:
+            return None
+        start, end = _get_range(node, alias.start_mark.index)
+        first, last = bisect_left(self._alias_starts, start), bisect_left(self._alias_starts, end)
+        repeated = end - start + self._repeated_totals[last] - self._repeated_totals[first]
+        self._alias_starts.append(alias.start_mark.index)
+        self._repeated_totals.append(self._repeated_totals[-1] + repeated)
+        if self._repeated_totals[-1] > MAX_REPEATED_CHARACTERS:
+            raise TooDeepError(alias.start_mark.index)
+        return node
 
     def record_node(self, anchor: str, node: StoredNode, position: NodePosition) -> None:
         """Record that `node` is at `position`, with the anchor `anchor` or as an alias of this anchor."""
         self.nodes[anchor] = node
         if isinstance(node, yaml.ScalarEvent):
             self.positions.setdefault(id(node), set()).add(position)
+
+
+def _get_range(node: Any, open_end: int) -> tuple[int, int]:
+    """Return the start and end of a node in the text. The end of a collection that is not complete is `open_end`."""
+    is_scalar = type(node) is yaml.ScalarEvent
+    first: Any = node if is_scalar else node.first
+    last: Any = node if is_scalar else node.last
+    return first.start_mark.index, open_end if last is None else last.end_mark.index
 
 
 def is_too_deep(error: Exception) -> bool:

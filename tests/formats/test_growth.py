@@ -1,0 +1,229 @@
+"""Hostile files of all formats are read in steps that grow in proportion to their size, or refused.
+
+Where a regular expression does the work, steps cannot be counted. For such files, a test reads a file for which reading
+in quadratic time would take hours.
+"""
+
+from __future__ import annotations
+
+import pytest
+from support.steps import assert_linear, count_calls, measure_peak
+
+from bot.formats import load_all_formats
+from bot.formats._readers import helm
+from bot.formats._syntax.compose.interpolation import MAX_LENGTH, parse_text
+from bot.formats._syntax.hcl import tokens
+from bot.formats._syntax.helm import actions, expressions
+from bot.formats._syntax.helm.actions import MAX_ACTION_LENGTH
+from bot.formats._syntax.helm.blocks import MAX_ACTIONS
+from bot.formats._syntax.helm.templates import read_chart_template
+from bot.formats._syntax.kubernetes.templated_lines import _VALUE
+from bot.formats._syntax.platforms import read_platform
+from bot.formats._syntax.reference_positions import MAX_LOCATOR
+from bot.formats._syntax.tree_paths import MAX_PATH_LENGTH, resolve_dockerfile
+from bot.formats._syntax.yaml import nodes, trees
+from bot.formats._syntax.yaml.nodes import BrokenSection, YamlDocument, read_documents
+from bot.model.cross_file import ChartTemplate, ValueUse
+from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
+from bot.model.vocabulary import Reason
+
+MEBIBYTE = 1024 * 1024
+FORMATS = {each.name: each for each in load_all_formats()}
+UNKNOWN = ChartTemplate(FilePath("c/templates/a.yaml"), "", frozenset({((), ValueUse.UNKNOWN)}))
+
+
+def extract(name, path, text):
+    return list(FORMATS[name].extract(SourceFile(FilePath(path), text.encode())))
+
+
+def list_reasons(items):
+    return [each.reason for each in items if isinstance(each, UnsupportedText)]
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "text"),
+    [
+        ("quadlet", "a.container", f"[Container]\nImage=a{' ' * MEBIBYTE}b\n"),
+        ("quadlet", "a.container", f"[Container]\nImage{' ' * MEBIBYTE}\n"),
+        ("acr-tasks", "a.yaml", f"version: v1.1.0\nsteps:\n- build: {{{{{' ' * MEBIBYTE}\n"),
+        ("kubernetes", "a.yaml", "apiVersion: v1\nkind: Pod\n{{ a }}\nimage: b\n" + f"c: d{' ' * 1_900}e\n" * 2_000),
+        ("kubernetes", "a.yaml", "apiVersion: v1\nkind: Pod\n{{ a }}\nimage: b\n" + "- " * MEBIBYTE),
+        ("env", ".env", "\r" * MEBIBYTE),
+    ],
+)
+def test_runs_of_spaces_and_dashes_are_read_once(name, path, text):
+    assert len(extract(name, path, text)) <= 2
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "rest"),
+    [
+        ("nginx:1", "nginx:1", ""),
+        ("nginx:1  # a", "nginx:1", "  # a"),
+        ("a b  c \t", "a b  c", " \t"),
+        ("a#b", "a#b", ""),
+        ("# a", "# a", ""),
+        ('"a # b"', "a # b", ""),
+        ("'a' # it's", "a", " # it's"),
+        ("", "", ""),
+    ],
+)
+def test_the_value_of_a_templated_line_ends_before_its_comment(value, text, rest):
+    match = _VALUE.fullmatch(value.encode())
+    assert (match["text"].decode(), match["rest"].decode()) == (text, rest)
+
+
+@pytest.mark.parametrize("value", ['"a', "a'b", '"a"# b', "'a\""])
+def test_the_value_of_a_templated_line_has_matching_quotes(value):
+    assert _VALUE.fullmatch(value.encode()) is None
+
+
+def test_a_template_with_more_tokens_than_the_limit_is_unknown(monkeypatch):
+    monkeypatch.setattr(actions, "MAX_TOKENS", 10)
+    assert UNKNOWN not in read_chart_template(UNKNOWN.path, b"{{ list .Values.a }}" * 5)
+    assert list(read_chart_template(UNKNOWN.path, b"{{ list .Values.a }}" * 6)) == [UNKNOWN]
+
+
+@pytest.mark.parametrize("unit", ["(", "- ", '"a" ', "}", "`a` "])
+def test_an_action_longer_than_the_limit_is_refused_before_it_is_parsed(unit):
+    content = ("{{ " + unit * (2 * MAX_ACTION_LENGTH) + " }}").encode()
+    assert count_calls(lambda: list(read_chart_template(UNKNOWN.path, content))) < 100
+    assert list(read_chart_template(UNKNOWN.path, content)) == [UNKNOWN]
+    large = ("{{ " + unit * (2 * MEBIBYTE // len(unit)) + " }}").encode()
+    assert measure_peak(lambda: list(read_chart_template(UNKNOWN.path, large))) < 30 * MEBIBYTE
+
+
+def test_long_actions_are_not_kept_after_their_template_was_read():
+    caches = (actions._parse_action_cached, expressions._evaluate_without_variables)
+    before = [cache.cache_info().currsize for cache in caches]
+    for number in range(5):
+        list(read_chart_template(UNKNOWN.path, f"{{{{ printf {number} {'1 ' * 200}}}}}".encode()))
+    assert [cache.cache_info().currsize for cache in caches] == before
+
+
+def test_values_with_more_templates_than_a_template_may_have_are_unknown():
+    templates = "\n".join("a: '{{ .Values.b }}'" for _ in range(MAX_ACTIONS + 1))
+    found = extract("helm", "c/values.yaml", templates)
+    assert [each.uses for each in found if isinstance(each, ChartTemplate)] == [UNKNOWN.uses]
+
+
+def test_values_with_too_many_images_are_refused_as_soon_as_they_are_too_many(monkeypatch):
+    monkeypatch.setattr(helm, "MAX_FILE_REFERENCES", 100)
+
+    def read(count):
+        return extract("helm", "c/values.yaml", "a:\n" + "- image: b:1\n" * count)
+
+    assert sum(isinstance(each, Occurrence) for each in read(100)) == 100
+    assert read(101) == [UnsupportedText(FilePath("c/values.yaml"), 1, "", Reason.TOO_LARGE)]
+    assert count_calls(lambda: read(1_000)) < 12 * count_calls(lambda: read(100))
+
+
+def read_yaml(text):
+    return list(read_documents(text.encode(), bool))
+
+
+def test_aliases_may_repeat_only_so_many_characters(monkeypatch):
+    monkeypatch.setattr(trees, "MAX_REPEATED_CHARACTERS", 1_000)
+    text = "a" * 97
+    (allowed,) = read_yaml(f"x: &x {text}\n" + "y: *x\n" * 10)
+    assert isinstance(allowed, YamlDocument)
+    (refused,) = read_yaml(f"x: &x {text}\n" + "y: *x\n" * 11)
+    assert isinstance(refused, BrokenSection)
+    assert (refused.reason, refused.line_number) == (Reason.TOO_DEEP, 12)
+
+
+def test_aliases_in_aliases_count_for_each_repetition(monkeypatch):
+    monkeypatch.setattr(trees, "MAX_REPEATED_CHARACTERS", 1_000)
+    doubled = "".join(f"- &x{number} [*x{number - 1}, *x{number - 1}]\n" for number in range(1, 12))
+    (found,) = read_yaml(f"- &x0 aaaaaaaaaa\n{doubled}")
+    assert isinstance(found, BrokenSection)
+    assert 5 <= found.line_number <= 7
+    (again,) = read_yaml("x: &x\n  y: z\n" + "".join(f"a{number}:\n  <<: *x\n" for number in range(50)))
+    assert isinstance(again, YamlDocument)
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "start", "unit"),
+    [
+        ("circleci", ".circleci/config.yml", "jobs:\n  ? {}\n  : docker:\n", "    - image: a:1\n"),
+        (
+            "kubernetes",
+            "a.yaml",
+            "apiVersion: a.example/v1\nkind: A\n? {}\n:\n",
+            "  - containers: [{{name: a, image: a:1}}]\n",
+        ),
+    ],
+)
+def test_a_long_key_is_not_copied_into_all_locators_below_it(name, path, start, unit):
+    text = start.format("k" * MEBIBYTE) + unit.replace("{{", "{").replace("}}", "}") * 1_000
+    assert measure_peak(lambda: extract(name, path, text)) < 100 * MEBIBYTE
+    assert list_reasons(extract(name, path, text)) == [Reason.TOO_DEEP]
+
+
+def test_long_names_in_hcl_are_cut_in_locators():
+    label = "k" * MEBIBYTE
+    resource = f'resource "kubernetes_pod" "{label}" {{\n' + 'container {\nimage = "a:1"\n}\n' * 500 + "}\n"
+    found = extract("terraform", "main.tf", resource)
+    assert len({each.locator for each in found}) == 500
+    target = f'target "{label}" {{\ncontexts = {{\n' + 'a = "docker-image://a:1"\n' * 500 + "}\n}\n"
+    found += extract("bake", "docker-bake.hcl", target)
+    assert len(found) == 1_000
+    assert max(len(each.locator) for each in found) <= MAX_LOCATOR + len(".image#1000")
+
+
+@pytest.mark.parametrize("text", ['a = "{}"', "a = <<E\n{}\nE\n"])
+@pytest.mark.parametrize("part", ["${b}", "$${", "\\n"])
+def test_a_string_of_many_parts_is_refused(text, part, monkeypatch):
+    monkeypatch.setattr(tokens, "MAX_TOKENS", 100)
+
+    def read(count):
+        piece = "b\n" if part == "\\n" and "<<" in text else part
+        return extract("terraform", "main.tf", f"# docker image\n{text.replace('{}', piece * count)}\n")
+
+    assert list_reasons(read(40)) == []
+    assert list_reasons(read(110)) == [Reason.TOO_DEEP]
+
+
+def test_texts_that_are_too_long_are_no_platform_and_no_path():
+    assert read_platform("linux/" + "a" * 100) is None
+    assert resolve_dockerfile(FilePath("compose.yaml"), "a" * MAX_PATH_LENGTH, None) is None
+    assert resolve_dockerfile(FilePath("compose.yaml"), "a" * (MAX_PATH_LENGTH - 100), None) is not None
+
+
+def test_the_variables_of_a_long_text_are_listed_once():
+    assert len(parse_text("$a$b" * MAX_LENGTH, 0)) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "start", "unit"),
+    [
+        ("compose", "compose.yaml", "services:\n", "  a{n}: {{image: b:1}}\n"),
+        ("helm", "c/values.yaml", "images:\n", "  a{n}: {{repository: b, tag: c}}\n"),
+        ("helm", "c/values.yaml", "a:\n", "- image:\n"),
+        ("kubernetes", "a.yaml", "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n", "  - image: b:1\n"),
+        ("kubernetes", "a.yaml", "apiVersion: v1\nkind: Pod\nspec:\n{{{{ a }}}}\n", "  - image: b:1\n"),
+        ("bake", "docker-bake.hcl", "", 'target "a{n}" {{\ncontexts = {{\na = "docker-image://a:1"\n}}\n}}\n'),
+        ("terraform", "main.tf", "", 'resource "docker_image" "a{n}" {{\nname = "b:1"\n}}\n'),
+        ("quadlet", "a.container", "[Container]\nImage=a:1\n", "Label=a{n}\n"),
+        ("env", ".env", "", "a{n}=b$c\n"),
+        (
+            "renovate",
+            "renovate.json",
+            '{{"extends":[], "packageRules": [',
+            '{{"matchPackageNames": ["a{n}"], "enabled": false}},',
+        ),
+        ("text", "a.txt", "", f"a{{n}}:1@sha256:{'a' * 64}\n"),
+    ],
+)
+def test_files_are_read_in_linear_steps(name, path, start, unit):
+    def read(count):
+        body = "".join(unit.format(n=number) for number in range(count))
+        extract(name, path, start.format() + body + ("]}" if name == "renovate" else ""))
+
+    assert_linear(read, 200)
+
+
+def test_a_yaml_document_with_a_key_of_limited_length_is_read(monkeypatch):
+    monkeypatch.setattr(nodes, "MAX_VISITS", 100)
+    text = f"jobs:\n  {'k' * 400}:\n    docker:\n" + "    - image: a:1\n" * 20
+    assert len(extract("circleci", ".circleci/config.yml", text)) == 20
