@@ -116,16 +116,15 @@ def _render_evidence_key(value: JsonValue) -> Mapping[str, JsonValue]:
 
 
 def _render_digest_span(occurrence: Occurrence) -> JsonValue:
-    """Return the start and end of the digest (`sha256:…`) in the file, as byte offsets.
+    """Return the start and end of the bytes that an edit of the digest replaces, as byte offsets.
 
-    If the reference has no digest, both are the offset at which a digest would be inserted. Return null if the
-    reference cannot be edited.
+    These are the bytes of the digest (`sha256:…`), or the bytes of a `null` in its place. If there is neither, both are
+    the offset at which a digest would be inserted. Return null if the reference cannot be edited.
     """
     if not isinstance(occurrence.digest_slot, EditSlot):
         return None
     span = occurrence.digest_slot.span
-    is_pinned = occurrence.reference.digest is not None  # otherwise the slot may span a `null`
-    return {"start": span.start, "end": span.end if is_pinned else span.start}
+    return {"start": span.start, "end": span.end}
 
 
 def render_unsupported(unsupported: UnsupportedText) -> dict[str, JsonValue]:

@@ -71,13 +71,17 @@ def missing_end(content: str) -> int:
     return content.index("missing:1") + len("missing:1")
 
 
-def test_digest_replaces_null_from_its_start(tmp_path, loopback):
-    content = "image: {repository: python, tag: '3.12', digest: null}\n"
-    files = {"web/Chart.yaml": "name: web\n", "web/values.yaml": content}
-    place = _places(_scan(tmp_path, loopback, files))["web/values.yaml", 1]
-    start = content.index("null")
+@pytest.mark.parametrize("null", ["null", "~"])
+def test_digest_at_spans_the_null_that_the_edit_replaces(null, tmp_path, loopback):
+    now = loopback.move("python", "3.12", "now")
+    content = f"image: {{repository: python, tag: '3.12', digest: {null}}}\n"
+    scanned = _scan(tmp_path, loopback, {"web/Chart.yaml": "name: web\n", "web/values.yaml": content})
+    place = _places(scanned)["web/values.yaml", 1]
+    span = place["digest_at"]
     assert place["pinned"] is False
-    assert place["digest_at"] == {"start": start, "end": start}
+    assert content[span["start"] : span["end"]] == null
+    (change,) = scanned.changes
+    assert change.content.decode() == content[: span["start"]] + now + content[span["end"] :]
 
 
 def test_json_document_has_exactly_its_keys(tmp_path, loopback):
