@@ -35,6 +35,7 @@ SAME = [*SEVEN, "argocd", "tekton"]
 EVERY = [
     *(*SAME, "flux", "cloudbuild", "circleci", "devcontainer", "azure-pipelines"),
     *("bitbucket-pipelines", "droneci", "woodpecker", "quadlet", "terraform"),
+    *("nuget", "bazel", "bazel-module"),
 ]
 """All managers of Renovate whose files basebump reads."""
 MANIFESTS = {"managerFilePatterns": [r"/\.(?:ya?ml|json)$/"]}

@@ -6,19 +6,13 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 
 from bot.formats._syntax.encoding import is_utf_16
+from bot.formats._syntax.json_names import JSON_NAME, starts_as_arm_template
 from bot.model.extracted_item import ExtractedItem
 from bot.model.source import FilePath, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 from bot.ports import FileFormat
 
-_FILE_NAME = re.compile(
-    r"(?:.*/)?(?:[^/]*\.ya?ml|(?!(?:"
-    # Files of other tools, listed by their full names because many repositories contain large ones.
-    r"package(?:-lock)?|npm-shrinkwrap|composer|bower|lerna|nx|turbo|angular|deno|renovate|global|tslint|"
-    r"launch|settings|tasks|[jt]sconfig[^/]*|appsettings[^/]*|[^/]*\.(?:schema|lock|min|map|nls)"
-    r")\.json\Z)[^/]*\.json)",
-    re.IGNORECASE | re.DOTALL,
-)
+_FILE_NAME = re.compile(rf"(?:.*/)?(?:[^/]*\.ya?ml|{JSON_NAME})", re.IGNORECASE | re.DOTALL)
 _PARAMETERS = re.compile(r"(?:.*/)?\.argocd-source(-[^/]*)?\.yaml", re.DOTALL)
 """Files with parameter overrides for all Argo CD Applications of a folder, or for a single Application (described in
 docs/user-guide/parameters.md of argoproj/argo-cd). Argo CD Image Updater writes to the file of a single Application by
@@ -44,7 +38,7 @@ class _KubernetesFormat:
             return read_overrides(file, is_image_updater_file=parameters[1] is not None)
         from bot.formats._syntax.kubernetes.prefilter import may_name_images
 
-        if not may_name_images(content):
+        if not may_name_images(content) or starts_as_arm_template(content):
             return iter(())
         from bot.formats._readers.kubernetes import read
 

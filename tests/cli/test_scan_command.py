@@ -118,6 +118,8 @@ HEAVY = {
     *("yaml", "bot.formats._syntax.yaml.nodes", "bot.formats._syntax.kubernetes.objects"),
     *("bot.formats._syntax.helm.templates", "bot.formats._syntax.dockerfile.reader", "bot.formats._syntax.hcl.reader"),
     *("bot.formats._syntax.jsonc", "bot.formats._syntax.units", "bot.formats._syntax.compose.services"),
+    *("xml.parsers.expat", "bot.formats._syntax.xml_elements", "bot.formats._syntax.gradle_script"),
+    *("bot.formats._syntax.starlark", "bot.formats._syntax.bicep_scanner", "bot.formats._syntax.azure_resources"),
     *(
         "bot.model.cross_file",
         "bot.core.references.relate.chart_templates",
@@ -141,7 +143,15 @@ OBJECTS = YAML | {"bot.formats._syntax.kubernetes.objects", "bot.model.cross_fil
 @pytest.mark.parametrize(
     ("files", "needed"),
     [
-        ({"README.md": "FROM python:3.12\n", "values.yaml": "image: nginx:1\n", "a.json": "{}"}, set()),
+        (
+            {
+                "README.md": "FROM python:3.12\n",
+                "values.yaml": "image: nginx:1\n",
+                "a.json": "{}",
+                **dict.fromkeys(("a.csproj", "pom.xml", "build.gradle", "MODULE.bazel", "a.bicep"), "# nothing\n"),
+            },
+            set(),
+        ),
         ({"Dockerfile": "FROM python:3.12\n"}, {"bot.formats._syntax.dockerfile.reader"}),
         ({"pod.yaml": POD.format(image="python:3.12")}, OBJECTS),
         ({".drone.yml": "steps:\n- image: golang:1.22\n"}, YAML),
@@ -149,13 +159,17 @@ OBJECTS = YAML | {"bot.formats._syntax.kubernetes.objects", "bot.model.cross_fil
             {"main.tf": 'resource "docker_image" "a" {\n  name = "nginx:1"\n}\n'},
             {"bot.formats._syntax.hcl.reader", "bot.formats._syntax.jsonc"},
         ),
+        (
+            {"a.csproj": "<Project><ContainerBaseImage>evil:1</ContainerBaseImage></Project>"},
+            {"xml.parsers.expat", "bot.formats._syntax.xml_elements"},
+        ),
         ({"web.container": "[Container]\nImage=docker.io/library/nginx:1\n"}, {"bot.formats._syntax.units"}),
         (
             {"kustomization.yaml": "images:\n- name: nginx\n  newTag: '1'\n"},
             OBJECTS | {"bot.core.references.relate.kustomize"},
         ),
     ],
-    ids=["nothing", "dockerfile", "kubernetes", "drone", "terraform", "quadlet", "kustomize"],
+    ids=["nothing", "dockerfile", "kubernetes", "drone", "terraform", "msbuild", "quadlet", "kustomize"],
 )
 def test_scan_imports_only_modules_that_it_needs(tmp_path, files, needed):
     write_tree(tmp_path, files)

@@ -1,0 +1,23 @@
+"""Names and kinds of JSON files that several formats search for images."""
+
+from __future__ import annotations
+
+import re
+
+JSON_NAME = (
+    r"(?!(?:"
+    # Files of other tools, listed by their full names because many repositories contain large ones.
+    r"package(?:-lock)?|npm-shrinkwrap|composer|bower|lerna|nx|turbo|angular|deno|renovate|global|tslint|"
+    r"launch|settings|tasks|[jt]sconfig[^/]*|appsettings[^/]*|[^/]*\.(?:schema|lock|min|map|nls)"
+    r")\.json\Z)[^/]*\.json"
+)
+"""A pattern for the names of all JSON files except those of well-known tools. Match it without case."""
+_ARM_SCHEMA = re.compile(
+    rb"""(?:\xef\xbb\xbf)?(?:\s++|//[^\n]*+|/\*(?:[^*]++|\*(?!/))*+\*/|\{)*+"\$schema"\s*:\s*"[^"]*deploymentTemplate\.json""",
+    re.IGNORECASE,
+)
+
+
+def starts_as_arm_template(content: bytes) -> bool:
+    """Return True if the first key of a file is the schema of ARM templates. Such a file is no Kubernetes manifest."""
+    return _ARM_SCHEMA.match(content) is not None

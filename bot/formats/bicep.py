@@ -1,0 +1,31 @@
+"""Bicep: the images of container apps, container instances and web apps on Azure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+
+from bot.model.extracted_item import ExtractedItem
+from bot.model.source import FilePath, SourceFile
+from bot.ports import FileFormat
+
+_SUFFIX = ".bicep"
+_PROPERTIES = (b"image", b"fxversion")
+
+
+class _BicepFormat:
+    name = "bicep"
+    has_line_end_comments = True
+
+    def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
+        return [path for path in paths if path.endswith(_SUFFIX)]
+
+    def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
+        text = file.content.lower()
+        if b"microsoft." not in text or not any(each in text for each in _PROPERTIES):
+            return iter(())
+        from bot.formats._readers.bicep import read
+
+        return read(file)
+
+
+FORMAT: FileFormat = _BicepFormat()

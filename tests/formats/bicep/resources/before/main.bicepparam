@@ -1,0 +1,1 @@
+param image = 'evil:1'
