@@ -83,6 +83,8 @@ def test_helm_renders_a_case_with_nothing_but_other_images(name):
         ("partial-overlays", None, 3),
         ("partial-overlays", "values-prod.yaml", 1),
         ("partial-overlays", "ci/mirror-values.yaml", 3),
+        ("names-beside", "ci/null-values.yaml", 1),
+        ("names-beside", "ci/inherited-values.yaml", 0),
         ("umbrella", None, 0),
         ("umbrella", "values-prod.yaml", 0),
     ],

@@ -43,7 +43,8 @@ def merge_values_files(
 
     For example, if an overlay sets only repository and tag, and `values.yaml` sets the registry, the image would
     otherwise be looked up on Docker Hub. If an overlay sets parts of an image but not the repository, a reference that
-    is not editable is added for the complete image.
+    is not editable is added for the complete image. No reference is added if the overlay gives these parts to another
+    image (see `_find_rivals`).
 
     A digest belongs to one registry, repository and tag. If an overlay changes one of these but inherits the digest,
     the references in both files are locked, so that basebump leaves them unchanged. A new digest in either file would
@@ -63,12 +64,16 @@ def merge_values_files(
     overlays, inherited_digest_notes = _find_overlays(
         images, [fact for fact in facts if isinstance(fact, ChartValue)], tree_budget
     )
-    added = {position: _build_image(overlay) for position, overlay in overlays.items() if position not in occurrences}
+    rivals = _find_rivals(overlays.values(), occurrences)
+    missing = [overlays[each] for each in overlays if each not in occurrences and each not in rivals]
     changed = {
         position: _complete_image(occurrences[position], overlay)
         for position, overlay in overlays.items()
         if position in occurrences
     }
+    for position, rival in rivals.items():
+        if overlays[position].get_inherited(ImagePart.DIGEST):  # the digest of the chart's own image
+            changed[rival.path, rival.locator] = lock_occurrence(rival, Reason.CONFLICTING_EDITS)
     tag_sources = {position for overlay in overlays.values() for position in overlay.list_tag_sources()}
     for position in tag_sources & occurrences.keys():
         changed[position] = replace(changed.get(position, occurrences[position]), tag_slot=_NOT_EDITABLE)
@@ -83,7 +88,7 @@ def merge_values_files(
             else item
             for item in references
         ),
-        *(occurrence for occurrence in added.values() if occurrence is not None),
+        *filter(None, map(_build_image, missing)),
     )
 
 
@@ -289,6 +294,23 @@ def _add_key_prefix(locator: str, keys: str) -> str:
     """
     index, _, rest = locator.partition("/")
     return f"{index}/{keys}{rest}"
+
+
+def _find_rivals(
+    overlays: Iterable[_ValuesOverlay], occurrences: Mapping[_ValuePosition, Occurrence]
+) -> dict[_ValuePosition, Occurrence]:
+    """Return the images that get the parts of an overlay's image, because they are in the same mapping.
+
+    For example, the chart has `{image: nginx, tag: "1"}`, and the overlay has `{repository: acme/nginx, tag: "2"}`.
+    The chart then pulls `acme/nginx:2`, and never `nginx:2`. The keys of the result are the positions of `nginx` in the
+    overlays.
+    """
+    mappings = {
+        overlay.position: (overlay.position[0], overlay.position[1].rpartition("/")[0])
+        for overlay in overlays
+        if ImagePart.REPOSITORY not in overlay.own_values
+    }
+    return {position: occurrences[mapping] for position, mapping in mappings.items() if mapping in occurrences}
 
 
 def _complete_image(occurrence: Occurrence, overlay: _ValuesOverlay) -> Occurrence:

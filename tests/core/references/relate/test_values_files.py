@@ -122,6 +122,21 @@ def test_an_overlay_whose_parts_make_no_reference_is_not_listed_and_closes_the_p
     assert chart(values_prod='image: {tag: "{{ .Values.tag }}"}', values=WEB) == ["-nginx:1.27"]
 
 
+NAMED = 'image: {image: acme/web, tag: "1", digest: "sha256:%s"}' % ("1b" * 32)
+
+
+@pytest.mark.parametrize(
+    ("over", "listed"),
+    [
+        ('image: {repository: acme/fork, tag: "2", digest: null}', "acme/fork:2"),
+        ('image: {repository: acme/fork, tag: "2"}', "-acme/fork:2"),
+        ('image: {tag: "2"}', f"-acme/web:2@sha256:{'1b' * 32}"),
+    ],
+)
+def test_name_of_the_chart_beside_a_repository_of_the_overlay_is_no_second_image(over, listed):
+    assert chart(ci__over_values=over, values=NAMED)[:-1] == [listed]
+
+
 def test_items_of_lists_are_laid_over_nothing():
     own = f"sidecars: [{{{WEB}}}]"
     assert chart(values_prod='sidecars: [{image: {tag: "1.28"}}]', values=own) == ["nginx:1.27"]
