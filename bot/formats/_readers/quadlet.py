@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 from bot.core.references.locking import lock_occurrence
 from bot.formats._syntax.platforms import read_platform
-from bot.formats._syntax.reference_positions import TEMPLATE_MARKS, ReferencePosition, format_for_display
+from bot.formats._syntax.reference_positions import (
+    TEMPLATE_MARKS,
+    ReferencePosition,
+    forbid_tag_with_digest,
+    format_for_display,
+)
 from bot.formats._syntax.units import BrokenUnitError, UnitSetting, read_settings
 from bot.model.extracted_item import ExtractedItem
-from bot.model.source import FilePath, NotEditable, Occurrence, SourceFile, UnsupportedText
+from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 _FORMAT = "quadlet"
@@ -101,14 +105,4 @@ def _read_setting(path: FilePath, setting: UnitSetting, platform: str | None) ->
         return position.read_reference(text, setting.value_start)
     prefix_length = len(_REGISTRY_TRANSPORT)
     found = position.read_reference(text[prefix_length:], setting.value_start + prefix_length)
-    return _forbid_tag_with_digest(found) if isinstance(found, Occurrence) else found
-
-
-def _forbid_tag_with_digest(occurrence: Occurrence) -> Occurrence:
-    """Return the same reference, so that no edit combines a tag with a digest."""
-    not_editable = NotEditable(Reason.TAG_OR_DIGEST)
-    return replace(
-        occurrence,
-        digest_slot=not_editable if occurrence.reference.tag else occurrence.digest_slot,
-        tag_slot=not_editable,
-    )
+    return forbid_tag_with_digest(found) if isinstance(found, Occurrence) else found

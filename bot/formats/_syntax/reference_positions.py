@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 from typing import NamedTuple
 
 from bot.model.errors import InvalidReferenceError
@@ -119,6 +120,16 @@ class ReferencePosition(NamedTuple):
 
     def make_unsupported(self, text: str, reason: Reason) -> UnsupportedText:
         return UnsupportedText(self.path, self.line_number, format_for_display(text), reason)
+
+
+def forbid_tag_with_digest(occurrence: Occurrence) -> Occurrence:
+    """Lock the slots of `occurrence`, so that no edit combines a tag with a digest.
+
+    Only the digest of a reference without a tag remains editable.
+    """
+    not_editable = NotEditable(Reason.TAG_OR_DIGEST)
+    digest_slot = not_editable if occurrence.reference.tag else occurrence.digest_slot
+    return replace(occurrence, digest_slot=digest_slot, tag_slot=not_editable)
 
 
 def _make_digest_slot(reference: ImageReference, start: int) -> EditSlot | NotEditable:

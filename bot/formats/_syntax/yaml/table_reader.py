@@ -151,12 +151,12 @@ class _LocatedImage(NamedTuple):
         )
         if isinstance(found, Occurrence) and self.container is not self.node:
             return replace(
-                found, related_lines=(_find_key_line(reader.document, self.container, self.location.path[-1]),)
+                found, related_lines=(find_key_line(reader.document, self.container, self.location.path[-1]),)
             )
         return found
 
 
-def _find_key_line(document: YamlDocument, node: YamlNode, key: str) -> int:
+def find_key_line(document: YamlDocument, node: YamlNode, key: str) -> int:
     """Return the line of the key whose value is `node`, or the first line of `node` if the key is not found.
 
     `key` is the last element of the path to `node`: the name of the key, or ALL_VALUES for a key with any name.

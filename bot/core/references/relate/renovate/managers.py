@@ -96,6 +96,11 @@ _MANAGERS: Mapping[str, tuple[FileManager, ...]] = {
             is_enabled=False,
         ),
     ),
+    "ansible": (
+        FileManager(
+            "ansible", ("/(^|/)tasks/[^/]+\\.ya?ml$/",), ("ansible", "iac"), re.compile(r".*/image(?:#\d+)?(?:~\d+)?")
+        ),
+    ),
     "bitbucket-pipelines": (FileManager("bitbucket-pipelines", ("**/*-pipelines.yml",), ("ci",)),),
     "circleci": (FileManager("circleci", ("/(^|/)\\.circleci/.+\\.ya?ml$/",), ("ci",)),),
     "drone": (FileManager("droneci", ("/(^|/)\\.drone\\.yml$/",), ("ci",)),),

@@ -1,0 +1,51 @@
+"""Ansible: the images of the tasks that run containers with `docker_container` or `podman_container`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+
+from bot.formats._syntax.encoding import is_utf_16
+from bot.formats._syntax.yaml.key_escapes import may_be_escaped
+from bot.model.extracted_item import ExtractedItem
+from bot.model.source import FilePath, SourceFile, UnsupportedText
+from bot.model.vocabulary import WHOLE_FILE_REASONS, Reason
+from bot.ports import FileFormat
+
+_MODULES = (b"docker_container", b"podman_container")
+
+
+class _AnsibleFormat:
+    name = "ansible"
+    has_line_end_comments = True
+
+    def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
+        # A playbook can have any name. Only files that contain a module of `_MODULES` are parsed.
+        return [path for path in paths if path.endswith((".yaml", ".yml"))]
+
+    def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
+        if is_utf_16(file.content):
+            is_relevant = _names_module(file.content.replace(b"\0", b""))
+            return iter((UnsupportedText(file.path, 1, "", Reason.UNDECODABLE),) if is_relevant else ())
+        if not _may_run_containers(file.content):
+            return iter(())
+        from bot.formats._readers.ansible import read
+
+        found = read(file, _may_run_containers)
+        # Escapes alone do not show that a file which cannot be parsed is Ansible's.
+        return found if _names_module(file.content) else (each for each in found if not _is_unread_file(each))
+
+
+def _may_run_containers(content: bytes) -> bool:
+    """Return False if `content` certainly contains no task that runs a container, and so need not be parsed."""
+    return (_names_module(content) and b"image" in content) or may_be_escaped(content)
+
+
+def _is_unread_file(item: ExtractedItem) -> bool:
+    return isinstance(item, UnsupportedText) and item.reason in WHOLE_FILE_REASONS
+
+
+def _names_module(content: bytes) -> bool:
+    return any(module in content for module in _MODULES)
+
+
+FORMAT: FileFormat = _AnsibleFormat()
