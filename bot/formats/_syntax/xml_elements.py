@@ -122,6 +122,7 @@ class _XmlParser:
     def parse_file(self) -> XmlElement:
         """Return the root element. Raises BrokenAtError."""
         parser = self._parser
+        parser.ordered_attributes = True  # a list, which costs less than a dictionary
         parser.StartElementHandler = self._start_element
         parser.EndElementHandler = self._end_element
         parser.EntityDeclHandler = self._refuse_entity
