@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import yaml
 
@@ -30,6 +30,7 @@ from bot.formats._syntax.yaml.trees import (
     YamlSequence,
     YamlTree,
     find_error_position,
+    get_character_range,
     is_too_deep,
     read_trees,
     wrap_node,
@@ -242,7 +243,7 @@ class YamlDocument:
         Escapes, folding and line breaks can make the source differ from the text. The text of a block scalar (`|` or
         `>`) is searched without the line breaks around it.
         """
-        start, end = _get_character_range(scalar)
+        start, end = get_character_range(scalar)
         source = self.source.text[start:end]
         value = scalar.value
         match scalar.style:
@@ -260,19 +261,19 @@ class YamlDocument:
 
     def get_byte_range(self, node: YamlNode) -> tuple[int, int]:
         """Return the start and end of `node`, including its anchor and tag, as byte offsets in the file."""
-        start, end = _get_character_range(node)
+        start, end = get_character_range(node)
         return self.source.get_offset(start), self.source.get_offset(end)
 
     def get_start(self, node: YamlNode) -> int:
         """Return the byte offset in the file at which `node` starts, including its anchor and tag."""
-        return self.source.get_offset(_get_character_range(node)[0])
+        return self.source.get_offset(get_character_range(node)[0])
 
     def get_rest_of_line(self, node: YamlNode) -> str:
         """Return the text after `node` on its last line, at most MAX_REST_OF_LINE characters.
 
         For a value in block style (outside `{…}` and `[…]`), this text is empty or a comment.
         """
-        _, end = _get_character_range(node)
+        _, end = get_character_range(node)
         line_end = self.source.text.find("\n", end, end + MAX_REST_OF_LINE)
         return self.source.text[end : line_end if line_end >= 0 else end + MAX_REST_OF_LINE]
 
@@ -282,33 +283,16 @@ class YamlDocument:
 
     def get_source_text(self, node: YamlNode) -> str:
         """Return `node` as it is written in the file, including its anchor, tag and quotes."""
-        return self.source.text[slice(*_get_character_range(node))]
+        return self.source.text[slice(*get_character_range(node))]
 
     def has_source_prefix(self, node: YamlNode, prefix: str) -> bool:
         """Return True if `node`, as it is written in the file, starts with `prefix`."""
-        return self.source.text.startswith(prefix, _get_character_range(node)[0])
+        return self.source.text.startswith(prefix, get_character_range(node)[0])
 
     def _count_visits(self, count: int) -> None:
         self._visits += count
         if self._visits > MAX_VISITS:
             raise TooDeepError
-
-
-def _get_character_range(node: YamlNode) -> tuple[int, int]:
-    """Return the start and end of `node` as indices into the section's text. Anchor, tag and quotes are included.
-
-    The result is (0, 0) for an alias whose anchor does not exist, because such an alias has no node.
-    """
-    first: Any
-    last: Any
-    match node:
-        case None:
-            return 0, 0
-        case YamlScalar():
-            first = last = node.event
-        case _:
-            first, last = node.first, node.last
-    return first.start_mark.index, last.end_mark.index
 
 
 class BrokenSection(NamedTuple):

@@ -129,6 +129,23 @@ def wrap_node(stored: StoredNode) -> YamlNode:
     return YamlScalar(stored) if isinstance(stored, yaml.ScalarEvent) else stored
 
 
+def get_character_range(node: YamlNode) -> tuple[int, int]:
+    """Return the start and end of `node` as indices into the section's text. Anchor, tag and quotes are included.
+
+    The result is (0, 0) for an alias whose anchor does not exist, because such an alias has no node.
+    """
+    first: Any
+    last: Any
+    match node:
+        case None:
+            return 0, 0
+        case YamlScalar():
+            first = last = node.event
+        case _:
+            first, last = node.first, node.last
+    return first.start_mark.index, last.end_mark.index
+
+
 def read_trees(text: str) -> Iterator[YamlTree]:
     """Yield the documents of `text`. Raises YAMLError for invalid YAML, and TooDeepError for too deep nesting.
 
