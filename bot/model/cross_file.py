@@ -79,6 +79,12 @@ class Kustomization:
     """Files and folders in the tree that the kustomization includes, relative to the root of the tree."""
     components: tuple[FilePath, ...] = ()
     """Folders of components. The replacements of a component apply to all resources of this kustomization."""
+    patch_paths: tuple[FilePath, ...] = ()
+    """Files with patches, which are applied after the components and before the replacements of this kustomization."""
+    relocated_names: frozenset[str] = frozenset()
+    """The names that the kustomization replaces with other names, while the images keep their tags and digests."""
+    has_configurations: bool = False
+    """True if files that the kustomization names may list further fields in which it replaces images."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -239,6 +240,69 @@ def test_an_entry_is_open_where_kustomize_leaves_what_it_gives(files, image, is_
     assert container["image"] == (f"{image}@{digest(image)}" if is_pinned else image)
 
 
+QUAY = "quay.io/acme/web"
+OLD_DIGEST = digest("old")
+
+
+@pytest.mark.real("kustomize")
+@pytest.mark.parametrize(
+    ("dev", "prod", "expected"),
+    [
+        pytest.param("", "newTag: v2", ["v1 pinned", "v2 pinned"], id="one build keeps the image"),
+        pytest.param("newTag: v3", "newTag: v2", ["v3 pinned", "v2 pinned"], id="no build keeps the image"),
+        pytest.param("", "newName: quay.io/mirror/web", ["v1", "mirror v1"], id="one build changes only the name"),
+        pytest.param(
+            "", "newName: quay.io/mirror/web, newTag: v2", ["v1 pinned", "mirror v2 pinned"], id="name and tag"
+        ),
+        pytest.param("", "tagSuffix: -a", ["v1 pinned", "v1-a-a"], id="a suffix drops the digest"),
+        pytest.param("", f'digest: "{OLD_DIGEST}"', ["v1 pinned", "pinned"], id="only a digest"),
+    ],
+)
+def test_every_build_gets_the_digest_of_its_own_image(dev, prod, expected, tmp_path):
+    overlays = {"dev": dev, "prod": prod}
+    pod = f"{{apiVersion: v1, kind: Pod, metadata: {{name: a}}, spec: {{containers: [{{image: '{QUAY}:v1'}}]}}}}"
+    tree = {"base/pods.yaml": pod, "base/kustomization.yaml": "resources: [pods.yaml]"} | {
+        f"{folder}/kustomization.yaml": f"resources: [../base]\nimages: [{{name: {QUAY}, {entry}}}]\n"
+        for folder, entry in overlays.items()
+    }
+    references = read_tree(tree)
+    for path, content in tree.items():
+        edits = [
+            build_edit(each.digest_slot, digest(str(replace(each.reference, digest=None))))
+            for each in references
+            if each.path == path and isinstance(each.digest_slot, EditSlot)
+        ]
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_bytes(apply_edits(content.encode(), edits))
+    assert [describe_image(build_folder(tmp_path / folder)) for folder in overlays] == expected
+
+
+def read_tree(tree: dict[str, str]) -> list[Occurrence]:
+    readings = [
+        read_file(SourceFile(FilePath(path), content.encode()), FORMAT if "kustomization" in path else KUBERNETES)
+        for path, content in tree.items()
+    ]
+    return [each for each in relate_references(readings) if isinstance(each, Occurrence)]
+
+
+def build_folder(folder: Path) -> str:
+    """Return the image of the only container in the result of a kustomization."""
+    command = [find_kustomize() or "kustomize", "build", str(folder)]
+    built = subprocess.run(command, capture_output=True, check=True, timeout=60)
+    (container,) = yaml.safe_load(built.stdout)["spec"]["containers"]
+    return container["image"]
+
+
+def describe_image(image: str) -> str:
+    """Return the words `mirror`, TAG and `pinned` that apply. Fail if the digest is that of another image."""
+    reference = ImageReference.parse(image)
+    words = ["mirror"] * ("mirror" in reference.repository) + [reference.tag] * bool(reference.tag)
+    if reference.digest is None:
+        return " ".join(words)
+    assert reference.digest == digest(str(replace(reference, digest=None)))
+    return " ".join([*words, "pinned"])
+
+
 def test_it_says_what_it_gathers_from_the_top_of_the_tree():
     remark = remark_of(
         b"""resources:
@@ -270,6 +334,8 @@ components: [../../components/tls]
         "base",
         "overlays/staging",
         "overlays/production",
+    )
+    assert remark.patch_paths == (
         "overlays/production/patches/web.yaml",
         "overlays/production/merge.yaml",
         "overlays/production/json.yaml",
@@ -293,11 +359,18 @@ images:
 - {name: suffixed, tagSuffix: -a}
 - {name: same}
 - {name: empty, newTag: ""}
+- {name: moved, newName: acme/moved, newTag: v1}
 - {newTag: v1}
 """
     )
-    assert remark.names == {"web", "job", "kept", "pinned", "suffixed"}
-    assert remark.renamed_names == {"job"}
+    assert remark.names == {"web", "job", "kept", "pinned", "suffixed", "moved"}
+    assert remark.renamed_names == {"job", "moved"}
+    assert remark.relocated_names == {"job"}
+
+
+def test_it_says_whether_it_names_further_fields_with_images():
+    assert not remark_of(b"images: []").has_configurations
+    assert remark_of(b"configurations: [images.yaml]").has_configurations
 
 
 def test_overlays_components_and_manifests_are_brought_together():

@@ -27,11 +27,14 @@ _API_GROUP_PREFIX = "kustomize.config.k8s.io/"
 _RESOURCE_PATHS: tuple[KeyPath, ...] = (
     ("resources", ALL_ITEMS),
     ("bases", ALL_ITEMS),
+)
+"""Fields that name the files and folders in which the kustomization replaces images."""
+_PATCH_FILE_PATHS: tuple[KeyPath, ...] = (
     ("patches", ALL_ITEMS, "path"),
     ("patchesStrategicMerge", ALL_ITEMS),
     ("patchesJson6902", ALL_ITEMS, "path"),
 )
-"""Fields that name the files and folders in which the kustomization replaces images."""
+"""Fields that name files with patches."""
 _PATCH_PATHS: tuple[KeyPath, ...] = (("patches", ALL_ITEMS, "patch"), ("patchesStrategicMerge", ALL_ITEMS))
 """Fields that may contain parts of manifests as texts."""
 _COMPONENT_PATH: KeyPath = ("components", ALL_ITEMS)
@@ -113,15 +116,19 @@ class _KustomizationNodes:
 
 def _make_fact(document: YamlDocument, path: FilePath, entries: Iterable[ImageEntry]) -> Kustomization:
     changing_entries = [entry for entry in entries if entry.name and entry.replacement is not None]
-    resource_paths = dict.fromkeys(
-        each for key_path in _RESOURCE_PATHS for each in _list_paths(document, key_path, path)
+    resource_paths, patch_paths = (
+        tuple(dict.fromkeys(each for key_path in key_paths for each in _list_paths(document, key_path, path)))
+        for key_paths in (_RESOURCE_PATHS, _PATCH_FILE_PATHS)
     )
     return Kustomization(
         path,
         names=frozenset(entry.name for entry in changing_entries),
         renamed_names=frozenset(entry.name for entry in changing_entries if entry.is_renamed),
-        resource_paths=tuple(resource_paths),
+        resource_paths=resource_paths,
         components=tuple(_list_paths(document, _COMPONENT_PATH, path)),
+        patch_paths=patch_paths,
+        relocated_names=frozenset(entry.name for entry in changing_entries if entry.is_relocated),
+        has_configurations=bool(document.get_values(document.root, "configurations")),
     )
 
 

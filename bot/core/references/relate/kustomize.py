@@ -4,6 +4,14 @@ A kustomization *includes* the manifests, folders and other kustomizations that 
 `components`. The entries under its key `images` replace the names, tags and digests of images in everything that it
 includes. So basebump updates the `images` entries instead of the manifests.
 
+A *build* is a chain of kustomizations that include each other, from one that no other kustomization includes down to
+the kustomization that lists a manifest. An image is locked only if every build that contains it replaces it. For
+example, if `prod` and `dev` include `base`, and only `prod` replaces an image of `base`, `dev` deploys the image that
+the manifest in `base` names.
+
+If an entry only changes the name of an image (`newName` without `newTag`), kustomize keeps the digest of the manifest.
+A new digest would then belong to another image. So one build with such an entry is enough to lock an image.
+
 Parameters named `index` are positions in the list of all kustomizations.
 """
 
@@ -11,8 +19,9 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 from itertools import takewhile
 from posixpath import basename, dirname
 
@@ -32,6 +41,17 @@ and replace a hundred names, and takes about a second. Beyond the limit, all nam
 STEPS_PER_BUDGET_STEP = 4
 """The number of visited paths that take as long as one step of the tree's budget."""
 
+_REPLACED_FIELD = re.compile(
+    r"(?:\A|/)(?:(?:containers|initContainers|ephemeralContainers)/\d+/image|volumes/\d+/image/reference)(?:[#~]|\Z)"
+)
+"""Matches the locator of an image that kustomize replaces in an object of any kind (api/filters/imagetag/legacy.go of
+kustomize). Kustomize replaces other fields only if a kustomization lists them in its `configurations`. Kustomize 5.6
+does not replace images of ephemeral containers and of volumes either, but later releases may do so."""
+_TEMPLATED_LINE = "broken["
+"""The locator of an image in a template contains this text instead of the path of the field."""
+_EMBEDDED_MARK = ">"
+"""Separates the locator of a text inside a file from the locator of the image in this text."""
+
 _OVERRIDE = re.compile(r"/spec/(?:.*/kustomize/)?images/\d+\Z", re.DOTALL)
 """Matches the locator of an image override in an object of Flux or Argo CD."""
 
@@ -41,8 +61,9 @@ def lock_replaced_images(
 ) -> ExtractedReferences:
     """Lock the references in manifests and kustomizations that an `images` entry of a kustomization replaces.
 
-    - A reference in a manifest is locked if a kustomization that includes the manifest replaces the image.
-    - An `images` entry is locked if another kustomization replaces the resulting image again.
+    - A reference in a manifest is locked if every build that includes the manifest replaces the image.
+    - An `images` entry is locked if every build replaces the resulting image again, in another kustomization.
+    - Both are locked if any build changes the name of the image, but not its tag and its digest.
     - If no kustomization includes the manifest, it is unknown how the manifest is deployed. A reference to an image on
       Docker Hub is locked if any kustomization changes the name of the image, because the name in the manifest may be a
       private one that must not be looked up on Docker Hub.
@@ -61,20 +82,31 @@ def lock_replaced_images(
         return references
     renamed = {name for kustomization in kustomizations for name in kustomization.renamed_names}
     tree = _KustomizationGraph(kustomizations)
-    replaced = tree.find_replaced_paths(names)
+    replacements = tree.find_replacements(names)
     tree_budget.spend_steps(tree.steps // STEPS_PER_BUDGET_STEP, kustomizations[0].path)
+
+    @cache  # a manifest can contain the same image many times
+    def is_replaced_in(name: str, path: FilePath) -> bool:
+        return replacements is not None and tree.is_manifest_replaced(replacements[name], path)
+
+    def can_replace(occurrence: Occurrence) -> bool:
+        return _is_in_replaced_field(occurrence) or (
+            _EMBEDDED_MARK not in occurrence.locator
+            and replacements is not None
+            and tree.has_configurations(replacements[occurrence.reference.name])
+        )
 
     def is_replaced(occurrence: Occurrence) -> bool:
         name = occurrence.reference.name
         if name not in names or not (_is_in_manifest(occurrence) or _is_images_entry(occurrence)):
             return False
-        if replaced is None:
+        if replacements is None:
             return True
         if _is_images_entry(occurrence):
-            return occurrence.path in replaced[name].kustomizations
+            return tree.is_entry_replaced(replacements[name], occurrence.path)
         if not tree.is_included(occurrence.path):
             return name in renamed and occurrence.reference.host == DOCKER_HUB
-        return not replaced[name].manifests.isdisjoint(list_folders_and_path(occurrence.path))
+        return can_replace(occurrence) and is_replaced_in(name, occurrence.path)
 
     return lock_references_if(references, Reason.REPLACED_BY_KUSTOMIZE, is_replaced)
 
@@ -86,20 +118,58 @@ def _is_in_manifest(occurrence: Occurrence) -> bool:
     return occurrence.format == "kubernetes" and _OVERRIDE.search(occurrence.locator) is None
 
 
+def _is_in_replaced_field(occurrence: Occurrence) -> bool:
+    """Return True if kustomize replaces the image of an occurrence in a manifest without further configuration."""
+    if occurrence.format == "kustomize":
+        return True
+    locator = occurrence.locator
+    return _EMBEDDED_MARK not in locator and (_TEMPLATED_LINE in locator or _REPLACED_FIELD.search(locator) is not None)
+
+
 def _is_images_entry(occurrence: Occurrence) -> bool:
     """Return True if the occurrence is an item of the `images` list in a kustomization."""
     return occurrence.format == "kustomize" and occurrence.locator.split("/")[1:2] == ["images"]
 
 
 @dataclass(frozen=True, slots=True)
-class _ReplacedPaths:
-    """The files and folders in which one image name is replaced by kustomizations."""
+class _NameReplacements:
+    """The kustomizations that replace images with one name, and those whose images they replace."""
 
-    manifests: frozenset[str]
-    """Manifests, and folders without a kustomization. Also contains the files of kustomizations, for references in them
-    that are not `images` entries."""
-    kustomizations: frozenset[str]
-    """Kustomizations in which the results of `images` entries are replaced by another kustomization."""
+    replacing: frozenset[int]
+    """Kustomizations whose own `images` entries replace the name."""
+    component_targets: Mapping[int, frozenset[FilePath]]
+    """By kustomization that does not replace the name itself, but lists a component that does: the paths of the
+    resources and components in which that component replaces the name."""
+    below: frozenset[int]
+    """Kustomizations that one of the others includes, so that at least one build replaces the name in their results."""
+    exposed: frozenset[int]
+    """Kustomizations in whose results at least one build does not replace the name."""
+    relocation: _NameReplacements | None = None
+    """The same for the kustomizations that change the name of images and keep their digests. None if there are none."""
+
+    def is_result_replaced(self, index: int) -> bool:
+        """Return True if every build replaces the name in what the kustomization at `index` builds."""
+        return index in self.below and index not in self.exposed
+
+    def is_manifest_replaced(self, index: int, path: FilePath) -> bool:
+        """Return True if every build replaces the name in a manifest that the kustomization at `index` includes.
+
+        `path` is the path under which the kustomization lists the manifest, or its own path.
+        """
+        return (
+            index in self.replacing or self.is_result_replaced(index) or path in self.component_targets.get(index, ())
+        )
+
+    def is_relocated(self, index: int, path: FilePath | None) -> bool:
+        """Return True if any build changes the name in a manifest, and keeps its digest.
+
+        If `path` is None, return True if any build does so in the results of the kustomization at `index`.
+        """
+        found = self.relocation
+        return found is not None and (
+            index in found.below
+            or (path is not None and (index in found.replacing or path in found.component_targets.get(index, ())))
+        )
 
 
 class _KustomizationGraph:
@@ -108,97 +178,124 @@ class _KustomizationGraph:
     def __init__(self, kustomizations: Sequence[Kustomization]) -> None:
         self._kustomizations = kustomizations
         self._in_folder: dict[str, list[int]] = defaultdict(list)
+        self._at_path: dict[str, list[int]] = defaultdict(list)
+        """By path of a file: the kustomizations in this file."""
         self._below_folder: dict[str, list[int]] = defaultdict(list)
         """By folder without a kustomization: the topmost kustomizations below it. Flux generates a kustomization for
         such a folder, which includes them."""
         self._listed_by: dict[int, list[int]] = defaultdict(list)
         """By component: the kustomizations that list it under `components`."""
+        self._included_by: dict[int, list[int]] = defaultdict(list)
+        """By kustomization: the kustomizations that include it, also as a component."""
+        self._listing: dict[str, list[int]] = defaultdict(list)
+        """By path of a manifest, or of a folder without a kustomization: the kustomizations that list it."""
         self.steps = 0
         for index, each in enumerate(kustomizations):
             if basename(each.path) in KUSTOMIZATION_NAMES:
                 self._in_folder[dirname(each.path)].append(index)
+                self._at_path[each.path].append(index)
         for folder, indexes in self._in_folder.items():
             for above in takewhile(lambda each: each not in self._in_folder, _list_parent_folders(folder)):
                 self._below_folder[above] += indexes
         for index, each in enumerate(kustomizations):
             for component in self._find_in_folders(each.components):
                 self._listed_by[component].append(index)
-        self._included_paths = {
-            path for each in kustomizations for path in each.resource_paths if path not in self._in_folder
-        }
+            for included in takewhile(lambda _: self.steps <= MAX_STEPS, self._list_included(index)):
+                self._included_by[included].append(index)
+                self.steps += 1
+            for path in {*self._list_paths(index), *each.patch_paths}:
+                if path not in self._in_folder:
+                    self._listing[path].append(index)
 
-    def find_replaced_paths(self, names: Iterable[str]) -> dict[str, _ReplacedPaths] | None:
-        """Return the files and folders in which kustomizations replace each of `names`.
-
-        Return None if the search exceeds MAX_STEPS.
-        """
+    def find_replacements(self, names: Iterable[str]) -> dict[str, _NameReplacements] | None:
+        """Return where kustomizations replace each of `names`, or None if the search exceeds MAX_STEPS."""
         replacing: dict[str, list[int]] = {name: [] for name in names}
+        relocating: dict[str, list[int]] = defaultdict(list)
         for index, each in enumerate(self._kustomizations):
             for name in each.names & replacing.keys():
                 replacing[name].append(index)
-        found: dict[str, _ReplacedPaths] = {}
+            for name in each.relocated_names & replacing.keys():
+                relocating[name].append(index)
+        found: dict[str, _NameReplacements] = {}
         for name, indexes in replacing.items():
-            applied = self._add_listing_kustomizations(indexes)
-            found[name] = _ReplacedPaths(
-                self._list_manifests(applied), self._list_earlier_kustomizations(frozenset(indexes), applied)
-            )
+            relocation = self._find_replacements_by(frozenset(relocating[name])) if name in relocating else None
+            found[name] = replace(self._find_replacements_by(frozenset(indexes)), relocation=relocation)
         return None if self.steps > MAX_STEPS else found
+
+    def has_configurations(self, replacements: _NameReplacements) -> bool:
+        """Return True if kustomize may replace the name in fields that a `configurations` file of the tree lists."""
+        indexes = (*replacements.replacing, *replacements.component_targets, *replacements.below)
+        return any(self._kustomizations[index].has_configurations for index in indexes)
 
     def is_included(self, path: FilePath) -> bool:
         """Return True if a kustomization includes the file, or if the file is itself a kustomization."""
-        is_kustomization = basename(path) in KUSTOMIZATION_NAMES and dirname(path) in self._in_folder
-        return is_kustomization or not self._included_paths.isdisjoint(list_folders_and_path(path))
+        return path in self._at_path or any(each in self._listing for each in list_folders_and_path(path))
 
-    def _add_listing_kustomizations(self, indexes: Iterable[int]) -> set[int]:
-        """Return the kustomizations to which the `images` entries of the kustomizations at `indexes` apply.
+    def is_entry_replaced(self, replacements: _NameReplacements, path: FilePath) -> bool:
+        """Return True if the results of the kustomization with this path must not be edited.
 
-        These are `indexes` themselves and all kustomizations that list one of them under `components`, because the
-        `images` entries of a component apply to everything that such a kustomization includes. If such a kustomization
-        is itself listed as a component, the kustomizations that list it are included, and so on.
+        Such a kustomization has an `images` entry with the name. If the entry of another kustomization, which is
+        applied later, replaces the same image in every build, the earlier entry has no effect.
         """
-        return self._find_reachable(indexes, lambda index: self._listed_by.get(index, ()))
-
-    def _list_manifests(self, indexes: Iterable[int]) -> frozenset[str]:
-        reached = self._find_reachable(indexes, self._list_included)
-        named = (path for index in reached for path in self._list_paths(index) if path not in self._in_folder)
-        own = (self._kustomizations[index].path for index in reached)
-        return frozenset([*named, *(path for path in own if basename(path) in KUSTOMIZATION_NAMES)])
-
-    def _list_earlier_kustomizations(self, indexes: Collection[int], applied: Collection[int]) -> frozenset[str]:
-        """Return the paths of the kustomizations that kustomize applies before one of those at `indexes`.
-
-        If two kustomizations replace the same image, the `images` entry of the one that is applied earlier has no
-        effect. For example, if `prod` includes `base`, kustomize applies `base` before `prod`. kustomize applies the
-        components of a kustomization one after another, and after them its own `images` entries (accumulateTarget in
-        api/internal/target/kusttarget.go).
-
-        `applied` contains `indexes` and all kustomizations that list one of them as a component (see
-        `_add_listing_kustomizations`).
-        """
-        earlier: set[int] = set()
-        for index in applied:
-            if self.steps > MAX_STEPS:
-                break
-            named = self._list_paths(index) if index in indexes else self._list_paths_before(index, applied)
-            self.steps += 1 + len(self._list_paths(index))
-            earlier.update(self._find_in_folders(named))
-        return frozenset(
-            self._kustomizations[index].path for index in self._find_reachable(earlier, self._list_included)
+        indexes = self._at_path.get(path, ())
+        return (bool(indexes) and all(map(replacements.is_result_replaced, indexes))) or any(
+            replacements.is_relocated(index, None) for index in indexes
         )
 
-    def _list_paths_before(self, index: int, applied: Collection[int]) -> tuple[FilePath, ...]:
-        """Return the paths that a kustomization lists before the last of its components that is in `applied`.
+    def is_manifest_replaced(self, replacements: _NameReplacements, path: FilePath) -> bool:
+        """Return True if every build that contains the manifest replaces the name in it, or if any build relocates it.
 
-        For example, if the kustomization has the resource `base` and the components `a`, `b` and `c`, and only `b` is
-        in `applied`, the result is `base` and `a`. `index` is the position of the kustomization.
+        The manifest can also be in the kustomization itself, in a patch or in the values of a chart.
         """
-        kustomization = self._kustomizations[index]
-        last = max(
+        including = [
+            (index, each)
+            for each in list_folders_and_path(path)
+            for index in (self._at_path if each == path and path in self._at_path else self._listing).get(each, ())
+        ]
+        return all(replacements.is_manifest_replaced(*each) for each in including) or any(
+            replacements.is_relocated(*each) for each in including
+        )
+
+    def _find_replacements_by(self, replacing: frozenset[int]) -> _NameReplacements:
+        """Return where the kustomizations at `replacing` replace an image.
+
+        kustomize applies the components of a kustomization one after another to its resources, and after them its own
+        patches and `images` entries (accumulateTarget in api/internal/target/kusttarget.go).
+        """
+        applied = self._find_reachable(replacing, lambda index: self._listed_by.get(index, ()))
+        counts = {index: self._count_earlier_components(index, applied) for index in applied - replacing}
+        targets = {index: frozenset(self._list_paths(index, counts.get(index))) for index in applied}
+        included = {each for paths in targets.values() for each in self._find_in_folders(paths)}
+        below = self._find_reachable(included, self._list_included)
+        self.steps += sum(map(self._count_paths, applied))
+        self.steps += sum(len(self._included_by.get(index, ())) for index in below)
+        inner = below | applied
+        started = applied - below
+        started |= {index for index in below if not inner.issuperset(self._included_by.get(index, ()))}
+
+        def list_exposed(index: int) -> Iterator[int]:
+            if index in replacing:
+                return iter(())
+            count = counts.get(index)
+            paths = self._list_paths(index) if count is None else self._kustomizations[index].components[count:]
+            return self._find_in_folders(paths)
+
+        exposed = self._find_reachable(started, list_exposed)
+        targets = {index: targets[index] for index in counts}
+        return _NameReplacements(replacing, targets, frozenset(below), frozenset(exposed))
+
+    def _count_earlier_components(self, index: int, applied: Collection[int]) -> int:
+        """Return the number of components that a kustomization lists before the last one that is in `applied`.
+
+        For example, the result is 1 if the kustomization has the components `a`, `b` and `c`, and only `b` is in
+        `applied`. `b` then replaces images in the resources of the kustomization and in `a`. `index` is the position of
+        the kustomization.
+        """
+        return max(
             at
-            for at, component in enumerate(kustomization.components)
+            for at, component in enumerate(self._kustomizations[index].components)
             if any(found in applied for found in self._find_in_folders([component]))
         )
-        return kustomization.resource_paths + kustomization.components[:last]
 
     def _list_included(self, index: int) -> Iterator[int]:
         return self._find_in_folders(self._list_paths(index))
@@ -217,13 +314,17 @@ class _KustomizationGraph:
                 continue
             reached.add(index)
             following = list(list_next(index))
-            self.steps += 1 + len(following) + len(self._list_paths(index))
+            self.steps += len(following) + self._count_paths(index)
             pending += following
         return reached
 
-    def _list_paths(self, index: int) -> tuple[FilePath, ...]:
+    def _count_paths(self, index: int) -> int:
+        return 1 + len(self._list_paths(index)) + len(self._kustomizations[index].patch_paths)
+
+    def _list_paths(self, index: int, component_count: int | None = None) -> tuple[FilePath, ...]:
+        """Return the resources and the first `component_count` components of a kustomization; None means all."""
         kustomization = self._kustomizations[index]
-        return kustomization.resource_paths + kustomization.components
+        return kustomization.resource_paths + kustomization.components[:component_count]
 
     def _find_in_folders(self, folders: Iterable[FilePath]) -> Iterator[int]:
         for folder in folders:

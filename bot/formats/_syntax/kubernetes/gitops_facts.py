@@ -32,8 +32,9 @@ _CONSTRAINT = re.compile(r":[^/]*\Z")
 """A constraint on the tags to track: `:1.x`, `:~1.2`."""
 _TEMPLATE_OPENERS = ("{{", "{%", "${")
 _TREE_ROOT = FilePath("")
-_NameEntry = tuple[str, bool]
-"""The name of an image that kustomize replaces, and True if the replacement has another name."""
+_NameEntry = tuple[str, bool, bool]
+"""The name of an image that kustomize replaces, True if the replacement has another name, and True if the replacement
+keeps the tag and the digest of the image as well."""
 
 _APPLICATIONS = {"Application": (), "ApplicationSet": ("spec", "template")}
 """The path of the Application in an object, by the kind of the object."""
@@ -102,26 +103,27 @@ def _list_application_facts(
 
 
 def _list_replaced_names(document: YamlDocument, node: YamlNode) -> Iterator[_NameEntry]:
-    """Yield (name, is_renamed) for each entry in the `spec.images` of a Kustomization of Flux.
+    """Yield an entry for each item in the `spec.images` of a Kustomization of Flux.
 
-    `name` is the name of the image that is replaced. `is_renamed` is True if the replacement has another name. See
-    https://fluxcd.io/flux/components/kustomize/kustomizations/#images.
+    See https://fluxcd.io/flux/components/kustomize/kustomizations/#images.
     """
     for _, entry in document.walk(node, ("spec", "images", ALL_ITEMS), ""):
         name, new_name = _find_text(document, entry, ("name",)), _find_text(document, entry, ("newName",))
-        yield name, new_name not in {"", name}
+        is_renamed = new_name not in {"", name}
+        has_version = any(document.get_values(entry, key) for key in ("newTag", "digest"))
+        yield name, is_renamed, is_renamed and not has_version
 
 
 def _parse_override(text: str) -> _NameEntry:
-    """Return (name, is_renamed) for an image override of Argo CD, such as `nginx=mirror.example/nginx:1.27`.
+    """Return the entry for an image override of Argo CD, such as `nginx=mirror.example/nginx:1.27`.
 
-    `name` is the name of the image that is replaced: `nginx`. `is_renamed` is True if the replacement has another name.
-    The form of an override is `[old=]name[:tag][@digest]`. See
+    The name of the image that is replaced is `nginx` in this example. The form of an override is
+    `[old=]name[:tag][@digest]`. See
     https://argo-cd.readthedocs.io/en/stable/user-guide/kustomize/#specifying-kustomize-configuration.
     """
     old, equals, new = text.partition("=")
     name = _CONSTRAINT.sub("", new or old).partition("@")[0]
-    return (old, name != old) if equals else (name, False)
+    return (old, name != old, name not in {old, ""} and name == new) if equals else (name, False, False)
 
 
 def _list_replacements(
@@ -138,10 +140,11 @@ def _list_replacements(
         if folder and not any(mark in folder for mark in _TEMPLATE_OPENERS)
     ]
     tree_paths = [folder for each in folder_paths if (folder := resolve_in_tree(_TREE_ROOT, each)) is not None]
-    names = frozenset(name for name, _ in entries if name)
+    names = frozenset(name for name, *_ in entries if name)
     if names and tree_paths:
-        renamed = frozenset(name for name, is_renamed in entries if is_renamed)
-        yield Kustomization(path, names, renamed, tuple(tree_paths))
+        renamed = frozenset(name for name, is_renamed, _ in entries if is_renamed)
+        relocated = frozenset(name for name, _, is_relocated in entries if name and is_relocated)
+        yield Kustomization(path, names, renamed, tuple(tree_paths), relocated_names=relocated)
 
 
 def _list_updater_facts(document: YamlDocument, node: YamlNode, path: FilePath) -> Iterator[ImageUpdaterConfig]:

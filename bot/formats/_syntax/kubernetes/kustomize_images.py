@@ -58,6 +58,11 @@ class ImageEntry(NamedTuple):
         return self.get_text("newName") not in {"", self.name}
 
     @property
+    def is_relocated(self) -> bool:
+        """True if the replacement has another name, and keeps the tag and the digest of the replaced image."""
+        return self.is_renamed and not any(self.get_text(key) for key in ("newTag", "digest", "tagSuffix"))
+
+    @property
     def replacement(self) -> SplitReference | None:
         """The image that replaces the image `name`, or None if the entry changes nothing."""
         if not any(self.get_text(key) for key in _CHANGE_KEYS):

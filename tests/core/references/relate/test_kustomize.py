@@ -18,18 +18,17 @@ from bot.model.vocabulary import Reason
 
 
 def manifest(written="web:1", path="base/web.yaml", **more):
-    return occurrence(written, path=path, **({"format": "kubernetes"} | more))
+    return occurrence(written, path=path, **({"format": "kubernetes", "locator": "0/spec/containers/0/image"} | more))
 
 
 def entry(folder, written="web:1"):
     return occurrence(written, path=f"{folder}/kustomization.yaml", format="kustomize", locator="0/images/0")
 
 
-def kustomization(folder, gathers=(), names=(), components=(), name="kustomization.yaml", renamed=()):
+def kustomization(folder, gathers=(), names=(), components=(), name="kustomization.yaml", renamed=(), patches=()):
     path = FilePath(f"{folder}/{name}" if folder else name)
-    paths = (tuple(map(FilePath, each)) for each in (gathers, components))
-    gathered, taken = paths
-    return Kustomization(path, frozenset(names), frozenset(renamed), gathered, taken)
+    paths = (tuple(map(FilePath, each)) for each in (gathers, components, patches))
+    return Kustomization(path, frozenset(names), frozenset(renamed), *paths)
 
 
 def is_replaced(place, *kustomizations):
@@ -66,6 +65,85 @@ def test_an_overlay_replaces_in_what_its_bases_gather(name):
     assert is_replaced(manifest(), base, middle, overlay)
     assert not is_replaced(
         manifest(path="middle/web.yaml"), base, middle, overlay, kustomization("x", ["middle/web.yaml"])
+    )
+
+
+def test_an_image_that_one_build_keeps_is_not_replaced():
+    """The build `dev` deploys the image that the manifest names."""
+    base = kustomization("base", ["base/web.yaml"])
+    prod, dev = kustomization("prod", ["base"], ["web"]), kustomization("dev", ["base"])
+    assert not is_replaced(manifest(), base, prod, dev)
+    assert is_replaced(manifest(), base, prod, replace(dev, names=frozenset({"web"})))
+    assert is_replaced(manifest(), replace(base, names=frozenset({"web"})), prod, dev)
+
+
+def test_a_build_can_keep_an_image_on_one_of_two_ways():
+    base, top = kustomization("base", ["base/web.yaml"]), kustomization("top", ["left", "right"])
+    left, right = kustomization("left", ["base"], ["web"]), kustomization("right", ["base"])
+    assert not is_replaced(manifest(), base, left, right, top)
+    assert is_replaced(manifest(), base, left, right, replace(top, names=frozenset({"web"})))
+
+
+def test_a_manifest_that_two_kustomizations_list_is_replaced_if_both_replace_it():
+    one, two = kustomization("one", ["base/web.yaml"], ["web"]), kustomization("two", ["base/web.yaml"])
+    assert not is_replaced(manifest(), one, two)
+    assert is_replaced(manifest(), one, replace(two, names=frozenset({"web"})))
+    assert not is_replaced(manifest(), one, replace(two, resource_paths=(), patch_paths=(FilePath("base/web.yaml"),)))
+
+
+def test_an_entry_has_an_effect_if_one_build_keeps_its_result():
+    base = kustomization("base", ["base/web.yaml"], ["web"])
+    prod, dev = kustomization("prod", ["base"], ["web"]), kustomization("dev", ["base"])
+    assert not is_replaced(entry("base"), base, prod, dev)
+    assert is_replaced(entry("base"), base, prod, replace(dev, names=frozenset({"web"})))
+
+
+def test_one_build_that_changes_only_the_name_is_enough_to_lock_an_image():
+    """Kustomize keeps the digest of the manifest, which would then belong to another image."""
+    base, dev = kustomization("base", ["base/web.yaml"]), kustomization("dev", ["base"])
+    prod = replace(kustomization("prod", ["base"], ["web"]), relocated_names=frozenset({"web"}))
+    assert is_replaced(manifest(), base, prod, dev)
+    assert is_replaced(entry("base"), replace(base, names=frozenset({"web"})), prod, dev)
+    assert not is_replaced(entry("prod"), base, prod, dev)
+    component = replace(kustomization("component", names=["web"]), relocated_names=frozenset({"web"}))
+    assert is_replaced(manifest(), base, dev, component, kustomization("prod", ["base"], components=["component"]))
+
+
+def test_a_component_does_not_replace_the_patches_and_later_components_of_its_taker():
+    """Kustomize applies them after the component."""
+    component, later = kustomization("component", names=["web"]), kustomization("later", ["later/web.yaml"])
+    taker = kustomization("taker", ["a.yaml"], components=["component", "later"], patches=["taker/patch.yaml"])
+    assert is_replaced(manifest(path="a.yaml"), component, later, taker)
+    assert not is_replaced(manifest(path="later/web.yaml"), component, later, taker)
+    assert not is_replaced(manifest(path="taker/patch.yaml"), component, later, taker)
+    own = replace(taker, names=frozenset({"web"}))
+    assert is_replaced(manifest(path="later/web.yaml"), component, later, own)
+    assert is_replaced(manifest(path="taker/patch.yaml"), component, later, own)
+
+
+@pytest.mark.parametrize(
+    "locator",
+    [
+        "0/spec/containers/0/image",
+        "0/spec/template/spec/initContainers/12/image",
+        "0/spec/containers/0/image~1",
+        "broken[0]/image[1]",
+    ],
+)
+def test_images_of_containers_are_replaced_in_every_kind(locator):
+    assert is_replaced(manifest(locator=locator), kustomization("base", ["base/web.yaml"], ["web"]))
+
+
+@pytest.mark.parametrize(
+    "locator",
+    ["0/spec/container/image", "0/spec/containers/main/image", "0/data/a>0/spec/containers/0/image", "0/spec/image"],
+)
+def test_other_fields_are_replaced_only_with_configurations(locator):
+    base = kustomization("base", ["base/web.yaml"], ["web"])
+    assert not is_replaced(manifest(locator=locator), base)
+    overlay = kustomization("overlay", ["base"], ["web"])
+    assert is_replaced(manifest(locator=locator), replace(base, has_configurations=True), overlay) == (
+        ">" not in locator
     )
 
 
@@ -222,6 +300,19 @@ def test_too_much_to_go_through_closes_every_name_that_is_replaced_anywhere(monk
     gathered = kustomization("other", ["base/web.yaml"])
     assert is_replaced(manifest(), gathered, *many)
     assert not is_replaced(manifest("nginx:1"), gathered, *many)
+
+
+def test_many_folders_that_each_contain_all_kustomizations_end_at_the_limit(monkeypatch):
+    monkeypatch.setattr(kustomize, "MAX_STEPS", 1000)
+    many = [kustomization(f"apps/{number}", ["base/web.yaml"]) for number in range(100)]
+    flux = [
+        Kustomization(FilePath(f"clusters/{number}.yaml"), frozenset({"web"}), resource_paths=(FilePath("apps"),))
+        for number in range(100)
+    ]
+    budget = TreeBudget()
+    (found,) = lock_replaced_images((manifest(),), many + flux, budget)
+    assert isinstance(found.digest_slot, NotEditable)
+    assert TreeBudget().steps - budget.steps <= 2000
 
 
 def test_a_thousand_overlays_of_each_other_are_looked_at_in_a_moment():
