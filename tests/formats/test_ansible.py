@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from support.steps import assert_linear
 
 from bot.formats.ansible import FORMAT
 from bot.model.source import FilePath, SourceFile, UnsupportedText
@@ -19,7 +20,7 @@ def test_a_playbook_can_have_any_name(path):
 
 
 def test_a_file_that_cannot_be_parsed_is_reported_only_if_it_names_a_module():
-    broken = 'image: [{{ x }}\nother: "a\\\n  b"\n'
+    broken = '- image: [{{ x }}\nother: "a\\\n  b"\n'
     assert read(broken) == []
     assert [each.reason for each in read(f"{broken}# docker_container\n")] == [Reason.UNPARSABLE]
 
@@ -42,3 +43,16 @@ def test_comments_above_the_task_and_above_the_module_apply_to_the_image():
 
 def test_the_id_of_an_image_is_not_a_reference():
     assert read(f"- docker_container: {{image: 'sha256:{'a' * 64}'}}\n") == []
+
+
+@pytest.mark.parametrize(
+    "before",
+    ["", "\ufeff", "\n# x\n", "%YAML 1.1\n---\n", "a: 1\n---\n# x\n", "a: 1\n...\n", "--- # x\n", "--- &a\n", "  "],
+)
+def test_tasks_are_read_in_every_document(before):
+    assert [each.written for each in read(f"{before}- docker_container: {{image: nginx}}\n")] == ["nginx"]
+
+
+@pytest.mark.parametrize("part", ["---\n", "a: 1\n---\n", "# x\n"])
+def test_documents_are_skipped_in_linear_steps(part):
+    assert_linear(lambda size: read(f"# docker_container: image\n{part * size}a: 1\n"), 2000)
