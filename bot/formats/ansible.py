@@ -50,8 +50,6 @@ def _may_run_containers(content: bytes) -> bool:
 
 def _may_contain_list(content: bytes) -> bool:
     """Return False if certainly no document in `content` is a list, as playbooks are."""
-    if b"\n..." in content:  # a document can follow this marker
-        return True
     at = 0
     while at >= 0:
         before = _BEFORE_DOCUMENT.match(content, at)

@@ -47,7 +47,17 @@ def test_the_id_of_an_image_is_not_a_reference():
 
 @pytest.mark.parametrize(
     "before",
-    ["", "\ufeff", "\n# x\n", "%YAML 1.1\n---\n", "a: 1\n---\n# x\n", "a: 1\n...\n", "--- # x\n", "--- &a\n", "  "],
+    [
+        "",
+        "\ufeff",
+        "\n# x\n",
+        "%YAML 1.1\n---\n",
+        "a: 1\n---\n# x\n",
+        "a: 1\n...\n---\n",
+        "--- # x\n",
+        "--- &a\n",
+        "  ",
+    ],
 )
 def test_tasks_are_read_in_every_document(before):
     assert [each.written for each in read(f"{before}- docker_container: {{image: nginx}}\n")] == ["nginx"]
