@@ -15,6 +15,13 @@ from bot.core.markdown import MAX_TEXT_LENGTH
 from bot.core.proposal import missing_attributes
 from bot.forges.github import tree as github_tree
 from bot.forges.hosted import connection, examination
+from bot.formats import dockerfile
+from bot.formats._readers import env
+from bot.formats._syntax import jsonc, units
+from bot.formats._syntax.dockerfile import heredocs, lexer
+from bot.formats._syntax.hcl import tokens
+from bot.formats._syntax.helm import actions, blocks
+from bot.formats._syntax.yaml import nodes, trees
 from bot.model import cost_limits
 from bot.model.limits import DEFAULT_FLEET_LIMITS, DEFAULT_REPOSITORIES_PER_RUN
 from bot.model.modes import REFRESH_EVERY
@@ -61,6 +68,19 @@ NUMBERS = [
     ("operations", f"{cost_limits.MAX_TREE_EDITED_BYTES // MIB} MiB"),
     ("operations", f"{cost_limits.MAX_TAG_COMPARISONS:,}"),
     ("operations", f"{cost_limits.MAX_REPOSITORY_RULES} each"),
+    ("operations", f"{dockerfile.MAX_LINES:,} | `too-deep`"),
+    ("operations", f"{lexer.MAX_LINE_BYTES:,} bytes, as in BuildKit"),
+    ("operations", f"flags in a Dockerfile | {lexer.MAX_FLAGS:,}"),
+    ("operations", f"{heredocs.MAX_HEREDOCS:,} | `too-deep`"),
+    ("operations", f"{nodes.MAX_INDICATORS:,} | `too-deep`"),
+    ("operations", f"the first {nodes.MAX_DOCUMENTS:,} are read"),
+    ("operations", f"{trees.MAX_NESTING} | `too-deep`"),
+    ("operations", f"{trees.MAX_REPEATED_CHARACTERS:,} | `too-deep`"),
+    ("operations", f"{tokens.MAX_TOKENS:,} | `too-deep`"),
+    ("operations", f"{tokens.MAX_NESTING} | `too-deep`"),
+    ("operations", f"{blocks.MAX_ACTIONS:,} actions"),
+    ("operations", f"{actions.MAX_TOKENS:,} tokens, an action of more than {actions.MAX_ACTION_LENGTH:,} characters"),
+    ("operations", f"{blocks.MAX_BLOCKS} nested blocks"),
     ("configuration", f"at most {cost_limits.MAX_REPOSITORY_RULES} rules"),
     ("configuration", f"at most {cost_limits.MAX_REPOSITORY_ITEMS} items"),
     ("output", f"{html.MAX_BYTES // 10**6} MB"),
@@ -81,6 +101,8 @@ def test_page_has_the_number_of_the_program(page, words):
 
 def test_numbers_that_pages_state_once_for_several_modules_are_equal():
     assert connection.MAX_WAIT == 60
+    assert dockerfile.MAX_LINES == env.MAX_LINES == units.MAX_LINES
+    assert (tokens.MAX_TOKENS, tokens.MAX_NESTING) == (jsonc.MAX_TOKENS, jsonc.MAX_NESTING)
     assert grype.MAX_DATABASE_AGE == trivy.MAX_DATABASE_AGE
 
 
