@@ -11,7 +11,7 @@ MISFIT := error: .venv: packages do not fit together; hint: run 'make clean' and
 # and each would compile all of basebump.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(VENV)/python -m pytest -rs --numprocesses auto --maxprocesses 8 --dist worksteal
 
-.PHONY: demo test claims coverage lint bench correctness docs pictures sbom lock clean
+.PHONY: demo test claims coverage lint bench growth correctness docs pictures sbom lock clean
 
 demo: .venv/runtime .venv-trivy/ready
 	$(VENV)/basebump demo
@@ -36,6 +36,10 @@ lint: .venv/development
 
 bench: .venv/development .venv-trivy/ready .parts/ready
 	$(VENV)/python bench/measure.py $(CORPUS)
+
+# Read hostile files of all formats at sizes that double. Takes about an hour on two cores; ONLY selects readers.
+growth: .venv/development
+	$(VENV)/python bench/growth.py $(ONLY)
 
 correctness: .venv/development
 	$(VENV)/python bench/correctness.py $(CORPUS)
