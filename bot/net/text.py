@@ -6,7 +6,7 @@ import base64
 import html
 import re
 from collections.abc import Iterable, Iterator
-from urllib.parse import unquote
+from urllib.parse import quote, quote_plus, unquote
 
 MAX_QUOTED_LENGTH = 200
 """Characters of a server's message that are quoted. Enough for a sentence, but not for a page."""
@@ -37,15 +37,16 @@ def mask_secrets(text: str, secrets: Iterable[str]) -> str:
     """Return `text` in which HIDDEN replaces every secret. A secret that contains another one is replaced first.
 
     A secret is also found if some of its characters are quoted (as in Python, JSON, a shell or HTML) or percent-encoded
-    (RFC 3986), and after that in Base64 (RFC 4648), alone or as a part of a longer text such as `user:password`. The
-    whole word in Base64 is replaced. An empty secret is ignored.
+    (RFC 3986) up to four times, and after that in Base64 (RFC 4648), alone or as a part of a longer text such as
+    `user:password`. The whole word in Base64 is replaced. An empty secret is ignored.
     """
     longest_first = sorted(set(filter(None, secrets)), key=len, reverse=True)
     for secret in longest_first:
         text = text.replace(secret, HIDDEN)
         if len(secret) <= MAX_PATTERN_LENGTH:
             text = re.sub("".join(map(_match_encoded, secret)), HIDDEN, text)
-    coded_parts = [part for secret in longest_first for part in _encode_parts(secret)]
+    spellings = (each for secret in longest_first for each in _list_spellings(secret))
+    coded_parts = [part for spelling in spellings for part in _encode_parts(spelling)]
 
     def mask_word(word: re.Match[str]) -> str:
         standard = unquote(word[0]).replace("-", "+").replace("_", "/")
@@ -62,10 +63,16 @@ def _match_encoded(character: str) -> str:
         re.escape(repr(character)[1:-1]),
         re.escape(html.escape(character)),
         *(rf"(?i:\\{kind}0*{ord(character):x})" for kind in "xuU"),
-        f"(?i:{''.join(f'%{octet:02x}' for octet in octets)})",
+        rf"(?i:&\#(?:0*{ord(character)}|x0*{ord(character):x})(?:;|(?![0-9a-f])))",
+        f"(?i:{''.join(f'%(?:25){{0,3}}{octet:02x}' for octet in octets)})",
         *([r"\+"] if character == " " else []),
     }
     return f"(?:{'|'.join(sorted(spellings))})"
+
+
+def _list_spellings(secret: str) -> set[str]:
+    """Return a secret as it is and percent-encoded, as in the part before the `@` of a URL."""
+    return {secret, *(encode(secret, safe="", errors="surrogatepass") for encode in (quote, quote_plus))}
 
 
 def _encode_parts(secret: str) -> Iterator[str]:
