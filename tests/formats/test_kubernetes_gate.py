@@ -32,6 +32,8 @@ PIECES = st.sampled_from(
         *('"kind": Pod\n', "? kind\n: Pod\n", "&k kind: Pod\n", "*k : Pod\n", "<<: {kind: Pod}\n", "kind : Pod\n"),
         *("spec:\n", "  containers:\n", "  - image: a:1\n", "  - 'image': a:1\n", "  - ? image # x\n    : a:1\n"),
         *("spec: {containers: [{image: a:1}]}\n", "spec: {containers: [{&i image : a:1}]}\n"),
+        *("- op: add\n", "  path: /spec/containers/0/image\n", "  value: a:1\n", "- {&o op : replace, "),
+        *('path: "/spec/image", value: a:1}\n', "path: /spec, value: {containers: [{name: a, image: a:1}]}}\n"),
         *("x: &i image\n", "spec: {containers: [{*i : a:1}]}\n", 'spec: {containers: [{"im\\x61ge": a:1}]}\n'),
         *("---\n", "--- # x\n", "...\n", "%YAML 1.1\n", "# image: a:1\n", "\n", "  ", '"', "'", "{", "}", "|\n", "\r"),
         *("x: '\n", 'x: "\n', "x: |\n", "x: {\n", "\ufeff", "\x85", "\u2028", "metadata: {name: image}\n"),
@@ -67,6 +69,9 @@ def test_what_the_gate_turns_away_names_nothing(text):
     [
         POD,
         POD.replace("image", '"image"'),
+        "- op: add\n  path: /spec/containers/0/image\n  value: nginx:1.27\n",
+        "- ? op\n  : add\n  ? path # x\n  : /spec/containers/0/image\n  ? value\n  : nginx:1.27\n",
+        json.dumps([{"op": "add", "path": "/spec/containers/-", "value": {"name": "a", "image": "nginx:1.27"}}]),
         POD.replace("image:", "image :"),
         POD.replace("{image:", "{? image\n :"),
         POD.replace("{image:", "{? image # x\n :"),

@@ -23,6 +23,7 @@ STANDING = {
     FieldShape.OBJECT: POD,
     FieldShape.VALUES_TEXT: json.dumps({"image": {"repository": "nginx", "tag": "1.27"}}),
     FieldShape.OBJECTS_TEXT: json.dumps(POD),
+    FieldShape.PATCH_TEXT: json.dumps(POD),
     FieldShape.FUNCTION_TEXT: json.dumps({"container": {"image": "nginx:1.27"}}),
 }
 """A value that names one image, for each form of a field."""
@@ -63,7 +64,7 @@ def test_every_version_of_a_group_has_the_same_places():
 
 
 def test_a_key_that_the_gate_looks_for_is_on_the_way_to_every_place():
-    texts = (FieldShape.OBJECT, FieldShape.OBJECTS_TEXT, FieldShape.FUNCTION_TEXT)
+    texts = (FieldShape.OBJECT, FieldShape.OBJECTS_TEXT, FieldShape.PATCH_TEXT, FieldShape.FUNCTION_TEXT)
     for group, kind, use in ROWS:
         ways = use.path if use.shape not in texts else ("image",)
         assert any(key in IMAGE_KEYS or key.endswith("Image") for key in ways), (group, kind, use.path)

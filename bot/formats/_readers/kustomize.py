@@ -8,7 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from bot.core.references.locking import lock_occurrence
 from bot.formats._syntax.helm.value_images import ImageCandidate, find_images_below, read_images
 from bot.formats._syntax.kubernetes.kustomize_images import ImageEntry, find_entries, read_entries
 from bot.formats._syntax.kubernetes.objects import ObjectReader
@@ -18,6 +20,7 @@ from bot.formats._syntax.yaml.nodes import ALL_ITEMS, STRING, KeyPath, YamlDocum
 from bot.model.cross_file import Kustomization
 from bot.model.extracted_item import ExtractedItem
 from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
+from bot.model.vocabulary import Reason
 
 _FORMAT = "kustomize"
 _API_GROUP_PREFIX = "kustomize.config.k8s.io/"
@@ -35,8 +38,13 @@ _PATCH_FILE_PATHS: tuple[KeyPath, ...] = (
     ("patchesJson6902", ALL_ITEMS, "path"),
 )
 """Fields that name files with patches."""
-_PATCH_PATHS: tuple[KeyPath, ...] = (("patches", ALL_ITEMS, "patch"), ("patchesStrategicMerge", ALL_ITEMS))
-"""Fields that may contain parts of manifests as texts."""
+_PATCH_TEXT_PATHS: tuple[tuple[KeyPath, KeyPath], ...] = (
+    (("patches", ALL_ITEMS), ("patch",)),
+    (("patchesStrategicMerge", ALL_ITEMS), ()),
+    (("patchesJson6902", ALL_ITEMS), ("patch",)),
+)
+"""Lists of patches, and the field of each item that may contain the patch as a text. The text is a part of an object,
+or a JSON patch."""
 _COMPONENT_PATH: KeyPath = ("components", ALL_ITEMS)
 _REMOTE = re.compile(r"[a-z0-9+.-]+::|[a-z0-9+.-]+://|[^/]*@|[^/]+\.(?:com|org|io|net)/|.*\?(?:.*&)?(?:ref|version)=")
 """Recognises paths that are not in this tree by their beginning (api/internal/git/repospec.go of kustomize)."""
@@ -68,6 +76,15 @@ def _read_kustomization(document: YamlDocument, path: FilePath) -> Iterator[Extr
     yield fact
 
 
+class InlinePatch(NamedTuple):
+    """A patch that a kustomization contains as a text."""
+
+    locator: str
+    text: YamlScalar
+    is_of_job: bool
+    """True if the kustomization states that the patch is for a Job. A part of an object also states it itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class _KustomizationNodes:
     """The nodes of a kustomization that contain images.
@@ -81,7 +98,7 @@ class _KustomizationNodes:
     entries: list[ImageEntry]
     values: list[ImageCandidate]
     """Images in the values of charts that the kustomization renders. The templates of these charts are unknown."""
-    patches: list[tuple[str, YamlScalar]]
+    patches: list[InlinePatch]
 
     @classmethod
     def collect(cls, document: YamlDocument) -> _KustomizationNodes:
@@ -99,10 +116,12 @@ class _KustomizationNodes:
                 for each in find_images_below(document, node, locator)
             ],
             patches=[
-                (locator, node)
-                for key_path in _PATCH_PATHS
-                for locator, node in find_nodes(*key_path)
-                if isinstance(node, YamlScalar)
+                InlinePatch(locator, text, document.get_string(target, "kind") == "Job")
+                for key_path, text_path in _PATCH_TEXT_PATHS
+                for item_locator, item in find_nodes(*key_path)
+                for target in [next((found for _, found in document.walk(item, ("target",), "")), None)]
+                for locator, text in document.walk(item, text_path, item_locator)
+                if isinstance(text, YamlScalar)
             ],
         )
 
@@ -110,8 +129,12 @@ class _KustomizationNodes:
         yield from read_entries(self.entries, path, _FORMAT)
         yield from read_images(self.values, path, _FORMAT)
         objects = ObjectReader(path, _FORMAT)
-        for locator, patch in self.patches:
-            yield from objects.read_embedded(self.document, patch, locator)
+        for patch in self.patches:
+            for found in objects.read_embedded(self.document, patch.text, patch.locator, is_patch=True):
+                if patch.is_of_job and isinstance(found, Occurrence):
+                    yield lock_occurrence(found, Reason.IMMUTABLE_JOB)
+                else:
+                    yield found
 
 
 def _make_fact(document: YamlDocument, path: FilePath, entries: Iterable[ImageEntry]) -> Kustomization:

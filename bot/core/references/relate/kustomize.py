@@ -47,6 +47,8 @@ _REPLACED_FIELD = re.compile(
 """Matches the locator of an image that kustomize replaces in an object of any kind (api/filters/imagetag/legacy.go of
 kustomize). Kustomize replaces other fields only if a kustomization lists them in its `configurations`. Kustomize 5.6
 does not replace images of ephemeral containers and of volumes either, but later releases may do so."""
+_PATCH = re.compile(r"\d+/\d+/value(?:/|\Z)|.*/patches/\d+/patch>", re.DOTALL)
+"""Matches the start of the locator of an image in a JSON patch, or in a patch inside an object of Flux or Argo CD."""
 _TEMPLATED_LINE = "broken["
 """The locator of an image in a template contains this text instead of the path of the field."""
 _EMBEDDED_MARK = ">"
@@ -123,6 +125,8 @@ def _is_in_replaced_field(occurrence: Occurrence) -> bool:
     if occurrence.format == "kustomize":
         return True
     locator = occurrence.locator
+    if _PATCH.match(locator):
+        return True
     return _EMBEDDED_MARK not in locator and (_TEMPLATED_LINE in locator or _REPLACED_FIELD.search(locator) is not None)
 
 

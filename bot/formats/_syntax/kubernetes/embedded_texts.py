@@ -41,15 +41,22 @@ class EmbeddedText(NamedTuple):
         return cls(content, document.source.get_line_number(line_starts[0]), line_starts)
 
     def map_references(
-        self, references: Iterable[Occurrence | UnsupportedText], locator: str, *, is_shared: bool = False
+        self,
+        references: Iterable[Occurrence | UnsupportedText],
+        locator: str,
+        *,
+        is_shared: bool = False,
+        is_editable: bool = False,
     ) -> Iterator[Occurrence | UnsupportedText]:
         """Convert references with positions in this text to references with positions in the file.
 
         The results are not editable (`embedded`), but a rule in the config can allow edits. No rule can allow an edit
         that is also impossible for another reason: for example, the file does not contain the reference literally, or a
         YAML alias repeats the text elsewhere (`is_shared`). `locator` is the locator of the text in the file.
+
+        If `is_editable` is True, the program that reads the text is known, and the results are editable without a rule.
         """
-        position_map = _PositionMap(self, is_shared=is_shared)
+        position_map = _PositionMap(self, is_shared=is_shared, is_editable=is_editable)
         for each in references:
             line_number = position_map.map_line_number(each.line_number)
             if isinstance(each, UnsupportedText):
@@ -68,19 +75,20 @@ class EmbeddedText(NamedTuple):
 class _PositionMap:
     """Converts lines and slots of an embedded text to lines and slots of the file."""
 
-    def __init__(self, text: EmbeddedText, *, is_shared: bool) -> None:
+    def __init__(self, text: EmbeddedText, *, is_shared: bool, is_editable: bool) -> None:
         self._text = text
         self._is_shared = is_shared
+        self._is_editable = is_editable
         self._lines = LineOffsets(text.content)
 
     def map_line_number(self, inner_line: int) -> int:
         return self._text.line_number + (0 if self._text.line_starts is None else inner_line - 1)
 
-    def map_slot(self, inner_slot: EditSlot | NotEditable) -> NotEditable:
+    def map_slot(self, inner_slot: EditSlot | NotEditable) -> EditSlot | NotEditable:
         if isinstance(inner_slot, NotEditable):
             return NotEditable(inner_slot.reason)
         slot = None if self._is_shared else self._convert_slot(inner_slot)
-        return NotEditable(Reason.EMBEDDED, slot)
+        return slot if slot is not None and self._is_editable else NotEditable(Reason.EMBEDDED, slot)
 
     def _convert_slot(self, inner_slot: EditSlot) -> EditSlot | None:
         """Convert a slot in the embedded text to the slot in the file.
@@ -101,10 +109,12 @@ class _PositionMap:
 def _find_line_starts(document: YamlDocument, scalar: YamlScalar, content: bytes) -> tuple[int, ...] | None:
     """Return the file offsets of the lines of an embedded text. `content` is the text, and `scalar` its YAML node.
 
-    Return None if the file does not contain the lines literally. Only a block scalar with `|` contains them literally.
+    Return None if the file does not contain the lines literally. A block scalar with `|` contains them literally, and
+    any scalar can contain a single line literally.
     """
     if scalar.style != "|":
-        return None
+        start = None if b"\n" in content else document.find_literal_start(scalar)
+        return None if start is None else (start,)
     source = document.get_source_text(scalar).encode()
     header_end = source.find(b"\n", source.find(b"|"))
     if header_end < 0:

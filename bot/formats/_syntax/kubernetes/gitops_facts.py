@@ -131,6 +131,7 @@ def _list_replacements(
 ) -> Iterator[Kustomization]:
     """Yield one `Kustomization` with the images in `entries`, which kustomize replaces in `folders`.
 
+    Kustomize also replaces the images in the patches of the object, so the file with this `path` counts as a patch.
     Folders outside the repository are left out, and so are folders whose path contains a template. Yield nothing if no
     folder remains, or if `entries` contains no name.
     """
@@ -144,7 +145,7 @@ def _list_replacements(
     if names and tree_paths:
         renamed = frozenset(name for name, is_renamed, _ in entries if is_renamed)
         relocated = frozenset(name for name, _, is_relocated in entries if name and is_relocated)
-        yield Kustomization(path, names, renamed, tuple(tree_paths), relocated_names=relocated)
+        yield Kustomization(path, names, renamed, tuple(tree_paths), patch_paths=(path,), relocated_names=relocated)
 
 
 def _list_updater_facts(document: YamlDocument, node: YamlNode, path: FilePath) -> Iterator[ImageUpdaterConfig]:

@@ -24,6 +24,8 @@ class FieldShape(Enum):
     """Another object, or a part of one."""
     VALUES_TEXT = auto()
     OBJECTS_TEXT = auto()
+    PATCH_TEXT = auto()
+    """A text that kustomize reads as a patch: a part of an object, or a list of operations (JSON patch)."""
     FUNCTION_TEXT = auto()
     """A text that describes a function for kustomize or kpt to run: `container: {image: …}`."""
 

@@ -94,7 +94,7 @@ def _list_pipeline_fields(spec: str) -> ImageFields:
 
 SOURCE_FIELDS: ImageFields = (
     *_list_fields(FieldShape.OVERRIDE, f"kustomize.images.{ALL_ITEMS}"),
-    *_list_fields(FieldShape.OBJECTS_TEXT, f"kustomize.patches.{ALL_ITEMS}.patch"),
+    *_list_fields(FieldShape.PATCH_TEXT, f"kustomize.patches.{ALL_ITEMS}.patch"),
     *_list_fields(FieldShape.VALUES, "helm.valuesObject"),
     *_list_fields(FieldShape.VALUES_TEXT, "helm.values"),
 )
@@ -255,9 +255,7 @@ _ROWS: tuple[tuple[str, str, ImageFields], ...] = (
         (
             *_list_fields(FieldShape.VALUES, "spec.values"),
             *_list_fields(FieldShape.ENTRIES, f"spec.postRenderers.{ALL_ITEMS}.kustomize.images"),
-            *_list_fields(
-                FieldShape.OBJECTS_TEXT, f"spec.postRenderers.{ALL_ITEMS}.kustomize.patches.{ALL_ITEMS}.patch"
-            ),
+            *_list_fields(FieldShape.PATCH_TEXT, f"spec.postRenderers.{ALL_ITEMS}.kustomize.patches.{ALL_ITEMS}.patch"),
         ),
     ),
     ("helm.fluxcd.io", "HelmRelease", _list_fields(FieldShape.VALUES, "spec.values")),
@@ -266,7 +264,7 @@ _ROWS: tuple[tuple[str, str, ImageFields], ...] = (
         "Kustomization",
         (
             *_list_fields(FieldShape.ENTRIES, "spec.images"),
-            *_list_fields(FieldShape.OBJECTS_TEXT, f"spec.patches.{ALL_ITEMS}.patch"),
+            *_list_fields(FieldShape.PATCH_TEXT, f"spec.patches.{ALL_ITEMS}.patch"),
             *_list_fields(FieldShape.OBJECT, f"spec.patchesStrategicMerge.{ALL_ITEMS}"),
         ),
     ),

@@ -17,6 +17,7 @@ from bot.formats._syntax.kubernetes.embedded_texts import EmbeddedText
 from bot.formats._syntax.kubernetes.gitops_facts import list_facts
 from bot.formats._syntax.kubernetes.image_fields import FieldShape, ImagePaths
 from bot.formats._syntax.kubernetes.jobs import is_job, is_replaced
+from bot.formats._syntax.kubernetes.json_patches import find_patched_values
 from bot.formats._syntax.kubernetes.kinds import (
     COMMON_PATHS,
     FUNCTION_PATHS,
@@ -42,6 +43,7 @@ from bot.formats._syntax.yaml.nodes import (
     YamlMapping,
     YamlNode,
     YamlScalar,
+    YamlSequence,
     read_documents,
     read_inner_documents,
 )
@@ -86,18 +88,26 @@ class ObjectReader:
     ) -> Iterator[ExtractedItem]:
         """Yield the images of the objects in a file, and facts in these objects that affect images in other files.
 
-        For example, an Application of Argo CD can replace images in the folder that it deploys (see `gitops_facts`).
-        Sections of the file for which `is_relevant` returns False are skipped without being parsed.
+        The file may also contain a JSON patch, which is a list of operations on an object. An example of a fact is that
+        an Application of Argo CD replaces images in the folder that it deploys (see `gitops_facts`). Sections of the
+        file for which `is_relevant` returns False are skipped without being parsed.
         """
         return self._read_documents(read_documents(content, is_relevant))
 
     def read_embedded(
-        self, document: YamlDocument, scalar: YamlScalar, locator: str, image_paths: ImagePaths | None = None
+        self,
+        document: YamlDocument,
+        scalar: YamlScalar,
+        locator: str,
+        image_paths: ImagePaths | None = None,
+        *,
+        is_patch: bool = False,
     ) -> Iterator[_FoundReference]:
         """Yield the images in the YAML text that `scalar` contains, such as a manifest in a ConfigMap.
 
         The positions of the images are positions in the file. The images are not editable (`embedded`), but a rule in
-        the config can allow edits. Call this method only after all image fields of `document` have been found.
+        the config can allow edits. If `is_patch` is True, the images are editable, because kustomize reads the text as
+        a patch. Call this method only after all image fields of `document` have been found.
 
         If `image_paths` is None, the text is expected to contain objects or parts of objects, such as a patch. If the
         text contains something else, `image_paths` are the paths of its image fields.
@@ -105,7 +115,8 @@ class ObjectReader:
         text = EmbeddedText.create(document, scalar)
         if text is not None:
             found = replace(self, is_embedded=True, image_paths=image_paths).read_text(text.content)
-            yield from text.map_references(found, locator, is_shared=document.is_shared(scalar))
+            is_shared = document.is_shared(scalar)
+            yield from text.map_references(found, locator, is_shared=is_shared, is_editable=is_patch)
 
     def read_text(self, content: bytes) -> Iterator[_FoundReference]:
         """Yield the images in `content`, a text inside a file. Positions are those in the text.
@@ -147,7 +158,9 @@ class ObjectReader:
         """
         search = _ObjectSearch(self, document)
         try:
-            if self.image_paths is None:
+            if self.image_paths is None and isinstance(document.root, YamlSequence):
+                search.find_patched_values(document.root, str(document.index))
+            elif self.image_paths is None:
                 search.find_objects(document.root, str(document.index))
             else:
                 search.walk_paths(document.root, self.image_paths, str(document.index))
@@ -252,12 +265,23 @@ class _ObjectSearch:
             for item_locator, item in document.walk(node, ("items", ALL_ITEMS), locator):
                 self.find_objects(item, item_locator, item_type)
         elif self._may_match_shape and may_be_custom(version, kind):
-            for found_locator, found, is_object in find_by_shape(document, node, locator):
-                if is_object:
-                    self.find_objects(found, found_locator)
-                else:
-                    self.walk_paths(found, POD_PATHS, found_locator)
+            self._find_by_shape(node, locator)
         self._depth -= 1
+
+    def find_patched_values(self, root: YamlNode, locator: str) -> None:
+        """Record the image fields in the operations of a JSON patch. Raises TooDeepError."""
+        for value in find_patched_values(self.document, root, locator):
+            if value.image_paths is None:
+                self._find_by_shape(value.node, value.locator)
+            else:
+                self.walk_paths(value.node, value.image_paths, value.locator)
+
+    def _find_by_shape(self, node: YamlNode, locator: str) -> None:
+        for found_locator, found, is_object in find_by_shape(self.document, node, locator):
+            if is_object:
+                self.find_objects(found, found_locator)
+            else:
+                self.walk_paths(found, POD_PATHS, found_locator)
 
     def _walk_known_kind(self, node: YamlNode, group: str, kind: str, locator: str) -> None:
         self.walk_paths(node, get_image_paths(group, kind), locator, self._get_not_editable_reason(node, group, kind))
@@ -324,13 +348,15 @@ class _ObjectSearch:
     def find_object(self, locator: str, node: YamlNode) -> None:
         self.find_objects(node, locator)
 
-    def find_text(self, locator: str, node: YamlNode, image_paths: ImagePaths | None) -> _DeferredRead | None:
+    def find_text(
+        self, locator: str, node: YamlNode, image_paths: ImagePaths | None, *, is_patch: bool = False
+    ) -> _DeferredRead | None:
         if not isinstance(node, YamlScalar) or node.tag != STRING or self.reader.is_embedded:
             return None
         self._text_length += len(node.value)
         if self._text_length > MAX_REPEATS * len(self.document.source.text):
             raise TooDeepError
-        return partial(self.reader.read_embedded, self.document, node, locator, image_paths)
+        return partial(self.reader.read_embedded, self.document, node, locator, image_paths, is_patch=is_patch)
 
 
 def _read_image(
@@ -348,6 +374,7 @@ _FINDERS: dict[FieldShape, Callable[[_ObjectSearch, str, YamlNode], _DeferredRea
     FieldShape.VALUES: _ObjectSearch.find_chart_values,
     FieldShape.OBJECT: _ObjectSearch.find_object,
     FieldShape.OBJECTS_TEXT: partial(_ObjectSearch.find_text, image_paths=None),
+    FieldShape.PATCH_TEXT: partial(_ObjectSearch.find_text, image_paths=None, is_patch=True),
     FieldShape.VALUES_TEXT: partial(_ObjectSearch.find_text, image_paths=VALUES_PATHS),
     FieldShape.FUNCTION_TEXT: partial(_ObjectSearch.find_text, image_paths=FUNCTION_PATHS),
 }

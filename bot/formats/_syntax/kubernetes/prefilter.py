@@ -8,6 +8,8 @@ facts:
 - The path to each image in an object contains a key of IMAGE_KEYS.
 - If an object is embedded as a text, the text contains all of these keys.
 - An Application of Argo CD must be read even if it has no images, because of the folders that it deploys.
+- A JSON patch is a list of operations instead of an object. Each has texts under the keys `op` and `path`, and an image
+  under the key `value`. The path or the value contains a key of IMAGE_KEYS.
 - A CustomResourceDefinition contains many of these keys, but never an image.
 
 The letters of a key are contiguous in the file and followed by a colon, with these exceptions:
@@ -37,6 +39,8 @@ _IMAGE_KEY_PATTERNS = tuple(
 and would take eight times as long."""
 _VERSION, _KIND = (re.compile(b"".join((key, _COLON, _NO_COLLECTION))) for key in (b"apiVersion", b"kind"))
 """The keys of an object, with a value that may be a text."""
+_OPERATION = re.compile(rb"(?<![A-Za-z0-9_-])op" + _COLON)
+"""The key of an operation in a JSON patch."""
 _QUESTION_MARK = re.compile(rb"\?[ \t\r\n\xc2\xe2]")
 _ENDS_BEFORE_KEY = (*(bytes([each]) for each in b"\r\n\x85\xa8\xa9\"'>|{[,:?-"), b"\\n", b"\\r")
 """Possible ends of the text before an explicit key. A `?` in prose follows a word."""
@@ -76,7 +80,17 @@ def may_name_images(raw: bytes) -> bool:
         and b"kind" in raw
         and (_has_object_keys(raw) or _has_unusual_keys(raw))
         and (_has_image_key(raw) or _has_application_words(raw))
-    ) or may_be_escaped(raw)
+    ) or (_may_be_json_patch(raw) or may_be_escaped(raw))
+
+
+def _may_be_json_patch(raw: bytes) -> bool:
+    return (
+        b"op" in raw
+        and b"path" in raw
+        and b"value" in raw
+        and (b"image" in raw or b"reference" in raw)
+        and (_OPERATION.search(raw) is not None or _has_unusual_keys(raw))
+    )
 
 
 def _has_object_keys(raw: bytes) -> bool:
