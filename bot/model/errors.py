@@ -90,6 +90,10 @@ class TreeError(BasebumpError):
     """A tree, or a file in it, could not be read."""
 
 
+class OversizedFileError(TreeError):
+    """A file in a tree was not read, because it is larger than every file that basebump reads."""
+
+
 class ForgeError(BasebumpError):
     """A forge refused a request or could not be reached."""
 

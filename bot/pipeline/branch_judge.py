@@ -29,7 +29,7 @@ from bot.model.branch_ownership import (
     FileDifference,
     TreeObject,
 )
-from bot.model.errors import TreeError
+from bot.model.errors import OversizedFileError, TreeError
 from bot.model.forge import TreeEntry
 from bot.model.image import Resolution, ResolvedTag
 from bot.model.proposal import Proposal
@@ -89,6 +89,8 @@ class ContentJudge:
         differences = contents.list_differences() if contents is not None else None
         if contents is None or differences is None or not all(each.is_content_edit for each in differences):
             return FOREIGN_BRANCH
+        if len({each.path for each in differences}) < len(differences):  # a tree has two entries of the same name
+            return FOREIGN_BRANCH
         planned = self.find_planned(claim.branch)
         proposals = list(_list_variants(planned)) if planned is not None else []
         for proposal in proposals:
@@ -126,9 +128,9 @@ class ContentJudge:
         if sum(sizes) > MAX_COMPARED_BYTES or not self.budget.can_spend(len(differences)):
             return None
         others = [each for each in differences if not self._is_current(each)]
-        old_files = dict(_read_files(others, contents.read_old, lambda each: each.old))
-        new_files = dict(_read_files(differences, contents.read_new, lambda each: each.new))
-        if any(len(content) > MAX_FILE_BYTES for content in (*old_files.values(), *new_files.values())):
+        old_files = _read_files(others, contents.read_old, lambda each: each.old)
+        new_files = _read_files(differences, contents.read_new, lambda each: each.new)
+        if old_files is None or new_files is None:
             return None
         old_readings = {
             path: read_with_formats(SourceFile(path, content), self._select_formats(path))
@@ -210,14 +212,25 @@ def _read_files(
     differences: Sequence[FileDifference],
     read: Callable[[Sequence[TreeEntry]], Iterator[bytes | TreeError]],
     get_object: Callable[[FileDifference], TreeObject | None],
-) -> Iterator[tuple[FilePath, bytes]]:
-    """Yield the path and the content of each file. Raises TreeError if a file cannot be read."""
+) -> dict[FilePath, bytes] | None:
+    """Return the content of each file by path; None if they are too large. Raises TreeError if a file cannot be read.
+
+    Not all forges report the sizes of files, so that reading stops at the first file that is too large.
+    """
     entries = [
         TreeEntry(each.path, tree_object.size, tree_object.oid)
         for each in differences
         if (tree_object := get_object(each)) is not None
     ]
+    files: dict[FilePath, bytes] = {}
+    unused_bytes = MAX_COMPARED_BYTES
     for entry, content in zip(entries, read(entries), strict=True):
+        if isinstance(content, OversizedFileError):
+            return None
         if isinstance(content, TreeError):
             raise content
-        yield entry.path, content
+        unused_bytes -= len(content)
+        if unused_bytes < 0 or len(content) > MAX_FILE_BYTES:
+            return None
+        files[entry.path] = content
+    return files

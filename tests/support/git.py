@@ -120,6 +120,10 @@ class Git:
         """Say whether `commit` holds all of `ancestor`."""
         return self._says("merge-base", "--is-ancestor", ancestor, commit)
 
+    def is_related(self, one: str, other: str) -> bool:
+        """Say whether two commits have a common ancestor."""
+        return self._says("merge-base", one, other)
+
     def conflicts(self, one: str, other: str) -> bool:
         """Say whether git could not merge two commits by itself."""
         return not self._says("merge-tree", "--write-tree", one, other)

@@ -153,6 +153,18 @@ class GitRunner:
             blobs.append(output[content : start - 1])
         return blobs
 
+    def read_sizes(self, oids: Iterable[str]) -> list[int]:
+        """Return the sizes in bytes of the objects `oids` in the same order.
+
+        Raises ProcessError if the repository lacks one of these objects.
+        """
+        check = ("cat-file", "--batch-check=%(objectsize)")
+        lines = self.read_output(*check, stdin="".join(f"{oid}\n" for oid in oids).encode("ascii")).splitlines()
+        missing = next((line for line in lines if not line.isdigit()), None)
+        if missing is not None:
+            raise ProcessError(f"the git repository does not contain the object '{decode_output(missing.split()[0])}'")
+        return [int(line) for line in lines]
+
     def list_refs(self, fields: Sequence[str], pattern: str, *options: str) -> list[list[str]]:
         """Return one row of values for each ref that matches `pattern`.
 

@@ -22,11 +22,16 @@ from bot.forges.hosted.heads import (
     build_commit_facts,
     extract_changed_lines,
 )
+from bot.forges.hosted.refusal import NOT_FOUND, RefusedError
 from bot.model.branch_ownership import FileDifference
 
 MAX_FILES = 300
 """The largest number of files that GitHub returns for one comparison:
 https://docs.github.com/en/rest/commits/commits#compare-two-commits."""
+
+_UNRELATED_MESSAGE = "No common ancestor"
+"""The beginning of the message with which GitHub refuses to compare two commits that have no common ancestor. Everyone
+who can push can create such a commit."""
 
 _WEB_FLOW = "web-flow"
 """The login of the committer of commits that GitHub signs for an App: https://github.com/web-flow."""
@@ -49,15 +54,21 @@ class GitHubCommits:
     def compare(self, base_commit: str, commit: str) -> BranchComparison | None:
         """Return the commits that `commit` contains and `base_commit` does not, and the changes that they make.
 
-        If there are too many commits to inspect (more than `MAX_MERGES` + 1), return None.
+        If there are too many commits to inspect (more than `MAX_MERGES` + 1), or if the commits have no common
+        ancestor, return None.
         """
         account = self.remote.connection.get_account()
-        return self.remote.read(
-            f"compare {commit} with its base branch",
-            lambda repository: _parse_comparison(
-                repository.compare(base_commit, commit, comparison_commits_per_page=MAX_MERGES + 1), account
-            ),
-        )
+        try:
+            return self.remote.read(
+                f"compare {commit} with its base branch",
+                lambda repository: _parse_comparison(
+                    repository.compare(base_commit, commit, comparison_commits_per_page=MAX_MERGES + 1), account
+                ),
+            )
+        except RefusedError as refusal:
+            if refusal.status == NOT_FOUND and _UNRELATED_MESSAGE in refusal.server_message:
+                return None
+            raise
 
     def read_changes(self, commit: str) -> FileChanges:
         """Return the changes that a commit makes compared with its parent."""

@@ -73,8 +73,9 @@ files in more folders of such a large repository is left to the users."""
 def list_differences(remote: GitHubRemote, old_commit: str, new_commit: str) -> list[FileDifference] | None:
     """Return the paths at which the trees of two commits differ; None if too many trees must be read.
 
-    Usually, two requests are sent. If GitHub truncates the trees, only folders that differ are read, with two requests
-    each. Raises RefusedError.
+    If a tree has two entries of the same name, return None, because programs disagree on which of them counts. Usually,
+    two requests are sent. If GitHub truncates the trees, only folders that differ are read, with two requests each.
+    Raises RefusedError.
     """
     differences: list[FileDifference] = []
     pending = [("", old_commit, new_commit)]
@@ -93,6 +94,8 @@ def list_differences(remote: GitHubRemote, old_commit: str, new_commit: str) -> 
             pending.append((folder, old_oid, new_oid))
             continue
         old, new = ({folder + each.path: each for each in tree.tree} for tree in trees)
+        if [len(old), len(new)] != [len(tree.tree) for tree in trees]:
+            return None
         for path in sorted(old.keys() | new.keys()):
             before, after = old.get(path), new.get(path)
             if before is not None and after is not None and before.type == after.type == "tree":

@@ -21,7 +21,6 @@ from bot.forges.hosted.heads import (
     build_commit_facts,
     extract_changed_lines,
 )
-from bot.forges.hosted.refusal import RefusedError
 from bot.model.branch_ownership import FileDifference, TreeObject
 from bot.model.source import FilePath
 
@@ -68,8 +67,8 @@ class GitLabCommits:
         """Return the paths at which the trees of two commits differ.
 
         One request compares the commits, and two requests list the files of each folder with a difference. If there are
-        `MAX_DIFFERENCES` paths or more, or if GitLab gave up comparing, return None. A symbolic link or a submodule
-        counts as missing.
+        `MAX_DIFFERENCES` paths or more, if GitLab gave up comparing, or if a path is listed twice, return None. A
+        symbolic link or a submodule counts as missing.
         """
         data = self.remote.read(
             f"compare {commit} with its base",
@@ -77,6 +76,8 @@ class GitLabCommits:
         )
         diffs = data["diffs"]
         if data["compare_timeout"] or len(diffs) >= MAX_DIFFERENCES:
+            return None
+        if len({each["new_path"] for each in diffs}) < len(diffs):  # the tree has two entries of the same name
             return None
         paths = sorted({FilePath(str(each[key])) for each in diffs for key in ("old_path", "new_path")})
         old_files = list_files_beside(self.remote, base_commit, paths)
@@ -148,25 +149,28 @@ def parse_commit(commit: Mapping[str, Any], remote: GitLabRemote) -> CommitFacts
     """Return a commit in GitLab's answer with the facts that show whether basebump created it.
 
     If the commit message has basebump's trailer, the token's account is requested from GitLab to compare it with the
-    author. Raises RefusedError if a date cannot be parsed. https://docs.gitlab.com/api/commits/
+    author. Raises RefusedError. https://docs.gitlab.com/api/commits/
     """
+    committed_at = _parse_date(commit["committed_date"])
+
+    def read_authorship() -> CommitAuthorship:
+        return CommitAuthorship(_is_by_account(commit, remote), _parse_date(commit["authored_date"]), committed_at)
+
+    return build_commit_facts(
+        str(commit["id"]),
+        tuple(str(each) for each in commit["parent_ids"]),
+        str(commit["message"]),
+        committed_at,
+        read_authorship,
+    )
+
+
+def _parse_date(text: str) -> datetime | None:
+    """Return the date of a commit; None if it is too far in the future for Python's dates, as git accepts it."""
     try:
-        committed_at = datetime.fromisoformat(commit["committed_date"])
-
-        def read_authorship() -> CommitAuthorship:
-            authored_at = datetime.fromisoformat(commit["authored_date"])
-            return CommitAuthorship(_is_by_account(commit, remote), authored_at, committed_at)
-
-        return build_commit_facts(
-            str(commit["id"]),
-            tuple(str(each) for each in commit["parent_ids"]),
-            str(commit["message"]),
-            committed_at,
-            read_authorship,
-        )
-    except ValueError as error:
-        error_message = f"{remote.name}: a commit has a date that cannot be parsed; hint: check the URL"
-        raise RefusedError(error_message, status=None) from error
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def _is_by_account(commit: Mapping[str, Any], remote: GitLabRemote) -> bool:

@@ -12,9 +12,10 @@ from typing import Protocol
 from bot.core.references.git_blobs import hash_blob
 from bot.forges._git_objects import RegularFile
 from bot.forges.hosted.refusal import RefusedError, UnsupportedQueryError, is_query_too_large
-from bot.model.errors import TreeError
+from bot.model.errors import OversizedFileError, TreeError
 from bot.model.forge import TreeEntry
 from bot.model.source import FilePath
+from bot.net.errors import OversizedError
 
 MAX_TEXT = 256 * 1024
 """The largest file, in bytes, that is read by a query for several files. Servers truncate larger texts."""
@@ -157,7 +158,8 @@ class BlobReader:
     def _read_one(self, entry: TreeEntry) -> bytes | TreeError:
         """Read one file, and return its content.
 
-        Returns a TreeError if the file cannot be read, or if its content does not match its object id.
+        Returns a TreeError if the file cannot be read, or if its content does not match its object id. If the file is
+        larger than every answer that is read, the error is an OversizedFileError.
         """
         oid = entry.oid
         if oid is None:
@@ -165,7 +167,8 @@ class BlobReader:
         try:
             content = self.fetch_blob(entry, oid)
         except RefusedError as refusal:
-            return TreeError(str(refusal))
+            is_oversized = isinstance(refusal.__cause__, OversizedError)
+            return (OversizedFileError if is_oversized else TreeError)(str(refusal))
         if hash_blob(content, sample_oid=oid) != oid:
             return TreeError(
                 f"'{entry.path}': {self.server} sent content that does not match its object name; hint: rerun basebump"

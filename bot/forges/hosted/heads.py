@@ -56,15 +56,16 @@ class CommitAuthorship:
 
     is_by_account: bool
     """True if the token's account is the author, and the committer is the account or the server itself."""
-    authored_at: datetime
-    committed_at: datetime
+    authored_at: datetime | None
+    """None if the date is too far in the past or future for Python's dates, as git accepts it."""
+    committed_at: datetime | None
 
 
 def build_commit_facts(
     commit: str,
     parents: tuple[str, ...],
     message: str,
-    committed_at: datetime,
+    committed_at: datetime | None,
     read_authorship: Callable[[], CommitAuthorship],
 ) -> CommitFacts:
     """Return a commit with the facts that show whether basebump created it.
@@ -89,6 +90,8 @@ def is_own_commit(parents: Sequence[str], authorship: CommitAuthorship) -> bool:
     return (
         len(parents) == 1
         and authorship.is_by_account
+        and authorship.authored_at is not None
+        and authorship.committed_at is not None
         and abs(authorship.committed_at - authorship.authored_at) <= MAX_DATE_DIFFERENCE
     )
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Protocol
 
 from bot.branch_ports import BranchJudge
@@ -24,6 +25,9 @@ from bot.model.forge import GitRepository
 from bot.model.proposal import RemoteRequest, RequestState
 from bot.model.request_attributes import NO_ATTRIBUTES, RequestAttributes
 
+MAX_BRANCHES = 500
+"""The largest number of branches whose last commits are read, besides those of desired proposals. Everyone who can push
+can create branches, and must not use up the rate limit of all repositories (5,000 requests per hour on GitHub)."""
 MAX_ENDED = 100
 """The largest number of ended pull requests of one branch that are read, newest first. They fill one page. Older pull
 requests declined digests that are not relevant any more."""
@@ -31,7 +35,7 @@ MAX_COMMENTS = 500
 """The largest number of comments of one pull request that are searched for basebump's comment. basebump comments in the
 first run after a user's first commit, so its comment is among the first."""
 MAX_BEFORE_DELETION = timedelta(seconds=1)
-"""A user who closes a pull request and then deletes its branch takes longer than this time."""
+"""A user who closes a pull request takes longer than this time to delete its branch."""
 MAX_AFTER_DELETION = timedelta(minutes=1)
 """The longest time between the deletion of a branch and the moment at which the server closes its pull request."""
 MERGE_CHECK_SECONDS = 2.0
@@ -101,8 +105,7 @@ class RequestReader(Protocol):
     def list_of_branch(self, branch: str) -> Sequence[ListedRequest]:
         """Return the newest ended pull requests of a branch.
 
-        On GitLab, the result also contains merge requests that GitLab is merging now, because `list_open` does not
-        contain them.
+        On GitLab, the result also contains merge requests that GitLab is merging now, which `list_open` omits.
         """
         ...
 
@@ -285,21 +288,20 @@ class RequestLister:
 def _get_intent(request: ListedRequest, base: BaseBranch, heads: Mapping[str, BranchHead]) -> str | None:
     """Return the intent of a pull request's branch; None if basebump must leave the pull request unchanged.
 
-    It must be left unchanged if users pushed commits to its branch, or if the pull request is open and a user changed
-    its target to another base branch.
+    It is None if users pushed to the branch, or if an open pull request targets another branch than the commit states.
     """
     head = heads.get(request.branch)
-    is_here = request.target_branch == base.name
+    is_here = head is not None and request.target_branch == base.name and head.stated_base == base.non_default_name
     return head.intent if head is not None and (is_here or request.state is not RequestState.OPEN) else None
 
 
 def select_branches_to_read(
-    branches: Iterable[str], requests: Collection[ListedRequest], base: BaseBranch, desired: Collection[str]
+    branches: Collection[str], requests: Collection[ListedRequest], base: BaseBranch, desired: Collection[str]
 ) -> Iterator[str]:
-    """Yield, sorted, the names of the branches whose last commits must be read.
+    """Yield the names of the branches whose last commits must be read.
 
-    If a branch has open pull requests, and all of them target other base branches, the branch is left out. The
-    `desired` branches are never left out.
+    If a branch has open pull requests, and all of them target other base branches, the branch is left out. If there are
+    too many branches, those without a pull request are left out first. The `desired` branches are never left out.
 
     Args:
         branches: The names of basebump's branches.
@@ -308,18 +310,19 @@ def select_branches_to_read(
         desired: The branches of the proposals that basebump wants to have open.
     """
     with_request = {each.branch for each in requests}
-    with_request_here = {each.branch for each in requests if each.target_branch == base.name}
-    for branch in sorted(branches):
-        if branch in desired or branch in with_request_here or branch not in with_request:
-            yield branch
+    here = {each.branch for each in requests if each.target_branch == base.name}
+    yield from sorted(each for each in branches if each in desired)
+    others = (each for each in branches if each not in desired and (each in here or each not in with_request))
+    yield from islice(sorted(others, key=lambda each: (each not in here, each)), MAX_BRANCHES)
 
 
 def is_request_of_base(
     base: BaseBranch, request: ListedRequest, heads: Mapping[str, BranchHead], desired: Collection[str]
 ) -> bool:
-    """Return True if an open pull request belongs to the base branch `base`.
+    """Return True if an open pull request belongs to `base`, one of the base branches that basebump updates.
 
-    A repository can have several base branches that basebump updates. Each pull request belongs to one of them.
+    If auto-merge is enabled for a pull request into `base`, the pull request belongs to it whatever basebump's commit
+    states, because the commit can be forged, and basebump may have to disable auto-merge.
 
     Args:
         base: The base branch.
@@ -331,7 +334,7 @@ def is_request_of_base(
     return head is not None and base.is_base_of_request(
         request.target_branch,
         is_desired=request.branch in desired,
-        is_ours=head.intent is not None,
+        is_ours=head.intent is not None and not request.has_automerge,
         stated_base=head.stated_base,
     )
 
@@ -339,8 +342,7 @@ def is_request_of_base(
 def can_conflict(head: BranchHead) -> bool:
     """Return True if basebump must check whether a branch conflicts with the base branch.
 
-    If the base branch has no new commits, there can be no conflict. If the branch contains commits of users, basebump
-    does not change the branch, so that a conflict does not matter.
+    If the base branch has no new commits, there can be no conflict. A branch with commits of users is not changed.
     """
     return head.intent is not None and head.is_behind
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from bot.forges._git_objects import split_into_batches
 from bot.forges.git.command import GitRunner, decode_output
-from bot.forges.git.tree import LocalTree
+from bot.forges.git.tree import MAX_BATCH_BYTES, LocalTree
 from bot.model.branch_ownership import FileDifference, TreeObject
-from bot.model.errors import TreeError
+from bot.model.errors import OversizedFileError, TreeError
 from bot.model.forge import TreeEntry
 from bot.model.source import FilePath
 
@@ -40,11 +41,22 @@ class LocalBranchContents:
 
     def read_old(self, entries: Sequence[TreeEntry]) -> Iterator[bytes | TreeError]:
         """Yield the content of each entry of the base. If a file cannot be read, yield a TreeError instead."""
-        return LocalTree(self.git, self.base_commit).read(entries)
+        return self._read(self.base_commit, entries)
 
     def read_new(self, entries: Sequence[TreeEntry]) -> Iterator[bytes | TreeError]:
         """Yield the content of each entry of the branch. If a file cannot be read, yield a TreeError instead."""
-        return LocalTree(self.git, self.commit).read(entries)
+        return self._read(self.commit, entries)
+
+    def _read(self, commit: str, entries: Sequence[TreeEntry]) -> Iterator[bytes | TreeError]:
+        """Yield the content of each entry of a commit, or an error. Files larger than a whole batch are not read."""
+        tree = LocalTree(self.git, commit)
+        sizes = self.git.read_sizes(entry.oid or "" for entry in entries)
+        sized = [replace(entry, size=size) for entry, size in zip(entries, sizes, strict=True)]
+        for batch in split_into_batches(sized, MAX_BATCH_BYTES):
+            if (batch[0].size or 0) > MAX_BATCH_BYTES:
+                yield OversizedFileError(f"'{batch[0].path}' has more than {MAX_BATCH_BYTES} bytes")
+            else:
+                yield from tree.read(batch)
 
 
 def _parse_difference(attributes: str, path: str) -> FileDifference:

@@ -162,6 +162,8 @@ def compare(call: Call, name: str) -> Reply:
     base, dots, head = name.partition("...")
     if not dots or not _is(repository, base, "commit") or not _is(repository, head, "commit"):
         raise ProblemError(404, "Not Found")
+    if not repository.git.is_related(base, head):
+        raise ProblemError(404, f"No common ancestor between {base} and {head}.")
     return Reply(200, call.shapes.comparison(repository, base, head, int(call.query.get("per_page", "250"))))
 
 

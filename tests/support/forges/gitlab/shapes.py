@@ -15,6 +15,13 @@ _REQUEST = f"{_REQUESTS}/{{merge_request_iid}}"
 DAY = "2026-11-25T08:00:00.000Z"
 
 
+def commit_date(seconds: str) -> str | None:
+    """Return the date of a commit; git takes years that Python has not."""
+    if int(seconds) >= datetime.max.replace(tzinfo=UTC).timestamp():
+        return "10000-01-01T00:00:00.000Z"
+    return moment(datetime.fromtimestamp(int(seconds), UTC))
+
+
 def moment(when: datetime | None) -> str | None:
     return when.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") if when else None
 
@@ -231,7 +238,7 @@ def _read_commit(git: Git, oid: str) -> dict[str, Any]:
     form = "%P%x00%an%x00%ae%x00%at%x00%cn%x00%ce%x00%ct%x00%B"
     parents, *people, message = git.run("show", "--no-patch", f"--format={form}", oid).decode().split("\0")
     author_name, author_email, authored, committer_name, committer_email, committed = people
-    dates = [moment(datetime.fromtimestamp(int(each), UTC)) for each in (authored, committed)]
+    dates = [commit_date(each) for each in (authored, committed)]
     return {
         "id": oid,
         "short_id": oid[:8],

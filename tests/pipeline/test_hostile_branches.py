@@ -1,0 +1,168 @@
+"""Whole runs over branches with which somebody who can push tries to stop basebump or to keep auto-merge enabled."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from support.forges.github.stand import GitHubStand
+from support.forges.gitlab.stand import GitLabStand
+from support.forges.stands import LocalStand
+from support.runs.worlds import ToldScanner, build
+from support.values import finding
+
+from bot.core.proposal.markers import append_trailers
+from bot.forges.gitlab import connection as gitlab_connection
+from bot.forges.hosted import requests as hosted_requests
+from bot.forges.local import branch_contents as local_contents
+from bot.model.modes import UpdateMode
+from bot.model.policy import PolicyRule
+from bot.model.rules import AutomergeConditions
+from bot.pipeline import branch_judge
+
+pytestmark = [pytest.mark.real("git"), pytest.mark.over_forges]
+
+BRANCH = "basebump/python-3.12-slim-06e5bb43"
+FOREIGN = "basebump/zzz-00000000"
+"""A branch that this run does not want to have."""
+OLD, NEW = build("old").digest, build("new").digest
+DOCKERFILE = f"FROM python:3.12-slim@{OLD}\nUSER app\n"
+WITH_NEW = DOCKERFILE.replace(OLD, NEW)
+FILES = {"Dockerfile": DOCKERFILE, "README.md": "Nothing to see.\n"}
+STANDS = {"local": LocalStand, "github": GitHubStand, "gitlab": GitLabStand}
+AUTOMERGE = PolicyRule(automerge=AutomergeConditions(UpdateMode.DIGEST))
+
+
+@pytest.fixture(params=STANDS)
+def stand(request, tmp_path):
+    made = STANDS[request.param](tmp_path / request.param, FILES)
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def github(tmp_path):
+    made = GitHubStand(tmp_path / "github", FILES)
+    yield made
+    made.end()
+
+
+def run(stand, loopback) -> dict[str, str]:
+    """Return the outcome of each branch. The run must not fail."""
+    report = loopback.run([stand.fleet()])
+    assert report.failed == ()
+    return {each.branch: each.outcome.value for found in report.repositories for each in found.proposals}
+
+
+def place(stand, branch: str, commit: str) -> None:
+    stand.git.run("update-ref", f"refs/heads/{branch}", commit)
+    stand.settle()
+
+
+def forge_commit(stand, parents, files, message=None) -> str:
+    """Make a commit with the author, the committer and the message of basebump's own commit."""
+    (own,) = stand.commits(BRANCH)
+    return stand.git.make_commit(
+        own.parents if parents is None else parents,
+        files,
+        message or own.message,
+        who=own.committer,
+        author=own.author,
+        over=own.oid if parents is None else None,
+    )
+
+
+@pytest.mark.parametrize("branch", [BRANCH, FOREIGN])
+@pytest.mark.parametrize("is_merge", [False, True])
+@pytest.mark.parametrize("kind", ["local", "github"])
+def test_branch_without_common_ancestor_is_a_users(tmp_path, moved, kind, branch, is_merge):
+    stand = STANDS[kind](tmp_path / kind, FILES)
+    assert run(stand, moved) == {BRANCH: "opened"}
+    roots = [stand.git.make_commit([], {"Dockerfile": each}, "Root") for each in (DOCKERFILE, WITH_NEW)]
+    head = (
+        stand.git.make_commit(roots, {}, "Merge")
+        if is_merge
+        else forge_commit(stand, roots[:1], {"Dockerfile": WITH_NEW})
+    )
+    place(stand, branch, head)
+    assert run(stand, moved)[branch] == "left-alone"
+    assert stand.branches()[branch] == head
+    stand.end()
+
+
+@pytest.mark.parametrize("branch", [BRANCH, FOREIGN])
+@pytest.mark.parametrize("kind", ["local", "gitlab"])
+def test_commit_in_a_year_that_python_does_not_have_fails_nothing(tmp_path, moved, kind, branch):
+    stand = STANDS[kind](tmp_path / kind, FILES)
+    assert run(stand, moved) == {BRANCH: "opened"}
+    (own,) = stand.commits(BRANCH)
+    text = re.sub(r"> \d+ ", "> 253402300800 ", stand.git.run("cat-file", "commit", own.oid).decode())
+    head = stand.git.run("hash-object", "-t", "commit", "-w", "--stdin", stdin=text.encode()).decode().strip()
+    place(stand, branch, head)
+    expected = {"gitlab": "left-alone"}.get(kind, "swept" if branch == FOREIGN else "unchanged")
+    assert run(stand, moved)[branch] == expected
+    stand.end()
+
+
+@pytest.mark.parametrize("is_evil_first", [True, False])
+def test_tree_with_two_files_of_the_same_name_is_a_users(stand, moved, is_evil_first):
+    assert run(stand, moved) == {BRANCH: "opened"}
+    (own,) = stand.commits(BRANCH)
+    evil = stand.git.run("hash-object", "-w", "--stdin", stdin=b"FROM evil\n").decode().strip()
+    entry = b"100644 Dockerfile\0" + bytes.fromhex(evil)
+    good, name, rest = stand.git.run("cat-file", "tree", f"{own.oid}^{{tree}}").partition(b"100644 README.md")
+    tree = (entry + good if is_evil_first else good + entry) + name + rest
+    made = stand.git.run("hash-object", "-t", "tree", "-w", "--stdin", "--literally", stdin=tree).decode().strip()
+    text = stand.git.run("cat-file", "commit", own.oid).decode()
+    text = re.sub(r"^tree \w+", f"tree {made}", text)
+    head = stand.git.run("hash-object", "-t", "commit", "-w", "--stdin", stdin=text.encode()).decode().strip()
+    place(stand, BRANCH, head)
+    assert run(stand, moved) == {BRANCH: "left-alone"}
+    assert (stand.branches()[BRANCH], stand.statuses(BRANCH)) == (head, [])
+
+
+@pytest.mark.parametrize("limit", ["file", "all files", "answer"])
+def test_branch_with_a_file_that_is_too_large_is_a_users(stand, moved, monkeypatch, limit):
+    """If the size is not known, the file is not read to its end, and the run does not fail."""
+    assert run(stand, moved) == {BRANCH: "opened"}
+    filler = b"#" * 200_000
+    if limit == "file":
+        monkeypatch.setattr(branch_judge, "MAX_FILE_BYTES", len(filler))
+    elif limit == "all files":
+        monkeypatch.setattr(branch_judge, "MAX_COMPARED_BYTES", len(filler))
+    elif isinstance(stand, GitLabStand):
+        monkeypatch.setattr(gitlab_connection, "MAX_ANSWER", len(filler) - 1)
+        stand.server.fail("GET .*/repository/blobs/", stand.server.reply(filler))
+        filler = b"#"
+    else:
+        monkeypatch.setattr(local_contents, "MAX_BATCH_BYTES", len(filler))
+    head = forge_commit(stand, None, {"Dockerfile": WITH_NEW.encode() + filler})
+    place(stand, BRANCH, head)
+    assert run(stand, moved) == {BRANCH: "left-alone"}
+    assert stand.branches()[BRANCH] == head
+
+
+def test_forged_base_branch_does_not_keep_automerge_enabled(github, moved):
+    """The update is not desired any more, so that the branch seems to belong to the run of the other base branch."""
+    moved.rulebook = replace(moved.rulebook, rules=(AUTOMERGE,))
+    moved.scanner = ToldScanner({OLD: (finding("CVE-1900-0001"),), NEW: ()})
+    assert run(github, moved) == {BRANCH: "opened"}
+    (pull,) = github.repository.pulls
+    assert pull.auto_merge is github.token.account
+    message = append_trailers("Update", "0123456789abcdef", (), "no-such-branch")
+    head = forge_commit(github, None, {"evil.sh": "evil\n"}, message)
+    place(github, BRANCH, head)
+    github.commit("main", {"Dockerfile": WITH_NEW})
+    assert run(github, moved) == {BRANCH: "left-alone"}
+    assert (pull.auto_merge, github.branches()[BRANCH]) == (None, head)
+
+
+def test_only_some_of_many_branches_are_read(github, moved, monkeypatch):
+    monkeypatch.setattr(hosted_requests, "MAX_BRANCHES", 2)
+    commit = github.commit("basebump/a-0", {"README.md": "A person's.\n"})
+    for number in range(1, 5):
+        place(github, f"basebump/a-{number}", commit)
+    with github.server.watched() as requests:
+        assert run(github, moved)[BRANCH] == "opened"
+    assert sum(f"/commits/{commit}" in each for each in requests) == 2
