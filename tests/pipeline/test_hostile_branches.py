@@ -13,6 +13,7 @@ from support.runs.worlds import ToldScanner, build
 from support.values import finding
 
 from bot.core.proposal.markers import append_trailers
+from bot.core.references.git_blobs import hash_blob
 from bot.forges.gitlab import connection as gitlab_connection
 from bot.forges.hosted import requests as hosted_requests
 from bot.forges.local import branch_contents as local_contents
@@ -133,7 +134,8 @@ def test_branch_with_a_file_that_is_too_large_is_a_users(stand, moved, monkeypat
         monkeypatch.setattr(branch_judge, "MAX_COMPARED_BYTES", len(filler))
     elif isinstance(stand, GitLabStand):
         monkeypatch.setattr(gitlab_connection, "MAX_ANSWER", len(filler) - 1)
-        stand.server.fail("GET .*/repository/blobs/", stand.server.reply(filler))
+        oid = hash_blob(WITH_NEW.encode() + b"#")
+        stand.server.fail(f"GET .*/repository/blobs/{oid}", stand.server.reply(filler), times=3)
         filler = b"#"
     else:
         monkeypatch.setattr(local_contents, "MAX_BATCH_BYTES", len(filler))
