@@ -15,6 +15,7 @@ from bot.net.errors import (
     UnreachableError,
 )
 from bot.net.guard import HostTrust, RequestGuard, is_public_address
+from bot.net.pace import HostPace
 from bot.net.proxy import HttpsProxy
 from bot.net.session import ApiSession, OperatorSession
 from bot.net.text import mask_secrets, sanitize_text
@@ -24,6 +25,7 @@ __all__ = [
     "ApiSession",
     "BlockedError",
     "BlockedRedirectError",
+    "HostPace",
     "HostTrust",
     "HttpClient",
     "HttpError",

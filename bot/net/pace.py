@@ -43,8 +43,15 @@ class HostPace:
     requests more slowly for a while.
     """
 
-    def __init__(self, host: str, sleep: Callable[[float], None], clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        host: str,
+        sleep: Callable[[float], None],
+        clock: Callable[[], float],
+        max_slow_seconds: float = MAX_SLOW_SECONDS,
+    ) -> None:
         self._host, self._sleep, self._clock = host, sleep, clock
+        self._max_slow_seconds = max_slow_seconds
         self._slots = threading.BoundedSemaphore(MAX_CONCURRENT_REQUESTS)
         self._lock = threading.Lock()
         self._next_request_at = 0.0
@@ -59,7 +66,7 @@ class HostPace:
         """Wait until a request to the host may be sent. The caller sends the request within the `with` block.
 
         Raises RateLimitedError if the wait would be longer than MAX_PAUSE, and UnreachableError if slow exchanges with
-        the host have already taken more than MAX_SLOW_SECONDS.
+        the host have already taken more than `max_slow_seconds`.
         """
         with self._slots:
             delay = self._reserve_turn()
@@ -95,10 +102,10 @@ class HostPace:
         """Reserve a time for the caller's next request, and return the seconds until then.
 
         A result of zero or less means that the request may be sent at once. Raises RateLimitedError if the wait would
-        be longer than MAX_PAUSE, and UnreachableError if the host has used up MAX_SLOW_SECONDS.
+        be longer than MAX_PAUSE, and UnreachableError if the host has used up `max_slow_seconds`.
         """
         with self._lock:
-            if self._slow_seconds > MAX_SLOW_SECONDS:
+            if self._slow_seconds > self._max_slow_seconds:
                 raise UnreachableError(
                     f"{self._host} is not contacted again in this run, because it kept requests waiting for "
                     f"{self._slow_seconds:.0f} seconds",

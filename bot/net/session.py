@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
@@ -12,8 +13,10 @@ from urllib3 import BaseHTTPResponse
 
 from bot import __version__
 from bot.net.body import limit_body
+from bot.net.call_budget import CallBudget
 from bot.net.deadlines import DeadlineAdapter
 from bot.net.errors import BlockedError, HttpError
+from bot.net.pace import HostPace, HostTurn
 from bot.net.proxy import HttpsProxy
 from bot.net.url import Url
 
@@ -56,10 +59,52 @@ class ApiSession(OperatorSession):
     A request to another origin raises BlockedError.
     """
 
-    def __init__(self, url: str, *, limit: int, environment: Mapping[str, str] = os.environ) -> None:
-        """Create a session for the origin of `url`. `limit` is the maximum size of a response body in bytes."""
+    def __init__(
+        self,
+        url: str,
+        *,
+        limit: int,
+        environment: Mapping[str, str] = os.environ,
+        pace: HostPace | None = None,
+    ) -> None:
+        """Create a session for the origin of `url`.
+
+        Args:
+            url: A URL of the API.
+            limit: The maximum size of a response body in bytes.
+            environment: The environment variables.
+            pace: Limits the time that slow exchanges of all sessions with the same server may take; None for no limit.
+        """
         super().__init__(limit=limit, environment=environment)
         self._origin = Url.parse(url)
+        self._pace = pace
+        self._call_budget: CallBudget | None = None
+
+    @contextmanager
+    def limit_call(self) -> Iterator[None]:
+        """Limit the requests that are sent within the `with` block. If blocks are nested, each has limits of its own.
+
+        A request beyond the limits raises OversizedError.
+        """
+        outer_budget, self._call_budget = self._call_budget, CallBudget()
+        try:
+            yield
+        finally:
+            self._call_budget = outer_budget
+
+    def request(self, *args: Any, **kwargs: Any) -> requests.Response:
+        """Send a request, follow its redirects, and read the body of the response.
+
+        Raises the errors of `send` and `limit_call`. Raises UnreachableError if slow exchanges with the server have
+        taken too much time.
+        """
+        budget = self._call_budget or CallBudget()
+        budget.take_request(self._origin.authority)
+        with self._pace.wait_for_turn() if self._pace is not None else nullcontext(HostTurn()) as turn:
+            response = super().request(*args, **kwargs)
+            turn.received_bytes = len(response.content)
+        budget.received_bytes += turn.received_bytes
+        return response
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         """Send a request. `requests` also calls this method for every redirect.

@@ -15,7 +15,7 @@ from typing import Any
 from github import Auth, Github
 from github.Requester import Requester, RequestsResponse
 
-from bot.net import ApiSession, BlockedError, Url
+from bot.net import ApiSession, BlockedError, HostPace, Url
 
 API_VERSION = "2022-11-28"
 """The version of the API. The tests compare every request and answer with GitHub's description of this version."""
@@ -55,15 +55,16 @@ class CurrentToken(Auth.Auth):
             super().authentication(headers)
 
 
-def create_client(url: str, ca: Path | None) -> tuple[Github, CurrentToken]:
-    """Return a client of PyGithub, and the object in which the token for its next request is set.
+def create_client(url: str, ca: Path | None, pace: HostPace | None = None) -> tuple[Github, CurrentToken, ApiSession]:
+    """Return a client of PyGithub, the object in which the token for its next request is set, and the session.
 
     Args:
         url: The URL of the REST API.
         ca: A file with certificates to trust instead of those that the session trusts.
+        pace: Limits the time that slow exchanges of all clients may take; None for no limit.
     """
     current = CurrentToken()
-    session = ApiSession(url, limit=MAX_ANSWER)
+    session = ApiSession(url, limit=MAX_ANSWER, pace=pace)
     with _INJECTION_LOCK:  # a client keeps the function that is injected while the client is created
         _inject_connections(_SessionConnections(session, Url.parse(url)))
         client = Github(
@@ -80,7 +81,7 @@ def create_client(url: str, ca: Path | None) -> tuple[Github, CurrentToken]:
             api_version=API_VERSION,
         )
         _inject_connections(_ForeignConnection)
-    return client, current
+    return client, current, session
 
 
 def _inject_connections(create_connection: Callable[..., object]) -> None:

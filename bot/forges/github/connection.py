@@ -22,7 +22,7 @@ from github.Repository import Repository
 
 from bot.forges.github.client import create_client
 from bot.forges.github.errors import CONTENTS_READ, GITHUB_ERRORS, METADATA_READ, explain_error
-from bot.forges.hosted.connection import ClientPool, RequestSender, SharedValue
+from bot.forges.hosted.connection import ClientPool, RequestSender, SharedValue, create_pace
 from bot.forges.hosted.refusal import (
     FORBIDDEN,
     NOT_FOUND,
@@ -132,7 +132,8 @@ class GitHubConnection:
         """
         self._tokens = tokens
         self._is_enterprise_server = not _is_hosted_by_github(url)
-        self._clients = ClientPool(lambda: create_client(url, ca))
+        pace = create_pace(url, pause)
+        self._clients = ClientPool(lambda: create_client(url, ca, pace))
         self._account = SharedValue[GitHubAccount]()
         self._sender = RequestSender(pause, seconds_between_writes=seconds_between_writes)
         self.pause = pause
@@ -212,10 +213,11 @@ class GitHubConnection:
 
     def _call(self, action: str, call: Callable[[Github], Answer], permission: str, token: str | None) -> Answer:
         try:
-            client, current = self._clients.get()
+            client, current, session = self._clients.get()
             previous, current.secret = current.secret, token
             try:
-                return call(client)
+                with session.limit_call():
+                    return call(client)
             finally:
                 current.secret = previous
         except _CLIENT_ERRORS as error:

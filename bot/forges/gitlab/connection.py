@@ -24,7 +24,7 @@ from gitlab.v4.objects import Project
 
 from bot.forges.git.remote import GitOrigin
 from bot.forges.gitlab.errors import GITLAB_ERRORS, READ_ACCESS, WRITE_ACCESS, explain_error
-from bot.forges.hosted.connection import ClientPool, RequestSender, SharedValue
+from bot.forges.hosted.connection import ClientPool, RequestSender, SharedValue, create_pace
 from bot.forges.hosted.refusal import (
     FORBIDDEN,
     NOT_FOUND,
@@ -34,7 +34,7 @@ from bot.forges.hosted.refusal import (
     RefusedError,
     UnsupportedQueryError,
 )
-from bot.net import ApiSession
+from bot.net import ApiSession, HostPace
 
 PER_PAGE = 100
 """The largest page that GitLab returns."""
@@ -83,8 +83,9 @@ class _SingleTryClient(Gitlab):
     This replaces the repetitions of python-gitlab, which waits for the end of a rate limit up to ten times.
     """
 
-    def __init__(self, url: str, token: str | JobToken | None, ca: Path | None) -> None:
-        session = ApiSession(url, limit=MAX_ANSWER)
+    def __init__(self, url: str, token: str | JobToken | None, ca: Path | None, pace: HostPace) -> None:
+        session = ApiSession(url, limit=MAX_ANSWER, pace=pace)
+        self.limit_call = session.limit_call
         super().__init__(
             url,
             private_token=token if isinstance(token, str) else None,
@@ -167,7 +168,8 @@ class GitLabConnection:
         self._token = token
         self._secret = token.secret if isinstance(token, JobToken) else token
         self._ca = ca
-        self._clients = ClientPool(lambda: _SingleTryClient(url, token, ca))
+        pace = create_pace(url, pause)
+        self._clients = ClientPool(lambda: _SingleTryClient(url, token, ca, pace))
         self._sender = RequestSender(pause, seconds_between_writes=seconds_between_writes)
         self._account = SharedValue[GitLabAccount]()
         self._user_lock = threading.Lock()
@@ -278,7 +280,8 @@ class GitLabConnection:
         client: _SingleTryClient | None = None
         try:
             client = self._clients.get()
-            return call(client)
+            with client.limit_call():
+                return call(client)
         except _CLIENT_ERRORS as error:
             headers = client.last_headers if client is not None else {}
             now = datetime.now(UTC)

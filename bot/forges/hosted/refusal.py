@@ -14,7 +14,7 @@ from json import JSONDecodeError
 from typing import TypeVar
 
 from bot.model.errors import ForgeError
-from bot.net import describe_cause, sanitize_text
+from bot.net import HttpError, describe_cause, sanitize_text
 
 MAX_NAMED_WAIT = 10 * 365 * 86_400.0
 """The longest wait, in seconds, that a message states. A longer one might end after the last date that Python has."""
@@ -207,7 +207,8 @@ class ServerErrors:
             f"{self.server} could not be asked to {action}: {self._describe_reason(error, secret)}; "
             f"hint: check the network and {self.url_name}"
         )
-        return RefusedError(message, status=None, should_repeat=not describe_cause(error)[1])
+        should_repeat = not isinstance(error, HttpError) and not describe_cause(error)[1]
+        return RefusedError(message, status=None, should_repeat=should_repeat)
 
     def explain_refusal(
         self, answer: RefusedAnswer, action: str, permission: str, *, secret: str | None, now: datetime
