@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,19 +24,30 @@ from tools.sbom import build_sbom
 pytestmark = pytest.mark.slow
 
 
+@pytest.fixture(scope="module")
+def install(built: Built, tmp_path_factory) -> Callable[[str], Path]:
+    """Return a function that installs basebump for one version of Python. A second call returns the same folder."""
+
+    @cache
+    def install_for(version: str) -> Path:
+        python = find_python(version)
+        if python is None:
+            pytest.skip(f"optional: Python {version} is not installed on this machine")
+        made = tmp_path_factory.mktemp("installed") / version
+        subprocess.run([python, "-Im", "venv", "--without-pip", str(made)], check=True)
+        pip = [sys.executable, "-m", "pip", "--python", str(made / "bin" / "python"), "install", "--quiet", "--no-deps"]
+        pip.append("--no-compile")  # most of it is not run here
+        subprocess.run([*pip, "--require-hashes", "--requirement", str(ROOT / "requirements.lock")], check=True)
+        subprocess.run([*pip, "--no-index", str(built.wheel)], check=True)
+        return made
+
+    return install_for
+
+
 @pytest.fixture(scope="module", params=VERSIONS)
-def folder(request, built: Built, tmp_path_factory) -> Path:
-    """Make a virtual environment as `pip install` would, far from this checkout, with nothing that no hash names."""
-    python = find_python(request.param)
-    if python is None:
-        pytest.skip(f"optional: Python {request.param} is not installed on this machine")
-    made = tmp_path_factory.mktemp("installed") / request.param
-    subprocess.run([python, "-Im", "venv", "--without-pip", str(made)], check=True)
-    pip = [sys.executable, "-m", "pip", "--python", str(made / "bin" / "python"), "install", "--quiet", "--no-deps"]
-    pip.append("--no-compile")  # most of it is not run here
-    subprocess.run([*pip, "--require-hashes", "--requirement", str(ROOT / "requirements.lock")], check=True)
-    subprocess.run([*pip, "--no-index", str(built.wheel)], check=True)
-    return made
+def folder(request, install) -> Path:
+    """Return a virtual environment as `pip install` makes it, with only the packages of the lock."""
+    return install(request.param)
 
 
 @pytest.fixture
@@ -86,10 +99,9 @@ def test_man_finds_its_page_beside_the_command(folder):
     assert page.read_bytes() == (ROOT / "docs" / "basebump.1").read_bytes()
 
 
-@pytest.mark.parametrize("folder", VERSIONS[:1], indirect=True)
-def test_its_sbom_names_every_package_of_the_lock_and_who_asks_for_it(folder):
+def test_its_sbom_names_every_package_of_the_lock_and_who_asks_for_it(install):
     """Made as `make sbom` makes it, and held to CycloneDX's own schema."""
-    text = build_sbom(folder)
+    text = build_sbom(install(VERSIONS[0]))
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
     document = json.loads(text)
     locked_here = {(each.package, each.version) for each in read_lock(DEFAULT).values()}
