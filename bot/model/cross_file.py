@@ -129,11 +129,28 @@ class TemplateInclusion:
     """The keys of a `dict` that is passed to the included template, each with the values that it may contain."""
 
 
+@dataclass(frozen=True, slots=True)
+class ValueWithFallback:
+    """A value in a Helm template with another value that replaces it if it is empty.
+
+    An example is `.Values.image.tag | default .Chart.AppVersion`. Both paths are in the data of the template.
+    """
+
+    value_path: ValuePath
+    fallback_path: ValuePath
+
+
+TemplateSource = ValuePath | TemplateInclusion | ValueWithFallback
+"""A value or the output of another template, as the source of a text that a template writes."""
+
+
 class ValueUse(StrEnum):
     """How a Helm template uses a value or the output of another template, for example as the tag of an image."""
 
     IMAGE = "image"
     """The value is the end of an image reference, so that a digest may be appended to it."""
+    IMAGE_OR_APP_VERSION = "image-or-app-version"
+    """The same, and the template writes the chart's `appVersion` instead if the value is empty."""
     END = "end"
     """The value is the end of the template's output. Its use depends on the template that includes the output."""
     BEHIND_ALGORITHM = "behind-algorithm"
@@ -151,16 +168,18 @@ class ChartTemplate:
     path: FilePath
     template: str
     """Name of the template if it is a named one; empty for the output of the file itself."""
-    uses: frozenset[tuple[ValuePath | TemplateInclusion, ValueUse]]
+    uses: frozenset[tuple[TemplateSource, ValueUse]]
 
 
 @dataclass(frozen=True, slots=True)
 class ChartMetadata:
-    """The name and the dependencies of a Helm chart, as its `Chart.yaml` states them."""
+    """The name, the dependencies and the application's version of a Helm chart, as its `Chart.yaml` states them."""
 
     path: FilePath
     name: str
     dependencies: tuple[ChartDependency, ...]
+    app_version: str = ""
+    """The `appVersion` as Helm reads it; empty if there is none, or if it is uncertain how Helm reads it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,7 +123,7 @@ REASON_SENTENCES: dict[Reason, str] = {
     Reason.IGNORED: "A rule or a comment excludes the image reference from updates.",
     Reason.NO_RULE: "The policy sets `update: none` for the image reference.",
     Reason.PIN_OFF: "The image reference has no digest, and the policy or the file does not allow one (`pin: false`).",
-    Reason.NO_TAG: "The image reference has no tag, and no rule sets a tag for it.",
+    Reason.NO_TAG: "The image reference has no tag, and no rule sets a tag that applies to it.",
     Reason.CONFLICTING_EDITS: "The image reference shares bytes with a reference that must not get the same update.",
     Reason.NOT_PROVED: "The edited file was parsed again, and did not contain exactly the planned change.",
     Reason.OWN: "The image is one of your own builds, which are updated only by a rule with `role: own`.",
@@ -134,8 +134,8 @@ REASON_SENTENCES: dict[Reason, str] = {
     Reason.TAG_OR_DIGEST: "The program that reads the file accepts a tag or a digest here, but not both.",
     Reason.SHARED_ARGUMENT: "The image reference ends with an argument that is also used for something else.",
     Reason.COMPOSED_TAG: (
-        "The tag contains an argument, and a digest would override every change of this argument. "
-        "Put the whole tag into the argument to enable updates."
+        "The tag contains an argument, or is the `appVersion` of a chart. A digest would override every change of it. "
+        "Put the whole tag into one value to enable updates."
     ),
     Reason.TAG_IS_LABEL: "The chart also uses this tag outside the image reference, where a digest is not allowed.",
     Reason.CHART_UNKNOWN: "No template of the chart is available to show that this tag can contain a digest.",

@@ -66,7 +66,7 @@ def changes(before: dict[str, list[str]], after: dict[str, list[str]]) -> int:
 @pytest.mark.real("helm")
 @pytest.mark.parametrize(
     "name",
-    ["anchors", "behind-algorithm", "keys-beside", "subcharts", "subcharts/charts/db", "templates"],
+    ["anchors", "app-version", "behind-algorithm", "keys-beside", "subcharts", "subcharts/charts/db", "templates"],
 )
 def test_helm_renders_a_case_with_nothing_but_other_images(name):
     case, _, chart = name.partition("/")
@@ -135,6 +135,8 @@ def test_a_tag_that_ends_a_reference_takes_the_digest(template, tmp_path):
 @pytest.mark.parametrize(
     "template",
     [
+        f'image: {NAME}:{{{{ print "v" .Values.image.tag }}}}',
+        f'{{{{ $tag := .Values.image.tag }}}}{{{{ $tag = print $tag "-a" }}}}image: {NAME}:{{{{ $tag }}}}',
         f"image: {NAME}:{TAG}\nversion: {TAG}",
         f"image: {NAME}:{TAG}-alpine",
         f"image: {NAME}:v{TAG}",

@@ -11,7 +11,7 @@ from bot.core.references.relate.chart_templates import unlock_templated_digests
 from bot.formats._syntax.helm import blocks as helm_blocks
 from bot.formats._syntax.helm import expression_values
 from bot.formats.helm import FORMAT
-from bot.model.cross_file import ChartTemplate, TemplateInclusion, ValueUse
+from bot.model.cross_file import ChartTemplate, TemplateInclusion, ValuePath, ValueUse
 from bot.model.source import FilePath, SourceFile
 
 TEMPLATE = FilePath("web/templates/web.yaml")
@@ -28,7 +28,15 @@ def templates_of(text: str, path: FilePath = TEMPLATE) -> dict[str, ChartTemplat
 
 
 def uses_of_tag(text: str, template: str = "") -> set[ValueUse]:
-    return {use for source, use in templates_of(text)[template].uses if source == TAG}
+    uses = templates_of(text)[template].uses
+    return {use for source, use in uses if TAG in {source, getattr(source, "value_path", None)}}
+
+
+def fallbacks_of_tag(text: str) -> set[ValuePath | None]:
+    """Return the values that replace an empty tag. A plain use of the tag counts as None."""
+    sources = {source for source, _ in templates_of(text)[""].uses}
+    fallbacks = {each.fallback_path for each in sources if getattr(each, "value_path", None) == TAG}
+    return fallbacks | ({None} if TAG in sources else set())
 
 
 def inclusions(text: str) -> dict[TemplateInclusion, ValueUse]:
@@ -155,6 +163,40 @@ def test_both_branches_count():
         IMAGE,
         OTHER,
     }
+
+
+VERSION = ("Chart", "AppVersion")
+
+
+@pytest.mark.parametrize(
+    ("expression", "fallbacks"),
+    [
+        (".Values.image.tag | default .Chart.AppVersion", {VERSION}),
+        ("default .Chart.AppVersion .Values.image.tag | quote", {VERSION}),
+        ("coalesce .Values.image.tag $.Chart.AppVersion", {VERSION}),
+        ("or .Values.image.tag .Chart.AppVersion", {VERSION}),
+        ('printf "nginx:%s" (.Values.image.tag | default .Chart.AppVersion)', {VERSION}),
+        (".Values.image.tag | default .Values.version", {("Values", "version")}),
+        (".Values.image.tag", {None}),
+        ('.Values.image.tag | default "latest"', {None}),
+        ('.Values.image.tag | default "latest" | default .Chart.AppVersion', {None}),
+        ("coalesce .Values.image.tag .Values.version .Chart.AppVersion", {None}),
+        ('.Values.image.tag | default (print "v" .Chart.AppVersion)', {None}),
+        ('.Values.image.tag | default (printf "v%s" .Chart.AppVersion)', {None}),
+        ('.Values.image.tag | default (printf "%s:%s" .Chart.Name .Chart.AppVersion)', {None}),
+        ('printf "nginx:%s" .Values.image.tag | default .Chart.AppVersion', {None}),
+        ("ternary .Values.image.tag .Chart.AppVersion .Values.pinned", {None}),
+    ],
+)
+def test_fallback_of_a_tag_is_exactly_the_value_that_replaces_an_empty_tag(expression, fallbacks):
+    assert fallbacks_of_tag(f"image: {{{{ {expression} }}}}") == fallbacks
+
+
+@pytest.mark.parametrize("other", [".Values.image.tag", '.Values.image.tag | default "latest"'])
+def test_variable_with_several_values_has_no_known_fallback(other):
+    first = "{{ $tag := .Values.image.tag | default .Chart.AppVersion }}"
+    assert fallbacks_of_tag(f"{first}image: nginx:{{{{ $tag }}}}") == {VERSION}
+    assert fallbacks_of_tag(f"{first}{{{{ $tag = {other} }}}}image: nginx:{{{{ $tag }}}}") == {None}
 
 
 def test_what_a_definition_ends_in_is_for_who_includes_it():

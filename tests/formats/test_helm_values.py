@@ -68,6 +68,16 @@ def test_chart_metadata_that_cannot_be_read_hides_no_image(text):
     assert all(each == ChartMetadata(FilePath("web/Chart.yaml"), "", ()) for each in found)
 
 
+@pytest.mark.parametrize(
+    ("written", "version"),
+    [('"1.10"', "1.10"), ("v1.2.3", "v1.2.3"), ("1.27", "1.27"), ("9", "9"), ("1.10", ""), ("0x1f", ""), ("~", "")],
+)
+def test_version_of_the_application_is_read_if_helm_reads_the_same_text(written, version):
+    text = f"name: web\nappVersion: {written}\n".encode()
+    (found,) = FORMAT.extract(SourceFile(FilePath("web/Chart.yaml"), text))
+    assert found == ChartMetadata(FilePath("web/Chart.yaml"), "web", (), version)
+
+
 TEXTS = st.sampled_from(["nginx:1.27", "ghcr.io/acme/web:v1.2.3", "redis:7.2", "acme/job:1"])
 TAGS = st.sampled_from(["1.27", "v1", "latest", "1.2.3-alpine"])
 KEYS = st.sampled_from(["image", "initImage", "sidecar", "controller", "x", "images", "Image"])

@@ -217,7 +217,7 @@ def test_text_explains_each_reason_once(tmp_path, loopback):
         _scan(tmp_path, loopback, {"Dockerfile": "FROM python\nFROM golang\nFROM $X\n"}).report, None
     )
     assert text.endswith(
-        "\n\nno-tag               The image reference has no tag, and no rule sets a tag for it."
+        "\n\nno-tag               The image reference has no tag, and no rule sets a tag that applies to it."
         "\nunresolved-argument  The text depends on an argument or a variable that nothing in the repository sets."
     )
 

@@ -11,7 +11,7 @@ from bot.formats._syntax.helm.templates import read_chart_template
 from bot.formats._syntax.helm.value_images import ImageCandidate, find_images, read_images
 from bot.formats._syntax.helm.values_walk import KeyMeaning, ValuesEntry, build_locator, walk_values
 from bot.formats._syntax.yaml.file_reader import read_file
-from bot.formats._syntax.yaml.nodes import ALL_ITEMS, YamlDocument, YamlScalar
+from bot.formats._syntax.yaml.nodes import ALL_ITEMS, STRING, YamlDocument, YamlScalar
 from bot.formats._syntax.yaml.split_references import ReferencePart
 from bot.model.cost_limits import MAX_FILE_REFERENCES
 from bot.model.cross_file import (
@@ -36,6 +36,8 @@ _MAY_HAVE_IMAGES = re.compile(rf"image|{_PARTS}|\\[xuU\r\n\xc2\xe2]".encode("lat
 """Words that occur in the keys of every image or of its parts, and escapes that can represent their letters."""
 _MAY_BE_PART = re.compile(rf"name|repo|{_PARTS}|.*(?:image|_tag|Tag|_digest|Digest)", re.DOTALL)
 """Keys for a part of an image, and keys that accompany the key `image`."""
+_PLAIN_NUMBER = re.compile(r"(?:0|[1-9][0-9]{0,3})(?:\.[0-9]{0,2}[1-9])?")
+"""Numbers that Helm writes as they are in `Chart.yaml`. It writes `1.10` as `1.1`, and rounds numbers to 32 bits."""
 _VALUE_REFERENCE = re.compile(rb"\.(Values(?:\.[A-Za-z_][A-Za-z0-9_]*)*)")
 
 
@@ -55,19 +57,30 @@ def read(file: SourceFile) -> Iterator[ExtractedItem]:
 
 
 def read_metadata(file: SourceFile) -> Iterator[ExtractedItem]:
-    """Yield the name and the dependencies in a `Chart.yaml`, or nothing if the file cannot be parsed."""
+    """Yield the name, the dependencies and the version in a `Chart.yaml`, or nothing if the file cannot be parsed."""
     items = read_file(file, lambda _: True, lambda document: [_make_metadata(document, file.path)])
     yield from (each for each in items if isinstance(each, ChartMetadata))
 
 
 def _make_metadata(document: YamlDocument, path: FilePath) -> ChartMetadata:
-    """Return the name and the dependencies of a chart. Raises TooDeepError."""
+    """Return the name, the dependencies and the `appVersion` of a chart. Raises TooDeepError."""
     dependencies = (
         ChartDependency(name, document.get_string(node, "repository") or "")
         for _, node in document.walk(document.root, ("dependencies", ALL_ITEMS), "")
         if (name := document.get_string(node, "name"))
     )
-    return ChartMetadata(path, document.get_string(document.root, "name") or "", tuple(dependencies))
+    name = document.get_string(document.root, "name") or ""
+    return ChartMetadata(path, name, tuple(dependencies), _read_app_version(document))
+
+
+def _read_app_version(document: YamlDocument) -> str:
+    """Return the `appVersion` of a chart. It is empty if there is none, or if Helm may read it as another text."""
+    version = document.get_values(document.root, "appVersion")[-1:]
+    match version:
+        case [YamlScalar() as scalar] if scalar.tag == STRING or _PLAIN_NUMBER.fullmatch(scalar.value):
+            return scalar.value
+        case _:
+            return ""
 
 
 def _read_texts(file: SourceFile) -> Iterator[ChartTemplate]:

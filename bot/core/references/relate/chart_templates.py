@@ -10,46 +10,30 @@ A *value path* is the list of keys that leads from a template's data to a value:
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
-from posixpath import basename, dirname
+from posixpath import basename, dirname, join
 
 from bot.core.references.locking import unlock_allowed
 from bot.core.references.relate.chart_loading import SUBCHARTS, ChartLoader
-from bot.model.cross_file import ChartMetadata, ChartTemplate, CrossFileFact, TemplateInclusion, ValuePath, ValueUse
+from bot.core.references.relate.template_uses import ANY_KEY, UNKNOWN_USE, PathCounter, ValuePathUse, collect_uses
+from bot.model.cross_file import ChartMetadata, ChartTemplate, CrossFileFact, ValuePath, ValueUse
 from bot.model.extracted_item import ExtractedReferences
+from bot.model.reference import is_tag
 from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, Span
 from bot.model.vocabulary import Reason
 
-MAX_INCLUSIONS = 20_000
-"""Limit for the templates that are followed for one chart, once for each distinct input. Large charts need some
-hundreds. Beyond the limit, the use of the chart's values counts as unknown."""
-MAX_TREE_PATHS = 2_000_000
-"""Limit for the value paths that are followed in all charts of a tree, which takes about 15 seconds. The 118 charts of
-a large public repository need 400,000. Beyond the limit, the use of all values of the remaining charts counts as
-unknown."""
-MAX_VALUE_PATHS = 200
-"""Limit for the value paths in the input of one template."""
-MAX_KEYS = 40
-"""Limit for the keys on the path from the top of a chart to the input of a template."""
 MAX_SUBCHARTS = 20
 """Limit for the nesting depth of subcharts."""
 
 _FORMAT = "helm"
 _TEMPLATES = "/templates/"
 _VALUES = "Values"
-_ITEM = "*"
 _OTHER_USES = {ValueUse.OTHER, ValueUse.BEHIND_ALGORITHM}
+_IMAGE_USES = {ValueUse.IMAGE, ValueUse.IMAGE_OR_APP_VERSION}
 _GLOBAL = "global"
 """The key of the values that a chart shares with its subcharts."""
-_LIBRARY = "common."
-"""Prefix of a template library that most charts by Bitnami, and many others, include as a dependency. Templates pass
-the values to it as named arguments, next to the context
-(https://github.com/bitnami/charts/tree/main/bitnami/common)."""
-_LIBRARY_IMAGE = "common.images.image"
-_ValuePathUse = tuple[ValuePath, ValueUse]
-_UNKNOWN_USE: frozenset[_ValuePathUse] = frozenset({((), ValueUse.UNKNOWN)})
 
 
 def unlock_templated_digests(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
@@ -63,6 +47,9 @@ def unlock_templated_digests(references: ExtractedReferences, facts: Sequence[Cr
 
     A separate digest value is locked if the templates write it after a literal `sha256:`. Such a value must not contain
     the algorithm, and basebump does not support digests of this form.
+
+    An image without a tag gets the `appVersion` of the chart as its tag if the templates do the same. Its digest is
+    then unlocked if it is a separate value.
     """
     templates = [fact for fact in facts if isinstance(fact, ChartTemplate)]
     if not templates:
@@ -123,10 +110,12 @@ def _is_decided_by_chart(occurrence: Occurrence) -> bool:
     """Return True if the chart's templates determine whether the digest can be edited.
 
     This is the case if the image is in chart values, and the digest is editable or locked with the reason
-    `chart-unknown`.
+    `chart-unknown`. It is also the case if the image has no tag.
     """
     can_be_decided = (
-        isinstance(occurrence.digest_slot, EditSlot) or occurrence.digest_slot.reason is Reason.CHART_UNKNOWN
+        isinstance(occurrence.digest_slot, EditSlot)
+        or occurrence.digest_slot.reason is Reason.CHART_UNKNOWN
+        or occurrence.reference.tag is None
     )
     return can_be_decided and occurrence.format == _FORMAT and bool(occurrence.variables)
 
@@ -138,6 +127,8 @@ def _apply_uses(occurrence: Occurrence, charts: _TemplateIndex, values: Collecti
     - If the templates use all values of the image only in image references, a locked digest is unlocked.
     - If the templates use a value of the image anywhere else, a locked digest gets the reason `tag-is-label`.
     - An image outside a chart is returned unchanged.
+    - If an image has no tag, see `_follow_app_version`. A text without a tag is locked if the templates use it anywhere
+      else, because they may append a tag.
 
     `values` contains the dotted paths of the image's values, such as `image.tag`. If several images share a YAML
     anchor, `values` contains the paths of all of them.
@@ -145,7 +136,12 @@ def _apply_uses(occurrence: Occurrence, charts: _TemplateIndex, values: Collecti
     chart = charts.find_chart(occurrence.path)
     if chart is None:
         return occurrence
+    is_untagged = occurrence.reference.tag is None
+    if is_untagged and isinstance(occurrence.digest_slot, NotEditable):
+        return _follow_app_version(occurrence, charts, chart)
     uses = [charts.get_uses(chart, value) for value in values]
+    if is_untagged and any(each & _OTHER_USES for each in uses):
+        return replace(occurrence, digest_slot=NotEditable(Reason.NO_TAG))
     if isinstance(occurrence.digest_slot, EditSlot):
         is_without_algorithm = any(ValueUse.BEHIND_ALGORITHM in each for each in uses)
         return (
@@ -157,9 +153,33 @@ def _apply_uses(occurrence: Occurrence, charts: _TemplateIndex, values: Collecti
         return replace(occurrence, digest_slot=NotEditable(Reason.TAG_IS_LABEL))
     return (
         unlock_allowed(occurrence, {Reason.CHART_UNKNOWN})
-        if all(each == {ValueUse.IMAGE} for each in uses)
+        if all(each and each <= _IMAGE_USES for each in uses)
         else occurrence
     )
+
+
+def _follow_app_version(occurrence: Occurrence, charts: _TemplateIndex, chart: str) -> Occurrence:
+    """Set the tag of an untagged image to the chart's `appVersion` if all templates that write the tag do the same.
+
+    If the image has a separate digest value, its digest is unlocked, unless another reason than the missing tag locks
+    it. If there is no such value, the digest stays locked with the reason `composed-tag`. The first of the occurrence's
+    `variables` is the path of the tag. Another one is the path of the digest.
+    """
+    tag_value, *digest_values = occurrence.variables
+    version = charts.get_app_version(chart)
+    if not is_tag(version) or charts.get_uses(chart, tag_value) != {ValueUse.IMAGE_OR_APP_VERSION}:
+        return occurrence
+    note = f"{join(chart, 'Chart.yaml')} has its tag (appVersion)"
+    reference = replace(occurrence.reference, tag=version)
+    occurrence = replace(occurrence, reference=reference, notes=(*occurrence.notes, note))
+    locked = occurrence.digest_slot
+    if not isinstance(locked, NotEditable) or locked.reason is not Reason.NO_TAG:
+        return occurrence
+    if locked.slot is None:
+        return replace(occurrence, digest_slot=NotEditable(Reason.COMPOSED_TAG))
+    if any(ValueUse.BEHIND_ALGORITHM in charts.get_uses(chart, value) for value in digest_values):
+        return replace(occurrence, digest_slot=NotEditable(Reason.UNSUPPORTED_DIGEST))
+    return unlock_allowed(occurrence, {Reason.NO_TAG})
 
 
 class _TemplateIndex:
@@ -172,10 +192,11 @@ class _TemplateIndex:
         """Named templates by outermost chart and name."""
         self._subcharts: dict[str, list[str]] = defaultdict(list)
         self._value_uses: dict[str, _ValueUses] = {}
-        self._path_counter = _PathCounter()
+        self._path_counter = PathCounter()
         for template in templates:
             for folder in _list_chart_folders(template.path):
                 self._templates[folder] += [] if template.template else [template]
+        self._app_versions = {dirname(each.path): each.app_version for each in metadata}
         self._loader = ChartLoader(self._templates, metadata)
         for template in templates:
             for outermost in {self._loader.get_outermost(folder) for folder in _list_chart_folders(template.path)}:
@@ -201,6 +222,10 @@ class _TemplateIndex:
             folder = dirname(folder)
         return folder
 
+    def get_app_version(self, chart: str) -> str:
+        """Return the `appVersion` of the chart in the folder `chart`; empty if it has none or if it is unknown."""
+        return self._app_versions.get(chart, "")
+
     def _find_definitions(self, chart: str, name: str) -> Sequence[ChartTemplate]:
         """Return the definitions of the template `name` that the templates of a chart can include.
 
@@ -220,13 +245,14 @@ class _TemplateIndex:
                 self._value_uses[chart].add_use(path, use)
         return self._value_uses[chart].get_uses(value.split("."))
 
-    def _list_uses(self, chart: str, depth: int) -> Iterator[_ValuePathUse]:
-        yield from _collect_uses(self._templates[chart], partial(self._find_definitions, chart), self._path_counter)
+    def _list_uses(self, chart: str, depth: int) -> Iterator[ValuePathUse]:
+        yield from collect_uses(self._templates[chart], partial(self._find_definitions, chart), self._path_counter)
         if depth == MAX_SUBCHARTS:
-            yield from _UNKNOWN_USE
+            yield from UNKNOWN_USE
             return
         for subchart in self._subcharts.get(chart, ()):
             for path, use in self._list_uses(subchart, depth + 1):
+                use = ValueUse.IMAGE if use is ValueUse.IMAGE_OR_APP_VERSION else use  # noqa: PLW2901  (its own version)
                 is_subchart_value = path[:1] == (_VALUES,) and path[1:2] != (_GLOBAL,)
                 yield (_VALUES, basename(subchart), *path[1:]) if is_subchart_value or not path else path, use
 
@@ -271,118 +297,8 @@ class _ValueUses:
         found: set[ValueUse] = {ValueUse.UNKNOWN} if self.direct_uses else set()
         nodes = [self]
         for number, key in enumerate(keys, start=1):
-            nodes = [values.children[each] for values in nodes for each in (key, _ITEM) if each in values.children]
+            nodes = [values.children[each] for values in nodes for each in (key, ANY_KEY) if each in values.children]
             uses = {use for values in nodes for use in values.direct_uses}
-            is_parent_image = number < len(keys) and ValueUse.IMAGE in uses  # a mapping cannot be an image reference
-            found |= uses - {ValueUse.IMAGE} | {ValueUse.UNKNOWN} if is_parent_image else uses
+            is_parent_image = number < len(keys) and uses & _IMAGE_USES  # a mapping cannot be an image reference
+            found |= uses - _IMAGE_USES | {ValueUse.UNKNOWN} if is_parent_image else uses
         return found
-
-
-@dataclass(frozen=True, slots=True)
-class _TemplateInput:
-    """The data that is passed to an included template: the paths of the chart values that the data may contain.
-
-    For example, `include "a" .Values.web` passes the value at the path `("Values", "web")`, so `value_paths` contains
-    this path. `include "a" (dict "image" .Values.web)` passes the same value under the name `image`, so `named_paths`
-    contains the path together with this name.
-    """
-
-    value_paths: frozenset[ValuePath] = frozenset({()})
-    named_paths: tuple[tuple[str, frozenset[ValuePath]], ...] = ()
-
-    @property
-    def path_count(self) -> int:
-        """The number of paths, which is at least 1."""
-        return 1 + len(self.value_paths) + sum(len(paths) for _, paths in self.named_paths)
-
-    @property
-    def is_too_large(self) -> bool:
-        paths = self.value_paths.union(*dict(self.named_paths).values())
-        return len(paths) > MAX_VALUE_PATHS or any(len(path) > MAX_KEYS for path in paths)
-
-    def resolve_path(self, value_path: ValuePath) -> frozenset[ValuePath]:
-        """Return the paths of all chart values to which `value_path`, a path in the template's data, may refer.
-
-        For example, if the template was included with `.Values.web`, the path `("tag",)` refers to `("Values", "web",
-        "tag")`.
-        """
-        named = {key: paths for key, paths in self.named_paths if not value_path or value_path[0] in {key, _ITEM}}
-        inside = frozenset[ValuePath]().union(*named.values())
-        return frozenset(
-            {(*each, *value_path) for each in self.value_paths} | {(*each, *value_path[1:]) for each in inside}
-        )
-
-    def build_inclusion_input(self, inclusion: TemplateInclusion) -> _TemplateInput:
-        """Return the data that this template passes to another template when it includes it.
-
-        `self` is the data that was passed to this template.
-        """
-        named = tuple((key, self._resolve_paths(paths)) for key, paths in inclusion.named_arguments)
-        return _TemplateInput(self._resolve_paths(inclusion.argument_paths), named)
-
-    def _resolve_paths(self, value_paths: Iterable[ValuePath]) -> frozenset[ValuePath]:
-        return frozenset(found for path in value_paths for found in self.resolve_path(path))
-
-
-@dataclass(slots=True)
-class _PathCounter:
-    """Counts the value paths that are followed in all charts of a tree."""
-
-    followed_paths: int = 0
-
-    @property
-    def is_exceeded(self) -> bool:
-        return self.followed_paths > MAX_TREE_PATHS
-
-
-def _collect_uses(
-    templates: Iterable[ChartTemplate],
-    find_definitions: Callable[[str], Sequence[ChartTemplate]],
-    path_counter: _PathCounter,
-) -> frozenset[_ValuePathUse]:
-    """Return how `templates`, and all templates that they include, use the chart's values.
-
-    `find_definitions` returns the templates with a given name. If the templates include too many others
-    (MAX_INCLUSIONS), if the data of a template has too many paths, or if all charts of the tree together have too many,
-    the result states that the use of all values is unknown.
-    """
-    uses: set[_ValuePathUse] = set()
-    pending = [(template, _TemplateInput(), ValueUse.OTHER) for template in templates]
-    visited: set[tuple[int, _TemplateInput, ValueUse]] = set()
-    while pending:
-        template, template_input, purpose = pending.pop()
-        if (id(template), template_input, purpose) in visited:
-            continue
-        visited.add((id(template), template_input, purpose))
-        path_counter.followed_paths += (1 + len(template.uses)) * template_input.path_count
-        if len(visited) > MAX_INCLUSIONS or template_input.is_too_large or path_counter.is_exceeded:
-            return _UNKNOWN_USE
-        for source, use in template.uses:
-            effect = purpose if use is ValueUse.END else use
-            if not isinstance(source, TemplateInclusion):
-                uses.update((path, effect) for path in template_input.resolve_path(source))
-            elif included_templates := find_definitions(source.template):
-                pending += [(each, template_input.build_inclusion_input(source), effect) for each in included_templates]
-            else:
-                uses |= _assume_external_uses(source.template, template_input.build_inclusion_input(source), effect)
-    return frozenset(uses)
-
-
-def _assume_external_uses(template: str, template_input: _TemplateInput, effect: ValueUse) -> frozenset[_ValuePathUse]:
-    """Return how a template that is not in the tree is assumed to use the chart values that are passed to it.
-
-    - The template `common.images.image` of the library `common` writes an image reference that ends with the tag of
-      `imageRoot`.
-    - All other templates of this library are assumed to use the values outside of image references.
-    - For all other templates, the use is unknown.
-
-    `effect` states how the template that includes `template` uses the output. For example, it is IMAGE if the output
-    becomes the end of an image reference.
-    """
-    named_paths = dict(template_input.named_paths)
-    if template == _LIBRARY_IMAGE:
-        return frozenset(((*path, "tag"), effect) for path in named_paths.get("imageRoot", ()))
-    value_paths = template_input.value_paths.union(*named_paths.values())
-    if template.startswith(_LIBRARY):
-        return frozenset((path, ValueUse.OTHER) for path in value_paths if path)
-    return frozenset((path, ValueUse.UNKNOWN) for path in value_paths)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from posixpath import basename, dirname, join
 
 from bot.core.budgets import TreeBudget
-from bot.core.references.locking import lock_occurrence
+from bot.core.references.locking import lock_occurrence, unlock_allowed
 from bot.core.references.relate.chart_loading import SUBCHARTS
 from bot.core.references.relate.folders import list_folders_and_path
 from bot.model.cross_file import ChartImage, ChartValue, CrossFileFact, ImagePart
@@ -330,6 +330,7 @@ def _complete_image(occurrence: Occurrence, overlay: _ValuesOverlay) -> Occurren
     if completed_reference is None:
         return lock_occurrence(occurrence, Reason.CHART_UNKNOWN)
     occurrence = replace(occurrence, reference=completed_reference)
+    occurrence = unlock_allowed(occurrence, {Reason.NO_TAG}) if tag else occurrence
     if (tag or digest) and overlay.pinned_in not in overlay.own_values:
         return replace(
             occurrence,
@@ -337,7 +338,7 @@ def _complete_image(occurrence: Occurrence, overlay: _ValuesOverlay) -> Occurren
             tag_slot=_NOT_EDITABLE,
             notes=(*occurrence.notes, *overlay.list_inherited_notes()),
         )
-    return occurrence if is_certain else lock_occurrence(occurrence, Reason.CHART_UNKNOWN)
+    return occurrence if is_certain else replace(lock_occurrence(occurrence, Reason.CHART_UNKNOWN), variables=())
 
 
 def _build_image(overlay: _ValuesOverlay) -> Occurrence | None:

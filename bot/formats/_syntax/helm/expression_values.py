@@ -18,6 +18,7 @@ ANY_ITEM = "*"
 """In a key path, any item of a list or of a mapping."""
 
 _SourceSet = frozenset[ValuePath | TemplateInclusion]
+_Fallback = tuple[ValuePath | TemplateInclusion, ValuePath | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,9 @@ class ExpressionValue:
     entries: tuple[tuple[str, ExpressionValue], ...] = ()
     """The entries of a collection that `dict` or `list` made."""
     literal: str | None = None
+    fallbacks: frozenset[_Fallback] = frozenset()
+    """Sources among `end_sources` with the value that replaces each of them if it is empty. The value is None if the
+    replacement is unknown, or if it is unknown whether there is one."""
 
     @property
     def sources(self) -> _SourceSet:
@@ -61,7 +65,8 @@ class ExpressionValue:
     @property
     def as_digest(self) -> ExpressionValue:
         """A copy of this value for use after the text `sha256:`: its `end_sources` are moved to `digest_sources`."""
-        return replace(self, end_sources=frozenset(), digest_sources=self.digest_sources | self.end_sources)
+        digest_sources = self.digest_sources | self.end_sources
+        return replace(self, end_sources=frozenset(), digest_sources=digest_sources, fallbacks=frozenset())
 
     @property
     def as_condition(self) -> ExpressionValue:
@@ -71,6 +76,29 @@ class ExpressionValue:
         them does not change the result.
         """
         return ExpressionValue(changed_sources=self.changed_sources | self.digest_sources)
+
+    @property
+    def single_path(self) -> ValuePath | None:
+        """The path of a value, if this is exactly that value, with nothing before it and no fallback; None if not."""
+        is_single = self == ExpressionValue(end_sources=self.end_sources) and len(self.end_sources) == 1
+        return next(iter(self.value_paths), None) if is_single else None
+
+    def with_fallback(self, fallback: ValuePath | None) -> ExpressionValue:
+        """A copy of this value in which `fallback` replaces each of `end_sources` that is empty and has no fallback.
+
+        If `fallback` is None, the replacement is unknown.
+        """
+        replaced = {source for source, _ in self.fallbacks}
+        added = {(source, fallback) for source in self.end_sources - replaced}
+        return replace(self, fallbacks=self.fallbacks | added)
+
+    def get_fallback(self, source: ValuePath | TemplateInclusion) -> ValuePath | None:
+        """Return the value that replaces `source` if it is empty; None if there is none or if it is unknown."""
+        match [fallback for replaced, fallback in self.fallbacks if replaced == source]:
+            case [fallback]:
+                return fallback
+            case _:
+                return None
 
     def merge(self, other: ExpressionValue) -> ExpressionValue:
         """Combine the sources of two values, for an expression that returns either of them, such as `default`.
@@ -88,10 +116,16 @@ class ExpressionValue:
             self.changed_sources | other.changed_sources,
             self.digest_sources | other.digest_sources,
             tuple(named.items()),
+            fallbacks=self.fallbacks | other.fallbacks | self._list_differing_fallbacks(other),
         )
         if max(len(merged.sources), len(merged.entries)) > MAX_SOURCES:
             raise UnsupportedTemplateError
         return merged
+
+    def _list_differing_fallbacks(self, other: ExpressionValue) -> frozenset[_Fallback]:
+        """Return an unknown fallback for each source whose fallback is not the same in both values."""
+        common = self.end_sources & other.end_sources if self.fallbacks or other.fallbacks else frozenset()
+        return frozenset((source, None) for source in common if self.get_fallback(source) != other.get_fallback(source))
 
     def get_entry(self, key: str) -> ExpressionValue:
         """Return the entry of this collection with the given key.

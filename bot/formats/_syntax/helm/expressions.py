@@ -59,7 +59,30 @@ def _get_last(values: list[ExpressionValue]) -> ExpressionValue:
 
 def _concatenate(values: list[ExpressionValue]) -> ExpressionValue:
     """Return the sources of a text that joins all values. Only the last value is an unchanged source at its end."""
-    return replace(_change_all(values[:-1]).merge(_get_last(values)), literal=None, entries=())
+    joined = replace(_change_all(values[:-1]).merge(_get_last(values)), literal=None, entries=())
+    return joined if len(values) == 1 else joined.with_fallback(None)
+
+
+def _print(values: list[ExpressionValue]) -> ExpressionValue:
+    """Return the sources of a text that joins all values, if the text before the last value does not change it.
+
+    For example, `print "v" .Values.tag` renders another tag than the value (see `is_unmodified_prefix`).
+    """
+    before = "".join(VALUE_PLACEHOLDER if value.literal is None else value.literal for value in values[:-1])
+    return _concatenate(values) if is_unmodified_prefix(before) else _change_all(values)
+
+
+def _choose_first(values: list[ExpressionValue]) -> ExpressionValue:
+    """Return the sources of the first value that is not empty, as `coalesce` returns it."""
+    merged = _get_last(values)
+    for value in reversed(values[:-1]):
+        merged = merge_all([value.with_fallback(merged.single_path), merged])
+    return merged
+
+
+def _apply_default(values: list[ExpressionValue]) -> ExpressionValue:
+    """Return the sources of `default fallback value`."""
+    return _choose_first(values[::-1])
 
 
 def _apply_printf(values: list[ExpressionValue]) -> ExpressionValue:
@@ -70,7 +93,8 @@ def _apply_printf(values: list[ExpressionValue]) -> ExpressionValue:
     if len(verbs) != len(arguments):
         return _change_all(values)
     formatted_values = [_apply_verb(verb, value) for verb, value in zip(verbs, arguments, strict=True)]
-    return replace(merge_all(formatted_values), entries=(), literal=None)
+    formatted = replace(merge_all(formatted_values), entries=(), literal=None)
+    return formatted if _VERB.fullmatch(template.literal) else formatted.with_fallback(None)
 
 
 def _apply_verb(verb: re.Match[str], value: ExpressionValue) -> ExpressionValue:
@@ -141,8 +165,11 @@ def _choose(values: list[ExpressionValue]) -> ExpressionValue:
 
 
 _FUNCTIONS: dict[str, Callable[[list[ExpressionValue]], ExpressionValue]] = {
-    **dict.fromkeys(("print", "quote", "squote", "toString", "trim", "required", "indent", "nindent"), _concatenate),
-    **dict.fromkeys(("default", "coalesce", "or", "and", "merge", "mergeOverwrite", "deepCopy"), merge_all),
+    **dict.fromkeys(("quote", "squote", "toString", "trim", "required", "indent", "nindent"), _concatenate),
+    **dict.fromkeys(("and", "merge", "mergeOverwrite", "deepCopy"), merge_all),
+    **dict.fromkeys(("coalesce", "or"), _choose_first),
+    "default": _apply_default,
+    "print": _print,
     **dict.fromkeys(("not", "empty", "hasKey", "kindIs", "kindOf", "typeIs", "typeOf", "len"), _test_all),
     **dict.fromkeys(("eq", "ne"), _compare),
     **dict.fromkeys(("index", "get"), _get_item),

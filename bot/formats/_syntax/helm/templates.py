@@ -30,7 +30,14 @@ from bot.formats._syntax.helm.expressions import (
     ExpressionEvaluator,
     is_unmodified_prefix,
 )
-from bot.model.cross_file import ChartTemplate, TemplateInclusion, ValuePath, ValueUse
+from bot.model.cross_file import (
+    ChartTemplate,
+    TemplateInclusion,
+    TemplateSource,
+    ValuePath,
+    ValueUse,
+    ValueWithFallback,
+)
 from bot.model.source import FilePath
 
 MAX_LINE = 300
@@ -95,7 +102,7 @@ def read_chart_template(path: FilePath, content: bytes) -> Iterator[ChartTemplat
         yield ChartTemplate(path, name, _find_uses(inside, is_defined=True))
 
 
-_UseSet = frozenset[tuple[ValuePath | TemplateInclusion, ValueUse]]
+_UseSet = frozenset[tuple[TemplateSource, ValueUse]]
 _UNKNOWN: _UseSet = frozenset({((), ValueUse.UNKNOWN)})
 
 
@@ -203,7 +210,7 @@ class _TemplateWalk:
         self._is_behind_algorithm = False
         self._line_text = ""
         """The text that is output so far on the current line."""
-        self.uses: set[tuple[ValuePath | TemplateInclusion, ValueUse]] = set()
+        self.uses: set[tuple[TemplateSource, ValueUse]] = set()
 
     def walk_body(self, body: TemplateBody, dot: ExpressionValue, line_state: _LineState) -> _LineState:
         """Record how the nodes of `body` use chart values. Return the state of the current line after `body`.
@@ -276,8 +283,13 @@ class _TemplateWalk:
             return
         for source in value.end_sources:
             if use is not ValueUse.CONDITION or isinstance(source, TemplateInclusion):
-                self.uses.add((source, use))
+                self.uses.add((_add_fallback(value, source), use))
         self.uses.update((source, ValueUse.BEHIND_ALGORITHM) for source in value.digest_sources)
-        self.uses.update(
-            (source, ValueUse.OTHER) for source in value.sources - value.end_sources - value.digest_sources
-        )
+        other_sources = value.sources - value.end_sources - value.digest_sources
+        self.uses.update((source, ValueUse.OTHER) for source in other_sources | value.changed_sources)
+
+
+def _add_fallback(value: ExpressionValue, source: ValuePath | TemplateInclusion) -> TemplateSource:
+    """Return `source`, which is a source of `value`, together with the value that replaces it if it is empty."""
+    fallback = value.get_fallback(source)
+    return source if fallback is None or isinstance(source, TemplateInclusion) else ValueWithFallback(source, fallback)

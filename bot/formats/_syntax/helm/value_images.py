@@ -24,28 +24,42 @@ image in another place, such as a label. Such a text must not be edited.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
 from bot.core.references.locking import lock_occurrence
-from bot.formats._syntax.helm.values_walk import KeyMeaning, ValuesCollection, ValuesEntry, build_locator, walk_values
+from bot.formats._syntax.helm.image_keys import (
+    SCHEME,
+    TAG_KEYS,
+    find_name_key,
+    find_sibling_keys,
+    get_source_value,
+    get_string,
+    is_image_text,
+)
+from bot.formats._syntax.helm.values_walk import (
+    KeyMeaning,
+    ValuesCollection,
+    ValuesEntry,
+    build_locator,
+    find_key_line,
+    get_entries_at,
+    walk_values,
+)
 from bot.formats._syntax.reference_positions import TEMPLATE_MARKS, ReferencePosition
-from bot.formats._syntax.yaml.nodes import NULL, STRING, YamlDocument, YamlMapping, YamlNode, YamlScalar
+from bot.formats._syntax.yaml.nodes import STRING, YamlDocument, YamlMapping, YamlNode, YamlScalar
 from bot.formats._syntax.yaml.split_references import (
     ReferencePart,
     SplitReference,
     find_shared_scalars,
-    get_text_before,
 )
 from bot.model.cross_file import ImagePart
-from bot.model.errors import InvalidReferenceError
-from bot.model.reference import DOCKER_HUB, ImageReference, is_tag, parse_sha256
+from bot.model.reference import parse_sha256
 from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
-_TAG_KEYS = ("tag", "version")
 _HEX_DIGEST = "sha"
 """The key of a digest without its algorithm, as used in the charts of Grafana and Prometheus."""
 _IMAGE_ONLY_KEYS = frozenset({"registry", "digest", "pullPolicy", "imagePullPolicy", "pullSecrets", "imagePullSecrets"})
@@ -59,7 +73,6 @@ refer to Docker Hub."""
 _REGISTRY_KEY = re.compile(r"(?:(?:image|docker|container)[-_]?)?registry(?:[-_]?(?:url|host))?", re.IGNORECASE)
 """The key of the default registry."""
 
-_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.ASCII | re.IGNORECASE)
 _HOST = re.compile(r"[^/]*[.:][^/]*/|localhost/")
 """The start of an image name that contains a host."""
 _WEB_SCHEMES = frozenset({"http", "https", "ftp", "file", "s3", "gs", "git", "ssh"})
@@ -68,13 +81,6 @@ _NOT_REFERENCE = re.compile(
     r".*\.(?:png|jpe?g|gif|svg|webp|ico|bmp|tiff?|avif|iso|img|qcow2|vmdk|vhdx?|ova)(?:[?#].*)?|data:.*|[./#].*",
     re.IGNORECASE | re.DOTALL,
 )
-_SIBLING_KEYS = {"imageTag": "imageDigest", "image_tag": "image_digest", "tag": "digest"}
-"""Keys next to `image` that contain its tag, with the corresponding keys of its digest. Other keys have suffixes:
-`initImageTag` belongs to `initImage`."""
-_SUFFIXES = (("Tag", "Digest"), ("_tag", "_digest"))
-
-MAX_COMMENT_LINES = 100
-"""Limit on the lines between a key and its mapping that are checked."""
 
 
 class ImageCandidate(NamedTuple):
@@ -96,6 +102,13 @@ class ImageCandidate(NamedTuple):
     has_uncertain_registry: bool
     """True if there is a registry that some charts put before all images, and other charts only before some images."""
     hex_digest: str = ""
+
+    @property
+    def needs_tag(self) -> bool:
+        """True if the chart may use a tag that is not in the values, such as its `appVersion`."""
+        name = self.parts.name.text.rpartition("/")[2]
+        has_tag = ":" in name.partition("@")[0] or (self.parts.tag is not None and self.parts.tag.text != "")
+        return not has_tag and not (self.is_text and "@" in name)
 
     @property
     def digest_part(self) -> ImagePart:
@@ -167,7 +180,7 @@ def _read_candidate(
     candidate: ImageCandidate, position: ReferencePosition, shared: frozenset[int]
 ) -> Occurrence | UnsupportedText | None:
     text = candidate.parts.text
-    scheme = _SCHEME.match(text)
+    scheme = SCHEME.match(text)
     if scheme is not None:
         return None if scheme[1].lower() in _WEB_SCHEMES else position.make_not_editable(text, Reason.NOT_AN_IMAGE)
     if TEMPLATE_MARKS.search(text):
@@ -175,6 +188,8 @@ def _read_candidate(
     found = candidate.parts.read(position, shared)
     if isinstance(found, UnsupportedText):
         return found if candidate.is_certain else None
+    if candidate.needs_tag:
+        return _require_tag(found, candidate)
     if candidate.has_uncertain_registry:
         return replace(lock_occurrence(found, Reason.CHART_UNKNOWN), notes=(_UNCERTAIN_REGISTRY_NOTE,))
     if candidate.hex_digest:
@@ -189,6 +204,24 @@ def _read_candidate(
         return replace(found, variables=(".".join(candidate.keys_by_part[ImagePart.DIGEST]),))
     tag = ".".join(candidate.keys_by_part[ImagePart.TAG])
     return replace(found, digest_slot=NotEditable(Reason.CHART_UNKNOWN, slot), variables=(tag,))
+
+
+def _require_tag(occurrence: Occurrence, candidate: ImageCandidate) -> Occurrence:
+    """Lock the digest of an image without a tag, because it is unknown which tag the chart uses instead.
+
+    A text without a tag is only locked if the registry is uncertain. A rule in the config may set its tag. `variables`
+    contains the paths of the values that the chart's templates may use for the tag and the digest, or of the text.
+    """
+    slot = occurrence.digest_slot
+    if isinstance(slot, EditSlot) and not candidate.is_text:
+        slot = NotEditable(Reason.NO_TAG, slot if candidate.digest_part is ImagePart.DIGEST else None)
+    if candidate.has_uncertain_registry:
+        slot = NotEditable(Reason.NO_TAG)
+        return replace(occurrence, digest_slot=slot, tag_slot=slot, notes=(_UNCERTAIN_REGISTRY_NOTE,))
+    parts = (ImagePart.REPOSITORY,) if candidate.is_text else (ImagePart.TAG, ImagePart.DIGEST)
+    return replace(
+        occurrence, digest_slot=slot, variables=tuple(".".join(candidate.keys_by_part[part]) for part in parts)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,8 +239,8 @@ class _CandidateSearch:
         `parent` is the mapping or list that contains `collection`.
         """
         entries, value = collection.entries, collection.node
-        tag_key = next((each for each in _TAG_KEYS if isinstance(entries.get(each), YamlScalar)), None)
-        name_key = _find_name_key(collection)
+        tag_key = next((each for each in TAG_KEYS if isinstance(entries.get(each), YamlScalar)), None)
+        name_key = find_name_key(collection)
         if not isinstance(value, YamlMapping) or name_key is None:
             return None
         if not self._is_image(parent, collection, has_tag=tag_key is not None):
@@ -223,13 +256,13 @@ class _CandidateSearch:
             locator=build_locator(self.locator, collection.keys),
             line_number=first.line_number,
             parts=SplitReference(name, self._get_registry(own_registry, name.text), tag, digest),
-            keys_by_part=_map_part_keys(collection.keys, "registry", name_key, tag_key or _TAG_KEYS[0], "digest"),
+            keys_by_part=_map_part_keys(collection.keys, "registry", name_key, tag_key or TAG_KEYS[0], "digest"),
             is_in_list=collection.is_in_list,
             is_text=False,
             is_certain=True,
             has_uncertain_registry=self._has_uncertain_registry(own_registry, name.text),
-            related_lines=tuple(dict.fromkeys([_find_key_line(self.document, value), *others])),
-            hex_digest=_get_source_value(entries.get(_HEX_DIGEST)),
+            related_lines=tuple(dict.fromkeys([find_key_line(self.document, value), *others])),
+            hex_digest=get_source_value(entries.get(_HEX_DIGEST)),
         )
 
     @staticmethod
@@ -243,12 +276,12 @@ class _CandidateSearch:
     def find_in_text(self, collection: ValuesCollection, key: str, value: YamlScalar) -> ImageCandidate | None:
         """Return the image in the text `value` under `key` of `collection`, or None if the text is not an image."""
         is_named = isinstance(collection.node, YamlMapping) and key.lower().endswith("image")
-        text = _get_string(value)
+        text = get_string(value)
         if not (is_named or collection.key_meaning is KeyMeaning.IMAGES) or not text or _NOT_REFERENCE.fullmatch(text):
             return None
-        keys = _find_sibling_keys(collection, key, text) if is_named else None
+        keys = find_sibling_keys(collection, key, text) if is_named else None
         is_exact = is_named and key.lower() == "image"
-        if keys is None and not _is_image_text(text, is_named=is_named, is_exact=is_exact):
+        if keys is None and not is_image_text(text, is_named=is_named, is_exact=is_exact):
             return None
         name = (
             self._read_part(collection.node, key)
@@ -306,95 +339,12 @@ def _map_part_keys(parent_keys: tuple[str, ...], *keys: str | None) -> dict[Imag
     return {part: (*parent_keys, key) for part, key in zip(ImagePart, keys, strict=False) if key is not None}
 
 
-def _find_name_key(collection: ValuesCollection) -> str | None:
-    """Return the key that contains the name of the image in a mapping, or None if there is no such key.
-
-    - If the mapping has a `repository`, the key is `repository`.
-    - If the mapping has a `registry` instead, the key is `name`.
-    - If the mapping has a `tag` and is under a key that ends in `image`, the key is `name` or `repo`, provided that its
-      value contains a slash.
-    """
-    entries = collection.entries
-    if _get_string(entries.get("repository")):
-        return "repository"
-    if _get_string(entries.get("registry")):
-        return "name" if _get_string(entries.get("name")) else None
-    if "repository" in entries or collection.key_meaning is not KeyMeaning.IMAGE or _TAG_KEYS[0] not in entries:
-        return None
-    return next((key for key in ("name", "repo") if "/" in _get_string(entries.get(key))), None)
-
-
-def _find_sibling_keys(collection: ValuesCollection, key: str, text: str) -> tuple[str, str] | None:
-    """Return the keys next to `key` that contain the tag and the digest of the image `text`.
-
-    For `image: nginx`, these may be `imageTag` and `imageDigest`. Return None if `text` itself has a tag or a digest,
-    or if no key for a tag contains a valid tag.
-    """
-    if ":" in text.rpartition("/")[2] or "@" in text:
-        return None
-    keys = _SIBLING_KEYS if key.lower() == "image" else {f"{key}{tag}": f"{key}{digest}" for tag, digest in _SUFFIXES}
-    return next(
-        (each for each in keys.items() if is_tag(_get_source_value(collection.entries.get(each[0])).partition("@")[0])),
-        None,
-    )
-
-
-def _is_image_text(text: str, *, is_named: bool, is_exact: bool) -> bool:
-    if TEMPLATE_MARKS.search(text) or _SCHEME.match(text):
-        return is_named
-    try:
-        reference = ImageReference.parse(text)
-    except InvalidReferenceError:
-        return is_exact
-    if reference.tag is not None or reference.digest is not None:
-        return True
-    return is_exact or (is_named and reference.host != DOCKER_HUB)
-
-
 def _get_registry_at(document: YamlDocument, root: ValuesCollection, keys: tuple[str, ...]) -> str:
     *parent_keys, key = keys
-    return _get_string(_get_entries(document, root, parent_keys).get(key)).removesuffix("/")
+    return get_string(get_entries_at(document, root, parent_keys).get(key)).removesuffix("/")
 
 
 def _find_registry_in(document: YamlDocument, root: ValuesCollection, keys: tuple[str, ...]) -> str:
-    entries = _get_entries(document, root, keys)
-    texts = (_get_string(node) for key, node in entries.items() if _REGISTRY_KEY.fullmatch(key))
+    entries = get_entries_at(document, root, keys)
+    texts = (get_string(node) for key, node in entries.items() if _REGISTRY_KEY.fullmatch(key))
     return next(filter(None, texts), "").removesuffix("/")
-
-
-def _get_entries(document: YamlDocument, root: ValuesCollection, keys: Iterable[str]) -> dict[str, YamlNode]:
-    """Return the entries of the mapping at the key path `keys`, or an empty dict if there is no such mapping.
-
-    The path starts at `root`, the mapping of all values.
-    """
-    entries = root.entries
-    for key in keys:
-        entries = dict(document.list_entries(entries.get(key)))
-    return entries
-
-
-def _get_source_value(node: YamlNode) -> str:
-    """Return the text of a scalar of any type as it is written in the file. It is empty for nulls and collections."""
-    return node.value if isinstance(node, YamlScalar) and node.tag != NULL else ""
-
-
-def _get_string(node: YamlNode) -> str:
-    """Return the text of a string. It is empty for numbers, nulls and collections."""
-    return node.text if isinstance(node, YamlScalar) and node.tag == STRING else ""
-
-
-def _find_key_line(document: YamlDocument, mapping: YamlMapping) -> int:
-    """Return the number of the line that contains the key of a mapping.
-
-    If the mapping starts on a line below its key, the blank lines and comments above the mapping are skipped, because
-    the first other line above it is that of the key.
-    """
-    source, start = document.source, document.get_start(mapping)
-    number = source.get_line_number(start)
-    if get_text_before(source, start).strip(b" \t-"):
-        return number
-    for above in range(number - 1, max(number - MAX_COMMENT_LINES, source.first_line_number) - 1, -1):
-        line = source.get_line(above).strip()
-        if line and not line.startswith(b"#"):
-            return above
-    return number

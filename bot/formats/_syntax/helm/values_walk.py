@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import Enum, auto
 from typing import NamedTuple
 
 from bot.formats._syntax.yaml.nodes import TooDeepError, YamlDocument, YamlMapping, YamlNode, YamlSequence
+from bot.formats._syntax.yaml.split_references import get_text_before
 from bot.formats._syntax.yaml.trees import MAX_NESTING
 
 MAX_KEYS_LENGTH = 4000
 """Limit on the characters in the key path of one value, because locators contain the whole path."""
+MAX_COMMENT_LINES = 100
+"""Limit on the lines between a key and its mapping that are checked."""
 _ESCAPES = {ord("~"): "~0", ord("/"): "~1", ord("#"): "~2"}
 """Escapes that make locators unique: two key paths of a document never have the same locator."""
 
@@ -92,3 +95,31 @@ def _get_key_meaning(collection: ValuesCollection, key: str) -> KeyMeaning:
     if word.endswith("images"):
         return KeyMeaning.IMAGES
     return KeyMeaning.IMAGE if word.endswith("image") else KeyMeaning.NOTHING
+
+
+def find_key_line(document: YamlDocument, mapping: YamlMapping) -> int:
+    """Return the number of the line that contains the key of a mapping.
+
+    If the mapping starts on a line below its key, the blank lines and comments above the mapping are skipped, because
+    the first other line above it is that of the key.
+    """
+    source, start = document.source, document.get_start(mapping)
+    number = source.get_line_number(start)
+    if get_text_before(source, start).strip(b" \t-"):
+        return number
+    for above in range(number - 1, max(number - MAX_COMMENT_LINES, source.first_line_number) - 1, -1):
+        line = source.get_line(above).strip()
+        if line and not line.startswith(b"#"):
+            return above
+    return number
+
+
+def get_entries_at(document: YamlDocument, root: ValuesCollection, keys: Iterable[str]) -> dict[str, YamlNode]:
+    """Return the entries of the mapping at the key path `keys`, or an empty dict if there is no such mapping.
+
+    The path starts at `root`, the mapping of all values.
+    """
+    entries = root.entries
+    for key in keys:
+        entries = dict(document.list_entries(entries.get(key)))
+    return entries

@@ -6,7 +6,7 @@ import pytest
 from support.soon import soon
 from support.values import occurrence
 
-from bot.core.references.relate import chart_loading, chart_templates
+from bot.core.references.relate import chart_loading, chart_templates, template_uses
 from bot.core.references.relate.chart_templates import unlock_templated_digests
 from bot.model.cross_file import ChartDependency, ChartMetadata, ChartTemplate, TemplateInclusion, ValueUse
 from bot.model.source import EditSlot, FilePath, NotEditable, Span
@@ -170,9 +170,9 @@ class TestInclusions:
 
     def test_work_grows_with_number_of_charts_that_vendor_a_library(self, monkeypatch):
         steps = []
-        resolve = chart_templates._TemplateInput.resolve_path
+        resolve = template_uses._TemplateInput.resolve_path
         monkeypatch.setattr(
-            chart_templates._TemplateInput, "resolve_path", lambda *given: steps.append(None) or resolve(*given)
+            template_uses._TemplateInput, "resolve_path", lambda *given: steps.append(None) or resolve(*given)
         )
 
         def count_steps(charts):
@@ -229,7 +229,7 @@ class TestInclusions:
             assert verdict(circle, template((TemplateInclusion("circle", ROOT), IMAGE))) == "unknown"
 
     def test_too_many_inclusions_leave_all_of_the_chart_unknown(self, monkeypatch):
-        monkeypatch.setattr(chart_templates, "MAX_INCLUSIONS", 10)
+        monkeypatch.setattr(template_uses, "MAX_INCLUSIONS", 10)
         many = [template((TemplateInclusion(f"b{number}", ROOT), OTHER), name=f"a{number}") for number in range(9)]
         last = [template(name=f"b{number}") for number in range(9)]
         top = template((TAG, IMAGE), *((TemplateInclusion(f"a{number}", ROOT), OTHER) for number in range(9)))
@@ -322,8 +322,8 @@ def test_nothing_else_is_opened():
 
 
 def test_templates_are_analysed_once_although_each_edit_relates_the_references_again(monkeypatch):
-    analysed, collect_uses = [], chart_templates._collect_uses
-    monkeypatch.setattr(chart_templates, "_collect_uses", lambda *each: analysed.append(each) or collect_uses(*each))
+    analysed, collect_uses = [], chart_templates.collect_uses
+    monkeypatch.setattr(chart_templates, "collect_uses", lambda *each: analysed.append(each) or collect_uses(*each))
     facts = [
         fact
         for number in range(3)
@@ -339,7 +339,7 @@ def test_templates_are_analysed_once_although_each_edit_relates_the_references_a
 
 def test_charts_after_the_limit_of_the_tree_are_unknown(monkeypatch):
     """Each chart has a limit of its own, but a tree can have thousands of charts."""
-    monkeypatch.setattr(chart_templates, "MAX_TREE_PATHS", 10)
+    monkeypatch.setattr(template_uses, "MAX_TREE_PATHS", 10)
     facts = [template((TAG, IMAGE), path=f"app-{number}/templates/web.yaml") for number in range(10)]
     places = tuple(value(path=f"app-{number}/values.yaml") for number in range(10))
     found = unlock_templated_digests(places, facts)
