@@ -10,7 +10,7 @@ from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
 
 _FILE_NAME = re.compile(r"(?:.*/)?docker-bake[^/]*\.(?:hcl|json)", re.DOTALL)
-_KEYWORDS = (b"docker-image", b"dockerfile-inline", b"args")
+_KEYWORDS = (b"docker-image", b"dockerfile-inline", b"args", b"contexts")
 """A file without any of these words contains no image and no build argument, unless escapes spell some of their
 letters."""
 _ESCAPE = re.compile(rb"\\[uU]")

@@ -28,6 +28,23 @@ class BuildArgumentSetting:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedBuildContext:
+    """The fact that a build replaces an image in a Dockerfile by a build context with the same name.
+
+    https://docs.docker.com/reference/cli/docker/buildx/build/#build-context describes such contexts.
+    """
+
+    path: FilePath
+    line_number: int
+    dockerfile: FilePath
+    """The file with the Dockerfile. It is `path` itself if the Dockerfile is inline."""
+    name: str
+    """The name of the context, such as `alpine:3.20`. It can also be the name of a stage."""
+    locator_prefix: str = ""
+    """The start of the locators of all images in an inline Dockerfile; empty for a Dockerfile in a file of its own."""
+
+
+@dataclass(frozen=True, slots=True)
 class TaskFileBuild:
     """The fact that a task file of an Azure Container Registry builds a Dockerfile."""
 
@@ -356,6 +373,7 @@ CrossFileFact = (
     | ChartValue
     | DependabotConfig
     | Kustomization
+    | NamedBuildContext
     | TreeBranch
     | RenovateConfig
     | ImageUpdaterConfig

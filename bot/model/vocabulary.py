@@ -67,6 +67,7 @@ class Reason(StrEnum):
     ACR_TASK = "acr-task"
     VENDORED = "vendored"
     REPLACED_BY_KUSTOMIZE = "replaced-by-kustomize"
+    NAMED_CONTEXT = "named-context"
     OTHER_WRITER = "other-writer"
     NOT_AN_IMAGE = "not-an-image"
     OWN = "own"
@@ -149,6 +150,10 @@ REASON_SENTENCES: dict[Reason, str] = {
         "The next copy would overwrite the edit."
     ),
     Reason.REPLACED_BY_KUSTOMIZE: "A kustomization replaces the image with another image.",
+    Reason.NAMED_CONTEXT: (
+        "A build replaces this image by a named build context, and would not find the context under another digest. "
+        "Use the name of the stage for the context to enable updates."
+    ),
     Reason.OTHER_WRITER: "Another tool updates this image, and the two tools would overwrite each other's changes.",
     Reason.NOT_AN_IMAGE: "The name has a scheme that a build tool resolves, and is not an image in a registry.",
     Reason.NOT_FOUND_OR_DENIED: "The registry does not have the image, or does not show it without credentials.",
@@ -216,6 +221,7 @@ REASONS_BY_STATUS: dict[OccurrenceStatus, tuple[Reason, ...]] = {
         Reason.ACR_TASK,
         Reason.VENDORED,
         Reason.REPLACED_BY_KUSTOMIZE,
+        Reason.NAMED_CONTEXT,
         Reason.OTHER_WRITER,
         Reason.NOT_AN_IMAGE,
     ),

@@ -10,20 +10,32 @@ from hypothesis import strategies as st
 from support.soon import soon
 
 from bot.formats.bake import FORMAT
-from bot.model.cross_file import BuildArgumentSetting
+from bot.model.cross_file import BuildArgumentSetting, NamedBuildContext
 from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 
 
-def read(text: str, path: str = "docker-bake.hcl"):
+def extract(text: str, path: str = "docker-bake.hcl"):
     return list(FORMAT.extract(SourceFile(FilePath(path), text.encode())))
+
+
+def read(text: str, path: str = "docker-bake.hcl"):
+    return [each for each in extract(text, path) if isinstance(each, Occurrence | UnsupportedText)]
 
 
 def arguments(text: str, path: str = "docker-bake.hcl"):
     return [
         (each.dockerfile, each.argument, each.line_number)
-        for each in read(text, path)
+        for each in extract(text, path)
         if isinstance(each, BuildArgumentSetting)
+    ]
+
+
+def contexts(text: str, path: str = "docker-bake.hcl"):
+    return [
+        (each.dockerfile, each.name, each.locator_prefix, each.line_number)
+        for each in extract(text, path)
+        if isinstance(each, NamedBuildContext)
     ]
 
 
@@ -50,6 +62,39 @@ target "here" { args = { A = "" } }
         ("ci/app/build/Dockerfile.prod", "NODE", 6),
         ("ci/app/build/Dockerfile.prod", "GO", 7),
         ("ci/Dockerfile", "A", 10),
+    ]
+
+
+def test_contexts_belong_to_the_dockerfile_of_their_target():
+    assert contexts(
+        """\
+target "a" {
+  context = "app"
+  dockerfile = "prod.Dockerfile"
+  contexts = {
+    "alpine:3.20" = "docker-image://alpine:3.21"
+    base = "target:base"
+  }
+}
+target "b" {
+  inherits = ["a", "inline"]
+  dockerfile = "dev.Dockerfile"
+}
+target "inline" {
+  contexts = {node = "../node"}
+  dockerfile-inline = "FROM node"
+}
+target "far" {
+  context = "https://github.com/acme/app.git"
+  contexts = {node = "../node"}
+}
+"""
+    ) == [
+        ("app/prod.Dockerfile", "alpine:3.20", "", 5),
+        ("app/prod.Dockerfile", "base", "", 6),
+        ("docker-bake.hcl", "node", "target/inline/dockerfile-inline/", 14),
+        ("docker-bake.hcl", "alpine:3.20", "target/inline/dockerfile-inline/", 5),
+        ("docker-bake.hcl", "base", "target/inline/dockerfile-inline/", 6),
     ]
 
 
@@ -117,12 +162,12 @@ IMAGES = st.sampled_from(
 
 
 @given(
-    contexts=st.dictionaries(NAMES, IMAGES, max_size=4),
+    images=st.dictionaries(NAMES, IMAGES, max_size=4),
     tag=st.sampled_from(["3.20", "alpine:3", "", "ü"]),
     is_ascii=st.booleans(),
 )
-def test_both_syntaxes_say_the_same(contexts, tag, is_ascii):
-    values = {key: f"docker-image://{image}" for key, image in contexts.items()}
+def test_both_syntaxes_say_the_same(images, tag, is_ascii):
+    values = {key: f"docker-image://{image}" for key, image in images.items()}
     as_json = json.dumps(
         {"variable": {"TAG": {"default": tag}}, "target": {"app": {"contexts": values}}}, ensure_ascii=is_ascii
     )

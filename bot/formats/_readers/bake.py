@@ -5,7 +5,7 @@ See https://docs.docker.com/build/bake/reference/.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import assert_never
 
@@ -18,7 +18,7 @@ from bot.core.references.expansion import (
     resolve_interpolated,
 )
 from bot.core.references.locking import lock_occurrence
-from bot.formats._syntax.bake_file import BakeFile, BakeTarget, BakeText, list_arguments, read_bake
+from bot.formats._syntax.bake_file import BakeBuild, BakeFile, BakeTarget, BakeText, list_builds, read_bake
 from bot.formats._syntax.broken import BrokenFile
 from bot.formats._syntax.dockerfile.inline_dockerfile import InlineDockerfile
 from bot.formats._syntax.hcl.json_syntax import read_hcl_json
@@ -36,6 +36,7 @@ from bot.model.cross_file import (
     EnvironmentVariable,
     InterpolatedImage,
     InterpolatedText,
+    NamedBuildContext,
     VariableUse,
 )
 from bot.model.extracted_item import ExtractedItem
@@ -49,7 +50,7 @@ _IMAGE_SCHEME = "docker-image://"
 
 
 def read(file: SourceFile) -> Iterator[ExtractedItem]:
-    """Yield the images in a bake file, and the build arguments that the file sets for Dockerfiles."""
+    """Yield the images in a bake file, and its build arguments and named build contexts for Dockerfiles."""
     content = file.content
     hcl = read_hcl_json(content, _LABEL_COUNTS) if file.path.endswith(".json") else read_hcl(content)
     match hcl:
@@ -64,16 +65,35 @@ def read(file: SourceFile) -> Iterator[ExtractedItem]:
 def _read_items(path: FilePath, hcl: HclFile) -> Iterator[ExtractedItem]:
     bake = read_bake(hcl)
     references: list[Occurrence | UnsupportedText] = []
+    inline_locators: dict[int, str] = {}
     for locator, target in _assign_locators(bake.targets):
         if target.inline_dockerfile is not None:
+            inline_locators[target.inline_dockerfile.start] = f"{locator}/dockerfile-inline"
             references += _read_inline(path, hcl, target.inline_dockerfile, f"{locator}/dockerfile-inline")
     references += _read_contexts(path, hcl, bake)
     yield from sorted(references, key=lambda reference: reference.line_number)
-    arguments = dict.fromkeys(list_arguments(path, bake.targets))
-    yield from (
-        BuildArgumentSetting(path, hcl.get_line_number(start), dockerfile, name)
-        for dockerfile, name, start in arguments
+    yield from dict.fromkeys(
+        fact for build in list_builds(bake.targets) for fact in _list_facts(path, hcl, build, inline_locators)
     )
+
+
+def _list_facts(
+    path: FilePath, hcl: HclFile, build: BakeBuild, inline_locators: Mapping[int, str]
+) -> Iterator[BuildArgumentSetting | NamedBuildContext]:
+    """Yield the build arguments and the named contexts of a target, as facts about its Dockerfile.
+
+    `inline_locators` contains the locator of each inline Dockerfile by its byte offset.
+    """
+    dockerfile = build.resolve_dockerfile(path)
+    if dockerfile is not None:
+        for name, start in build.arguments.items():
+            yield BuildArgumentSetting(path, hcl.get_line_number(start), dockerfile, name)
+    inline = None if build.inline_target is None else build.inline_target.inline_dockerfile
+    locator_prefix = "" if inline is None else f"{inline_locators[inline.start]}/"
+    built_file = path if inline is not None else dockerfile
+    if built_file is not None:
+        for name, start in build.contexts.items():
+            yield NamedBuildContext(path, hcl.get_line_number(start), built_file, name, locator_prefix)
 
 
 def _assign_locators(targets: Iterable[BakeTarget]) -> Iterator[tuple[str, BakeTarget]]:

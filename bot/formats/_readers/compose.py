@@ -8,7 +8,7 @@ compose file may set the variables.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple, assert_never
 
@@ -16,6 +16,7 @@ from bot.formats._syntax.compose.interpolation import InvalidInterpolationError,
 from bot.formats._syntax.compose.services import (
     ComposeService,
     list_build_arguments,
+    list_build_contexts,
     list_environment_uses,
     list_services,
 )
@@ -45,6 +46,7 @@ from bot.model.cross_file import (
     EnvironmentUse,
     InterpolatedImage,
     LiteralText,
+    NamedBuildContext,
     VariableUse,
 )
 from bot.model.extracted_item import ExtractedItem
@@ -52,8 +54,8 @@ from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 _FORMAT = "compose"
-_KEYWORDS = (b"image", b"dockerfile_inline", b"args", b"$", b"environment", b"env_file")
-"""A file without any of these words contains no image, no build argument and no variable."""
+_KEYWORDS = (b"image", b"dockerfile_inline", b"args", b"additional_contexts", b"$", b"environment", b"env_file")
+"""A file without any of these words contains no image, no build argument, no build context and no variable."""
 _CONTEXT_SCHEME = "docker-image://"
 _TEMPLATE_OPENERS = ("{{", "<%", "<<")
 _ODD_LINE_BREAK = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
@@ -99,6 +101,7 @@ def _read_document(document: YamlDocument, path: FilePath) -> Iterator[Extracted
         for locator, node in service.walk("build", "dockerfile_inline")
         if isinstance(node, YamlScalar)
     }
+    contexts = [fact for service in services for fact in _list_contexts(service, path, inline)]
     arguments = [fact for service in services for fact in _list_arguments(service, path)]
     image_events = {id(image.node.event) for image in images if isinstance(image.node, YamlScalar)}
     uses = dict.fromkeys(list_environment_uses(document, services, image_events)) if services else {}
@@ -113,6 +116,7 @@ def _read_document(document: YamlDocument, path: FilePath) -> Iterator[Extracted
         found += _read_inline(document, node, path, locators.make_unique(locator))
     yield from sorted(found, key=lambda each: each.line_number)
     yield from arguments
+    yield from contexts
     yield from (EnvironmentUse(path, variable) for variable in uses)
     if outputs:
         yield BuildOutput(path, outputs)
@@ -144,6 +148,28 @@ def _list_arguments(service: ComposeService, path: FilePath) -> Iterator[BuildAr
     if target is not None:
         for argument in list_build_arguments(service):
             yield BuildArgumentSetting(path, argument.line_number, target, argument.name)
+
+
+def _list_contexts(
+    service: ComposeService, path: FilePath, inline: Mapping[int, tuple[str, YamlScalar]]
+) -> Iterator[NamedBuildContext]:
+    """Yield the named build contexts of a service.
+
+    `inline` contains the inline Dockerfiles of the file and their locators, by `id(scalar.event)`.
+    """
+    document = service.document
+    build = service.build
+    context, dockerfile = document.get_string(build, "context"), document.get_string(build, "dockerfile")
+    targets = [
+        (path, inline[id(node.event)][0])
+        for _, node in service.walk("build", "dockerfile_inline")
+        if isinstance(node, YamlScalar)
+    ]
+    if not targets and (built_dockerfile := resolve_dockerfile(path, context, dockerfile)) is not None:
+        targets = [(built_dockerfile, "")]
+    for target, locator_prefix in targets:
+        for each in list_build_contexts(service):
+            yield NamedBuildContext(path, each.line_number, target, each.name, locator_prefix)
 
 
 def _read_image(

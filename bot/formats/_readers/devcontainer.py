@@ -1,4 +1,4 @@
-"""Read development containers: the image in a `devcontainer.json`, and the build arguments that it sets.
+"""Read development containers: the image in a `devcontainer.json`, and the build arguments and contexts that it sets.
 
 The entries of `features` look like images, but are OCI artifacts that are pinned in a lock file. They are not read.
 """
@@ -12,20 +12,21 @@ from bot.formats._syntax.broken import BrokenFile
 from bot.formats._syntax.jsonc import JsonArray, JsonFile, JsonObject, JsonString, JsonValue, JsonWord, read_json
 from bot.formats._syntax.reference_positions import TEMPLATE_MARKS, ReferencePosition, UniqueLocators
 from bot.formats._syntax.tree_paths import resolve_dockerfile
-from bot.model.cross_file import BuildArgumentSetting
+from bot.model.cross_file import BuildArgumentSetting, NamedBuildContext
 from bot.model.extracted_item import ExtractedItem
 from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 _FORMAT = "devcontainer"
+_CONTEXT_OPTION = "--build-context"
 
 
 def read(file: SourceFile) -> Iterator[ExtractedItem]:
-    """Yield the image in a file, and the build arguments that the file sets."""
+    """Yield the image in a file, and the build arguments and named build contexts that the file sets."""
     match read_json(file.content):
         case JsonFile(root=JsonObject() as root) as json:
             yield from _read_images(json, root, file.path)
-            yield from _list_arguments(json, root, file.path)
+            yield from _list_build_facts(json, root, file.path)
         case JsonFile():
             return
         case BrokenFile() as broken:
@@ -69,8 +70,10 @@ def _read_text(value: JsonValue, position: ReferencePosition) -> Occurrence | Un
             assert_never(value)
 
 
-def _list_arguments(json: JsonFile, root: JsonObject, path: FilePath) -> Iterator[BuildArgumentSetting]:
-    """Yield the build arguments that the file sets for its Dockerfile.
+def _list_build_facts(
+    json: JsonFile, root: JsonObject, path: FilePath
+) -> Iterator[BuildArgumentSetting | NamedBuildContext]:
+    """Yield the build arguments and the named build contexts that the file sets for its Dockerfile.
 
     See the image-specific properties at https://containers.dev/implementors/json_reference/#image-specific.
     """
@@ -86,3 +89,17 @@ def _list_arguments(json: JsonFile, root: JsonObject, path: FilePath) -> Iterato
         for arguments in build.list_values("args"):
             for name, _ in arguments.items if isinstance(arguments, JsonObject) else ():
                 yield BuildArgumentSetting(path, json.line_offsets.get_line_number(name.start), dockerfile, name.value)
+        for options in build.list_values("options"):
+            for start, name_text in _list_context_names(options):
+                yield NamedBuildContext(path, json.line_offsets.get_line_number(start), dockerfile, name_text)
+
+
+def _list_context_names(options: JsonValue) -> Iterator[tuple[int, str]]:
+    """Yield (byte offset, name) for each `--build-context NAME=VALUE` among the options of `docker build`."""
+    texts = [each for each in options.items if isinstance(each, JsonString)] if isinstance(options, JsonArray) else []
+    for text, following in zip(texts, [*texts[1:], None], strict=True):
+        option, equals, value = text.value.partition("=")
+        if option == _CONTEXT_OPTION and equals:
+            yield text.start, value.partition("=")[0]
+        elif option == _CONTEXT_OPTION and following is not None:
+            yield following.start, following.value.partition("=")[0]

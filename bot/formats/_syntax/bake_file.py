@@ -32,7 +32,7 @@ UNKNOWN_TEXT = "${}"
 
 _MAX_VISITS = 50_000
 """Limit on the steps of inheritance in one file, so that a hostile file cannot use excessive time. A target, each of
-its arguments and each of its `inherits` are one step, and count again for every target that inherits from the target.
+its arguments, contexts and `inherits` are one step, and count again for every target that inherits from the target.
 The largest files need a few hundred steps."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
@@ -186,30 +186,50 @@ def _list_interpolations(parts: Iterable[HclLiteral | HclInterpolation]) -> Iter
     return (part.expression.decode(errors="replace") for part in parts if isinstance(part, HclInterpolation))
 
 
-def list_arguments(path: FilePath, targets: Sequence[BakeTarget]) -> Iterator[tuple[FilePath, str, int]]:
-    """Yield (Dockerfile, name, byte offset) for each build argument that a target sets or inherits.
+@dataclass(slots=True)
+class BakeBuild:
+    """The build of one target, with everything that the target inherits."""
 
-    `path` is the path of the bake file, and the byte offset is the position of the argument in this file. Targets with
-    an inline Dockerfile are left out, and so are targets whose Dockerfile is not in the repository.
-    """
+    context: str | None = None
+    dockerfile: str | None = None
+    inline_target: BakeTarget | None = None
+    """The target that contains the inline Dockerfile, or None if the Dockerfile is a file of its own."""
+    arguments: dict[str, int] = field(default_factory=dict)
+    """The byte offset of each build argument, by its name."""
+    contexts: dict[str, int] = field(default_factory=dict)
+    """The byte offset of each named build context, by its name."""
+
+    def inherit(self, target: BakeTarget) -> None:
+        """Add the values of `target` that are not set yet."""
+        self.context = target.context if self.context is None else self.context
+        self.dockerfile = target.dockerfile if self.dockerfile is None else self.dockerfile
+        if self.inline_target is None and target.inline_dockerfile is not None:
+            self.inline_target = target
+        for name, start in target.arguments:
+            self.arguments.setdefault(name, start)
+        for name, text in target.contexts:
+            self.contexts.setdefault(name, text.start)
+
+    def resolve_dockerfile(self, path: FilePath) -> FilePath | None:
+        """Return the path of the Dockerfile, or None if it is inline, unknown or not in the repository.
+
+        `path` is the path of the bake file.
+        """
+        return None if self.inline_target is not None else resolve_dockerfile(path, self.context, self.dockerfile)
+
+
+def list_builds(targets: Sequence[BakeTarget]) -> Iterator[BakeBuild]:
+    """Yield the build of each target. The list ends early after _MAX_VISITS steps."""
     by_name = {target.name: target for target in targets}
     visits = 0
     for target in targets:
-        context: str | None = None
-        dockerfile: str | None = None
-        arguments: dict[str, int] = {}
-        is_inline = False
+        build = BakeBuild()
         for each in _resolve_inheritance(target, by_name):
-            visits += 1 + len(each.arguments) + len(each.inherits)
+            visits += 1 + len(each.arguments) + len(each.contexts) + len(each.inherits)
             if visits > _MAX_VISITS:
                 return
-            context = each.context if context is None else context
-            dockerfile = each.dockerfile if dockerfile is None else dockerfile
-            is_inline = is_inline or each.inline_dockerfile is not None
-            arguments |= {name: start for name, start in each.arguments if name not in arguments}
-        built_dockerfile = None if is_inline else resolve_dockerfile(path, context, dockerfile)
-        if built_dockerfile is not None:
-            yield from ((built_dockerfile, name, start) for name, start in arguments.items())
+            build.inherit(each)
+        yield build
 
 
 def _resolve_inheritance(target: BakeTarget, by_name: dict[str, BakeTarget]) -> Iterator[BakeTarget]:

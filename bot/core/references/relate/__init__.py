@@ -65,6 +65,10 @@ def _list_relations(fact_types: Collection[type[CrossFileFact]], tree_budget: Tr
         from bot.core.references.relate.arguments import add_argument_notes
 
         yield add_argument_notes
+    if cross_file.NamedBuildContext in fact_types:
+        from bot.core.references.relate.build_contexts import lock_named_contexts
+
+        yield lock_named_contexts
     if not {cross_file.TaskFileBuild, cross_file.RegistryTaskBuild, cross_file.PossibleTaskBuild}.isdisjoint(
         fact_types
     ):

@@ -79,7 +79,7 @@ class ComposeService(NamedTuple):
 
 
 class BuildArgument(NamedTuple):
-    """An argument that a service sets in `build.args`."""
+    """An argument that a service sets in `build.args`, or a build context in `build.additional_contexts`."""
 
     name: str
     line_number: int
@@ -109,6 +109,16 @@ def list_build_arguments(service: ComposeService) -> Iterator[BuildArgument]:
     document = service.document
     yield from (
         BuildArgument(*each) for _, node in service.walk("build", "args") for each in _list_settings(document, node)
+    )
+
+
+def list_build_contexts(service: ComposeService) -> Iterator[BuildArgument]:
+    """Yield the `build.additional_contexts` of a service, a mapping or a list of `NAME=value`. Raises TooDeepError."""
+    document = service.document
+    yield from (
+        BuildArgument(*each)
+        for _, node in service.walk("build", "additional_contexts")
+        for each in _list_settings(document, node)
     )
 
 

@@ -1,0 +1,91 @@
+"""Tests of images that builds replace by named build contexts."""
+
+from __future__ import annotations
+
+import pytest
+from support.values import digest, occurrence
+
+from bot.core.references.relate import build_contexts
+from bot.core.references.relate.build_contexts import lock_named_contexts
+from bot.model.cross_file import NamedBuildContext
+from bot.model.source import EditSlot, FilePath, NotEditable
+from bot.model.vocabulary import Reason
+
+BAKE = FilePath("docker-bake.hcl")
+
+
+def context(name, dockerfile="Dockerfile", locator_prefix="", line_number=3):
+    return NamedBuildContext(BAKE, line_number, FilePath(dockerfile), name, locator_prefix)
+
+
+def is_locked(found, *contexts):
+    (locked,) = lock_named_contexts((found,), contexts)
+    if isinstance(locked.digest_slot, EditSlot):
+        assert locked == found
+        return False
+    assert locked.digest_slot == locked.tag_slot == NotEditable(Reason.NAMED_CONTEXT)
+    return True
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("alpine:3.20", "alpine:3.20"),
+        ("alpine:3.20", "docker.io/library/alpine:3.20"),
+        ("docker.io/library/alpine:3.20", "alpine:3.20"),
+        ("index.docker.io/acme/web:1", "acme/web:1"),
+        ("alpine", "alpine"),
+        ("alpine", "alpine:latest"),
+        ("alpine:latest", "alpine"),
+        ("alpine:3.20::linux/arm64", "alpine:3.20"),
+        (f"alpine:3.20@{digest('old')}", f"alpine:3.20@{digest('old')}"),
+        (f"alpine@{digest('old')}", f"docker.io/alpine@{digest('old')}"),
+        ("ghcr.io/acme/web:1", "ghcr.io/acme/web:1"),
+    ],
+)
+def test_an_image_is_locked_if_buildkit_finds_a_context_under_its_name(name, written):
+    assert is_locked(occurrence(written), context(name))
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("alpine", "alpine:3.20"),
+        ("alpine:3.20", "alpine"),
+        ("alpine:3.20", f"alpine:3.20@{digest('old')}"),
+        (f"alpine:3.20@{digest('old')}", "alpine:3.20"),
+        (f"alpine:3.20@{digest('old')}", f"alpine:3.20@{digest('new')}"),
+        ("alpine:latest", f"alpine:latest@{digest('old')}"),
+        ("base", "alpine:3.20"),
+        ("quay.io/library/alpine:3.20", "alpine:3.20"),
+        ("", "alpine"),
+        ("Base Stage", "alpine"),
+    ],
+)
+def test_an_image_stays_editable_if_buildkit_finds_no_context_under_its_name(name, written):
+    assert not is_locked(occurrence(written), context(name))
+
+
+def test_only_the_dockerfile_of_the_build_is_concerned():
+    assert not is_locked(occurrence("alpine:3.20"), context("alpine:3.20", "other/Dockerfile"))
+
+
+def test_a_context_for_an_inline_dockerfile_concerns_no_other_image_of_the_file():
+    inline = context("alpine:3.20", "compose.yaml", "0/services/a/")
+    other = context("alpine:3.20", "compose.yaml", "0/services/b/")
+    image = occurrence("alpine:3.20", path="compose.yaml", locator="0/services/b/image", format="compose")
+    assert not is_locked(image, inline)
+    assert is_locked(image, inline, other)
+
+
+def test_a_note_names_the_file_and_line_of_the_context():
+    (locked,) = lock_named_contexts((occurrence("alpine:3.20"),), [context("alpine:3.20", line_number=7)])
+    assert locked.notes == ("docker-bake.hcl:7 replaces alpine:3.20 by a build context with this name",)
+
+
+def test_too_many_inline_dockerfiles_lock_the_name_in_the_whole_file(monkeypatch):
+    monkeypatch.setattr(build_contexts, "MAX_LOCATORS", 2)
+    contexts = [context("alpine:3.20", "compose.yaml", f"0/services/{each}/") for each in "abc"]
+    image = occurrence("alpine:3.20", path="compose.yaml", locator="0/services/x/image", format="compose")
+    assert not is_locked(image, *contexts[:2])
+    assert is_locked(image, *contexts)

@@ -1,0 +1,3 @@
+FROM python:3.13
+FROM node:22
+FROM node:20@sha256:786b84c56c90c6e4aa645dff8141bff288c86b2eada3106f6f3877e184bd3d57
