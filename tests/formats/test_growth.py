@@ -49,6 +49,9 @@ def list_reasons(items):
         ("kubernetes", "a.yaml", "apiVersion: v1\nkind: Pod\n{{ a }}\nimage: b\n" + f"c: d{' ' * 1_900}e\n" * 2_000),
         ("kubernetes", "a.yaml", "apiVersion: v1\nkind: Pod\n{{ a }}\nimage: b\n" + "- " * MEBIBYTE),
         ("env", ".env", "\r" * MEBIBYTE),
+        ("helm", "c/values.yaml", f"image: {'a.b:' * MEBIBYTE}c\n"),
+        ("kustomize", "kustomization.yaml", f"resources: ['{'?&' * MEBIBYTE}']\n"),
+        ("dockerfile", "Dockerfile", f"# syntax=a{' ' * 60_000}b\n" * 3),
     ],
 )
 def test_runs_of_spaces_and_dashes_are_read_once(name, path, text):

@@ -20,7 +20,9 @@ in the file is treated as a shift."""
 
 SPACE = rb"(?:[\t-\r ]|\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|\xe2\x81\x9f|\xe3\x80\x80)"
 """The characters for which Go's unicode.IsSpace returns true, in UTF-8. An invalid byte is not a space."""
-DIRECTIVE_PATTERN = re.compile(rb"([a-zA-Z][a-zA-Z0-9]*)[\t\n\f\r ]*=[\t\n\f\r ]*(.+?)[\t\n\f\r ]*", re.DOTALL)
+DIRECTIVE_PATTERN = re.compile(
+    rb"([a-zA-Z][a-zA-Z0-9]*)%b*=%b*((?:[^\t\n\f\r ]++|%b++(?!\Z))++|%b)%b*" % (*[rb"[\t\n\f\r ]"] * 5,)
+)
 DIRECTIVE_KEYS = frozenset({b"syntax", b"escape", b"check"})
 
 _SPACES_IN_LINE = rb"(?:(?!\n)%b)*+" % SPACE

@@ -73,7 +73,7 @@ refer to Docker Hub."""
 _REGISTRY_KEY = re.compile(r"(?:(?:image|docker|container)[-_]?)?registry(?:[-_]?(?:url|host))?", re.IGNORECASE)
 """The key of the default registry."""
 
-_HOST = re.compile(r"[^/]*[.:][^/]*/|localhost/")
+_HOST = re.compile(r"(?=[^/]*[.:])[^/]*+/|localhost/")
 """The start of an image name that contains a host."""
 _WEB_SCHEMES = frozenset({"http", "https", "ftp", "file", "s3", "gs", "git", "ssh"})
 """Schemes of pictures, disks and sources. Other schemes, such as `ko`, name images."""
