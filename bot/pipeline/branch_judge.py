@@ -89,8 +89,6 @@ class ContentJudge:
         differences = contents.list_differences() if contents is not None else None
         if contents is None or differences is None or not all(each.is_content_edit for each in differences):
             return FOREIGN_BRANCH
-        if len({each.path for each in differences}) < len(differences):  # a tree has two entries of the same name
-            return FOREIGN_BRANCH
         planned = self.find_planned(claim.branch)
         proposals = list(_list_variants(planned)) if planned is not None else []
         for proposal in proposals:
