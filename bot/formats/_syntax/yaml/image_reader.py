@@ -20,6 +20,18 @@ _LINE_CONTINUATION = re.compile(r"\\\r?\n[ \t]*+")
 
 
 @dataclass(frozen=True, slots=True)
+class _ImageText:
+    """The text of an image reference in a node, without the scheme."""
+
+    text: str
+    start: int | None
+    """The offset of the text in the file, in bytes; None if the bytes of the file differ from the text."""
+    hub_prefix: str
+    """The prefix that names a proxy of Docker Hub; empty if there is none."""
+    is_templated: bool
+
+
+@dataclass(frozen=True, slots=True)
 class YamlImageReader:
     """Reads nodes of one YAML document as image references, for one format."""
 
@@ -55,40 +67,51 @@ class YamlImageReader:
             is_scheme_required: If True, a text without the prefix is not an image, and the result is None.
             hub_prefixes: Prefixes that name a proxy of Docker Hub. The image after such a prefix is that of Docker Hub.
         """
-        document = self.document
-        match node:
-            case None:
-                return None
-            case YamlScalar():
-                text = node.text
-                tag = node.tag
-                if tag == NULL or not text or (is_scheme_required and not text.startswith(scheme)):
-                    return None
-                scheme_length = len(scheme) if text.startswith(scheme) else 0
-                text = text[scheme_length:]
-                start = document.find_literal_start(node) if tag == STRING else None
-                start = None if start is None else start + scheme_length
-                hub_prefix = next(filter(text.startswith, hub_prefixes), "")
-                is_templated = TEMPLATE_MARKS.search(text, len(hub_prefix)) is not None
-            case YamlMapping() | YamlSequence() if scheme and is_scheme_required:
-                return None
-            case YamlMapping() | YamlSequence():  # YAML parses an unquoted `{{ image }}` as a mapping
-                text, start, hub_prefix = document.get_source_text(node), None, ""
-                is_templated = "{{" in text
-            case _:
-                assert_never(node)
+        image_text = self._find_text(node, scheme, is_scheme_required=is_scheme_required, hub_prefixes=hub_prefixes)
+        if image_text is None or node is None:
+            return None
+        document, text, start = self.document, image_text.text, image_text.start
         line_number = document.source.get_line_number(document.get_start(node) if start is None else start)
         position = ReferencePosition(self.path, self.format, self.role, line_number, locator, platform)
-        if is_templated:
+        if image_text.is_templated:
             return position.make_unsupported(text, Reason.TEMPLATED)
         if start is None:
             found = _read_folded(document, node, text, position)
         elif SCHEME.match(text):
             return position.make_not_editable(text, Reason.NOT_AN_IMAGE)
         else:
-            found = _read_behind_proxy(position, hub_prefix, text, start)
+            found = _read_behind_proxy(position, image_text.hub_prefix, text, start)
         reason = _get_not_editable_reason(document, node)
         return lock_occurrence(found, reason) if reason is not None and isinstance(found, Occurrence) else found
+
+    def _find_text(
+        self, node: YamlNode, scheme: str, *, is_scheme_required: bool, hub_prefixes: tuple[str, ...]
+    ) -> _ImageText | None:
+        """Return the text of the reference in `node`, or None if `node` contains no reference."""
+        match node:
+            case None:
+                return None
+            case YamlScalar():
+                text = node.text
+                if node.tag == NULL or not text or (is_scheme_required and not text.startswith(scheme)):
+                    return None
+                scheme_length = len(scheme) if text.startswith(scheme) else 0
+                text = text[scheme_length:]
+                start = self.document.find_literal_start(node) if node.tag == STRING else None
+                hub_prefix = next(filter(text.startswith, hub_prefixes), "")
+                return _ImageText(
+                    text,
+                    None if start is None else start + scheme_length,
+                    hub_prefix,
+                    is_templated=TEMPLATE_MARKS.search(text, len(hub_prefix)) is not None,
+                )
+            case YamlMapping() | YamlSequence() if scheme and is_scheme_required:
+                return None
+            case YamlMapping() | YamlSequence():  # YAML parses an unquoted `{{ image }}` as a mapping
+                text = self.document.get_source_text(node)
+                return _ImageText(text, None, "", is_templated="{{" in text)
+            case _:
+                assert_never(node)
 
 
 def _read_behind_proxy(
