@@ -46,7 +46,9 @@ _PATCH_TEXT_PATHS: tuple[tuple[KeyPath, KeyPath], ...] = (
 """Lists of patches, and the field of each item that may contain the patch as a text. The text is a part of an object,
 or a JSON patch."""
 _COMPONENT_PATH: KeyPath = ("components", ALL_ITEMS)
-_REMOTE = re.compile(r"[a-z0-9+.-]+::|[a-z0-9+.-]+://|[^/]*@|[^/]+\.(?:com|org|io|net)/|[^?]*\?(?:.*[?&])?(?:ref|version)=")
+_REMOTE = re.compile(
+    r"[a-z0-9+.-]+::|[a-z0-9+.-]+://|[^/]*@|[^/]+\.(?:com|org|io|net)/|[^?]*\?(?:.*[?&])?(?:ref|version)="
+)
 """Recognises paths that are not in this tree by their beginning (api/internal/git/repospec.go of kustomize)."""
 
 
