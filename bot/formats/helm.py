@@ -1,10 +1,11 @@
-"""Helm charts: the images in values files, and how the chart's templates use the values."""
+"""Helm charts: the images in values files, and how the templates of charts use the values."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator
 
+from bot.core.references.relate.folders import list_values_folders
 from bot.model.extracted_item import ExtractedItem
 from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
@@ -14,8 +15,11 @@ _CHART_METADATA = "Chart.yaml"
 _TEMPLATE = re.compile(r"(?:.+/)?templates/.+\.(?:ya?ml|tpl|txt)", re.DOTALL)
 _TEMPLATES_FOLDER = re.compile(r"(?:(?<=/)|\A)templates/")
 _VALUES = re.compile(r"(?:.+/)?(?:[^/]*values[^/]*|values/[^/]+)\.ya?ml", re.DOTALL | re.IGNORECASE)
-_VALUES_FOLDER = re.compile(r"(?:(?<=/)|\A)(?:ci|values)/[^/]+\Z")
-"""Folders below a `Chart.yaml` that contain values files. chart-testing keeps its values in `ci/`."""
+_OTHER_FILE = re.compile(
+    r"(?:.*/)?(?:\..+|(?:docker-)?compose[^/]*|docker-stack[^/]*|skaffold[^/]*|[^/]*(?:azure-pipelines|cloudbuild)[^/]*)",
+    re.DOTALL | re.IGNORECASE,
+)
+"""Files outside of charts with names that other formats read, such as those of CI systems in hidden folders."""
 
 
 class _HelmFormat:
@@ -23,12 +27,8 @@ class _HelmFormat:
     has_line_end_comments = True
 
     def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
-        charts = {path.removesuffix(_CHART_METADATA) for path in paths if path.rpartition("/")[2] == _CHART_METADATA}
-        return [
-            path
-            for path in paths
-            if path.rpartition("/")[2] == _CHART_METADATA or not charts.isdisjoint(_list_chart_folders(path))
-        ]
+        charts = {path.rpartition("/")[0] for path in paths if path.rpartition("/")[2] == _CHART_METADATA}
+        return [path for path in paths if _is_selected(path, charts)]
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         if _TEMPLATE.fullmatch(file.path):
@@ -40,17 +40,17 @@ class _HelmFormat:
         return read_metadata(file) if file.path.rpartition("/")[2] == _CHART_METADATA else read(file)
 
 
-def _list_chart_folders(path: FilePath) -> Iterator[str]:
-    """Yield the folders that may be the chart to which `path`, a template or values file, belongs.
+def _is_selected(path: FilePath, charts: Collection[str]) -> bool:
+    """Return True if `path` is a `Chart.yaml`, a template of a chart, or a values file in or outside of a chart.
 
-    Each folder ends with `/`. There may be several: `a/templates/b/templates/c.yaml` is a template of the chart in `a/`
-    or in `a/templates/b/`. Yield nothing if `path` has neither the name of a template nor the name of a values file.
+    `charts` are the folders of all charts. `a/templates/b/templates/c.yaml` is a template of the chart in `a` or in
+    `a/templates/b`.
     """
     if _TEMPLATE.fullmatch(path):
-        yield from (path[: folder.start()] for folder in _TEMPLATES_FOLDER.finditer(path))
-    elif _VALUES.fullmatch(path):
-        yield path[: path.rfind("/") + 1]
-        yield from (path[: below.start()] for below in _VALUES_FOLDER.finditer(path))
+        return any(path[: each.start()].removesuffix("/") in charts for each in _TEMPLATES_FOLDER.finditer(path))
+    if _VALUES.fullmatch(path):
+        return not _OTHER_FILE.fullmatch(path) or any(folder in charts for folder in list_values_folders(path))
+    return path.rpartition("/")[2] == _CHART_METADATA
 
 
 FORMAT: FileFormat = _HelmFormat()

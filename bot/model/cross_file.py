@@ -235,6 +235,13 @@ class ChartValue:
 
 
 @dataclass(frozen=True, slots=True)
+class ValuesFile:
+    """The fact that a file contains images among values for a Helm chart, which may be in another repository."""
+
+    path: FilePath
+
+
+@dataclass(frozen=True, slots=True)
 class ChartImage:
     """An image in the default `values.yaml` of a chart.
 
@@ -384,4 +391,5 @@ CrossFileFact = (
     | InterpolatedImage
     | EnvironmentUse
     | EnvironmentVariable
+    | ValuesFile
 )

@@ -25,17 +25,21 @@ def images_of(text: str):
     return [each for each in FORMAT.extract(SourceFile(VALUES, text.encode())) if isinstance(each, Occurrence)]
 
 
-def test_files_are_selected_beside_a_chart():
+def test_files_are_selected_beside_a_chart_and_values_everywhere():
     charts = ["web/Chart.yaml", "Chart.yaml", "web/charts/db/Chart.yaml"]
     chosen = [
         *("values.yaml", "web/values.yaml", "web/values.yml", "web/values-production.yaml", "web/my-Values.YAML"),
         *("web/ci/test-values.yaml", "web/ci/values.yaml", "web/values/production.yaml", "web/charts/db/values.yaml"),
         *("web/templates/web.yaml", "web/templates/deep/_helpers.tpl", "web/templates/NOTES.txt", "templates/a.yml"),
         *("web/templates/templates/a.yaml", "web/charts/db/templates/db.yaml", "ci/x-values.yaml", "values/a.yaml"),
+        *("other/values.yaml", "web/deep/values.yaml", "apps/web-values.yml", "apps/values/web.yaml"),
+        *("web/.values.yaml", "web/docker-compose-values.yaml"),
     ]
     others = [
-        *("other/values.yaml", "web/ci/test.yaml", "web/values/deep/production.yaml", "web/deep/values.yaml"),
-        *("other/templates/web.yaml", "web/templates/web.json", "web/values.json", "web/crds/crd.yaml"),
+        *("web/ci/test.yaml", "web/values/deep/production.yaml", "other/.values.yaml", "apps/compose.values.yaml"),
+        *("other/templates/web.yaml", "other/templates/values.yaml", "web/templates/web.json", "web/values.json"),
+        *(".github/workflows/values.yml", "apps/.ci/values.yaml", "apps/values/azure-pipelines.yml"),
+        *("apps/skaffold-values.yaml", "apps/values-cloudbuild.yaml", "web/crds/crd.yaml"),
     ]
     paths = [FilePath(path) for path in (*charts, *chosen, *others)]
     assert list(FORMAT.select_paths(paths)) == [*charts, *chosen]

@@ -21,10 +21,11 @@ from bot.model.cross_file import (
     ChartTemplate,
     ChartValue,
     ImagePart,
+    ValuesFile,
     ValueUse,
 )
 from bot.model.extracted_item import ExtractedItem
-from bot.model.source import FilePath, SourceFile, UnsupportedText
+from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 
 _FORMAT = "helm"
@@ -47,19 +48,26 @@ def read(file: SourceFile) -> Iterator[ExtractedItem]:
     - A `ChartValue` is a value that may be a part of an image, such as a tag.
     - A `ChartImage` is an image in the chart's own values file, which other values files may override.
     - A `ChartTemplate` states how a template inside a value uses other values.
+    - A `ValuesFile` states that the file contains images among its values.
     """
-    yield from read_file(
+    has_images = False
+    for item in read_file(
         file,
         _is_relevant,
         lambda document: () if _is_kubernetes_object(document) else _read_document(document, file.path),
-    )
+    ):
+        has_images = has_images or isinstance(item, Occurrence)
+        yield item
+    if has_images:
+        yield ValuesFile(file.path)
     yield from _read_texts(file)
 
 
 def read_metadata(file: SourceFile) -> Iterator[ExtractedItem]:
-    """Yield the name, the dependencies and the version in a `Chart.yaml`, or nothing if the file cannot be parsed."""
+    """Yield the name, the dependencies and the version in a `Chart.yaml`; all empty if the file cannot be parsed."""
     items = read_file(file, lambda _: True, lambda document: [_make_metadata(document, file.path)])
-    yield from (each for each in items if isinstance(each, ChartMetadata))
+    found = [each for each in items if isinstance(each, ChartMetadata)]
+    yield from found or [ChartMetadata(file.path, "", ())]
 
 
 def _make_metadata(document: YamlDocument, path: FilePath) -> ChartMetadata:

@@ -79,10 +79,7 @@ def _list_relations(fact_types: Collection[type[CrossFileFact]], tree_budget: Tr
         from bot.core.references.relate.build_outputs import lock_build_outputs
 
         yield partial(lock_build_outputs, tree_budget=tree_budget)
-    if cross_file.ChartTemplate in fact_types:
-        from bot.core.references.relate.chart_templates import unlock_templated_digests
-
-        yield unlock_templated_digests
+    yield from _list_chart_relations(fact_types)
     if cross_file.ImageUpdaterConfig in fact_types:
         from bot.core.references.relate.image_updater import lock_image_updater_targets
 
@@ -92,6 +89,20 @@ def _list_relations(fact_types: Collection[type[CrossFileFact]], tree_budget: Tr
 
         yield partial(lock_replaced_images, tree_budget=tree_budget)
     yield from _list_bot_relations(fact_types, tree_budget)
+
+
+def _list_chart_relations(fact_types: Collection[type[CrossFileFact]]) -> Iterator[Relation]:
+    """Yield the functions that decide which images in values files of Helm charts can be edited."""
+    from bot.model import cross_file
+
+    if cross_file.ChartTemplate in fact_types:
+        from bot.core.references.relate.chart_templates import unlock_templated_digests
+
+        yield unlock_templated_digests
+    if cross_file.ValuesFile in fact_types:
+        from bot.core.references.relate.outside_charts import lock_values_outside_charts
+
+        yield lock_values_outside_charts
 
 
 def _list_bot_relations(fact_types: Collection[type[CrossFileFact]], tree_budget: TreeBudget) -> Iterator[Relation]:

@@ -17,6 +17,7 @@ from posixpath import basename, dirname, join
 
 from bot.core.references.locking import unlock_allowed
 from bot.core.references.relate.chart_loading import SUBCHARTS, ChartLoader
+from bot.core.references.relate.folders import list_values_folders
 from bot.core.references.relate.template_uses import ANY_KEY, UNKNOWN_USE, PathCounter, ValuePathUse, collect_uses
 from bot.model.cross_file import ChartMetadata, ChartTemplate, CrossFileFact, ValuePath, ValueUse
 from bot.model.extracted_item import ExtractedReferences
@@ -212,15 +213,9 @@ class _TemplateIndex:
     def find_chart(self, path: FilePath) -> str | None:
         """Return the folder of the chart to which a values file belongs, or None if it does not belong to a chart.
 
-        This is the nearest parent folder that contains templates. The search stops at a folder named `charts`, because
-        the folders in it are charts of their own.
+        The folder of a chart contains templates, and the file is directly in it, or in its folder `ci` or `values`.
         """
-        folder = dirname(path)
-        while folder not in self._templates:
-            if not folder or basename(folder) == SUBCHARTS:
-                return None
-            folder = dirname(folder)
-        return folder
+        return next((folder for folder in list_values_folders(path) if folder in self._templates), None)
 
     def get_app_version(self, chart: str) -> str:
         """Return the `appVersion` of the chart in the folder `chart`; empty if it has none or if it is unknown."""

@@ -1,14 +1,17 @@
-"""Parent folders of files, and the possible file names of a kustomization."""
+"""Folders of files: parent folders, and the folders and names that Kustomize and Helm use."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from itertools import accumulate
+from posixpath import basename, dirname
 
 from bot.model.source import FilePath
 
 KUSTOMIZATION_NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 """File names of a kustomization, in the order in which kustomize looks for them."""
+VALUES_FOLDERS = frozenset({"ci", "values"})
+"""Folders of a chart that contain values files. chart-testing keeps its values in `ci/`."""
 
 
 @lru_cache(maxsize=16)
@@ -19,3 +22,9 @@ def list_folders_and_path(path: FilePath) -> tuple[FilePath, ...]:
     The result is kept for the references that follow in the same file, because its size is the square of the depth.
     """
     return (FilePath(""), *map(FilePath, accumulate(path.split("/"), "{}/{}".format)))
+
+
+def list_values_folders(path: FilePath) -> tuple[str, ...]:
+    """Return the folders of the charts to which a values file may belong: its folder, and the one above `ci/`."""
+    folder = dirname(path)
+    return (folder, dirname(folder)) if basename(folder) in VALUES_FOLDERS else (folder,)

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from posixpath import basename, dirname, join
+from posixpath import join
 
 from bot.core.budgets import TreeBudget
 from bot.core.references.locking import lock_occurrence, unlock_allowed
 from bot.core.references.relate.chart_loading import SUBCHARTS
-from bot.core.references.relate.folders import list_folders_and_path
+from bot.core.references.relate.folders import list_folders_and_path, list_values_folders
 from bot.model.cross_file import ChartImage, ChartValue, CrossFileFact, ImagePart
 from bot.model.errors import InvalidReferenceError
 from bot.model.extracted_item import ExtractedReferences
@@ -28,8 +28,6 @@ MAX_NOTES = 3
 
 _FORMAT = "helm"
 _MAIN_VALUES_FILES = ("values.yaml", "values.yml")
-_OVERLAY_FOLDERS = {"ci", "values"}
-"""Folders of a chart that contain overlays for the chart's own values."""
 
 _NOT_EDITABLE = NotEditable(Reason.CONFLICTING_EDITS)
 _ValuePosition = tuple[FilePath, str]
@@ -232,8 +230,7 @@ class _ChartValues:
         Raises:
             WorkLimitError: If the budget is exceeded.
         """
-        folder = dirname(value.path)
-        for top in (folder, dirname(folder)) if basename(folder) in _OVERLAY_FOLDERS else (folder,):
+        for top in list_values_folders(value.path):
             chart = top
             index, *keys = value.locator.split("/")
             subchart_names: list[str] = []

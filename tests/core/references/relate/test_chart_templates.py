@@ -246,14 +246,20 @@ class TestCharts:
     """The chart to which values belong."""
 
     @pytest.mark.parametrize(
-        "path", ["web/values.yaml", "web/ci/a-values.yaml", "web/values/production.yaml", "web/a/b.yaml"]
+        ("path", "expected"),
+        [
+            ("web/values.yaml", "open"),
+            ("web/ci/a-values.yaml", "open"),
+            ("web/values/production.yaml", "open"),
+            ("web/a/values.yaml", "unknown"),
+        ],
     )
-    def test_the_nearest_folder_with_templates_above_is_the_chart(self, path):
-        assert verdict(template((TAG, IMAGE)), place=value(path=path)) == "open"
+    def test_values_belong_to_the_chart_in_their_folder_or_above_a_folder_for_values(self, path, expected):
+        assert verdict(template((TAG, IMAGE)), place=value(path=path)) == expected
 
     def test_the_top_of_the_tree_may_be_a_chart(self):
         assert verdict(template((TAG, IMAGE), path="templates/a.yaml"), place=value(path="values.yaml")) == "open"
-        assert verdict(template((TAG, IMAGE), path="templates/a.yaml"), place=value(path="a/values.yaml")) == "open"
+        assert verdict(template((TAG, IMAGE), path="templates/a.yaml"), place=value(path="ci/values.yaml")) == "open"
 
     def test_another_chart_says_nothing(self):
         other = template((TAG, OTHER), path="other/templates/web.yaml")

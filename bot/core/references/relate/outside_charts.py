@@ -1,0 +1,29 @@
+"""Values files that are not in the folder of a chart, such as those that a HelmRelease or Argo CD passes to a chart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from posixpath import dirname
+
+from bot.core.references.locking import lock_references_if
+from bot.core.references.relate.folders import list_values_folders
+from bot.model.cross_file import ChartMetadata, CrossFileFact
+from bot.model.extracted_item import ExtractedReferences
+from bot.model.source import Occurrence
+from bot.model.vocabulary import Reason
+
+_FORMAT = "helm"
+
+
+def lock_values_outside_charts(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
+    """Lock the images in values files outside of charts, because the chart that uses the values is unknown.
+
+    The reason is `chart-unknown`. An image that already has a digest is not locked, because the chart supports it.
+    """
+    charts = {dirname(fact.path) for fact in facts if isinstance(fact, ChartMetadata)}
+
+    def should_lock(occurrence: Occurrence) -> bool:
+        is_unpinned = occurrence.format == _FORMAT and occurrence.reference.digest is None
+        return is_unpinned and charts.isdisjoint(list_values_folders(occurrence.path))
+
+    return lock_references_if(references, Reason.CHART_UNKNOWN, should_lock)
