@@ -15,7 +15,9 @@ from bot.model.cost_limits import (
     MAX_TREE_BYTES,
     MAX_TREE_EDITED_BYTES,
     MAX_TREE_FACTS,
+    MAX_TREE_PATH_CHARACTERS,
     MAX_TREE_PATTERN_BYTES,
+    MAX_TREE_READ_BYTES,
     MAX_TREE_REFERENCES,
     MAX_TREE_STEPS,
     MIN_PATTERN_BYTES,
@@ -53,8 +55,23 @@ class TreeBudget:
     references: int = MAX_TREE_REFERENCES
     facts: int = MAX_TREE_FACTS
     content_bytes: int = MAX_TREE_BYTES
+    read_bytes: int = MAX_TREE_READ_BYTES
     steps: int = MAX_TREE_STEPS
     pattern_bytes: int = MAX_TREE_PATTERN_BYTES
+    path_characters: int = MAX_TREE_PATH_CHARACTERS
+
+    def spend_path(self, path: str) -> None:
+        """Subtract the characters of the path of a file in the tree.
+
+        Raises:
+            WorkLimitError: If fewer characters are left.
+        """
+        self.path_characters -= len(path)
+        if self.path_characters < 0:
+            raise WorkLimitError(
+                f"the paths of all files have more than {MAX_TREE_PATH_CHARACTERS} characters, the limit for one "
+                "repository; hint: split the repository, or remove generated files"
+            )
 
     def take_file(self, references: int, facts: int, size: int) -> str:
         """Subtract the contents of one file. If the budget does not suffice, return the limit as a text.
@@ -64,19 +81,23 @@ class TreeBudget:
         Args:
             references: The number of image references in the file.
             facts: The number of cross-file facts in the file.
-            size: The size of the file in bytes. Files without references and facts are not kept in memory, and count 0.
+            size: The size of the file in bytes.
         """
+        kept_size = size if references or facts else 0  # other files are not kept in memory
         if references > self.references:
             return f"{MAX_TREE_REFERENCES} image references in one repository"
         if facts > self.facts:
             return f"{MAX_TREE_FACTS} facts about image references in one repository"
-        if size > self.content_bytes:
+        if size > self.read_bytes:
+            return f"{MAX_TREE_READ_BYTES} bytes of files in one repository"
+        if kept_size > self.content_bytes:
             return f"{MAX_TREE_BYTES} bytes of files with images in one repository"
         if references and not self.run_budget.take_references(references):
             return f"{MAX_RUN_REFERENCES} image references in all repositories of a run"
         self.references -= references
         self.facts -= facts
-        self.content_bytes -= size
+        self.content_bytes -= kept_size
+        self.read_bytes -= size
         return ""
 
     def spend_steps(self, count: int, subject: str) -> None:

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from bot.net.errors import OversizedError
 
 MAX_CALL_REQUESTS = 2_000
-"""The maximum number of requests of one call, such as the pages of a list with 200,000 items. The longest list that
-basebump reads completely is that of the files of a GitLab project, which has 1,000 pages."""
+"""The maximum number of requests of one call, such as the pages of a list with 200,000 items. The list of the
+files of a GitLab project has up to 1,000 pages."""
 MAX_CALL_BYTES = 256 * 1024 * 1024
-"""The maximum number of bytes of all responses to one call. A list of 8,000 open pull requests, which is the longest
-known one of a public repository, has about 200 MB."""
+"""The maximum number of bytes of all responses to one call. A list of 10,000 open pull requests with 25 kilobytes each
+is within the limit."""
 MAX_CALL_SECONDS = 900.0
 """The maximum duration of one call. The 1,000 pages of the longest list then may take almost a second each."""
 

@@ -15,7 +15,7 @@ from bot.core.budgets import TreeBudget
 from bot.core.references.ignore_comments import IgnoreCommentFinder, split_commented_lines
 from bot.core.references.policy import spend_rule_steps
 from bot.core.references.relate import apply_cross_file_facts
-from bot.model.cost_limits import MAX_FILE_FACTS, MAX_FILE_REFERENCES
+from bot.model.cost_limits import MAX_FILE_FACTS, MAX_FILE_REFERENCES, MAX_PATH_FOLDERS
 from bot.model.errors import ConfigError, ConfigProblem, TreeError
 from bot.model.extracted_item import ExtractedReferences
 from bot.model.forge import GitRepository, TreeEntry
@@ -132,13 +132,15 @@ def extract_references(
         ConfigError: If the repository's own config file is not valid.
     """
     tree_budget = tree_budget or TreeBudget()
-    entries = {entry.path: entry for entry in tree.list_entries()}
+    entries, deep_file_count = _index_entries(tree, tree_budget)
     rules = _load_repository_rules(entries, tree, read_rules) if read_rules is not None else None
     selected = _select_files(entries, formats)
     failures = [
         RunFailure(_format_subject(repository, folder), FailureStage.SURVEY, str(error))
         for folder, error in tree.unlisted_folders
     ]
+    if deep_file_count:
+        failures.append(_report_deep_files(repository, deep_file_count))
     read_result = _read_files(repository, tree, selected, tree_budget)
     readings = read_result.readings
     failures += read_result.failures
@@ -153,6 +155,32 @@ def extract_references(
         rules=rules or (),
         has_repository_config=rules is not None,
         has_unread_files=not tree.is_complete or bool(read_result.unread_paths) or bool(failures),
+    )
+
+
+def _index_entries(tree: FileTree, tree_budget: TreeBudget) -> tuple[dict[FilePath, TreeEntry], int]:
+    """Return the files of the tree by path, and the number of other files, which are in more than MAX_PATH_FOLDERS.
+
+    Raises:
+        WorkLimitError: If all paths together are too long.
+    """
+    entries: dict[FilePath, TreeEntry] = {}
+    deep_file_count = 0
+    for entry in tree.list_entries():
+        tree_budget.spend_path(entry.path)
+        if entry.path.count("/") > MAX_PATH_FOLDERS:
+            deep_file_count += 1
+        else:
+            entries[entry.path] = entry
+    return entries, deep_file_count
+
+
+def _report_deep_files(repository: GitRepository, count: int) -> RunFailure:
+    return RunFailure(
+        repository.name or ".",
+        FailureStage.SURVEY,
+        f"{count} files were not read, because they are in more than {MAX_PATH_FOLDERS} nested folders; hint: move the "
+        "files, or remove generated files",
     )
 
 
@@ -182,22 +210,17 @@ def _read_files(
         else:
             read_by_each = read_with_formats(SourceFile(path, content), selected_file.formats)
             new_readings = [reading for reading in read_by_each if reading.references or reading.facts]
-            exceeded_limit = _take_readings(new_readings, tree_budget)
+            exceeded_limit = tree_budget.take_file(
+                sum(len(reading.references) for reading in new_readings),
+                sum(len(reading.facts) for reading in new_readings),
+                len(content),
+            )
             if exceeded_limit:
                 result.failures.append(_report_exceeded_limit(repository, path, exceeded_limit))
                 result.unread_paths += [each.entry.path for each in readable[number:]]
                 break
             result.readings += new_readings
     return result
-
-
-def _take_readings(readings: Sequence[FileReading], tree_budget: TreeBudget) -> str:
-    """Subtract the readings of one file from the budget. Return the exceeded limit; empty if the budget suffices."""
-    if not readings:
-        return ""
-    references = sum(len(reading.references) for reading in readings)
-    facts = sum(len(reading.facts) for reading in readings)
-    return tree_budget.take_file(references, facts, len(readings[0].file.content))
 
 
 def _report_exceeded_limit(repository: GitRepository, path: FilePath, limit: str) -> RunFailure:

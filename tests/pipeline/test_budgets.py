@@ -15,7 +15,7 @@ from support.values import occurrence
 
 from bot.core.budgets import EditBudget, TreeBudget, WorkLimitError
 from bot.formats import load_all_formats
-from bot.model.cost_limits import RELATED_ITEM_BYTES
+from bot.model.cost_limits import MAX_PATH_FOLDERS, RELATED_ITEM_BYTES
 from bot.model.decision import ImageUpdate, TrackedImage, UpdateCandidate
 from bot.model.forge import GitRepository
 from bot.model.policy import Policy, PolicyRule, RuleMatch
@@ -92,6 +92,30 @@ def test_files_after_the_limit_of_a_tree_are_not_read_and_a_failure_names_the_re
     (failure,) = result.failures
     assert failure.subject == "acme/web"
     assert failure.error.startswith("c/Dockerfile and the files after it were not read, because basebump reads at most")
+    assert result.has_unread_files
+
+
+def test_files_without_images_count_as_read(tmp_path):
+    files = {f"{name}/Dockerfile": "FROM scratch\n" for name in "abc"}
+    result = extract_files(tmp_path, files, TreeBudget(read_bytes=2 * len("FROM scratch\n")))
+    assert [(each.path, each.reason) for each in result.unsupported] == [("c/Dockerfile", Reason.TOO_LARGE)]
+    assert len(result.failures) == 1
+
+
+def test_tree_whose_paths_are_too_long_is_an_error(tmp_path):
+    files = {f"{name}/unread.bin": "" for name in "abc"}
+    extract_files(tmp_path, files, TreeBudget(path_characters=3 * len("a/unread.bin")))
+    with pytest.raises(WorkLimitError, match="the paths of all files have more than"):
+        extract_files(tmp_path, files, TreeBudget(path_characters=3 * len("a/unread.bin") - 1))
+
+
+def test_files_in_too_many_folders_are_not_read_and_a_failure_names_the_repository(tmp_path):
+    deepest, deeper = "d/" * MAX_PATH_FOLDERS, "d/" * (MAX_PATH_FOLDERS + 1)
+    result = extract_files(tmp_path, {f"{deepest}Dockerfile": "FROM golang\n", f"{deeper}Dockerfile": "FROM golang\n"})
+    assert [each.path for each in result.occurrences] == [f"{deepest}Dockerfile"]
+    (failure,) = result.failures
+    assert failure.subject == "acme/web"
+    assert failure.error.startswith("1 files were not read")
     assert result.has_unread_files
 
 
