@@ -11,6 +11,7 @@ If words are given, only generators whose name contains one of the words are mea
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import resource
@@ -24,7 +25,6 @@ sys.path[:0] = [str(Path(__file__).resolve().parent.parent), str(Path(__file__).
 
 from growth_cases import GrowthCase, list_cases  # noqa: E402 - the folders are put on the path above
 
-from bot.cli.app import collect_rarely  # noqa: E402
 from bot.formats import load_formats_with_globs  # noqa: E402
 from bot.model.errors import TreeError  # noqa: E402
 from bot.model.forge import GitRepository, TreeEntry  # noqa: E402
@@ -105,7 +105,7 @@ def measure_case(case: GrowthCase, size: int) -> ReadingCost | None:
 def _write_cost(case: GrowthCase, size: int, pipe: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (STOP_SECONDS, STOP_SECONDS))
     resource.setrlimit(resource.RLIMIT_AS, (STOP_BYTES, STOP_BYTES))
-    collect_rarely()
+    gc.disable()  # the collector's passes over all objects come in steps, which would look like growth
     formats = load_formats_with_globs(FORMATS_BY_GLOB)
     for content in ({"Dockerfile": b"FROM a"}, {"a.yaml": b"image: a"}):  # import the readers before the measurement
         extract_references(HERE, GrowthTree(content), formats)

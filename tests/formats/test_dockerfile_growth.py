@@ -70,3 +70,10 @@ def test_the_words_of_a_from_take_limited_memory():
         return measure_peak(lambda: read("FROM " + fold("a " * count)))
 
     assert measure(400_000) - measure(200_000) < 20 * 400_000
+
+
+def test_the_escapes_of_a_flag_take_limited_memory():
+    def measure(count):
+        return measure_peak(lambda: read("FROM a\nRUN --mount=from=" + fold("`a" * count)))
+
+    assert measure(200_000) - measure(100_000) < 100 * 100_000

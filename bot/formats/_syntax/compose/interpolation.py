@@ -6,7 +6,9 @@ The rules are those of template/template.go in https://github.com/compose-spec/c
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import accumulate
 
 from bot.model.cross_file import InterpolatedText, LiteralText, VariableUse
 from bot.model.source import Span
@@ -127,4 +129,13 @@ def _make_literal(
 def _shift_offset(text: str, start: int | None, position: int) -> int | None:
     if start is None or text.isascii():
         return None if start is None else start + position
-    return start + len(text[:position].encode())
+    return start + _list_byte_offsets(text)[position]
+
+
+@lru_cache(maxsize=MAX_NESTING + 2)
+def _list_byte_offsets(text: str) -> Sequence[int]:
+    """Return the byte offset of each character of `text` in UTF-8, and the number of bytes as the last element.
+
+    The cache holds the results for a text and the operands in it, because each variable in a text needs an offset.
+    """
+    return (0, *accumulate(len(character.encode()) for character in text))

@@ -12,6 +12,7 @@ possible is read.
 from __future__ import annotations
 
 import re
+from array import array
 from bisect import bisect_right
 from collections.abc import Container, Iterator, Sequence
 from itertools import islice
@@ -270,7 +271,7 @@ def _read_flag(text: bytes, start: int, escape: int) -> tuple[InstructionWord, i
     plain = _PLAIN_FLAG.match(text, start)
     if plain is not None:
         return InstructionWord(plain[0], range(start, plain.end())), plain.end()
-    origins: list[int] = []
+    origins = array("Q")  # a list would take five times the memory
     quote: int | None = None
     at = start
     while at < len(text):
@@ -290,4 +291,4 @@ def _read_flag(text: bytes, start: int, escape: int) -> tuple[InstructionWord, i
         else:
             origins.append(at)
         at += 1
-    return InstructionWord(bytes(text[origin] for origin in origins), tuple(origins)), min(at, len(text))
+    return InstructionWord(bytes(text[origin] for origin in origins), origins), min(at, len(text))
