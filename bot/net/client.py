@@ -22,6 +22,7 @@ from urllib3.exceptions import HTTPError as TransportError
 from bot import __version__
 from bot.net.body import limit_body
 from bot.net.causes import describe_cause
+from bot.net.deadlines import SLOWEST_RATE
 from bot.net.errors import BlockedError, BlockedRedirectError, HttpError, UnreachableError
 from bot.net.guard import HostTrust, RequestGuard, ResolveHost, resolve_host
 from bot.net.pace import MAX_PAUSE, HostPace
@@ -166,6 +167,7 @@ class HttpClient:
 
         Raises BlockedRedirectError if a redirect is not allowed, or if there are too many.
         """
+        original = target
         response, hops = self._send_guarded(parts, target, headers), 0
         while (
             parts.max_redirects
@@ -179,22 +181,36 @@ class HttpClient:
                 next_url = Url.parse(location, base=target)
                 if next_url.origin != target.origin:
                     headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
-                response, target = self._send_guarded(parts, next_url, headers), next_url
+                response, target = self._send_guarded(parts, next_url, headers, original), next_url
             except BlockedError as error:  # without its hint, because a redirect must not suggest listing a host
                 raise BlockedRedirectError(
                     f"{target.display_text} redirects to a blocked URL: {error.reason}"
                 ) from error
         return response, target
 
-    def _send_guarded(self, parts: _RequestParts, target: Url, headers: Mapping[str, str]) -> Response:
+    def _send_guarded(
+        self, parts: _RequestParts, target: Url, headers: Mapping[str, str], redirecting: Url | None = None
+    ) -> Response:
+        """Send a request if the guard allows its URL, when the pace of the host permits it.
+
+        `redirecting` is the URL of the first request if `target` is the target of a redirect. A slow exchange then also
+        counts for the host of this URL. Otherwise, a host could redirect each request to another slow host, and no host
+        would reach its limit.
+        """
         self._guard.check_url(target)
         uses_proxy = self._proxy.is_used_for(target)
         if uses_proxy:
             self._guard.check_proxied_url(target)
         with self._get_pace(target).wait_for_turn() as turn:
-            response = self._send_once(parts, target, headers, uses_proxy=uses_proxy)
-            turn.received_bytes = len(response.body)
-            return response
+            started_at = self._clock()
+            try:
+                response = self._send_once(parts, target, headers, uses_proxy=uses_proxy)
+                turn.received_bytes = len(response.body)
+                return response
+            finally:
+                if redirecting is not None and redirecting.authority != target.authority:
+                    start = started_at + turn.received_bytes / SLOWEST_RATE
+                    self._get_pace(redirecting).record_exchange(start, self._clock())
 
     def _send_once(
         self, parts: _RequestParts, target: Url, headers: Mapping[str, str], *, uses_proxy: bool

@@ -2,8 +2,8 @@
 
 A timeout of `requests` starts again with each byte that arrives. A server can therefore keep a client waiting forever
 by sending one byte of a header, of a chunk size or of a trailer every few seconds. Endless `100 Continue` responses and
-endless empty compressed blocks have the same effect. All of these arrive through the socket, so the deadline is checked
-at each read from the socket.
+endless empty compressed blocks have the same effect, and so has a server that reads a long request slowly. All of these
+go through the socket, so the deadline is checked at each read from the socket and at each write to it.
 """
 
 from __future__ import annotations
@@ -122,9 +122,9 @@ def _make_pools(allowance: _Allowance, open_socket: OpenSocket) -> dict[str, typ
 
 
 class _DeadlineSocket(socket.socket):
-    """A socket that cannot be read after its deadline. A read that waits for data ends at the deadline.
+    """A socket that cannot be used after its deadline. A read or write that waits for the server ends at the deadline.
 
-    After the deadline, reads raise ExchangeTimeoutError.
+    After the deadline, reads and writes raise ExchangeTimeoutError.
     """
 
     _deadline = float("inf")
@@ -135,19 +135,22 @@ class _DeadlineSocket(socket.socket):
         self._deadline = time.monotonic() + allowance
 
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
-        return self._read_in_time(partial(super().recv_into, *args, **kwargs))
+        return self._finish_in_time(partial(super().recv_into, *args, **kwargs))
 
     def recv(self, *args: Any, **kwargs: Any) -> bytes:
-        return self._read_in_time(partial(super().recv, *args, **kwargs))
+        return self._finish_in_time(partial(super().recv, *args, **kwargs))
 
-    def _read_in_time(self, read: Callable[[], Received]) -> Received:
+    def send(self, *args: Any, **kwargs: Any) -> int:
+        return self._finish_in_time(partial(super().send, *args, **kwargs))
+
+    def _finish_in_time(self, transfer: Callable[[], Received]) -> Received:
         remaining = self._deadline - time.monotonic()
         timeout = self.gettimeout()
         if remaining > 0:
             if timeout is None or timeout > remaining:
                 self.settimeout(remaining)
             try:
-                return read()
+                return transfer()
             except TimeoutError:
                 if time.monotonic() < self._deadline:
                     raise

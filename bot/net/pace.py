@@ -76,7 +76,7 @@ class HostPace:
             try:
                 yield turn
             finally:
-                self._record_exchange(started_at + turn.received_bytes / SLOWEST_RATE, self._clock())
+                self.record_exchange(started_at + turn.received_bytes / SLOWEST_RATE, self._clock())
 
     def pause_requests(self, seconds: float) -> None:
         """Delay all requests to the host by `seconds`, because the host asked for fewer requests.
@@ -88,7 +88,7 @@ class HostPace:
             self._next_request_at = max(self._next_request_at, now + seconds)
             self._strained_until = self._next_request_at + CALM_SECONDS
 
-    def _record_exchange(self, start: float, end: float) -> None:
+    def record_exchange(self, start: float, end: float) -> None:
         """Count the time of an exchange if it was slow. `start` and `end` are times of `clock`.
 
         The caller adds the time for the bytes of the response to `start`, so this time does not count.

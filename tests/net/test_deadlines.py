@@ -123,6 +123,33 @@ def test_client_ends_exchange_at_deadline_over_tls(tmp_path):
         _make_client(url, certificate.path).request("GET", url, limit=1000)
 
 
+def test_client_ends_exchange_at_deadline_when_server_reads_request_slowly_over_tls(tmp_path):
+    certificate = Certificate.make(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate.path, certificate.key)
+    body, received = b"x" * 16 * 1024 * 1024, []
+
+    class Handler(BaseRequestHandler):
+        def handle(self):
+            with suppress(OSError), context.wrap_socket(self.request, server_side=True) as stream:
+                while part := stream.recv(16 * 1024):
+                    received.append(len(part))
+                    time.sleep(0.01)
+
+    with ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        url = f"https://127.0.0.1:{server.server_address[1]}"
+        try:
+            with pytest.raises(UnreachableError, match="exchange took too long"):
+                _make_client(url, certificate.path).request("POST", url, limit=1000, body=body)
+            assert sum(received) < len(body) / 2
+        finally:
+            server.shutdown()
+            thread.join()
+
+
 def test_exchange_may_take_longer_when_response_may_be_larger():
     assert deadlines.compute_allowance(10 * deadlines.SLOWEST_RATE) == deadlines.EXCHANGE_SECONDS + 10
 

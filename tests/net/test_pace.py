@@ -235,3 +235,24 @@ def test_slow_exchanges_at_the_same_time_count_once():
             stack.enter_context(pace.wait_for_turn())
         clock.now += PROMPT_SECONDS + 1
     asked(pace.wait_for_turn())
+
+
+def test_slow_targets_of_redirects_use_up_time_of_host_that_redirects():
+    clock = Time()
+
+    def answer_slowly(_: Received) -> Reply:
+        clock.now += PROMPT_SECONDS + 1
+        return Reply()
+
+    with ExitStack() as stack:
+        count = int(MAX_SLOW_SECONDS // (PROMPT_SECONDS + 1)) + 1
+        targets = [stack.enter_context(Listener(answer_slowly)) for _ in range(count)]
+        registry = stack.enter_context(
+            Listener(lambda _: Reply(307, headers={"Location": targets[len(registry.received) - 1].url}))
+        )
+        client = clock.client(registry, *targets)
+        for _ in range(count):
+            client.request("GET", registry.url, limit=1)
+        with pytest.raises(UnreachableError, match=f"{registry.host} is not contacted again"):
+            client.request("GET", registry.url, limit=1)
+    assert len(registry.received) == count
