@@ -41,14 +41,12 @@ from bot.registries.manifest import (
 from bot.registries.repository_endpoint import RepositoryEndpoint, find_repository_endpoint, verify_digest
 from bot.registries.response_errors import METADATA_READ
 from bot.registries.sboms import SbomFinder
-from bot.registries.tag_list import parse_next_page, parse_tags
+from bot.registries.tag_list import MAX_TAGS, parse_next_page, parse_tags
 
 PAGE_SIZE = 1000
 """Tags per page. Amazon's registries reject larger values."""
 MAX_PAGES = 1000
 """Limit of the pages of one tag list. Quay returns a hundred tags per page, regardless of `n`."""
-MAX_TAGS = 200_000
-"""Limit of the tags of one repository. The largest known repositories have about 60,000."""
 MAX_DOCUMENTS = 512
 """Parsed manifests that are cached, so that describing an image does not fetch a manifest again."""
 _ETAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{1,256}"')

@@ -9,6 +9,8 @@ from typing import Any
 from bot.model.reference import is_tag
 from bot.registries.manifest import NotARegistryError
 
+MAX_TAGS = 200_000
+"""Limit of the tags of one repository. The largest known repositories have about 60,000."""
 MAX_LINK_LENGTH = 16 * 1024
 """Characters of a Link header. The position of a page in the list takes a few hundred."""
 
@@ -21,7 +23,13 @@ _QUERY = re.compile(r"[!-\"$-~]{1,2048}")
 
 
 def parse_tags(body: bytes) -> tuple[str, ...]:
-    """Return the tags of one page, without invalid tags. Raises NotARegistryError if the page itself is invalid."""
+    """Return the tags of one page, without invalid tags.
+
+    Raises NotARegistryError if the page itself is invalid, or if it may contain more than MAX_TAGS tags. Such a page is
+    not parsed, because two million short tags fit into one response, and take hundreds of megabytes when parsed.
+    """
+    if body.count(b",") > MAX_TAGS:
+        raise NotARegistryError(f"a page of the tag list has more than {MAX_TAGS} values")
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):

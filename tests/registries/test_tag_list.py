@@ -13,7 +13,7 @@ from bot.demo import images
 from bot.demo.loopback_registry import LoopbackRegistry
 from bot.model.errors import RegistryError
 from bot.model.vocabulary import Reason
-from bot.registries import oci, repository_endpoint
+from bot.registries import oci, repository_endpoint, tag_list
 from bot.registries.endpoints import RegistryEntry
 from bot.registries.manifest import NotARegistryError
 from bot.registries.oci import OciRegistry
@@ -143,6 +143,14 @@ def test_what_cannot_be_a_tag_is_left_out(body, tags):
 def test_what_is_no_list_is_said(body):
     with pytest.raises(NotARegistryError):
         parse_tags(body)
+
+
+def test_page_with_too_many_tags_is_not_parsed(monkeypatch):
+    monkeypatch.setattr(tag_list, "MAX_TAGS", 3)
+    parse_tags(json.dumps({"tags": ["a", "b", "c"]}).encode())
+    monkeypatch.setattr(tag_list.json, "loads", None)
+    with pytest.raises(NotARegistryError, match="more than 3"):
+        parse_tags(json.dumps({"tags": ["a", "b", "c", "d", "e"]}).encode())
 
 
 @pytest.mark.parametrize(
