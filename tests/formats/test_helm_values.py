@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from support.soon import soon
 
+from bot.core.references.select import RepositoryBranch, select_reference
 from bot.formats._syntax.yaml import nodes
 from bot.formats.helm import FORMAT
 from bot.model.cross_file import ChartDependency, ChartMetadata, ValueUse
+from bot.model.decision import TrackedImage
+from bot.model.policy import PolicyConfig, PolicyRule
 from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, SourceFile, Span, UnsupportedText
-from bot.model.vocabulary import Reason
+from bot.model.vocabulary import ALLOWABLE_REASONS, Reason
+from bot.pipeline.extract import read_file, relate_references
 
 TEMPLATE = FilePath("web/templates/web.yaml")
 VALUES = FilePath("web/values.yaml")
@@ -191,3 +197,33 @@ def test_a_digest_behind_a_tag_waits_for_the_chart():
     (image,) = images_of("controller: {image: {repository: acme/web, tag: v1}}")
     assert image.digest_slot == NotEditable(Reason.CHART_UNKNOWN, EditSlot(Span(50, 50), b"", b"@"))
     assert image.variables == ("controller.image.tag",)
+
+
+CHART_FILES = {
+    "web/Chart.yaml": 'name: web\nappVersion: "1.27"\n',
+    "web/templates/pod.yaml": """
+image: {{ .Values.web.image.repository }}:{{ .Values.web.image.tag | default .Chart.AppVersion }}
+image: {{ .Values.other.image.repository }}:{{ .Values.other.image.tag | default "stable" }}
+image: {{ .Values.text.image }}:{{ .Chart.AppVersion }}
+""",
+}
+UNTAGGED = """\
+web: {image: {repository: nginx, tag: "", digest: ""}}
+other: {image: {repository: nginx, digest: ""}}
+text: {image: nginx}
+unused: {image: {repository: nginx, tag: "", digest: ""}}
+beside: {image: nginx, imageTag: "", imageDigest: ""}
+"""
+
+
+@pytest.mark.parametrize("path", ["web/values.yaml", "web/ci/a-values.yaml", "apps/values.yaml"])
+def test_rule_never_sets_the_tag_of_an_image_whose_tag_may_be_a_value_of_a_chart(path):
+    files = {FilePath(each): text for each, text in (CHART_FILES | {path: UNTAGGED}).items()}
+    readings = [read_file(SourceFile(each, text.encode()), FORMAT) for each, text in sorted(files.items())]
+    rules = PolicyConfig(rules=(PolicyRule(tag="latest", pin=True, allow=frozenset(ALLOWABLE_REASONS)),))
+    selected = [
+        select_reference(rules, RepositoryBranch("acme/web", "main"), each, date(2027, 1, 15))
+        for each in relate_references(readings)
+    ]
+    assert len(selected) == 5
+    assert {each.tag_ref.tag for each in selected if isinstance(each, TrackedImage)} <= {"1.27"}

@@ -128,8 +128,7 @@ def _apply_uses(occurrence: Occurrence, charts: _TemplateIndex, values: Collecti
     - If the templates use all values of the image only in image references, a locked digest is unlocked.
     - If the templates use a value of the image anywhere else, a locked digest gets the reason `tag-is-label`.
     - An image outside a chart is returned unchanged.
-    - If an image has no tag, see `_follow_app_version`. A text without a tag is locked if the templates use it anywhere
-      else, because they may append a tag.
+    - If an image has no tag, see `_follow_app_version`.
 
     `values` contains the dotted paths of the image's values, such as `image.tag`. If several images share a YAML
     anchor, `values` contains the paths of all of them.
@@ -137,12 +136,9 @@ def _apply_uses(occurrence: Occurrence, charts: _TemplateIndex, values: Collecti
     chart = charts.find_chart(occurrence.path)
     if chart is None:
         return occurrence
-    is_untagged = occurrence.reference.tag is None
-    if is_untagged and isinstance(occurrence.digest_slot, NotEditable):
+    if occurrence.reference.tag is None and isinstance(occurrence.digest_slot, NotEditable):
         return _follow_app_version(occurrence, charts, chart)
     uses = [charts.get_uses(chart, value) for value in values]
-    if is_untagged and any(each & _OTHER_USES for each in uses):
-        return replace(occurrence, digest_slot=NotEditable(Reason.NO_TAG))
     if isinstance(occurrence.digest_slot, EditSlot):
         is_without_algorithm = any(ValueUse.BEHIND_ALGORITHM in each for each in uses)
         return (

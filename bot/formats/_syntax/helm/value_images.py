@@ -105,10 +105,13 @@ class ImageCandidate(NamedTuple):
 
     @property
     def needs_tag(self) -> bool:
-        """True if the chart may use a tag that is not in the values, such as its `appVersion`."""
+        """True if the tag would be a value of its own, which is empty or missing.
+
+        The chart then uses another tag, such as its `appVersion`.
+        """
         name = self.parts.name.text.rpartition("/")[2]
         has_tag = ":" in name.partition("@")[0] or (self.parts.tag is not None and self.parts.tag.text != "")
-        return not has_tag and not (self.is_text and "@" in name)
+        return not self.is_text and not has_tag
 
     @property
     def digest_part(self) -> ImagePart:
@@ -209,19 +212,16 @@ def _read_candidate(
 def _require_tag(occurrence: Occurrence, candidate: ImageCandidate) -> Occurrence:
     """Lock the digest of an image without a tag, because it is unknown which tag the chart uses instead.
 
-    A text without a tag is only locked if the registry is uncertain. A rule in the config may set its tag. `variables`
-    contains the paths of the values that the chart's templates may use for the tag and the digest, or of the text.
+    `variables` contains the key paths of the tag and of the digest. After all files have been read, the chart's
+    templates are searched for the tag that they use. If the registry of the image is uncertain, `variables` is empty.
     """
-    slot = occurrence.digest_slot
-    if isinstance(slot, EditSlot) and not candidate.is_text:
-        slot = NotEditable(Reason.NO_TAG, slot if candidate.digest_part is ImagePart.DIGEST else None)
     if candidate.has_uncertain_registry:
-        slot = NotEditable(Reason.NO_TAG)
-        return replace(occurrence, digest_slot=slot, tag_slot=slot, notes=(_UNCERTAIN_REGISTRY_NOTE,))
-    parts = (ImagePart.REPOSITORY,) if candidate.is_text else (ImagePart.TAG, ImagePart.DIGEST)
-    return replace(
-        occurrence, digest_slot=slot, variables=tuple(".".join(candidate.keys_by_part[part]) for part in parts)
-    )
+        return replace(lock_occurrence(occurrence, Reason.NO_TAG), notes=(_UNCERTAIN_REGISTRY_NOTE,))
+    slot = occurrence.digest_slot
+    if isinstance(slot, EditSlot):
+        slot = NotEditable(Reason.NO_TAG, slot if candidate.digest_part is ImagePart.DIGEST else None)
+    paths = [candidate.keys_by_part[part] for part in (ImagePart.TAG, ImagePart.DIGEST)]
+    return replace(occurrence, digest_slot=slot, variables=tuple(map(".".join, paths)))
 
 
 @dataclass(frozen=True, slots=True)
