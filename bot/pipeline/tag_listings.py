@@ -34,6 +34,7 @@ from bot.model.rules import ConfiguredEndOfLife
 from bot.model.vocabulary import FailureStage, Reason
 from bot.pipeline.registry_failures import STATE_SUBJECT, RegistryFailures
 from bot.pipeline.run_context import RunContext
+from bot.pipeline.tag_list_collection import TagListCollection, make_excess_error
 from bot.ports import RegistryFacts
 
 WATCHED_SHARE = 10
@@ -141,13 +142,13 @@ def list_tags(
     repositories = sorted(
         updatable_repositories | {tag_ref.repository for tag_ref in watched_tags if can_be_superseded(tag_ref.tag)}
     )
-    answers, failed = _fetch_tag_lists(repositories, updatable_repositories, context)
+    collection = TagListCollection()
+    errors, failed = _fetch_tag_lists(repositories, updatable_repositories, context, collection)
     counts = Counter(tag_ref.repository for tag_ref in tag_refs)
     counts.update(update_range.tag_ref.repository for update_range in update_ranges)
-    excess = _find_excess(answers, counts)
-    answers = {**answers, **excess}
-    errors = {repository: answer for repository, answer in answers.items() if isinstance(answer, RegistryError)}
-    tags = {repository: answer for repository, answer in answers.items() if not isinstance(answer, RegistryError)}
+    excess = {**collection.excess, **_find_excess(collection.tags_by_repository, counts)}
+    errors = {**errors, **excess}
+    tags = {repository: tags for repository, tags in collection.tags_by_repository.items() if repository not in excess}
     numbered_repositories = frozenset(
         each for each in updatable_repositories if is_acr(context.registry.get_origin(TagRef(each, "")).host)
     )
@@ -181,7 +182,7 @@ def list_tags(
 
 
 def _find_excess(
-    answers: Mapping[str, tuple[str, ...] | RegistryError], counts: Mapping[str, int]
+    tags_by_repository: Mapping[str, tuple[str, ...]], counts: Mapping[str, int]
 ) -> Mapping[str, RegistryError]:
     """Return an error for each repository whose tags are not compared, because they are too many.
 
@@ -189,33 +190,26 @@ def _find_excess(
     that a repository with very many tags excludes no others.
 
     Args:
-        answers: The tags of each repository, or the error of the registry.
+        tags_by_repository: The tags of each repository.
         counts: How many tags in files, and update ranges of these tags, there are for each repository.
     """
-    costs = {
-        repository: len(answer) * counts[repository]
-        for repository, answer in answers.items()
-        if not isinstance(answer, RegistryError)
-    }
+    costs = {repository: len(tags) * counts[repository] for repository, tags in tags_by_repository.items()}
     ordered = sorted(costs, key=lambda repository: (costs[repository], repository))
     totals = accumulate(costs[repository] for repository in ordered)
     return {
-        repository: RegistryError(
-            TagRef(repository, "").host,
-            Reason.REGISTRY_ERROR,
-            f"the tags of {repository} were not compared with the tags in files, because all repositories of the run "
-            f"together need more than {MAX_TAG_COMPARISONS} comparisons; hint: set `update: digest` for the image",
-            is_failure=False,
-        )
+        repository: make_excess_error(repository)
         for repository, total in zip(ordered, totals, strict=True)
         if total > MAX_TAG_COMPARISONS
     }
 
 
 def _fetch_tag_lists(
-    repositories: Sequence[str], updatable_repositories: Collection[str], context: RunContext
-) -> tuple[Mapping[str, tuple[str, ...] | RegistryError], tuple[RunFailure, ...]]:
-    """Return the tags of each repository, or an error if they cannot be listed. Also return the failures to report.
+    repositories: Sequence[str],
+    updatable_repositories: Collection[str],
+    context: RunContext,
+    collection: TagListCollection,
+) -> tuple[Mapping[str, RegistryError], tuple[RunFailure, ...]]:
+    """Add the tags of each repository to `collection`. Return the errors by repository, and the failures to report.
 
     `updatable_repositories` are those with references that may be updated to another tag. An error in one of them is
     reported as a failure, because it prevents such updates. An error in any other repository is not reported, because
@@ -223,17 +217,19 @@ def _fetch_tag_lists(
     """
     registry, registry_failures = context.registry, RegistryFailures()
 
-    def fetch_tags(repository: str) -> tuple[str, ...] | RegistryError:
+    def fetch_tags(repository: str) -> RegistryError | None:
         try:
             registry_failures.raise_if_unreachable(registry.get_origin(TagRef(repository, "")).host)
-            return registry.list_tags(repository)
+            collection.add_tags(repository, registry.list_tags(repository))
         except RegistryError as error:
             if repository in updatable_repositories:
                 registry_failures.record_error(error.host, error)
             return error
+        return None
 
     answers = context.registry_pool.run_phase("Listing tags", fetch_tags, repositories, context.progress)
-    return dict(zip(repositories, answers, strict=True)), tuple(registry_failures.list_failures())
+    errors = {each: error for each, error in zip(repositories, answers, strict=True) if error is not None}
+    return errors, tuple(registry_failures.list_failures())
 
 
 def _choose_watched_tags(tag_refs: Iterable[TagRef], today: date) -> Iterable[TagRef]:

@@ -1,6 +1,7 @@
 """The tags to which references may be updated, and the watched tags, with a registry on loopback."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import permutations
 
 import pytest
 from support.listener import Listener, Received, Reply
@@ -14,7 +15,7 @@ from bot.model.errors import RegistryError
 from bot.model.modes import UpdateMode
 from bot.model.policy import Policy, PolicyConfig
 from bot.model.vocabulary import OccurrenceStatus
-from bot.pipeline import tag_listings
+from bot.pipeline import tag_list_collection, tag_listings
 from bot.pipeline.decide_updates import run_lookups
 from bot.pipeline.tag_listings import list_tags
 from bot.registries.endpoints import RegistryEntry
@@ -151,3 +152,26 @@ def test_repository_with_very_many_tags_is_not_compared_and_excludes_no_others(l
     assert failure.subject == "docker.io/library/huge"
     assert "were not compared" in listings.explain_missing_tags(selected[0])
     assert not listings.explain_missing_tags(selected[3])
+
+
+@pytest.mark.parametrize("order", list(permutations(("huge", "large", "small"))))
+def test_longest_tag_lists_are_dropped_when_lists_come_in_any_order(order, monkeypatch):
+    monkeypatch.setattr(tag_list_collection, "MAX_TAG_COMPARISONS", 10)
+    lists = {"huge": ("1",) * 9, "large": ("1",) * 6, "small": ("1",) * 4}
+    collection = tag_list_collection.TagListCollection()
+    for repository in order:
+        collection.add_tags(repository, lists[repository])
+        assert sum(map(len, collection.tags_by_repository.values())) <= 10
+    assert collection.tags_by_repository.keys() == {"large", "small"}
+    assert collection.excess.keys() == {"huge"}
+
+
+def test_dropped_tag_list_is_reported(loopback, monkeypatch):
+    monkeypatch.setattr(tag_list_collection, "MAX_TAG_COMPARISONS", 10)
+    for number in range(11):
+        loopback.move("huge", f"1.0.{number}", "content")
+    place = occurrence("huge:1.0.1")
+    selected = TrackedImage(place, place.reference.to_tag_ref(), Policy(update=UpdateMode.PATCH))
+    listings = list_tags([selected], build_context(loopback.world().registry), ())
+    assert [each.subject for each in listings.failures] == ["docker.io/library/huge"]
+    assert "were not compared" in listings.explain_missing_tags(selected)
