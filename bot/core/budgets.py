@@ -100,6 +100,19 @@ class TreeBudget:
         self.read_bytes -= size
         return ""
 
+    def spend_added_references(self, count: int) -> None:
+        """Subtract image references that no single file contains, such as those that a values file inherits.
+
+        Raises:
+            WorkLimitError: If fewer references are left.
+        """
+        exceeded_limit = self.take_file(count, 0, 0)
+        if exceeded_limit:
+            raise WorkLimitError(
+                f"values that files inherit from each other result in more than {exceeded_limit}; hint: split the "
+                "repository, or remove generated files"
+            )
+
     def spend_steps(self, count: int, subject: str) -> None:
         """Subtract `count` steps. A step is a rule, pattern or path that is compared with one image reference.
 

@@ -145,6 +145,7 @@ def extract_references(
     readings = read_result.readings
     failures += read_result.failures
     references = relate_references(readings, repository=repository, tree_budget=tree_budget)
+    tree_budget.spend_added_references(len(references) - sum(len(reading.references) for reading in readings))
     spend_rule_steps(rules or (), references, tree_budget)
     return ExtractResult(
         repository=repository,

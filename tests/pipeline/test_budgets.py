@@ -102,6 +102,18 @@ def test_files_without_images_count_as_read(tmp_path):
     assert len(result.failures) == 1
 
 
+def test_references_that_values_files_inherit_count(tmp_path):
+    files = {
+        "web/Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\n",
+        "web/values.yaml": "image: {repository: nginx, tag: '1.27'}\n",
+        **{f"web/values-{name}.yaml": "image: {tag: '1.26'}\n" for name in "abcd"},
+        "web/templates/pod.yaml": "image: {{ .Values.image.repository }}:{{ .Values.image.tag }}\n",
+    }
+    assert len(extract_files(tmp_path / "a", files, TreeBudget(references=5)).references) == 5
+    with pytest.raises(WorkLimitError, match="image references in one repository"):
+        extract_files(tmp_path / "b", files, TreeBudget(references=4))
+
+
 def test_tree_whose_paths_are_too_long_is_an_error(tmp_path):
     files = {f"{name}/unread.bin": "" for name in "abc"}
     extract_files(tmp_path, files, TreeBudget(path_characters=3 * len("a/unread.bin")))
