@@ -146,7 +146,7 @@ OBJECTS = YAML | {"bot.formats._syntax.kubernetes.objects", "bot.model.cross_fil
         (
             {
                 "README.md": "FROM python:3.12\n",
-                "values.yaml": "image: nginx:1\n",
+                "settings.yaml": "image: nginx:1\n",
                 "a.json": "{}",
                 **dict.fromkeys(("a.csproj", "pom.xml", "build.gradle", "MODULE.bazel", "a.bicep"), "# nothing\n"),
             },
