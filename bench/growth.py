@@ -38,7 +38,7 @@ LARGEST_MEBIBYTES = 400.0
 SMALLEST_BYTES = MAX_FILE_BYTES // 64
 LEAST_SECONDS = 0.5
 """Ratios of shorter times depend more on other work of the machine than on the reader."""
-LEAST_MEBIBYTES = 16.0
+LEAST_MEBIBYTES = 64.0
 """Ratios of smaller amounts depend more on the allocator than on the reader."""
 RETRIES = 3
 """How often a case with a large ratio is measured again, because other work may have slowed a measurement down."""

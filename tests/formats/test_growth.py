@@ -11,7 +11,7 @@ from support.steps import assert_linear, count_calls, measure_peak
 
 from bot.formats import load_all_formats
 from bot.formats._readers import helm
-from bot.formats._syntax.compose.interpolation import MAX_LENGTH, parse_text
+from bot.formats._syntax.compose.interpolation import MAX_DOLLARS, MAX_LENGTH, parse_text
 from bot.formats._syntax.hcl import tokens
 from bot.formats._syntax.helm import actions, expressions
 from bot.formats._syntax.helm.actions import MAX_ACTION_LENGTH
@@ -196,6 +196,8 @@ def test_texts_that_are_too_long_are_no_platform_and_no_path():
 
 def test_the_variables_of_a_long_text_are_listed_once():
     assert len(parse_text("$a$b" * MAX_LENGTH, 0)) == 3
+    assert len(parse_text("$a$b" * (MAX_DOLLARS // 2), 0)) == MAX_DOLLARS
+    assert len(parse_text("$a$b" * (MAX_DOLLARS // 2 + 1), 0)) == 3
 
 
 @pytest.mark.parametrize(
@@ -231,14 +233,3 @@ def test_a_yaml_document_with_a_key_of_limited_length_is_read(monkeypatch):
     monkeypatch.setattr(nodes, "MAX_VISITS", 100)
     text = f"jobs:\n  {'k' * 400}:\n    docker:\n" + "    - image: a:1\n" * 20
     assert len(extract("circleci", ".circleci/config.yml", text)) == 20
-
-
-@pytest.mark.parametrize("unit", ["$A", "é$A", "${A:-é}"])
-def test_the_offsets_of_variables_take_linear_steps(unit):
-    def parse(count):
-        return parse_text(unit * count, 7)
-
-    assert_linear(parse, 500)
-    spans = [part.span for part in parse(3) if part.__class__.__name__ == "LiteralText"]
-    raw = b"." * 7 + (unit * 3).encode()
-    assert all(raw[span.start : span.end] == "é".encode() for span in spans)

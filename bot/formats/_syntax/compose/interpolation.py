@@ -6,9 +6,7 @@ The rules are those of template/template.go in https://github.com/compose-spec/c
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
-from itertools import accumulate
+from collections.abc import Iterator
 
 from bot.model.cross_file import InterpolatedText, LiteralText, VariableUse
 from bot.model.source import Span
@@ -18,6 +16,9 @@ MAX_NESTING = 20
 
 MAX_LENGTH = 8192
 """Limit in characters. A longer text is not split. A reference with all its variables has at most about a thousand."""
+
+MAX_DOLLARS = 200
+"""Limit on the dollar signs of one text. A text with more is not split. A reference has fewer than ten variables."""
 
 _VARIABLE_NAME = re.compile(r"\$(?:\$|\{?([a-z_][a-z0-9_]*))", re.ASCII | re.IGNORECASE)
 _DOLLAR = re.compile(r"\$(?:(\$)|([a-z_][a-z0-9_]*)|\{(?:([a-z_][a-z0-9_]*)(?=\}|:?[-+?]))?)", re.ASCII | re.IGNORECASE)
@@ -49,7 +50,7 @@ def parse_text(text: str, start: int | None) -> InterpolatedText:
     """
     if "$" not in text:
         return tuple(_make_literal(text, start, 0, len(text)))
-    if len(text) > MAX_LENGTH:
+    if len(text) > MAX_LENGTH or text.count("$") > MAX_DOLLARS:
         return LiteralText(text, None), *map(VariableUse, dict.fromkeys(list_variable_names(text)))
     return _parse_parts(text, start, 0)
 
@@ -127,15 +128,4 @@ def _make_literal(
 
 
 def _shift_offset(text: str, start: int | None, position: int) -> int | None:
-    if start is None or text.isascii():
-        return None if start is None else start + position
-    return start + _list_byte_offsets(text)[position]
-
-
-@lru_cache(maxsize=MAX_NESTING + 2)
-def _list_byte_offsets(text: str) -> Sequence[int]:
-    """Return the byte offset of each character of `text` in UTF-8, and the number of bytes as the last element.
-
-    The cache holds the results for a text and the operands in it, because each variable in a text needs an offset.
-    """
-    return (0, *accumulate(len(character.encode()) for character in text))
+    return None if start is None else start + len(text[:position].encode())
