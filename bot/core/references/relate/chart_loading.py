@@ -33,6 +33,7 @@ class ChartLoader:
         self._dependencies: dict[str, list[ChartDependency]] = defaultdict(list)
         """The dependencies of each outermost chart and of all charts in it."""
         self._loaded_charts: dict[str, Sequence[str]] = {}
+        self._direct_dependencies: dict[str, Sequence[str]] = {}
         for chart in metadata:
             folder = dirname(chart.path)
             outermost = self.get_outermost(folder)
@@ -65,10 +66,28 @@ class ChartLoader:
         while pending:
             chart = pending.popleft()
             yield chart
-            for dependency in dict.fromkeys(self._dependencies.get(chart, ())):
-                new_charts = [folder for folder in self._find_charts(dependency) if folder not in found]
-                found.update(new_charts)
-                pending += new_charts
+            new_charts = [folder for folder in self._list_direct_dependencies(chart) if folder not in found]
+            found.update(new_charts)
+            pending += new_charts
+
+    def _list_direct_dependencies(self, chart: str) -> Sequence[str]:
+        """Return the outermost charts that an outermost chart itself depends on, at most MAX_DEPENDENCIES + 1.
+
+        Many charts can have the same name and depend on that name. Each of them would otherwise visit all others.
+        """
+        if chart not in self._direct_dependencies:
+            folders = (
+                folder
+                for dependency in dict.fromkeys(self._dependencies.get(chart, ()))
+                for folder in islice(self._find_charts(dependency), MAX_DEPENDENCIES + 1)
+            )
+            distinct: dict[str, None] = {}
+            for folder in folders:
+                distinct[folder] = None
+                if len(distinct) > MAX_DEPENDENCIES:
+                    break
+            self._direct_dependencies[chart] = tuple(distinct)
+        return self._direct_dependencies[chart]
 
     def _find_charts(self, dependency: ChartDependency) -> Sequence[str]:
         """Return the charts of this repository that a dependency may mean; empty if it is not in this repository."""
