@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from bot.forges.hosted.refusal import Answer, RefusedError
-from bot.net import HostPace, Url
+from bot.net import HostPace
 
 BACKOFF_SECONDS = (1.0, 4.0)
 """Seconds before each repetition of a failed read. If the last repetition fails, the read has failed."""
@@ -26,7 +26,7 @@ Value = TypeVar("Value")
 
 def create_pace(url: str, pause: Callable[[float], None]) -> HostPace:
     """Return the limit on the time that slow exchanges with the server at `url` may take in a run."""
-    return HostPace(Url.parse(url).authority, pause, time.monotonic, MAX_SLOW_SECONDS)
+    return HostPace(url, pause, time.monotonic, MAX_SLOW_SECONDS)
 
 
 class ClientPool(Generic[Client]):
