@@ -16,7 +16,7 @@ MAX_SHOWN_TEXT = 200
 """How many characters of an unsupported text are kept. No real reference is that long, and a table has room for that
 many."""
 
-MAX_LOCATOR = 2_000
+MAX_LOCATOR = 500
 """Limit on the characters of a locator that consists of names in the file. Real locators have fewer than a hundred."""
 
 _SPACES = re.compile(r"\s+")
