@@ -68,7 +68,7 @@ class ComparisonBudget:
 
 @dataclass(frozen=True, slots=True)
 class ContentJudge:
-    """Compares the content of branches with the edits that basebump makes; implements `bot.branch_ports.BranchJudge`."""
+    """Compares the content of branches with basebump's edits; implements `bot.branch_ports.BranchJudge`."""
 
     extract_result: ExtractResult
     formats: Sequence[FileFormat]
