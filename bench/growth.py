@@ -46,6 +46,9 @@ STOP_SECONDS = 60
 """A reader that takes this long is stopped."""
 STOP_BYTES = 6 * 1024**3
 
+LIMIT = "limit-of-repository"
+"""Shown if the files exceed a limit for the whole repository, so that basebump does nothing in it."""
+
 HERE = GitRepository("", "", None, None)
 FORMATS_BY_GLOB = {"text": ("**/*.txt",)}
 
@@ -111,17 +114,21 @@ def _write_cost(case: GrowthCase, size: int, pipe: int) -> None:
         extract_references(HERE, GrowthTree(content), formats)
     tree = GrowthTree(case.make_files(size))
     before = resource.getrusage(resource.RUSAGE_SELF)
+    found, not_read = 0, [LIMIT]
     try:
         extracted = extract_references(HERE, tree, formats)
+        found, not_read = len(extracted.references), sorted({each.reason.value for each in extracted.unsupported})
     except MemoryError:
         return
+    except TreeError:
+        pass
     after = resource.getrusage(resource.RUSAGE_SELF)
     cost = {
         "seconds": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
         "mebibytes": after.ru_maxrss / 1024,
         "added_mebibytes": (after.ru_maxrss - before.ru_maxrss) / 1024,
-        "references": len(extracted.references),
-        "unsupported": sorted({each.reason.value for each in extracted.unsupported}),
+        "references": found,
+        "unsupported": not_read,
     }
     os.write(pipe, json.dumps(cost).encode())
 
