@@ -66,7 +66,7 @@ class _SlotChoice:
     is_tag: bool
 
     def find_end(self, content: bytes, start: int) -> int | None:
-        """Return the end of a value that basebump can have written at `start`; None if there is no such value."""
+        """Return the offset where the value at `start` ends. Return None if basebump cannot have written the value."""
         if not content.startswith(self.slot.prefix, start):
             return None
         match = (_TAG if self.is_tag else _DIGEST).match(content, start + len(self.slot.prefix))

@@ -217,8 +217,8 @@ def _find_wait_reason(request: RemoteRequest, desired: Proposal, now: datetime) 
       policy. An update would start another CI run. This is no reason to wait if the branch must be rebuilt anyway.
 
     Urgent updates do not wait. If the branch contains digests that the mark of the request does not name, it does not
-    wait, because the text of the request does not describe what would be merged. If a request has conflicts and the
-    setting `rebase` is not `never`, its branch does not wait, because nobody can merge the request as it is.
+    wait, because the text of the request does not describe what would be merged. A branch with conflicts does not wait
+    either, because nobody can merge it as it is. The exception is the setting `rebase: never`.
     """
     if not request.is_as_marked or (request.has_conflicts and desired.rebase is not Rebase.NEVER):
         return None

@@ -46,7 +46,10 @@ class GitHubAccount:
     """The account of the token, which is the author of basebump's commits."""
 
     login: str | None
-    """The login; None if there is no token, or if the token belongs to an App whose login cannot be determined."""
+    """The login of the account.
+
+    It is None if there is no token, or if the token belongs to an App whose login cannot be determined.
+    """
     is_app: bool = False
     """True for an App. Its installations determine which repositories it can access."""
     has_signed_commits: bool = False

@@ -1,8 +1,8 @@
 """Reads the last commits of basebump's branches, and finds out whether they claim to be basebump's.
 
 The intent of a commit is a hash of the changes that basebump planned. basebump writes it into a trailer of the commit
-message. A commit claims to be basebump's if it has this trailer, if its author is basebump's account, and if nobody
-amended it. Anybody who can push can forge all of this, so `bot.branch_ports.BranchJudge` also compares the content of
+message. A commit claims to be basebump's if three things are true: it has this trailer, its author is basebump's
+account, and nobody amended it. Anybody who can push can forge all of this, so `bot.branch_ports.BranchJudge` also compares the content of
 the branch with the edits that basebump makes.
 """
 

@@ -56,7 +56,7 @@ class MergeSimulator:
     def judge_head(self, branch: str, head: LocalHead, body: str | None, judge: BranchJudge) -> LocalHead:
         """Return an evaluated head with the intent that the judge finds in the content of the branch.
 
-        `body` is the body of the branch's open proposal; None if there is no open proposal.
+        `body` is the body of the open proposal of the branch. It is None if there is no open proposal.
         """
         if head.intent is None:
             return head

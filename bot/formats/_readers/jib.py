@@ -111,8 +111,9 @@ def _read_gradle(file: SourceFile) -> Iterator[Occurrence | UnsupportedText]:
 def _read_image(
     position: ReferencePosition, text: str, start: int, *, is_literal: bool
 ) -> Iterator[Occurrence | UnsupportedText]:
-    """Yield the image `text`, which starts at the byte offset `start`, or nothing if there is no base image.
+    """Yield the image reference in `text`. If `text` is empty or `scratch`, yield nothing.
 
+    `start` is the byte offset of the text in the file.
     `is_literal` is False if the file writes the text with entities or comments, so that it must not be edited.
     """
     name = text.removeprefix(_REGISTRY_SCHEME)

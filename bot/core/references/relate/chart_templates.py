@@ -158,9 +158,11 @@ def _apply_uses(occurrence: Occurrence, charts: _TemplateIndex, values: Collecti
 def _follow_app_version(occurrence: Occurrence, charts: _TemplateIndex, chart: str) -> Occurrence:
     """Set the tag of an untagged image to the chart's `appVersion` if all templates that write the tag do the same.
 
-    If the image has a separate digest value, its digest is unlocked, unless another reason than the missing tag locks
-    it. If there is no such value, the digest stays locked with the reason `composed-tag`. The first of the occurrence's
-    `variables` is the path of the tag. Another one is the path of the digest.
+    If the chart has a separate value for the digest, the digest can then be edited, unless it is locked for another
+    reason than the missing tag. Without such a value, the digest cannot be edited, and the reason is `composed-tag`.
+
+    The first element of `occurrence.variables` is the path of the tag. If there is a second element, it is the path of
+    the digest.
     """
     tag_value, *digest_values = occurrence.variables
     version = charts.get_app_version(chart)

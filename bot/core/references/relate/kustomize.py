@@ -149,7 +149,7 @@ class _NameReplacements:
     exposed: frozenset[int]
     """Kustomizations in whose results at least one build does not replace the name."""
     relocation: _NameReplacements | None = None
-    """The same for the kustomizations that change the name of images and keep their digests. None if there are none."""
+    """Where kustomizations change this name of an image, but keep its digest. None if no kustomization does this."""
 
     def is_result_replaced(self, index: int) -> bool:
         """Return True if every build replaces the name in what the kustomization at `index` builds."""
@@ -212,7 +212,7 @@ class _KustomizationGraph:
                     self._listing[path].append(index)
 
     def find_replacements(self, names: Iterable[str]) -> dict[str, _NameReplacements] | None:
-        """Return where kustomizations replace each of `names`, or None if the search exceeds MAX_STEPS."""
+        """Return the kustomizations that replace each of `names`. Return None if the search exceeds MAX_STEPS."""
         replacing: dict[str, list[int]] = {name: [] for name in names}
         relocating: dict[str, list[int]] = defaultdict(list)
         for index, each in enumerate(self._kustomizations):
@@ -261,7 +261,7 @@ class _KustomizationGraph:
         )
 
     def _find_replacements_by(self, replacing: frozenset[int]) -> _NameReplacements:
-        """Return where the kustomizations at `replacing` replace an image.
+        """Return the effect of the `images` entries of the kustomizations at the positions `replacing`.
 
         kustomize applies the components of a kustomization one after another to its resources, and after them its own
         patches and `images` entries (accumulateTarget in api/internal/target/kusttarget.go).

@@ -124,7 +124,7 @@ class PatternMatcher:
         """Return True if `patterns` match at least one of `values`, and False if they match none of them.
 
         Return None (uncertain) if no value certainly matches, but a value may match because basebump does not support a
-        pattern. If `patterns` is None, there is no condition, and the result is True.
+        pattern. If `patterns` is None, the config states no condition. The result is then True.
         """
         if patterns is None:
             return True
