@@ -2,8 +2,8 @@
 
 The intent of a commit is a hash of the changes that basebump planned. basebump writes it into a trailer of the commit
 message. A commit claims to be basebump's if three things are true: it has this trailer, its author is basebump's
-account, and nobody amended it. Anybody who can push can forge all of this, so `bot.branch_ports.BranchJudge` also compares the content of
-the branch with the edits that basebump makes.
+account, and nobody amended it. Anybody who can push can forge all of this. Therefore `bot.branch_ports.BranchJudge`
+also compares the content of the branch with the edits that basebump makes.
 """
 
 from __future__ import annotations
