@@ -123,7 +123,7 @@ REASON_SENTENCES: dict[Reason, str] = {
     Reason.END_OF_LIFE: "The publisher no longer supports the image.",
     Reason.IGNORED: "A rule or a comment excludes the image reference from updates.",
     Reason.NO_RULE: "The policy sets `update: none` for the image reference.",
-    Reason.PIN_OFF: "The image reference has no digest, and the policy or the file does not allow one (`pin: false`).",
+    Reason.PIN_OFF: "The image reference has no digest, and the policy (`pin: false`) or the file allows none.",
     Reason.NO_TAG: "The image reference has no tag, and no rule sets a tag that applies to it.",
     Reason.CONFLICTING_EDITS: "The image reference shares bytes with a reference that must not get the same update.",
     Reason.NOT_PROVED: "The edited file was parsed again, and did not contain exactly the planned change.",
@@ -135,8 +135,8 @@ REASON_SENTENCES: dict[Reason, str] = {
     Reason.TAG_OR_DIGEST: "The program that reads the file accepts a tag or a digest here, but not both.",
     Reason.SHARED_ARGUMENT: "The image reference ends with an argument that is also used for something else.",
     Reason.COMPOSED_TAG: (
-        "The tag contains an argument, or is the `appVersion` of a chart. A digest would override every change of it. "
-        "Put the whole tag into one value to enable updates."
+        "The tag contains an argument, or is the `appVersion` of a chart, and a digest would override every change of "
+        "this argument or `appVersion`. Put the whole tag into one value to enable updates."
     ),
     Reason.TAG_IS_LABEL: "The chart also uses this tag outside the image reference, where a digest is not allowed.",
     Reason.CHART_UNKNOWN: "No template of the chart is available to show that this tag can contain a digest.",
@@ -151,7 +151,7 @@ REASON_SENTENCES: dict[Reason, str] = {
     ),
     Reason.REPLACED_BY_KUSTOMIZE: "A kustomization replaces the image with another image.",
     Reason.NAMED_CONTEXT: (
-        "A build replaces this image by a named build context, and would not find the context under another digest. "
+        "A build replaces this image with a named build context, and would not find the context if the digest changed. "
         "Use the name of the stage for the context to enable updates."
     ),
     Reason.OTHER_WRITER: "Another tool updates this image, and the two tools would overwrite each other's changes.",
@@ -163,17 +163,22 @@ REASON_SENTENCES: dict[Reason, str] = {
     Reason.REGISTRY_ERROR: "The registry failed, or returned something that is not an image.",
     Reason.DIGEST_MISMATCH: "The registry returned bytes that do not match the digest that it stated.",
     Reason.LISTS_UNREAD: "A rule depends on published vulnerability data, and this data could not be read.",
-    Reason.TOO_MANY_IMAGES: "The repository uses more distinct images than basebump looks up for one repository.",
+    Reason.TOO_MANY_IMAGES: (
+        "The repository exceeds the limit on the distinct images that are looked up, or on the size of the files that "
+        "its proposals edit."
+    ),
     Reason.OFFLINE: "No registry was queried.",
     Reason.TEMPLATED: "The file contains a template placeholder instead of an image reference.",
     Reason.UNRESOLVED_ARGUMENT: "The text depends on an argument or a variable that nothing in the repository sets.",
     Reason.MALFORMED: "The text is not a valid image reference.",
     Reason.UNPARSABLE: "The file cannot be parsed as the format that its name indicates.",
     Reason.TOO_LARGE: (
-        "The file is larger than 8 MiB, or the repository contains more image references than basebump reads."
+        "The file is larger than 8 MiB, or the contents of the file or of the whole repository exceed another limit."
     ),
     Reason.UNDECODABLE: "The file is not UTF-8 text.",
-    Reason.TOO_DEEP: "The file is nested more deeply, or contains more repetitions, than basebump supports.",
+    Reason.TOO_DEEP: (
+        "The file is nested more deeply, or contains more lines, tokens or repetitions, than basebump supports."
+    ),
 }
 
 REASONS_BY_STATUS: dict[OccurrenceStatus, tuple[Reason, ...]] = {
