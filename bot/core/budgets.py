@@ -109,8 +109,8 @@ class TreeBudget:
         exceeded_limit = self.take_file(count, 0, 0)
         if exceeded_limit:
             raise WorkLimitError(
-                f"values that files inherit from each other result in more than {exceeded_limit}; hint: split the "
-                "repository, or remove generated files"
+                f"together with the values that files inherit from each other, there are more than {exceeded_limit}; "
+                "hint: split the repository, or remove generated files"
             )
 
     def spend_steps(self, count: int, subject: str) -> None:

@@ -46,5 +46,5 @@ class CallBudget:
         )
         if exceeded_limit:
             raise OversizedError(
-                f"a list of {host} was not read to its end, because it takes more than {exceeded_limit}"
+                f"a list of {host} was not read to its end, because reading it takes more than {exceeded_limit}"
             )

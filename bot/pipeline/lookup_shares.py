@@ -69,7 +69,7 @@ def _get_image(tracked_image: TrackedImage) -> _LookedUpImage:
 def _limit_selection(item: TrackedImage | SkippedReference, included: set[_LookedUpImage]) -> Selection:
     if isinstance(item, SkippedReference) or _get_image(item) in included:
         return item
-    detail = f"The repository uses more than {MAX_TREE_IMAGES} distinct images, and this image is not among the first."
+    detail = f"Only the first {MAX_TREE_IMAGES} distinct images of a repository are looked up, and this is a later one."
     return UnresolvedReference(item, Reason.TOO_MANY_IMAGES, detail)
 
 
@@ -77,6 +77,6 @@ def _report_exceeded_share(name: str, count: int) -> RunFailure:
     return RunFailure(
         name,
         FailureStage.RESOLVE,
-        f"{MAX_TREE_IMAGES} of {count} distinct images were looked up, the share of one repository in the quotas of "
-        "registries; hint: ignore images in the policy, or split the repository",
+        f"only {MAX_TREE_IMAGES} of {count} distinct images were looked up, the limit for one repository; hint: ignore "
+        "images in the policy, or split the repository",
     )

@@ -60,8 +60,8 @@ every forge, although forges have different limits."""
 
 
 _UNPLANNED = (
-    f"not all updates are proposed, because all proposals together edit more than {MAX_TREE_EDITED_BYTES} bytes of "
-    "files, the limit for one repository; hint: merge the open proposals, or combine proposals with `group`"
+    f"not all updates are proposed, because all proposals together edit files of more than {MAX_TREE_EDITED_BYTES} "
+    "bytes, the limit for one repository; hint: merge the open proposals, or combine proposals with `group`"
 )
 
 

@@ -40,7 +40,7 @@ def make_excess_error(repository: str) -> RegistryError:
     return RegistryError(
         TagRef(repository, "").host,
         Reason.REGISTRY_ERROR,
-        f"the tags of {repository} were not compared with the tags in files, because all repositories of the run "
-        f"together need more than {MAX_TAG_COMPARISONS} comparisons; hint: set `update: digest` for the image",
+        f"the tags of {repository} were not compared with the tags in files, because all images of the run together "
+        f"need more than {MAX_TAG_COMPARISONS} comparisons; hint: set `update: digest` for the image",
         is_failure=False,
     )

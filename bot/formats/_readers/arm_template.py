@@ -33,7 +33,7 @@ _EXPRESSION = re.compile(r"\[(?!\[).*\]", re.DOTALL)
 _DEPLOYMENT_TYPE = "microsoft.resources/deployments"
 _LIMITS = frozenset({"allowedvalues", "maxlength"})
 """Keys of a parameter that limit its values, in lower case."""
-_GENERATED_NOTE = "`bicep build` writes this file from a Bicep file"
+_GENERATED_NOTE = "`bicep build` generates this file from a Bicep file"
 
 
 def read(file: SourceFile) -> Iterator[ExtractedItem]:

@@ -33,7 +33,7 @@ _TEXT_ATTRIBUTES = (*_NAME_ATTRIBUTES, "tag", "digest")
 _MAX_INDENTATION = 200
 """Number of bytes before an attribute that are checked for its indentation. Attributes are indented by a few spaces."""
 _SCHEME = re.compile(r"https?://")
-_NOT_REPRODUCIBLE_NOTE = "rules_oci accepts no digest beside a tag because of `reproducible = False`"
+_NOT_REPRODUCIBLE_NOTE = "because of `reproducible = False`, rules_oci does not accept a digest beside a tag"
 
 
 def read(file: SourceFile) -> Iterator[ExtractedItem]:

@@ -57,7 +57,7 @@ def _lock_reference(
     context = next((each for prefix, each in by_locator.items() if found.locator.startswith(prefix)), None)
     if context is None:
         return found
-    note = f"{context.path}:{context.line_number} replaces {found.reference} by a build context with this name"
+    note = f"{context.path}:{context.line_number} replaces {found.reference} with a build context of this name"
     return replace(lock_occurrence(found, Reason.NAMED_CONTEXT), notes=(*found.notes, note))
 
 

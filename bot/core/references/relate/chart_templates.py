@@ -168,7 +168,7 @@ def _follow_app_version(occurrence: Occurrence, charts: _TemplateIndex, chart: s
     version = charts.get_app_version(chart)
     if not is_tag(version) or charts.get_uses(chart, tag_value) != {ValueUse.IMAGE_OR_APP_VERSION}:
         return occurrence
-    note = f"{join(chart, 'Chart.yaml')} has its tag (appVersion)"
+    note = f"the tag is the appVersion in {join(chart, 'Chart.yaml')}"
     reference = replace(occurrence.reference, tag=version)
     occurrence = replace(occurrence, reference=reference, notes=(*occurrence.notes, note))
     locked = occurrence.digest_slot

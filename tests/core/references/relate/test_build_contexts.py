@@ -80,7 +80,7 @@ def test_a_context_for_an_inline_dockerfile_concerns_no_other_image_of_the_file(
 
 def test_a_note_names_the_file_and_line_of_the_context():
     (locked,) = lock_named_contexts((occurrence("alpine:3.20"),), [context("alpine:3.20", line_number=7)])
-    assert locked.notes == ("docker-bake.hcl:7 replaces alpine:3.20 by a build context with this name",)
+    assert locked.notes == ("docker-bake.hcl:7 replaces alpine:3.20 with a build context of this name",)
 
 
 def test_too_many_inline_dockerfiles_lock_the_name_in_the_whole_file(monkeypatch):
