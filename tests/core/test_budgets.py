@@ -30,7 +30,7 @@ def test_trees_of_a_run_share_its_references():
     assert TreeBudget(run_budget).take_file(2, 0, 10) == ""
 
 
-def test_refused_file_takes_nothing_from_the_run():
+def test_refused_file_takes_nothing_from_the_budget_of_the_run():
     run_budget = RunBudget(5)
     assert TreeBudget(run_budget, references=4).take_file(5, 0, 10) != ""
     assert TreeBudget(run_budget).take_file(5, 0, 10) == ""

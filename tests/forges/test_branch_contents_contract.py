@@ -63,7 +63,7 @@ def test_judge_gets_the_claim_of_a_branch_and_the_text_of_its_request(stand):
     assert recorder.claims == [BranchClaim(BRANCH, seen.head, INTENT, seen.body)]
 
 
-def test_request_has_what_the_judge_says(stand):
+def test_request_contains_the_verdict_of_the_judge(stand):
     propose(stand)
     _, seen = judged(stand, verdict=BranchVerdict("7" * 16, is_confirmed=False, is_as_marked=False))
     assert (seen.intent, seen.is_confirmed, seen.is_as_marked) == ("7" * 16, False, False)
@@ -104,7 +104,7 @@ def test_differences_are_the_files_that_the_branch_edits(stand):
         {"Dockerfile": None, "Dockerfile/x": "x\n"},
     ],
 )
-def test_every_other_change_is_a_difference_that_is_no_edit(stand, files):
+def test_every_other_change_is_a_difference_that_is_not_a_content_edit(stand, files):
     push(stand)
     replace_commit(stand, files)
     recorder, _ = judged(stand)
@@ -123,7 +123,7 @@ def test_differences_do_not_include_what_the_base_changed_since(stand):
     assert [each.path for each in recorder.differences] == ["Dockerfile"]
 
 
-def test_commit_below_basebumps_that_the_base_does_not_have_closes_the_contents(stand):
+def test_branch_has_no_contents_if_another_commit_is_below_basebumps(stand):
     push(stand)
     own = stand.commits(BRANCH)[-1]
     other = stand.git.make_commit(own.parents, {"evil": "x\n"}, "Other")
@@ -136,7 +136,7 @@ def test_commit_below_basebumps_that_the_base_does_not_have_closes_the_contents(
     assert (len(recorder.claims), recorder.differences) == (1, None)
 
 
-def test_merged_branch_differs_in_nothing(stand):
+def test_merged_branch_has_no_differences(stand):
     push(stand)
     stand.git.merge(BRANCH, "main")
     stand.settle()
@@ -154,7 +154,7 @@ def test_number_of_files_that_a_comparison_shows_does_not_limit_the_differences(
     assert [each.path for each in recorder.differences] == ["Dockerfile"]
 
 
-def test_judge_that_opens_nothing_costs_no_request(stand):
+def test_no_request_is_sent_if_the_judge_does_not_open_the_contents(stand):
     propose(stand)
     if not hasattr(stand, "server"):
         pytest.skip("a local forge sends no requests")

@@ -64,7 +64,7 @@ def test_list_whose_pages_have_too_many_bytes_together_is_refused_once(forge, mo
         assert len(server.received) < 10
 
 
-def test_call_ends_after_its_time():
+def test_call_ends_at_its_time_limit():
     now = 0.0
     budget = CallBudget(lambda: now)
     budget.take_request("forge.test")

@@ -86,7 +86,7 @@ def test_default_with_another_purpose_is_shared(more):
         ("", Reason.TEMPLATED),
     ],
 )
-def test_name_without_a_string_has_a_reason(more, reason):
+def test_image_named_by_a_value_without_a_string_has_a_reason(more, reason):
     (found,) = read_bicep(app("image", more))
     assert (found.reason, found.text) == (reason, "image")
 
@@ -103,7 +103,7 @@ def test_name_without_a_string_has_a_reason(more, reason):
         ("'A b'", Reason.MALFORMED),
     ],
 )
-def test_image_that_is_no_plain_string_has_a_reason(image, reason):
+def test_image_that_is_not_a_plain_string_has_a_reason(image, reason):
     (found,) = read_bicep(app(image))
     assert isinstance(found, UnsupportedText)
     assert found.reason is reason
@@ -121,12 +121,12 @@ def test_image_that_is_no_plain_string_has_a_reason(image, reason):
         app("''"),
     ],
 )
-def test_other_strings_of_bicep_are_no_image(text):
+def test_other_strings_of_bicep_are_not_images(text):
     assert read_bicep(text) == []
 
 
 @pytest.mark.parametrize("runtime", ["NODE|18-lts", "", "COMPOSE|x", "${runtime}"])
-def test_runtime_of_a_web_app_is_no_image(runtime):
+def test_runtime_of_a_web_app_is_not_an_image(runtime):
     text = f"resource a 'Microsoft.Web/sites@1' = {{ properties: {{ siteConfig: {{ linuxFxVersion: '{runtime}' }} }} }}"
     assert read_bicep(text) == []
     (found,) = read_bicep(text.replace(f"'{runtime}'", "'Docker|nginx:1'"))
@@ -155,7 +155,7 @@ PIECES = ["'", "a:1", "${", "}", "{", "[", "]", "\n", ":", "image", "=", "param 
 
 
 @given(pieces=st.lists(st.sampled_from(PIECES), max_size=16))
-def test_every_image_of_bicep_is_where_it_says(pieces):
+def test_every_digest_slot_in_bicep_follows_its_image(pieces):
     text = app("'nginx:1'") + app("".join(pieces)) + app("image", "param image string = 'redis:1'")
     for found in read_bicep(text):
         if isinstance(found, Occurrence) and isinstance(found.digest_slot, EditSlot):
@@ -207,12 +207,12 @@ def test_template_that_bicep_writes_is_left_to_bicep():
 @pytest.mark.parametrize(
     "schema", ["https://json-schema.org/draft-07/schema#", SCHEMA.replace("Template", "Parameters")]
 )
-def test_file_with_another_schema_is_no_template(schema):
+def test_file_with_another_schema_is_not_a_template(schema):
     document = {"resources": resources("evil:1"), "deploymentTemplate.json": "", "$schema": schema}
     assert read_template(json.dumps(document)) == []
 
 
-def test_template_is_no_manifest_of_kubernetes():
+def test_template_is_not_a_manifest_of_kubernetes():
     template = "// c\n" + json.dumps(
         {"$schema": SCHEMA, "kind": "Pod", "apiVersion": "v1", "resources": resources("nginx:1")}
     )

@@ -166,7 +166,7 @@ IMAGES = st.sampled_from(
     tag=st.sampled_from(["3.20", "alpine:3", "", "ü"]),
     is_ascii=st.booleans(),
 )
-def test_both_syntaxes_say_the_same(images, tag, is_ascii):
+def test_hcl_and_json_contain_the_same_images(images, tag, is_ascii):
     values = {key: f"docker-image://{image}" for key, image in images.items()}
     as_json = json.dumps(
         {"variable": {"TAG": {"default": tag}}, "target": {"app": {"contexts": values}}}, ensure_ascii=is_ascii

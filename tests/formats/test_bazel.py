@@ -85,7 +85,7 @@ def test_name_in_two_attributes_takes_a_digest_only_after_a_tag(tag):
 
 
 @pytest.mark.parametrize("reproducible", ["True", "x", "not False"])
-def test_only_reproducible_false_refuses_a_digest(reproducible):
+def test_only_reproducible_false_prevents_a_digest(reproducible):
     (open_one,) = read(f'oci_pull(image = "a:1", reproducible = {reproducible})')
     (locked,) = read('oci_pull(image = "a:1", reproducible = False)')
     assert not isinstance(open_one.digest_slot, NotEditable)
@@ -99,7 +99,7 @@ def test_calls_of_other_extensions_pull_no_image():
 
 
 @pytest.mark.parametrize("value", ["TAG", '"{}".format(x)', '"1" + x', "f(x)", 'None or "1"', '["1"]'])
-def test_attribute_that_is_no_string_is_templated(value):
+def test_attribute_that_is_not_a_string_is_templated(value):
     (found,) = read(f'oci_pull(image = "a", tag = {value})')
     assert found.reason is Reason.TEMPLATED
 
@@ -153,7 +153,7 @@ PIECES = [
 
 
 @given(pieces=st.lists(st.sampled_from(PIECES), max_size=20))
-def test_every_string_of_a_call_is_where_it_says(pieces):
+def test_every_string_of_a_call_is_at_its_offsets(pieces):
     content = "".join(pieces).encode()
     try:
         calls = list(find_calls(content))
@@ -166,7 +166,7 @@ def test_every_string_of_a_call_is_where_it_says(pieces):
 
 
 @given(pieces=st.lists(st.sampled_from(PIECES), max_size=12))
-def test_every_image_stays_the_same_after_its_edit(pieces):
+def test_every_edited_image_is_read_again_with_the_new_digest(pieces):
     text = f"oci_pull({''.join(pieces)})"
     found = [each for each in read(text) if isinstance(each, Occurrence)]
     if len(found) == 1 and not isinstance(found[0].digest_slot, NotEditable):

@@ -188,7 +188,7 @@ def test_a_string_of_many_parts_is_refused(text, part, monkeypatch):
     assert list_reasons(read(110)) == [Reason.TOO_DEEP]
 
 
-def test_texts_that_are_too_long_are_no_platform_and_no_path():
+def test_texts_that_are_too_long_are_neither_platforms_nor_paths():
     assert read_platform("linux/" + "a" * 100) is None
     assert resolve_dockerfile(FilePath("compose.yaml"), "a" * MAX_PATH_LENGTH, None) is None
     assert resolve_dockerfile(FilePath("compose.yaml"), "a" * (MAX_PATH_LENGTH - 100), None) is not None

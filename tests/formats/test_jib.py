@@ -72,7 +72,7 @@ def test_image_of_gradle_is_read_however_it_is_written(script):
         "jib { from { image = '' } }",
     ],
 )
-def test_other_text_of_gradle_is_no_image(script):
+def test_other_text_of_gradle_is_not_an_image(script):
     assert read(script) == []
 
 
@@ -161,7 +161,7 @@ PIECES = [
 
 
 @given(pieces=st.lists(st.sampled_from(PIECES), max_size=20))
-def test_every_value_of_a_script_is_where_it_says(pieces):
+def test_every_value_of_a_script_is_at_its_offset(pieces):
     content = "".join(pieces).encode()
     try:
         values = list(find_property_values(content, ("jib",), ("from", "image")))

@@ -368,7 +368,7 @@ images:
     assert remark.relocated_names == {"job"}
 
 
-def test_it_says_whether_it_names_further_fields_with_images():
+def test_a_kustomization_states_whether_it_has_configurations():
     assert not remark_of(b"images: []").has_configurations
     assert remark_of(b"configurations: [images.yaml]").has_configurations
 

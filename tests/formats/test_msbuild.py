@@ -21,7 +21,7 @@ def test_project_files_are_selected():
 
 
 @pytest.mark.parametrize("name", ["ContainerBaseImage", "containerbaseimage", "CONTAINERBASEIMAGE"])
-def test_name_of_the_property_has_no_case(name):
+def test_name_of_the_property_is_case_insensitive(name):
     (found,) = read(f"<{name}>nginx:1</{name}>")
     assert isinstance(found, Occurrence)
     assert found.role is Role.BASE
@@ -47,7 +47,7 @@ def test_family_beside_an_image_has_no_effect():
     assert isinstance(found, Occurrence)
 
 
-def test_empty_property_is_no_image():
+def test_empty_property_is_not_an_image():
     assert read("<ContainerBaseImage /><ContainerBaseImage> </ContainerBaseImage>") == []
 
 

@@ -90,7 +90,7 @@ def test_of_the_environment_only_what_is_meant_for_us_is_read(monkeypatch, a_hom
     ],
 )
 @responses.activate
-def test_the_operators_proxy_is_asked_for_https(url, proxies):
+def test_https_requests_use_the_proxy_of_the_operator(url, proxies):
     environment = {"HTTPS_PROXY": "http://proxy.example:3128", "NO_PROXY": "inside.example"}
     responses.get(url)
     _session(url, environment).get(url, timeout=5)

@@ -226,7 +226,7 @@ def test_scanned_folder_has_no_share(monkeypatch):
 
 
 @pytest.mark.real("git")
-def test_proposals_end_when_the_edits_of_a_repository_cost_too_much(tmp_path, loopback, monkeypatch):
+def test_updates_beyond_the_limit_for_edits_of_a_repository_are_not_proposed(tmp_path, loopback, monkeypatch):
     """Each proposal parses its edited files again, so many images in one large file cost the square of its size."""
     for name in "abcde":
         loopback.move(name, "1", "old")

@@ -113,7 +113,7 @@ FORGERIES = {
 
 
 @pytest.mark.parametrize("forgery", FORGERIES)
-def test_forged_commit_with_other_content_is_a_users(stand, known, forgery):
+def test_branch_of_forged_commit_with_other_content_belongs_to_users(stand, known, forgery):
     assert run(stand, known) == "opened"
     head = forge_commit(stand, FORGERIES[forgery])
     assert run(stand, known) == "left-alone"
@@ -125,7 +125,7 @@ def test_forged_commit_with_other_content_is_a_users(stand, known, forgery):
     assert stand.writes == writes
 
 
-def test_forged_commit_on_top_of_another_one_is_a_users(stand, known):
+def test_branch_of_forged_commit_on_top_of_another_commit_belongs_to_users(stand, known):
     assert run(stand, known) == "opened"
     (own,) = stand.commits(BRANCH)
     evil = stand.git.make_commit(own.parents, {"evil.sh": "evil\n"}, "Evil")
@@ -147,7 +147,7 @@ def test_forged_merge_hides_nothing(stand, known):
         assert given_statuses(stand) == []
 
 
-def test_forged_content_on_an_older_base_is_a_users(stand, known):
+def test_branch_with_forged_content_on_an_older_base_belongs_to_users(stand, known):
     assert run(stand, known) == "opened"
     stand.commit("main", {"Dockerfile": f"{DOCKERFILE}# The end\n"})
     forge_commit(stand, {"Dockerfile": WITH_NEW.replace("make", "evil")})
@@ -232,7 +232,7 @@ AUTOMERGE = PolicyRule(automerge=AutomergeConditions(UpdateMode.DIGEST))
 
 @pytest.mark.parametrize("has_forged_mark", [True, False])
 @pytest.mark.parametrize("forgery", ["added file", "another digest"])
-def test_forged_branch_turns_automerge_off(github, known, forgery, has_forged_mark):
+def test_automerge_is_disabled_on_a_forged_branch(github, known, forgery, has_forged_mark):
     known.rulebook = replace(known.rulebook, rules=(AUTOMERGE,))
     assert run(github, known) == "opened"
     (pull,) = github.repository.pulls
@@ -284,7 +284,7 @@ def test_merge_of_the_base_gets_no_status_if_basebump_set_none(merged, known):
     assert given_statuses(merged) == []
 
 
-def test_unsigned_commit_in_the_name_of_an_app_is_a_users(tmp_path, known):
+def test_branch_of_unsigned_commit_in_the_name_of_an_app_belongs_to_users(tmp_path, known):
     stand = GitHubAppStand(tmp_path / "github", FILES)
     assert run(stand, known) == "opened"
     assert stand.repository.signed == {stand.branches()[BRANCH]}

@@ -77,7 +77,7 @@ def forge_commit(stand, parents, files, message=None) -> str:
 @pytest.mark.parametrize("branch", [BRANCH, FOREIGN])
 @pytest.mark.parametrize("is_merge", [False, True])
 @pytest.mark.parametrize("kind", ["local", "github"])
-def test_branch_without_common_ancestor_is_a_users(tmp_path, moved, kind, branch, is_merge):
+def test_branch_without_common_ancestor_belongs_to_users(tmp_path, moved, kind, branch, is_merge):
     stand = STANDS[kind](tmp_path / kind, FILES)
     assert run(stand, moved) == {BRANCH: "opened"}
     roots = [stand.git.make_commit([], {"Dockerfile": each}, "Root") for each in (DOCKERFILE, WITH_NEW)]
@@ -94,7 +94,7 @@ def test_branch_without_common_ancestor_is_a_users(tmp_path, moved, kind, branch
 
 @pytest.mark.parametrize("branch", [BRANCH, FOREIGN])
 @pytest.mark.parametrize("kind", ["local", "gitlab"])
-def test_commit_in_a_year_that_python_does_not_have_fails_nothing(tmp_path, moved, kind, branch):
+def test_commit_in_a_year_that_python_cannot_represent_does_not_fail_the_run(tmp_path, moved, kind, branch):
     stand = STANDS[kind](tmp_path / kind, FILES)
     assert run(stand, moved) == {BRANCH: "opened"}
     (own,) = stand.commits(BRANCH)
@@ -107,7 +107,7 @@ def test_commit_in_a_year_that_python_does_not_have_fails_nothing(tmp_path, move
 
 
 @pytest.mark.parametrize("is_evil_first", [True, False])
-def test_tree_with_two_files_of_the_same_name_is_a_users(stand, moved, is_evil_first):
+def test_branch_with_two_files_of_the_same_name_belongs_to_users(stand, moved, is_evil_first):
     assert run(stand, moved) == {BRANCH: "opened"}
     (own,) = stand.commits(BRANCH)
     evil = stand.git.run("hash-object", "-w", "--stdin", stdin=b"FROM evil\n").decode().strip()
@@ -124,7 +124,7 @@ def test_tree_with_two_files_of_the_same_name_is_a_users(stand, moved, is_evil_f
 
 
 @pytest.mark.parametrize("limit", ["MAX_FILE_BYTES", "MAX_COMPARED_BYTES"])
-def test_branch_with_too_many_bytes_is_a_users(stand, moved, monkeypatch, limit):
+def test_branch_with_too_many_bytes_belongs_to_users(stand, moved, monkeypatch, limit):
     assert run(stand, moved) == {BRANCH: "opened"}
     moved.move("python", "3.12-slim", "newer")
     monkeypatch.setattr(branch_judge, limit, len(WITH_NEW) - 1)
@@ -132,7 +132,7 @@ def test_branch_with_too_many_bytes_is_a_users(stand, moved, monkeypatch, limit)
 
 
 @pytest.mark.parametrize("kind", ["local", "gitlab"])
-def test_branch_with_a_file_that_cannot_be_read_whole_is_a_users(tmp_path, moved, monkeypatch, kind):
+def test_branch_with_a_file_that_cannot_be_read_whole_belongs_to_users(tmp_path, moved, monkeypatch, kind):
     """These forges do not report the sizes of files."""
     monkeypatch.setattr(local_contents, "MAX_BATCH_BYTES", len(WITH_NEW))
     monkeypatch.setattr(gitlab_connection, "MAX_ANSWER", 200_000)

@@ -30,7 +30,7 @@ def test_load_pushes_returns_the_last_push_of_each_branch(store):
     assert store.load_pushes(WEB) == {"basebump/x": SECOND, "basebump/y": FIRST}
 
 
-def test_repositories_of_the_same_name_on_other_forges_are_others(store):
+def test_repositories_of_the_same_name_on_other_forges_have_separate_pushes(store):
     store.record_pushes({WEB: {"basebump/x": FIRST}, LOCAL: {"basebump/x": SECOND}}, NOW)
     assert store.load_pushes(LOCAL) == {"basebump/x": SECOND}
     assert store.load_pushes(ELSEWHERE) == {}

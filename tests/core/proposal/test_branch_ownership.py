@@ -93,7 +93,7 @@ def test_removing_a_digest_is_not_an_edit_of_basebump():
     assert find("Dockerfile", DOCKERFILE.replace(f"@{OLD}".encode(), b"")) is None
 
 
-def test_tag_may_change_only_if_the_reference_has_a_digest_then():
+def test_tag_may_change_only_if_the_changed_reference_has_a_digest():
     assert find("Dockerfile", DOCKERFILE.replace(b"golang:1.22", b"golang:1.23")) is None
     changed = DOCKERFILE.replace(b"debian:12-slim", b"debian:13-slim")
     (same,) = find("Dockerfile", changed) or ()
@@ -143,7 +143,7 @@ def intent_of(*values: WrittenImage) -> str:
     return hash_written_values(each.value for each in values)
 
 
-def test_branch_of_a_planned_proposal_has_its_intent():
+def test_branch_of_a_planned_proposal_has_the_intent_of_the_proposal():
     planned = PlannedValues("1" * 16, frozenset(each.value for each in images()))
     assert judge_images(claim(), images(), [planned], ()) == BranchVerdict("1" * 16)
 
@@ -166,12 +166,12 @@ def test_marked_digest_is_basebumps_and_not_confirmed():
     assert judge_images(claim(TARGET), images(), [], ()) == BranchVerdict(intent_of(*images()), is_confirmed=False)
 
 
-def test_known_digest_is_confirmed_though_the_mark_names_another():
+def test_known_digest_is_confirmed_if_the_mark_names_another_digest():
     verdict = judge_images(claim(TARGET), images(OTHER), [], parse_targets([TARGET.replace(NEW, OTHER)]))
     assert verdict == BranchVerdict(intent_of(*images(OTHER)), is_as_marked=False)
 
 
-def test_digest_that_nothing_names_is_a_users():
+def test_branch_with_a_digest_that_is_neither_marked_nor_known_belongs_to_users():
     assert judge_images(claim(TARGET), images(OTHER), [], parse_targets([TARGET])) == FOREIGN_BRANCH
 
 
@@ -183,7 +183,7 @@ def test_digest_that_nothing_names_is_a_users():
         f"evil.example/library/debian:12-slim@{NEW}",
     ],
 )
-def test_digest_of_another_image_is_a_users(target):
+def test_branch_with_a_digest_of_another_image_belongs_to_users(target):
     assert judge_images(claim(target), images(), [], parse_targets([target])) == FOREIGN_BRANCH
 
 

@@ -62,7 +62,7 @@ def test_references_in_copies_of_other_projects_are_locked(path, expected):
     assert unlock_allowed(locked, [Reason.VENDORED]).digest_slot == slot
 
 
-def test_the_lock_of_a_copy_is_added_to_locks_that_a_rule_can_allow():
+def test_vendored_is_added_to_other_reasons_that_a_rule_can_allow():
     slot = EditSlot(Span(7, 7), b"", b"@")
     vendored = occurrence("nginx:1", path="vendor/a.yaml", digest_slot=slot)
     locked = lock_vendored(lock_occurrence(vendored, Reason.EMBEDDED))

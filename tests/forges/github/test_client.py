@@ -58,7 +58,7 @@ def test_login_in_netrc_is_not_sent(a_home_of_its_own):
     assert "authorization" not in server.received[0].headers
 
 
-def test_larger_answer_than_the_limit_is_not_read(monkeypatch):
+def test_answer_larger_than_the_limit_is_not_read(monkeypatch):
     monkeypatch.setattr(github_client, "MAX_ANSWER", 100)
     with (
         Listener(lambda _: Reply(200, b"[" + b" " * 100 + b"]")) as server,

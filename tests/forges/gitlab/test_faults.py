@@ -56,7 +56,7 @@ def test_a_push_whose_answer_was_lost_and_that_somebody_else_was_faster_than_is_
         forge.push(BRANCH, CHANGES, message_of(), None)
 
 
-def test_push_whose_answer_was_lost_does_not_take_a_commit_with_more_files_for_its_own(gitlab):
+def test_commit_with_more_files_is_not_the_result_of_a_push_without_an_answer(gitlab):
     """Another user was faster, and copied author, committer, message and file of basebump's commit."""
     gitlab.push()
     (own,) = gitlab.stand.commits(BRANCH)
@@ -105,7 +105,7 @@ def test_a_file_that_is_sent_otherwise_than_it_is_stored_is_a_tree_error(gitlab)
     assert "object name" in str(refused)
 
 
-def test_commit_with_a_date_that_python_does_not_have_is_a_users(gitlab):
+def test_commit_with_a_date_that_python_cannot_represent_belongs_to_users(gitlab):
     gitlab.push()
     reply = gitlab.server.reply_of(f"/projects/{gitlab.stand.project.id}/repository/branches")
     reply.body[0]["commit"] |= {"committed_date": "10000-01-01T00:00:00.000Z"}

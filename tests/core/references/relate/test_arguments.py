@@ -51,7 +51,7 @@ def test_nothing_that_may_be_written_changes():
     )
 
 
-def test_few_of_the_settings_of_an_argument_are_named():
+def test_notes_name_only_a_few_settings_of_an_argument():
     """Each of many build targets would otherwise add a note to each of many references."""
     settings = [replace(SET, line_number=number) for number in range(1, 1001)]
     (noted,) = add_argument_notes((place(),), settings)

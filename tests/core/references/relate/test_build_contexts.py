@@ -66,11 +66,11 @@ def test_an_image_stays_editable_if_buildkit_finds_no_context_under_its_name(nam
     assert not is_locked(occurrence(written), context(name))
 
 
-def test_only_the_dockerfile_of_the_build_is_concerned():
+def test_a_context_locks_no_image_in_other_dockerfiles():
     assert not is_locked(occurrence("alpine:3.20"), context("alpine:3.20", "other/Dockerfile"))
 
 
-def test_a_context_for_an_inline_dockerfile_concerns_no_other_image_of_the_file():
+def test_a_context_for_an_inline_dockerfile_locks_no_other_image_in_the_file():
     inline = context("alpine:3.20", "compose.yaml", "0/services/a/")
     other = context("alpine:3.20", "compose.yaml", "0/services/b/")
     image = occurrence("alpine:3.20", path="compose.yaml", locator="0/services/b/image", format="compose")

@@ -77,7 +77,7 @@ def test_an_image_that_one_build_keeps_is_not_replaced():
     assert is_replaced(manifest(), replace(base, names=frozenset({"web"})), prod, dev)
 
 
-def test_a_build_can_keep_an_image_on_one_of_two_ways():
+def test_an_image_is_kept_if_a_build_replaces_it_in_only_one_of_two_overlays():
     base, top = kustomization("base", ["base/web.yaml"]), kustomization("top", ["left", "right"])
     left, right = kustomization("left", ["base"], ["web"]), kustomization("right", ["base"])
     assert not is_replaced(manifest(), base, left, right, top)
@@ -109,7 +109,7 @@ def test_one_build_that_changes_only_the_name_is_enough_to_lock_an_image():
     assert is_replaced(manifest(), base, dev, component, kustomization("prod", ["base"], components=["component"]))
 
 
-def test_a_component_does_not_replace_the_patches_and_later_components_of_its_taker():
+def test_a_component_does_not_replace_images_in_patches_and_later_components_of_its_kustomization():
     """Kustomize applies them after the component."""
     component, later = kustomization("component", names=["web"]), kustomization("later", ["later/web.yaml"])
     taker = kustomization("taker", ["a.yaml"], components=["component", "later"], patches=["taker/patch.yaml"])

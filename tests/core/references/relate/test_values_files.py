@@ -133,7 +133,7 @@ NAMED = 'image: {image: acme/web, tag: "1", digest: "sha256:%s"}' % ("1b" * 32)
         ('image: {tag: "2"}', f"-acme/web:2@sha256:{'1b' * 32}"),
     ],
 )
-def test_name_of_the_chart_beside_a_repository_of_the_overlay_is_no_second_image(over, listed):
+def test_name_in_the_chart_is_not_an_image_if_the_overlay_sets_the_repository(over, listed):
     assert chart(ci__over_values=over, values=NAMED)[:-1] == [listed]
 
 
