@@ -13,7 +13,7 @@ from bot.model.proposal import ProposedImage
 from bot.model.reference import TagRef
 from bot.model.report import Verdict
 from bot.model.signature import SignatureOutcome, TransitionSignatures
-from bot.reports._json import JsonValue, format_time
+from bot.reports.json_text import JsonValue, format_time
 
 SCANNED = "scanned"
 """The state of a scanned image; every other state is a value of `UnscannedReason`."""

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from bot import __version__
 from bot.core.markdown import make_console_line
 from bot.model.report import RunFailure
-from bot.reports._json import JsonValue, render_json
+from bot.reports.json_text import JsonValue, render_json
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 MAX_MESSAGE_LENGTH = 1000

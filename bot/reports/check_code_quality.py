@@ -5,9 +5,9 @@ from __future__ import annotations
 from bot.core.markdown import make_console_line
 from bot.model.check import CheckedOccurrence, CheckReport, Violation
 from bot.model.vocabulary import ViolationKind
-from bot.reports._json import JsonValue, render_json
 from bot.reports._sarif import compute_fingerprint
 from bot.reports.check_text import MAX_MESSAGE
+from bot.reports.json_text import JsonValue, render_json
 
 _SEVERITIES: dict[ViolationKind, str] = {
     ViolationKind.UNPINNED: "major",

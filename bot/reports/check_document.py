@@ -5,8 +5,8 @@ from __future__ import annotations
 from bot.model.check import CheckedOccurrence, CheckReport, Violation
 from bot.model.report import SCHEMA
 from bot.reports._check_notes import list_notes
-from bot.reports._json import JsonValue, render_json
 from bot.reports.json_document import render_failure, render_occurrence, render_unsupported
+from bot.reports.json_text import JsonValue, render_json
 
 
 def render_check_document(report: CheckReport) -> str:

@@ -18,8 +18,8 @@ from bot.model.contents import PackageChange, TransitionContents
 from bot.model.evidence import Evidence, Finding, NotScanned, Scan, SuppressedFinding
 from bot.model.report import SCHEMA
 from bot.reports._evidence import render_finding, render_scan, render_scanner, render_signature
-from bot.reports._json import JsonValue, format_time, render_json
 from bot.reports.json_document import render_failure
+from bot.reports.json_text import JsonValue, format_time, render_json
 
 
 def render_comparison_document(comparison: Comparison) -> str:

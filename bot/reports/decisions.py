@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from bot.model.report import SCHEMA, RepositoryReport, RunReport
-from bot.reports._json import JsonValue, dump_json
 from bot.reports.json_document import (
     build_evidence_index,
     render_failure,
@@ -14,6 +13,7 @@ from bot.reports.json_document import (
     render_proposal,
     render_unsupported,
 )
+from bot.reports.json_text import JsonValue, dump_json
 
 if TYPE_CHECKING:  # imported at run time only if there is evidence
     from bot.reports._evidence import EvidenceIndex

@@ -8,7 +8,7 @@ from typing import assert_never
 from bot.core.markdown import make_console_line
 from bot.model.diagnosis import CheckStatus, Diagnosis
 from bot.model.report import SCHEMA
-from bot.reports._json import render_json
+from bot.reports.json_text import render_json
 
 MAX_LINE = 1000
 """The maximum number of characters of a line. Texts from servers were already shortened before."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bot.model.report import SCHEMA, ProposalReport, RepositoryReport, RunFailure, RunReport, Verdict
 from bot.model.source import EditSlot, Occurrence, UnsupportedText
-from bot.reports._json import JsonValue, format_time, render_json
+from bot.reports.json_text import JsonValue, format_time, render_json
 
 if TYPE_CHECKING:  # imported at run time only if there is evidence
     from bot.reports._evidence import EvidenceIndex

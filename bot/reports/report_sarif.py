@@ -10,7 +10,6 @@ from bot.core.transition import shorten_digest
 from bot.model.report import RepositoryReport, RunFailure, RunReport, Verdict
 from bot.model.vocabulary import REASONS_BY_STATUS, OccurrenceStatus, Reason
 from bot.reports._effect import describe_effect
-from bot.reports._json import JsonValue
 from bot.reports._sarif import (
     SarifObject,
     SarifRule,
@@ -21,6 +20,7 @@ from bot.reports._sarif import (
     render_sarif,
 )
 from bot.reports.json_document import build_evidence_index
+from bot.reports.json_text import JsonValue
 
 if TYPE_CHECKING:  # imported at run time only if there is evidence
     from bot.reports._evidence import EvidenceIndex
