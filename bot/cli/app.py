@@ -112,16 +112,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _report_end(text: str, code: ExitCode) -> int:
-    with suppress(OSError):  # if stderr cannot be written, the exit code remains
-        click.echo(_make_safe(text), err=True)
-    return code
-
-
-def _make_safe(text: str) -> str:
-    """Return a message without control characters and commands for CI services, which quoted texts can contain."""
+    """Write a message to stderr, without the control characters and CI commands in texts that the message quotes."""
     from bot.core.markdown import make_console_text
 
-    return make_console_text(text)
+    with suppress(OSError):  # if stderr cannot be written, the exit code remains
+        click.echo(make_console_text(text), err=True)
+    return code
 
 
 def _render_bug_report() -> str:
