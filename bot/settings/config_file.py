@@ -198,9 +198,9 @@ def _check_totals(rules: Sequence[PolicyRule]) -> Iterator[ConfigProblem]:
 
 
 def _limit_problems(problems: Iterable[ConfigProblem]) -> Iterator[ConfigProblem]:
-    """Yield the first problems of a repository's own file, and a last one if there are more.
+    """Yield the first problems of a repository's own file. If there are more, also yield a problem that says so.
 
-    The problems after them are not computed.
+    The problems after the first MAX_REPOSITORY_PROBLEMS and one further problem are not computed.
     """
     remaining = iter(problems)
     yield from islice(remaining, MAX_REPOSITORY_PROBLEMS)

@@ -107,7 +107,7 @@ _EXPECTED = {
 
 
 def describe_excess(count: int, maximum: int) -> str:
-    """Return the message for a list that is longer than a repository's own config file may have it."""
+    """Return the message for a list that has more items than a repository's own config file may have."""
     return (
         f"has {count} items, but at most {maximum} are allowed in a repository's own file; hint: combine items with "
         "globs, or set them in the config of the run"

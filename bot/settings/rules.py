@@ -204,7 +204,7 @@ class RepositoryMatchSection(ConfigSection):
     path: OneToFew[fields.PathGlob] | None = None
     """Globs for the path of the file, such as `**/Dockerfile`. At most 20."""
     format: OneToFew[fields.FormatGlob] | None = None
-    """Globs for the name of the file format, such as `dockerfile`."""
+    """Globs for the name of the file format, such as `dockerfile`. At most 20."""
 
 
 _TYPES: Mapping[str, Any] = {
