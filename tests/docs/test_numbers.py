@@ -17,7 +17,7 @@ from bot.forges.github import tree as github_tree
 from bot.forges.hosted import connection, examination
 from bot.formats import dockerfile
 from bot.formats._readers import env
-from bot.formats._syntax import jsonc, units
+from bot.formats._syntax import bicep_scanner, gradle_script, jsonc, starlark, units, xml_elements
 from bot.formats._syntax.dockerfile import heredocs, lexer
 from bot.formats._syntax.hcl import tokens
 from bot.formats._syntax.helm import actions, blocks
@@ -64,7 +64,7 @@ NUMBERS = [
     ("operations", f"{cost_limits.MAX_TREE_BYTES // MIB} MiB"),
     ("operations", f"{cost_limits.MAX_TREE_READ_BYTES // MIB // 1024} GiB"),
     ("operations", f"{cost_limits.MAX_TREE_PATH_CHARACTERS:,}"),
-    ("operations", f"folders around a file | {cost_limits.MAX_PATH_FOLDERS}"),
+    ("operations", f"nested folders that contain a file | {cost_limits.MAX_PATH_FOLDERS}"),
     ("operations", f"{cost_limits.MAX_TREE_STEPS:,}"),
     ("operations", f"{cost_limits.MIN_PATTERN_BYTES} bytes | {cost_limits.MAX_TREE_PATTERN_BYTES // 1024} KiB"),
     ("operations", f"{cost_limits.MAX_TREE_IMAGES:,}"),
@@ -76,11 +76,19 @@ NUMBERS = [
     ("operations", f"flags in a Dockerfile | {lexer.MAX_FLAGS:,}"),
     ("operations", f"{heredocs.MAX_HEREDOCS:,} | `too-deep`"),
     ("operations", f"{nodes.MAX_INDICATORS:,} | `too-deep`"),
-    ("operations", f"the first {nodes.MAX_DOCUMENTS:,} are read"),
+    ("operations", f"The first {nodes.MAX_DOCUMENTS:,} documents are read"),
     ("operations", f"{trees.MAX_NESTING} | `too-deep`"),
     ("operations", f"{trees.MAX_REPEATED_CHARACTERS:,} | `too-deep`"),
     ("operations", f"{tokens.MAX_TOKENS:,} | `too-deep`"),
     ("operations", f"{tokens.MAX_NESTING} | `too-deep`"),
+    ("operations", f"elements of an XML file | {xml_elements.MAX_ELEMENTS:,}"),
+    ("operations", f"nested elements of an XML file | {xml_elements.MAX_NESTING}"),
+    ("operations", f"tokens of a Bazel or Bicep file | {starlark.MAX_TOKENS:,}"),
+    ("operations", f"tokens of a Bazel or Bicep file | {bicep_scanner.MAX_TOKENS:,}"),
+    ("operations", f"nested brackets of a Bazel or Bicep file | {starlark.MAX_NESTING}"),
+    ("operations", f"nested brackets of a Bazel or Bicep file | {bicep_scanner.MAX_NESTING}"),
+    ("operations", f"tokens of a Gradle script | {gradle_script.MAX_TOKENS:,}"),
+    ("operations", f"nested blocks of a Gradle script | {gradle_script.MAX_NESTING}"),
     ("operations", f"{blocks.MAX_ACTIONS:,} actions"),
     ("operations", f"{actions.MAX_TOKENS:,} tokens, an action of more than {actions.MAX_ACTION_LENGTH:,} characters"),
     ("operations", f"{blocks.MAX_BLOCKS} nested blocks"),
@@ -92,7 +100,7 @@ NUMBERS = [
     ("policies", f"{WORDS[DEFAULT_REPOSITORIES_PER_RUN]} repositories"),
     ("reviewing", f"{WORDS[REFRESH_EVERY.days]} days"),
     ("security", f"{branch_judge.MAX_COMPARED_FILES:,} files or {branch_judge.MAX_COMPARED_BYTES // MIB} MiB"),
-    ("security", f"{branch_judge.MAX_JUDGED_FILES:,} files for all branches"),
+    ("security", f"{branch_judge.MAX_JUDGED_FILES:,} files would have to be compared for all branches"),
     ("security", f"up to {github_tree.MAX_COMPARED_TREES} (`git/trees`)"),
 ]
 
