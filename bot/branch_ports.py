@@ -45,7 +45,7 @@ class BranchJudge(Protocol):
 
 
 class PushStore(Protocol):
-    """Stored commits that basebump pushed to its branches; both methods raise StateError.
+    """Stored commits that basebump pushed to its branches. Both methods raise StateError.
 
     If the data is lost, the next run reads the content of each branch, and decides by this content.
     """

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from bot.model.source import FilePath
 
 REGULAR_MODES = frozenset({"100644", "100755", "100664"})
-"""Modes of regular files; early versions of git wrote the last one for files that the group may write."""
+"""Modes of regular files. Early versions of git wrote the mode 100664 for files that the group may write."""
 
 
 @dataclass(frozen=True, slots=True)

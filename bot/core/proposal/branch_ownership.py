@@ -83,19 +83,18 @@ def find_written_images(
     basebump may have edited them earlier.
     """
     known = list(occurrences)
-    choices: dict[Span, list[_SlotChoice]] = defaultdict(list)
+    choices: dict[Span, dict[_SlotChoice, None]] = defaultdict(dict)
     for occurrence in known:
         for slot, is_tag in ((occurrence.digest_slot, False), (occurrence.tag_slot, True)):
-            if (edit_slot := _get_slot(slot)) is not None and (choice := _SlotChoice(edit_slot, is_tag)) not in choices[
-                edit_slot.span
-            ]:
-                choices[edit_slot.span].append(choice)
+            edit_slot = _get_slot(slot)
+            if edit_slot is not None:
+                choices[edit_slot.span][_SlotChoice(edit_slot, is_tag)] = None
     written = _find_written_texts(content, new_content, {span: choices[span] for span in sorted(choices)})
     return _collect_images(written, known) if written is not None else None
 
 
 def _find_written_texts(
-    content: bytes, new_content: bytes, choices: Mapping[Span, Sequence[_SlotChoice]]
+    content: bytes, new_content: bytes, choices: Mapping[Span, Iterable[_SlotChoice]]
 ) -> dict[tuple[Span, bool], str] | None:
     """Return the new texts, by the span of their slot and whether the text is a tag.
 
@@ -188,15 +187,14 @@ def judge_images(
         if is_written_by(proposal.values, images):
             return BranchVerdict(proposal.intent)
     intent = hash_written_values(values)
-    marked_versions = parse_targets(parse_marker(claim.body).targets) if claim.body is not None else None
     is_confirmed = all(image.is_among(known_versions) for image in images)
-    is_as_marked = marked_versions is None or all(image.is_among(marked_versions) for image in images)
-    is_listed = marked_versions is None or all(
-        image.is_among(marked_versions) or image.is_among(known_versions) for image in images
-    )
-    if not is_listed and intent != claim.intent:
+    if claim.body is None:
+        return BranchVerdict(intent, is_confirmed)
+    marked_versions = parse_targets(parse_marker(claim.body).targets)
+    allowed_versions = marked_versions.union(known_versions)
+    if intent != claim.intent and not all(image.is_among(allowed_versions) for image in images):
         return FOREIGN_BRANCH
-    return BranchVerdict(intent, is_confirmed, is_as_marked)
+    return BranchVerdict(intent, is_confirmed, all(image.is_among(marked_versions) for image in images))
 
 
 def is_written_by(values: Collection[WrittenValue], images: Iterable[WrittenImage]) -> bool:
