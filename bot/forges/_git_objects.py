@@ -1,4 +1,4 @@
-"""Facts about git objects that do not depend on where they are stored: object ids, file modes, limits for merges."""
+"""Facts about git objects that do not depend on where they are stored: regular files, limits for merges."""
 
 from __future__ import annotations
 
@@ -13,9 +13,6 @@ REGULAR, EXECUTABLE = "100644", "100755"
 MAX_MERGES = 20
 """Merges of the base that are followed down to basebump's commit. A branch updated more often is rebased instead."""
 PARENTS_OF_MERGE = 2
-
-SHA256_NAME_LENGTH = 64
-"""The length of object names in a repository that uses SHA-256 instead of SHA-1."""
 
 
 @dataclass(frozen=True, slots=True)

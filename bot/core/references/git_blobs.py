@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-_SHA256_LENGTH = 64
+SHA256_OID_LENGTH = 64
 """The length of object ids in a repository that uses SHA-256 instead of SHA-1."""
 
 
@@ -19,6 +19,6 @@ def hash_blob(content: bytes, sample_oid: str = "") -> str:
             SHA-256. If it is empty, SHA-1 is used.
     """
     git_object = b"blob %d\0%b" % (len(content), content)
-    if len(sample_oid) == _SHA256_LENGTH:
+    if len(sample_oid) == SHA256_OID_LENGTH:
         return hashlib.sha256(git_object).hexdigest()
     return hashlib.sha1(git_object, usedforsecurity=False).hexdigest()

@@ -6,13 +6,11 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bot.forges._git_objects import EXECUTABLE, REGULAR, RegularFile
+from bot.forges._git_objects import RegularFile
 from bot.forges.git.command import GitRunner, decode_output, encode_text
+from bot.model.branch_ownership import REGULAR_MODES
 from bot.model.errors import ForgeError
 from bot.model.source import FileChange, FilePath
-
-REGULAR_MODES = frozenset({REGULAR, EXECUTABLE, "100664"})
-"""Modes of regular files; early versions of git wrote the last one for files that the group may write."""
 
 
 def list_regular_files(git: GitRunner, commit: str, *, with_sizes: bool = True) -> Mapping[FilePath, RegularFile]:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from bot.forges._git_objects import SHA256_NAME_LENGTH
+from bot.core.references.git_blobs import SHA256_OID_LENGTH
 from bot.forges.git.command import GitRunner
 
 
@@ -47,7 +47,7 @@ def create_bare_repository(git: GitRunner, commit: str) -> None:
 
     Raises ProcessError.
     """
-    object_format = "sha256" if len(commit) == SHA256_NAME_LENGTH else "sha1"
+    object_format = "sha256" if len(commit) == SHA256_OID_LENGTH else "sha1"
     git.directory.mkdir()
     git.read_output("init", "--quiet", "--bare", "--template=", f"--object-format={object_format}")
 

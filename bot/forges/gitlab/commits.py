@@ -32,8 +32,6 @@ https://docs.gitlab.com/administration/gitaly/configure_gitaly/#configure-commit
 MAX_FILES = 300
 """The largest number of files of one comparison that are inspected. In larger comparisons, GitLab omits the lines of
 some files."""
-
-
 MAX_DIFFERENCES = 1_000
 """By default, GitLab lists at most a thousand files in a comparison, and does not report whether more files differ:
 https://docs.gitlab.com/administration/diff_limits/"""
@@ -53,10 +51,7 @@ class GitLabCommits:
         """
         if self.remote.connection.has_job_token:
             return None
-        data = self.remote.read(
-            f"compare {commit} with its base branch",
-            lambda project: _require_object(project.repository_compare(base_commit, commit)),
-        )
+        data = self._fetch_comparison(base_commit, commit)
         return _parse_comparison(data, self.remote, lambda: self._is_behind(base_commit, commit))
 
     def read_changes(self, commit: str) -> FileChanges:
@@ -70,10 +65,7 @@ class GitLabCommits:
         `MAX_DIFFERENCES` paths or more, if GitLab gave up comparing, or if a path is listed twice, return None. A
         symbolic link or a submodule counts as missing.
         """
-        data = self.remote.read(
-            f"compare {commit} with its base",
-            lambda project: _require_object(project.repository_compare(base_commit, commit)),
-        )
+        data = self._fetch_comparison(base_commit, commit)
         diffs = data["diffs"]
         if data["compare_timeout"] or len(diffs) >= MAX_DIFFERENCES:
             return None
@@ -86,6 +78,12 @@ class GitLabCommits:
             FileDifference(path, _build_object(old_files.get(path)), _build_object(new_files.get(path)))
             for path in paths
         ]
+
+    def _fetch_comparison(self, base_commit: str, commit: str) -> Mapping[str, Any]:
+        return self.remote.read(
+            f"compare {commit} with its base branch",
+            lambda project: _require_object(project.repository_compare(base_commit, commit)),
+        )
 
     def _is_behind(self, base_commit: str, commit: str) -> bool:
         merge_base = self.remote.read(

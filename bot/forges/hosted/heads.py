@@ -157,8 +157,7 @@ class CommitReader(Protocol):
     def list_differences(self, base_commit: str, commit: str) -> Sequence[FileDifference] | None:
         """Return the paths at which the trees of two commits differ.
 
-        `commit` contains `base_commit`. If there are too many differences to list, or if the token cannot compare
-        commits, return None.
+        `commit` contains `base_commit`. If there are too many differences to list, return None.
         """
         ...
 
