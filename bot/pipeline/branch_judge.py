@@ -35,35 +35,49 @@ from bot.model.image import Resolution, ResolvedTag
 from bot.model.proposal import Proposal
 from bot.model.reference import TagRef
 from bot.model.source import FilePath, Occurrence, SourceFile
-from bot.pipeline.extract import MAX_FILE_BYTES, ExtractResult, FileReading, read_with_formats, relate_references
+from bot.pipeline.extract import (
+    MAX_FILE_BYTES,
+    ExtractResult,
+    FileReading,
+    read_with_formats,
+    relate_references,
+    select_formats,
+)
 from bot.pipeline.plan_proposals import PlannedProposal
 from bot.ports import FileFormat
 
 MAX_COMPARED_FILES = 1_000
-"""The largest number of files of one branch whose contents are compared. A proposal that edits more files changes a
-whole fleet's manifests at once; if its files are not those of the desired proposal, it is left to the users."""
+"""The largest number of files of one branch whose contents are compared. Only proposals for the manifests of a whole
+fleet edit more files."""
 MAX_COMPARED_BYTES = 64 * 1024 * 1024
 """The largest size in bytes of the files of one branch whose contents are compared. It has room for eight files of the
 largest size that basebump reads."""
-
-
 MAX_JUDGED_FILES = 5_000
 """The largest number of files of all branches of one repository whose contents are compared in one run. Whoever can
 push can create any number of branches that claim to be basebump's."""
+MAX_JUDGED_BYTES = 256 * 1024 * 1024
+"""The largest size in bytes of the files of all branches of one repository that are read in one run. Each file above
+256 KiB takes one request, so these files take at most a fifth of the 5,000 requests that GitHub permits in an hour."""
 
 
 @dataclass(slots=True)
 class ComparisonBudget:
-    """The number of files whose contents may still be compared in one repository."""
+    """The files of all branches of one repository that were compared in this run."""
 
-    files: int = MAX_JUDGED_FILES
+    files: int = 0
+    read_bytes: int = 0
 
-    def can_spend(self, files: int) -> bool:
-        """Return True if this number of files may be compared, and count the files. If not, count nothing."""
-        if files > min(self.files, MAX_COMPARED_FILES):
+    def take_files(self, count: int) -> bool:
+        """Add `count` files and return True. If one branch or all branches have too many, add nothing, return False."""
+        if count > min(MAX_COMPARED_FILES, MAX_JUDGED_FILES - self.files):
             return False
-        self.files -= files
+        self.files += count
         return True
+
+    def take_bytes(self, size: int) -> bool:
+        """Add the size of a file that was read. Return False if all files together are too large."""
+        self.read_bytes += size
+        return self.read_bytes <= MAX_JUDGED_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,17 +103,18 @@ class ContentJudge:
         differences = contents.list_differences() if contents is not None else None
         if contents is None or differences is None or not all(each.is_content_edit for each in differences):
             return FOREIGN_BRANCH
-        planned = self.find_planned(claim.branch)
-        proposals = list(_list_variants(planned)) if planned is not None else []
-        for proposal in proposals:
-            if self._has_files_of(proposal, differences):
-                return BranchVerdict(proposal.intent)
+        variants = _list_variants(self.find_planned(claim.branch))
+        for variant in variants:
+            if self._has_files_of(variant.proposal, differences):
+                return BranchVerdict(variant.proposal.intent)
         images = self._find_images(contents, differences)
         if images is None:
             return FOREIGN_BRANCH
-        values = [_list_values(planned, each) for each in proposals] if planned is not None else []
-        known = self.known_versions | {version for each in proposals for version in parse_targets(each.targets)}
-        return judge_images(claim, images, values, known)
+        planned_values = [
+            PlannedValues(each.proposal.intent, frozenset(list_written_values(each.updates))) for each in variants
+        ]
+        known_versions = self.known_versions.union(*(parse_targets(each.proposal.targets) for each in variants))
+        return judge_images(claim, images, planned_values, known_versions)
 
     def _has_files_of(self, proposal: Proposal, differences: Collection[FileDifference]) -> bool:
         """Return True if a branch changes the files of a proposal, and no others, from and to the same contents."""
@@ -123,18 +138,14 @@ class ContentJudge:
     ) -> tuple[WrittenImage, ...] | None:
         """Return the images that a branch writes; None if the branch also changes anything else, or too much."""
         sizes = [each.size or 0 for difference in differences for each in (difference.old, difference.new) if each]
-        if sum(sizes) > MAX_COMPARED_BYTES or not self.budget.can_spend(len(differences)):
+        if sum(sizes) > MAX_COMPARED_BYTES or not self.budget.take_files(len(differences)):
             return None
         others = [each for each in differences if not self._is_current(each)]
-        old_files = _read_files(others, contents.read_old, lambda each: each.old)
-        new_files = _read_files(differences, contents.read_new, lambda each: each.new)
+        old_files = self._read_files(others, contents.read_old, lambda each: each.old)
+        new_files = self._read_files(differences, contents.read_new, lambda each: each.new)
         if old_files is None or new_files is None:
             return None
-        old_readings = {
-            path: read_with_formats(SourceFile(path, content), self._select_formats(path))
-            for path, content in old_files.items()
-        }
-        occurrences = self._group_occurrences(new_files.keys(), old_readings)
+        occurrences = self._group_occurrences(new_files.keys(), self._read_references(old_files))
         images: list[WrittenImage] = []
         for path, new_content in new_files.items():
             content = old_files[path] if path in old_files else self._get_content(path)
@@ -143,6 +154,45 @@ class ContentJudge:
                 return None
             images += found
         return tuple(images)
+
+    def _read_files(
+        self,
+        differences: Sequence[FileDifference],
+        read: Callable[[Sequence[TreeEntry]], Iterator[bytes | TreeError]],
+        get_object: Callable[[FileDifference], TreeObject | None],
+    ) -> dict[FilePath, bytes] | None:
+        """Return the content of each file by path; None if files are too large. Raises TreeError if reading fails.
+
+        Not all forges report the sizes of files, so that reading stops at the first file that is too large.
+        """
+        entries = [
+            TreeEntry(each.path, tree_object.size, tree_object.oid)
+            for each in differences
+            if (tree_object := get_object(each)) is not None
+        ]
+        files: dict[FilePath, bytes] = {}
+        unused_bytes = MAX_COMPARED_BYTES
+        for entry, content in zip(entries, read(entries), strict=True):
+            if isinstance(content, OversizedFileError):
+                return None
+            if isinstance(content, TreeError):
+                raise content
+            unused_bytes -= len(content)
+            if unused_bytes < 0 or len(content) > MAX_FILE_BYTES or not self.budget.take_bytes(len(content)):
+                return None
+            files[entry.path] = content
+        return files
+
+    def _read_references(self, files: Mapping[FilePath, bytes]) -> Mapping[FilePath, Sequence[FileReading]]:
+        """Return the readings of the given files, which are files of the base of the branch."""
+        if not files:
+            return {}
+        paths = {*files, *(reading.file.path for reading in self.extract_result.readings)}
+        formats_by_path = select_formats(paths, self.formats)
+        return {
+            path: read_with_formats(SourceFile(path, content), formats_by_path.get(path, ()))
+            for path, content in files.items()
+        }
 
     def _group_occurrences(
         self, paths: Collection[FilePath], old_readings: Mapping[FilePath, Sequence[FileReading]]
@@ -172,10 +222,6 @@ class ContentJudge:
     def _get_content(self, path: FilePath) -> bytes:
         return self.extract_result.get_readings(path)[0].file.content
 
-    def _select_formats(self, path: FilePath) -> list[FileFormat]:
-        paths = {path, *(reading.file.path for reading in self.extract_result.readings)}
-        return [each for each in self.formats if path in set(each.select_paths(paths))]
-
 
 def collect_known_versions(
     resolutions: Mapping[TagRef, Resolution], planned_proposals: Iterable[PlannedProposal]
@@ -193,42 +239,12 @@ def collect_known_versions(
     return frozenset(versions)
 
 
-def _list_variants(planned: PlannedProposal) -> Iterator[Proposal]:
-    """Yield the proposal, and the variant without protected files if there is one."""
-    yield planned.proposal
-    if planned.proposal.without_protected is not None:
-        yield planned.proposal.without_protected
-
-
-def _list_values(planned: PlannedProposal, variant: Proposal) -> PlannedValues:
-    """Return the values that a variant of a planned proposal writes into files."""
-    updates = [each for each in planned.updates if each.occurrence.path not in variant.protected_files]
-    return PlannedValues(variant.intent, frozenset(list_written_values(updates)))
-
-
-def _read_files(
-    differences: Sequence[FileDifference],
-    read: Callable[[Sequence[TreeEntry]], Iterator[bytes | TreeError]],
-    get_object: Callable[[FileDifference], TreeObject | None],
-) -> dict[FilePath, bytes] | None:
-    """Return the content of each file by path; None if they are too large. Raises TreeError if a file cannot be read.
-
-    Not all forges report the sizes of files, so that reading stops at the first file that is too large.
-    """
-    entries = [
-        TreeEntry(each.path, tree_object.size, tree_object.oid)
-        for each in differences
-        if (tree_object := get_object(each)) is not None
-    ]
-    files: dict[FilePath, bytes] = {}
-    unused_bytes = MAX_COMPARED_BYTES
-    for entry, content in zip(entries, read(entries), strict=True):
-        if isinstance(content, OversizedFileError):
-            return None
-        if isinstance(content, TreeError):
-            raise content
-        unused_bytes -= len(content)
-        if unused_bytes < 0 or len(content) > MAX_FILE_BYTES:
-            return None
-        files[entry.path] = content
-    return files
+def _list_variants(planned: PlannedProposal | None) -> list[PlannedProposal]:
+    """Return the proposal, and the variant without protected files if there is one; empty if `planned` is None."""
+    if planned is None:
+        return []
+    reduced = planned.proposal.without_protected
+    if reduced is None:
+        return [planned]
+    updates = tuple(each for each in planned.updates if each.occurrence.path not in reduced.protected_files)
+    return [planned, PlannedProposal(reduced, updates)]

@@ -369,11 +369,22 @@ class _SelectedFile:
 
 
 def _select_files(entries: Mapping[FilePath, TreeEntry], formats: Sequence[FileFormat]) -> list[_SelectedFile]:
+    formats_by_path = select_formats(entries.keys(), formats)
+    return [_SelectedFile(entries[path], tuple(formats_by_path[path])) for path in sorted(formats_by_path)]
+
+
+def select_formats(
+    paths: Collection[FilePath], formats: Sequence[FileFormat]
+) -> Mapping[FilePath, Sequence[FileFormat]]:
+    """Return the formats that read each file, by path. A path that no format selects is left out.
+
+    `paths` are the paths of all files of a tree, because the files beside a file can determine whether it is selected.
+    """
     formats_by_path: dict[FilePath, list[FileFormat]] = {}
     for file_format in formats:
-        for path in file_format.select_paths(entries.keys()):
+        for path in file_format.select_paths(paths):
             formats_by_path.setdefault(path, []).append(file_format)
-    return [_SelectedFile(entries[path], tuple(formats_by_path[path])) for path in sorted(formats_by_path)]
+    return formats_by_path
 
 
 def _format_subject(repository: GitRepository, path: FilePath) -> str:

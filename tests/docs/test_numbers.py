@@ -101,6 +101,7 @@ NUMBERS = [
     ("reviewing", f"{WORDS[REFRESH_EVERY.days]} days"),
     ("security", f"{branch_judge.MAX_COMPARED_FILES:,} files or {branch_judge.MAX_COMPARED_BYTES // MIB} MiB"),
     ("security", f"{branch_judge.MAX_JUDGED_FILES:,} files would have to be compared for all branches"),
+    ("security", f"for all branches have more than {branch_judge.MAX_JUDGED_BYTES // MIB} MiB together"),
     ("security", f"up to {github_tree.MAX_COMPARED_TREES} (`git/trees`)"),
 ]
 

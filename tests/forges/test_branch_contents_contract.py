@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from support.forges.contract_scene import BRANCH, INTENT, PREFIX, propose, push
+from support.forges.forged_commits import make_forged_commit
 from support.git import EXECUTABLE, LINK, REGULAR, File
 
 from bot.forges.github import commits as github_commits
@@ -41,16 +42,6 @@ def judged(stand, **words) -> tuple[Recorder, object]:
     recorder = Recorder(**words)
     (seen,) = stand.forge().list_requests(PREFIX, frozenset({BRANCH}), recorder)
     return recorder, seen
-
-
-def replace_commit(stand, files, **words) -> None:
-    """Replace basebump's commit by one of the same author, committer and message."""
-    own = stand.commits(BRANCH)[-1]
-    commit = stand.git.make_commit(own.parents, files, own.message, who=own.committer, author=own.author, **words)
-    stand.git.run("update-ref", f"refs/heads/{BRANCH}", commit)
-    if hasattr(stand, "repository"):
-        stand.repository.signed.add(commit)
-    stand.settle()
 
 
 def test_judge_gets_the_claim_of_a_branch_and_the_text_of_its_request(stand):
@@ -106,7 +97,7 @@ def test_differences_are_the_files_that_the_branch_edits(stand):
 )
 def test_every_other_change_is_a_difference_that_is_not_a_content_edit(stand, files):
     push(stand)
-    replace_commit(stand, files)
+    stand.move_branch(BRANCH, make_forged_commit(stand, BRANCH, files, has_own_edits=False))
     recorder, _ = judged(stand)
     assert recorder.differences is None or not any(each.is_content_edit for each in recorder.differences)
     assert recorder.differences != []
@@ -127,11 +118,7 @@ def test_branch_has_no_contents_if_another_commit_is_below_basebumps(stand):
     push(stand)
     own = stand.commits(BRANCH)[-1]
     other = stand.git.make_commit(own.parents, {"evil": "x\n"}, "Other")
-    top = stand.git.make_commit([other], {}, own.message, who=own.committer, author=own.author, over=own.oid)
-    stand.git.run("update-ref", f"refs/heads/{BRANCH}", top)
-    if hasattr(stand, "repository"):
-        stand.repository.signed.add(top)
-    stand.settle()
+    stand.move_branch(BRANCH, make_forged_commit(stand, BRANCH, {}, parents=[other]))
     recorder, _ = judged(stand)
     assert (len(recorder.claims), recorder.differences) == (1, None)
 

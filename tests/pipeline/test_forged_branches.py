@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from support.forges.fleets import open_gitlab_fleet
+from support.forges.forged_commits import make_forged_commit
 from support.forges.github.stand import GitHubAppStand, GitHubStand
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.hosted_stand import no_pause
@@ -43,17 +44,13 @@ GOOD = CommitStatus(StatusState.SUCCESS, "Fixes 1, brings none")
 
 
 @pytest.fixture(params=STANDS)
-def stand(request, tmp_path):
-    made = STANDS[request.param](tmp_path / request.param, FILES)
-    yield made
-    made.end()
+def stand(request, start_stand):
+    return start_stand(STANDS[request.param], FILES)
 
 
 @pytest.fixture
-def github(tmp_path):
-    made = GitHubStand(tmp_path / "github", FILES)
-    yield made
-    made.end()
+def github(start_stand):
+    return start_stand(GitHubStand, FILES)
 
 
 @pytest.fixture
@@ -70,17 +67,12 @@ def run(stand, loopback) -> str:
     return proposal.outcome.value
 
 
-def forge_commit(stand, files, *, parents=None, intent=None) -> str:
+def forge_commit(stand, files, *, parents=(), intent=None) -> str:
     """Replace basebump's commit by one of the same author, committer and message, and with other files."""
     own = stand.commits(BRANCH)[-1]
-    text = re.sub("[0-9a-f]{16}$", intent, own.message.rstrip()) if intent else own.message
-    commit = stand.git.make_commit(
-        parents or own.parents, files, text, who=own.committer, author=own.author, over=own.oid
-    )
-    stand.git.run("update-ref", f"refs/heads/{BRANCH}", commit)
-    if isinstance(stand, GitHubAppStand):  # whoever can push cannot sign as GitHub; the content is judged nevertheless
-        stand.repository.signed.add(commit)
-    stand.settle()
+    message = re.sub("[0-9a-f]{16}$", intent, own.message.rstrip()) if intent else ""
+    commit = make_forged_commit(stand, BRANCH, files, parents=parents, message=message)
+    stand.move_branch(BRANCH, commit)
     return commit
 
 
@@ -141,8 +133,7 @@ def test_forged_merge_hides_nothing(stand, known):
     evil = stand.git.make_commit([own.oid], {"evil.sh": "evil\n"}, "Evil")
     for second in (evil, own.oid):
         merge = stand.git.make_commit([own.oid, second], {"evil.sh": "evil\n"}, "Merge", over=evil)
-        stand.git.run("update-ref", f"refs/heads/{BRANCH}", merge)
-        stand.settle()
+        stand.move_branch(BRANCH, merge)
         assert run(stand, known) == "left-alone"
         assert given_statuses(stand) == []
 
@@ -193,8 +184,7 @@ def test_older_commit_of_basebump_is_replaced(stand, known):
     replayed = stand.branches()[BRANCH]
     known.move("python", "3.12-slim", "newer")
     assert run(stand, known) == "refreshed"
-    stand.git.run("update-ref", f"refs/heads/{BRANCH}", replayed)
-    stand.settle()
+    stand.move_branch(BRANCH, replayed)
     assert run(stand, known) == "refreshed"
     assert stand.files(BRANCH)["Dockerfile"].content.decode() == DOCKERFILE.replace(OLD, NEWER)
 
@@ -284,15 +274,14 @@ def test_merge_of_the_base_gets_no_status_if_basebump_set_none(merged, known):
     assert given_statuses(merged) == []
 
 
-def test_branch_of_unsigned_commit_in_the_name_of_an_app_belongs_to_users(tmp_path, known):
-    stand = GitHubAppStand(tmp_path / "github", FILES)
+def test_branch_of_unsigned_commit_in_the_name_of_an_app_belongs_to_users(start_stand, known):
+    stand = start_stand(GitHubAppStand, FILES)
     assert run(stand, known) == "opened"
     assert stand.repository.signed == {stand.branches()[BRANCH]}
     head = forge_commit(stand, {"README.md": FILES["README.md"]}, intent="0123456789abcdef")
     stand.repository.signed.discard(head)
     assert run(stand, known) == "left-alone"
     assert (stand.branches()[BRANCH], given_statuses(stand)) == (head, [])
-    stand.end()
 
 
 # What it costs
@@ -309,8 +298,8 @@ def remembering(known, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["github", "github-app", "gitlab"])
-def test_remembered_branch_costs_no_request(tmp_path, remembering, kind):
-    stand = STANDS[kind](tmp_path / kind, FILES)
+def test_remembered_branch_costs_no_request(start_stand, remembering, kind):
+    stand = start_stand(STANDS[kind], FILES)
     assert run(stand, remembering) == "opened"
     with stand.server.watched() as with_state:
         assert run(stand, remembering) == "unchanged"
@@ -319,12 +308,11 @@ def test_remembered_branch_costs_no_request(tmp_path, remembering, kind):
         assert run(stand, remembering) == "unchanged"
     more = {"github": 2, "github-app": 2, "gitlab": 5}[kind]
     assert len(without_state) - len(with_state) == more
-    stand.end()
 
 
-def test_claims_that_a_job_token_cannot_judge_are_not_remembered(tmp_path, remembering):
+def test_claims_that_a_job_token_cannot_judge_are_not_remembered(start_stand, remembering):
     """A report with a job token shows what commits claim. A later run with another token still judges them."""
-    gitlab = GitLabStand(tmp_path / "gitlab", FILES)
+    gitlab = start_stand(GitLabStand, FILES)
     assert run(gitlab, remembering) == "opened"
     gitlab.server.world.add_token("glcbt-of-a-job", "grace").is_of_job = True
     gitlab.project.members.add("grace")
@@ -333,7 +321,6 @@ def test_claims_that_a_job_token_cannot_judge_are_not_remembered(tmp_path, remem
     assert outcomes(remembering.run([job], RunLevel.REPORT)) == ["would-refresh"]
     assert run(gitlab, remembering) == "left-alone"
     assert (gitlab.branches()[BRANCH], given_statuses(gitlab)) == (head, [])
-    gitlab.end()
 
 
 def test_branches_beyond_the_budget_are_left_to_the_users(stand, known, monkeypatch):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from support.forges.github.stand import GitHubAppStand, GitHubStand
 from support.forges.stands import killed_again_and_again
@@ -26,11 +24,10 @@ def without_workflows(stand: GitHubStand) -> None:
 
 
 @pytest.fixture(params=[GitHubStand, GitHubAppStand], ids=["token", "app"])
-def stand(request, tmp_path) -> Iterator[GitHubStand]:
-    made = request.param(tmp_path, FILES)
-    without_workflows(made)
-    yield made
-    made.end()
+def stand(request, start_stand) -> GitHubStand:
+    stand = start_stand(request.param, FILES)
+    without_workflows(stand)
+    return stand
 
 
 def test_other_files_are_proposed_and_left_out_files_are_named(stand, moved):
@@ -62,8 +59,8 @@ def test_next_digest_updates_request_without_protected_files(stand, moved):
     assert outcomes(moved.run([stand.fleet()])) == ["unchanged"]
 
 
-def test_rebuild_request_tries_protected_files_again(tmp_path, moved):
-    stand = GitHubStand(tmp_path, FILES)
+def test_rebuild_request_tries_protected_files_again(start_stand, moved):
+    stand = start_stand(GitHubStand, FILES)
     without_workflows(stand)
     moved.run([stand.fleet()])
     stand.label(BRANCH, "basebump-rebase")
@@ -76,7 +73,6 @@ def test_rebuild_request_tries_protected_files_again(tmp_path, moved):
     (request,) = stand.requests()
     assert "Left as they are" not in request.body
     assert outcomes(moved.run([stand.fleet()])) == ["unchanged"]
-    stand.end()
 
 
 def test_nothing_is_proposed_when_only_protected_files_change(stand, moved):
@@ -95,9 +91,8 @@ def test_next_run_completes_killed_run(stand, moved):
     assert outcomes(moved.run([stand.fleet()])) == ["unchanged"]
 
 
-def test_archived_repository_is_not_a_missing_permission(tmp_path, moved):
-    stand = GitHubStand(tmp_path, {WORKFLOW: JOB.format(OLD)})
+def test_archived_repository_is_not_a_missing_permission(start_stand, moved):
+    stand = start_stand(GitHubStand, {WORKFLOW: JOB.format(OLD)})
     stand.repository.archived = True
     report = moved.run([stand.fleet()])
     assert [each.outcome.value for each in report.repositories[0].proposals] == ["failed"]
-    stand.end()

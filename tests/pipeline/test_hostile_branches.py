@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 
 import pytest
+from support.forges.forged_commits import make_forged_commit
 from support.forges.github.stand import GitHubStand
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.stands import LocalStand
@@ -36,17 +37,13 @@ AUTOMERGE = PolicyRule(automerge=AutomergeConditions(UpdateMode.DIGEST))
 
 
 @pytest.fixture(params=STANDS)
-def stand(request, tmp_path):
-    made = STANDS[request.param](tmp_path / request.param, FILES)
-    yield made
-    made.end()
+def stand(request, start_stand):
+    return start_stand(STANDS[request.param], FILES)
 
 
 @pytest.fixture
-def github(tmp_path):
-    made = GitHubStand(tmp_path / "github", FILES)
-    yield made
-    made.end()
+def github(start_stand):
+    return start_stand(GitHubStand, FILES)
 
 
 def run(stand, loopback) -> dict[str, str]:
@@ -56,54 +53,34 @@ def run(stand, loopback) -> dict[str, str]:
     return {each.branch: each.outcome.value for found in report.repositories for each in found.proposals}
 
 
-def place(stand, branch: str, commit: str) -> None:
-    stand.git.run("update-ref", f"refs/heads/{branch}", commit)
-    stand.settle()
-
-
-def forge_commit(stand, parents, files, message=None) -> str:
-    """Make a commit with the author, the committer and the message of basebump's own commit."""
-    (own,) = stand.commits(BRANCH)
-    return stand.git.make_commit(
-        own.parents if parents is None else parents,
-        files,
-        message or own.message,
-        who=own.committer,
-        author=own.author,
-        over=own.oid if parents is None else None,
-    )
-
-
 @pytest.mark.parametrize("branch", [BRANCH, FOREIGN])
 @pytest.mark.parametrize("is_merge", [False, True])
 @pytest.mark.parametrize("kind", ["local", "github"])
-def test_branch_without_common_ancestor_belongs_to_users(tmp_path, moved, kind, branch, is_merge):
-    stand = STANDS[kind](tmp_path / kind, FILES)
+def test_branch_without_common_ancestor_belongs_to_users(start_stand, moved, kind, branch, is_merge):
+    stand = start_stand(STANDS[kind], FILES)
     assert run(stand, moved) == {BRANCH: "opened"}
     roots = [stand.git.make_commit([], {"Dockerfile": each}, "Root") for each in (DOCKERFILE, WITH_NEW)]
     head = (
         stand.git.make_commit(roots, {}, "Merge")
         if is_merge
-        else forge_commit(stand, roots[:1], {"Dockerfile": WITH_NEW})
+        else make_forged_commit(stand, BRANCH, {"Dockerfile": WITH_NEW}, parents=roots[:1], has_own_edits=False)
     )
-    place(stand, branch, head)
+    stand.move_branch(branch, head)
     assert run(stand, moved)[branch] == "left-alone"
     assert stand.branches()[branch] == head
-    stand.end()
 
 
 @pytest.mark.parametrize("branch", [BRANCH, FOREIGN])
 @pytest.mark.parametrize("kind", ["local", "gitlab"])
-def test_commit_in_a_year_that_python_cannot_represent_does_not_fail_the_run(tmp_path, moved, kind, branch):
-    stand = STANDS[kind](tmp_path / kind, FILES)
+def test_commit_in_a_year_that_python_cannot_represent_does_not_fail_the_run(start_stand, moved, kind, branch):
+    stand = start_stand(STANDS[kind], FILES)
     assert run(stand, moved) == {BRANCH: "opened"}
     (own,) = stand.commits(BRANCH)
     text = re.sub(r"> \d+ ", "> 253402300800 ", stand.git.run("cat-file", "commit", own.oid).decode())
     head = stand.git.run("hash-object", "-t", "commit", "-w", "--stdin", stdin=text.encode()).decode().strip()
-    place(stand, branch, head)
+    stand.move_branch(branch, head)
     expected = {"gitlab": "left-alone"}.get(kind, "swept" if branch == FOREIGN else "unchanged")
     assert run(stand, moved)[branch] == expected
-    stand.end()
 
 
 @pytest.mark.parametrize("is_evil_first", [True, False])
@@ -118,7 +95,7 @@ def test_branch_with_two_files_of_the_same_name_belongs_to_users(stand, moved, i
     text = stand.git.run("cat-file", "commit", own.oid).decode()
     text = re.sub(r"^tree \w+", f"tree {made}", text)
     head = stand.git.run("hash-object", "-t", "commit", "-w", "--stdin", stdin=text.encode()).decode().strip()
-    place(stand, BRANCH, head)
+    stand.move_branch(BRANCH, head)
     assert run(stand, moved) == {BRANCH: "left-alone"}
     assert (stand.branches()[BRANCH], stand.statuses(BRANCH)) == (head, [])
 
@@ -131,20 +108,44 @@ def test_branch_with_too_many_bytes_belongs_to_users(stand, moved, monkeypatch, 
     assert run(stand, moved) == {BRANCH: "left-alone"}
 
 
+def test_bytes_of_all_branches_together_are_limited(stand, moved, monkeypatch):
+    assert run(stand, moved) == {BRANCH: "opened"}
+    stand.move_branch(FOREIGN, stand.branches()[BRANCH])
+    moved.move("python", "3.12-slim", "newer")
+    monkeypatch.setattr(branch_judge, "MAX_JUDGED_BYTES", 2 * len(WITH_NEW) - 1)
+    assert run(stand, moved) == {BRANCH: "refreshed", FOREIGN: "left-alone"}
+
+
+@pytest.mark.parametrize("paths", [("Dockerfile",), ("Dockerfile", "app/Dockerfile")])
+def test_formats_of_all_files_of_a_branch_are_selected_at_once(start_stand, moved, monkeypatch, paths):
+    """Each selection compares the paths of the whole tree with the globs of a format."""
+    stand = start_stand(LocalStand, dict.fromkeys(paths, DOCKERFILE))
+    assert run(stand, moved) == {BRANCH: "opened"}
+    moved.move("python", "3.12-slim", "newer")
+    stand.commit("main", dict.fromkeys(paths, f"{DOCKERFILE}# The end\n"))
+    selected_paths, select_formats = [], branch_judge.select_formats
+    monkeypatch.setattr(
+        branch_judge,
+        "select_formats",
+        lambda paths, formats: selected_paths.append(paths) or select_formats(paths, formats),
+    )
+    assert run(stand, moved) == {BRANCH: "refreshed"}
+    assert selected_paths == [set(paths)]
+
+
 @pytest.mark.parametrize("kind", ["local", "gitlab"])
-def test_branch_with_a_file_that_cannot_be_read_whole_belongs_to_users(tmp_path, moved, monkeypatch, kind):
+def test_branch_with_a_file_that_cannot_be_read_whole_belongs_to_users(start_stand, moved, monkeypatch, kind):
     """These forges do not report the sizes of files."""
     monkeypatch.setattr(local_contents, "MAX_BATCH_BYTES", len(WITH_NEW))
     monkeypatch.setattr(gitlab_connection, "MAX_ANSWER", 200_000)
-    stand = STANDS[kind](tmp_path / kind, FILES)
+    stand = start_stand(STANDS[kind], FILES)
     assert run(stand, moved) == {BRANCH: "opened"}
     content = WITH_NEW.encode() + b"#"
-    place(stand, BRANCH, forge_commit(stand, None, {"Dockerfile": content}))
+    stand.move_branch(BRANCH, make_forged_commit(stand, BRANCH, {"Dockerfile": content}))
     if isinstance(stand, GitLabStand):
         oversized = stand.server.reply(b"#" * 200_001)
         stand.server.fail(f"GET .*/repository/blobs/{hash_blob(content)}", oversized, times=3)
     assert run(stand, moved) == {BRANCH: "left-alone"}
-    stand.end()
 
 
 def test_forged_base_branch_does_not_keep_automerge_enabled(github, moved):
@@ -155,8 +156,8 @@ def test_forged_base_branch_does_not_keep_automerge_enabled(github, moved):
     (pull,) = github.repository.pulls
     assert pull.auto_merge is github.token.account
     message = append_trailers("Update", "0123456789abcdef", (), "no-such-branch")
-    head = forge_commit(github, None, {"evil.sh": "evil\n"}, message)
-    place(github, BRANCH, head)
+    head = make_forged_commit(github, BRANCH, {"evil.sh": "evil\n"}, message=message)
+    github.move_branch(BRANCH, head)
     github.commit("main", {"Dockerfile": WITH_NEW})
     assert run(github, moved) == {BRANCH: "left-alone"}
     assert (pull.auto_merge, github.branches()[BRANCH]) == (None, head)
@@ -166,7 +167,7 @@ def test_only_some_of_many_branches_are_read(github, moved, monkeypatch):
     monkeypatch.setattr(hosted_requests, "MAX_BRANCHES", 2)
     commit = github.commit("basebump/a-0", {"README.md": "A person's.\n"})
     for number in range(1, 5):
-        place(github, f"basebump/a-{number}", commit)
+        github.move_branch(f"basebump/a-{number}", commit)
     with github.server.watched() as requests:
         assert run(github, moved)[BRANCH] == "opened"
     assert sum(f"/commits/{commit}" in each for each in requests) == 2

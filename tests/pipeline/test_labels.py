@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from support.forges.github.stand import GitHubAppStand, GitHubStand
 from support.forges.gitlab.stand import GitLabStand
@@ -22,10 +20,8 @@ STANDS = {"github": GitHubStand, "github-app": GitHubAppStand, "gitlab": GitLabS
 
 
 @pytest.fixture(params=STANDS)
-def stand(request, tmp_path) -> Iterator[HostedStand]:
-    made = STANDS[request.param](tmp_path, FILES)
-    yield made
-    made.end()
+def stand(request, start_stand) -> HostedStand:
+    return start_stand(STANDS[request.param], FILES)
 
 
 def test_label_rebuilds_branch_and_is_removed(stand, moved):

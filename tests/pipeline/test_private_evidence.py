@@ -34,10 +34,8 @@ def scanned(moved):
 
 
 @pytest.fixture(params=["github", "gitlab"])
-def stand(request, tmp_path):
-    made = GitHubStand(tmp_path, FILES) if request.param == "github" else GitLabStand(tmp_path, FILES)
-    yield made
-    made.end()
+def stand(request, start_stand):
+    return start_stand(GitHubStand if request.param == "github" else GitLabStand, FILES)
 
 
 def hide(stand) -> None:

@@ -31,17 +31,13 @@ STANDS = {"github": GitHubStand, "github-app": GitHubAppStand, "gitlab": GitLabS
 
 
 @pytest.fixture(params=STANDS)
-def stand(request, tmp_path):
-    made = STANDS[request.param](tmp_path / request.param, FILES)
-    yield made
-    made.end()
+def stand(request, start_stand):
+    return start_stand(STANDS[request.param], FILES)
 
 
 @pytest.fixture
-def gitlab(tmp_path):
-    made = GitLabStand(tmp_path / "gitlab", FILES)
-    yield made
-    made.end()
+def gitlab(start_stand):
+    return start_stand(GitLabStand, FILES)
 
 
 def knows(loopback, **findings) -> None:
@@ -146,8 +142,8 @@ def test_merge_of_the_base_gets_the_status(stand, moved):
     assert run(stand, moved).outcome.value == "unchanged"
 
 
-def test_approved_request_keeps_status_on_merge_of_the_base(tmp_path, moved):
-    stand = GitHubStand(tmp_path / "github", FILES)
+def test_approved_request_keeps_status_on_merge_of_the_base(start_stand, moved):
+    stand = start_stand(GitHubStand, FILES)
     knows(moved, old=(CVE,), new=(), newer=())
     run(stand, moved)
     stand.review(BRANCH, "APPROVED")
@@ -159,7 +155,6 @@ def test_approved_request_keeps_status_on_merge_of_the_base(tmp_path, moved):
     writes = list(stand.writes)
     assert run(stand, moved).outcome.value == "left-alone"
     assert stand.writes == writes
-    stand.end()
 
 
 def test_missing_permission_is_reported_once_per_commit(stand, moved):
@@ -174,8 +169,8 @@ def test_missing_permission_is_reported_once_per_commit(stand, moved):
     assert "The status " in run(stand, moved).note
 
 
-def test_app_without_permission_proposes_without_status(tmp_path, moved):
-    stand = GitHubAppStand(tmp_path / "app", FILES)
+def test_app_without_permission_proposes_without_status(start_stand, moved):
+    stand = start_stand(GitHubAppStand, FILES)
     granted = stand.installation.permissions
     stand.installation.permissions = {kind: level for kind, level in granted.items() if kind != "statuses"}
     knows(moved, old=(CVE,), new=())
@@ -183,7 +178,6 @@ def test_app_without_permission_proposes_without_status(tmp_path, moved):
     assert proposal.outcome.value == "opened"
     assert "`statuses: write`" in proposal.note
     assert run(stand, moved).outcome.value == "unchanged"
-    stand.end()
 
 
 def test_next_run_sets_status_after_run_killed_after_push(stand, moved):

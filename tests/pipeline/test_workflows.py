@@ -37,10 +37,8 @@ class Job(GitHubStand):
 
 
 @pytest.fixture
-def job(tmp_path):
-    made = Job(tmp_path / "github", FILES)
-    yield made
-    made.end()
+def job(start_stand):
+    return start_stand(Job, FILES)
 
 
 def run(job, loopback, level=RunLevel.PROPOSE):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from support.forges.contract_scene import BRANCH, CHANGES, NEWER_CHANGES, message_of, proposal
 from support.forges.fleets import open_gitlab_fleet
+from support.forges.forged_commits import make_forged_commit
 from support.forges.gitlab.stand import TOKEN, GitLabStand
 from support.forges.watched import Watched
 
@@ -60,12 +61,10 @@ def test_commit_with_more_files_is_not_the_result_of_a_push_without_an_answer(gi
     """Another user was faster, and copied author, committer, message and file of basebump's commit."""
     gitlab.push()
     (own,) = gitlab.stand.commits(BRANCH)
-    files = {"Dockerfile": CHANGES[0].content, "evil.sh": "evil\n"}
-    forged = gitlab.stand.git.make_commit(own.parents, files, own.message, who=own.committer, author=own.author)
+    forged = make_forged_commit(gitlab.stand, BRANCH, {"evil.sh": "evil\n"})
     gitlab.stand.delete_branch(BRANCH)
     forge = gitlab.forge()
-    gitlab.stand.git.run("update-ref", f"refs/heads/{BRANCH}", forged)
-    gitlab.stand.settle()
+    gitlab.stand.move_branch(BRANCH, forged)
     gitlab.fail(PUSH, 502)
     with pytest.raises(ForgeError, match="rerun basebump"):
         forge.push(BRANCH, CHANGES, own.message, None)

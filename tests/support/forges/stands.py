@@ -221,9 +221,13 @@ class GitStand(ABC):
 
     def merge_by_hand(self, branch: str, files: Mapping[str, Content], *, source: str = "main") -> str:
         made = self.git.make_commit([self.git.need(branch), self.git.need(source)], files, "Merge by hand")
-        self.git.run("update-ref", f"refs/heads/{branch}", made)
-        self.settle()
+        self.move_branch(branch, made)
         return made
+
+    def move_branch(self, branch: str, commit: str) -> None:
+        """Let a branch point to a commit, as a push by force does."""
+        self.git.run("update-ref", f"refs/heads/{branch}", commit)
+        self.settle()
 
     def delete_branch(self, branch: str) -> None:
         self.git.delete(branch)
