@@ -11,10 +11,11 @@ from bot.model.proposal import Proposal, RequestState
 from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage
 from bot.pipeline.execute_steps import ExecutionResult
+from bot.pipeline.registry_failures import STATE_SUBJECT
 from bot.pipeline.repository_plan import BranchPlan, RepositoryPlan
 from bot.pipeline.run_context import RunContext
 
-_EXISTING = (RequestState.OPEN, RequestState.BRANCH)
+_EXISTING_STATES = (RequestState.OPEN, RequestState.BRANCH)
 
 
 def record_pushes(
@@ -26,20 +27,22 @@ def record_pushes(
     """
     pushes: dict[GitRepository, dict[str, BranchPush]] = {}
     for repository_plan, result in zip(repository_plans, results, strict=True):
-        confirmed = {
-            each.branch: push for each in repository_plan.branch_plans if (push := _find_confirmed(each)) is not None
+        confirmed_pushes = {
+            each.branch: push
+            for each in repository_plan.branch_plans
+            if (push := _find_confirmed_push(each)) is not None
         }
-        if found := {**confirmed, **result.pushes}:
-            pushes.setdefault(repository_plan.repository_scan.repository, {}).update(found)
+        if new_pushes := {**confirmed_pushes, **result.pushes}:
+            pushes.setdefault(repository_plan.repository_scan.repository, {}).update(new_pushes)
     try:
         if pushes:
             context.push_store.record_pushes(pushes, context.now)
     except StateError as error:
-        return (RunFailure("state", FailureStage.PROPOSE, str(error)),)
+        return (RunFailure(STATE_SUBJECT, FailureStage.PROPOSE, str(error)),)
     return ()
 
 
-def _find_confirmed(branch_plan: BranchPlan) -> BranchPush | None:
+def _find_confirmed_push(branch_plan: BranchPlan) -> BranchPush | None:
     """Return the last commit of a branch if its content was judged, and is that of the desired proposal."""
     desired = branch_plan.desired
     if not isinstance(desired, Proposal):
@@ -48,7 +51,7 @@ def _find_confirmed(branch_plan: BranchPlan) -> BranchPush | None:
         (
             BranchPush(each.head, desired.intent)
             for each in branch_plan.requests
-            if each.state in _EXISTING and each.head is not None
+            if each.state in _EXISTING_STATES and each.head is not None
             if each.is_confirmed and each.intent == desired.intent
         ),
         None,

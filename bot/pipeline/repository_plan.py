@@ -188,7 +188,8 @@ class RepositoryPlanner:
             branch_plans = self._plan_branches(requests, proposal_plan, _parse_user_requests(dashboard_issue))
         except BasebumpError as error:
             failure = RunFailure(self._repository.name, FailureStage.PROPOSE, str(error))
-            return RepositoryPlan(self.repository_scan, proposal_plan, (*extract_result.failures, failure))
+            failures = (*extract_result.failures, *proposal_plan.failures, failure)
+            return RepositoryPlan(self.repository_scan, proposal_plan, failures)
         return RepositoryPlan(
             self.repository_scan,
             proposal_plan,

@@ -26,6 +26,7 @@ class TagListCollection:
         """An error for each repository whose list was dropped."""
 
     def add_tags(self, repository: str, tags: tuple[str, ...]) -> None:
+        """Add the tags of a repository, and drop the longest lists if there are too many tags now."""
         with self._lock:
             self.tags_by_repository[repository] = tags
             self._tag_count += len(tags)
