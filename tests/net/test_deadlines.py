@@ -46,9 +46,8 @@ ENDLESS_RESPONSES = {
 
 
 @contextmanager
-def endless_server(first: bytes, repeated: bytes, certificate=None):
-    """Serve a response that never ends, in pieces that arrive long before any timeout between bytes."""
-    connections = []
+def serve_streams(handle_stream, certificate=None):
+    """Yield the URL of a server that calls a function with each connection, until the client closes the connection."""
     context = None
     if certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -56,26 +55,41 @@ def endless_server(first: bytes, repeated: bytes, certificate=None):
 
     class Handler(BaseRequestHandler):
         def handle(self):
-            connections.append(self.request)
             with (
                 suppress(OSError),  # the client closed the connection
                 context.wrap_socket(self.request, server_side=True) if context else self.request as stream,
             ):
-                stream.recv(65536)
-                stream.sendall(first)
-                while True:
-                    stream.sendall(repeated)
-                    time.sleep(0.02)
+                handle_stream(stream)
 
     with ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
-            yield f"{'https' if certificate else 'http'}://127.0.0.1:{server.server_address[1]}", connections
+            yield f"{'https' if certificate else 'http'}://127.0.0.1:{server.server_address[1]}"
         finally:
             server.shutdown()
             thread.join()
+
+
+@contextmanager
+def endless_server(first: bytes, repeated: bytes, certificate=None):
+    """Serve a response that never ends, in pieces that arrive long before any timeout between bytes.
+
+    Yield the URL, and a list with an item for each connection.
+    """
+    connections = []
+
+    def send_forever(stream):
+        connections.append(stream)
+        stream.recv(65536)
+        stream.sendall(first)
+        while True:
+            stream.sendall(repeated)
+            time.sleep(0.02)
+
+    with serve_streams(send_forever, certificate) as url:
+        yield url, connections
 
 
 @pytest.fixture(autouse=True)
@@ -125,29 +139,17 @@ def test_client_ends_exchange_at_deadline_over_tls(tmp_path):
 
 def test_client_ends_exchange_at_deadline_when_server_reads_request_slowly_over_tls(tmp_path):
     certificate = Certificate.make(tmp_path)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate.path, certificate.key)
     body, received = b"x" * 16 * 1024 * 1024, []
 
-    class Handler(BaseRequestHandler):
-        def handle(self):
-            with suppress(OSError), context.wrap_socket(self.request, server_side=True) as stream:
-                while part := stream.recv(16 * 1024):
-                    received.append(len(part))
-                    time.sleep(0.01)
+    def read_slowly(stream):
+        while part := stream.recv(16 * 1024):
+            received.append(len(part))
+            time.sleep(0.01)
 
-    with ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        url = f"https://127.0.0.1:{server.server_address[1]}"
-        try:
-            with pytest.raises(UnreachableError, match="exchange took too long"):
-                _make_client(url, certificate.path).request("POST", url, limit=1000, body=body)
-            assert sum(received) < len(body) / 2
-        finally:
-            server.shutdown()
-            thread.join()
+    with serve_streams(read_slowly, certificate) as url:
+        with pytest.raises(UnreachableError, match="exchange took too long"):
+            _make_client(url, certificate.path).request("POST", url, limit=1000, body=body)
+        assert sum(received) < len(body) / 2
 
 
 def test_exchange_may_take_longer_when_response_may_be_larger():
