@@ -8,6 +8,7 @@ from itertools import count
 
 import dockerfile_parse
 import pytest
+from support.forges.github.stand import GitHubStand
 from support.forges.stands import LocalStand
 from support.git import Git
 from support.runs.worlds import build, outcomes, write_tree
@@ -243,6 +244,20 @@ def test_updates_beyond_the_limit_for_edits_of_a_repository_are_not_proposed(tmp
     (failure,) = report.failed
     assert failure.subject == "acme"
     assert failure.error.startswith("not all updates are proposed, because all proposals together edit files of more")
+
+
+@pytest.mark.real("git")
+def test_failure_of_the_forge_does_not_hide_that_the_edits_cost_too_much(start_stand, loopback, monkeypatch):
+    for name in "ab":
+        loopback.move(name, "1", "old")
+        loopback.move(name, "1", "new")
+    stand = start_stand(GitHubStand, {"Dockerfile": f"FROM a:1@{OLD}\nFROM b:1@{OLD}\n"})
+    monkeypatch.setattr(plan_proposals, "EditBudget", lambda: EditBudget(1))
+    stand.server.fail("GET .*/git/matching-refs/", stand.server.problem(403, "Resource not accessible"))
+    report = loopback.run([stand.fleet()])
+    first, second = [each.error for each in report.failed]
+    assert first.startswith("not all updates are proposed")
+    assert "Resource not accessible" in second
 
 
 def test_edit_that_changes_facts_costs_as_much_as_all_references_and_facts(tmp_path):
