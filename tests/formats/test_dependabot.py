@@ -7,7 +7,6 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.formats._readers.dependabot import MAX_ENTRIES, MAX_UPDATES
 from bot.formats.dependabot import FORMAT
 from bot.model.cross_file import DependabotConfig
 from bot.model.source import FilePath, SourceFile
@@ -123,13 +122,14 @@ def test_names_are_allowed_unless_something_else_allows_all():
     assert update({"allow": [{"dependency-name": "a"}, {"dependency-type": "direct"}]}).allowed_names == ()
 
 
-def test_more_updates_than_people_write_are_not_read():
-    entries = "- package-ecosystem: docker\n  directory: /\n" * (MAX_UPDATES + 10)
+def test_all_updates_are_read():
+    """An update that is left out would be an image that Dependabot and basebump both update."""
+    entries = "- package-ecosystem: docker\n  directory: /\n" * 2_000
     (found,) = read(f"version: 2\nupdates:\n{entries}")
-    assert len(found.updates) == MAX_UPDATES
+    assert len(found.updates) == 2_000
 
 
-def test_longer_lists_than_people_write_are_cut():
-    names = [{"dependency-name": "a"}] * (MAX_ENTRIES + 10)
-    found = update({"directories": ["/a"] * (MAX_ENTRIES + 10), "ignore": names, "allow": names})
-    assert len(found.folders) == len(found.ignored_images) == len(found.allowed_names) == MAX_ENTRIES
+def test_all_items_of_long_lists_are_read():
+    names = [{"dependency-name": "a"}] * 1_000
+    found = update({"directories": ["/a"] * 1_000, "ignore": names, "allow": names})
+    assert len(found.folders) == len(found.ignored_images) == len(found.allowed_names) == 1_000

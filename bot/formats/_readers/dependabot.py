@@ -7,7 +7,6 @@ https://docs.github.com/en/code-security/reference/supply-chain-security/dependa
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 
 from bot.formats._syntax.yaml.key_paths import KeyPath
 from bot.formats._syntax.yaml.nodes import ALL_ITEMS, TooDeepError, YamlDocument, YamlNode, YamlScalar, read_documents
@@ -15,10 +14,6 @@ from bot.model.cross_file import DependabotConfig
 from bot.model.source import SourceFile
 from bot.model.updater import BotUpdateType, DependabotUpdate, IgnoredImages
 
-MAX_UPDATES = 1_000
-"""Limit on the updates of image ecosystems in one file. The largest files that people write have a few hundred."""
-MAX_ENTRIES = 200
-"""Limit on the folders, and on the ignored images, of one update. People write a few dozen."""
 _VERSION = "2"
 _ECOSYSTEMS = frozenset({"docker", "docker-compose", "helm"})
 """The ecosystems with images. `terraform` reads modules, `devcontainers` reads features, and `github-actions` reads no
@@ -43,7 +38,7 @@ def read(file: SourceFile) -> Iterator[DependabotConfig]:
         if _list_scalars(document, document.root, ("version",)) != [_VERSION]:
             yield DependabotConfig(file.path, (), f"does not have `version: {_VERSION}`")
             return
-        updates = tuple(islice(_list_updates(document), MAX_UPDATES))
+        updates = tuple(_list_updates(document))
     except TooDeepError:
         yield DependabotConfig(file.path, (), "is nested more deeply than basebump reads")
         return
@@ -66,10 +61,10 @@ def _read_update(document: YamlDocument, entry: YamlNode, ecosystem: str) -> Dep
     return DependabotUpdate(
         document.get_line_number(entry),
         ecosystem,
-        tuple(_normalize_folder(each) for each in folders[:MAX_ENTRIES]),
+        tuple(_normalize_folder(each) for each in folders),
         branches[-1] if branches else None,
         _list_allowed(document, entry),
-        tuple(islice(_list_ignored(document, entry), MAX_ENTRIES)),
+        tuple(_list_ignored(document, entry)),
     )
 
 
@@ -85,7 +80,7 @@ def _list_allowed(document: YamlDocument, entry: YamlNode) -> tuple[str, ...]:
     """
     entries = [node for _, node in document.walk(entry, ("allow", ALL_ITEMS), "")]
     names = [_list_scalars(document, each, ("dependency-name",)) for each in entries]
-    return tuple(name for found in names for name in found)[:MAX_ENTRIES] if all(names) else ()
+    return tuple(name for found in names for name in found) if all(names) else ()
 
 
 def _list_ignored(document: YamlDocument, entry: YamlNode) -> Iterator[IgnoredImages]:

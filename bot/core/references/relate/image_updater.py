@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import translate
-from itertools import islice
 from posixpath import join, normpath
 
 from bot.core.budgets import TreeBudget
@@ -21,12 +20,6 @@ from bot.model.cross_file import ArgoApplication, CrossFileFact, ImageUpdaterCon
 from bot.model.extracted_item import ExtractedReferences
 from bot.model.source import FilePath, Occurrence
 from bot.model.vocabulary import Reason, Role
-
-MAX_PATTERNS = 100
-"""Limit for the name patterns that are matched against all applications. An installation has a handful."""
-MAX_PAIRS = 20_000
-"""Limit for the pairs of a writer and an application. An installation has thousands of applications, each with one
-writer."""
 
 _WILDCARD = re.compile(r"[*?\[]")
 
@@ -47,18 +40,25 @@ def lock_image_updater_targets(
     references of such an Application are locked nevertheless.
 
     Raises:
-        WorkLimitError: If the folders and images of all writers exceed the budget.
+        WorkLimitError: If the name patterns, the folders and the images of all writers exceed the budget.
     """
     write_targets = _WriteTargets()
-    for writer, application in islice(_list_pairs(facts), MAX_PAIRS):
-        tree_budget.spend_steps(len(application.folders) * (1 + len(writer.repositories)), application.path)
+    for writer, application in _list_pairs(facts, tree_budget):
+        tree_budget.spend_steps(1 + len(application.folders) * (1 + len(writer.repositories)), application.path)
         write_targets.add_application(writer, application)
     if not write_targets.applications:
         return references
     return lock_references_if(references, Reason.OTHER_WRITER, write_targets.is_written)
 
 
-def _list_pairs(facts: Sequence[CrossFileFact]) -> Iterator[tuple[ImageUpdaterConfig, ArgoApplication]]:
+def _list_pairs(
+    facts: Sequence[CrossFileFact], tree_budget: TreeBudget
+) -> Iterator[tuple[ImageUpdaterConfig, ArgoApplication]]:
+    """Yield each configuration of Image Updater together with each Application that it updates.
+
+    Raises:
+        WorkLimitError: If matching the name patterns with the names of all Applications exceeds the budget.
+    """
     writers = [fact for fact in facts if isinstance(fact, ImageUpdaterConfig)]
     if not writers:
         return
@@ -66,14 +66,20 @@ def _list_pairs(facts: Sequence[CrossFileFact]) -> Iterator[tuple[ImageUpdaterCo
     for fact in facts:
         if isinstance(fact, ArgoApplication):
             by_name[fact.name].append(fact)
-    patterns = 0
     for writer in writers:
-        application_names: Iterable[str] = [writer.applications]
-        if writer.applications not in by_name and _WILDCARD.search(writer.applications) and patterns < MAX_PATTERNS:
-            patterns += 1
-            pattern = translate(writer.applications.replace("[^", "[!"))  # from the syntax of Go's filepath.Match
-            application_names = filter(re.compile(pattern).match, by_name)
-        yield from ((writer, application) for name in application_names for application in by_name.get(name, ()))
+        is_pattern = writer.applications not in by_name and _WILDCARD.search(writer.applications) is not None
+        names = _match_names(writer, by_name, tree_budget) if is_pattern else [writer.applications]
+        yield from ((writer, application) for name in names for application in by_name.get(name, ()))
+
+
+def _match_names(writer: ImageUpdaterConfig, names: Iterable[str], tree_budget: TreeBudget) -> Iterator[str]:
+    """Yield the names that match the name pattern of a configuration. Raises WorkLimitError."""
+    tree_budget.spend_pattern(writer.applications, writer.path)
+    matches = re.compile(translate(writer.applications.replace("[^", "[!"))).match  # syntax of Go's filepath.Match
+    for name in names:
+        tree_budget.spend_comparison(len(writer.applications), name, writer.path)
+        if matches(name):
+            yield name
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ import pytest
 from support.soon import soon
 
 from bot.core.budgets import TreeBudget, WorkLimitError
-from bot.core.references.relate.image_updater import MAX_PATTERNS, lock_image_updater_targets
+from bot.core.references.relate.image_updater import lock_image_updater_targets
 from bot.model.cross_file import ArgoApplication, ImageUpdaterConfig
 from bot.model.reference import ImageReference
 from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, Span, UnsupportedText
@@ -129,15 +129,25 @@ def test_unsupported_text_stays_as_it_is():
     assert lock_image_updater_targets((found,), (application(), writer()), TreeBudget()) == (found,)
 
 
-def test_many_applications_and_writers_are_told_apart_soon():
+def test_all_pairs_of_applications_and_writers_count():
+    applications = [application("same", f"deploy/{number}") for number in range(300)]
+    writers = [writer("same", f"kustomization:{number}") for number in range(300)]
+    assert is_closed(place("deploy/299/pod.yaml"), *applications, *writers)
+    assert is_closed(place("deploy/299/299/kustomization.yaml", "nginx:1"), *applications, *writers)
+
+
+def test_too_many_pairs_of_applications_and_writers_end_the_run_of_the_repository():
     applications = [application("same", f"deploy/{number}") for number in range(5_000)]
     writers = [writer("same", f"kustomization:{number}") for number in range(5_000)]
-    patterns = [writer(f"*{number}*", f"kustomization:{number}") for number in range(100 * MAX_PATTERNS)]
-    with soon(2):
-        (closed,) = lock_image_updater_targets(
-            (place("deploy/0/pod.yaml"),), [*applications, *writers, *patterns], TreeBudget()
-        )
-    assert isinstance(closed.digest_slot, NotEditable)
+    with soon(5), pytest.raises(WorkLimitError, match=r"apps\.yaml: .* steps"):
+        lock_image_updater_targets((place("deploy/0/pod.yaml"),), [*applications, *writers], TreeBudget())
+
+
+def test_all_name_patterns_count_until_there_are_too_many():
+    patterns = [writer(f"{number}-*") for number in range(10_000)]
+    assert is_closed(place("deploy/web/pod.yaml"), application("999-a"), *patterns[:1_000])
+    with soon(2), pytest.raises(WorkLimitError, match=r"apps\.yaml: the patterns .* bytes"):
+        lock_image_updater_targets((), [application("999-a"), *patterns], TreeBudget())
 
 
 def test_too_many_folders_and_images_of_writers_end_the_run_of_the_repository():
