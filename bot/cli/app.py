@@ -7,41 +7,74 @@ import importlib
 import io
 import os
 import sys
-from contextlib import suppress
+from dataclasses import dataclass
 
 import click
 
 from bot import __version__
+from bot.cli.messages import HINT_SEPARATOR, render_click_error, render_error, suggest_command, write_message
 from bot.model.errors import BasebumpError, UsageError
 from bot.model.vocabulary import ExitCode
 
-_COMMANDS = {
-    "scan": "bot.cli.scan",
-    "check": "bot.cli.check",
-    "run": "bot.cli.run",
-    "resolve": "bot.cli.resolve",
-    "compare": "bot.cli.compare",
-    "report": "bot.cli.report",
-    "close": "bot.cli.close",
-    "config": "bot.cli.config",
-    "doctor": "bot.cli.doctor",
-    "demo": "bot.cli.demo",
+
+@dataclass(frozen=True, slots=True)
+class CommandEntry:
+    """A command: the module that contains it, and its line in the list of commands.
+
+    The module is imported only when the command is used. The list of commands imports no module of a command.
+    """
+
+    module: str
+    summary: str
+    """The first sentence of the command's help."""
+
+
+COMMANDS = {
+    "scan": CommandEntry("bot.cli.scan", "Find the images in a folder, and what is newer."),
+    "check": CommandEntry("bot.cli.check", "Fail a CI where an image must not stay as it is."),
+    "run": CommandEntry("bot.cli.run", "Propose newer images to the repositories of a config."),
+    "resolve": CommandEntry(
+        "bot.cli.resolve", "Show the current digest, the platforms and other facts about IMAGE from its registry."
+    ),
+    "compare": CommandEntry(
+        "bot.cli.compare", "Show which vulnerabilities an update from OLD to NEW fixes and introduces."
+    ),
+    "report": CommandEntry("bot.cli.report", "Create an HTML page from the JSON output of `run` or `scan`."),
+    "close": CommandEntry("bot.cli.close", "Decline a proposal on the local forge."),
+    "config": CommandEntry("bot.cli.config", "Check a config file, or print its schema."),
+    "doctor": CommandEntry(
+        "bot.cli.doctor", "Check whether everything works that a run with this config needs. Nothing is changed."
+    ),
+    "demo": CommandEntry("bot.cli.demo", "Demonstrate basebump on this machine alone, without a network."),
+    "completion": CommandEntry("bot.cli.completion", "Print a script with which a SHELL completes basebump's words."),
 }
-"""The module of each command. It is imported only when the command is called, to keep the start-up short."""
 
 
 class _LazyGroup(click.Group):
     """A group that imports the module of a subcommand only when the subcommand is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        return list(_COMMANDS)
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
-        module = _COMMANDS.get(cmd_name)
-        if module is None:
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
             return None
-        command: click.Command = importlib.import_module(module).command
+        command: click.Command = importlib.import_module(entry.module).command
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
+            hint = suggest_command(name, list(COMMANDS), ctx.command_path)
+            raise UsageError(f"there is no command '{name}'{HINT_SEPARATOR}{hint}")
+        return super().resolve_command(ctx, args)
 
 
 COLLECT_EVERY = 1_000_000
@@ -95,28 +128,25 @@ def main(arguments: list[str] | None = None) -> int:
         exit_code = basebump.main(args=arguments, prog_name="basebump", standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):
         return _report_end("Interrupted.", ExitCode.INTERRUPTED)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return ExitCode.USAGE
     except click.ClickException as error:
-        usage = io.StringIO()
-        error.show(usage)
-        return _report_end(usage.getvalue().rstrip(), ExitCode.USAGE)
+        return _report_end(render_click_error(error), ExitCode.USAGE)
     except UsageError as error:
-        return _report_end(f"error: {error}", ExitCode.USAGE)
+        return _report_end(render_error(error), ExitCode.USAGE)
     except BasebumpError as error:
-        return _report_end(f"error: {error}", ExitCode.FAILED)
+        return _report_end(render_error(error), ExitCode.FAILED)
     except OSError as error:
         sys.stdout = None  # otherwise the interpreter flushes it at exit, and reports the same error again
-        return _report_end(f"error: {error}", ExitCode.FAILED)
+        return _report_end(render_error(error), ExitCode.FAILED)
     except Exception:  # noqa: BLE001 - any other exception is a bug, and is reported as one
         return _report_end(_render_bug_report(), ExitCode.BUG)
     return exit_code if isinstance(exit_code, int) else ExitCode.DONE
 
 
 def _report_end(text: str, code: ExitCode) -> int:
-    """Write a message to stderr, without the control characters and CI commands in texts that the message quotes."""
-    from bot.core.markdown import make_console_text
-
-    with suppress(OSError):  # if stderr cannot be written, the exit code remains
-        click.echo(make_console_text(text), err=True)
+    write_message(text)
     return code
 
 

@@ -58,8 +58,14 @@ class ProgressBar:
     def finish_phase(self) -> None:
         """Remove the bar."""
         with self._lock:
+            self._total = 0
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
+
+    def remove(self) -> None:
+        """Remove the bar if it is visible. It stays away until the next phase begins."""
+        if self._total:
+            self.finish_phase()
 
     def _draw(self) -> None:
         if not self._total:
@@ -111,11 +117,20 @@ class LogMode(StrEnum):
     NONE = "none"
 
 
+_BAR = ProgressBar()
+"""The only progress bar of the process, because there is only one stderr."""
+
+
+def remove_progress_bar() -> None:
+    """Remove the progress bar from the terminal, so that a message does not stand behind it."""
+    _BAR.remove()
+
+
 def create_progress(log: LogMode = LogMode.AUTO) -> ProgressReporter:
     """Return the progress display for a run. In the mode `auto`, a terminal gets a bar, and a log or pipe nothing."""
     match log:
         case LogMode.AUTO:
-            return ProgressBar() if is_terminal(sys.stderr) else NoProgress()
+            return _BAR if is_terminal(sys.stderr) else NoProgress()
         case LogMode.JSONL:
             return JsonLinesLog()
         case LogMode.NONE:

@@ -35,12 +35,25 @@ class UsageError(BasebumpError):
 
 
 @dataclass(frozen=True, slots=True)
+class FilePosition:
+    """A position in a text file. Both numbers start at 1, and a column is a character."""
+
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
 class ConfigProblem:
     """One problem in a config file."""
 
     key: str
     """The path of the config key, such as `policy[0].match.image`; empty if the problem concerns the whole file."""
     message: str
+    position: FilePosition | None = None
+    """Where the key is in the file; None if the problem concerns the whole file."""
 
     def __str__(self) -> str:
         return f"{self.key}: {self.message}" if self.key else self.message
@@ -52,7 +65,17 @@ class ConfigError(UsageError):
     def __init__(self, source: str, problems: tuple[ConfigProblem, ...]) -> None:
         self.source = source
         self.problems = problems
-        super().__init__("\n".join([f"{source} cannot be used:", *(f"  {problem}" for problem in problems)]))
+        super().__init__("\n".join([f"{source} cannot be used:", *(f"  {each}" for each in problems)]))
+
+    def describe_problems(self) -> tuple[str, ...]:
+        """Return a line for each problem. It begins with `file:line:column`, or with the file if there is no position.
+
+        Editors and CI services turn such a position into a link.
+        """
+        return tuple(
+            f"{self.source}:{each.position}: {each}" if each.position is not None else f"{self.source}: {each}"
+            for each in self.problems
+        )
 
 
 class InvalidReferenceError(BasebumpError):

@@ -12,9 +12,9 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-def ask(**environment: str) -> str:
+def ask(*arguments: str, **environment: str) -> str:
     known = {key: value for key, value in os.environ.items() if not key.startswith(("_BASEBUMP", "COMP_"))}
-    command = [sys.executable, "-m", "bot"]
+    command = [sys.executable, "-m", "bot", *arguments]
     return subprocess.run(
         command, cwd=ROOT, env=known | environment, capture_output=True, text=True, check=False
     ).stdout
@@ -23,8 +23,10 @@ def ask(**environment: str) -> str:
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_every_documented_shell_gets_a_script(shell):
     page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
-    assert f"_BASEBUMP_COMPLETE={shell}_source basebump" in page
-    assert "basebump" in ask(_BASEBUMP_COMPLETE=f"{shell}_source")
+    assert f"basebump completion {shell}" in page
+    script = ask("completion", shell)
+    assert f"_BASEBUMP_COMPLETE={shell}_complete" in script
+    assert script == ask(_BASEBUMP_COMPLETE=f"{shell}_source")
 
 
 @pytest.mark.parametrize(

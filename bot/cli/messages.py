@@ -1,0 +1,71 @@
+"""Messages on stderr: every error has the lines `error: WHAT: WHY` and `hint: NEXT STEP`."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from difflib import get_close_matches
+
+import click
+
+from bot.model.errors import ConfigError
+
+HINT_SEPARATOR = "; hint: "
+"""The text between an error and its hint in the messages of exceptions."""
+
+
+def write_message(text: str) -> None:
+    """Write a message to stderr, on lines of its own, without control characters and CI commands that it quotes.
+
+    A progress bar on the last line of the terminal is removed before. If stderr cannot be written, nothing happens.
+    """
+    from bot.cli.terminal import remove_progress_bar
+    from bot.core.markdown import make_console_text
+
+    with suppress(OSError):
+        remove_progress_bar()
+        click.echo(make_console_text(text), err=True)
+
+
+def render_error(error: Exception | str) -> str:
+    """Return the lines of an error: `error: …`, and `hint: …` if the message has a hint.
+
+    An error of a config file has a line for each of its problems, and the hint of a problem is below its line.
+    """
+    if isinstance(error, ConfigError) and len(error.problems) > 1:
+        heading = f"error: {error.source} cannot be used, because it has {len(error.problems)} problems"
+        return "\n".join([heading, *(_split_hint(each, "  ", "    hint: ") for each in error.describe_problems())])
+    message = error.describe_problems()[0] if isinstance(error, ConfigError) else str(error)
+    return _split_hint(message, "error: ", "hint: ")
+
+
+def render_click_error(error: click.ClickException) -> str:
+    """Return the lines of an error that click found in the command line.
+
+    If the message has no hint of its own, the hint names a similar option, or the help of the command.
+    """
+    message = error.format_message()
+    if HINT_SEPARATOR in message:
+        return _split_hint(message, "error: ", "hint: ")
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    similar = error.possibilities if isinstance(error, click.NoSuchOption) else None
+    if similar:
+        message = error.message if isinstance(error, click.NoSuchOption) else message
+        hint = f"did you mean {similar[0]}?"
+    else:
+        hint = f"see `{context.command_path if context is not None else 'basebump'} --help`"
+    return f"error: {_begin_in_lower_case(message.rstrip('.'))}\nhint: {hint}"
+
+
+def suggest_command(word: str, commands: list[str], path: str) -> str:
+    """Return the hint for an unknown command: the most similar command, or the help if no command is similar."""
+    similar = get_close_matches(word.lower(), commands, n=1)
+    return f"did you mean {similar[0]}?" if similar else f"`{path} --help` lists all commands"
+
+
+def _split_hint(message: str, start: str, hint_start: str) -> str:
+    text, _, hint = message.partition(HINT_SEPARATOR)
+    return f"{start}{text}\n{hint_start}{hint}" if hint else f"{start}{message}"
+
+
+def _begin_in_lower_case(text: str) -> str:
+    return text[:1].lower() + text[1:]

@@ -1,0 +1,77 @@
+"""Every error on stderr has the same shape: `error: WHAT: WHY`, and then `hint: NEXT STEP`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import click
+import pytest
+from support.parts import ROOT
+
+from bot.cli import terminal
+from bot.cli.app import COMMANDS, basebump
+from bot.cli.messages import write_message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "hint"),
+    [
+        (["scna"], "there is no command 'scna'", "did you mean scan?"),
+        (["chekc", "."], "there is no command 'chekc'", "did you mean check?"),
+        (["zzz"], "there is no command 'zzz'", "`basebump --help` lists all commands"),
+        (["scan", "--exprt", "x"], "no such option '--exprt'", "did you mean --export?"),
+        (["scan", "--format"], "option '--format' requires an argument", "see `basebump"),
+        (["compare", "a"], "missing argument 'NEW'", "see `basebump compare --help`"),
+        (["config", "chek"], "no such command 'chek'", None),
+        (["scan", "nowhere"], "nowhere is not a folder", "name the folder that contains the files"),
+        (["scan", ".", "--export", "x"], None, "use one of the formats"),
+    ],
+)
+def test_error_has_a_line_for_the_error_and_a_line_for_the_hint(
+    arguments, error, hint, basebump, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = basebump(*arguments)
+    error_line, hint_line = err.splitlines()
+    assert (code, out) == (2, "")
+    assert error_line.startswith(f"error: {error or ''}")
+    assert hint_line.startswith(f"hint: {hint or ''}")
+
+
+def test_config_error_has_the_hint_of_each_problem_below_its_line(basebump, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "basebump.yaml").write_text("schema: 1\nregistrys: []\npolcy: []\n", encoding="utf-8")
+    code, _, err = basebump("config", "check", "basebump.yaml")
+    heading, *lines = err.splitlines()
+    assert (code, heading) == (2, "error: basebump.yaml cannot be used, because it has 2 problems")
+    assert [line.partition("did")[0] for line in lines[1::2]] == ["    hint: "] * 2
+    assert all(line.startswith("  basebump.yaml") for line in lines[::2])
+
+
+def test_message_does_not_stand_behind_a_progress_bar(capsys, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    bar = terminal.create_progress()
+    bar.start_phase("Asking registries", 4)
+    bar.advance()
+    write_message("error: no network")
+    bar.advance()  # a thread that still works
+    assert capsys.readouterr().err.rpartition("\r\x1b[K")[2] == "error: no network\n"
+
+
+def test_list_of_commands_imports_no_command():
+    code = "import sys; from bot.cli.app import main; main(['--help']); print(*sorted(sys.modules), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    imported = {name for name in done.stderr.split() if name.startswith("bot.")}
+    assert imported <= {"bot.cli", "bot.cli.app", "bot.cli.messages", "bot.model", "bot.model.errors"} | {
+        "bot.model.vocabulary"
+    }
+    assert all(f"  {name} " in done.stdout for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_summary_in_the_list_of_commands_is_the_first_paragraph_of_the_help(name):
+    context = click.Context(basebump)
+    command = basebump.get_command(context, name)
+    assert COMMANDS[name].summary == " ".join(command.help.partition("\n\n")[0].split())
