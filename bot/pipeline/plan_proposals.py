@@ -54,9 +54,6 @@ from bot.pipeline.run_context import ProposalStyle
 RESERVED_BODY_CHARACTERS = 900
 """Characters of a body that are reserved for text that is added when the request is written. This is a mention of the
 earlier request, the status of the commit, and workflows that did not run for it."""
-FINGERPRINT_ROWS = 10_000
-"""Rows of the view from which the fingerprint is computed. The number is so high that the fingerprint is the same on
-every forge, although forges have different limits."""
 
 
 _UNPLANNED = (
@@ -264,7 +261,9 @@ def _render_proposal(
         )
 
     targets, intent = list_targets(updates), compute_intent(updates)
-    report = compute_fingerprint(build_limited_view(FINGERPRINT_ROWS), shown_evidence.values())
+    report = compute_fingerprint(
+        updates, shown_evidence, is_first=update_group.is_onboarding, protected_files=protected_files
+    )
     marker = render_marker(BodyMarker(targets, report, has_automerge=automerge))
     space = style.limits.body_characters - len(marker) - RESERVED_BODY_CHARACTERS
     body = render_body(style.templates.body, build_limited_view, space)

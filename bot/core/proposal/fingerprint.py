@@ -18,13 +18,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass, fields, is_dataclass
-from enum import Enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from bot.core.evidence.private_evidence import WITHHELD_SCAN
-from bot.core.proposal.view.proposal import ProposalView
+from bot.core.proposal.report_facts import Facts, build_report_facts
+from bot.core.proposal.transition_groups import group_by_transition
 from bot.model.advisory import AdvisoryList
+from bot.model.decision import ImageUpdate, Transition
 from bot.model.evidence import Evidence, NotScanned
 from bot.model.signature import SignatureUnknown
 
@@ -35,38 +36,26 @@ _MAX_UNKNOWN = 0xF
 MAX_TRANSITIONS = 256
 """Number of transitions that have their own bit in the mask. Further transitions share the bits of the first ones."""
 
-_EVIDENCE_FIELDS = frozenset(
-    {
-        *("before", "after", "delta", "trust", "on_platforms", "scanner", "notes", "is_exploited_unknown"),
-        "total",
-    }
-)
-_VOLATILE_FIELDS = frozenset(
-    {
-        *("database", "scanner_version", "built", "title", "line_numbers", "detail"),
-        *("packages", "contents", "other"),
-        *("epss", "epss_list", "exploited_list"),
-    }
-)
-"""Fields that the hashes omit, because a change in them needs no new review. Package lists and contents that are
-missing are counted separately."""
 
+def compute_fingerprint(
+    updates: Sequence[ImageUpdate],
+    evidence: Mapping[Transition, Evidence],
+    *,
+    is_first: bool = False,
+    protected_files: Sequence[str] = (),
+) -> str:
+    """Return the fingerprint of a request's text: hashes of its facts, and the numbers of missing pieces of evidence.
 
-def compute_fingerprint(view: ProposalView, evidence: Iterable[Evidence]) -> str:
-    """Return the fingerprint of a request's text: hashes of its content, and the numbers of missing pieces of evidence.
-
-    `view` is the data from which the text is rendered. `evidence` contains the evidence on each image update in
-    `view.transitions`, in the same order.
+    The parameters are those of `build_proposal_view`. The result depends on neither templates nor their views, so that
+    a new version of basebump is no reason to write an open request again.
     """
-    transition_evidence = list(evidence)
+    transition_evidence = [evidence[each] for each in group_by_transition(updates)]
     unknown_signatures, other_unknowns = (
         [_count_unknown_signatures(each) for each in transition_evidence],
         [_count_other_unknowns(each) for each in transition_evidence],
     )
-    proposed_hash, full_hash = (
-        _hash(_convert_to_plain(view, _VOLATILE_FIELDS | _EVIDENCE_FIELDS)),
-        _hash(_convert_to_plain(view, _VOLATILE_FIELDS)),
-    )
+    facts = build_report_facts(updates, evidence, is_first=is_first, protected_files=protected_files)
+    proposed_hash, full_hash = _hash(facts.proposed), _hash(facts.complete)
     hashes = f"{proposed_hash[:PROPOSED_DIGITS]}{full_hash[: _EVIDENCE_END - PROPOSED_DIGITS]}"
     fingerprint = f"{hashes}{_format_digit(sum(unknown_signatures))}{_format_digit(sum(other_unknowns))}"
     incomplete_positions = (
@@ -145,14 +134,5 @@ def _format_digit(count: int) -> str:
     return f"{min(count, _MAX_UNKNOWN):x}"
 
 
-def _hash(plain: object) -> str:
-    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
-
-
-def _convert_to_plain(value: object, excluded_fields: frozenset[str]) -> object:
-    if is_dataclass(value) and not isinstance(value, type):
-        names = [field.name for field in fields(value) if field.name not in excluded_fields]
-        return {name: _convert_to_plain(getattr(value, name), excluded_fields) for name in names}
-    if isinstance(value, tuple):
-        return [_convert_to_plain(each, excluded_fields) for each in value]
-    return value.value if isinstance(value, Enum) else value
+def _hash(facts: Facts) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

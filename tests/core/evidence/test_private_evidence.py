@@ -120,7 +120,7 @@ def test_several_that_are_all_private_are_left_out_together():
 def test_a_text_with_private_numbers_is_replaced_once_everybody_can_read_it():
     def report(evidence):
         known = {get_first_transition(MOVE): evidence}
-        return compute_fingerprint(build_proposal_view((MOVE,), known, 10), known.values())
+        return compute_fingerprint((MOVE,), known)
 
     assert is_outdated(report(PRIVATE), report(remove_private_evidence(PRIVATE)))
     assert report(remove_private_evidence(PRIVATE)) == report(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.core.report_scenes import build_report_scenes, load_recorded_fingerprints
 from support.values import digest, scan, update
 
 from bot.core.evidence.compare import compare_scans
+from bot.core.proposal import report_facts
 from bot.core.proposal.fingerprint import MAX_TRANSITIONS, compute_fingerprint, has_less_evidence, is_outdated
 from bot.core.proposal.markers import BodyMarker, parse_marker, render_marker
-from bot.core.proposal.view.proposal import build_proposal_view
 from bot.core.transition import get_first_transition
 from bot.model.evidence import NotScanned, UnscannedReason
 
@@ -25,7 +29,7 @@ def report(*known: bool) -> str:
         move: compare_scans(scan(), scan()) if is_known else compare_scans(UNKNOWN, UNKNOWN)
         for move, is_known in zip(moves, known, strict=True)
     }
-    return compute_fingerprint(build_proposal_view(MOVES[: len(known)], evidence, 100), evidence.values())
+    return compute_fingerprint(MOVES[: len(known)], evidence)
 
 
 def test_a_text_that_knows_another_image_in_place_of_the_first_is_no_better():
@@ -51,7 +55,23 @@ def test_a_report_of_one_move_and_one_that_lacks_nothing_are_sixteen_digits():
 
 
 def test_reports_are_bounded_whatever_the_number_of_moves():
-    known = {number: compare_scans(UNKNOWN, UNKNOWN) for number in range(3 * MAX_TRANSITIONS)}
-    move = get_first_transition(MOVES[0])
-    view = build_proposal_view(MOVES[:1], {move: compare_scans(UNKNOWN, UNKNOWN)}, 1)
-    assert len(compute_fingerprint(view, known.values())) == 16 + 1 + MAX_TRANSITIONS // 4
+    moves = tuple(update(f"alpine:{number}@{digest('old')}", "new") for number in range(3 * MAX_TRANSITIONS))
+    known = {get_first_transition(each): compare_scans(UNKNOWN, UNKNOWN) for each in moves}
+    assert len(compute_fingerprint(moves, known)) == 16 + 1 + MAX_TRANSITIONS // 4
+
+
+# A change here makes basebump write every open request again.
+@pytest.mark.parametrize("name", build_report_scenes())
+def test_fingerprint_is_that_of_earlier_version(name):
+    scene = build_report_scenes()[name]
+    fingerprint = compute_fingerprint(
+        scene.updates, scene.evidence, is_first=scene.is_first, protected_files=scene.protected_files
+    )
+    assert fingerprint == load_recorded_fingerprints()[name]
+
+
+def test_fingerprint_needs_no_view_of_a_template():
+    source = Path(report_facts.__file__).read_text(encoding="utf-8")
+    assert re.findall(r"^from bot\.core\.proposal\.view\.(.*)$", source, re.MULTILINE) == [
+        "trust import get_signature_state"
+    ]

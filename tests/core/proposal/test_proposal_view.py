@@ -246,9 +246,7 @@ def test_a_list_of_it_is_cut_to_fit_as_others_are_and_says_so():
 
 
 def test_a_text_is_out_of_date_once_somebody_answers_for_something_else():
-    report = partial(compute_fingerprint, evidence={})
-    views = [build_proposal_view((MOVE,), evidence(scan(LOW), scan(set_aside=aside)), 10) for aside in ([], [LOW])]
-    before, after = map(report, views)
+    before, after = (compute_fingerprint((MOVE,), evidence(scan(LOW), scan(set_aside=aside))) for aside in ([], [LOW]))
     assert is_outdated(before, after)
 
 
@@ -294,9 +292,7 @@ def test_notes_that_do_not_fit_are_counted_and_long_ones_are_cut():
 
 def test_a_note_is_something_that_is_known_and_nothing_that_is_proposed():
     known = evidence()
-    with_it, without = (
-        compute_fingerprint(build_proposal_view((each,), known, 100), known.values()) for each in (NOTED, MOVE)
-    )
+    with_it, without = (compute_fingerprint((each,), known) for each in (NOTED, MOVE))
     assert with_it[:PROPOSED_DIGITS] == without[:PROPOSED_DIGITS]
     assert with_it != without
     assert is_outdated(without, with_it)
@@ -308,7 +304,7 @@ def test_a_note_is_something_that_is_known_and_nothing_that_is_proposed():
 
 def _fingerprint(updates=(MOVE,), known=None):
     known = known or evidence(None, None, *updates)
-    return compute_fingerprint(build_proposal_view(updates, known, 100), known.values())
+    return compute_fingerprint(updates, known)
 
 
 def test_dates_and_versions_do_not_make_a_report_another():

@@ -144,18 +144,14 @@ def test_nothing_that_an_image_says_of_itself_can_act():
 def test_a_body_is_not_written_again_for_what_two_digests_always_hold():
     known = {get_first_transition(MOVE): of()}
     unknown = {get_first_transition(MOVE): compare_scans(scan(), scan())}
-    first, second = (
-        compute_fingerprint(build_proposal_view((MOVE,), each, 100), each.values()) for each in (known, unknown)
-    )
+    first, second = (compute_fingerprint((MOVE,), each) for each in (known, unknown))
     assert first == second
 
 
 @pytest.mark.parametrize("unseen", [{"new": None}, {"old": None}, {"old": None, "new": None}])
 def test_what_nobody_could_look_into_is_written_once_somebody_can_and_never_taken_back(unseen):
     known, unknown = ({get_first_transition(MOVE): of(**which)} for which in ({}, unseen))
-    whole, less = (
-        compute_fingerprint(build_proposal_view((MOVE,), each, 100), each.values()) for each in (known, unknown)
-    )
+    whole, less = (compute_fingerprint((MOVE,), each) for each in (known, unknown))
     assert is_outdated(less, whole)
     assert not is_outdated(whole, less)
 

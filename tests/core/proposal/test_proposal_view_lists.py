@@ -39,7 +39,7 @@ def body(found: Evidence) -> str:
 
 def report(found: Evidence) -> str:
     known = {get_first_transition(MOVE): found}
-    return compute_fingerprint(build_proposal_view((MOVE,), known, 100), known.values())
+    return compute_fingerprint((MOVE,), known)
 
 
 def rows(text: str) -> list[str]:

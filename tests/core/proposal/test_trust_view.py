@@ -177,7 +177,7 @@ def test_a_terminal_gets_the_same_in_a_few_words(found, sentence):
 
 def report(found, old=None):
     evidence = known(found, old=old)
-    return compute_fingerprint(build_proposal_view((MOVE,), evidence, 100), evidence.values())
+    return compute_fingerprint((MOVE,), evidence)
 
 
 def test_another_verdict_is_something_that_is_known_and_nothing_that_is_proposed():

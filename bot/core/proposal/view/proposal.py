@@ -2,41 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from bot.core.evidence.compare import collect_exploited_ids, count_by_severity, count_distinct, filter_exploited
 from bot.core.markdown import Plain, Text, truncate_list
 from bot.core.notes import MAX_NOTE_LENGTH
 from bot.core.proposal.merged_options import determine_on_close
+from bot.core.proposal.transition_groups import (
+    MIN_IMAGES_FOR_TOTAL,
+    UpdateType,
+    determine_update_type,
+    group_by_transition,
+    list_deploying_paths,
+    list_notes,
+)
 from bot.core.proposal.view.contents import ContentsView, PackagesView, build_contents_view, build_packages_view
 from bot.core.proposal.view.scans import DeltaView, ScanView, build_delta_view, build_scan_view, format_day
 from bot.core.proposal.view.trust import TrustView, build_trust_view
-from bot.core.transition import get_first_transition, shorten_digest
+from bot.core.transition import shorten_digest
 from bot.model.advisory import AdvisoryList, ListVersions
 from bot.model.decision import ImageUpdate, Transition, UpdateCause
 from bot.model.evidence import Evidence, Scan, Severity
 from bot.model.modes import OnClose
-from bot.model.reference import TagRef
-from bot.model.vocabulary import Role
 
 VERSION = 1
-MIN_IMAGES_FOR_TOTAL = 2
-"""Minimum number of compared images for which a total is shown."""
 MAX_LINE_NUMBERS = 20
 """Limit for the line numbers that are shown of one file."""
-
-
-class UpdateType(StrEnum):
-    """Whether an image gets a digest for its tag, a newer digest, or another tag."""
-
-    PIN = "pin"
-    """The image gets a digest for its tag."""
-    DIGEST = "digest"
-    """The image gets a new digest and keeps its tag."""
-    TAG = "tag"
-    """The image gets another tag."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,10 +155,8 @@ def build_proposal_view(
     `is_first` is True for the first proposal of a repository. `protected_files` are files that the proposal leaves out,
     because the forge does not allow basebump to change them.
     """
-    by_transition: dict[Transition, list[ImageUpdate]] = {}
-    for update in updates:
-        by_transition.setdefault(get_first_transition(update), []).append(update)
-    transitions = sorted(by_transition, key=lambda each: each.sort_key)
+    by_transition = group_by_transition(updates)
+    transitions = list(by_transition)
     scans = [
         scan for each in transitions for scan in (evidence[each].old, evidence[each].new) if isinstance(scan, Scan)
     ]
@@ -176,12 +166,12 @@ def build_proposal_view(
     )
     files = tuple(_list_files(updates))
     shown = transitions[: max(rows, 1)]
-    notes = dict(_list_transition_notes(transitions, by_transition))
+    notes = list_notes(by_transition)
     return ProposalView(
         version=VERSION,
         is_first=is_first,
         mutes=determine_on_close(updates) is OnClose.LINE,
-        update_type=_determine_update_type(transitions),
+        update_type=determine_update_type(transitions),
         transitions=tuple(
             _build_transition_view(each, by_transition[each][0], notes[each], evidence[each], rows) for each in shown
         ),
@@ -198,22 +188,6 @@ def build_proposal_view(
         is_exploited_unknown=AdvisoryList.KEV in list_versions.unread_lists,
         epss_list=Text(f"{list_versions.epss_date}") if list_versions.epss_date else None,
     )
-
-
-def _list_transition_notes(
-    transitions: Iterable[Transition], updates: Mapping[Transition, Iterable[ImageUpdate]]
-) -> Iterator[tuple[Transition, Sequence[str]]]:
-    """Yield each transition with the notes of all its image updates.
-
-    If several transitions have the same tag, a note that they share is listed only with the first of them.
-    """
-    listed_notes: set[tuple[TagRef, str]] = set()
-    for each in transitions:
-        notes = [
-            note for update in updates[each] for note in (*update.tracked_image.notes, *update.candidates[0].notes)
-        ]
-        yield each, [note for note in dict.fromkeys(notes) if (each.tag_ref, note) not in listed_notes]
-        listed_notes |= {(each.tag_ref, note) for note in notes}
 
 
 def _build_transition_view(
@@ -270,20 +244,9 @@ def _build_total(evidence: Sequence[Evidence]) -> TotalView | None:
     )
 
 
-def _determine_update_type(transitions: Iterable[Transition]) -> UpdateType:
-    kinds = {
-        UpdateType.TAG if each.new_tag else UpdateType.DIGEST if each.old else UpdateType.PIN for each in transitions
-    }
-    return next(kind for kind in (UpdateType.TAG, UpdateType.DIGEST, UpdateType.PIN) if kind in kinds)
-
-
-def _list_files(updates: Iterable[ImageUpdate]) -> Iterable[FileView]:
+def _list_files(updates: Sequence[ImageUpdate]) -> Iterator[FileView]:
     lines: dict[str, set[int]] = {}
-    deploying: set[str] = set()
     for update in updates:
-        occurrence = update.occurrence
-        lines.setdefault(occurrence.path, set()).add(occurrence.line_number)
-        if occurrence.role is not Role.BASE:
-            deploying.add(occurrence.path)
-    for path in sorted(lines):
-        yield FileView(Text(path), tuple(sorted(lines[path])[:MAX_LINE_NUMBERS]), path in deploying)
+        lines.setdefault(update.occurrence.path, set()).add(update.occurrence.line_number)
+    for path, deploys in sorted(list_deploying_paths(updates).items()):
+        yield FileView(Text(path), tuple(sorted(lines[path])[:MAX_LINE_NUMBERS]), deploys)

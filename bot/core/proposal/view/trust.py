@@ -82,22 +82,26 @@ def build_trust_view(signatures: TransitionSignatures) -> TrustView:
     )
 
 
-def build_signature_view(outcome: SignatureOutcome) -> SignatureView:
+def get_signature_state(outcome: SignatureOutcome) -> SignatureState:
+    """Return the state of a signature, as the word that templates and fingerprints use."""
     match outcome:
-        case VerifiedSignature(signer=signer, statement=statement):
-            return SignatureView(
-                SignatureState.SIGNED, Text(signer.identity, MAX_NOTE_LENGTH), signer.scheme, statement, detail=None
-            )
-        case BadSignature(defect=defect, detail=detail):
-            return _build_unverified_view(SignatureState(defect), detail)
-        case UnsupportedSignature(detail=detail):
-            return _build_unverified_view(SignatureState.UNSUPPORTED, detail)
-        case SignatureUnknown(detail=detail):
-            return _build_unverified_view(SignatureState.UNKNOWN, detail)
+        case VerifiedSignature():
+            return SignatureState.SIGNED
+        case BadSignature(defect=defect):
+            return SignatureState(defect)
+        case UnsupportedSignature():
+            return SignatureState.UNSUPPORTED
+        case SignatureUnknown():
+            return SignatureState.UNKNOWN
         case NoSignature():
-            return _build_unverified_view(SignatureState.UNSIGNED)
+            return SignatureState.UNSIGNED
     assert_never(outcome)
 
 
-def _build_unverified_view(state: SignatureState, detail: str = "") -> SignatureView:
+def build_signature_view(outcome: SignatureOutcome) -> SignatureView:
+    state = get_signature_state(outcome)
+    if isinstance(outcome, VerifiedSignature):
+        signer = outcome.signer
+        return SignatureView(state, Text(signer.identity, MAX_NOTE_LENGTH), signer.scheme, outcome.statement, None)
+    detail = outcome.detail if not isinstance(outcome, NoSignature) else ""
     return SignatureView(state, None, None, None, Text(detail, MAX_NOTE_LENGTH) if detail else None)
