@@ -7,9 +7,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bot import wiring
 from bot.cli.app import main
+from bot.formats import load_all_formats
 
 if __name__ == "__main__":
     chosen = frozenset(sys.argv[1].split(","))
-    with_globs = wiring.load_formats_with_globs
-    wiring.load_formats_with_globs = lambda globs: tuple(each for each in with_globs(globs) if each.name in chosen)
+    some_formats = tuple(each for each in load_all_formats() if each.name in chosen)
+    wiring.load_all_formats = lambda: some_formats  # called if the scan has no config
     sys.exit(main(["scan", "--offline", "--format", "json", sys.argv[2]]))
