@@ -35,14 +35,8 @@ from bot.model.image import Resolution, ResolvedTag
 from bot.model.proposal import Proposal
 from bot.model.reference import TagRef
 from bot.model.source import FilePath, Occurrence, SourceFile
-from bot.pipeline.extract import (
-    MAX_FILE_BYTES,
-    ExtractResult,
-    FileReading,
-    read_with_formats,
-    relate_references,
-    select_formats,
-)
+from bot.pipeline.extract import ExtractResult, relate_references, select_formats
+from bot.pipeline.file_reading import MAX_FILE_BYTES, FileReading, read_with_formats
 from bot.pipeline.plan_proposals import PlannedProposal
 from bot.ports import FileFormat
 

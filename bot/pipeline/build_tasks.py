@@ -22,7 +22,8 @@ from bot.model.forge import GitRepository
 from bot.model.report import RunFailure
 from bot.model.source import FilePath
 from bot.model.vocabulary import FailureStage
-from bot.pipeline.extract import MAX_FILE_BYTES, ExtractResult, relate_references
+from bot.pipeline.extract import ExtractResult, relate_references
+from bot.pipeline.file_reading import MAX_FILE_BYTES
 from bot.pipeline.worker_pool import REGISTRY_POOL
 from bot.ports import FileTree, ImageBuilder, ProgressReporter
 

@@ -26,7 +26,8 @@ from bot.model.errors import EditError
 from bot.model.extracted_item import ExtractedReferences
 from bot.model.source import FileChange, FilePath, Occurrence, SourceFile
 from bot.model.vocabulary import Reason
-from bot.pipeline.extract import ExtractResult, FileReading, read_with_formats, relate_references
+from bot.pipeline.extract import ExtractResult, relate_references
+from bot.pipeline.file_reading import FileReading, read_with_formats
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,22 +15,19 @@ from bot.core.budgets import TreeBudget
 from bot.core.references.ignore_comments import IgnoreCommentFinder, split_commented_lines
 from bot.core.references.policy import spend_rule_steps
 from bot.core.references.relate import apply_cross_file_facts
-from bot.model.cost_limits import MAX_FILE_FACTS, MAX_FILE_REFERENCES, MAX_PATH_FOLDERS
+from bot.model.cost_limits import MAX_PATH_FOLDERS
 from bot.model.errors import ConfigError, ConfigProblem, TreeError
 from bot.model.extracted_item import ExtractedReferences
 from bot.model.forge import GitRepository, TreeEntry
-from bot.model.reference import ImageReference
 from bot.model.report import RunFailure
-from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
+from bot.model.source import FilePath, Occurrence, UnsupportedText
 from bot.model.vocabulary import WHOLE_FILE_REASONS, FailureStage, Reason
+from bot.pipeline.file_reading import MAX_FILE_BYTES, FileReading, SelectedFile, read_selected_files
 from bot.ports import FileFormat, FileTree, RulesReader
 
 if TYPE_CHECKING:  # only annotations need these imports, so they do not slow down the start
     from bot.model.cross_file import CrossFileFact
     from bot.model.policy import PolicyRule
-
-MAX_FILE_BYTES = 8 * 1024 * 1024
-"""Larger files are not read. The largest known manifests, which are bundles of CRDs, have about five megabytes."""
 
 MAX_SEARCHED_BYTES = 16 * 1024 * 1024
 """The maximum number of bytes of unparsed files that are searched for the names of images, once for each branch without
@@ -38,20 +35,6 @@ a desired proposal. The search for a thousand branches takes less than a minute.
 
 REPOSITORY_CONFIG_PATHS = tuple(map(FilePath, (".github/basebump.yaml", ".gitlab/basebump.yaml", ".basebump.yaml")))
 """Possible paths of a repository's own config file. The first file that exists is used."""
-
-_TEXT_FORMAT = "text"
-"""The name of the format that finds image references in any text."""
-
-
-@dataclass(frozen=True, slots=True)
-class FileReading:
-    """The references and facts that one format extracted from one file."""
-
-    file: SourceFile
-    file_format: FileFormat
-    references: ExtractedReferences
-    facts: tuple[CrossFileFact, ...] = ()
-    """Facts that the file states about references in other files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,31 +179,24 @@ class _ReadResult:
 
 
 def _read_files(
-    repository: GitRepository, tree: FileTree, selected: Sequence[_SelectedFile], tree_budget: TreeBudget
+    repository: GitRepository, tree: FileTree, selected: Sequence[SelectedFile], tree_budget: TreeBudget
 ) -> _ReadResult:
     """Read the selected files until the budget is exceeded."""
     result = _ReadResult(unread_paths=[each.entry.path for each in selected if each.is_too_large])
     readable = [each for each in selected if not each.is_too_large]
-    contents = zip(readable, tree.read([each.entry for each in readable]), strict=True)
-    for number, (selected_file, content) in enumerate(contents):
-        path = selected_file.entry.path
-        if isinstance(content, TreeError):
-            result.failures.append(RunFailure(_format_subject(repository, path), FailureStage.SURVEY, str(content)))
-        elif len(content) > MAX_FILE_BYTES:
+    for number, contents in enumerate(read_selected_files(tree, readable)):
+        path = readable[number].entry.path
+        if isinstance(contents, TreeError):
+            result.failures.append(RunFailure(_format_subject(repository, path), FailureStage.SURVEY, str(contents)))
+        elif contents.size > MAX_FILE_BYTES:
             result.unread_paths.append(path)
         else:
-            read_by_each = read_with_formats(SourceFile(path, content), selected_file.formats)
-            new_readings = [reading for reading in read_by_each if reading.references or reading.facts]
-            exceeded_limit = tree_budget.take_file(
-                sum(len(reading.references) for reading in new_readings),
-                sum(len(reading.facts) for reading in new_readings),
-                len(content),
-            )
+            exceeded_limit = tree_budget.take_file(contents.reference_count, contents.fact_count, contents.size)
             if exceeded_limit:
                 result.failures.append(_report_exceeded_limit(repository, path, exceeded_limit))
                 result.unread_paths += [each.entry.path for each in readable[number:]]
                 break
-            result.readings += new_readings
+            result.readings += contents.readings
     return result
 
 
@@ -254,52 +230,6 @@ def _load_repository_rules(
     if isinstance(content, TreeError):
         raise content
     return read_rules(content, config_entry.path)
-
-
-def read_with_formats(file: SourceFile, formats: Sequence[FileFormat]) -> Sequence[FileReading]:
-    """Read one file with each of `formats`, and return one reading for each format.
-
-    References that the format `text` finds are left out if another format finds the same reference on the same line.
-    """
-    readings = [read_file(file, file_format) for file_format in formats]
-    known_references = {
-        (reference.line_number, reference.reference)
-        for reading in readings
-        for reference in reading.references
-        if isinstance(reference, Occurrence) and reading.file_format.name != _TEXT_FORMAT
-    }
-    return [
-        replace(
-            reading,
-            references=tuple(each for each in reading.references if not _is_known_reference(each, known_references)),
-        )
-        if reading.file_format.name == _TEXT_FORMAT
-        else reading
-        for reading in readings
-    ]
-
-
-def _is_known_reference(
-    reference: Occurrence | UnsupportedText, known_references: Collection[tuple[int, ImageReference]]
-) -> bool:
-    return isinstance(reference, Occurrence) and (reference.line_number, reference.reference) in known_references
-
-
-def read_file(file: SourceFile, file_format: FileFormat) -> FileReading:
-    """Extract the references and facts that one format finds in a file.
-
-    If there are more than MAX_FILE_REFERENCES or MAX_FILE_FACTS, the extraction ends, and the file counts as too large.
-    """
-    references: list[Occurrence | UnsupportedText] = []
-    facts: list[CrossFileFact] = []
-    for item in file_format.extract(file):
-        if len(references) == MAX_FILE_REFERENCES or len(facts) == MAX_FILE_FACTS:
-            return FileReading(file, file_format, (UnsupportedText(file.path, 1, "", Reason.TOO_LARGE),))
-        if isinstance(item, Occurrence | UnsupportedText):
-            references.append(item)
-        else:
-            facts.append(item)
-    return FileReading(file, file_format, tuple(references), tuple(facts))
 
 
 def relate_references(
@@ -356,21 +286,9 @@ def _is_unread(reference: Occurrence | UnsupportedText) -> bool:
     return isinstance(reference, UnsupportedText) and reference.reason in WHOLE_FILE_REASONS
 
 
-@dataclass(frozen=True, slots=True)
-class _SelectedFile:
-    """A file to read, and the formats that select it."""
-
-    entry: TreeEntry
-    formats: tuple[FileFormat, ...]
-
-    @property
-    def is_too_large(self) -> bool:
-        return self.entry.size is not None and self.entry.size > MAX_FILE_BYTES
-
-
-def _select_files(entries: Mapping[FilePath, TreeEntry], formats: Sequence[FileFormat]) -> list[_SelectedFile]:
+def _select_files(entries: Mapping[FilePath, TreeEntry], formats: Sequence[FileFormat]) -> list[SelectedFile]:
     formats_by_path = select_formats(entries.keys(), formats)
-    return [_SelectedFile(entries[path], tuple(formats_by_path[path])) for path in sorted(formats_by_path)]
+    return [SelectedFile(entries[path], tuple(formats_by_path[path])) for path in sorted(formats_by_path)]
 
 
 def select_formats(

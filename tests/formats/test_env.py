@@ -19,7 +19,8 @@ from bot.model.cross_file import EnvironmentVariable, LiteralText
 from bot.model.reference import Digest
 from bot.model.source import ByteEdit, EditSlot, FilePath, Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
-from bot.pipeline.extract import read_file, relate_references
+from bot.pipeline.extract import relate_references
+from bot.pipeline.file_reading import read_file
 
 HERE = Path(__file__).parent
 PATH = FilePath(".env")

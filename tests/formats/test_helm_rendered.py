@@ -14,7 +14,8 @@ from bot.core.references.edit import apply_edits, build_edit
 from bot.formats.helm import FORMAT
 from bot.model.reference import Digest, ImageReference
 from bot.model.source import ByteEdit, EditSlot, FilePath, Occurrence, SourceFile
-from bot.pipeline.extract import read_file, relate_references
+from bot.pipeline.extract import relate_references
+from bot.pipeline.file_reading import read_file
 
 CASES = Path(__file__).parent / "helm"
 IMAGE = re.compile(r"(?P<key>.*[iI]mage: *\"?)(?P<image>[^\s\"]+)(?P<rest>.*)")

@@ -18,7 +18,8 @@ from bot.model.decision import TrackedImage
 from bot.model.policy import PolicyConfig, PolicyRule
 from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, SourceFile, Span, UnsupportedText
 from bot.model.vocabulary import ALLOWABLE_REASONS, Reason
-from bot.pipeline.extract import read_file, relate_references
+from bot.pipeline.extract import relate_references
+from bot.pipeline.file_reading import read_file
 
 TEMPLATE = FilePath("web/templates/web.yaml")
 VALUES = FilePath("web/values.yaml")

@@ -19,7 +19,8 @@ from bot.model.cross_file import Kustomization
 from bot.model.reference import DOCKER_HUB, ImageReference
 from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
-from bot.pipeline.extract import read_file, relate_references
+from bot.pipeline.extract import relate_references
+from bot.pipeline.file_reading import read_file
 
 PATH = FilePath("overlays/production/kustomization.yaml")
 CASES = Path(__file__).parent / "kustomize"

@@ -21,9 +21,11 @@ from bot.model.decision import ImageUpdate, TrackedImage, UpdateCandidate
 from bot.model.forge import GitRepository
 from bot.model.policy import Policy, PolicyRule, RuleMatch
 from bot.model.proposal import RequestState
+from bot.model.source import SourceFile
 from bot.model.vocabulary import Reason, RunLevel
-from bot.pipeline import edit, extract, lookup_shares, plan_proposals
+from bot.pipeline import edit, extract, file_reading, lookup_shares, plan_proposals
 from bot.pipeline.extract import extract_references
+from bot.pipeline.file_reading import read_file
 from bot.pipeline.lookup_shares import limit_lookups
 from bot.worktree import WorkTree
 
@@ -47,7 +49,7 @@ def extract_files(tmp_path, files, budget: TreeBudget | None = None, rules: tupl
 
 
 def test_file_with_too_many_references_is_too_large(tmp_path, monkeypatch):
-    monkeypatch.setattr(extract, "MAX_FILE_REFERENCES", 3)
+    monkeypatch.setattr(file_reading, "MAX_FILE_REFERENCES", 3)
     result = extract_files(tmp_path, {"a/Dockerfile": write_froms(3), "b/Dockerfile": write_froms(4)})
     assert [each.path for each in result.occurrences] == ["a/Dockerfile"] * 3
     assert [(each.path, each.reason) for each in result.unsupported] == [("b/Dockerfile", Reason.TOO_LARGE)]
@@ -56,7 +58,7 @@ def test_file_with_too_many_references_is_too_large(tmp_path, monkeypatch):
 
 
 def test_file_with_too_many_facts_is_too_large(tmp_path, monkeypatch):
-    monkeypatch.setattr(extract, "MAX_FILE_FACTS", 3)
+    monkeypatch.setattr(file_reading, "MAX_FILE_FACTS", 3)
     variables = "".join(f"TAG_{each}=1\n" for each in range(9))
     compose = "services: {web: {image: 'nginx:${TAG_1}'}}\n"
     result = extract_files(tmp_path, {".env": variables, "compose.yaml": compose})
@@ -65,7 +67,7 @@ def test_file_with_too_many_facts_is_too_large(tmp_path, monkeypatch):
 
 
 def test_extraction_of_a_file_ends_at_the_limit(tmp_path, monkeypatch):
-    monkeypatch.setattr(extract, "MAX_FILE_REFERENCES", 3)
+    monkeypatch.setattr(file_reading, "MAX_FILE_REFERENCES", 3)
     extracted = count()
     (dockerfile,) = [each for each in load_all_formats() if each.name == "dockerfile"]
 
@@ -77,8 +79,8 @@ def test_extraction_of_a_file_ends_at_the_limit(tmp_path, monkeypatch):
                 next(extracted)
                 yield item
 
-    file = extract.SourceFile("Dockerfile", write_froms(1000).encode())
-    extract.read_file(file, CountingFormat())
+    file = SourceFile("Dockerfile", write_froms(1000).encode())
+    read_file(file, CountingFormat())
     assert next(extracted) == 4
 
 

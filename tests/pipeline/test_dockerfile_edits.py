@@ -16,7 +16,7 @@ from bot.formats.dockerfile import FORMAT
 from bot.model.reference import Digest
 from bot.model.source import EditSlot, FilePath, Occurrence, SourceFile
 from bot.pipeline import edit
-from bot.pipeline.extract import read_file
+from bot.pipeline.file_reading import read_file
 
 DIGEST = Digest(f"sha256:{'b' * 64}")
 PLAIN = b"ARG TAG=3.20\nFROM golang:1.23 AS Build\nRUN go build\nFROM alpine:${TAG}\nFROM build\nFROM scratch\n"

@@ -23,7 +23,7 @@ from bot.formats import load_all_formats
 from bot.model.branch_ownership import FOREIGN_BRANCH, BranchClaim, BranchVerdict
 from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, SourceFile
 from bot.model.vocabulary import Reason
-from bot.pipeline.extract import read_with_formats
+from bot.pipeline.file_reading import read_with_formats
 
 OLD, NEW, OTHER = digest("old"), digest("new"), digest("other")
 DOCKERFILE = f"FROM golang:1.22 AS build\nRUN make\nFROM debian:12-slim@{OLD}\nCOPY --from=build /app /app\n".encode()

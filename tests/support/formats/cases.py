@@ -13,7 +13,8 @@ from bot.formats import load_formats_with_globs
 from bot.formats._syntax.yaml import nodes, trees
 from bot.model.extracted_item import ExtractedReferences
 from bot.model.source import FilePath, SourceFile
-from bot.pipeline.extract import FileReading, read_file, relate_references
+from bot.pipeline.extract import relate_references
+from bot.pipeline.file_reading import FileReading, read_file
 from bot.ports import FileFormat
 
 CASE_FORMATS = load_formats_with_globs({"text": ("**",)})

@@ -13,7 +13,8 @@ from bot.formats.helm import FORMAT
 from bot.model.cross_file import ChartImage, ChartValue, ImagePart
 from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, SourceFile
 from bot.model.vocabulary import Reason, Role
-from bot.pipeline.extract import read_file, relate_references
+from bot.pipeline.extract import relate_references
+from bot.pipeline.file_reading import read_file
 
 KEYS = {part: f"0/ui/image/{part}" for part in ImagePart}
 

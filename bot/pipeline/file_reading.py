@@ -1,0 +1,127 @@
+"""Read the files of a tree with the formats that select them.
+
+Worker processes import this module, so it imports only modules that they need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from bot.model.cost_limits import MAX_FILE_FACTS, MAX_FILE_REFERENCES
+from bot.model.errors import TreeError
+from bot.model.extracted_item import ExtractedReferences
+from bot.model.forge import TreeEntry
+from bot.model.reference import ImageReference
+from bot.model.source import Occurrence, SourceFile, UnsupportedText
+from bot.model.vocabulary import Reason
+from bot.ports import FileFormat, FileTree
+
+if TYPE_CHECKING:  # only annotations need these imports, so they do not slow down the start
+    from bot.model.cross_file import CrossFileFact
+
+MAX_FILE_BYTES = 8 * 1024 * 1024
+"""Larger files are not read. The largest known manifests, which are bundles of CRDs, have about five megabytes."""
+
+_TEXT_FORMAT = "text"
+"""The name of the format that finds image references in any text."""
+
+
+@dataclass(frozen=True, slots=True)
+class SelectedFile:
+    """A file to read, and the formats that select it."""
+
+    entry: TreeEntry
+    formats: tuple[FileFormat, ...]
+
+    @property
+    def is_too_large(self) -> bool:
+        return self.entry.size is not None and self.entry.size > MAX_FILE_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class FileReading:
+    """The references and facts that one format extracted from one file."""
+
+    file: SourceFile
+    file_format: FileFormat
+    references: ExtractedReferences
+    facts: tuple[CrossFileFact, ...] = ()
+    """Facts that the file states about references in other files."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileContents:
+    """The size of a file in bytes, and the readings of all formats that found something in the file."""
+
+    size: int
+    readings: tuple[FileReading, ...] = ()
+    """Empty if the file has more than MAX_FILE_BYTES."""
+
+    @property
+    def reference_count(self) -> int:
+        return sum(len(reading.references) for reading in self.readings)
+
+    @property
+    def fact_count(self) -> int:
+        return sum(len(reading.facts) for reading in self.readings)
+
+
+def read_selected_files(tree: FileTree, files: Sequence[SelectedFile]) -> Iterator[FileContents | TreeError]:
+    """Yield the contents of each file in the given order. If a file cannot be read, yield the error instead."""
+    contents = tree.read([selected_file.entry for selected_file in files])
+    for selected_file, content in zip(files, contents, strict=True):
+        if isinstance(content, TreeError):
+            yield content
+        elif len(content) > MAX_FILE_BYTES:
+            yield FileContents(len(content))
+        else:
+            readings = read_with_formats(SourceFile(selected_file.entry.path, content), selected_file.formats)
+            yield FileContents(len(content), tuple(each for each in readings if each.references or each.facts))
+
+
+def read_with_formats(file: SourceFile, formats: Sequence[FileFormat]) -> Sequence[FileReading]:
+    """Read one file with each of `formats`, and return one reading for each format.
+
+    References that the format `text` finds are left out if another format finds the same reference on the same line.
+    """
+    readings = [read_file(file, file_format) for file_format in formats]
+    known_references = {
+        (reference.line_number, reference.reference)
+        for reading in readings
+        for reference in reading.references
+        if isinstance(reference, Occurrence) and reading.file_format.name != _TEXT_FORMAT
+    }
+    return [
+        replace(
+            reading,
+            references=tuple(each for each in reading.references if not _is_known_reference(each, known_references)),
+        )
+        if reading.file_format.name == _TEXT_FORMAT
+        else reading
+        for reading in readings
+    ]
+
+
+def _is_known_reference(
+    reference: Occurrence | UnsupportedText, known_references: Collection[tuple[int, ImageReference]]
+) -> bool:
+    return isinstance(reference, Occurrence) and (reference.line_number, reference.reference) in known_references
+
+
+def read_file(file: SourceFile, file_format: FileFormat) -> FileReading:
+    """Extract the references and facts that one format finds in a file.
+
+    If there are more than MAX_FILE_REFERENCES or MAX_FILE_FACTS, the extraction ends, and the file counts as too large.
+    """
+    references: list[Occurrence | UnsupportedText] = []
+    facts: list[CrossFileFact] = []
+    for item in file_format.extract(file):
+        if len(references) == MAX_FILE_REFERENCES or len(facts) == MAX_FILE_FACTS:
+            return FileReading(file, file_format, (UnsupportedText(file.path, 1, "", Reason.TOO_LARGE),))
+        if isinstance(item, Occurrence | UnsupportedText):
+            references.append(item)
+        else:
+            facts.append(item)
+    return FileReading(file, file_format, tuple(references), tuple(facts))
