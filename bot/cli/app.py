@@ -30,6 +30,7 @@ class CommandEntry:
 
 
 COMMANDS = {
+    "init": CommandEntry("bot.cli.init", "Write a first config for a folder, which is the current folder by default."),
     "scan": CommandEntry("bot.cli.scan", "Find the images in a folder, and what is newer."),
     "check": CommandEntry("bot.cli.check", "Fail a CI where an image must not stay as it is."),
     "run": CommandEntry("bot.cli.run", "Propose newer images to the repositories of a config."),

@@ -8,12 +8,12 @@ from bot.model.extracted_item import ExtractedItem
 from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
 
-_PACKAGE_FILE = "package.json"
+PACKAGE_FILE = "package.json"
 _FOLDERS = ("", ".github/", ".gitlab/")
 _FILES = (
     *(f"{folder}renovate.{kind}" for folder in _FOLDERS for kind in ("json", "jsonc", "json5")),
     *(f".renovaterc{kind}" for kind in ("", ".json", ".jsonc", ".json5")),
-    _PACKAGE_FILE,
+    PACKAGE_FILE,
 )
 """Config files in the order in which Renovate searches for them. Renovate uses only the first one that exists
 (https://docs.renovatebot.com/configuration-options/#locations-for-configuration-filenames)."""
@@ -27,7 +27,7 @@ class _RenovateFormat:
         return [path for path in paths if path in _FILES]
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
-        is_package = file.path == _PACKAGE_FILE
+        is_package = file.path == PACKAGE_FILE
         if is_package and b"renovate" not in file.content:
             return iter(())
         from bot.formats._readers.renovate import read
@@ -37,3 +37,11 @@ class _RenovateFormat:
 
 
 FORMAT: FileFormat = _RenovateFormat()
+
+
+def find_config_path(paths: Iterable[FilePath]) -> FilePath | None:
+    """Return the path of the config that Renovate uses, or None. `paths` are all paths of a tree.
+
+    A `package.json` is a config only if it has the key `renovate`, which is not examined here.
+    """
+    return min((path for path in paths if path in _FILES), key=_FILES.index, default=None)

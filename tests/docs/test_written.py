@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from itertools import pairwise
 
@@ -17,7 +18,7 @@ from bot.model.vocabulary import ExitCode
 from bot.settings.schema import build_json_schema
 
 BOTH = [*PAGES, *FILES]
-LANGUAGES = {"console", "dockerfile", "groovy", "sh", "text", "yaml"}
+LANGUAGES = {"console", "dockerfile", "groovy", "json", "sh", "text", "yaml"}
 """Of blocks; each is held to something here or in the tests of its page."""
 
 
@@ -53,7 +54,7 @@ def test_every_command_in_a_sentence_is_one_though_it_may_leave_something_out(wh
 def test_there_are_such_lines_and_wrong_ones_are_found(somewhere):
     assert len(WHOLE) > 20
     assert len(INLINE) > 30
-    for wrong in ("run", "run --config x --levels propose", "run --config x --image 'no image'", "scan", "config x"):
+    for wrong in ("resolve", "run --config x --levels propose", "run --config x --image 'no image'", "config x"):
         with pytest.raises((click.UsageError, AssertionError)):
             parse(wrong)
     assert command_lines("$ basebump run --config x > y\nthe basebump action, basebump scans") == ["run --config x"]
@@ -248,6 +249,11 @@ def test_every_block_is_of_a_kind_that_something_is_asked_of():
         fences = re.findall(r"^ *```(.*)$", said(path), re.MULTILINE)
         assert set(fences[1::2]) <= {""}
         assert set(fences[::2]) <= LANGUAGES
+
+
+@pytest.mark.parametrize("text", [text for path in PAGES for text in blocks(said(path), "json")])
+def test_every_json_block_is_json(text):
+    assert json.loads(text)
 
 
 DOCKERFILES = [(name(path), text) for path in PAGES for text in blocks(said(path), "dockerfile")]

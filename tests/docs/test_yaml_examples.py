@@ -11,6 +11,8 @@ from support.docs.named_files import write_named_files
 from support.docs.written import PAGES, blocks, said
 from support.parts import ROOT
 
+from bot.formats.dependabot import FORMAT as DEPENDABOT
+from bot.model.source import FilePath, SourceFile
 from bot.settings import Settings, load, load_repository_rules
 from bot.settings.schema import build_json_schema
 
@@ -83,6 +85,12 @@ def a_kustomization(text, document, folder):
         assert (ROOT / each.removeprefix("basebump/") / "kustomization.yaml").exists(), each
 
 
+def a_config_of_dependabot(text, document, folder):
+    (config,) = DEPENDABOT.extract(SourceFile(FilePath(".github/dependabot.yml"), text.encode()))
+    assert config.updates
+    assert not config.problem
+
+
 OF_CONFIGS = set(build_json_schema()["properties"])
 
 
@@ -97,6 +105,8 @@ def kind_of(text, document):
         return ends_of_life
     if keys and keys <= OF_CONFIGS:
         return a_config
+    if "updates" in keys:
+        return a_config_of_dependabot
     if "repos" in keys:
         return hooks_of_pre_commit
     if "kustomization.yaml" in first:
@@ -120,5 +130,5 @@ def test_every_example_is_what_it_is_shown_as(where, text, document, tmp_path):
 
 def test_there_are_examples_of_every_kind():
     kinds = {kind_of(text, document) for _, text, document in EXAMPLES}
-    assert len(kinds) == 8
+    assert len(kinds) == 9
     assert len(EXAMPLES) > 60

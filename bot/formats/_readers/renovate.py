@@ -24,13 +24,19 @@ def read(file: SourceFile, rank: int, *, is_package: bool) -> Iterator[RenovateC
     If `is_package` is True, the file is a `package.json`, in which the settings are under the key `renovate`. If such a
     file does not have this key, yield nothing.
     """
+    config = parse_config(file, is_package=is_package)
+    if is_package and config is None:
+        return
+    yield RenovateConfig(file.path, rank, read_renovate_settings(config) if isinstance(config, dict) else None)
+
+
+def parse_config(file: SourceFile, *, is_package: bool) -> PlainValue:
+    """Return the value in a Renovate config file. Return None if it cannot be read, or if a `package.json` has none."""
     parsed = read_json5(file.content)
     config = None if isinstance(parsed, BrokenFile) else _convert_value(parsed.root)
     if is_package:
-        config = config.get(_PACKAGE_KEY) if isinstance(config, dict) else None
-        if config is None:
-            return
-    yield RenovateConfig(file.path, rank, read_renovate_settings(config) if isinstance(config, dict) else None)
+        return config.get(_PACKAGE_KEY) if isinstance(config, dict) else None
+    return config
 
 
 def _convert_value(value: JsonValue) -> PlainValue:

@@ -64,6 +64,11 @@ def resolve_presets(config: ConfigLayer) -> tuple[list[ConfigLayer], list[str]]:
     return list(_list_layers(config, ignored_presets, unread_presets)), list(unread_presets)
 
 
+def is_examined_preset(preset: str) -> bool:
+    """Return True if `preset` is built in and its settings that affect images are known here."""
+    return _normalize_preset(preset) in _PRESETS
+
+
 def list_texts(value: PlainValue) -> list[str]:
     """Return the strings in a list. A string that is not in a list is returned as a list of one string.
 

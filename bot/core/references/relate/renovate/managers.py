@@ -139,3 +139,8 @@ def list_managers(occurrence: Occurrence) -> Sequence[FileManager]:
     return [
         each for each in managers if each.locator_pattern is None or each.locator_pattern.fullmatch(occurrence.locator)
     ]
+
+
+def list_formats_of_manager(manager: str) -> tuple[str, ...]:
+    """Return the names of the formats with references that a manager of Renovate reads; empty for other managers."""
+    return tuple(name for name, managers in _MANAGERS.items() if any(each.manager == manager for each in managers))

@@ -1,0 +1,65 @@
+"""`basebump init`: a first config for a folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from bot import wiring
+from bot.cli.outputs import show
+from bot.cli.terminal import NoProgress
+from bot.core.markdown import make_console_text
+from bot.local_git import run_git
+from bot.model.errors import UsageError
+from bot.pipeline.scan import scan_tree
+from bot.worktree import WorkTree
+
+CONFIG_NAME = "basebump.yaml"
+
+
+@click.command("init")
+@click.argument("path", type=click.Path(path_type=Path), default=".")
+@click.option("--workflow", type=click.Choice(["github"]), help="Also write a workflow for GitHub Actions.")
+def command(path: Path, workflow: str | None) -> None:
+    """Write a first config for a folder, which is the current folder by default.
+
+    basebump scans the folder without network access. It writes basebump.yaml, with comments: the forge and the
+    registries that it found, and the rules about images of Renovate and Dependabot, translated. It prints what it could
+    not translate. Existing files are never overwritten.
+    """
+    from bot.starter.config_text import write_config_text
+    from bot.starter.examine_folder import examine_folder
+    from bot.starter.summary import summarise_start
+    from bot.starter.workflow_text import TOKEN_VARIABLE, WORKFLOW_PATH, write_workflow_text
+
+    if not path.is_dir():
+        raise UsageError(f"{path} is not a folder; hint: name the folder that contains the files")
+    tree = WorkTree(path)
+    context, policy = wiring.build_scan_context(None, offline=True, progress=NoProgress())
+    report = scan_tree(tree, str(path), context, policy).report
+    findings = examine_folder(tree, report, _read_remote(path), TOKEN_VARIABLE if workflow else None)
+    files = {CONFIG_NAME: write_config_text(findings)}
+    if workflow:
+        files[WORKFLOW_PATH] = write_workflow_text(CONFIG_NAME)
+    _create_files(path, files)
+    show(make_console_text(summarise_start(report, findings, list(files))))
+
+
+def _read_remote(folder: Path) -> str:
+    """Return the URL of the git remote `origin`; empty if there is none."""
+    result = run_git(folder, "config", "--get", "remote.origin.url", failure=f"read the remote of {folder}")
+    return result.output.decode(errors="replace").strip() if result is not None and result.status == 0 else ""
+
+
+def _create_files(folder: Path, files: Mapping[str, str]) -> None:
+    """Write new files. Raises UsageError, and writes nothing, if one of them exists."""
+    for name in files:
+        if os.path.lexists(folder / name):
+            raise UsageError(f"{folder / name} exists, and is never overwritten; hint: rename or delete it first")
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        with (folder / name).open("x", encoding="utf-8") as file:
+            file.write(text)

@@ -1,0 +1,180 @@
+"""Writes the text of a first config file, with comments that explain each part."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from textwrap import wrap
+
+from bot.model.hosts import is_acr
+from bot.starter.translation import BotTranslation, RuleValue, TranslatedRule
+
+WIDTH = 100
+"""The maximum length of a comment line."""
+STATE_PATH = ".basebump/state.db"
+"""The state file, relative to the config."""
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
+"""Texts that need no quotes in YAML, unless they are in _WORDS."""
+_TOKEN_VARIABLES = {"github": "GITHUB_TOKEN", "gitlab": "GITLAB_TOKEN"}
+_WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRegistry:
+    """A registry that the folder's images are on, and that basebump contacts only if the config lists it."""
+
+    host: str
+    image_count: int
+    example: str
+    """The location of one reference, such as `charts/web/values.yaml:4`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForgeRepository:
+    """The repository on a forge that a folder is a clone of."""
+
+    kind: str
+    """`github` or `gitlab`."""
+    name: str
+    """For example `acme/web`."""
+
+
+@dataclass(frozen=True, slots=True)
+class FolderFindings:
+    """The facts about a folder that determine its first config."""
+
+    forge: ForgeRepository | None
+    registries: Sequence[FoundRegistry]
+    translations: Sequence[BotTranslation]
+    token_variable: str | None = None
+    """The environment variable that holds the token for the forge; None for the usual one."""
+
+
+def write_config_text(findings: FolderFindings) -> str:
+    """Return the text of a config file. The file is valid, and ends with a line break."""
+    sections = [
+        _write_head(),
+        _write_forges(findings),
+        _write_registries(findings.registries),
+        _write_policy(findings.translations),
+        _write_state(findings.translations),
+        _write_scanners(),
+    ]
+    return "\n".join("\n".join([*section, ""]) for section in map(list, sections) if section)
+
+
+def _write_head() -> Iterator[str]:
+    yield from _comment(
+        "basebump's config. `basebump init` wrote it once; from now on it is yours. config/default.yaml in basebump's "
+        "repository shows all keys with their defaults, and `basebump config check FILE` checks a config."
+    )
+    yield "schema: 1"
+
+
+def _write_forges(findings: FolderFindings) -> Iterator[str]:
+    forge = findings.forge
+    if forge is None:
+        yield from _comment(
+            "The repositories for which `basebump run` opens proposals. `scan` and `check` do not need this section."
+        )
+        yield from ("#forges:", "#  - kind: github", "#    token_env: GITHUB_TOKEN", "#    repositories: [OWNER/NAME]")
+        return
+    yield from _comment("The repositories for which `basebump run` opens proposals.")
+    yield from ("forges:", f"  - kind: {forge.kind}")
+    yield from _comment("The name of the environment variable that holds the token, and never the token itself.", 4)
+    yield f"    token_env: {findings.token_variable or _TOKEN_VARIABLES[forge.kind]}"
+    yield f"    repositories: [{_format_text(forge.name)}]"
+
+
+def _write_registries(registries: Sequence[FoundRegistry]) -> Iterator[str]:
+    if not registries:
+        return
+    yield from _comment("Registries that basebump may contact, in addition to the well-known public ones.")
+    yield "registries:"
+    for registry in registries:
+        references = "1 reference" if registry.image_count == 1 else f"{registry.image_count} references"
+        yield from _comment(f"{references}, for example in {_make_safe(registry.example)}", 2)
+        yield f"  - host: {_format_text(registry.host)}"
+        if is_acr(registry.host):
+            yield "    auth: azure"
+        else:
+            yield from _comment("By default, basebump uses the logins of `docker login`.", 4)
+            yield from ("    #username_env: REGISTRY_USER", "    #password_env: REGISTRY_PASSWORD")
+    yield ""
+    yield from _comment(
+        "Your own builds, as globs. basebump leaves them to your delivery pipeline. `own: []` means that no image is "
+        "your own build. Without this key, images of manifests on the registries above are not updated."
+    )
+    yield f"#own: [{_format_text(registries[0].host + '/**')}]"
+
+
+def _write_policy(translations: Sequence[BotTranslation]) -> Iterator[str]:
+    rules = [rule for each in translations for rule in each.rules]
+    yield from _comment(
+        "Policy rules. For each key, the first rule that matches an image reference and sets the key applies. Without "
+        "rules, basebump pins each image and updates it to the newest digest of its tag."
+    )
+    if not rules:
+        yield from ("#policy:", "#  - match: {image: docker.io/library/*}", "#    update: patch")
+        return
+    yield "policy:"
+    for rule in rules:
+        yield from _write_rule(rule)
+
+
+def _write_rule(rule: TranslatedRule) -> Iterator[str]:
+    yield from _comment(f"From {_make_safe(rule.origin)}", 2)
+    lines = list(_write_values(rule.keys))
+    if rule.match:
+        lines = ["match:", *(f"  {line}" for line in _write_values(rule.match)), *lines]
+    for index, line in enumerate(lines):
+        yield f"  {'-' if index == 0 else ' '} {line}"
+
+
+def _write_values(values: Mapping[str, RuleValue]) -> Iterator[str]:
+    for key, value in values.items():
+        yield f"{key}: {_format_value(value)}"
+
+
+def _format_value(value: RuleValue) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return _format_text(value)
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_format_text, value))}]"
+    return f"{{{', '.join(f'{key}: {_format_text(text)}' for key, text in value.items())}}}"
+
+
+def _write_state(translations: Sequence[BotTranslation]) -> Iterator[str]:
+    yield from _comment(
+        "A file in which basebump stores what it needs to know in later runs, such as when a digest was first seen."
+    )
+    has_min_age = any("min_age" in rule.keys for each in translations for rule in each.rules)
+    yield f"{'' if has_min_age else '#'}state: sqlite:///{STATE_PATH}"
+
+
+def _write_scanners() -> Iterator[str]:
+    yield from _comment(
+        "The scanner that compares the vulnerabilities of the old and the new image. Without this section, basebump "
+        "uses Trivy or Grype if one of them is installed."
+    )
+    yield from ("#scanners:", "#  - kind: trivy")
+
+
+def _comment(text: str, indentation: int = 0) -> Iterator[str]:
+    prefix = f"{' ' * indentation}# "
+    yield from wrap(text, WIDTH, initial_indent=prefix, subsequent_indent=prefix, break_on_hyphens=False)
+
+
+def _make_safe(text: str) -> str:
+    """Return `text` on one line, with escapes for characters that cannot be in a YAML file."""
+    return text if text.isprintable() else ascii(text)
+
+
+def _format_text(text: str) -> str:
+    if _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
+        return text
+    return json.dumps(text, ensure_ascii=False)

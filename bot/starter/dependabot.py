@@ -1,0 +1,172 @@
+"""Translates the update entries about images in a `dependabot.yml` to rules of basebump.
+
+See https://docs.github.com/en/code-security/reference/supply-chain-security/dependabot-options-reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from bot.model.source import FilePath
+from bot.starter.schedules import translate_interval
+from bot.starter.translation import (
+    BotTranslation,
+    RuleValue,
+    TranslatedRule,
+    UntranslatableError,
+    UntranslatedSetting,
+    convert_image_name,
+    convert_path_glob,
+)
+
+_FORMATS: Mapping[str, tuple[str, ...]] = {
+    "docker": ("dockerfile", "kubernetes", "helm"),
+    "docker-compose": ("compose",),
+    "helm": ("helm",),
+}
+"""The formats of basebump whose files each ecosystem reads."""
+_LISTS = ("labels", "reviewers", "assignees")
+_UPDATES_BELOW = {"major": "minor", "minor": "patch", "patch": "digest"}
+"""The value of `update` that excludes a kind of updates, from the largest kind to the smallest."""
+_TYPE_PREFIX = "version-update:semver-"
+_TRANSLATED = frozenset(
+    {*_LISTS, "package-ecosystem", "directory", "directories", "schedule", "ignore", "cooldown", "groups"}
+)
+_ALL = frozenset({"*", "**"})
+
+
+def translate_dependabot(path: FilePath, document: Mapping[str, Any]) -> BotTranslation | None:
+    """Translate the config at `path`; return None if it has no update entry about images.
+
+    `document` is the parsed file.
+    """
+    updates = document.get("updates")
+    entries = [
+        (number, each)
+        for number, each in enumerate(updates if isinstance(updates, list) else ())
+        if isinstance(each, dict) and each.get("package-ecosystem") in _FORMATS
+    ]
+    if not entries:
+        return None
+    translators = [_EntryTranslator(f"updates[{number}] of {path}", entry) for number, entry in entries]
+    rules = tuple(rule for each in translators for rule in each.list_rules())
+    ecosystems = ", ".join(dict.fromkeys(f"`{entry['package-ecosystem']}`" for _, entry in entries))
+    return BotTranslation(
+        "Dependabot",
+        path,
+        rules,
+        tuple(untranslated for each in translators for untranslated in each.untranslated),
+        f"Add these lines to each entry for {ecosystems} in {path}, or delete these entries:\n"
+        '    ignore:\n      - dependency-name: "*"',
+    )
+
+
+class _EntryTranslator:
+    """Translates one update entry."""
+
+    def __init__(self, origin: str, entry: Mapping[str, Any]) -> None:
+        self._origin = origin
+        self._entry = entry
+        self.untranslated: list[UntranslatedSetting] = []
+
+    def list_rules(self) -> Iterator[TranslatedRule]:
+        match = self._build_match()
+        yield from self._list_ignore_rules(match)
+        yield from self._list_group_rules(match)
+        keys: dict[str, RuleValue] = {}
+        for name in _LISTS:
+            if texts := tuple(_list_texts(self._entry.get(name))):
+                keys[name] = texts
+        keys |= self._translate_schedule() | self._translate_cooldown() | {"update": "major"}
+        yield TranslatedRule(self._origin, keys, match)
+        if others := sorted(str(each) for each in self._entry.keys() - _TRANSLATED):
+            self._report("", f"these options were not translated: {', '.join(others)}")
+
+    def _build_match(self) -> Mapping[str, tuple[str, ...]]:
+        folders = [*_list_texts(self._entry.get("directory")), *_list_texts(self._entry.get("directories"))]
+        globs: list[str] = []
+        for folder in folders:
+            path = folder.strip("/")
+            try:
+                globs.append(convert_path_glob(f"{path}/*" if path and not path.endswith("**") else path or "*"))
+            except UntranslatableError as error:
+                self._report("directories", str(error))
+        formats = _FORMATS[self._entry["package-ecosystem"]]
+        return {"format": formats, "path": tuple(globs)} if globs else {"format": formats}
+
+    def _list_ignore_rules(self, match: Mapping[str, tuple[str, ...]]) -> Iterator[TranslatedRule]:
+        for ignored in _list_mappings(self._entry.get("ignore")):
+            names = _list_texts(ignored.get("dependency-name"))
+            types = _list_texts(ignored.get("update-types"))
+            try:
+                if "versions" in ignored:
+                    raise UntranslatableError("basebump cannot ignore single versions")  # noqa: TRY301
+                keys: dict[str, RuleValue] = {"update": _find_update_limit(types)} if types else {"ignore": True}
+                images = tuple(convert_image_name(each) for each in names if each not in _ALL)
+            except UntranslatableError as error:
+                self._report("ignore", str(error))
+                continue
+            yield TranslatedRule(f"ignore in {self._origin}", keys, {"image": images, **match} if images else match)
+
+    def _list_group_rules(self, match: Mapping[str, tuple[str, ...]]) -> Iterator[TranslatedRule]:
+        groups = self._entry.get("groups")
+        for name, group in groups.items() if isinstance(groups, dict) else ():
+            settings = group if isinstance(group, dict) else {}
+            others = sorted(str(each) for each in settings.keys() - {"patterns", "applies-to"})
+            try:
+                if others:
+                    raise UntranslatableError(f"groups of basebump have no {', '.join(others)}")  # noqa: TRY301
+                images = tuple(
+                    convert_image_name(each) for each in _list_texts(settings.get("patterns")) if each not in _ALL
+                )
+            except UntranslatableError as error:
+                self._report(f"groups.{name}", str(error))
+                continue
+            yield TranslatedRule(
+                f"groups.{name} in {self._origin}",
+                {"group": str(name)},
+                {"image": images, **match} if images else match,
+            )
+
+    def _translate_schedule(self) -> dict[str, RuleValue]:
+        schedule = self._entry.get("schedule")
+        settings = {key: str(value) for key, value in schedule.items()} if isinstance(schedule, dict) else {}
+        try:
+            cron = translate_interval(settings.get("interval", ""), settings)
+        except UntranslatableError as error:
+            self._report("schedule", str(error))
+            return {}
+        return {"schedule": {"cron": cron, "timezone": settings.get("timezone", "UTC")}} if cron else {}
+
+    def _translate_cooldown(self) -> dict[str, RuleValue]:
+        cooldown = self._entry.get("cooldown")
+        if not isinstance(cooldown, dict):
+            return {}
+        if others := sorted(str(each) for each in cooldown.keys() - {"default-days"}):
+            self._report("cooldown", f"basebump has one minimum age for all images: {', '.join(others)}")
+        days = cooldown.get("default-days")
+        return {"min_age": f"{days}d"} if isinstance(days, int) and not isinstance(days, bool) and days > 0 else {}
+
+    def _report(self, option: str, reason: str) -> None:
+        origin = f"{option} in {self._origin}" if option else self._origin
+        self.untranslated.append(UntranslatedSetting(origin, reason))
+
+
+def _find_update_limit(update_types: Sequence[str]) -> str:
+    """Return the value of `update` if Dependabot ignores the given types of updates. Raises UntranslatableError."""
+    types = {each.removeprefix(_TYPE_PREFIX) for each in update_types}
+    if not types <= _UPDATES_BELOW.keys():
+        raise UntranslatableError(f"these types of updates are unknown: {', '.join(sorted(types))}")
+    return [limit for ignored, limit in _UPDATES_BELOW.items() if ignored in types][-1]
+
+
+def _list_texts(value: object) -> list[str]:
+    """Return the strings in a list, or a single string as a list of one item."""
+    if isinstance(value, str):
+        return [value]
+    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
+
+
+def _list_mappings(value: object) -> list[Mapping[str, Any]]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []

@@ -1,0 +1,56 @@
+"""Describes what `basebump init` found and wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from bot.model.report import RunReport
+from bot.starter.config_text import FolderFindings
+
+MAX_UNTRANSLATED = 30
+"""The maximum number of untranslated settings that are listed for one config of another bot."""
+
+
+def summarise_start(report: RunReport, findings: FolderFindings, files: Sequence[str]) -> str:
+    """Return the text that `basebump init` prints.
+
+    Args:
+        report: The report of a scan of the folder.
+        findings: What the config was written from.
+        files: The paths of the files that were written.
+    """
+    return "\n".join([*_list_findings(report, findings), "", *_list_files(files), *_list_translations(findings)])
+
+
+def _list_findings(report: RunReport, findings: FolderFindings) -> Iterator[str]:
+    occurrences = [verdict.occurrence for each in report.repositories for verdict in each.verdicts]
+    file_count = len({each.path for each in occurrences})
+    yield f"Found {_count(len(occurrences), 'image reference')} in {_count(file_count, 'file')}."
+    if findings.registries:
+        yield f"Registries that are not well known: {', '.join(each.host for each in findings.registries)}."
+    if findings.forge is None:
+        yield "No repository on GitHub or GitLab was found, so `forges` in the config is a comment."
+
+
+def _list_files(files: Sequence[str]) -> Iterator[str]:
+    for path in files:
+        yield f"Wrote {path}."
+
+
+def _list_translations(findings: FolderFindings) -> Iterator[str]:
+    for translation in findings.translations:
+        yield ""
+        yield f"{translation.bot} ({translation.path}): {_count(len(translation.rules), 'rule')} translated."
+        if translation.untranslated:
+            yield "Not translated:"
+            for each in translation.untranslated[:MAX_UNTRANSLATED]:
+                yield f"  {each.origin}: {each.reason}"
+        if len(translation.untranslated) > MAX_UNTRANSLATED:
+            yield f"  and {len(translation.untranslated) - MAX_UNTRANSLATED} more"
+        if translation.handover:
+            yield f"Until you change its config, {translation.bot} updates images, and basebump leaves them alone."
+            yield translation.handover
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

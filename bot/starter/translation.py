@@ -1,0 +1,88 @@
+"""Rules of another bot, translated to rules of basebump's policy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from bot.model.errors import InvalidReferenceError
+from bot.model.reference import DOCKER_HUB, ImageReference
+from bot.model.source import FilePath
+
+RuleValue = str | bool | tuple[str, ...] | Mapping[str, str]
+"""The value of a key in a policy rule, in the form of the config file."""
+_UNSUPPORTED_GLOB = frozenset("{}[]()!+@\\|,")
+"""Characters that have a special meaning in globs of Renovate, and are literal in globs of basebump."""
+
+
+@dataclass(frozen=True, slots=True)
+class TranslatedRule:
+    """One rule for basebump's `policy`."""
+
+    origin: str
+    """Where the rule comes from, such as `packageRules[2] of renovate.json`."""
+    keys: Mapping[str, RuleValue]
+    match: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The condition of the rule. It matches all image references if it is empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class UntranslatedSetting:
+    """A setting of another bot for which basebump has no equivalent, or none that is certain."""
+
+    origin: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BotTranslation:
+    """The config of another bot, translated to rules of basebump."""
+
+    bot: str
+    """`Renovate` or `Dependabot`."""
+    path: FilePath
+    rules: tuple[TranslatedRule, ...]
+    """In the order of basebump's policy: the first rule that matches and sets a key applies."""
+    untranslated: tuple[UntranslatedSetting, ...]
+    handover: str
+    """What to change in the config of the other bot, so that it leaves the images to basebump: a sentence and lines."""
+
+
+class UntranslatableError(Exception):
+    """A condition or a value of another bot cannot be expressed in a rule of basebump. The message says why."""
+
+
+def drop_hidden_keys(rules: Iterable[TranslatedRule]) -> Iterator[TranslatedRule]:
+    """Yield the rules without keys that have no effect, because an earlier rule sets them for all image references."""
+    hidden: set[str] = set()
+    for rule in rules:
+        keys = {key: value for key, value in rule.keys.items() if key not in hidden}
+        if keys:
+            yield replace(rule, keys=keys)
+        if not rule.match:
+            hidden.update(keys)
+
+
+def convert_image_name(name: str) -> str:
+    """Return the glob for canonical repositories that corresponds to an image name or a glob for image names.
+
+    Raises:
+        UntranslatableError: If `name` is neither.
+    """
+    if "*" not in name and "?" not in name:
+        try:
+            return ImageReference.parse(name).repository
+        except InvalidReferenceError:
+            raise UntranslatableError(f"`{name}` is not the name of an image") from None
+    glob = convert_path_glob(name)
+    first, slash, _ = glob.partition("/")
+    if first == "**" or (slash and ("." in first or ":" in first or first == "localhost")):
+        return glob
+    return f"{DOCKER_HUB}/{glob}" if slash else f"{DOCKER_HUB}/library/{glob}"
+
+
+def convert_path_glob(glob: str) -> str:
+    """Return the basebump glob that corresponds to a glob of another bot. Raises UntranslatableError."""
+    if _UNSUPPORTED_GLOB.intersection(glob) or not glob.strip():
+        raise UntranslatableError(f"basebump's globs cannot express `{glob}`")
+    return glob

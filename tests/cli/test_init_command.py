@@ -1,0 +1,97 @@
+"""`basebump init`, as somebody runs it first in a folder."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from support.git import Git
+from support.runs.worlds import write_tree
+
+DOCKERFILE = "FROM node:22\nFROM contoso.azurecr.io/base:1\n"
+RENOVATE = {"extends": ["config:recommended"], "labels": ["deps"]}
+DEPENDABOT = "version: 2\nupdates:\n- package-ecosystem: docker\n  directory: /\n  schedule: {interval: weekly}\n"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return write_tree(tmp_path / "tree", {"Dockerfile": DOCKERFILE})
+
+
+def list_statuses(basebump, folder):
+    code, out, _ = basebump("scan", folder, "--offline", "--format", "json", "--config", folder / "basebump.yaml")
+    assert code == 0, out
+    return [(each["status"], each["reason"]) for each in json.loads(out)["occurrences"]]
+
+
+def test_first_config_is_valid_and_lists_the_registries_of_the_folder(folder, basebump):
+    code, out, _ = basebump("init", folder)
+    assert code == 0
+    assert "Found 2 image references in 1 file.\n" in out
+    assert basebump("config", "check", folder / "basebump.yaml")[0] == 0
+    assert list_statuses(basebump, folder) == [("not-checked", "offline")] * 2
+
+
+def test_config_names_the_repository_of_the_remote(folder, basebump):
+    Git(folder).run("init", "--quiet")
+    Git(folder).run("remote", "add", "origin", "https://x:secret@github.com/acme/web.git")
+    code, _, _ = basebump("init", folder)
+    text = (folder / "basebump.yaml").read_text(encoding="utf-8")
+    assert code == 0
+    assert "repositories: [acme/web]" in text.replace('"', "")
+    assert "secret" not in text.replace("never the token", "")
+
+
+@pytest.mark.parametrize("existing", ["basebump.yaml", ".github/workflows/basebump.yml"])
+def test_existing_file_is_never_overwritten(folder, basebump, existing):
+    write_tree(folder, {existing: "mine\n"})
+    code, _, err = basebump("init", folder, "--workflow", "github")
+    assert code == 2
+    assert existing in err
+    assert [(path.name, path.read_text(encoding="utf-8")) for path in folder.rglob("basebump.y*ml")] == [
+        (existing.rpartition("/")[2], "mine\n")
+    ]
+
+
+def test_link_that_leads_nowhere_is_not_followed(folder, basebump, tmp_path):
+    (folder / "basebump.yaml").symlink_to(tmp_path / "elsewhere")
+    assert basebump("init", folder)[0] == 2
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_workflow_uses_the_config_and_its_state(folder, basebump):
+    assert basebump("init", folder, "--workflow", "github")[0] == 0
+    workflow = (folder / ".github/workflows/basebump.yml").read_text(encoding="utf-8")
+    config = (folder / "basebump.yaml").read_text(encoding="utf-8")
+    assert "config: basebump.yaml" in workflow
+    assert "state: sqlite:///.basebump/state.db" in config
+    assert "state: .basebump/state.db" in workflow
+
+
+def test_renovate_leaves_the_images_after_the_printed_lines_are_added(folder, basebump):
+    write_tree(folder, {"renovate.json": json.dumps(RENOVATE)})
+    _, out, _ = basebump("init", folder)
+    assert list_statuses(basebump, folder) == [("skipped", "other-writer")] * 2
+    rule = next(line for line in out.splitlines() if line.startswith("{"))
+    write_tree(folder, {"renovate.json": json.dumps({**RENOVATE, "packageRules": [json.loads(rule)]})})
+    assert list_statuses(basebump, folder) == [("not-checked", "offline")] * 2
+
+
+def test_dependabot_leaves_the_images_after_the_printed_lines_are_added(folder, basebump):
+    write_tree(folder, {".github/dependabot.yml": DEPENDABOT})
+    _, out, _ = basebump("init", folder)
+    assert list_statuses(basebump, folder) == [("skipped", "other-writer")] * 2
+    lines = out[out.index("    ignore:") :].replace("    ", "  ", 1).replace("      -", "  -", 1)
+    write_tree(folder, {".github/dependabot.yml": DEPENDABOT + lines})
+    assert list_statuses(basebump, folder) == [("not-checked", "offline")] * 2
+
+
+def test_unreadable_configs_of_other_bots_are_named(folder, basebump):
+    write_tree(folder, {"renovate.json": "{", ".github/dependabot.yml": "a: [\n"})
+    code, out, _ = basebump("init", folder)
+    assert code == 0
+    assert out.count("the file could not be parsed") == 2
+
+
+def test_path_that_is_not_a_folder_is_a_usage_error(folder, basebump):
+    assert basebump("init", folder / "Dockerfile")[0] == 2

@@ -1,0 +1,41 @@
+"""The page about switching from another bot shows what `basebump init` writes."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from support.parts import ROOT
+from support.runs.worlds import write_tree
+
+from bot.cli.app import main
+from bot.starter.renovate import HANDOVER_RULE
+
+PAGE = (ROOT / "docs" / "switching.md").read_text(encoding="utf-8")
+
+
+def list_blocks(heading):
+    """Return the code blocks of a section."""
+    section = PAGE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    return re.findall(r"```\w+\n(.*?)```", section, re.DOTALL)
+
+
+@pytest.mark.parametrize(("heading", "path"), [("Renovate", "renovate.json"), ("Dependabot", ".github/dependabot.yml")])
+def test_policy_on_the_page_is_what_init_writes_for_the_config_on_the_page(tmp_path, capsys, heading, path):
+    config, policy, *_ = list_blocks(heading)
+    folder = write_tree(tmp_path, {"Dockerfile": "FROM node:22\nFROM ghcr.io/acme/base:1\n", path: config})
+    assert main(["init", str(folder)]) == 0
+    written = (folder / "basebump.yaml").read_text(encoding="utf-8")
+    assert policy in written
+    assert main(["config", "check", str(folder / "basebump.yaml")]) == 0
+    capsys.readouterr()
+
+
+def test_rule_that_disables_renovate_for_images_is_the_one_that_init_prints():
+    assert list_blocks("Renovate")[-1].strip() == HANDOVER_RULE
+
+
+def test_lines_that_disable_dependabot_for_images_are_those_that_init_prints(tmp_path, capsys):
+    folder = write_tree(tmp_path, {".github/dependabot.yml": list_blocks("Dependabot")[0]})
+    assert main(["init", str(folder)]) == 0
+    assert capsys.readouterr().out.endswith(list_blocks("Dependabot")[-1])

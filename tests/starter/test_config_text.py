@@ -1,0 +1,115 @@
+"""The text of a first config."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.settings.config_file import validate_config
+from bot.settings.document import parse_document
+from bot.starter.config_text import FolderFindings, ForgeRepository, FoundRegistry, write_config_text
+from bot.starter.dependabot import translate_dependabot
+from bot.starter.examine_folder import find_forge
+from bot.starter.renovate import translate_renovate
+from bot.starter.rule_checks import keep_valid_rules
+
+NO_FINDINGS = FolderFindings(None, (), ())
+TEXTS = st.text(max_size=20) | st.sampled_from(["nginx", "ghcr.io/acme/**", "true", "before 5am", "3 days", "team:a"])
+VALUES = st.recursive(
+    TEXTS | st.booleans() | st.none(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=8,
+)
+RENOVATE_OPTIONS = (
+    *("extends", "labels", "addLabels", "reviewers", "assignees", "schedule", "timezone", "groupName", "ignoreDeps"),
+    *("ignorePaths", "minimumReleaseAge", "enabled", "automerge", "pinDigests", "rebaseWhen", "draftPR", "major"),
+)
+CONDITIONS = ("matchDatasources", "matchManagers", "matchPackageNames", "matchFileNames", "matchUpdateTypes")
+RULES = st.lists(st.dictionaries(st.sampled_from((*RENOVATE_OPTIONS, *CONDITIONS)), VALUES, max_size=4), max_size=3)
+RENOVATE = st.builds(
+    lambda options, rules: {**options, "packageRules": rules},
+    st.dictionaries(st.sampled_from(RENOVATE_OPTIONS), VALUES, max_size=4),
+    RULES,
+)
+DEPENDABOT_OPTIONS = (
+    *("directory", "directories", "schedule", "labels", "reviewers", "assignees", "ignore", "cooldown", "groups"),
+    "target-branch",
+)
+
+
+def parse_config(text):
+    document, problems = parse_document(text.encode(), "basebump.yaml")
+    assert not problems
+    config, problems = validate_config(document, requires_forges=False)
+    assert not problems
+    return config
+
+
+def test_config_without_findings_is_valid():
+    config = parse_config(write_config_text(NO_FINDINGS))
+    assert (config.forges, config.registries, config.policy, config.state) == ((), (), (), None)
+
+
+def test_lines_of_a_config_are_at_most_100_characters_long():
+    assert max(map(len, write_config_text(NO_FINDINGS).splitlines())) <= 100
+
+
+def test_every_comment_that_hides_a_key_is_valid_without_the_sign():
+    lines = write_config_text(NO_FINDINGS).splitlines()
+    text = "\n".join(line.replace("#", "", 1) if line.startswith("#") and line[1:2] != " " else line for line in lines)
+    sections = text.replace("#  ", "  ").replace("OWNER/NAME", "acme/web")
+    config = parse_config(sections)
+    assert config.forges
+    assert config.policy
+    assert config.scanners
+    assert config.state
+
+
+def test_findings_are_in_the_config():
+    registries = (FoundRegistry("contoso.azurecr.io", 2, "a:1"), FoundRegistry("127.0.0.1:5000", 1, "b\n#:2"))
+    config = parse_config(write_config_text(FolderFindings(ForgeRepository("gitlab", "a/b/c"), registries, ())))
+    assert [(each.host, each.auth.value) for each in config.registries] == [
+        ("contoso.azurecr.io", "azure"),
+        ("127.0.0.1:5000", "docker-config"),
+    ]
+    assert config.forges[0].token_env == "GITLAB_TOKEN"
+    assert config.forges[0].repositories == ("a/b/c",)
+
+
+@given(RENOVATE)
+def test_every_renovate_config_leads_to_a_valid_config(config):
+    translation = keep_valid_rules(translate_renovate("renovate.json", config, ["docker.io/library/nginx"]))
+    parsed = parse_config(write_config_text(FolderFindings(None, (), (translation,))))
+    assert len(parsed.policy) == len(translation.rules)
+
+
+@given(st.dictionaries(st.sampled_from(DEPENDABOT_OPTIONS), VALUES, max_size=5))
+def test_every_dependabot_config_leads_to_a_valid_config(options):
+    entry = {"package-ecosystem": "docker", **options}
+    translation = translate_dependabot("dependabot.yml", {"updates": [entry]})
+    valid = keep_valid_rules(translation)
+    parsed = parse_config(write_config_text(FolderFindings(None, (), (valid,))))
+    assert len(parsed.policy) == len(valid.rules)
+
+
+def test_rule_that_the_config_would_refuse_is_reported():
+    translation = keep_valid_rules(translate_renovate("renovate.json", {"labels": ["x" * 51]}, []))
+    assert [dict(each.keys) for each in translation.rules] == [{"update": "major"}]
+    assert "`labels.0` must not have more than 50 characters" in translation.untranslated[0].reason
+
+
+@pytest.mark.parametrize(
+    ("remote", "forge"),
+    [
+        ("https://github.com/acme/web.git", ForgeRepository("github", "acme/web")),
+        ("https://user:secret@github.com/acme/web", ForgeRepository("github", "acme/web")),
+        ("git@github.com:acme/web.git", ForgeRepository("github", "acme/web")),
+        ("ssh://git@gitlab.com/acme/group/web.git", ForgeRepository("gitlab", "acme/group/web")),
+        ("https://git.example.com/acme/web.git", None),
+        ("/srv/git/web.git", None),
+        ("", None),
+    ],
+)
+def test_remote_of_a_known_forge_is_its_repository(remote, forge):
+    assert find_forge(remote) == forge

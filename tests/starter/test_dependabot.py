@@ -1,0 +1,91 @@
+"""Update entries of Dependabot, as rules of basebump."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.starter.dependabot import translate_dependabot
+
+FORMATS = {"format": ("dockerfile", "kubernetes", "helm")}
+
+
+def translate(*entries):
+    return translate_dependabot(".github/dependabot.yml", {"version": 2, "updates": list(entries)})
+
+
+def list_rules(**options):
+    translation = translate({"package-ecosystem": "docker", **options})
+    return [(dict(each.match), dict(each.keys)) for each in translation.rules]
+
+
+def test_config_without_images_has_no_translation():
+    assert translate({"package-ecosystem": "npm", "directory": "/"}) is None
+    assert translate_dependabot("x", {"updates": "none"}) is None
+
+
+@pytest.mark.parametrize(
+    ("options", "paths"),
+    [
+        ({"directory": "/"}, ("*",)),
+        ({"directory": "/services/web/"}, ("services/web/*",)),
+        ({"directories": ["/a", "/b/*", "/c/**"]}, ("a/*", "b/*/*", "c/**")),
+    ],
+)
+def test_folders_are_paths(options, paths):
+    assert list_rules(**options) == [({**FORMATS, "path": paths}, {"update": "major"})]
+
+
+def test_attributes_schedule_and_cooldown_are_keys():
+    ((_, keys),) = list_rules(
+        labels=["docker"],
+        assignees=["bob"],
+        schedule={"interval": "weekly", "day": "tuesday", "time": "05:00", "timezone": "Europe/Berlin"},
+        cooldown={"default-days": 5},
+    )
+    assert keys == {
+        "labels": ("docker",),
+        "assignees": ("bob",),
+        "schedule": {"cron": "* * * * 2", "timezone": "Europe/Berlin"},
+        "min_age": "5d",
+        "update": "major",
+    }
+
+
+@pytest.mark.parametrize(
+    ("ignored", "match", "keys"),
+    [
+        ({"dependency-name": "node"}, {"image": ("docker.io/library/node",)}, {"ignore": True}),
+        (
+            {"dependency-name": "ghcr.io/*", "update-types": ["version-update:semver-major"]},
+            {"image": ("ghcr.io/*",)},
+            {"update": "minor"},
+        ),
+        ({"dependency-name": "*"}, {}, {"ignore": True}),
+    ],
+)
+def test_ignored_images_are_ignored_or_limited(ignored, match, keys):
+    assert list_rules(ignore=[ignored])[0] == ({**match, **FORMATS}, keys)
+
+
+def test_group_of_patterns_is_a_group():
+    assert list_rules(groups={"base": {"patterns": ["node", "python"]}})[0] == (
+        {"image": ("docker.io/library/node", "docker.io/library/python"), **FORMATS},
+        {"group": "base"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "origin"),
+    [
+        ({"ignore": [{"dependency-name": "node", "versions": ["1.x"]}]}, "ignore in "),
+        ({"ignore": [{"dependency-name": "node", "update-types": ["other"]}]}, "ignore in "),
+        ({"groups": {"a": {"update-types": ["minor"]}}}, "groups.a in "),
+        ({"schedule": {"interval": "hourly"}}, "schedule in "),
+        ({"cooldown": {"semver-major-days": 3}}, "cooldown in "),
+        ({"directory": "/{a,b}"}, "directories in "),
+        ({"open-pull-requests-limit": 3}, ""),
+    ],
+)
+def test_setting_without_an_equivalent_is_reported(options, origin):
+    (untranslated,) = translate({"package-ecosystem": "docker", **options}).untranslated
+    assert untranslated.origin == f"{origin}updates[0] of .github/dependabot.yml"

@@ -1,0 +1,169 @@
+"""Renovate's settings about images, as rules of basebump."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.starter.renovate import translate_renovate
+
+NGINX = "docker.io/library/nginx"
+
+
+def translate(config, images=(NGINX,)):
+    return translate_renovate("renovate.json", config, images)
+
+
+def list_rules(config, images=(NGINX,)):
+    """Return the conditions and keys of the translated rules, without the rule for the kinds of updates."""
+    *rules, last = [(dict(each.match), dict(each.keys)) for each in translate(config, images).rules]
+    assert last == ({}, {"update": "major"})
+    return rules
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "keys"),
+    [
+        ("labels", ["a", "b"], {"labels": ("a", "b")}),
+        ("reviewers", ["alice", "team:core"], {"reviewers": ("alice", "team:core")}),
+        ("assignees", ["bob"], {"assignees": ("bob",)}),
+        ("minimumReleaseAge", "3 days", {"min_age": "3d"}),
+        ("minimumReleaseAge", "36 hours", {"min_age": "36h"}),
+        ("stabilityDays", None, {}),
+        ("draftPR", True, {"draft": True}),
+        ("automerge", True, {"automerge": {"max_update": "major"}}),
+        ("automerge", False, {}),
+        ("groupName", "base images", {"group": "base images"}),
+        ("pinDigests", False, {"pin": False}),
+        ("rebaseWhen", "behind-base-branch", {"rebase": "always"}),
+        ("schedule", ["before 4am on monday"], {"schedule": {"cron": "* 0-3 * * 1", "timezone": "UTC"}}),
+    ],
+)
+def test_option_for_all_updates_is_a_rule_without_a_condition(option, value, keys):
+    assert list_rules({option: value}) == ([({}, keys)] if keys else [])
+    assert translate({option: value}).untranslated == ()
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("groupName", "{{packageName}}"),
+        ("minimumReleaseAge", "a while"),
+        ("minimumReleaseAge", "400 days"),
+        ("rebaseWhen", "sometimes"),
+        ("schedule", ["every 3 weeks"]),
+        ("draftPR", "yes"),
+    ],
+)
+def test_value_without_an_equivalent_is_reported(option, value):
+    translation = translate({option: value})
+    assert [each.origin for each in translation.untranslated] == [f"{option} of renovate.json"]
+    assert [dict(each.keys) for each in translation.rules] == [{"update": "major"}]
+
+
+def test_condition_on_names_files_managers_and_branches_is_translated():
+    rule = {
+        "matchPackageNames": ["nginx", "ghcr.io/acme/**"],
+        "matchFileNames": ["services/**"],
+        "matchManagers": ["dockerfile", "docker-compose"],
+        "matchBaseBranches": ["main"],
+        "labels": ["web"],
+    }
+    assert list_rules({"packageRules": [rule]}) == [
+        (
+            {
+                "image": (NGINX, "ghcr.io/acme/**"),
+                "format": ("dockerfile", "compose"),
+                "path": ("services/**",),
+                "base_branch": ("main",),
+            },
+            {"labels": ("web",)},
+        )
+    ]
+
+
+def test_last_package_rule_of_renovate_is_the_first_of_basebump():
+    rules = [
+        {"matchDatasources": ["docker"], "labels": ["first"]},
+        {"matchPackageNames": ["nginx"], "labels": ["last"]},
+    ]
+    assert [keys["labels"] for _, keys in list_rules({"packageRules": rules})] == [("last",), ("first",)]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"matchDatasources": ["npm"], "labels": ["x"]},
+        {"matchManagers": ["npm", "pip_requirements"], "labels": ["x"]},
+        {"matchPackageNames": ["eslint", "@types/node"], "labels": ["x"]},
+        {"matchPackagePatterns": ["^eslint"], "labels": ["x"]},
+    ],
+)
+def test_rules_that_are_not_about_images_are_left_out(rule):
+    assert list_rules({"packageRules": [rule]}) == []
+    assert translate({"packageRules": [rule]}).untranslated == ()
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"matchDatasources": ["docker"], "matchCurrentValue": "/^1/", "enabled": False},
+        {"matchDatasources": ["docker"], "matchPackageNames": ["/^ngin/"], "enabled": False},
+        {"matchDatasources": ["docker"], "matchPackageNames": ["!nginx"], "enabled": False},
+        {"matchDatasources": ["docker"], "matchUpdateTypes": ["digest"], "enabled": False},
+        {"matchDatasources": ["docker"], "matchUpdateTypes": ["major"], "labels": ["x"]},
+        {"matchDatasources": ["docker"], "matchFileNames": ["{a,b}/**"], "enabled": False},
+    ],
+)
+def test_rule_with_a_condition_without_an_equivalent_is_reported_and_not_widened(rule):
+    translation = translate({"packageRules": [rule]})
+    assert [dict(each.keys) for each in translation.rules] == [{"update": "major"}]
+    assert [each.origin for each in translation.untranslated] == ["packageRules[0] of renovate.json"]
+
+
+@pytest.mark.parametrize(
+    ("types", "limit"), [(["major"], "minor"), (["major", "minor"], "patch"), (["major", "minor", "patch"], "digest")]
+)
+def test_disabled_kinds_of_updates_limit_the_update(types, limit):
+    rule = {"matchPackageNames": ["nginx"], "matchUpdateTypes": types, "enabled": False}
+    assert list_rules({"packageRules": [rule]}) == [({"image": (NGINX,)}, {"update": limit})]
+    blocks = {each: {"enabled": False} for each in types}
+    assert [dict(each.keys) for each in translate(blocks).rules] == [{"update": limit}]
+
+
+def test_ignored_names_and_paths_are_ignored():
+    config = {"ignoreDeps": ["nginx", "eslint"], "ignorePaths": ["legacy/**", "**/node_modules/**"]}
+    assert list_rules(config) == [
+        ({"path": ("legacy/**",)}, {"ignore": True}),
+        ({"image": (NGINX,)}, {"ignore": True}),
+    ]
+
+
+def test_presets_are_expanded_or_reported():
+    config = {
+        "extends": ["config:recommended", ":label(deps)", "schedule:weekly", ":timezone(Asia/Tokyo)", "local>acme/all"]
+    }
+    translation = translate(config)
+    assert dict(translation.rules[1].keys) == {
+        "labels": ("deps",),
+        "schedule": {"cron": "* 0-3 * * 1", "timezone": "Asia/Tokyo"},
+    }
+    assert translation.rules[0].match == {
+        "path": ("**/__fixtures__/**", "**/__tests__/**", "**/examples/**", "**/test/**", "**/tests/**")
+    }
+    (untranslated,) = translation.untranslated
+    assert untranslated.reason.endswith(": local>acme/all")
+
+
+def test_labels_that_a_rule_adds_come_with_those_of_the_whole_config():
+    rule = {"matchPackageNames": ["nginx"], "addLabels": ["web"]}
+    assert list_rules({"labels": ["deps"], "packageRules": [rule]})[0][1] == {"labels": ("web", "deps")}
+
+
+def test_key_that_an_earlier_rule_sets_for_all_images_is_left_out():
+    rule = {"matchDatasources": ["docker"], "labels": ["docker"]}
+    assert list_rules({"labels": ["all"], "packageRules": [rule]}) == [({}, {"labels": ("docker",)})]
+
+
+def test_other_options_are_reported():
+    translation = translate({"prConcurrentLimit": None, "hostRules": []})
+    assert translation.untranslated[0].reason.endswith("hostRules, prConcurrentLimit")
