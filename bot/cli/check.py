@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import shlex
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
+from functools import partial, wraps
 from pathlib import Path
 
 import click
@@ -17,7 +20,8 @@ from bot.core.durations import parse_duration
 from bot.model.check import CheckReport
 from bot.model.errors import UsageError
 from bot.model.vocabulary import ExitCode
-from bot.pipeline.check import CheckOptions, check_tree
+from bot.pipeline.check import check_tree
+from bot.pipeline.checked_occurrences import CheckOptions
 from bot.revision_diff import GitRevisionDiff
 from bot.worktree import WorkTree
 
@@ -31,46 +35,72 @@ def _parse_age(_context: click.Context, _option: click.Parameter, text: str | No
         raise click.BadParameter(str(error)) from error
 
 
+@dataclass(frozen=True, slots=True)
+class _CheckRequest:
+    """What the user wants to be checked."""
+
+    is_offline: bool
+    since: str | None
+    max_age: timedelta | None
+    is_strict: bool
+
+
+def _add_check_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Add the options that say what is checked. The command gets them as its parameter `request`.
+
+    Raises UsageError if the options contradict each other.
+    """
+
+    @click.option("--offline", is_flag=True, help="Ask no registry, and look only for what is not pinned.")
+    @click.option("--since", metavar="REV", help="Look only at lines that changed since this revision of git.")
+    @click.option(
+        "--max-age",
+        metavar="AGE",
+        callback=_parse_age,
+        help="Find images, too, that are older than this and have a newer digest: `30d`.",
+    )
+    @click.option("--strict", is_flag=True, help="Find, too, what could not be evaluated.")
+    @wraps(command)
+    def run_with_request(
+        *, offline: bool, since: str | None, max_age: timedelta | None, strict: bool, **others: object
+    ) -> int:
+        if offline and max_age is not None:
+            raise UsageError(
+                "--max-age cannot be combined with --offline, because it needs data from registries; hint: remove one "
+                "of them"
+            )
+        return command(request=_CheckRequest(offline, since, max_age, strict), **others)
+
+    return run_with_request
+
+
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path))
 @options.config_option
-@click.option("--offline", is_flag=True, help="Ask no registry, and look only for what is not pinned.")
-@click.option("--since", metavar="REV", help="Look only at lines that changed since this revision of git.")
-@click.option(
-    "--max-age",
-    metavar="AGE",
-    callback=_parse_age,
-    help="Find images, too, that are older than this and have a newer digest: `30d`.",
-)
+@_add_check_options
 @options.add_format_option(*CHECK_FORMATS)
 @options.add_export_option(*CHECK_FORMATS)
 def command(
     path: Path,
     config_file: Path | None,
-    since: str | None,
-    max_age: timedelta | None,
+    request: _CheckRequest,
     output_format: str,
     exports: tuple[ExportTarget, ...],
-    *,
-    offline: bool,
 ) -> int:
     """Fail a CI where an image must not stay as it is.
 
     Ends with 4 where an image is not pinned, is gone, or breaks a rule of the policy. What the policy leaves alone is
-    no finding, nor is what is only out of date, unless --max-age says how old it may become.
+    no finding, nor is what is only out of date, unless --max-age says how old it may become. What could not be
+    evaluated is counted, and is a finding with --strict. Nothing is scanned unless the config lists `scanners`.
     """
     if not path.is_dir():
         raise UsageError(f"{path} is not a folder; hint: name the folder that contains the files")
-    if offline and max_age is not None:
-        raise UsageError(
-            "--max-age cannot be combined with --offline, because it needs data from registries; hint: remove one "
-            "of them"
-        )
-    revision = GitRevisionDiff.resolve_revision(path, since) if since is not None else None
-    context, policy = wiring.build_scan_context(config_file, offline=offline, progress=create_progress())
-    check_options = CheckOptions(_build_fix_command(path, config_file), revision, max_age)
+    revision = GitRevisionDiff.resolve_revision(path, request.since) if request.since is not None else None
+    context, policy = wiring.build_scan_context(config_file, offline=request.is_offline, progress=create_progress())
+    fix_command = _build_fix_command(path, config_file)
+    check_options = CheckOptions(fix_command, revision, request.max_age, is_strict=request.is_strict)
     report = check_tree(WorkTree(path), str(path), context, policy, check_options)
-    is_whole = write_result(partial(_render_report, report), output_format, exports)
+    is_whole = write_result(partial(_render_report, report), output_format, exports, partial(_render_screen, report))
     if report.failed or not is_whole:
         return ExitCode.FAILED
     return ExitCode.FOUND if any(report.findings) else ExitCode.DONE
@@ -80,6 +110,14 @@ def _build_fix_command(path: Path, config_file: Path | None) -> str:
     """Return the command that fixes the findings that an edit can fix, under the same policy."""
     config = ["--config", str(config_file)] if config_file is not None else []
     return shlex.join(["basebump", "scan", str(path), *config, "--write"])
+
+
+def _render_screen(report: CheckReport) -> str:
+    """Return the text output for stdout, wrapped if stdout is a terminal."""
+    from bot.cli.screen import show_lines
+    from bot.reports.check_text import render_check_lines
+
+    return show_lines(render_check_lines(report), sys.stdout)
 
 
 def _render_report(report: CheckReport, output_format: str) -> str:

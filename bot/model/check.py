@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bot.model.vocabulary import OccurrenceStatus
+
 if TYPE_CHECKING:  # only annotations need these imports, so they do not slow down the start
+    from bot.model.reference import Digest
     from bot.model.report import RunFailure, Verdict
     from bot.model.source import UnsupportedText
-    from bot.model.vocabulary import ViolatedRule, ViolationKind
+    from bot.model.vocabulary import Reason, ViolatedRule, ViolationKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +25,19 @@ class Violation:
     """The image and the remedy, written so that more text can follow: `python:3.12 has no digest; … pins it`."""
     violated_rule: ViolatedRule | None = None
     """The policy rule that is violated; None if the kind is not POLICY."""
+    unevaluated_reason: Reason | None = None
+    """The reason that the reference was not evaluated; None if the kind is not NOT_EVALUATED."""
 
     @property
     def code(self) -> str:
         """A stable identifier of the violation for tools, such as `gone` or `policy/signature`."""
         return f"{self.kind}/{self.violated_rule}" if self.violated_rule is not None else self.kind.value
+
+    @property
+    def reason(self) -> str | None:
+        """The violated rule, or the reason that the reference was not evaluated; None for other violations."""
+        reason = self.violated_rule or self.unevaluated_reason
+        return reason.value if reason is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +48,59 @@ class CheckedOccurrence:
     violations: tuple[Violation, ...] = ()
     notes: tuple[str, ...] = ()
     """Sentences about facts that could not be determined. Such a fact is not a violation."""
+    unevaluated_reason: Reason | None = None
+    """The reason that the reference counts as neither pinned nor unpinned; None if it counts as one of them."""
+
+    @property
+    def is_unresolved(self) -> bool:
+        """True if the registry was asked about the image, and the image could not be looked up."""
+        return self.verdict.status is OccurrenceStatus.UNRESOLVED
+
+
+@dataclass(frozen=True, slots=True)
+class CheckFinding:
+    """A violation and its position: at an image reference, or at a text that holds no readable reference."""
+
+    path: str
+    line_number: int
+    locator: str | None
+    """The position in the structure of the file; None for a text that holds no readable reference."""
+    reference: str
+    """The image reference, or the text that holds no readable reference."""
+    canonical: str | None
+    """The repository of the image; None for a text that holds no readable reference."""
+    digest: Digest | None
+    new_digest: Digest | None
+    violation: Violation
+
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """Texts that identify the finding in later reports, even if its line number changes."""
+        return self.path, self.locator if self.locator is not None else self.reference, self.violation.code
+
+
+@dataclass(frozen=True, slots=True)
+class CheckCounts:
+    """The number of image references by the result of the check.
+
+    `found` is always the sum of `pinned`, `unpinned` and all numbers in `not_evaluated`.
+    """
+
+    found: int
+    pinned: int
+    """References with a digest. If the registry could be asked, these are only references on known registries."""
+    unpinned: int
+    """References without a digest, each of which is a finding."""
+    not_evaluated: Mapping[Reason, int]
+    """References that are neither, by the reason; the reasons are in alphabetical order."""
+    unresolved: int
+    """References that could not be looked up. They are also counted as pinned or unpinned."""
+    unreadable: int
+    """Texts that hold no readable reference, and files that cannot be parsed. They are not counted in `found`."""
+
+    @property
+    def total_not_evaluated(self) -> int:
+        return sum(self.not_evaluated.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +115,45 @@ class CheckReport:
     occurrences: tuple[CheckedOccurrence, ...]
     unsupported: tuple[UnsupportedText, ...] = ()
     failed: tuple[RunFailure, ...] = ()
+    is_strict: bool = False
+    """True if everything that was not evaluated is a finding."""
+    unreadable_violations: tuple[Violation, ...] = ()
+    """One violation for each of `unsupported`, in the same order; empty unless the check is strict."""
 
     @property
-    def findings(self) -> Iterator[tuple[CheckedOccurrence, Violation]]:
-        """All violations, each with its image reference."""
-        return ((occurrence, violation) for occurrence in self.occurrences for violation in occurrence.violations)
+    def findings(self) -> Iterator[CheckFinding]:
+        """All violations, each with its position: first those of image references, then those of other texts."""
+        for checked in self.occurrences:
+            occurrence = checked.verdict.occurrence
+            reference = occurrence.reference
+            for violation in checked.violations:
+                yield CheckFinding(
+                    path=occurrence.path,
+                    line_number=occurrence.line_number,
+                    locator=occurrence.locator,
+                    reference=str(reference),
+                    canonical=reference.repository,
+                    digest=reference.digest,
+                    new_digest=checked.verdict.new_digest,
+                    violation=violation,
+                )
+        if self.unreadable_violations:
+            for unreadable, violation in zip(self.unsupported, self.unreadable_violations, strict=True):
+                yield CheckFinding(
+                    unreadable.path, unreadable.line_number, None, unreadable.text, None, None, None, violation
+                )
+
+    @property
+    def counts(self) -> CheckCounts:
+        """The number of image references by the result of the check."""
+        unevaluated = Counter(each.unevaluated_reason for each in self.occurrences if each.unevaluated_reason)
+        evaluated = [each for each in self.occurrences if each.unevaluated_reason is None]
+        pinned = sum(each.verdict.occurrence.reference.digest is not None for each in evaluated)
+        return CheckCounts(
+            found=len(self.occurrences),
+            pinned=pinned,
+            unpinned=len(evaluated) - pinned,
+            not_evaluated=dict(sorted(unevaluated.items())),
+            unresolved=sum(each.is_unresolved for each in self.occurrences),
+            unreadable=len(self.unsupported),
+        )

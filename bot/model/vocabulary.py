@@ -341,6 +341,7 @@ class ViolationKind(StrEnum):
     GONE = "gone"
     POLICY = "policy"
     STALE = "stale"
+    NOT_EVALUATED = "not-evaluated"
 
     @property
     def sentence(self) -> str:
@@ -355,6 +356,9 @@ _VIOLATION_SENTENCES: dict[ViolationKind, str] = {
     ViolationKind.GONE: "The registry no longer has the digest that the file pins.",
     ViolationKind.POLICY: "The image in the file violates a rule.",
     ViolationKind.STALE: "A newer digest is available, and the image in the file is older than `--max-age` allows.",
+    ViolationKind.NOT_EVALUATED: (
+        "basebump could not evaluate the reference. Such a reference is only counted, unless `--strict` is set."
+    ),
 }
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bot.core.choice.verdict import build_verdict
+from bot.core.choice.unevaluated import build_unreadable_violation
 from bot.core.choice.violations import find_violations
 from bot.core.references.changed_references import ChangedFile, ChangedFiles
 from bot.core.references.reconcile import find_sharing_with_skipped
@@ -17,24 +16,13 @@ from bot.model.decision import Decision, SkippedReference, UncheckedReference
 from bot.model.forge import GitRepository
 from bot.model.policy import PolicyConfig
 from bot.model.vocabulary import Reason
+from bot.pipeline.checked_occurrences import CheckOptions, build_checked_occurrence
 from bot.pipeline.extract import ExtractResult, extract_references
 from bot.pipeline.scan import OfflineContext
 from bot.ports import FileTree, RevisionDiff
 
 if TYPE_CHECKING:  # an offline check does not import this module
     from bot.pipeline.run_context import RunContext
-
-
-@dataclass(frozen=True, slots=True)
-class CheckOptions:
-    """The options of a check that are not part of the policy."""
-
-    fix_command: str
-    """The command that updates the files. Messages name it."""
-    since: RevisionDiff | None = None
-    """Only references on lines that changed since a revision are checked; None to check all references."""
-    max_age: timedelta | None = None
-    """The age from which a pinned image with an available update is a violation; None if it never is."""
 
 
 def check_tree(
@@ -58,14 +46,14 @@ def check_tree(
         occurrences=(),
         unsupported=checked.unsupported,
         failed=extract_result.failures,
+        is_strict=options.is_strict,
+        unreadable_violations=tuple(map(build_unreadable_violation, checked.unsupported)) if options.is_strict else (),
     )
     if isinstance(context, OfflineContext):
         return replace(report, occurrences=tuple(_check_offline(checked, context, policy_config, options)))
     from bot.pipeline.check_online import check_online
 
-    checked_occurrences, failures = check_online(
-        extract_result, checked, context, policy_config, options.fix_command, options.max_age
-    )
+    checked_occurrences, failures = check_online(extract_result, checked, context, policy_config, options)
     return replace(report, occurrences=checked_occurrences, failed=(*extract_result.failures, *failures))
 
 
@@ -84,7 +72,7 @@ def _check_offline(
     ]
     conflicting = find_sharing_with_skipped(decisions)
     return [
-        CheckedOccurrence(build_verdict(each), tuple(find_violations(each, options.fix_command, (), today)))
+        build_checked_occurrence(each, find_violations(each, options.fix_command, (), today), options, is_offline=True)
         for each in (
             SkippedReference(each.occurrence, Reason.CONFLICTING_EDITS) if each.occurrence in conflicting else each
             for each in decisions

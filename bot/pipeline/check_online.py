@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from bot.core.choice.verdict import build_verdict
 from bot.core.choice.violations import (
     build_signature_violation,
     check_build_age,
@@ -32,6 +31,7 @@ from bot.model.reference import Digest, TagRef
 from bot.model.report import RunFailure
 from bot.model.signature import SignatureOutcome, SignatureUnknown, VerifiedSignature
 from bot.model.vocabulary import Reason
+from bot.pipeline.checked_occurrences import CheckOptions, build_checked_occurrence
 from bot.pipeline.collect_evidence import fetch_contents
 from bot.pipeline.decide_updates import DecisionResult
 from bot.pipeline.extract import ExtractResult
@@ -47,8 +47,7 @@ def check_online(
     checked: ExtractResult,
     context: RunContext,
     policy_config: PolicyConfig,
-    fix_command: str,
-    max_age: timedelta | None,
+    options: CheckOptions,
 ) -> tuple[tuple[CheckedOccurrence, ...], tuple[RunFailure, ...]]:
     """Check image references with network access.
 
@@ -59,9 +58,9 @@ def check_online(
         checked: The extract result with only the references to check, such as those on changed lines.
         context: The services of the run.
         policy_config: The policy.
-        fix_command: The command that updates the files. Messages name it.
-        max_age: The age from which a pinned image with an available update is a violation; None if it never is.
+        options: The options of the check.
     """
+    max_age = options.max_age
 
     def needs_evidence(update: ImageUpdate) -> bool:
         """Return True if evidence about an update, such as scans, must be collected to check its reference.
@@ -82,22 +81,19 @@ def check_online(
     checked_occurrences: list[CheckedOccurrence] = []
     reported_errors = frozenset(each.error for each in tree_decisions.decision_result.failures)
     for decision in tree_decisions.decisions:
-        violations = list(find_violations(decision, fix_command, policy_config.end_of_life, context.now.date()))
+        violations = list(find_violations(decision, options.fix_command, policy_config.end_of_life, context.now.date()))
         violations += _check_signature(decision, tree_decisions.decision_result.resolutions, signatures, policy_config)
-        notes = _explain_unchecked(decision, reported_errors)
+        notes = [] if options.is_strict else _explain_unchecked(decision, reported_errors)
         outdated = _get_pinned_update(decision)
         if outdated is not None and max_age is not None:
             built_at = build_times.get(_get_pinned_subject(outdated))
-            stale_violation = (
-                check_build_age(outdated, built_at, max_age, context.now, fix_command) if built_at is not None else None
-            )
-            violations += [stale_violation] if stale_violation is not None else []
-            notes += (
-                []
-                if built_at is not None
-                else [f"build time of {format_short_reference(outdated.occurrence.reference)} is unknown"]
-            )
-        checked_occurrences.append(CheckedOccurrence(build_verdict(decision), tuple(violations), tuple(notes)))
+            if built_at is None:
+                notes.append(f"build time of {format_short_reference(outdated.occurrence.reference)} is unknown")
+            elif stale := check_build_age(outdated, built_at, max_age, context.now, options.fix_command):
+                violations.append(stale)
+        checked_occurrences.append(
+            build_checked_occurrence(decision, violations, options, is_offline=False, notes=notes)
+        )
     return tuple(checked_occurrences), tuple(
         dict.fromkeys((*tree_decisions.decision_result.failures, *signature_failures, *inspection_failures))
     )
@@ -106,10 +102,11 @@ def check_online(
 def _explain_unchecked(decision: Decision, reported_errors: Collection[str]) -> list[str]:
     """Return a list with one sentence that says why the reference was not checked; an empty list if it was checked.
 
+    A reference without a digest has no sentence either, because its violation says that it could not be looked up.
     The sentence ends with the error, such as `: timeout`. If the error is one of `reported_errors`, it is left out,
     because the report shows each of these errors once, below all references.
     """
-    if not isinstance(decision, UnresolvedReference):
+    if not isinstance(decision, UnresolvedReference) or decision.occurrence.reference.digest is None:
         return []
     is_reported = decision.detail in reported_errors or (
         bool(reported_errors) and decision.reason is Reason.UNREACHABLE

@@ -1,21 +1,62 @@
-"""The notes in the output of `check`: what could not be determined about image references and files."""
+"""What `check` could not determine: notes at single positions, and groups of places that were not evaluated."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 
+from bot.core.choice.unevaluated import describe_next_step
 from bot.model.check import CheckReport
-from bot.model.vocabulary import WHOLE_FILE_REASONS
+from bot.model.vocabulary import WHOLE_FILE_REASONS, Reason
 
 
 def list_notes(report: CheckReport) -> Iterator[tuple[str, int, str]]:
     """Yield every note with its position: the path, the line number, and the text.
 
-    A note belongs to an image reference, or to a file that could not be read or parsed.
+    A note belongs to an image reference, or to a file that could not be read or parsed. In a strict check, such a file
+    is a finding, so it has no note.
     """
     for checked in report.occurrences:
         occurrence = checked.verdict.occurrence
         yield from ((occurrence.path, occurrence.line_number, text) for text in checked.notes)
     for each in report.unsupported:
-        if each.reason in WHOLE_FILE_REASONS:
+        if each.reason in WHOLE_FILE_REASONS and not report.is_strict:
             yield each.path, each.line_number, f"not checked: {each.reason.sentence}"
+
+
+@dataclass(frozen=True, slots=True)
+class UnevaluatedGroup:
+    """All places in files that were not evaluated for the same reason."""
+
+    reason: Reason
+    positions: tuple[tuple[str, int, str], ...]
+    """The path, the line number and the text of each place, sorted; never empty."""
+
+
+def list_unevaluated(report: CheckReport) -> list[UnevaluatedGroup]:
+    """Return the image references and the texts that were not evaluated, grouped by reason.
+
+    The result is empty if the check is strict, because each of them is a finding then. Files that could not be read as
+    a whole are not in the result, because they have notes.
+    """
+    if report.is_strict:
+        return []
+    positions: defaultdict[Reason, list[tuple[str, int, str]]] = defaultdict(list)
+    for checked in report.occurrences:
+        if checked.unevaluated_reason is not None:
+            occurrence = checked.verdict.occurrence
+            place = (str(occurrence.path), occurrence.line_number, str(occurrence.reference))
+            positions[checked.unevaluated_reason].append(place)
+    for each in report.unsupported:
+        if each.reason not in WHOLE_FILE_REASONS:
+            positions[each.reason].append((each.path, each.line_number, each.text))
+    return [UnevaluatedGroup(reason, tuple(sorted(places))) for reason, places in sorted(positions.items())]
+
+
+def describe_group(group: UnevaluatedGroup) -> str:
+    """Return one line about a group for outputs without room for every place: number, reason, hint and first place."""
+    path, line_number, text = group.positions[0]
+    hint = f" hint: {step}." if (step := describe_next_step(group.reason)) else ""
+    first = f"{path}:{line_number}: {text}"
+    return f"{len(group.positions)} not evaluated ({group.reason}): {group.reason.sentence}{hint} First: {first}"

@@ -6,28 +6,45 @@ https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-comm
 from __future__ import annotations
 
 from bot.core.markdown import make_one_line
-from bot.model.check import CheckReport, Violation
-from bot.model.source import Occurrence
-from bot.reports._check_notes import list_notes
-from bot.reports.check_text import MAX_MESSAGE, MAX_PATH, summarise_check
+from bot.model.check import CheckFinding, CheckReport
+from bot.reports._check_counts import describe_counts, describe_result
+from bot.reports._check_notes import UnevaluatedGroup, describe_group, list_notes, list_unevaluated
+from bot.reports.check_text import MAX_MESSAGE, MAX_PATH
 
 _IN_MESSAGES = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 _IN_PROPERTIES = _IN_MESSAGES | str.maketrans({":": "%3A", ",": "%2C"})
 
 
 def render_check_annotations(report: CheckReport) -> str:
-    """Return the output of `check --format github`: one command per line, and a summary."""
-    errors = (_render_finding(checked.verdict.occurrence, violation) for checked, violation in report.findings)
+    """Return the output of `check --format github`: one command per line, and two lines with the summary.
+
+    There is one notice for each reason that references were not evaluated, because GitHub shows only ten notices.
+    """
+    errors = map(_render_finding, report.findings)
     notices = (_render_command("notice", text, "basebump", path, line) for path, line, text in list_notes(report))
     failures = (
         _render_command("error", f"{each.subject}: {each.error}", f"basebump: {each.stage}") for each in report.failed
     )
-    return "\n".join([*dict.fromkeys(errors), *dict.fromkeys(notices), *failures, summarise_check(report)])
+    return "\n".join(
+        [
+            *dict.fromkeys(errors),
+            *dict.fromkeys(notices),
+            *map(_render_unevaluated, list_unevaluated(report)),
+            *failures,
+            describe_counts(report),
+            describe_result(report),
+        ]
+    )
 
 
-def _render_finding(occurrence: Occurrence, violation: Violation) -> str:
-    title = f"basebump: {violation.code}"
-    return _render_command("error", violation.message, title, occurrence.path, occurrence.line_number)
+def _render_finding(finding: CheckFinding) -> str:
+    title = f"basebump: {finding.violation.code}"
+    return _render_command("error", finding.violation.message, title, finding.path, finding.line_number)
+
+
+def _render_unevaluated(group: UnevaluatedGroup) -> str:
+    path, line_number, _ = group.positions[0]
+    return _render_command("notice", describe_group(group), "basebump: not evaluated", path, line_number)
 
 
 def _render_command(command: str, message: str, title: str, path: str | None = None, line_number: int = 1) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from bot.model.check import CheckedOccurrence, CheckReport, Violation
+from bot.model.check import CheckFinding, CheckReport
 from bot.model.report import SCHEMA
+from bot.reports._check_counts import render_counts
 from bot.reports._check_notes import list_notes
 from bot.reports.json_document import render_failure, render_occurrence, render_unsupported
 from bot.reports.json_text import JsonValue, render_json
@@ -17,7 +18,9 @@ def render_check_document(report: CheckReport) -> str:
             "root": report.root,
             "offline": report.is_offline,
             "since": report.since,
-            "findings": [_render_finding(*each) for each in report.findings],
+            "strict": report.is_strict,
+            "counts": render_counts(report.counts),
+            "findings": [_render_finding(each) for each in report.findings],
             "notes": [
                 {"path": path, "line": line_number, "text": text} for path, line_number, text in list_notes(report)
             ],
@@ -28,16 +31,15 @@ def render_check_document(report: CheckReport) -> str:
     )
 
 
-def _render_finding(checked: CheckedOccurrence, violation: Violation) -> dict[str, JsonValue]:
-    occurrence = checked.verdict.occurrence
+def _render_finding(finding: CheckFinding) -> dict[str, JsonValue]:
     return {
-        "finding": violation.kind.value,
-        "reason": violation.violated_rule.value if violation.violated_rule is not None else None,
-        "path": occurrence.path,
-        "line": occurrence.line_number,
-        "locator": occurrence.locator,
-        "reference": str(occurrence.reference),
-        "canonical": occurrence.reference.repository,
-        "new_digest": checked.verdict.new_digest,
-        "message": violation.message,
+        "finding": finding.violation.kind.value,
+        "reason": finding.violation.reason,
+        "path": finding.path,
+        "line": finding.line_number,
+        "locator": finding.locator,
+        "reference": finding.reference,
+        "canonical": finding.canonical,
+        "new_digest": finding.new_digest,
+        "message": finding.violation.message,
     }

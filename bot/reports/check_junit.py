@@ -1,25 +1,30 @@
 """Renders `check` as JUnit XML, which CI services show as tests.
 
-There is one test case for each image reference and for each failure. https://github.com/testmoapp/junitxml describes
-the subset of the format that most services read.
+There is one test case for each image reference, for each text that holds no readable reference, and for each failure.
+https://github.com/testmoapp/junitxml describes the subset of the format that most services read.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from itertools import repeat
 from xml.etree import ElementTree as ET
 
 from bot.core.markdown import make_console_line
-from bot.model.check import CheckedOccurrence, CheckReport
+from bot.model.check import CheckCounts, CheckedOccurrence, CheckReport, Violation
 from bot.model.report import RunFailure
-from bot.model.vocabulary import OccurrenceStatus
 
 MAX_MESSAGE = 600
 """The maximum number of characters of an attribute."""
 
 
 def render_check_junit(report: CheckReport) -> str:
-    """Return the output of `check --format junit` in ASCII."""
-    cases = [*map(_render_case, report.occurrences), *map(_render_failed_case, report.failed)]
+    """Return the output of `check --format junit` in ASCII. The counts are properties of the test suite.
+
+    A place that was not evaluated is a skipped test, so that it does not count as a test that passed.
+    """
+    unreadable = _list_unreadable_cases(report)
+    cases = [*map(_render_case, report.occurrences), *unreadable, *map(_render_failed_case, report.failed)]
     counts = {
         "tests": len(cases),
         "failures": sum(case.find("failure") is not None for case in cases),
@@ -29,28 +34,67 @@ def render_check_junit(report: CheckReport) -> str:
     attributes = {key: str(count) for key, count in counts.items()}
     root = ET.Element("testsuites", {"name": "basebump check", **attributes})
     suite = ET.SubElement(root, "testsuite", {"name": "basebump check", **attributes})
+    suite.append(_render_properties(report.counts))
     suite.extend(cases)
     ET.indent(root)
     document: bytes = ET.tostring(root, encoding="us-ascii", xml_declaration=True)
     return document.decode("ascii")
 
 
+def _render_properties(counts: CheckCounts) -> ET.Element:
+    """Return the counts. References that were not evaluated have one property for each reason."""
+    values = {
+        "found": counts.found,
+        "pinned": counts.pinned,
+        "unpinned": counts.unpinned,
+        **{f"not_evaluated.{reason}": count for reason, count in counts.not_evaluated.items()},
+        "unresolved": counts.unresolved,
+        "unreadable": counts.unreadable,
+    }
+    properties = ET.Element("properties")
+    for name, value in values.items():
+        ET.SubElement(properties, "property", {"name": name, "value": str(value)})
+    return properties
+
+
 def _render_case(checked: CheckedOccurrence) -> ET.Element:
     occurrence, verdict = checked.verdict.occurrence, checked.verdict
     name = f"{occurrence.reference} (line {occurrence.line_number}, {occurrence.locator})"
-    case = ET.Element("testcase", {"classname": _shorten(occurrence.path), "name": _shorten(name)})
-    case.attrib |= {"file": _shorten(occurrence.path), "line": str(occurrence.line_number)}
+    case = _build_case(occurrence.path, occurrence.line_number, name)
     if checked.violations:
-        messages = [_shorten(f"{each.kind}: {each.message}") for each in checked.violations]
-        kind = ", ".join(each.code for each in checked.violations)
-        failure = ET.SubElement(case, "failure", {"message": "; ".join(messages), "type": kind})
-        failure.text = "\n".join(f"{_shorten(occurrence.path)}:{occurrence.line_number}: {each}" for each in messages)
-    elif verdict.status is OccurrenceStatus.SKIPPED:
+        _add_failure(case, checked.violations, occurrence.path, occurrence.line_number)
+    elif checked.unevaluated_reason is not None or checked.is_unresolved:
         why = verdict.detail or (verdict.reason.sentence if verdict.reason is not None else "")
         ET.SubElement(case, "skipped", {"message": _shorten(f"{verdict.reason}: {why}")})
     if checked.notes:
         ET.SubElement(case, "system-out").text = "\n".join(map(_shorten, checked.notes))
     return case
+
+
+def _list_unreadable_cases(report: CheckReport) -> Iterator[ET.Element]:
+    violations = report.unreadable_violations or repeat(None)
+    for unreadable, violation in zip(report.unsupported, violations, strict=False):
+        name = f"{unreadable.text} (line {unreadable.line_number})"
+        case = _build_case(unreadable.path, unreadable.line_number, name)
+        if violation is not None:
+            _add_failure(case, (violation,), unreadable.path, unreadable.line_number)
+        else:
+            message = f"{unreadable.reason}: {unreadable.reason.sentence}"
+            ET.SubElement(case, "skipped", {"message": _shorten(message)})
+        yield case
+
+
+def _build_case(path: str, line_number: int, name: str) -> ET.Element:
+    case = ET.Element("testcase", {"classname": _shorten(path), "name": _shorten(name)})
+    case.attrib |= {"file": _shorten(path), "line": str(line_number)}
+    return case
+
+
+def _add_failure(case: ET.Element, violations: Sequence[Violation], path: str, line_number: int) -> None:
+    messages = [_shorten(f"{each.kind}: {each.message}") for each in violations]
+    kind = ", ".join(each.code for each in violations)
+    failure = ET.SubElement(case, "failure", {"message": "; ".join(messages), "type": kind})
+    failure.text = "\n".join(f"{_shorten(path)}:{line_number}: {each}" for each in messages)
 
 
 def _render_failed_case(failure: RunFailure) -> ET.Element:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bot.model.check import CheckedOccurrence, CheckReport, Violation
+from bot.model.check import CheckFinding, CheckReport
 from bot.model.vocabulary import ViolationKind
-from bot.reports._check_notes import list_notes
+from bot.reports._check_counts import render_counts
+from bot.reports._check_notes import describe_group, list_notes, list_unevaluated
 from bot.reports._sarif import (
     SarifObject,
     SarifRule,
@@ -22,41 +23,48 @@ _LEVELS: dict[ViolationKind, str] = {
     ViolationKind.GONE: "error",
     ViolationKind.POLICY: "error",
     ViolationKind.STALE: "warning",
+    ViolationKind.NOT_EVALUATED: "warning",
 }
 _HELP_TEXTS: dict[ViolationKind, str] = {
     ViolationKind.UNPINNED: "Pin the image by digest: its tag may point to another image tomorrow.",
     ViolationKind.GONE: "Write the new digest: the image in the file can no longer be pulled.",
     ViolationKind.POLICY: "Use an image that the rule allows.",
     ViolationKind.STALE: "Write the newer digest, or let basebump propose it.",
+    ViolationKind.NOT_EVALUATED: "Let basebump evaluate the reference: the message names the next step.",
 }
 
 
 def render_check_sarif(report: CheckReport) -> str:
-    """Return the output of `check --format sarif`."""
+    """Return the output of `check --format sarif`. The counts are a property of its run."""
     notes = (f"{path}:{line_number}: {text}" for path, line_number, text in list_notes(report))
-    results = [_render_result(*each) for each in report.findings]
-    return render_sarif([render_run(_list_rules(report), results, report.failed, notes)])
+    groups = map(describe_group, list_unevaluated(report))
+    properties: SarifObject = {"counts": render_counts(report.counts)}
+    results = [_render_result(each) for each in report.findings]
+    return render_sarif(
+        [render_run(_list_rules(report), results, report.failed, (*notes, *groups), properties=properties)]
+    )
 
 
 def _list_rules(report: CheckReport) -> Iterator[SarifRule]:
-    violation_by_code = {violation.code: violation for _, violation in report.findings}
+    violation_by_code = {finding.violation.code: finding.violation for finding in report.findings}
     for code, violation in sorted(violation_by_code.items()):
         title = violation.violated_rule.sentence if violation.violated_rule is not None else violation.kind.sentence
         yield SarifRule(code, title, _HELP_TEXTS[violation.kind], _LEVELS[violation.kind])
 
 
-def _render_result(checked: CheckedOccurrence, violation: Violation) -> SarifObject:
-    occurrence = checked.verdict.occurrence
+def _render_result(finding: CheckFinding) -> SarifObject:
+    violation = finding.violation
     return {
         "ruleId": violation.code,
         "level": _LEVELS[violation.kind],
         "message": render_message(violation.message),
-        "locations": [render_location(occurrence.path, occurrence.line_number)],
-        "partialFingerprints": render_fingerprints(occurrence.path, occurrence.locator, violation.code),
+        "locations": [render_location(finding.path, finding.line_number)],
+        "partialFingerprints": render_fingerprints(*finding.identity),
         "properties": {
-            "reference": str(occurrence.reference),
-            "canonical": occurrence.reference.repository,
-            "digest": occurrence.reference.digest,
-            "new_digest": checked.verdict.new_digest,
+            "reference": finding.reference,
+            "canonical": finding.canonical,
+            "digest": finding.digest,
+            "new_digest": finding.new_digest,
+            "reason": violation.reason,
         },
     }

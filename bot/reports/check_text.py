@@ -2,53 +2,73 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from itertools import groupby
 
+from bot.core.choice.unevaluated import describe_next_step
 from bot.core.markdown import make_console_line
 from bot.model.check import CheckReport
-from bot.model.vocabulary import ViolationKind
-from bot.reports._check_notes import list_notes
+from bot.reports._check_counts import describe_counts, describe_result
+from bot.reports._check_notes import UnevaluatedGroup, list_notes, list_unevaluated
 from bot.reports._failures import render_failures
+from bot.reports.styled_lines import Line, Style, StyledLine, join_lines
 
 MAX_MESSAGE = 600
 """The maximum number of characters of a finding: the image, a reason, and a hint."""
 MAX_PATH = 1000
 """The maximum number of characters of a path that are shown. Each name in a path has up to 255 bytes."""
+MAX_EXAMPLES = 5
+"""The maximum number of places that are listed for one reason. A chart can have hundreds of templated lines."""
 
 
 def render_check_text(report: CheckReport) -> str:
     """Return the text output of `check`."""
+    return join_lines(render_check_lines(report))
+
+
+def render_check_lines(report: CheckReport) -> list[Line]:
+    """Return the lines of the text output of `check`. The last line says whether everything was evaluated."""
+    blocks: list[list[Line]] = [
+        list(_list_entries(report)),
+        list(_list_unevaluated(report)),
+        list(render_failures(report.failed)),
+        [_explain("", describe_counts(report)), _explain("", describe_result(report))],
+    ]
+    lines: list[Line] = []
+    for block in blocks:
+        lines += ["", *block] if lines and block else block
+    return lines
+
+
+def _list_entries(report: CheckReport) -> Iterator[Line]:
     entries = [
-        *(
-            (
-                checked.verdict.occurrence.path,
-                checked.verdict.occurrence.line_number,
-                violation.kind.value,
-                violation.message,
-            )
-            for checked, violation in report.findings
-        ),
+        *((each.path, each.line_number, each.violation.kind.value, each.violation.message) for each in report.findings),
         *((path, line_number, "note", text) for path, line_number, text in list_notes(report)),
     ]
-    lines = [
-        _append_count(line, len(list(same))) for line, same in groupby(_format_line(*each) for each in sorted(entries))
-    ]
-    return "\n".join([*lines, *([""] if lines else []), summarise_check(report), *_render_failures(report)])
+    for line, same in groupby(_format_line(*each) for each in sorted(entries)):
+        yield _explain("", _append_count(line, len(list(same))))
 
 
-def summarise_check(report: CheckReport) -> str:
-    """Return a sentence with the number of findings and image references."""
-    violation_counts = Counter(violation.kind for _, violation in report.findings)
-    total, checked_count = violation_counts.total(), len(report.occurrences)
-    subject = f"{checked_count} image reference{'' if checked_count == 1 else 's'}"
-    if report.since is not None:
-        subject += f" on lines that changed since {make_console_line(report.since)}"
-    if not total:
-        return f"Nothing was found in {subject}."
-    counts = ", ".join(f"{violation_counts[kind]} {kind}" for kind in ViolationKind if violation_counts[kind])
-    return f"{total} finding{'' if total == 1 else 's'} in {subject}: {counts}."
+def _list_unevaluated(report: CheckReport) -> Iterator[Line]:
+    groups = list_unevaluated(report)
+    if groups:
+        yield "Not evaluated, so not checked (--strict makes each of these a finding):"
+    for group in groups:
+        yield from _render_group(group)
+
+
+def _render_group(group: UnevaluatedGroup) -> Iterator[Line]:
+    yield _explain("  ", f"{group.reason}: {group.reason.sentence}")
+    if next_step := describe_next_step(group.reason):
+        yield _explain("    ", f"hint: {next_step}")
+    for path, line_number, text in group.positions[:MAX_EXAMPLES]:
+        yield f"    {make_console_line(path, MAX_PATH)}:{line_number}: {make_console_line(text)}"
+    if len(group.positions) > MAX_EXAMPLES:
+        yield f"    and {len(group.positions) - MAX_EXAMPLES} more; --format json lists all of them"
+
+
+def _explain(head: str, text: str) -> Line:
+    return StyledLine(head, text, Style.EXPLANATION)
 
 
 def _format_line(path: str, line_number: int, word: str, text: str) -> str:
@@ -63,9 +83,3 @@ def _append_count(line: str, count: int) -> str:
     A YAML anchor and its aliases are several references with the same output line.
     """
     return f"{line} ({count} places)" if count > 1 else line
-
-
-def _render_failures(report: CheckReport) -> Iterator[str]:
-    if report.failed:
-        yield ""
-        yield from render_failures(report.failed)

@@ -89,8 +89,10 @@ def test_the_page_has_the_keys_of_check():
     assert list(document) == keys_under("## `check`")
     assert list(document["findings"][0]) == keys_under("### A finding of a check")
     assert f"`{{{', '.join(document['notes'][0])}}}`" in PAGE
+    counts = re.search(r"^\| `counts` \| `\{(.*?)\}`:", PAGE, re.MULTILINE)[1]
+    assert counts.split(", ") == list(document["counts"])
     words = re.search(r"^\| `finding` \| (.*?):", PAGE, re.MULTILINE)[1]
-    assert re.findall(r"`(\w+)`", words) == [fault.value for fault in ViolationKind]
+    assert re.findall(r"`([\w-]+)`", words) == [fault.value for fault in ViolationKind]
     assert ["text", "json", *keys_under("### A check in other formats")] == list(CHECK_FORMATS)
 
 

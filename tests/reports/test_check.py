@@ -29,20 +29,29 @@ def report(*places: CheckedOccurrence, since=None, root=".", unsupported=(), fai
 
 def place(*faults: ViolationKind, line_number: int = 1, message: str = "a message", **more) -> CheckedOccurrence:
     objections = tuple(Violation(fault, message) for fault in faults)
-    notes = more.pop("notes", ())
-    return CheckedOccurrence(
-        verdict(more.pop("status", OccurrenceStatus.UPDATE), line_number=line_number, **more), objections, notes
-    )
+    notes, unevaluated_reason = more.pop("notes", ()), more.pop("unevaluated_reason", None)
+    given = verdict(more.pop("status", OccurrenceStatus.UPDATE), line_number=line_number, **more)
+    return CheckedOccurrence(given, objections, notes, unevaluated_reason)
 
 
 def hostile(text: str) -> CheckReport:
     """Return a check in which every text from outside is `text`."""
     places = (
         place(ViolationKind.POLICY, ViolationKind.STALE, path=text, locator=text, message=text, notes=(text,)),
-        place(status=OccurrenceStatus.SKIPPED, reason=Reason.IGNORED, path=text, detail=text, line_number=2),
+        place(
+            status=OccurrenceStatus.SKIPPED,
+            reason=Reason.IGNORED,
+            path=text,
+            detail=text,
+            line_number=2,
+            unevaluated_reason=Reason.IGNORED,
+        ),
     )
-    unread = UnsupportedText(FilePath(text), 1, text, Reason.UNPARSABLE, notes=(text,))
-    return report(*places, since=text, root=text, unsupported=(unread,), failed=[failure(text, text)])
+    unread = tuple(
+        UnsupportedText(FilePath(text), 1, text, reason, notes=(text,))
+        for reason in (Reason.UNPARSABLE, Reason.MALFORMED)
+    )
+    return report(*places, since=text, root=text, unsupported=unread, failed=[failure(text, text)])
 
 
 def test_text_counts_all_findings_and_sorts_lines_by_file():
@@ -58,18 +67,20 @@ def test_text_counts_all_findings_and_sorts_lines_by_file():
         "Dockerfile:1: stale: a message",
         "Dockerfile:9: gone: a message",
         "",
-        "3 findings in 3 image references: 1 gone, 1 policy, 1 stale.",
+        "3 image references: 3 pinned, 0 unpinned.",
+        "3 findings: 1 gone, 1 policy, 1 stale.",
     ]
 
 
-def test_text_lists_failures_after_findings():
+def test_text_lists_failures_before_the_summary():
     text = render_check_text(report(failed=[failure(), failure("ghcr.io")]))
     assert text.splitlines() == [
-        "Nothing was found in 0 image references.",
-        "",
         "basebump could not do its work here:",
         "  docker.io (resolve): no answer",
         "  ghcr.io (resolve): no answer",
+        "",
+        "0 image references: 0 pinned, 0 unpinned.",
+        "No findings, but not everything was evaluated: 2 failures.",
     ]
 
 
@@ -81,9 +92,10 @@ def test_sarif_has_a_rule_for_each_violation_but_not_for_notes():
         ("gone", "error"),
         ("policy", "error"),
         ("stale", "warning"),
+        ("not-evaluated", "warning"),
     ]
     said = [each["message"]["text"] for each in run["invocations"][0]["toolExecutionNotifications"]]
-    assert said == ["docker.io: no answer", *(f"Dockerfile:{line}: a note" for line in range(1, 5))]
+    assert said == ["docker.io: no answer", *(f"Dockerfile:{line}: a note" for line in range(1, 6))]
 
 
 def test_several_violations_of_one_reference_are_separate_results():
@@ -107,7 +119,8 @@ def test_annotations_are_errors_for_findings_and_failures_else_notices():
         "::error file=a%2Cb%3Ac/100%25,line=1,title=basebump%3A gone::a message",
         "::notice file=a%2Cb%3Ac/100%25,line=1,title=basebump::a note",
         "::error title=basebump%3A resolve::docker.io: no answer",
-        "1 finding in 1 image reference: 1 gone.",
+        "1 image reference: 1 pinned, 0 unpinned.",
+        "1 finding: 1 gone. Not everything was evaluated: 1 failure.",
     ]
 
 
@@ -125,9 +138,9 @@ def test_junit_has_a_case_for_each_reference_and_failure():
     (suite,) = ET.fromstring(
         render_check_junit(report(*places, place(ViolationKind.GONE, ViolationKind.POLICY), failed=[failure()]))
     )
-    tags = [[each.tag for each in case] for case in suite]
+    tags = [[each.tag for each in case] for case in suite.iter("testcase")]
     assert tags == [
-        *([["skipped"] if status is OccurrenceStatus.SKIPPED else [] for status in OccurrenceStatus]),
+        *([["skipped"] if status is OccurrenceStatus.UNRESOLVED else [] for status in OccurrenceStatus]),
         ["failure"],
         ["error"],
     ]
@@ -141,7 +154,7 @@ def test_junit_has_a_case_for_each_reference_and_failure():
 def test_text_has_no_commands_from_outside():
     lines = render_check_text(hostile(HOSTILE)).splitlines()
     assert not [line for line in lines if line.startswith("::") or "##[" in line or "\x1b" in line]
-    assert len(lines) == 9
+    assert len(lines) == 18
     assert render_check_text(report(place(ViolationKind.GONE, path="::error file=x"))).startswith(
         ": :error file=x:1: gone: "
     )
@@ -177,18 +190,19 @@ def test_no_output_contains_commands_inside_of_lines(render, command):
 def test_every_document_stays_valid_with_any_text(text):
     found = hostile(text)
     (suite,) = ET.fromstring(render_check_junit(found))
-    assert [[each.tag for each in case] for case in suite] == [["failure", "system-out"], ["skipped"], ["error"]]
+    tags = [[each.tag for each in case] for case in suite.iter("testcase")]
+    assert tags == [["failure", "system-out"], ["skipped"], ["skipped"], ["skipped"], ["error"]]
     assert render_check_junit(found).isascii()
     assert [each["finding"] for each in json.loads(render_check_document(found))["findings"]] == ["policy", "stale"]
     assert len(json.loads(render_check_sarif(found))["runs"][0]["results"]) == 2
     lines = render_check_text(found).split("\n")
     assert lines[4] == ""
     annotations = render_check_annotations(found).split("\n")
-    assert [re.match(r"::[a-z]+ |2 findings", each)[0] for each in annotations] == [
-        *("::error ", "::error ", "::notice ", "::notice ", "::error ", "2 findings")
+    assert [re.match(r"::[a-z]+ |2 (findings|image)", each)[0] for each in annotations] == [
+        *("::error ", "::error ", *["::notice "] * 4, "::error ", "2 image", "2 findings")
     ]
-    assert [each["severity"] for each in json.loads(render_check_code_quality(found))] == ["critical", "minor"]
-    assert lines[5].startswith("2 findings in 2 image references ")
+    assert [each["severity"] for each in json.loads(render_check_code_quality(found))] == ["critical", "minor", "info"]
+    assert lines[-1].startswith("2 findings: 1 policy, 1 stale. Not everything was evaluated: ")
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", "\n".join(lines))
 
 
@@ -196,4 +210,4 @@ def test_every_document_stays_valid_with_any_text(text):
     "write", [render_check_text, render_check_junit, render_check_annotations], ids=lambda write: write.__name__
 )
 def test_long_text_is_shortened(write):
-    assert len(write(hostile("x" * 100_000))) < 20_000
+    assert len(write(hostile("x" * 100_000))) < 25_000

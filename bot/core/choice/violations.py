@@ -11,12 +11,15 @@ from bot.core.transition import shorten_digest
 from bot.model.check import Violation
 from bot.model.decision import (
     Decision,
+    HeldUpdate,
     ImageUpdate,
     RefusedUpdate,
     SkippedReference,
     SupersededReference,
     UncheckedReference,
+    UnresolvedReference,
     UpdateCause,
+    UpToDate,
     get_tracked_image,
 )
 from bot.model.reference import ImageReference
@@ -96,19 +99,40 @@ def format_short_reference(reference: ImageReference) -> str:
 
 
 def _find_unpinned(decision: Decision, fix_command: str) -> Iterator[Violation]:
-    """Yield a violation for a reference that has no digest, if the user can do something about it.
+    """Yield a violation for a reference that has no digest, if the policy requires one.
 
-    If basebump can add the digest, the message names `fix_command`, which adds it. If the reference also lacks a tag,
-    the message asks the user to add a tag. If the digest cannot be added for another reason, for example because the
-    update is held, yield nothing.
+    The message names the next step. If basebump can add the digest, this is `fix_command`, the command that adds the
+    digest. A missing digest is a violation even if the registry is not known or could not be asked. If basebump itself
+    does not add the digest, for example because the update is held, yield nothing.
     """
     name = format_short_reference(decision.occurrence.reference)
-    if isinstance(decision, ImageUpdate | UncheckedReference):
-        yield Violation(ViolationKind.UNPINNED, f"{name} has no digest; {fix_command} pins it")
-    elif isinstance(decision, SkippedReference) and decision.reason is Reason.NO_TAG:
-        yield Violation(
-            ViolationKind.UNPINNED, f"{name} has neither tag nor digest; write the tag that it shall follow"
-        )
+    host = decision.occurrence.reference.host
+    match decision:
+        case ImageUpdate() | UncheckedReference():
+            why, remedy = "has no digest", f"{fix_command} pins it"
+        case UnresolvedReference(reason=reason):
+            why = f"has no digest, and could not be looked up ({reason})"
+            remedy = _describe_lookup_remedy(reason, host, fix_command)
+        case SkippedReference(reason=Reason.NO_TAG):
+            why, remedy = "has neither tag nor digest", "write the tag that it shall follow"
+        case SkippedReference(reason=Reason.UNKNOWN_REGISTRY):
+            why, remedy = "has no digest", f"write one, or list {host} under `registries:` so that basebump can pin it"
+        case UpToDate() | SupersededReference() | HeldUpdate() | RefusedUpdate() | SkippedReference():
+            return
+        case _:
+            assert_never(decision)
+    yield Violation(ViolationKind.UNPINNED, f"{name} {why}; {remedy}")
+
+
+def _describe_lookup_remedy(reason: Reason, host: str, fix_command: str) -> str:
+    """Return the next step for a reference without a digest whose image could not be looked up."""
+    match reason:
+        case Reason.NOT_FOUND_OR_DENIED:
+            return f"correct its name, or configure credentials for {host}"
+        case Reason.DENIED:
+            return f"correct the credentials for {host}"
+        case _:
+            return f"{fix_command} pins it when the lookup succeeds"
 
 
 def _find_gone_or_withdrawn(decision: ImageUpdate | RefusedUpdate, fix_command: str) -> Iterator[Violation]:

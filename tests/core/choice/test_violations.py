@@ -50,14 +50,15 @@ def test_what_would_be_pinned_is_unpinned_asked_or_not():
 
 
 @pytest.mark.parametrize("reason", REASONS_BY_STATUS[OccurrenceStatus.SKIPPED])
-def test_what_is_left_alone_passes_but_for_what_has_neither_tag_nor_digest(reason):
-    expected = [ViolationKind.UNPINNED] if reason is Reason.NO_TAG else []
+def test_skipped_reference_passes_unless_it_lacks_a_tag_or_its_registry_is_unknown(reason):
+    unpinned_reasons = (Reason.NO_TAG, Reason.UNKNOWN_REGISTRY)
+    expected = [ViolationKind.UNPINNED] if reason in unpinned_reasons else []
     assert faults(SkippedReference(occurrence("python"), reason)) == expected
     assert faults(SkippedReference(occurrence(f"python@{digest('old')}"), reason)) == []
 
 
 @pytest.mark.parametrize("written", [LOOSE, PINNED])
-def test_what_is_held_refused_unknown_or_up_to_date_passes(written):
+def test_held_refused_and_current_references_pass(written):
     place = selected(written)
     decisions = [
         *(HeldUpdate(place, reason, "why") for reason in REASONS_BY_STATUS[OccurrenceStatus.HELD]),
@@ -65,10 +66,15 @@ def test_what_is_held_refused_unknown_or_up_to_date_passes(written):
             RefusedUpdate(update(written, "new"), reason, "why")
             for reason in REASONS_BY_STATUS[OccurrenceStatus.REFUSED]
         ),
-        *(UnresolvedReference(place, reason, "why") for reason in REASONS_BY_STATUS[OccurrenceStatus.UNRESOLVED]),
         UpToDate(place),
     ]
     assert [faults(each) for each in decisions] == [[]] * len(decisions)
+
+
+@pytest.mark.parametrize("reason", REASONS_BY_STATUS[OccurrenceStatus.UNRESOLVED])
+def test_missing_digest_is_found_even_if_the_lookup_failed(reason):
+    assert faults(UnresolvedReference(selected(LOOSE), reason, "why")) == [ViolationKind.UNPINNED]
+    assert faults(UnresolvedReference(selected(), reason, "why")) == []
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,94 @@
+"""Image references that `check` cannot evaluate: the reason, the next step, and the violation of a strict check."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from bot.core.choice.violations import format_short_reference
+from bot.model.check import Violation
+from bot.model.decision import (
+    Decision,
+    HeldUpdate,
+    ImageUpdate,
+    RefusedUpdate,
+    SkippedReference,
+    SupersededReference,
+    UncheckedReference,
+    UnresolvedReference,
+    UpToDate,
+)
+from bot.model.source import UnsupportedText
+from bot.model.vocabulary import WHOLE_FILE_REASONS, Reason, ViolationKind
+
+_UNPINNED_REASONS = frozenset({Reason.NO_TAG, Reason.UNKNOWN_REGISTRY})
+"""Reasons to skip a reference that do not matter if the reference has no digest: such a reference is unpinned."""
+_UNKNOWN_IMAGE_REASONS = frozenset({Reason.MAYBE_OWN, Reason.UNKNOWN_REGISTRY})
+"""Reasons for which the image of a digest is not looked up. For the other reasons to skip a reference with a digest, a
+user or the file decided that the digest stays as it is."""
+_NEXT_STEPS: dict[Reason, str] = {
+    Reason.MAYBE_OWN: "list your own images under `own:` in the config, or set `own: []` if you have none",
+    Reason.UNKNOWN_REGISTRY: "list the registry under `registries:` in the config",
+    Reason.OWN: "write a digest, or add a rule with `role: own`",
+    Reason.IGNORED: "write a digest, or remove the comment or the rule",
+    Reason.NO_RULE: "write a digest, or set `update: digest` in a rule",
+    Reason.PIN_OFF: "write a digest, or set `pin: true` in a rule",
+    Reason.PAUSED: "write a digest, or end the pause in the policy",
+    Reason.TEMPLATED: "render the template, and check the rendered files",
+    Reason.UNRESOLVED_ARGUMENT: "give the argument a default value in the file, such as `ARG VERSION=1.2`",
+    Reason.MALFORMED: "correct the text, if it is meant to be an image reference",
+    Reason.UNPARSABLE: "correct the file",
+    Reason.UNDECODABLE: "store the file as UTF-8",
+}
+"""What a user can do so that basebump evaluates the reference. Other reasons have no single remedy."""
+
+
+def find_unevaluated_reason(decision: Decision, *, is_offline: bool) -> Reason | None:
+    """Return the reason that a reference counts as neither pinned nor unpinned; None if it counts as one of them.
+
+    A reference without a digest is unpinned if `find_violations` reports the missing digest. A reference with a digest
+    is pinned, unless its image should have been looked up and its registry is not known. An offline check looks up no
+    image, so a digest is enough.
+    """
+    has_digest = decision.occurrence.reference.digest is not None
+    match decision:
+        case SkippedReference(reason=reason) if has_digest:
+            return reason if reason in _UNKNOWN_IMAGE_REASONS and not is_offline else None
+        case SkippedReference(reason=reason):
+            return None if reason in _UNPINNED_REASONS else reason
+        case HeldUpdate(reason=reason) | RefusedUpdate(reason=reason):
+            return None if has_digest else reason
+        case ImageUpdate() | UpToDate() | SupersededReference() | UnresolvedReference() | UncheckedReference():
+            return None
+    assert_never(decision)
+
+
+def find_strict_violation(decision: Decision, unevaluated_reason: Reason | None) -> Violation | None:
+    """Return the violation of a strict check for a reference that was not evaluated; None if it was evaluated.
+
+    A reference with a digest was not evaluated either if its image could not be looked up. A reference without a digest
+    that could not be looked up has the violation UNPINNED, so it needs no second one.
+    """
+    reason = unevaluated_reason
+    if isinstance(decision, UnresolvedReference) and decision.occurrence.reference.digest is not None:
+        reason = decision.reason
+    if reason is None:
+        return None
+    return _build_violation(format_short_reference(decision.occurrence.reference), reason)
+
+
+def build_unreadable_violation(unreadable: UnsupportedText) -> Violation:
+    """Return the violation of a strict check for a text that holds no readable reference, or for an unread file."""
+    return _build_violation(
+        "the file" if unreadable.reason in WHOLE_FILE_REASONS else unreadable.text, unreadable.reason
+    )
+
+
+def describe_next_step(reason: Reason) -> str:
+    """Return what a user can do so that basebump evaluates such references; empty if there is no single remedy."""
+    return _NEXT_STEPS.get(reason, "")
+
+
+def _build_violation(subject: str, reason: Reason) -> Violation:
+    hint = f"; hint: {step}" if (step := describe_next_step(reason)) else ""
+    message = f"{subject} was not evaluated ({reason}): {reason.sentence.removesuffix('.')}{hint}"
+    return Violation(ViolationKind.NOT_EVALUATED, message, unevaluated_reason=reason)

@@ -1,0 +1,49 @@
+"""The options of a check, and the result for one image reference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bot.core.choice.unevaluated import find_strict_violation, find_unevaluated_reason
+from bot.core.choice.verdict import build_verdict
+from bot.model.check import CheckedOccurrence, Violation
+from bot.model.decision import Decision
+from bot.ports import RevisionDiff
+
+
+@dataclass(frozen=True, slots=True)
+class CheckOptions:
+    """The options of a check that are not part of the policy."""
+
+    fix_command: str
+    """The command that updates the files. Messages name it."""
+    since: RevisionDiff | None = None
+    """Only references on lines that changed since a revision are checked; None to check all references."""
+    max_age: timedelta | None = None
+    """The age from which a pinned image with an available update is a violation; None if it never is."""
+    is_strict: bool = False
+    """True if everything that was not evaluated is a violation."""
+
+
+def build_checked_occurrence(
+    decision: Decision,
+    violations: Iterable[Violation],
+    options: CheckOptions,
+    *,
+    is_offline: bool,
+    notes: Sequence[str] = (),
+) -> CheckedOccurrence:
+    """Return the result for one image reference.
+
+    If the check is strict, the result has one more violation if the reference was not evaluated.
+    """
+    unevaluated_reason = find_unevaluated_reason(decision, is_offline=is_offline)
+    strict_violation = find_strict_violation(decision, unevaluated_reason) if options.is_strict else None
+    return CheckedOccurrence(
+        build_verdict(decision),
+        (*violations, *((strict_violation,) if strict_violation is not None else ())),
+        tuple(notes),
+        unevaluated_reason,
+    )

@@ -1,0 +1,124 @@
+"""Image references that a check cannot evaluate: how they are counted, and what a strict check says about them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.values import digest, occurrence, update
+
+from bot.core.choice.unevaluated import build_unreadable_violation, find_unevaluated_reason
+from bot.core.choice.violations import find_violations
+from bot.model.check import CheckReport
+from bot.model.decision import (
+    Decision,
+    HeldUpdate,
+    RefusedUpdate,
+    SkippedReference,
+    SupersededReference,
+    UncheckedReference,
+    UnresolvedReference,
+    UpdateCause,
+    UpToDate,
+)
+from bot.model.source import FilePath, UnsupportedText
+from bot.model.vocabulary import REASONS_BY_STATUS, UNSUPPORTED_REASONS, OccurrenceStatus, Reason, ViolationKind
+from bot.pipeline.checked_occurrences import CheckOptions, build_checked_occurrence
+
+TODAY = date(2027, 1, 15)
+FIX = "basebump scan . --write"
+PINNED = f"python:3.12@{digest('old')}"
+
+
+@st.composite
+def decisions(draw) -> Decision:
+    """Return a decision on a reference with or without a digest, with any reason that its status can have."""
+    written = draw(st.sampled_from(["python:3.12", "registry.acme.dev/base:1", PINNED]))
+    moved = update(written, "new")
+    tracked = moved.tracked_image
+
+    def reasons(status: OccurrenceStatus) -> st.SearchStrategy[Reason]:
+        return st.sampled_from(REASONS_BY_STATUS[status])
+
+    choices = [
+        st.just(moved),
+        st.just(UncheckedReference(tracked)),
+        reasons(OccurrenceStatus.HELD).map(lambda reason: HeldUpdate(tracked, reason, "")),
+        reasons(OccurrenceStatus.REFUSED).map(lambda reason: RefusedUpdate(moved, reason)),
+        reasons(OccurrenceStatus.SKIPPED).map(lambda reason: SkippedReference(tracked.occurrence, reason, tracked)),
+        reasons(OccurrenceStatus.UNRESOLVED).map(lambda reason: UnresolvedReference(tracked, reason, "")),
+    ]
+    if tracked.occurrence.reference.digest is not None:  # only references with a digest get these decisions
+        choices += [
+            st.just(UpToDate(tracked)),
+            st.just(replace(moved, cause=UpdateCause.GONE)),
+            reasons(OccurrenceStatus.SUPERSEDED).map(lambda reason: SupersededReference(tracked, reason, "")),
+        ]
+    return draw(st.one_of(choices))
+
+
+def check_report(
+    made: list[Decision], unsupported=(), *, is_offline: bool = False, is_strict: bool = False
+) -> CheckReport:
+    options = CheckOptions(FIX, is_strict=is_strict)
+    checked = tuple(
+        build_checked_occurrence(each, find_violations(each, FIX, (), TODAY), options, is_offline=is_offline)
+        for each in made
+    )
+    violations = tuple(map(build_unreadable_violation, unsupported)) if is_strict else ()
+    return CheckReport(
+        ".",
+        is_offline,
+        None,
+        checked,
+        tuple(unsupported),
+        is_strict=is_strict,
+        unreadable_violations=violations,
+    )
+
+
+def unreadable_texts():
+    return st.lists(
+        st.sampled_from(UNSUPPORTED_REASONS).map(lambda reason: UnsupportedText(FilePath("a"), 1, "$X", reason)),
+        max_size=3,
+    )
+
+
+@given(st.lists(decisions(), max_size=12), unreadable_texts(), st.booleans())
+def test_found_is_the_sum_of_pinned_unpinned_and_not_evaluated(made, unsupported, is_offline):
+    report = check_report(made, unsupported, is_offline=is_offline)
+    counts = report.counts
+    assert counts.found == len(made) == counts.pinned + counts.unpinned + sum(counts.not_evaluated.values())
+    assert counts.unpinned == sum(each.violation.kind is ViolationKind.UNPINNED for each in report.findings)
+    assert counts.unresolved == sum(isinstance(each, UnresolvedReference) for each in made)
+    assert counts.unreadable == len(unsupported)
+
+
+@given(st.lists(decisions(), max_size=12), unreadable_texts(), st.booleans())
+def test_strict_check_passes_only_what_was_evaluated(made, unsupported, is_offline):
+    lenient = check_report(made, unsupported, is_offline=is_offline)
+    strict = check_report(made, unsupported, is_offline=is_offline, is_strict=True)
+    assert strict.counts == lenient.counts
+    not_evaluated = [each for each in strict.findings if each.violation.kind is ViolationKind.NOT_EVALUATED]
+    pinned_unresolved = sum(each.is_unresolved and each.violations != () for each in strict.occurrences) - sum(
+        each.is_unresolved and each.violations != () for each in lenient.occurrences
+    )
+    assert len(not_evaluated) == strict.counts.total_not_evaluated + pinned_unresolved + len(unsupported)
+    assert all(each.violation.reason for each in not_evaluated)
+    assert not any(each.violation.kind is ViolationKind.NOT_EVALUATED for each in lenient.findings)
+
+
+@pytest.mark.parametrize("reason", [Reason.MAYBE_OWN, Reason.UNKNOWN_REGISTRY])
+def test_digest_on_an_unknown_registry_is_enough_only_offline(reason):
+    decision = SkippedReference(occurrence(PINNED), reason)
+    assert find_unevaluated_reason(decision, is_offline=True) is None
+    assert find_unevaluated_reason(decision, is_offline=False) is reason
+
+
+@pytest.mark.parametrize("reason", [Reason.IGNORED, Reason.OWN, Reason.OTHER_WRITER])
+def test_digest_that_a_user_keeps_counts_as_pinned(reason):
+    assert find_unevaluated_reason(SkippedReference(occurrence(PINNED), reason), is_offline=False) is None
+    assert find_unevaluated_reason(SkippedReference(occurrence("python:3"), reason), is_offline=False) is reason
