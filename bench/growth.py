@@ -60,6 +60,7 @@ class GrowthTree:
 
     files: dict[str, bytes]
     is_complete: bool = True
+    is_on_disk: bool = False
     unlisted_folders: Sequence[tuple[FilePath, TreeError]] = ()
 
     def list_entries(self) -> list[TreeEntry]:

@@ -76,6 +76,10 @@ class FileTree(Protocol):
     def unlisted_folders(self) -> Sequence[tuple[FilePath, TreeError]]:
         """The folders that could not be listed, with the errors; complete only after `list_entries` is exhausted."""
 
+    @property
+    def is_on_disk(self) -> bool:
+        """True if another process can read the files from a pickled copy of the tree, which contains no secret."""
+
     def list_entries(self) -> Iterable[TreeEntry]:
         """Return the regular files of the tree, without symbolic links and submodules. Raises TreeError."""
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from bot.model.errors import ProcessError
 
@@ -61,21 +61,7 @@ def run(
         ProcessError: If the program cannot be started, runs for too long, or writes too much output.
     """
     program = arguments[0]
-    try:
-        child = subprocess.Popen(  # noqa: S603 - an argument list without a shell, built by our own adapters
-            arguments,
-            cwd=cwd,
-            env=_build_environment(environment or {}),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,  # makes a process group, so that the child's own children can be killed with it
-        )
-    except OSError as error:
-        is_missing = isinstance(error, FileNotFoundError) and error.filename == program  # otherwise `cwd` is missing
-        gone = "command not found; hint: install it, or add its folder to PATH"
-        why = gone if is_missing else f"{error.strerror} ({error.filename})"
-        raise ProcessError(f"{program} could not be started: {why}", is_missing=is_missing) from error
+    child = _start_child(arguments, cwd, environment or {}, subprocess.PIPE)
     with child, _track_child(child):
         readers: list[_StreamReader] = []
         try:
@@ -101,6 +87,23 @@ def run(
     return ProcessResult(
         child.returncode, output.content, errors.content.decode(errors="replace").strip()[-MAX_ERROR_CHARACTERS:]
     )
+
+
+@contextlib.contextmanager
+def run_beside(arguments: Sequence[str], environment: Mapping[str, str]) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
+    """Run a program until the end of the `with` block, which kills it. Yield its stdin and its stdout.
+
+    The child gets the same environment as a child of `run`. Its stderr output is discarded.
+
+    Raises:
+        ProcessError: If the program cannot be started.
+    """
+    child = _start_child(arguments, None, environment, subprocess.DEVNULL)
+    with child, _track_child(child):
+        try:
+            yield cast("IO[bytes]", child.stdin), cast("IO[bytes]", child.stdout)
+        finally:
+            _kill_group(child)
 
 
 @cache
@@ -133,6 +136,28 @@ def _track_child(child: subprocess.Popen[bytes]) -> Iterator[None]:
         yield
     finally:
         _RUNNING.discard(child)
+
+
+def _start_child(
+    arguments: Sequence[str], cwd: Path | None, environment: Mapping[str, str], stderr: int
+) -> subprocess.Popen[bytes]:
+    """Start a program. Raises ProcessError if that fails."""
+    program = arguments[0]
+    try:
+        return subprocess.Popen(  # noqa: S603 - an argument list without a shell, built by our own adapters
+            arguments,
+            cwd=cwd,
+            env=_build_environment(environment),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            start_new_session=True,  # makes a process group, so that the child's own children can be killed with it
+        )
+    except OSError as error:
+        is_missing = isinstance(error, FileNotFoundError) and error.filename == program  # otherwise `cwd` is missing
+        gone = "command not found; hint: install it, or add its folder to PATH"
+        why = gone if is_missing else f"{error.strerror} ({error.filename})"
+        raise ProcessError(f"{program} could not be started: {why}", is_missing=is_missing) from error
 
 
 def _join_threads(child: subprocess.Popen[bytes], threads: Sequence[threading.Thread]) -> None:

@@ -31,10 +31,14 @@ class WorkTree:
     """
 
     is_complete = True
+    is_on_disk = True
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._unlisted: dict[FilePath, TreeError] = {}
+
+    def __reduce__(self) -> tuple[type[WorkTree], tuple[Path]]:
+        return WorkTree, (self._root,)
 
     @property
     def unlisted_folders(self) -> Sequence[tuple[FilePath, TreeError]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,8 @@ from bot.model.forge import GitRepository, TreeEntry
 from bot.model.report import RunFailure
 from bot.model.source import FilePath, Occurrence, UnsupportedText
 from bot.model.vocabulary import WHOLE_FILE_REASONS, FailureStage, Reason
-from bot.pipeline.file_reading import MAX_FILE_BYTES, FileReading, SelectedFile, read_selected_files
+from bot.pipeline.file_reading import MAX_FILE_BYTES, FileReading, SelectedFile
+from bot.pipeline.reader_slots import ReaderSlots, read_tree_files
 from bot.ports import FileFormat, FileTree, RulesReader
 
 if TYPE_CHECKING:  # only annotations need these imports, so they do not slow down the start
@@ -102,12 +104,15 @@ def extract_references(
     formats: Sequence[FileFormat],
     read_rules: RulesReader | None = None,
     tree_budget: TreeBudget | None = None,
+    reader_slots: ReaderSlots | None = None,
 ) -> ExtractResult:
     """Read the files that any format selects, and extract their image references.
 
     A file that cannot be read is reported as a failure. If `read_rules` is given, the repository's own config file is
     read, too, and `read_rules` parses it. The contents of the files are taken from `tree_budget`, or from a new budget
     if it is None. If it is exceeded, the remaining files are not read, and a failure is reported.
+
+    Worker processes help to read a large tree if `reader_slots` has some left. The result does not depend on them.
 
     Raises:
         TreeError: If the tree cannot be listed, or the repository's own config file cannot be read. Also if applying
@@ -124,7 +129,7 @@ def extract_references(
     ]
     if deep_file_count:
         failures.append(_report_deep_files(repository, deep_file_count))
-    read_result = _read_files(repository, tree, selected, tree_budget)
+    read_result = _read_files(repository, tree, selected, tree_budget, reader_slots)
     readings = read_result.readings
     failures += read_result.failures
     references = relate_references(readings, repository=repository, tree_budget=tree_budget)
@@ -179,24 +184,31 @@ class _ReadResult:
 
 
 def _read_files(
-    repository: GitRepository, tree: FileTree, selected: Sequence[SelectedFile], tree_budget: TreeBudget
+    repository: GitRepository,
+    tree: FileTree,
+    selected: Sequence[SelectedFile],
+    tree_budget: TreeBudget,
+    reader_slots: ReaderSlots | None,
 ) -> _ReadResult:
     """Read the selected files until the budget is exceeded."""
     result = _ReadResult(unread_paths=[each.entry.path for each in selected if each.is_too_large])
     readable = [each for each in selected if not each.is_too_large]
-    for number, contents in enumerate(read_selected_files(tree, readable)):
-        path = readable[number].entry.path
-        if isinstance(contents, TreeError):
-            result.failures.append(RunFailure(_format_subject(repository, path), FailureStage.SURVEY, str(contents)))
-        elif contents.size > MAX_FILE_BYTES:
-            result.unread_paths.append(path)
-        else:
-            exceeded_limit = tree_budget.take_file(contents.reference_count, contents.fact_count, contents.size)
-            if exceeded_limit:
-                result.failures.append(_report_exceeded_limit(repository, path, exceeded_limit))
-                result.unread_paths += [each.entry.path for each in readable[number:]]
-                break
-            result.readings += contents.readings
+    with closing(read_tree_files(tree, readable, reader_slots)) as all_contents:
+        for number, contents in enumerate(all_contents):
+            path = readable[number].entry.path
+            if isinstance(contents, TreeError):
+                result.failures.append(
+                    RunFailure(_format_subject(repository, path), FailureStage.SURVEY, str(contents))
+                )
+            elif contents.size > MAX_FILE_BYTES:
+                result.unread_paths.append(path)
+            else:
+                exceeded_limit = tree_budget.take_file(contents.reference_count, contents.fact_count, contents.size)
+                if exceeded_limit:
+                    result.failures.append(_report_exceeded_limit(repository, path, exceeded_limit))
+                    result.unread_paths += [each.entry.path for each in readable[number:]]
+                    break
+                result.readings += contents.readings
     return result
 
 

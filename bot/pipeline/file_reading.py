@@ -24,6 +24,9 @@ if TYPE_CHECKING:  # only annotations need these imports, so they do not slow do
 MAX_FILE_BYTES = 8 * 1024 * 1024
 """Larger files are not read. The largest known manifests, which are bundles of CRDs, have about five megabytes."""
 
+FILE_WORK = 4 * 1024
+"""The work for opening a file and selecting its readers, in bytes that can be read in the same time."""
+
 _TEXT_FORMAT = "text"
 """The name of the format that finds image references in any text."""
 
@@ -79,6 +82,11 @@ def read_selected_files(tree: FileTree, files: Sequence[SelectedFile]) -> Iterat
         else:
             readings = read_with_formats(SourceFile(selected_file.entry.path, content), selected_file.formats)
             yield FileContents(len(content), tuple(each for each in readings if each.references or each.facts))
+
+
+def estimate_work(file: SelectedFile) -> int:
+    """Return an estimate of the work for reading a file, as the number of bytes that can be read in the same time."""
+    return FILE_WORK + (0 if file.entry.size is None or file.is_too_large else file.entry.size)
 
 
 def read_with_formats(file: SourceFile, formats: Sequence[FileFormat]) -> Sequence[FileReading]:

@@ -155,6 +155,7 @@ class ShortTree:
     """A tree that the forge truncated, with one file that cannot be read."""
 
     unlisted_folders = ()
+    is_on_disk = False
 
     def __init__(self, tree: FileTree, missing: str, *, complete: bool) -> None:
         self._tree, self._missing, self.is_complete = tree, missing, complete

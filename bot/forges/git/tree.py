@@ -18,6 +18,7 @@ class LocalTree:
     """The tree of one commit of a local repository; implements `bot.ports.FileTree`."""
 
     is_complete = True
+    is_on_disk = True
     unlisted_folders = ()
 
     def __init__(self, git: GitRunner, commit: str) -> None:

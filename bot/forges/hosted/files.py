@@ -33,6 +33,7 @@ class TreeListing:
 class ListedTree:
     """The files of one commit on a server; implements `bot.ports.FileTree`."""
 
+    is_on_disk = False
     unlisted_folders = ()
 
     def __init__(

@@ -6,6 +6,7 @@ This module does not import the YAML parser, so that formats can define their pa
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from bot.formats._syntax.yaml.key_paths import KeyPath
@@ -25,15 +26,15 @@ def find_self_or_key(key: str) -> Callable[[YamlDocument, YamlNode], YamlNode]:
     For example, `key` is `name` if a file may contain `image: nginx` or `image: {name: nginx}`. The returned function
     returns the node of the image, `nginx`. It returns None for a mapping without `key`.
     """
+    return partial(_get_self_or_value, key)
 
-    def read(document: YamlDocument, node: YamlNode) -> YamlNode:
-        values = document.get_values(node, key)
-        if values:
-            return values[-1]
-        # An unquoted `{{ image }}` is a mapping whose keys are not texts.
-        return None if document.list_keys(node) else node
 
-    return read
+def _get_self_or_value(key: str, document: YamlDocument, node: YamlNode) -> YamlNode:
+    values = document.get_values(node, key)
+    if values:
+        return values[-1]
+    # An unquoted `{{ image }}` is a mapping whose keys are not texts.
+    return None if document.list_keys(node) else node
 
 
 class ImageLocation(NamedTuple):

@@ -1,0 +1,292 @@
+"""Worker processes help to read a large tree, and nothing in the result depends on them."""
+
+from __future__ import annotations
+
+import gc
+import io
+import os
+import pickle
+import shutil
+import signal
+import sys
+from threading import Thread
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.parts import ROOT
+from support.reader_trees import ProcessTree
+from support.runs.worlds import write_tree
+
+from bot import process
+from bot.core.budgets import TreeBudget
+from bot.formats import load_all_formats, load_formats_with_globs
+from bot.model.cost_limits import MAX_FILE_REFERENCES
+from bot.model.errors import TreeError
+from bot.model.forge import GitRepository, TreeEntry
+from bot.model.source import FilePath
+from bot.model.vocabulary import Reason
+from bot.piped_child import read_message, write_message
+from bot.pipeline import reader_processes, reader_slots, reader_worker
+from bot.pipeline.extract import extract_references, select_formats
+from bot.pipeline.file_reading import SelectedFile, estimate_work, read_selected_files
+from bot.pipeline.reader_processes import divide_files, read_in_processes
+from bot.pipeline.reader_slots import ReaderSlots, read_tree_files
+from bot.pipeline.reader_worker import WorkerTask, pack_requests, serve_requests, unpack_answers
+from bot.worktree import WorkTree
+
+REPOSITORY = GitRepository("github", "acme/web", "main", "0" * 40)
+(DOCKERFILE,) = [each for each in load_all_formats() if each.name == "dockerfile"]
+COPIED_CASES = ("already-pinned", "bom", "crlf", "unparsable")
+
+
+@pytest.fixture
+def small_parts(monkeypatch):
+    """Let basebump start processes for small trees, and divide the files into small parts."""
+    monkeypatch.setattr(reader_slots, "PROCESS_WORK", 1)
+    monkeypatch.setattr(reader_processes, "MIN_PART_WORK", 10_000)
+
+
+@pytest.fixture
+def golden(tmp_path):
+    """Return a folder with files of every format."""
+    for case in (ROOT / "tests" / "formats").glob("*/*/before"):
+        if case.parent.name in COPIED_CASES:
+            shutil.copytree(case, tmp_path / "golden" / case.parent.parent.name / case.parent.name)
+    return tmp_path / "golden"
+
+
+def make_files(count: int) -> dict[str, str]:
+    return {f"{number:03}/Dockerfile": "FROM python:3.12\nFROM golang:1.22\n" for number in range(count)}
+
+
+def list_files(tree: WorkTree) -> list[SelectedFile]:
+    return [SelectedFile(each, (DOCKERFILE,)) for each in tree.list_entries() if each.path.endswith("Dockerfile")]
+
+
+def extract_with(folder, processes, budget=None, formats=None):
+    slots = ReaderSlots(processes)
+    return extract_references(
+        REPOSITORY, WorkTree(folder), formats or load_all_formats(), None, budget, reader_slots=slots
+    )
+
+
+def list_readers(contents) -> list[int]:
+    """Return the process that read each file of a `ProcessTree`."""
+    return [int(each.readings[0].file.content.split()[3]) for each in contents]
+
+
+@pytest.mark.parametrize("processes", [2, 4])
+@pytest.mark.usefixtures("small_parts")
+def test_result_is_the_same_with_several_processes(golden, processes):
+    formats = load_formats_with_globs({"compose": ("**/*.yml",), "text": ("**/Dockerfile",)})
+    expected = extract_with(golden, 1, formats=formats)
+    assert {each.file_format.name for each in expected.readings} > {"compose", "helm", "kustomize"}
+    assert extract_with(golden, processes, formats=formats) == expected
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_workers_read_files_of_a_large_tree(tmp_path):
+    tree = ProcessTree(write_tree(tmp_path, make_files(40)))
+    readers = list_readers(read_tree_files(tree, list_files(tree), ReaderSlots(3)))
+    assert len(readers) == 40
+    assert len(set(readers)) in {2, 3}, "one worker may start late"
+
+
+def test_small_tree_is_read_by_one_process(tmp_path):
+    tree = ProcessTree(write_tree(tmp_path, make_files(40)))
+    assert set(list_readers(read_tree_files(tree, list_files(tree), ReaderSlots(3)))) == {os.getpid()}
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_tree_of_a_server_is_read_by_one_process(tmp_path, monkeypatch):
+    monkeypatch.setattr(ProcessTree, "is_on_disk", False)
+    tree = ProcessTree(write_tree(tmp_path, make_files(40)))
+    assert set(list_readers(read_tree_files(tree, list_files(tree), ReaderSlots(3)))) == {os.getpid()}
+
+
+def test_threads_share_the_slots_for_workers():
+    slots = ReaderSlots(4)
+    with slots.take(2) as first, slots.take(5) as second, slots.take(1) as third:
+        assert (first, second, third) == (2, 1, 0)
+    with slots.take(5) as again, slots.take(-1) as negative:
+        assert (again, negative) == (3, 0)
+    with ReaderSlots(1).take(5) as workers:
+        assert workers == 0
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_workers_get_neither_secrets_nor_modules_of_the_current_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("BASEBUMP_SECRET", "ours")
+    hostile = {f"{name}.py": "raise SystemExit('hostile')" for name in ("bot", "gc", "pickle", "sys", "yaml")}
+    monkeypatch.chdir(write_tree(tmp_path / "current", hostile))
+    monkeypatch.syspath_prepend("")
+    sys.path.insert(0, "")
+    tree = ProcessTree(write_tree(tmp_path / "tree", make_files(40)))
+    try:
+        contents = list(read_in_processes(tree, list_files(tree), 1))
+    finally:
+        sys.path.remove("")
+    texts = [each.readings[0].file.content.decode() for each in contents]
+    read_by_workers = [text for text in texts if f"# {os.getpid()} " not in text]
+    assert read_by_workers
+    assert not [text for text in read_by_workers if "BASEBUMP_SECRET" in text]
+
+
+@pytest.mark.parametrize("limit", [{"references": 41}, {"facts": 5}, {"read_bytes": 1000}, {"content_bytes": 1000}])
+@pytest.mark.usefixtures("small_parts")
+def test_budget_that_only_all_files_exceed_ends_the_tree_in_the_same_way(tmp_path, limit):
+    compose = "services: {a: {image: 'nginx:${TAG}'}, b: {image: 'nginx:${TAG}'}}\n"
+    files = {f"{number:03}/compose.yaml": compose for number in range(40)} if "facts" in limit else make_files(40)
+    folder = write_tree(tmp_path, files)
+    expected = extract_with(folder, 1, TreeBudget(**limit))
+    assert expected.failures
+    assert expected.readings
+    assert extract_with(folder, 3, TreeBudget(**limit)) == expected
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_file_that_exceeds_its_limit_in_a_worker_is_too_large(tmp_path):
+    tree = WorkTree(write_tree(tmp_path, {"a/Dockerfile": "", "b/Dockerfile": "FROM a\n" * (MAX_FILE_REFERENCES + 1)}))
+    answers = _serve(tree, list_files(tree))
+    (reference,) = answers[1].readings[0].references
+    assert reference.reason is Reason.TOO_LARGE
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_results_that_are_too_heavy_for_an_answer_are_read_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(reader_worker, "MAX_ANSWER_WEIGHT", 3 * reader_worker.ITEM_WEIGHT)
+    monkeypatch.setattr(reader_processes, "MAX_WAITING_WEIGHT", 1)
+    folder = write_tree(tmp_path, make_files(40))
+    assert extract_with(folder, 2) == extract_with(folder, 1)
+    files = list_files(WorkTree(folder))
+    assert len(_serve(WorkTree(folder), files)) == 2
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_errors_of_files_are_the_same(tmp_path):
+    tree = WorkTree(write_tree(tmp_path, make_files(20)))
+    files = list_files(tree)
+    for number in (3, 19):
+        (tmp_path / files[number].entry.path).unlink()
+    expected, actual = ([str(each) for each in read(tree, files)] for read in (read_selected_files, _read_with_worker))
+    assert [number for number, text in enumerate(expected) if "could not be read" in text] == [3, 19]
+    assert actual == expected
+
+
+def _read_with_worker(tree, files):
+    return read_in_processes(tree, files, 1)
+
+
+@pytest.mark.parametrize("is_early", [True, False], ids=["before its first answer", "later"])
+@pytest.mark.usefixtures("small_parts")
+def test_files_of_a_killed_worker_are_read_by_basebump(tmp_path, is_early):
+    tree = WorkTree(write_tree(tmp_path, make_files(60)))
+    files = list_files(tree)
+    expected = list(read_selected_files(tree, files))
+    contents = read_in_processes(tree, files, 2)
+    results = [] if is_early else [next(contents) for _ in range(30)]
+    killer = Thread(target=_kill_first_child) if is_early else None
+    if killer is not None:
+        killer.start()
+    else:
+        process.end_children()
+    results += contents
+    if killer is not None:
+        killer.join()
+    assert results == expected
+
+
+def _kill_first_child():
+    while not process._RUNNING:
+        pass
+    process.end_children()
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_files_of_a_worker_that_does_not_answer_are_read_by_basebump(tmp_path, monkeypatch):
+    monkeypatch.setattr(reader_processes, "ANSWER_TIMEOUT", 0.05)
+    tree = WorkTree(write_tree(tmp_path, make_files(60)))
+    files = list_files(tree)
+    contents = read_in_processes(tree, files, 1)
+    results = [next(contents)]
+    (child,) = process._RUNNING
+    os.kill(child.pid, signal.SIGSTOP)
+    assert [*results, *contents] == list(read_selected_files(tree, files))
+    assert child.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("executable", ["/nowhere/python", "/bin/true", ""])
+@pytest.mark.usefixtures("small_parts")
+def test_files_are_read_without_workers_if_none_can_be_started(tmp_path, monkeypatch, executable):
+    monkeypatch.setattr(sys, "executable", executable)
+    tree = ProcessTree(write_tree(tmp_path, make_files(20)))
+    assert list_readers(read_in_processes(tree, list_files(tree), 2)) == [os.getpid()] * 20
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_workers_end_when_the_reading_ends_early(tmp_path):
+    tree = WorkTree(write_tree(tmp_path, make_files(60)))
+    contents = read_in_processes(tree, list_files(tree), 2)
+    next(contents)
+    children = tuple(process._RUNNING)
+    assert len(children) == 2
+    contents.close()
+    assert [child.returncode for child in children] == [-signal.SIGKILL] * 2
+    assert not process._RUNNING
+
+
+@given(sizes=st.lists(st.integers(0, 3_000_000), min_size=1, max_size=60), processes=st.integers(2, 8))
+def test_parts_contain_each_file_once_in_order(sizes, processes):
+    files = [SelectedFile(TreeEntry(FilePath("x"), size), ()) for size in sizes]
+    parts = divide_files(files, processes)
+    assert [position for part in parts for position in part] == list(range(len(files)))
+    assert all(parts)
+    works = [sum(estimate_work(files[position]) for position in part) for part in parts if len(part) > 1]
+    assert all(work <= reader_processes.MAX_PART_WORK for work in works)
+
+
+def test_last_parts_are_small():
+    files = [SelectedFile(TreeEntry(FilePath("x"), 10_000), ())] * 2_000
+    parts = divide_files(files, 2)
+    assert len(parts[0]) > 50
+    assert all(len(part) < 20 for part in parts[-10:])
+    assert len(parts) < 100
+
+
+@pytest.mark.parametrize("file_format", load_all_formats(), ids=lambda each: each.name)
+def test_every_format_can_be_sent_to_a_worker(file_format):
+    copied = pickle.loads(pickle.dumps(file_format))
+    assert copied.name == file_format.name
+    assert list(copied.select_paths(["Dockerfile", "a.yaml"])) == list(
+        file_format.select_paths(["Dockerfile", "a.yaml"])
+    )
+
+
+def _serve(tree, files):
+    """Return the contents of the files, as a worker answers them that runs in this process."""
+    formats = tuple({id(each): each for file in files for each in file.formats}.values())
+    requests, answers = io.BytesIO(), io.BytesIO()
+    write_message(requests, pickle.dumps(WorkerTask(tree, formats, gc.get_threshold())))
+    write_message(requests, pack_requests(files, formats))
+    requests.seek(0)
+    serve_requests(requests, answers)
+    answers.seek(0)
+    return unpack_answers(read_message(answers) or b"", files)
+
+
+def test_worker_answers_with_the_contents_of_the_files(golden):
+    tree = WorkTree(golden)
+    entries = {each.path: each for each in tree.list_entries()}
+    formats = select_formats(entries.keys(), load_all_formats())
+    files = [SelectedFile(entries[path], tuple(formats[path])) for path in formats]
+    files.append(SelectedFile(TreeEntry(FilePath("missing"), 1), (DOCKERFILE,)))
+    *contents, error = _serve(tree, files)
+    assert isinstance(error, TreeError)
+    assert contents == list(read_selected_files(tree, files[:-1]))
+
+
+def test_worker_without_a_task_ends():
+    answers = io.BytesIO()
+    serve_requests(io.BytesIO(), answers)
+    assert answers.getvalue() == b""
