@@ -18,6 +18,9 @@ from bot.process import ProcessResult
 MAX_CHECKOUTS = 1_000
 """The maximum number of checkouts in one folder, nested or side by side. Each costs a git process of milliseconds."""
 
+READ_CHUNK_BYTES = 1024 * 1024
+"""The number of bytes that are read at once from a file that changed after it was listed."""
+
 _CLOSED_FOLDER = re.compile(r"could not open directory '(.+?)/?': (.+)")
 """A warning of git about a folder that it could not open. Git lists the other folders nevertheless."""
 
@@ -35,6 +38,7 @@ class WorkTree:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._prefix = f"{root}/"
         self._unlisted: dict[FilePath, TreeError] = {}
 
     def __reduce__(self) -> tuple[type[WorkTree], tuple[Path]]:
@@ -57,7 +61,8 @@ class WorkTree:
         self._unlisted.clear()
         folders: dict[str, bool] = {"": True}
         for path in sorted(self._list_files()):
-            if self._is_folder(path.rpartition("/")[0], folders):
+            folder = path.rpartition("/")[0]
+            if folders[folder] if folder in folders else self._is_folder(folder, folders):
                 status = self._get_status(path)
                 if status is not None and stat.S_ISREG(status.st_mode):
                     yield TreeEntry(path, status.st_size)
@@ -66,7 +71,7 @@ class WorkTree:
         """Yield the content of each entry in the given order. If a file cannot be read, yield the error instead."""
         for entry in entries:
             try:
-                yield self._read_content(entry.path)
+                yield self._read_content(entry.path, entry.size)
             except TreeError as error:
                 yield error
 
@@ -91,11 +96,18 @@ class WorkTree:
         except OSError as error:
             raise TreeError(f"the file could not be written: {error.strerror}") from error
 
-    def _read_content(self, path: FilePath) -> bytes:
+    def _read_content(self, path: FilePath, expected_size: int | None = None) -> bytes:
+        """Return the content of a file. If its size is `expected_size`, as it is almost always, read it at once.
+
+        Raises:
+            TreeError: If the file cannot be read.
+        """
         try:
-            descriptor = os.open(f"{self._root}/{path}", os.O_RDONLY | os.O_NOFOLLOW)
-            with os.fdopen(descriptor, "rb", buffering=0) as file:
-                return file.read()
+            descriptor = os.open(self._prefix + path, os.O_RDONLY | os.O_NOFOLLOW)
+            try:
+                return _read_all(descriptor, expected_size or 0)
+            finally:
+                os.close(descriptor)
         except OSError as error:
             raise TreeError(f"the file could not be read: {error.strerror}") from error
 
@@ -116,7 +128,7 @@ class WorkTree:
         return None.
         """
         try:
-            return os.lstat(f"{self._root}/{path}")
+            return os.lstat(self._prefix + path)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
@@ -214,15 +226,16 @@ class WorkTree:
 
     def _walk_folder(self, folder: str) -> Iterator[str]:
         """Yield the files below `folder`, without using git. A nested checkout is yielded as one path like `clone/`."""
-        top = self._root / folder
+        top = str(self._root / folder)
         for parent, folders, files in os.walk(top, onerror=self._record_walk_error):
-            inside = Path(parent).relative_to(self._root)
-            if Path(parent) != top and ".git" in (*folders, *files):
+            below = parent[len(top) :].lstrip("/")
+            inside = f"{folder}{below}/" if below else folder
+            if below and (".git" in folders or ".git" in files):
                 folders.clear()
-                yield f"{inside.as_posix()}/"
+                yield inside
                 continue
             folders[:] = [each for each in folders if each != ".git"]
-            yield from ((inside / each).as_posix() for each in files)
+            yield from (inside + each for each in files)
 
     def _record_walk_error(self, error: OSError) -> None:
         folder = Path(error.filename or self._root)
@@ -231,6 +244,21 @@ class WorkTree:
 
 def _make_unlistable_error(folder: Path, why: str | None) -> TreeError:
     return TreeError(f"{folder} could not be listed: {why}; hint: make it readable for the user that runs basebump")
+
+
+def _read_all(descriptor: int, expected_size: int) -> bytes:
+    """Return the content of an open file. If the file has `expected_size` bytes, it is read by a single call.
+
+    Raises:
+        OSError: If the file cannot be read.
+    """
+    content = os.read(descriptor, expected_size + 1)
+    if len(content) == expected_size:
+        return content
+    parts = [content]
+    while parts[-1]:
+        parts.append(os.read(descriptor, READ_CHUNK_BYTES))
+    return b"".join(parts)
 
 
 def _overwrite_file(target: Path, content: bytes) -> None:

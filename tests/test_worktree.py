@@ -328,3 +328,32 @@ def test_a_file_that_changed_in_between_is_not_written(tmp_path):
     with pytest.raises(TreeError, match="run basebump again"):
         WorkTree(tmp_path).write("Dockerfile", b"old", b"new")
     assert (tmp_path / "Dockerfile").read_text() == "a person was here"
+
+
+@pytest.mark.parametrize("content", [b"", b"a", b"a" * (3 * worktree.READ_CHUNK_BYTES + 1)], ids=len)
+def test_file_is_read_whole_when_its_size_changed_after_it_was_listed(tmp_path, content):
+    (tmp_path / "a").write_bytes(b"four")
+    tree = WorkTree(tmp_path)
+    entries = list(tree.list_entries())
+    (tmp_path / "a").write_bytes(content)
+    assert [*tree.read(entries), *tree.read([TreeEntry("a", None)])] == [content, content]
+
+
+def test_file_is_read_by_one_call_when_its_size_did_not_change(tmp_path, monkeypatch):
+    (tmp_path / "a").write_bytes(b"four")
+    tree = WorkTree(tmp_path)
+    entries = list(tree.list_entries())
+    sizes = []
+    read = os.read
+    monkeypatch.setattr(os, "read", lambda descriptor, size: sizes.append(size) or read(descriptor, size))
+    assert list(tree.read(entries)) == [b"four"]
+    assert sizes == [5]
+
+
+def test_lists_nested_checkouts_and_folders_without_git(tmp_path, monkeypatch):
+    write_tree(tmp_path, {"a/b/c": "", "clone/.git/HEAD": "", "clone/d/e": "", "f": "", ".git/x": ""})
+    monkeypatch.setattr(worktree, "run_git", lambda *_, **__: None)  # as if git were not installed
+    assert _paths(tmp_path) == ["a/b/c", "clone/d/e", "f"]
+    monkeypatch.chdir(tmp_path / "a")
+    assert _paths(worktree.Path()) == ["b/c"]
+    assert _paths(worktree.Path("../clone")) == ["d/e"]

@@ -116,6 +116,7 @@ class ImageReference:
         return self.name + (f":{self.tag}" if self.tag else "") + (f"@{self.digest}" if self.digest else "")
 
 
+@lru_cache(maxsize=4096)
 def _split_name(name: str) -> tuple[str, str]:
     """Return the host and the path of a name. Short names are expanded: `nginx` is `docker.io` and `library/nginx`."""
     head, slash, rest = name.partition("/")

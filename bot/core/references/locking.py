@@ -85,11 +85,10 @@ def unlock_allowed(occurrence: Occurrence, reasons: Collection[Reason]) -> Occur
 
     `reasons` are the reasons that the rule allows. Only some reasons, which are called warnings, can be allowed.
     """
-    return replace(
-        occurrence,
-        digest_slot=_unlock_slot(occurrence.digest_slot, reasons),
-        tag_slot=_unlock_slot(occurrence.tag_slot, reasons),
-    )
+    digest, tag = _unlock_slot(occurrence.digest_slot, reasons), _unlock_slot(occurrence.tag_slot, reasons)
+    if digest is occurrence.digest_slot and tag is occurrence.tag_slot:
+        return occurrence  # almost always; a copy costs more than this check
+    return replace(occurrence, digest_slot=digest, tag_slot=tag)
 
 
 def _lock_slot(slot: EditSlot | NotEditable, reason: Reason, *, is_certain: bool) -> NotEditable:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # not imported at run time, to keep start-up fast
 
 _UPDATE_MODES_BY_RANGE = (UpdateMode.NONE, UpdateMode.DIGEST, UpdateMode.PATCH, UpdateMode.MINOR, UpdateMode.MAJOR)
 """Update modes from the narrowest to the widest."""
+_DEFAULT_POLICY = Policy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ def evaluate_policy(policy_config: PolicyConfig, rule_target: RuleTarget) -> Pol
     less strict (see `_combine_policies`).
     """
     policy = _evaluate_rules(
-        [rule for rule in policy_config.rules if _is_rule_match(rule.match, rule_target)], Policy()
+        [rule for rule in policy_config.rules if _is_rule_match(rule.match, rule_target)], _DEFAULT_POLICY
     )
     repository_rules = [rule for rule in policy_config.repository_rules if _is_rule_match(rule.match, rule_target)]
     return _combine_policies(policy, _evaluate_rules(repository_rules, policy)) if repository_rules else policy
@@ -51,6 +52,8 @@ def _evaluate_rules(rules: Sequence[PolicyRule], default: Policy) -> Policy:
 
     If no rule sets a key, its value comes from `default`.
     """
+    if not rules:
+        return default
     keys: dict[str, Any] = {}
     for rule in reversed(rules):
         keys |= rule.keys
@@ -121,6 +124,8 @@ def spend_rule_steps(rules: Sequence[PolicyRule], references: ExtractedReference
     Raises:
         WorkLimitError: If the budget is exceeded.
     """
+    if not rules:
+        return
     occurrences = [each for each in references if isinstance(each, Occurrence)]
     sizes = {
         "image": sum(len(each.reference.repository) for each in occurrences),

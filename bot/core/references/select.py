@@ -44,7 +44,9 @@ def select_reference(
     policy = evaluate_policy(
         policy_config, RuleTarget(occurrence, role, repository_branch.repository, repository_branch.base_branch)
     )
-    occurrence = unlock_allowed(replace(occurrence, role=role), policy.allow)
+    if role is not occurrence.role:
+        occurrence = replace(occurrence, role=role)
+    occurrence = unlock_allowed(occurrence, policy.allow)
     tag_ref = occurrence.reference.to_tag_ref(policy.tag)
     tracked_image = TrackedImage(occurrence, tag_ref, policy) if tag_ref is not None else None
     comment = occurrence.ignore_comment

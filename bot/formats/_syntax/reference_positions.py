@@ -29,7 +29,8 @@ SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.ASCII)
 def format_for_display(text: str) -> str:
     """Return `text` on one line, cut to MAX_SHOWN_TEXT characters, with unprintable characters replaced."""
     line = _SPACES.sub(" ", text[: 2 * MAX_SHOWN_TEXT])
-    line = "".join(character if character.isprintable() else "\ufffd" for character in line)
+    if not line.isprintable():
+        line = "".join(character if character.isprintable() else "\ufffd" for character in line)
     return line if len(line) <= MAX_SHOWN_TEXT else line[: MAX_SHOWN_TEXT - 1] + "…"
 
 

@@ -41,7 +41,7 @@ def lock_build_outputs(
         folder_images = images_by_folder.get(dirname(occurrence.path), ())
         return (
             occurrence.written in folder_images
-            or str(replace(occurrence.reference, digest=None)) in folder_images
+            or (bool(folder_images) and str(replace(occurrence.reference, digest=None)) in folder_images)
             or names.is_output(occurrence)
         )
 
