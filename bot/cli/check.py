@@ -75,7 +75,7 @@ def _add_check_options(command: Callable[..., int]) -> Callable[..., int]:
 
 
 @click.command()
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=click.Path(path_type=Path), default=".")
 @options.config_option
 @_add_check_options
 @options.add_format_option(*CHECK_FORMATS)
@@ -99,6 +99,7 @@ def command(
     context, policy = wiring.build_scan_context(config_file, offline=request.is_offline, progress=create_progress())
     fix_command = _build_fix_command(path, config_file)
     check_options = CheckOptions(fix_command, revision, request.max_age, is_strict=request.is_strict)
+    policy = options.add_enclosing_rules(policy, path)
     report = check_tree(WorkTree(path), str(path), context, policy, check_options)
     is_whole = write_result(partial(_render_report, report), output_format, exports, partial(_render_screen, report))
     if report.failed or not is_whole:

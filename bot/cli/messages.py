@@ -26,6 +26,13 @@ def write_message(text: str) -> None:
         click.echo(make_console_text(text), err=True)
 
 
+def write_note(text: str) -> None:
+    """Write a note to stderr, unless the user wants no notes: with `-q`, or with a `--log` that is not for people."""
+    context = click.get_current_context(silent=True)
+    if context is None or context.params.get("log", "auto") == "auto":
+        write_message(f"note: {text}")
+
+
 def render_error(error: Exception | str) -> str:
     """Return the lines of an error: `error: …`, and `hint: …` if the message has a hint.
 

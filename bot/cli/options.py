@@ -2,25 +2,101 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from dataclasses import replace
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
+from bot.cli.messages import write_note
 from bot.cli.outputs import build_export_parser
 from bot.cli.terminal import LogMode
 from bot.model.errors import InvalidReferenceError
 from bot.model.reference import ImageReference
 
+if TYPE_CHECKING:
+    from bot.model.policy import PolicyConfig
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-_FILE = click.Path(path_type=Path)
-_HELP = "The config file (YAML)."
+def _find_config(context: click.Context, _option: click.Parameter, path: Path | None) -> Path | None:
+    """Return the config that the user named, or the config that is found in the current folder; None if there is none.
 
-config_option = click.option("--config", "config_file", metavar="F", type=_FILE, help=_HELP)
-required_config_option = click.option("--config", "config_file", metavar="F", type=_FILE, required=True, help=_HELP)
+    A config that is found is named on stderr.
+    """
+    if path is not None or context.params.get("no_config", False) or context.resilient_parsing:
+        return path
+    from bot.wiring.found_config import find_config
+
+    found = find_config(Path())
+    if found is not None:
+        write_note(f"using the config {found} of this folder")
+    return found
+
+
+def _require_config(context: click.Context, option: click.Parameter, path: Path | None) -> Path | None:
+    """Return the config as `_find_config` does. Raises click.UsageError if there is none."""
+    config = _find_config(context, option, path)
+    if config is None and not context.resilient_parsing:
+        raise click.UsageError(
+            "there is no config: the current folder contains no basebump.yaml; hint: name the config with -c FILE",
+            context,
+        )
+    return config
+
+
+def config_option(command: Function) -> Function:
+    """Add `-c` and `--no-config`. The command gets the config as its parameter `config_file`, or None."""
+    add_exclusion = click.option(
+        "--no-config", is_flag=True, is_eager=True, help="Do not look for a config in the current folder."
+    )
+    return _build_config_option(_find_config)(add_exclusion(_drop_exclusion(command)))
+
+
+def required_config_option(command: Function) -> Function:
+    """Add `-c` to a command that cannot run without a config."""
+    return _build_config_option(_require_config)(command)
+
+
+def _build_config_option(callback: Callable[..., Path | None]) -> Callable[[Function], Function]:
+    return click.option(
+        "-c",
+        "--config",
+        "config_file",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        callback=callback,
+        help="The config file (YAML).  [default: basebump.yaml in the current folder]",
+    )
+
+
+def _drop_exclusion(command: Function) -> Function:
+    """Return the command without the parameter `no_config`, which only `_find_config` needs."""
+
+    @wraps(command)
+    def run_without_exclusion(*arguments: object, no_config: bool, **options: object) -> object:  # noqa: ARG001
+        return command(*arguments, **options)
+
+    return cast("Function", run_without_exclusion)
+
+
+def add_enclosing_rules(policy: PolicyConfig, folder: Path) -> PolicyConfig:
+    """Return the policy with the rules of the repository around `folder`, if the folder is not its root.
+
+    The file with the rules is named on stderr. Raises ConfigError if the file cannot be used.
+    """
+    from bot.wiring.found_config import read_enclosing_rules
+
+    found = read_enclosing_rules(folder)
+    if found is None:
+        return policy
+    path, rules = found
+    write_note(f"also using the rules of this repository in {os.path.relpath(path)}")
+    return replace(policy, repository_rules=rules)
 
 
 def add_format_option(*formats: str) -> Callable[[Function], Function]:
@@ -49,6 +125,7 @@ def add_export_option(*formats: str) -> Callable[[Function], Function]:
 
 log_option = click.option(
     "--log",
+    is_eager=True,  # the other options write notes only if the log is for people
     type=click.Choice(LogMode, case_sensitive=False),
     default="auto",
     show_default=True,

@@ -22,7 +22,7 @@ from bot.worktree import WorkTree
 
 
 @click.command()
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=click.Path(path_type=Path), default=".")
 @options.config_option
 @options.add_format_option(*FORMATS)
 @options.add_export_option(*FORMATS)
@@ -52,7 +52,7 @@ def command(
         )
     tree = WorkTree(path)
     context, policy = wiring.build_scan_context(config_file, offline=offline, progress=create_progress(log))
-    scan_result = scan_tree(tree, str(path), context, policy)
+    scan_result = scan_tree(tree, str(path), context, options.add_enclosing_rules(policy, path))
     written, failures = _write_changes(tree, scan_result) if write else (None, ())
     report = scan_result.report.add_failures(failures)
     render = partial(_render_report, report, written, config_file is not None)

@@ -29,6 +29,9 @@ class RuleMatch:
     image: tuple[str, ...] = ()
     """Globs for canonical repository names, such as `docker.io/library/*`."""
     path: tuple[str, ...] = ()
+    folder: str = ""
+    """The folder in which `path` is searched, as seen from where the rule was written. It ends with `/`, or is empty if
+    the rule was written for the scanned folder itself."""
     format: tuple[str, ...] = ()
     role: Role | None = None
     repository: tuple[str, ...] = ()

@@ -35,7 +35,11 @@ def check_tree(
         ConfigError: If the config file in the tree is not valid.
     """
     extract_result = extract_references(
-        GitRepository("", "", None, None, is_public=False), tree, context.formats, context.read_rules
+        GitRepository("", "", None, None, is_public=False),
+        tree,
+        context.formats,
+        context.read_rules,
+        enclosing_rules=policy_config.repository_rules,
     )
     checked = extract_result if options.since is None else _select_changed(extract_result, options.since)
     policy_config = replace(policy_config, repository_rules=extract_result.rules)

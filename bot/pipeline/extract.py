@@ -105,12 +105,14 @@ def extract_references(
     read_rules: RulesReader | None = None,
     tree_budget: TreeBudget | None = None,
     reader_slots: ReaderSlots | None = None,
+    enclosing_rules: tuple[PolicyRule, ...] = (),
 ) -> ExtractResult:
     """Read the files that any format selects, and extract their image references.
 
     A file that cannot be read is reported as a failure. If `read_rules` is given, the repository's own config file is
-    read, too, and `read_rules` parses it. The contents of the files are taken from `tree_budget`, or from a new budget
-    if it is None. If it is exceeded, the remaining files are not read, and a failure is reported.
+    read, too, and `read_rules` parses it. If there is none, `enclosing_rules` apply instead: the rules of the
+    repository around the tree. The contents of the files are taken from `tree_budget`, or from a new budget if it is
+    None. If it is exceeded, the remaining files are not read, and a failure is reported.
 
     Worker processes help to read a large tree if `reader_slots` has some left. The result does not depend on them.
 
@@ -134,14 +136,15 @@ def extract_references(
     failures += read_result.failures
     references = relate_references(readings, repository=repository, tree_budget=tree_budget)
     tree_budget.spend_added_references(len(references) - sum(len(reading.references) for reading in readings))
-    spend_rule_steps(rules or (), references, tree_budget)
+    own_rules = rules if rules is not None else enclosing_rules
+    spend_rule_steps(own_rules, references, tree_budget)
     return ExtractResult(
         repository=repository,
         readings=tuple(readings),
         references=references,
         unread_files=tuple(UnsupportedText(path, 1, "", Reason.TOO_LARGE) for path in read_result.unread_paths),
         failures=tuple(failures),
-        rules=rules or (),
+        rules=own_rules,
         has_repository_config=rules is not None,
         has_unread_files=not tree.is_complete or bool(read_result.unread_paths) or bool(failures),
     )

@@ -55,12 +55,18 @@ def scan_tree(
 ) -> TreeScanResult:
     """Scan one tree: decide on its image references, and verify the edits. Nothing is written.
 
+    If the tree has no config file of its own, `policy_config.repository_rules` apply.
+
     Raises:
         TreeError: If the tree cannot be listed.
         ConfigError: If the config file in the tree is not valid.
     """
     extract_result = extract_references(
-        GitRepository("", "", None, None, is_public=False), tree, context.formats, context.read_rules
+        GitRepository("", "", None, None, is_public=False),
+        tree,
+        context.formats,
+        context.read_rules,
+        enclosing_rules=policy_config.repository_rules,
     )
     policy_config = replace(policy_config, repository_rules=extract_result.rules)
     if isinstance(context, OfflineContext):

@@ -20,6 +20,7 @@ from bot.model.policy import PolicyConfig
 from bot.model.vocabulary import RunLevel
 from bot.pipeline.scan import OfflineContext
 from bot.ports import AdvisorySource, Fleet, ProgressReporter, Registry, RulesReader, StateStore, SupersededStore
+from bot.wiring.found_config import FoundConfigPath, refuse_untrusted_settings
 from bot.wiring.registries import build_registry, list_builders
 
 if TYPE_CHECKING:
@@ -51,8 +52,8 @@ def build_scan_context(
     now = SystemClock().now()
     if offline and config_file is None:
         return OfflineContext(load_all_formats(), now, _read_rules), PolicyConfig()
-    settings = _load_settings(config_file, must_have_forges=False)
-    if offline:
+    settings = _load_settings(config_file, must_have_forges=False, is_offline=offline)
+    if offline:  # an offline scan uses neither registries nor scanners, so a found config can do no harm
         return OfflineContext(load_formats_with_globs(dict(settings.files)), now, _read_rules), settings.policy
     return _build_context(settings, progress, None), settings.policy
 
@@ -252,10 +253,20 @@ def decline_proposal(config_file: Path, name: str, branch: str) -> bool:
     )
 
 
-def _load_settings(config_file: Path | None, *, must_have_forges: bool) -> Settings:
+def _load_settings(config_file: Path | None, *, must_have_forges: bool, is_offline: bool = False) -> Settings:
+    """Return the settings of a config; the defaults if `config_file` is None.
+
+    Raises ConfigError if the config is not valid. Also if the user did not name the config, the command works without
+    one, and the config would do more than the user can expect from a file in a checkout.
+    """
     from bot.settings import Settings, load
 
-    return Settings() if config_file is None else load(config_file, requires_forges=must_have_forges)
+    if config_file is None:
+        return Settings()
+    settings = load(config_file, requires_forges=must_have_forges)
+    if isinstance(config_file, FoundConfigPath) and not must_have_forges and not is_offline:
+        refuse_untrusted_settings(settings)
+    return settings
 
 
 def open_state_stores(settings: Settings) -> tuple[StateStore, SupersededStore, PushStore]:

@@ -76,7 +76,7 @@ def test_write_and_offline_exclude_each_other(tmp_path, basebump):
     assert "cannot be combined with --offline" in err
 
 
-@pytest.mark.parametrize("arguments", [["scan"], ["nonsense"], ["scan", ".", "--format", "xml"], ["run"]])
+@pytest.mark.parametrize("arguments", [["resolve"], ["nonsense"], ["scan", ".", "--format", "xml"], ["run"]])
 def test_wrong_usage_exits_with_2(basebump, arguments):
     code, out, err = basebump(*arguments)
     assert (code, out) == (2, "")
@@ -205,7 +205,7 @@ def test_closed_pipe_is_not_a_bug(tmp_path):
         ("stdout", ("config", "schema"), 0),
         ("stderr", ("check", "{}", "--offline"), 4),
         ("stderr", ("scan", "{}", "--offline", "--log", "jsonl"), 0),
-        ("stderr", ("scan",), 2),
+        ("stderr", ("resolve",), 2),
     ],
 )
 def test_exit_code_is_the_same_when_nobody_reads(tmp_path, stream, arguments, code):

@@ -63,7 +63,7 @@ def test_unusable_state_exits_with_1_before_any_request(tmp_path, basebump, loop
     code, out, err = basebump("scan", write_tree(tmp_path / "tree", DOCKERFILE), "--config", file)
     assert (code, out) == (1, "")
     assert err.startswith(
-        f"error: cannot use the state in {tmp_path}/nowhere/state.db: unable to open database file; hint: "
+        f"error: cannot use the state in {tmp_path}/nowhere/state.db: unable to open database file\nhint: "
     )
     assert loopback.registry.served_requests == ()
 

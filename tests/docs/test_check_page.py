@@ -36,7 +36,8 @@ def test_the_hooks_are_those_that_there_are():
     (config,) = [yaml.safe_load(block) for block in BLOCKS if block.startswith("repos:")]
     hooks = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
     (repository,) = config["repos"]
-    assert [hook["id"] for hook in repository["hooks"]] == [hook["id"] for hook in hooks]
+    current_ids = [hook["id"] for hook in hooks if hook["id"].startswith("basebump-")]
+    assert [hook["id"] for hook in repository["hooks"]] == current_ids
 
 
 def test_gitlabs_job_runs_where_basebump_is():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -19,22 +20,53 @@ from support.values import digest
 
 from bot.demo.images import ImageStore
 from bot.demo.loopback_registry import LoopbackRegistry
+from bot.formats import load_all_formats
 
 HOOKS = {hook["id"]: hook for hook in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))}
 PINNED = f"FROM python:3.12@{digest('some')}\n"
 
 
 def test_there_are_an_offline_hook_and_an_online_one():
-    assert set(HOOKS) == {"pinned", "current"}
-    assert "--offline" in HOOKS["pinned"]["entry"]
-    assert "--offline" not in HOOKS["current"]["entry"]
+    assert list(HOOKS) == ["basebump-pinned", "basebump-current", "pinned", "current"]
+    assert "--offline" in HOOKS["basebump-pinned"]["entry"]
+    assert "--offline" not in HOOKS["basebump-current"]["entry"]
+
+
+@pytest.mark.parametrize("name", ["pinned", "current"])
+def test_earlier_name_of_a_hook_is_the_same_hook(name):
+    assert HOOKS[name] | {"id": f"basebump-{name}"} == HOOKS[f"basebump-{name}"]
+
+
+@pytest.mark.parametrize("hook", HOOKS.values(), ids=HOOKS)
+def test_hook_does_not_use_a_config_of_the_repository(hook):
+    assert "--no-config" in shlex.split(hook["entry"])
+
+
+def test_hook_runs_for_every_file_that_a_format_reads():
+    pattern = re.compile(HOOKS["basebump-pinned"]["files"])
+    cases = (ROOT / "tests" / "formats").glob("*/*/before")
+    paths = [str(path.relative_to(case)) for case in cases for path in case.rglob("*") if path.is_file()] + [
+        ".basebump.yaml",
+        "WORKSPACE",
+        "old.WORKSPACE.bzlmod",
+        "web.Containerfile",
+        "a/b.container.d/10-image.conf",
+    ]
+    selected = {path for each in load_all_formats() for path in each.select_paths(paths)}
+    assert len(selected) > 300
+    assert [path for path in selected if not pattern.search(path)] == []
+
+
+@pytest.mark.parametrize("path", ["README.md", "src/main.py", "go.sum", "docs/image.png", "environment", "a/text.txt"])
+def test_hook_does_not_run_for_a_file_without_images(path):
+    assert not re.search(HOOKS["basebump-pinned"]["files"], path)
 
 
 @pytest.mark.parametrize("hook", HOOKS.values(), ids=HOOKS)
 def test_a_hook_calls_what_an_installation_puts_on_the_path_and_names_no_files(hook):
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
     assert shlex.split(hook["entry"])[0] in scripts
-    assert set(hook) == {"id", "name", "description", "entry", "language", "pass_filenames"}
+    assert set(hook) == {"id", "name", "description", "entry", "language", "pass_filenames", "files", "types_or"}
     assert (hook["language"], hook["pass_filenames"]) == ("python", False)
 
 
@@ -65,7 +97,7 @@ def hooked(tmp_path):
 
 @pytest.mark.real("git")
 def test_a_commit_of_an_image_that_is_not_pinned_is_stopped(hooked):
-    commit = hooked("pinned")
+    commit = hooked("basebump-pinned")
     code, said = commit({"web/Dockerfile": "FROM python:3.12\n"})
     assert code == 1
     assert "web/Dockerfile:1: unpinned: python:3.12 has no digest; basebump scan . --write pins it\n" in said
@@ -75,7 +107,7 @@ def test_a_commit_of_an_image_that_is_not_pinned_is_stopped(hooked):
 
 @pytest.mark.real("git")
 def test_what_stands_under_args_is_added(hooked):
-    commit = hooked("pinned", "--since", "HEAD")
+    commit = hooked("basebump-pinned", "--since", "HEAD")
     assert commit({"Dockerfile": "# basebump: ignore\nFROM python:3.12\n"})[0] == 0
     assert commit({"Dockerfile": "\nFROM python:3.12\n"})[0] == 0
     assert "Dockerfile:3: unpinned: " in commit({"Dockerfile": "\nFROM python:3.12\nFROM node:22\n"})[1]
@@ -88,7 +120,7 @@ def test_a_commit_of_an_image_that_is_gone_is_stopped(hooked, tmp_path):
         now = Loopback(registry, store).move("python", "3.12", "now")
         mirror = f'{{host: docker.io, mirror: "{registry.host}", insecure: true}}'
         (tmp_path / "basebump.yaml").write_text(f"schema: 1\nregistries: [{mirror}]\nown: []\n")
-        commit = hooked("current", "--config", str(tmp_path / "basebump.yaml"))
+        commit = hooked("basebump-current", "--config", str(tmp_path / "basebump.yaml"))
         code, said = commit({"Dockerfile": PINNED})
         assert code == 1
         assert "Dockerfile:1: gone: " in said
@@ -139,8 +171,8 @@ def test_pre_commit_installs_the_hooks_and_fails_for_what_they_find(tmp_path, pu
     where, commit = published
     now = loopback.move("python", "3.12", "now")
     mirror = f'{{host: docker.io, mirror: "{loopback.registry.host}", insecure: true}}'
-    current = {"id": "current", "args": ["--config", "basebump.yaml"], "stages": ["pre-push"]}
-    wanted = {"repos": [{"repo": str(where), "rev": commit, "hooks": [{"id": "pinned"}, current]}]}
+    current = {"id": "basebump-current", "args": ["--config", "basebump.yaml"], "stages": ["pre-push"]}
+    wanted = {"repos": [{"repo": str(where), "rev": commit, "hooks": [{"id": "basebump-pinned"}, current]}]}
     files = {
         ".pre-commit-config.yaml": yaml.safe_dump(wanted),
         "basebump.yaml": f"schema: 1\nregistries: [{mirror}]\nown: []\n",
@@ -150,7 +182,7 @@ def test_pre_commit_installs_the_hooks_and_fails_for_what_they_find(tmp_path, pu
     code, said = pre_commit(git.directory)
     assert code == 1, said
     assert "Dockerfile:1: unpinned: python:3.12 has no digest" in said
-    assert HOOKS["current"]["name"] not in said
+    assert HOOKS["basebump-current"]["name"] not in said
     (git.directory / "Dockerfile").write_text(PINNED, encoding="utf-8")
     assert pre_commit(git.directory)[0] == 0
     code, said = pre_commit(git.directory, "--hook-stage", "pre-push")

@@ -146,7 +146,7 @@ def _is_rule_match(match: RuleMatch, rule_target: RuleTarget) -> bool:
     return (
         (match.role is None or match.role is rule_target.role)
         and _is_accepted(match.image, rule_target.occurrence.reference.repository)
-        and _is_accepted(match.path, rule_target.occurrence.path)
+        and _is_accepted(match.path, match.folder + rule_target.occurrence.path)
         and _is_accepted(match.format, rule_target.occurrence.format)
         and _is_accepted(match.repository, rule_target.repository)
         and _is_accepted(match.base_branch, rule_target.base_branch)
