@@ -147,17 +147,20 @@ class TemplateInclusion:
 
 
 @dataclass(frozen=True, slots=True)
-class ValueWithFallback:
-    """A value in a Helm template with another value that replaces it if it is empty.
+class ReferenceEnd:
+    """The end of an image reference in a Helm template: in `{{ .Values.name }}:{{ .Values.tag }}`, `.Values.tag`."""
 
-    An example is `.Values.image.tag | default .Chart.AppVersion`. Both paths are in the data of the template.
-    """
+    source: ValuePath | TemplateInclusion
+    written_name: WrittenName = frozenset()
+    """The name of the image before the source; empty if there is none or if it is unknown."""
+    fallback_path: ValuePath | None = None
+    """The value that replaces the source if it is empty; None if there is none or if it is unknown."""
 
-    value_path: ValuePath
-    fallback_path: ValuePath
 
-
-TemplateSource = ValuePath | TemplateInclusion | ValueWithFallback
+WrittenName = frozenset[frozenset[ValuePath | TemplateInclusion | str]]
+"""The parts of an image's name that a Helm template writes, without their order. Each part is a set of alternatives, of
+which the template writes one. A string is a literal text."""
+TemplateSource = ValuePath | TemplateInclusion | ReferenceEnd
 """A value or the output of another template, as the source of a text that a template writes."""
 
 
@@ -172,6 +175,8 @@ class ValueUse(StrEnum):
     """The value is the end of the template's output. Its use depends on the template that includes the output."""
     BEHIND_ALGORITHM = "behind-algorithm"
     """The value follows `sha256:`, and is therefore a digest without its algorithm."""
+    OTHER_IMAGE = "other-image"
+    """The value is the end of a reference to another image than the image to which the value belongs."""
     OTHER = "other"
     CONDITION = "condition"
     """The template only tests whether the value is empty."""

@@ -101,15 +101,15 @@ def test_no_values_laid_over_those_of_a_chart_get_the_digest_of_another_image(ca
     assert changes(before, after) == count
 
 
-def rendered_changes(folder: Path, template: str) -> int:
+def rendered_changes(folder: Path, template: str, values: bytes = VALUES) -> int:
     """Return how many lines of a chart with one template change when it is pinned."""
     (folder / "templates").mkdir()
     (folder / "Chart.yaml").write_bytes(CHART)
-    (folder / "values.yaml").write_bytes(VALUES)
+    (folder / "values.yaml").write_bytes(values)
     (folder / "templates" / "web.yaml").write_text(f"{template}\n", encoding="utf-8")
     before = render(folder)
     pin(folder)
-    after = render(folder)
+    after = render(folder) if (folder / "values.yaml").read_bytes() != values else before
     assert before is not None
     assert after is not None
     return changes(before, after)
@@ -153,3 +153,109 @@ def test_a_tag_that_ends_a_reference_takes_the_digest(template, tmp_path):
 )
 def test_a_chart_that_does_anything_else_with_a_tag_stays_as_it_is(template, tmp_path):
     assert rendered_changes(tmp_path, template) == 0
+
+
+SEVERAL_NAMES = b"""\
+global:
+  imageRegistry: ""
+image:
+  registry: quay.io
+  repository: acme/web
+  tag: v1
+worker:
+  image:
+    registry: ghcr.io
+    repository: acme/worker
+    tag: v2
+    digest: ""
+hub:
+  image:
+    repository: acme/hub
+    tag: v3
+    digest: ""
+cart:
+  name: cart
+  repository: acme/cart
+job: {}
+debug: true
+"""
+LIBRARY_TEMPLATE = """\
+{{- define "library.image" -}}
+{{- $registry := default .root.registry ((.global).imageRegistry) -}}
+{{- $separator := ":" -}}
+{{- $end := .root.tag | toString -}}
+{{- if .root.digest -}}
+  {{- $separator = "@" -}}
+  {{- $end = .root.digest -}}
+{{- end -}}
+{{- if $registry -}}
+  {{- printf "%s/%s%s%s" $registry .root.repository $separator $end -}}
+{{- else -}}
+  {{- printf "%s%s%s" .root.repository $separator $end -}}
+{{- end -}}
+{{- end -}}
+"""
+NAME_TEMPLATE = '{{ define "web.name" }}{{ .registry }}/{{ .repository }}{{ end }}'
+
+
+@pytest.mark.real("helm")
+@pytest.mark.parametrize(
+    ("image", "count"),
+    [
+        (f"quay.io/acme/web:{TAG}", 1),
+        (
+            """{{ with .Values.global.imageRegistry }}{{ . }}{{ else }}{{ .Values.image.registry }}{{ end }}/\
+{{- .Values.image.repository }}:{{ .Values.image.tag }}""",
+            1,
+        ),
+        (f'{{{{ include "web.name" .Values.image }}}}:{TAG}', 1),
+        (f"{{{{ if .Values.job.name }}}}{{{{ .Values.job.name }}}}{{{{ else }}}}{NAME}{{{{ end }}}}:{TAG}", 1),
+        (
+            """{{ .Values.job.registry | default .Values.image.registry }}/\
+{{- .Values.job.repository | default .Values.image.repository }}:\
+{{- .Values.job.tag | default .Values.image.tag }}""",
+            1,
+        ),
+        (
+            """{{ include "library.image" (dict "root" .Values.image "global" .Values.global) }}
+{{ range $image := list .Values.worker.image .Values.hub.image }}
+image: {{ include "library.image" (dict "root" $image "global" $.Values.global) }}
+{{ end }}""",
+            3,
+        ),
+    ],
+)
+def test_tag_after_name_of_own_image_takes_digest(image, count, tmp_path):
+    template = f"{NAME_TEMPLATE}{LIBRARY_TEMPLATE}image: {image}"
+    assert rendered_changes(tmp_path, template, SEVERAL_NAMES) == count
+
+
+@pytest.mark.real("helm")
+@pytest.mark.parametrize(
+    "image",
+    [
+        f"{NAME}/{{{{ .Values.cart.name }}}}:{TAG}",
+        f"{NAME}{{{{ if .Values.debug }}}}-debug{{{{ end }}}}:{TAG}",
+        f"{{{{ .Values.cart.repository }}}}:{TAG}",
+        f"{{{{ .Values.image.repository }}}}:{TAG}",
+        f"{NAME}:{TAG}\ninitImage: acme/init:{TAG}",
+        f'{{{{ .Values.image.registry }}}}/{{{{ .Values.image.repository | replace "web" "api" }}}}:{TAG}',
+        '{{ printf "%s/%s:%s" .Values.image.repository .Values.cart.name .Values.image.tag }}',
+        f'{{{{ include "web.name" .Values.image }}}}/{{{{ .Values.cart.name }}}}:{TAG}',
+        f'{{{{ include "web.name" (dict "registry" "quay.io" "repository" .Values.cart.repository) }}}}:{TAG}',
+        f'{{{{ with .Values.cart }}}}{{{{ include "web.name" . }}}}{{{{ end }}}}:{TAG}',
+    ],
+)
+def test_tag_after_name_of_another_image_stays_as_it_is(image, tmp_path):
+    assert rendered_changes(tmp_path, f"{NAME_TEMPLATE}image: {image}", SEVERAL_NAMES) == 0
+
+
+@pytest.mark.real("helm")
+@pytest.mark.parametrize("tag", ["v0.10.6", '""'])
+def test_tag_that_many_images_share_gets_no_digest(tag, tmp_path):
+    """The chart of https://github.com/GoogleCloudPlatform/microservices-demo writes its images in this way."""
+    repository = "us-central1-docker.pkg.dev/online-boutique-ci/microservices-demo"
+    values = f"images:\n  repository: {repository}\n  tag: {tag}\nadService:\n  name: adservice\n"
+    image = "{{ .Values.images.repository }}/{{ .Values.adService.name }}"
+    template = f"image: {image}:{{{{ .Values.images.tag | default .Chart.AppVersion }}}}"
+    assert rendered_changes(tmp_path, template, values.encode()) == 0

@@ -11,7 +11,7 @@ from bot.core.references.relate.chart_templates import unlock_templated_digests
 from bot.formats._syntax.helm import blocks as helm_blocks
 from bot.formats._syntax.helm import expression_values
 from bot.formats.helm import FORMAT
-from bot.model.cross_file import ChartTemplate, TemplateInclusion, ValuePath, ValueUse
+from bot.model.cross_file import ChartTemplate, ReferenceEnd, TemplateInclusion, ValuePath, ValueUse
 from bot.model.source import FilePath, SourceFile
 
 TEMPLATE = FilePath("web/templates/web.yaml")
@@ -29,14 +29,14 @@ def templates_of(text: str, path: FilePath = TEMPLATE) -> dict[str, ChartTemplat
 
 def uses_of_tag(text: str, template: str = "") -> set[ValueUse]:
     uses = templates_of(text)[template].uses
-    return {use for source, use in uses if TAG in {source, getattr(source, "value_path", None)}}
+    return {use for source, use in uses if TAG in {source, getattr(source, "source", None)}}
 
 
 def fallbacks_of_tag(text: str) -> set[ValuePath | None]:
     """Return the values that replace an empty tag. A plain use of the tag counts as None."""
     sources = {source for source, _ in templates_of(text)[""].uses}
-    fallbacks = {each.fallback_path for each in sources if getattr(each, "value_path", None) == TAG}
-    return fallbacks | ({None} if TAG in sources else set())
+    ends = [each if isinstance(each, ReferenceEnd) else ReferenceEnd(each) for each in sources]
+    return {each.fallback_path for each in ends if each.source == TAG}
 
 
 def inclusions(text: str) -> dict[TemplateInclusion, ValueUse]:
@@ -312,7 +312,7 @@ def test_what_is_not_understood_is_said_to_be_unknown(text):
 
 def test_a_definition_that_is_not_understood_spoils_no_other():
     templates = templates_of(
-        '{{ define "a" }}{{ $x }}{{ end }}{{ define "b" }}x{{ end }}image: a:{{ .Values.image.tag }}'
+        '{{ define "a" }}{{ $x }}{{ end }}{{ define "b" }}x{{ end }}image: {{ .Values.image.tag }}'
     )
     assert templates["a"].uses == ANYTHING
     assert templates["b"].uses == set()

@@ -15,10 +15,11 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from posixpath import basename, dirname, join
 
+from bot.core.references.chart_names import ANY_KEY, NO_NAME, ResolvedName, are_names_of_image
 from bot.core.references.locking import unlock_allowed
 from bot.core.references.relate.chart_loading import SUBCHARTS, ChartLoader
 from bot.core.references.relate.folders import list_values_folders
-from bot.core.references.relate.template_uses import ANY_KEY, UNKNOWN_USE, PathCounter, ValuePathUse, collect_uses
+from bot.core.references.relate.template_uses import UNKNOWN_USE, PathCounter, ValuePathUse, collect_uses
 from bot.model.cross_file import ChartMetadata, ChartTemplate, CrossFileFact, ValuePath, ValueUse
 from bot.model.extracted_item import ExtractedReferences
 from bot.model.reference import is_tag
@@ -31,7 +32,7 @@ MAX_SUBCHARTS = 20
 _FORMAT = "helm"
 _TEMPLATES = "/templates/"
 _VALUES = "Values"
-_OTHER_USES = {ValueUse.OTHER, ValueUse.BEHIND_ALGORITHM}
+_OTHER_USES = {ValueUse.OTHER, ValueUse.OTHER_IMAGE, ValueUse.BEHIND_ALGORITHM}
 _IMAGE_USES = {ValueUse.IMAGE, ValueUse.IMAGE_OR_APP_VERSION}
 _GLOBAL = "global"
 """The key of the values that a chart shares with its subcharts."""
@@ -55,13 +56,13 @@ def unlock_templated_digests(references: ExtractedReferences, facts: Sequence[Cr
     templates = [fact for fact in facts if isinstance(fact, ChartTemplate)]
     if not templates:
         return references
-    values: dict[_ChartDigestBytes, set[str]] = defaultdict(set)
+    sharing: dict[_ChartDigestBytes, list[Occurrence]] = defaultdict(list)
     for reference in references:
         if isinstance(reference, Occurrence) and _is_decided_by_chart(reference):
-            values[_get_digest_bytes(reference)] |= set(reference.variables)
+            sharing[_get_digest_bytes(reference)].append(reference)
     charts = _build_index(_TemplateFacts((*templates, *(fact for fact in facts if isinstance(fact, ChartMetadata)))))
     return tuple(
-        _apply_uses(reference, charts, values[_get_digest_bytes(reference)])
+        _apply_uses(reference, charts, sharing[_get_digest_bytes(reference)])
         if isinstance(reference, Occurrence) and _is_decided_by_chart(reference)
         else reference
         for reference in references
@@ -121,31 +122,30 @@ def _is_decided_by_chart(occurrence: Occurrence) -> bool:
     return can_be_decided and occurrence.format == _FORMAT and bool(occurrence.variables)
 
 
-def _apply_uses(occurrence: Occurrence, charts: _TemplateIndex, values: Collection[str]) -> Occurrence:
+def _apply_uses(occurrence: Occurrence, charts: _TemplateIndex, sharing: Collection[Occurrence]) -> Occurrence:
     """Lock or unlock the digest of a chart image, depending on how the templates use the values of the image.
 
     - If a template writes a separate digest value after a literal `sha256:`, the digest is locked.
+    - If a template writes a separate digest value after the name of another image, the digest is locked.
     - If the templates use all values of the image only in image references, a locked digest is unlocked.
     - If the templates use a value of the image anywhere else, a locked digest gets the reason `tag-is-label`.
     - An image outside a chart is returned unchanged.
     - If an image has no tag, see `_follow_app_version`.
 
-    `values` contains the dotted paths of the image's values, such as `image.tag`. If several images share a YAML
-    anchor, `values` contains the paths of all of them.
+    `sharing` contains the images whose digest is written in the same bytes, because they share a YAML anchor. It
+    contains `occurrence` itself.
     """
     chart = charts.find_chart(occurrence.path)
     if chart is None:
         return occurrence
     if occurrence.reference.tag is None and isinstance(occurrence.digest_slot, NotEditable):
         return _follow_app_version(occurrence, charts, chart)
-    uses = [charts.get_uses(chart, value) for value in values]
+    uses = [charts.get_image_uses(chart, value, each) for each in sharing for value in each.variables]
     if isinstance(occurrence.digest_slot, EditSlot):
-        is_without_algorithm = any(ValueUse.BEHIND_ALGORITHM in each for each in uses)
-        return (
-            replace(occurrence, digest_slot=NotEditable(Reason.UNSUPPORTED_DIGEST))
-            if is_without_algorithm
-            else occurrence
-        )
+        if any(ValueUse.BEHIND_ALGORITHM in each for each in uses):
+            return replace(occurrence, digest_slot=NotEditable(Reason.UNSUPPORTED_DIGEST))
+        is_for_other_name = any(ValueUse.OTHER_IMAGE in each for each in uses)
+        return replace(occurrence, digest_slot=NotEditable(Reason.TAG_IS_LABEL)) if is_for_other_name else occurrence
     if any(each & _OTHER_USES for each in uses):
         return replace(occurrence, digest_slot=NotEditable(Reason.TAG_IS_LABEL))
     return (
@@ -166,7 +166,8 @@ def _follow_app_version(occurrence: Occurrence, charts: _TemplateIndex, chart: s
     """
     tag_value, *digest_values = occurrence.variables
     version = charts.get_app_version(chart)
-    if not is_tag(version) or charts.get_uses(chart, tag_value) != {ValueUse.IMAGE_OR_APP_VERSION}:
+    tag_uses = charts.get_image_uses(chart, tag_value, occurrence)
+    if not is_tag(version) or tag_uses != {ValueUse.IMAGE_OR_APP_VERSION}:
         return occurrence
     note = f"the tag is the appVersion in {join(chart, 'Chart.yaml')}"
     reference = replace(occurrence.reference, tag=version)
@@ -176,8 +177,11 @@ def _follow_app_version(occurrence: Occurrence, charts: _TemplateIndex, chart: s
         return occurrence
     if locked.slot is None:
         return replace(occurrence, digest_slot=NotEditable(Reason.COMPOSED_TAG))
-    if any(ValueUse.BEHIND_ALGORITHM in charts.get_uses(chart, value) for value in digest_values):
+    digest_uses = {use for value in digest_values for use in charts.get_image_uses(chart, value, occurrence)}
+    if ValueUse.BEHIND_ALGORITHM in digest_uses:
         return replace(occurrence, digest_slot=NotEditable(Reason.UNSUPPORTED_DIGEST))
+    if ValueUse.OTHER_IMAGE in digest_uses:
+        return replace(occurrence, digest_slot=NotEditable(Reason.TAG_IS_LABEL))
     return unlock_allowed(occurrence, {Reason.NO_TAG})
 
 
@@ -227,16 +231,19 @@ class _TemplateIndex:
         loaded = self._loader.list_loaded_charts(self._loader.get_outermost(chart))
         return next((found for each in loaded if (found := self._named_templates.get((each, name)))), ())
 
-    def get_uses(self, chart: str, value: str) -> set[ValueUse]:
-        """Return how the templates of the chart and of its subcharts use a value of the chart.
+    def get_image_uses(self, chart: str, value: str, image: Occurrence) -> set[ValueUse]:
+        """Return how the templates of the chart and of its subcharts use a value that belongs to `image`.
 
-        `chart` is the folder of the chart, and `value` is the dotted path of the value, such as `image.tag`.
+        If they write the value after another name than that of `image`, the result includes OTHER_IMAGE. `chart` is
+        the folder of the chart, and `value` is the dotted path of the value, such as `image.tag`.
         """
         if chart not in self._value_uses:
             self._value_uses[chart] = _ValueUses()
-            for path, use in self._list_uses(chart, 0):
-                self._value_uses[chart].add_use(path, use)
-        return self._value_uses[chart].get_uses(value.split("."))
+            for each in self._list_uses(chart, 0):
+                self._value_uses[chart].add_use(each)
+        found = self._value_uses[chart].get_uses(value.split("."))
+        names = [name for use, name in found if use in _IMAGE_USES]
+        return {use for use, _ in found} | (set() if are_names_of_image(names, image) else {ValueUse.OTHER_IMAGE})
 
     def _list_uses(self, chart: str, depth: int) -> Iterator[ValuePathUse]:
         yield from collect_uses(self._templates[chart], partial(self._find_definitions, chart), self._path_counter)
@@ -244,10 +251,22 @@ class _TemplateIndex:
             yield from UNKNOWN_USE
             return
         for subchart in self._subcharts.get(chart, ()):
-            for path, use in self._list_uses(subchart, depth + 1):
+            for path, use, name in self._list_uses(subchart, depth + 1):
                 use = ValueUse.IMAGE if use is ValueUse.IMAGE_OR_APP_VERSION else use  # noqa: PLW2901  (its own version)
-                is_subchart_value = path[:1] == (_VALUES,) and path[1:2] != (_GLOBAL,)
-                yield (_VALUES, basename(subchart), *path[1:]) if is_subchart_value or not path else path, use
+                yield ValuePathUse(_prefix_path(path, subchart), use, _prefix_name(name, subchart))
+
+
+def _prefix_name(name: ResolvedName, subchart: str) -> ResolvedName:
+    """Convert the paths of values in a name as `_prefix_path` does."""
+    return frozenset(
+        frozenset(each if isinstance(each, str) else _prefix_path(each, subchart) for each in part) for part in name
+    )
+
+
+def _prefix_path(path: ValuePath, subchart: str) -> ValuePath:
+    """Convert the path of a value in a subchart to its path in the chart around it."""
+    is_subchart_value = path[:1] == (_VALUES,) and path[1:2] != (_GLOBAL,)
+    return (_VALUES, basename(subchart), *path[1:]) if is_subchart_value or not path else path
 
 
 def _list_chart_folders(path: FilePath) -> Iterator[str]:
@@ -262,6 +281,9 @@ def _list_chart_folders(path: FilePath) -> Iterator[str]:
         at = whole.find(_TEMPLATES, at + 1)
 
 
+_NamedUse = tuple[ValueUse, ResolvedName]
+
+
 @dataclass(slots=True)
 class _ValueUses:
     """How templates use one chart value, such as `image`, and the values below it, such as `image.tag`.
@@ -270,28 +292,32 @@ class _ValueUses:
     """
 
     children: dict[str, _ValueUses] = field(default_factory=dict)
-    direct_uses: set[ValueUse] = field(default_factory=set)
+    direct_uses: set[_NamedUse] = field(default_factory=set)
 
-    def add_use(self, value_path: ValuePath, use: ValueUse) -> None:
+    def add_use(self, path_use: ValuePathUse) -> None:
+        value_path, use, written_name = path_use
         if value_path[:1] not in {(), (_VALUES,)} or use is ValueUse.CONDITION:
             return  # the path is metadata of the chart, release or cluster, or the value is only tested
         values = self
         for key in value_path[1:]:
             values = values.children.setdefault(key, _ValueUses())
-        values.direct_uses.add(use)
+        values.direct_uses.add((use, written_name))
 
-    def get_uses(self, keys: Sequence[str]) -> set[ValueUse]:
+    def get_uses(self, keys: Sequence[str]) -> set[_NamedUse]:
         """Return the uses of the value that is reached by `keys`, such as `("image", "tag")`.
+
+        Each use comes with the name of the image before the value, if the value is the end of an image reference.
 
         The uses of its parents are included, because a template that uses all of `image` may use `image.tag`. If the
         use of a parent is IMAGE (the end of an image reference), it is returned as UNKNOWN, because the parent is a
         mapping and cannot be written into an image reference.
         """
-        found: set[ValueUse] = {ValueUse.UNKNOWN} if self.direct_uses else set()
+        unknown = ValueUse.UNKNOWN, NO_NAME
+        found: set[_NamedUse] = {unknown} if self.direct_uses else set()
         nodes = [self]
         for number, key in enumerate(keys, start=1):
             nodes = [values.children[each] for values in nodes for each in (key, ANY_KEY) if each in values.children]
-            uses = {use for values in nodes for use in values.direct_uses}
-            is_parent_image = number < len(keys) and uses & _IMAGE_USES  # a mapping cannot be an image reference
-            found |= uses - _IMAGE_USES | {ValueUse.UNKNOWN} if is_parent_image else uses
+            is_parent = number < len(keys)
+            for each in (each for values in nodes for each in values.direct_uses):
+                found.add(unknown if is_parent and each[0] in _IMAGE_USES else each)
         return found

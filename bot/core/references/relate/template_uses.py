@@ -3,9 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from bot.model.cross_file import ChartTemplate, TemplateInclusion, ValuePath, ValueUse, ValueWithFallback
+from bot.core.references.chart_names import (
+    ANY_KEY,
+    NO_NAME,
+    UNKNOWN_NAME,
+    ResolvedName,
+    combine_alternatives,
+    limit_name,
+)
+from bot.model.cross_file import (
+    ChartTemplate,
+    ReferenceEnd,
+    TemplateInclusion,
+    TemplateSource,
+    ValuePath,
+    ValueUse,
+    WrittenName,
+)
 
 MAX_INCLUSIONS = 20_000
 """Limit for the templates that are followed for one chart, once for each distinct input. Large charts need some
@@ -18,17 +35,29 @@ MAX_VALUE_PATHS = 200
 """Limit for the value paths in the input of one template."""
 MAX_KEYS = 40
 """Limit for the keys on the path from the top of a chart to the input of a template."""
+MAX_NAME_DEPTH = 20
+"""Limit for the templates that include each other to write the name of one image. Charts nest at most about three."""
 
-ANY_KEY = "*"
-"""In a value path, any item of a list or of a mapping."""
 _LIBRARY = "common."
 """Prefix of a template library that most charts by Bitnami, and many others, include as a dependency. Templates pass
 the values to it as named arguments, next to the context
 (https://github.com/bitnami/charts/tree/main/bitnami/common)."""
 _LIBRARY_IMAGE = "common.images.image"
 _APP_VERSION = frozenset({("Chart", "AppVersion")})
-ValuePathUse = tuple[ValuePath, ValueUse]
-UNKNOWN_USE: frozenset[ValuePathUse] = frozenset({((), ValueUse.UNKNOWN)})
+
+
+class ValuePathUse(NamedTuple):
+    """How the templates of a chart use the value at a path."""
+
+    path: ValuePath
+    use: ValueUse
+    written_name: ResolvedName = NO_NAME
+    """The name of the image before the value if the value is the end of an image reference; empty if unknown."""
+
+
+UNKNOWN_USE = frozenset({ValuePathUse((), ValueUse.UNKNOWN)})
+_DefinitionFinder = Callable[[str], Sequence[ChartTemplate]]
+"""Returns the templates with a given name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,51 +117,109 @@ class PathCounter:
         return self.followed_paths > MAX_TREE_PATHS
 
 
+@dataclass(frozen=True, slots=True)
+class _NameResolver:
+    """Finds the chart values in the names of images. Included templates can write parts of these names."""
+
+    find_definitions: _DefinitionFinder
+    path_counter: PathCounter
+    resolved_names: dict[tuple[WrittenName, _TemplateInput], ResolvedName] = field(default_factory=dict)
+
+    def resolve_name(self, name: WrittenName, template_input: _TemplateInput, depth: int = 0) -> ResolvedName:
+        """Return the chart values and texts in `name`, which a template with the data `template_input` writes.
+
+        `depth` is the number of templates that include each other to write the name. If there are too many, the result
+        is UNKNOWN_NAME.
+        """
+        if (name, template_input) not in self.resolved_names:
+            self.path_counter.followed_paths += template_input.path_count * len(name)
+            is_too_large = depth > MAX_NAME_DEPTH or template_input.is_too_large or self.path_counter.is_exceeded
+            resolved: ResolvedName = UNKNOWN_NAME if is_too_large else NO_NAME
+            self.resolved_names[name, template_input] = UNKNOWN_NAME  # the result if the name contains itself
+            for part in frozenset() if is_too_large else name:
+                resolved |= combine_alternatives(self._resolve_source(each, template_input, depth) for each in part)
+            self.resolved_names[name, template_input] = limit_name(resolved)
+        return self.resolved_names[name, template_input]
+
+    def _resolve_source(
+        self, source: ValuePath | TemplateInclusion | str, template_input: _TemplateInput, depth: int
+    ) -> ResolvedName:
+        match source:
+            case str():
+                return frozenset({frozenset({source})})
+            case TemplateInclusion():
+                inner_input = template_input.build_inclusion_input(source)
+                uses = [each for found in self.find_definitions(source.template) for each in found.uses]
+                ends = [_make_end(written) for written, use in uses if use is ValueUse.END]
+                names = (end.written_name | {frozenset({end.source})} for end in ends)
+                resolved = combine_alternatives(self.resolve_name(name, inner_input, depth + 1) for name in names)
+                return resolved if ends else UNKNOWN_NAME
+            case _:
+                paths = template_input.resolve_path(source)
+                return frozenset({paths}) if paths else NO_NAME
+
+
 def collect_uses(
-    templates: Iterable[ChartTemplate],
-    find_definitions: Callable[[str], Sequence[ChartTemplate]],
-    path_counter: PathCounter,
+    templates: Iterable[ChartTemplate], find_definitions: _DefinitionFinder, path_counter: PathCounter
 ) -> frozenset[ValuePathUse]:
     """Return how `templates`, and all templates that they include, use the chart's values.
 
-    `find_definitions` returns the templates with a given name. If the templates include too many others
-    (MAX_INCLUSIONS), if the data of a template has too many paths, or if all charts of the tree together have too many,
-    the result states that the use of all values is unknown.
+    If the templates include too many others (MAX_INCLUSIONS), if the data of a template has too many paths, or if all
+    charts of the tree together have too many, the result states that the use of all values is unknown.
     """
     uses: set[ValuePathUse] = set()
-    pending = [(template, _TemplateInput(), ValueUse.OTHER) for template in templates]
-    visited: set[tuple[int, _TemplateInput, ValueUse]] = set()
+    resolver = _NameResolver(find_definitions, path_counter)
+    pending: list[tuple[ChartTemplate, _TemplateInput, ValueUse, ResolvedName]] = [
+        (template, _TemplateInput(), ValueUse.OTHER, NO_NAME) for template in templates
+    ]
+    visited: set[tuple[int, _TemplateInput, ValueUse, ResolvedName]] = set()
     while pending:
-        template, template_input, purpose = pending.pop()
-        if (id(template), template_input, purpose) in visited:
+        template, template_input, purpose, outer_name = pending.pop()
+        if (id(template), template_input, purpose, outer_name) in visited:
             continue
-        visited.add((id(template), template_input, purpose))
+        visited.add((id(template), template_input, purpose, outer_name))
         path_counter.followed_paths += (1 + len(template.uses)) * template_input.path_count
         if len(visited) > MAX_INCLUSIONS or template_input.is_too_large or path_counter.is_exceeded:
             return UNKNOWN_USE
-        for source, use in template.uses:
+        for written, use in template.uses:
+            end = _make_end(written)
             effect = purpose if use is ValueUse.END else use
-            if isinstance(source, ValueWithFallback):
-                uses |= _resolve_fallback(source, template_input, effect)
-            elif not isinstance(source, TemplateInclusion):
-                uses.update((path, effect) for path in template_input.resolve_path(source))
-            elif included_templates := find_definitions(source.template):
-                pending += [(each, template_input.build_inclusion_input(source), effect) for each in included_templates]
-            else:
-                uses |= _assume_external_uses(source.template, template_input.build_inclusion_input(source), effect)
+            name = NO_NAME
+            if effect is ValueUse.IMAGE:
+                name = resolver.resolve_name(end.written_name, template_input)
+                name = limit_name(name | outer_name) if use is ValueUse.END else name
+            source = end.source
+            if not isinstance(source, TemplateInclusion):
+                uses |= _resolve_end(end, source, template_input, effect, name)
+                continue
+            inner_input = template_input.build_inclusion_input(source)
+            included_templates = find_definitions(source.template)
+            pending += [(each, inner_input, effect, name) for each in included_templates]
+            if not included_templates:
+                uses |= _assume_external_uses(source.template, inner_input, effect, name)
     return frozenset(uses)
 
 
-def _resolve_fallback(
-    source: ValueWithFallback, template_input: _TemplateInput, effect: ValueUse
+def _make_end(source: TemplateSource) -> ReferenceEnd:
+    return source if isinstance(source, ReferenceEnd) else ReferenceEnd(source)
+
+
+def _resolve_end(
+    end: ReferenceEnd,
+    value_path: ValuePath,
+    template_input: _TemplateInput,
+    effect: ValueUse,
+    written_name: ResolvedName,
 ) -> frozenset[ValuePathUse]:
-    """Return the use of a value with a fallback. Only the fallback `.Chart.AppVersion` makes a difference."""
-    is_version = template_input.resolve_path(source.fallback_path) == _APP_VERSION
+    """Return the use of the value `value_path`. Only the fallback `.Chart.AppVersion` makes a difference."""
+    is_version = end.fallback_path is not None and template_input.resolve_path(end.fallback_path) == _APP_VERSION
     use = ValueUse.IMAGE_OR_APP_VERSION if is_version and effect is ValueUse.IMAGE else effect
-    return frozenset((path, use) for path in template_input.resolve_path(source.value_path))
+    return frozenset(ValuePathUse(path, use, written_name) for path in template_input.resolve_path(value_path))
 
 
-def _assume_external_uses(template: str, template_input: _TemplateInput, effect: ValueUse) -> frozenset[ValuePathUse]:
+def _assume_external_uses(
+    template: str, template_input: _TemplateInput, effect: ValueUse, written_name: ResolvedName
+) -> frozenset[ValuePathUse]:
     """Return how a template that is not in the tree is assumed to use the chart values that are passed to it.
 
     - The template `common.images.image` of the library `common` writes an image reference that ends with the tag of
@@ -141,12 +228,14 @@ def _assume_external_uses(template: str, template_input: _TemplateInput, effect:
     - For all other templates, the use is unknown.
 
     `effect` states how the template that includes `template` uses the output. For example, it is IMAGE if the output
-    becomes the end of an image reference.
+    becomes the end of an image reference. `written_name` is the name of the image before the output.
     """
     named_paths = dict(template_input.named_paths)
     if template == _LIBRARY_IMAGE:
-        return frozenset(((*path, "tag"), effect) for path in named_paths.get("imageRoot", ()))
+        return frozenset(
+            ValuePathUse((*path, "tag"), effect, written_name) for path in named_paths.get("imageRoot", ())
+        )
     value_paths = template_input.value_paths.union(*named_paths.values())
     if template.startswith(_LIBRARY):
-        return frozenset((path, ValueUse.OTHER) for path in value_paths if path)
-    return frozenset((path, ValueUse.UNKNOWN) for path in value_paths)
+        return frozenset(ValuePathUse(path, ValueUse.OTHER) for path in value_paths if path)
+    return frozenset(ValuePathUse(path, ValueUse.UNKNOWN) for path in value_paths)

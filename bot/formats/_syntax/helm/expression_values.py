@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 
+from bot.core.references.chart_names import NO_NAME, UNKNOWN_NAME, combine_alternatives, limit_name
 from bot.formats._syntax.helm.actions import UnsupportedTemplateError
-from bot.model.cross_file import TemplateInclusion, ValuePath
+from bot.model.cross_file import TemplateInclusion, ValuePath, WrittenName
 
 MAX_SOURCES = 50
 """Limit on the sources of one expression. An expression with more sources is not evaluated."""
@@ -39,6 +40,8 @@ class ExpressionValue:
     entries: tuple[tuple[str, ExpressionValue], ...] = ()
     """The entries of a collection that `dict` or `list` made."""
     literal: str | None = None
+    preceding_name: WrittenName = NO_NAME
+    """The name of an image before `end_sources` and `digest_sources`."""
     fallbacks: frozenset[_Fallback] = frozenset()
     """Sources among `end_sources` with the value that replaces each of them if it is empty. The value is None if the
     replacement is unknown, or if it is unknown whether there is one."""
@@ -52,6 +55,17 @@ class ExpressionValue:
     @property
     def value_paths(self) -> frozenset[ValuePath]:
         return frozenset(source for source in self.end_sources if isinstance(source, tuple))
+
+    @property
+    def unchanged_paths(self) -> frozenset[ValuePath]:
+        """The paths of `end_sources`; empty if a name is written before them."""
+        return frozenset() if self.preceding_name else self.value_paths
+
+    @property
+    def as_name(self) -> WrittenName:
+        """The parts of an image's name that this value writes; empty if it does not depend on other values."""
+        ends = self.end_sources | self.digest_sources
+        return self.preceding_name | ({ends} if ends else UNKNOWN_NAME) if self.sources else NO_NAME
 
     @property
     def as_changed(self) -> ExpressionValue:
@@ -82,6 +96,10 @@ class ExpressionValue:
         """The path of a value, if this is exactly that value, with nothing before it and no fallback; None if not."""
         is_single = self == ExpressionValue(end_sources=self.end_sources) and len(self.end_sources) == 1
         return next(iter(self.value_paths), None) if is_single else None
+
+    def with_name(self, name: WrittenName) -> ExpressionValue:
+        """Return a copy of this value that follows the given name of an image."""
+        return replace(self, preceding_name=limit_name(self.preceding_name | name))
 
     def with_fallback(self, fallback: ValuePath | None) -> ExpressionValue:
         """A copy of this value in which `fallback` replaces each of `end_sources` that is empty and has no fallback.
@@ -116,6 +134,7 @@ class ExpressionValue:
             self.changed_sources | other.changed_sources,
             self.digest_sources | other.digest_sources,
             tuple(named.items()),
+            preceding_name=combine_alternatives((self.preceding_name, other.preceding_name)),
             fallbacks=self.fallbacks | other.fallbacks | self._list_differing_fallbacks(other),
         )
         if max(len(merged.sources), len(merged.entries)) > MAX_SOURCES:

@@ -14,10 +14,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, reduce
 
 from bot.formats._syntax.helm.actions import ActionToken, UnsupportedTemplateError
-from bot.formats._syntax.helm.expression_values import ANY_ITEM, NO_VALUE, ROOT_VALUE, ExpressionValue, merge_all
+from bot.formats._syntax.helm.expression_values import (
+    ANY_ITEM,
+    NO_VALUE,
+    ROOT_VALUE,
+    ExpressionValue,
+    merge_all,
+)
+from bot.formats._syntax.helm.reference_prefix import ALGORITHM_PREFIX, ReferencePrefix
 from bot.model.cross_file import TemplateInclusion, ValuePath
 
 MAX_DEPTH = 30
@@ -26,27 +33,8 @@ MAX_DEPTH = 30
 _MAX_CACHED_TOKENS = 50
 """Longer expressions are rarely repeated. Without the limit, a few thousand of them would fill the memory."""
 
-ALGORITHM_PREFIX = "sha256:"
-VALUE_PLACEHOLDER = "\0"
-"""Represents an earlier value in the text before another value."""
-_UNMODIFIED_PREFIX = re.compile(r"(?:(?:index\.)?docker\.io/)?(?:\0[:/]?)*(?:@|@?sha256:)?|[^\0]*[:@]")
-
 _CONSTANTS = frozenset({"true", "false", "nil"})
 _VERB = re.compile(r"%(?:%|(?P<format>[-+# 0]*\d*(?:\.\d+)?[a-zA-Z]))")
-
-
-def is_unmodified_prefix(before: str) -> bool:
-    """Return True if a template adds nothing to the parts of an image reference before its last value.
-
-    `before` is the text before the last value. It contains a VALUE_PLACEHOLDER, here written `V`, for each earlier
-    value.
-
-    - The result is True for `V:` and `V/V:`, because the template only joins the values.
-    - It is True for `nginx:`, because the last value is the whole tag.
-    - It is False for `V/app:`, because the template adds `app` to the name of the image.
-    - It is False for `V:v`, because the template adds `v` to the tag.
-    """
-    return _UNMODIFIED_PREFIX.fullmatch(before) is not None
 
 
 def _change_all(values: Iterable[ExpressionValue]) -> ExpressionValue:
@@ -66,10 +54,12 @@ def _concatenate(values: list[ExpressionValue]) -> ExpressionValue:
 def _print(values: list[ExpressionValue]) -> ExpressionValue:
     """Return the sources of a text that joins all values, if the text before the last value does not change it.
 
-    For example, `print "v" .Values.tag` renders another tag than the value (see `is_unmodified_prefix`).
+    For example, `print "v" .Values.tag` renders another tag than the value (see `ReferencePrefix.is_unmodified`).
     """
-    before = "".join(VALUE_PLACEHOLDER if value.literal is None else value.literal for value in values[:-1])
-    return _concatenate(values) if is_unmodified_prefix(before) else _change_all(values)
+    prefix = reduce(ReferencePrefix.add_value, values[:-1], ReferencePrefix())
+    if not prefix.is_unmodified:
+        return _change_all(values)
+    return _concatenate([*values[:-1], _get_last(values).with_name(prefix.name)])
 
 
 def _choose_first(values: list[ExpressionValue]) -> ExpressionValue:
@@ -92,25 +82,33 @@ def _apply_printf(values: list[ExpressionValue]) -> ExpressionValue:
     verbs = [verb for verb in _VERB.finditer(template.literal) if verb["format"]]
     if len(verbs) != len(arguments):
         return _change_all(values)
-    formatted_values = [_apply_verb(verb, value) for verb, value in zip(verbs, arguments, strict=True)]
+    formatted_values: list[ExpressionValue] = []
+    prefix = ReferencePrefix()
+    end = 0
+    for verb, value in zip(verbs, arguments, strict=True):
+        prefix = prefix.add_text(template.literal[end : verb.start()].replace("%%", "%"))
+        formatted_values.append(_apply_verb(verb, value, prefix))
+        prefix = prefix.add_value(value if verb["format"] in {"s", "v"} else value.as_changed)
+        end = verb.end()
     formatted = replace(merge_all(formatted_values), entries=(), literal=None)
     return formatted if _VERB.fullmatch(template.literal) else formatted.with_fallback(None)
 
 
-def _apply_verb(verb: re.Match[str], value: ExpressionValue) -> ExpressionValue:
+def _apply_verb(verb: re.Match[str], value: ExpressionValue, prefix: ReferencePrefix) -> ExpressionValue:
     """Return the sources that `value`, an argument of `printf`, contributes to the result of `printf`.
 
-    `verb` is the match of the format verb for this argument, such as `%s`. The sources remain unchanged if all of these
-    conditions are met:
+    `verb` is the match of the format verb for this argument, such as `%s`, and `prefix` is the text before it. The
+    sources remain unchanged if all of these conditions are met:
 
     - The verb is `%s` or `%v`.
     - Nothing follows the verb, or a digest (`@…`) follows.
-    - The text before the verb is the start of an image reference (`is_unmodified_prefix`).
+    - The text before the verb is the start of an image reference (`ReferencePrefix.is_unmodified`).
     """
     if verb["format"] not in {"s", "v"} or verb.string[verb.end() : verb.end() + 1] not in {"", "@"}:
         return value.as_changed
-    if not is_unmodified_prefix(_VERB.sub(VALUE_PLACEHOLDER, verb.string[: verb.start()])):
+    if not prefix.is_unmodified:
         return value.as_changed
+    value = value.with_name(prefix.name)
     return value.as_digest if verb.string.endswith(ALGORITHM_PREFIX, 0, verb.start()) else value
 
 
@@ -247,12 +245,12 @@ class ExpressionEvaluator:
             self.unknown_sources |= frozenset() if is_file else argument.sources
             return NO_VALUE
         self.unknown_sources |= (
-            argument.changed_sources | argument.digest_sources | (argument.end_sources - argument.value_paths)
+            argument.changed_sources | argument.digest_sources | (argument.end_sources - argument.unchanged_paths)
         )
-        self.unknown_sources.update(*(value.sources - value.value_paths for _, value in argument.entries))
-        named = tuple((key, value.value_paths) for key, value in argument.entries)
+        self.unknown_sources.update(*(value.sources - value.unchanged_paths for _, value in argument.entries))
+        named = tuple((key, value.unchanged_paths) for key, value in argument.entries)
         return ExpressionValue(
-            end_sources=frozenset({TemplateInclusion(template.literal, argument.value_paths, named)})
+            end_sources=frozenset({TemplateInclusion(template.literal, argument.unchanged_paths, named)})
         )
 
 

@@ -24,19 +24,15 @@ from bot.formats._syntax.helm.blocks import (
     read_blocks,
 )
 from bot.formats._syntax.helm.expression_values import ANY_ITEM, NO_VALUE, ROOT_VALUE, ExpressionValue
-from bot.formats._syntax.helm.expressions import (
-    ALGORITHM_PREFIX,
-    VALUE_PLACEHOLDER,
-    ExpressionEvaluator,
-    is_unmodified_prefix,
-)
+from bot.formats._syntax.helm.expressions import ExpressionEvaluator
+from bot.formats._syntax.helm.reference_prefix import ALGORITHM_PREFIX, ReferencePrefix
 from bot.model.cross_file import (
     ChartTemplate,
+    ReferenceEnd,
     TemplateInclusion,
     TemplateSource,
     ValuePath,
     ValueUse,
-    ValueWithFallback,
 )
 from bot.model.source import FilePath
 
@@ -49,7 +45,8 @@ _IMAGE_VALUE = re.compile(
     r"(?:^|[\s{,\"'])[\w.-]*image[\"']?\s*:(?P<space>\s*)(?P<begun>[\"']?[^\s\"',{}]*)\Z", re.IGNORECASE
 )
 _REST_OF_REFERENCE = re.compile(r"[^\s\"',{}]*")
-_UP_TO_KEY = re.compile(r".*image[\"']?\s*:", re.IGNORECASE | re.DOTALL)
+_KEY = re.compile(r"(?:^|[\s{,\"'])(?P<key>[\w.-]++)(?:[\"']\s*:|\s*:(?=[\s\"']))")
+"""A key of a mapping in YAML. In `image: web-image:1`, only the first colon ends a key."""
 _LINE_END = re.compile(r"[ \t]*(?:\r?\n|[ \t]#|[,}\]])")
 
 
@@ -208,8 +205,8 @@ class _TemplateWalk:
         self._loop_depth = 0
         """The number of loops around the current node."""
         self._is_behind_algorithm = False
-        self._line_text = ""
-        """The text that is output so far on the current line."""
+        self._prefix = ReferencePrefix()
+        """The text that is output so far on the current line, or after the last key of an image on this line."""
         self.uses: set[tuple[TemplateSource, ValueUse]] = set()
 
     def walk_body(self, body: TemplateBody, dot: ExpressionValue, line_state: _LineState) -> _LineState:
@@ -221,7 +218,7 @@ class _TemplateWalk:
             match node:
                 case TextNode():
                     line_state = _advance_line(node.text, line_state)
-                    self._line_text = (self._line_text + node.text[-MAX_LINE:]).rpartition("\n")[2][-MAX_LINE:]
+                    self._prefix = _add_literal(self._prefix, node.text)
                     self._is_behind_algorithm = node.text.endswith(ALGORITHM_PREFIX)
                 case OutputNode() | TemplateCall():
                     value = self._evaluate_node(node, dot)
@@ -229,7 +226,7 @@ class _TemplateWalk:
                     self._is_behind_algorithm = False
                     self._record_uses(value, self._classify_use(self._following_by_output[id(node)], line_state))
                     line_state = _LineState.IMAGE if line_state in _IMAGE_STATES else _LineState.OTHER
-                    self._line_text = self._line_text[1 - MAX_LINE :] + VALUE_PLACEHOLDER
+                    self._prefix = self._prefix.add_value(value).cut(MAX_LINE)
                 case VariableAssignment():
                     self.has_loop_assignment = self.has_loop_assignment or self._loop_depth > 0
                     self._assign(node.variables, self.evaluator.evaluate(node.tokens, dot))
@@ -246,8 +243,7 @@ class _TemplateWalk:
         return self.evaluator.include_template(ExpressionValue(literal=node.template), argument)
 
     def _classify_use(self, following: _FollowingText, line_state: _LineState) -> ValueUse:
-        key = _UP_TO_KEY.match(self._line_text)
-        if not is_unmodified_prefix(self._line_text[key.end() if key else 0 :].strip(" \t\"'")):
+        if not self._prefix.strip().is_unmodified:
             return ValueUse.OTHER
         if line_state in _IMAGE_STATES and not following & _FollowingText.OTHER:
             return ValueUse.IMAGE
@@ -256,9 +252,10 @@ class _TemplateWalk:
 
     def _walk_block(self, block: ControlBlock, dot: ExpressionValue, line_state: _LineState) -> _LineState:
         line_states = {line_state} if block.can_be_empty else set()
-        text_before = self._line_text
+        prefix_before = self._prefix
+        branch_prefixes: list[ReferencePrefix] = []
         for branch in block.branches:
-            self._line_text = text_before
+            self._prefix = prefix_before
             value = NO_VALUE if branch.keyword == "else" else self.evaluator.evaluate(branch.tokens, dot)
             self._record_uses(value, ValueUse.CONDITION)
             is_loop = branch.keyword == "range"
@@ -269,7 +266,8 @@ class _TemplateWalk:
             self._loop_depth += is_loop
             line_states.add(self.walk_body(branch.body, inner_dot, line_state))
             self._loop_depth -= is_loop
-        self._line_text = text_before + VALUE_PLACEHOLDER
+            branch_prefixes.append(self._prefix)
+        self._prefix = prefix_before.add_branches(branch_prefixes)
         if len(line_states) == 1:
             return line_states.pop()
         return _LineState.IMAGE if line_states <= _IMAGE_STATES else _LineState.OTHER
@@ -283,13 +281,26 @@ class _TemplateWalk:
             return
         for source in value.end_sources:
             if use is not ValueUse.CONDITION or isinstance(source, TemplateInclusion):
-                self.uses.add((_add_fallback(value, source), use))
+                is_end = use in {ValueUse.IMAGE, ValueUse.END}
+                self.uses.add((self._make_end(value, source) if is_end else source, use))
         self.uses.update((source, ValueUse.BEHIND_ALGORITHM) for source in value.digest_sources)
         other_sources = value.sources - value.end_sources - value.digest_sources
         self.uses.update((source, ValueUse.OTHER) for source in other_sources | value.changed_sources)
 
+    def _make_end(self, value: ExpressionValue, source: ValuePath | TemplateInclusion) -> TemplateSource:
+        """Return `source`, a source of `value`, with the name before it and the value that replaces it if it is empty.
 
-def _add_fallback(value: ExpressionValue, source: ValuePath | TemplateInclusion) -> TemplateSource:
-    """Return `source`, which is a source of `value`, together with the value that replaces it if it is empty."""
-    fallback = value.get_fallback(source)
-    return source if fallback is None or isinstance(source, TemplateInclusion) else ValueWithFallback(source, fallback)
+        If there is neither, return the plain `source`.
+        """
+        name = value.preceding_name | self._prefix.strip().name
+        fallback = None if isinstance(source, TemplateInclusion) else value.get_fallback(source)
+        return ReferenceEnd(source, name, fallback) if name or fallback is not None else source
+
+
+def _add_literal(prefix: ReferencePrefix, text: str) -> ReferencePrefix:
+    """Return the prefix after `text`. A line break and the key of an image start a new prefix."""
+    last_line = text.rpartition("\n")[2][-MAX_LINE:]
+    key_ends = [match.end() for match in _KEY.finditer(last_line) if match["key"].lower().endswith("image")]
+    if key_ends:
+        return ReferencePrefix(last_line[key_ends[-1] :])
+    return (ReferencePrefix() if "\n" in text else prefix).add_text(last_line).cut(MAX_LINE)

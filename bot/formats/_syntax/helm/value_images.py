@@ -29,6 +29,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
+from bot.core.references.chart_names import is_registry_key
 from bot.core.references.locking import lock_occurrence
 from bot.formats._syntax.helm.image_keys import (
     SCHEME,
@@ -70,9 +71,6 @@ _UNCERTAIN_REGISTRY_NOTE = "it is unknown whether the chart puts global.imageReg
 _DEFAULT_REGISTRY_KEYS: tuple[tuple[str, ...], ...] = (("global", "image"), ("global",), ())
 """Key paths below which charts have a default registry for images that name no registry. Without it, such a name would
 refer to Docker Hub."""
-_REGISTRY_KEY = re.compile(r"(?:(?:image|docker|container)[-_]?)?registry(?:[-_]?(?:url|host))?", re.IGNORECASE)
-"""The key of the default registry."""
-
 _HOST = re.compile(r"(?=[^/]*[.:])[^/]*+/|localhost/")
 """The start of an image name that contains a host."""
 _WEB_SCHEMES = frozenset({"http", "https", "ftp", "file", "s3", "gs", "git", "ssh"})
@@ -102,6 +100,12 @@ class ImageCandidate(NamedTuple):
     has_uncertain_registry: bool
     """True if there is a registry that some charts put before all images, and other charts only before some images."""
     hex_digest: str = ""
+
+    @property
+    def name_values(self) -> tuple[str, ...]:
+        """The dotted paths of the repository, and of the registry if it is in another value."""
+        parts = [ImagePart.REPOSITORY, *([ImagePart.REGISTRY] if self.parts.registry else [])]
+        return tuple(".".join(self.keys_by_part[part]) for part in parts)
 
     @property
     def needs_tag(self) -> bool:
@@ -191,6 +195,8 @@ def _read_candidate(
     found = candidate.parts.read(position, shared)
     if isinstance(found, UnsupportedText):
         return found if candidate.is_certain else None
+    if not candidate.is_text:
+        found = replace(found, name_values=candidate.name_values)
     if candidate.needs_tag:
         return _require_tag(found, candidate)
     if candidate.has_uncertain_registry:
@@ -346,5 +352,5 @@ def _get_registry_at(document: YamlDocument, root: ValuesCollection, keys: tuple
 
 def _find_registry_in(document: YamlDocument, root: ValuesCollection, keys: tuple[str, ...]) -> str:
     entries = get_entries_at(document, root, keys)
-    texts = (get_string(node) for key, node in entries.items() if _REGISTRY_KEY.fullmatch(key))
+    texts = (get_string(node) for key, node in entries.items() if is_registry_key(key))
     return next(filter(None, texts), "").removesuffix("/")

@@ -1,0 +1,77 @@
+"""The text that a Helm template writes before a value, if this text may be the start of an image reference."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from bot.core.references.chart_names import NO_NAME, combine_alternatives, limit_name
+from bot.formats._syntax.helm.expression_values import ExpressionValue
+from bot.model.cross_file import WrittenName
+
+ALGORITHM_PREFIX = "sha256:"
+_PLACEHOLDER = "\0"
+"""Represents a value in the text."""
+_UNMODIFIED_PREFIX = re.compile(r"(?:(?:index\.)?docker\.io/)?(?:\0[:/]?)*(?:@|@?sha256:)?|[^\0]*[:@]")
+_SEPARATORS = ":@/"
+"""Characters between the parts of an image reference."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReferencePrefix:
+    """A text that a template writes before a value, and the values in this text that are parts of an image's name."""
+
+    text: str = ""
+    """The text, with a placeholder for each value whose text is unknown."""
+    value_name: WrittenName = NO_NAME
+    """The values in the text, without values after a colon, because those are tags or ports."""
+
+    @property
+    def name(self) -> WrittenName:
+        """The name of the image in the text, which consists of values or of literal text."""
+        return self.value_name if _PLACEHOLDER in self.text else _build_literal_name(self.text)
+
+    @property
+    def is_unmodified(self) -> bool:
+        """True if the template adds nothing to the parts of an image reference before the next value.
+
+        In these examples, `V` is a value in the text:
+
+        - The result is True for `V:` and `V/V:`, because the template only joins the values.
+        - It is True for `nginx:`, because the next value is the whole tag.
+        - It is False for `V/app:`, because the template adds `app` to the name of the image.
+        - It is False for `V:v`, because the template adds `v` to the tag.
+        """
+        return _UNMODIFIED_PREFIX.fullmatch(self.text) is not None
+
+    def add_text(self, text: str) -> ReferencePrefix:
+        return ReferencePrefix(self.text + text, self.value_name)
+
+    def add_value(self, value: ExpressionValue) -> ReferencePrefix:
+        if value.literal is not None:
+            return self.add_text(value.literal)
+        name = NO_NAME if self.text.endswith(":") else value.as_name
+        return ReferencePrefix(self.text + _PLACEHOLDER, limit_name(self.value_name | name))
+
+    def add_branches(self, branches: list[ReferencePrefix]) -> ReferencePrefix:
+        """Return the prefix after a block whose branches end with the given prefixes."""
+        added_names = combine_alternatives(
+            branch.value_name - self.value_name
+            | _build_literal_name(branch.text.removeprefix(self.text).replace(_PLACEHOLDER, ""))
+            for branch in branches
+        )
+        return ReferencePrefix(self.text + _PLACEHOLDER, limit_name(self.value_name | added_names))
+
+    def cut(self, length: int) -> ReferencePrefix:
+        """Return the prefix with only the last `length` characters of its text."""
+        return ReferencePrefix(self.text[-length:], self.value_name)
+
+    def strip(self) -> ReferencePrefix:
+        """Return the prefix without the spaces and quotes around an image reference in YAML."""
+        return ReferencePrefix(self.text.strip(" \t\"'"), self.value_name)
+
+
+def _build_literal_name(text: str) -> WrittenName:
+    """Return the name in literal text; empty if the text contains only separators, such as `:` or `@sha256:`."""
+    name = text.removesuffix(ALGORITHM_PREFIX).strip(_SEPARATORS)
+    return frozenset({frozenset({name})}) if name else NO_NAME
