@@ -1,29 +1,37 @@
 """Builds the values for the template of the fleet page, which is the HTML report of a run.
 
-These are counts, charts, and sorted lists with a limited number of rows.
+These are the risk of the fleet, charts, and sorted lists with a limited number of rows.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from bot.core.markdown import is_safe_url, make_console_line
-from bot.core.notes import MAX_NOTE_LENGTH
-from bot.core.transition import shorten_digest
-from bot.model.reference import Digest
 from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome, Reason
-from bot.reports._page_charts import ImageKey, OccurrenceInRepository, PageChart, build_charts, can_update_now
-from bot.reports.run_facts import FailureFacts, OccurrenceFacts, ProposalFacts, RepositoryFacts, RunFacts
+from bot.reports._image_rows import (
+    ImageRow,
+    LinkedText,
+    build_image_rows,
+    format_image,
+    format_position,
+    format_repository,
+    format_status,
+    link_proposal,
+    render_image_data,
+    shorten_text,
+)
+from bot.reports._page_charts import OccurrenceInRepository, PageChart, build_charts, can_update_now
+from bot.reports._risk_figures import RiskFigure, build_risk_figures
+from bot.reports.run_facts import FailureFacts, ProposalFacts, RepositoryFacts, RunFacts
 
-MAX_OCCURRENCES = 50
-"""The maximum number of image references that are shown for one image.
-
-It prevents a common image from displacing the others.
-"""
+MAX_LISTED = 50
+"""The maximum number of proposals under one heading, of references that are not updated, and of failures. All images
+are in the table of images, which draws only a part of its rows."""
+MAX_REPOSITORIES = 100
+"""The maximum number of repositories in their list."""
 
 Row = TypeVar("Row")
 Facts = TypeVar("Facts")
@@ -66,14 +74,6 @@ class ShownRows(Generic[Row]):
 
 
 @dataclass(frozen=True, slots=True)
-class LinkedText:
-    """A text that is a link to `address`. If `address` is None, because there is no safe address, it is plain text."""
-
-    text: str
-    address: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class ProposalRow:
     """A proposal in a list of the page."""
 
@@ -97,38 +97,11 @@ class NotUpdatedRow:
     """An image reference that is not updated, and the reason."""
 
     image: str
-    anchor: str | None
-    """The anchor of the image on the page; None if the list of images leaves the image out."""
     status: str
     why: str
     repository: str
-    place: str
+    position: str
     """The position of the reference in the repository: `path:line`."""
-
-
-@dataclass(frozen=True, slots=True)
-class ImageUserRow:
-    """One image reference in the list of all references that use an image."""
-
-    repository: str
-    place: str
-    """The position of the reference in the repository: `path:line`."""
-    digest: str
-    """The shortened digest; empty if the reference has no digest."""
-    status: str
-
-
-@dataclass(frozen=True, slots=True)
-class ImageRow:
-    """An image, with the list of image references that use it."""
-
-    anchor: str
-    image: str
-    places: int
-    repositories: int
-    pinned: int
-    statuses: str
-    users: ShownRows[ImageUserRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +110,11 @@ class RepositoryRow:
 
     repository: str
     forge: str
-    places: int
-    pinned: int
-    moving: int
-    proposals: int
-    unsupported: int
+    reference_count: int
+    pinned_count: int
+    updatable_count: int
+    proposal_count: int
+    unsupported_count: int
     note: str
 
 
@@ -155,12 +128,15 @@ class FleetPage:
     levels: str
     started: datetime | None
     ended: datetime | None
+    risks: tuple[RiskFigure, ...]
     figures: tuple[tuple[str, str], ...]
     charts: tuple[PageChart, ...]
     failed: ShownRows[FailureFacts]
     groups: tuple[ProposalGroup, ...]
-    still: ShownRows[NotUpdatedRow]
+    not_updated: ShownRows[NotUpdatedRow]
     images: ShownRows[ImageRow]
+    image_data: str
+    """The rows in `images` as JSON, which can be inserted into a `script` element as it is."""
     repositories: ShownRows[RepositoryRow]
     reasons: tuple[tuple[str, str], ...]
 
@@ -168,19 +144,21 @@ class FleetPage:
 def build_page(run: RunFacts, rows: int) -> FleetPage:
     """Return the values of the page, with at most `rows` rows in each list."""
     located = [OccurrenceInRepository(tree, occurrence) for tree in run.repositories for occurrence in tree.occurrences]
-    images = _group_by_image(located)
-    anchors = {key: f"image-{number}" for number, key in enumerate(list(images)[:rows], 1)}
+    images = build_image_rows(located, run.repositories, run.ended)
+    shown_images = _cut_rows(images, rows, lambda row: row)
     return FleetPage(
-        levels=", ".join(_shorten(level) for level in run.levels),
+        levels=", ".join(shorten_text(level) for level in run.levels),
         started=run.started,
         ended=run.ended,
+        risks=build_risk_figures(located, images),
         figures=_build_figures(run, located, len(images)),
         charts=build_charts(located),
-        failed=_cut_rows(run.failures, rows, _shorten_failure),
-        groups=tuple(_build_groups(run, rows)),
-        still=_build_not_updated_rows(located, anchors, rows),
-        images=_cut_rows(list(images), rows, lambda key: _build_image_row(key, anchors[key], images[key])),
-        repositories=_cut_rows(run.repositories, rows, _build_repository_row),
+        failed=_cut_rows(run.failures, min(rows, MAX_LISTED), _shorten_failure),
+        groups=tuple(_build_groups(run, min(rows, MAX_LISTED))),
+        not_updated=_build_not_updated_rows(located, min(rows, MAX_LISTED)),
+        images=shown_images,
+        image_data=render_image_data(shown_images.rows),
+        repositories=_cut_rows(run.repositories, min(rows, MAX_REPOSITORIES), _build_repository_row),
         reasons=_list_reasons(located),
     )
 
@@ -189,31 +167,19 @@ def _cut_rows(entries: Sequence[Facts], rows: int, build_row: Callable[[Facts], 
     return ShownRows(tuple(map(build_row, entries[:rows])), max(0, len(entries) - rows))
 
 
-def _shorten(text: str, limit: int = MAX_NOTE_LENGTH) -> str:
-    return make_console_line(text, limit)
-
-
-def _group_by_image(located: Iterable[OccurrenceInRepository]) -> Mapping[ImageKey, list[OccurrenceInRepository]]:
-    """Group image references by the image that they name. The groups are sorted by image."""
-    images: dict[ImageKey, list[OccurrenceInRepository]] = {}
-    for at in sorted(located, key=lambda at: at.image):
-        images.setdefault(at.image, []).append(at)
-    return images
-
-
 def _build_figures(
     run: RunFacts, located: Sequence[OccurrenceInRepository], images: int
 ) -> tuple[tuple[str, str], ...]:
     total, pinned = len(located), sum(at.occurrence.digest is not None for at in located)
     proposals = sum(len(tree.proposals) for tree in run.repositories)
     return (
-        ("Repositories", f"{len(run.repositories)}"),
-        ("Images", f"{images}"),
-        ("Places", f"{total}"),
-        ("Pinned by digest", f"{pinned} of {total}" if total else "none"),
-        ("Can move now", f"{sum(can_update_now(at.occurrence) for at in located)}"),
-        ("Proposals", f"{proposals}"),
-        ("Failures of basebump", f"{len(run.failures)}"),
+        ("Repositories", f"{len(run.repositories):,}"),
+        ("Images", f"{images:,}"),
+        ("Image references", f"{total:,}"),
+        ("Pinned by digest", f"{pinned:,} of {total:,}" if total else "none"),
+        ("Can be updated now", f"{sum(can_update_now(at.occurrence) for at in located):,}"),
+        ("Proposals", f"{proposals:,}"),
+        ("Failures of basebump", f"{len(run.failures):,}"),
     )
 
 
@@ -235,71 +201,46 @@ def get_group_heading(outcome: str) -> str:
 
 def _build_proposal_row(entry: tuple[RepositoryFacts, ProposalFacts]) -> ProposalRow:
     tree, proposal = entry
-    address = proposal.url if proposal.url is not None and is_safe_url(proposal.url) else None
-    title = LinkedText(_shorten(proposal.title) or _shorten(proposal.branch), address)
-    return ProposalRow(_format_repository(tree), title, _shorten(proposal.outcome), _shorten(proposal.note or ""))
+    return ProposalRow(
+        format_repository(tree),
+        link_proposal(proposal),
+        shorten_text(proposal.outcome),
+        shorten_text(proposal.note or ""),
+    )
 
 
 def _shorten_failure(failure: FailureFacts) -> FailureFacts:
-    return FailureFacts(_shorten(failure.subject), _shorten(failure.stage), _shorten(failure.error))
+    return FailureFacts(shorten_text(failure.subject), shorten_text(failure.stage), shorten_text(failure.error))
 
 
-def _build_not_updated_rows(
-    located: Sequence[OccurrenceInRepository], anchors: Mapping[ImageKey, str], rows: int
-) -> ShownRows[NotUpdatedRow]:
+def _build_not_updated_rows(located: Sequence[OccurrenceInRepository], rows: int) -> ShownRows[NotUpdatedRow]:
     order = {status.value: number for number, status in enumerate(_NOT_UPDATED_STATUSES)}
     not_updated = sorted(
         (at for at in located if at.occurrence.status in order), key=lambda at: order[at.occurrence.status]
     )
-
-    def build_row(at: OccurrenceInRepository) -> NotUpdatedRow:
-        return NotUpdatedRow(
-            _format_image(at.image),
-            anchors.get(at.image),
-            _format_status(at.occurrence),
-            _shorten(at.occurrence.detail or _get_reason_sentence(at.occurrence.reason)),
-            _format_repository(at.repository),
-            _format_position(at.occurrence),
-        )
-
-    return _cut_rows(not_updated, rows, build_row)
+    return _cut_rows(not_updated, rows, _build_not_updated_row)
 
 
-def _build_image_row(key: ImageKey, anchor: str, users: Sequence[OccurrenceInRepository]) -> ImageRow:
-    statuses = Counter(at.occurrence.status for at in users)
-    return ImageRow(
-        anchor=anchor,
-        image=_format_image(key),
-        places=len(users),
-        repositories=len({(at.repository.forge, at.repository.name) for at in users}),
-        pinned=sum(at.occurrence.digest is not None for at in users),
-        statuses=", ".join(
-            f"{count} {_shorten(status)}" for status, count in statuses.most_common(len(OccurrenceStatus))
-        ),
-        users=_cut_rows(users, MAX_OCCURRENCES, _build_user_row),
-    )
-
-
-def _build_user_row(at: OccurrenceInRepository) -> ImageUserRow:
-    digest = shorten_digest(Digest(at.occurrence.digest)) if at.occurrence.digest is not None else ""
-    return ImageUserRow(
-        _format_repository(at.repository),
-        _format_position(at.occurrence),
-        _shorten(digest),
-        _format_status(at.occurrence),
+def _build_not_updated_row(at: OccurrenceInRepository) -> NotUpdatedRow:
+    return NotUpdatedRow(
+        format_image(at.image),
+        format_status(at.occurrence),
+        shorten_text(at.occurrence.detail or _get_reason_sentence(at.occurrence.reason)),
+        format_repository(at.repository),
+        format_position(at.occurrence),
     )
 
 
 def _build_repository_row(tree: RepositoryFacts) -> RepositoryRow:
     return RepositoryRow(
-        repository=_format_repository(tree),
-        forge=_shorten(tree.forge),
-        places=len(tree.occurrences),
-        pinned=sum(occurrence.digest is not None for occurrence in tree.occurrences),
-        moving=sum(map(can_update_now, tree.occurrences)),
-        proposals=len(tree.proposals),
-        unsupported=tree.unsupported_count,
-        note=_shorten(tree.note or ""),
+        repository=format_repository(tree),
+        forge=shorten_text(tree.forge),
+        reference_count=len(tree.occurrences),
+        pinned_count=sum(occurrence.digest is not None for occurrence in tree.occurrences),
+        updatable_count=sum(map(can_update_now, tree.occurrences)),
+        proposal_count=len(tree.proposals),
+        unsupported_count=tree.unsupported_count,
+        note=shorten_text(tree.note or ""),
     )
 
 
@@ -310,22 +251,3 @@ def _list_reasons(located: Iterable[OccurrenceInRepository]) -> tuple[tuple[str,
 
 def _get_reason_sentence(reason: str | None) -> str:
     return Reason(reason).sentence if reason in set(Reason) else ""
-
-
-def _format_status(occurrence: OccurrenceFacts) -> str:
-    return _shorten(
-        f"{occurrence.status} ({occurrence.reason})" if occurrence.reason is not None else occurrence.status
-    )
-
-
-def _format_position(occurrence: OccurrenceFacts) -> str:
-    return f"{_shorten(occurrence.path)}:{occurrence.line_number}"
-
-
-def _format_image(key: ImageKey) -> str:
-    canonical, tag = key
-    return _shorten(f"{canonical}:{tag}" if tag else canonical)
-
-
-def _format_repository(tree: RepositoryFacts) -> str:
-    return _shorten(f"{tree.name} ({tree.base_branch})" if tree.base_branch else tree.name)

@@ -32,7 +32,9 @@ class ChartBar:
     counts: tuple[int, ...]
     """One number for each column of the chart."""
     widths: tuple[int, ...]
-    """The numbers in percent of the largest number in the chart."""
+    """The numbers in percent of the largest number of the chart, or of this bar if each bar has its own scale."""
+    severity: str = ""
+    """The severity that the numbers are about, which determines the colour; empty if they are about something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,8 @@ def build_charts(located: Sequence[OccurrenceInRepository]) -> tuple[PageChart, 
         *sorted(count_by_status.keys() - set(OccurrenceStatus)),
     ]
     statuses = _build_chart(
-        "Status of the places",
-        ("places",),
+        "Status of the image references",
+        ("references",),
         [(make_console_line(word), (count_by_status[word],)) for word in status_names],
     )
     return tuple(
@@ -80,7 +82,7 @@ def build_charts(located: Sequence[OccurrenceInRepository]) -> tuple[PageChart, 
     )
 
 
-def _list_distinct_updates(located: Iterable[OccurrenceInRepository]) -> list[UpdateFacts]:
+def list_distinct_updates(located: Iterable[OccurrenceInRepository]) -> list[UpdateFacts]:
     """Return the updates that can be made now. If several image references get the same update, return it once."""
     updates: dict[tuple[str | None, ...], UpdateFacts] = {}
     for at in located:
@@ -97,7 +99,7 @@ def _build_vulnerability_chart(located: Sequence[OccurrenceInRepository]) -> Pag
 
     It counts only updates for which both images were scanned.
     """
-    updates = _list_distinct_updates(located)
+    updates = list_distinct_updates(located)
     pairs = [
         (move.old.counts, move.new.counts)
         for move in updates
@@ -106,16 +108,16 @@ def _build_vulnerability_chart(located: Sequence[OccurrenceInRepository]) -> Pag
     severity_names = [severity.word for severity in sorted(Severity, reverse=True)]
     sides = tuple(zip(*pairs, strict=True))
     rows = [(word, tuple(sum(counts.get(word, 0) for counts in side) for side in sides)) for word in severity_names]
-    title = "Known vulnerabilities of images that can move"
+    title = "Known vulnerabilities of images that can be updated"
     if not pairs:
         has_updates = any(can_update_now(at.occurrence) for at in located)
         reason = "Not known, because there is no update whose old and new images were both scanned."
         return PageChart(title, (), (), reason if has_updates else "")
     note = (
         f"Summed over {len(pairs)} of {len(updates)} distinct updates, whose old and new images were both scanned. "
-        "Images that cannot move are not scanned, and are not counted."
+        "Other images are not scanned, and are not counted."
     )
-    return _build_chart(title, ("in use", "offered"), rows, note)
+    return _build_chart(title, ("in use", "offered"), rows, note, are_severities=True)
 
 
 def _build_age_chart(located: Sequence[OccurrenceInRepository]) -> PageChart:
@@ -134,7 +136,7 @@ def _build_age_chart(located: Sequence[OccurrenceInRepository]) -> PageChart:
         "The time between the build of the image in use and the build of the new image. "
         "It is known if both images were scanned and contain their build times."
     )
-    return _build_chart(title, ("places",), rows, note)
+    return _build_chart(title, ("references",), rows, note)
 
 
 def _get_age_label(update: UpdateFacts | None) -> str:
@@ -145,11 +147,24 @@ def _get_age_label(update: UpdateFacts | None) -> str:
 
 
 def _build_chart(
-    title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, tuple[int, ...]]], note: str = ""
+    title: str,
+    columns: tuple[str, ...],
+    rows: Sequence[tuple[str, tuple[int, ...]]],
+    note: str = "",
+    *,
+    are_severities: bool = False,
 ) -> PageChart:
-    largest = max((count for _, counts in rows for count in counts), default=0) or 1
+    """Return a chart.
+
+    If `are_severities` is True, the labels are severities. The longest bar of each row then has the full width, so that
+    small numbers of critical vulnerabilities remain visible beside large numbers of low ones.
+    """
+    largest = max((count for _, counts in rows for count in counts), default=0)
     bars = tuple(
-        ChartBar(label, counts, tuple(_compute_width(count, largest) for count in counts)) for label, counts in rows
+        ChartBar(
+            label, counts, tuple(_compute_width(each, max(counts) if are_severities else largest) for each in counts)
+        )
+        for label, counts in rows
     )
     return PageChart(title, columns, bars, note)
 

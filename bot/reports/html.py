@@ -3,7 +3,8 @@
 The page loads no other files.
 
 No other module converts text from outside to HTML. The template gets only the values of the page, and escapes all of
-them except the style and the script, which are files of basebump.
+them except the style and the script, which are files of basebump, and the data for the script, which is JSON without
+the character `<`. The script inserts this data as text only.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from markupsafe import Markup
 from bot import __version__
 from bot.model.errors import BasebumpError
 from bot.reports._fleet_page import build_page
+from bot.reports._image_rows import SHOWN_SEVERITIES
 from bot.reports.run_facts import RunFacts, merge_runs
 
 MAX_BYTES = 5_000_000
@@ -58,10 +60,12 @@ def render_html_page(runs: Sequence[RunFacts], parts: PageParts) -> str:
         "style": style,
         "script": script,
         "version": __version__,
+        "severities": SHOWN_SEVERITIES,
     }
     template = _compile_template(parts.template)
     for rows in _ROW_LIMITS:
-        text = template.render(values, page=build_page(run, rows)).strip()
+        page = build_page(run, rows)
+        text = template.render(values, page=page, data=_mark_trusted(page.image_data)).strip()
         if len(text.encode()) <= MAX_BYTES:
             return text
     raise PageTooLongError(f"the HTML page has more than {MAX_BYTES} bytes even if all its lists are empty")
@@ -75,8 +79,11 @@ def _compile_template(source: str) -> Template:
 
 
 def _mark_trusted(content: str) -> Markup:
-    """Return the content of a file that ships with basebump as safe HTML, so that the template does not escape it."""
-    return Markup(content.strip())  # noqa: S704 - the file ships with the code, and nothing is inserted into it
+    """Return text as HTML that the template does not escape.
+
+    The text is the content of a file that ships with basebump, or JSON without the character `<`.
+    """
+    return Markup(content.strip())  # noqa: S704 - see above
 
 
 def _hash_content(content: str) -> str:

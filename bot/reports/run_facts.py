@@ -28,12 +28,22 @@ class ImageScan:
 
 
 @dataclass(frozen=True, slots=True)
+class ExploitedCounts:
+    """The numbers of distinct vulnerabilities of the old and the new image that are known to be exploited."""
+
+    old: int
+    new: int
+
+
+@dataclass(frozen=True, slots=True)
 class UpdateFacts:
     """The scans of both images of an update."""
 
     old: ImageScan | None
     """None if the image reference had no digest."""
     new: ImageScan
+    exploited: ExploitedCounts | None = None
+    """None if it was not looked up which vulnerabilities are known to be exploited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +64,15 @@ class OccurrenceFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class ProposedImageFacts:
+    """An image of a proposal."""
+
+    canonical: str
+    tag: str
+    new_digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class ProposalFacts:
     """A proposal with its outcome."""
 
@@ -62,6 +81,7 @@ class ProposalFacts:
     url: str | None
     title: str
     note: str | None
+    images: tuple[ProposedImageFacts, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +180,10 @@ def _read_repository(part: _DocumentPart) -> RepositoryFacts:
                 each.get_optional_text("url"),
                 each.get_text("title"),
                 each.get_optional_text("note"),
+                tuple(
+                    ProposedImageFacts(image.get_text("canonical"), image.get_text("tag"), image.get_text("new"))
+                    for image in each.get_parts("images")
+                ),
             )
             for each in part.get_parts("proposals")
         ),
@@ -190,8 +214,18 @@ def _read_update(evidence: _DocumentPart | None) -> UpdateFacts | None:
         return None
     old, new = evidence.get_optional_part("old"), evidence.get_optional_part("new")
     return UpdateFacts(
-        _read_scan(old) if old is not None else None, _read_scan(new) if new is not None else ImageScan(None, None)
+        _read_scan(old) if old is not None else None,
+        _read_scan(new) if new is not None else ImageScan(None, None),
+        _read_exploited(evidence.get_optional_part("known_exploited")),
     )
+
+
+def _read_exploited(part: _DocumentPart | None) -> ExploitedCounts | None:
+    if part is None:
+        return None
+    counts = part.get_numbers()
+    remaining = counts.get("remaining", 0)
+    return ExploitedCounts(counts.get("fixed", 0) + remaining, counts.get("introduced", 0) + remaining)
 
 
 def _read_scan(part: _DocumentPart) -> ImageScan:

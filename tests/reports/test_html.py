@@ -13,6 +13,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.runs.large_fleet import build_large_fleet
 from support.runs.reports import (
     HOSTILE,
     KNOWN,
@@ -32,7 +33,8 @@ from bot import resources
 from bot.core.evidence.compare import compare_scans
 from bot.model.evidence import NotScanned, Severity, UnscannedReason
 from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome, Reason
-from bot.reports._fleet_page import MAX_OCCURRENCES, OTHER_GROUP, get_group_heading
+from bot.reports._fleet_page import MAX_LISTED, OTHER_GROUP, get_group_heading
+from bot.reports._image_rows import MAX_OCCURRENCES
 from bot.reports.html import MAX_BYTES, PageParts, render_html_page
 from bot.reports.json_document import render_run_document, render_scan_document
 from bot.reports.run_facts import DocumentError, merge_runs, read_document
@@ -49,21 +51,42 @@ def outline(*reports) -> Outline:
     return Outline(page(*reports))
 
 
+def read_data(shown):
+    """Return the data for the page's script."""
+    (data,) = [text for element, text in shown.texts if element == "script" and text.startswith("{")]
+    return json.loads(data)
+
+
+def read_images(shown):
+    return read_data(shown)["images"]
+
+
+def list_users(shown, image):
+    """Return the repository, the path, the line, the digest and the status of each reference to an image."""
+    names = read_data(shown)["names"]
+    return [(names[user[0]], names[user[1]], user[2], user[4], names[user[5]]) for user in image[-2]]
+
+
 def test_lists_the_references_to_an_image():
     places = (moving(path="a/Dockerfile", line_number=3), verdict(OccurrenceStatus.UP_TO_DATE, path="b/Dockerfile"))
     shown = outline(
         run_report(repository(*places), repository(verdict(OccurrenceStatus.UP_TO_DATE, written="redis:7"), name="x"))
     )
-    assert shown.rows("docker.io/library/node:22", "2 places in 1 repository, 2 pinned: 1 update, 1 up-to-date")
-    assert shown.rows("acme/web (main)", "a/Dockerfile:3", digest("old")[7:19], "update")
-    assert shown.rows("x (main)", "Dockerfile:1", "none", "up-to-date")
+    assert shown.rows("docker.io/library/node:22", "1", "100%")
+    node, redis = read_images(shown)
+    assert [node[0], *node[2:5], redis[0]] == ["docker.io/library/node:22", 1, 2, 2, "docker.io/library/redis:7"]
+    assert list_users(shown, node) == [
+        ("acme/web (main)", "a/Dockerfile", 3, digest("old")[7:19], "update"),
+        ("acme/web (main)", "b/Dockerfile", 1, digest("old")[7:19], "up-to-date"),
+    ]
+    assert list_users(shown, redis) == [("x (main)", "Dockerfile", 1, "", "up-to-date")]
 
 
 def test_page_without_scans_shows_no_vulnerability_counts():
     unscanned = compare_scans(None, NotScanned(UnscannedReason.NO_SCANNER))
     shown = outline(run_report(repository(moving()), evidence=unscanned))
     words = "Not known, because there is no update whose old and new images were both scanned."
-    assert shown.rows("Known vulnerabilities of images that can move", words, "How far the images are behind")
+    assert shown.rows("Known vulnerabilities of images that can be updated", words, "How far the images are behind")
     assert not outline(run_report(repository(verdict(OccurrenceStatus.UP_TO_DATE)))).rows(words)
 
 
@@ -73,7 +96,7 @@ def test_page_without_content_has_no_empty_tables():
     assert shown.count("<p>There are none.</p>") == 4, "proposals, places, images, repositories"
 
 
-def test_references_without_update_are_sorted_by_urgency_and_linked():
+def test_references_without_update_are_sorted_by_urgency():
     held = verdict(OccurrenceStatus.HELD, Reason.TOO_YOUNG, detail="It is a day old.")
     gone = verdict(OccurrenceStatus.GONE, Reason.DIGEST_GONE, line_number=2)
     shown = outline(run_report(repository(held, gone)))
@@ -81,8 +104,6 @@ def test_references_without_update_are_sorted_by_urgency_and_linked():
     assert shown.rows("docker.io/library/node:22", "held (too-young)", "It is a day old.")
     said = [each for _, each in shown.texts]
     assert said.index("gone (digest-gone)") < said.index("held (too-young)")
-    assert {"href": "#image-1"} in shown.all("a")
-    assert "image-1" in [each.get("id") for each in shown.all("details")]
 
 
 @pytest.mark.parametrize("outcome", ProposalOutcome)
@@ -100,13 +121,15 @@ def test_shows_unknown_outcome_of_a_later_version():
 
 def test_links_only_safe_urls():
     good, bad = "https://github.com/acme/web/pull/7", 'javascript:alert(1)//"'
-    shown = outline(run_report(repository(proposals=(proposal(url=good), proposal("Bad", url=bad)))))
-    assert [each["href"] for each in shown.all("a") if not each["href"].startswith("#")] == [good]
+    shown = outline(run_report(repository(moving(), proposals=(proposal(url=good), proposal("Bad", url=bad)))))
+    assert [each["href"] for each in shown.all("a") if not each["href"].startswith("#")] == [good, good]
+    (image,) = read_images(shown)
+    assert image[11] == ["Update node:22", good]
 
 
-def test_failures_come_first():
+def test_risk_comes_first_and_failures_after_it():
     said = [each for _, each in outline(run_report(repository(moving()), failed=[failure()])).texts]
-    assert said.index("no answer") < said.index("Pinned by digest") < said.index("Who uses an image", 20)
+    assert said.index("Critical, in use") < said.index("Pinned by digest") < said.index("no answer")
 
 
 def test_chart_compares_vulnerabilities_in_use_and_offered():
@@ -162,7 +185,8 @@ def test_shards_become_one_page_and_the_last_run_counts():
 def test_scan_has_a_page():
     document = render_scan_document(run_report(repository(moving(), name="path/to", forge="", base_branch=None)))
     shown = Outline(render_html_page([read_document(document)], PARTS))
-    assert shown.rows("path/to", "Dockerfile:1", digest("old")[7:19], "update")
+    (image,) = read_images(shown)
+    assert list_users(shown, image) == [("path/to", "Dockerfile", 1, digest("old")[7:19], "update")]
 
 
 WORDS = st.one_of(
@@ -180,7 +204,7 @@ def test_text_from_a_repository_is_escaped(word):
     anchors = [each for tag, each in shown.elements if tag == "a"]
     assert [each for each in shown.shape() if each[0] != "a"] == [each for each in plain.shape() if each[0] != "a"]
     assert shown.unclosed == plain.unclosed == []
-    assert all(re.match(r"#[a-z0-9-]+$|https://github\.com/[\w./%+~#-]*$", each["href"]) for each in anchors)
+    assert all(re.match(r"#[a-z0-9=-]+$|https://github\.com/[\w./%+~#-]*$", each["href"]) for each in anchors)
 
 
 @given(WORDS)
@@ -228,7 +252,7 @@ def test_headings_nest_tables_have_headers_and_anchors_exist():
     ids = [each["id"] for _, each in shown.elements if "id" in each]
     assert len(ids) == len(set(ids))
     pointed = [each[name] for _, each in shown.elements for name in ("aria-labelledby", "for") if name in each]
-    pointed += [each["href"][1:] for each in shown.all("a") if each["href"].startswith("#")]
+    pointed += [each["href"][1:] for each in shown.all("a") if re.match("#[^=]*$", each["href"])]
     assert set(pointed) <= set(ids)
     assert {"header", "nav", "main", "footer"} <= {tag for tag, _ in shown.elements}
 
@@ -241,10 +265,60 @@ def test_large_fleet_fits_and_counts_rows_that_are_left_out():
 
     shown = page(run_report(*map(tree, range(600))))
     assert len(shown.encode()) <= MAX_BYTES
-    for what in ("images", "places"):
-        assert re.search(rf"\d+ more {what} do not fit here", shown), what
-    assert Outline(shown).rows("Places", "18600")
-    assert f"{600 - MAX_OCCURRENCES} more places do not fit here" in shown
+    for what in ("images", "image references"):
+        assert re.search(rf"[\d,]+ more {what} do not fit here", shown), what
+    assert Outline(shown).rows("Image references", "18,600")
+    assert f"{18_000 - MAX_LISTED:,} more image references" in shown
+
+
+def test_references_to_one_image_are_limited_and_the_rest_is_counted():
+    places = [verdict(OccurrenceStatus.UP_TO_DATE, line_number=number) for number in range(1, MAX_OCCURRENCES + 10)]
+    (image,) = read_images(outline(run_report(repository(*places))))
+    assert (len(image[-2]), image[-1]) == (MAX_OCCURRENCES, 9)
+
+
+def test_images_are_sorted_by_risk_then_by_urgency_then_by_version():
+    exploited = replace(KNOWN, exploited_ids=frozenset({"CVE-2026-0001"}))
+    others = [
+        verdict(OccurrenceStatus.UP_TO_DATE, written="node:9"),
+        verdict(OccurrenceStatus.UP_TO_DATE, written="node:10"),
+        verdict(OccurrenceStatus.GONE, Reason.DIGEST_GONE, written="redis:7"),
+    ]
+    images = read_images(outline(run_report(repository(*others, moving()), evidence=exploited)))
+    assert [each[0].rpartition("/")[2] for each in images] == ["node:22", "redis:7", "node:9", "node:10"]
+
+
+def test_image_has_its_age_findings_next_digest_and_request():
+    old = replace(scan(finding("CVE-1", Severity.CRITICAL), finding("CVE-2")), created=BUILT - timedelta(days=40))
+    evidence = replace(compare_scans(old, scan()), exploited_ids=frozenset({"CVE-2"}))
+    url = "https://github.com/acme/web/pull/7"
+    report = run_report(repository(moving(), proposals=(proposal(url=url),)), evidence=evidence)
+    shown = outline(replace(report, ended=BUILT))
+    (image,) = read_images(shown)
+    assert image[5:9] == [40, 1, 1, 1]
+    assert image[10:12] == [digest("new")[7:19], ["Update node:22", url]]
+    names = read_data(shown)["names"]
+    assert names[image[-2][0][3]] == "https://github.com/acme/web/blob/main/"
+
+
+def test_risk_is_the_sum_over_distinct_updates():
+    evidence = replace(KNOWN, exploited_ids=frozenset({"CVE-2026-0001"}))
+    shown = outline(run_report(repository(moving(), moving(line_number=2)), evidence=evidence))
+    assert shown.rows("Known exploited, in use", "1 → 0")
+    assert shown.rows("Critical, in use", "1 → 0")
+    assert shown.rows("Images not scanned", "0 of 1")
+
+
+def test_risk_that_was_not_looked_up_is_not_zero():
+    shown = outline(run_report(repository(verdict(OccurrenceStatus.UP_TO_DATE))))
+    assert shown.rows("Known exploited, in use", "not looked up")
+    assert shown.rows("Critical, in use", "not scanned")
+    assert shown.rows("Oldest image in use", "not known")
+    assert shown.rows("Images not scanned", "1 of 1")
+
+
+def test_page_of_2000_images_has_less_than_a_megabyte():
+    assert len(page(build_large_fleet(2_000)).encode()) < 1_000_000
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ class Browser:
 
     def evaluate(self, expression: str):
         """Return the value of an expression of JavaScript in the page."""
-        given = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
+        given = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in given, given
         return given["result"].get("value")
 

@@ -1,0 +1,298 @@
+"""Builds the rows of the fleet page's table of images, and the data from which the page's script draws them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.core.markdown import is_safe_url, make_console_line
+from bot.core.notes import MAX_NOTE_LENGTH
+from bot.core.transition import shorten_digest
+from bot.model.evidence import Severity
+from bot.model.reference import Digest
+from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome
+from bot.reports._page_charts import ImageKey, OccurrenceInRepository
+from bot.reports.run_facts import OccurrenceFacts, ProposalFacts, RepositoryFacts, UpdateFacts
+
+MAX_OCCURRENCES = 50
+"""The maximum number of image references that are shown for one image.
+
+It prevents a common image from displacing the others.
+"""
+_STATUSES_BY_URGENCY = (
+    OccurrenceStatus.GONE,
+    OccurrenceStatus.REFUSED,
+    OccurrenceStatus.SUPERSEDED,
+    OccurrenceStatus.UPDATE,
+    OccurrenceStatus.UNRESOLVED,
+    OccurrenceStatus.HELD,
+    OccurrenceStatus.SKIPPED,
+    OccurrenceStatus.NOT_CHECKED,
+    OccurrenceStatus.UP_TO_DATE,
+)
+"""The statuses of image references, most urgent first. A status that a later version of basebump added comes last."""
+_OPEN_OUTCOMES = frozenset(
+    {
+        ProposalOutcome.OPENED,
+        ProposalOutcome.REFRESHED,
+        ProposalOutcome.UNCHANGED,
+        ProposalOutcome.LEFT_ALONE,
+        ProposalOutcome.WOULD_OPEN,
+        ProposalOutcome.WOULD_REFRESH,
+    }
+)
+_REQUEST_URL = re.compile(r"(?P<repository>https://[^/\s]+/.+?)/(?:-/merge_requests|pull)/\d+")
+_FILE_PATHS = {"github": "blob", "gitlab": "-/blob"}
+_DIGITS = re.compile(r"(\d+)")
+SHOWN_SEVERITIES = (Severity.CRITICAL, Severity.HIGH)
+"""The severities that have a column of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedText:
+    """A text that is a link to `address`. If `address` is None, because there is no safe address, it is plain text."""
+
+    text: str
+    address: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageUserRow:
+    """One image reference in the list of all references that use an image."""
+
+    repository: str
+    path: str
+    line_number: int
+    address: str
+    """The address of the repository's files on its forge, to which `path` is added; empty if it is unknown."""
+    digest: str
+    """The shortened digest; empty if the reference has no digest."""
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRow:
+    """An image, with the image references that use it."""
+
+    image: str
+    registry: str
+    repository_count: int
+    reference_count: int
+    pinned_count: int
+    age_days: int | None
+    """The age of the oldest digest in use, in days; None if it is not known."""
+    counts: Mapping[Severity, int] | None
+    """The vulnerabilities of the digest in use, by severity; None if no digest in use was scanned."""
+    exploited_count: int | None
+    """The vulnerabilities in use that are known to be exploited; None if this was not looked up."""
+    status: str
+    """The most urgent status of the references."""
+    next_digest: str
+    """The shortened digest to which the image can be updated; empty if there is none."""
+    request: LinkedText | None
+    """An open pull request with the image; None if there is none."""
+    owners: tuple[str, ...]
+    users: tuple[ImageUserRow, ...]
+    left_out_users: int
+
+    @property
+    def pinned_percent(self) -> int:
+        return 100 * self.pinned_count // self.reference_count
+
+    def get_count(self, severity: Severity) -> int | None:
+        return None if self.counts is None else self.counts.get(severity, 0)
+
+    @property
+    def sort_key(self) -> tuple[object, ...]:
+        """The position in the order that begins with the worst image. Versions are in the order of their numbers."""
+        worst = [self.exploited_count or 0, *(self.get_count(each) or 0 for each in SHOWN_SEVERITIES)]
+        return (*(-count for count in worst), _rank_status(self.status), _split_numbers(self.image))
+
+
+def build_image_rows(
+    located: Iterable[OccurrenceInRepository], repositories: Sequence[RepositoryFacts], now: datetime | None
+) -> list[ImageRow]:
+    """Return a row for each image, the worst image first.
+
+    Args:
+        located: All image references.
+        repositories: All repositories, with their proposals.
+        now: The end of the run, to which ages relate; None if it is not known.
+    """
+    images: dict[ImageKey, list[OccurrenceInRepository]] = {}
+    for at in located:
+        images.setdefault(at.image, []).append(at)
+    requests = _list_requests(repositories)
+    find_address = _FileLinks(repositories).find_address
+    rows = [_build_row(key, users, requests.get(key), now, find_address) for key, users in images.items()]
+    return sorted(rows, key=lambda row: row.sort_key)
+
+
+def render_image_data(rows: Sequence[ImageRow]) -> str:
+    """Return the rows as JSON for the script of the page. The text can be inserted into a `script` element.
+
+    Texts that are repeated often, such as repositories and statuses, are numbers: their positions in the list `names`.
+    """
+    names: dict[str, int] = {}
+
+    def number(text: str) -> int:
+        return names.setdefault(text, len(names))
+
+    def list_fields(user: ImageUserRow) -> list[object]:
+        place = (number(user.repository), number(user.path), user.line_number, number(user.address))
+        return [*place, user.digest, number(user.status)]
+
+    images = [
+        [
+            row.image,
+            number(row.registry),
+            row.repository_count,
+            row.reference_count,
+            row.pinned_count,
+            row.age_days,
+            *(row.get_count(each) for each in SHOWN_SEVERITIES),
+            row.exploited_count,
+            number(row.status),
+            row.next_digest,
+            [row.request.text, row.request.address] if row.request is not None else None,
+            list(map(number, row.owners)),
+            list(map(list_fields, row.users)),
+            row.left_out_users,
+        ]
+        for row in rows
+    ]
+    text = json.dumps({"names": list(names), "images": images}, separators=(",", ":"))
+    return text.replace("<", "\\u003c")  # the other characters have no meaning in a script element
+
+
+def shorten_text(text: str, limit: int = MAX_NOTE_LENGTH) -> str:
+    """Return a text from outside on one line of limited length. It is not escaped for HTML."""
+    return make_console_line(text, limit)
+
+
+def format_image(key: ImageKey) -> str:
+    canonical, tag = key
+    return shorten_text(f"{canonical}:{tag}" if tag else canonical)
+
+
+def format_repository(tree: RepositoryFacts) -> str:
+    return shorten_text(f"{tree.name} ({tree.base_branch})" if tree.base_branch else tree.name)
+
+
+def format_status(occurrence: OccurrenceFacts) -> str:
+    return shorten_text(
+        f"{occurrence.status} ({occurrence.reason})" if occurrence.reason is not None else occurrence.status
+    )
+
+
+def format_position(occurrence: OccurrenceFacts) -> str:
+    return f"{shorten_text(occurrence.path)}:{occurrence.line_number}"
+
+
+def link_proposal(proposal: ProposalFacts) -> LinkedText:
+    """Return the title of a proposal, with a link to it if its address is safe."""
+    address = proposal.url if proposal.url is not None and is_safe_url(proposal.url) else None
+    return LinkedText(shorten_text(proposal.title) or shorten_text(proposal.branch), address)
+
+
+class _FileLinks:
+    """Links to lines of files on the forges. The address of a repository is known from its proposals."""
+
+    def __init__(self, repositories: Iterable[RepositoryFacts]) -> None:
+        self._addresses: dict[tuple[str, str], str] = {}
+        for tree in repositories:
+            for proposal in tree.proposals:
+                match = _REQUEST_URL.fullmatch(proposal.url or "")
+                if match and is_safe_url(match["repository"]):
+                    self._addresses.setdefault((tree.forge, tree.name), match["repository"])
+
+    def find_address(self, tree: RepositoryFacts) -> str:
+        """Return the start of the address of a file on the base branch, up to the last `/`; empty if it is unknown."""
+        address = self._addresses.get((tree.forge, tree.name))
+        files = _FILE_PATHS.get(tree.forge)
+        if address is None or files is None:
+            return ""
+        start = f"{address}/{files}/{tree.base_branch or 'HEAD'}/"
+        return start if is_safe_url(start) else ""
+
+
+def _list_requests(repositories: Iterable[RepositoryFacts]) -> Mapping[ImageKey, LinkedText]:
+    """Return an open pull request for each image. If an image has several, it is the first one."""
+    requests: dict[ImageKey, LinkedText] = {}
+    for tree in repositories:
+        for proposal in tree.proposals:
+            if proposal.outcome in _OPEN_OUTCOMES:
+                for image in proposal.images:
+                    requests.setdefault((image.canonical, image.tag), link_proposal(proposal))
+    return requests
+
+
+def _build_row(
+    key: ImageKey,
+    users: Sequence[OccurrenceInRepository],
+    request: LinkedText | None,
+    now: datetime | None,
+    find_address: Callable[[RepositoryFacts], str],
+) -> ImageRow:
+    occurrences = [at.occurrence for at in users]
+    updates = [each.update for each in occurrences if each.update is not None]
+    new_digests = Counter(each.new_digest for each in occurrences if each.new_digest is not None)
+    next_digest = new_digests.most_common(1)[0][0] if new_digests else None
+    return ImageRow(
+        image=format_image(key),
+        registry=shorten_text(key[0].partition("/")[0]),
+        repository_count=len({(at.repository.forge, at.repository.name) for at in users}),
+        reference_count=len(users),
+        pinned_count=sum(each.digest is not None for each in occurrences),
+        age_days=_find_age(updates, now),
+        counts=_find_worst_counts(updates),
+        exploited_count=max((each.exploited.old for each in updates if each.exploited is not None), default=None),
+        status=shorten_text(min((each.status for each in occurrences), key=_rank_status)),
+        next_digest=shorten_text(shorten_digest(Digest(next_digest))) if next_digest is not None else "",
+        request=request,
+        owners=(),
+        users=tuple(_build_user_row(at, find_address(at.repository)) for at in users[:MAX_OCCURRENCES]),
+        left_out_users=max(0, len(users) - MAX_OCCURRENCES),
+    )
+
+
+def _build_user_row(at: OccurrenceInRepository, address: str) -> ImageUserRow:
+    digest = shorten_digest(Digest(at.occurrence.digest)) if at.occurrence.digest is not None else ""
+    return ImageUserRow(
+        format_repository(at.repository),
+        shorten_text(at.occurrence.path),
+        at.occurrence.line_number,
+        address,
+        shorten_text(digest),
+        format_status(at.occurrence),
+    )
+
+
+def _find_worst_counts(updates: Iterable[UpdateFacts]) -> Mapping[Severity, int] | None:
+    """Return the counts of the worst digest in use; None if none of them was scanned."""
+    all_counts = [
+        {severity: each.old.counts.get(severity.word, 0) for severity in Severity}
+        for each in updates
+        if each.old is not None and each.old.counts is not None
+    ]
+    return max(all_counts, key=lambda counts: [counts[each] for each in sorted(Severity, reverse=True)], default=None)
+
+
+def _find_age(updates: Iterable[UpdateFacts], now: datetime | None) -> int | None:
+    builds = [each.old.created for each in updates if each.old is not None and each.old.created is not None]
+    return max(0, (now - min(builds)).days) if builds and now is not None else None
+
+
+def _rank_status(status: str) -> int:
+    ranks = {each.value: rank for rank, each in enumerate(_STATUSES_BY_URGENCY)}
+    return ranks.get(status, len(ranks))
+
+
+def _split_numbers(text: str) -> list[tuple[int, int, str]]:
+    """Return a key that sorts numbers in a text by their values, so that `node:9` comes before `node:22`."""
+    parts = _DIGITS.split(text)
+    return [(1, int(part[:18]), part) if index % 2 else (0, 0, part) for index, part in enumerate(parts)]

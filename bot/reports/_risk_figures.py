@@ -1,0 +1,76 @@
+"""Builds the figures at the top of the fleet page: what a security lead asks first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.model.evidence import Severity
+from bot.reports._image_rows import ImageRow
+from bot.reports._page_charts import OccurrenceInRepository, list_distinct_updates
+
+NOT_LOOKED_UP = "not looked up"
+NOT_SCANNED = "not scanned"
+
+
+@dataclass(frozen=True, slots=True)
+class RiskFigure:
+    """A figure with a link to the images that it counts."""
+
+    label: str
+    value: str
+    note: str
+    query: str
+    """The state of the table of images that shows these images, such as `severity=critical`."""
+    is_alarming: bool
+    """True if somebody must act on it."""
+
+
+def build_risk_figures(located: Sequence[OccurrenceInRepository], images: Sequence[ImageRow]) -> tuple[RiskFigure, ...]:
+    """Return the figures: exploited and critical vulnerabilities, the oldest image, and images without a scan."""
+    return (
+        _build_exploited_figure(located),
+        _build_critical_figure(located),
+        _build_age_figure(images),
+        _build_unscanned_figure(images),
+    )
+
+
+def _build_exploited_figure(located: Sequence[OccurrenceInRepository]) -> RiskFigure:
+    counts = [each.exploited for each in list_distinct_updates(located) if each.exploited is not None]
+    old, new = sum(each.old for each in counts), sum(each.new for each in counts)
+    value = f"{old:,} → {new:,}" if counts else NOT_LOOKED_UP
+    note = "now → after all updates" if counts else "`enrichment` in the config names a list of them"
+    return RiskFigure("Known exploited, in use", value, note, "severity=exploited", old > 0)
+
+
+def _build_critical_figure(located: Sequence[OccurrenceInRepository]) -> RiskFigure:
+    pairs = [
+        (each.old.counts, each.new.counts)
+        for each in list_distinct_updates(located)
+        if each.old is not None and each.old.counts is not None and each.new.counts is not None
+    ]
+    critical = Severity.CRITICAL.word
+    old, new = (sum(pair[side].get(critical, 0) for pair in pairs) for side in (0, 1))
+    value = f"{old:,} → {new:,}" if pairs else NOT_SCANNED
+    note = "now → after all updates" if pairs else "no update has scans of both images"
+    return RiskFigure("Critical, in use", value, note, "severity=critical", old > 0)
+
+
+def _build_age_figure(images: Sequence[ImageRow]) -> RiskFigure:
+    oldest = max(images, key=lambda row: -1 if row.age_days is None else row.age_days, default=None)
+    if oldest is None or oldest.age_days is None:
+        return RiskFigure("Oldest image in use", "not known", "only scans tell the age of an image", "sort=age", False)  # noqa: FBT003
+    days = f"{oldest.age_days} day{'' if oldest.age_days == 1 else 's'}"
+    return RiskFigure("Oldest image in use", days, oldest.image, "sort=age", False)  # noqa: FBT003
+
+
+def _build_unscanned_figure(images: Sequence[ImageRow]) -> RiskFigure:
+    count = sum(row.counts is None for row in images)
+    return RiskFigure(
+        "Images not scanned",
+        f"{count:,} of {len(images):,}",
+        "images without an update are not scanned",
+        "severity=unscanned",
+        False,  # noqa: FBT003
+    )
