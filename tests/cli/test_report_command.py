@@ -33,7 +33,7 @@ def test_shards_become_one_page(run, basebump, tmp_path):
         assert run("--shard", f"{number}/2", "--export", f"json={document}")[0] == 0
     code, page, _ = basebump("report", *documents)
     assert code == 0
-    assert Outline(page).rows("Repositories", "2", "Images", "1", "Places", "2")
+    assert Outline(page).rows("Repositories", "2", "Images", "1", "Image references", "2")
 
 
 @pytest.mark.parametrize(
