@@ -31,6 +31,14 @@ def test_a_file_with_more_items_than_anybody_writes_is_not_parsed():
     assert (found.reason, found.line_number) == (Reason.TOO_DEEP, 1)
 
 
+def test_items_count_only_in_sections_that_are_parsed():
+    many = b"a: [" + b"x," * MAX_INDICATORS + b"]\n"
+    file = many + b"---\nb: 1\n---\n" + many + b"---\nb: 2\n"
+    found = list(read_documents(file, lambda raw: raw != many))
+    assert [type(each) for each in found] == [YamlDocument, BrokenSection]
+    assert [each.source.first_line_number for each in found] == [2, 4]
+
+
 def test_a_long_file_with_few_items_is_parsed():
     (found,) = read(b"a: |\n" + b"  text\n" * (MEBIBYTE // 4))
     assert isinstance(found, YamlDocument)

@@ -52,9 +52,10 @@ _ALIAS_AS_KEY = re.compile(rb"\*[0-9A-Za-z_-]++[ \t]*+:")
 _DEFINITION = b"CustomResourceDefinition"
 _PREAMBLE = re.compile(rb"(?:[ \t]*(?:#.*)?\r?\n|---[ \t]*(?:#.*)?\r?\n|%.*\n)*+(?=[A-Za-z]+:)")
 """Comments, directives and a bare marker, up to a plain key in the first column."""
-_OTHER_LINE = re.compile(rb"\n(?![ \t\r\n#]|[A-Za-z]+:|---[ \t]*(?:#.*)?\r?(?:\n|\Z)|\{\{|\Z)")
-"""A line in the first column that is not a plain key, a comment, a bare marker or a template. A template is never a
-key."""
+_OTHER_LINE = re.compile(rb"\n(?:[^ \t\r\n#A-Za-z{-]|[A-Za-z]++(?!:)|kind:|-(?!--[ \t]*(?:#.*)?\r?(?:\n|\Z))|\{(?!\{))")
+"""A line in the first column that is not a plain key, a comment, a bare marker or a template, or that is the key
+`kind`. A template is never a key. The alternatives are positive because most lines are indented, and a negative
+lookahead would start for each of them."""
 _KIND_LINE = re.compile(rb"kind:[ \t]+CustomResourceDefinition[ \t]*(?:[ \t]#.*)?\r?(?:\n|\Z)")
 _UNUSUAL_LINE_BREAKS = (b"\xc2\x85", b"\xe2\x80\xa8", b"\xe2\x80\xa9")
 """Line breaks of YAML other than CR and LF."""
@@ -127,13 +128,15 @@ def is_only_definition(raw: bytes) -> bool:
     - Exactly one line starts with `kind:`, and it is `kind: CustomResourceDefinition`. Either this is the kind of the
       object, or it is part of a text and the object has no kind.
     """
-    if _DEFINITION not in raw or raw.startswith(b"kind:") + raw.count(b"\nkind:") != 1:
+    if _DEFINITION not in raw:
         return False
     preamble = _PREAMBLE.match(raw)
+    kind_line = _KIND_LINE.match(raw, 0 if raw.startswith(b"kind:") else raw.find(b"\nkind:") + 1)
     return (
         preamble is not None
-        and _KIND_LINE.match(raw, 0 if raw.startswith(b"kind:") else raw.find(b"\nkind:") + 1) is not None
-        and _OTHER_LINE.search(raw, preamble.end()) is None
+        and kind_line is not None
+        and _OTHER_LINE.search(raw, preamble.end(), kind_line.start()) is None
+        and _OTHER_LINE.search(raw, kind_line.end() - 1) is None
         and (b"\r" not in raw or raw.count(b"\r") == raw.count(b"\r\n"))
         and (raw.isascii() or not any(each in raw for each in _UNUSUAL_LINE_BREAKS))
     )

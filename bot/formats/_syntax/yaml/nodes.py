@@ -15,7 +15,7 @@ from typing import NamedTuple
 import yaml
 
 from bot.formats._syntax.yaml.key_paths import ALL_ITEMS, ALL_VALUES, KeyPath
-from bot.formats._syntax.yaml.sections import SectionSource, is_blank, split_sections
+from bot.formats._syntax.yaml.sections import LineCounter, SectionSource, is_blank, split_sections
 from bot.formats._syntax.yaml.trees import (
     MERGE,
     NO_KEY,
@@ -66,9 +66,10 @@ MAX_DOCUMENTS = 10_000
 """Limit on the documents of one file. Documents beyond the limit are not read. The largest bundles have hundreds."""
 
 MAX_INDICATORS = 300_000
-"""Limit on the characters in one file that may start an item or a pair. A file has at most twice as many nodes, and
-each node takes up to 500 bytes of memory. The largest known manifests, which are bundles of CRDs, have 105,000 such
-characters."""
+"""Limit on the characters that may start an item or a pair, in all sections of a file that are parsed. These sections
+have at most twice as many nodes, and each node takes up to 500 bytes of memory. The section that exceeds the limit is
+not read, and neither are those after it. The largest known manifests have 105,000 such characters, even with the CRDs
+that are never parsed."""
 
 MAX_REST_OF_LINE = 1000
 """Limit in characters, which is longer than any comment after a value. A file in flow style may be a single line of
@@ -76,7 +77,7 @@ megabytes."""
 
 _FRAGMENT_PREFIX = "x-"
 """Prefix of the keys of fragments (https://docs.docker.com/reference/compose-file/extension/)."""
-_INDICATORS = (b":", b",", b"-", b"?", b"[", b"{")
+_INDICATORS = b":,-?[{"
 
 
 @dataclass(slots=True)
@@ -328,12 +329,16 @@ def read_inner_documents(text: bytes, is_relevant: Callable[[bytes], bool]) -> I
 def _iterate_documents(
     sections: list[_ParsedSection], is_relevant: Callable[[bytes], bool]
 ) -> Iterator[YamlDocument | BrokenSection]:
-    index = 0
+    index = indicator_count = 0
     for section in sections:
         source = section.source
         if not is_relevant(source.raw):
             index += not is_blank(source.raw)
             continue
+        indicator_count += len(source.raw) - len(source.raw.translate(None, _INDICATORS))
+        if indicator_count > MAX_INDICATORS:
+            yield _make_unread_section(source)
+            return
         for tree in section.trees:
             yield YamlDocument(index, tree.root, source, tree.anchored_positions)
             index += 1
@@ -379,20 +384,16 @@ def _load_sections(content: bytes) -> list[_ParsedSection]:
 
 
 def _make_sections(content: bytes) -> list[_ParsedSection]:
-    if len(content) > MAX_INDICATORS and sum(map(content.count, _INDICATORS)) > MAX_INDICATORS:
-        return [_make_unread_section(content, 0, 0)]
-    lines_before = counted = 0
+    line_counter = LineCounter(content)
     sections: list[_ParsedSection] = []
     for start, end in split_sections(content):
-        lines_before += content.count(b"\n", counted, start)
-        counted = start
         if len(sections) == MAX_DOCUMENTS:
-            sections.append(_make_unread_section(content, start, lines_before))
+            unread_source = SectionSource(content[start:], start, line_counter)
+            sections.append(_ParsedSection(unread_source, _make_unread_section(unread_source)))
             break
-        sections.append(_ParsedSection(SectionSource(content[start:end], start, lines_before)))
+        sections.append(_ParsedSection(SectionSource(content[start:end], start, line_counter)))
     return sections
 
 
-def _make_unread_section(content: bytes, start: int, lines_before: int) -> _ParsedSection:
-    section_source = SectionSource(content[start:], start, lines_before)
-    return _ParsedSection(section_source, BrokenSection(Reason.TOO_DEEP, lines_before + 1, section_source))
+def _make_unread_section(source: SectionSource) -> BrokenSection:
+    return BrokenSection(Reason.TOO_DEEP, source.first_line_number, source)

@@ -15,11 +15,27 @@ _CHECKPOINT = 4096
 """Distance in characters between the positions whose byte offsets are stored."""
 
 
+class LineCounter:
+    """Counts the lines of a file up to an offset. It counts only from the previous offset, if that is not higher."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self._offset = self._count = 0
+
+    def count_line_breaks(self, offset: int) -> int:
+        """Return the number of line breaks before the byte at `offset`."""
+        if offset < self._offset:
+            self._offset = self._count = 0
+        self._count += self._content.count(b"\n", self._offset, offset)
+        self._offset = offset
+        return self._count
+
+
 class SectionSource:
     """The source of one section of a YAML file. It converts positions in the section to positions in the file."""
 
-    def __init__(self, raw: bytes, start: int, lines_before: int) -> None:
-        self._lines_before = lines_before
+    def __init__(self, raw: bytes, start: int, line_counter: LineCounter) -> None:
+        self._line_counter = line_counter
         self.start = start
         """The byte offset of the section in the file."""
         self.raw = raw
@@ -52,6 +68,11 @@ class SectionSource:
         start = self._line_offsets.get_line_start(line_number - self._lines_before)
         end = self.raw.find(b"\n", start)
         return self.raw[start : end if end >= 0 else None]
+
+    @cached_property
+    def _lines_before(self) -> int:
+        """The number of lines above the section. It is not needed for most sections, because they contain no image."""
+        return self._line_counter.count_line_breaks(self.start)
 
     @cached_property
     def _checkpoints(self) -> list[int]:
