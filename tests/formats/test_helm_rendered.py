@@ -177,6 +177,8 @@ cart:
   name: cart
   repository: acme/cart
 job: {}
+mirror:
+  repository: ""
 debug: true
 """
 LIBRARY_TEMPLATE = """\
@@ -203,6 +205,7 @@ NAME_TEMPLATE = '{{ define "web.name" }}{{ .registry }}/{{ .repository }}{{ end 
     ("image", "count"),
     [
         (f"quay.io/acme/web:{TAG}", 1),
+        (f"{{{{ .Values.mirror.repository }}}}{NAME}:{TAG}", 1),
         (
             """{{ with .Values.global.imageRegistry }}{{ . }}{{ else }}{{ .Values.image.registry }}{{ end }}/\
 {{- .Values.image.repository }}:{{ .Values.image.tag }}""",
@@ -237,6 +240,7 @@ def test_tag_after_name_of_own_image_takes_digest(image, count, tmp_path):
         f"{NAME}/{{{{ .Values.cart.name }}}}:{TAG}",
         f"{NAME}{{{{ if .Values.debug }}}}-debug{{{{ end }}}}:{TAG}",
         f"{{{{ .Values.cart.repository }}}}:{TAG}",
+        f"{{{{ .Values.cart.repository }}}}{NAME}:{TAG}",
         f"{{{{ .Values.image.repository }}}}:{TAG}",
         f"{NAME}:{TAG}\ninitImage: acme/init:{TAG}",
         f'{{{{ .Values.image.registry }}}}/{{{{ .Values.image.repository | replace "web" "api" }}}}:{TAG}',

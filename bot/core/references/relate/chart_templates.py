@@ -10,7 +10,7 @@ A *value path* is the list of keys that leads from a template's data to a value:
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from posixpath import basename, dirname, join
@@ -20,7 +20,7 @@ from bot.core.references.locking import unlock_allowed
 from bot.core.references.relate.chart_loading import SUBCHARTS, ChartLoader
 from bot.core.references.relate.folders import list_values_folders
 from bot.core.references.relate.template_uses import UNKNOWN_USE, PathCounter, ValuePathUse, collect_uses
-from bot.model.cross_file import ChartMetadata, ChartTemplate, CrossFileFact, ValuePath, ValueUse
+from bot.model.cross_file import ChartMetadata, ChartTemplate, ChartValue, CrossFileFact, ValuePath, ValueUse
 from bot.model.extracted_item import ExtractedReferences
 from bot.model.reference import is_tag
 from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, Span
@@ -60,7 +60,8 @@ def unlock_templated_digests(references: ExtractedReferences, facts: Sequence[Cr
     for reference in references:
         if isinstance(reference, Occurrence) and _is_decided_by_chart(reference):
             sharing[_get_digest_bytes(reference)].append(reference)
-    charts = _build_index(_TemplateFacts((*templates, *(fact for fact in facts if isinstance(fact, ChartMetadata)))))
+    index = _build_index(_TemplateFacts((*templates, *(fact for fact in facts if isinstance(fact, ChartMetadata)))))
+    charts = _ChartUses(index, _find_empty_values([fact for fact in facts if isinstance(fact, ChartValue)], index))
     return tuple(
         _apply_uses(reference, charts, sharing[_get_digest_bytes(reference)])
         if isinstance(reference, Occurrence) and _is_decided_by_chart(reference)
@@ -122,7 +123,7 @@ def _is_decided_by_chart(occurrence: Occurrence) -> bool:
     return can_be_decided and occurrence.format == _FORMAT and bool(occurrence.variables)
 
 
-def _apply_uses(occurrence: Occurrence, charts: _TemplateIndex, sharing: Collection[Occurrence]) -> Occurrence:
+def _apply_uses(occurrence: Occurrence, charts: _ChartUses, sharing: Collection[Occurrence]) -> Occurrence:
     """Lock or unlock the digest of a chart image, depending on how the templates use the values of the image.
 
     - If a template writes a separate digest value after a literal `sha256:`, the digest is locked.
@@ -135,7 +136,7 @@ def _apply_uses(occurrence: Occurrence, charts: _TemplateIndex, sharing: Collect
     `sharing` contains the images whose digest is written in the same bytes, because they share a YAML anchor. It
     contains `occurrence` itself.
     """
-    chart = charts.find_chart(occurrence.path)
+    chart = charts.index.find_chart(occurrence.path)
     if chart is None:
         return occurrence
     if occurrence.reference.tag is None and isinstance(occurrence.digest_slot, NotEditable):
@@ -155,7 +156,7 @@ def _apply_uses(occurrence: Occurrence, charts: _TemplateIndex, sharing: Collect
     )
 
 
-def _follow_app_version(occurrence: Occurrence, charts: _TemplateIndex, chart: str) -> Occurrence:
+def _follow_app_version(occurrence: Occurrence, charts: _ChartUses, chart: str) -> Occurrence:
     """Set the tag of an untagged image to the chart's `appVersion` if all templates that write the tag do the same.
 
     If the chart has a separate value for the digest, the digest can then be edited, unless it is locked for another
@@ -165,7 +166,7 @@ def _follow_app_version(occurrence: Occurrence, charts: _TemplateIndex, chart: s
     the digest.
     """
     tag_value, *digest_values = occurrence.variables
-    version = charts.get_app_version(chart)
+    version = charts.index.get_app_version(chart)
     tag_uses = charts.get_image_uses(chart, tag_value, occurrence)
     if not is_tag(version) or tag_uses != {ValueUse.IMAGE_OR_APP_VERSION}:
         return occurrence
@@ -183,6 +184,41 @@ def _follow_app_version(occurrence: Occurrence, charts: _TemplateIndex, chart: s
     if ValueUse.OTHER_IMAGE in digest_uses:
         return replace(occurrence, digest_slot=NotEditable(Reason.TAG_IS_LABEL))
     return unlock_allowed(occurrence, {Reason.NO_TAG})
+
+
+@dataclass(frozen=True, slots=True)
+class _ChartUses:
+    """Finds how the templates of charts use the values of an image."""
+
+    index: _TemplateIndex
+    empty_values: Mapping[str, Collection[ValuePath]]
+    """The empty values of each chart that may be parts of image names. Templates often write an empty prefix."""
+
+    def get_image_uses(self, chart: str, value: str, image: Occurrence) -> set[ValueUse]:
+        """Return how the templates of the chart and of its subcharts use a value that belongs to `image`.
+
+        If they write the value after another name than that of `image`, the result includes OTHER_IMAGE. `chart` is
+        the folder of the chart, and `value` is the dotted path of the value, such as `image.tag`.
+        """
+        found = self.index.get_uses(chart, value)
+        empty_values = self.empty_values.get(chart, ())
+        names = [
+            frozenset(part for part in name if any(source not in empty_values for source in part)) or name
+            for use, name in found
+            if use in _IMAGE_USES
+        ]
+        return {use for use, _ in found} | (set() if are_names_of_image(names, image) else {ValueUse.OTHER_IMAGE})
+
+
+def _find_empty_values(values: Sequence[ChartValue], index: _TemplateIndex) -> dict[str, set[ValuePath]]:
+    """Return the values of each chart that are empty in all values files of the chart that contain them."""
+    empty_values: dict[str, set[ValuePath]] = defaultdict(set)
+    for value in sorted(values, key=lambda each: each.text == "", reverse=True):
+        chart = index.find_chart(value.path)
+        path = (_VALUES, *value.locator.split("/")[1:])
+        if chart is not None:
+            (empty_values[chart].discard if value.text else empty_values[chart].add)(path)
+    return empty_values
 
 
 class _TemplateIndex:
@@ -231,19 +267,16 @@ class _TemplateIndex:
         loaded = self._loader.list_loaded_charts(self._loader.get_outermost(chart))
         return next((found for each in loaded if (found := self._named_templates.get((each, name)))), ())
 
-    def get_image_uses(self, chart: str, value: str, image: Occurrence) -> set[ValueUse]:
-        """Return how the templates of the chart and of its subcharts use a value that belongs to `image`.
+    def get_uses(self, chart: str, value: str) -> set[_NamedUse]:
+        """Return how the templates of the chart and of its subcharts use a value of the chart.
 
-        If they write the value after another name than that of `image`, the result includes OTHER_IMAGE. `chart` is
-        the folder of the chart, and `value` is the dotted path of the value, such as `image.tag`.
+        `chart` is the folder of the chart, and `value` is the dotted path of the value, such as `image.tag`.
         """
         if chart not in self._value_uses:
             self._value_uses[chart] = _ValueUses()
             for each in self._list_uses(chart, 0):
                 self._value_uses[chart].add_use(each)
-        found = self._value_uses[chart].get_uses(value.split("."))
-        names = [name for use, name in found if use in _IMAGE_USES]
-        return {use for use, _ in found} | (set() if are_names_of_image(names, image) else {ValueUse.OTHER_IMAGE})
+        return self._value_uses[chart].get_uses(value.split("."))
 
     def _list_uses(self, chart: str, depth: int) -> Iterator[ValuePathUse]:
         yield from collect_uses(self._templates[chart], partial(self._find_definitions, chart), self._path_counter)
