@@ -13,6 +13,7 @@ import click
 
 from bot import __version__
 from bot.cli.messages import HINT_SEPARATOR, render_click_error, render_error, suggest_command, write_message
+from bot.cli.presentation import add_shared_options
 from bot.model.errors import BasebumpError, UsageError
 from bot.model.vocabulary import ExitCode
 
@@ -62,7 +63,7 @@ class _LazyGroup(click.Group):
         if entry is None:
             return None
         command: click.Command = importlib.import_module(entry.module).command
-        return command
+        return add_shared_options(command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
         with formatter.section("Commands"):

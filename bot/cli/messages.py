@@ -7,6 +7,7 @@ from difflib import get_close_matches
 
 import click
 
+from bot.cli.presentation import is_quiet
 from bot.model.errors import ConfigError
 
 HINT_SEPARATOR = "; hint: "
@@ -29,7 +30,7 @@ def write_message(text: str) -> None:
 def write_note(text: str) -> None:
     """Write a note to stderr, unless the user wants no notes: with `-q`, or with a `--log` that is not for people."""
     context = click.get_current_context(silent=True)
-    if context is None or context.params.get("log", "auto") == "auto":
+    if not is_quiet() and (context is None or context.params.get("log", "auto") == "auto"):
         write_message(f"note: {text}")
 
 

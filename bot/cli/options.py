@@ -13,6 +13,7 @@ import click
 
 from bot.cli.messages import write_note
 from bot.cli.outputs import build_export_parser
+from bot.cli.presentation import output_option
 from bot.cli.terminal import LogMode
 from bot.model.errors import InvalidReferenceError
 from bot.model.reference import ImageReference
@@ -100,8 +101,8 @@ def add_enclosing_rules(policy: PolicyConfig, folder: Path) -> PolicyConfig:
 
 
 def add_format_option(*formats: str) -> Callable[[Function], Function]:
-    """Return a decorator that adds `--format`, the format of the result on stdout. The first format is the default."""
-    return click.option(
+    """Return a decorator that adds `--format` and `-o`. The first format is the default."""
+    add_format = click.option(
         "--format",
         "output_format",
         type=click.Choice(formats),
@@ -109,6 +110,7 @@ def add_format_option(*formats: str) -> Callable[[Function], Function]:
         show_default=True,
         help="The format of the result on stdout.",
     )
+    return lambda command: add_format(output_option(command))
 
 
 def add_export_option(*formats: str) -> Callable[[Function], Function]:

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bot.cli.export_files import check_writable
+from bot.cli.messages import write_message, write_note
+from bot.cli.presentation import get_output_path
 from bot.model.report import RunReport
 
 if TYPE_CHECKING:  # only HTML pages need it
@@ -62,36 +65,6 @@ def _parse_export(text: str, formats: Sequence[str]) -> ExportTarget:
     return ExportTarget(output_format, check_writable(file))
 
 
-def check_writable(text: str) -> Path:
-    """Check that a file can be written, and return its path. `text` is the path on the command line.
-
-    Raises click.BadParameter if the folder of the file is missing, if the path itself names a folder, or if it contains
-    a symbolic link.
-    """
-    path = Path(text)
-    if not path.parent.is_dir():
-        raise click.BadParameter(
-            f"{path} cannot be written: {path.parent} is not a folder; hint: create the folder first"
-        )
-    if path.is_dir():
-        raise click.BadParameter(f"{path} cannot be written: it is a folder; hint: name a file in the folder")
-    if _has_symbolic_link(path):
-        raise click.BadParameter(
-            f"{path} cannot be written: the path contains a symbolic link; hint: name the file by a path without links"
-        )
-    return path
-
-
-def _has_symbolic_link(path: Path) -> bool:
-    """Return True if the file is a symbolic link, or if its path is relative and one of its folders is a link.
-
-    The caller refuses such a path, because a checkout can contain links of other people that lead to any other place.
-    Paths in /dev are allowed, and the folders of an absolute path are not checked.
-    """
-    checked_parents = () if path.is_absolute() else path.parents
-    return not path.is_relative_to("/dev") and any(each.is_symlink() for each in (path, *checked_parents))
-
-
 def write_result(
     render: FormatRenderer,
     output_format: str,
@@ -117,22 +90,31 @@ def write_result(
             write(export.path, f"{text}\n" if text else "")
         except OSError as error:
             reason = error.strerror or error
-            click.echo(f"error: {export.path} could not be written as {export.output_format}: {reason}", err=True)
+            failure = f"{export.path} could not be written as {export.output_format}: {reason}"
+            write_message(f"error: {failure}\nhint: name another file")
             has_written_all = False
-    text = render_for_screen() if render_for_screen is not None and output_format == "text" else render(output_format)
-    show(text, color=True if render_for_screen is not None else None)
+        else:
+            write_note(f"wrote the result as {export.output_format} to {export.path}")
+    is_for_screen = render_for_screen is not None and output_format == "text" and get_output_path() is None
+    show(render_for_screen() if render_for_screen is not None and is_for_screen else render(output_format))
     return has_written_all
 
 
-def show(text: str, *, color: bool | None = None) -> None:
-    """Print a result. If the reader closes the pipe early (`| head`), the command nevertheless ends as usual.
+def show(text: str) -> None:
+    """Print a result, or write it to the file that `-o` names.
 
-    Args:
-        text: The result.
-        color: Whether escape sequences for colours are kept. If it is None, click keeps them only on a terminal.
+    Escape sequences are kept, because texts contain only those that the user wants. If the reader closes the pipe early
+    (`| head`), the command nevertheless ends as usual.
+
+    Raises OSError if the file cannot be written.
     """
+    path = get_output_path()
+    if path is not None:
+        _write_file(path, f"{text}\n" if text else "")
+        write_note(f"wrote the result to {path}")
+        return
     try:
-        click.echo(text, nl=bool(text), color=color)
+        click.echo(text, nl=bool(text), color=True)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # discards what is flushed later
 

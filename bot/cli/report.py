@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
-from bot.cli.outputs import check_writable, render_page, show
+from bot.cli.export_files import check_writable
+from bot.cli.messages import write_note
+from bot.cli.outputs import render_page, show
 from bot.model.errors import UsageError
 from bot.reports.run_facts import DocumentError, RunFacts, read_document
 
@@ -20,7 +22,9 @@ def _parse_page_file(_context: click.Context, _option: click.Parameter, text: st
 
 @click.command()
 @click.argument("documents", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="RUN.json…")
-@click.option("--html", "page_file", metavar="FILE", callback=_parse_page_file, help="Write to FILE instead of stdout.")
+@click.option(
+    "-o", "--html", "page_file", metavar="FILE", callback=_parse_page_file, help="Write to FILE instead of stdout."
+)
 def command(documents: tuple[Path, ...], page_file: Path | None) -> None:
     """Create an HTML page from the JSON output of `run` or `scan`.
 
@@ -32,6 +36,7 @@ def command(documents: tuple[Path, ...], page_file: Path | None) -> None:
         show(html_text)
     else:
         page_file.write_text(f"{html_text}\n", encoding="utf-8")
+        write_note(f"wrote the page to {page_file}")
 
 
 def _read_runs(documents: tuple[Path, ...]) -> list[RunFacts]:

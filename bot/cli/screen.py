@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TextIO
 
-from bot.cli.terminal import is_terminal
+from bot.cli.presentation import has_colors, is_terminal
 from bot.model.report import RunReport
 from bot.model.source import FilePath
 from bot.reports.folds import Fold, render_bracket_fold, render_gitlab_fold, render_unfolded
@@ -58,21 +58,21 @@ def choose_fold(environment: Mapping[str, str]) -> Fold:
 def show_lines(lines: Sequence[Line], stream: TextIO) -> str:
     """Return the lines as one text for `stream`.
 
-    If the stream is not a terminal, styles are ignored. On a terminal, styles become colours if NO_COLOR is not set
-    (https://no-color.org/). Lines with the style `EXPLANATION` have no colour, but are wrapped to the width of the
-    terminal.
+    If the stream has no colours, styles are ignored. If the stream is a terminal, lines with the style `EXPLANATION`
+    are wrapped to its width.
     """
-    if not is_terminal(stream):
+    columns = shutil.get_terminal_size().columns if is_terminal(stream) else None
+    has_colours = has_colors(stream)
+    if columns is None and not has_colours:
         return join_lines(lines)
-    columns, has_colours = shutil.get_terminal_size().columns, not os.environ.get("NO_COLOR")
     return "\n".join(
         _show_line(line, columns, has_colours=has_colours) if isinstance(line, StyledLine) else line for line in lines
     )
 
 
-def _show_line(line: StyledLine, columns: int, *, has_colours: bool) -> str:
+def _show_line(line: StyledLine, columns: int | None, *, has_colours: bool) -> str:
     if line.style is Style.EXPLANATION:
-        return _wrap_explanation(line, columns)
+        return _wrap_explanation(line, columns) if columns is not None else str(line)
     return f"{line.head}\x1b[{_COLOURS[line.style]}m{line.text}\x1b[0m" if has_colours else str(line)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 import time
@@ -10,8 +9,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TextIO, assert_never
+from typing import assert_never
 
+from bot.cli.presentation import is_quiet, is_terminal, is_verbose
 from bot.model.report import SCHEMA, RunFailure
 from bot.model.vocabulary import ExitCode
 from bot.ports import ProgressReporter
@@ -19,11 +19,6 @@ from bot.reports.json_text import dump_json
 
 BAR_WIDTH = 30
 """The number of characters of the bar. With its title and two numbers, the line fits a terminal of 80 columns."""
-
-
-def is_terminal(stream: TextIO) -> bool:
-    """Return True if the stream is a terminal that understands escape sequences."""
-    return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 class NoProgress:
@@ -74,6 +69,31 @@ class ProgressBar:
         bar = "█" * filled + "░" * (BAR_WIDTH - filled)
         sys.stderr.write(f"\r\x1b[K{self._title:<22} {bar} {self._count}/{self._total}")
         sys.stderr.flush()
+
+
+class StepLog:
+    """Writes a line at the end of each phase: its title, the number of its steps, and its duration."""
+
+    def __init__(self) -> None:
+        self._title, self._count, self._began = "", 0, 0.0
+        self._lock = threading.Lock()
+
+    def start_phase(self, title: str, total: int) -> None:  # noqa: ARG002 - the total is shown only by other logs
+        """Begin a phase."""
+        with self._lock:
+            self._title, self._count, self._began = title, 0, time.monotonic()
+
+    def advance(self) -> None:
+        """Count one finished step. Several threads may call this at the same time."""
+        with self._lock:
+            self._count += 1
+
+    def finish_phase(self) -> None:
+        """Write the line."""
+        with suppress(OSError):  # a log that cannot be written must not end the run
+            seconds = time.monotonic() - self._began
+            sys.stderr.write(f"{self._title}: {self._count} in {seconds:.1f} s\n")
+            sys.stderr.flush()
 
 
 class JsonLinesLog:
@@ -127,8 +147,16 @@ def remove_progress_bar() -> None:
 
 
 def create_progress(log: LogMode = LogMode.AUTO) -> ProgressReporter:
-    """Return the progress display for a run. In the mode `auto`, a terminal gets a bar, and a log or pipe nothing."""
+    """Return the progress display for a run.
+
+    In the mode `auto`, a terminal gets a bar, and a log or pipe nothing. With `-v`, both get a line for each phase.
+    With `-q`, both get nothing.
+    """
     match log:
+        case LogMode.AUTO if is_quiet():
+            return NoProgress()
+        case LogMode.AUTO if is_verbose():
+            return StepLog()
         case LogMode.AUTO:
             return _BAR if is_terminal(sys.stderr) else NoProgress()
         case LogMode.JSONL:

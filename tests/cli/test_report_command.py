@@ -21,7 +21,7 @@ def run(tmp_path, basebump, config, loopback):
 def test_page_of_a_run_equals_the_page_of_its_document(run, basebump, tmp_path):
     document, page, again = (tmp_path / name for name in ("run.json", "run.html", "again.html"))
     assert run("--export", f"json={document}", "--export", f"html={page}")[0] == 0
-    assert basebump("report", document, "--html", again) == (0, "", "")
+    assert basebump("report", document, "-q", "-o", again) == (0, "", "")
     assert again.read_bytes() == page.read_bytes()
     assert basebump("report", document)[1] == page.read_text()
 
