@@ -101,6 +101,8 @@ class Occurrence:
     """Sentences about other influences on the reference, such as another file that overrides an argument."""
     usages: tuple[tuple[FilePath, int], ...] = ()
     """Lines in other files that use this image, each as a path and a line number."""
+    owners: tuple[str, ...] = ()
+    """The owners of the file according to CODEOWNERS, such as `@acme/web`."""
     name_values: tuple[str, ...] = ()
     """The values of a Helm chart that contain the name, as dotted paths such as `image.repository`. The path of the
     registry is the second element if the registry is in another value. Empty if a single value is the reference."""

@@ -96,6 +96,7 @@ class ImageRow:
     request: LinkedText | None
     """An open pull request with the image; None if there is none."""
     owners: tuple[str, ...]
+    """The owners of the files that use the image."""
     users: tuple[ImageUserRow, ...]
     left_out_users: int
 
@@ -254,7 +255,7 @@ def _build_row(
         status=shorten_text(min((each.status for each in occurrences), key=_rank_status)),
         next_digest=shorten_text(shorten_digest(Digest(next_digest))) if next_digest is not None else "",
         request=request,
-        owners=(),
+        owners=tuple(dict.fromkeys(shorten_text(owner) for each in occurrences for owner in each.owners)),
         users=tuple(_build_user_row(at, find_address(at.repository)) for at in users[:MAX_OCCURRENCES]),
         left_out_users=max(0, len(users) - MAX_OCCURRENCES),
     )

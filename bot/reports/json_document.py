@@ -90,6 +90,7 @@ def render_occurrence(verdict: Verdict, evidence_index: EvidenceIndex | None) ->
         "new_digest": verdict.new_digest,
         **_render_optional_keys(verdict),
         **_render_notes(occurrence.notes),
+        **_render_owners(occurrence.owners),
         **_render_evidence_key(evidence_index.render_for_verdict(verdict) if evidence_index is not None else None),
     }
 
@@ -108,6 +109,11 @@ def _render_optional_keys(verdict: Verdict) -> Mapping[str, JsonValue]:
 def _render_notes(notes: Sequence[str]) -> Mapping[str, JsonValue]:
     """Return a mapping with the key `notes`; an empty mapping if there are no notes, so that the key is left out."""
     return {"notes": list(notes)} if notes else {}
+
+
+def _render_owners(owners: Sequence[str]) -> Mapping[str, JsonValue]:
+    """Return a mapping with the key `owners`; an empty mapping if there are no owners, so that the key is left out."""
+    return {"owners": list(owners)} if owners else {}
 
 
 def _render_evidence_key(value: JsonValue) -> Mapping[str, JsonValue]:

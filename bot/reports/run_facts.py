@@ -61,6 +61,7 @@ class OccurrenceFacts:
     new_digest: str | None
     new_tag: str | None
     update: UpdateFacts | None
+    owners: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +205,7 @@ def _read_occurrences(part: _DocumentPart) -> tuple[OccurrenceFacts, ...]:
             each.get_optional_text("new_digest"),
             each.get_optional_text("new_tag"),
             _read_update(each.get_optional_part("evidence")),
+            each.get_texts("owners"),
         )
         for each in part.get_parts("occurrences")
     )
@@ -262,6 +264,13 @@ class _DocumentPart:
         if found is None:
             raise DocumentError(f"{self._position} has no `{key}`")
         return found
+
+    def get_texts(self, key: str) -> tuple[str, ...]:
+        """Return the strings in a list. The result is empty if the value is missing or null."""
+        found = self.get_value(key)
+        if found is not None and not (isinstance(found, list) and all(isinstance(each, str) for each in found)):
+            raise DocumentError(f"`{key}` of {self._position} is not a list of strings")
+        return tuple(found or ())
 
     def get_number(self, key: str) -> int:
         return _check_number(self.get_value(key), f"`{key}` of {self._position}")

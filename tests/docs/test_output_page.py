@@ -42,9 +42,8 @@ def keys_under(heading):
 
 def report():
     path = FilePath("Dockerfile")
-    place = replace(
-        ReferencePosition(path, "dockerfile", Role.BASE, 1, "stage[0]").read_reference("node:22", 5), notes=("a note",)
-    )
+    position = ReferencePosition(path, "dockerfile", Role.BASE, 1, "stage[0]")
+    place = replace(position.read_reference("node:22", 5), notes=("a note",), owners=("@acme/web",))
     moved = Transition(TagRef("docker.io/library/node", "22"), None, DIGEST, ("linux/amd64",), "24")
     image = ProposedImage("node:22", "docker.io/library/node", "24", None, DIGEST)
     proposal = ProposalReport("basebump/node-22", ProposalOutcome.OPENED, "Pin node", (image,), (path,))

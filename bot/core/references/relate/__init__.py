@@ -88,6 +88,10 @@ def _list_relations(fact_types: Collection[type[CrossFileFact]], tree_budget: Tr
         from bot.core.references.relate.kustomize import lock_replaced_images
 
         yield partial(lock_replaced_images, tree_budget=tree_budget)
+    if cross_file.CodeOwners in fact_types:
+        from bot.core.references.relate.code_owners import assign_owners
+
+        yield partial(assign_owners, tree_budget=tree_budget)
     yield from _list_bot_relations(fact_types, tree_budget)
 
 

@@ -1,0 +1,33 @@
+"""CODEOWNERS: the people and teams that own the files of a repository."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+
+from bot.model.extracted_item import ExtractedItem
+from bot.model.source import FilePath, SourceFile
+from bot.ports import FileFormat
+
+_FILES = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS", ".gitlab/CODEOWNERS")
+"""The files in which the forges search for owners. Only the first one that exists counts.
+
+GitHub searches in this order. GitLab looks in the root of the repository first
+(https://docs.gitlab.com/user/project/codeowners/#set-up-code-owners), but repositories have one such file.
+"""
+
+
+class _CodeOwnersFormat:
+    name = "codeowners"
+    has_line_end_comments = False
+
+    def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
+        known_paths = [path for path in paths if path in _FILES]
+        return sorted(known_paths, key=_FILES.index)[:1]
+
+    def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
+        from bot.formats._readers.codeowners import read
+
+        return read(file)
+
+
+FORMAT: FileFormat = _CodeOwnersFormat()

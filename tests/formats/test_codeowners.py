@@ -1,0 +1,87 @@
+"""CODEOWNERS files, and the owners that they assign to image references."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.values import occurrence
+
+from bot.core.budgets import TreeBudget, WorkLimitError
+from bot.core.references.relate.code_owners import assign_owners
+from bot.formats.codeowners import FORMAT
+from bot.model.source import FilePath, SourceFile
+
+PATH = FilePath(".github/CODEOWNERS")
+
+
+def read(text):
+    (found,) = FORMAT.extract(SourceFile(PATH, text.encode()))
+    return found
+
+
+def find_owners(text, path, budget=None):
+    (reference,) = assign_owners((occurrence("nginx:1", path=path),), [read(text)], budget or TreeBudget())
+    return reference.owners
+
+
+def test_only_the_first_file_counts():
+    assert list(FORMAT.select_paths({"docs/CODEOWNERS", PATH, "CODEOWNERS", "a/CODEOWNERS"})) == [PATH]
+    assert list(FORMAT.select_paths({"docs/CODEOWNERS"})) == ["docs/CODEOWNERS"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "is_match"),
+    [
+        ("*", "Dockerfile", True),
+        ("*", "a/b/Dockerfile", True),
+        ("*.yaml", "k8s/web.yaml", True),
+        ("*.yaml", "Dockerfile", False),
+        ("/services/", "services/web/Dockerfile", True),
+        ("/services/", "old/services/web/Dockerfile", False),
+        ("services/", "old/services/web/Dockerfile", True),
+        ("/services", "services/web/Dockerfile", True),
+        ("docs/*", "docs/compose.yaml", True),
+        ("docs/*", "docs/a/compose.yaml", False),
+        ("services/web", "services/web/Dockerfile", True),
+        ("services/web", "services/website/Dockerfile", False),
+        ("**/web/Dockerfile", "a/b/web/Dockerfile", True),
+        ("/a/**/Dockerfile", "a/b/c/Dockerfile", True),
+        ("Dockerfile", "a/Dockerfile", True),
+    ],
+)
+def test_pattern_matches_as_on_github(pattern, path, is_match):
+    assert find_owners(f"{pattern} @acme/web", path) == (("@acme/web",) if is_match else ())
+
+
+def test_last_matching_rule_applies_and_may_have_no_owner():
+    text = "* @acme/all\n/web/ @acme/web bob@acme.example # the front end\n/web/generated/\n"
+    assert find_owners(text, "Dockerfile") == ("@acme/all",)
+    assert find_owners(text, "web/Dockerfile") == ("@acme/web", "bob@acme.example")
+    assert find_owners(text, "web/generated/Dockerfile") == ()
+
+
+def test_sections_of_gitlab_are_combined_and_have_default_owners():
+    text = "* @all\n\n[Web] @web-team\n/web/\n^[Security][2]\n*.yaml @security\n"
+    assert find_owners(text, "web/compose.yaml") == ("@all", "@web-team", "@security")
+    assert find_owners(text, "api/Dockerfile") == ("@all",)
+
+
+def test_comments_empty_lines_and_long_lines_are_ignored():
+    assert read(f"# a\n\n  \n{'x' * 2_000} @a\n").sections == ((),)
+
+
+def test_escaped_space_is_part_of_the_path():
+    assert find_owners("/my\\ app/ @acme", "my app/Dockerfile") == ("@acme",)
+
+
+@given(st.text(max_size=200))
+def test_every_text_can_be_read_and_applied(text):
+    assert isinstance(find_owners(text, "a/b/Dockerfile"), tuple)
+
+
+def test_too_many_comparisons_end_the_run_of_the_repository():
+    text = "".join(f"/{'x' * 80}{number}/* @acme\n" for number in range(1_000))
+    references = tuple(occurrence("nginx:1", path=f"{'y' * 200}/{number}/Dockerfile") for number in range(2_000))
+    with pytest.raises(WorkLimitError, match="CODEOWNERS"):
+        assign_owners(references, [read(text)], TreeBudget())
