@@ -15,6 +15,7 @@ from bot.formats._syntax.dockerfile.instruction_lines import DIRECTIVE_KEYS, DIR
 from bot.formats._syntax.encoding import find_text_start
 
 _LEADING_SPACE = re.compile(rb"%b*" % SPACE)
+_JSON_START = re.compile(rb"[\t\n\r ]*\{")
 _JSON_SYNTAX = re.compile(rb'"syntax"[\t\n\r ]*:[\t\n\r ]*"([^"\\]*)')
 
 
@@ -45,7 +46,7 @@ def find_syntax(content: bytes) -> SyntaxDirective | None:
         return _find_in_directives(content, start, line_number, b"#")
     if content.startswith(b"//", start):
         return _find_in_directives(content, start, line_number, b"//")
-    if content[start:].lstrip(b"\t\n\r ").startswith(b"{"):
+    if _JSON_START.match(content, start):
         return _find_in_json(content, start)
     return None
 

@@ -56,6 +56,9 @@ class VariableEffect(Enum):
     """The builder sets the variable. Its value differs between platforms."""
 
 
+_UNKNOWN_EFFECTS = (VariableEffect.UNSET, VariableEffect.PREDEFINED)
+
+
 class ArgumentUse(NamedTuple):
     """A use of a variable in a word. Text from `start` to `end` of the expanded word depends on the variable."""
 
@@ -102,16 +105,18 @@ class WordExpansion:
         """The number of steps to subtract from `ArgScope.remaining_steps` for this expansion, according to its size."""
         return len(self.text) + _PART_STEPS * (len(self.runs) + len(self.uses))
 
-    @cached_property
+    @property
     def variables(self) -> tuple[str, ...]:
         """The names of the variables that affect the text, in the order of their first use."""
+        if not self.uses:
+            return ()
         names = [use.name.decode(errors="replace") for use in self.uses if use.effect is not VariableEffect.UNCHOSEN]
         return tuple(dict.fromkeys(names))
 
-    @cached_property
+    @property
     def unknown_uses(self) -> tuple[ArgumentUse, ...]:
         """The uses of variables whose value is unknown: the file sets none, or the value differs between platforms."""
-        return tuple(use for use in self.uses if use.effect in (VariableEffect.UNSET, VariableEffect.PREDEFINED))
+        return tuple(use for use in self.uses if use.effect in _UNKNOWN_EFFECTS) if self.uses else ()
 
     def find_run(self, start: int, end: int) -> tuple[ByteRun, int] | None:
         """Return the run that contains the bytes from `start` to `end` of the text, and the file offset of `start`.

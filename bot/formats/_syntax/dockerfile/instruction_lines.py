@@ -29,19 +29,22 @@ _SPACES_IN_LINE = rb"(?:(?!\n)%b)*+" % SPACE
 _LEADING_SPACES = re.compile(_SPACES_IN_LINE)
 _BLANK_OR_COMMENT = rb"%b(?:#[^\n]*+)?+\n" % _SPACES_IN_LINE
 """A blank line or a comment."""
-_BETWEEN_INSTRUCTIONS = re.compile(rb"(?:%b)*+%b" % (_BLANK_OR_COMMENT, _SPACES_IN_LINE))
 _TRAILING_SPACES = re.compile(rb"%b+\Z" % SPACE)
 _NON_SPACE_BYTES = frozenset(range(0x21, 0x80))
 """ASCII bytes that are not spaces. Nearly all bytes that are checked are in this set."""
 _ESCAPES = frozenset({b"\\", b"`"})
 _INSTRUCTION = {
     escape[0]: re.compile(
+        # Blank lines and comments, and then the instruction, which starts with its keyword.
+        rb"(?:%b)*+%b(?:(?=([A-Za-z]++)(?:[\t-\r ]|\Z))|)("
         # A line continues if it ends with the escape character, and only one. Comments may come before the next line.
-        rb"(?:[^\n%b]*+(?:%b(?![ \t]*+\r*+(?:\n|\Z))[^\n%b]*+)*+(?<!%b)%b[ \t]*+\r*+(?:\n|\Z)(?:%b)*+)*+[^\n]*+\n?"
-        % (*[re.escape(escape)] * 5, _BLANK_OR_COMMENT)
+        rb"(?:[^\n%b]*+(?:%b(?![ \t]*+\r*+(?:\n|\Z))[^\n%b]*+)*+(?<!%b)%b[ \t]*+\r*+(?:\n|\Z)(?:%b)*+)*+[^\n]*+\n?)"
+        % (_BLANK_OR_COMMENT, _SPACES_IN_LINE, *[re.escape(escape)] * 5, _BLANK_OR_COMMENT)
     )
     for escape in _ESCAPES
 }
+"""Matches up to the end of the next instruction, by the escape character of the file. The groups are the keyword, if it
+is complete on the first line of the instruction, and the instruction."""
 
 
 class TextPiece(NamedTuple):
@@ -51,6 +54,15 @@ class TextPiece(NamedTuple):
     """The offset in the text of the instruction."""
     file_start: int
     line_number: int
+
+
+class InstructionSpan(NamedTuple):
+    """The lines of one instruction in the file, from its first character to the end of its last line."""
+
+    start: int
+    end: int
+    keyword: bytes | None
+    """The keyword as it is written; None if it is not complete on the first line."""
 
 
 class InstructionLines:
@@ -75,9 +87,15 @@ class InstructionLines:
         The text has no comments, line breaks, or escape characters before line breaks, and no space at its end.
         """
         if self._joined is None:
-            text, pieces = self._join()
-            self._joined = text[: _find_text_end(text)], pieces
+            self._joined = self._get_single_line() or self._join()
         return self._joined
+
+    def _get_single_line(self) -> tuple[bytes, tuple[TextPiece, ...]] | None:
+        """Return the text and its only piece. Return None if there are several lines or unusual bytes at the end."""
+        text = self.content[self.start : self.end].rstrip()
+        if b"\n" in text or not text or text[-1] not in _NON_SPACE_BYTES or text[-1] == self.escape:
+            return None
+        return text, (TextPiece(0, self.start, self.line_number),)
 
     def _join(self) -> tuple[bytes, tuple[TextPiece, ...]]:
         texts: list[bytes] = []
@@ -97,7 +115,8 @@ class InstructionLines:
             start, line_number = line_end + 1, line_number + 1
             if start >= self.end:
                 break
-        return b"".join(texts), tuple(pieces)
+        text = b"".join(texts)
+        return text[: _find_text_end(text)], tuple(pieces)
 
     def _find_body_end(self, start: int, end: int) -> tuple[int, bool]:
         """Return the offset at which the text of a line ends, and True if the next line continues the instruction.
@@ -140,24 +159,22 @@ class InstructionSplitter:
         """How many possible heredocs have turned out to be shifts."""
         self._read_directives()
 
-    def iterate_spans(self) -> Iterator[tuple[int, int]]:
-        """Yield the start and end offset of each instruction, from its first character to the end of its last line."""
+    def iterate_spans(self) -> Iterator[InstructionSpan]:
+        """Yield the span of each instruction."""
         content = self._content
         instruction = _INSTRUCTION[self._escape]
-        while True:
-            between = _BETWEEN_INSTRUCTIONS.match(content, self._at)
-            start = between.end() if between else self._at
-            found = instruction.match(content, start)
-            if found is None or start == len(content) or content.startswith(b"#", start):
+        while found := instruction.match(content, self._at):
+            start, self._at = found.span(2)
+            if start == len(content) or content.startswith(b"#", start):
                 return
-            self._at = found.end()
-            yield start, self._at
+            yield InstructionSpan(start, self._at, found[1])
 
-    def get_lines(self, start: int, end: int) -> InstructionLines:
-        """Return the lines of an instruction. `start` and `end` are the span that `iterate_spans` has just yielded."""
+    def get_lines(self, span: InstructionSpan) -> InstructionLines:
+        """Return the lines of an instruction. `span` is the one that `iterate_spans` has just yielded."""
+        start = span.start
         self._line_number += self._content.count(b"\n", self._counted_up_to, start)
         self._counted_up_to = start
-        return InstructionLines(self._content, start, end, self._line_number, self._escape)
+        return InstructionLines(self._content, start, span.end, self._line_number, self._escape)
 
     def skip_heredocs(self, heredocs: Iterable[Heredoc]) -> None:
         """Skip the bodies of heredocs, so that `iterate_spans` continues after them."""

@@ -41,8 +41,6 @@ _POSSIBLE_FLAG = re.compile(rb"[\t-\r \x85\xa0]--")
 _WORD = re.compile(rb"[^\t\v\f\r ]+")
 """A keyword or a word. Only these bytes separate words, and not all characters that Go treats as spaces
 (reWhitespace)."""
-_PLAIN_KEYWORD = re.compile(rb"[A-Za-z]++(?=[\t-\r ]|\Z)")
-"""A keyword that is complete on the first line."""
 _JOINED_KEYWORD = re.compile(rb"[A-Za-z]++(?=[\\`][ \t]*\r*\n)")
 """A keyword that a line continuation joins to the next line."""
 _NOT_FLAG = re.compile(rb"[\t\v\f\r ]*+[^\t-\r \\`\x80-\xff-]")
@@ -153,6 +151,11 @@ class DockerfileInstruction:
         The text of an instruction with several lines has several pieces, because the line breaks between them are left
         out.
         """
+        if len(self.pieces) == 1:
+            if start < end:
+                piece = self.pieces[0]
+                yield self.text[start:end], piece.file_start + start, piece.line_number
+            return
         index = self._find_piece_index(start)
         while start < end:
             piece = self.pieces[index]
@@ -175,9 +178,8 @@ class DockerfileInstruction:
         return piece.file_start + origin - piece.start
 
     def _find_piece_index(self, origin: int) -> int:
-        if len(self.pieces) == 1:
-            return 0
-        return max(bisect_right(self.pieces, origin, key=lambda piece: piece.start) - 1, 0)
+        pieces = self.pieces
+        return 0 if len(pieces) == 1 else max(bisect_right(pieces, origin, key=lambda piece: piece.start) - 1, 0)
 
 
 def read_instructions(content: bytes, keywords: Container[str] | None = None) -> Iterator[DockerfileInstruction]:
@@ -190,14 +192,15 @@ def read_instructions(content: bytes, keywords: Container[str] | None = None) ->
     """
     _check_limits(content)
     splitter = InstructionSplitter(content)
-    for start, end in splitter.iterate_spans():
-        plain_keyword = _PLAIN_KEYWORD.match(content, start, end)
-        keyword = plain_keyword[0].lower().decode() if plain_keyword else None
+    may_have_heredocs = b"<<" in content
+    for span in splitter.iterate_spans():
+        start, end, plain_keyword = span
+        keyword = plain_keyword.lower().decode() if plain_keyword is not None else None
         is_relevant = keywords is None or keyword is None or keyword in keywords
-        may_open_heredoc = content.find(b"<<", start, end) >= 0
+        may_open_heredoc = may_have_heredocs and content.find(b"<<", start, end) >= 0
         if not is_relevant and not may_open_heredoc:
             continue
-        lines = splitter.get_lines(start, end)
+        lines = splitter.get_lines(span)
         if keyword is not None:
             instruction = DockerfileInstruction(lines, keyword, len(keyword), is_plain=True)
         else:
@@ -213,9 +216,11 @@ def read_instructions(content: bytes, keywords: Container[str] | None = None) ->
 
 
 def _check_limits(content: bytes) -> None:
-    long_line = _LONG_LINE.search(content)
+    long_line = _LONG_LINE.search(content) if len(content) > MAX_LINE_BYTES else None
     if long_line is not None:
         raise BrokenAtError(long_line.start())
+    if content.count(b"--") <= MAX_FLAGS:  # counting is much faster than searching
+        return
     flag = next(islice(_POSSIBLE_FLAG.finditer(content), MAX_FLAGS, None), None)
     if flag is not None:
         raise BrokenAtError(flag.end(), Reason.TOO_DEEP)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -11,6 +10,8 @@ from bot.core.references.dockerfile_stages import build_base_locator
 from bot.formats._syntax.dockerfile.lexer import DockerfileInstruction, InstructionWord
 from bot.formats._syntax.platforms import read_platform
 
+_COUNTED_KEYWORDS = frozenset({"copy", "run", "onbuild"})
+"""Keywords of the instructions that are counted in each stage, so that their locators are unique."""
 _STAGE_NAME = re.compile(rb"[a-z][a-z0-9_.-]*")
 _CSV_FIELD = re.compile(rb'(?:"((?:[^"]|"")*)"|([^",]*))(?:,|\Z)')
 
@@ -27,7 +28,7 @@ class BuildStages:
             if name is not None:
                 self.numbers_by_name.setdefault(name, number)
         self._count = 0
-        self._keyword_counts: Counter[str] = Counter()
+        self._keyword_counts: dict[str, int] = {}
 
     def begin_stage(self) -> int:
         """Begin the next stage and return its number. The first stage has the number 0."""
@@ -35,13 +36,16 @@ class BuildStages:
         self._keyword_counts.clear()
         return self._count - 1
 
-    def build_locator(self, keyword: str) -> str:
-        """Return a unique locator for an instruction: `stage[0].copy[1]` for the second `COPY` of the first stage.
+    def count_instruction(self, keyword: str) -> None:
+        """Count one more instruction with `keyword` in the current stage. Call this once for each instruction."""
+        self._keyword_counts[keyword] = self._keyword_counts.get(keyword, 0) + 1
 
-        Call this once for each instruction. Every call counts one more instruction with `keyword` in the current stage.
+    def build_locator(self, keyword: str) -> str:
+        """Return a unique locator for the instruction that was counted last.
+
+        For example, the locator of the second `COPY` of the first stage is `stage[0].copy[1]`.
         """
-        index = self._keyword_counts[keyword]
-        self._keyword_counts[keyword] += 1
+        index = self._keyword_counts[keyword] - 1
         stage = build_base_locator(self._count - 1) if self._count else "preamble"
         return f"{stage}.{keyword}[{index}]"
 
@@ -71,27 +75,33 @@ class ImageMention(NamedTuple):
         return self.stage is not None
 
 
-def list_mentions(instruction: DockerfileInstruction, stages: BuildStages) -> Iterator[ImageMention]:
-    """Yield the words of one instruction that name images or build stages, such as `alpine` in `COPY --from=alpine`.
+def list_mentions(instruction: DockerfileInstruction, stages: BuildStages) -> Iterable[ImageMention]:
+    """Return the words of one instruction that name images or build stages, such as `alpine` in `COPY --from=alpine`.
 
     Call this once for each instruction, in the order of the file, because `stages` counts the instructions for their
     locators.
     """
-    match instruction.keyword:
-        case "from":
-            yield _read_from(instruction, stages.begin_stage())
+    keyword = instruction.keyword
+    if keyword == "from":
+        return (_read_from(instruction, stages.begin_stage()),)
+    if keyword not in _COUNTED_KEYWORDS:
+        return ()
+    stages.count_instruction(keyword)
+    if keyword != "onbuild":
+        return _read_flags(instruction, keyword, stages.build_locator(keyword)) if instruction.flags else ()
+    # The stages of the later build are unknown. The name of a stage here is assumed to name one of them.
+    inner = instruction.parse_onbuild()
+    return _read_flags(inner, inner.keyword, f"{stages.build_locator(keyword)}.{inner.keyword}")
+
+
+def _read_flags(instruction: DockerfileInstruction, keyword: str, locator: str) -> Iterable[ImageMention]:
+    match keyword:
         case "copy":
-            yield from _read_copy(instruction, stages.build_locator("copy"))
+            return _read_copy(instruction, locator)
         case "run":
-            yield from _read_mounts(instruction, stages.build_locator("run"))
-        case "onbuild":
-            # The stages of the later build are unknown. The name of a stage here is assumed to name one of them.
-            locator = stages.build_locator("onbuild")
-            inner = instruction.parse_onbuild()
-            if inner.keyword == "copy":
-                yield from _read_copy(inner, f"{locator}.copy")
-            elif inner.keyword == "run":
-                yield from _read_mounts(inner, f"{locator}.run")
+            return _read_mounts(instruction, locator)
+        case _:
+            return ()
 
 
 def _read_from(instruction: DockerfileInstruction, stage: int) -> ImageMention:

@@ -36,6 +36,8 @@ PREDEFINED = frozenset(
 _NAME = re.compile(rb"[0-9]+|[@*#?$!-]|[A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*")
 _PLAIN = re.compile(rb"[^$'\"\\`}/]+")
 """Bytes that stand for themselves everywhere in a word."""
+_PLAIN_OUTSIDE_BRACES = re.compile(rb"[^$'\"\\`]+")
+"""Bytes that stand for themselves outside of `${…}`, where `}` and `/` have no meaning."""
 _IN_DOUBLE_QUOTES = re.compile(rb"[^$\"\\`]+")
 _ESCAPED_IN_QUOTES = frozenset(b'"$')
 _DOLLAR = ord("$")
@@ -88,8 +90,9 @@ class _WordExpander:
         escape characters, because the functions that interpret patterns and replacements need them.
         """
         result = ExpansionBuilder()
+        plain_bytes = _PLAIN_OUTSIDE_BRACES if stop is None else _PLAIN
         while self._at < self._end:
-            plain = _PLAIN.match(self._text, self._at, self._end)
+            plain = plain_bytes.match(self._text, self._at, self._end)
             if plain is not None:
                 self._put_literal(result, plain.end())
                 continue
