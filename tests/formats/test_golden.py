@@ -123,6 +123,8 @@ def describe(found: Occurrence | UnsupportedText) -> dict[str, object]:
     }
     if found.platform:
         told["platform"] = found.platform
+    if found.owners:
+        told["owners"] = list(found.owners)
     match found.digest_slot:
         case EditSlot(span):
             told["digest_at"] = [span.start, span.end]

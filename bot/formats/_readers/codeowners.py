@@ -23,7 +23,7 @@ def read(file: SourceFile) -> Iterator[CodeOwners]:
     """Yield the rules of a file."""
     sections: list[list[OwnerRule]] = [[]]
     default_owners: tuple[str, ...] = ()
-    for line in file.content.decode(errors="replace").splitlines():
+    for line in file.content.decode("utf-8-sig", errors="replace").splitlines():
         text = line.strip()
         if not text or text.startswith("#") or len(text) > MAX_LINE:
             continue
@@ -32,6 +32,6 @@ def read(file: SourceFile) -> Iterator[CodeOwners]:
             default_owners = tuple(section["owners"].split())
             sections.append([])
             continue
-        pattern, *owners = _WORD.findall(text.partition(" #")[0])
+        pattern, *owners = _WORD.findall(text.partition(" #")[0]) or [""]
         sections[-1].append(OwnerRule(pattern.replace("\\ ", " "), tuple(owners) or default_owners))
     yield CodeOwners(file.path, tuple(map(tuple, sections)))

@@ -18,7 +18,7 @@ from bot.pipeline.file_reading import FileReading, read_file
 from bot.ports import FileFormat
 
 CASE_FORMATS = load_formats_with_globs({"text": ("**",)})
-OF_OTHER_PLACES = frozenset({"dependabot", "renovate"})
+OF_OTHER_PLACES = frozenset({"codeowners", "dependabot", "renovate"})
 """Formats that have no place themselves: their cases are about those of the others, `text` left out."""
 _KEPT = 16_384
 """Readings: more than all cases have in both YAML parsers, and some of the files that Hypothesis makes."""
