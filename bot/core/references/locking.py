@@ -51,7 +51,7 @@ def assign_to_other_bot(occurrence: Occurrence, bot: str, config_location: str) 
     digest, tag = (_add_warning(slot, Reason.OTHER_WRITER) for slot in (occurrence.digest_slot, occurrence.tag_slot))
     if (digest, tag) == (occurrence.digest_slot, occurrence.tag_slot):
         return occurrence
-    note = f"{config_location} has {bot} move it; with `allow: [other-writer]` basebump may, too"
+    note = f"{bot} updates it because of {config_location}; with `allow: [other-writer]`, basebump updates it, too"
     return replace(occurrence, digest_slot=digest, tag_slot=tag, notes=(*occurrence.notes, note))
 
 

@@ -71,13 +71,13 @@ def _format_note(config: RenovateConfig) -> str:
     - In all other cases, the note is empty.
     """
     if config.settings is None:
-        return f"{config.path} cannot be read, so Renovate moves nothing"
+        return f"{config.path} cannot be read, so Renovate updates nothing"
     presets = config.settings.unread_presets
     if not presets:
         return ""
     shown = presets[0] if len(presets[0]) <= MAX_SHOWN else f"{presets[0][:MAX_SHOWN]}…"
     more = f" and {len(presets) - 1} more" if len(presets) > 1 else ""
-    return f"{config.path} extends `{shown}`{more}, which basebump does not read: Renovate may move it all the same"
+    return f"{config.path} extends `{shown}`{more}, which basebump does not read: Renovate may nevertheless update it"
 
 
 @dataclass(slots=True)
