@@ -26,6 +26,9 @@ MAX_ERROR_CHARACTERS = 2000
 """The maximum number of characters of a child's stderr output that are kept."""
 DRAIN_TIMEOUT = 2.0
 """Seconds to wait for the remaining output of a child that has ended."""
+CORE_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+"""The processor time that the container of this process gets in each period, such as `150000 100000`
+(https://docs.kernel.org/admin-guide/cgroup-v2.html#cpu-interface-files). The file exists only in containers."""
 _CHUNK_BYTES = 64 * 1024
 _PR_SET_DUMPABLE = 4
 """From linux/prctl.h; part of the kernel's stable interface."""
@@ -120,6 +123,31 @@ def hide_memory() -> None:
         import ctypes  # noqa: PLC0415 - commands without secrets do not need it
 
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def count_usable_cores() -> int:
+    """Return the number of processor cores that this process may use, which is at least 1.
+
+    The number is limited by the processor affinity, and by the quota of a Linux container. From Python 3.13 on,
+    `PYTHON_CPU_COUNT` overrides the affinity.
+    """
+    cores: int | None
+    if sys.version_info >= (3, 13):
+        cores = os.process_cpu_count()
+    elif hasattr(os, "sched_getaffinity"):  # not on macOS
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count()
+    return max(1, min(cores or 1, _read_core_quota()))
+
+
+def _read_core_quota() -> int:
+    """Return the quota of the container, rounded up to whole cores; `sys.maxsize` if there is none."""
+    try:
+        quota, period = CORE_QUOTA.read_text(encoding="ascii").split()
+        return -(-int(quota) // int(period))
+    except (OSError, ValueError, ZeroDivisionError):  # without a quota, the file contains the word `max`
+        return sys.maxsize
 
 
 def end_children() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bot.model.errors import ProcessError
-from bot.process import ALLOWED_ENVIRONMENT, MAX_ERROR_CHARACTERS, hide_memory, run
+from bot.process import ALLOWED_ENVIRONMENT, MAX_ERROR_CHARACTERS, count_usable_cores, hide_memory, run
 
 
 def python(script: str, **options):
@@ -153,3 +153,25 @@ def test_child_cannot_read_environment_of_parent_that_hides_its_memory():
     hide_memory.cache_clear()
     assert _count_readable_bytes(lambda: None) > 0
     assert _count_readable_bytes(hide_memory) == 0
+
+
+@pytest.mark.parametrize(
+    ("quota", "cores"),
+    [("max 100000", 4), ("150000 100000", 2), ("900000 100000", 4), ("50000 100000", 1), ("", 4), ("1 0", 4)],
+)
+def test_usable_cores_are_limited_by_affinity_and_by_the_quota_of_a_container(tmp_path, monkeypatch, quota, cores):
+    (tmp_path / "cpu.max").write_text(quota)
+    monkeypatch.setattr("bot.process.CORE_QUOTA", tmp_path / "cpu.max")
+    if sys.version_info >= (3, 13):
+        monkeypatch.setattr(os, "process_cpu_count", lambda: 4)
+    else:
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2, 5}, raising=False)
+    assert count_usable_cores() == cores
+
+
+def test_usable_cores_are_those_of_the_machine_if_there_is_no_affinity(tmp_path, monkeypatch):
+    monkeypatch.setattr("bot.process.CORE_QUOTA", tmp_path / "missing")
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "process_cpu_count", lambda: None, raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert count_usable_cores() == 1

@@ -22,6 +22,7 @@ from bot.model.errors import UsageError
 from bot.model.vocabulary import ExitCode
 from bot.pipeline.check import check_tree
 from bot.pipeline.checked_occurrences import CheckOptions
+from bot.pipeline.reader_slots import ReaderSlots
 from bot.revision_diff import GitRevisionDiff
 from bot.worktree import WorkTree
 
@@ -80,12 +81,14 @@ def _add_check_options(command: Callable[..., int]) -> Callable[..., int]:
 @_add_check_options
 @options.add_format_option(*CHECK_FORMATS)
 @options.add_export_option(*CHECK_FORMATS)
+@options.jobs_option
 def command(
     path: Path,
     config_file: Path | None,
     request: _CheckRequest,
     output_format: str,
     exports: tuple[ExportTarget, ...],
+    reader_slots: ReaderSlots,
 ) -> int:
     """Fail a CI where an image must not stay as it is.
 
@@ -96,7 +99,9 @@ def command(
     if not path.is_dir():
         raise UsageError(f"{path} is not a folder; hint: name the folder that contains the files")
     revision = GitRevisionDiff.resolve_revision(path, request.since) if request.since is not None else None
-    context, policy = wiring.build_scan_context(config_file, offline=request.is_offline, progress=create_progress())
+    context, policy = wiring.build_scan_context(
+        config_file, offline=request.is_offline, progress=create_progress(), reader_slots=reader_slots
+    )
     fix_command = _build_fix_command(path, config_file)
     check_options = CheckOptions(fix_command, revision, request.max_age, is_strict=request.is_strict)
     policy = options.add_enclosing_rules(policy, path)

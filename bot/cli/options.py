@@ -20,6 +20,7 @@ from bot.model.reference import ImageReference
 
 if TYPE_CHECKING:
     from bot.model.policy import PolicyConfig
+    from bot.pipeline.reader_slots import ReaderSlots
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -123,6 +124,28 @@ def add_export_option(*formats: str) -> Callable[[Function], Function]:
         multiple=True,
         help="Write the result to FILE as well, in any FORMAT that --format knows; may be repeated.",
     )
+
+
+MAX_JOBS = 64
+"""The maximum number of processes that read a folder. A seventh of a scan is done by one process, so that more
+processes make hardly a difference."""
+
+
+def _build_reader_slots(_context: click.Context, _option: click.Parameter, jobs: int | None) -> ReaderSlots:
+    from bot.pipeline.reader_slots import ReaderSlots
+    from bot.process import count_usable_cores
+
+    return ReaderSlots(min(count_usable_cores(), MAX_JOBS) if jobs is None else jobs)
+
+
+jobs_option = click.option(
+    "--jobs",
+    "reader_slots",
+    metavar="N",
+    type=click.IntRange(1, MAX_JOBS),
+    callback=_build_reader_slots,
+    help="Read large folders with at most N processes.  [default: one for each core]",
+)
 
 
 log_option = click.option(

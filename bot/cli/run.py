@@ -16,6 +16,7 @@ from bot.cli.terminal import LogMode, create_progress, log_end
 from bot.model.report import RunReport
 from bot.model.run_scope import RunScope
 from bot.model.vocabulary import ExitCode, RunLevel
+from bot.pipeline.reader_slots import ReaderSlots
 from bot.pipeline.run import run_fleets
 from bot.reports.json_document import render_run_document
 from bot.reports.text import render_run_text
@@ -34,6 +35,7 @@ from bot.reports.text import render_run_text
 @options.add_format_option(*FORMATS)
 @options.add_export_option(*FORMATS)
 @options.log_option
+@options.jobs_option
 def command(
     config_file: Path,
     level: str,
@@ -41,9 +43,12 @@ def command(
     output_format: str,
     exports: tuple[ExportTarget, ...],
     log: LogMode,
+    reader_slots: ReaderSlots,
 ) -> int:
     """Propose newer images to the repositories of a config."""
-    fleet_run = wiring.build_fleet_context(config_file, RunLevel[level.upper()], scope, create_progress(log))
+    fleet_run = wiring.build_fleet_context(
+        config_file, RunLevel[level.upper()], scope, create_progress(log), reader_slots=reader_slots
+    )
     report = run_fleets(fleet_run.fleets, fleet_run.context, fleet_run.options)
     has_written_all = write_result(
         partial(_render_report, report), output_format, exports, partial(render_run_for_screen, report)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial, wraps
 from pathlib import Path
 
 import click
@@ -17,8 +18,39 @@ from bot.model.errors import TreeError, UsageError
 from bot.model.report import RunFailure, RunReport
 from bot.model.source import FilePath
 from bot.model.vocabulary import ExitCode, FailureStage
+from bot.pipeline.reader_slots import ReaderSlots
 from bot.pipeline.scan import TreeScanResult, scan_tree
 from bot.worktree import WorkTree
+
+
+@dataclass(frozen=True, slots=True)
+class _ScanRequest:
+    """How the user wants the files to be read, and what to do with the edits."""
+
+    is_offline: bool
+    should_write: bool
+    reader_slots: ReaderSlots
+
+
+def _add_scan_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Add the options that only scans have. The command gets them as its parameter `request`.
+
+    Raises UsageError if the options contradict each other.
+    """
+
+    @click.option("--offline", is_flag=True, help="Ask no registry; needs no config.")
+    @click.option("--write", is_flag=True, help="Write the proved edits into the files.")
+    @options.jobs_option
+    @wraps(command)
+    def run_with_request(*, offline: bool, write: bool, reader_slots: ReaderSlots, **others: object) -> int:
+        if write and offline:
+            raise UsageError(
+                "--write cannot be combined with --offline, because it needs digests from registries; hint: remove one "
+                "of them"
+            )
+        return command(request=_ScanRequest(offline, write, reader_slots), **others)
+
+    return run_with_request
 
 
 @click.command()
@@ -27,17 +59,14 @@ from bot.worktree import WorkTree
 @options.add_format_option(*FORMATS)
 @options.add_export_option(*FORMATS)
 @options.log_option
-@click.option("--offline", is_flag=True, help="Ask no registry; needs no config.")
-@click.option("--write", is_flag=True, help="Write the proved edits into the files.")
+@_add_scan_options
 def command(
     path: Path,
     config_file: Path | None,
     output_format: str,
     exports: tuple[ExportTarget, ...],
     log: LogMode,
-    *,
-    offline: bool,
-    write: bool,
+    request: _ScanRequest,
 ) -> int:
     """Find the images in a folder, and what is newer.
 
@@ -45,15 +74,12 @@ def command(
     """
     if not path.is_dir():
         raise UsageError(f"{path} is not a folder; hint: name the folder that contains the files")
-    if write and offline:
-        raise UsageError(
-            "--write cannot be combined with --offline, because it needs digests from registries; hint: remove one "
-            "of them"
-        )
     tree = WorkTree(path)
-    context, policy = wiring.build_scan_context(config_file, offline=offline, progress=create_progress(log))
+    context, policy = wiring.build_scan_context(
+        config_file, offline=request.is_offline, progress=create_progress(log), reader_slots=request.reader_slots
+    )
     scan_result = scan_tree(tree, str(path), context, options.add_enclosing_rules(policy, path))
-    written, failures = _write_changes(tree, scan_result) if write else (None, ())
+    written, failures = _write_changes(tree, scan_result) if request.should_write else (None, ())
     report = scan_result.report.add_failures(failures)
     render = partial(_render_report, report, written, config_file is not None)
     show = partial(render_scan_for_screen, report, written, is_configured=config_file is not None)

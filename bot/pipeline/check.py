@@ -40,6 +40,7 @@ def check_tree(
         context.formats,
         context.read_rules,
         enclosing_rules=policy_config.repository_rules,
+        reader_slots=context.reader_slots,
     )
     checked = extract_result if options.since is None else _select_changed(extract_result, options.since)
     policy_config = replace(policy_config, repository_rules=extract_result.rules)

@@ -280,7 +280,9 @@ def _scan_repository(
         return RepositoryScan(fleet, ExtractResult(repository, has_unread_files=True))
     try:
         tree = fleet.open_tree(repository)
-        extract_result = extract_references(repository, tree, context.formats, context.read_rules, tree_budget)
+        extract_result = extract_references(
+            repository, tree, context.formats, context.read_rules, tree_budget, reader_slots=context.reader_slots
+        )
         if options.rollout.needs_own_file and not extract_result.has_repository_config:
             return RepositoryScan(fleet, ExtractResult(repository, blocked_reason=NO_OWN_FILE, has_unread_files=True))
         return RepositoryScan(fleet, add_build_tasks(extract_result, tree, build_tasks))

@@ -13,6 +13,7 @@ from bot.model.policy import PolicyConfig
 from bot.model.reference import TagRef
 from bot.model.run_scope import RunScope
 from bot.model.vocabulary import RunLevel
+from bot.pipeline.reader_slots import ReaderSlots
 from bot.pipeline.worker_pool import REGISTRY_POOL, SCAN_POOL, WorkerPool
 from bot.ports import (
     AdvisorySource,
@@ -57,6 +58,8 @@ class RunContext:
     """None if the config names neither public lists nor VEX documents."""
     is_private: Callable[[TagRef], bool] = _return_false
     """Returns True if findings for the images of a tag must not be shown where everyone can read them."""
+    reader_slots: ReaderSlots | None = None
+    """The processes that may read the trees of repositories; None for only this one."""
     registry_pool: WorkerPool = REGISTRY_POOL
     scan_pool: WorkerPool = SCAN_POOL
 

@@ -18,8 +18,9 @@ from bot.model.vocabulary import RunLevel
 from bot.pipeline.extract import ExtractResult, extract_references
 from bot.ports import FileFormat, FileTree, RulesReader
 
-if TYPE_CHECKING:  # an offline scan does not import this module
+if TYPE_CHECKING:  # an offline scan does not import these modules, or has already imported them
     from bot.pipeline.decide_updates import DecisionResult
+    from bot.pipeline.reader_slots import ReaderSlots
     from bot.pipeline.run_context import RunContext
 
 
@@ -30,6 +31,8 @@ class OfflineContext:
     formats: Sequence[FileFormat]
     now: datetime
     read_rules: RulesReader
+    reader_slots: ReaderSlots | None = None
+    """The processes that may read the tree; None for only this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ def scan_tree(
         context.formats,
         context.read_rules,
         enclosing_rules=policy_config.repository_rules,
+        reader_slots=context.reader_slots,
     )
     policy_config = replace(policy_config, repository_rules=extract_result.rules)
     if isinstance(context, OfflineContext):

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from bot.model.policy import PolicyRule
     from bot.model.run_scope import RunScope
     from bot.model.trust import TrustEntry
+    from bot.pipeline.reader_slots import ReaderSlots
     from bot.pipeline.run_context import RunContext, RunOptions, TemplateSources
     from bot.registries.oci import OciRegistry
     from bot.settings import EnrichmentSettings, Settings
@@ -42,20 +43,21 @@ class SystemClock:
 
 
 def build_scan_context(
-    config_file: Path | None, *, offline: bool, progress: ProgressReporter
+    config_file: Path | None, *, offline: bool, progress: ProgressReporter, reader_slots: ReaderSlots | None = None
 ) -> tuple[RunContext | OfflineContext, PolicyConfig]:
     """Return the services and the policy for a scan of one folder. Raises UsageError and StateError.
 
     If `offline` is True, the services contain neither a registry nor a scanner. If `config_file` is None, the config's
-    defaults are used.
+    defaults are used. `reader_slots` are the processes that may read the folder; None for only this one.
     """
     now = SystemClock().now()
     if offline and config_file is None:
-        return OfflineContext(load_all_formats(), now, _read_rules), PolicyConfig()
+        return OfflineContext(load_all_formats(), now, _read_rules, reader_slots), PolicyConfig()
     settings = _load_settings(config_file, must_have_forges=False, is_offline=offline)
     if offline:  # an offline scan uses neither registries nor scanners, so a found config can do no harm
-        return OfflineContext(load_formats_with_globs(dict(settings.files)), now, _read_rules), settings.policy
-    return _build_context(settings, progress, None), settings.policy
+        formats = load_formats_with_globs(dict(settings.files))
+        return OfflineContext(formats, now, _read_rules, reader_slots), settings.policy
+    return replace(_build_context(settings, progress, None), reader_slots=reader_slots), settings.policy
 
 
 def _read_rules(content: bytes, source: str) -> tuple[PolicyRule, ...]:
@@ -86,12 +88,17 @@ class FleetRun:
 
 
 def build_fleet_context(
-    config_file: Path, level: RunLevel, scope: RunScope, progress: ProgressReporter, cache: Path | None = None
+    config_file: Path,
+    level: RunLevel,
+    scope: RunScope,
+    progress: ProgressReporter,
+    cache: Path | None = None,
+    reader_slots: ReaderSlots | None = None,
 ) -> FleetRun:
     """Return the fleets, services and options for a run over the repositories of a config.
 
-    `cache` is the folder in which scanners keep their databases; None for the default folder. Raises UsageError and
-    StateError.
+    `cache` is the folder in which scanners keep their databases; None for the default folder. `reader_slots` are the
+    processes that may read repositories; None for only this one. Raises UsageError and StateError.
     """
     from bot.pipeline.run_context import RunOptions
     from bot.wiring.forges import build_fleets
@@ -112,7 +119,12 @@ def build_fleet_context(
     )
     return FleetRun(
         fleets=tuple(fleet for forge in settings.forges for fleet in build_fleets(settings, forge)),
-        context=replace(context, builders=tuple(list_builders(settings)), read_rules=_build_rules_reader(settings)),
+        context=replace(
+            context,
+            builders=tuple(list_builders(settings)),
+            read_rules=_build_rules_reader(settings),
+            reader_slots=reader_slots,
+        ),
         options=options,
     )
 

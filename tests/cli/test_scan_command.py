@@ -116,6 +116,7 @@ HEAVY = {
     *("requests", "urllib3", "pydantic", "github", "jinja2", "ssl", "http.client", "sqlalchemy", "sqlite3"),
     # what reads
     *("yaml", "bot.formats._syntax.yaml.nodes", "bot.formats._syntax.kubernetes.objects"),
+    *("bot.pipeline.reader_processes", "bot.pipeline.reader_worker", "bot.piped_child"),
     *("bot.formats._syntax.helm.templates", "bot.formats._syntax.dockerfile.reader", "bot.formats._syntax.hcl.reader"),
     *("bot.formats._syntax.jsonc", "bot.formats._syntax.units", "bot.formats._syntax.compose.services"),
     *("xml.parsers.expat", "bot.formats._syntax.xml_elements", "bot.formats._syntax.gradle_script"),

@@ -12,18 +12,28 @@ from bot.worktree import WorkTree
 class ProcessTree(WorkTree):
     """A work tree whose Dockerfiles state the process that read them, and the environment of this process."""
 
-    def __init__(self, root: Path, slow_file: str = "") -> None:
-        super().__init__(root)
-        self._slow_file = slow_file
-
     def __reduce__(self):
-        return ProcessTree, (self._root, self._slow_file)
+        return ProcessTree, (self._root,)
 
     def read(self, entries):
-        """Yield `FROM python` with the process. In a worker, reading the slow file takes two minutes."""
-        for entry in entries:
-            if entry.path == self._slow_file and entry.oid != str(os.getpid()):
-                (self._root / f"{os.getpid()}.part").touch()
-                (self._root / f"{os.getpid()}.part").rename(self._root / f"{os.getpid()}.pid")
-                time.sleep(120)
+        """Yield a Dockerfile for each entry."""
+        for _ in entries:
             yield f"FROM python:3.12\n# {os.getpid()} {sorted(os.environ)}\n".encode()
+
+
+class SlowTree(WorkTree):
+    """A work tree that a worker process needs two minutes to read. The worker writes its id into the folder before."""
+
+    def __init__(self, root: Path, starter: int = 0) -> None:
+        super().__init__(root)
+        self._starter = starter or os.getpid()
+
+    def __reduce__(self):
+        return SlowTree, (self._root, self._starter)
+
+    def read(self, entries):
+        """Yield the contents of the entries."""
+        if os.getpid() != self._starter:
+            (self._root / f"{os.getpid()}.pid").touch()
+            time.sleep(120)
+        yield from super().read(entries)
