@@ -56,7 +56,7 @@ class BenchmarkTree:
         self.files = folder / "tree"
         self.config = folder / "basebump.yaml"
         self.stateful = folder / "stateful.yaml"
-        entry = f"schema: 1\nregistries: [{{host: '{registry.host}', insecure: true}}]\n"
+        entry = f"schema: 1\nregistries: [{{host: '{registry.host}', insecure: true}}]\nscanners: [{{kind: none}}]\n"
         self.config.write_text(entry)
         self.stateful.write_text(f"{entry}state: sqlite:///state.db\n")
 

@@ -101,6 +101,27 @@ def a_home_of_its_own(empty_home, monkeypatch):
     return home
 
 
+@pytest.fixture(autouse=True)
+def no_installed_scanner(request, monkeypatch):
+    """No test uses a scanner of this machine by accident.
+
+    Tests of the real Trivy, and tests with the fixture `installed_scanners`, find the scanners of this machine.
+    """
+    from bot.scanners import grype, trivy  # noqa: PLC0415 - collecting tests does not need it
+
+    needs_trivy = any(mark.args == ("trivy",) for mark in request.node.iter_markers("real"))
+    if needs_trivy or "installed_scanners" in request.fixturenames:
+        return
+    find_grype, find_trivy = grype.find_grype, trivy.find_trivy
+    monkeypatch.setattr(grype, "find_grype", lambda binary=None: find_grype(binary) if binary else None)
+    monkeypatch.setattr(trivy, "find_trivy", lambda binary=None, *_: find_trivy(binary) if binary else None)
+
+
+@pytest.fixture
+def installed_scanners():
+    """Let a test find the scanners that are installed on this machine."""
+
+
 @pytest.fixture
 def loopback():
     """A registry that plays Docker Hub, and what else a run needs."""

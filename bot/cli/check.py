@@ -100,7 +100,11 @@ def command(
         raise UsageError(f"{path} is not a folder; hint: name the folder that contains the files")
     revision = GitRevisionDiff.resolve_revision(path, request.since) if request.since is not None else None
     context, policy = wiring.build_scan_context(
-        config_file, offline=request.is_offline, progress=create_progress(), reader_slots=reader_slots
+        config_file,
+        offline=request.is_offline,
+        progress=create_progress(),
+        reader_slots=reader_slots,
+        uses_default_scanner=False,
     )
     fix_command = _build_fix_command(path, config_file)
     check_options = CheckOptions(fix_command, revision, request.max_age, is_strict=request.is_strict)

@@ -81,8 +81,8 @@ def command(
     scan_result = scan_tree(tree, str(path), context, options.add_enclosing_rules(policy, path))
     written, failures = _write_changes(tree, scan_result) if request.should_write else (None, ())
     report = scan_result.report.add_failures(failures)
-    render = partial(_render_report, report, written, config_file is not None)
-    show = partial(render_scan_for_screen, report, written, is_configured=config_file is not None)
+    render = partial(_render_report, report, written)
+    show = partial(render_scan_for_screen, report, written)
     has_written_all = write_result(render, output_format, exports, show)
     code = ExitCode.FAILED if report.failed or not has_written_all else ExitCode.DONE
     log_end(log, report.failed, code)
@@ -92,7 +92,6 @@ def command(
 def _render_report(
     report: RunReport,
     written_files: Sequence[FilePath] | None,
-    is_configured: bool,
     output_format: str,
 ) -> str:
     match output_format:
@@ -103,7 +102,7 @@ def _render_report(
         case "text":
             from bot.reports.text import render_scan_text
 
-            return render_scan_text(report, written_files, is_configured=is_configured)
+            return render_scan_text(report, written_files)
         case "html":
             from bot.reports.json_document import render_scan_document
 

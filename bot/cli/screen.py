@@ -19,13 +19,11 @@ _COLOURS = {Style.UPDATE: 36, Style.GOOD: 32, Style.WARNING: 33, Style.BAD: 31, 
 """The colour codes of styles. Explanations have no colour."""
 
 
-def render_scan_for_screen(
-    report: RunReport, written_paths: Sequence[FilePath] | None, *, is_configured: bool = True
-) -> str:
+def render_scan_for_screen(report: RunReport, written_paths: Sequence[FilePath] | None) -> str:
     """Render the text output of `scan` for stdout. `render_scan_lines` documents the parameters."""
     from bot.reports.text import render_scan_lines
 
-    return show_lines(render_scan_lines(report, written_paths, is_configured=is_configured), sys.stdout)
+    return show_lines(render_scan_lines(report, written_paths), sys.stdout)
 
 
 def render_run_for_screen(report: RunReport) -> str:

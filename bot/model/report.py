@@ -89,6 +89,8 @@ class RunReport:
     started: datetime | None = None
     """None for the scan of one folder."""
     ended: datetime | None = None
+    uses_default_scanner: bool = False
+    """True if the config lists no scanners, so that Trivy or Grype was used if one of them is installed."""
 
     def add_failures(self, failures: tuple[RunFailure, ...]) -> RunReport:
         """Return the report with additional failures."""

@@ -65,7 +65,13 @@ def run_fleets(fleets: Sequence[Fleet], context: RunContext, options: RunOptions
     for repository_plan, report in merge_base_branches(repository_plans, reports):
         failures += sync_dashboard(repository_plan, report, options)
     return RunReport(
-        options.level, reports, dict(decision_result.evidence), tuple(failures), started, context.clock.now()
+        options.level,
+        reports,
+        dict(decision_result.evidence),
+        tuple(failures),
+        started,
+        context.clock.now(),
+        uses_default_scanner=context.uses_default_scanner,
     )
 
 

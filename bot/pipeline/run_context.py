@@ -60,6 +60,8 @@ class RunContext:
     """Returns True if findings for the images of a tag must not be shown where everyone can read them."""
     reader_slots: ReaderSlots | None = None
     """The processes that may read the trees of repositories; None for only this one."""
+    uses_default_scanner: bool = False
+    """True if the config lists no scanners, so that Trivy or Grype is used if one of them is installed."""
     registry_pool: WorkerPool = REGISTRY_POOL
     scan_pool: WorkerPool = SCAN_POOL
 

@@ -113,6 +113,7 @@ def _scan_online(
         (_build_report(root, extract_result, verdicts),),
         dict(tree_decisions.decision_result.evidence),
         failures,
+        uses_default_scanner=context.uses_default_scanner,
     )
     return TreeScanResult(report, extract_result, tree_decisions.changes)
 

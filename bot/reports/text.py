@@ -34,25 +34,26 @@ _MARKS: dict[OccurrenceStatus, tuple[str, Style]] = {
     OccurrenceStatus.NOT_CHECKED: ("·", Style.FAINT),
 }
 
+NO_INSTALLED_SCANNER = (
+    "neither Trivy nor Grype is installed; hint: install one of them, or set `scanners: [{kind: osv}]` to send the "
+    "package names of images on public registries to api.osv.dev."
+)
+"""The reason that nothing was scanned if the config lists no scanners."""
 MAX_COLUMN_WIDTH = 60
 """The maximum width of the column for references. A longer reference is not shortened."""
 
 
-def render_scan_text(report: RunReport, written_paths: Sequence[FilePath] | None, *, is_configured: bool = True) -> str:
+def render_scan_text(report: RunReport, written_paths: Sequence[FilePath] | None) -> str:
     """Return the text output of `scan` without styles. `render_scan_lines` documents the parameters."""
-    return join_lines(render_scan_lines(report, written_paths, is_configured=is_configured))
+    return join_lines(render_scan_lines(report, written_paths))
 
 
-def render_scan_lines(
-    report: RunReport, written_paths: Sequence[FilePath] | None, *, is_configured: bool = True
-) -> list[Line]:
+def render_scan_lines(report: RunReport, written_paths: Sequence[FilePath] | None) -> list[Line]:
     """Return the text output of `scan`.
 
     Args:
         report: The report of one folder.
         written_paths: The files that `--write` changed; None without `--write`.
-        is_configured: Whether the scan used a config file. If it did not, and images were not scanned for
-            vulnerabilities, the output has a hint on how to configure a scanner.
     """
     report = drop_repeated_errors(report)
     (tree,) = report.repositories
@@ -62,7 +63,7 @@ def render_scan_lines(
         *([""] if places else []),
         summarise_statuses(report.repositories),
         *_render_written(written_paths, tree),
-        *(describe_unscanned(report) if is_configured else _render_scanner_hint(report)),
+        *_explain(describe_unscanned(report)),
         *_explain_reasons(report.repositories),
         *_render_failures(report),
     ]
@@ -88,7 +89,7 @@ def render_run_lines(report: RunReport, fold: Fold = render_unfolded) -> list[Li
         *lines,
         summarise_statuses(report.repositories),
         *_summarise_proposals(report),
-        *describe_unscanned(report),
+        *_explain(describe_unscanned(report)),
         *_explain_reasons(report.repositories),
         *_render_failures(report),
     ]
@@ -252,7 +253,8 @@ def _summarise_proposals(report: RunReport) -> Iterator[str]:
 def describe_unscanned(report: RunReport) -> Iterator[str]:
     """Yield a sentence about the updates that were not scanned because no scanner is configured or installed.
 
-    Yield nothing if there are no such updates.
+    If the config lists no scanners, the sentence names the ways to get a scan. Yield nothing if there are no such
+    updates.
     """
     states = [evidence.new.reason for evidence in report.evidence.values() if isinstance(evidence.new, NotScanned)]
     unscanned_count = states.count(UnscannedReason.NO_SCANNER)
@@ -263,13 +265,12 @@ def describe_unscanned(report: RunReport) -> Iterator[str]:
             if unscanned_count == count
             else f"{unscanned_count} of {count} moves were not scanned"
         )
-        yield f"{what}: {UnscannedReason.NO_SCANNER.sentence}."
+        why = NO_INSTALLED_SCANNER if report.uses_default_scanner else f"{UnscannedReason.NO_SCANNER.sentence}."
+        yield f"{what}: {why}"
 
 
-def _render_scanner_hint(report: RunReport) -> Iterator[str]:
-    """Yield a hint on how to configure a scanner, if updates were not scanned because there is no scanner."""
-    if any(describe_unscanned(report)):
-        yield "Nothing was scanned: a config with `scanners: [{kind: auto}]` has what a move fixes looked up."
+def _explain(sentences: Iterable[str]) -> Iterator[Line]:
+    return (StyledLine("", sentence, Style.EXPLANATION) for sentence in sentences)
 
 
 def _render_failures(report: RunReport) -> Iterator[Line]:

@@ -11,14 +11,16 @@ from bot.scanners._readiness import PREPARE_ACTION
 
 
 class NoScanner:
-    """The scanner that is used if the config names none, or if `kind: auto` finds no installed scanner.
+    """The scanner for `kind: none`, and the one that is used if no installed scanner is found.
 
     Implements `bot.ports.Scanner`.
     """
 
     def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - the result is the same at every level
         """Report that no scanner is configured or installed."""
-        hint = "so proposals contain no scan results, and say so; `kind: auto` uses Trivy or Grype if PATH contains one"
+        hint = (
+            "so proposals contain no scan results, and say so; to get scans, install Trivy or Grype, or set `kind: osv`"
+        )
         yield report_ok("no scanner", "find a scanner", f"{UnscannedReason.NO_SCANNER.sentence}, {hint}")
 
     def get_identity(self) -> None:

@@ -276,7 +276,8 @@ class ConfigFile(ConfigSection):
     trust: tuple[TrustConfigEntry, ...] = ()
     """Trusted signers of images. For each image, the first entry that matches it applies."""
     scanners: tuple[ScannerEntry, ...] = ()
-    """Vulnerability scanners. Each image is scanned by the first entry that matches it. Default: nothing is scanned."""
+    """Vulnerability scanners. Each image is scanned by the first entry that matches it. Default: Trivy or Grype if it
+    is installed. `check` scans nothing by default."""
     enrichment: EnrichmentSection = EnrichmentSection()
     """Lists and documents about vulnerabilities, in addition to the reports of scanners."""
     proposals: ProposalsSection = ProposalsSection()

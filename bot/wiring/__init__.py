@@ -43,12 +43,19 @@ class SystemClock:
 
 
 def build_scan_context(
-    config_file: Path | None, *, offline: bool, progress: ProgressReporter, reader_slots: ReaderSlots | None = None
+    config_file: Path | None,
+    *,
+    offline: bool,
+    progress: ProgressReporter,
+    reader_slots: ReaderSlots | None = None,
+    uses_default_scanner: bool = True,
 ) -> tuple[RunContext | OfflineContext, PolicyConfig]:
     """Return the services and the policy for a scan of one folder. Raises UsageError and StateError.
 
     If `offline` is True, the services contain neither a registry nor a scanner. If `config_file` is None, the config's
-    defaults are used. `reader_slots` are the processes that may read the folder; None for only this one.
+    defaults are used. `reader_slots` are the processes that may read the folder; None for only this one. If the config
+    lists no scanners and `uses_default_scanner` is True, images are scanned with Trivy or Grype if one of them is
+    installed.
     """
     now = SystemClock().now()
     if offline and config_file is None:
@@ -57,7 +64,8 @@ def build_scan_context(
     if offline:  # an offline scan uses neither registries nor scanners, so a found config can do no harm
         formats = load_formats_with_globs(dict(settings.files))
         return OfflineContext(formats, now, _read_rules, reader_slots), settings.policy
-    return replace(_build_context(settings, progress, None), reader_slots=reader_slots), settings.policy
+    context = _build_context(settings, progress, None, uses_default_scanner=uses_default_scanner)
+    return replace(context, reader_slots=reader_slots), settings.policy
 
 
 def _read_rules(content: bytes, source: str) -> tuple[PolicyRule, ...]:
@@ -146,13 +154,18 @@ def _load_templates(settings: Settings) -> TemplateSources:
     )
 
 
-def _build_context(settings: Settings, progress: ProgressReporter, cache: Path | None) -> RunContext:
+def _build_context(
+    settings: Settings, progress: ProgressReporter, cache: Path | None, *, uses_default_scanner: bool = True
+) -> RunContext:
     from bot.pipeline.run_context import RunContext
     from bot.verifiers import create_verifiers
-    from bot.wiring.scanners import build_scanner_selector
+    from bot.wiring.scanners import build_scanner_selector, use_installed_scanner
 
     registry = build_registry(settings)
-    scanners = build_scanner_selector(settings, registry, cache)
+    uses_default_scanner = uses_default_scanner and not settings.scanners
+    scanners = build_scanner_selector(
+        use_installed_scanner(settings) if uses_default_scanner else settings, registry, cache
+    )
     state_store, superseded_store, push_store = open_state_stores(settings)
     clock = SystemClock()
     return RunContext(
@@ -160,6 +173,7 @@ def _build_context(settings: Settings, progress: ProgressReporter, cache: Path |
         registry=registry,
         select_scanner=scanners,
         is_private=scanners.is_private,
+        uses_default_scanner=uses_default_scanner,
         clock=clock,
         now=clock.now(),
         progress=progress,
@@ -216,17 +230,11 @@ def build_compare_context(
 ) -> tuple[RunContext, tuple[TrustEntry, ...]]:
     """Return the services for a comparison of two images, and the entries of `trust` in the config.
 
-    `hosts` are the registries of the two images. If the config has no scanners, a scanner that is installed on this
-    machine is used. An online service such as OSV is used only if the config names it. Raises UsageError if the config
-    does not allow contacting one of `hosts`.
+    `hosts` are the registries of the two images. Raises UsageError if the config does not allow contacting one of them.
     """
-    from bot.settings import AutoSettings
-
     settings = _load_settings(config_file, must_have_forges=False)
     for host in hosts:
         refuse_unlisted_host(settings, host)
-    if not settings.scanners:
-        settings = replace(settings, scanners=(AutoSettings(osv=None),))
     return _build_context(settings, progress, None), settings.policy.trust
 
 

@@ -18,6 +18,7 @@ from bot.settings import EnrichmentSettings, Settings, load, read_secret
 from bot.wiring import build_advisories, refuse_unlisted_host
 from bot.wiring.forges import build_fleets
 from bot.wiring.registries import build_registry, list_builders
+from bot.wiring.scanners import is_scanner_installed, use_installed_scanner
 
 if TYPE_CHECKING:
     from bot.ports import Diagnosable
@@ -43,7 +44,8 @@ def build_parts(
     target = DiagnosisTarget(
         level,
         settings.branch_prefix,
-        sets_commit_status=settings.has_status and bool(settings.scanners or settings.policy.trust),
+        sets_commit_status=settings.has_status
+        and bool(settings.scanners or settings.policy.trust or is_scanner_installed()),
         has_dashboards=settings.has_dashboards,
     )
     return target, list(_list_parts(settings, images))
@@ -138,9 +140,7 @@ def _require_secrets(settings: Settings, registry: RegistrySettings | None) -> N
 
 
 def _list_scanner_parts(settings: Settings) -> Iterator[DiagnosisPart]:
-    from bot.settings import NoScannerSettings
-
-    for index, scanner in enumerate(settings.scanners or (NoScannerSettings(),)):
+    for index, scanner in enumerate(use_installed_scanner(settings).scanners):
         yield DiagnosisPart(ConfigArea.SCANNERS, f"scanners[{index}]", partial(_build_scanner, settings, scanner))
 
 

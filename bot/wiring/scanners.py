@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
@@ -51,6 +52,25 @@ def build_scanner_selector(settings: Settings, registry: OciRegistry, cache: Pat
             for each in settings.scanners
         ]
     )
+
+
+def use_installed_scanner(settings: Settings) -> Settings:
+    """Return the settings with a default scanner if the config lists none.
+
+    The default is Trivy or Grype if one of them is installed. No service is asked, because that would send the names of
+    packages to the service without the operator's knowledge.
+    """
+    from bot.settings import AutoSettings
+
+    return settings if settings.scanners else replace(settings, scanners=(AutoSettings(osv=None),))
+
+
+def is_scanner_installed() -> bool:
+    """Return True if Trivy or Grype is installed, so that images are scanned although the config lists no scanners."""
+    from bot.scanners.grype import find_grype
+    from bot.scanners.trivy import find_trivy
+
+    return find_trivy(None, TRIVY_ENVIRONMENTS) is not None or find_grype(None) is not None
 
 
 def build_scanner(entry: ScannerSettings, settings: Settings, registry: OciRegistry, cache: Path) -> Scanner:

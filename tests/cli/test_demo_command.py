@@ -32,7 +32,7 @@ def test_demo_proposes_and_its_second_run_does_nothing(basebump, tmp_path, monke
     assert _output_of(f"{command} --version").startswith("basebump, version "), "a program that is not on PATH"
 
 
-def test_demo_that_is_kept_names_commands_that_work(basebump, tmp_path, monkeypatch):
+def test_demo_that_is_kept_names_commands_that_work(basebump, tmp_path, monkeypatch, installed_scanners):
     monkeypatch.setattr(sys, "argv", [str(Path(sys.executable).with_name("basebump"))])
     kept = tmp_path / "kept demo"
     code, out, _ = basebump("demo", "--keep", kept)

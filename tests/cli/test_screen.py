@@ -41,7 +41,11 @@ def run(tmp_path, config, loopback):
     """Return the arguments of a run on a repository with an outdated image."""
     old, _ = (loopback.move("python", "3.12", content) for content in ("old", "now"))
     Git.create(tmp_path / "repositories" / "web.git", {"Dockerfile": f"FROM python:3.12@{old}\nFROM scratch AS x\n"})
-    return ["run", "--config", config(f"forges: [{{kind: local, url: {tmp_path / 'repositories'}}}]\n")]
+    return [
+        "run",
+        "--config",
+        config(f"forges: [{{kind: local, url: {tmp_path / 'repositories'}}}]\nscanners: [{{kind: none}}]\n"),
+    ]
 
 
 def on_a_terminal(*arguments: str, **environment: str) -> str:

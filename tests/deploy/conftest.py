@@ -22,7 +22,10 @@ def workspace(tmp_path, loopback):
         Git.create(tmp_path / "repositories" / f"{name}.git", FILES, bare=True)
     loopback.move("python", "3.12-slim", "now")
     mirror = f'{{host: docker.io, mirror: "{loopback.registry.host}", insecure: true}}'
-    config = f"schema: 1\nforges: [{{kind: local, url: ../repositories}}]\nregistries: [{mirror}]\nown: []\n"
+    config = (
+        f"schema: 1\nforges: [{{kind: local, url: ../repositories}}]\nregistries: [{mirror}]\nown: []\n"
+        "scanners: [{kind: none}]\n"
+    )
     (folder / "basebump.yaml").write_text(config, encoding="utf-8")
     programs = tmp_path / "bin"
     programs.mkdir()

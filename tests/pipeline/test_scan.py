@@ -202,14 +202,14 @@ def test_text_shows_updates_and_reasons_for_others(tmp_path, loopback):
     assert "--write" in text
 
 
-def test_text_explains_how_to_scan_without_config(tmp_path, loopback):
+def test_text_explains_how_to_scan_if_no_scanner_was_chosen(tmp_path, loopback):
     loopback.move("python", "3.12", "now")
     report = _scan(tmp_path, loopback, {"Dockerfile": "FROM python:3.12\n"}).report
-    assert "\nNothing was scanned: " in render_scan_text(report, None)
-    advice = "Nothing was scanned: a config with `scanners: [{kind: auto}]` has what a move fixes looked up."
-    assert render_scan_text(report, None, is_configured=False).splitlines()[-1] == advice
+    assert "\nNothing was scanned: no scanner is configured or installed." in render_scan_text(report, None)
+    text = render_scan_text(replace(report, uses_default_scanner=True), None)
+    assert text.splitlines()[-1].startswith("Nothing was scanned: neither Trivy nor Grype is installed; hint: ")
     nothing = _scan(tmp_path / "b", loopback, {"Dockerfile": "FROM scratch\n"}).report
-    assert "scanned" not in render_scan_text(nothing, None, is_configured=False)
+    assert "scanned" not in render_scan_text(replace(nothing, uses_default_scanner=True), None)
 
 
 def test_text_explains_each_reason_once(tmp_path, loopback):

@@ -48,7 +48,9 @@ def assign_to_dependabot(
     configs = [fact for fact in facts if isinstance(fact, DependabotConfig)]
     branch = next((fact for fact in facts if isinstance(fact, TreeBranch)), None)
     update_index = _UpdateIndex(configs, branch, tree_budget)
-    problem = next((f"{each.path} {each.problem}, so Dependabot updates nothing" for each in configs if each.problem), "")
+    problem = next(
+        (f"{each.path} {each.problem}, so Dependabot updates nothing" for each in configs if each.problem), ""
+    )
 
     def assign_reference(reference: Occurrence | UnsupportedText) -> Occurrence | UnsupportedText:
         if isinstance(reference, UnsupportedText) or not (ecosystems := _list_ecosystems(reference)):
