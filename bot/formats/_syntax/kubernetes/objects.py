@@ -308,6 +308,8 @@ class _ObjectSearch:
                 self._fields.append(_FoundField(later, reason, list_item))
         inner_item = list_item if list_item is node else None
         for key, below in image_paths.children.items():
+            if not self.document.may_have_child(node, key):
+                continue
             for child_locator, child in self.document.walk(node, (key,), locator):
                 self.walk_paths(child, below, child_locator, reason, child if key == ALL_ITEMS else inner_item)
 

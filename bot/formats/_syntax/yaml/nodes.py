@@ -130,6 +130,12 @@ class YamlDocument:
         for index, value in enumerate(self.get_values(node, key)):
             yield from self.walk(value, path, self.extend_locator(locator, key, index))
 
+    def may_have_child(self, node: YamlNode, element: str) -> bool:
+        """Return False if `walk` certainly finds nothing at the path `(element,)` below `node`. This is fast."""
+        if not isinstance(node, YamlMapping):
+            return element == ALL_ITEMS
+        return element in node.values or element == ALL_VALUES or MERGE in node.values
+
     def extend_locator(self, locator: str, key: str, index: int = 0) -> str:
         """Return the locator of a value of `key` in the collection at `locator`.
 
@@ -162,11 +168,17 @@ class YamlDocument:
         result is the value in the first mapping that contains the key. If `node` is not a mapping, the result is empty.
         Raises TooDeepError if the document's budget of visits is used up.
         """
-        if isinstance(node, YamlMapping) and key in node.values:
+        if not isinstance(node, YamlMapping):
+            return []
+        if key in node.values:
             self._walked_positions.add((id(node), key))
-            earlier = node.hidden or ()
-            self._count_visits(len(earlier))
-            return [*(wrap_node(value) for hidden, value in earlier if hidden == key), wrap_node(node.values[key])]
+            last = wrap_node(node.values[key])
+            if node.hidden is None:
+                return [last]
+            self._count_visits(len(node.hidden))
+            return [*(wrap_node(value) for hidden, value in node.hidden if hidden == key), last]
+        if MERGE not in node.values:
+            return []
         for mapping in self._resolve_merges(node):
             if key in mapping.values:
                 self._walked_positions.add((id(mapping), key))

@@ -27,8 +27,13 @@ NO_KEY = "\0"
 STRING = "tag:yaml.org,2002:str"
 NULL = "tag:yaml.org,2002:null"
 _resolve_tag: Callable[..., str] = yaml.resolver.Resolver().resolve
+_FIRST_CHARACTERS = frozenset(yaml.resolver.Resolver.yaml_implicit_resolvers)
+"""The first characters of plain scalars that may not be strings. The empty text is one of them."""
 _LOADER: type[yaml.CSafeLoader | yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The parser of libyaml, or PyYAML's own parser if PyYAML was built without libyaml."""
+_SCALAR, _ALIAS = yaml.ScalarEvent, yaml.AliasEvent
+_MAPPING, _SEQUENCE = yaml.MappingStartEvent, yaml.SequenceStartEvent
+_DOCUMENT_START, _DOCUMENT_END = yaml.DocumentStartEvent, yaml.DocumentEndEvent
 _LIBYAML_TOO_DEEP = "exceeded maximum nesting depth"
 """The message of libyaml. libyaml parses ahead of the events that it has returned."""
 
@@ -99,8 +104,10 @@ class YamlScalar(NamedTuple):
 
         It is always STRING for a scalar with quotes or an explicit tag.
         """
-        is_plain = not self.style and self.event.tag is None
-        return _resolve_tag(yaml.ScalarNode, self.value, (True, False)) if is_plain else STRING
+        event = self.event
+        if event.style or event.tag is not None or event.value[:1] not in _FIRST_CHARACTERS:
+            return STRING
+        return _resolve_tag(yaml.ScalarNode, event.value, (True, False))
 
 
 StoredNode = YamlMapping | YamlSequence | yaml.ScalarEvent | None
@@ -153,7 +160,7 @@ def read_trees(text: str) -> Iterator[YamlTree]:
     """
     next_event: Callable[[], Any] = _LOADER(text).get_event
     while (event := next_event()) is not None:
-        if type(event) is yaml.DocumentStartEvent:
+        if type(event) is _DOCUMENT_START:
             yield _build_tree(next_event)
 
 
@@ -168,15 +175,18 @@ def _build_tree(next_event: Callable[[], Any]) -> YamlTree:  # noqa: C901, PLR09
     while True:
         event: Any = next_event()
         kind = type(event)
-        if kind is yaml.ScalarEvent:
+        if kind is _SCALAR:
+            if key is None and items is None and event.anchor is None and event.value != MERGE:
+                key = event.value  # most events are such keys
+                continue
             node = event
-        elif kind is yaml.MappingStartEvent:
+        elif kind is _MAPPING:
             node = YamlMapping(event)
-        elif kind is yaml.SequenceStartEvent:
+        elif kind is _SEQUENCE:
             node = YamlSequence(event)
-        elif kind is yaml.AliasEvent:
+        elif kind is _ALIAS:
             node = anchors.repeat_node(event)
-        elif kind is yaml.DocumentEndEvent:
+        elif kind is _DOCUMENT_END:
             return YamlTree(wrap_node(top[0]) if top else None, anchors.positions)
         else:
             parent.last = event
@@ -188,7 +198,7 @@ def _build_tree(next_event: Callable[[], Any]) -> YamlTree:  # noqa: C901, PLR09
         if items is not None:
             items.append(node)
         elif key is None:
-            is_named = type(node) is yaml.ScalarEvent and (node.value != MERGE or not node.style)
+            is_named = type(node) is _SCALAR and (node.value != MERGE or not node.style)
             key = node.value if is_named else NO_KEY  # a quoted `<<` is not a merge key
         else:
             if key in values:
@@ -196,12 +206,12 @@ def _build_tree(next_event: Callable[[], Any]) -> YamlTree:  # noqa: C901, PLR09
                 parent.hidden.append((key, values[key]))
             values[key] = node
             key = None
-        if kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
+        if kind is _MAPPING or kind is _SEQUENCE:
             enclosing.append((parent, key))
             if len(enclosing) > MAX_NESTING:
                 raise TooDeepError(event.start_mark.index)
             parent, key = node, None
-            items, values = (node.items, None) if kind is yaml.SequenceStartEvent else (None, node.values)
+            items, values = (node.items, None) if kind is _SEQUENCE else (None, node.values)
 
 
 @dataclass(slots=True)
