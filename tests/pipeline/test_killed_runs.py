@@ -1,6 +1,7 @@
 """A run may be killed at any write; the next run ends where a clean run ends, with no memory but the forge.
 
-Scenes that begin alike reach the same writes in the same state: what an earlier scene tried is not tried again.
+Scenes that begin alike reach the same writes in the same state: what an earlier scene tried is not tried again. A run
+that is killed before its first visible write leaves everything as it was: the following run begins there as well.
 How many points were tried on which forge is said at the end of the run of tests.
 """
 
@@ -319,22 +320,31 @@ class Stage:
         finally:
             scene.stand.end()
 
-    def play_killed(self, clean: list[Played], write: int) -> int:
-        """Play a scene in which each run that is to be killed and writes so much is killed before that write.
+    def play_killed(self, clean: list[Played], untried: dict[int, int]) -> int:
+        """Play a scene in which each act of `untried` is killed before the write that `untried` names for it.
 
-        Each of these runs is played once more, and has to end as it did in a clean play. Return how many were killed.
+        As long as the killed run left everything as it was, the next run begins where the killed run began. The next
+        run is then killed as well, before the following write. After a run that left something behind comes a run that
+        is not killed: the latter has to end as in a clean play.
+
+        Afterwards `untried` names the next write of each act; acts whose writes were all tried are removed from it. The
+        acts after the last of them are not played. Return the number of killed runs.
         """
-        scene, kills = self.scene(), 0
+        scene, kills, last = self.scene(), 0, max(untried)
         try:
-            for number, (act, seen, writes) in enumerate(clean):
-                if seen is not None and writes >= write:
+            for number, (act, seen, writes) in enumerate(clean[: last + 1]):
+                before = scene.state() if number in untried else None
+                while number in untried and scene.state() == before:
+                    write = untried.pop(number)
                     scene.stand.die_before(write)
                     with pytest.raises(Killed):
                         act(scene)
                     kills += 1
+                    if write < writes:
+                        untried[number] = write + 1
                 act(scene)
-                if seen is not None:
-                    assert scene.state() == seen, f"act {number}, where runs are killed before write {write}"
+                if before is not None:
+                    assert scene.state() == seen, f"act {number}, whose run was killed before write {write}"
             return kills
         finally:
             scene.stand.end()
@@ -346,8 +356,11 @@ class Stage:
     def kills(self, acts: list[Act]) -> int:
         """Kill every run of a scene before each of its writes, and compare with a clean play; return how often."""
         clean = self.play(acts, count_tried(acts))
-        most = max(played.writes for played in clean if played.seen is not None)
-        return sum(self.play_killed(clean, write) for write in range(1, most + 1))
+        untried = {number: 1 for number, played in enumerate(clean) if played.seen is not None and played.writes}
+        kills = 0
+        while untried:
+            kills += self.play_killed(clean, untried)
+        return kills
 
 
 @pytest.mark.slow
