@@ -1,24 +1,25 @@
 """Real git repositories made small, and people who commit to them.
 
-Everything is plumbing: a commit is made from a mapping of paths, needs no worktree, and takes some ten milliseconds.
+Everything is plumbing: a commit is made from a mapping of paths, needs no worktree, and takes about a millisecond.
+Simple reads and writes of objects and refs start no git; git does all the others.
 """
 
 from __future__ import annotations
 
 import atexit
-import contextlib
 import functools
-import hashlib
 import os
 import re
 import shutil
 import subprocess
 import tempfile
-import threading
-import zlib
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from support.git_objects import LooseObjects, RawCommit, TreeEntry
+from support.git_refs import read_refs, write_ref
 
 REGULAR, EXECUTABLE, LINK, SUBMODULE = "100644", "100755", "120000", "160000"
 """The modes that git knows."""
@@ -59,8 +60,13 @@ class Commit:
     message: str
 
 
-_READING = frozenset({"cat-file", "ls-tree"})
+_READING = frozenset({"cat-file", "diff", "diff-tree", "ls-tree", "rev-list", "show"})
+_MERGING = frozenset({"merge-base", "merge-tree"})
+"""Commands whose output stays the same if all their operands are names of objects; of the latter also a failure."""
 _OID = re.compile(r"[0-9a-f]{40}")
+_OPERAND = re.compile(r"-.*|blob|[0-9a-f]{40}(\.\.[0-9a-f]{40})?")
+_TYPED = re.compile(r"([0-9a-f]{40})(?:\^\{(\w+)\})?")
+"""The name of an object, and what it has to be or to lead to: `OID^{tree}`."""
 
 
 class Git:
@@ -69,7 +75,7 @@ class Git:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         """Of a checked-out repository the worktree, of a bare one itself."""
-        self._read: dict[tuple[str, ...], bytes] = {}
+        self._read: dict[tuple[str, ...], subprocess.CompletedProcess[bytes]] = {}
         self._there: set[str] = set()
 
     @classmethod
@@ -99,29 +105,45 @@ class Git:
         self, *arguments: str, stdin: bytes = b"", who: Person = ADA, environment: Mapping[str, str] | None = None
     ) -> bytes:
         """Run git in the repository as `who`, and return what it prints; a failure fails the test with its words."""
-        if arguments in self._read:
-            return self._read[arguments]
+        if arguments[:2] == ("cat-file", "blob") and _OID.fullmatch(arguments[-1]):
+            found = self.objects.read(arguments[-1])
+            if found and found[0] == "blob":
+                return found[1]
         done = self._run(arguments, stdin, who, environment)
         assert done.returncode == 0, f"git {' '.join(arguments)}: {done.stderr.decode()}"
-        if arguments[0] in _READING and _OID.fullmatch(arguments[-1]):  # what an object holds never changes
-            self._read[arguments] = done.stdout
         return done.stdout
+
+    @functools.cached_property
+    def objects(self) -> LooseObjects:
+        return LooseObjects(self._folder)
 
     def exists(self, name: str) -> bool:
         """Say whether there is such an object; one that is called by its own name and is there stays."""
         if name in self._there:
             return True
-        is_there = self._says("cat-file", "-e", name)
+        is_there = self._has_loose(name) or self._says("cat-file", "-e", name)
         if is_there and _OID.match(name):
             self._there.add(name)
         return is_there
 
+    def _has_loose(self, name: str) -> bool:
+        """Return True if a loose object is what a name says; False means only that git has to be asked."""
+        typed = _TYPED.fullmatch(name)
+        kind, _ = (typed and self.objects.read(typed[1])) or ("", b"")
+        return bool(kind) and typed[2] in {None, kind, "tree" if kind == "commit" else kind}
+
     def has(self, commit: str, ancestor: str) -> bool:
         """Say whether `commit` holds all of `ancestor`."""
+        held = self.objects.list_ancestors(commit)
+        if held is not None and _OID.fullmatch(ancestor):
+            return ancestor in held
         return self._says("merge-base", "--is-ancestor", ancestor, commit)
 
     def is_related(self, one: str, other: str) -> bool:
         """Say whether two commits have a common ancestor."""
+        ancestors = [self.objects.list_ancestors(commit) for commit in (one, other)]
+        if None not in ancestors:
+            return not set.isdisjoint(*ancestors)
         return self._says("merge-base", one, other)
 
     def conflicts(self, one: str, other: str) -> bool:
@@ -131,7 +153,7 @@ class Git:
     def take(self, other: Git, commit: str, ref: str) -> None:
         """Let `ref` point to a commit, which comes along where it is another repository's."""
         if other.directory == self.directory:
-            self.run("update-ref", ref, commit)
+            self.point(ref, commit)
         else:
             self.run("fetch", "--quiet", str(other.directory), f"+{commit}:{ref}")
 
@@ -140,10 +162,22 @@ class Git:
 
     def _run(
         self,
-        arguments: Iterable[str],
+        arguments: tuple[str, ...],
         stdin: bytes = b"",
         who: Person = ADA,
         environment: Mapping[str, str] | None = None,
+    ) -> subprocess.CompletedProcess[bytes]:
+        if arguments in self._read:
+            return self._read[arguments]
+        done = self._start(arguments, stdin, who, environment)
+        operands = arguments[1 : arguments.index("--") if "--" in arguments else None]
+        stays = arguments[0] in _MERGING if done.returncode else arguments[0] in _READING | _MERGING
+        if stays and not done.stderr and all(map(_OPERAND.fullmatch, operands)):
+            self._read[arguments] = done
+        return done
+
+    def _start(
+        self, arguments: Iterable[str], stdin: bytes, who: Person, environment: Mapping[str, str] | None
     ) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
             ["git", *arguments],
@@ -178,14 +212,14 @@ class Git:
         """Commit on top of a branch, which is made at `start` where it does not exist; return the commit."""
         parent = self.head(branch) or self.head(start)
         commit = self.make_commit([parent] if parent else [], files, message, who=who)
-        self.run("update-ref", f"refs/heads/{branch}", commit)
+        self.point(f"refs/heads/{branch}", commit)
         return commit
 
     def amend(self, branch: str, files: Mapping[str, Content], *, who: Person = ADA) -> str:
         """Do what `git commit --amend` does: the message and the author stay, the committer is `who`."""
         (old, *_) = self.log(branch)
         commit = self.make_commit(old.parents, files, old.message, who=who, author=old.author, over=old.oid)
-        self.run("update-ref", f"refs/heads/{branch}", commit)
+        self.point(f"refs/heads/{branch}", commit)
         return commit
 
     def merge(self, branch: str, into: str, *, who: Person = ADA) -> str:
@@ -193,8 +227,8 @@ class Git:
         ours, theirs = self.need(into), self.need(branch)
         tree = self.run("merge-tree", "--write-tree", ours, theirs).decode().split("\n")[0]
         message = f"Merge branch '{branch}'\n".encode()
-        merged = self.run("commit-tree", tree, "-p", ours, "-p", theirs, stdin=message, who=who).decode().strip()
-        self.run("update-ref", f"refs/heads/{into}", merged)
+        merged = self.write_commit(tree, [ours, theirs], message.decode(), who=who)
+        self.point(f"refs/heads/{into}", merged)
         return merged
 
     def make_commit(
@@ -210,47 +244,61 @@ class Git:
         """Make a commit that no ref names yet: the tree of `over` (else of the first parent) with `files` in it."""
         parents = list(parents)
         base = over or next(iter(parents), None)
+        tree = self.write_tree(base, {path: self._entry(content) for path, content in files.items()})
+        return self.write_commit(tree, parents, message, who=who, author=author)
+
+    def write_tree(self, base: str | None, changes: Mapping[str, TreeEntry | None]) -> str:
+        """Write the tree of a commit or tree `base` with some paths changed, as an index would; None deletes a path."""
+        written = self.objects.write_tree(base, changes)
+        if written is not None:
+            return written
+        entries = (f"{entry.mode} {entry.oid}" if entry else f"0 {'0' * 40}" for entry in changes.values())
+        lines = "".join(f"{entry}\t{path}\0" for entry, path in zip(entries, changes, strict=True))
         with tempfile.TemporaryDirectory() as scratch:
             index = {"GIT_INDEX_FILE": str(Path(scratch) / "index")}
             self.run("read-tree", *([base] if base else ["--empty"]), environment=index)
-            entries = "".join(self._index_entry(path, content) for path, content in files.items())
-            self.run("update-index", "-z", "--index-info", stdin=entries.encode(), environment=index)
-            tree = self.run("write-tree", environment=index).decode().strip()
-        writer = author or who
-        return (
-            self.run(
-                "commit-tree",
-                tree,
-                *(word for parent in parents for word in ("-p", parent)),
-                stdin=message.encode(),
-                who=who,
-                environment={"GIT_AUTHOR_NAME": writer.name, "GIT_AUTHOR_EMAIL": writer.email},
-            )
-            .decode()
-            .strip()
-        )
+            self.run("update-index", "-z", "--index-info", stdin=lines.encode(), environment=index)
+            return self.run("write-tree", environment=index).decode().strip()
+
+    def write_commit(
+        self, tree: str, parents: Iterable[str], message: str, *, who: Person = ADA, author: Person | None = None
+    ) -> str:
+        """Write a commit that no ref names yet; `who` commits, and is the author unless there is another."""
+        writer, parents, now = author or who, tuple(parents), int(time.time())
+        people = ((writer.name, writer.email, now), (who.name, who.email, now))
+        written = self.objects.write_commit(RawCommit(tree, parents, *people, message))
+        if written is not None:
+            return written
+        words = [word for parent in parents for word in ("-p", parent)]
+        environment = {"GIT_AUTHOR_NAME": writer.name, "GIT_AUTHOR_EMAIL": writer.email}
+        made = self.run("commit-tree", tree, *words, stdin=message.encode(), who=who, environment=environment)
+        return made.decode().strip()
+
+    def point(self, ref: str, oid: str) -> None:
+        """Let a ref name an object, as `git update-ref` does."""
+        if not write_ref(self.directory, ref, oid):
+            self.run("update-ref", ref, oid)
 
     def need(self, revision: str) -> str:
         """Return the commit that `revision` names; the test fails where there is none."""
+        named = self._resolve(revision)
+        if self.objects.read_commit(named) is not None:
+            return named
         return self.run("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}").decode().strip()
+
+    def _resolve(self, revision: str) -> str:
+        """Return what a ref or a branch names; every other revision comes back as it is."""
+        if _OID.fullmatch(revision):
+            return revision
+        refs = self.refs()
+        return refs.get(revision) or refs.get(f"refs/heads/{revision}") or revision
 
     def delete(self, branch: str) -> None:
         self.run("update-ref", "-d", f"refs/heads/{branch}")
 
     def refs(self, under: str = "refs/") -> dict[str, str]:
-        """Return every ref below `under` and the object that it names, sorted.
-
-        They are read as git keeps them (gitrepository-layout(5)): a fake asks for them with every request that it
-        answers, and starting git for each of these took half of the time of the tests of runs.
-        """
-        packed = self._folder / "packed-refs"
-        lines = packed.read_text().splitlines() if packed.exists() else []
-        found = dict(reversed(line.split(" ")) for line in lines if line[:1] not in {"#", "^"})
-        loose = [path for path in (self._folder / "refs").rglob("*") if path.is_file() and path.suffix != ".lock"]
-        for path in loose:
-            with contextlib.suppress(FileNotFoundError):  # deleted since it was listed
-                found[path.relative_to(self._folder).as_posix()] = path.read_text().strip()
-        return {ref: oid for ref, oid in sorted(found.items()) if ref.startswith(under)}
+        """Return every ref below `under` and the object that it names, sorted."""
+        return {ref: oid for ref, oid in read_refs(self._folder).items() if ref.startswith(under)}
 
     @property
     def _folder(self) -> Path:
@@ -264,21 +312,41 @@ class Git:
 
     def files(self, revision: str) -> dict[str, File]:
         """Return every entry of a revision's tree, links and submodules too."""
+        tree = self.objects.find_tree(self._resolve(revision))
+        walked = self.objects.walk_tree(tree) if tree else None
+        if walked is not None:
+            return {path: self._file(entry) for path, entry in walked if entry.kind != "tree"}
         listed = self.run("ls-tree", "-r", "-z", "--full-tree", revision).decode(errors="surrogateescape")
         files = {}
         for entry in listed.split("\0")[:-1]:
             attributes, _, path = entry.partition("\t")
-            mode, kind, oid = attributes.split(" ")
-            files[path] = File(oid.encode() if kind == "commit" else self.run("cat-file", "blob", oid), mode)
+            mode, _, oid = attributes.split(" ")
+            files[path] = self._file(TreeEntry(mode, oid))
         return files
+
+    def find_path(self, revision: str, path: str) -> str | None:
+        """Return the object at a path of a commit, a blob or a tree; None if there is nothing."""
+        tree = self.objects.find_tree(self._resolve(revision))
+        walked = self.objects.walk_tree(tree) if tree else None
+        if walked is not None:
+            return next((entry.oid for each, entry in walked if each == path.rstrip("/")), None)
+        name = f"{revision}:{path}"
+        return self.run("rev-parse", name).decode().strip() if self.exists(name) else None
+
+    def _file(self, entry: TreeEntry) -> File:
+        is_submodule = entry.kind == "commit"
+        return File(entry.oid.encode() if is_submodule else self.run("cat-file", "blob", entry.oid), entry.mode)
 
     def log(self, revision: str, *, without: str | None = None) -> list[Commit]:
         """Return the commits of `revision`, newest first, without those that `without` has too."""
+        listed = self.objects.list_line(self._resolve(revision), self._resolve(without) if without else None)
+        if listed is not None:
+            people = ((Person(*each.author[:2]), Person(*each.committer[:2])) for _, each in listed)
+            return [Commit(oid, c.parents, *who, c.message) for (oid, c), who in zip(listed, people, strict=True)]
         form = "%H%x00%P%x00%an%x00%ae%x00%cn%x00%ce%x00%B%x00"
         excluded = [f"^{without}"] if without else []
-        listed = self.run("log", f"--format={form}", revision, *excluded).decode()
         commits = []
-        fields = iter(listed.split("\0")[:-1])
+        fields = iter(self.run("log", f"--format={form}", revision, *excluded).decode().split("\0")[:-1])
         for oid, parents, author, author_mail, committer, committer_mail, message in zip(*[fields] * 7, strict=True):
             commits.append(
                 Commit(
@@ -291,27 +359,29 @@ class Git:
             )
         return commits
 
-    def _index_entry(self, path: str, content: Content) -> str:
+    def show_commit(self, oid: str) -> RawCommit:
+        """Return what a commit holds."""
+        commit = self.objects.read_commit(oid)
+        if commit is not None:
+            return commit
+        form = "%T%x00%P%x00%an%x00%ae%x00%at%x00%cn%x00%ce%x00%ct%x00%B"
+        tree, parents, *people, message = (
+            self.run("show", "--no-patch", f"--format={form}", oid).decode().removesuffix("\n").split("\0")
+        )
+        author, committer = ((name, address, int(at)) for name, address, at in (people[:3], people[3:]))
+        return RawCommit(tree, tuple(parents.split()), author, committer, message)
+
+    def write_blob(self, content: bytes) -> str:
+        return self.objects.write("blob", content)
+
+    def _entry(self, content: Content) -> TreeEntry | None:
         if content is None:
-            return f"0 {'0' * 40}\t{path}\0"
+            return None
         file = (
             content if isinstance(content, File) else File(content if isinstance(content, bytes) else content.encode())
         )
-        oid = file.content.decode() if file.mode == SUBMODULE else self._blob(file.content)
-        return f"{file.mode} {oid}\t{path}\0"
-
-    def _blob(self, content: bytes) -> str:
-        """Write a loose object as git does (gitrepository-layout(5)), without starting git for every file."""
-        whole = b"blob %d\0" % len(content) + content
-        is_sha256 = "sha256" in (self._folder / "config").read_text("utf-8")
-        oid = hashlib.new("sha256" if is_sha256 else "sha1", whole, usedforsecurity=False).hexdigest()
-        path = self._folder / "objects" / oid[:2] / oid[2:]
-        if not path.exists():
-            path.parent.mkdir(exist_ok=True)
-            scratch = path.with_name(f"{oid[2:]}.{threading.get_ident()}")
-            scratch.write_bytes(zlib.compress(whole, 1))
-            scratch.replace(path)
-        return oid
+        is_submodule = file.mode == SUBMODULE
+        return TreeEntry(file.mode, file.content.decode() if is_submodule else self.write_blob(file.content))
 
 
 _TEMPORARY = tempfile.gettempdir()

@@ -226,7 +226,7 @@ class GitStand(ABC):
 
     def move_branch(self, branch: str, commit: str) -> None:
         """Let a branch point to a commit, as a push by force does."""
-        self.git.run("update-ref", f"refs/heads/{branch}", commit)
+        self.git.point(f"refs/heads/{branch}", commit)
         self.settle()
 
     def delete_branch(self, branch: str) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import base64
 import re
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from support.forges.github.calls import Call, ProblemError, Reply
 from support.forges.github.shapes import committer_of
 from support.forges.github.state import Repository, Token
-from support.git import LINK, SUBMODULE
+from support.git import LINK, SUBMODULE, Person
+from support.git_objects import TreeEntry
 
 BRANCHES = "refs/heads/"
 _OBJECT = re.compile(r"[0-9a-f]{40}")
@@ -41,7 +40,7 @@ def create_ref(call: Call) -> Reply:
     if name in repository.git.refs():
         raise ProblemError(422, "Reference already exists")
     refuse_workflows(call, commit)
-    repository.git.run("update-ref", name, commit, "")
+    repository.git.point(name, commit)
     repository.settle()
     return Reply(201, call.shapes.reference(repository, name, commit))
 
@@ -76,7 +75,10 @@ def refuse_workflows(call: Call, commit: str) -> None:
 
 def move_ref(repository: Repository, name: str, commit: str | None) -> None:
     """Move a ref, and let the pull requests see it at once."""
-    repository.git.run("update-ref", *(["-d", name] if commit is None else [name, commit]))
+    if commit is None:
+        repository.git.run("update-ref", "-d", name)
+    else:
+        repository.git.point(name, commit)
     repository.settle()
 
 
@@ -94,12 +96,7 @@ def create_tree(call: Call) -> Reply:
         raise ProblemError(422, "base_tree is not a valid tree")
     if any(entry["path"].startswith(_WORKFLOWS) for entry in entries) and not call.writer.can_write_workflows:
         raise _no_workflows(call.writer)
-    with tempfile.TemporaryDirectory() as scratch:
-        index = {"GIT_INDEX_FILE": str(Path(scratch) / "index")}
-        repository.git.run("read-tree", *([base] if base else ["--empty"]), environment=index)
-        lines = "".join(_index_line(repository, entry) for entry in entries)
-        repository.git.run("update-index", "-z", "--index-info", stdin=lines.encode(), environment=index)
-        made = repository.git.run("write-tree", environment=index).decode().strip()
+    made = repository.git.write_tree(base, {entry["path"]: _tree_entry(repository, entry) for entry in entries})
     return Reply(201, call.shapes.tree(repository, made, recursive=False))
 
 
@@ -117,7 +114,7 @@ def get_blob(call: Call, name: str) -> Reply:
 def create_blob(call: Call) -> Reply:
     repository, content = _not_empty(call), call.need("content")
     stored = base64.b64decode(content) if call.body.get("encoding") == "base64" else content.encode()
-    made = repository.git.run("hash-object", "-w", "--stdin", "--no-filters", stdin=stored).decode().strip()
+    made = repository.git.write_blob(stored)
     return Reply(201, {"sha": made, "url": f"{call.root}/repos/{repository.name}/git/blobs/{made}"})
 
 
@@ -136,13 +133,8 @@ def create_commit(call: Call) -> Reply:
     account = call.writer.account
     committer = committer_of(account, is_app=call.writer.is_app)
     written = call.body.get("author", {})
-    author = {
-        "GIT_AUTHOR_NAME": written.get("name", account.person.name),
-        "GIT_AUTHOR_EMAIL": written.get("email", account.person.email),
-    }
-    words = [word for parent in parents for word in ("-p", parent)]
-    ran = repository.git.run("commit-tree", tree, *words, stdin=message.encode(), who=committer, environment=author)
-    made = ran.decode().strip()
+    author = Person(written.get("name", account.person.name), written.get("email", account.person.email))
+    made = repository.git.write_commit(tree, parents, message, who=committer, author=author)
     if call.writer.is_app and not written:
         repository.signed.add(made)
     return Reply(201, call.shapes.git_commit(repository, made))
@@ -178,19 +170,18 @@ def _is(repository: Repository, name: str, kind: str) -> bool:
     return bool(_OBJECT.fullmatch(name)) and repository.git.exists(f"{name}^{{{kind}}}")
 
 
-def _index_line(repository: Repository, entry: dict[str, Any]) -> str:
-    """Return one line for `git update-index --index-info`."""
-    path, mode = entry["path"], entry["mode"]
+def _tree_entry(repository: Repository, entry: dict[str, Any]) -> TreeEntry | None:
+    """Return what shall be at the path of an entry; None if the path is to be deleted."""
+    mode = entry["mode"]
     if "sha" in entry and "content" in entry:
         raise ProblemError(422, "Must supply either tree.sha or tree.content, not both.")
     if "content" in entry:
-        stored = repository.git.run("hash-object", "-w", "--stdin", "--no-filters", stdin=entry["content"].encode())
-        return f"{mode} {stored.decode().strip()}\t{path}\0"
+        return TreeEntry(mode, repository.git.write_blob(entry["content"].encode()))
     if entry["sha"] is None:
-        return f"0 {'0' * 40}\t{path}\0"
+        return None
     if mode not in (SUBMODULE, LINK) and not _is(repository, entry["sha"], "blob"):
         raise ProblemError(422, "tree.sha is not a valid blob")
-    return f"{mode} {entry['sha']}\t{path}\0"
+    return TreeEntry(mode, entry["sha"])
 
 
 def _no_workflows(token: Token) -> ProblemError:

@@ -324,20 +324,18 @@ def answer_auto_merge(enabled_by: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read_commit(git: Git, oid: str) -> dict[str, Any]:
-    form = "%T%x00%P%x00%an%x00%ae%x00%at%x00%cn%x00%ce%x00%ct%x00%B"
-    tree, parents, *people, message = git.run("show", "--no-patch", f"--format={form}", oid).decode().split("\0")
-    author, committer = _git_user(*people[:3]), _git_user(*people[3:])
+    commit = git.show_commit(oid)
     return {
-        "tree": tree,
-        "parents": parents.split(),
-        "author": author,
-        "committer": committer,
-        "message": message.rstrip("\n"),
+        "tree": commit.tree,
+        "parents": list(commit.parents),
+        "author": _git_user(*commit.author),
+        "committer": _git_user(*commit.committer),
+        "message": commit.message.rstrip("\n"),
     }
 
 
-def _git_user(name: str, email: str, seconds: str) -> dict[str, str | None]:
-    return {"name": name, "email": email, "date": moment(datetime.fromtimestamp(int(seconds), UTC))}
+def _git_user(name: str, email: str, seconds: int) -> dict[str, str | None]:
+    return {"name": name, "email": email, "date": moment(datetime.fromtimestamp(seconds, UTC))}
 
 
 def _verification(repository: Repository, oid: str) -> dict[str, Any]:

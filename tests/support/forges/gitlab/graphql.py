@@ -162,9 +162,9 @@ def _blobs(project: Project, paths: Sequence[str], ref: str) -> Mapping[str, Any
     assert re.fullmatch("[0-9a-f]{40}", ref), "branches move"
     nodes = []
     for path in paths:
-        if not project.git.exists(f"{ref}:{path}"):
+        oid = project.git.find_path(ref, path)
+        if oid is None:
             continue
-        oid = project.git.run("rev-parse", f"{ref}:{path}").decode().strip()
         content = project.git.run("cat-file", "blob", oid)
         text = None if b"\0" in content[:_BINARY_WINDOW] else content.decode(errors="replace")
         nodes.append({"rawTextBlob": text})

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import base64
 import re
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from support.forges.gitlab.calls import Call, ProblemError, missing
 from support.forges.gitlab.state import Project
 from support.forges.server import Reply
 from support.git import EXECUTABLE
+from support.git_objects import TreeEntry
 
 _OBJECT = re.compile(r"[0-9a-f]{40}")
 _TRUE = frozenset({"true", "True", "1", True})
@@ -71,7 +70,7 @@ def head_file(call: Call, path: str) -> Reply:
     found = call.project.git.files(commit).get(path) if commit else None
     if found is None or commit is None:
         raise missing("File")
-    oid = call.project.git.run("rev-parse", f"{commit}:{path}").decode().strip()
+    oid = call.project.git.find_path(commit, path)
     headers = {"Blob-Id": oid, "Commit-Id": commit, "Size": str(len(found.content)), "Ref": call.words["ref"]}
     headers["Execute-Filemode"] = str(found.mode == EXECUTABLE).lower()
     return Reply(200, None, {f"X-Gitlab-{name}": value for name, value in headers.items()})
@@ -94,34 +93,24 @@ def create_commit(call: Call) -> Reply:
         raise ProblemError(400, "You can only create or edit files when you are on a branch")
     tree = _edited(project, parent, call.need("actions"))
     who = call.writer.user.person
-    author = {"GIT_AUTHOR_NAME": who.name, "GIT_AUTHOR_EMAIL": who.email}
-    made = project.git.run(
-        *("commit-tree", tree, "-p", parent),
-        stdin=message.encode(),
-        who=project.signer or who,
-        environment=author,
-    )
-    project.git.run("update-ref", f"refs/heads/{branch}", made.decode().strip())
+    made = project.git.write_commit(tree, [parent], message, who=project.signer or who, author=who)
+    project.git.point(f"refs/heads/{branch}", made)
     project.settle()
-    return Reply(201, call.shapes.commit_detail(project, made.decode().strip()))
+    return Reply(201, call.shapes.commit_detail(project, made))
 
 
 def _edited(project: Project, parent: str, actions: list[dict[str, Any]]) -> str:
     """Return the tree that is made of a commit's by some updates; they keep the mode, even that of a link."""
     files = project.git.files(parent)
-    lines = ""
+    changes = {}
     for action in actions:
         assert action["action"] == "update", action
         path, content = action["file_path"], action["content"]
         if path not in files:
             raise ProblemError(400, "A file with this name doesn't exist")
         raw = base64.b64decode(content) if action.get("encoding") == "base64" else content.encode()
-        lines += f"{files[path].mode} {_stored(project, path, raw)}\t{path}\0"
-    with tempfile.TemporaryDirectory() as scratch:
-        index = {"GIT_INDEX_FILE": str(Path(scratch) / "index")}
-        project.git.run("read-tree", parent, environment=index)
-        project.git.run("update-index", "-z", "--index-info", stdin=lines.encode(), environment=index)
-        return project.git.run("write-tree", environment=index).decode().strip()
+        changes[path] = TreeEntry(files[path].mode, _stored(project, path, raw))
+    return project.git.write_tree(parent, changes)
 
 
 def _stored(project: Project, path: str, raw: bytes) -> str:

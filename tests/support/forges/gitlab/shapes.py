@@ -235,17 +235,17 @@ class Shapes:
 
 
 def _read_commit(git: Git, oid: str) -> dict[str, Any]:
-    form = "%P%x00%an%x00%ae%x00%at%x00%cn%x00%ce%x00%ct%x00%B"
-    parents, *people, message = git.run("show", "--no-patch", f"--format={form}", oid).decode().split("\0")
-    author_name, author_email, authored, committer_name, committer_email, committed = people
-    dates = [commit_date(each) for each in (authored, committed)]
+    commit = git.show_commit(oid)
+    author_name, author_email, authored = commit.author
+    committer_name, committer_email, committed = commit.committer
+    dates = [commit_date(str(each)) for each in (authored, committed)]
     return {
         "id": oid,
         "short_id": oid[:8],
         "created_at": dates[1],
-        "parent_ids": parents.split(),
-        "title": message.partition("\n")[0],
-        "message": message.removesuffix("\n"),
+        "parent_ids": list(commit.parents),
+        "title": commit.message.partition("\n")[0],
+        "message": commit.message,
         "author_name": author_name,
         "author_email": author_email,
         "authored_date": dates[0],
