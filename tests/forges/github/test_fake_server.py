@@ -95,6 +95,23 @@ def test_an_answer_that_breaks_the_description_is_noticed(server):
     assert "object/sha" in found[0]
 
 
+def test_an_answer_is_checked_again_after_another_one_of_its_kind_was_right(server):
+    url = f"{server.url}/git/refs/heads/main"
+    body = {"ref": "refs/heads/main", "node_id": "x", "url": url}
+    found = [
+        list(
+            violations(
+                *("GET", "/repos/acme/web/git/ref/heads/main", None, 200),
+                body | {"object": {"type": "commit", "sha": commit, "url": url}},
+                has_body=False,
+            )
+        )
+        for commit in ("a" * 40, "b" * 40, "b" * 39, 12)
+    ]
+    assert found[:2] == [[], []]
+    assert all("object/sha" in each for (each,) in found[2:])
+
+
 def test_a_status_and_a_parameter_that_are_not_described_are_noticed():
     body = {"message": "Teapot"}
     found = list(violations("GET", "/repos/acme/web/pulls?colour=red", None, 418, body, has_body=False))
