@@ -15,7 +15,7 @@ from support.formats.samples import SAMPLES
 from bot.model.source import Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import WHOLE_FILE_REASONS, Reason
 
-WITHOUT_A_GATE = {"dependabot", "dockerfile", "env", "renovate", "text"}
+WITHOUT_A_GATE = {"codeowners", "dependabot", "dockerfile", "env", "renovate", "text"}
 NO_YAML = {"arm-template", "bake", "bazel", "bicep", "devcontainer", "jib", "msbuild", "quadlet", "terraform"}
 WITH_XML = {"jib", "msbuild"}
 WITH_SLASHES = {"arm-template", "bicep", "devcontainer", "jib"}
