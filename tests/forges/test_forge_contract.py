@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 from support.forges.contract_scene import (
     BRANCH,
@@ -236,6 +238,16 @@ def test_a_tree_knows_the_sizes_of_its_files_where_the_forge_tells_them(stand):
     sizes = [len(content) for content in tree.read(entries)]
     assert sizes
     assert [entry.size for entry in entries] == ([None] * len(sizes) if repository.forge == "gitlab" else sizes)
+
+
+def test_other_processes_can_read_only_trees_on_disk(stand):
+    fleet = stand.fleet()
+    (repository,) = fleet.list_repositories(frozenset())
+    tree = fleet.open_tree(repository)
+    assert tree.is_on_disk == (repository.forge == "local")
+    if tree.is_on_disk:
+        entries = list(tree.list_entries())
+        assert list(pickle.loads(pickle.dumps(tree)).read(entries)) == list(tree.read(entries))
 
 
 def test_a_file_that_is_not_there_costs_no_other(stand):

@@ -155,12 +155,12 @@ def test_file_that_exceeds_its_limit_in_a_worker_is_too_large(tmp_path):
 
 @pytest.mark.usefixtures("small_parts")
 def test_results_that_are_too_heavy_for_an_answer_are_read_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(reader_worker, "MAX_ANSWER_WEIGHT", 3 * reader_worker.ITEM_WEIGHT)
+    monkeypatch.setattr(reader_worker, "MAX_ANSWER_WEIGHT", 1)
     monkeypatch.setattr(reader_processes, "MAX_WAITING_WEIGHT", 1)
     folder = write_tree(tmp_path, make_files(40))
     assert extract_with(folder, 2) == extract_with(folder, 1)
     files = list_files(WorkTree(folder))
-    assert len(_serve(WorkTree(folder), files)) == 2
+    assert len(_serve(WorkTree(folder), files)) == 1
 
 
 @pytest.mark.usefixtures("small_parts")
