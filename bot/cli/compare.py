@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,8 @@ import click
 
 from bot import resources, wiring
 from bot.cli import options
-from bot.cli.outputs import show
+from bot.cli.outputs import write_result
+from bot.cli.screen import show_text
 from bot.cli.terminal import create_progress
 from bot.model.comparison import Comparison
 from bot.model.errors import UsageError
@@ -71,5 +73,10 @@ def command(
         raise UsageError(f"{platform!r} is not a platform; hint: write `os/architecture[/variant]`")
     context, trusts = wiring.build_compare_context(config_file, [old.host, new.host], create_progress())
     comparison = compare_images(old, new, platform, context, trusts)
-    show(_FORMATS[output_format](comparison))
+    write_result(
+        lambda chosen_format: _FORMATS[chosen_format](comparison),
+        output_format,
+        (),
+        lambda: show_text(render_comparison_text(comparison), sys.stdout),
+    )
     return ExitCode.FAILED if comparison.failed else ExitCode.DONE

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import sys
+from functools import partial
 from pathlib import Path
 
 import click
 
 from bot.cli import options
-from bot.cli.outputs import show
+from bot.cli.outputs import write_result
+from bot.cli.screen import show_lines
 from bot.cli.terminal import create_progress
+from bot.model.diagnosis import Diagnosis
 from bot.model.reference import ImageReference
 from bot.model.vocabulary import ExitCode, RunLevel
 from bot.pipeline.doctor import diagnose
-from bot.reports.diagnosis import render_diagnosis_document, render_diagnosis_text
+from bot.reports.diagnosis import render_diagnosis_document, render_diagnosis_lines, render_diagnosis_text
 from bot.wiring.doctor import build_parts
 
 
@@ -41,5 +45,14 @@ def command(config_file: Path, level: str, images: tuple[ImageReference, ...], o
     """
     target, parts = build_parts(config_file, RunLevel[level.upper()], images)
     diagnosis = diagnose(parts, target, create_progress())
-    show(render_diagnosis_document(diagnosis) if output_format == "json" else render_diagnosis_text(diagnosis))
+    write_result(
+        partial(_render_diagnosis, diagnosis),
+        output_format,
+        (),
+        lambda: show_lines(render_diagnosis_lines(diagnosis), sys.stdout),
+    )
     return ExitCode.DONE if diagnosis.is_healthy else ExitCode.FAILED
+
+
+def _render_diagnosis(diagnosis: Diagnosis, output_format: str) -> str:
+    return render_diagnosis_document(diagnosis) if output_format == "json" else render_diagnosis_text(diagnosis)

@@ -47,7 +47,7 @@ def add_shared_options(command: click.Command) -> click.Command:
             click.Option(
                 ["-q", "--quiet"],
                 is_flag=True,
-                help="Show only errors on stderr.",
+                help="Show only errors on stderr, and in texts only what needs an action.",
                 **_build_hidden_storage(_QUIET),
             ),
             click.Option(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
 from bot import wiring
 from bot.cli import options
-from bot.cli.outputs import show
+from bot.cli.outputs import write_result
+from bot.cli.screen import show_text
 from bot.model.image import ImageFacts
 from bot.model.reference import DEFAULT_TAG, ImageReference, TagRef
 from bot.reports.image import render_image_document, render_image_text
@@ -21,7 +23,12 @@ from bot.reports.image import render_image_document, render_image_text
 def command(reference: ImageReference, config_file: Path | None, output_format: str) -> None:
     """Show the current digest, the platforms and other facts about IMAGE from its registry."""
     facts = _fetch_facts(reference, config_file)
-    show(render_image_document(reference, facts) if output_format == "json" else render_image_text(reference, facts))
+    write_result(
+        lambda chosen: (render_image_document if chosen == "json" else render_image_text)(reference, facts),
+        output_format,
+        (),
+        lambda: show_text(render_image_text(reference, facts), sys.stdout),
+    )
 
 
 def _fetch_facts(reference: ImageReference, config_file: Path | None) -> ImageFacts:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TextIO
 
-from bot.cli.presentation import has_colors, is_terminal
+from bot.cli.presentation import has_colors, is_quiet, is_terminal
 from bot.model.report import RunReport
 from bot.model.source import FilePath
 from bot.reports.folds import Fold, render_bracket_fold, render_gitlab_fold, render_unfolded
@@ -17,13 +18,21 @@ from bot.reports.styled_lines import Line, Style, StyledLine, join_lines
 
 _COLOURS = {Style.UPDATE: 36, Style.GOOD: 32, Style.WARNING: 33, Style.BAD: 31, Style.FAINT: 2}
 """The colour codes of styles. Explanations have no colour."""
+_SEVERITY_COLOURS = {"exploited": "1;35", "critical": "1;31", "high": "31", "medium": "33", "low": "2"}
+_SEVERITY = re.compile(
+    r"(?:(?<![\w.-])\d+ (?:known )?|\A|\A- )(exploited|critical|high|medium|low)(?![\w-])(?=[ ,;).]|\Z)"
+)
+"""Matches a number of findings (`3 critical`), and a severity in the first column of a table."""
+_COLUMN_GAP = re.compile(r"(?<=\S) {3,}(?=\S)")
+HANGING_INDENT = 2
+"""The number of blanks by which the rows of a wrapped line are indented more than its first row."""
 
 
 def render_scan_for_screen(report: RunReport, written_paths: Sequence[FilePath] | None) -> str:
     """Render the text output of `scan` for stdout. `render_scan_lines` documents the parameters."""
     from bot.reports.text import render_scan_lines
 
-    return show_lines(render_scan_lines(report, written_paths), sys.stdout)
+    return show_lines(render_scan_lines(report, written_paths, is_brief=is_quiet()), sys.stdout)
 
 
 def render_run_for_screen(report: RunReport) -> str:
@@ -33,12 +42,12 @@ def render_run_for_screen(report: RunReport) -> str:
     repository, if the CI service supports such sections.
     """
     from bot.reports.overview import render_overview
-    from bot.reports.text import render_run_lines, render_run_text
+    from bot.reports.text import render_run_lines
 
     if not is_terminal(sys.stdout):
-        return render_run_text(report, choose_fold(os.environ))
-    table = render_overview(report, shutil.get_terminal_size().columns)
-    return "\n\n".join(filter(None, (show_lines(render_run_lines(report), sys.stdout), table)))
+        return show_lines(render_run_lines(report, choose_fold(os.environ), is_brief=is_quiet()), sys.stdout)
+    table = "" if is_quiet() else render_overview(report, shutil.get_terminal_size().columns)
+    return "\n\n".join(filter(None, (show_lines(render_run_lines(report, is_brief=is_quiet()), sys.stdout), table)))
 
 
 def choose_fold(environment: Mapping[str, str]) -> Fold:
@@ -56,30 +65,62 @@ def choose_fold(environment: Mapping[str, str]) -> Fold:
 def show_lines(lines: Sequence[Line], stream: TextIO) -> str:
     """Return the lines as one text for `stream`.
 
-    If the stream has no colours, styles are ignored. If the stream is a terminal, lines with the style `EXPLANATION`
-    are wrapped to its width.
+    If the stream is a terminal, lines are wrapped to its width. If the stream has colours, styles become colours, and
+    numbers of findings have the colour of their severity.
     """
     columns = shutil.get_terminal_size().columns if is_terminal(stream) else None
     has_colours = has_colors(stream)
     if columns is None and not has_colours:
         return join_lines(lines)
-    return "\n".join(
-        _show_line(line, columns, has_colours=has_colours) if isinstance(line, StyledLine) else line for line in lines
-    )
+    return "\n".join(row for line in lines for row in _show_line(_as_styled(line), columns, has_colours=has_colours))
 
 
-def _show_line(line: StyledLine, columns: int | None, *, has_colours: bool) -> str:
-    if line.style is Style.EXPLANATION:
-        return _wrap_explanation(line, columns) if columns is not None else str(line)
-    return f"{line.head}\x1b[{_COLOURS[line.style]}m{line.text}\x1b[0m" if has_colours else str(line)
+def show_text(text: str, stream: TextIO) -> str:
+    """Return a text without styles as `show_lines` returns its lines."""
+    return show_lines(text.split("\n"), stream)
 
 
-def _wrap_explanation(line: StyledLine, columns: int) -> str:
-    """Wrap a line to `columns` characters, and align its continuation lines with the beginning of `line.text`.
+def _as_styled(line: Line) -> StyledLine:
+    if isinstance(line, StyledLine):
+        return line
+    text = line.lstrip(" ")
+    return StyledLine(line[: len(line) - len(text)], text, Style.EXPLANATION)
 
-    Return the line unchanged if `line.head`, which comes before the text, takes more than half of the columns.
+
+def _show_line(line: StyledLine, columns: int | None, *, has_colours: bool) -> Iterator[str]:
+    """Yield the rows of a terminal that show the line. The line is one row if `columns` is None, or if it fits."""
+    head = line.head
+    for text in [line.text] if columns is None else _wrap_text(line, columns):
+        shown = _paint_text(text, _COLOURS.get(line.style)) if has_colours else text
+        if line.link is not None and has_colours and columns is not None:
+            shown = f"\x1b]8;;{line.link}\x1b\\{shown}\x1b]8;;\x1b\\"
+        yield f"{head}{shown}".rstrip(" ")
+        head = " " * _choose_indent(line, columns or 0)
+
+
+def _wrap_text(line: StyledLine, columns: int) -> list[str]:
+    """Return the text in pieces, the first of which fits after `line.head`, and the others after the indent.
+
+    Columns of a table are dropped before anything is wrapped: the blanks that align them become two. No word is broken.
     """
-    if columns < len(line.head) * 2:
-        return str(line)
-    indent = " " * len(line.head)
-    return "\n".join(textwrap.wrap(line.text, columns, initial_indent=line.head, subsequent_indent=indent))
+    if len(line.head) + len(line.text) <= columns:
+        return [line.text]
+    text, indent = _COLUMN_GAP.sub("  ", line.text), _choose_indent(line, columns)
+    wrapper = textwrap.TextWrapper(columns, break_long_words=False, break_on_hyphens=False)
+    wrapper.initial_indent, wrapper.subsequent_indent = "." * len(line.head), "." * indent
+    first, *others = wrapper.wrap(text) or [wrapper.initial_indent]
+    return [first[len(line.head) :], *(each[indent:] for each in others)]
+
+
+def _choose_indent(line: StyledLine, columns: int) -> int:
+    """Return the number of blanks before the second and each further row of a line."""
+    is_labelled = line.style is Style.EXPLANATION and bool(line.head.strip())
+    indent = len(line.head) + (0 if is_labelled else HANGING_INDENT)
+    return indent if indent <= columns // 2 else HANGING_INDENT
+
+
+def _paint_text(text: str, colour: int | None) -> str:
+    """Return the text in a colour. Numbers of findings and words for severities have the colour of their severity."""
+    base = f"\x1b[{colour}m" if colour is not None else ""
+    painted = _SEVERITY.sub(lambda match: f"\x1b[{_SEVERITY_COLOURS[match[1]]}m{match[0]}\x1b[0m{base}", text)
+    return f"{base}{painted}\x1b[0m" if base else painted

@@ -22,10 +22,11 @@ def render_failures(failures: Sequence[RunFailure]) -> Iterator[str]:
     """Yield a heading and a line for each failure. Yield nothing if there are no failures."""
     if failures:
         yield HEADING
-        yield from (
-            f"  {make_console_line(each.subject)} ({each.stage}): {make_console_line(each.error, MAX_ERROR_LENGTH)}"
-            for each in failures
-        )
+        for each in failures:
+            error, _, hint = make_console_line(each.error, MAX_ERROR_LENGTH).partition("; hint: ")
+            yield f"  {make_console_line(each.subject)} ({each.stage}): {error}"
+            if hint:
+                yield f"    hint: {hint}"
 
 
 def drop_repeated_errors(report: RunReport) -> RunReport:

@@ -8,6 +8,7 @@ from itertools import groupby
 from bot.core.choice.unevaluated import describe_next_step
 from bot.core.markdown import make_console_line
 from bot.model.check import CheckReport
+from bot.model.vocabulary import ViolationKind
 from bot.reports._check_counts import describe_counts, describe_result
 from bot.reports._check_notes import UnevaluatedGroup, list_notes, list_unevaluated
 from bot.reports._failures import render_failures
@@ -19,6 +20,14 @@ MAX_PATH = 1000
 """The maximum number of characters of a path that are shown. Each name in a path has up to 255 bytes."""
 MAX_EXAMPLES = 5
 """The maximum number of places that are listed for one reason. A chart can have hundreds of templated lines."""
+
+_STYLES = {
+    ViolationKind.UNPINNED.value: Style.WARNING,
+    ViolationKind.GONE.value: Style.BAD,
+    ViolationKind.POLICY.value: Style.BAD,
+    "note": Style.FAINT,
+}
+"""The styles of findings and notes, by their words. The other findings are warnings."""
 
 
 def render_check_text(report: CheckReport) -> str:
@@ -45,8 +54,10 @@ def _list_entries(report: CheckReport) -> Iterator[Line]:
         *((each.path, each.line_number, each.violation.kind.value, each.violation.message) for each in report.findings),
         *((path, line_number, "note", text) for path, line_number, text in list_notes(report)),
     ]
-    for line, same in groupby(_format_line(*each) for each in sorted(entries)):
-        yield _explain("", _append_count(line, len(list(same))))
+    for (line, style), same in groupby(
+        (_format_line(*each), _STYLES.get(each[2], Style.WARNING)) for each in sorted(entries)
+    ):
+        yield StyledLine("", _append_count(line, len(list(same))), style)
 
 
 def _list_unevaluated(report: CheckReport) -> Iterator[Line]:

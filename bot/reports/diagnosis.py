@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import assert_never
+from collections.abc import Collection, Iterator, Sequence
 
 from bot.core.markdown import make_console_line
-from bot.model.diagnosis import CheckStatus, Diagnosis
+from bot.model.diagnosis import CheckStatus, ConfigArea, Diagnosis
 from bot.model.report import SCHEMA
 from bot.reports.json_text import render_json
+from bot.reports.styled_lines import Line, Style, StyledLine, join_lines
 
+_MARKS: dict[CheckStatus, tuple[str, Style]] = {
+    CheckStatus.OK: ("✓", Style.GOOD),
+    CheckStatus.UNKNOWN: ("!", Style.WARNING),
+    CheckStatus.PROBLEM: ("✗", Style.BAD),
+}
+_MEANINGS: dict[CheckStatus, str] = {
+    CheckStatus.OK: "works",
+    CheckStatus.UNKNOWN: "cannot tell",
+    CheckStatus.PROBLEM: "problem",
+}
+
+MAX_SUBJECTS = 3
+"""The maximum number of subjects that one line names. `--format json` has all of them."""
 MAX_LINE = 1000
 """The maximum number of characters of a line. Texts from servers were already shortened before."""
 
 
 def render_diagnosis_text(diagnosis: Diagnosis) -> str:
-    """Return the text output of `doctor`: a line with the status, subject, action and result of each check."""
-    return "\n".join(_render_lines(diagnosis))
+    """Return the text output of `doctor` without styles. `render_diagnosis_lines` describes it."""
+    return join_lines(render_diagnosis_lines(diagnosis))
+
+
+def render_diagnosis_lines(diagnosis: Diagnosis) -> list[Line]:
+    """Return the text output of `doctor`: a line with the status, subject, action and result of each check.
+
+    Checks of one area with the same status, action and result share a line, which names the first of their subjects.
+    """
+    return list(_render_lines(diagnosis))
 
 
 def render_diagnosis_document(diagnosis: Diagnosis) -> str:
@@ -34,34 +55,46 @@ def render_diagnosis_document(diagnosis: Diagnosis) -> str:
     return render_json({"schema": SCHEMA, "level": diagnosis.level.word, "checks": checks})
 
 
-def _render_lines(diagnosis: Diagnosis) -> Iterator[str]:
-    previous_area = None
+def _render_lines(diagnosis: Diagnosis) -> Iterator[Line]:
+    subjects: dict[ConfigArea, dict[tuple[CheckStatus, str, str], list[str]]] = {}
     for area, check in diagnosis.checks:
-        if area is not previous_area:
-            yield area.value
-            previous_area = area
-        line = make_console_line(f"{check.subject}: {check.action}: {check.result}", MAX_LINE)
-        yield f"  {_format_status(check.status):<11}  {line}"
+        group = subjects.setdefault(area, {}).setdefault((check.status, check.action, check.result), [])
+        group.append(check.subject)
+    for area, groups in subjects.items():
+        yield area.value
+        for (status, action, result), names in groups.items():
+            yield from _render_group(status, f"{_join_subjects(names)}: {action}", result)
     yield ""
+    yield from _explain_marks({check.status for _, check in diagnosis.checks})
     yield _summarise(diagnosis)
 
 
-def _format_status(status: CheckStatus) -> str:
-    match status:
-        case CheckStatus.OK:
-            return "ok"
-        case CheckStatus.PROBLEM:
-            return "problem"
-        case CheckStatus.UNKNOWN:
-            return "cannot tell"
-    assert_never(status)
+def _render_group(status: CheckStatus, checked: str, result: str) -> Iterator[Line]:
+    mark, style = _MARKS[status]
+    found, _, hint = make_console_line(f"{checked}: {result}", MAX_LINE).partition("; hint: ")
+    yield StyledLine(f"  {mark} ", found, style)
+    if hint:
+        yield f"    hint: {hint}"
+
+
+def _join_subjects(subjects: Sequence[str]) -> str:
+    """Return the subjects of one line: up to MAX_SUBJECTS of them, and the number of the others."""
+    shown, more = subjects[:MAX_SUBJECTS], len(subjects) - MAX_SUBJECTS
+    return f"{', '.join(shown)} and {more} more" if more > 0 else ", ".join(shown)
+
+
+def _explain_marks(statuses: Collection[CheckStatus]) -> Iterator[str]:
+    if statuses:
+        yield "signs: " + ", ".join(f"{_MARKS[each][0]} {_MEANINGS[each]}" for each in CheckStatus if each in statuses)
 
 
 def _summarise(diagnosis: Diagnosis) -> str:
-    problems, unknown = diagnosis.count(CheckStatus.PROBLEM), diagnosis.count(CheckStatus.UNKNOWN)
+    """Return the numbers of checks by result. The numbers in the sentence add up to the number of all checks."""
     count = len(diagnosis.checks)
-    of_these = f"{count} {'check' if count == 1 else 'checks'} for runs at the level {diagnosis.level.word}"
-    more = f"; {unknown} could not be completed" if unknown else ""
-    if problems:
-        return f"{problems} of {of_these} found {'a problem' if problems == 1 else 'problems'}{more}."
-    return f"No problem in {of_these}{more}."
+    numbers = ((diagnosis.count(CheckStatus.PROBLEM), "found a problem"), (diagnosis.count(CheckStatus.OK), "passed"))
+    unknown = diagnosis.count(CheckStatus.UNKNOWN)
+    words = [f"{number} {what}" for number, what in numbers if number]
+    if unknown:
+        words.append(f"{unknown} could not be completed")
+    checks = f"{count} {'check' if count == 1 else 'checks'} for runs at the level {diagnosis.level.word}"
+    return f"{checks}: {', '.join(words)}."

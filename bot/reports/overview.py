@@ -12,11 +12,16 @@ MAX_ROWS = 40
 """The maximum number of rows, which fill two screens; `--export html=FILE` shows more repositories."""
 MIN_NAME, GAP = 12, 2
 _NAME_HEADING = "repository"
-_HEADINGS = ("places", "pinned", "can move", "stay", "open", "would open", "waiting")
+_HEADINGS = ("places", "can move", "current", "stay", "skipped", "pinned", "open", "would open", "waiting")
+"""The columns. The numbers of the second to the fifth column add up to the number in the first one."""
+_DROP_ORDER = ("pinned", "skipped", "current", "waiting", "stay", "places", "can move")
+"""The columns that are left out on a narrow terminal, the least important first."""
 _NOT_UPDATED_STATUSES = frozenset(
     {OccurrenceStatus.HELD, OccurrenceStatus.REFUSED, OccurrenceStatus.SUPERSEDED, OccurrenceStatus.UNRESOLVED}
 )
 """Statuses of references that are not updated, but on which a user may want to act."""
+_CURRENT_STATUSES = frozenset({OccurrenceStatus.UP_TO_DATE})
+_SKIPPED_STATUSES = frozenset({OccurrenceStatus.SKIPPED, OccurrenceStatus.NOT_CHECKED})
 _OPEN_OUTCOMES = frozenset(
     {ProposalOutcome.OPENED, ProposalOutcome.REFRESHED, ProposalOutcome.UNCHANGED, ProposalOutcome.LEFT_ALONE}
 )
@@ -30,7 +35,7 @@ def render_overview(report: RunReport, columns: int) -> str:
         return ""
     rows = [(make_console_line(tree.title), _count_repository(tree)) for tree in report.repositories]
     total = tuple(sum(numbers[index] for _, numbers in rows) for index in range(len(_HEADINGS)))
-    used = [index for index, count in enumerate(total) if count]
+    used = _choose_columns(total, columns)
     heads = [_HEADINGS[index] for index in used]
     widths = [max(len(head), len(str(total[index]))) for head, index in zip(heads, used, strict=True)]
     available_width = max(MIN_NAME, columns - sum(width + GAP for width in widths))
@@ -53,6 +58,17 @@ def render_overview(report: RunReport, columns: int) -> str:
     return "\n".join(render_lines())
 
 
+def _choose_columns(total: Sequence[int], columns: int) -> list[int]:
+    """Return the indexes of the columns to show. Columns without any number, and columns without room, are left out."""
+    used = [index for index, count in enumerate(total) if count]
+    for heading in _DROP_ORDER:
+        width = sum(max(len(_HEADINGS[index]), len(str(total[index]))) + GAP for index in used)
+        if MIN_NAME + width <= columns:
+            break
+        used = [index for index in used if _HEADINGS[index] != heading]
+    return used
+
+
 def _count_repository(tree: RepositoryReport) -> tuple[int, ...]:
     def count_proposals(outcomes: frozenset[ProposalOutcome]) -> int:
         return sum(each.outcome in outcomes for each in tree.proposals)
@@ -60,15 +76,14 @@ def _count_repository(tree: RepositoryReport) -> tuple[int, ...]:
     def count_occurrences(statuses: frozenset[OccurrenceStatus]) -> int:
         return sum(each.status in statuses for each in tree.verdicts)
 
-    pinned = sum(map(_is_pinned, tree.verdicts))
-    counts = (
-        count_occurrences(UPDATABLE_STATUSES),
-        count_occurrences(_NOT_UPDATED_STATUSES),
+    statuses = (UPDATABLE_STATUSES, _CURRENT_STATUSES, _NOT_UPDATED_STATUSES, _SKIPPED_STATUSES)
+    proposals = (
         count_proposals(_OPEN_OUTCOMES),
         count_proposals(_WOULD_OPEN_OUTCOMES),
         count_proposals(_WAITING_OUTCOMES),
     )
-    return len(tree.verdicts), pinned, *counts
+    pinned = sum(map(_is_pinned, tree.verdicts))
+    return len(tree.verdicts), *map(count_occurrences, statuses), pinned, *proposals
 
 
 def _is_pinned(verdict: Verdict) -> bool:

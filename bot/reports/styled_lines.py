@@ -16,7 +16,7 @@ class Style(Enum):
     BAD = auto()
     FAINT = auto()
     EXPLANATION = auto()
-    """A sentence that may be wrapped on a terminal. Further lines are indented by the length of `head`."""
+    """A sentence without a colour. If it is wrapped, and `head` is a label, the sentence stays in its own column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,8 @@ class StyledLine:
     head: str
     text: str
     style: Style
+    link: str | None = None
+    """The URL to which a terminal links the text; None for no link."""
 
     def __str__(self) -> str:
         """Return the line without its style."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import groupby
 
 from bot.core.evidence.trust import describe_both_signatures
-from bot.core.markdown import make_console_line
+from bot.core.markdown import is_safe_url, make_console_line
 from bot.core.notes import MAX_NOTE_LENGTH
 from bot.core.transition import shorten_digest
 from bot.model.decision import Transition
@@ -39,6 +39,20 @@ NO_INSTALLED_SCANNER = (
     "package names of images on public registries to api.osv.dev."
 )
 """The reason that nothing was scanned if the config lists no scanners."""
+_STATUSES_WITHOUT_ACTION = frozenset(
+    {OccurrenceStatus.UP_TO_DATE, OccurrenceStatus.SKIPPED, OccurrenceStatus.NOT_CHECKED}
+)
+_OUTCOME_STYLES: dict[ProposalOutcome, Style] = {
+    ProposalOutcome.OPENED: Style.GOOD,
+    ProposalOutcome.REFRESHED: Style.GOOD,
+    ProposalOutcome.DECLINED: Style.FAINT,
+    ProposalOutcome.DEFERRED: Style.WARNING,
+    ProposalOutcome.LEFT_ALONE: Style.WARNING,
+    ProposalOutcome.REFUSED: Style.BAD,
+    ProposalOutcome.FAILED: Style.BAD,
+}
+"""The styles of outcomes that are not usual."""
+
 MAX_COLUMN_WIDTH = 60
 """The maximum width of the column for references. A longer reference is not shortened."""
 
@@ -48,23 +62,26 @@ def render_scan_text(report: RunReport, written_paths: Sequence[FilePath] | None
     return join_lines(render_scan_lines(report, written_paths))
 
 
-def render_scan_lines(report: RunReport, written_paths: Sequence[FilePath] | None) -> list[Line]:
+def render_scan_lines(
+    report: RunReport, written_paths: Sequence[FilePath] | None, *, is_brief: bool = False
+) -> list[Line]:
     """Return the text output of `scan`.
 
     Args:
         report: The report of one folder.
         written_paths: The files that `--write` changed; None without `--write`.
+        is_brief: Whether the output has only the references that need an action, without explanations.
     """
     report = drop_repeated_errors(report)
     (tree,) = report.repositories
-    places = list(_render_occurrences(tree, report.evidence))
+    places = list(_render_occurrences(keep_actions(tree) if is_brief else tree, report.evidence))
     return [
         *places,
         *([""] if places else []),
         summarise_statuses(report.repositories),
         *_render_written(written_paths, tree),
         *_explain(describe_unscanned(report)),
-        *_explain_reasons(report.repositories),
+        *([] if is_brief else _explain_output(report.repositories)),
         *_render_failures(report),
     ]
 
@@ -74,25 +91,41 @@ def render_run_text(report: RunReport, fold: Fold = render_unfolded) -> str:
     return join_lines(render_run_lines(report, fold))
 
 
-def render_run_lines(report: RunReport, fold: Fold = render_unfolded) -> list[Line]:
+def render_run_lines(report: RunReport, fold: Fold = render_unfolded, *, is_brief: bool = False) -> list[Line]:
     """Return the text output of `run`.
 
-    `fold` renders the title and the lines of each repository, for example as a collapsible section for a CI service.
+    `fold` renders the title and the lines of each repository, for example as a collapsible section for a CI service. If
+    `is_brief` is true, the output has only what needs an action, without explanations. If nothing was found and
+    something failed, the output has only the failures.
     """
     report = drop_repeated_errors(report)
     lines: list[Line] = []
     for number, repository in enumerate(report.repositories, 1):
-        lines += fold(
-            number, make_console_line(repository.title), list(_render_repository(repository, report.evidence))
-        )
+        shown = keep_actions(repository) if is_brief else repository
+        rendered = list(_render_repository(shown, report.evidence))
+        if rendered or not is_brief:
+            lines += fold(number, make_console_line(repository.title), rendered)
+    if report.failed and not any(each.verdicts or each.unsupported for each in report.repositories):
+        _, *failures = _render_failures(report)
+        return [*lines, *failures]
     return [
         *lines,
         summarise_statuses(report.repositories),
         *_summarise_proposals(report),
         *_explain(describe_unscanned(report)),
-        *_explain_reasons(report.repositories),
+        *([] if is_brief else _explain_output(report.repositories)),
         *_render_failures(report),
     ]
+
+
+def keep_actions(repository: RepositoryReport) -> RepositoryReport:
+    """Return a copy of a report with only the image references and proposals on which somebody may want to act."""
+    return replace(
+        repository,
+        verdicts=tuple(each for each in repository.verdicts if each.status not in _STATUSES_WITHOUT_ACTION),
+        unsupported=(),
+        proposals=tuple(each for each in repository.proposals if each.outcome is not ProposalOutcome.UNCHANGED),
+    )
 
 
 def _render_repository(repository: RepositoryReport, evidence: Mapping[Transition, Evidence]) -> Iterator[Line]:
@@ -100,7 +133,7 @@ def _render_repository(repository: RepositoryReport, evidence: Mapping[Transitio
     if repository.configured_name:
         yield make_console_line(f"  The config calls it {repository.configured_name}: write its new name there.")
     yield from (f"  {make_console_line(line)}" for line in repository.note.splitlines())
-    yield from (f"  {line}" for proposal in repository.proposals for line in _render_proposal(proposal))
+    yield from (indent_line(line) for proposal in repository.proposals for line in _render_proposal(proposal))
 
 
 def _render_occurrences(repository: RepositoryReport, evidence: Mapping[Transition, Evidence]) -> Iterator[Line]:
@@ -210,6 +243,22 @@ def summarise_statuses(repositories: Iterable[RepositoryReport], mark: str = " (
     return sentence
 
 
+def _explain_output(repositories: Sequence[RepositoryReport]) -> Iterator[Line]:
+    """Yield a legend of the signs in the output, and explanations of the reasons that it mentions only by name."""
+    used_statuses = {verdict.status for repository in repositories for verdict in repository.verdicts}
+    statuses_by_mark: dict[str, list[str]] = {}
+    for status, (mark, _) in _MARKS.items():
+        if status in used_statuses:
+            statuses_by_mark.setdefault(mark, []).append(status)
+    if any(repository.unsupported for repository in repositories):
+        statuses_by_mark["!"] = ["names no image as written"]
+    if statuses_by_mark:
+        yield ""
+        legend = ", ".join(f"{mark} {' or '.join(words)}" for mark, words in statuses_by_mark.items())
+        yield StyledLine("signs  ", legend, Style.EXPLANATION)
+    yield from _explain_reasons(repositories)
+
+
 def _explain_reasons(repositories: Iterable[RepositoryReport]) -> Iterator[Line]:
     """Yield a line with an explanation for each reason that the rest of the output mentions only by name."""
     used_reasons: set[Reason] = set()
@@ -232,12 +281,19 @@ def _render_written(written_paths: Sequence[FilePath] | None, tree: RepositoryRe
     yield f"Wrote {len(written_paths)} file{'' if len(written_paths) == 1 else 's'}."
 
 
-def _render_proposal(proposal: ProposalReport) -> Iterator[str]:
-    title = proposal.title or proposal.branch
-    yield f"{proposal.outcome:>13}  {make_console_line(title)}"
-    for detail in (proposal.url, proposal.note):
+def _render_proposal(proposal: ProposalReport) -> Iterator[Line]:
+    """Yield the outcome and the title of a proposal, then its branch, its URL and a note, as far as they exist.
+
+    A terminal links the title, the branch and the URL to the proposal.
+    """
+    link = proposal.url if proposal.url is not None and is_safe_url(proposal.url) else None
+    title = make_console_line(proposal.title or proposal.branch)
+    yield StyledLine(f"{proposal.outcome:>13}  ", title, _OUTCOME_STYLES.get(proposal.outcome, Style.EXPLANATION), link)
+    for detail in (proposal.branch if proposal.title else None, proposal.url):
         if detail:
-            yield f"{'':>13}  {make_console_line(detail)}"
+            yield StyledLine(f"{'':>13}  ", make_console_line(detail), Style.EXPLANATION, link)
+    if proposal.note:
+        yield StyledLine(f"{'':>13}  ", make_console_line(proposal.note), Style.EXPLANATION)
 
 
 def _summarise_proposals(report: RunReport) -> Iterator[str]:

@@ -95,7 +95,7 @@ def test_image_without_a_task_is_pinned(basebump, config_file, arm):
 def test_doctor_lists_tasks_or_reports_the_problem(basebump, config_file, arm, context, monkeypatch):
     arm.tasks.append(task(docker(context)))
     _, out, _ = basebump("doctor", "--config", config_file, "--level", "report")
-    assert "  ok           contoso.azurecr.io: list its tasks: 1 task found\n" in out
+    assert "  ✓ contoso.azurecr.io: list its tasks: 1 task found\n" in out
     monkeypatch.delenv("AZURE_CLIENT_ID")
     code, out, _ = basebump("doctor", "--config", config_file, "--level", "report")
     assert (code, "list its tasks" in out, "AZURE_CLIENT_ID or AZURE_TENANT_ID" in out) == (1, False, True)

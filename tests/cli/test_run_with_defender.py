@@ -87,7 +87,7 @@ def test_doctor_queries_defender_and_names_a_missing_role(basebump, config, tmp_
     Git.create(tmp_path / "repositories" / "web.git", {"Dockerfile": "FROM python:3.12-slim\n"})
     path = config(f"forges: [{{kind: local, url: {tmp_path / 'repositories'}}}]\nscanners: [{{kind: defender}}]\n")
     code, out, _ = basebump("doctor", "--config", path)
-    assert (code, "ok           Microsoft Defender: query an image: management.azure.com answers" in out) == (0, True)
+    assert (code, "✓ Microsoft Defender: query an image: management.azure.com answers" in out) == (0, True)
     graph.readers = frozenset()
     code, out, _ = basebump("doctor", "--config", path)
     assert (code, "Security Reader" in out, SECRET in out) == (1, True, False)

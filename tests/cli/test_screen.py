@@ -19,6 +19,7 @@ from support.runs.reports import (
     HOSTILE,
     failure,
     hostile_report,
+    proposal,
     repository,
     run_report,
     text,
@@ -27,12 +28,13 @@ from support.runs.reports import (
 )
 from support.runs.worlds import write_tree
 
-from bot.cli.screen import choose_fold, show_lines
+from bot.cli.screen import HANGING_INDENT, choose_fold, show_lines
 from bot.model.vocabulary import OccurrenceStatus, Reason
+from bot.reports.styled_lines import Style, StyledLine
 from bot.reports.text import render_run_lines, render_run_text
 
 pytestmark = pytest.mark.real("git")
-COLOUR = re.compile(r"\x1b\[\d+m")
+COLOUR = re.compile(r"\x1b\[[\d;]+m|\x1b\]8;;[^\x1b]*\x1b\\\\")
 GITHUB, AZURE, GITLAB = {"GITHUB_ACTIONS": "true"}, {"TF_BUILD": "True"}, {"GITLAB_CI": "true"}
 
 
@@ -70,11 +72,11 @@ def on_a_terminal(*arguments: str, **environment: str) -> str:
 
 
 def test_terminal_has_bar_colours_and_table_and_pipe_has_none(run, basebump):
-    shown = on_a_terminal(*run)
+    shown = on_a_terminal(*run, COLUMNS="300")
     assert "Looking up tags" in shown
     assert "█" in shown
     assert "\x1b[36m↑ python:3.12" in shown
-    assert re.search(r"^repository +places +pinned +can move +would open$", shown, re.MULTILINE)
+    assert re.search(r"^repository +places +can move +pinned +would open$", shown, re.MULTILINE)
     assert re.search(r"^web \(main\) +1 +1 +1 +1$", shown, re.MULTILINE)
     code, out, err = basebump(*run)
     assert (code, err) == (0, "")
@@ -103,9 +105,10 @@ def test_explanations_are_wrapped_between_words(tmp_path, columns):
     write_tree(tmp_path / "tree", {"pod.yaml": manifest})
     shown = on_a_terminal("scan", tmp_path / "tree", "--offline", NO_COLOR="1", COLUMNS=str(columns))
     first, *others = shown[shown.index("\nmaybe-own  ") + 1 :].rstrip().split("\n")
-    assert bool(others) is (columns == 60)
-    assert not others or max(map(len, (first, *others))) <= columns
-    assert all(line.startswith(" " * len("maybe-own  ")) for line in others)
+    indent = " " * (len("maybe-own  ") if columns == 60 else HANGING_INDENT)
+    assert others
+    assert all(len(line) <= columns or " " not in line.strip() for line in others)
+    assert all(re.match(f"{indent}\\S", line) for line in others)
     assert " ".join([first, *map(str.strip, others)]) == f"maybe-own  {Reason.MAYBE_OWN.sentence}"
 
 
@@ -223,3 +226,65 @@ def test_only_lines_with_a_style_are_coloured(wide_terminal):
     assert [line for line in shown if "\x1b" in line and "node:22  " not in line] == [
         "\x1b[31mbasebump could not do its work here:\x1b[0m"
     ]
+
+
+@given(st.text("ab ", min_size=1), st.integers(10, 60), st.integers(0, 20))
+def test_wrapped_rows_have_every_word_and_fit_if_no_word_is_too_long(text, columns, width):
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (("TERM", "xterm"), ("COLUMNS", str(columns)), ("NO_COLOR", "1")):
+            patch.setenv(name, value)
+        rows = show_lines([StyledLine(" " * width, text.strip() or "a", Style.WARNING)], Screen()).split("\n")
+    assert " ".join(rows).split() == (text.strip() or "a").split()
+    assert all(len(row) <= columns or len(row.split()) == 1 for row in rows)
+
+
+def test_columns_are_dropped_before_a_line_is_wrapped(wide_terminal, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "30")
+    monkeypatch.setenv("NO_COLOR", "1")
+    line = StyledLine("    1  ", "↑ node:22                      held", Style.WARNING)
+    assert show_lines([line], Screen()) == "    1  ↑ node:22  held"
+
+
+def test_numbers_of_findings_have_the_colour_of_their_severity(wide_terminal):
+    shown = show_lines([StyledLine("", "fixes 3 (1 critical, 2 exploited), CVE-1 high", Style.UPDATE)], Screen())
+    assert "\x1b[1;31m1 critical\x1b[0m\x1b[36m, \x1b[1;35m2 exploited\x1b[0m" in shown
+    assert "CVE-1 high" in shown
+    assert show_lines(["critical  CVE-1  openssl"], Screen()).startswith("\x1b[1;31mcritical\x1b[0m  CVE-1")
+
+
+def test_terminal_links_a_proposal_to_its_url(wide_terminal, monkeypatch):
+    url = "https://github.com/acme/web/pull/7"
+    lines = render_run_lines(run_report(repository(update(), proposals=(proposal(url=url),))))
+    shown = show_lines(lines, Screen())
+    assert f"\x1b]8;;{url}\x1b\\" in shown
+    assert "basebump/" in COLOUR.sub("", shown)
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b" not in show_lines(lines, Screen())
+    assert url in render_run_text(run_report(repository(update(), proposals=(proposal(url=url),))))
+
+
+@pytest.mark.parametrize("url", ["javascript:x", "https://x.example/\x1b\\", "https://x.example/a b", None])
+def test_terminal_does_not_link_to_an_unsafe_url(wide_terminal, url):
+    lines = render_run_lines(run_report(repository(proposals=(proposal(url=url),))))
+    assert "\x1b]8" not in show_lines(lines, Screen())
+
+
+def test_legend_explains_the_signs_that_are_used():
+    text = render_run_text(run_report(repository(update(), verdict(OccurrenceStatus.SKIPPED, Reason.OWN))))
+    assert "signs  ↑ update, · skipped\n" in text
+
+
+def test_run_that_found_nothing_begins_with_what_failed():
+    text = render_run_text(run_report(failed=[failure()]))
+    assert text.startswith("basebump could not do its work here:\n")
+    assert "No image references" not in text
+
+
+def test_brief_text_has_only_what_needs_an_action():
+    current = verdict(OccurrenceStatus.UP_TO_DATE, written="redis:7")
+    trees = [repository(update(), current), repository(current, name="acme/api")]
+    text = "\n".join(map(str, render_run_lines(run_report(*trees), is_brief=True)))
+    assert "node:22" in text
+    assert "redis:7" not in text
+    assert "acme/api" not in text
+    assert "signs" not in text

@@ -11,7 +11,7 @@ from bot.model.vocabulary import RunLevel
 from bot.reports.diagnosis import render_diagnosis_document, render_diagnosis_text
 
 WELL = report_ok("web", "read files", "it is answered")
-WRONG = report_problem("web", "push branches", "the token may not; give it the right")
+WRONG = report_problem("web", "push branches", "the token may not; hint: give it the right")
 UNKNOWN = report_unknown("web", "open requests", "nobody says")
 
 
@@ -22,20 +22,34 @@ def diagnosis(*checks, area=ConfigArea.FORGES):
 def test_each_check_has_a_line_below_its_area():
     assert render_diagnosis_text(diagnosis(WELL, WRONG, UNKNOWN)).splitlines() == [
         "forges",
-        "  ok           web: read files: it is answered",
-        "  problem      web: push branches: the token may not; give it the right",
-        "  cannot tell  web: open requests: nobody says",
+        "  ✓ web: read files: it is answered",
+        "  ✗ web: push branches: the token may not",
+        "    hint: give it the right",
+        "  ! web: open requests: nobody says",
         "",
-        "1 of 3 checks for runs at the level propose found a problem; 1 could not be completed.",
+        "signs: ✓ works, ✗ problem, ! cannot tell",
+        "3 checks for runs at the level propose: 1 found a problem, 1 passed, 1 could not be completed.",
     ]
+
+
+def test_equal_results_of_many_repositories_share_a_line():
+    checks = [report_ok(f"acme/{number}", "read files", "it is answered") for number in range(12)]
+    lines = render_diagnosis_text(diagnosis(*checks, WRONG)).splitlines()
+    assert lines[1] == "  ✓ acme/0, acme/1, acme/2 and 9 more: read files: it is answered"
+    assert lines[-1] == "13 checks for runs at the level propose: 1 found a problem, 12 passed."
+
+
+def test_equal_results_of_different_parts_of_the_config_have_lines_of_their_own():
+    both = Diagnosis(RunLevel.PROPOSE, ((ConfigArea.FORGES, WELL), (ConfigArea.STATE, WELL)))
+    assert render_diagnosis_text(both).splitlines()[:4:2] == ["forges", "state"]
 
 
 @pytest.mark.parametrize(
     ("checks", "said"),
     [
-        ([WELL], "No problem in 1 check for runs at the level propose."),
-        ([WELL, UNKNOWN], "No problem in 2 checks for runs at the level propose; 1 could not be completed."),
-        ([WRONG, WRONG], "2 of 2 checks for runs at the level propose found problems."),
+        ([WELL], "1 check for runs at the level propose: 1 passed."),
+        ([WELL, UNKNOWN], "2 checks for runs at the level propose: 1 passed, 1 could not be completed."),
+        ([WRONG, WRONG], "2 checks for runs at the level propose: 2 found a problem."),
     ],
 )
 def test_last_line_counts_problems(checks, said):
@@ -47,7 +61,7 @@ def test_text_of_a_server_is_one_line_without_control_characters():
         "\n::error::x\x1b[31m", "read\r\nfiles", "##vso[task.setvariable]x\n::set-output::y" + "z" * 5000
     )
     text = render_diagnosis_text(diagnosis(evil))
-    assert len(text.splitlines()) == 4
+    assert len(text.splitlines()) == 5
     assert "\x1b" not in text
     assert "##vso[" not in text
     assert len(text) < 1500

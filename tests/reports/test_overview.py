@@ -17,12 +17,27 @@ def test_has_a_line_for_each_repository_and_only_used_columns():
     waits = proposal(outcome=ProposalOutcome.DEFERRED)
     trees = [repository(update(), held, proposals=(proposal(), waits)), repository(name="acme/api")]
     assert render_overview(run_report(*trees), 100).splitlines() == [
-        "repository       places  pinned  can move  stay  open  waiting",
+        "repository       places  can move  stay  pinned  open  waiting",
         "─" * 62,
-        "acme/web (main)       2       1         1     1     1        1",
-        "acme/api (main)       ·       ·         ·     ·     ·        ·",
-        "all                   2       1         1     1     1        1",
+        "acme/web (main)       2         1     1       1     1        1",
+        "acme/api (main)       ·         ·     ·       ·     ·        ·",
+        "all                   2         1     1       1     1        1",
     ]
+
+
+def test_numbers_of_statuses_add_up_to_the_number_of_places():
+    tree = repository(*(verdict(each, None) for each in OccurrenceStatus))
+    heading, _, row = render_overview(run_report(tree), 200).splitlines()
+    numbers = dict(zip(heading.replace("can move", "can-move").split()[1:], map(int, row.split()[2:]), strict=True))
+    assert numbers["places"] == len(OccurrenceStatus)
+    assert sum(numbers[each] for each in ("can-move", "current", "stay", "skipped")) == numbers["places"]
+
+
+def test_narrow_terminal_has_fewer_columns():
+    tree = repository(*(verdict(each, None) for each in OccurrenceStatus), proposals=(proposal(),))
+    table = render_overview(run_report(tree), 40)
+    assert max(map(len, table.splitlines())) <= 40
+    assert table.split()[:5] == ["repository", "places", "can", "move", "open"]
 
 
 def test_run_without_repositories_has_no_table():
@@ -40,5 +55,5 @@ def test_large_fleet_is_shortened_but_its_sum_is_complete():
 def test_names_are_shortened_to_the_terminal_and_escaped(word, columns):
     for report in (hostile_report(word), hostile_report(HOSTILE), run_report(repository(update(), name="x" * 500))):
         table = render_overview(report, columns)
-        assert max(map(len, table.split("\n"))) <= max(columns, 60)
+        assert max(map(len, table.split("\n"))) <= columns
         assert {unicodedata.category(each) for each in table if each != "\n"} & {"Cc", "Cf", "Cs"} == set()
