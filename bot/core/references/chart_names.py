@@ -45,7 +45,10 @@ def combine_alternatives(names: Iterable[_Name]) -> _Name:
     """
     combined: _Name = NO_NAME
     for name in names:
-        combined = limit_name(frozenset(part | other for part in combined for other in name) or combined or name)
+        if combined and name:
+            combined = limit_name(frozenset(part | other for part in combined for other in name))
+        else:
+            combined = combined or name
     return combined
 
 

@@ -55,12 +55,13 @@ class ReferencePrefix:
 
     def add_branches(self, branches: list[ReferencePrefix]) -> ReferencePrefix:
         """Return the prefix after a block whose branches end with the given prefixes."""
-        added_names = combine_alternatives(
+        added_name = combine_alternatives(
             branch.value_name - self.value_name
             | _build_literal_name(branch.text.removeprefix(self.text).replace(_PLACEHOLDER, ""))
             for branch in branches
+            if branch != self
         )
-        return ReferencePrefix(self.text + _PLACEHOLDER, limit_name(self.value_name | added_names))
+        return ReferencePrefix(self.text + _PLACEHOLDER, limit_name(self.value_name | added_name))
 
     def cut(self, length: int) -> ReferencePrefix:
         """Return the prefix with only the last `length` characters of its text."""

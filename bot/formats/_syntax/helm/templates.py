@@ -300,7 +300,8 @@ class _TemplateWalk:
 def _add_literal(prefix: ReferencePrefix, text: str) -> ReferencePrefix:
     """Return the prefix after `text`. A line break and the key of an image start a new prefix."""
     last_line = text.rpartition("\n")[2][-MAX_LINE:]
-    key_ends = [match.end() for match in _KEY.finditer(last_line) if match["key"].lower().endswith("image")]
-    if key_ends:
-        return ReferencePrefix(last_line[key_ends[-1] :])
+    if "image" in last_line.lower():
+        key_ends = [match.end() for match in _KEY.finditer(last_line) if match["key"].lower().endswith("image")]
+        if key_ends:
+            return ReferencePrefix(last_line[key_ends[-1] :])
     return (ReferencePrefix() if "\n" in text else prefix).add_text(last_line).cut(MAX_LINE)
