@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import pytest
+from support.charts import ROOT, SLOT, TAG, chart, template, value, verdict
 from support.soon import soon
-from support.values import occurrence
 
 from bot.core.references.relate import chart_loading, chart_templates, template_uses
 from bot.core.references.relate.chart_templates import unlock_templated_digests
-from bot.model.cross_file import ChartDependency, ChartMetadata, ChartTemplate, TemplateInclusion, ValueUse
-from bot.model.source import EditSlot, FilePath, NotEditable, Span
+from bot.model.cross_file import (
+    TemplateInclusion,
+    ValueUse,
+)
+from bot.model.source import EditSlot, NotEditable, Span
 from bot.model.vocabulary import Reason
 
-SLOT = EditSlot(Span(5, 5), b"", b"@")
 IMAGE, END, OTHER, CONDITION, UNKNOWN = (
     ValueUse.IMAGE,
     ValueUse.END,
@@ -20,31 +22,6 @@ IMAGE, END, OTHER, CONDITION, UNKNOWN = (
     ValueUse.CONDITION,
     ValueUse.UNKNOWN,
 )
-TAG = ("Values", "image", "tag")
-ROOT = frozenset({()})
-
-
-def value(key="image.tag", path="web/values.yaml", **more):
-    closed = {"digest_slot": NotEditable(Reason.CHART_UNKNOWN, SLOT), "variables": (key,), "format": "helm"}
-    return occurrence("nginx:1.27", path=path, locator=f"0/{key}", **(closed | more))
-
-
-def template(*uses, path="web/templates/web.yaml", name=""):
-    return ChartTemplate(FilePath(path), name, frozenset(uses))
-
-
-def chart(folder, *dependencies, name="", repository=""):
-    found = tuple(ChartDependency(each, repository) for each in dependencies)
-    return ChartMetadata(FilePath(f"{folder}/Chart.yaml"), name or folder.rpartition("/")[2], found)
-
-
-def verdict(*templates, place=None):
-    place = place or value()
-    (found,) = unlock_templated_digests((place,), list(templates))
-    assert found.tag_slot == place.tag_slot
-    if found == place:
-        return "unknown"
-    return "open" if found.digest_slot == SLOT else found.digest_slot.reason.value
 
 
 def test_a_tag_that_only_ends_references_is_open():

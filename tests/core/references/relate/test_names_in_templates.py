@@ -1,0 +1,83 @@
+"""Tests of the names of images that chart templates write before a tag or a digest."""
+
+from __future__ import annotations
+
+import pytest
+from support.charts import ROOT, SLOT, TAG, template, value, verdict
+
+from bot.core.references.relate import template_uses
+from bot.model.cross_file import ChartValue, ReferenceEnd, TemplateInclusion, ValueUse
+from bot.model.source import FilePath
+
+IMAGE, END, OTHER = ValueUse.IMAGE, ValueUse.END, ValueUse.OTHER
+REPOSITORY = ("Values", "image", "repository")
+OTHER_NAME = ("Values", "cart", "name")
+
+
+def named_value(key="image", **more):
+    return value(f"{key}.tag", name_values=(f"{key}.repository",), **more)
+
+
+def end(*sources, end=TAG):
+    return ReferenceEnd(end, frozenset(frozenset({source}) for source in sources))
+
+
+def test_name_of_another_image_closes_tag():
+    own, other = end(REPOSITORY), end(REPOSITORY, OTHER_NAME)
+    assert verdict(template((own, IMAGE)), place=named_value()) == "open"
+    assert verdict(template((other, IMAGE)), place=named_value()) == "tag-is-label"
+    assert verdict(template((own, IMAGE), (other, IMAGE)), place=named_value()) == "tag-is-label"
+    assert verdict(template((other, OTHER), (own, IMAGE)), place=named_value()) == "tag-is-label"
+
+
+def test_name_of_another_image_closes_a_digest_of_its_own():
+    place = value("image.digest", digest_slot=SLOT, name_values=("image.repository",))
+    digest = ("Values", "image", "digest")
+    assert verdict(template((end(REPOSITORY, end=digest), IMAGE)), place=place) == "unknown"
+    assert verdict(template((end(OTHER_NAME, end=digest), IMAGE)), place=place) == "tag-is-label"
+
+
+def test_name_around_an_inclusion_and_inside_it_are_one_name():
+    defined = template((end(OTHER_NAME), END), name="ending")
+    ending = TemplateInclusion("ending", ROOT)
+    assert verdict(defined, template((end(end=ending), IMAGE)), place=named_value()) == "tag-is-label"
+    top = template((end(REPOSITORY, end=ending), IMAGE))
+    assert verdict(defined, top, place=named_value()) == "tag-is-label"
+    assert verdict(template((TAG, END), name="ending"), top, place=named_value()) == "open"
+
+
+def test_included_name_is_that_of_the_given_image():
+    defined = template((ReferenceEnd(("repository",)), END), (("registry",), OTHER), name="name")
+    for key, expected in (("image", "open"), ("cart", "tag-is-label")):
+        included = TemplateInclusion("name", frozenset({("Values", key)}))
+        assert verdict(defined, template((end(included), IMAGE)), place=named_value()) == expected
+
+
+def test_included_name_that_contains_itself_is_unknown():
+    circle = TemplateInclusion("circle", ROOT)
+    defined = template((circle, END), name="circle")
+    assert verdict(defined, template((end(circle), IMAGE)), place=named_value()) == "tag-is-label"
+
+
+def test_included_name_is_unknown_beyond_the_limit(monkeypatch):
+    monkeypatch.setattr(template_uses, "MAX_NAME_DEPTH", 3)
+    chain = [template((TemplateInclusion(f"n{number + 1}", ROOT), END), name=f"n{number}") for number in range(5)]
+    last = template((REPOSITORY, END), name="n5")
+    for number, expected in ((3, "open"), (2, "tag-is-label")):
+        top = template((end(TemplateInclusion(f"n{number}", ROOT)), IMAGE))
+        assert verdict(*chain, last, top, place=named_value()) == expected
+
+
+def test_values_for_names_in_a_chart_inside_are_under_its_name():
+    inside = template((end(REPOSITORY), IMAGE), path="web/charts/db/templates/db.yaml")
+    assert verdict(inside, template(), place=named_value("db.image")) == "open"
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [({}, "tag-is-label"), ({"values": ""}, "open"), ({"values": "", "values-prod": "mirror/"}, "tag-is-label")],
+)
+def test_empty_value_before_a_name_is_no_part_of_it(texts, expected):
+    named = template((end(("Values", "prefix"), REPOSITORY), IMAGE))
+    values = [ChartValue(FilePath(f"web/{file}.yaml"), 1, "0/prefix", text) for file, text in texts.items()]
+    assert verdict(named, *values, place=named_value()) == expected

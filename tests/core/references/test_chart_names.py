@@ -1,0 +1,83 @@
+"""Tests of the names that chart templates write before tags, and of their comparison with the names in values."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.values import occurrence
+
+from bot.core.references import chart_names
+from bot.core.references.chart_names import NO_NAME, UNKNOWN_NAME, are_names_of_image, combine_alternatives
+
+REPOSITORY = ("Values", "image", "repository")
+REGISTRY = ("Values", "image", "registry")
+SUFFIX = ("Values", "suffix")
+
+
+def name(*parts):
+    """Return a name of which each part is one source, or a set of alternatives."""
+    return frozenset(part if isinstance(part, frozenset) else frozenset({part}) for part in parts)
+
+
+def image(reference="quay.io/acme/web:v1", values=("image.repository", "image.registry")):
+    return occurrence(reference, variables=("image.tag",), name_values=values)
+
+
+NAMES = st.frozensets(st.frozensets(st.sampled_from("abcdef"), min_size=1, max_size=3), min_size=1, max_size=3)
+
+
+@given(names=st.lists(NAMES, min_size=1, max_size=3), own_sources=st.frozensets(st.sampled_from("abcdef")))
+def test_combined_name_belongs_to_image_exactly_if_one_of_the_names_does(names, own_sources):
+    def is_own(written_name):
+        return all(part & own_sources for part in written_name)
+
+    assert is_own(combine_alternatives(names)) == any(is_own(each) for each in names)
+
+
+def test_empty_names_are_no_alternatives():
+    assert combine_alternatives([]) == NO_NAME
+    assert combine_alternatives([NO_NAME, name("a", "b"), NO_NAME]) == name("a", "b")
+
+
+def test_name_with_too_many_sources_is_unknown(monkeypatch):
+    monkeypatch.setattr(chart_names, "MAX_NAME_SOURCES", 10)
+    names = [name("a", "b"), name("c", "d"), name("e", "f")]
+    assert combine_alternatives(names[:2]) != UNKNOWN_NAME
+    assert combine_alternatives(names) == UNKNOWN_NAME
+
+
+@pytest.mark.parametrize(
+    ("written_name", "expected"),
+    [
+        (name(REPOSITORY, REGISTRY), True),
+        (name(REPOSITORY, ("Values", "global", "imageRegistry")), True),
+        (name(REPOSITORY, "quay.io"), True),
+        (name("quay.io/acme/web"), True),
+        (name(frozenset({REPOSITORY, SUFFIX}), REGISTRY), True),
+        (name(("Values", "*", "repository"), REGISTRY), True),
+        (name(REPOSITORY, REGISTRY, ("Values", "image", "tag")), True),
+        (NO_NAME, True),
+        (name(REPOSITORY), False),
+        (name(REGISTRY), False),
+        (name(REPOSITORY, REGISTRY, SUFFIX), False),
+        (name(REPOSITORY, REGISTRY, ("Values", "other", "tag")), False),
+        (name("quay.io/acme/api"), False),
+        (name("acme/web"), False),
+        (name("-debug", REPOSITORY, REGISTRY), False),
+        (UNKNOWN_NAME, False),
+    ],
+)
+def test_name_belongs_to_image_only_if_all_parts_do(written_name, expected):
+    assert are_names_of_image([written_name], image()) is expected
+
+
+def test_registry_needs_to_be_written_only_once_and_not_for_docker_hub():
+    assert are_names_of_image([name(REPOSITORY), name(REPOSITORY, REGISTRY)], image())
+    assert are_names_of_image([name(REPOSITORY)], image("acme/web:v1"))
+    assert are_names_of_image([name(REPOSITORY)], image(values=("image.repository",)))
+
+
+def test_image_in_a_single_value_and_unused_value_are_not_compared():
+    assert are_names_of_image([name(SUFFIX)], image(values=()))
+    assert are_names_of_image([], image())
