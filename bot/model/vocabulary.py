@@ -138,7 +138,7 @@ REASON_SENTENCES: dict[Reason, str] = {
         "The tag contains an argument, or is the `appVersion` of a chart, and a digest would override every change of "
         "this argument or `appVersion`. Put the whole tag into one value to enable updates."
     ),
-    Reason.TAG_IS_LABEL: "The chart also uses this tag outside the image reference, where a digest is not allowed.",
+    Reason.TAG_IS_LABEL: "The chart also uses this tag elsewhere, as in a label or after the name of another image.",
     Reason.CHART_UNKNOWN: "No template of the chart is available to show that this tag can contain a digest.",
     Reason.EMBEDDED: (
         "The reference is in a text block inside the file, and the program that reads the text is unknown."
