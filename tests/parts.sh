@@ -145,23 +145,28 @@ unpack_buildah() {
     echo "buildah is unpacked"
 }
 
-# Build two real root file systems of one Debian release: as first published, and with its updates. Tests read the
-# expected package versions from the package databases in them, so that no version is hard-coded.
-debian_pair() {
-    test -f debian/newer.tar && test -f debian/older.tar && return
+# Build three real root file systems of one Debian release: as first published, with its updates, and with its updates and
+# Python. Tests read the expected package versions from the package databases in the first two, so that no version is
+# hard-coded. The third is the base image from which a test builds basebump's image.
+debian_roots() {
+    test -f debian/newer.tar && test -f debian/older.tar && test -f debian/python.tar && return
     unpack mmdebstrap
     command -v mmdebstrap >/dev/null || test -f usr/bin/mmdebstrap || return 0
     mkdir -p debian
     root_of newer &
-    root_of older '--setup-hook=sed -i "/bookworm-/d" "$1/etc/apt/sources.list"'
+    root_of older '--setup-hook=sed -i "/bookworm-/d" "$1/etc/apt/sources.list"' &
+    root_of python --include=python3,python3-venv
     wait
-    if test -f debian/newer.tar && test -f debian/older.tar; then echo "two Debian roots are built"; fi
+    if test -f debian/newer.tar && test -f debian/older.tar && test -f debian/python.tar; then
+        echo "three Debian roots are built"
+    fi
 }
 
-# Build debian/$1.tar with the further options $@ of mmdebstrap, as root or in a user namespace.
+# Build debian/$1.tar, unless it exists, with the further options $@ of mmdebstrap, as root or in a user namespace.
 root_of() {
     name=$1
     shift
+    test -f "debian/$name.tar" && return
     PATH="$PWD/usr/bin:$PATH" mmdebstrap --quiet --format=tar --variant=minbase --include=openssl,ca-certificates \
         --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
         --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/zoneinfo/*' \
@@ -182,4 +187,4 @@ unpack_postgresql
 unpack_buildah
 install systemd-analyze systemd
 install chromium chromium
-debian_pair
+debian_roots

@@ -13,17 +13,16 @@ from pathlib import Path
 
 import pytest
 from support.packaging.buildah import Buildah, run_read_only
-from support.parts import ROOT, find_debian_pair
+from support.parts import ROOT, find_debian_with_python
 
 from bot import __version__
 
-pytestmark = [pytest.mark.slow, pytest.mark.real("buildah"), pytest.mark.real("debian-pair")]
+pytestmark = [pytest.mark.slow, pytest.mark.real("buildah"), pytest.mark.real("debian-python")]
 
 BASE, IMAGE = "localhost/python-base", "localhost/basebump"
 BASE_DOCKERFILE = """\
 FROM scratch
-ADD newer.tar /
-RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends python3 python3-venv
+ADD python.tar /
 """
 """Any Debian with Python will do; images of others cannot be had where nothing but loopback and packages are."""
 USER = "10001:10001"
@@ -64,7 +63,7 @@ def _build(builder: Buildah, folder: Path) -> None:
     base = folder / "base"
     base.mkdir(exist_ok=True)
     (base / "Dockerfile").write_text(BASE_DOCKERFILE, encoding="utf-8")
-    shutil.copy(find_debian_pair() / "newer.tar", base)
+    shutil.copy(find_debian_with_python(), base)
     builder.build(base, BASE)
     builder.build(ROOT, IMAGE, {"BASE": BASE}, _secrets(folder))
 

@@ -105,6 +105,12 @@ def find_debian_pair() -> Path | None:
     return folder if all((folder / f"{name}.tar").exists() for name in ("older", "newer")) else None
 
 
+def find_debian_with_python() -> Path | None:
+    """Return the root of a Debian in which Python is installed, as one archive."""
+    archive = ROOT / ".parts" / "debian" / "python.tar"
+    return archive if archive.exists() else None
+
+
 def find_trivy() -> str | None:
     """Return Trivy's binary: the one named in BASEBUMP_TRIVY, on PATH, or in the venv that `make` keeps for it."""
     named = os.environ.get("BASEBUMP_TRIVY")
@@ -122,6 +128,7 @@ PARTS: dict[str, Callable[[], str | Path | None]] = {
     "chromium": find_chromium,
     "cosign": find_cosign,
     "debian-pair": find_debian_pair,
+    "debian-python": find_debian_with_python,
     "docker-compose": find_docker_compose,
     "docker-registry": find_docker_registry,
     "gh": find_gh,
