@@ -132,7 +132,7 @@ class _NameResolver:
         is UNKNOWN_NAME.
         """
         if (name, template_input) not in self.resolved_names:
-            self.path_counter.followed_paths += template_input.path_count * len(name)
+            self.path_counter.followed_paths += template_input.path_count * sum(map(len, name))
             is_too_large = depth > MAX_NAME_DEPTH or template_input.is_too_large or self.path_counter.is_exceeded
             resolved: ResolvedName = UNKNOWN_NAME if is_too_large else NO_NAME
             self.resolved_names[name, template_input] = UNKNOWN_NAME  # the result if the name contains itself
