@@ -24,7 +24,7 @@ class _ArmTemplateFormat:
     has_line_end_comments = True
 
     def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
-        return [path for path in paths if _FILE_NAME.fullmatch(path)]
+        return [path for path in paths if path.lower().endswith(".json") and _FILE_NAME.fullmatch(path)]
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         if is_utf_16(file.content):

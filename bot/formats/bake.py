@@ -22,7 +22,7 @@ class _BakeFormat:
     has_line_end_comments = True
 
     def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
-        return [path for path in paths if _FILE_NAME.fullmatch(path)]
+        return [path for path in paths if "docker-bake" in path and _FILE_NAME.fullmatch(path)]
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         if not _is_relevant(file.content):

@@ -12,6 +12,7 @@ from bot.ports import FileFormat
 _FILE_NAME = re.compile(
     r"(?:.*/)?(?:(?:[^/]+\.)?MODULE\.bazel|(?:[^/]+\.)?WORKSPACE(?:\.bazel|\.bzlmod)?|[^/]+\.bzl)", re.DOTALL
 )
+_ENDS = (".bazel", ".bzl", ".bzlmod", "WORKSPACE")
 _KEYWORDS = (b"oci_pull", b"oci:extensions.bzl")
 """A file without any of these words calls neither the repository rule nor the module extension."""
 
@@ -21,7 +22,7 @@ class _BazelFormat:
     has_line_end_comments = True
 
     def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
-        return [path for path in paths if _FILE_NAME.fullmatch(path)]
+        return [path for path in paths if path.endswith(_ENDS) and _FILE_NAME.fullmatch(path)]
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         if not any(word in file.content for word in _KEYWORDS):

@@ -43,6 +43,7 @@ def _list_step_images(path: KeyPath) -> tuple[ImageLocation, ...]:
 FORMAT: FileFormat = YamlPathFormat(
     name="bitbucket-pipelines",
     path_pattern=_FILES,
+    path_words=("bitbucket-pipelines",),
     locations=(
         # https://support.atlassian.com/bitbucket-cloud/docs/docker-image-options/
         ImageLocation(("image",), find_self_or_key("name")),

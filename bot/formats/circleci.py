@@ -21,6 +21,7 @@ _CONFIG_PATHS: tuple[KeyPath, ...] = ((), ("orbs", ALL_VALUES))
 FORMAT: FileFormat = YamlPathFormat(
     name="circleci",
     path_pattern=_FILES,
+    path_words=(".circleci/",),
     locations=tuple(
         # `machine.image` is not listed: it names a virtual machine
         ImageLocation((*config, holder, ALL_VALUES, "docker", ALL_ITEMS, "image"))

@@ -11,6 +11,7 @@ from bot.ports import FileFormat
 FORMAT: FileFormat = YamlPathFormat(
     name="cloud-build",
     path_pattern=re.compile(r"(?:.*/)?(?:[^/]*[-_.])?cloudbuild[^/]*\.(?:ya?ml|json)", re.DOTALL),
+    path_words=("cloudbuild",),
     # https://docs.cloud.google.com/build/docs/build-config-file-schema
     locations=(ImageLocation(("steps", ALL_ITEMS, "name")),),
 )

@@ -19,7 +19,7 @@ class _DevcontainerFormat:
     has_line_end_comments = True
 
     def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
-        return [path for path in paths if _FILES.fullmatch(path)]
+        return [path for path in paths if path.endswith("devcontainer.json") and _FILES.fullmatch(path)]
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         if not _is_relevant(file.content):

@@ -45,7 +45,7 @@ class _DockerfileFormat:
     has_line_end_comments = False
 
     def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
-        return [path for path in paths if _can_be_dockerfile(path.rpartition("/")[2])]
+        return [path for path in paths if "erfile" in path and _can_be_dockerfile(path.rpartition("/")[2])]
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         if not file.is_listed_in_config and not _is_dockerfile(file):

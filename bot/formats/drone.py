@@ -11,6 +11,7 @@ from bot.ports import FileFormat
 FORMAT: FileFormat = YamlPathFormat(
     name="drone",
     path_pattern=re.compile(r"(?:.*/)?[^/]*\.drone\.ya?ml", re.DOTALL),
+    path_words=(".drone.",),
     locations=(
         # https://docs.drone.io/pipeline/docker/syntax/
         ImageLocation(("steps", ALL_ITEMS, "image")),

@@ -18,7 +18,7 @@ class _EnvFormat:
     has_line_end_comments = True
 
     def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
-        environments = [path for path in paths if basename(path) == _FILE_NAME]
+        environments = [path for path in paths if path.endswith(_FILE_NAME) and basename(path) == _FILE_NAME]
         if not environments:
             return []
         folders = {dirname(path) for path in paths if is_compose_file(path)}

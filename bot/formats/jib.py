@@ -12,6 +12,7 @@ from bot.model.vocabulary import Reason
 from bot.ports import FileFormat
 
 _FILE_NAME = re.compile(r"(?:.*/)?(?:pom\.xml|[^/]+\.gradle(?:\.kts)?)", re.DOTALL)
+_ENDS = ("pom.xml", ".gradle", ".gradle.kts")
 _PLUGIN = re.compile(rb"(?i:jib)")
 
 
@@ -20,7 +21,7 @@ class _JibFormat:
     has_line_end_comments = True
 
     def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
-        return [path for path in paths if _FILE_NAME.fullmatch(path)]
+        return [path for path in paths if path.endswith(_ENDS) and _FILE_NAME.fullmatch(path)]
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         if is_utf_16(file.content):

@@ -11,6 +11,7 @@ from bot.ports import FileFormat
 FORMAT: FileFormat = YamlPathFormat(
     name="ko",
     path_pattern=re.compile(r"(?:.*/)?\.ko\.ya?ml", re.DOTALL),
+    path_words=(".ko.",),
     # https://ko.build/configuration/#overriding-base-images
     locations=(ImageLocation(("defaultBaseImage",)), ImageLocation(("baseImageOverrides", ALL_VALUES))),
 )

@@ -25,7 +25,7 @@ class _KubernetesFormat:
     has_line_end_comments = True
 
     def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
-        return [path for path in paths if _FILE_NAME.fullmatch(path)]
+        return [path for path in paths if path.endswith((".yaml", ".yml")) or _FILE_NAME.fullmatch(path)]
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         content = file.content

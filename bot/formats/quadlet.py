@@ -11,6 +11,7 @@ from bot.ports import FileFormat
 
 _FILE_NAME = re.compile(r"(?:.*/)?[^/]+\.(container|image|volume)(?:\.d/[^/]+\.conf)?", re.DOTALL)
 """Names of units, and of the drop-in files that modify units."""
+_ENDS = (".container", ".image", ".volume", ".conf")
 
 
 class _QuadletFormat:
@@ -18,7 +19,7 @@ class _QuadletFormat:
     has_line_end_comments = False
 
     def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
-        return [path for path in paths if _FILE_NAME.fullmatch(path)]
+        return [path for path in paths if path.endswith(_ENDS) and _FILE_NAME.fullmatch(path)]
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         kind = _FILE_NAME.fullmatch(file.path)

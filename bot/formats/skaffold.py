@@ -17,7 +17,7 @@ class _SkaffoldFormat:
     has_line_end_comments = True
 
     def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
-        return [path for path in paths if _FILE_NAME.fullmatch(path)]
+        return [path for path in paths if "skaffold" in path and _FILE_NAME.fullmatch(path)]
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         from bot.formats._readers.skaffold import read

@@ -29,13 +29,17 @@ class YamlPathFormat:
     """Top-level keys with a special meaning. At the top level, ALL_VALUES in a path does not include them."""
     anchor_paths: tuple[KeyPath, ...] = ()
     """Paths of scalars with anchors that only exist to be used elsewhere in the file."""
+    path_words: tuple[str, ...] = ("",)
+    """Words in lower case. Every path that `path_pattern` matches contains one of them, perhaps in upper case."""
     condition_prefix: str = ""
     """Prefix of keys that are conditions, such as `${{`. Paths continue below such a key as if it were not there."""
     has_line_end_comments: bool = True
 
     def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
         """Return the paths of the files that this format reads."""
-        return [path for path in paths if self.path_pattern.fullmatch(path)]
+        # Searching for a word is much faster than matching the pattern, which most paths do not match.
+        found = {path for word in self.path_words for path in paths if word in path.lower()}
+        return [path for path in sorted(found) if self.path_pattern.fullmatch(path)]
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         """Yield the images in the order of their lines, and an `UnsupportedText` for each unreadable part."""
