@@ -29,6 +29,7 @@ class PipedChild:
         """Create the object for a child with these two pipes."""
         self._stdin, self._stdout = stdin.fileno(), stdout.fileno()
         self._incoming, self._outgoing = bytearray(), bytearray()
+        self._buffer = memoryview(bytearray(_PIPE_BYTES))
         self.has_ended = False
         """True if the child closed a pipe, which it does when it ends, or if its message was too long."""
         os.set_blocking(self._stdin, False)
@@ -40,7 +41,7 @@ class PipedChild:
         self._outgoing += _LENGTH.pack(len(content)) + content
         self._write()
 
-    def receive(self) -> Iterator[bytes]:
+    def receive(self) -> Iterator[memoryview]:
         """Yield the messages that have arrived completely."""
         self._write()
         self._read()
@@ -52,9 +53,8 @@ class PipedChild:
             end = _LENGTH.size + length
             if len(self._incoming) < end:
                 return
-            content = bytes(memoryview(self._incoming)[_LENGTH.size : end])
-            del self._incoming[:end]
-            yield content
+            message, self._incoming = self._incoming, self._incoming[end:]
+            yield memoryview(message)[_LENGTH.size : end]
 
     def register(self, poller: select.poll) -> None:
         """Let `poller` report when the child has written something, has room for a queued message, or has ended."""
@@ -74,11 +74,11 @@ class PipedChild:
     def _read(self) -> None:
         try:
             while len(self._incoming) <= MAX_MESSAGE_BYTES:
-                chunk = os.read(self._stdout, _PIPE_BYTES)
-                if not chunk:
+                size = os.readv(self._stdout, [self._buffer])
+                if size == 0:
                     self.has_ended = True
                     return
-                self._incoming += chunk
+                self._incoming += self._buffer[:size]
         except BlockingIOError:
             return
 

@@ -11,6 +11,7 @@ import gc
 import os
 import pickle
 import sys
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -40,6 +41,9 @@ PART_SHARE = 8
 """Each process gets at most this fraction of the remaining work as its next part."""
 QUEUED_PARTS = 2
 """The number of parts that a worker has at a time, so that it has another part when it has finished one."""
+EXCHANGE_INTERVAL = 0.003
+"""Seconds after which basebump looks for messages of the workers while it reads files itself. A worker has QUEUED_PARTS
+parts, which take longer."""
 MAX_WAITING_WEIGHT = 64 * 1024 * 1024
 """The weight in bytes of results that may wait for the results of earlier files. They are not yet taken from the budget
 of the tree. If they weigh more, basebump reads no further parts until it has the earlier results."""
@@ -159,11 +163,14 @@ class _SharedReading:
         return self._waiting_weight >= MAX_WAITING_WEIGHT
 
     def _read_part(self, number: int) -> None:
-        """Read a part in this process. Exchange messages with the workers after each file."""
+        """Read a part in this process. Exchange messages with the workers between files."""
         results: list[FileContents | TreeError] = []
+        exchanged_at = time.monotonic()
         for contents in read_until_too_heavy(self._tree, self._get_files(self._parts[number])):
             results.append(contents)
-            self._exchange_messages()
+            if time.monotonic() > exchanged_at + EXCHANGE_INTERVAL:
+                self._exchange_messages()
+                exchanged_at = time.monotonic()
         self._add_results(number, results)
 
     def _exchange_messages(self) -> None:

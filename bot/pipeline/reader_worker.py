@@ -110,7 +110,7 @@ def pack_answers(files: Sequence[SelectedFile], answers: Sequence[FileContents |
     )
 
 
-def unpack_answers(message: bytes, files: Sequence[SelectedFile]) -> list[FileContents | TreeError]:
+def unpack_answers(message: bytes | memoryview, files: Sequence[SelectedFile]) -> list[FileContents | TreeError]:
     """Return the contents in the answer for `files`. The result can be shorter than `files`."""
     answers: list[FileAnswer] = pickle.loads(message)  # noqa: S301 - the sender is a worker of this process
     return [_unpack_answer(file, answer) for file, answer in zip(files, answers, strict=False)]
