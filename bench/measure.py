@@ -19,6 +19,7 @@ from assessing import measure_scans  # noqa: E402 - the folders are put on the p
 from extraction import measure_extraction  # noqa: E402
 from lookups import measure_lookups  # noqa: E402
 from processes import measure_processes  # noqa: E402
+from workers import measure_workers  # noqa: E402
 
 GENERATED_SERVICES = 1000
 
@@ -49,5 +50,6 @@ if __name__ == "__main__":
             print(f"{folder}:")
             measure_extraction(folder)
             measure_processes(folder)
+            measure_workers(folder)
     measure_lookups()
     measure_scans()
