@@ -13,8 +13,11 @@ def read_template(path: str) -> str:
 
 
 def prepend_macros(source: str) -> str:
-    """Return `source` preceded by macros that it can call. `source` is the template of a body or a comparison."""
-    return read_template("evidence.md.j2") + source
+    """Return `source` preceded by macros that it can call. `source` is the template of a body or a comparison.
+
+    `evidence.md.j2` has macros that own templates may call, and `blocks.md.j2` has the blocks of basebump's texts.
+    """
+    return read_template("evidence.md.j2") + read_template("blocks.md.j2") + source
 
 
 def read_config(path: str) -> str:

@@ -121,6 +121,10 @@ class Plain:
 
     _raw: str
 
+    def shorten(self, limit: int) -> Plain:
+        """Return the text with at most `limit` characters, but at least one. A shortened text ends with `...`."""
+        return self if len(self._raw) <= limit else Plain(f"{self._raw[: max(limit - 3, 1)]}...")
+
     def __str__(self) -> str:
         is_safe = _SAFE_TEXT.fullmatch(self._raw) and not _ACTIVE_TEXT.search(self._raw)
         return self._raw if is_safe else render_code_span(self._raw)
@@ -130,6 +134,15 @@ class Plain:
 
     def __format__(self, specification: str) -> str:
         return str(self)
+
+
+def build_sentence(text: str, limit: int = MAX_TEXT_LENGTH) -> Plain | Text:
+    """Return a sentence of basebump, which may quote other texts.
+
+    If it contains nothing that a forge would interpret, it is rendered as it is, and otherwise as a code span.
+    """
+    line = make_one_line(text, limit)
+    return Plain(line) if str(Plain(line)) == line else Text(text, limit)
 
 
 def truncate_list(items: Sequence[str], max_items: int) -> tuple[Text | Plain, ...]:

@@ -57,6 +57,18 @@ class UpdateCause(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class AddedRisk:
+    """The grave vulnerabilities that an update adds, if it does not fix at least as many of the same kind.
+
+    A kind of vulnerabilities of which the update fixes as many as it adds is 0.
+    """
+
+    critical: int
+    exploited: int
+    """The number of added vulnerabilities that are known to be exploited, of any severity."""
+
+
+@dataclass(frozen=True, slots=True)
 class ImageUpdate:
     """The decision to update an image reference to one of several candidates.
 
@@ -69,6 +81,14 @@ class ImageUpdate:
     cause: UpdateCause = UpdateCause.MOVED
     review_reason: str = ""
     """A sentence that says why a person must review the update before it is merged; empty if no review is needed."""
+    added_risk: AddedRisk | None = None
+    """The grave vulnerabilities that the update adds without fixing as many. The update is then opened as a draft. None
+    if there are none, if the policy allows them, or if the images were not compared."""
+
+    @property
+    def needs_review(self) -> bool:
+        """Whether a person must review the update before it is merged."""
+        return bool(self.review_reason) or self.added_risk is not None
 
     @property
     def occurrence(self) -> Occurrence:

@@ -76,6 +76,8 @@ class ForgeLimits:
     """True if every push to the branch turns off automerge of the request, regardless of who pushes."""
     has_statuses: bool = False
     """True if the forge has commit statuses."""
+    has_alerts: bool = False
+    """True if the forge renders quotes that begin with `[!CAUTION]` as alerts."""
     workflows: tuple[str, ...] = ()
     """File names of workflows that basebump starts for each proposal, because no event triggers them."""
 

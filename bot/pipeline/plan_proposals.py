@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bot.core.budgets import EditBudget
-from bot.core.evidence.compare import collect_exploited_ids
 from bot.core.evidence.private_evidence import remove_private_evidence
-from bot.core.markdown import make_one_line
 from bot.core.proposal.automerge import can_automerge, is_automerge_unknown
 from bot.core.proposal.commit_status import build_status
 from bot.core.proposal.fingerprint import compute_fingerprint
@@ -178,7 +176,7 @@ def _build_proposal(
         for transition in transitions
     }
     updates_with_evidence = [(update, evidence[get_first_transition(update)]) for update in updates]
-    is_draft = any(update.review_reason or update.tracked_image.policy.draft for update in updates)
+    is_draft = any(update.needs_review or update.tracked_image.policy.draft for update in updates)
     needs_people = is_draft or update_group.is_onboarding
     automerge = not needs_people and all(can_automerge(*each) for each in updates_with_evidence)
     is_open_to_merge = not needs_people and all(
@@ -187,7 +185,7 @@ def _build_proposal(
     status = None
     if style.has_status and style.limits.has_statuses:
         status = build_status(
-            list(shown_evidence.values()), needs_review=any(update.review_reason for update in updates)
+            list(shown_evidence.values()), needs_review=any(update.needs_review for update in updates)
         )
     rendered = _render_proposal(update_group, updates, shown_evidence, style, protected_files, automerge=automerge)
     return Proposal(
@@ -257,7 +255,13 @@ def _render_proposal(
 
     def build_limited_view(rows: int) -> ProposalView:
         return build_proposal_view(
-            updates, shown_evidence, rows, is_first=update_group.is_onboarding, protected_files=protected_files
+            updates,
+            shown_evidence,
+            rows,
+            is_first=update_group.is_onboarding,
+            protected_files=protected_files,
+            has_alerts=style.limits.has_alerts,
+            workflows=style.limits.workflows,
         )
 
     targets, intent = list_targets(updates), compute_intent(updates)
@@ -267,14 +271,9 @@ def _render_proposal(
     marker = render_marker(BodyMarker(targets, report, has_automerge=automerge))
     space = style.limits.body_characters - len(marker) - RESERVED_BODY_CHARACTERS
     body = render_body(style.templates.body, build_limited_view, space)
-    head = build_head(
-        update_group,
-        updates,
-        [each.delta for each in shown_evidence.values()],
-        collect_exploited_ids(shown_evidence.values()),
-    )
+    head = build_head(update_group, updates, list(shown_evidence.values()))
     return _RenderedProposal(
-        title=make_one_line(render_title(style.templates.title, head), style.limits.title_characters),
+        title=render_title(style.templates.title, head, style.limits.title_characters),
         body=f"{body.rstrip()}\n\n{marker}\n",
         commit_message=append_trailers(
             render_message(style.templates.message, head), intent, style.trailers, update_group.base

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from bot.core.evidence.compare import count_by_severity, count_distinct, filter_exploited
-from bot.model.evidence import Evidence, NotScanned, Severity, UnscannedReason
+from bot.core.evidence.compare import count_distinct
+from bot.core.evidence.effect import summarise_effect
+from bot.model.evidence import Evidence, NotScanned, UnscannedReason
 
 
 def describe_effect(evidence: Evidence | None) -> str:
-    """Return a phrase about the effect of an update, such as `fixes 3 (1 critical), 0 new, 5 remain`.
+    """Return a phrase about the effect of an update, such as `fixes 3 (1 critical), adds none, 5 remain`.
 
     If the effect is not known, the phrase is one of these:
     - `not scanned: REASON`, if the new image was not scanned.
@@ -26,13 +27,4 @@ def describe_effect(evidence: Evidence | None) -> str:
             return f"old image not scanned: {evidence.old.reason.sentence}"
         count = count_distinct(evidence.new.findings)
         return f"has {count} known vulnerabilit{'y' if count == 1 else 'ies'}"
-    counts = {
-        "critical": count_by_severity(evidence.delta.fixed)[Severity.CRITICAL],
-        "known exploited": count_distinct(filter_exploited(evidence.delta.fixed, evidence.exploited_ids)),
-    }
-    details = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-    return (
-        f"fixes {count_distinct(evidence.delta.fixed)}"
-        + (f" ({details})" if details else "")
-        + f", {count_distinct(evidence.delta.introduced)} new, {count_distinct(evidence.delta.remaining)} remain"
-    )
+    return f"{summarise_effect([evidence])}, {count_distinct(evidence.delta.remaining)} remain"

@@ -48,7 +48,7 @@ def test_default_level_only_reports(tmp_path, basebump, fleet, loopback):
             "branch": BRANCH,
             "outcome": "would-open",
             "url": None,
-            "title": f"Update python:3.12-slim to {now[7:19]}",
+            "title": f"Update python:3.12-slim to {now[7:19]} (old digest is gone, not scanned)",
             "note": None,
             "images": [
                 {
@@ -170,7 +170,7 @@ def test_missing_scanner_is_a_failure_and_the_proposal_says_not_scanned(tmp_path
     assert failed["stage"] == "assess"
     assert "no-such-scanner " in failed["error"]
     blob = json.loads(_web(tmp_path).run("cat-file", "blob", f"refs/basebump/proposals/{BRANCH}"))
-    assert "**Not scanned:**" in blob["body"]
+    assert "What that changes is not known: " in blob["body"]
 
 
 def test_required_scan_refuses_updates_but_keeps_open_proposals(tmp_path, basebump, fleet, loopback):

@@ -67,10 +67,10 @@ def body(tmp_path) -> str:
 def test_proposal_shows_findings_of_defender_and_exemptions(run, tmp_path, graph):
     code, out, _ = run("--level", "propose")
     assert code == 0, out
-    assert "fixes 1, 0 new, 1 remain" in out
+    assert "fixes 1 (1 high), adds none, 1 remain" in out
     text = body(tmp_path)
-    assert "by `Microsoft Defender` `management.azure.com`." in text
-    assert "Set aside: 1, which is counted nowhere" in text
+    assert "<sub>Microsoft Defender management.azure.com" in text
+    assert "1 suppressed by statements, and counted nowhere" in text
     assert "| `exempt` | `Microsoft Defender exemption` |" in text
     assert len(graph.received) == 2, "both images in one question for each model"
 

@@ -65,10 +65,10 @@ def test_proposal_shows_exploited_and_epss_scores(basebump, scene, tmp_path):
         path, git = scene(f"enrichment: {{kev: kev.json, epss: '{listener.url}/epss.csv'}}")
         code, out, _ = basebump("run", "--config", path, "--level", "propose")
     assert code == 0
-    assert "fixes 1 (1 known exploited), 0 new, 1 remain" in out
+    assert "fixes 1 (1 low, 1 exploited), adds none, 1 remain" in out
     proposed = proposal(git)
-    assert proposed["title"].endswith(", fixes 1 (1 known exploited)")
-    assert "| low, **known exploited** | 50.0 % |" in proposed["body"]
+    assert proposed["title"].endswith(": fixes 1 (1 low, 1 exploited), adds none")
+    assert "| **exploited**, low | " in proposed["body"]
 
 
 def test_rule_may_use_kev(basebump, scene, tmp_path):
@@ -86,7 +86,7 @@ def test_unreadable_list_is_a_failure_and_the_proposal_is_opened(basebump, scene
     assert code == 1
     assert "enrichment.kev (assess): " in out
     assert re.search(r"kev\.json .*: No such file", out)
-    assert "to be exploited" in proposal(git)["body"]
+    assert "KEV could not be read" in proposal(git)["body"]
 
 
 def test_lists_are_not_read_without_findings(basebump, scene, tmp_path):
@@ -105,7 +105,7 @@ def test_vex_documents_suppress_findings(basebump, scene, tmp_path):
     path, _ = scene("enrichment: {vex: [{path: answers, authors: ['Acme *']}]}")
     code, out, _ = basebump("run", "--config", path)
     assert code == 0
-    assert "fixes 0, 0 new, 1 remain" in out
+    assert "fixes none, adds none, 1 remain" in out
     code, out, _ = basebump("run", "--config", scene("enrichment: {vex: [{path: no.json, authors: ['Acme *']}]}")[0])
     assert code == 1
     assert "enrichment.vex[0] (assess): " in out

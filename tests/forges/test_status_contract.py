@@ -15,8 +15,8 @@ pytestmark = [
     pytest.mark.parametrize("new_stand", ["github", "github-app", "gitlab"], indirect=True),
 ]
 
-GOOD = CommitStatus(StatusState.SUCCESS, "Fixes 7 (1 critical), brings none")
-BAD = CommitStatus(StatusState.FAILURE, "Look before you merge: fixes none, brings 1")
+GOOD = CommitStatus(StatusState.SUCCESS, "Fixes 7 (1 critical), adds none")
+BAD = CommitStatus(StatusState.FAILURE, "Look before you merge: fixes none, adds 1")
 
 
 def propose(stand, status=GOOD):

@@ -40,7 +40,7 @@ WITH_NEW = DOCKERFILE.replace(OLD, NEW)
 FILES = {"Dockerfile": DOCKERFILE, "app/Dockerfile": DOCKERFILE, "README.md": "Nothing to see.\n"}
 STANDS = {"local": LocalStand, "github": GitHubStand, "github-app": GitHubAppStand, "gitlab": GitLabStand}
 TARGET = f"docker.io/library/python:3.12-slim@{NEW}"
-GOOD = CommitStatus(StatusState.SUCCESS, "Fixes 1, brings none")
+GOOD = CommitStatus(StatusState.SUCCESS, "Fixes 1 (1 high), adds none")
 
 
 @pytest.fixture(params=STANDS)

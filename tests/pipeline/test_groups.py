@@ -59,7 +59,7 @@ def test_updates_with_the_same_group_are_one_proposal(tmp_path, moved):
     proposals = propose(stand, moved, weekly)
     assert set(proposals) == {group_branch("weekly"), branch(NGINX)}
     together = proposals[group_branch("weekly")]
-    assert together.title == "Update python:3.12 and 1 more image (weekly)"
+    assert together.title == "Update python:3.12 and 1 more image (weekly) (not scanned)"
     assert [(each.canonical, each.tag) for each in together.images] == [
         (PYTHON.repository, "3.12"),
         (REDIS.repository, "7"),
@@ -78,7 +78,7 @@ def test_tag_split_by_folder_has_a_proposal_for_each_folder(tmp_path, moved):
         branch(PYTHON, ""): ("Dockerfile",),
         branch(NGINX, ""): ("Dockerfile",),
     }
-    assert proposals[branch(PYTHON, "web")].title.endswith(" in web")
+    assert proposals[branch(PYTHON, "web")].title.endswith(" in web (not scanned)")
     assert outcomes(moved.run([stand.fleet()])) == ["unchanged"] * 5
 
 

@@ -67,7 +67,7 @@ def test_repository_cannot_skip_mandatory_updates_but_can_set_attributes(tmp_pat
     report = moved.run([LocalStand(tmp_path, files).fleet()])
     assert statuses(report) == {"python": ("update", None), "redis": ("skipped", "ignored")}
     (proposal,) = report.repositories[0].proposals
-    assert proposal.title.endswith(" (mine)")
+    assert proposal.title.endswith(" (mine) (not scanned)")
     notes = report.repositories[0].verdicts[0].occurrence.notes
     assert re.match("The comment on line 1 .*mandatory", *notes)
 

@@ -21,8 +21,8 @@ pytestmark = pytest.mark.real("git")
 OLD, NEW = build("old"), build("new")
 FIXED, STAYS, COMES = (finding(f"CVE-1900-000{number}", Severity.CRITICAL) for number in range(1, 4))
 FILES = {"Dockerfile": f"FROM python:3.12-slim@{OLD.digest}\n"}
-LEFT_OUT = "> **Left out:** `python:3.12-slim`: its findings are private, and everyone can read this."
-NUMBERS = ("CVE-1900", "fixes 1", "1 critical", "Critical |", "Scanned", "known vulnerab")
+LEFT_OUT = "Its findings are left out here: its findings are private, and everyone can read this."
+NUMBERS = ("CVE-1900", "fixes 1", "1 critical", "Critical |", "Told", "known vulnerab")
 
 
 @pytest.fixture
@@ -80,8 +80,8 @@ def test_private_repository_shows_private_evidence(scanned, stand):
     assert outcomes(scanned.run([stand.fleet()])) == ["opened"]
     request = request_of(stand)
     assert "CVE-1900-0001" in request.body
-    assert "1 known vulnerability goes away (1 critical)" in request.body
-    assert request.title.endswith(", fixes 1 (1 critical)")
+    assert "fixes 1 known vulnerability of `python:3.12-slim` (1 critical)" in request.body
+    assert request.title.endswith(": fixes 1 (1 critical), adds none")
 
 
 def test_local_repository_shows_private_evidence(scanned, tmp_path):

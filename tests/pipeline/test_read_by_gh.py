@@ -73,7 +73,7 @@ def test_gh_shows_opened_request(github, gh, run):
     (listed,) = gh("pr", "list", "--json", OF_A_REQUEST)
     assert listed == gh("pr", "view", "1", "--json", OF_A_REQUEST)
     assert (listed["title"], listed["body"]) == (proposal.title, proposal.body)
-    assert listed["body"].startswith("- `python:3.12-slim` was rebuilt.\n- `python:3.12-slim` gets the digest ")
+    assert listed["body"].startswith("**Merging updates 1 image and pins 1 image.**\n")
     assert (listed["headRefName"], listed["headRefOid"]) == (BRANCH, github.branches()[BRANCH])
     assert (listed["baseRefName"], listed["isCrossRepository"]) == ("main", False)
     assert (listed["author"]["login"], listed["state"], listed["isDraft"]) == (BOT, "OPEN", True)

@@ -52,6 +52,11 @@ def run(stand, loopback, *rules: PolicyRule, **orders):
     return proposal
 
 
+def is_draft(stand) -> bool:
+    (request,) = stand.requests()
+    return request.title.startswith("Draft: ") if isinstance(stand, GitLabStand) else stand.repository.pulls[0].draft
+
+
 def good(words: str) -> CommitStatus:
     return CommitStatus(StatusState.SUCCESS, words)
 
@@ -59,7 +64,7 @@ def good(words: str) -> CommitStatus:
 def test_proposal_gets_status_and_next_run_writes_nothing(stand, moved):
     knows(moved, old=(CVE, CRITICAL), new=())
     assert run(stand, moved).note == ""
-    assert stand.statuses(BRANCH) == [good("Fixes 2 (1 critical), brings none")]
+    assert stand.statuses(BRANCH) == [good("Fixes 2 (1 critical), adds none")]
     writes = list(stand.writes)
     with stand.server.watched() as lines:
         assert run(stand, moved).outcome.value == "unchanged"
@@ -72,10 +77,10 @@ def test_new_evidence_and_new_commit_get_a_new_status(stand, moved):
     run(stand, moved)
     knows(moved, old=(CVE, OTHER), new=(), newer=())
     assert run(stand, moved).outcome.value == "refreshed"
-    assert stand.statuses(BRANCH) == [good("Fixes 1, brings none"), good("Fixes 2, brings none")]
+    assert stand.statuses(BRANCH) == [good("Fixes 1 (1 high), adds none"), good("Fixes 2 (2 high), adds none")]
     moved.move("python", "3.12-slim", "newer")
     assert run(stand, moved).outcome.value == "refreshed"
-    assert stand.statuses(BRANCH) == [good("Fixes 2, brings none")]
+    assert stand.statuses(BRANCH) == [good("Fixes 2 (2 high), adds none")]
 
 
 def test_failed_scan_does_not_change_the_status(stand, moved):
@@ -83,7 +88,7 @@ def test_failed_scan_does_not_change_the_status(stand, moved):
     run(stand, moved)
     knows(moved, old=(CVE,))
     assert run(stand, moved).outcome.value == "unchanged"
-    assert stand.statuses(BRANCH) == [good("Fixes 1, brings none")]
+    assert stand.statuses(BRANCH) == [good("Fixes 1 (1 high), adds none")]
 
 
 def test_unknown_evidence_is_stated_and_is_no_failure(stand, moved):
@@ -101,10 +106,27 @@ def test_required_review_is_a_failure_until_resolved(stand, moved):
     run(stand, moved, rule)
     (status,) = stand.statuses(BRANCH)
     assert status.state is StatusState.FAILURE
-    assert "brings 1 (1 critical)" in status.description
+    assert "adds 1 (1 critical)" in status.description
     knows(moved, old=both, new=())
     run(stand, moved, rule)
-    assert stand.statuses(BRANCH)[-1] == good("Fixes 2 (2 critical), brings none")
+    assert stand.statuses(BRANCH)[-1] == good("Fixes 2 (2 critical), adds none")
+
+
+def test_worse_image_is_a_draft_without_success_and_its_title_says_why(stand, moved):
+    knows(moved, old=(CVE,), new=(CVE, CRITICAL))
+    proposal = run(stand, moved)
+    assert proposal.title.endswith(": fixes none, adds 1 (1 critical)")
+    assert is_draft(stand)
+    assert stand.statuses(BRANCH) == [
+        CommitStatus(StatusState.FAILURE, "Look before you merge: fixes none, adds 1 (1 critical)")
+    ]
+
+
+def test_worse_image_that_policy_allows_is_an_ordinary_request(stand, moved):
+    knows(moved, old=(CVE,), new=(CVE, CRITICAL))
+    run(stand, moved, PolicyRule(allow_introduced=(IntroducedLimit(Severity.CRITICAL, 1),)))
+    assert not is_draft(stand)
+    assert stand.statuses(BRANCH) == [good("Fixes none, adds 1 (1 critical)")]
 
 
 def test_no_status_when_nothing_is_checked_or_it_is_disabled(stand, moved):
@@ -128,7 +150,7 @@ def test_enabling_it_sets_status_on_open_requests_with_one_edit(stand, moved):
     knows(moved, old=(CVE,), new=())
     run(stand, moved, has_status=False)
     assert run(stand, moved).outcome.value == "refreshed"
-    assert stand.statuses(BRANCH) == [good("Fixes 1, brings none")]
+    assert stand.statuses(BRANCH) == [good("Fixes 1 (1 high), adds none")]
     assert run(stand, moved).outcome.value == "unchanged"
 
 
@@ -138,7 +160,7 @@ def test_merge_of_the_base_gets_the_status(stand, moved):
     stand.commit("main", {"README.md": "Elsewhere.\n"})
     stand.update_branch(BRANCH)
     assert run(stand, moved).outcome.value == "refreshed"
-    assert stand.statuses(BRANCH) == [good("Fixes 1, brings none")]
+    assert stand.statuses(BRANCH) == [good("Fixes 1 (1 high), adds none")]
     assert run(stand, moved).outcome.value == "unchanged"
 
 
@@ -151,7 +173,7 @@ def test_approved_request_keeps_status_on_merge_of_the_base(start_stand, moved):
     stand.update_branch(BRANCH)
     moved.move("python", "3.12-slim", "newer")
     assert run(stand, moved).outcome.value == "left-alone"
-    assert stand.statuses(BRANCH) == [good("Fixes 1, brings none")]
+    assert stand.statuses(BRANCH) == [good("Fixes 1 (1 high), adds none")]
     writes = list(stand.writes)
     assert run(stand, moved).outcome.value == "left-alone"
     assert stand.writes == writes
@@ -190,7 +212,7 @@ def test_next_run_sets_status_after_run_killed_after_push(stand, moved):
         run(stand, moved)
     assert stand.statuses(BRANCH) == []
     assert run(stand, moved).outcome.value == "refreshed"
-    assert stand.statuses(BRANCH) == [good("Fixes 1, brings none")]
+    assert stand.statuses(BRANCH) == [good("Fixes 1 (1 high), adds none")]
 
 
 def test_local_forge_has_no_status(tmp_path, moved):

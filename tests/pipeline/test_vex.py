@@ -51,9 +51,9 @@ def body(stand: LocalStand) -> str:
 
 
 def test_suppressed_finding_is_neither_fixed_nor_counted(tmp_path, moved):
-    assert title(moved.run([LocalStand(tmp_path / "one", FILES).fleet()])).endswith(", fixes 1 (1 critical)")
+    assert title(moved.run([LocalStand(tmp_path / "one", FILES).fleet()])).endswith(": fixes 1 (1 critical), adds none")
     moved.advisories = ToldAdvisories(said=[ANSWER])
-    assert "fixes" not in title(moved.run([LocalStand(tmp_path / "two", FILES).fleet()]))
+    assert "fixes none" in title(moved.run([LocalStand(tmp_path / "two", FILES).fleet()]))
 
 
 def test_proposal_names_the_author_of_statements(tmp_path, moved):
@@ -62,17 +62,17 @@ def test_proposal_names_the_author_of_statements(tmp_path, moved):
     moved.advisories = ToldAdvisories(said=[ANSWER])
     moved.run([stand.fleet()])
     assert "| `not affected: code not present` | `VEX by Acme` |" in body(stand)
-    assert "no known vulnerabilities go away, none are new, none remain" in body(stand)
+    assert "fixes no known vulnerabilities of `python:3.12-slim` and adds none." in body(stand)
 
 
 def test_stored_scans_do_not_contain_statements(tmp_path, moved):
     moved.memory = DatabaseStateStore(Database.sqlite(tmp_path / "state.db"), lambda: NOW)
     stand = LocalStand(tmp_path / "repository", FILES)
     moved.advisories = ToldAdvisories(said=[ANSWER])
-    assert "fixes" not in title(moved.run([stand.fleet()]))
+    assert "fixes none" in title(moved.run([stand.fleet()]))
     asked = len(moved.scanner.asked)
     moved.advisories = None
-    assert title(moved.run([stand.fleet()])).endswith(", fixes 1 (1 critical)")
+    assert title(moved.run([stand.fleet()])).endswith(": fixes 1 (1 critical), adds none")
     assert len(moved.scanner.asked) == asked == 2
 
 

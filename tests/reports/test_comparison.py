@@ -78,21 +78,22 @@ def test_shows_exploited_and_epss_score_with_each_finding():
     asked = ListVersions(date(2026, 11, 24), date(2026, 11, 25))
     listed = comparison(exploited_ids=frozenset({CRITICAL.id}), epss_scores={CRITICAL.id: 0.913}, list_versions=asked)
     text = render_comparison_text(listed)
-    assert "The update fixes 1 (1 critical, 1 known exploited), 0 new, 1 remain." in text
+    assert "The update fixes 1 (1 critical, 1 exploited), adds none, 1 remain." in text
     assert "fixed in 2  known exploited, EPSS 91.3%" in text
     assert "2026-11-24" in text
     document = json.loads(render_comparison_document(listed))
     assert [(each["exploited"], each["epss"]) for each in document["fixed"]] == [(True, 0.913)]
     assert [(each["exploited"], each["epss"]) for each in document["remaining"]] == [(False, None)]
     assert document["lists"] == {"kev": "2026-11-24", "epss": "2026-11-25"}
-    assert "critical, **known exploited** | 91.3 % |" in markdown(listed)
+    assert "| **exploited**, critical | [`CVE-1900-0001`]" in markdown(listed)
+    assert "| 91.3 % |" in markdown(listed)
 
 
 def test_unread_list_makes_exploited_and_score_null():
     unread = comparison(list_versions=ListVersions(unread_lists=frozenset({AdvisoryList.KEV})))
     assert "`kev`" in render_comparison_text(unread)
     assert json.loads(render_comparison_document(unread))["fixed"][0]["exploited"] is None
-    assert "to be exploited" in markdown(unread)
+    assert "KEV could not be read" in markdown(unread)
 
 
 def test_suppressed_findings_are_listed_separately_and_not_counted():
@@ -103,7 +104,7 @@ def test_suppressed_findings_are_listed_separately_and_not_counted():
     document = json.loads(render_comparison_document(aside))
     assert [(each["id"], each["by"]) for each in document["new"]["set_aside"]] == [(CRITICAL.id, "acme's VEX")]
     assert document["new"]["counts"]["critical"] == 0
-    assert "<details><summary>Set aside: 1, which is counted nowhere</summary>" in markdown(aside)
+    assert "<summary>1 suppressed by statements, and counted nowhere</summary>" in markdown(aside)
 
 
 @pytest.mark.parametrize("why", UnscannedReason)
@@ -133,7 +134,7 @@ def test_long_lists_are_shortened_with_a_note():
     assert "  and 7 more rows" in render_comparison_text(comparison(old=many, new=scan()))
     cut = markdown(comparison(old=many, new=scan()), 8_000)
     assert len(cut) <= 8_000
-    assert " more rows " in cut
+    assert " more fixed, " in cut
 
 
 def hostile() -> Comparison:

@@ -25,11 +25,14 @@ class FindingSummary:
 
     def __str__(self) -> str:
         """Return the number with the worst severity, such as `252 (16 critical, 2 exploited)`; `none` for zero."""
-        if not self.count:
-            return "none"
+        return f"{self.count} ({self.detail})" if self.count else "none"
+
+    @property
+    def detail(self) -> str:
+        """The worst severity, such as `16 critical, 2 exploited`. Empty if there are no vulnerabilities."""
         worst = self.worst.word if self.worst is not Severity.UNKNOWN else "of unknown severity"
         exploited = [f"{self.exploited} exploited"] if self.exploited else []
-        return f"{self.count} ({', '.join([f'{self.worst_count} {worst}', *exploited])})"
+        return ", ".join([f"{self.worst_count} {worst}", *exploited]) if self.count else ""
 
 
 def summarise_findings(findings: Iterable[Finding], exploited_ids: Collection[str] | None) -> FindingSummary:

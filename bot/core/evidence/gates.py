@@ -12,7 +12,7 @@ from bot.core.evidence.compare import has_fix_for
 from bot.core.evidence.rollback import describe_rollback
 from bot.core.evidence.several_platforms import list_checked_evidence
 from bot.core.evidence.trust import check_signatures
-from bot.core.evidence.vulnerability_limits import LimitExceeded, find_exceeded_limit
+from bot.core.evidence.vulnerability_limits import LimitExceeded, find_added_risk, find_exceeded_limit
 from bot.core.transition import build_transition, shorten_digest
 from bot.model.advisory import AdvisoryList
 from bot.model.decision import (
@@ -68,7 +68,8 @@ def _check_candidate(
 ) -> ImageUpdate | HeldUpdate | RefusedUpdate | UnresolvedReference:
     """Check the single candidate of an update.
 
-    - If the candidate passes, return the update. It may have new notes, or a new reason to review it.
+    - If the candidate passes, return the update. It may have new notes, or a new reason to review it. If it adds grave
+      vulnerabilities without a limit and does not fix as many, it has an `AddedRisk`.
     - If the candidate fails, return a `RefusedUpdate` or `HeldUpdate`.
     - If a registry or a vulnerability list that the check needs could not be read, return an `UnresolvedReference`.
 
@@ -105,7 +106,7 @@ def _check_candidate(
             )
         elif reason is Reason.DOWNGRADE:  # the pinned digest cannot stay, so a maintainer has to review the update
             update = _add_review_reason(update, f"It looks like a rollback: {why}.")
-    return update
+    return replace(update, added_risk=find_added_risk(evidence, policy.allow_introduced))
 
 
 _PUBLIC_DETAILS = {

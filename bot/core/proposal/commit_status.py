@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from bot.core.evidence.compare import count_by_severity, count_distinct
+from bot.core.evidence.compare import collect_exploited_ids
+from bot.core.evidence.effect import summarise_effect, summarise_findings
 from bot.core.markdown import make_one_line
-from bot.model.evidence import Evidence, Finding, NotScanned, Scan, Severity, UnscannedReason
+from bot.model.evidence import Evidence, NotScanned, Scan, UnscannedReason
 from bot.model.request_attributes import MAX_STATUS_DESCRIPTION, CommitStatus, StatusState
 from bot.model.signature import SignatureUnknown, VerifiedSignature
 
@@ -32,13 +33,13 @@ def _has_evidence_source(evidence: Evidence) -> bool:
 
 
 def _describe_scans(evidence: Sequence[Evidence]) -> Iterator[str]:
-    deltas = [each.delta for each in evidence if each.delta is not None]
+    effect = summarise_effect(evidence)
     pinned = [each.new for each in evidence if each.old is None and isinstance(each.new, Scan)]
-    if deltas:
-        fixed = _format_count(finding for delta in deltas for finding in delta.fixed)
-        yield f"fixes {fixed}, brings {_format_count(finding for delta in deltas for finding in delta.introduced)}"
+    if effect is not None:
+        yield str(effect)
     if pinned:
-        yield f"known in what it pins: {_format_count(finding for scan in pinned for finding in scan.findings)}"
+        findings = (finding for scan in pinned for finding in scan.findings)
+        yield f"known in what it pins: {summarise_findings(findings, collect_exploited_ids(evidence))}"
     unknown = [why for each in evidence if each.delta is None and (why := _find_unscanned_reason(each)) is not None]
     if len(unknown) == len(evidence):
         yield f"what it changes is not known: {unknown[0].sentence}"
@@ -48,13 +49,6 @@ def _describe_scans(evidence: Sequence[Evidence]) -> Iterator[str]:
 
 def _find_unscanned_reason(evidence: Evidence) -> UnscannedReason | None:
     return next((outcome.reason for outcome in (evidence.new, evidence.old) if isinstance(outcome, NotScanned)), None)
-
-
-def _format_count(findings: Iterable[Finding]) -> str:
-    """Return the number of distinct vulnerabilities, and how many of them are critical: `7 (1 critical)`."""
-    found = list(findings)
-    critical = count_by_severity(found)[Severity.CRITICAL]
-    return f"{count_distinct(found) or 'none'}{f' ({critical} critical)' if critical else ''}"
 
 
 def _describe_signatures(evidence: Iterable[Evidence]) -> Iterator[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from enum import Enum
 from functools import lru_cache
 
@@ -14,6 +15,7 @@ from jinja2 import StrictUndefined, Template, nodes
 from jinja2.exceptions import SecurityError, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from bot.core.markdown import make_one_line
 from bot.core.proposal.dashboard import DashboardView
 from bot.core.proposal.titles import HeadView
 from bot.core.proposal.view.comparison import ComparisonView
@@ -94,9 +96,16 @@ def render_comparison(source: str, view_builder: Callable[[int], ComparisonView]
     return _render_within_limit(source, "comparison", view_builder, limit)
 
 
-def render_title(source: str, head: HeadView) -> str:
-    """Render the title of a proposal. Raises TemplateFailedError if the template fails."""
-    return _render_template(source, {"proposal": head}).strip()
+def render_title(source: str, head: HeadView, limit: int) -> str:
+    """Render the title of a proposal in at most `limit` characters. Raises TemplateFailedError if the template fails.
+
+    In a title that is too long, the headline is shortened, so that the title still states what the update adds.
+    """
+    title = _render_template(source, {"proposal": head}).strip()
+    if len(title) > limit:
+        room = len(str(head.headline)) - (len(title) - limit)
+        title = _render_template(source, {"proposal": replace(head, headline=head.headline.shorten(room))}).strip()
+    return make_one_line(title, limit)
 
 
 def render_message(source: str, head: HeadView) -> str:

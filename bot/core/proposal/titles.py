@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bot.core.evidence.compare import count_by_severity, count_distinct, filter_exploited
+from bot.core.evidence.effect import NO_FINDINGS, describe_unknown_effects, summarise_effect
 from bot.core.markdown import Plain
 from bot.core.proposal.update_groups import UpdateGroup, format_value
-from bot.core.transition import shorten_digest
-from bot.model.decision import ImageUpdate
-from bot.model.evidence import Severity, VulnerabilityDelta
+from bot.core.transition import get_first_transition, shorten_digest
+from bot.model.decision import ImageUpdate, UpdateCause
+from bot.model.evidence import Evidence
 from bot.model.reference import TagRef
 
 VERSION = 1
@@ -56,24 +56,33 @@ class HeadView:
     fixed_critical: int
     fixed_exploited: int
     """Number of fixed vulnerabilities that are known to be exploited."""
+    introduced_count: int
+    """Number of distinct vulnerabilities that are known to be new."""
+    introduced_critical: int
+    introduced_exploited: int
+    effect: Plain | None
+    """The numbers of fixed and added vulnerabilities with their worst severities, such as `fixes 252 (16 critical, 2
+    exploited), adds 2 (1 critical)`. None if no two images were compared."""
+    remarks: tuple[Plain, ...]
+    """What is not known of the effect and why, such as `not scanned` and `old digest is gone`; empty if all is known.
+    """
     moves: tuple[TagUpdateView, ...]
 
 
 def build_head(
     update_group: UpdateGroup,
     updates: Sequence[ImageUpdate],
-    deltas: Iterable[VulnerabilityDelta | None],
-    exploited_ids: Collection[str] = (),
+    evidence: Sequence[Evidence],
 ) -> HeadView:
     """Return the data for the title and the commit message of one proposal.
 
     Args:
         update_group: The group of the updates.
         updates: The updates of image references in the proposal.
-        deltas: The vulnerability changes of each updated image; None for an image whose changes are unknown.
-        exploited_ids: The ids of the vulnerabilities that are known to be exploited.
+        evidence: The evidence on each updated image that readers of the title may see.
     """
-    fixed = [finding for delta in deltas if delta is not None for finding in delta.fixed]
+    effect = summarise_effect(evidence)
+    fixed, added = (effect.fixed, effect.added) if effect is not None else (NO_FINDINGS, NO_FINDINGS)
     moves = sorted(
         {_build_tag_update_view(update) for update in updates},
         key=lambda move: (str(move.line), move.old is None, repr(move)),
@@ -81,9 +90,14 @@ def build_head(
     return HeadView(
         version=VERSION,
         headline=Plain(build_headline(update_group, updates)),
-        fixed_count=count_distinct(fixed),
-        fixed_critical=count_by_severity(fixed)[Severity.CRITICAL],
-        fixed_exploited=count_distinct(filter_exploited(fixed, exploited_ids)),
+        fixed_count=fixed.count,
+        fixed_critical=fixed.critical,
+        fixed_exploited=fixed.exploited,
+        introduced_count=added.count,
+        introduced_critical=added.critical,
+        introduced_exploited=added.exploited,
+        effect=Plain(str(effect)) if effect is not None else None,
+        remarks=tuple(map(Plain, (*_describe_gone(updates), *describe_unknown_effects(evidence)))),
         moves=tuple(dict.fromkeys(moves)),
     )
 
@@ -104,8 +118,10 @@ def build_headline(update_group: UpdateGroup, updates: Sequence[ImageUpdate]) ->
     redis:7 and 3 more images (weekly)`.
     """
     base_suffix = f" on {update_group.base}" if _can_show_path(update_group.base) else ""
+    are_moving = [_is_moving(each) for each in updates]
     if update_group.is_onboarding:
-        return f"Pin the base images of this repository{base_suffix}"
+        verb = "Pin" if not any(are_moving) else "Update" if all(are_moving) else "Update and pin"
+        return f"{verb} the base images of this repository{base_suffix}"
     images_by_tag: dict[TagRef, list[str]] = defaultdict(list)
     for update in updates:
         line = update.tracked_image.tag_ref
@@ -116,7 +132,7 @@ def build_headline(update_group: UpdateGroup, updates: Sequence[ImageUpdate]) ->
     more = f" and {others} more {'image' if others == 1 else 'images'}"
     return "".join(
         [
-            "Update " if any(update.occurrence.reference.digest for update in updates) else "Pin ",
+            "Update " if any(are_moving) else "Pin ",
             image,
             more if others else f" to {candidate.tag or shorten_digest(candidate.digest)}",
             f" in {update_group.folder}" if _can_show_path(update_group.folder) else "",
@@ -124,6 +140,19 @@ def build_headline(update_group: UpdateGroup, updates: Sequence[ImageUpdate]) ->
             f" ({update_group.subject})" if _can_show_group(update_group.subject) else "",
         ]
     )
+
+
+def _describe_gone(updates: Sequence[ImageUpdate]) -> Iterator[str]:
+    """Yield a remark if the registry no longer has digests that the files contain."""
+    causes = {get_first_transition(each): each.cause for each in updates}
+    gone = sum(cause is UpdateCause.GONE for cause in causes.values())
+    if gone:
+        yield "old digest is gone" if len(causes) == 1 else f"{gone} of {len(causes)} old digests gone"
+
+
+def _is_moving(update: ImageUpdate) -> bool:
+    """Return True if the reference moves to another digest or tag; False if it only gets a digest."""
+    return bool(update.occurrence.reference.digest or update.candidates[0].tag)
 
 
 def _can_show_path(path: str | None) -> bool:

@@ -134,6 +134,7 @@ class GitHubServer:
                 title_characters=MAX_TITLE,
                 protected_folder=WORKFLOWS_FOLDER,
                 has_statuses=True,
+                has_alerts=True,
                 workflows=self.dispatch,
             ),
             errors=GITHUB_ERRORS,

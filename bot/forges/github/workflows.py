@@ -23,8 +23,8 @@ from bot.forges.hosted.refusal import RefusedError, is_permanent_refusal
 _NOT_BY_ITSELF_PREFIX, _NOT_RUN_PREFIX = "> **CI does not run here by itself:**", "> **CI has not run on this:**"
 JOB_TOKEN_NOTICE = (
     f"{_NOT_BY_ITSELF_PREFIX} the last commit was pushed with the token of a job (`GITHUB_TOKEN`), and "
-    "GitHub starts no workflows for that. Close this and open it again to have them run; `dispatch` in the config of "
-    "basebump, or a GitHub App, does it for you.\n\n"
+    "GitHub starts no workflows for that. Close this and open it again to have them run, which also cancels the "
+    "decline; `dispatch` in the config of basebump, or a GitHub App, does it for you.\n\n"
 )
 _JOB_LOGIN = "github-actions[bot]"
 """The account to which the tokens of jobs belong."""

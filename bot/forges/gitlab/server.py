@@ -49,6 +49,7 @@ _LIMITS = ForgeLimits(
     number_prefix="!",
     is_automerge_cancelled_by_push=True,
     has_statuses=True,
+    has_alerts=True,  # https://docs.gitlab.com/user/markdown/#alerts, since GitLab 17.10; before, they are quotes
 )
 
 

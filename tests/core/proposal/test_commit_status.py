@@ -53,22 +53,22 @@ def words(*evidence, is_doubted=False):
 @pytest.mark.parametrize(
     ("evidence", "sentence"),
     [
-        ([BETTER], "Fixes 2 (1 critical), brings none"),
-        ([BETTER, BETTER], "Fixes 2 (1 critical), brings none"),
+        ([BETTER], "Fixes 2 (1 critical), adds none"),
+        ([BETTER, BETTER], "Fixes 2 (1 critical), adds none"),
         ([PINNED], "Known in what it pins: 2 (1 critical)"),
-        ([BETTER, PINNED], "Fixes 2 (1 critical), brings none; known in what it pins: 2 (1 critical)"),
+        ([BETTER, PINNED], "Fixes 2 (1 critical), adds none; known in what it pins: 2 (1 critical)"),
         ([UNKNOWN], "What it changes is not known: the scanner ran out of time"),
-        ([BETTER, UNKNOWN], "Fixes 2 (1 critical), brings none; for 1 of 2 images that is not known"),
-        ([replace(BETTER, signatures=SIGNED)], "Fixes 2 (1 critical), brings none; signed by somebody trusted"),
-        ([replace(BETTER, signatures=UNSIGNED)], "Fixes 2 (1 critical), brings none; not signed by anybody trusted"),
-        ([replace(BETTER, signatures=UNASKED)], "Fixes 2 (1 critical), brings none; whether it is signed is not known"),
+        ([BETTER, UNKNOWN], "Fixes 2 (1 critical), adds none; for 1 of 2 images that is not known"),
+        ([replace(BETTER, signatures=SIGNED)], "Fixes 2 (1 critical), adds none; signed by somebody trusted"),
+        ([replace(BETTER, signatures=UNSIGNED)], "Fixes 2 (1 critical), adds none; not signed by anybody trusted"),
+        ([replace(BETTER, signatures=UNASKED)], "Fixes 2 (1 critical), adds none; whether it is signed is not known"),
         (
             [replace(ALONE, signatures=SIGNED)],
             "What it changes is not known: no scanner is configured or installed; signed by somebody trusted",
         ),
         (
             [replace(BETTER, signatures=SIGNED), replace(BETTER, signatures=UNSIGNED)],
-            "Fixes 2 (1 critical), brings none; not signed by anybody trusted: 1 of 2 images",
+            "Fixes 2 (1 critical), adds none; not signed by anybody trusted: 1 of 2 images",
         ),
     ],
 )
@@ -78,7 +78,7 @@ def test_a_status_says_in_one_line_what_is_known(evidence, sentence):
 
 def test_what_a_person_must_look_at_is_a_failure():
     found = build_status([WORSE], needs_review=True)
-    assert (found.state, "brings 1 (1 critical)" in found.description) == (StatusState.FAILURE, True)
+    assert (found.state, "adds 1 (1 critical)" in found.description) == (StatusState.FAILURE, True)
 
 
 def test_where_nobody_looks_for_anything_there_is_no_status():
@@ -100,7 +100,7 @@ def test_a_status_fits_every_forge():
 HEAD = "a" * 40
 
 
-STATUS = CommitStatus(StatusState.SUCCESS, "Fixes 2, brings none")
+STATUS = CommitStatus(StatusState.SUCCESS, "Fixes 2, adds none")
 
 
 def on(commit, status=STATUS):

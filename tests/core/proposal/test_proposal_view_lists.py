@@ -48,40 +48,46 @@ def rows(text: str) -> list[str]:
 
 def test_the_first_sentence_counts_what_is_exploited_and_the_rows_of_it_come_first():
     text = body(listed(LOW.id, NEW.id, asked=ListVersions(date(2026, 11, 24))))
-    assert "2 known vulnerabilities go away (1 critical, 1 known exploited), 1 is new (1 known exploited)," in text
-    assert rows(text)[0].startswith(f"| low, **known exploited** | [`{LOW.id}`]")
-    assert rows(text)[1].startswith(f"| critical | [`{CRITICAL.id}`]")
+    assert (
+        "fixes 2 known vulnerabilities of `python:3.12-slim` (1 critical, 1 exploited) and adds 1 (1 medium, 1 " in text
+    )
+    fixed = rows(text.partition("### Fixed")[2])
+    assert fixed[0].startswith(f"| **exploited**, low | [`{LOW.id}`]")
+    assert fixed[1].startswith(f"| critical | [`{CRITICAL.id}`]")
 
 
 def test_scores_have_a_column_only_where_their_list_was_read():
     text = body(listed(scores={CRITICAL.id: 0.9412, LOW.id: 0.00042}))
-    assert "| Severity | EPSS | Vulnerability |" in text
-    assert f"| critical | 94.1 % | [`{CRITICAL.id}`]" in text
-    assert f"| low | under 0.1 % | [`{LOW.id}`]" in text
-    assert f"| high | \N{EN DASH} | [`{STAYS.id}`]" in text
-    assert "EPSS" not in body(listed(LOW.id, asked=ListVersions(date(2026, 11, 24))))
+    assert "| | Vulnerability | Package | EPSS |" in text
+    by_id = {
+        identifier: line for line in rows(text) for identifier in (CRITICAL.id, LOW.id, NEW.id) if identifier in line
+    }
+    assert by_id[CRITICAL.id].endswith(" | 94.1 % |")
+    assert by_id[LOW.id].endswith(" | < 0.1 % |")
+    assert by_id[NEW.id].endswith(" | \N{EN DASH} |")
+    without = body(listed(LOW.id, asked=ListVersions(date(2026, 11, 24))))
+    assert "Package | EPSS" not in without
+    assert "EPSS not looked up" in without
     tables = [each for each in MarkdownIt("gfm-like", {"linkify": False}).parse(text) if each.type == "table_open"]
     assert len(tables) == 4
 
 
 def test_the_days_of_the_lists_stand_beside_the_scanner():
-    (line,) = [line for line in body(listed()).splitlines() if line.startswith("Scanned ")]
-    assert "CISA's list of `2026-11-24`." in line
-    assert "FIRST's list of `2026-11-25`." in line
-    (line,) = [line for line in body(FOUND).splitlines() if line.startswith("Scanned ")]
-    assert "list of" not in line
+    assert " · KEV of 2026-11-24 · EPSS of 2026-11-25</sub>" in body(listed())
+    assert " · exploitation (KEV) not looked up · EPSS not looked up</sub>" in body(FOUND)
 
 
 def test_a_list_that_could_not_be_read_is_said_and_is_not_nothing():
-    assert "known to be exploited" in body(UNREAD)
-    assert "known exploited" not in body(UNREAD)
+    assert "KEV could not be read" in body(UNREAD)
+    assert "| now | 1 | 1 | 0 | 1 | unknown |" in body(UNREAD)
+    assert "**exploited**" not in body(UNREAD)
 
 
 def test_closing_what_declines_all_that_follows_says_what_is_offered_all_the_same():
     muting = update(f"python:3.12-slim@{digest('old')}", "new", policy=Policy(on_close=OnClose.LINE))
     known = {get_first_transition(muting): listed()}
     text = render_body(BODY_TEMPLATE, lambda rows: build_proposal_view((muting,), known, rows), 60_000)
-    assert "something critical or " in text
+    assert "something critical or known " in text
 
 
 # ---- fingerprints ------------------------------------------------------------------------------------------------

@@ -1,21 +1,24 @@
 """Tests of titles and commit messages, and that no text in them has an effect on a forge."""
 
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.runs.worlds import TEMPLATES
-from support.values import digest, finding, update
+from support.values import digest, finding, scan, update
 
+from bot.core.evidence.compare import compare_scans
+from bot.core.evidence.private_evidence import WITHHELD_SCAN
 from bot.core.markdown import Plain
 from bot.core.proposal.markers import append_trailers
 from bot.core.proposal.markers import parse_intent as intent_in
 from bot.core.proposal.render import TemplateFailedError, render_message, render_title
 from bot.core.proposal.titles import HeadView, TagUpdateView, build_head, build_headline
-from bot.core.proposal.update_groups import UpdateGroup, compute_intent
-from bot.model.evidence import Severity, VulnerabilityDelta
+from bot.core.proposal.update_groups import UpdateGroup, build_update_groups, compute_intent
+from bot.model.decision import UpdateCause
+from bot.model.evidence import NotScanned, Severity, UnscannedReason
 from bot.model.reference import TagRef
 from bot.model.vocabulary import Role
 
@@ -23,10 +26,15 @@ ALONE = UpdateGroup(TagRef("docker.io/library/python", "3.12-slim"))
 MOVE = update(f"python:3.12-slim@{digest('old')}", "new")
 PIN = update("python:3.12-slim", "new", path="deploy/web.yaml", role=Role.THIRD_PARTY, line_number=7)
 CRITICAL = finding("CVE-1900-0001", Severity.CRITICAL)
+LATE = NotScanned(UnscannedReason.TIMED_OUT)
 
 
-def title(updates, deltas, exploited=()) -> str:
-    return render_title(TEMPLATES.title, build_head(ALONE, updates, deltas, exploited))
+LOW = finding("CVE-1900-0002", Severity.LOW)
+SHORT = digest("new")[7:19]
+
+
+def title(updates, *evidence, limit=256) -> str:
+    return render_title(TEMPLATES.title, build_head(ALONE, updates, evidence), limit)
 
 
 def message(updates, trailers=()) -> str:
@@ -34,15 +42,54 @@ def message(updates, trailers=()) -> str:
     return append_trailers(text, compute_intent(updates), trailers)
 
 
-def test_a_title_says_what_moves_and_what_is_fixed_where_that_is_known():
-    short = digest("new")[7:19]
-    delta = VulnerabilityDelta((CRITICAL,), (), ())
-    assert build_headline(ALONE, (PIN,)) == f"Pin python:3.12-slim to {short}"
-    assert title((MOVE, PIN), [delta]) == f"Update python:3.12-slim to {short}, fixes 1 (1 critical)"
-    assert title((MOVE,), [delta], {CRITICAL.id}).endswith(", fixes 1 (1 critical, 1 known exploited)")
-    low = finding("CVE-1900-0002", Severity.LOW)
-    assert title((MOVE,), [VulnerabilityDelta((low,), (), ())], {low.id}).endswith(", fixes 1 (1 known exploited)")
-    assert title((MOVE,), [None]) == f"Update python:3.12-slim to {short}"
+def test_title_states_what_moves_and_what_update_fixes_and_adds():
+    assert build_headline(ALONE, (PIN,)) == f"Pin python:3.12-slim to {SHORT}"
+    fixes, adds = compare_scans(scan(CRITICAL, LOW), scan()), compare_scans(scan(), scan(LOW))
+    assert title((MOVE, PIN), fixes) == (f"Update python:3.12-slim to {SHORT}: fixes 2 (1 critical), adds none")
+    assert title((MOVE,), fixes, adds).endswith(": fixes 2 (1 critical), adds 1 (1 low)")
+    listed = replace(fixes, exploited_ids=frozenset({CRITICAL.id, LOW.id}))
+    assert title((MOVE,), listed).endswith(": fixes 2 (1 critical, 2 exploited), adds none")
+
+
+def test_title_names_what_worse_image_adds():
+    worse = compare_scans(scan(), scan(CRITICAL, LOW, finding("CVE-1900-0003", Severity.UNKNOWN)))
+    assert title((MOVE,), worse).endswith(": fixes none, adds 3 (1 critical)")
+    unrated = compare_scans(scan(), scan(finding("CVE-1900-0003", Severity.UNKNOWN)))
+    assert title((MOVE,), unrated).endswith("adds 1 (1 of unknown severity)")
+
+
+def test_title_says_that_image_was_not_scanned():
+    unknown, known = compare_scans(LATE, LATE), compare_scans(scan(LOW), scan())
+    assert title((MOVE,), unknown) == f"Update python:3.12-slim to {SHORT} (not scanned)"
+    assert title((MOVE,), compare_scans(scan(), LATE)).endswith(" (not scanned)")
+    assert title((MOVE,), known, unknown).endswith(": fixes 1 (1 low), adds none (1 of 2 not scanned)")
+    assert title((PIN,), compare_scans(None, scan(CRITICAL))) == f"Pin python:3.12-slim to {SHORT}"
+    assert title((MOVE,), replace(unknown, old=WITHHELD_SCAN)).endswith(" (with private findings)")
+
+
+def test_title_says_that_old_digest_is_gone():
+    gone, absent = replace(MOVE, cause=UpdateCause.GONE), NotScanned(UnscannedReason.IMAGE_GONE)
+    assert title((gone,), compare_scans(absent, scan())).endswith(" (old digest is gone)")
+    assert title((gone,), compare_scans(absent, LATE)).endswith(" (old digest is gone, not scanned)")
+    redis = update(f"redis:7@{digest('old')}", "new")
+    several = title((gone, redis), compare_scans(absent, scan()), compare_scans(scan(), scan()))
+    assert several.endswith(": fixes none, adds none (1 of 2 old digests gone)")
+
+
+@given(st.integers(60, 256))
+def test_title_that_is_too_long_still_states_what_update_adds(limit):
+    long = update(f"registry.example/{'team/' * 50}app:1@{digest('old')}", "new")
+    shown = title((long,), compare_scans(scan(), scan(CRITICAL)), limit=limit)
+    assert len(shown) <= limit
+    assert shown.startswith("Update registry.example/")
+    assert shown.endswith("...: fixes none, adds 1 (1 critical)")
+
+
+def test_first_proposal_is_not_called_pin_if_it_moves_an_image():
+    (first,) = build_update_groups((PIN,), None, all_at_once=True)
+    assert build_headline(first, (PIN,)) == "Pin the base images of this repository"
+    assert build_headline(first, (PIN, MOVE)) == "Update and pin the base images of this repository"
+    assert build_headline(first, (MOVE,)) == "Update the base images of this repository"
 
 
 def test_a_title_names_the_group_how_many_images_it_moves_and_a_folder_that_is_plain_text():
@@ -114,7 +161,7 @@ CLOSING_NAMES = [
 def test_title_and_message_refer_to_no_issue_when_group_does(name):
     for group in (UpdateGroup(name), UpdateGroup(ALONE.subject, name), UpdateGroup(ALONE.subject, "", name)):
         head = build_head(group, (MOVE,), ())
-        for text in (render_title(TEMPLATES.title, head), render_message(TEMPLATES.message, head)):
+        for text in (render_title(TEMPLATES.title, head, 256), render_message(TEMPLATES.message, head)):
             assert name not in text
 
 
@@ -137,7 +184,7 @@ def test_title_names_group_that_refers_to_no_issue(name):
 @pytest.mark.parametrize("source", ["{{ proposal.nothing }}", "{{ proposal.headline | upper }}", "{% if %}"])
 def test_a_template_that_does_what_it_may_not_is_said_and_no_bug(source):
     with pytest.raises(TemplateFailedError):
-        render_title(source, build_head(ALONE, (MOVE,), ()))
+        render_title(source, build_head(ALONE, (MOVE,), ()), 256)
 
 
 def test_a_template_of_messages_that_says_nothing_is_refused():
@@ -147,4 +194,4 @@ def test_a_template_of_messages_that_says_nothing_is_refused():
 
 def test_no_field_of_the_view_is_a_text_of_its_own():
     kinds = {field.type for shape in (HeadView, TagUpdateView) for field in fields(shape)}
-    assert kinds == {"int", "Plain", "Plain | None", "tuple[TagUpdateView, ...]"}
+    assert kinds == {"int", "Plain", "Plain | None", "tuple[Plain, ...]", "tuple[TagUpdateView, ...]"}

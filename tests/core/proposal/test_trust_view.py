@@ -54,84 +54,66 @@ def body(found, each=MOVE):
 
 
 def said(found, each=MOVE):
-    _, _, after = body(found, each).partition("### Signatures\n\n")
-    (line,) = after.partition("\n\n")[0].splitlines()
-    return line.removeprefix("- ").replace("`python:3.12`", "IT")
+    (line,) = [line for line in body(found, each).splitlines() if line.startswith("| Signed by |")]
+    return line.removeprefix("| Signed by | ").removesuffix(" |")
 
 
 @pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [
-        (OURS, OURS, "IT: the old and the new image are signed by `ours.pub`."),
-        (BUILT, BUILT, "IT: the provenance of the old and of the new image is signed by `ours.pub`."),
-        (NONE, OURS, "IT: the new image is signed by `ours.pub`. The old one: it has no signature."),
-        (
-            OURS,
-            BUILT,
-            "IT: the provenance of the new image is signed by `ours.pub`. The old one: signed by `ours.pub`.",
-        ),
-        (
-            OURS,
-            NEXT,
-            (
-                "IT: the new image is signed by `ci@next.example (by https://issuer.example)`. "
-                "The old one: signed by `ours.pub`."
-            ),
-        ),
-        (
-            NONE,
-            NONE,
-            (
-                "**Not signed by anybody trusted:** the new image of IT: it has no signature. "
-                "The same holds for the old one."
-            ),
-        ),
+        (OURS, OURS, "`ours.pub`, as before"),
+        (BUILT, BUILT, "provenance by `ours.pub`, as before"),
+        (NONE, OURS, "`ours.pub`; before: it has no signature"),
+        (OURS, BUILT, "provenance by `ours.pub`; before: signed by `ours.pub`"),
+        (OURS, NEXT, "`ci@next.example (by https://issuer.example)`; before: signed by `ours.pub`"),
+        (NONE, NONE, "⚠️ it has no signature; the same holds for the old image"),
         (
             NONE,
             STRANGER,
             (
-                "**Not signed by anybody trusted:** the new image of IT: its signature is not by a signer that `trust` "
-                "lists for it: `ci@stranger.example`. The old one: it has no signature."
+                "⚠️ its signature is not by a signer that `trust` lists for it: `ci@stranger.example`; before: it has "
+                "no signature"
             ),
         ),
         (
             NONE,
             STRANGE,
             (
-                "**Signature not verified:** the new image of IT: its signature is of a kind that cannot be verified, "
-                "which says nothing of it: `a kind of tomorrow`. The old one: it has no signature."
+                "⚠️ its signature is of a kind that cannot be verified, which says nothing of it: `a kind of tomorrow`; "
+                "before: it has no signature"
             ),
         ),
         (
             NONE,
             UNKNOWN,
-            (
-                "**Signature unknown:** the new image of IT: whether it is signed could not be found out: `no answer`. "
-                "The old one: it has no signature."
-            ),
+            "⚠️ whether it is signed could not be found out: `no answer`; before: it has no signature",
         ),
     ],
 )
-def test_a_body_says_who_signed_both_images_or_why_nobody_can_be_named(old, new, sentence):
+def test_body_states_signer_of_both_images_or_why_there_is_none(old, new, sentence):
     assert said(TransitionSignatures(old, new)) == sentence
 
 
-def test_of_an_image_without_an_old_one_the_body_says_who_signed_it():
-    assert said(TransitionSignatures(None, OURS), PIN) == "IT: the image is signed by `ours.pub`."
-    assert (
-        said(TransitionSignatures(None, NONE), PIN)
-        == "**Not signed by anybody trusted:** the image of IT: it has no signature."
-    )
+def test_body_states_signer_of_pinned_image():
+    assert said(TransitionSignatures(None, OURS), PIN) == "`ours.pub`"
+    assert said(TransitionSignatures(None, NONE), PIN) == "⚠️ it has no signature"
 
 
-def test_a_body_says_nothing_of_signatures_where_nobody_is_trusted():
-    text = body(None)
-    assert "ign" not in text.replace("`# basebump: ignore`", "").replace("`ignore: true`", "")
+@pytest.mark.parametrize(
+    ("new", "words"),
+    [
+        (NONE, "Not signed by anybody trusted:** it has no signature."),
+        (STRANGE, "Signature not verified:** "),
+        (UNKNOWN, "Signature unknown:** "),
+    ],
+)
+def test_missing_signature_is_a_caution_at_the_beginning(new, words):
+    assert body(TransitionSignatures(NONE, new)).startswith(f"> **Caution**  \n> **{words}")
+    assert "Caution" not in body(TransitionSignatures(OURS, OURS))
 
 
-def test_signatures_stand_between_the_findings_and_the_scanner():
-    text = body(TransitionSignatures(OURS, OURS))
-    assert text.index("| Image |") < text.index("### Signatures") < text.index("Scanned for") < text.index("### Files")
+def test_body_states_that_signatures_were_not_checked_without_a_rule():
+    assert said(None) == "not checked (no `trust` rule for this image)"
 
 
 def test_every_outcome_has_a_state_and_a_sentence():

@@ -47,6 +47,8 @@ class PictureImage:
     new_platforms: tuple[str, ...] = PLATFORMS
     is_old_gone: bool = False
     """The registry has deleted the old image."""
+    new_kind: str | None = None
+    """The kind of the new image, if the publisher added or removed packages."""
 
     @property
     def repository(self) -> str:
@@ -73,10 +75,12 @@ GROUP = (
     PictureImage("php", "8.3-cli", "full", date(2026, 3, 1), date(2026, 11, 10)),
 )
 """Ten images for one proposal."""
+WORSE = PictureImage("wildfly", "36", "slim", date(2026, 10, 6), date(2026, 10, 12), new_kind="full")
+SIGNED = PictureImage("traefik", "3.2", "slim", date(2026, 9, 12), date(2026, 10, 26))
 ROLLED_BACK = PictureImage("jetty", "12", "slim", date(2026, 9, 30), date(2026, 11, 2), date(2026, 9, 1))
 WITHOUT_ARM = PictureImage("sonarqube", "10", "slim", date(2026, 9, 20), date(2026, 11, 2), None, ("linux/amd64",))
 GONE = PictureImage("mariadb", "11.4", "slim", date(2025, 9, 5), date(2026, 11, 2), is_old_gone=True)
-IMAGES = (PYTHON, NODE, BUILDPACK_DEPS, *GROUP, ROLLED_BACK, WITHOUT_ARM, GONE)
+IMAGES = (PYTHON, NODE, BUILDPACK_DEPS, *GROUP, WORSE, SIGNED, ROLLED_BACK, WITHOUT_ARM, GONE)
 
 
 @dataclass(slots=True)
@@ -105,9 +109,8 @@ def build_registry(images: Iterable[PictureImage] = IMAGES, *, is_full_size: boo
     """
     built = PictureRegistry(ImageStore(), load_record())
     for item in images:
-        old = _build(built.record, item, item.old, item.old, PLATFORMS, is_full_size)
-        new = _build(built.record, item, item.new_content or item.new, item.new, item.new_platforms, is_full_size)
-        digests = tuple(built.store.set_tag(item.repository, item.tag, each) for each in (old, new))
+        both = build_images(built.record, item, is_full_size=is_full_size)
+        digests = tuple(built.store.set_tag(item.repository, item.tag, each) for each in both)
         built.digests[item.reference] = (digests[0], digests[1])
         if item.is_old_gone:
             built.store.remove(item.repository, digests[0])
@@ -116,13 +119,26 @@ def build_registry(images: Iterable[PictureImage] = IMAGES, *, is_full_size: boo
     return built
 
 
+def build_images(record: DebianRecord, item: PictureImage, *, is_full_size: bool) -> tuple[ImageIndex, ImageIndex]:
+    """Build the old and the new image of a tag."""
+    old = _build(record, item, item.kind, item.old, item.old, PLATFORMS, is_full_size)
+    kind, content = item.new_kind or item.kind, item.new_content or item.new
+    return old, _build(record, item, kind, content, item.new, item.new_platforms, is_full_size)
+
+
 def _build(
-    record: DebianRecord, item: PictureImage, content: date, built: date, platforms: Iterable[str], is_full_size: bool
+    record: DebianRecord,
+    item: PictureImage,
+    kind: str,
+    content: date,
+    built: date,
+    platforms: Iterable[str],
+    is_full_size: bool,
 ) -> ImageIndex:
     """Build an image with the packages of the day `content`."""
-    filler = [_build_filler(record.sum_sizes(item.kind))] if is_full_size else []
+    filler = [_build_filler(record.sum_sizes(kind))] if is_full_size else []
     created = datetime(built.year, built.month, built.day, 6, 30, tzinfo=UTC)
-    packages = record.list_packages(item.kind, content)
+    packages = record.list_packages(kind, content)
     name = {"etc/image": item.reference.encode()}  # so that no two images are the same
     return build_index(
         [

@@ -14,6 +14,7 @@ from bot.core.proposal.view.trust import SignatureView, build_signature_view
 from bot.core.transition import shorten_digest
 from bot.model.advisory import AdvisoryList, ListVersions
 from bot.model.comparison import ComparedImage, Comparison
+from bot.model.evidence import Evidence
 
 VERSION = 1
 
@@ -29,7 +30,7 @@ class ComparedImageView:
     digest: Text
     platforms: tuple[Text | Plain, ...]
     """All platforms of an index. A long list is truncated and ends with the number of omitted platforms."""
-    built: Text | None
+    built: Plain | None
     """The day on which the image was built, according to the image."""
     signature: SignatureView | None
     """The signature of the image; None if no `trust` entry matches the image."""
@@ -55,15 +56,15 @@ class ComparisonView:
     """The package changes; None if the packages of either image are unknown."""
     contents: ContentsView | None
     """The changed contents; None if the contents of either image could not be fetched."""
-    scanner: Text | None
-    scanner_version: Text | None
-    database: Text | None
+    scanner: Plain | None
+    scanner_version: Plain | None
+    database: Plain | None
     """The day on which the database of the scanner was built."""
-    exploited_list: Text | None
+    exploited_list: Plain | None
     """The date of the list of exploited vulnerabilities; None if the list is not configured or could not be read."""
     is_exploited_unknown: bool
     """True if the list of exploited vulnerabilities is configured but could not be read."""
-    epss_list: Text | None
+    epss_list: Plain | None
     """The date of the list of exploit probabilities (EPSS); None if the list was not read."""
     failed: tuple[Text, ...]
     """Failures that occurred while basebump compared the images."""
@@ -75,25 +76,25 @@ def build_comparison_view(comparison: Comparison, rows: int) -> ComparisonView:
     list_versions, rollback = evidence.list_versions or ListVersions(), describe_rollback(evidence)
     return ComparisonView(
         version=VERSION,
-        old=_build_image_view(comparison.old, rows),
-        new=_build_image_view(comparison.new, rows),
+        old=_build_image_view(comparison.old, evidence, rows),
+        new=_build_image_view(comparison.new, evidence, rows),
         is_same=comparison.is_same,
         platform=Text(comparison.platform),
         delta=build_delta_view(evidence.delta, evidence, rows) if evidence.delta is not None else None,
         rollback=Text(rollback, MAX_NOTE_LENGTH) if rollback else None,
         packages=build_packages_view(evidence.package_changes, rows) if evidence.package_changes is not None else None,
         contents=build_contents_view(evidence.contents, rows),
-        scanner=Text(scanner.name) if scanner else None,
-        scanner_version=Text(scanner.version) if scanner else None,
+        scanner=Plain(scanner.name) if scanner else None,
+        scanner_version=Plain(scanner.version) if scanner else None,
         database=format_day(scanner.database) if scanner else None,
-        exploited_list=Text(f"{list_versions.kev_date}") if list_versions.kev_date else None,
+        exploited_list=Plain(f"{list_versions.kev_date}") if list_versions.kev_date else None,
         is_exploited_unknown=AdvisoryList.KEV in list_versions.unread_lists,
-        epss_list=Text(f"{list_versions.epss_date}") if list_versions.epss_date else None,
+        epss_list=Plain(f"{list_versions.epss_date}") if list_versions.epss_date else None,
         failed=tuple(Text(f"{each.subject}: {each.error}", MAX_NOTE_LENGTH) for each in comparison.failed),
     )
 
 
-def _build_image_view(image: ComparedImage, rows: int) -> ComparedImageView:
+def _build_image_view(image: ComparedImage, evidence: Evidence, rows: int) -> ComparedImageView:
     return ComparedImageView(
         reference=Text(str(replace(image.reference, digest=None))),
         short=Text(shorten_digest(image.facts.digest)),
@@ -101,5 +102,5 @@ def _build_image_view(image: ComparedImage, rows: int) -> ComparedImageView:
         platforms=truncate_list(image.facts.platforms, rows),
         built=format_day(image.built_at),
         signature=build_signature_view(image.signature) if image.signature is not None else None,
-        scan=build_scan_view(image.scan, image.contents, rows),
+        scan=build_scan_view(image.scan, image.contents, rows, evidence),
     )

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.core.evidence.compare import collect_exploited_ids, count_by_severity, count_distinct, filter_exploited
-from bot.core.markdown import Plain, Text, truncate_list
+from bot.core.evidence.effect import summarise_effect, summarise_findings
+from bot.core.markdown import Link, Plain, Text, build_sentence, truncate_list
 from bot.core.notes import MAX_NOTE_LENGTH
 from bot.core.proposal.merged_options import determine_on_close
 from bot.core.proposal.transition_groups import (
@@ -20,15 +21,19 @@ from bot.core.proposal.transition_groups import (
 from bot.core.proposal.view.contents import ContentsView, PackagesView, build_contents_view, build_packages_view
 from bot.core.proposal.view.scans import DeltaView, ScanView, build_delta_view, build_scan_view, format_day
 from bot.core.proposal.view.trust import TrustView, build_trust_view
+from bot.core.proposal.view.update_reasons import build_compare_command, link_repository, list_reasons
 from bot.core.transition import shorten_digest
 from bot.model.advisory import AdvisoryList, ListVersions
 from bot.model.decision import ImageUpdate, Transition, UpdateCause
-from bot.model.evidence import Evidence, Scan, Severity
+from bot.model.evidence import Evidence, Scan, Severity, UnscannedReason
 from bot.model.modes import OnClose
 
 VERSION = 1
 MAX_LINE_NUMBERS = 20
 """Limit for the line numbers that are shown of one file."""
+_ROWS_PER_LIST = 10
+"""Images that are shown for each row of other lists. If a text is too long, lists of findings are shortened before the
+list of images."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,10 @@ class TotalView:
     introduced_exploited: int
     is_partial: bool
     """True if the vulnerability changes of some images are unknown."""
+    fixed_detail: Plain | None
+    """The worst severity of the fixed vulnerabilities, such as `16 critical, 2 exploited`; None if there are none."""
+    introduced_text: Plain
+    """The number of new vulnerabilities with the worst severity, such as `2 (1 critical)`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +82,8 @@ class ProposalView:
     """The number of transitions that were left out."""
     total: TotalView | None
     """The totals of all images; None unless the vulnerability changes of several images are known."""
+    overall: TotalView | None
+    """The totals of all images; None if the vulnerability changes of all images are unknown."""
     files: tuple[FileView, ...]
     files_cut: int
     """The number of files that were left out."""
@@ -80,16 +91,28 @@ class ProposalView:
     """Files that are not changed because the token has no permission, such as workflow files on GitHub."""
     left_out_cut: int
     """The number of files that are missing in the list `left_out`."""
-    scanner: Text | None
-    scanner_version: Text | None
-    database: Text | None
+    scanner: Plain | None
+    scanner_version: Plain | None
+    database: Plain | None
     """The date on which the scanner's database was built."""
-    exploited_list: Text | None
+    exploited_list: Plain | None
     """The date of the list of exploited vulnerabilities; None if the list is not configured or could not be read."""
     is_exploited_unknown: bool
     """True if the list of exploited vulnerabilities is configured but could not be read."""
-    epss_list: Text | None
+    epss_list: Plain | None
     """The date of the list of exploit probabilities (EPSS); None if the list was not read."""
+    has_alerts: bool
+    """True if the forge renders alerts, which are quotes that begin with `[!CAUTION]` or another kind."""
+    workflows: tuple[Text, ...]
+    """The file names of the workflows that basebump starts for the proposal."""
+    groups: tuple[tuple[TransitionView, ...], ...]
+    """The updates in `transitions`. Updates that change the same packages and vulnerabilities are in one group."""
+    unscanned_reasons: tuple[UnscannedReason, ...]
+    """The reasons that images of `transitions` were not scanned, without duplicates."""
+    pin_count: int
+    """The number of updates that only add a digest to the file."""
+    move_count: int
+    """The number of updates to another digest or tag."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +135,9 @@ class TransitionView:
     """The cause of the update: `moved` (the tag was updated), `withdrawn` (the publisher withdrew the pinned digest),
     or `gone` (the registry no longer has the pinned digest).
     """
-    doubt: Text | None
+    doubt: Text | Plain | None
     """The reason why a maintainer must review the proposal before it is merged; None if there is no such reason."""
-    notes: tuple[Text, ...]
+    notes: tuple[Text | Plain, ...]
     """Further notes, for example about an outdated base image or an accepted hold. Each note is shown once per tag."""
     notes_cut: int
     """The number of notes that were left out."""
@@ -140,6 +163,18 @@ class TransitionView:
     """The changed contents; None if the contents of either image are unknown."""
     trust: TrustView | None
     """The signatures of both images; None if no entry of `trust` matches the image."""
+    name: Plain
+    """The reference, as in `reference`, for places where a code span is not possible."""
+    page: Link | Text
+    """The reference with a link to the page of the repository on its registry, if there is a public page."""
+    reasons: tuple[Text | Plain, ...]
+    """The reasons why the update is proposed now."""
+    adds_risk: bool
+    """True if the update adds grave vulnerabilities and does not fix as many, so that the proposal is a draft."""
+    is_contents_read: bool
+    """True if the contents of both images were looked up. If they could not be read, `contents` is None."""
+    compare_command: Text | None
+    """The command that compares both images again; None if the file has no digest."""
 
 
 def build_proposal_view(
@@ -149,11 +184,13 @@ def build_proposal_view(
     *,
     is_first: bool = False,
     protected_files: Sequence[str] = (),
+    has_alerts: bool = False,
+    workflows: Sequence[str] = (),
 ) -> ProposalView:
-    """Return the data for the text of one proposal. Each list has at most `rows` rows.
+    """Return the data for the text of one proposal. Each list has at most `rows` rows, and begins with the worst row.
 
     `is_first` is True for the first proposal of a repository. `protected_files` are files that the proposal leaves out,
-    because the forge does not allow basebump to change them.
+    because the forge does not allow basebump to change them. `workflows` are the workflows that basebump starts.
     """
     by_transition = group_by_transition(updates)
     transitions = list(by_transition)
@@ -165,41 +202,95 @@ def build_proposal_view(
         (each for transition in transitions if (each := evidence[transition].list_versions) is not None), ListVersions()
     )
     files = tuple(_list_files(updates))
-    shown = transitions[: max(rows, 1)]
     notes = list_notes(by_transition)
+    max_images = max(_ROWS_PER_LIST * rows, 1)
+    worst_first = sorted(transitions, key=lambda each: _get_order(by_transition[each][0], evidence[each]))
+    shown = {
+        each: _build_transition_view(each, by_transition[each][0], notes[each], evidence[each], rows)
+        for each in worst_first[:max_images]
+    }
     return ProposalView(
         version=VERSION,
         is_first=is_first,
         mutes=determine_on_close(updates) is OnClose.LINE,
         update_type=determine_update_type(transitions),
-        transitions=tuple(
-            _build_transition_view(each, by_transition[each][0], notes[each], evidence[each], rows) for each in shown
-        ),
+        transitions=tuple(shown.values()),
         transitions_cut=len(transitions) - len(shown),
-        total=_build_total([evidence[each] for each in transitions]),
+        total=_build_total([evidence[each] for each in transitions], MIN_IMAGES_FOR_TOTAL),
+        overall=_build_total([evidence[each] for each in transitions], 1),
         files=files[:rows],
         files_cut=max(0, len(files) - rows),
         left_out=tuple(map(Text, protected_files[:rows])),
         left_out_cut=max(0, len(protected_files) - rows),
-        scanner=Text(scanner.name) if scanner else None,
-        scanner_version=Text(scanner.version) if scanner else None,
+        scanner=Plain(scanner.name) if scanner else None,
+        scanner_version=Plain(scanner.version) if scanner else None,
         database=format_day(scanner.database) if scanner else None,
-        exploited_list=Text(f"{list_versions.kev_date}") if list_versions.kev_date else None,
+        exploited_list=Plain(f"{list_versions.kev_date}") if list_versions.kev_date else None,
         is_exploited_unknown=AdvisoryList.KEV in list_versions.unread_lists,
-        epss_list=Text(f"{list_versions.epss_date}") if list_versions.epss_date else None,
+        epss_list=Plain(f"{list_versions.epss_date}") if list_versions.epss_date else None,
+        has_alerts=has_alerts,
+        workflows=tuple(map(Text, workflows)),
+        groups=tuple(_group_equal(shown, evidence)),
+        unscanned_reasons=tuple(
+            dict.fromkeys(
+                scan.why_not
+                for each in shown.values()
+                for scan in (each.after, each.before)
+                if scan is not None and scan.why_not is not None
+            )
+        ),
+        pin_count=sum(each.old is None and each.new_tag is None for each in transitions),
+        move_count=sum(each.old is not None or each.new_tag is not None for each in transitions),
     )
+
+
+def _get_order(update: ImageUpdate, evidence: Evidence) -> tuple[object, ...]:
+    """Return the key that sorts updates: risks first, then unknown effects, then the most important fixes."""
+    effect = summarise_effect([evidence])
+    if effect is None:
+        is_known_pin = evidence.old is None and isinstance(evidence.new, Scan)
+        return update.added_risk is None, 1 if is_known_pin else 0, 0, False
+    added, fixed = effect.added, effect.fixed
+    return (
+        update.added_risk is None,
+        -added.exploited,
+        -added.critical,
+        True,
+        -fixed.exploited,
+        -fixed.critical,
+        -added.count,
+        -fixed.count,
+    )
+
+
+def _group_equal(
+    views: Mapping[Transition, TransitionView], evidence: Mapping[Transition, Evidence]
+) -> Iterator[tuple[TransitionView, ...]]:
+    """Yield the views in groups whose updates change the same packages and vulnerabilities, in their order."""
+    groups: list[tuple[Transition, list[TransitionView]]] = []
+    for transition, view in views.items():
+        found = evidence[transition]
+        for first, group in groups:
+            other = evidence[first]
+            if found.delta is not None and (found.delta, found.package_changes) == (other.delta, other.package_changes):
+                group.append(view)
+                break
+        else:
+            groups.append((transition, [view]))
+    return (tuple(group) for _, group in groups)
 
 
 def _build_transition_view(
     transition: Transition, update: ImageUpdate, notes: Sequence[str], evidence: Evidence, rows: int
 ) -> TransitionView:
     old, new, contents = transition.old, transition.new, evidence.contents
+    reference = f"{update.occurrence.reference.name}:{transition.tag_ref.tag}"
     return TransitionView(
-        reference=Text(f"{update.occurrence.reference.name}:{transition.tag_ref.tag}"),
+        reference=Text(reference),
         new_tag=Text(transition.new_tag) if transition.new_tag else None,
         cause=update.cause,
-        doubt=Text(update.review_reason, MAX_NOTE_LENGTH) if update.review_reason else None,
-        notes=tuple(Text(note, MAX_NOTE_LENGTH) for note in notes[:rows]),
+        doubt=build_sentence(update.review_reason, MAX_NOTE_LENGTH) if update.review_reason else None,
+        notes=tuple(build_sentence(note, MAX_NOTE_LENGTH) for note in notes[:rows]),
         notes_cut=max(0, len(notes) - rows),
         old=Text(shorten_digest(old)) if old else None,
         new=Text(shorten_digest(new)),
@@ -211,14 +302,20 @@ def _build_transition_view(
         on_platforms=tuple(
             _build_platform_view(platform, found, rows) for platform, found in evidence.by_platform.items()
         ),
-        before=build_scan_view(evidence.old, contents.old if contents else None, rows)
+        before=build_scan_view(evidence.old, contents.old if contents else None, rows, evidence)
         if evidence.old is not None
         else None,
-        after=build_scan_view(evidence.new, contents.new if contents else None, rows),
+        after=build_scan_view(evidence.new, contents.new if contents else None, rows, evidence),
         delta=build_delta_view(evidence.delta, evidence, rows) if evidence.delta is not None else None,
         packages=build_packages_view(evidence.package_changes, rows) if evidence.package_changes is not None else None,
         contents=build_contents_view(contents, rows),
         trust=build_trust_view(evidence.signatures) if evidence.signatures is not None else None,
+        name=Plain(reference),
+        page=link_repository(reference, transition),
+        reasons=list_reasons(update, transition, evidence),
+        adds_risk=update.added_risk is not None,
+        is_contents_read=contents is not None,
+        compare_command=build_compare_command(update, transition),
     )
 
 
@@ -227,13 +324,14 @@ def _build_platform_view(platform: str, evidence: Evidence, rows: int) -> Platfo
     return PlatformView(Text(platform), before, build_scan_view(evidence.new, None, rows))
 
 
-def _build_total(evidence: Sequence[Evidence]) -> TotalView | None:
+def _build_total(evidence: Sequence[Evidence], minimum: int) -> TotalView | None:
     deltas = [each.delta for each in evidence if each.delta is not None]
-    if len(deltas) < MIN_IMAGES_FOR_TOTAL:
+    if len(deltas) < minimum:
         return None
     fixed = [finding for delta in deltas for finding in delta.fixed]
     introduced = [finding for delta in deltas for finding in delta.introduced]
     listed = collect_exploited_ids(evidence)
+    fixed_summary = summarise_findings(fixed, listed)
     return TotalView(
         fixed_count=count_distinct(fixed),
         fixed_critical=count_by_severity(fixed)[Severity.CRITICAL],
@@ -241,6 +339,8 @@ def _build_total(evidence: Sequence[Evidence]) -> TotalView | None:
         introduced_count=count_distinct(introduced),
         introduced_exploited=count_distinct(filter_exploited(introduced, listed)),
         is_partial=any(each.delta is None and each.old is not None for each in evidence),
+        fixed_detail=Plain(fixed_summary.detail) if fixed_summary.detail else None,
+        introduced_text=Plain(str(summarise_findings(introduced, listed))),
     )
 
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.core.evidence.compare import count_by_severity, count_distinct, filter_exploited
+from bot.core.evidence.effect import summarise_findings
 from bot.core.evidence.finding_keys import FindingKey, get_finding_key
 from bot.core.evidence.packages import VersionLookup, build_version_lookup
 from bot.core.markdown import Link, Plain, Text, link_vulnerability
 from bot.core.proposal.view.contents import list_latest_versions
+from bot.core.proposal.view.findings import NotableView, PackageFindingsView, group_by_package, list_notable
 from bot.model.contents import ImageContents
 from bot.model.evidence import (
     Evidence,
@@ -76,7 +78,7 @@ class ScanView:
     total: int | None
     why_not: UnscannedReason | None
     os: Text | None
-    built: Text | None
+    built: Plain | None
     """The build date, according to the image."""
     set_aside: tuple[SuppressedFindingView, ...] = ()
     """The suppressed vulnerabilities, worst first. The list may have been truncated."""
@@ -84,6 +86,12 @@ class ScanView:
     """The number of distinct suppressed vulnerabilities, before the list was truncated."""
     set_aside_cut: int = 0
     """The number of rows that were left out."""
+    exploited: int | None = None
+    """The number of vulnerabilities that are known to be exploited; None if this was not looked up."""
+    worst: tuple[NotableView, ...] = ()
+    """The vulnerabilities that matter most, if the image is not compared with another image."""
+    version: Text | None = None
+    """The version of the image, according to the image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,21 +112,47 @@ class DeltaView:
     """The number of remaining vulnerabilities for which a fix exists that the newer image does not contain yet."""
     cut: int
     """The number of rows that were left out of the three lists."""
+    fixed_text: Plain
+    """The number of fixed vulnerabilities with the worst severity, such as `252 (16 critical, 2 exploited)`."""
+    fixed_detail: Plain | None
+    """The worst severity of the fixed vulnerabilities, such as `16 critical, 2 exploited`; None if there are none."""
+    introduced_text: Plain
+    fixed_counts: tuple[CountView, ...]
+    introduced_counts: tuple[CountView, ...]
+    introduced_critical: int
+    remaining_exploited: int
+    notable_fixed: tuple[NotableView, ...]
+    """The fixed vulnerabilities that matter most: known exploited ones, then critical ones, then ones with a high EPSS.
+    """
+    notable_introduced: tuple[NotableView, ...]
+    fixed_packages: tuple[PackageFindingsView, ...]
+    """All fixed vulnerabilities by package. The list may have been truncated, as the next two lists."""
+    introduced_packages: tuple[PackageFindingsView, ...]
+    remaining_packages: tuple[PackageFindingsView, ...]
+    fixed_cut: int
+    """The number of distinct vulnerabilities that `fixed_packages` leaves out."""
+    introduced_cut: int
+    remaining_cut: int
 
 
-def build_scan_view(outcome: ScanOutcome, contents: ImageContents | None, rows: int) -> ScanView:
+def build_scan_view(
+    outcome: ScanOutcome, contents: ImageContents | None, rows: int, evidence: Evidence | None = None
+) -> ScanView:
     """Return the data on one scan. Each list has at most `rows` rows.
+
+    `evidence` is the evidence on the update of the image, which contains the public lists. If the evidence compares the
+    image with another image, the result has no list of the worst vulnerabilities.
 
     The build date of the image comes from `contents` if the scan does not contain it.
     """
     stated_time = contents.created if contents is not None else None
     match outcome:
         case NotScanned(reason=why):
-            return ScanView(None, None, why, None, format_day(stated_time))
+            stated_version = _get_version(None, contents)
+            return ScanView(None, None, why, None, format_day(stated_time), version=stated_version)
         case Scan(findings=findings, os=system, created=created, set_aside=set_aside):
-            counts = count_by_severity(findings)
             return ScanView(
-                counts=tuple(CountView(severity, count) for severity, count in counts.items()),
+                counts=_build_counts(findings),
                 total=count_distinct(findings),
                 why_not=None,
                 os=Text(system),
@@ -126,12 +160,36 @@ def build_scan_view(outcome: ScanOutcome, contents: ImageContents | None, rows: 
                 set_aside=tuple(map(_build_suppressed_view, sorted(set_aside, key=_get_severity_key)[:rows])),
                 set_aside_count=count_distinct(each.finding for each in set_aside),
                 set_aside_cut=max(0, len(set_aside) - rows),
+                exploited=_count_exploited(findings, evidence),
+                worst=list_notable(findings, evidence, _find_no_version, rows)
+                if evidence is not None and evidence.delta is None
+                else (),
+                version=_get_version(outcome.version, contents),
             )
 
 
-def format_day(moment: datetime | None) -> Text | None:
+def _get_version(scanned: str | None, contents: ImageContents | None) -> Text | None:
+    version = scanned or (contents.version if contents is not None else None)
+    return Text(version) if version else None
+
+
+def _count_exploited(findings: Sequence[Finding], evidence: Evidence | None) -> int | None:
+    if evidence is None or evidence.exploited_ids is None:
+        return None
+    return count_distinct(filter_exploited(findings, evidence.exploited_ids))
+
+
+def _find_no_version(_: Finding) -> None:
+    return None
+
+
+def _build_counts(findings: Sequence[Finding]) -> tuple[CountView, ...]:
+    return tuple(CountView(severity, count) for severity, count in count_by_severity(findings).items())
+
+
+def format_day(moment: datetime | None) -> Plain | None:
     """Return the date of `moment` as text: `2027-01-31`. Return None if `moment` is None."""
-    return Text(f"{moment:%Y-%m-%d}") if moment is not None else None
+    return Plain(f"{moment:%Y-%m-%d}") if moment is not None else None
 
 
 def build_delta_view(delta: VulnerabilityDelta, evidence: Evidence, rows: int) -> DeltaView:
@@ -142,6 +200,10 @@ def build_delta_view(delta: VulnerabilityDelta, evidence: Evidence, rows: int) -
     lists = (delta.fixed, delta.introduced, delta.remaining)
     fixed, introduced, remaining = (_sort_exploited_first(each, evidence)[:rows] for each in lists)
     before, after = (_build_lookup(outcome) for outcome in (evidence.old, evidence.new))
+    fixed_summary = summarise_findings(delta.fixed, evidence.exploited_ids)
+    fixed_groups = group_by_package(delta.fixed, evidence, after, rows)
+    introduced_groups = group_by_package(delta.introduced, evidence, before, rows)
+    remaining_groups = group_by_package(delta.remaining, evidence, before, rows)
     return DeltaView(
         fixed=tuple(_build_finding_view(each, after, evidence) for each in fixed),
         introduced=tuple(_build_finding_view(each, before, evidence) for each in introduced),
@@ -154,6 +216,21 @@ def build_delta_view(delta: VulnerabilityDelta, evidence: Evidence, rows: int) -
         remaining_count=count_distinct(delta.remaining),
         fixable_count=count_distinct(each for each in delta.remaining if each.fixed_in),
         cut=sum(max(0, len(findings) - rows) for findings in lists),
+        fixed_text=Plain(str(fixed_summary)),
+        fixed_detail=Plain(fixed_summary.detail) if fixed_summary.detail else None,
+        introduced_text=Plain(str(summarise_findings(delta.introduced, evidence.exploited_ids))),
+        fixed_counts=_build_counts(delta.fixed),
+        introduced_counts=_build_counts(delta.introduced),
+        introduced_critical=count_by_severity(delta.introduced)[Severity.CRITICAL],
+        remaining_exploited=count_distinct(filter_exploited(delta.remaining, evidence.exploited_ids)),
+        notable_fixed=list_notable(delta.fixed, evidence, after, rows),
+        notable_introduced=list_notable(delta.introduced, evidence, before, rows),
+        fixed_packages=fixed_groups.groups,
+        introduced_packages=introduced_groups.groups,
+        remaining_packages=remaining_groups.groups,
+        fixed_cut=fixed_groups.cut,
+        introduced_cut=introduced_groups.cut,
+        remaining_cut=remaining_groups.cut,
     )
 
 

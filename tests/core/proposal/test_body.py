@@ -1,0 +1,372 @@
+"""Tests of the body of a proposal: which facts it states, in which order, and how it is shortened."""
+
+import re
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from support.core.bodies import CRITICAL, LOW, MOVE, PIN, body, evidence
+from support.core.report_scenes import build_report_scenes
+from support.runs import worlds
+from support.runs.worlds import BODY_TEMPLATE
+from support.values import digest, finding, scan, update
+
+from bot import resources
+from bot.core.evidence.compare import compare_scans
+from bot.core.notes import MAX_NOTE_LENGTH
+from bot.core.proposal.fingerprint import PROPOSED_DIGITS, compute_fingerprint, is_outdated
+from bot.core.proposal.render import BodyTooLongError, render_body, render_title
+from bot.core.proposal.titles import build_head
+from bot.core.proposal.update_groups import UpdateGroup
+from bot.core.proposal.view.findings import strip_package_name
+from bot.core.proposal.view.proposal import build_proposal_view
+from bot.core.transition import get_first_transition
+from bot.model.advisory import ListVersions
+from bot.model.decision import AddedRisk, UpdateCause
+from bot.model.evidence import NotScanned, Severity, UnscannedReason
+from bot.model.modes import OnClose
+from bot.model.policy import Policy
+
+
+def test_first_sentence_states_what_update_fixes_and_adds():
+    assert body().startswith(
+        "**Merging fixes 1 known vulnerability of `python:3.12-slim` (1 critical) and adds none. 1 stays (1 with a fix "
+        "upstream).**\n"
+    )
+    worse = body(known=evidence(scan(LOW), scan(LOW, CRITICAL)))
+    assert "**Merging fixes no known vulnerabilities of `python:3.12-slim` and adds 1 (1 critical)." in worse
+
+
+def test_caution_comes_first_and_names_what_is_added():
+    risky = replace(MOVE, added_risk=AddedRisk(1, 0))
+    text = body((risky,), evidence(scan(LOW), scan(LOW, CRITICAL), risky))
+    assert text.startswith(
+        "> **Caution**  \n> **Adds 1 critical, and does not fix as many, so this is a draft.** [`CVE-"
+    )
+    assert "Staying keeps 0 critical, merging leaves 1." in text
+    assert text.index("Caution") < text.index("Merging fixes") < text.index("### Added")
+    harmless = body(known=evidence(scan(CRITICAL), scan(finding("CVE-1900-0009", Severity.CRITICAL))))
+    assert "**Adds 1 critical.**" in harmless
+    assert "Caution" not in body()
+
+
+def test_caution_is_an_alert_where_the_forge_renders_alerts():
+    worse = evidence(scan(LOW), scan(LOW, CRITICAL))
+    text = render_body(BODY_TEMPLATE, lambda rows: build_proposal_view((MOVE,), worse, rows, has_alerts=True), 60_000)
+    assert text.startswith("> [!CAUTION]\n> **Adds 1 critical.**")
+
+
+def test_table_has_counts_now_after_and_added():
+    text = body(known=evidence(scan(CRITICAL, LOW), scan(LOW, finding("CVE-1900-0009"))))
+    assert "| now | 1 | 0 | 0 | 1 | not looked up |" in text
+    assert "| after | **0** | **1** | **0** | **1** | not looked up |" in text
+    assert "| added | 0 | 1 | 0 | 0 | not looked up |" in text
+    assert "Unrated" not in text
+    unrated = body(known=evidence(scan(), scan(finding("CVE-1900-0009", Severity.UNKNOWN))))
+    assert "| after | **0** | **0** | **0** | **0** | **1** |" in unrated
+
+
+def test_added_comes_before_fixed():
+    text = body(known=evidence(scan(CRITICAL), scan(LOW)))
+    assert text.index("| Check |") < text.index("### Added") < text.index("### Fixed") < text.index("**Not now?**")
+
+
+def test_fixes_that_matter_are_exploited_then_critical_then_likely_and_the_rest_is_folded():
+    exploited, likely = finding("CVE-1900-0101", Severity.LOW), finding("CVE-1900-0102", Severity.MEDIUM)
+    others = [finding(f"CVE-1900-1{number:03}", Severity.LOW) for number in range(30)]
+    known = replace(
+        compare_scans(scan(exploited, CRITICAL, likely, *others), scan()),
+        exploited_ids=frozenset({exploited.id}),
+        epss_scores={likely.id: 0.1, others[0].id: 0.09},
+        list_versions=ListVersions(date(2026, 11, 1), date(2026, 11, 2)),
+    )
+    text = body(known={get_first_transition(MOVE): known})
+    shown, _, folded = text.partition("<details>")
+    rows = [line for line in shown.splitlines() if "nvd.nist.gov" in line]
+    assert [each.partition("](")[0] for each in rows[:4]] == [
+        f"| **exploited**, low | [`{exploited.id}`",
+        f"| critical | [`{CRITICAL.id}`",
+        f"| medium | [`{likely.id}`",
+        f"| low | [`{others[0].id}`",
+    ]
+    assert len(rows) == 5
+    assert folded.startswith("<summary>All 33 fixed: 1 critical, 1 medium, 31 low</summary>")
+    many = [finding(f"CVE-1900-2{number:03}", Severity.CRITICAL) for number in range(30)]
+    shown, _, _ = body(known=evidence(scan(*many), scan())).partition("<details>")
+    assert shown.count("nvd.nist.gov") == 8
+
+
+def test_findings_are_grouped_by_packages_with_the_same_versions():
+    names = ("libc6", "libc-bin", "libc-dev", "libc-l10n")
+    old = [finding(f"CVE-1900-3{number:03}", package=name) for name in names for number in range(6)]
+    text = body(known=evidence(scan(*old, CRITICAL), scan()))
+    (line,) = [each for each in text.splitlines() if each.startswith("- `libc")]
+    assert line.startswith("- `libc-bin`, `libc-dev`, `libc-l10n`, 1 more `1` → ?: [`CVE-1900-3000`](")
+    assert line.count("(high)") == 6
+
+
+def test_titles_of_findings_do_not_repeat_the_package():
+    assert strip_package_name("openssl: heap overflow", "openssl") == "heap overflow"
+    assert strip_package_name("glibc: heap overflow", "libc6") == "heap overflow"
+    assert strip_package_name("tar - a path", "tar") == "a path"
+    for title in ("Note: heap overflow", "heap overflow", "openssl:", ""):
+        assert strip_package_name(title, "openssl") == title
+
+
+def test_several_images_are_rows_worst_first_and_one_fold_each():
+    moves = tuple(update(f"{name}:1@{digest('old')}", "new") for name in ("httpd", "nginx", "redis"))
+    risky = replace(moves[2], added_risk=AddedRisk(1, 0))
+    late = NotScanned(UnscannedReason.TIMED_OUT)
+    known = (
+        evidence(scan(LOW), scan(), moves[0])
+        | evidence(late, late, moves[1])
+        | evidence(scan(LOW), scan(CRITICAL), risky)
+    )
+    text = body((moves[0], moves[1], risky), known)
+    assert re.findall(r"^\| \[`(\w+):1`\]", text, re.MULTILINE) == ["redis", "nginx", "httpd"]
+    assert "**Merging updates 3 images. That fixes 1 known vulnerability (1 low) and adds 1 (1 critical). Some " in text
+    assert "> **`redis:1` adds 1 critical, and does not fix as many, so this is a draft.**" in text
+    assert text.count(late.reason.sentence) == 1
+    assert [each for each in re.findall(r"<summary>(.*)</summary>", text) if ":1" in each] == [
+        "redis:1: fixes 1 (1 low), adds 1 (1 critical)",
+        "nginx:1: not scanned",
+        "httpd:1: fixes 1 (1 low), adds none",
+    ]
+
+
+def test_images_with_the_same_changes_share_a_fold():
+    moves = tuple(update(f"{name}:1@{digest('old')}", "new") for name in ("httpd", "nginx"))
+    text = body(moves, evidence(None, None, *moves))
+    assert "<summary>httpd:1, nginx:1: fixes 1 (1 critical), adds none</summary>" in text
+    assert text.count("Fixes that matter") + text.count("**Fixed**") == 1
+
+
+def test_list_of_images_is_shortened_after_the_lists_of_findings():
+    moves = tuple(update(f"image-{number}:1@{digest('old')}", "new") for number in range(20))
+    known = {
+        get_first_transition(each): compare_scans(
+            scan(*(finding(f"CVE-1900-{number}{row:03}", package=f"p{row}") for row in range(200))), scan()
+        )
+        for number, each in enumerate(moves)
+    }
+    text = body(moves, known, limit=60_000)
+    assert len(re.findall(r"^\| \[`image-", text, re.MULTILINE)) == 20
+    assert "more fixed" in text
+
+
+def test_first_request_states_what_it_moves_pins_and_adds():
+    moves = (MOVE, PIN, update("nginx:1.27", "new"))
+    first = render_body(
+        BODY_TEMPLATE,
+        lambda rows: build_proposal_view(moves, evidence(None, None, *moves), rows, is_first=True),
+        60_000,
+    )
+    assert first.startswith(
+        "**This is the first request of basebump in this repository: it updates 1 image and pins 2 images. That "
+    )
+    assert "**Not now?** Close this: basebump then leaves this repository alone." in first
+    lists = [each.type for each in MarkdownIt("gfm-like", {"linkify": False}).parse(first.partition("|")[0])]
+    assert "bullet_list_open" not in lists
+
+
+def test_pin_names_its_worst_findings():
+    text = body((PIN,), evidence(None, scan(LOW, CRITICAL), PIN))
+    assert text.startswith(
+        "**Merging pins `python:3.12-slim` to the digest that its tag has today. The new image has 2 "
+    )
+    assert "| known | **1** | **0** | **0** | **1** | not looked up |" in text
+    assert "### Worst known vulnerabilities in it\n" in text
+    assert text.index(CRITICAL.id) < text.index(LOW.id)
+    assert "`deploy/web.yaml` line 7 (merging restarts what it deploys)" in text
+
+
+@pytest.mark.parametrize("why", [each for each in UnscannedReason if each is not UnscannedReason.WITHHELD])
+def test_image_that_was_not_scanned_has_a_reason_and_no_numbers(why):
+    text = body(known=evidence(NotScanned(why), NotScanned(why)))
+    assert text.startswith("**Merging moves `python:3.12-slim` to a newer digest of its tag. What that changes is not ")
+    assert f"not known: {why.sentence}.**" in text
+    assert "| 0 |" not in text
+    assert "<sub>not scanned · exploitation (KEV) not looked up · EPSS not looked up</sub>" in text
+
+
+def test_digest_that_is_gone_is_stated_with_the_numbers_of_the_new_image():
+    gone = replace(MOVE, cause=UpdateCause.GONE)
+    text = body((gone,), evidence(NotScanned(UnscannedReason.IMAGE_GONE), None, gone))
+    assert text.startswith("**The registry no longer has the digest of `python:3.12-slim` in the file, so builds and ")
+    assert "| now | ? | ? | ? | ? | ? |\n| after | **0** | **0** | **0** | **1** |" in text
+
+
+def test_what_was_not_looked_up_is_stated():
+    text = body()
+    assert "| Signed by | not checked (no `trust` rule for this image) |" in text
+    assert "| Source | not looked up |" in text
+    assert "| Runs as before? | not looked up |" in text
+    assert "exploitation (KEV) not looked up · EPSS not looked up</sub>" in text
+
+
+def test_reason_for_the_update_names_trigger_and_wait():
+    waiting = Policy(min_age=timedelta(days=7))
+    moved = update(f"python:3.12-slim@{digest('old')}", "new", policy=waiting)
+    assert "| Why now | the tag points to a newer digest; the wait of 7 days is over |" in body((moved,))
+    young = replace(moved, candidates=(replace(moved.candidates[0], matures_at=datetime(2027, 1, 1, tzinfo=UTC)),))
+    assert "it fixes one that may not wait, so the wait of 7 days was skipped |" in body((young,))
+    late = NotScanned(UnscannedReason.TIMED_OUT)
+    assert "; the wait of 7 days was skipped |" in body((young,), evidence(late, late, young))
+
+
+def test_image_has_a_link_and_its_versions():
+    old, new = (
+        replace(each, version=version, created=datetime(2026, month, 1, tzinfo=UTC))
+        for each, version, month in ((scan(), "3.12.1", 1), (scan(), "3.12.2", 2))
+    )
+    text = body(known=evidence(old, new))
+    assert "| Image | [`python:3.12-slim`](https://hub.docker.com/_/python) `" in text
+    assert ", built 2026-01-01 → 2026-02-01, version `3.12.1` → `3.12.2` |" in text
+    own = update(f"registry.example/team/app:1@{digest('old')}", "new")
+    assert "| Image | `registry.example/team/app:1` `" in body((own,))
+
+
+def test_what_does_not_fit_is_counted_with_a_command_that_shows_it():
+    many = scan(*(finding(f"CVE-1900-{number:04}", package=f"p{number}") for number in range(300)))
+    whole = body(known=evidence(many, scan()), limit=200_000)
+    cut = body(known=evidence(many, scan()), limit=8_000)
+    assert "Not listed here: 100 more fixed. " in whole
+    assert len(cut) <= 8_000
+    _, _, folded = cut.partition("<details>")
+    assert f"Not listed here: {300 - folded.count('nvd.nist.gov')} more fixed. " in cut
+    assert f"`basebump compare python:3.12-slim@{digest('old')} python:3.12-slim@{digest('new')}`" in cut
+
+
+@given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 40), st.integers(0, 3))
+@settings(max_examples=15, deadline=None)
+def test_findings_that_are_not_listed_are_counted_for_any_number_of_rows(fixed, added, kept, rows):
+    old, new, both = (
+        [finding(f"CVE-19{kind}-{number:04}", package=f"p{number % 7}") for number in range(count)]
+        for kind, count in (("01", fixed), ("02", added), ("03", kept))
+    )
+    (delta,) = [
+        each.delta
+        for each in build_proposal_view((MOVE,), evidence(scan(*old, *both), scan(*new, *both)), rows).transitions
+    ]
+    for groups, cut, count in (
+        (delta.fixed_packages, delta.fixed_cut, fixed),
+        (delta.introduced_packages, delta.introduced_cut, added),
+        (delta.remaining_packages, delta.remaining_cut, kept),
+    ):
+        assert len(groups) <= rows
+        assert len({str(each.id) for group in groups for each in group.findings}) + cut == count
+
+
+def test_a_body_is_markdown_whose_tables_hold():
+    tokens = MarkdownIt("gfm-like", {"html": True, "linkify": False}).parse(body((MOVE, PIN)))
+    assert sum(token.type == "table_open" for token in tokens) == 4
+    single = MarkdownIt("gfm-like", {"html": True, "linkify": False}).parse(body())
+    assert [token.tag for token in single if token.type == "heading_open"] == ["h3"]
+
+
+def test_suppressed_findings_are_listed_separately_and_not_counted():
+    text = body(known=evidence(scan(CRITICAL, LOW), scan(set_aside=[LOW])))
+    assert "<summary>1 suppressed by statements, and counted nowhere</summary>" in text
+    nvd = "https://nvd.nist.gov/vuln/detail/CVE-1900-0002"
+    assert f"| low | [`CVE-1900-0002`]({nvd}) | `openssl` | `1` | `exempt` | `somebody's exemption` |" in text
+    assert "**Merging fixes 1 known vulnerability of" in text
+    assert text.count("CVE-1900-0002`](") == 1
+    gone = body(known=evidence(NotScanned(UnscannedReason.IMAGE_GONE), scan(set_aside=[LOW, CRITICAL])))
+    assert gone.index("CVE-1900-0001") < gone.index("CVE-1900-0002"), "the worst comes first"
+    assert "suppressed" not in body(known=evidence(scan(set_aside=[LOW]), scan()))
+    many = scan(set_aside=[finding(f"CVE-1900-{number:04}") for number in range(300)])
+    cut = body(known=evidence(scan(), many), limit=8_000)
+    assert f"{300 - cut.count('nvd.nist.gov')} more are not listed here." in cut
+
+
+def test_last_lines_say_how_to_decline_ignore_and_undo():
+    muting = update(f"python:3.12-slim@{digest('old')}", "new", policy=Policy(on_close=OnClose.LINE))
+    one, all_after = body((MOVE,)), body((muting,))
+    assert (
+        "**Not now?** Close this: only this digest is declined. **Never?** `# basebump: ignore` above the line. " in one
+    )
+    assert "**Merged by mistake?** Revert the merge commit." in one
+    assert "Close this: later digests are then offered only if they fix something critical. " in all_after
+
+
+def test_a_body_of_very_many_files_fits_too():
+    updates = tuple(update("python:3.12-slim", "new", path=f"service-{number:05}/Dockerfile") for number in range(3000))
+    text = body(updates, limit=20_000)
+    assert len(text) <= 20_000
+    assert re.search(r"· and 29\d\d more \|", text)
+
+
+def test_a_limit_that_nothing_fits_into_is_an_error():
+    with pytest.raises(BodyTooLongError):
+        body(limit=100)
+
+
+# ---- notes -------------------------------------------------------------------------------------------------------
+
+
+def with_notes(update, *notes, of_the_move=(), **more):
+    selected = replace(update.tracked_image, notes=notes)
+    return replace(
+        update, tracked_image=selected, candidates=(replace(update.candidates[0], notes=of_the_move),), **more
+    )
+
+
+BEHIND, ANSWERED = "It was not rebuilt since its own base moved.", "the team answers for it: `because` <!-- of me -->"
+NOTED = with_notes(MOVE, BEHIND, of_the_move=(ANSWERED,))
+
+
+def test_note_of_an_image_is_shown_once_for_all_its_places():
+    beside = update(
+        f"python:3.12-slim@{digest('old')}", "new", path="b/Dockerfile", notes=("It is a note of the file.",)
+    )
+    text = body((NOTED, with_notes(beside, BEHIND)), evidence())
+    assert f"| Note | {BEHIND} · `` the team answers for it: `because` <!-- of me --> `` |\n" in text
+    assert "a note of the file" not in text
+    other = with_notes(update(f"python:3.12-slim@{digest('older')}", "new", path="b/Dockerfile"), BEHIND)
+    both = (NOTED, other)
+    assert body(both, evidence(None, None, *both)).count(BEHIND) == 1
+
+
+def test_notes_that_do_not_fit_are_counted_and_long_ones_are_cut():
+    noted = with_notes(MOVE, *(f"{number} {'long ' * 100}" for number in range(5)))
+    (shown,) = build_proposal_view((noted,), evidence(), 2).transitions
+    assert (len(shown.notes), shown.notes_cut) == (2, 3)
+    assert len(str(shown.notes[0])) == MAX_NOTE_LENGTH + 2
+    text = render_body(BODY_TEMPLATE, lambda rows: build_proposal_view((noted,), evidence(), 2), 60_000)
+    assert "3 more notes do not fit here" in text
+
+
+def test_a_note_is_something_that_is_known_and_nothing_that_is_proposed():
+    known = evidence()
+    with_it, without = (compute_fingerprint((each,), known) for each in (NOTED, MOVE))
+    assert with_it[:PROPOSED_DIGITS] == without[:PROPOSED_DIGITS]
+    assert with_it != without
+    assert is_outdated(without, with_it)
+    assert is_outdated(with_it, without)
+
+
+# ---- templates of operators ----------------------------------------------------------------------------------------
+
+EARLIER = Path(worlds.__file__).with_name("earlier_templates")
+
+
+@pytest.mark.parametrize("name", build_report_scenes())
+def test_template_copied_from_earlier_version_still_renders(name):
+    scene, source = build_report_scenes()[name], (EARLIER / "body.md.j2").read_text(encoding="utf-8")
+    text = render_body(
+        resources.prepend_macros(source),
+        lambda rows: build_proposal_view(scene.updates, scene.evidence, rows, is_first=scene.is_first),
+        60_000,
+    )
+    assert "### Files" in text
+    assert all(str(each.occurrence.reference.name) in text for each in scene.updates)
+
+
+def test_title_template_copied_from_earlier_version_still_renders():
+    head = build_head(UpdateGroup(MOVE.tracked_image.tag_ref), (MOVE,), list(evidence().values()))
+    source = (EARLIER / "title.txt.j2").read_text(encoding="utf-8")
+    assert render_title(source, head, 256).endswith(", fixes 1 (1 critical)")
