@@ -37,8 +37,8 @@ class ScanTime:
 def measure_workers(folder: Path) -> None:
     """Compare scans with one process and with PROCESSES processes. Print the ratios of their fastest rounds.
 
-    On a busy machine, the time that passed says little. The processor time of the busiest process is about the time that
-    would pass if nothing else ran.
+    On a busy machine, the time that passed says little. The processor time of the busiest process is about the time
+    that would pass if nothing else ran.
     """
     if len(os.sched_getaffinity(0)) < PROCESSES:
         print(f"worker processes: not measured, because there are fewer than {PROCESSES} cores")
