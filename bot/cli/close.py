@@ -6,8 +6,10 @@ from pathlib import Path
 
 import click
 
-from bot import wiring
 from bot.cli import options
+from bot.cli.messages import write_note
+from bot.core.markdown import make_console_line
+from bot.wiring.local_proposals import open_local_repository
 
 
 @click.command()
@@ -17,10 +19,14 @@ from bot.cli import options
 def command(name: str, branch: str, config_file: Path) -> None:
     """Decline a proposal on the local forge.
 
-    NAME is the name of the repository, and BRANCH the branch of the proposal. basebump does not propose the same
-    digests again.
+    NAME is the name of the repository, and BRANCH the branch of the proposal. Both can be as `run` and `show` print
+    them. basebump does not propose the same digests again.
     """
-    is_branch_deleted = wiring.decline_proposal(config_file, name, branch)
-    click.echo(f"Declined {branch} of {name}. The same digests are not proposed again; newer digests are.")
+    repository = open_local_repository(config_file, name)
+    declined, is_branch_deleted = repository.decline_proposal(branch)
+    click.echo(
+        f"Declined {make_console_line(declined)} of {make_console_line(repository.name)}. The same digests are not "
+        "proposed again; newer digests are."
+    )
     if not is_branch_deleted:
-        click.echo("The branch was not deleted, because it has commits of other people or is checked out.", err=True)
+        write_note("the branch was not deleted, because it has commits of other people or is checked out")

@@ -48,6 +48,7 @@ def _describe_next_steps(folder: Path) -> str:
     config = shlex.quote(str(folder / "basebump.yaml"))
     return (
         f"\nEverything but the registry is in {folder}.\n"
+        f"To read a proposal: `{get_own_command()} show api BRANCH --config {config}`.\n"
         f"To see all branches: `{git} log -p --all`.\n"
         f"To accept a proposal: `{git} merge BRANCH`.\n"
         f"To decline one: `{get_own_command()} close api BRANCH --config {config}`."

@@ -59,6 +59,17 @@ def make_console_text(text: str) -> str:
     return "\n".join((indentation + make_console_line(line, MAX_MESSAGE_LINE)).rstrip() for indentation, line in lines)
 
 
+def make_console_block(text: str) -> str:
+    """Return a text of several lines for a terminal or a log. Unlike in `make_console_text`, blanks stay as they are.
+
+    Control characters become blanks, and commands for CI services have no effect.
+    """
+    kept = "\n\t"
+    shown = "".join(" " if unicodedata.category(each) in _INVISIBLE and each not in kept else each for each in text)
+    lines = (line.replace("::", ": ", 1) if line.lstrip().startswith("::") else line for line in shown.split("\n"))
+    return strip_ci_commands("\n".join(line[:MAX_MESSAGE_LINE] for line in lines))
+
+
 def strip_ci_commands(text: str) -> str:
     """Return `text` (one or more lines) without the commands that CI services execute in the middle of a line.
 

@@ -249,30 +249,6 @@ def refuse_unlisted_host(settings: Settings, host: str) -> None:
         )
 
 
-def decline_proposal(config_file: Path, name: str, branch: str) -> bool:
-    """Decline the proposal on `branch` in the repository `name` of a local forge, and delete the branch.
-
-    If the branch contains commits of users or is checked out, the branch is kept, and the result is False.
-
-    Raises:
-        UsageError: If no local forge in the config has a repository `name`.
-        ForgeError: If the proposal cannot be declined.
-    """
-    from bot.forges.local.fleet import LocalFleet
-    from bot.settings import LocalSettings
-
-    settings = _load_settings(config_file, must_have_forges=True)
-    for forge in settings.forges:
-        if isinstance(forge, LocalSettings):
-            fleet = LocalFleet(forge.folder, forge.repositories or ())
-            if any(fleet.list_repositories(frozenset({name}))):
-                return fleet.decline_proposal(name, branch)
-    raise UsageError(
-        f"{config_file}: no local forge has a repository '{name}'; hint: decline proposals on "
-        "other forges by closing their pull requests"
-    )
-
-
 def _load_settings(config_file: Path | None, *, must_have_forges: bool, is_offline: bool = False) -> Settings:
     """Return the settings of a config; the defaults if `config_file` is None.
 

@@ -12,6 +12,7 @@ from bot.forges.git.tree import LocalTree
 from bot.forges.local.dashboard import LocalDashboard
 from bot.forges.local.folder import can_be_repository, explain_no_repository
 from bot.forges.local.forge import LocalForge
+from bot.forges.local.proposal_reader import LocalProposalReader
 from bot.forges.local.refs import BRANCHES, ProposalRefs, StoredState, translate_git_errors
 from bot.forges.selection import check_selection
 from bot.model.diagnosis import Check, DiagnosisTarget
@@ -150,6 +151,10 @@ class LocalFleet:
         Returns True if the branch was deleted or did not exist, and False if it was kept.
         """
         return self.get_forge(self.read_repository(name)).decline_proposal(branch)
+
+    def read_proposals(self, name: str) -> LocalProposalReader:
+        """Return access to the texts and changes of a repository's proposals. Raises ForgeError."""
+        return LocalProposalReader(self._open_git(name), self.read_repository(name))
 
     def _find_names(self) -> tuple[str, ...]:
         folders = sorted(entry for entry in self._root.iterdir() if entry.is_dir() and not entry.is_symlink())

@@ -1,0 +1,78 @@
+"""`basebump show` and `close`: proposals of the local forge, named as `run` and `show` print them."""
+
+from __future__ import annotations
+
+import pytest
+from support.git import Git
+
+pytestmark = pytest.mark.real("git")
+
+
+@pytest.fixture
+def proposed(tmp_path, basebump, config, loopback):
+    """Open proposals in a local repository, and return a function that calls a command with the config."""
+    old, _ = (loopback.move("python", "3.12", content) for content in ("old", "now"))
+    loopback.move("redis", "7", "now")
+    files = {"Dockerfile": f"FROM python:3.12@{old}\n", "cache/Dockerfile": "FROM redis:7\n"}
+    Git.create(tmp_path / "repositories" / "web.git", files)
+    path = config(f"forges: [{{kind: local, url: {tmp_path / 'repositories'}}}]\n")
+    assert basebump("run", "--config", path, "--level", "propose")[0] == 0
+    return lambda command, *arguments: basebump(command, *arguments, "-c", path)
+
+
+def _list_branches(out: str) -> list[str]:
+    return [line.split()[0] for line in out.splitlines()]
+
+
+def test_lists_each_proposal_with_its_state(proposed):
+    code, out, _ = proposed("show", "web")
+    assert code == 0
+    assert [line.split()[1] for line in out.splitlines()] == ["open", "open"]
+    assert [branch.rpartition("-")[0] for branch in _list_branches(out)] == ["basebump/python-3.12", "basebump/redis-7"]
+
+
+def test_shows_title_text_and_changes_without_hidden_parts(proposed):
+    branch = _list_branches(proposed("show", "web")[1])[0]
+    code, out, _ = proposed("show", "web", branch)
+    title, heading, *_ = out.splitlines()
+    assert code == 0
+    assert title.startswith("Update python:3.12 to ")
+    assert heading == f"{branch} → main (open)"
+    assert "-FROM python:3.12@sha256:" in out
+    assert "+FROM python:3.12@sha256:" in out
+    assert "<!--" not in out
+    assert "<details>" not in out
+
+
+@pytest.mark.parametrize("repository", ["web", "web.git", "web (main)"])
+def test_close_accepts_names_and_branches_as_they_are_printed(proposed, basebump, repository):
+    listed = proposed("show", repository)[1].splitlines()
+    first, second = (line.split(maxsplit=2) for line in listed)
+    assert proposed("close", repository, first[0].removeprefix("basebump/"))[0] == 0
+    assert proposed("close", repository, second[2])[1].startswith(f"Declined {second[0]} of web. ")
+    assert [line.split()[1] for line in proposed("show", repository)[1].splitlines()] == ["closed", "closed"]
+
+
+@pytest.mark.parametrize("command", ["show", "close"])
+def test_unknown_proposal_is_an_error_that_names_the_branches(proposed, command):
+    code, out, err = proposed(command, "web", "basebump/nothing")
+    assert (code, out) == (1, "")
+    assert "there is no proposal 'basebump/nothing'\nhint: use one of these branches: basebump/python-3.12-" in err
+
+
+def test_unknown_repository_is_wrong_usage(proposed):
+    code, _, err = proposed("show", "api")
+    assert (code, "no local forge has a repository 'api'" in err) == (2, True)
+
+
+def test_proposal_contains_no_escape_sequences_and_commands_of_a_repository(tmp_path, basebump, config, loopback):
+    loopback.move("redis", "7", "now")
+    hostile = "# ##vso[task.x]y \x1b[31m\n#\n::error::x\nFROM redis:7\n".replace("::error", "# x\n# ::error")
+    Git.create(tmp_path / "repositories" / "web.git", {"Dockerfile": hostile})
+    path = config(f"forges: [{{kind: local, url: {tmp_path / 'repositories'}}}]\n")
+    basebump("run", "--config", path, "--level", "propose")
+    (branch,) = _list_branches(basebump("show", "web", "-c", path)[1])
+    out = basebump("show", "web", branch, "-c", path)[1]
+    assert "+FROM redis:7@" in out
+    assert "\x1b" not in out
+    assert "##vso[" not in out
