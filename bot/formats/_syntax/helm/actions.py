@@ -25,16 +25,17 @@ _ACTION = re.compile(
 )
 """One action. A string in an action may contain braces."""
 _TOKEN = re.compile(
-    r"""(?P<text>"(?:\\.|[^"\\\n])*"|`[^`]*`)
+    r"""\s*+(?:
+        (?P<text>"(?:\\.|[^"\\\n])*"|`[^`]*`)
       | (?P<variable>\$\w*)
       | (?P<fields>(?:\.[^\W\d]\w*)+)
       | (?P<dot>\.)
       | (?P<word>[^\W\d]\w*)
       | (?P<number>[-+]?\d[\w.+-]*|'(?:\\.|[^'\\\n])+')
-      | (?P<sign>:=|[=|(),])""",
+      | (?P<sign>:=|[=|(),]))""",
     re.VERBOSE,
 )
-_SPACE = re.compile(r"\s*")
+"""One token, after any space."""
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t"}
 
@@ -77,19 +78,19 @@ def read_actions(text: str) -> Iterator[str | TemplateAction]:
         match = _ACTION.match(text, start, start + MAX_ACTION_LENGTH)
         if match is None:
             raise UnsupportedTemplateError
+        trims_before, inside, trims_after = match.groups()
         before = text[at:start]
         before = before.lstrip() if trims else before
-        before = before.rstrip() if match["trims_before"] else before
+        before = before.rstrip() if trims_before else before
         if before:
             yield before
-        if match["inside"] is not None:
-            is_cached = len(match["inside"]) <= _MAX_CACHED_LENGTH
-            action = (_parse_action_cached if is_cached else _parse_action)(match["inside"])
+        if inside is not None:
+            action = (_parse_action_cached if len(inside) <= _MAX_CACHED_LENGTH else _parse_action)(inside)
             token_count += len(action.tokens)
             if token_count > MAX_TOKENS:
                 raise UnsupportedTemplateError
             yield action
-        at, trims = match.end(), match["trims_after"] is not None
+        at, trims = match.end(), trims_after is not None
     rest = text[at:].lstrip() if trims else text[at:]
     if rest:
         yield rest
@@ -99,19 +100,19 @@ def _parse_action(inside: str) -> TemplateAction:
     """Parse the text between `{{` and `}}`. Raises UnsupportedTemplateError."""
     tokens: list[ActionToken] = []
     at = 0
-    while True:
-        space = _SPACE.match(inside, at)
-        start = space.end() if space else at
-        if start == len(inside):
-            return TemplateAction(tuple(tokens), tokens[0].text if tokens and tokens[0].kind == "word" else "")
-        match = _TOKEN.match(inside, start)
+    end = len(inside.rstrip())
+    while at < end:
+        match = _TOKEN.match(inside, at)
         if match is None:
             raise UnsupportedTemplateError
-        kind, text = match.lastgroup or "", match[0]
+        kind = match.lastgroup or ""
+        text = match[kind]
+        is_attached = 0 < at == match.start(kind)
         if kind == "text":
             text = text[1:-1] if text[0] == "`" else _ESCAPE.sub(_unescape, text[1:-1])
-        tokens.append(ActionToken(kind, text, start == at and at > 0))
+        tokens.append(ActionToken(kind, text, is_attached))
         at = match.end()
+    return TemplateAction(tuple(tokens), tokens[0].text if tokens and tokens[0].kind == "word" else "")
 
 
 _parse_action_cached = lru_cache(maxsize=4096)(_parse_action)
