@@ -82,6 +82,7 @@ NUMBERS = [
     ("operations", f"{tokens.MAX_TOKENS:,} | `too-deep`"),
     ("operations", f"{tokens.MAX_NESTING} | `too-deep`"),
     ("operations", f"elements of an XML file | {xml_elements.MAX_ELEMENTS:,}"),
+    ("operations", f"equals signs in an XML file, which set attributes | {xml_elements.MAX_EQUALS_SIGNS:,}"),
     ("operations", f"nested elements of an XML file | {xml_elements.MAX_NESTING}"),
     ("operations", f"tokens of a Bazel or Bicep file | {starlark.MAX_TOKENS:,}"),
     ("operations", f"tokens of a Bazel or Bicep file | {bicep_scanner.MAX_TOKENS:,}"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.steps import assert_linear
 
 from bot.formats._syntax.broken import BrokenAtError
 from bot.formats._syntax.gradle_script import MAX_NESTING, MAX_TOKENS, find_property_values
@@ -169,3 +170,15 @@ def test_every_value_of_a_script_is_at_its_offset(pieces):
         return
     for value in values:
         assert not value.is_literal or content[value.start :].startswith(value.text.encode())
+
+
+def test_reads_many_images_of_one_plugin_in_linear_time():
+    def read_images(count):
+        return read(
+            "<project><plugin><artifactId>jib-maven-plugin</artifactId><configuration><from>"
+            f"{'<image>a:1</image><platforms/>' * count}</from></configuration></plugin></project>",
+            "pom.xml",
+        )
+
+    assert len(read_images(20)) == 20
+    assert_linear(read_images, 100)

@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.formats._syntax.broken import BrokenFile
-from bot.formats._syntax.xml_elements import MAX_ELEMENTS, MAX_NESTING, XmlFile, XmlText, read_xml
+from bot.formats._syntax.xml_elements import (
+    MAX_ELEMENTS,
+    MAX_EQUALS_SIGNS,
+    MAX_MIXED_BYTES,
+    MAX_NESTING,
+    XmlFile,
+    XmlText,
+    read_xml,
+)
 from bot.model.vocabulary import Reason
 
 
@@ -92,3 +100,15 @@ def test_every_literal_text_is_in_the_file(pieces):
         text = xml.get_text(element)
         assert content[element.start :].startswith(f"<{element.name}".encode())
         assert not text.value or content[text.start :].startswith(text.value.encode())
+
+
+def test_text_with_elements_is_cut_and_not_literal():
+    text = text_of(parse(f"<a> {'é' * MAX_MIXED_BYTES}<b/></a>"))
+    assert len(text.value.encode()) <= MAX_MIXED_BYTES + 3
+    assert (text.start, text.is_literal) == (4, False)
+
+
+def test_file_with_too_many_attributes_is_too_deep():
+    broken = read_xml(f"<a {'b=' * (MAX_EQUALS_SIGNS + 1)}".encode())
+    assert isinstance(broken, BrokenFile)
+    assert broken.reason is Reason.TOO_DEEP

@@ -77,8 +77,9 @@ def _find_plugin_images(xml: XmlFile, plugin: XmlElement) -> Iterator[tuple[str,
     ]
     for configuration in configurations:
         for base in configuration.list_children("from"):
+            platform = _get_platform(xml, base)
             for image in base.list_children("image"):
-                yield f"{_MAVEN_PLUGIN}/{'/'.join(_IMAGE_PATH)}", image, _get_platform(xml, base)
+                yield f"{_MAVEN_PLUGIN}/{'/'.join(_IMAGE_PATH)}", image, platform
 
 
 def _get_platform(xml: XmlFile, base: XmlElement) -> str | None:

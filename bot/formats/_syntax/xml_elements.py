@@ -24,6 +24,14 @@ MAX_ELEMENTS = 200_000
 """Limit on the elements of one file. Even generated project files have fewer elements, and the tree of this many takes
 about 50 MiB."""
 
+MAX_EQUALS_SIGNS = 400_000
+"""Limit on the equals signs in one file, each of which may belong to an attribute. The parser builds all attributes of
+an element at once. Generated project files have fewer than a hundred thousand."""
+
+MAX_MIXED_BYTES = 1_024
+"""Limit on the text of an element that contains elements. Such a text is not an image, so it is only shown. Without the
+limit, elements inside each other would multiply the memory of their texts."""
+
 _ENCODING = "utf-8"
 _SPACES = b" \t\r\n"
 
@@ -38,7 +46,8 @@ class XmlText(NamedTuple):
     start: int
     """The byte offset of `value`, or that of the element if `value` is empty."""
     is_literal: bool
-    """False if the text contains an entity, a comment, a CDATA section or an element. `value` is then their source."""
+    """False if the text contains an entity, a comment, a CDATA section or an element. `value` is then their source. The
+    source is cut to MAX_MIXED_BYTES if it contains an element."""
 
 
 @dataclass(slots=True)
@@ -94,10 +103,12 @@ class XmlFile:
         tag = _START_TAG.match(self.content, element.start)
         if tag is None or tag.end() > element.end:
             return XmlText("", element.start, is_literal=True)
-        source = self.content[tag.end() : element.end]
+        end = min(element.end, tag.end() + MAX_MIXED_BYTES) if element.children else element.end
+        source = self.content[tag.end() : end]
         value = source.strip(_SPACES)
         start = tag.end() + len(source) - len(source.lstrip(_SPACES)) if value else element.start
-        return XmlText(value.decode(_ENCODING), start, b"<" not in value and b"&" not in value)
+        is_literal = not element.children and b"<" not in value and b"&" not in value
+        return XmlText(value.decode(_ENCODING, errors="replace"), start, is_literal)
 
 
 def read_xml(content: bytes) -> XmlFile | BrokenFile:
@@ -121,6 +132,8 @@ class _XmlParser:
 
     def parse_file(self) -> XmlElement:
         """Return the root element. Raises BrokenAtError."""
+        if self._content.count(b"=") > MAX_EQUALS_SIGNS:
+            raise BrokenAtError(0, Reason.TOO_DEEP)
         parser = self._parser
         parser.ordered_attributes = True  # a list, which costs less than a dictionary
         parser.StartElementHandler = self._start_element
