@@ -5,6 +5,8 @@ from __future__ import annotations
 from bot.core.evidence.compare import count_distinct
 from bot.core.evidence.effect import summarise_effect
 from bot.model.evidence import Evidence, NotScanned, UnscannedReason
+from bot.model.report import ProposalReport, RunReport
+from bot.model.vocabulary import UPDATABLE_STATUSES
 
 
 def describe_effect(evidence: Evidence | None) -> str:
@@ -28,3 +30,38 @@ def describe_effect(evidence: Evidence | None) -> str:
         count = count_distinct(evidence.new.findings)
         return f"has {count} known vulnerabilit{'y' if count == 1 else 'ies'}"
     return f"{summarise_effect([evidence])}, {count_distinct(evidence.delta.remaining)} remain"
+
+
+def summarise_run_effect(report: RunReport) -> str:
+    """Return a sentence about the effect of all updates of a run, and about requests that add grave vulnerabilities.
+
+    An example is `Fixes 252 (16 critical, 2 exploited), adds 2 (1 critical); 1 request adds a critical or exploited
+    vulnerability.` Return an empty string if no update could be compared with the image in the file.
+    """
+    transitions = {
+        each.transition
+        for tree in report.repositories
+        for each in tree.verdicts
+        if each.status in UPDATABLE_STATUSES and each.transition is not None
+    }
+    effect = summarise_effect(report.evidence[each] for each in transitions if each in report.evidence)
+    if effect is None:
+        return ""
+    count = len(list_risky_proposals(report))
+    warning = f"; {count} {'request adds' if count == 1 else 'requests add'} a critical or exploited vulnerability"
+    return f"{str(effect).capitalize()}{warning if count else ''}."
+
+
+def list_risky_proposals(report: RunReport) -> list[ProposalReport]:
+    """Return the proposals with an image that adds a critical or known exploited vulnerability."""
+    risky_images = {
+        (transition.tag_ref.repository, transition.old, transition.new)
+        for transition, evidence in report.evidence.items()
+        if (effect := summarise_effect([evidence])) is not None and (effect.added.critical or effect.added.exploited)
+    }
+    proposals = (proposal for tree in report.repositories for proposal in tree.proposals)
+    return [
+        proposal
+        for proposal in proposals
+        if any((each.canonical, each.old, each.new) in risky_images for each in proposal.images)
+    ]

@@ -90,7 +90,7 @@ def _render_findings(evidence: Evidence) -> Iterator[str]:
     delta = evidence.delta
     if delta is None:
         return
-    lists = (("Fixed", delta.fixed), ("New", delta.introduced), ("Remaining", delta.remaining))
+    lists = (("Added", delta.introduced), ("Fixed", delta.fixed), ("Remaining", delta.remaining))
     for index, (title, findings) in enumerate((title, findings) for title, findings in lists if findings):
         if index:
             yield ""

@@ -11,13 +11,13 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from bot.core.markdown import Text, build_link, strip_ci_commands
+from bot.core.markdown import Link, Plain, Text, is_safe_url, strip_ci_commands
 from bot.core.notes import MAX_NOTE_LENGTH
 from bot.core.transition import shorten_digest
 from bot.model.reference import ImageReference
 from bot.model.report import RepositoryReport, RunReport, Verdict
 from bot.model.vocabulary import OccurrenceStatus, Reason, RunLevel
-from bot.reports._effect import describe_effect
+from bot.reports._effect import describe_effect, list_risky_proposals, summarise_run_effect
 from bot.reports._failures import drop_repeated_errors
 from bot.reports.text import describe_unscanned, summarise_statuses
 
@@ -50,7 +50,15 @@ def _join_if_fitting(lines: Iterable[str]) -> str | None:
 
 
 def _render_sections(report: RunReport, rows: int) -> Iterator[str]:
-    yield f"**{summarise_statuses(report.repositories, mark='')}**"
+    effect = summarise_run_effect(report)
+    if effect:
+        yield f"**{effect}**"
+        yield ""
+    yield (
+        summarise_statuses(report.repositories, mark="")
+        if effect
+        else (f"**{summarise_statuses(report.repositories, mark='')}**")
+    )
     yield ""
     for section in (_render_failures, _render_proposals, _render_remarks, _render_repositories, _explain_reasons):
         yield from section(report, rows)
@@ -71,13 +79,16 @@ def _render_proposals(report: RunReport, rows: int) -> Iterator[str]:
     entries = [(tree, proposal) for tree in report.repositories for proposal in tree.proposals]
     if not entries:
         return
+    risky = {id(proposal) for proposal in list_risky_proposals(report)}
+    entries.sort(key=lambda entry: id(entry[1]) not in risky)
     yield "### Proposals"
     yield ""
     yield "| Repository | Proposal | Outcome | Note |"
     yield "|---|---|---|---|"
     shown = entries[:rows]
     for tree, proposal in shown:
-        title = build_link(proposal.title or proposal.branch, proposal.url)
+        words = Plain(proposal.title or proposal.branch)
+        title = Link(words, proposal.url) if proposal.url and is_safe_url(proposal.url) else words
         note = Text(proposal.note, MAX_NOTE_LENGTH) if proposal.note else ""
         yield f"| {_format_repository(tree)} | {title} | {proposal.outcome} | {note} |"
     yield from _render_left_out(len(entries) - len(shown), "proposals")

@@ -62,7 +62,7 @@ def test_text_shows_both_images_and_the_effect_of_the_update(compare):
     assert "The update fixes 1 (1 high), adds 1 (1 high), 1 remain.\n" in out
     assert "high          2      2\n" in out
     assert "Fixed: 1\n  high  CVE-2026-0001  bash  5.2-1  fixed in 5.3-1  made for tests\n" in out
-    assert "New: 1\n  high  CVE-2026-0003  tar  5.2-1  fixed in 5.3-1" in out
+    assert "Added: 1\n  high  CVE-2026-0003  tar  5.2-1  fixed in 5.3-1" in out
     assert "linux/amd64 by grype 0.121.2 " in out
 
 

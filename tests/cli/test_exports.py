@@ -65,7 +65,7 @@ def test_one_run_writes_all_exports(run, tmp_path):
     code, out, _ = run("--format", "markdown", *_all_exports(tmp_path))
     assert code == 0
     assert (tmp_path / "markdown").read_text() == out
-    assert "| `web` (`main`) | `Update python:3.12 to " in out
+    assert "| `web` (`main`) | Update python:3.12 to " in out
     assert json.loads((tmp_path / "json").read_text())["level"] == "report"
     kinds = [json.loads(line)["kind"] for line in (tmp_path / "jsonl").read_text().splitlines()]
     assert kinds == ["repository", "place", "proposal"]

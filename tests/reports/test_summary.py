@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from markdown_it import MarkdownIt
 from support.runs.reports import failure, hostile_report, proposal, repository, run_report, text, update, verdict
-from support.values import digest
+from support.values import digest, finding, scan
 
 from bot.core.evidence.compare import compare_scans
-from bot.model.evidence import NotScanned, UnscannedReason
+from bot.model.evidence import NotScanned, Severity, UnscannedReason
 from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome, Reason, RunLevel
 from bot.reports.markdown_summary import MAX_BYTES, render_markdown_summary
 
@@ -23,8 +25,10 @@ def test_summary_shows_counts_references_and_proposals():
     )
     opened = proposal(url="https://github.com/acme/web/pull/7")
     shown = render_markdown_summary(run_report(repository(*places, unsupported=(text(),), proposals=(opened,))))
-    assert shown.startswith("**4 image references: 1 up-to-date, 1 update, 1 held, 1 skipped. 1 other text names no ")
-    assert "| `acme/web` (`main`) | [`Update node:22`](https://github.com/acme/web/pull/7) | opened |  |" in shown
+    assert shown.startswith(
+        "**Fixes 1 (1 critical), adds none.**\n\n4 image references: 1 up-to-date, 1 update, 1 held, 1 skipped. 1 "
+    )
+    assert "| `acme/web` (`main`) | [Update node:22](https://github.com/acme/web/pull/7) | opened |  |" in shown
     assert "| `Dockerfile:1` | `node:22` | update | `" in shown
     assert "` fixes 1 (1 critical), adds none, 1 remain |" in shown
     assert "| `Dockerfile:2` | `node:22` | held (too-young) | `It is a day old.` |" in shown
@@ -42,7 +46,17 @@ def test_summary_explains_reasons_without_a_sentence():
     said = [reason for reason in Reason if f"- {reason}: {reason.sentence}" in shown]
     assert said == [Reason.DIGEST_GONE, Reason.COMPOSED_TAG, Reason.UNRESOLVED_ARGUMENT]
     assert f"| unresolved (denied) | {Reason.DENIED.sentence} |" in shown
-    assert "names no image as written.**" in shown
+    assert "names no image as written." in shown
+
+
+def test_summary_begins_with_requests_that_add_grave_vulnerabilities():
+    worse = compare_scans(scan(), scan(finding("CVE-2026-0003", Severity.CRITICAL)))
+    harmless = replace(proposal("Update redis:7"), images=())
+    shown = render_markdown_summary(run_report(repository(update(), proposals=(harmless, proposal())), evidence=worse))
+    assert shown.startswith(
+        "**Fixes none, adds 1 (1 critical); 1 request adds a critical or exploited vulnerability.**\n"
+    )
+    assert shown.index("Update node:22") < shown.index("Update redis:7")
 
 
 def test_failures_come_first():
@@ -97,6 +111,6 @@ def test_summary_of_a_large_fleet_fits_and_counts_rows_that_are_left_out():
     fleet = [repository(*places, name=f"acme/{number}", proposals=(proposal(),)) for number in range(900)]
     shown = render_markdown_summary(run_report(*fleet, failed=[failure(f"{number}.example") for number in range(900)]))
     assert len(shown.encode()) <= MAX_BYTES
-    assert "**108000 image references: 108000 update.**" in shown
+    assert "\n108000 image references: 108000 update." in shown
     for what in ("places", "proposals", "failures", "repositories"):
         assert f" more {what} " in shown
