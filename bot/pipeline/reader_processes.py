@@ -62,7 +62,7 @@ def read_in_processes(
 ) -> Iterator[FileContents | TreeError]:
     """Yield the contents of each file as `read_selected_files` does, with the help of worker processes.
 
-    If a worker cannot be started, or ends early, the other processes read its files.
+    If a worker cannot be started, ends early or does not answer, this process reads its files.
 
     Args:
         tree: The tree. It must be on this machine (`is_on_disk`).
