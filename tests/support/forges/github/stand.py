@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -112,6 +113,12 @@ def _request(pull: Pull) -> Request:
     return Request(pull.branch, state, pull.title, pull.body or "", comments, tuple(pull.labels))
 
 
+@functools.cache
+def _app_key(app: int) -> AppKey:
+    """Return the key of an App, whose check takes as long as a short test, once for each process."""
+    return AppKey(app, private_key())
+
+
 class GitHubAppStand(GitHubStand):
     """The same where basebump is an App that the organization installed."""
 
@@ -120,7 +127,7 @@ class GitHubAppStand(GitHubStand):
         world = self.server.world
         self.app = world.add_app("bump", public_key())
         self.installation = world.install(self.app, "acme", dict(PERMISSIONS))
-        self._key = AppKey(self.app.id, private_key())
+        self._key = _app_key(self.app.id)
 
     def fleet(self) -> Fleet:
         return self._fleet(self._key)
