@@ -72,10 +72,14 @@ class ConfigError(UsageError):
 
         Editors and CI services turn such a position into a link.
         """
-        return tuple(
-            f"{self.source}:{each.position}: {each}" if each.position is not None else f"{self.source}: {each}"
-            for each in self.problems
-        )
+        return tuple(map(self._describe_problem, self.problems))
+
+    def _describe_problem(self, problem: ConfigProblem) -> str:
+        position = problem.position
+        if position is None:
+            return f"{self.source}: {problem}"
+        is_line_repeated = problem.key == f"line {position.line}"
+        return f"{self.source}:{position}: {problem.message if is_line_repeated else problem}"
 
 
 class InvalidReferenceError(BasebumpError):

@@ -17,8 +17,9 @@ from bot.model.policy import PolicyConfig, PolicyRule
 from bot.model.rules import ConfiguredEndOfLife
 from bot.settings import address_fields, age_checks, forge_entries, scanner_settings, scanners, schema, values
 from bot.settings.checks import check_config, iterate_entries, list_age_registries
-from bot.settings.document import Document, parse_document, parse_document_file
+from bot.settings.document import MAX_BYTES, Document, parse_document, parse_document_file
 from bot.settings.named_file import UnreadableFileError, read_bounded
+from bot.settings.positions import add_positions
 from bot.settings.problems import convert_errors, describe_excess
 from bot.settings.trust_files import read_trust
 
@@ -28,6 +29,24 @@ MAX_TEMPLATE = 256 * 1024
 
 def load(path: Path, *, requires_forges: bool) -> values.Settings:
     """Read a config file; `bot.settings.load` documents the details. Raises ConfigError with all its problems."""
+    try:
+        return _load(path, requires_forges=requires_forges)
+    except ConfigError as error:
+        if error.source != str(path):  # another file, which the config names
+            raise
+        raise ConfigError(error.source, add_positions(_read_again(path), error.problems)) from None
+
+
+def _read_again(path: Path) -> bytes:
+    """Return the content of a config file, for positions in it. Return nothing if the file cannot be read any more."""
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES)
+    except OSError:
+        return b""
+
+
+def _load(path: Path, *, requires_forges: bool) -> values.Settings:
     document, duplicate_keys = parse_document_file(path)
     config, problems = validate_config(document, requires_forges=requires_forges)
     if config is None or duplicate_keys or problems:
@@ -172,6 +191,15 @@ def _convert_registry(registry: schema.RegistryConfigEntry, folder: Path) -> val
 
 def load_repository_rules(content: bytes, source: str, age_registries: frozenset[str] | None) -> tuple[PolicyRule, ...]:
     """Return the rules of a repository's own file; `bot.settings.load_repository_rules` documents the details."""
+    try:
+        return _load_repository_rules(content, source, age_registries)
+    except ConfigError as error:
+        raise ConfigError(error.source, add_positions(content, error.problems)) from None
+
+
+def _load_repository_rules(
+    content: bytes, source: str, age_registries: frozenset[str] | None
+) -> tuple[PolicyRule, ...]:
     document, duplicate_keys = parse_document(content, source)
     try:
         repository_file = schema.RepositoryFile.model_validate(document)

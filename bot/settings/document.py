@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from bot.core.markdown import make_one_line
-from bot.model.errors import ConfigError, ConfigProblem
+from bot.model.errors import ConfigError, ConfigProblem, FilePosition
 
 MAX_BYTES = 256 * 1024
 """The maximum size of a file. A rule has about two hundred bytes, so there is room for a thousand rules."""
@@ -55,19 +55,23 @@ def parse_document(content: bytes, source: str) -> tuple[Document, tuple[ConfigP
             _check_expanded_size(node)
         document = None if node is None else loader.construct_document(node)
     except _RefusedYamlError as error:
-        raise _build_config_error(source, str(error), error.line) from None
+        raise _build_config_error(source, str(error), error.position) from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         message = ", ".join(part for part in (error.context, error.problem) if part)
         raise _build_config_error(
-            source, f"the file is not valid YAML: {message}", mark.line + 1 if mark else None
+            source,
+            f"the file is not valid YAML: {message}",
+            FilePosition(mark.line + 1, mark.column + 1) if mark else None,
         ) from None
     except yaml.YAMLError as error:
         raise _build_config_error(source, f"the file is not valid YAML: {error}") from None
     except (ValueError, OverflowError):  # PyYAML does not catch the error of chr() for an escape
-        line = loader.get_mark().line + 1
+        mark = loader.get_mark()
         raise _build_config_error(
-            source, "the file is not valid YAML: an escape sequence does not stand for a valid character", line
+            source,
+            "the file is not valid YAML: an escape sequence does not stand for a valid character",
+            FilePosition(mark.line + 1, mark.column + 1),
         ) from None
     finally:
         loader.dispose()
@@ -84,28 +88,35 @@ def _decode_text(content: bytes, source: str) -> str:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise _build_config_error(source, "the file is not UTF-8 text; hint: save the file as UTF-8", line) from None
+        before = content[: error.start].decode("utf-8-sig")
+        position = _find_end(before)
+        raise _build_config_error(
+            source, "the file is not UTF-8 text; hint: save the file as UTF-8", position
+        ) from None
     unprintable = _UNPRINTABLE.search(text)
     if unprintable:
-        line = text.count("\n", 0, unprintable.start()) + 1
         raise _build_config_error(
             source,
             f"the file contains the control character U+{ord(unprintable[0]):04X}; hint: remove the character",
-            line,
+            _find_end(text[: unprintable.start()]),
         )
     return text
 
 
-def _build_config_error(source: str, message: str, line: int | None = None) -> ConfigError:
-    return ConfigError(source, (ConfigProblem(f"line {line}" if line else "", message),))
+def _find_end(text: str) -> FilePosition:
+    """Return the position of the character after `text`, with which the file begins."""
+    return FilePosition(text.count("\n") + 1, len(text) - text.rfind("\n"))
+
+
+def _build_config_error(source: str, message: str, position: FilePosition | None = None) -> ConfigError:
+    return ConfigError(source, (ConfigProblem(f"line {position.line}" if position else "", message, position),))
 
 
 class _RefusedYamlError(yaml.YAMLError):
     """The file is valid YAML, but contains something that basebump does not accept."""
 
     def __init__(self, node: yaml.Node, message: str) -> None:
-        self.line: int = node.start_mark.line + 1
+        self.position = FilePosition(node.start_mark.line + 1, node.start_mark.column + 1)
         super().__init__(message)
 
 
@@ -142,9 +153,9 @@ class _BoundedLoader(yaml.SafeLoader):
                     key, f"the key {_format_key(key)} is not a string in YAML; hint: put the key in quotes"
                 )
             if key.value in keys:
-                line = key.start_mark.line + 1
+                position = FilePosition(key.start_mark.line + 1, key.start_mark.column + 1)
                 message = f"the key {_format_key(key)} is in this mapping a second time; hint: remove one of the keys"
-                self.problems.append(ConfigProblem(f"line {line}", message))
+                self.problems.append(ConfigProblem(f"line {position.line}", message, position))
             keys.add(key.value)
         return node
 

@@ -47,17 +47,34 @@ def _validate_image_glob(value: str) -> str:
     first, slash, rest = _validate_glob(value).partition("/")
     if "**" in first:
         return value
+    hint = f"; hint: write `{_complete_image_glob(value)}`"
     if not slash:
-        full_name = f"{DOCKER_HUB}/library/{first}" if first.strip("*?") else "**"
-        raise ValueError(f"matches no image: globs are compared with full names; hint: write `{full_name}`")
+        raise ValueError(f"matches no image: globs are compared with full names without tag and digest{hint}")
     if ":" in rest or "@" in rest:
-        raise ValueError("matches no image: globs are compared with names without tag and digest; hint: remove both")
-    is_host = "." in first or ":" in first or first == "localhost" or "*" in first or "?" in first
-    if not is_host:
-        raise ValueError(f"matches no image: `{first}` is not a registry; hint: write `{DOCKER_HUB}/{value}`")
+        raise ValueError(f"matches no image: globs are compared with names without tag and digest{hint}")
+    if not _is_registry_glob(first):
+        raise ValueError(f"matches no image: `{first}` is not a registry{hint}")
     if first == "index.docker.io":
-        raise ValueError(f"matches no image: the registry is called {DOCKER_HUB}; hint: write `{DOCKER_HUB}/{rest}`")
+        raise ValueError(f"matches no image: the registry is called {DOCKER_HUB}{hint}")
     return value
+
+
+def _is_registry_glob(first: str) -> bool:
+    return "." in first or ":" in first or first == "localhost" or "*" in first or "?" in first
+
+
+def _complete_image_glob(value: str) -> str:
+    """Return a glob for the canonical repository of an image reference, or of a glob that lacks the registry.
+
+    The result is accepted as a glob for images.
+    """
+    first, slash, rest = value.partition("/")
+    path = (rest if slash else first).partition("@")[0].partition(":")[0].strip("/") or "**"
+    if not slash:
+        return f"{DOCKER_HUB}/library/{path}" if path.strip("*?") else "**"
+    if first == "index.docker.io":
+        return f"{DOCKER_HUB}/{path}"
+    return f"{first}/{path}" if _is_registry_glob(first) else f"{DOCKER_HUB}/{first.partition('@')[0]}/{path}"
 
 
 def _validate_identity(value: str) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,12 +18,15 @@ from bot.settings.document import Document
 from bot.settings.rules import MatchSection, RuleEntry
 from bot.settings.schema import VARIANTS, ConfigFile, build_json_schema
 from bot.settings.section import ConfigSection
-from bot.settings.suggest import suggest_key
+from bot.settings.suggest import find_similar_key, suggest_key
 
 MAX_QUOTED = 60
 """The maximum number of characters that a message quotes from the file."""
 OPERATOR_KEYS = frozenset({*ConfigFile.model_fields, *RuleEntry.model_fields, *MatchSection.model_fields})
 """Keys that the documentation lists, but that a repository's own file cannot set."""
+
+MAX_PLACES = 2
+"""The maximum number of places that a hint names for a key that belongs elsewhere."""
 
 EMPTY = "is empty; hint: give it a value, or remove the key"
 
@@ -33,11 +39,48 @@ def convert_errors(
 ) -> Iterator[ConfigProblem]:
     """Yield a problem for every error that pydantic found when it validated `document` as a `model`."""
     document_schema = DocumentSchema(document, build_json_schema(model))
+    yield from (problem for _, problem in _list_problems(document, error, model))
+    yield from _find_hidden_errors(document, error, model, document_schema)
+
+
+def _find_hidden_errors(
+    document: Document, error: ValidationError, model: type[ConfigSection], document_schema: DocumentSchema
+) -> Iterator[ConfigProblem]:
+    """Yield the errors of the other keys of mappings whose `kind` is mistyped.
+
+    Pydantic does not validate such a mapping, because the `kind` selects its keys. The mapping is therefore validated
+    again with the most similar `kind`. If no kind is similar, nothing is yielded.
+    """
+    corrected = deepcopy(document)
+    locations: list[Location] = []
+    for detail in error.errors(include_url=False, include_input=False):
+        location = _find_location(document, detail["loc"])
+        entry = _get_value(corrected, location)
+        if detail["type"] == "union_tag_invalid" and isinstance(entry, dict):
+            kind = find_similar_key(str(entry.get("kind", "")), document_schema.list_kinds(location))
+            if kind is not None:
+                entry["kind"] = kind
+                locations.append(location)
+    if not locations:
+        return
+    try:
+        model.model_validate(corrected)
+    except ValidationError as other_error:
+        for problem_location, problem in _list_problems(corrected, other_error, model):
+            if any(problem_location[: len(each)] == each for each in locations):
+                yield problem
+
+
+def _list_problems(
+    document: Document, error: ValidationError, model: type[ConfigSection]
+) -> Iterator[tuple[Location, ConfigProblem]]:
+    document_schema = DocumentSchema(document, build_json_schema(model))
     for detail in error.errors(include_url=False, include_input=False):
         location = _find_location(document, detail["loc"])
         if detail["type"] == "too_short" and _get_value(document, location):
             continue  # pydantic counts only valid items, and reports the invalid ones itself
-        yield ConfigProblem(format_location(location), _describe_error(document, location, detail, document_schema))
+        message = _describe_error(document, location, detail, document_schema)
+        yield location, ConfigProblem(format_location(location), message)
 
 
 def format_location(location: Location) -> str:
@@ -145,8 +188,25 @@ def _describe_unknown_key(location: Location, document_schema: DocumentSchema) -
     if document_schema.is_repository_file and key in OPERATOR_KEYS:
         return "can only be set by the operator; hint: set it in the config of the run"
     keys = tuple(_get_properties(document_schema.get_schema(location[:-1])))
+    places = document_schema.list_places(key)
+    is_of_other_kind = tuple(step for step in location[:-1] if isinstance(step, str)) in places
+    if places and not is_of_other_kind:
+        nearest = sorted(places, key=lambda each: -_count_shared_steps(each, location))[:MAX_PLACES]
+        return f"is not a key here; hint: `{key}` belongs {' or '.join(map(_describe_place, nearest))}"
     hint = suggest_key(key, keys)
     return f"is not a key here{hint}" if hint else f"is not a key here; hint: use one of {', '.join(keys)}"
+
+
+def _count_shared_steps(place: tuple[str, ...], location: Location) -> int:
+    """Return the number of steps from the top of the file that a place of the schema shares with a location."""
+    names = [step for step in location if isinstance(step, str)]
+    return next(
+        (index for index, (one, other) in enumerate(zip(place, names, strict=False)) if one != other), len(place)
+    )
+
+
+def _describe_place(place: tuple[str, ...]) -> str:
+    return f"under `{'.'.join(place)}`" if place else "at the top level"
 
 
 def _describe_unknown_choice(value: object, schema: JsonSchema) -> str:
@@ -183,6 +243,10 @@ class DocumentSchema:
             schema = self._choose_variant(self._resolve_reference(schema), _get_value(self.document, location[:depth]))
         return schema
 
+    def list_places(self, key: str) -> tuple[tuple[str, ...], ...]:
+        """Return the places in the schema that have the key, each as the keys above it; empty if there is no place."""
+        return _list_all_places(json.dumps(self.schema)).get(key, ())
+
     def list_kinds(self, location: Location) -> tuple[str, ...]:
         """Return the valid values of the key `kind` at a location; empty if its mappings have no key `kind`."""
         variants = map(self._resolve_reference, self.get_schema(location).get("oneOf", ()))
@@ -206,6 +270,25 @@ class DocumentSchema:
         definition = schema.get("$ref", "").rpartition("/")[2]
         resolved: JsonSchema = self.schema["$defs"][definition] if definition else schema
         return resolved
+
+
+@cache
+def _list_all_places(schema_text: str) -> Mapping[str, tuple[tuple[str, ...], ...]]:
+    """Return the places of each key of a schema, which is given as JSON, because its objects cannot be compared."""
+    schema = json.loads(schema_text)
+    places: dict[str, dict[tuple[str, ...], None]] = {}
+
+    def visit(part: JsonSchema, place: tuple[str, ...]) -> None:
+        definition = part.get("$ref", "").rpartition("/")[2]
+        part = schema["$defs"][definition] if definition else part
+        for each in (*part.get("oneOf", ()), *part.get("anyOf", ()), *([part["items"]] if "items" in part else ())):
+            visit(each, place)
+        for key, value in _get_properties(part).items():
+            places.setdefault(key, {})[place] = None
+            visit(value, (*place, key))
+
+    visit(schema, ())
+    return {key: tuple(each) for key, each in places.items()}
 
 
 def _get_properties(schema: JsonSchema) -> JsonSchema:

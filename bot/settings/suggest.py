@@ -13,7 +13,13 @@ MAX_WORD = 60
 
 def suggest_key(word: str, choices: Collection[str]) -> str:
     """Return a hint with the choice that is most similar to `word`; empty if no choice is similar enough."""
+    similar = find_similar_key(word, choices)
+    return f"; hint: did you mean `{similar}`?" if similar is not None else ""
+
+
+def find_similar_key(word: str, choices: Collection[str]) -> str | None:
+    """Return the choice that is most similar to `word`; None if no choice is similar enough."""
     plain = {each.replace("_", ""): each for each in choices}
     normalised = word[:MAX_WORD].lower().replace("-", "").replace("_", "").replace(" ", "")
     close = get_close_matches(normalised, plain, n=1, cutoff=CLOSENESS)
-    return f"; hint: did you mean `{plain[close[0]]}`?" if close else ""
+    return plain[close[0]] if close else None
