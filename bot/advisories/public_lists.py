@@ -21,12 +21,24 @@ from bot.model.advisory import AdvisoryList, AdvisoryResult, ListVersions
 
 T = TypeVar("T")
 
+KEV_URL = "https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json"
+"""CISA's own address of the KEV list: https://www.cisa.gov/known-exploited-vulnerabilities-catalog."""
+EPSS_URL = "https://epss.empiricalsecurity.com/epss_scores-current.csv.gz"
+"""The address of today's EPSS scores, according to https://www.first.org/epss/data_stats."""
+
 
 class PublicLists:
     """Looks up vulnerabilities in the KEV and EPSS lists. A list is optional, and is read once, on the first lookup."""
 
-    def __init__(self, kev: DocumentSource | None = None, epss: DocumentSource | None = None) -> None:
+    def __init__(
+        self, kev: DocumentSource | None = None, epss: DocumentSource | None = None, *, are_optional: bool = False
+    ) -> None:
+        """Create the lists from their sources.
+
+        If `are_optional` is True, a list that cannot be read is unread, and is not reported as an error.
+        """
         self._kev, self._epss = kev, epss
+        self._are_optional = are_optional
         self._is_read = False
         self._catalogue: KevCatalogue | None = None
         self._scores: EpssScores | None = None
@@ -51,7 +63,7 @@ class PublicLists:
                 epss_date=self._scores.day if self._scores else None,
                 unread_lists=frozenset(self._errors),
             ),
-            errors=dict(self._errors),
+            errors={} if self._are_optional else dict(self._errors),
         )
 
     def _read_list(

@@ -49,6 +49,7 @@ def build_arguments(environment: Environment, folder: Path) -> list[str]:
         f"--level={_get_input(environment, 'LEVEL') or 'propose'}",
         *repository_options,
         *(f"--{key}={value}" for key, value in other_options.items() if value),
+        *(["--advisories"] if _get_input(environment, "ADVISORIES") != "false" else []),
         f"--export=json={_get_report_path(folder)}",
         *([f"--export=markdown={summary}"] if summary else []),
     ]

@@ -36,7 +36,12 @@ from bot.reports.text import render_run_text
 @options.add_export_option(*FORMATS)
 @options.log_option
 @options.jobs_option
-def command(
+@click.option(
+    "--advisories",
+    is_flag=True,
+    help="Look up known exploitation (KEV, EPSS) on the internet if the config has no `enrichment`.",
+)
+def command(  # noqa: PLR0913 - click passes one argument for each option
     config_file: Path,
     level: str,
     scope: RunScope,
@@ -44,10 +49,17 @@ def command(
     exports: tuple[ExportTarget, ...],
     log: LogMode,
     reader_slots: ReaderSlots,
+    *,
+    advisories: bool,
 ) -> int:
     """Propose newer images to the repositories of a config."""
     fleet_run = wiring.build_fleet_context(
-        config_file, RunLevel[level.upper()], scope, create_progress(log), reader_slots=reader_slots
+        config_file,
+        RunLevel[level.upper()],
+        scope,
+        create_progress(log),
+        reader_slots=reader_slots,
+        uses_public_lists=advisories,
     )
     report = run_fleets(fleet_run.fleets, fleet_run.context, fleet_run.options)
     has_written_all = write_result(

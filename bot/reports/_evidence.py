@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from bot.core.evidence.compare import count_by_severity, count_distinct, filter_exploited, get_scanner
+from bot.core.evidence.lookups import get_list_lookup
 from bot.core.evidence.trust import describe_signature
 from bot.core.proposal.view.trust import build_signature_view
+from bot.model.advisory import AdvisoryList
 from bot.model.decision import Transition
 from bot.model.evidence import Evidence, Finding, NotScanned, Scan, ScannerIdentity, ScanOutcome
 from bot.model.proposal import ProposedImage
@@ -63,6 +65,16 @@ def render_evidence(transition: Transition, evidence: Evidence) -> JsonValue:
         "version": scanner.version if scanner is not None else None,
         "database": format_time(scanner.database if scanner is not None else None),
         "signatures": _render_signatures(evidence.signatures) if evidence.signatures is not None else None,
+        "lookups": render_lookups(evidence, are_signatures_checked=evidence.signatures is not None),
+    }
+
+
+def render_lookups(evidence: Evidence, *, are_signatures_checked: bool) -> JsonValue:
+    """Return for each kind of data whether basebump looked it up, so that null is not mistaken for nothing found."""
+    return {
+        "kev": get_list_lookup(evidence, AdvisoryList.KEV).value,
+        "epss": get_list_lookup(evidence, AdvisoryList.EPSS).value,
+        "signatures": "checked" if are_signatures_checked else "not-checked",
     }
 
 

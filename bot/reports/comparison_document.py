@@ -17,7 +17,7 @@ from bot.model.comparison import ComparedImage, Comparison
 from bot.model.contents import PackageChange, TransitionContents
 from bot.model.evidence import Evidence, Finding, NotScanned, Scan, SuppressedFinding
 from bot.model.report import SCHEMA
-from bot.reports._evidence import render_finding, render_scan, render_scanner, render_signature
+from bot.reports._evidence import render_finding, render_lookups, render_scan, render_scanner, render_signature
 from bot.reports.json_document import render_failure
 from bot.reports.json_text import JsonValue, format_time, render_json
 
@@ -39,6 +39,10 @@ def render_comparison_document(comparison: Comparison) -> str:
                 "kev": _format_day(list_versions.kev_date if list_versions is not None else None),
                 "epss": _format_day(list_versions.epss_date if list_versions is not None else None),
             },
+            "lookups": render_lookups(
+                evidence,
+                are_signatures_checked=None not in (comparison.old.signature, comparison.new.signature),
+            ),
             "fixed": _render_findings(delta.fixed, evidence) if delta is not None else None,
             "introduced": _render_findings(delta.introduced, evidence) if delta is not None else None,
             "remaining": _render_findings(delta.remaining, evidence) if delta is not None else None,

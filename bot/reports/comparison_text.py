@@ -13,10 +13,12 @@ from bot.core.evidence.image_changes import (
     has_become_root,
     list_aspect_changes,
 )
+from bot.core.evidence.lookups import NO_TRUST_RULE, ListLookup, get_list_lookup
 from bot.core.evidence.rollback import describe_rollback
 from bot.core.evidence.trust import describe_signature
 from bot.core.markdown import make_console_line
 from bot.core.sizes import format_size
+from bot.model.advisory import AdvisoryList
 from bot.model.comparison import ComparedImage, Comparison
 from bot.model.contents import PackageChange, PackageChangeKind, TransitionContents
 from bot.model.evidence import Evidence, Finding, NotScanned, Scan, ScanOutcome, Severity
@@ -56,7 +58,7 @@ def _render_image(label: str, image: ComparedImage) -> Iterator[str]:
         ("built", f"{built:%Y-%m-%d %H:%M} UTC" if built else None),
         ("system", image.scan.os if isinstance(image.scan, Scan) else None),
         ("version", facts.version),
-        ("signature", describe_signature(image.signature) if image.signature is not None else None),
+        ("signature", describe_signature(image.signature) if image.signature is not None else NO_TRUST_RULE),
         ("not scanned", describe_not_scanned(image.scan)),
     ]
     yield f"{label}  {make_console_line(str(image.reference))}"
@@ -191,6 +193,10 @@ def _render_scan_sources(comparison: Comparison) -> Iterator[str]:
         by = f"{scanner.name} {scanner.version}"
         of = f" with its database of {scanner.database:%Y-%m-%d %H:%M} UTC" if scanner.database else ""
         yield make_console_line(f"Scanned for {comparison.platform} by {by}{of}.")
+    if get_list_lookup(comparison.evidence, AdvisoryList.KEV) is ListLookup.NOT_LOOKED_UP:
+        yield "Known exploitation (KEV): not looked up (no `enrichment`)."
+    if get_list_lookup(comparison.evidence, AdvisoryList.EPSS) is ListLookup.NOT_LOOKED_UP:
+        yield "Probability of exploitation (EPSS): not looked up (no `enrichment`)."
     list_versions = comparison.evidence.list_versions
     if list_versions is not None:
         lists = (

@@ -19,7 +19,7 @@ from bot.model.report import RepositoryReport, RunReport, Verdict
 from bot.model.vocabulary import OccurrenceStatus, Reason, RunLevel
 from bot.reports._effect import describe_effect, list_risky_proposals, summarise_run_effect
 from bot.reports._failures import drop_repeated_errors
-from bot.reports.text import describe_unscanned, summarise_statuses
+from bot.reports.text import describe_gaps, summarise_statuses
 
 MAX_BYTES = 1_000_000
 """The maximum size of a summary. GitHub accepts 1 MiB from each step, and drops a larger summary completely."""
@@ -98,7 +98,7 @@ def _render_remarks(report: RunReport, rows: int) -> Iterator[str]:  # noqa: ARG
     if report.level < RunLevel.PROPOSE and any(tree.proposals for tree in report.repositories):
         yield f"Level {report.level.word}: no request was touched; `--level propose` opens them."
         yield ""
-    yield from describe_unscanned(report)
+    yield from describe_gaps(report)
 
 
 def _render_repositories(report: RunReport, rows: int) -> Iterator[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 
+from bot.core.evidence.lookups import describe_missing_lookups
 from bot.core.evidence.trust import describe_both_signatures
 from bot.core.markdown import is_safe_url, make_console_line
 from bot.core.notes import MAX_NOTE_LENGTH
@@ -80,7 +81,7 @@ def render_scan_lines(
         *([""] if places else []),
         summarise_statuses(report.repositories),
         *_render_written(written_paths, tree),
-        *_explain(describe_unscanned(report)),
+        *_explain(describe_gaps(report)),
         *([] if is_brief else _explain_output(report.repositories)),
         *_render_failures(report),
     ]
@@ -112,7 +113,7 @@ def render_run_lines(report: RunReport, fold: Fold = render_unfolded, *, is_brie
         *lines,
         summarise_statuses(report.repositories),
         *_summarise_proposals(report),
-        *_explain(describe_unscanned(report)),
+        *_explain(describe_gaps(report)),
         *([] if is_brief else _explain_output(report.repositories)),
         *_render_failures(report),
     ]
@@ -323,6 +324,13 @@ def describe_unscanned(report: RunReport) -> Iterator[str]:
         )
         why = NO_INSTALLED_SCANNER if report.uses_default_scanner else f"{UnscannedReason.NO_SCANNER.sentence}."
         yield f"{what}: {why}"
+
+
+def describe_gaps(report: RunReport) -> Iterator[str]:
+    """Yield sentences about scans and lookups that did not take place; nothing if there are no updates."""
+    yield from describe_unscanned(report)
+    if missing_lookups := describe_missing_lookups(report.evidence.values()):
+        yield missing_lookups
 
 
 def _explain(sentences: Iterable[str]) -> Iterator[Line]:

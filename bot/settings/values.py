@@ -175,6 +175,8 @@ class EnrichmentSettings:
     epss: Path | str | None = None
     """FIRST's list of EPSS scores; None if it is not used."""
     vex: tuple[VexSettings, ...] = ()
+    are_lists_optional: bool = False
+    """True if the lists are a default that the operator did not set, so that an unreadable list is not a failure."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,16 +102,21 @@ def build_fleet_context(
     progress: ProgressReporter,
     cache: Path | None = None,
     reader_slots: ReaderSlots | None = None,
+    *,
+    uses_public_lists: bool = False,
 ) -> FleetRun:
     """Return the fleets, services and options for a run over the repositories of a config.
 
     `cache` is the folder in which scanners keep their databases; None for the default folder. `reader_slots` are the
-    processes that may read repositories; None for only this one. Raises UsageError and StateError.
+    processes that may read repositories; None for only this one. If `uses_public_lists` is True and the config has no
+    `enrichment`, the lists KEV and EPSS are read from their publishers. Raises UsageError and StateError.
     """
     from bot.pipeline.run_context import RunOptions
     from bot.wiring.forges import build_fleets
 
     settings = _load_settings(config_file, must_have_forges=True)
+    if uses_public_lists:
+        settings = _use_public_lists(settings)
     context = _build_context(settings, progress, cache)
     options = RunOptions(
         policy_config=settings.policy,
@@ -135,6 +140,16 @@ def build_fleet_context(
         ),
         options=options,
     )
+
+
+def _use_public_lists(settings: Settings) -> Settings:
+    """Return the settings with the public addresses of KEV and EPSS, unless the config names a list or a document."""
+    from bot.advisories.public_lists import EPSS_URL, KEV_URL
+    from bot.settings import EnrichmentSettings
+
+    if settings.enrichment != EnrichmentSettings():
+        return settings
+    return replace(settings, enrichment=EnrichmentSettings(KEV_URL, EPSS_URL, are_lists_optional=True))
 
 
 def _load_templates(settings: Settings) -> TemplateSources:
@@ -209,7 +224,7 @@ def build_advisories(settings: EnrichmentSettings, registry: OciRegistry) -> Adv
         for index, each in enumerate(settings.vex)
     ]
     return PublishedAdvisories(
-        PublicLists(build_source(settings.kev), build_source(settings.epss)),
+        PublicLists(build_source(settings.kev), build_source(settings.epss), are_optional=settings.are_lists_optional),
         VexDocuments(vex, os.environ),
         lambda subject: registry.list_digests(subject.tag_ref, subject.digest, subject.platform),
     )

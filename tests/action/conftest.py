@@ -139,7 +139,8 @@ def configure(runner, github, loopback):
         )
         login = f'kind: github, url: "{github.server.url}", token_env: BASEBUMP_TOKEN, repositories: [{github.name}]'
         login += f", dispatch: [{dispatch}]" if dispatch else ""
-        text = f"schema: 1\n{registries}own: []\nforges: [{{{login}}}]\n{more}"
+        scanners = "" if "scanners:" in more else "scanners: [{kind: none}]\n"
+        text = f"schema: 1\n{registries}own: []\nforges: [{{{login}}}]\n{scanners}{more}"
         (runner.workspace / "basebump.yaml").write_text(text, encoding="utf-8")
         return "basebump.yaml"
 

@@ -93,7 +93,9 @@ def test_an_app_works_on_all_that_it_is_installed_on_and_opens_requests_as_itsel
     login = f'kind: github, url: "{installed_on.server.url}", app: {{id: {words["app_id"]}, key_env: BASEBUMP_APP_KEY}}'
     registries = f'[{{host: docker.io, mirror: "{loopback.registry.host}", insecure: true}}]'
     config = runner.workspace / "basebump.yaml"
-    config.write_text(f"schema: 1\nregistries: {registries}\nforges: [{{{login}}}]\n", encoding="utf-8")
+    config.write_text(
+        f"schema: 1\nregistries: {registries}\nforges: [{{{login}}}]\nscanners: [{{kind: none}}]\n", encoding="utf-8"
+    )
     ended = runner.use(config=config.name, app_private_key=private_key())
     assert ended.success, ended.log
     (request,) = installed_on.requests()

@@ -177,9 +177,7 @@ def test_sarif_of_unscanned_image_has_a_note_and_no_results(compare):
 def test_markdown_equals_the_text_of_a_proposal(compare):
     out = compare("--format", "markdown")[1]
     old, new = (shorten_digest(build(content).digest) for content in ("old", "new"))
-    assert out.startswith(
-        f"**From `{PYTHON}` (`{old}`) to `{PYTHON}` (`{new}`): fixes 1 known vulnerability (1 high) "
-    )
+    assert out.startswith(f"**From `{PYTHON}` (`{old}`) to `{PYTHON}` (`{new}`): fixes 1 known vulnerability (1 high) ")
     tables = [token.type for token in MarkdownIt("gfm-like", {"linkify": False}).parse(out)].count("table_open")
     assert tables == 4
     assert "[`CVE-2026-0003`](https://nvd.nist.gov/vuln/detail/CVE-2026-0003)" in out

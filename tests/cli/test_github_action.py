@@ -61,8 +61,15 @@ def test_input_that_looks_like_an_option_is_a_value(tmp_path):
         "--repo=--b",
         "--image=-x",
         "--shard=--help",
+        "--advisories",
         f"--export=json={tmp_path / 'report.json'}",
     ]
+
+
+@pytest.mark.parametrize(("value", "is_on"), [(None, True), ("true", True), ("false", False)])
+def test_exploited_vulnerabilities_are_looked_up_unless_the_input_is_false(tmp_path, value, is_on):
+    inputs = {"BASEBUMP_ADVISORIES": value} if value is not None else {}
+    assert ("--advisories" in build_arguments(JOB | inputs, tmp_path)) is is_on
 
 
 def test_input_with_quotes_and_line_breaks_stays_one_text(tmp_path):

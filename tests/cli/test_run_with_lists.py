@@ -89,6 +89,48 @@ def test_unreadable_list_is_a_failure_and_the_proposal_is_opened(basebump, scene
     assert "KEV could not be read" in proposal(git)["body"]
 
 
+@pytest.fixture
+def publishers(monkeypatch):
+    """Start a server in the place of the publishers of both lists."""
+    answers = {"/kev.json": kev(EXPLOITED), "/epss.csv": epss({EXPLOITED: 0.5})}
+    with Listener(lambda request: Reply(200, answers[request.path])) as listener:
+        monkeypatch.setattr("bot.advisories.public_lists.KEV_URL", f"{listener.url}/kev.json")
+        monkeypatch.setattr("bot.advisories.public_lists.EPSS_URL", f"{listener.url}/epss.csv")
+        yield listener
+
+
+def test_public_lists_are_read_only_if_they_are_requested(basebump, scene, publishers):
+    path, _ = scene("")
+    code, out, _ = basebump("run", "--config", path)
+    assert (code, publishers.received) == (0, [])
+    assert (
+        "Known exploitation (KEV, EPSS): not looked up (no `enrichment`). Signatures: not checked (no trust rule)."
+        in out
+    )
+    code, out, _ = basebump("run", "--config", path, "--advisories")
+    assert (code, [each.path for each in publishers.received]) == (0, ["/kev.json", "/epss.csv"])
+    assert "1 known exploited" in out or "1 exploited" in out
+    assert "not looked up" not in out
+
+
+def test_lists_of_the_config_take_precedence_over_public_ones(basebump, scene, publishers, tmp_path):
+    (tmp_path / "kev.json").write_bytes(kev(OTHER))
+    path, _ = scene("enrichment: {kev: kev.json}")
+    assert basebump("run", "--config", path, "--advisories")[0] == 0
+    assert publishers.received == []
+
+
+def test_unreadable_public_list_is_stated_and_is_not_a_failure(basebump, scene, monkeypatch, no_pauses):
+    for name in ("KEV_URL", "EPSS_URL"):
+        monkeypatch.setattr(f"bot.advisories.public_lists.{name}", "http://127.0.0.1:9/list")
+    code, out, _ = basebump("run", "--config", scene("")[0], "--advisories", "--format", "json")
+    document = json.loads(out)
+    evidence = document["repositories"][0]["proposals"][0]["images"][0]["evidence"]
+    assert (code, document["failed"]) == (0, [])
+    assert evidence["lookups"] == {"kev": "unread", "epss": "unread", "signatures": "not-checked"}
+    assert evidence["known_exploited"] is None
+
+
 def test_lists_are_not_read_without_findings(basebump, scene, tmp_path):
     path, _ = scene("enrichment: {kev: kev.json}")
     for each in (tmp_path / "reports").iterdir():

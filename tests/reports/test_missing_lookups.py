@@ -1,0 +1,70 @@
+"""Every output says which data about an update was not looked up, so that silence is not mistaken for good news."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from support.runs.reports import KNOWN, repository, run_report, update
+from support.values import digest
+
+from bot.model.advisory import ListVersions
+from bot.model.comparison import ComparedImage, Comparison
+from bot.model.image import ImageFacts, ManifestKind
+from bot.model.reference import ImageReference
+from bot.model.signature import NoSignature, TransitionSignatures
+from bot.reports.comparison_document import render_comparison_document
+from bot.reports.comparison_text import render_comparison_text
+from bot.reports.json_document import render_scan_document
+from bot.reports.markdown_summary import render_markdown_summary
+from bot.reports.text import render_run_text, render_scan_text
+
+NOT_LOOKED_UP = (
+    "Known exploitation (KEV, EPSS): not looked up (no `enrichment`). Signatures: not checked (no trust rule)."
+)
+LOOKED_UP = replace(
+    KNOWN,
+    exploited_ids=frozenset(),
+    epss_scores={},
+    list_versions=ListVersions(),
+    signatures=TransitionSignatures(None, NoSignature()),
+)
+RENDERERS = (lambda report: render_scan_text(report, None), render_run_text, render_markdown_summary)
+
+
+def comparison(evidence, signature=None) -> Comparison:
+    facts = ImageFacts(digest("old"), ManifestKind.INDEX, ("linux/amd64",), None, None, None, None, None)
+    image = ComparedImage(ImageReference.parse("node:22"), facts, evidence.new, signature=signature)
+    return Comparison(image, image, "linux/amd64", evidence)
+
+
+def test_texts_name_lookups_that_did_not_take_place():
+    for render in RENDERERS:
+        assert NOT_LOOKED_UP in render(run_report(repository(update())))
+        looked_up = render(run_report(repository(update()), evidence=LOOKED_UP))
+        assert "not looked up" not in looked_up
+        assert "not checked" not in looked_up
+
+
+def test_texts_without_updates_name_no_lookups():
+    report = replace(run_report(repository()), evidence={})
+    assert not [render for render in RENDERERS if "not looked up" in render(report)]
+
+
+def test_json_has_the_state_of_each_lookup():
+    (place,) = json.loads(render_scan_document(run_report(repository(update()))))["occurrences"]
+    not_looked_up = {"kev": "not-looked-up", "epss": "not-looked-up", "signatures": "not-checked"}
+    assert place["evidence"]["lookups"] == not_looked_up
+    assert json.loads(render_comparison_document(comparison(KNOWN)))["lookups"] == not_looked_up
+    looked_up = json.loads(render_comparison_document(comparison(LOOKED_UP, NoSignature())))["lookups"]
+    assert looked_up == {"kev": "read", "epss": "read", "signatures": "checked"}
+
+
+def test_comparison_names_lookups_that_did_not_take_place():
+    text = render_comparison_text(comparison(KNOWN))
+    assert text.count("signature    not checked (no trust rule)") == 2
+    assert "Known exploitation (KEV): not looked up (no `enrichment`).\n" in text
+    assert text.endswith("Probability of exploitation (EPSS): not looked up (no `enrichment`).")
+    looked_up = render_comparison_text(comparison(LOOKED_UP, NoSignature()))
+    assert "not looked up" not in looked_up
+    assert "not checked" not in looked_up
