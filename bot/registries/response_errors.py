@@ -8,7 +8,15 @@ from http import HTTPStatus
 
 from bot.model.errors import RegistryError
 from bot.model.vocabulary import Reason
-from bot.net import BlockedRedirectError, HttpError, OversizedError, RateLimitedError, Response, sanitize_text
+from bot.net import (
+    BlockedRedirectError,
+    HttpError,
+    OversizedError,
+    RateLimitedError,
+    Response,
+    UnreachableError,
+    sanitize_text,
+)
 from bot.registries.endpoints import RegistryEndpoint
 
 METADATA_READ = "metadata_read"
@@ -59,6 +67,12 @@ def make_refusal_error(
     return RegistryError(endpoint.registry, reason, f"{answer}: {advice}", is_failure=is_failure, is_absent=is_absent)
 
 
+NO_NETWORK_HINT = (
+    "; hint: set HTTPS_PROXY if this network needs a proxy; with --offline, `scan` and `check` need no network"
+)
+"""The end of the message if a registry did not answer."""
+
+
 def make_unanswered_error(endpoint: RegistryEndpoint, error: HttpError, responder: str = "") -> RegistryError:
     """Return the error for a request to which no usable response was received.
 
@@ -70,6 +84,8 @@ def make_unanswered_error(endpoint: RegistryEndpoint, error: HttpError, responde
     if isinstance(error, OversizedError):
         return RegistryError(endpoint.registry, Reason.REGISTRY_ERROR, message, is_failure=False)
     reason = Reason.REGISTRY_ERROR if isinstance(error, BlockedRedirectError) else Reason.UNREACHABLE
+    if isinstance(error, UnreachableError) and "; hint: " not in message:
+        message += NO_NETWORK_HINT
     return RegistryError(endpoint.registry, reason, message, is_failure=True)
 
 

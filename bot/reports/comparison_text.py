@@ -27,6 +27,8 @@ from bot.reports._failures import render_failures
 
 MAX_ROWS = 200
 """The maximum number of findings that a list shows; `--format json` has all findings."""
+MAX_VALUE = 1000
+"""The maximum number of characters of a property of an image, such as the error of a scanner."""
 _MAX_CELL_WIDTH = 60
 """The maximum width of a column. The last cell of a row may be longer."""
 
@@ -62,7 +64,7 @@ def _render_image(label: str, image: ComparedImage) -> Iterator[str]:
         ("not scanned", describe_not_scanned(image.scan)),
     ]
     yield f"{label}  {make_console_line(str(image.reference))}"
-    yield from (f"     {name:<12} {make_console_line(text)}" for name, text in rows if text)
+    yield from (f"     {name:<12} {make_console_line(text, MAX_VALUE)}" for name, text in rows if text)
 
 
 def _render_effect(comparison: Comparison) -> Iterator[str]:

@@ -21,12 +21,13 @@ from bot.process import ProcessResult, hide_memory, run
 
 MAX_OUTPUT = 64 * 1024 * 1024
 """Bytes. The report about a full desktop image, with all packages listed, has ten megabytes."""
-MAX_DETAIL_LENGTH = 300
-"""Characters of the detail of a failure. The detail is shown in a table."""
-MAX_ERROR_LENGTH = 200
+MAX_DETAIL_LENGTH = 600
+"""Characters of the detail of a failure: a sentence of basebump, and a scanner's own error."""
+MAX_ERROR_LENGTH = 400
 """Characters of a scanner's own error within the detail.
 
-Scanners wrap every error in others. The end of the error is kept, because it contains the reason.
+Scanners wrap every error in others, and separate them by colons. The last errors are kept, because they contain the
+reason. All texts that show a detail show it completely, so that it is never cut at its end.
 """
 
 _CREDENTIAL = re.compile(r"//[^/@\s]+@")
@@ -152,14 +153,18 @@ def translate_registry_error(errors: str) -> NotScanned | None:
 
 
 def shorten_error_output(errors: str, address: PullAddress | None) -> str:
-    """Return the last MAX_ERROR_LENGTH characters of a scanner's error output, as one line.
+    """Return the end of a scanner's error output, as one line of at most MAX_ERROR_LENGTH characters.
 
-    The credential of `address` is masked.
+    A shortened line begins with `…` and with a whole error, or with a whole word if a single error is too long. The
+    credential of `address` is masked.
     """
     output = _CREDENTIAL.sub("//***@", errors)
     secrets = (address.password or "", _encode_credential(address)) if address else ()
     line = _collapse_whitespace(mask_secrets(output, secrets))
-    return line if len(line) <= MAX_ERROR_LENGTH else f"…{line[1 - MAX_ERROR_LENGTH :]}"
+    if len(line) <= MAX_ERROR_LENGTH:
+        return line
+    end = line[2 - MAX_ERROR_LENGTH :]
+    return f"… {next((rest for mark in (': ', ' ') if (rest := end.partition(mark)[2])), end)}"
 
 
 def translate_process_error(error: ProcessError) -> NotScanned:

@@ -308,6 +308,7 @@ def test_no_connection_is_a_failure_of_the_host():
     with pytest.raises(RegistryError, match="did not answer: Connection refused") as caught:
         client(host).fetch_descriptor(TagRef(f"{host}/a/b", "1"))
     assert (caught.value.reason, caught.value.is_failure) == (Reason.UNREACHABLE, True)
+    assert all(each in str(caught.value) for each in ("hint: ", "HTTPS_PROXY", "--offline"))
 
 
 def test_the_words_of_a_registry_are_one_short_line_in_a_message():
