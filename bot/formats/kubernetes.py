@@ -13,7 +13,8 @@ from bot.model.vocabulary import Reason
 from bot.ports import FileFormat
 
 _FILE_NAME = re.compile(rf"(?:.*/)?(?:[^/]*\.ya?ml|{JSON_NAME})", re.IGNORECASE | re.DOTALL)
-_PARAMETERS = re.compile(r"(?:.*/)?\.argocd-source(-[^/]*)?\.yaml", re.DOTALL)
+_PARAMETERS_NAME = ".argocd-source"
+_PARAMETERS = re.compile(rf"(?:.*/)?{re.escape(_PARAMETERS_NAME)}(-[^/]*)?\.yaml", re.DOTALL)
 """Files with parameter overrides for all Argo CD Applications of a folder, or for a single Application (described in
 docs/user-guide/parameters.md of argoproj/argo-cd). Argo CD Image Updater writes to the file of a single Application by
 default."""
@@ -31,7 +32,7 @@ class _KubernetesFormat:
         content = file.content
         if is_utf_16(content):
             return iter((UnsupportedText(file.path, 1, "", Reason.UNDECODABLE),) if _UTF_16_WORD in content else ())
-        parameters = _PARAMETERS.fullmatch(file.path)
+        parameters = _PARAMETERS.fullmatch(file.path) if _PARAMETERS_NAME in file.path else None
         if parameters is not None:
             from bot.formats._readers.kubernetes import read_overrides
 

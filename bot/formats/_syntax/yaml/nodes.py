@@ -9,13 +9,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import NamedTuple
 
 import yaml
 
 from bot.formats._syntax.yaml.key_paths import ALL_ITEMS, ALL_VALUES, KeyPath
-from bot.formats._syntax.yaml.sections import LineCounter, SectionSource, is_blank, split_sections
+from bot.formats._syntax.yaml.sections import BrokenSection, LineCounter, SectionSource, is_blank, split_sections
 from bot.formats._syntax.yaml.trees import (
     MERGE,
     NO_KEY,
@@ -113,22 +111,18 @@ class YamlDocument:
         """
         if not path:
             yield locator, node
-        elif path[0] == ALL_VALUES:
-            for key in self.list_keys(node):
-                yield from self._walk_key(node, key, path[1:], locator)
-        elif path[0] != ALL_ITEMS:
-            yield from self._walk_key(node, path[0], path[1:], locator)
-        elif isinstance(node, YamlSequence):
+        elif path[0] == ALL_ITEMS:
+            if not isinstance(node, YamlSequence):
+                return
             if not path[1:]:
                 self._walked_positions.add((id(node), None))
             for index, item in enumerate(node.items):
                 self._count_visits(1)
                 yield from self.walk(wrap_node(item), path[1:], self.extend_locator(locator, str(index)))
-
-    def _walk_key(self, node: YamlNode, key: str, path: KeyPath, locator: str) -> Iterator[tuple[str, YamlNode]]:
-        """Yield the nodes at `path` below each value of `key`, with their locators. Here, `*` is not a wildcard."""
-        for index, value in enumerate(self.get_values(node, key)):
-            yield from self.walk(value, path, self.extend_locator(locator, key, index))
+        else:
+            for key in self.list_keys(node) if path[0] == ALL_VALUES else path[:1]:  # here, `*` is not a wildcard
+                for index, value in enumerate(self.get_values(node, key)):
+                    yield from self.walk(value, path[1:], self.extend_locator(locator, key, index))
 
     def may_have_child(self, node: YamlNode, element: str) -> bool:
         """Return False if `walk` certainly finds nothing at the path `(element,)` below `node`. This is fast."""
@@ -308,19 +302,6 @@ class YamlDocument:
             raise TooDeepError
 
 
-class BrokenSection(NamedTuple):
-    """A section (the part of a file from one `---` to the next) that is not valid YAML, or that exceeds a limit."""
-
-    reason: Reason
-    line_number: int
-    source: SectionSource
-
-    @property
-    def line(self) -> str:
-        """The text of the line on which parsing failed. Bytes that are not UTF-8 are replaced."""
-        return self.source.get_line(self.line_number).decode(errors="replace")
-
-
 def read_documents(content: bytes, is_relevant: Callable[[bytes], bool]) -> Iterator[YamlDocument | BrokenSection]:
     """Yield the documents of a file in order, and a `BrokenSection` for each part that cannot be parsed. Never raises.
 
@@ -351,7 +332,7 @@ def _iterate_documents(
         if indicator_count > MAX_INDICATORS:
             yield _make_unread_section(source)
             return
-        for tree in section.trees:
+        for tree in section.parse():
             yield YamlDocument(index, tree.root, source, tree.anchored_positions)
             index += 1
         if section.broken is not None:
@@ -361,14 +342,20 @@ def _iterate_documents(
 
 @dataclass
 class _ParsedSection:
-    """A section of a file (the part from one `---` to the next). It is parsed when `trees` is first used."""
+    """A section of a file (the part from one `---` to the next). It is parsed when `parse` is first called."""
 
     source: SectionSource
     broken: BrokenSection | None = None
     """The error that stopped the parser, or the reason why the section is not parsed."""
+    _trees: list[YamlTree] | None = None
 
-    @cached_property
-    def trees(self) -> list[YamlTree]:
+    def parse(self) -> list[YamlTree]:
+        """Return the documents of the section up to the first error, and store the error in `broken`."""
+        if self._trees is None:
+            self._trees = self._read_trees()
+        return self._trees
+
+    def _read_trees(self) -> list[YamlTree]:
         trees: list[YamlTree] = []
         if self.broken is not None:
             return trees

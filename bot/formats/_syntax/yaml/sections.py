@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterator
 from functools import cached_property
 from itertools import accumulate
+from typing import NamedTuple
 
 from bot.formats._syntax.encoding import find_text_start
 from bot.formats._syntax.line_offsets import LineOffsets
+from bot.model.vocabulary import Reason
 
 _CONTENT = re.compile(rb"^[^\S\n]*[^\s#]", re.MULTILINE)
 _CHECKPOINT = 4096
@@ -82,6 +84,19 @@ class SectionSource:
     @cached_property
     def _line_offsets(self) -> LineOffsets:
         return LineOffsets(self.raw)
+
+
+class BrokenSection(NamedTuple):
+    """A section (the part of a file from one `---` to the next) that is not valid YAML, or that exceeds a limit."""
+
+    reason: Reason
+    line_number: int
+    source: SectionSource
+
+    @property
+    def line(self) -> str:
+        """The text of the line on which parsing failed. Bytes that are not UTF-8 are replaced."""
+        return self.source.get_line(self.line_number).decode(errors="replace")
 
 
 def split_sections(content: bytes) -> Iterator[tuple[int, int]]:
