@@ -80,7 +80,8 @@ SIGNED = PictureImage("traefik", "3.2", "slim", date(2026, 9, 12), date(2026, 10
 ROLLED_BACK = PictureImage("jetty", "12", "slim", date(2026, 9, 30), date(2026, 11, 2), date(2026, 9, 1))
 WITHOUT_ARM = PictureImage("sonarqube", "10", "slim", date(2026, 9, 20), date(2026, 11, 2), None, ("linux/amd64",))
 GONE = PictureImage("mariadb", "11.4", "slim", date(2025, 9, 5), date(2026, 11, 2), is_old_gone=True)
-IMAGES = (PYTHON, NODE, BUILDPACK_DEPS, *GROUP, WORSE, SIGNED, ROLLED_BACK, WITHOUT_ARM, GONE)
+IMAGES = (PYTHON, NODE, BUILDPACK_DEPS, *GROUP, ROLLED_BACK, WITHOUT_ARM, GONE)
+"""The images of the fleet."""
 
 
 @dataclass(slots=True)

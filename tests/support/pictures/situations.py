@@ -25,6 +25,7 @@ from support.pictures.scene import (
     BUILDPACK_DEPS,
     GONE,
     GROUP,
+    IMAGES,
     NODE,
     PYTHON,
     SIGNED,
@@ -127,7 +128,7 @@ class Studio:
 @contextmanager
 def open_studio(folder: Path) -> Iterator[Studio]:
     """Build the images, and serve them until the block ends."""
-    built = build_registry()
+    built = build_registry((*IMAGES, WORSE, SIGNED))
     with LoopbackRegistry(built.store) as registry:
         studio = Studio(folder, built, registry.host)
         studio.sign()

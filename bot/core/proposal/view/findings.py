@@ -20,7 +20,7 @@ HIGH_EPSS = 0.1
 """From this probability of exploitation on, a vulnerability matters whatever its severity."""
 MAX_PACKAGE_NAMES = 3
 """Limit for the names that are shown of packages with the same versions and vulnerabilities."""
-MAX_FINDINGS_OF_PACKAGE = 40
+MAX_FINDINGS_OF_PACKAGE = 200
 """Limit for the vulnerabilities that are shown of one package."""
 
 _FIRST_WORD = re.compile(r"(?P<word>[A-Za-z0-9][A-Za-z0-9.+_-]*)(?: -|:)\s+(?=\S)", re.ASCII)
