@@ -65,7 +65,9 @@ class ExpressionValue:
     def as_name(self) -> WrittenName:
         """The parts of an image's name that this value writes; empty if it does not depend on other values."""
         ends = self.end_sources | self.digest_sources
-        return self.preceding_name | ({ends} if ends else UNKNOWN_NAME) if self.sources else NO_NAME
+        if ends:
+            return self.preceding_name | {ends}
+        return UNKNOWN_NAME if self.sources else NO_NAME
 
     @property
     def as_changed(self) -> ExpressionValue:

@@ -9,12 +9,17 @@ from bot.core.references.chart_names import NO_NAME, combine_alternatives, limit
 from bot.formats._syntax.helm.expression_values import ExpressionValue
 from bot.model.cross_file import WrittenName
 
+MAX_LINE = 300
+"""Limit on the characters of a line that are checked before an action. They contain a key and a reference."""
+
 ALGORITHM_PREFIX = "sha256:"
 _PLACEHOLDER = "\0"
 """Represents a value in the text."""
-_UNMODIFIED_PREFIX = re.compile(r"(?:(?:index\.)?docker\.io/)?(?:\0[:/]?)*(?:@|@?sha256:)?|[^\0]*[:@]")
-_SEPARATORS = ":@/"
-"""Characters between the parts of an image reference."""
+_UNMODIFIED_PREFIX = re.compile(
+    r"[ \t\"']*+(?:(?:(?:index\.)?docker\.io/)?(?:\0[:/]?)*(?:@|@?sha256:)?|[^\0]*[:@])[ \t\"']*"
+)
+_SEPARATORS = ":@/ \t\"'"
+"""Characters around the parts of an image reference in YAML."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +50,13 @@ class ReferencePrefix:
         return _UNMODIFIED_PREFIX.fullmatch(self.text) is not None
 
     def add_text(self, text: str) -> ReferencePrefix:
-        return ReferencePrefix(self.text + text, self.value_name)
+        return ReferencePrefix((self.text + text)[-MAX_LINE:], self.value_name)
 
     def add_value(self, value: ExpressionValue) -> ReferencePrefix:
         if value.literal is not None:
             return self.add_text(value.literal)
         name = NO_NAME if self.text.endswith(":") else value.as_name
-        return ReferencePrefix(self.text + _PLACEHOLDER, limit_name(self.value_name | name))
+        return ReferencePrefix(self.text[1 - MAX_LINE :] + _PLACEHOLDER, limit_name(self.value_name | name))
 
     def add_branches(self, branches: list[ReferencePrefix]) -> ReferencePrefix:
         """Return the prefix after a block whose branches end with the given prefixes."""
@@ -61,15 +66,7 @@ class ReferencePrefix:
             for branch in branches
             if branch != self
         )
-        return ReferencePrefix(self.text + _PLACEHOLDER, limit_name(self.value_name | added_name))
-
-    def cut(self, length: int) -> ReferencePrefix:
-        """Return the prefix with only the last `length` characters of its text."""
-        return ReferencePrefix(self.text[-length:], self.value_name)
-
-    def strip(self) -> ReferencePrefix:
-        """Return the prefix without the spaces and quotes around an image reference in YAML."""
-        return ReferencePrefix(self.text.strip(" \t\"'"), self.value_name)
+        return ReferencePrefix(self.text[1 - MAX_LINE :] + _PLACEHOLDER, limit_name(self.value_name | added_name))
 
 
 def _build_literal_name(text: str) -> WrittenName:

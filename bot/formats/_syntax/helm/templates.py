@@ -25,7 +25,7 @@ from bot.formats._syntax.helm.blocks import (
 )
 from bot.formats._syntax.helm.expression_values import ANY_ITEM, NO_VALUE, ROOT_VALUE, ExpressionValue
 from bot.formats._syntax.helm.expressions import ExpressionEvaluator
-from bot.formats._syntax.helm.reference_prefix import ALGORITHM_PREFIX, ReferencePrefix
+from bot.formats._syntax.helm.reference_prefix import ALGORITHM_PREFIX, MAX_LINE, ReferencePrefix
 from bot.model.cross_file import (
     ChartTemplate,
     ReferenceEnd,
@@ -35,9 +35,6 @@ from bot.model.cross_file import (
     ValueUse,
 )
 from bot.model.source import FilePath
-
-MAX_LINE = 300
-"""Limit on the characters of a line that are checked before an action. They contain a key and a reference."""
 
 _NOTES = "NOTES.txt"
 """The file that is shown to the user who installs the chart. It is not part of any manifest."""
@@ -226,7 +223,7 @@ class _TemplateWalk:
                     self._is_behind_algorithm = False
                     self._record_uses(value, self._classify_use(self._following_by_output[id(node)], line_state))
                     line_state = _LineState.IMAGE if line_state in _IMAGE_STATES else _LineState.OTHER
-                    self._prefix = self._prefix.add_value(value).cut(MAX_LINE)
+                    self._prefix = self._prefix.add_value(value)
                 case VariableAssignment():
                     self.has_loop_assignment = self.has_loop_assignment or self._loop_depth > 0
                     self._assign(node.variables, self.evaluator.evaluate(node.tokens, dot))
@@ -243,7 +240,7 @@ class _TemplateWalk:
         return self.evaluator.include_template(ExpressionValue(literal=node.template), argument)
 
     def _classify_use(self, following: _FollowingText, line_state: _LineState) -> ValueUse:
-        if not self._prefix.strip().is_unmodified:
+        if not self._prefix.is_unmodified:
             return ValueUse.OTHER
         if line_state in _IMAGE_STATES and not following & _FollowingText.OTHER:
             return ValueUse.IMAGE
@@ -292,7 +289,7 @@ class _TemplateWalk:
 
         If there is neither, return the plain `source`.
         """
-        name = value.preceding_name | self._prefix.strip().name
+        name = value.preceding_name | self._prefix.name
         fallback = None if isinstance(source, TemplateInclusion) else value.get_fallback(source)
         return ReferenceEnd(source, name, fallback) if name or fallback is not None else source
 
@@ -304,4 +301,4 @@ def _add_literal(prefix: ReferencePrefix, text: str) -> ReferencePrefix:
         key_ends = [match.end() for match in _KEY.finditer(last_line) if match["key"].lower().endswith("image")]
         if key_ends:
             return ReferencePrefix(last_line[key_ends[-1] :])
-    return (ReferencePrefix() if "\n" in text else prefix).add_text(last_line).cut(MAX_LINE)
+    return (ReferencePrefix() if "\n" in text else prefix).add_text(last_line)
