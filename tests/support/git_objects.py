@@ -77,7 +77,7 @@ class LooseObjects:
         """Return the kind and the content of an object; None if it is not loose."""
         try:
             whole = zlib.decompress(self._path(oid).read_bytes())
-        except FileNotFoundError:
+        except (FileNotFoundError, IsADirectoryError):  # the latter if the name is not that of an object
             return None
         head, _, content = whole.partition(b"\0")
         return head.partition(b" ")[0].decode(), content
@@ -153,7 +153,8 @@ class LooseObjects:
         modes = {entry.mode for entry in changes.values() if entry}
         if not all(map(_is_plain, changes)) or not modes <= _MODES:
             return None
-        walked = self.walk_tree(self.find_tree(base) or "") if base else []
+        tree = self.find_tree(base) if base else self.write("tree", b"")
+        walked = self.walk_tree(tree) if tree else None
         if walked is None:
             return None
         files = {path: entry for path, entry in walked if entry.kind != "tree"}
