@@ -71,7 +71,7 @@ def test_rebuild_request_tries_protected_files_again(start_stand, moved):
     assert outcomes(moved.run([stand.fleet()])) == ["refreshed"]
     assert stand.files(BRANCH)[WORKFLOW].content == JOB.format(NEW).encode()
     (request,) = stand.requests()
-    assert "Left as they are" not in request.body
+    assert "Unchanged, because basebump" not in request.body
     assert outcomes(moved.run([stand.fleet()])) == ["unchanged"]
 
 

@@ -38,7 +38,7 @@ def test_repository_starts_with_one_proposal_that_explains_itself(tmp_path, move
     assert (proposal.outcome.value, "this repository" in proposal.title) == ("opened", True)
     assert proposal.branch.startswith("basebump/all-images-")
     assert len(proposal.images) == 3
-    assert proposal.body.startswith("**This is the first request of basebump here.**")
+    assert proposal.body.startswith("**This is the first request of basebump in this repository: it ")
     assert "Close it" in proposal.body
 
 
