@@ -12,7 +12,7 @@ from bot.ports import FileTree
 
 PROCESS_WORK = 8 * 1024 * 1024
 """The minimum work of each process that reads a tree, as `estimate_work` returns it. A worker needs 0.1 seconds of
-processor time to start, and saves about 0.4 seconds if it reads this many bytes."""
+processor time to start, and saves about 0.3 seconds if it reads this many bytes."""
 
 
 class ReaderSlots:
