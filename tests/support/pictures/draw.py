@@ -20,7 +20,14 @@ from pathlib import Path
 
 from support.parts import ROOT
 from support.pictures.pages import render_proposal, render_terminal
-from support.pictures.scene import build_registry, list_fleet, list_small_fleet, write_config, write_repositories
+from support.pictures.scene import (
+    build_registry,
+    list_fleet,
+    list_small_fleet,
+    write_config,
+    write_known_exploited,
+    write_repositories,
+)
 from support.witnesses.chromium import Browser, browser
 
 from bot.demo.loopback_registry import LoopbackRegistry
@@ -115,7 +122,9 @@ def draw(folder: Path) -> None:
     """Draw all pictures; `folder` gets what they are made from."""
     built = build_registry()
     with LoopbackRegistry(built.store) as registry, browser(folder) as window:
-        small = set_stage(folder / "small", registry.host, list_small_fleet(built))
+        place = folder / "small"
+        place.mkdir()
+        small = set_stage(place, registry.host, list_small_fleet(built), write_known_exploited(place))
         command = ("run", "--config", "basebump.yaml")
         page = folder / "terminal.html"
         page.write_text(render_terminal(" ".join(("basebump", *command)), small.run(*command)), encoding="utf-8")

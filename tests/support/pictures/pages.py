@@ -12,7 +12,7 @@ STYLE = Path(__file__).with_name("pages.css")
 
 _ALERT = re.compile(r"<blockquote>\s*<p>\[!(NOTE|TIP|IMPORTANT|WARNING|CAUTION)\]\s*(.*?)</blockquote>", re.DOTALL)
 _TASK = re.compile(r"<li>(<p>)?\[([ x])\] ")
-_ESCAPE = re.compile(r"\x1b\[(\d*)m")
+_ESCAPE = re.compile(r"\x1b\[([\d;]*)m")
 _PROPOSAL_HEAD = (
     '<h1>{title}</h1><p class="state"><span class="open">Open</span> <b>basebump</b> wants to merge 1 commit into'
     " <code>{base}</code> from <code>{branch}</code></p>"
@@ -50,7 +50,7 @@ def _colour(output: str) -> str:
     parts = _ESCAPE.split(output.replace("\r\n", "\n"))
     shown = html.escape(parts[0])
     for code, text in zip(parts[1::2], parts[2::2], strict=True):
-        name = _COLOURS.get(code)
+        name = _COLOURS.get(code.rpartition(";")[2])  # `1;31` is bold and red
         shown += f'<span class="{name}">{html.escape(text)}</span>' if name else html.escape(text)
     return shown.rstrip()
 
