@@ -158,6 +158,7 @@ SHAPES = build_json_schema()
 OF_SHAPES = [SHAPES, *SHAPES["$defs"].values()]
 KEYS = {key for shape in OF_SHAPES for key in shape.get("properties", {})}
 KEYS_OF_OTHERS = {
+    ".pre-commit-hooks.yaml": {"args"},
     "README.md": {"basebump"},
     "action.yml": {"actions"},
     "check.md": {"with"},
@@ -168,6 +169,7 @@ KEYS_OF_OTHERS = {
     "github-action.md": {"level", "shard", "extras", "scanner"},
     "loop.md": {"pr"},
     "reviewing.md": {"basebump"},
+    "switching.md": {"enabled"},
 }
 """Words before a colon that are no key of a config: of comments, forges, workflows, charts, and of what is printed."""
 
