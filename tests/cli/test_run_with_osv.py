@@ -47,7 +47,7 @@ def test_proposal_shows_vulnerabilities_from_the_api(run, tmp_path):
     assert "fixes 1 (1 of unknown severity), adds none, 1 remain" in out
     git = Git(tmp_path / "repositories" / "web.git")
     (ref,) = (ref for ref in git.refs() if ref.startswith("refs/basebump/proposals/"))
-    assert "by `osv` `127.0.0.1`." in json.loads(git.run("cat-file", "blob", ref))["body"]
+    assert "<sub>osv 127.0.0.1" in json.loads(git.run("cat-file", "blob", ref))["body"]
 
 
 def test_unreachable_api_is_a_failure(run, api):
