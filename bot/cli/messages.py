@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from contextlib import suppress
 from difflib import get_close_matches
 
 import click
 
-from bot.cli.presentation import is_quiet
+from bot.cli.presentation import has_colors, is_quiet
 from bot.model.errors import ConfigError
 
+_COLOURS = {"error": "1;31", "hint": "36", "note": "2"}
+_FIRST_WORD = re.compile(r"^( *)(error|hint|note):", re.MULTILINE)
 HINT_SEPARATOR = "; hint: "
 """The text between an error and its hint in the messages of exceptions."""
 
@@ -24,7 +28,13 @@ def write_message(text: str) -> None:
 
     with suppress(OSError):
         remove_progress_bar()
-        click.echo(make_console_text(text), err=True)
+        shown = make_console_text(text)
+        click.echo(_paint_words(shown) if has_colors(sys.stderr) else shown, err=True, color=True)
+
+
+def _paint_words(text: str) -> str:
+    """Return a message with colours for the words `error:`, `hint:` and `note:` at the beginning of its lines."""
+    return _FIRST_WORD.sub(lambda match: f"{match[1]}\x1b[{_COLOURS[match[2]]}m{match[2]}:\x1b[0m", text)
 
 
 def write_note(text: str) -> None:

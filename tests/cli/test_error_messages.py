@@ -51,13 +51,15 @@ def test_config_error_has_the_hint_of_each_problem_below_its_line(basebump, tmp_
 
 def test_message_does_not_stand_behind_a_progress_bar(capsys, monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     bar = terminal.create_progress()
     bar.start_phase("Asking registries", 4)
     bar.advance()
     write_message("error: no network")
     bar.advance()  # a thread that still works
-    assert capsys.readouterr().err.rpartition("\r\x1b[K")[2] == "error: no network\n"
+    shown = capsys.readouterr().err.rpartition("\r\x1b[K")[2]
+    assert shown == "\x1b[1;31merror:\x1b[0m no network\n"
 
 
 def test_list_of_commands_imports_no_command():
@@ -75,3 +77,10 @@ def test_summary_in_the_list_of_commands_is_the_first_paragraph_of_the_help(name
     context = click.Context(basebump)
     command = basebump.get_command(context, name)
     assert COMMANDS[name].summary == " ".join(command.help.partition("\n\n")[0].split())
+
+
+def test_terminal_shows_the_first_words_of_errors_in_colours(capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    write_message("error: it failed: no error: x\nhint: do it")
+    assert capsys.readouterr().err == "\x1b[1;31merror:\x1b[0m it failed: no error: x\n\x1b[36mhint:\x1b[0m do it\n"

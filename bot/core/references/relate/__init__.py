@@ -103,6 +103,10 @@ def _list_chart_relations(fact_types: Collection[type[CrossFileFact]]) -> Iterat
         from bot.core.references.relate.chart_templates import unlock_templated_digests
 
         yield unlock_templated_digests
+
+        from bot.core.references.relate.answered_templates import leave_out_answered_lines
+
+        yield leave_out_answered_lines
     if cross_file.ValuesFile in fact_types:
         from bot.core.references.relate.outside_charts import lock_values_outside_charts
 

@@ -1,0 +1,43 @@
+"""Leaves out lines of Helm templates whose image is in the chart's default values, where basebump reads it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from bot.model.cross_file import ChartTemplate, CrossFileFact
+from bot.model.extracted_item import ExtractedReferences
+from bot.model.source import Occurrence, UnsupportedText
+from bot.model.vocabulary import Reason
+
+_VALUE = re.compile(r"\.Values((?:\.[A-Za-z_][A-Za-z0-9_-]*)+)")
+_TEMPLATES_FOLDER = "templates/"
+_DEFAULT_VALUES = ("values.yaml", "values.yml")
+
+
+def leave_out_answered_lines(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
+    """Leave out every line of a template that names a value which is an image in the default values of its chart.
+
+    Such a line is not an image that basebump cannot read: `{{ .Values.image.repository }}:{{ .Values.image.tag }}` is
+    the image that `image` in `values.yaml` names, and the result contains this image.
+    """
+    charts = {each.path.partition(_TEMPLATES_FOLDER)[0] for each in facts if isinstance(each, ChartTemplate)}
+    images: dict[str, set[str]] = {chart: set() for chart in charts}
+    for each in references:
+        folder, _, name = each.path.rpartition("/")
+        chart = f"{folder}/" if folder else ""
+        if isinstance(each, Occurrence) and name in _DEFAULT_VALUES and chart in images:
+            images[chart].add(each.locator.partition("/")[2])
+    return tuple(each for each in references if not _is_answered(each, images))
+
+
+def _is_answered(reference: Occurrence | UnsupportedText, images: dict[str, set[str]]) -> bool:
+    """Return True if a line of a template names a value of `images`, which contains the locators of each chart."""
+    if isinstance(reference, Occurrence) or reference.reason is not Reason.TEMPLATED:
+        return False
+    chart, templates, _ = reference.path.partition(_TEMPLATES_FOLDER)
+    locators = images.get(chart) if templates else None
+    if not locators:
+        return False
+    paths = (match[1][1:].split(".") for match in _VALUE.finditer(reference.text))
+    return any("/".join(path[:count]) in locators for path in paths for count in range(1, len(path) + 1))
