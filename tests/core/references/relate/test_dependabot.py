@@ -36,7 +36,7 @@ def is_left(found, *remarks):
     if left == found:
         return False
     assert left.digest_slot == left.tag_slot == NotEditable(Reason.OTHER_WRITER, SLOT)
-    assert re.match(rf"{PATH}:3 .* `allow: \[other-writer\]`", *left.notes)
+    assert re.match(rf"Dependabot .* {PATH}:3; .* `allow: \[other-writer\]`", *left.notes)
     return True
 
 

@@ -38,7 +38,7 @@ def is_left(found, *remarks, **settings):
     if left == found:
         return False
     assert left.digest_slot == left.tag_slot == NotEditable(Reason.OTHER_WRITER, SLOT)
-    assert re.match(r"renovate\.json .* `allow: \[other-writer\]`", *left.notes)
+    assert re.match(r"Renovate .* renovate\.json; .* `allow: \[other-writer\]`", *left.notes)
     return True
 
 
