@@ -9,7 +9,7 @@ from difflib import get_close_matches
 
 import click
 
-from bot.cli.presentation import has_colors, is_quiet
+from bot.cli.presentation import has_colors, is_quiet, is_terminal
 from bot.model.errors import ConfigError
 
 _COLOURS = {"error": "1;31", "hint": "36", "note": "2"}
@@ -28,8 +28,17 @@ def write_message(text: str) -> None:
 
     with suppress(OSError):
         remove_progress_bar()
-        shown = make_console_text(text)
+        shown = _wrap_for_terminal(make_console_text(text))
         click.echo(_paint_words(shown) if has_colors(sys.stderr) else shown, err=True, color=True)
+
+
+def _wrap_for_terminal(text: str) -> str:
+    """Return the text wrapped to the width of the terminal; unchanged if stderr is not a terminal."""
+    if not is_terminal(sys.stderr):
+        return text
+    from bot.cli.screen import show_text
+
+    return show_text(text, sys.stderr)
 
 
 def _paint_words(text: str) -> str:
@@ -81,8 +90,8 @@ def suggest_command(word: str, commands: list[str], path: str) -> str:
 
 
 def _split_hint(message: str, start: str, hint_start: str) -> str:
-    text, _, hint = message.partition(HINT_SEPARATOR)
-    return f"{start}{text}\n{hint_start}{hint}" if hint else f"{start}{message}"
+    text, *hints = message.split(HINT_SEPARATOR)
+    return "\n".join([f"{start}{text}", *(f"{hint_start}{each}" for each in hints)])
 
 
 def _begin_in_lower_case(text: str) -> str:

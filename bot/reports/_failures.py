@@ -23,10 +23,9 @@ def render_failures(failures: Sequence[RunFailure]) -> Iterator[str]:
     if failures:
         yield HEADING
         for each in failures:
-            error, _, hint = make_console_line(each.error, MAX_ERROR_LENGTH).partition("; hint: ")
+            error, *hints = make_console_line(each.error, MAX_ERROR_LENGTH).split("; hint: ")
             yield f"  {make_console_line(each.subject)} ({each.stage}): {error}"
-            if hint:
-                yield f"    hint: {hint}"
+            yield from (f"    hint: {hint}" for hint in hints)
 
 
 def drop_repeated_errors(report: RunReport) -> RunReport:

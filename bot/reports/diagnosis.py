@@ -71,10 +71,9 @@ def _render_lines(diagnosis: Diagnosis) -> Iterator[Line]:
 
 def _render_group(status: CheckStatus, checked: str, result: str) -> Iterator[Line]:
     mark, style = _MARKS[status]
-    found, _, hint = make_console_line(f"{checked}: {result}", MAX_LINE).partition("; hint: ")
+    found, *hints = make_console_line(f"{checked}: {result}", MAX_LINE).split("; hint: ")
     yield StyledLine(f"  {mark} ", found, style)
-    if hint:
-        yield f"    hint: {hint}"
+    yield from (f"    hint: {hint}" for hint in hints)
 
 
 def _join_subjects(subjects: Sequence[str]) -> str:

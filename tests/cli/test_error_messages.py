@@ -84,3 +84,14 @@ def test_terminal_shows_the_first_words_of_errors_in_colours(capsys, monkeypatch
     monkeypatch.delenv("NO_COLOR", raising=False)
     write_message("error: it failed: no error: x\nhint: do it")
     assert capsys.readouterr().err == "\x1b[1;31merror:\x1b[0m it failed: no error: x\n\x1b[36mhint:\x1b[0m do it\n"
+
+
+def test_terminal_wraps_a_message_between_words(capsys, monkeypatch):
+    for name, value in (("TERM", "xterm"), ("COLUMNS", "40"), ("NO_COLOR", "1")):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    write_message(f"error: {'word ' * 20}\nhint: short")
+    *rows, hint = capsys.readouterr().err.splitlines()
+    assert max(map(len, rows)) <= 40
+    assert all(row.startswith("  word") for row in rows[1:])
+    assert hint == "hint: short"

@@ -67,3 +67,12 @@ def test_text_of_a_server_is_one_line_without_control_characters():
     assert len(text) < 1500
     assert json.loads(render_diagnosis_document(diagnosis(evil)))["checks"][0]["subject"] == evil.subject
     assert "\x1b" not in render_diagnosis_document(diagnosis(evil))
+
+
+def test_each_hint_has_a_line_of_its_own():
+    problem = report_problem("web", "read files", "it fails; hint: try this; hint: or that")
+    assert render_diagnosis_text(diagnosis(problem)).splitlines()[1:4] == [
+        "  ✗ web: read files: it fails",
+        "    hint: try this",
+        "    hint: or that",
+    ]
