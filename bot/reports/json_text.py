@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+_encode = json.JSONEncoder().encode
+
 JsonValue = str | int | float | bool | None | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
 
 
@@ -24,12 +26,14 @@ def dump_json(value: JsonValue) -> str:
 
     A second `#` in a row is escaped, because `##vso[` and `##[` begin commands. Only strings contain this character.
     """
-    return json.dumps(value).replace("##", "#\\u0023")
+    return _encode(value).replace("##", "#\\u0023")
 
 
 def _format_value(value: JsonValue, indent: str) -> str:
     inner = indent + "  "
-    if isinstance(value, dict) and (not indent or any(_is_table(each) for each in value.values())):
+    if isinstance(value, dict) and (
+        not indent or any(isinstance(each, list) and _is_table(each) for each in value.values())
+    ):
         lines = [f"{inner}{dump_json(key)}: {_format_value(each, inner)}" for key, each in value.items()]
         return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
     if isinstance(value, list) and _is_table(value):

@@ -77,3 +77,9 @@ def test_the_escapes_of_a_flag_take_limited_memory():
         return measure_peak(lambda: read("FROM a\nRUN --mount=from=" + fold("`a" * count)))
 
     assert measure(200_000) - measure(100_000) < 100 * 100_000
+
+
+def test_quoted_texts_with_variables_are_split_by_one_expression():
+    instruction = b"RUN <<E " + b'"$a"' * 10_000
+    assert [heredoc.terminator for heredoc in find_heredocs(instruction)] == [b"E"]
+    assert count_calls(lambda: find_heredocs(instruction)) < 1_000

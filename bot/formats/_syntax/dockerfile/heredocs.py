@@ -25,14 +25,16 @@ _NAME = re.compile(r"[0-9]+|[@*#?$!-]|\w+")
 _SPACE = "\\t-\\r \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000"
 """The characters for which Go's unicode.IsSpace returns true, for use in a character class."""
 _SPACES = re.compile(f"[{_SPACE}]+")
+_SIMPLE_VARIABLE = r"\$(?:[0-9]++|[@*\#?$!-]|\w++|(?!\{))"
+"""A variable without braces, or a `$` that stands for itself."""
 _PIECE = rf"""
     (?: [^'"\\$<{_SPACE}]++
       | <<[\t\r ]*+
       | <
       | '[^']*+'
-      | "(?:[^"\\$]++|\\.)*+"
+      | "(?:[^"\\$]++|\\.|{_SIMPLE_VARIABLE})*+"
       | \\.?
-      | \$(?:[0-9]++|[@*\#?$!-]|\w++|(?!\{{))
+      | {_SIMPLE_VARIABLE}
       | \$\{{(?:[0-9]++|[^\W\d]\w*+)(?:(?::?[-+?]|[\#%])[\w.:/@=,-]*+)?\}}
     )++
     """

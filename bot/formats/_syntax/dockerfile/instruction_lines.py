@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from bot.formats._syntax.dockerfile.heredocs import Heredoc
 from bot.formats._syntax.encoding import find_text_start
+
+if TYPE_CHECKING:
+    from bot.formats._syntax.dockerfile.heredocs import Heredoc
 
 MAX_SHIFTS = 20
 """How many times the rest of a file is searched in vain for the end of a possible heredoc. After that, every `<< word`

@@ -16,10 +16,9 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Container, Iterator, Sequence
 from itertools import islice
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from bot.formats._syntax.broken import BrokenAtError
-from bot.formats._syntax.dockerfile.heredocs import Heredoc, TooManyHeredocsError, find_heredocs
 from bot.formats._syntax.dockerfile.instruction_lines import (
     InstructionLines,
     InstructionSplitter,
@@ -27,6 +26,9 @@ from bot.formats._syntax.dockerfile.instruction_lines import (
     skip_space,
 )
 from bot.model.vocabulary import Reason
+
+if TYPE_CHECKING:
+    from bot.formats._syntax.dockerfile.heredocs import Heredoc
 
 MAX_LINE_BYTES = 65_535
 """BuildKit rejects a file with a longer line (bufio.MaxScanTokenSize, used in frontend/dockerfile/parser/parser.go)."""
@@ -244,6 +246,8 @@ def _find_heredocs(instruction: DockerfileInstruction, start: int) -> tuple[Here
     # BuildKit excludes arguments in JSON form. They need no check here, because quoted strings open no heredoc.
     if inner_instruction.keyword not in _HEREDOC_KEYWORDS:
         return ()
+    from bot.formats._syntax.dockerfile.heredocs import TooManyHeredocsError, find_heredocs
+
     try:
         return find_heredocs(instruction.text)
     except TooManyHeredocsError:
