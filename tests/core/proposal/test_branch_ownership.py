@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from support.values import digest
 
@@ -116,12 +116,15 @@ def test_finds_edits_of_references_that_became_not_editable():
 
 
 @given(st.binary(max_size=40), st.integers(0, len(DOCKERFILE)), st.integers(0, 20))
+@example(b"A", DOCKERFILE.index(b"12-slim"), 0)
 def test_random_change_is_never_mistaken_for_an_edit(inserted, start, removed):
-    """Whatever is found explains the whole difference: writing the found digests gives exactly the new content."""
+    """Whatever is found explains the whole difference: writing the found images gives exactly the new content."""
     new_content = DOCKERFILE[:start] + inserted + DOCKERFILE[start + removed :]
     found = find("Dockerfile", new_content)
     if found is not None:
-        assert write(DOCKERFILE, *((each.occurrence, each.digest) for each in found)) == new_content
+        edits = [build_edit(each.occurrence.digest_slot, each.digest) for each in found]
+        edits += [build_edit(each.occurrence.tag_slot, each.tag) for each in found if each.tag is not None]
+        assert apply_edits(DOCKERFILE, edits) == new_content
 
 
 # Which digests are basebump's

@@ -30,7 +30,7 @@ def test_what_another_bot_moves_is_left_to_it_until_a_rule_allows_that_and_whate
     assert (
         left.digest_slot == left.tag_slot == NotEditable(Reason.OTHER_WRITER, slot, further_reasons=(Reason.EMBEDDED,))
     )
-    assert re.match(r"renovate\.json .* `allow: \[other-writer\]`", *left.notes)
+    assert re.match(r"Renovate .* renovate\.json; .* `allow: \[other-writer\]`", *left.notes)
     assert unlock_allowed(left, [Reason.EMBEDDED]).digest_slot == NotEditable(Reason.OTHER_WRITER, slot)
     assert unlock_allowed(left, [Reason.OTHER_WRITER]).digest_slot == NotEditable(Reason.EMBEDDED, slot)
     assert unlock_allowed(left, [Reason.OTHER_WRITER, Reason.EMBEDDED]).digest_slot == slot
