@@ -18,7 +18,7 @@ from bot.forges.hosted import connection, examination
 from bot.formats import dockerfile
 from bot.formats._readers import env
 from bot.formats._syntax import bicep_scanner, gradle_script, jsonc, starlark, units, xml_elements
-from bot.formats._syntax.dockerfile import heredocs, lexer
+from bot.formats._syntax.dockerfile import heredocs, lexer, reader
 from bot.formats._syntax.hcl import tokens
 from bot.formats._syntax.helm import actions, blocks
 from bot.formats._syntax.yaml import nodes, trees
@@ -74,6 +74,7 @@ NUMBERS = [
     ("operations", f"{dockerfile.MAX_LINES:,} | `too-deep`"),
     ("operations", f"{lexer.MAX_LINE_BYTES:,} bytes, as in BuildKit"),
     ("operations", f"flags in a Dockerfile | {lexer.MAX_FLAGS:,}"),
+    ("operations", f"equals signs in the `ARG` instructions of a Dockerfile | {reader.MAX_DEFAULTS:,}"),
     ("operations", f"{heredocs.MAX_HEREDOCS:,} | `too-deep`"),
     ("operations", f"{nodes.MAX_INDICATORS:,} | `too-deep`"),
     ("operations", f"The first {nodes.MAX_DOCUMENTS:,} documents are read"),

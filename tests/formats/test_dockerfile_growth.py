@@ -83,3 +83,11 @@ def test_quoted_texts_with_variables_are_split_by_one_expression():
     instruction = b"RUN <<E " + b'"$a"' * 10_000
     assert [heredoc.terminator for heredoc in find_heredocs(instruction)] == [b"E"]
     assert count_calls(lambda: find_heredocs(instruction)) < 1_000
+
+
+def test_too_many_defaults_in_few_instructions_are_not_read():
+    arguments = fold("a=b " * 60_000)
+    (image,) = read(f"ARG {arguments}\nFROM a\n")
+    assert not isinstance(image, UnsupportedText)
+    (unsupported,) = read(f"ARG {arguments}\nARG {arguments}\nFROM a\n")
+    assert unsupported.reason is Reason.TOO_DEEP

@@ -83,6 +83,10 @@ def _list_definitions(
             yield instruction, name, (word.start() + len(name) + 1, word.end()) if equals else None
 
 
+MAX_DEFAULTS = 100_000
+"""Limit on the equals signs in the `ARG` instructions of one file, each of which may set a default. An instruction can
+set any number of defaults, and each takes about 600 bytes of memory."""
+
 MAX_STAGES_COMPARED = 100
 """Limit on the stage names that are compared with a name that contains `TARGETARCH` or the like. No build has so many
 stages."""
@@ -111,8 +115,15 @@ def read_dockerfile(content: bytes, path: FilePath, format_name: str) -> Iterato
     except BrokenAtError as error:
         yield BrokenFile.create_from_error(content, error).make_unsupported(path)
         return
+    if content.count(b"=") > MAX_DEFAULTS and _count_defaults(instructions) > MAX_DEFAULTS:
+        yield UnsupportedText(path, 1, "", Reason.TOO_DEEP)
+        return
     yield from _read_syntax(content, path, format_name)
     yield from _DockerfileReader(instructions, path, format_name).read_images()
+
+
+def _count_defaults(instructions: Iterable[DockerfileInstruction]) -> int:
+    return sum(each.text.count(b"=") for each in instructions if each.keyword == "arg")
 
 
 def _read_syntax(content: bytes, path: FilePath, format_name: str) -> Iterator[Occurrence | UnsupportedText]:
