@@ -71,7 +71,14 @@ def test_unusable_state_exits_with_1_before_any_request(tmp_path, basebump, loop
 @pytest.mark.parametrize(("state", "imported"), [("", set()), ("state: sqlite:///state.db\n", {"sqlalchemy"})])
 def test_database_library_is_imported_only_with_a_state(tmp_path, loopback, config, state, imported):
     write_tree(tmp_path / "tree", DOCKERFILE)
-    arguments = ["scan", str(tmp_path / "tree"), "--config", config(state), "--format", "json"]
+    arguments = [
+        "scan",
+        str(tmp_path / "tree"),
+        "--config",
+        config(f"scanners: [{{kind: none}}]\n{state}"),
+        "--format",
+        "json",
+    ]
     program = (
         "import json, sys\nfrom bot.cli.app import main\n"
         f"code = main({arguments!r})\n"
