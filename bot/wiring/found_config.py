@@ -7,6 +7,7 @@ neither. `run` and the other commands that always need a config use a found conf
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PosixPath
@@ -31,8 +32,7 @@ def find_config(folder: Path) -> FoundConfigPath | None:
 
     Only this folder is searched. A symbolic link is not a config, because the link can lead out of the folder.
     """
-    path = folder / CONFIG_NAME
-    return FoundConfigPath(CONFIG_NAME) if path.is_file() and not path.is_symlink() else None
+    return FoundConfigPath(CONFIG_NAME) if _is_regular_file(folder, CONFIG_NAME) else None
 
 
 def refuse_untrusted_settings(settings: Settings) -> None:
@@ -108,7 +108,8 @@ def read_enclosing_rules(folder: Path) -> tuple[Path, tuple[PolicyRule, ...]] | 
     from bot.pipeline.extract import REPOSITORY_CONFIG_PATHS
 
     inside = folder.resolve()
-    root = next((each for each in (inside, *inside.parents) if (each / ".git").exists()), inside)
+    # Functions of os.path, because those of Path raise an error for a folder that must not be entered.
+    root = next((each for each in (inside, *inside.parents) if os.path.exists(each / ".git")), inside)  # noqa: PTH110
     if root == inside:
         return None
     path = next((root / each for each in REPOSITORY_CONFIG_PATHS if _is_regular_file(root, each)), None)
@@ -123,7 +124,9 @@ def read_enclosing_rules(folder: Path) -> tuple[Path, tuple[PolicyRule, ...]] | 
 
 def _is_regular_file(root: Path, path: str) -> bool:
     """Return True if the path is a file, and neither the file nor its folder is a symbolic link."""
-    return (root / path).is_file() and not any((root / each).is_symlink() for each in (path, Path(path).parent))
+    if any(os.path.islink(root / each) for each in (path, Path(path).parent)):  # noqa: PTH114 - as above
+        return False
+    return os.path.isfile(root / path)  # noqa: PTH113 - as above
 
 
 def _read_file(path: Path) -> bytes:
