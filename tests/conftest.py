@@ -58,6 +58,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--claims", action="store_true", help="list the claims about forges, ticked where they passed")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Return one worker more than there are cores. While one test waits for another process, another test can run."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores + 1
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     note_claims(items)
 
