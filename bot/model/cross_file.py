@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bot.model.code_owners import CodeOwners
 from bot.model.source import FilePath, Span
 from bot.model.updater import DependabotUpdate, RenovateSettings
 from bot.model.vocabulary import Role
@@ -374,25 +375,6 @@ class RenovateConfig:
     """Position in Renovate's search order. Of several config files, Renovate uses the file with the lowest rank."""
     settings: RenovateSettings | None
     """None if Renovate cannot parse the file. Renovate then updates nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class OwnerRule:
-    """A line of a CODEOWNERS file."""
-
-    pattern: str
-    """A path or glob in the syntax of these files, such as `/services/` or `*.yaml`."""
-    owners: tuple[str, ...]
-    """Users, teams and e-mail addresses, such as `@acme/web`. Empty if the matching files have no owner."""
-
-
-@dataclass(frozen=True, slots=True)
-class CodeOwners:
-    """The owners of the files of a repository."""
-
-    path: FilePath
-    sections: tuple[tuple[OwnerRule, ...], ...]
-    """The rules of each section. A file without sections has a single one."""
 
 
 CrossFileFact = (

@@ -29,7 +29,8 @@ def describe_effect(evidence: Evidence | None) -> str:
             return f"old image not scanned: {evidence.old.reason.sentence}"
         count = count_distinct(evidence.new.findings)
         return f"has {count} known vulnerabilit{'y' if count == 1 else 'ies'}"
-    return f"{summarise_effect([evidence])}, {count_distinct(evidence.delta.remaining)} remain"
+    remaining = count_distinct(evidence.delta.remaining)
+    return f"{summarise_effect([evidence])}, {remaining} {'remains' if remaining == 1 else 'remain'}"
 
 
 def summarise_run_effect(report: RunReport) -> str:

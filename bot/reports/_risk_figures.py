@@ -41,7 +41,7 @@ def _build_exploited_figure(located: Sequence[OccurrenceInRepository]) -> RiskFi
     old, new = sum(each.old for each in counts), sum(each.new for each in counts)
     value = f"{old:,} → {new:,}" if counts else NOT_LOOKED_UP
     note = "now → after all updates" if counts else "`enrichment` in the config names a list of them"
-    return RiskFigure("Known exploited, in use", value, note, "severity=exploited", old > 0)
+    return RiskFigure("Known exploited, in use", value, note, "severity=exploited", is_alarming=old > 0)
 
 
 def _build_critical_figure(located: Sequence[OccurrenceInRepository]) -> RiskFigure:
@@ -54,15 +54,16 @@ def _build_critical_figure(located: Sequence[OccurrenceInRepository]) -> RiskFig
     old, new = (sum(pair[side].get(critical, 0) for pair in pairs) for side in (0, 1))
     value = f"{old:,} → {new:,}" if pairs else NOT_SCANNED
     note = "now → after all updates" if pairs else "no update has scans of both images"
-    return RiskFigure("Critical, in use", value, note, "severity=critical", old > 0)
+    return RiskFigure("Critical, in use", value, note, "severity=critical", is_alarming=old > 0)
 
 
 def _build_age_figure(images: Sequence[ImageRow]) -> RiskFigure:
     oldest = max(images, key=lambda row: -1 if row.age_days is None else row.age_days, default=None)
     if oldest is None or oldest.age_days is None:
-        return RiskFigure("Oldest image in use", "not known", "only scans tell the age of an image", "sort=age", False)  # noqa: FBT003
-    days = f"{oldest.age_days} day{'' if oldest.age_days == 1 else 's'}"
-    return RiskFigure("Oldest image in use", days, oldest.image, "sort=age", False)  # noqa: FBT003
+        value, note = "not known", "only scans tell the age of an image"
+    else:
+        value, note = f"{oldest.age_days} day{'' if oldest.age_days == 1 else 's'}", oldest.image
+    return RiskFigure("Oldest image in use", value, note, "sort=age", is_alarming=False)
 
 
 def _build_unscanned_figure(images: Sequence[ImageRow]) -> RiskFigure:
@@ -72,5 +73,5 @@ def _build_unscanned_figure(images: Sequence[ImageRow]) -> RiskFigure:
         f"{count:,} of {len(images):,}",
         "images without an update are not scanned",
         "severity=unscanned",
-        False,  # noqa: FBT003
+        is_alarming=False,
     )

@@ -12,9 +12,9 @@ MAX_ROWS = 40
 """The maximum number of rows, which fill two screens; `--export html=FILE` shows more repositories."""
 MIN_NAME, GAP = 12, 2
 _NAME_HEADING = "repository"
-_HEADINGS = ("places", "can move", "current", "stay", "skipped", "pinned", "open", "would open", "waiting")
+_HEADINGS = ("references", "updatable", "current", "not updated", "skipped", "pinned", "open", "would open", "waiting")
 """The columns. The numbers of the second to the fifth column add up to the number in the first one."""
-_DROP_ORDER = ("pinned", "skipped", "current", "waiting", "stay", "places", "can move")
+_DROP_ORDER = ("pinned", "skipped", "current", "waiting", "not updated", "references", "updatable")
 """The columns that are left out on a narrow terminal, the least important first."""
 _NOT_UPDATED_STATUSES = frozenset(
     {OccurrenceStatus.HELD, OccurrenceStatus.REFUSED, OccurrenceStatus.SUPERSEDED, OccurrenceStatus.UNRESOLVED}

@@ -5,7 +5,7 @@ See https://docs.github.com/en/code-security/reference/supply-chain-security/dep
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bot.model.source import FilePath
@@ -18,6 +18,7 @@ from bot.starter.translation import (
     UntranslatedSetting,
     convert_image_name,
     convert_path_glob,
+    find_update_limit,
 )
 
 _FORMATS: Mapping[str, tuple[str, ...]] = {
@@ -27,8 +28,6 @@ _FORMATS: Mapping[str, tuple[str, ...]] = {
 }
 """The formats of basebump whose files each ecosystem reads."""
 _LISTS = ("labels", "reviewers", "assignees")
-_UPDATES_BELOW = {"major": "minor", "minor": "patch", "patch": "digest"}
-"""The value of `update` that excludes a kind of updates, from the largest kind to the smallest."""
 _TYPE_PREFIX = "version-update:semver-"
 _TRANSLATED = frozenset(
     {*_LISTS, "package-ecosystem", "directory", "directories", "schedule", "ignore", "cooldown", "groups"}
@@ -98,11 +97,11 @@ class _EntryTranslator:
     def _list_ignore_rules(self, match: Mapping[str, tuple[str, ...]]) -> Iterator[TranslatedRule]:
         for ignored in _list_mappings(self._entry.get("ignore")):
             names = _list_texts(ignored.get("dependency-name"))
-            types = _list_texts(ignored.get("update-types"))
+            types = [each.removeprefix(_TYPE_PREFIX) for each in _list_texts(ignored.get("update-types"))]
             try:
                 if "versions" in ignored:
                     raise UntranslatableError("basebump cannot ignore single versions")  # noqa: TRY301
-                keys: dict[str, RuleValue] = {"update": _find_update_limit(types)} if types else {"ignore": True}
+                keys: dict[str, RuleValue] = {"update": find_update_limit(types)} if types else {"ignore": True}
                 images = tuple(convert_image_name(each) for each in names if each not in _ALL)
             except UntranslatableError as error:
                 self._report("ignore", str(error))
@@ -151,14 +150,6 @@ class _EntryTranslator:
     def _report(self, option: str, reason: str) -> None:
         origin = f"{option} in {self._origin}" if option else self._origin
         self.untranslated.append(UntranslatedSetting(origin, reason))
-
-
-def _find_update_limit(update_types: Sequence[str]) -> str:
-    """Return the value of `update` if Dependabot ignores the given types of updates. Raises UntranslatableError."""
-    types = {each.removeprefix(_TYPE_PREFIX) for each in update_types}
-    if not types <= _UPDATES_BELOW.keys():
-        raise UntranslatableError(f"these types of updates are unknown: {', '.join(sorted(types))}")
-    return [limit for ignored, limit in _UPDATES_BELOW.items() if ignored in types][-1]
 
 
 def _list_texts(value: object) -> list[str]:

@@ -28,6 +28,7 @@ from bot.starter.translation import (
     convert_image_name,
     convert_path_glob,
     drop_hidden_keys,
+    find_update_limit,
 )
 
 HANDOVER_RULE = '{"description": "basebump updates images", "matchDatasources": ["docker"], "enabled": false}'
@@ -45,7 +46,6 @@ _TYPE_OPTIONS = frozenset({"enabled", "automerge"})
 _HANDLED_OPTIONS = frozenset(
     {"$schema", "description", "extends", "packageRules", "ignoreDeps", "ignorePaths", "ignorePresets", "timezone"}
 )
-_UPDATES_BELOW = {"major": "minor", "minor": "patch", "patch": "digest"}
 
 
 class _IrrelevantRuleError(Exception):
@@ -186,7 +186,7 @@ class _RenovateTranslator:
         disabled = [each for each in _VERSION_TYPES if _is_disabled(merged.get(each))]
         yield TranslatedRule(
             f"the kinds of updates that {self._path} enables",
-            {"update": _find_update_limit(disabled) if disabled else "major"},
+            {"update": find_update_limit(disabled) if disabled else "major"},
         )
 
     def _report_presets(self, presets: list[str]) -> None:
@@ -206,7 +206,7 @@ def _translate_types(rule: ConfigLayer) -> Mapping[str, RuleValue]:
     if others:
         raise UntranslatableError(f"basebump cannot set {', '.join(others)} for some kinds of updates only")
     if rule.get("enabled") is False:
-        return {"update": _find_update_limit(types)}
+        return {"update": find_update_limit(types)}
     if rule.get("automerge") is True:
         version_types = [each for each in _VERSION_TYPES if each in types]
         return {"automerge": {"max_update": version_types[0] if version_types else "digest"}}
@@ -219,13 +219,6 @@ def _translate_managers(managers: list[str]) -> tuple[str, ...]:
     if managers and not any(formats.values()):
         raise _IrrelevantRuleError
     return tuple(dict.fromkeys(name for names in formats.values() for name in names))
-
-
-def _find_update_limit(disabled_types: list[str]) -> str:
-    """Return the value of `update` if the given kinds of updates are disabled. Raises UntranslatableError."""
-    if not set(disabled_types) <= set(_VERSION_TYPES):
-        raise UntranslatableError("basebump cannot disable digests of tags and keep newer tags")
-    return next(_UPDATES_BELOW[each] for each in reversed(_VERSION_TYPES) if each in disabled_types)
 
 
 def _is_disabled(block: PlainValue) -> bool:

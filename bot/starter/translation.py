@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from bot.model.errors import InvalidReferenceError
@@ -11,6 +11,8 @@ from bot.model.source import FilePath
 
 RuleValue = str | bool | tuple[str, ...] | Mapping[str, str]
 """The value of a key in a policy rule, in the form of the config file."""
+_UPDATES_BELOW = {"major": "minor", "minor": "patch", "patch": "digest"}
+"""The value of `update` that excludes a type of updates, from the largest type to the smallest."""
 _UNSUPPORTED_GLOB = frozenset("{}[]()!+@\\|,")
 """Characters that have a special meaning in globs of Renovate, and are literal in globs of basebump."""
 
@@ -50,6 +52,18 @@ class BotTranslation:
 
 class UntranslatableError(Exception):
     """A condition or a value of another bot cannot be expressed in a rule of basebump. The message says why."""
+
+
+def find_update_limit(excluded_types: Collection[str]) -> str:
+    """Return the value of `update` that excludes the given types of updates: `major`, `minor` and `patch`.
+
+    Raises:
+        UntranslatableError: If one of the types is another one, or if there are none.
+    """
+    if not excluded_types or not set(excluded_types) <= _UPDATES_BELOW.keys():
+        names = ", ".join(sorted(excluded_types))
+        raise UntranslatableError(f"basebump cannot exclude these types of updates: {names}")
+    return [limit for update_type, limit in _UPDATES_BELOW.items() if update_type in excluded_types][-1]
 
 
 def drop_hidden_keys(rules: Iterable[TranslatedRule]) -> Iterator[TranslatedRule]:

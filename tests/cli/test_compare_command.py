@@ -59,7 +59,7 @@ def test_text_shows_both_images_and_the_effect_of_the_update(compare):
     assert (code, err) == (0, "")
     assert f"old  {PYTHON}@{old}\n     digest       {old}\n     platforms    linux/amd64, linux/arm64\n" in out
     assert f"new  {PYTHON}\n     digest       {new}\n" in out
-    assert "The update fixes 1 (1 high), adds 1 (1 high), 1 remain.\n" in out
+    assert "The update fixes 1 (1 high), adds 1 (1 high), 1 remains.\n" in out
     assert "high          2      2\n" in out
     assert "Fixed: 1\n  high  CVE-2026-0001  bash  5.2-1  fixed in 5.3-1  made for tests\n" in out
     assert "Added: 1\n  high  CVE-2026-0003  tar  5.2-1  fixed in 5.3-1" in out
@@ -201,7 +201,7 @@ def test_shows_the_signers_of_images_with_a_trust_entry(compare, loopback, tmp_p
 def test_uses_the_installed_scanner_if_the_config_has_none(compare, stand, monkeypatch):
     monkeypatch.setattr("bot.scanners.trivy.find_trivy", lambda *_: None)
     monkeypatch.setattr("bot.scanners.grype.find_grype", lambda explicit: str(stand.program))
-    assert "The update fixes 1 (1 high), adds 1 (1 high), 1 remain." in compare(more="")[1]
+    assert "The update fixes 1 (1 high), adds 1 (1 high), 1 remains." in compare(more="")[1]
 
 
 def test_applies_lists_and_vex_documents_of_the_config_to_both_images(compare, stand, tmp_path):
@@ -214,7 +214,7 @@ def test_applies_lists_and_vex_documents_of_the_config_to_both_images(compare, s
     )
     code, out, _ = compare(more=more)
     assert code == 0
-    assert "The update fixes 1 (1 high, 1 exploited), adds none, 1 remain." in out
+    assert "The update fixes 1 (1 high, 1 exploited), adds none, 1 remains." in out
     assert "Suppressed: 1 (not counted above)\n  high  CVE-2026-0003  tar" in out
     (tmp_path / "kev.json").unlink()
     code, out, _ = compare("--format", "json", more=more)
@@ -239,5 +239,5 @@ def test_real_trivy_shows_the_fixes_of_a_rebuilt_image(basebump, tmp_path, monke
         named = (f"{PYTHON}@{library.python.last_month}", PYTHON)
         code, out, err = basebump("compare", *named, "--config", path)
     assert (code, err) == (0, ""), out
-    assert "The update fixes 3 (1 critical), adds none, 1 remain." in out
+    assert "The update fixes 3 (1 critical), adds none, 1 remains." in out
     assert "by trivy" in out

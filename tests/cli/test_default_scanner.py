@@ -13,7 +13,7 @@ from support.scanners.grype import GrypeStand, match, report
 
 pytestmark = [pytest.mark.real("git"), pytest.mark.usefixtures("installed_scanners")]
 
-EFFECT = "fixes 1 (1 high), adds none, 1 remain"
+EFFECT = "fixes 1 (1 high), adds none, 1 remains"
 OFFER = (
     "Nothing was scanned: neither Trivy nor Grype is installed; hint: install one of them, or set "
     "`scanners: [{kind: osv}]` to send the package names of images on public registries to api.osv.dev."

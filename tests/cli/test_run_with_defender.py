@@ -67,7 +67,7 @@ def body(tmp_path) -> str:
 def test_proposal_shows_findings_of_defender_and_exemptions(run, tmp_path, graph):
     code, out, _ = run("--level", "propose")
     assert code == 0, out
-    assert "fixes 1 (1 high), adds none, 1 remain" in out
+    assert "fixes 1 (1 high), adds none, 1 remains" in out
     text = body(tmp_path)
     assert "<sub>Microsoft Defender management.azure.com" in text
     assert "1 suppressed by statements, and counted nowhere" in text

@@ -45,7 +45,7 @@ def run(tmp_path, basebump, config, loopback, stand):
 def test_uses_the_configured_grype(run, stand, tmp_path):
     code, out, _ = run(f"[{{kind: grype, binary: {stand.program}}}]")
     assert code == 0
-    assert "fixes 1 (1 high), adds none, 1 remain" in out
+    assert "fixes 1 (1 high), adds none, 1 remains" in out
     caches = {call["environment"]["GRYPE_DB_CACHE_DIR"] for call in stand.calls()}
     assert caches == {str(tmp_path / "cache" / "basebump" / "grype" / "default")}
 
@@ -53,7 +53,7 @@ def test_uses_the_configured_grype(run, stand, tmp_path):
 def test_auto_uses_the_installed_scanner(run, stand, monkeypatch):
     monkeypatch.setattr("bot.scanners.trivy.find_trivy", lambda *_: None)
     monkeypatch.setattr("bot.scanners.grype.find_grype", lambda explicit: str(stand.program))
-    assert "fixes 1 (1 high), adds none, 1 remain" in run("[{kind: auto}]")[1]
+    assert "fixes 1 (1 high), adds none, 1 remains" in run("[{kind: auto}]")[1]
 
 
 def test_auto_prefers_trivy_to_grype(run, stand, monkeypatch, tmp_path):

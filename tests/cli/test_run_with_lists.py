@@ -65,7 +65,7 @@ def test_proposal_shows_exploited_and_epss_scores(basebump, scene, tmp_path):
         path, git = scene(f"enrichment: {{kev: kev.json, epss: '{listener.url}/epss.csv'}}")
         code, out, _ = basebump("run", "--config", path, "--level", "propose")
     assert code == 0
-    assert "fixes 1 (1 low, 1 exploited), adds none, 1 remain" in out
+    assert "fixes 1 (1 low, 1 exploited), adds none, 1 remains" in out
     proposed = proposal(git)
     assert proposed["title"].endswith(": fixes 1 (1 low, 1 exploited), adds none")
     assert "| **exploited**, low | " in proposed["body"]
@@ -147,7 +147,7 @@ def test_vex_documents_suppress_findings(basebump, scene, tmp_path):
     path, _ = scene("enrichment: {vex: [{path: answers, authors: ['Acme *']}]}")
     code, out, _ = basebump("run", "--config", path)
     assert code == 0
-    assert "fixes none, adds none, 1 remain" in out
+    assert "fixes none, adds none, 1 remains" in out
     code, out, _ = basebump("run", "--config", scene("enrichment: {vex: [{path: no.json, authors: ['Acme *']}]}")[0])
     assert code == 1
     assert "enrichment.vex[0] (assess): " in out

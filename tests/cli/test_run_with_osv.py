@@ -44,7 +44,7 @@ def run(tmp_path, basebump, config, loopback, api):
 def test_proposal_shows_vulnerabilities_from_the_api(run, tmp_path):
     code, out, _ = run("--level", "propose")
     assert code == 0
-    assert "fixes 1 (1 of unknown severity), adds none, 1 remain" in out
+    assert "fixes 1 (1 of unknown severity), adds none, 1 remains" in out
     git = Git(tmp_path / "repositories" / "web.git")
     (ref,) = (ref for ref in git.refs() if ref.startswith("refs/basebump/proposals/"))
     assert "<sub>osv 127.0.0.1" in json.loads(git.run("cat-file", "blob", ref))["body"]
@@ -70,7 +70,7 @@ def nothing_installed(monkeypatch):
 def test_auto_uses_the_api_if_no_scanner_is_installed(run, api, nothing_installed):
     code, out, _ = run(scanner=f"{{kind: auto, osv: '{api.listener.url}'}}")
     assert code == 0
-    assert "fixes 1 (1 of unknown severity), adds none, 1 remain" in out
+    assert "fixes 1 (1 of unknown severity), adds none, 1 remains" in out
 
 
 def test_auto_sends_nothing_if_the_config_forbids_it(run, api, nothing_installed):

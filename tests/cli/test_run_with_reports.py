@@ -53,7 +53,7 @@ def test_proposal_shows_findings_of_reports(basebump, scene):
     (reports / "new.json").write_text(grype(new, "CVE-2026-0002"))
     code, out, _ = basebump("run", "--config", config)
     assert code == 0
-    assert "fixes 1 (1 critical), adds none, 1 remain" in out
+    assert "fixes 1 (1 critical), adds none, 1 remains" in out
 
 
 def test_image_without_a_report_is_not_scanned_and_not_a_failure(basebump, scene):

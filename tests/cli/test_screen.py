@@ -76,7 +76,7 @@ def test_terminal_has_bar_colours_and_table_and_pipe_has_none(run, basebump):
     assert "Looking up tags" in shown
     assert "█" in shown
     assert "\x1b[36m↑ python:3.12" in shown
-    assert re.search(r"^repository +places +can move +pinned +would open$", shown, re.MULTILINE)
+    assert re.search(r"^repository +references +updatable +pinned +would open$", shown, re.MULTILINE)
     assert re.search(r"^web \(main\) +1 +1 +1 +1$", shown, re.MULTILINE)
     code, out, err = basebump(*run)
     assert (code, err) == (0, "")

@@ -78,7 +78,7 @@ def test_shows_exploited_and_epss_score_with_each_finding():
     asked = ListVersions(date(2026, 11, 24), date(2026, 11, 25))
     listed = comparison(exploited_ids=frozenset({CRITICAL.id}), epss_scores={CRITICAL.id: 0.913}, list_versions=asked)
     text = render_comparison_text(listed)
-    assert "The update fixes 1 (1 critical, 1 exploited), adds none, 1 remain." in text
+    assert "The update fixes 1 (1 critical, 1 exploited), adds none, 1 remains." in text
     assert "fixed in 2  known exploited, EPSS 91.3%" in text
     assert "2026-11-24" in text
     document = json.loads(render_comparison_document(listed))

@@ -17,27 +17,29 @@ def test_has_a_line_for_each_repository_and_only_used_columns():
     waits = proposal(outcome=ProposalOutcome.DEFERRED)
     trees = [repository(update(), held, proposals=(proposal(), waits)), repository(name="acme/api")]
     assert render_overview(run_report(*trees), 100).splitlines() == [
-        "repository       places  can move  stay  pinned  open  waiting",
-        "─" * 62,
-        "acme/web (main)       2         1     1       1     1        1",
-        "acme/api (main)       ·         ·     ·       ·     ·        ·",
-        "all                   2         1     1       1     1        1",
+        "repository       references  updatable  not updated  pinned  open  waiting",
+        "─" * 74,
+        "acme/web (main)           2          1            1       1     1        1",
+        "acme/api (main)           ·          ·            ·       ·     ·        ·",
+        "all                       2          1            1       1     1        1",
     ]
 
 
-def test_numbers_of_statuses_add_up_to_the_number_of_places():
+def test_numbers_of_statuses_add_up_to_the_number_of_references():
     tree = repository(*(verdict(each, None) for each in OccurrenceStatus))
     heading, _, row = render_overview(run_report(tree), 200).splitlines()
-    numbers = dict(zip(heading.replace("can move", "can-move").split()[1:], map(int, row.split()[2:]), strict=True))
-    assert numbers["places"] == len(OccurrenceStatus)
-    assert sum(numbers[each] for each in ("can-move", "current", "stay", "skipped")) == numbers["places"]
+    numbers = dict(
+        zip(heading.replace("not updated", "not-updated").split()[1:], map(int, row.split()[2:]), strict=True)
+    )
+    assert numbers["references"] == len(OccurrenceStatus)
+    assert sum(numbers[each] for each in ("updatable", "current", "not-updated", "skipped")) == numbers["references"]
 
 
 def test_narrow_terminal_has_fewer_columns():
     tree = repository(*(verdict(each, None) for each in OccurrenceStatus), proposals=(proposal(),))
     table = render_overview(run_report(tree), 40)
     assert max(map(len, table.splitlines())) <= 40
-    assert table.split()[:5] == ["repository", "places", "can", "move", "open"]
+    assert table.split()[:4] == ["repository", "updatable", "open", "─" * len(table.splitlines()[1])]
 
 
 def test_run_without_repositories_has_no_table():

@@ -39,7 +39,7 @@ def test_result_has_location_update_and_effect():
     assert place["physicalLocation"]["artifactLocation"] == {"uri": "Dockerfile", "uriBaseId": "%SRCROOT%"}
     assert place["physicalLocation"]["region"] == {"startLine": 7}
     old, new = shorten_digest(digest("old")), shorten_digest(digest("new"))
-    said = f"node:22 can be updated from {old} to {new}. Fixes 1 (1 critical), adds none, 1 remain."
+    said = f"node:22 can be updated from {old} to {new}. Fixes 1 (1 critical), adds none, 1 remains."
     assert result["message"]["text"] == said
     assert result["properties"]["evidence"]["fixed"] == {"critical": 1, "high": 0, "medium": 0, "low": 0, "unknown": 0}
 

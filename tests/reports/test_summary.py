@@ -30,7 +30,7 @@ def test_summary_shows_counts_references_and_proposals():
     )
     assert "| `acme/web` (`main`) | [Update node:22](https://github.com/acme/web/pull/7) | opened |  |" in shown
     assert "| `Dockerfile:1` | `node:22` | update | `" in shown
-    assert "` fixes 1 (1 critical), adds none, 1 remain |" in shown
+    assert "` fixes 1 (1 critical), adds none, 1 remains |" in shown
     assert "| `Dockerfile:2` | `node:22` | held (too-young) | `It is a day old.` |" in shown
     assert "Besides: 1 skipped (maybe-own), 1 unresolved-argument, 1 up-to-date." in shown
     assert "<details><summary>2 places</summary>" in shown

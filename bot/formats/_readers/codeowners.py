@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bot.model.cross_file import CodeOwners, OwnerRule
+from bot.model.code_owners import CodeOwners, OwnerRule
 from bot.model.source import SourceFile
 
 MAX_LINE = 1_000

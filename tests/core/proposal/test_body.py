@@ -34,7 +34,7 @@ from bot.model.policy import Policy
 
 def test_first_sentence_states_what_update_fixes_and_adds():
     assert body().startswith(
-        "**Merging fixes 1 known vulnerability of `python:3.12-slim` (1 critical) and adds none. 1 stays (1 with a fix "
+        "**Merging fixes 1 known vulnerability of `python:3.12-slim` (1 critical) and adds none. 1 remains (1 with a fix "
         "upstream).**\n"
     )
     worse = body(known=evidence(scan(LOW), scan(LOW, CRITICAL)))

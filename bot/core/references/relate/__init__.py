@@ -51,7 +51,7 @@ def apply_cross_file_facts(
 
 def _list_relations(fact_types: Collection[type[CrossFileFact]], tree_budget: TreeBudget) -> Iterator[Relation]:
     """Yield the functions that apply facts of the given types, in the order in which they must be called."""
-    from bot.model import cross_file
+    from bot.model import code_owners, cross_file
 
     if cross_file.InterpolatedImage in fact_types:
         from bot.core.references.relate.environment import add_interpolated_images
@@ -88,7 +88,7 @@ def _list_relations(fact_types: Collection[type[CrossFileFact]], tree_budget: Tr
         from bot.core.references.relate.kustomize import lock_replaced_images
 
         yield partial(lock_replaced_images, tree_budget=tree_budget)
-    if cross_file.CodeOwners in fact_types:
+    if code_owners.CodeOwners in fact_types:
         from bot.core.references.relate.code_owners import assign_owners
 
         yield partial(assign_owners, tree_budget=tree_budget)

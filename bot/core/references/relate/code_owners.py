@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from bot.core.budgets import TreeBudget
 from bot.core.globs import is_any_glob_match
-from bot.model.cross_file import CodeOwners, CrossFileFact, OwnerRule
+from bot.model.code_owners import CodeOwners, OwnerRule
+from bot.model.cross_file import CrossFileFact
 from bot.model.extracted_item import ExtractedReferences
 from bot.model.source import FilePath, Occurrence
 
