@@ -160,13 +160,12 @@ def _build_chart(
     small numbers of critical vulnerabilities remain visible beside large numbers of low ones.
     """
     largest = max((count for _, counts in rows for count in counts), default=0)
-    bars = tuple(
-        ChartBar(
-            label, counts, tuple(_compute_width(each, max(counts) if are_severities else largest) for each in counts)
-        )
-        for label, counts in rows
-    )
-    return PageChart(title, columns, bars, note)
+    bars: list[ChartBar] = []
+    for label, counts in rows:
+        full_width = max(counts) if are_severities else largest
+        widths = tuple(_compute_width(each, full_width) for each in counts)
+        bars.append(ChartBar(label, counts, widths, label if are_severities else ""))
+    return PageChart(title, columns, tuple(bars), note)
 
 
 def _compute_width(count: int, largest: int) -> int:

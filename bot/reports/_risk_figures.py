@@ -40,7 +40,7 @@ def _build_exploited_figure(located: Sequence[OccurrenceInRepository]) -> RiskFi
     counts = [each.exploited for each in list_distinct_updates(located) if each.exploited is not None]
     old, new = sum(each.old for each in counts), sum(each.new for each in counts)
     value = f"{old:,} → {new:,}" if counts else NOT_LOOKED_UP
-    note = "now → after all updates" if counts else "`enrichment` in the config names a list of them"
+    note = "now → after all updates" if counts else "no list is configured (enrichment.kev)"
     return RiskFigure("Known exploited, in use", value, note, "severity=exploited", is_alarming=old > 0)
 
 

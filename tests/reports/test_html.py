@@ -137,6 +137,13 @@ def test_chart_compares_vulnerabilities_in_use_and_offered():
     assert outline(run_report(two)).rows("critical", "1", "0", "high", "1", "1", "medium", "0", "0")
 
 
+def test_each_severity_has_a_colour_and_a_scale_of_its_own():
+    old = scan(finding("CVE-1", Severity.CRITICAL), *(finding(f"CVE-2-{n}", Severity.LOW) for n in range(50)))
+    shown = outline(run_report(repository(moving()), evidence=compare_scans(old, scan())))
+    assert {each["class"] for each in shown.all("tr") if "class" in each} >= {"critical", "low"}
+    assert [each["width"] for each in shown.all("rect")].count("100") >= 2
+
+
 @pytest.mark.parametrize(
     "evidence", [compare_scans(None, scan()), compare_scans(NotScanned(UnscannedReason.FAILED), scan())]
 )
