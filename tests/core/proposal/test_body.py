@@ -47,7 +47,7 @@ def test_caution_comes_first_and_names_what_is_added():
     assert text.startswith(
         "> **Caution**  \n> **Adds 1 critical, and does not fix as many, so this is a draft.** [`CVE-"
     )
-    assert "Staying keeps 0 critical, merging leaves 1." in text
+    assert "The pinned image has 0 critical, the new one 1." in text
     assert text.index("Caution") < text.index("Merging fixes") < text.index("### Added")
     harmless = body(known=evidence(scan(CRITICAL), scan(finding("CVE-1900-0009", Severity.CRITICAL))))
     assert "**Adds 1 critical.**" in harmless
