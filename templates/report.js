@@ -7,10 +7,11 @@ const ROWS_PER_STEP = 50;
 const { names, images } = JSON.parse(document.getElementById("data").textContent);
 const rows = images.map((fields, index) => {
   const [image, registry, repositories, references, pinned, age, critical, high, exploited, status, digest, request,
-    owners, users, leftOut] = fields;
+    page, owners, users, leftOut] = fields;
   return {
     index, image, registry: names[registry], repositories, references, pinned: Math.floor((100 * pinned) / references),
-    age, critical, high, exploited, status: names[status], digest, request, owners: owners.map((each) => names[each]),
+    age, critical, high, exploited, status: names[status], digest, request,
+    page: names[page], owners: owners.map((each) => names[each]),
     users: users.map(([repository, path, line, address, usedDigest, userStatus]) => ({
       repository: names[repository], position: `${names[path]}:${line}`, digest: usedDigest, status: names[userStatus],
       address: names[address] && `${names[address]}${names[path].split("/").map(encodeURIComponent).join("/")}#L${line}`,
@@ -55,8 +56,8 @@ function create(tag, attributes = {}, ...children) {
   return element;
 }
 
-function createLink(text, address) {
-  return address ? create("a", { href: address, rel: "noopener noreferrer" }, text) : text;
+function createLink(text, address, attributes = {}) {
+  return address ? create("a", { href: address, rel: "noopener noreferrer", ...attributes }, text) : text;
 }
 
 function createCell(row, { key, isNumber, isSeverity, unit = "" }) {
@@ -64,7 +65,12 @@ function createCell(row, { key, isNumber, isSeverity, unit = "" }) {
   if (key === "image") {
     const button = create("button", { type: "button", class: "link", "aria-expanded": "false" }, create("code", {}, value));
     button.addEventListener("click", () => toggleUsers(button, row));
-    return create("th", { scope: "row", "data-title": "Image" }, button);
+    const cell = create("th", { scope: "row", "data-title": "Image" }, button);
+    if (row.page) {
+      const label = `Page of ${value} on ${row.registry}`;
+      cell.append(" ", createLink("↗", row.page, { class: "page", title: label, "aria-label": label }));
+    }
+    return cell;
   }
   const { title } = COLUMNS.find((column) => column.key === key);
   const cell = create("td", { "data-title": title });

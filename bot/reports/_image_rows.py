@@ -11,6 +11,7 @@ from datetime import datetime
 
 from bot.core.markdown import is_safe_url, make_console_line
 from bot.core.notes import MAX_NOTE_LENGTH
+from bot.core.registry_pages import find_registry_page
 from bot.core.transition import shorten_digest
 from bot.model.evidence import Severity
 from bot.model.reference import Digest
@@ -80,6 +81,8 @@ class ImageRow:
 
     image: str
     registry: str
+    page: str
+    """The address of the repository's page on its registry; empty if there is none."""
     repository_count: int
     reference_count: int
     pinned_count: int
@@ -160,6 +163,7 @@ def render_image_data(rows: Sequence[ImageRow]) -> str:
             number(row.status),
             row.next_digest,
             [row.request.text, row.request.address] if row.request is not None else None,
+            number(row.page),
             list(map(number, row.owners)),
             list(map(list_fields, row.users)),
             row.left_out_users,
@@ -243,9 +247,11 @@ def _build_row(
     updates = [each.update for each in occurrences if each.update is not None]
     new_digests = Counter(each.new_digest for each in occurrences if each.new_digest is not None)
     next_digest = new_digests.most_common(1)[0][0] if new_digests else None
+    host, _, path = key[0].partition("/")
     return ImageRow(
         image=format_image(key),
-        registry=shorten_text(key[0].partition("/")[0]),
+        registry=shorten_text(host),
+        page=find_registry_page(host, path) or "",
         repository_count=len({(at.repository.forge, at.repository.name) for at in users}),
         reference_count=len(users),
         pinned_count=sum(each.digest is not None for each in occurrences),

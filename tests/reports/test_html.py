@@ -122,7 +122,11 @@ def test_shows_unknown_outcome_of_a_later_version():
 def test_links_only_safe_urls():
     good, bad = "https://github.com/acme/web/pull/7", 'javascript:alert(1)//"'
     shown = outline(run_report(repository(moving(), proposals=(proposal(url=good), proposal("Bad", url=bad)))))
-    assert [each["href"] for each in shown.all("a") if not each["href"].startswith("#")] == [good, good]
+    assert [each["href"] for each in shown.all("a") if not each["href"].startswith("#")] == [
+        "https://hub.docker.com/_/node",
+        good,
+        good,
+    ]
     (image,) = read_images(shown)
     assert image[11] == ["Update node:22", good]
 
@@ -211,7 +215,9 @@ def test_text_from_a_repository_is_escaped(word):
     anchors = [each for tag, each in shown.elements if tag == "a"]
     assert [each for each in shown.shape() if each[0] != "a"] == [each for each in plain.shape() if each[0] != "a"]
     assert shown.unclosed == plain.unclosed == []
-    assert all(re.match(r"#[a-z0-9=-]+$|https://github\.com/[\w./%+~#-]*$", each["href"]) for each in anchors)
+    assert all(
+        re.match(r"#[a-z0-9=-]+$|https://(github|hub\.docker)\.com/[\w./%+~#-]*$", each["href"]) for each in anchors
+    )
 
 
 @given(WORDS)

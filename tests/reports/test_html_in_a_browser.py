@@ -93,7 +93,7 @@ def test_dark_scheme_has_a_dark_background(shown, page):
     assert backs == ["rgb(255, 255, 255)", "rgb(13, 17, 23)"]
 
 
-IMAGES = "[...document.querySelectorAll('#table tbody th')].map((each) => each.textContent)"
+IMAGES = "[...document.querySelectorAll('#table tbody th code')].map((each) => each.textContent)"
 FOUND = "document.getElementById('found').textContent"
 
 
@@ -142,6 +142,14 @@ def test_image_unfolds_to_its_references_with_links(shown, page):
     assert shown.evaluate("document.querySelectorAll('.users li').length") == 2
     shown.evaluate("document.querySelector('#table tbody button').click()")
     assert shown.evaluate("document.querySelectorAll('.users').length") == 0
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
+def test_image_has_links_to_its_registry_and_its_request(shown, page, script):
+    shown.show(page, script=script)
+    table = "#table table" if script else "table.plain"
+    links = f"[...document.querySelectorAll('{table} tbody tr:first-child a')].map((each) => each.href)"
+    assert shown.evaluate(links) == ["https://hub.docker.com/_/node", "https://github.com/acme/web/pull/7"]
 
 
 def test_export_has_the_shown_images_and_no_formulas(shown, page):

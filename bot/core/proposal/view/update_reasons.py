@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import assert_never
 
 from bot.core.evidence.compare import has_fix_for
 from bot.core.markdown import Link, Plain, Text, build_sentence
+from bot.core.registry_pages import find_registry_page
 from bot.model.advisory import AdvisoryList
 from bot.model.contents import ImageContents, TransitionContents
 from bot.model.decision import ImageUpdate, Transition, UpdateCause
@@ -16,15 +16,6 @@ from bot.model.evidence import Evidence, Scan, ScanOutcome
 
 MAX_COMMAND_LENGTH = 2_400
 """Limit for the characters of a command that names two images. A reference has at most 1024, and a digest 71."""
-
-_HUB_PATH = re.compile(r"[a-z0-9][a-z0-9._-]*/[a-z0-9][a-z0-9._-]*", re.ASCII)
-_PAGES = {
-    "quay.io": "https://quay.io/repository/{path}",
-    "ghcr.io": "https://ghcr.io/{path}",
-    "mcr.microsoft.com": "https://mcr.microsoft.com/artifact/mar/{path}",
-    "public.ecr.aws": "https://gallery.ecr.aws/{path}",
-}
-"""The web page of a repository on public registries, by host."""
 
 
 def list_reasons(update: ImageUpdate, transition: Transition, evidence: Evidence) -> tuple[Text | Plain, ...]:
@@ -43,18 +34,8 @@ def build_compare_command(update: ImageUpdate, transition: Transition) -> Text |
 
 def link_repository(name: str, transition: Transition) -> Link | Text:
     """Return the name of an image, with a link to the page of its repository if its registry has public pages."""
-    url = _find_page(transition.tag_ref.host, transition.tag_ref.path)
+    url = find_registry_page(transition.tag_ref.host, transition.tag_ref.path)
     return Link(Text(name), url) if url is not None else Text(name)
-
-
-def _find_page(host: str, path: str) -> str | None:
-    if host == "docker.io" and path.startswith("library/"):
-        path = path.removeprefix("library/")
-        return f"https://hub.docker.com/_/{path}" if _HUB_PATH.fullmatch(f"library/{path}") else None
-    if host == "docker.io":
-        return f"https://hub.docker.com/r/{path}" if _HUB_PATH.fullmatch(path) else None
-    is_plain = all(re.fullmatch(r"[a-z0-9][a-z0-9._-]*", part, re.ASCII) for part in path.split("/"))
-    return _PAGES[host].format(path=path) if host in _PAGES and is_plain else None
 
 
 def _describe_reasons(update: ImageUpdate, transition: Transition, evidence: Evidence) -> Iterator[str]:
