@@ -1,10 +1,42 @@
-"""Reads the templates and example configs that are delivered with the code, either in a wheel or in a checkout."""
+"""Reads files of the installation: templates and example configs, and the record of where basebump comes from.
+
+The files are in a wheel or in a checkout.
+"""
 
 from __future__ import annotations
 
+import functools
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
+
+_RECORD_NAME = "direct_url.json"
+"""The record that pip writes if a package does not come from a package registry.
+
+https://packaging.python.org/en/latest/specifications/direct-url/
+"""
+_REPOSITORY = re.compile(
+    r"https://(?:[^/@]*@)?(?P<page>[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9_.~-]+)+?)(?:\.git)?/?", re.ASCII
+)
+"""Matches the address of a repository. A user name or a token in the address is not part of the group `page`."""
+_COMMIT = re.compile(r"[0-9a-f]{40}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class InstallSource:
+    """The repository and the commit from which basebump was installed."""
+
+    page: str
+    """The address of the repository's page, such as `https://github.com/acme/basebump`."""
+    commit: str
+
+    def get_file_page(self, path: str) -> str:
+        """Return the address of a file in the repository. `path` may end with `#` and the name of a section."""
+        return f"{self.page}/blob/{self.commit}/{path}"
 
 
 def read_template(path: str) -> str:
@@ -13,16 +45,47 @@ def read_template(path: str) -> str:
 
 
 def prepend_macros(source: str) -> str:
-    """Return `source` preceded by macros that it can call. `source` is the template of a body or a comparison.
+    """Return the template `source` preceded by macros about evidence that it can call.
 
     `evidence.md.j2` has macros that own templates may call, and `blocks.md.j2` has the blocks of basebump's texts.
     """
     return read_template("evidence.md.j2") + read_template("blocks.md.j2") + source
 
 
+def prepend_proposal_macros(source: str) -> str:
+    """Return the template of a proposal's text preceded by all macros that it can call, also those about proposals."""
+    return prepend_macros(read_template("proposal.md.j2") + source)
+
+
 def read_config(path: str) -> str:
     """Return the content of a file in `config/`, such as `default.yaml`."""
     return _find_folder("config").joinpath(path).read_text(encoding="utf-8")
+
+
+@functools.cache
+def find_install_source(search_path: Sequence[str] | None = None) -> InstallSource | None:
+    """Return the repository that basebump was installed from with `pip install git+https://…`.
+
+    Return None for any other kind of installation, because basebump then does not know the address of a page.
+    `search_path` contains the folders with installed packages; None means those of the running Python.
+    """
+    from importlib.metadata import Distribution
+
+    paths = {"path": list(search_path)} if search_path is not None else {}
+    installed = next(iter(Distribution.discover(name="basebump", **paths)), None)
+    return _parse_install_record(installed.read_text(_RECORD_NAME) or "") if installed is not None else None
+
+
+def _parse_install_record(text: str) -> InstallSource | None:
+    try:
+        record = json.loads(text)
+        address, commit = record["url"], record["vcs_info"]["commit_id"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    match = _REPOSITORY.fullmatch(str(address))
+    if match is None or not _COMMIT.fullmatch(str(commit)):
+        return None
+    return InstallSource(f"https://{match['page']}", commit)
 
 
 def _find_folder(kind: str) -> Traversable:

@@ -163,7 +163,7 @@ def _load_templates(settings: Settings) -> TemplateSources:
     configured = settings.templates
     return TemplateSources(
         title=configured.get("title") or resources.read_template("title.txt.j2"),
-        body=resources.prepend_macros(configured.get("body") or resources.read_template("body.md.j2")),
+        body=resources.prepend_proposal_macros(configured.get("body") or resources.read_template("body.md.j2")),
         message=configured.get("message") or resources.read_template("message.txt.j2"),
         dashboard=configured.get("dashboard") or resources.read_template("dashboard.md.j2"),
     )

@@ -358,7 +358,7 @@ EARLIER = Path(worlds.__file__).with_name("earlier_templates")
 def test_template_copied_from_earlier_version_still_renders(name):
     scene, source = build_report_scenes()[name], (EARLIER / "body.md.j2").read_text(encoding="utf-8")
     text = render_body(
-        resources.prepend_macros(source),
+        resources.prepend_proposal_macros(source),
         lambda rows: build_proposal_view(scene.updates, scene.evidence, rows, is_first=scene.is_first),
         60_000,
     )

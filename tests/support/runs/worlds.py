@@ -34,7 +34,7 @@ from bot.verifiers.cosign import CosignVerifier
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 
-BODY_TEMPLATE = resources.prepend_macros(resources.read_template("body.md.j2"))
+BODY_TEMPLATE = resources.prepend_proposal_macros(resources.read_template("body.md.j2"))
 TEMPLATES = TemplateSources(
     resources.read_template("title.txt.j2"),
     BODY_TEMPLATE,
