@@ -60,7 +60,12 @@ class WorkTree:
         """
         self._unlisted.clear()
         folders: dict[str, bool] = {"": True}
-        for path in sorted(self._list_files()):
+        sizes = self._list_files()
+        for path in sorted(sizes):
+            size = sizes[path]
+            if size is not None:
+                yield TreeEntry(path, size)
+                continue
             folder = path.rpartition("/")[0]
             if folders[folder] if folder in folders else self._is_folder(folder, folders):
                 status = self._get_status(path)
@@ -147,13 +152,16 @@ class WorkTree:
             raise error
         self._unlisted.setdefault(inside, error)
 
-    def _list_files(self) -> set[FilePath]:
+    def _list_files(self) -> dict[FilePath, int | None]:
         """Return the files of the folder, including those of checkouts inside it.
+
+        The values are the sizes of regular files that are not below a symbolic link. The value is None for a path that
+        git listed, which may be anything else.
 
         Raises:
             TreeError: If the root folder cannot be listed.
         """
-        files: set[FilePath] = set()
+        files: dict[FilePath, int | None] = {}
         pending = [""]
         checkouts = 0
         while pending:
@@ -168,11 +176,11 @@ class WorkTree:
             except TreeError as error:
                 self._record_unlisted(folder, error)
                 continue
-            for path in self._walk_folder(folder) if listed_paths is None else listed_paths:
-                if path.endswith("/"):
-                    pending.append(path)
-                else:
-                    files.add(FilePath(path))
+            if listed_paths is None:
+                self._walk_folder(folder, files, pending)
+            else:
+                pending += (path for path in listed_paths if path.endswith("/"))
+                files.update((FilePath(path), None) for path in listed_paths if not path.endswith("/"))
         return files
 
     def _list_with_git(self, folder: str) -> list[str] | None:
@@ -224,18 +232,33 @@ class WorkTree:
         path = self._root / folder
         return run_git(path, *arguments, failure=f"{path} could not be listed")
 
-    def _walk_folder(self, folder: str) -> Iterator[str]:
-        """Yield the files below `folder`, without using git. A nested checkout is yielded as one path like `clone/`."""
-        top = str(self._root / folder)
-        for parent, folders, files in os.walk(top, onerror=self._record_walk_error):
-            below = parent[len(top) :].lstrip("/")
-            inside = f"{folder}{below}/" if below else folder
-            if below and (".git" in folders or ".git" in files):
-                folders.clear()
-                yield inside
+    def _walk_folder(self, folder: str, files: dict[FilePath, int | None], checkouts: list[str]) -> None:
+        """Add the regular files below `folder` to `files`, without using git. Add nested checkouts to `checkouts`.
+
+        A nested checkout is a path such as `clone/`. This is not `os.walk`, because the entries of a folder contain the
+        types of its files, which `os.walk` drops.
+        """
+        pending = [folder]
+        while pending:
+            inside = pending.pop()
+            try:
+                with os.scandir(self._prefix + inside) as scanned:
+                    children = list(scanned)
+            except OSError as error:
+                self._record_walk_error(error)
                 continue
-            folders[:] = [each for each in folders if each != ".git"]
-            yield from (inside + each for each in files)
+            if inside != folder and any(child.name == ".git" for child in children):
+                checkouts.append(inside)
+                continue
+            for child in children:
+                path = inside + child.name
+                try:
+                    if child.is_file(follow_symlinks=False):
+                        files[FilePath(path)] = child.stat(follow_symlinks=False).st_size
+                    elif child.is_dir(follow_symlinks=False) and child.name != ".git":
+                        pending.append(f"{path}/")
+                except OSError:  # the file was removed meanwhile, or cannot be accessed, which `list_entries` reports
+                    files[FilePath(path)] = None
 
     def _record_walk_error(self, error: OSError) -> None:
         folder = Path(error.filename or self._root)
