@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import json
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -20,7 +21,7 @@ _RECORD_NAME = "direct_url.json"
 https://packaging.python.org/en/latest/specifications/direct-url/
 """
 _REPOSITORY = re.compile(
-    r"https://(?:[^/@]*@)?(?P<page>[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9_.~-]+)+?)(?:\.git)?/?", re.ASCII
+    r"https://(?:[^/@]*@)?(?P<page>[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9_.~-]+)+)/?", re.ASCII
 )
 """Matches the address of a repository. A user name or a token in the address is not part of the group `page`."""
 _COMMIT = re.compile(r"[0-9a-f]{40}", re.ASCII)
@@ -71,8 +72,8 @@ def find_install_source(search_path: Sequence[str] | None = None) -> InstallSour
     """
     from importlib.metadata import Distribution
 
-    paths = {"path": list(search_path)} if search_path is not None else {}
-    installed = next(iter(Distribution.discover(name="basebump", **paths)), None)
+    folders = list(sys.path if search_path is None else search_path)
+    installed = next(iter(Distribution.discover(name="basebump", path=folders)), None)
     return _parse_install_record(installed.read_text(_RECORD_NAME) or "") if installed is not None else None
 
 
@@ -85,7 +86,7 @@ def _parse_install_record(text: str) -> InstallSource | None:
     match = _REPOSITORY.fullmatch(str(address))
     if match is None or not _COMMIT.fullmatch(str(commit)):
         return None
-    return InstallSource(f"https://{match['page']}", commit)
+    return InstallSource(f"https://{match['page'].removesuffix('.git')}", commit)
 
 
 def _find_folder(kind: str) -> Traversable:

@@ -21,12 +21,19 @@ class Violation:
     """The reason that an image reference does not pass the check."""
 
     kind: ViolationKind
-    message: str
-    """The image and the remedy, written so that more text can follow: `python:3.12 has no digest; … pins it`."""
+    problem: str
+    """The image and its problem, without a full stop: `python:3.12 has no digest`."""
     violated_rule: ViolatedRule | None = None
     """The policy rule that is violated; None if the kind is not POLICY."""
     unevaluated_reason: Reason | None = None
     """The reason that the reference was not evaluated; None if the kind is not NOT_EVALUATED."""
+    remedy: str = ""
+    """The next step, without a full stop: `basebump scan . --write pins it`. Empty if the problem implies it."""
+
+    @property
+    def message(self) -> str:
+        """The problem and the remedy, written so that more text can follow: `python:3.12 has no digest; … pins it`."""
+        return f"{self.problem}; {self.remedy}" if self.remedy else self.problem
 
     @property
     def code(self) -> str:

@@ -9,13 +9,14 @@ from bot.model.vocabulary import ViolationKind
 from bot.reports._check_counts import render_counts
 from bot.reports._check_notes import describe_group, list_notes, list_unevaluated
 from bot.reports._sarif import (
+    POLICY_SCORES,
     SarifObject,
     SarifRule,
     render_fingerprints,
     render_location,
-    render_message,
     render_run,
     render_sarif,
+    render_sentences,
 )
 
 _LEVELS: dict[ViolationKind, str] = {
@@ -25,6 +26,9 @@ _LEVELS: dict[ViolationKind, str] = {
     ViolationKind.STALE: "warning",
     ViolationKind.NOT_EVALUATED: "warning",
 }
+_SECURITY_KINDS = frozenset({ViolationKind.UNPINNED, ViolationKind.POLICY, ViolationKind.STALE})
+"""The violations that are about the security of an image. The others prevent a build, or an evaluation."""
+_HELP_PAGE = "docs/check.md#findings"
 _HELP_TEXTS: dict[ViolationKind, str] = {
     ViolationKind.UNPINNED: "Pin the image by digest: its tag may point to another image tomorrow.",
     ViolationKind.GONE: "Write the new digest: the image in the file can no longer be pulled.",
@@ -48,8 +52,15 @@ def render_check_sarif(report: CheckReport) -> str:
 def _list_rules(report: CheckReport) -> Iterator[SarifRule]:
     violation_by_code = {finding.violation.code: finding.violation for finding in report.findings}
     for code, violation in sorted(violation_by_code.items()):
-        title = violation.violated_rule.sentence if violation.violated_rule is not None else violation.kind.sentence
-        yield SarifRule(code, title, _HELP_TEXTS[violation.kind], _LEVELS[violation.kind])
+        kind, level = violation.kind, _LEVELS[violation.kind]
+        yield SarifRule(
+            code,
+            violation.violated_rule.sentence if violation.violated_rule is not None else kind.sentence,
+            _HELP_TEXTS[kind],
+            level,
+            help_page=_HELP_PAGE,
+            security_score=POLICY_SCORES[level] if kind in _SECURITY_KINDS else None,
+        )
 
 
 def _render_result(finding: CheckFinding) -> SarifObject:
@@ -57,7 +68,7 @@ def _render_result(finding: CheckFinding) -> SarifObject:
     return {
         "ruleId": violation.code,
         "level": _LEVELS[violation.kind],
-        "message": render_message(violation.message),
+        "message": render_sentences(violation.problem, _capitalise(violation.remedy)),
         "locations": [render_location(finding.path, finding.line_number)],
         "partialFingerprints": render_fingerprints(*finding.identity),
         "properties": {
@@ -68,3 +79,8 @@ def _render_result(finding: CheckFinding) -> SarifObject:
             "reason": violation.reason,
         },
     }
+
+
+def _capitalise(remedy: str) -> str:
+    """Return a remedy as the start of a sentence. A command line, which begins with `basebump`, stays as it is."""
+    return remedy if remedy.startswith("basebump ") else f"{remedy[:1].upper()}{remedy[1:]}"

@@ -7,37 +7,23 @@ from collections.abc import Iterable, Iterator
 from bot.core.evidence.compare import get_scanner
 from bot.core.evidence.finding_keys import get_finding_key
 from bot.core.markdown import get_advisory_url
+from bot.model.advisory import AdvisoryList
 from bot.model.comparison import ComparedImage, Comparison
-from bot.model.evidence import Finding, Scan, Severity
+from bot.model.evidence import Finding, Scan, Severity, Urgency
 from bot.reports._evidence import render_finding, render_scanner
 from bot.reports._sarif import (
+    LEVELS,
+    SCORES,
     SarifObject,
     SarifRule,
+    get_level,
     render_fingerprints,
     render_location,
-    render_message,
     render_run,
     render_sarif,
+    render_sentences,
 )
 from bot.reports.comparison_text import describe_not_scanned
-
-_LEVELS: dict[Severity, str] = {
-    Severity.CRITICAL: "error",
-    Severity.HIGH: "error",
-    Severity.MEDIUM: "warning",
-    Severity.LOW: "note",
-    Severity.UNKNOWN: "note",
-}
-_SCORES: dict[Severity, str] = {
-    Severity.CRITICAL: "9.0",
-    Severity.HIGH: "7.0",
-    Severity.MEDIUM: "4.0",
-    Severity.LOW: "0.1",
-}
-"""The lowest score that GitHub's `security-severity` has for each severity.
-
-Scanners report severities, but no scores.
-"""
 
 
 def render_comparison_sarif(comparison: Comparison) -> str:
@@ -53,7 +39,7 @@ def render_comparison_sarif(comparison: Comparison) -> str:
     return render_sarif(
         [
             render_run(
-                _list_rules(finding for finding, _ in states),
+                _list_rules(comparison, (finding for finding, _ in states)),
                 [_render_result(comparison, *each) for each in states] if isinstance(new.scan, Scan) else None,
                 comparison.failed,
                 (f"The {label} image was not scanned: {why}." for label, why in reasons if why is not None),
@@ -88,10 +74,10 @@ def _list_finding_states(comparison: Comparison) -> Iterator[tuple[Finding, str 
         yield from ((finding, None) for finding in comparison.new.scan.findings)
 
 
-def _list_rules(findings: Iterable[Finding]) -> Iterator[SarifRule]:
+def _list_rules(comparison: Comparison, findings: Iterable[Finding]) -> Iterator[SarifRule]:
     """Yield one rule for each vulnerability.
 
-    A vulnerability can be found in several packages. Its rule has the highest severity of these findings.
+    A vulnerability can be found in several packages. Its rule has the highest level and severity of these findings.
     """
     worst: dict[str, Finding] = {}
     for finding in findings:
@@ -102,9 +88,9 @@ def _list_rules(findings: Iterable[Finding]) -> Iterator[SarifRule]:
             id=identifier,
             title=finding.title or identifier,
             explanation=f"{identifier} is in a package of the image. {_describe_fix(finding)}",
-            level=_LEVELS[finding.severity],
+            level=_get_finding_level(comparison, finding),
             help_address=get_advisory_url(identifier),
-            security_score=_SCORES.get(finding.severity),
+            security_score=SCORES.get(_get_urgency(comparison, finding)),
         )
 
 
@@ -112,10 +98,8 @@ def _render_result(comparison: Comparison, finding: Finding, state: str | None) 
     repository = comparison.new.reference.repository
     return {
         "ruleId": finding.id,
-        "level": _LEVELS[finding.severity],
-        "message": render_message(
-            f"{finding.id} in {finding.package} {finding.installed}. {_describe_fix(finding)} {finding.title}"
-        ),
+        "level": _get_finding_level(comparison, finding),
+        "message": render_sentences(_describe_finding(comparison, finding), _describe_fix(finding), finding.title),
         "locations": [render_location(repository, 1)],
         "partialFingerprints": render_fingerprints(repository, *get_finding_key(finding)),
         **({"baselineState": state} if state is not None else {}),
@@ -123,5 +107,24 @@ def _render_result(comparison: Comparison, finding: Finding, state: str | None) 
     }
 
 
+def _get_urgency(comparison: Comparison, finding: Finding) -> Urgency:
+    is_exploited = finding.id in (comparison.evidence.exploited_ids or ())
+    return AdvisoryList.KEV if is_exploited else finding.severity
+
+
+def _get_finding_level(comparison: Comparison, finding: Finding) -> str:
+    """Return the level of a finding. A vulnerability that no version fixes is no error, unless it is exploited."""
+    urgency = _get_urgency(comparison, finding)
+    level = get_level(urgency)
+    is_fixable = finding.fixed_in is not None or urgency is AdvisoryList.KEV
+    return level if is_fixable else min(level, "warning", key=LEVELS.index)
+
+
+def _describe_finding(comparison: Comparison, finding: Finding) -> str:
+    severity = finding.severity.word if finding.severity is not Severity.UNKNOWN else "unknown severity"
+    exploited = ", known to be exploited" if _get_urgency(comparison, finding) is AdvisoryList.KEV else ""
+    return f"{finding.id} ({severity}{exploited}) is in {finding.package} {finding.installed}"
+
+
 def _describe_fix(finding: Finding) -> str:
-    return f"{finding.package} {finding.fixed_in} fixes it." if finding.fixed_in else "No version fixes it yet."
+    return f"It is fixed in {finding.package} {finding.fixed_in}." if finding.fixed_in else "No version fixes it yet."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import zipfile
@@ -11,6 +12,7 @@ import pytest
 from support.parts import ROOT
 
 from bot import resources
+from bot.resources import InstallSource
 
 FOLDERS = ("templates", "config")
 
@@ -25,6 +27,44 @@ def test_a_checkout_is_read_live():
 def test_a_file_that_does_not_ship_is_an_error():
     with pytest.raises(FileNotFoundError):
         resources.read_template("nothing.j2")
+
+
+@pytest.fixture
+def find_source(tmp_path):
+    """Return a function that finds the source of an installation with the given record of pip."""
+
+    def find(url, **more):
+        folder = tmp_path / "basebump-1.dist-info"
+        folder.mkdir(exist_ok=True)
+        (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: basebump\nVersion: 1\n")
+        (folder / "direct_url.json").write_text(json.dumps({"url": url, **more}))
+        return resources.find_install_source.__wrapped__([str(tmp_path)])
+
+    return find
+
+
+@pytest.mark.parametrize(
+    ("url", "page"),
+    [
+        ("https://github.com/acme/basebump", "https://github.com/acme/basebump"),
+        ("https://git.example.com:8443/tools/acme/basebump.git", "https://git.example.com:8443/tools/acme/basebump"),
+        ("https://user:secret@github.com/acme/basebump.git", "https://github.com/acme/basebump"),
+        ("file:///srv/basebump", None),
+        ("ssh://git@github.com/acme/basebump", None),
+        ("https://github.com/acme/base bump", None),
+        (7, None),
+    ],
+)
+def test_the_source_of_an_installation_is_the_page_of_a_repository_without_secrets(find_source, url, page):
+    found = find_source(url, vcs_info={"vcs": "git", "commit_id": "a" * 40})
+    assert found == (InstallSource(page, "a" * 40) if page is not None else None)
+    if page is not None:
+        assert found.get_file_page("docs/check.md#findings") == f"{page}/blob/{'a' * 40}/docs/check.md#findings"
+
+
+def test_an_installation_from_a_file_or_without_a_record_has_no_source(find_source, tmp_path):
+    assert find_source("https://example.com/basebump-1.whl", archive_info={}) is None
+    assert resources.find_install_source.__wrapped__([str(tmp_path / "absent")]) is None
 
 
 @pytest.mark.slow

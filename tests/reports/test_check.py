@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.parts import ROOT
 from support.runs.reports import HOSTILE, failure, verdict
 from support.witnesses.sarif import read_sarif
 
@@ -158,6 +162,42 @@ def test_text_has_no_commands_from_outside():
     assert render_check_text(report(place(ViolationKind.GONE, path="::error file=x"))).startswith(
         ": :error file=x:1: gone: "
     )
+
+
+def test_sarif_messages_are_sentences_and_the_first_one_names_the_problem():
+    violations = (
+        Violation(ViolationKind.UNPINNED, "node:22 has no digest", remedy="basebump scan . --write pins it"),
+        Violation(ViolationKind.POLICY, "node:22 is bad", ViolatedRule.SIGNATURE, remedy="write another one"),
+        Violation(ViolationKind.GONE, "node:22 is gone"),
+    )
+    found = report(CheckedOccurrence(verdict(OccurrenceStatus.UPDATE), violations))
+    (run,) = read_sarif(render_check_sarif(found))
+    assert {result["message"]["text"] for result in run["results"]} == {
+        "node:22 has no digest. basebump scan . --write pins it.",
+        "node:22 is bad. Write another one.",
+        "node:22 is gone.",
+    }
+    scores = {
+        rule["id"]: rule.get("properties", {}).get("security-severity") for rule in run["tool"]["driver"]["rules"]
+    }
+    assert scores == {"unpinned": "4.0", "policy/signature": "7.0", "gone": None}
+
+
+def test_sarif_links_to_the_repository_that_basebump_was_installed_from(tmp_path):
+    folder = tmp_path / "packages" / "basebump-1.dist-info"
+    folder.mkdir(parents=True)
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: basebump\nVersion: 1\n")
+    record = {"url": "https://github.com/acme/basebump.git", "vcs_info": {"vcs": "git", "commit_id": "a" * 40}}
+    (folder / "direct_url.json").write_text(json.dumps(record))
+    (tmp_path / "Dockerfile").write_text("FROM node:22\n")
+    command = [sys.executable, "-m", "bot", "check", str(tmp_path), "--offline", "--no-config", "--format", "sarif"]
+    environment = os.environ | {"PYTHONPATH": str(folder.parent)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    (run,) = read_sarif(done.stdout)
+    driver = run["tool"]["driver"]
+    assert driver["informationUri"] == "https://github.com/acme/basebump"
+    page = f"https://github.com/acme/basebump/blob/{'a' * 40}/docs/check.md#findings"
+    assert [rule["helpUri"] for rule in driver["rules"]] == [page]
 
 
 def test_sarif_escapes_text_from_outside():

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
-import re
+from dataclasses import replace
 
-from support.runs.reports import HOSTILE, failure, hostile_report, repository, run_report, text, update, verdict
-from support.values import digest
+import pytest
+from support.parts import ROOT
+from support.runs.reports import HOSTILE, MOVED, failure, hostile_report, repository, run_report, text, update, verdict
+from support.values import digest, finding, scan
 from support.witnesses.sarif import read_sarif
 
+from bot.core.evidence.compare import compare_scans
 from bot.core.transition import shorten_digest
+from bot.model.evidence import NotScanned, Severity, UnscannedReason
 from bot.model.vocabulary import REASONS_BY_STATUS, OccurrenceStatus, Reason
-from bot.reports.report_sarif import render_report_sarif
+from bot.reports.report_sarif import LEVELS, render_report_sarif
 
 
 def results(run):
@@ -21,7 +25,9 @@ def results(run):
 def test_reference_is_a_result_if_it_needs_action_or_was_rejected():
     statuses = {status: next(iter(REASONS_BY_STATUS[status]), None) for status in OccurrenceStatus}
     places = [verdict(status, reason, line_number=line) for line, (status, reason) in enumerate(statuses.items(), 1)]
-    (run,) = read_sarif(render_report_sarif(run_report(repository(*places, unsupported=(text(),)))))
+    unknown = compare_scans(scan(), NotScanned(UnscannedReason.FAILED))
+    report = run_report(repository(*places, unsupported=(text(),)), evidence=unknown)
+    (run,) = read_sarif(render_report_sarif(report))
     levels = {rule: result["level"] for rule, result in results(run).items()}
     assert levels == {
         "update": "warning",
@@ -39,8 +45,8 @@ def test_result_has_location_update_and_effect():
     assert place["physicalLocation"]["artifactLocation"] == {"uri": "Dockerfile", "uriBaseId": "%SRCROOT%"}
     assert place["physicalLocation"]["region"] == {"startLine": 7}
     old, new = shorten_digest(digest("old")), shorten_digest(digest("new"))
-    said = f"node:22 can be updated from {old} to {new}. Fixes 1 (1 critical), adds none, 1 remains."
-    assert result["message"]["text"] == said
+    said = f"node:22 can be updated from {old} to {new}. The update fixes 1 (1 critical), adds none."
+    assert result["message"]["text"] == f"{said} 1 vulnerability remains."
     assert result["properties"]["evidence"]["fixed"] == {"critical": 1, "high": 0, "medium": 0, "low": 0, "unknown": 0}
 
 
@@ -52,7 +58,67 @@ def test_result_has_reason_and_successor():
     waits, ended, pinned = (result["message"]["text"] for result in run["results"])
     assert waits == f"node:22: {Reason.TOO_YOUNG.sentence} It is a day old."
     assert ended == f"node:22: {Reason.TAG_STOPPED.sentence} Its successor is 24."
-    assert re.match(rf"node:22 .* {shorten_digest(digest('new'))}", pinned)
+    new = shorten_digest(digest("new"))
+    assert pinned.startswith(f"node:22 is not pinned by digest. An update pins it to {new}. The update fixes")
+
+
+@pytest.mark.parametrize(
+    ("fixed", "exploited_ids", "rule_id", "level", "score"),
+    [
+        ([Severity.LOW], {"CVE-1900-0000"}, "update/exploited", "error", "10.0"),
+        ([Severity.HIGH, Severity.CRITICAL], set(), "update/critical", "error", "9.0"),
+        ([Severity.HIGH], set(), "update/high", "warning", "7.0"),
+        ([Severity.MEDIUM], set(), "update/medium", "note", "4.0"),
+        ([Severity.LOW], None, "update/low", "note", "0.1"),
+        ([Severity.UNKNOWN], None, "update", "note", None),
+        ([], None, "update", "note", None),
+    ],
+)
+def test_update_has_the_level_and_the_score_of_its_most_urgent_fix(fixed, exploited_ids, rule_id, level, score):
+    found = [finding(f"CVE-1900-{number:04}", severity) for number, severity in enumerate(fixed)]
+    ids = frozenset(exploited_ids) if exploited_ids is not None else None
+    evidence = replace(compare_scans(scan(*found), scan()), exploited_ids=ids)
+    (run,) = read_sarif(render_report_sarif(run_report(repository(update()), evidence=evidence)))
+    (result,), (rule,) = run["results"], run["tool"]["driver"]["rules"]
+    assert (result["ruleId"], result["level"]) == (rule_id, level)
+    assert rule.get("properties", {}).get("security-severity") == score
+
+
+def test_update_has_the_level_warning_and_no_score_if_its_fixes_are_unknown():
+    for unknown in (NotScanned(UnscannedReason.FAILED), scan()):
+        evidence = compare_scans(NotScanned(UnscannedReason.FAILED), unknown)
+        (run,) = read_sarif(render_report_sarif(run_report(repository(update()), evidence=evidence)))
+        (result,), (rule,) = run["results"], run["tool"]["driver"]["rules"]
+        assert (result["ruleId"], result["level"]) == ("update", "warning")
+        assert "properties" not in rule
+        assert "not scanned: the scanner failed." in result["message"]["text"]
+
+
+def test_held_update_is_an_error_if_it_fixes_a_critical_vulnerability():
+    held = verdict(OccurrenceStatus.HELD, Reason.TOO_YOUNG, transition=MOVED)
+    (run,) = read_sarif(render_report_sarif(run_report(repository(held))))
+    assert [(each["ruleId"], each["level"]) for each in run["results"]] == [("held/too-young", "error")]
+
+
+def test_fingerprint_does_not_depend_on_the_severity_of_the_fixes():
+    unknown = compare_scans(NotScanned(UnscannedReason.FAILED), scan())
+    runs = [
+        read_sarif(render_report_sarif(run_report(repository(update()), **more)))
+        for more in ({}, {"evidence": unknown})
+    ]
+    (known, other) = [run[0]["results"][0] for run in runs]
+    assert known["ruleId"] != other["ruleId"]
+    assert known["partialFingerprints"] == other["partialFingerprints"]
+
+
+def test_rules_name_the_page_that_explains_them():
+    over = verdict(OccurrenceStatus.SUPERSEDED, Reason.TAG_STOPPED)
+    (run,) = read_sarif(render_report_sarif(run_report(repository(over))))
+    (rule,) = run["tool"]["driver"]["rules"]
+    assert rule["help"]["text"].endswith("See docs/vocabulary.md#superseded in basebump's documentation.")
+    assert rule["properties"] == {"tags": ["security"], "security-severity": "4.0"}
+    headings = (ROOT / "docs" / "vocabulary.md").read_text(encoding="utf-8")
+    assert all(f"\n### `{status}`\n" in headings for status in LEVELS)
 
 
 def test_fingerprint_does_not_depend_on_the_line():

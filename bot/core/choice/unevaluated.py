@@ -89,6 +89,6 @@ def describe_next_step(reason: Reason) -> str:
 
 
 def _build_violation(subject: str, reason: Reason) -> Violation:
-    hint = f"; hint: {step}" if (step := describe_next_step(reason)) else ""
-    message = f"{subject} was not evaluated ({reason}): {reason.sentence.removesuffix('.')}{hint}"
-    return Violation(ViolationKind.NOT_EVALUATED, message, unevaluated_reason=reason)
+    problem = f"{subject} was not evaluated ({reason}): {reason.sentence.removesuffix('.')}"
+    hint = f"hint: {step}" if (step := describe_next_step(reason)) else ""
+    return Violation(ViolationKind.NOT_EVALUATED, problem, unevaluated_reason=reason, remedy=hint)

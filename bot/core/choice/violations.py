@@ -77,7 +77,9 @@ def check_build_age(
     name = format_short_reference(update.occurrence.reference)
     days = f"{age.days} day{'' if age.days == 1 else 's'} ago"
     return Violation(
-        ViolationKind.STALE, f"{name} was built {days} ({built_at:%Y-%m-%d}); {_describe_remedy(update, fix_command)}"
+        ViolationKind.STALE,
+        f"{name} was built {days} ({built_at:%Y-%m-%d})",
+        remedy=_describe_remedy(update, fix_command),
     )
 
 
@@ -121,7 +123,7 @@ def _find_unpinned(decision: Decision, fix_command: str) -> Iterator[Violation]:
             return
         case _:
             assert_never(decision)
-    yield Violation(ViolationKind.UNPINNED, f"{name} {why}; {remedy}")
+    yield Violation(ViolationKind.UNPINNED, f"{name} {why}", remedy=remedy)
 
 
 def _describe_lookup_remedy(reason: Reason, host: str, fix_command: str) -> str:
@@ -144,10 +146,10 @@ def _find_gone_or_withdrawn(decision: ImageUpdate | RefusedUpdate, fix_command: 
     update = decision.update if isinstance(decision, RefusedUpdate) else decision
     match update.cause:
         case UpdateCause.GONE:
-            yield Violation(ViolationKind.GONE, f"{name} is gone from its registry; {remedy}")
+            yield Violation(ViolationKind.GONE, f"{name} is gone from its registry", remedy=remedy)
         case UpdateCause.WITHDRAWN:
             yield Violation(
-                ViolationKind.POLICY, f"{name} was taken back by its publisher; {remedy}", ViolatedRule.TAKEN_BACK
+                ViolationKind.POLICY, f"{name} was taken back by its publisher", ViolatedRule.TAKEN_BACK, remedy=remedy
             )
         case UpdateCause.MOVED:
             pass
