@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bot.model.errors import ForgeError
-
 if TYPE_CHECKING:  # only an annotation needs this import
     from bot.model.source import FilePath
 
@@ -71,6 +69,9 @@ class ForgeLimits:
     number_prefix: str = "#"
     """The character in front of a request's number in texts: `#` on GitHub, `!` on GitLab."""
     protected_folder: str = ""
+    appendix_characters: int = 0
+    """Limit for the appendix of a body, which contains the evidence. Body, appendix and marker then have places of their
+    own. 0 if the forge stores the whole text as the body."""
     """Folder whose files only some tokens may change, with a trailing slash; empty if the forge has no such folder."""
     is_automerge_cancelled_by_push: bool = False
     """True if every push to the branch turns off automerge of the request, regardless of who pushes."""
@@ -80,15 +81,6 @@ class ForgeLimits:
     """True if the forge renders quotes that begin with `[!CAUTION]` as alerts."""
     workflows: tuple[str, ...] = ()
     """File names of workflows that basebump starts for each proposal, because no event triggers them."""
-
-    def check_text_length(self, title: str, body: str) -> None:
-        """Raise ForgeError if the title or the body of a request is longer than the forge allows."""
-        for name, text, limit in (("title", title, self.title_characters), ("body", body, self.body_characters)):
-            if len(text) > limit:
-                raise ForgeError(
-                    f"the {name} has {len(text)} characters, but the forge allows only {limit}; hint: shorten the "
-                    "template"
-                )
 
 
 @dataclass(frozen=True, slots=True)

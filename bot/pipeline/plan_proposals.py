@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bot.core.budgets import EditBudget
@@ -21,6 +21,7 @@ from bot.core.proposal.merged_options import (
 )
 from bot.core.proposal.opening import compute_opening_time, is_awaiting_evidence
 from bot.core.proposal.render import render_body, render_message, render_title
+from bot.core.proposal.request_text import RequestText
 from bot.core.proposal.titles import build_head
 from bot.core.proposal.update_groups import (
     UpdateGroup,
@@ -269,12 +270,10 @@ def _render_proposal(
         updates, shown_evidence, is_first=update_group.is_onboarding, protected_files=protected_files
     )
     marker = render_marker(BodyMarker(targets, report, has_automerge=automerge))
-    space = style.limits.body_characters - len(marker) - RESERVED_BODY_CHARACTERS
-    body = render_body(style.templates.body, build_limited_view, space)
     head = build_head(update_group, updates, list(shown_evidence.values()))
     return _RenderedProposal(
         title=render_title(style.templates.title, head, style.limits.title_characters),
-        body=f"{body.rstrip()}\n\n{marker}\n",
+        body=_render_text(style, build_limited_view, marker),
         commit_message=append_trailers(
             render_message(style.templates.message, head), intent, style.trailers, update_group.base
         ),
@@ -282,3 +281,14 @@ def _render_proposal(
         intent=intent,
         report_fingerprint=report,
     )
+
+
+def _render_text(style: ProposalStyle, view_builder: Callable[[int], ProposalView], marker: str) -> str:
+    """Render the text of a proposal: its body with the marker, and an appendix if the forge has short bodies."""
+    limits, templates = style.limits, style.templates
+    space = limits.body_characters - RESERVED_BODY_CHARACTERS
+    if limits.appendix_characters:
+        summary = render_body(templates.summary, view_builder, space)
+        appendix = render_body(templates.appendix, view_builder, limits.appendix_characters)
+        return RequestText(summary.strip(), appendix.strip(), marker).join()
+    return RequestText(render_body(templates.body, view_builder, space - len(marker)).rstrip(), marker=marker).join()

@@ -75,6 +75,10 @@ class TemplateSources:
     message: str
     dashboard: str
 
+    summary: str
+    """The body on forges whose bodies are short."""
+    appendix: str
+    """The evidence that does not fit in a short body."""
 
 @dataclass(frozen=True, slots=True)
 class ProposalStyle:

@@ -164,6 +164,8 @@ def _load_templates(settings: Settings) -> TemplateSources:
     return TemplateSources(
         title=configured.get("title") or resources.read_template("title.txt.j2"),
         body=resources.prepend_proposal_macros(configured.get("body") or resources.read_template("body.md.j2")),
+        summary=resources.prepend_proposal_macros(resources.read_template("summary.md.j2")),
+        appendix=resources.prepend_proposal_macros(configured.get("body") or resources.read_template("appendix.md.j2")),
         message=configured.get("message") or resources.read_template("message.txt.j2"),
         dashboard=configured.get("dashboard") or resources.read_template("dashboard.md.j2"),
     )

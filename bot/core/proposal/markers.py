@@ -157,6 +157,14 @@ def parse_marker(body: str) -> BodyMarker:
     return _parse_content(_extract_content(body, start)) if start >= 0 else BodyMarker()
 
 
+def find_marker(body: str) -> str:
+    """Return the last marker in the text of a request, as it is written there; empty without a valid marker."""
+    start = body.rfind(_OPENING)
+    if start < 0 or parse_marker(body) == BodyMarker():
+        return ""
+    return body[start : _find_end(body, start)]
+
+
 def mark_withdrawn(body: str) -> str:
     """Return a request's text, with a marker which records that basebump itself closed the request.
 
@@ -197,8 +205,12 @@ def record_started_commit(body: str, commit: str) -> str:
 def _replace_marker(body: str, marker: BodyMarker) -> str:
     """Return the text of a request with its last marker replaced by `marker`."""
     start = body.rfind(_OPENING)
-    end = start + len(_OPENING) + len(_extract_content(body, start)) + len(_CLOSING)
-    return body[:start] + render_marker(marker) + body[end:]
+    return body[:start] + render_marker(marker) + body[_find_end(body, start) :]
+
+
+def _find_end(body: str, start: int) -> int:
+    """Return the position after the valid marker that starts at `start`."""
+    return start + len(_OPENING) + len(_extract_content(body, start)) + len(_CLOSING)
 
 
 def _extract_content(body: str, start: int) -> str:

@@ -16,7 +16,7 @@ from jinja2.exceptions import SecurityError, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from bot.core.markdown import make_one_line
-from bot.core.proposal.dashboard import DashboardView
+from bot.core.proposal.request_text import count_characters
 from bot.core.proposal.titles import HeadView
 from bot.core.proposal.view.comparison import ComparisonView
 from bot.core.proposal.view.proposal import ProposalView
@@ -133,7 +133,7 @@ def _render_template(source: str, views: Mapping[str, object]) -> str:
 def _render_within_limit(source: str, view_name: str, view_builder: Callable[[int], object], limit: int) -> str:
     for rows in _ROWS:
         body = _BLANK_LINES.sub("\n\n", _render_template(source, {view_name: view_builder(rows)}))
-        if len(body) <= limit:
+        if count_characters(body) <= limit:
             return body
     raise BodyTooLongError(
         f"the {view_name} has {len(body)} characters even if all its lists are empty, but only {limit} are allowed; "

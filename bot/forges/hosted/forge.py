@@ -13,6 +13,7 @@ from typing import Protocol
 
 from bot.branch_ports import BranchJudge
 from bot.core.proposal.markers import COMMENT_MARKER
+from bot.core.proposal.request_text import check_text_length
 from bot.core.proposal.user_requests import get_labels
 from bot.forges.hosted.branches import (
     BranchApi,
@@ -209,7 +210,7 @@ class HostedForge:
         The commit status is set and workflows are started before the pull request is opened with its attributes.
         Auto-merge is enabled last, because the server may merge immediately.
         """
-        self.limits.check_text_length(proposal.title, proposal.body)
+        check_text_length(self.limits, proposal.title, proposal.body)
         branch, attributes = proposal.branch, proposal.attributes
         tip = self._tips.get(branch)
         with self._translate_errors():
@@ -233,7 +234,7 @@ class HostedForge:
         complete. If auto-merge must be enabled, this is done last, because the server may merge immediately.
         """
         number = require_request_number(request)
-        self.limits.check_text_length(title, body)
+        check_text_length(self.limits, title, body)
         with self._translate_errors():
             if attributes.automerge is False:
                 self._hosted.automerge.disable(number)

@@ -19,6 +19,7 @@ from dataclasses import replace
 from bot.branch_ports import BranchJudge
 from bot.core.proposal.base_branches import BaseBranch
 from bot.core.proposal.markers import parse_marker
+from bot.core.proposal.request_text import check_text_length
 from bot.forges.git.command import GitRunner, RefUpdate, encode_text
 from bot.forges.git.commit import create_commit
 from bot.forges.local.merges import MergeSimulator
@@ -278,7 +279,7 @@ class LocalForge:
         The ref is changed in one transaction with `updates`. `current` is the proposal that the ref points to now; None
         if the ref does not exist.
         """
-        self.limits.check_text_length(title, body)
+        check_text_length(self.limits, title, body)
         stored = self._refs.save_proposal(
             StoredProposal("", title, body, StoredState.OPEN, self._repository.non_default_base)
         )

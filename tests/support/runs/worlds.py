@@ -35,9 +35,14 @@ NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 
 BODY_TEMPLATE = resources.prepend_proposal_macros(resources.read_template("body.md.j2"))
+SUMMARY_TEMPLATE, APPENDIX_TEMPLATE = (
+    resources.prepend_proposal_macros(resources.read_template(f"{name}.md.j2")) for name in ("summary", "appendix")
+)
 TEMPLATES = TemplateSources(
     resources.read_template("title.txt.j2"),
     BODY_TEMPLATE,
+    SUMMARY_TEMPLATE,
+    APPENDIX_TEMPLATE,
     resources.read_template("message.txt.j2"),
     resources.read_template("dashboard.md.j2"),
 )

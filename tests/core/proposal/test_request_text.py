@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.core.bodies import MOVE, evidence
+from support.core.report_scenes import build_report_scenes
+from support.runs.worlds import APPENDIX_TEMPLATE, SUMMARY_TEMPLATE
+from support.values import digest, finding, scan, update
+
+from bot.core.evidence.compare import compare_scans
+from bot.core.proposal.markers import BodyMarker, parse_marker, record_status, render_marker
+from bot.core.proposal.render import render_body
+from bot.core.proposal.request_text import (
+    APPENDIX_LINE,
+    RequestText,
+    check_text_length,
+    count_characters,
+    split_text,
+)
+from bot.core.proposal.user_requests import parse_checkboxes
+from bot.core.proposal.view.proposal import build_proposal_view
+from bot.core.transition import get_first_transition
+from bot.model.errors import ForgeError
+from bot.model.evidence import Severity
+from bot.model.forge import ForgeLimits
+from bot.model.request_attributes import CommitStatus, StatusState
+
+MARKER = render_marker(BodyMarker(("docker.io/library/python:3.12@" + digest("new"),), "0" * 16))
+SHORT = ForgeLimits(body_characters=4_000, title_characters=400, appendix_characters=150_000)
+SPACE = 3_100
+"""The characters of a short body without those that are reserved for later sentences."""
+
+PARTS = st.text(st.sampled_from("ab `\n|<>!-é\U0001f600"), max_size=60).map(str.strip)
+
+
+def summary(updates, known, **options):
+    return render_body(SUMMARY_TEMPLATE, lambda rows: build_proposal_view(updates, known, rows, **options), SPACE)
+
+
+def appendix(updates, known, **options):
+    return render_body(APPENDIX_TEMPLATE, lambda rows: build_proposal_view(updates, known, rows, **options), 150_000)
+
+
+@given(PARTS, PARTS, st.sampled_from(["", MARKER]))
+def test_parts_of_a_text_are_the_same_after_joining_and_splitting(body, evidence_text, marker):
+    parts = RequestText(body, evidence_text, marker)
+    assert split_text(parts.join()) == parts
+
+
+def test_text_of_other_forges_has_neither_appendix_nor_other_parts():
+    text = RequestText("words", marker=MARKER).join()
+    assert text == f"words\n\n{MARKER}\n"
+    assert APPENDIX_LINE not in text
+
+
+def test_only_a_whole_line_separates_the_appendix():
+    quoted = f"| `{APPENDIX_LINE}` |"
+    assert split_text(quoted) == RequestText(quoted)
+
+
+def test_status_is_recorded_in_the_marker_of_a_text_with_an_appendix():
+    text = record_status(
+        RequestText("words", "evidence", MARKER).join(), "a" * 40, CommitStatus(StatusState.SUCCESS, "ok")
+    )
+    parts = split_text(text)
+    assert (parts.body, parts.appendix) == ("words", "evidence")
+    assert parse_marker(parts.marker).status_attempt is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        (RequestText("x" * 4_001), "the body has 4001 characters"),
+        (RequestText("\U0001f600" * 2_001), "the body has 4002 characters"),
+        (RequestText("x", "y" * 150_001), "the appendix has 150001 characters"),
+    ],
+)
+def test_part_that_is_too_long_is_refused_by_name(text, named):
+    with pytest.raises(ForgeError, match=named):
+        check_text_length(SHORT, "title", text.join())
+
+
+def test_marker_does_not_count_where_it_has_a_place_of_its_own():
+    check_text_length(SHORT, "title", RequestText("x" * 4_000, "y" * 150_000, MARKER).join())
+    with pytest.raises(ForgeError, match="the body has"):
+        check_text_length(ForgeLimits(4_000, 400), "title", RequestText("x" * 4_000, marker=MARKER).join())
+
+
+@pytest.mark.parametrize("name", build_report_scenes())
+def test_short_body_states_the_effect_and_the_appendix_has_the_evidence(name):
+    scene = build_report_scenes()[name]
+    options = {"is_first": scene.is_first, "protected_files": scene.protected_files}
+    text = summary(scene.updates, scene.evidence, **options)
+    assert "**Not now?**" in text
+    assert "| Changes |" in text
+    assert "<details>" not in text
+    evidence_text = appendix(scene.updates, scene.evidence, **options)
+    assert "Full digests" in evidence_text
+    assert "**Not now?**" not in evidence_text
+    assert parse_checkboxes((text + evidence_text).replace("[ ]", "[x]")) == frozenset()
+
+
+def test_short_body_names_every_image_of_a_group_of_28():
+    updates = [update(f"registry.example.com/team/service-{n:02}:1.{n}@{digest('old')}", "new") for n in range(28)]
+    known = {
+        get_first_transition(each): compare_scans(scan(finding(f"CVE-2026-1{n:03}", Severity.CRITICAL)), scan())
+        for n, each in enumerate(updates)
+    }
+    text = summary(updates, known)
+    assert all(str(each.occurrence.reference.name) in text for each in updates)
+
+
+def test_body_without_end_still_fits_in_the_short_body():
+    findings = [finding(f"CVE-2026-{n}", Severity.CRITICAL, package=f"package-{'x' * 190}-{n}") for n in range(400)]
+    updates = [
+        update(f"registry.example.com/{'y' * 200}{n}:1@{digest('old')}", "new", path=f"{'z' * 200}/{n}")
+        for n in range(50)
+    ]
+    known = {get_first_transition(each): compare_scans(scan(), scan(*findings)) for each in updates}
+    for several in (updates, updates[:1]):
+        text = summary(several, known, is_first=True, protected_files=["w" * 300] * 30)
+        assert count_characters(text) <= SPACE
+        assert "adds 400" in text
+
+
+def test_evidence_of_one_image_is_in_the_appendix_and_not_in_the_body():
+    text, evidence_text = summary((MOVE,), evidence()), appendix((MOVE,), evidence())
+    assert "CVE-1900-0001" not in text
+    assert "CVE-1900-0001" in evidence_text
