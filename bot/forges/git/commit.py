@@ -29,16 +29,19 @@ def list_regular_files(git: GitRunner, commit: str, *, with_sizes: bool = True) 
     return files
 
 
-def create_commit(git: GitRunner, parent: str, changes: Sequence[FileChange], message: str) -> str:
+def create_commit(
+    git: GitRunner, parent: str, changes: Sequence[FileChange], message: str, *, is_partial: bool = False
+) -> str:
     """Create a commit with the parent `parent` and these changed files, and return its id.
 
-    The files keep their modes. No branch is moved to the commit.
+    The files keep their modes. No branch is moved to the commit. `is_partial` is True if the repository lacks the
+    contents of the other files.
 
     Raises:
         ProcessError: If git fails.
         ForgeError: If a path is not a regular file of `parent`, or if no file would change.
     """
-    files = list_regular_files(git, parent)
+    files = list_regular_files(git, parent, with_sizes=not is_partial)
     entries = []
     for change in changes:
         file = files.get(change.path)
@@ -51,7 +54,8 @@ def create_commit(git: GitRunner, parent: str, changes: Sequence[FileChange], me
         index = {"GIT_INDEX_FILE": str(Path(scratch) / "index")}
         git.read_output("read-tree", parent, environment=index)
         git.read_output("update-index", "-z", "--index-info", stdin=encode_text("".join(entries)), environment=index)
-        tree = git.read_line("write-tree", environment=index)
+        options = ("--missing-ok",) if is_partial else ()
+        tree = git.read_line("write-tree", *options, environment=index)
     if tree == git.read_line("rev-parse", "--verify", f"{parent}^{{tree}}"):
         raise ForgeError(f"the commit would not change any file of {parent}; hint: rerun basebump on the newest commit")
     return git.read_line("commit-tree", tree, "-p", parent, "-F", "-", stdin=encode_text(message))

@@ -1,4 +1,4 @@
-"""Reading from a server with git over HTTP: the default branch, and some files of one commit.
+"""Access to a server with git over HTTP: the default branch, and some files of one commit.
 
 git uses no configuration of the machine and follows no redirects. git gets the login from environment variables, so
 that the login is neither in the list of processes nor in a file.
@@ -108,17 +108,26 @@ class GitOrigin:
 
         The temporary repository is deleted at the end of the `with` block. Raises RefusedError.
         """
+        with self.open_empty_repository(commit) as remote_git:
+            local_git = GitRunner(remote_git.directory, _UNUSED_IDENTITY, build_isolation(remote_git.directory.parent))
+            self.run(remote_git, *_FETCH, "--depth=1", "origin", commit)
+            yield PartialClone(remote_git, local_git, self, commit)
+
+    @contextmanager
+    def open_empty_repository(self, commit: str) -> Iterator[GitRunner]:
+        """Yield a runner of git with network access in a temporary repository with the hash function of `commit`.
+
+        The repository is deleted at the end of the `with` block. Raises RefusedError.
+        """
         if not _OBJECT.fullmatch(commit):
             raise self.build_refusal(f"{commit!r} is not a commit")
         with self._create_scratch_folder() as folder:
-            local_git = GitRunner(folder / "repository.git", _UNUSED_IDENTITY, build_isolation(folder))
             remote_git = self._build_remote_git(folder / "repository.git")
             try:
-                create_bare_repository(local_git, commit)
+                create_bare_repository(remote_git, commit)
             except ProcessError as error:
                 raise self.build_refusal(str(error)) from error
-            self.run(remote_git, *_FETCH, "--depth=1", "origin", commit)
-            yield PartialClone(remote_git, local_git, self, commit)
+            yield remote_git
 
     def run(self, git: GitRunner, *arguments: str, stdin: bytes = b"") -> bytes:
         """Run git, and return its output. Raises RefusedError if git fails."""
@@ -135,8 +144,12 @@ class GitOrigin:
 
         If `reason` contains the login, the login is removed.
         """
+        return RefusedError(f"git could not read '{self.url}': {self.hide_login(reason)}", status=None)
+
+    def hide_login(self, text: str) -> str:
+        """Return git's text as one line in which the login is masked."""
         secrets = [self.login, self.login.partition(":")[2], _encode_basic_auth(self.login)] if self.login else []
-        return RefusedError(f"git could not read '{self.url}': {sanitize_text(reason, secrets)}", status=None)
+        return sanitize_text(text, secrets)
 
     @contextmanager
     def _create_scratch_folder(self) -> Iterator[Path]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from gitlab.v4.objects import Project
 
 from bot.forges._git_objects import EXECUTABLE, REGULAR, RegularFile
-from bot.forges.git.remote import GitOrigin
+from bot.forges.git.tree_by_git import FileContents, TreeByGit
 from bot.forges.gitlab.connection import PER_PAGE, GitLabRemote, run_query
 from bot.forges.gitlab.errors import translate_errors
 from bot.forges.hosted.files import BlobReader, ListedTree, QueriedContents, TreeListing, index_by_object_id
@@ -29,61 +28,30 @@ FILES_BY_API = 300
 """The largest number of files of one commit that are read by the API, with about twenty requests. git reads more files
 with fewer requests."""
 
-FileContents = Iterator[bytes | TreeError]
-"""The content of each entry in order, or the error if the entry cannot be read."""
-
 
 def open_tree(remote: GitLabRemote, commit: str) -> ListedTree:
     """Return the tree of one commit. Its files are listed, without their sizes, when they are first needed."""
-    origin = remote.connection.build_origin(remote.name)
+    by_git = TreeByGit(remote.connection.build_origin(remote.name), commit)
     if remote.connection.has_job_token:  # the token of a job cannot read trees by the API
 
         def fetch(entries: Sequence[TreeEntry]) -> FileContents:
-            return _fetch_by_git(origin, commit, entries, lambda refusal: (TreeError(str(refusal)) for _ in entries))
+            return by_git.fetch(entries, lambda refusal: (TreeError(str(refusal)) for _ in entries))
 
-        return ListedTree(lambda: _list_by_git(origin, commit), fetch)
+        return ListedTree(by_git.list_files, fetch)
 
     def list_tree() -> TreeListing:
         with translate_errors(remote.name):
-            listing = list_files(remote, commit, max_entries=ENTRIES_BY_API)
-            if not listing.is_complete:
-                try:
-                    return _list_by_git(origin, commit)
-                except RefusedError:
-                    return list_files(remote, commit)
-            return listing
+            return by_git.list_after_api(
+                lambda most: list_files(remote, commit, max_entries=most), ENTRIES_BY_API, MAX_ENTRIES
+            )
 
     def read(entries: Sequence[TreeEntry]) -> FileContents:
         blobs = BlobReader("GitLab", partial(_fetch_blob, remote), GitLabBatchQuery(remote, commit))
         if len(entries) > FILES_BY_API:
-            return _fetch_by_git(origin, commit, entries, lambda _: blobs.read(entries))
+            return by_git.fetch(entries, lambda _: blobs.read(entries))
         return blobs.read(entries)
 
     return ListedTree(list_tree, read)
-
-
-def _list_by_git(origin: GitOrigin, commit: str) -> TreeListing:
-    with origin.clone(commit) as clone:
-        return clone.list_files()
-
-
-def _fetch_by_git(
-    origin: GitOrigin,
-    commit: str,
-    entries: Sequence[TreeEntry],
-    read_without_git: Callable[[RefusedError], FileContents],
-) -> FileContents:
-    """Yield the content of each entry in order, fetched with git.
-
-    If git cannot fetch the files, `read_without_git` is called with the error, and the contents that it returns are
-    yielded.
-    """
-    with ExitStack() as opened:
-        try:
-            contents = opened.enter_context(origin.clone(commit)).fetch_files(entries)
-        except RefusedError as refusal:
-            contents = read_without_git(refusal)
-        yield from contents
 
 
 def list_files(

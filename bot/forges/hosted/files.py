@@ -85,7 +85,11 @@ def index_by_object_id(texts: Iterable[str | None], sample_oid: str = "") -> dic
         texts: The texts of the files in the server's answer. None stands for a file without text and is left out.
         sample_oid: Any object id of the repository, whose length shows whether the repository uses SHA-1 or SHA-256.
     """
-    contents = [text.encode("utf-8", "surrogatepass") for text in texts if text is not None]
+    return index_contents((text.encode("utf-8", "surrogatepass") for text in texts if text is not None), sample_oid)
+
+
+def index_contents(contents: Iterable[bytes], sample_oid: str = "") -> dict[str, bytes]:
+    """Return a mapping from git object id to file content, like `index_by_object_id`, from contents in bytes."""
     return {hash_blob(content, sample_oid=sample_oid): content for content in contents}
 
 

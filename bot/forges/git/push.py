@@ -1,0 +1,105 @@
+"""Pushing commits to a server with git over HTTP.
+
+git creates the commit in a temporary repository that contains only the folders of its parent. The push compares and
+swaps: the server moves a branch only if the branch still points to the expected commit. A single request moves the
+branch, so that no other branch is needed and nothing is left behind if a run is interrupted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from bot.forges.git.command import GitIdentity, GitRunner
+from bot.forges.git.commit import create_commit
+from bot.forges.git.remote import GitOrigin
+from bot.forges.hosted.branches import build_branch_moved_error
+from bot.forges.hosted.refusal import FORBIDDEN, UNAUTHORIZED, RefusedError
+from bot.model.errors import ProcessError
+from bot.model.source import FileChange
+
+_STALE = re.compile(r"^!\t.*\[rejected\] \(stale info\)$", re.MULTILINE)
+"""git's report that the branch does not point to the expected commit."""
+_STATUS = re.compile(r"The requested URL returned error: (?P<status>\d{3})|(?P<login>Authentication failed)")
+_REMOTE_LINE = re.compile(r"^remote: (?P<text>.*\w.*)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class GitPush:
+    """Moves the branches of one repository on a server. Methods raise RefusedError."""
+
+    origin: GitOrigin
+    repository: str
+    """The name of the repository, for messages."""
+    server: str
+    """The name of the server, for messages."""
+    permission: str
+    """The permission that a push requires, for hints."""
+
+    def push_commit(
+        self,
+        identity: GitIdentity,
+        base: str,
+        branch: str,
+        changes: Sequence[FileChange],
+        message: str,
+        expected_head: str | None,
+    ) -> tuple[str, RefusedError | None]:
+        """Create a commit with the parent `base`, and point a branch to it if the branch points to `expected_head`.
+
+        The files keep their modes. If `expected_head` is None, the branch must not exist yet.
+
+        Returns:
+            The id of the commit, and the error of the push; None if the push succeeded. The server may have moved the
+            branch although there is an error.
+
+        Raises:
+            RefusedError: If the commit cannot be created.
+            ForgeError: If a path is not a regular file of `base`, if no file would change, or if git found that the
+                branch does not point to `expected_head`.
+        """
+        with self.origin.clone(base) as clone:
+            git = replace(clone.local_git, identity=identity)
+            try:
+                commit = create_commit(git, base, changes, message, is_partial=True)
+            except ProcessError as error:
+                raise self.origin.build_refusal(str(error)) from error
+            return commit, self._push(clone.remote_git, branch, commit, expected_head)
+
+    def delete_branch(self, branch: str, expected_commit: str) -> RefusedError | None:
+        """Delete a branch if it points to the expected commit, and return the error of the push; None if it succeeded.
+
+        Raises ForgeError if git found that the branch points to another commit or does not exist.
+        """
+        with self.origin.open_empty_repository(expected_commit) as remote_git:
+            return self._push(remote_git, branch, "", expected_commit)
+
+    def _push(self, git: GitRunner, branch: str, commit: str, expected_head: str | None) -> RefusedError | None:
+        """Move a branch, or delete it if `commit` is empty. Return the error of the push; None if it succeeded."""
+        ref = f"refs/heads/{branch}"
+        lease = f"--force-with-lease={ref}:{expected_head or ''}"
+        try:
+            result = git.run("push", "--porcelain", "--no-thin", "--no-verify", lease, "origin", f"{commit}:{ref}")
+        except ProcessError as error:
+            return self._explain(branch, str(error))
+        if not result.status:
+            return None
+        if _STALE.search(result.output.decode("utf-8", "replace")):
+            raise build_branch_moved_error(branch, self.repository)
+        return self._explain(branch, f"{result.error_text}\n{result.output.decode('utf-8', 'replace')}")
+
+    def _explain(self, branch: str, reason: str) -> RefusedError:
+        """Return the error for a push that failed, with the reason that git or the server wrote, and a hint."""
+        found = _STATUS.search(reason)
+        status = int(found["status"] or UNAUTHORIZED) if found else None
+        remote_lines = " ".join(line["text"] for line in _REMOTE_LINE.finditer(reason))
+        if status in (UNAUTHORIZED, FORBIDDEN) or (remote_lines and status is None):
+            hint = f"give the token {self.permission}, and check that no rule protects the branch"
+        elif status is not None:
+            hint = "rerun basebump later"
+        else:
+            hint = "check the network and the URL"
+        text = self.origin.hide_login(remote_lines or reason)
+        message = f"{self.server} refused to push to '{branch}' of {self.repository}: {text}; hint: {hint}"
+        return RefusedError(message, status=status)
