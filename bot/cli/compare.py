@@ -13,7 +13,7 @@ import click
 from bot import resources, wiring
 from bot.cli import options
 from bot.cli.outputs import write_result
-from bot.cli.screen import show_text
+from bot.cli.screen import find_screen_width, show_lines
 from bot.cli.terminal import create_progress
 from bot.model.comparison import Comparison
 from bot.model.errors import UsageError
@@ -22,7 +22,7 @@ from bot.model.vocabulary import ExitCode
 from bot.pipeline.compare import compare_images
 from bot.reports.comparison_document import render_comparison_document
 from bot.reports.comparison_sarif import render_comparison_sarif
-from bot.reports.comparison_text import render_comparison_text
+from bot.reports.comparison_text import render_comparison_lines, render_comparison_text
 
 MARKDOWN_CHARACTERS = 65_000
 """The maximum number of characters of the Markdown.
@@ -77,6 +77,6 @@ def command(
         lambda chosen_format: _FORMATS[chosen_format](comparison),
         output_format,
         (),
-        lambda: show_text(render_comparison_text(comparison), sys.stdout),
+        lambda: show_lines(render_comparison_lines(comparison, find_screen_width(sys.stdout)), sys.stdout),
     )
     return ExitCode.FAILED if comparison.failed else ExitCode.DONE

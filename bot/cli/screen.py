@@ -20,7 +20,7 @@ _COLOURS = {Style.UPDATE: 36, Style.GOOD: 32, Style.WARNING: 33, Style.BAD: 31, 
 """The colour codes of styles. Explanations have no colour."""
 _SEVERITY_COLOURS = {"exploited": "1;35", "critical": "1;31", "high": "31", "medium": "33", "low": "2"}
 _SEVERITY = re.compile(
-    r"(?:(?<![\w.-])\d+ (?:known )?|\A|\A- )(exploited|critical|high|medium|low)(?![\w-])(?=[ ,;).]|\Z)"
+    r"(?:(?<![\w.-])\d+ (?:known )?|\A *(?:- )?)(exploited|critical|high|medium|low)(?![\w-])(?=[ ,;).]|\Z)"
 )
 """Matches a number of findings (`3 critical`), and a severity in the first column of a table."""
 _COLUMN_GAP = re.compile(r"(?<=\S) {3,}(?=\S)")
@@ -68,11 +68,16 @@ def show_lines(lines: Sequence[Line], stream: TextIO) -> str:
     If the stream is a terminal, lines are wrapped to its width. If the stream has colours, styles become colours, and
     numbers of findings have the colour of their severity.
     """
-    columns = shutil.get_terminal_size().columns if is_terminal(stream) else None
+    columns = find_screen_width(stream)
     has_colours = has_colors(stream)
     if columns is None and not has_colours:
         return join_lines(lines)
     return "\n".join(row for line in lines for row in _show_line(_as_styled(line), columns, has_colours=has_colours))
+
+
+def find_screen_width(stream: TextIO) -> int | None:
+    """Return the number of characters in a line if the stream is a terminal; None if it is not."""
+    return shutil.get_terminal_size().columns if is_terminal(stream) else None
 
 
 def show_text(text: str, stream: TextIO) -> str:
@@ -94,7 +99,7 @@ def _show_line(line: StyledLine, columns: int | None, *, has_colours: bool) -> I
         shown = _paint_text(text, _COLOURS.get(line.style)) if has_colours else text
         if line.link is not None and has_colours and columns is not None:
             shown = f"\x1b]8;;{line.link}\x1b\\{shown}\x1b]8;;\x1b\\"
-        yield f"{head}{shown}".rstrip(" ")
+        yield f"{_paint_text(head, None) if has_colours else head}{shown}".rstrip(" ")
         head = " " * _choose_indent(line, columns or 0)
 
 
@@ -108,15 +113,26 @@ def _wrap_text(line: StyledLine, columns: int) -> list[str]:
     text, indent = _COLUMN_GAP.sub("  ", line.text), _choose_indent(line, columns)
     wrapper = textwrap.TextWrapper(columns, break_long_words=False, break_on_hyphens=False)
     wrapper.initial_indent, wrapper.subsequent_indent = "." * len(line.head), "." * indent
+    first_word = text.partition(" ")[0]
+    if len(line.head) + len(first_word) > columns >= indent + len(first_word):
+        wrapper.initial_indent = wrapper.subsequent_indent
+        return ["", *(each[indent:] for each in wrapper.wrap(text))]
     first, *others = wrapper.wrap(text) or [wrapper.initial_indent]
     return [first[len(line.head) :], *(each[indent:] for each in others)]
 
 
 def _choose_indent(line: StyledLine, columns: int) -> int:
-    """Return the number of blanks before the second and each further row of a line."""
+    """Return the number of blanks before the second and each further row of a line.
+
+    A long word, such as a digest, reduces it if the word does not fit otherwise.
+    """
     is_labelled = line.style is Style.EXPLANATION and bool(line.head.strip())
     indent = len(line.head) + (0 if is_labelled else HANGING_INDENT)
-    return indent if indent <= columns // 2 else HANGING_INDENT
+    longest = max(map(len, line.text.split()), default=0)
+    if indent <= columns // 2 and indent + longest <= columns:
+        return indent
+    nested = len(line.head) - len(line.head.lstrip(" ")) + HANGING_INDENT
+    return nested if nested <= columns // 2 and nested + longest <= columns else HANGING_INDENT
 
 
 def _paint_text(text: str, colour: int | None) -> str:

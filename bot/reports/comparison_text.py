@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from bot.core.evidence.compare import count_by_severity, count_distinct, filter_exploited, get_scanner
 from bot.core.evidence.image_changes import (
@@ -24,34 +24,56 @@ from bot.model.contents import PackageChange, PackageChangeKind, TransitionConte
 from bot.model.evidence import Evidence, Finding, NotScanned, Scan, ScanOutcome, Severity
 from bot.reports._effect import describe_effect
 from bot.reports._failures import render_failures
+from bot.reports._table import Column, Row, render_changes, render_table
+from bot.reports.styled_lines import Line, Style, StyledLine, join_blocks, join_lines
 
-MAX_ROWS = 200
-"""The maximum number of findings that a list shows; `--format json` has all findings."""
 MAX_VALUE = 1000
 """The maximum number of characters of a property of an image, such as the error of a scanner."""
-_MAX_CELL_WIDTH = 60
-"""The maximum width of a column. The last cell of a row may be longer."""
-
-Row = tuple[str, ...]
+_FINDING_COLUMNS = (
+    Column("severity"),
+    Column("exploited"),
+    Column("identifier"),
+    Column("package"),
+    Column("EPSS", 3),
+    Column("installed", 2),
+    Column("fixed in"),
+    Column("title", 1, is_text=True),
+)
+_SUPPRESSED_COLUMNS = (
+    Column("severity"),
+    Column("identifier"),
+    Column("package", 2),
+    Column("reason"),
+    Column("author", 1, is_text=True),
+)
 
 
 def render_comparison_text(comparison: Comparison) -> str:
-    """Return the text output of `compare`."""
-    sections = (
+    """Return the text output of `compare` without styles."""
+    return join_lines(render_comparison_lines(comparison))
+
+
+def render_comparison_lines(comparison: Comparison, screen_width: int | None = None) -> list[Line]:
+    """Return the text output of `compare`.
+
+    Tables leave out columns that do not fit a terminal with `screen_width` characters in a line. If it is None, they
+    have all columns.
+    """
+    sections: tuple[Iterable[Line], ...] = (
         _render_image("old", comparison.old),
         _render_image("new", comparison.new),
         _render_effect(comparison),
-        _render_findings(comparison.evidence),
-        _render_suppressed(comparison.new.scan),
-        _render_contents(comparison.evidence.contents),
-        _render_packages(comparison.evidence.package_changes),
+        _render_findings(comparison.evidence, screen_width),
+        _render_suppressed(comparison.new.scan, screen_width),
+        _render_contents(comparison.evidence.contents, screen_width),
+        _render_packages(comparison.evidence.package_changes, screen_width),
         _render_scan_sources(comparison),
         render_failures(comparison.failed),
     )
-    return "\n\n".join("\n".join(lines) for section in sections if (lines := list(section)))
+    return join_blocks(*map(list, sections))
 
 
-def _render_image(label: str, image: ComparedImage) -> Iterator[str]:
+def _render_image(label: str, image: ComparedImage) -> Iterator[Line]:
     """Render the reference, digest, platforms and other properties of one image."""
     facts, built = image.facts, image.built_at
     rows = [
@@ -63,11 +85,13 @@ def _render_image(label: str, image: ComparedImage) -> Iterator[str]:
         ("signature", describe_signature(image.signature) if image.signature is not None else NO_TRUST_RULE),
         ("not scanned", describe_not_scanned(image.scan)),
     ]
-    yield f"{label}  {make_console_line(str(image.reference))}"
-    yield from (f"     {name:<12} {make_console_line(text, MAX_VALUE)}" for name, text in rows if text)
+    yield StyledLine(f"{label}  ", make_console_line(str(image.reference)), Style.EXPLANATION)
+    for name, text in rows:
+        if text:
+            yield StyledLine(f"     {name:<12} ", make_console_line(text, MAX_VALUE), Style.EXPLANATION)
 
 
-def _render_effect(comparison: Comparison) -> Iterator[str]:
+def _render_effect(comparison: Comparison) -> Iterator[Line]:
     """Render the effect of the update in one sentence, and the number of vulnerabilities of both images by severity."""
     if comparison.is_same:
         yield "Both references are for the same image."
@@ -77,20 +101,34 @@ def _render_effect(comparison: Comparison) -> Iterator[str]:
     else:
         yield f"The update {describe_effect(comparison.evidence)}."
     if any(isinstance(image.scan, Scan) for image in (comparison.old, comparison.new)):
-        yield f"{'':<8}  {'old':>5}  {'new':>5}"
-        for severity in sorted(Severity, reverse=True):
-            counts = (_format_count(image.scan, severity) for image in (comparison.old, comparison.new))
-            yield f"{severity.word:<8}  {'  '.join(f'{count:>5}' for count in counts)}"
+        yield from _render_counts(comparison)
     rollback_sentence = describe_rollback(comparison.evidence)
     if rollback_sentence:
         yield f"This is a rollback, which `run` refuses: {make_console_line(rollback_sentence)}."
 
 
-def _format_count(outcome: ScanOutcome, severity: Severity) -> str:
-    return str(count_by_severity(outcome.findings)[severity]) if isinstance(outcome, Scan) else "?"
+def _render_counts(comparison: Comparison) -> Iterator[Line]:
+    """Render a table: the vulnerabilities of the old image, of the new image, and those that the update adds."""
+    evidence = comparison.evidence
+    outcomes = [image.scan for image in (comparison.old, comparison.new)]
+    lists = [outcome.findings if isinstance(outcome, Scan) else None for outcome in outcomes]
+    lists += [evidence.delta.introduced] if evidence.delta is not None else []
+    heads = ("old", "new", "added")[: len(lists)]
+    yield _format_counts("", heads)
+    if evidence.exploited_ids is not None:
+        exploited = [filter_exploited(each, evidence.exploited_ids) if each is not None else None for each in lists]
+        counts = ["?" if each is None else str(count_distinct(each)) for each in exploited]
+        yield _format_counts("exploited", counts)
+    for severity in sorted(Severity, reverse=True):
+        counts = ["?" if each is None else str(count_by_severity(each)[severity]) for each in lists]
+        yield _format_counts(severity.word, counts)
 
 
-def _render_findings(evidence: Evidence) -> Iterator[str]:
+def _format_counts(label: str, cells: Sequence[str]) -> str:
+    return f"{label:<9}{''.join(f'{cell:>7}' for cell in cells)}"
+
+
+def _render_findings(evidence: Evidence, screen_width: int | None) -> Iterator[Line]:
     delta = evidence.delta
     if delta is None:
         return
@@ -99,37 +137,34 @@ def _render_findings(evidence: Evidence) -> Iterator[str]:
         if index:
             yield ""
         yield f"{title}: {count_distinct(findings)}"
-        yield from _render_table([_build_finding_row(each, evidence) for each in findings])
+        rows = [_build_finding_row(each, evidence) for each in findings]
+        yield from render_table(_FINDING_COLUMNS, rows, screen_width)
 
 
 def _build_finding_row(finding: Finding, evidence: Evidence) -> Row:
     score = evidence.epss_scores.get(finding.id) if evidence.epss_scores is not None else None
-    marks = (
-        "known exploited" if filter_exploited([finding], evidence.exploited_ids) else "",
-        f"EPSS {score:.1%}" if score is not None else "",
-    )
     return (
         finding.severity.word,
+        "exploited" if filter_exploited([finding], evidence.exploited_ids) else "",
         finding.id,
         finding.package,
+        f"{score:.1%}" if score is not None else "",
         finding.installed,
-        f"fixed in {finding.fixed_in}" if finding.fixed_in else "no fix",
-        ", ".join(filter(None, marks)),
+        finding.fixed_in or "no fix",
         finding.title,
     )
 
 
-def _render_suppressed(outcome: ScanOutcome) -> Iterator[str]:
+def _render_suppressed(outcome: ScanOutcome, screen_width: int | None) -> Iterator[Line]:
     """Render the findings of the new image that a statement (such as a VEX statement) suppresses."""
     suppressed = outcome.set_aside if isinstance(outcome, Scan) else ()
     if suppressed:
         yield f"Suppressed: {count_distinct(each.finding for each in suppressed)} (not counted above)"
-        yield from _render_table(
-            [
-                (each.finding.severity.word, each.finding.id, each.finding.package, each.why, each.by)
-                for each in suppressed
-            ]
-        )
+        rows = [
+            (each.finding.severity.word, each.finding.id, each.finding.package, each.why, each.by)
+            for each in suppressed
+        ]
+        yield from render_table(_SUPPRESSED_COLUMNS, rows, screen_width)
 
 
 _ORIGIN_SENTENCES: dict[SourceOrigin, str] = {
@@ -140,7 +175,7 @@ _ORIGIN_SENTENCES: dict[SourceOrigin, str] = {
 }
 
 
-def _render_contents(contents: TransitionContents | None) -> Iterator[str]:
+def _render_contents(contents: TransitionContents | None, screen_width: int | None) -> Iterator[Line]:
     """Render the differences between the configs of the images, their source revisions, and their sizes.
 
     Yield nothing if the config of one of the images could not be read.
@@ -151,9 +186,8 @@ def _render_contents(contents: TransitionContents | None) -> Iterator[str]:
     yield "Contents"
     if has_become_root(contents):
         yield "  The new image starts as root, and the old image does not."
-    yield from _render_table(
-        [(each.aspect.value, _join_values(each.old), "→", _join_values(each.new)) for each in changes]
-    )
+    rows = [(each.aspect.value, _join_values(each.old), _join_values(each.new)) for each in changes]
+    yield from render_changes(rows, screen_width)
     sources, origin_sentence = build_source_comparison(contents), _ORIGIN_SENTENCES[determine_origin(contents)]
     if origin_sentence:
         yield f"  {origin_sentence}" + (f": {sources.url}" if sources is not None else "")
@@ -164,29 +198,13 @@ def _join_values(values: Sequence[str]) -> str:
     return " ".join(values) or "none"
 
 
-def _render_packages(changes: Sequence[PackageChange] | None) -> Iterator[str]:
+def _render_packages(changes: Sequence[PackageChange] | None, screen_width: int | None) -> Iterator[Line]:
     if changes:
         count_by_change = Counter(each.kind for each in changes)
         counts = (f"{count_by_change[each]} {each}" for each in PackageChangeKind if count_by_change[each])
         yield f"Packages: {', '.join(counts)}"
-        rows = ((each.kind.value, each.name, _join_values(each.old), "→", _join_values(each.new)) for each in changes)
-        yield from _render_table(list(rows))
-
-
-def _format_cells(*texts: str) -> Row:
-    *first, last = texts
-    return (*(make_console_line(text, _MAX_CELL_WIDTH) for text in first), make_console_line(last))
-
-
-def _render_table(rows: Sequence[Row]) -> Iterator[str]:
-    """Yield a line for each row, with aligned columns. Control characters are removed, because texts are untrusted."""
-    shown_rows = [_format_cells(*row) for row in rows[:MAX_ROWS]]
-    widths = [max(map(len, column)) for column in zip(*shown_rows, strict=True)]
-    for row in shown_rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True) if width)
-        yield f"  {'  '.join(cells)}".rstrip()
-    if len(rows) > MAX_ROWS:
-        yield f"  and {len(rows) - MAX_ROWS} more rows"
+        rows = [(each.kind.value, each.name, _join_values(each.old), _join_values(each.new)) for each in changes]
+        yield from render_changes(rows, screen_width)
 
 
 def _render_scan_sources(comparison: Comparison) -> Iterator[str]:

@@ -46,3 +46,11 @@ def indent_line(line: Line) -> Line:
 def join_lines(lines: Sequence[Line]) -> str:
     """Return the lines as one text without styles."""
     return "\n".join(map(str, lines))
+
+
+def join_blocks(*blocks: Sequence[Line]) -> list[Line]:
+    """Return the lines of all blocks, with an empty line between two blocks. Empty blocks are left out."""
+    lines: list[Line] = []
+    for block in blocks:
+        lines += ["", *block] if lines and block else block
+    return lines

@@ -245,6 +245,12 @@ def test_columns_are_dropped_before_a_line_is_wrapped(wide_terminal, monkeypatch
     assert show_lines([line], Screen()) == "    1  ↑ node:22  held"
 
 
+def test_word_that_fits_no_row_after_its_label_gets_a_row_of_its_own(wide_terminal, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "30")
+    line = StyledLine("     digest       ", "sha256:0123456789abcd", Style.EXPLANATION)
+    assert show_lines([line], Screen()) == "     digest\n       sha256:0123456789abcd"
+
+
 def test_numbers_of_findings_have_the_colour_of_their_severity(wide_terminal):
     shown = show_lines([StyledLine("", "fixes 3 (1 critical, 2 exploited), CVE-1 high", Style.UPDATE)], Screen())
     assert "\x1b[1;31m1 critical\x1b[0m\x1b[36m, \x1b[1;35m2 exploited\x1b[0m" in shown

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
@@ -23,9 +24,10 @@ from bot.model.evidence import NotScanned, Severity, SuppressedFinding, Unscanne
 from bot.model.image import ImageFacts, ManifestKind
 from bot.model.reference import ImageReference
 from bot.model.signature import BadSignature, SignatureDefect
+from bot.reports._table import MAX_ROWS
 from bot.reports.comparison_document import render_comparison_document
 from bot.reports.comparison_sarif import render_comparison_sarif
-from bot.reports.comparison_text import MAX_ROWS, render_comparison_text
+from bot.reports.comparison_text import render_comparison_lines, render_comparison_text
 
 CRITICAL, HIGH = finding("CVE-1900-0001", Severity.CRITICAL), finding("CVE-1900-0002")
 TEMPLATE = resources.prepend_macros(resources.read_template("compare.md.j2"))
@@ -79,7 +81,7 @@ def test_shows_exploited_and_epss_score_with_each_finding():
     listed = comparison(exploited_ids=frozenset({CRITICAL.id}), epss_scores={CRITICAL.id: 0.913}, list_versions=asked)
     text = render_comparison_text(listed)
     assert "The update fixes 1 (1 critical, 1 exploited), adds none, 1 remains." in text
-    assert "fixed in 2  known exploited, EPSS 91.3%" in text
+    assert "  critical  exploited  CVE-1900-0001  openssl  91.3%  1 " in text
     assert "2026-11-24" in text
     document = json.loads(render_comparison_document(listed))
     assert [(each["exploited"], each["epss"]) for each in document["fixed"]] == [(True, 0.913)]
@@ -100,7 +102,8 @@ def test_suppressed_findings_are_listed_separately_and_not_counted():
     new = replace(scan(HIGH), set_aside=(SuppressedFinding(CRITICAL, "not affected", "acme's VEX"),))
     aside = comparison(new=new)
     text = render_comparison_text(aside)
-    assert "Suppressed: 1 (not counted above)\n  critical  CVE-1900-0001  openssl  not affected  acme's VEX" in text
+    assert "Suppressed: 1 (not counted above)\n  severity  identifier     package  reason        author\n" in text
+    assert "\n  critical  CVE-1900-0001  openssl  not affected  acme's VEX" in text
     document = json.loads(render_comparison_document(aside))
     assert [(each["id"], each["by"]) for each in document["new"]["set_aside"]] == [(CRITICAL.id, "acme's VEX")]
     assert document["new"]["counts"]["critical"] == 0
@@ -113,7 +116,7 @@ def test_image_that_was_not_scanned_has_a_reason_and_no_counts(why):
     text = render_comparison_text(unknown)
     assert "not known" in text
     assert f"not scanned  {why.sentence}: a detail" in text
-    assert "high          ?      1" in text
+    assert "high           ?      1" in text
     document = json.loads(render_comparison_document(unknown))
     assert [document["old"][key] for key in ("state", "counts", "detail")] == [why.value, None, "a detail"]
     assert [document[key] for key in ("fixed", "introduced", "remaining", "packages")] == [None] * 4
@@ -181,3 +184,28 @@ def test_every_format_reports_a_rollback():
     onward = comparison(scan(packages=(older,)), scan(packages=(newer,)))
     assert json.loads(render_comparison_document(onward))["rollback"] is None
     assert "rollback" not in render_comparison_text(onward) + markdown(onward)
+
+
+@pytest.mark.parametrize(
+    ("width", "left_out"),
+    [
+        (None, set()),
+        (120, set()),
+        (100, {"title"}),
+        (80, {"title", "installed"}),
+        (65, {"title", "installed", "EPSS"}),
+    ],
+)
+def test_narrow_terminal_leaves_out_columns_and_names_them(width, left_out):
+    long = replace(
+        CRITICAL, installed="3.0.15-1~deb12u1", fixed_in="3.0.17-1~deb12u2", title="A heap overflow in parsing"
+    )
+    listed = comparison(scan(long), scan(), exploited_ids=frozenset({CRITICAL.id}), epss_scores={CRITICAL.id: 0.913})
+    lines = list(map(str, render_comparison_lines(listed, width)))
+    heading, row = lines[lines.index("Fixed: 1") + 1 :][:2]
+    named = re.findall(r"\(no room for: (.*)\)", "\n".join(lines))
+    assert set(", ".join(named).split(", ")) - {""} == left_out
+    for name, cell in (("identifier", "CVE-1900-0001"), ("fixed in", "3.0.17-1~deb12u2")):
+        assert heading.index(name) == row.index(cell)
+    assert all((name in heading) is (name not in left_out) for name in ("installed", "EPSS", "title"))
+    assert width is None or len(row) <= width
