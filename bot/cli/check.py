@@ -15,6 +15,7 @@ import click
 from bot import wiring
 from bot.cli import options
 from bot.cli.outputs import ExportTarget, write_result
+from bot.cli.presentation import is_quiet
 from bot.cli.terminal import create_progress
 from bot.core.durations import parse_duration
 from bot.model.check import CheckReport
@@ -127,7 +128,7 @@ def _render_screen(report: CheckReport) -> str:
     from bot.cli.screen import show_lines
     from bot.reports.check_text import render_check_lines
 
-    return show_lines(render_check_lines(report), sys.stdout)
+    return show_lines(render_check_lines(report, is_brief=is_quiet()), sys.stdout)
 
 
 def _render_report(report: CheckReport, output_format: str) -> str:

@@ -10,6 +10,7 @@ import click
 
 from bot.cli import options
 from bot.cli.outputs import write_result
+from bot.cli.presentation import is_quiet
 from bot.cli.screen import show_lines
 from bot.cli.terminal import create_progress
 from bot.model.diagnosis import Diagnosis
@@ -49,7 +50,7 @@ def command(config_file: Path, level: str, images: tuple[ImageReference, ...], o
         partial(_render_diagnosis, diagnosis),
         output_format,
         (),
-        lambda: show_lines(render_diagnosis_lines(diagnosis), sys.stdout),
+        lambda: show_lines(render_diagnosis_lines(diagnosis, is_brief=is_quiet()), sys.stdout),
     )
     return ExitCode.DONE if diagnosis.is_healthy else ExitCode.FAILED
 

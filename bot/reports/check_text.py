@@ -12,7 +12,7 @@ from bot.model.vocabulary import ViolationKind
 from bot.reports._check_counts import describe_counts, describe_result
 from bot.reports._check_notes import UnevaluatedGroup, list_notes, list_unevaluated
 from bot.reports._failures import render_failures
-from bot.reports.styled_lines import Line, Style, StyledLine, join_lines
+from bot.reports.styled_lines import Line, Style, StyledLine, join_blocks, join_lines
 
 MAX_MESSAGE = 600
 """The maximum number of characters of a finding: the image, a reason, and a hint."""
@@ -35,24 +35,22 @@ def render_check_text(report: CheckReport) -> str:
     return join_lines(render_check_lines(report))
 
 
-def render_check_lines(report: CheckReport) -> list[Line]:
-    """Return the lines of the text output of `check`. The last line says whether everything was evaluated."""
-    blocks: list[list[Line]] = [
-        list(_list_entries(report)),
-        list(_list_unevaluated(report)),
-        list(render_failures(report.failed)),
-        [_explain("", describe_counts(report)), _explain("", describe_result(report))],
-    ]
-    lines: list[Line] = []
-    for block in blocks:
-        lines += ["", *block] if lines and block else block
-    return lines
+def render_check_lines(report: CheckReport, *, is_brief: bool = False) -> list[Line]:
+    """Return the lines of the text output of `check`. The last line says whether everything was evaluated.
+
+    If `is_brief` is true, there are only the findings and the failures, and no lines if there are neither.
+    """
+    entries, failures = list(_list_entries(report, has_notes=not is_brief)), list(render_failures(report.failed))
+    if is_brief:
+        return join_blocks(entries, failures)
+    summary = [_explain("", describe_counts(report)), _explain("", describe_result(report))]
+    return join_blocks(entries, list(_list_unevaluated(report)), failures, summary)
 
 
-def _list_entries(report: CheckReport) -> Iterator[Line]:
+def _list_entries(report: CheckReport, *, has_notes: bool) -> Iterator[Line]:
     entries = [
         *((each.path, each.line_number, each.violation.kind.value, each.violation.message) for each in report.findings),
-        *((path, line_number, "note", text) for path, line_number, text in list_notes(report)),
+        *((path, line_number, "note", text) for path, line_number, text in list_notes(report) if has_notes),
     ]
     for (line, style), same in groupby(
         (_format_line(*each), _STYLES.get(each[2], Style.WARNING)) for each in sorted(entries)

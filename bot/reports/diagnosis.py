@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 
 from bot.core.markdown import make_console_line
 from bot.model.diagnosis import CheckStatus, ConfigArea, Diagnosis
 from bot.model.report import SCHEMA
 from bot.reports.json_text import render_json
-from bot.reports.styled_lines import Line, Style, StyledLine, join_lines
+from bot.reports.styled_lines import Line, Style, StyledLine, join_blocks, join_lines
 
 _MARKS: dict[CheckStatus, tuple[str, Style]] = {
     CheckStatus.OK: ("✓", Style.GOOD),
@@ -32,12 +33,17 @@ def render_diagnosis_text(diagnosis: Diagnosis) -> str:
     return join_lines(render_diagnosis_lines(diagnosis))
 
 
-def render_diagnosis_lines(diagnosis: Diagnosis) -> list[Line]:
+def render_diagnosis_lines(diagnosis: Diagnosis, *, is_brief: bool = False) -> list[Line]:
     """Return the text output of `doctor`: a line with the status, subject, action and result of each check.
 
-    Checks of one area with the same status, action and result share a line, which names the first of their subjects.
+    Checks of one area with the same status, action and result share a line, which names the first of their subjects. If
+    `is_brief` is true, there are only the checks that did not pass.
     """
-    return list(_render_lines(diagnosis))
+    if is_brief:
+        failing = tuple((area, check) for area, check in diagnosis.checks if check.status is not CheckStatus.OK)
+        return list(_render_checks(replace(diagnosis, checks=failing)))
+    summary = (*_explain_marks({check.status for _, check in diagnosis.checks}), _summarise(diagnosis))
+    return join_blocks(list(_render_checks(diagnosis)), summary)
 
 
 def render_diagnosis_document(diagnosis: Diagnosis) -> str:
@@ -55,7 +61,7 @@ def render_diagnosis_document(diagnosis: Diagnosis) -> str:
     return render_json({"schema": SCHEMA, "level": diagnosis.level.word, "checks": checks})
 
 
-def _render_lines(diagnosis: Diagnosis) -> Iterator[Line]:
+def _render_checks(diagnosis: Diagnosis) -> Iterator[Line]:
     subjects: dict[ConfigArea, dict[tuple[CheckStatus, str, str], list[str]]] = {}
     for area, check in diagnosis.checks:
         group = subjects.setdefault(area, {}).setdefault((check.status, check.action, check.result), [])
@@ -64,9 +70,6 @@ def _render_lines(diagnosis: Diagnosis) -> Iterator[Line]:
         yield area.value
         for (status, action, result), names in groups.items():
             yield from _render_group(status, f"{_join_subjects(names)}: {action}", result)
-    yield ""
-    yield from _explain_marks({check.status for _, check in diagnosis.checks})
-    yield _summarise(diagnosis)
 
 
 def _render_group(status: CheckStatus, checked: str, result: str) -> Iterator[Line]:

@@ -21,7 +21,7 @@ from bot.model.vocabulary import UPDATABLE_STATUSES, OccurrenceStatus, ProposalO
 from bot.reports._effect import describe_effect
 from bot.reports._failures import drop_repeated_errors, render_failures
 from bot.reports.folds import Fold, render_unfolded
-from bot.reports.styled_lines import Line, Style, StyledLine, indent_line, join_lines
+from bot.reports.styled_lines import Line, Style, StyledLine, indent_line, join_blocks, join_lines
 
 _MARKS: dict[OccurrenceStatus, tuple[str, Style]] = {
     OccurrenceStatus.UPDATE: ("↑", Style.UPDATE),
@@ -71,20 +71,19 @@ def render_scan_lines(
     Args:
         report: The report of one folder.
         written_paths: The files that `--write` changed; None without `--write`.
-        is_brief: Whether the output has only the references that need an action, without explanations.
+        is_brief: Whether the output has only the references that need an action, and failures.
     """
     report = drop_repeated_errors(report)
     (tree,) = report.repositories
-    places = list(_render_occurrences(keep_actions(tree) if is_brief else tree, report.evidence))
-    return [
-        *places,
-        *([""] if places else []),
+    if is_brief:
+        return join_blocks(list(_render_occurrences(keep_actions(tree), report.evidence)), _render_failures(report))
+    summary = [
         summarise_statuses(report.repositories),
         *_render_written(written_paths, tree),
         *_explain(describe_gaps(report)),
-        *([] if is_brief else _explain_output(report.repositories)),
-        *_render_failures(report),
+        *_explain_output(report.repositories),
     ]
+    return join_blocks(list(_render_occurrences(tree, report.evidence)), summary, _render_failures(report))
 
 
 def render_run_text(report: RunReport, fold: Fold = render_unfolded) -> str:
@@ -96,8 +95,8 @@ def render_run_lines(report: RunReport, fold: Fold = render_unfolded, *, is_brie
     """Return the text output of `run`.
 
     `fold` renders the title and the lines of each repository, for example as a collapsible section for a CI service. If
-    `is_brief` is true, the output has only what needs an action, without explanations. If nothing was found and
-    something failed, the output has only the failures.
+    `is_brief` is true, the output has only what needs an action, and failures. If nothing was found and something
+    failed, the output has only the failures.
     """
     report = drop_repeated_errors(report)
     lines: list[Line] = []
@@ -106,17 +105,17 @@ def render_run_lines(report: RunReport, fold: Fold = render_unfolded, *, is_brie
         rendered = list(_render_repository(shown, report.evidence))
         if rendered or not is_brief:
             lines += fold(number, make_console_line(repository.title), rendered)
+    if is_brief:
+        return join_blocks(lines, _render_failures(report))
     if report.failed and not any(each.verdicts or each.unsupported for each in report.repositories):
-        _, *failures = _render_failures(report)
-        return [*lines, *failures]
-    return [
-        *lines,
+        return [*lines, *_render_failures(report)]
+    summary = [
         summarise_statuses(report.repositories),
         *_summarise_proposals(report),
         *_explain(describe_gaps(report)),
-        *([] if is_brief else _explain_output(report.repositories)),
-        *_render_failures(report),
+        *_explain_output(report.repositories),
     ]
+    return [*lines, *join_blocks(summary, _render_failures(report))]
 
 
 def keep_actions(repository: RepositoryReport) -> RepositoryReport:
@@ -337,9 +336,8 @@ def _explain(sentences: Iterable[str]) -> Iterator[Line]:
     return (StyledLine("", sentence, Style.EXPLANATION) for sentence in sentences)
 
 
-def _render_failures(report: RunReport) -> Iterator[Line]:
-    if report.failed:
-        heading, *failures = render_failures(report.failed)
-        yield ""
-        yield StyledLine("", heading, Style.BAD)
-        yield from failures
+def _render_failures(report: RunReport) -> list[Line]:
+    if not report.failed:
+        return []
+    heading, *failures = render_failures(report.failed)
+    return [StyledLine("", heading, Style.BAD), *failures]

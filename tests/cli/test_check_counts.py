@@ -158,3 +158,14 @@ def test_text_lists_at_most_five_places_for_each_reason(tmp_path, basebump):
     assert out.count("python:${V}") == 5
     assert "    and 2 more; --format json lists all of them\n" in out
     assert "    hint: give the argument a default value" in out
+
+
+def test_quiet_text_has_only_findings(basebump, tmp_path):
+    folder = write_tree(tmp_path, FILES)
+    code, out, _ = basebump("check", folder, "--offline", "-q")
+    assert (code, [line.partition(";")[0] for line in out.splitlines()]) == (
+        4,
+        ["Dockerfile:3: unpinned: registry.acme.dev/base:1 has no digest"],
+    )
+    pinned = write_tree(tmp_path / "pinned", {"Dockerfile": f"FROM {PINNED}\nFROM $X\n"})
+    assert basebump("check", pinned, "--offline", "-q") == (0, "", "")
