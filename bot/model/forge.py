@@ -66,12 +66,12 @@ class ForgeLimits:
 
     body_characters: int
     title_characters: int
+    appendix_characters: int = 0
+    """Limit for the appendix of a body, which contains the evidence. If it is not 0, body, appendix and marker have
+    places of their own. If it is 0, the forge stores the whole text as the body."""
     number_prefix: str = "#"
     """The character in front of a request's number in texts: `#` on GitHub, `!` on GitLab."""
     protected_folder: str = ""
-    appendix_characters: int = 0
-    """Limit for the appendix of a body, which contains the evidence. Body, appendix and marker then have places of their
-    own. 0 if the forge stores the whole text as the body."""
     """Folder whose files only some tokens may change, with a trailing slash; empty if the forge has no such folder."""
     is_automerge_cancelled_by_push: bool = False
     """True if every push to the branch turns off automerge of the request, regardless of who pushes."""

@@ -16,6 +16,7 @@ from jinja2.exceptions import SecurityError, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from bot.core.markdown import make_one_line
+from bot.core.proposal.dashboard import DashboardView
 from bot.core.proposal.request_text import count_characters
 from bot.core.proposal.titles import HeadView
 from bot.core.proposal.view.comparison import ComparisonView
