@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -39,9 +39,10 @@ class GitHubRequestReader:
 
     remote: GitHubRemote
 
-    def list_open(self) -> Sequence[ListedRequest]:
-        """Return the open pull requests whose branches are in the repository itself, and not in a fork."""
-        return self._list_matching("list the open pull requests", "open")
+    def list_open(self, branches: Collection[str]) -> Sequence[ListedRequest]:
+        """Return the open pull requests of these branches, which are in the repository itself, and not in a fork."""
+        requests = self._list_matching("list the open pull requests", "open")
+        return [each for each in requests if each.branch in branches]
 
     def list_of_branch(self, branch: str) -> Sequence[ListedRequest]:
         """Return the newest closed and merged pull requests of a branch, at most `MAX_ENDED`."""

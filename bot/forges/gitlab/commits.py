@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -20,6 +19,7 @@ from bot.forges.hosted.heads import (
     FileChanges,
     build_commit_facts,
     extract_changed_lines,
+    parse_commit_date,
 )
 from bot.model.branch_ownership import FileDifference, TreeObject
 from bot.model.source import FilePath
@@ -149,10 +149,12 @@ def parse_commit(commit: Mapping[str, Any], remote: GitLabRemote) -> CommitFacts
     If the commit message has basebump's trailer, the token's account is requested from GitLab to compare it with the
     author. Raises RefusedError. https://docs.gitlab.com/api/commits/
     """
-    committed_at = _parse_date(commit["committed_date"])
+    committed_at = parse_commit_date(commit["committed_date"])
 
     def read_authorship() -> CommitAuthorship:
-        return CommitAuthorship(_is_by_account(commit, remote), _parse_date(commit["authored_date"]), committed_at)
+        return CommitAuthorship(
+            _is_by_account(commit, remote), parse_commit_date(commit["authored_date"]), committed_at
+        )
 
     return build_commit_facts(
         str(commit["id"]),
@@ -161,14 +163,6 @@ def parse_commit(commit: Mapping[str, Any], remote: GitLabRemote) -> CommitFacts
         committed_at,
         read_authorship,
     )
-
-
-def _parse_date(text: str) -> datetime | None:
-    """Return the date of a commit; None if it is too far in the future for Python's dates, as git accepts it."""
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        return None
 
 
 def _is_by_account(commit: Mapping[str, Any], remote: GitLabRemote) -> bool:

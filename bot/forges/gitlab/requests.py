@@ -6,7 +6,7 @@ creates one. https://docs.gitlab.com/api/commits/#commit-status
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -51,12 +51,13 @@ class GitLabRequestReader:
 
     remote: GitLabRemote
 
-    def list_open(self) -> Sequence[ListedRequest]:
-        """Return the open merge requests whose branches are in the project itself, and not in a fork.
+    def list_open(self, branches: Collection[str]) -> Sequence[ListedRequest]:
+        """Return the open merge requests of these branches, which are in the project itself, and not in a fork.
 
         GitLab does not list merge requests as open while it is merging them.
         """
-        return self._list_matching("list the open merge requests", None, state="opened")
+        requests = self._list_matching("list the open merge requests", None, state="opened")
+        return [each for each in requests if each.branch in branches]
 
     def list_of_branch(self, branch: str) -> Sequence[ListedRequest]:
         """Return the newest merge requests of a branch, at most `MAX_ENDED`, whether open, closed or merged.

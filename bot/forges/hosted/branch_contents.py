@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bot.branch_ports import BranchJudge
 from bot.core.proposal.base_branches import BaseBranch
 from bot.forges.hosted.files import ListedTree
-from bot.forges.hosted.heads import BranchHead, CommitReader, HeadReader
+from bot.forges.hosted.heads import BranchHead, CommitReader, FileChanges, HeadReader
 from bot.model.branch_ownership import BranchClaim, FileDifference
 from bot.model.errors import TreeError
 from bot.model.forge import TreeEntry
@@ -37,6 +37,48 @@ class HostedBranchContents:
     def read_new(self, entries: Sequence[TreeEntry]) -> Iterator[bytes | TreeError]:
         """Yield the content of each entry of the branch. If a file cannot be read, yield a TreeError instead."""
         return self.open_tree(self.commit).read(entries)
+
+
+MAX_CHANGED_FILES = 300
+"""The largest number of files whose changed lines are compared. basebump's commits rarely change more."""
+
+
+def read_file_changes(contents: HostedBranchContents) -> FileChanges | None:
+    """Return the changed lines of each file that differs, computed from both contents. Raises RefusedError.
+
+    This is for servers whose API returns no changed lines. If more than `MAX_CHANGED_FILES` files differ, return None.
+    The value of a file is None if one of its contents cannot be read, or if more than its content differs.
+    """
+    differences = contents.list_differences()
+    if differences is None or len(differences) > MAX_CHANGED_FILES:
+        return None
+    changes: dict[str, tuple[object, tuple[str, ...]] | None] = {each.path: None for each in differences}
+    edits = [(each.path, each.old, each.new) for each in differences if each.is_content_edit]
+    old = contents.read_old([TreeEntry(path, file.size, file.oid) for path, file, _ in edits if file is not None])
+    new = contents.read_new([TreeEntry(path, file.size, file.oid) for path, _, file in edits if file is not None])
+    for (path, _, file), before, after in zip(edits, old, new, strict=True):
+        if isinstance(before, bytes) and isinstance(after, bytes) and file is not None:
+            changes[path] = (file.mode, tuple(_list_changed_lines(before, after)))
+    return changes
+
+
+def _list_changed_lines(old: bytes, new: bytes) -> Iterator[str]:
+    """Yield the removed lines with `-` and the added lines with `+`.
+
+    If both contents have the same number of lines, as after basebump's edits of digests, lines with the same number are
+    compared. If not, all lines between the first and the last difference are yielded.
+    """
+    before, after = ([*content.decode("utf-8", "surrogateescape").split("\n")] for content in (old, new))
+    if len(before) == len(after):
+        for removed, added in zip(before, after, strict=True):
+            if removed != added:
+                yield from (f"-{removed}", f"+{added}")
+        return
+    shorter = min(len(before), len(after))
+    start = next((at for at in range(shorter) if before[at] != after[at]), shorter)
+    end = next((at for at in range(shorter - start) if before[-1 - at] != after[-1 - at]), shorter - start)
+    yield from (f"-{line}" for line in before[start : len(before) - end])
+    yield from (f"+{line}" for line in after[start : len(after) - end])
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,14 @@ def is_own_commit(parents: Sequence[str], authorship: CommitAuthorship) -> bool:
     )
 
 
+def parse_commit_date(text: str) -> datetime | None:
+    """Return the date of a commit; None if it is too far in the future for Python's dates, as git accepts it."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class BranchHead:
     """The last commit of a branch, and the result of comparing the branch with its base branch."""

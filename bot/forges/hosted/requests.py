@@ -98,8 +98,8 @@ class ListedRequest:
 class RequestReader(Protocol):
     """Reads the pull requests of one repository on a server. Methods raise RefusedError."""
 
-    def list_open(self) -> Sequence[ListedRequest]:
-        """Return the open pull requests whose branches are in the repository itself, and not in a fork."""
+    def list_open(self, branches: Collection[str]) -> Sequence[ListedRequest]:
+        """Return the open pull requests of these branches, which are in the repository itself, and not in a fork."""
         ...
 
     def list_of_branch(self, branch: str) -> Sequence[ListedRequest]:
@@ -202,7 +202,7 @@ class RequestLister:
         what the commits claim.
         """
         # A server closes a request when its branch is deleted. Without branches, no request can be open.
-        listed = [each for each in self.reader.list_open() if each.branch in tips] if tips else []
+        listed = self.reader.list_open(tips.keys()) if tips else ()
         base = BaseBranch(self.repository.base_branch, self.repository.non_default_base)
         head_reader = HeadReader(self.commits, self.repository.commit)
         heads = {

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import requests
 
@@ -18,6 +18,7 @@ TIMEOUT = 30.0
 """Seconds without data after which a request fails."""
 MAX_ANSWER = 64 * 1024 * 1024
 """The largest size of one answer in bytes. A full page of pull requests with long texts fits into it."""
+Value = TypeVar("Value")
 _FIRST_REFUSAL = 300
 """The lowest status of an answer that is no success. Redirects of reading requests were followed before."""
 
@@ -96,6 +97,13 @@ class RestClient:
         `read`. Raises RefusedError.
         """
         return self._sender.write(lambda: self._send(action, permission, method, path, None, body))
+
+    def run_write(self, call: Callable[[], Value]) -> Value:
+        """Make a call that changes something on the server without this API, such as a push, in turn with the writes.
+
+        Raises the exceptions of `call`.
+        """
+        return self._sender.write(call)
 
     def _send(
         self, action: str, permission: str, method: str, path: str, query: Mapping[str, object] | None, body: object
