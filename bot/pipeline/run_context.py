@@ -72,13 +72,13 @@ class TemplateSources:
 
     title: str
     body: str
-    message: str
-    dashboard: str
-
     summary: str
     """The body on forges whose bodies are short."""
     appendix: str
     """The evidence that does not fit in a short body."""
+    message: str
+    dashboard: str
+
 
 @dataclass(frozen=True, slots=True)
 class ProposalStyle:
