@@ -20,6 +20,8 @@ _OTHER_FILE = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 """Files outside of charts with names that other formats read, such as those of CI systems in hidden folders."""
+_HELMFILE = re.compile(r"(?:.*/)?(?:helmfile[^/]*|helmfile\.d/[^/]+)\.ya?ml(?:\.gotmpl)?", re.DOTALL)
+"""Files that helmfile reads by default. They name the values files of releases."""
 
 
 class _HelmFormat:
@@ -36,13 +38,32 @@ class _HelmFormat:
             from bot.formats._syntax.helm.templates import read_chart_template
 
             return read_chart_template(file.path, file.content)
+        if _is_helmfile(file.path):
+            from bot.formats._readers.helmfile import read_helmfile
+
+            return read_helmfile(file)
         from bot.formats._readers.helm import read, read_metadata
 
         return read_metadata(file) if file.path.rpartition("/")[2] == _CHART_METADATA else read(file)
 
 
+class _NamedValuesFormat:
+    """Reads any file as a values file. It selects no files, because other files name the files that it reads."""
+
+    name = _HelmFormat.name
+    has_line_end_comments = _HelmFormat.has_line_end_comments
+
+    def select_paths(self, _paths: Collection[FilePath]) -> Iterable[FilePath]:
+        return ()
+
+    def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
+        from bot.formats._readers.helm import read
+
+        return read(file)
+
+
 def _is_selected(path: FilePath, charts: Collection[str]) -> bool:
-    """Return True if `path` is a `Chart.yaml`, a template of a chart, or a values file in or outside of a chart.
+    """Return True if `path` is a `Chart.yaml`, a template, a helmfile, or a values file in or outside of a chart.
 
     `charts` are the folders of all charts. `a/templates/b/templates/c.yaml` is a template of the chart in `a` or in
     `a/templates/b`.
@@ -52,7 +73,15 @@ def _is_selected(path: FilePath, charts: Collection[str]) -> bool:
         return any(path[: each.start()].removesuffix("/") in charts for each in _TEMPLATES_FOLDER.finditer(path))
     if "values" in path.lower() and _VALUES.fullmatch(path):
         return not _OTHER_FILE.fullmatch(path) or any(folder in charts for folder in list_values_folders(path))
+    if "helmfile" in path and _is_helmfile(path):
+        return True
     return path.endswith(_CHART_METADATA) and path.rpartition("/")[2] == _CHART_METADATA
 
 
+def _is_helmfile(path: FilePath) -> bool:
+    return _HELMFILE.fullmatch(path) is not None and _VALUES.fullmatch(path) is None
+
+
 FORMAT: FileFormat = _HelmFormat()
+NAMED_VALUES_FORMAT: FileFormat = _NamedValuesFormat()
+"""Reads the values files that other files name, whatever the names of the values files are."""

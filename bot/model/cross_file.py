@@ -248,6 +248,20 @@ class ValuesFile:
 
 
 @dataclass(frozen=True, slots=True)
+class ValuesFileUse:
+    """The fact that a file passes a values file to a Helm chart, as a HelmRelease, an Application or a helmfile does.
+
+    Neither the values file nor the chart needs to exist in the tree.
+    """
+
+    path: FilePath
+    values_path: FilePath
+    """The path of the values file in the tree. Its name can be anything."""
+    chart: FilePath | None
+    """The folder of the chart in the tree; None if the chart is from elsewhere, or if it is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
 class ChartImage:
     """An image in the default `values.yaml` of a chart.
 
@@ -399,4 +413,5 @@ CrossFileFact = (
     | EnvironmentUse
     | EnvironmentVariable
     | ValuesFile
+    | ValuesFileUse
 )

@@ -178,15 +178,22 @@ class ContentJudge:
         return files
 
     def _read_references(self, files: Mapping[FilePath, bytes]) -> Mapping[FilePath, Sequence[FileReading]]:
-        """Return the readings of the given files, which are files of the base of the branch."""
+        """Return the readings of the given files, which are files of the base of the branch.
+
+        Each file is read by the formats that select its path, and by those that read it in the base branch, because
+        other files may name it.
+        """
         if not files:
             return {}
         paths = {*files, *(reading.file.path for reading in self.extract_result.readings)}
         formats_by_path = select_formats(paths, self.formats)
-        return {
-            path: read_with_formats(SourceFile(path, content), formats_by_path.get(path, ()))
-            for path, content in files.items()
-        }
+        readings = {}
+        for path, content in files.items():
+            selecting = formats_by_path.get(path, ())
+            others = [each.file_format for each in self.extract_result.get_readings(path)]
+            formats = [*selecting, *(each for each in others if each not in selecting)]
+            readings[path] = read_with_formats(SourceFile(path, content), formats)
+        return readings
 
     def _group_occurrences(
         self, paths: Collection[FilePath], old_readings: Mapping[FilePath, Sequence[FileReading]]

@@ -24,6 +24,7 @@ from bot.model.report import RunFailure
 from bot.model.source import FilePath, Occurrence, UnsupportedText
 from bot.model.vocabulary import WHOLE_FILE_REASONS, FailureStage, Reason
 from bot.pipeline.file_reading import MAX_FILE_BYTES, FileReading, SelectedFile
+from bot.pipeline.named_values import MAX_NAMED_FILES, select_named_values
 from bot.pipeline.reader_slots import ReaderSlots, read_tree_files
 from bot.ports import FileFormat, FileTree, RulesReader
 
@@ -132,6 +133,10 @@ def extract_references(
     if deep_file_count:
         failures.append(_report_deep_files(repository, deep_file_count))
     read_result = _read_files(repository, tree, selected, tree_budget, reader_slots)
+    named_values = select_named_values(entries, selected, read_result.readings, formats)
+    if named_values and not read_result.has_exceeded_budget:
+        named_result = _read_files(repository, tree, named_values[:MAX_NAMED_FILES], tree_budget, reader_slots)
+        read_result.add_named_values(named_result, named_values[MAX_NAMED_FILES:])
     readings = read_result.readings
     failures += read_result.failures
     references = relate_references(readings, repository=repository, tree_budget=tree_budget)
@@ -184,6 +189,17 @@ class _ReadResult:
     unread_paths: list[FilePath] = field(default_factory=list)
     """The files that are too large, and the files after the one that exceeded the budget."""
     failures: list[RunFailure] = field(default_factory=list)
+    has_exceeded_budget: bool = False
+
+    def add_named_values(self, other: _ReadResult, unread_files: Sequence[SelectedFile]) -> None:
+        """Add the result of reading the values files that other files name, and those that were too many to be read.
+
+        The first result may already contain other readings of these files, so the readings are sorted by path again.
+        """
+        self.readings = sorted([*self.readings, *other.readings], key=_get_path)
+        unread_paths = [*other.unread_paths, *(each.entry.path for each in unread_files)]
+        self.unread_paths += [path for path in unread_paths if path not in self.unread_paths]
+        self.failures += [failure for failure in other.failures if failure not in self.failures]
 
 
 def _read_files(
@@ -210,6 +226,7 @@ def _read_files(
                 if exceeded_limit:
                     result.failures.append(_report_exceeded_limit(repository, path, exceeded_limit))
                     result.unread_paths += [each.entry.path for each in readable[number:]]
+                    result.has_exceeded_budget = True
                     break
                 result.readings += contents.readings
     return result

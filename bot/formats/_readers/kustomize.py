@@ -14,6 +14,7 @@ from bot.core.references.locking import lock_occurrence
 from bot.formats._syntax.helm.value_images import ImageCandidate, find_images_below, read_images
 from bot.formats._syntax.kubernetes.kustomize_images import ImageEntry, find_entries, read_entries
 from bot.formats._syntax.kubernetes.objects import ObjectReader
+from bot.formats._syntax.kubernetes.values_file_uses import list_kustomization_uses
 from bot.formats._syntax.tree_paths import resolve_in_tree
 from bot.formats._syntax.yaml.file_reader import read_file
 from bot.formats._syntax.yaml.nodes import ALL_ITEMS, STRING, KeyPath, YamlDocument, YamlNode, YamlScalar
@@ -55,7 +56,8 @@ _REMOTE = re.compile(
 def read(file: SourceFile) -> Iterator[ExtractedItem]:
     """Yield the images in the kustomizations of a file, and one `Kustomization` for each of them.
 
-    A `Kustomization` lists the names of the images that are replaced, and the files in which they are replaced.
+    A `Kustomization` lists the names of the images that are replaced, and the files in which they are replaced. Also
+    yield a `ValuesFileUse` for each values file that a kustomization names.
     """
     return read_file(file, bool, lambda document: _read_kustomization(document, file.path))
 
@@ -65,17 +67,19 @@ def _is_kustomization(document: YamlDocument) -> bool:
 
 
 def _read_kustomization(document: YamlDocument, path: FilePath) -> Iterator[ExtractedItem]:
-    """Yield the images in a kustomization, and a `Kustomization` with the names of the images that it replaces.
+    """Yield the images in a kustomization, and the facts that it states about images in other files.
 
     Yield nothing if the document is not a kustomization. Raises TooDeepError.
     """
     if not _is_kustomization(document):
         return
     kustomization = _KustomizationNodes.collect(document)
-    # Make the fact before the images are read, because its walk finds the last shared scalars.
+    # Make the facts before the images are read, because their walks find the last shared scalars.
     fact = _make_fact(document, path, kustomization.entries)
+    uses = list(list_kustomization_uses(document, path))
     yield from sorted(kustomization.read_images(path), key=lambda each: each.line_number)
     yield fact
+    yield from uses
 
 
 class InlinePatch(NamedTuple):

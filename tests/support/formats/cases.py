@@ -12,9 +12,11 @@ from functools import cache, lru_cache
 from bot.formats import load_formats_with_globs
 from bot.formats._syntax.yaml import nodes, trees
 from bot.model.extracted_item import ExtractedReferences
+from bot.model.forge import TreeEntry
 from bot.model.source import FilePath, SourceFile
 from bot.pipeline.extract import relate_references
-from bot.pipeline.file_reading import FileReading, read_file
+from bot.pipeline.file_reading import FileReading, SelectedFile, read_file
+from bot.pipeline.named_values import select_named_values
 from bot.ports import FileFormat
 
 CASE_FORMATS = load_formats_with_globs({"text": ("**",)})
@@ -28,11 +30,23 @@ def places_of(file_format: FileFormat, files: Mapping[FilePath, bytes]) -> Extra
     """Return what a format finds in a tree of files, as the remarks of all formats leave it."""
     chosen = _selected(tuple(files))
     readings = [_read(SourceFile(path, files[path]), each, trees._LOADER, nodes.MAX_VISITS) for path, each in chosen]
+    readings += _read_named_values(files, readings)
     if file_format.name in OF_OTHER_PLACES:
         return relate_references([each for each in readings if each.file_format.name != "text"])
     return relate_references(
-        [each if each.file_format is file_format else replace(each, references=()) for each in readings]
+        [each if each.file_format.name == file_format.name else replace(each, references=()) for each in readings]
     )
+
+
+def _read_named_values(files: Mapping[FilePath, bytes], readings: list[FileReading]) -> list[FileReading]:
+    """Return the readings of the values files that other files name; `text` reads them in the cases only."""
+    entries = {path: TreeEntry(path, None) for path in files}
+    selected = [SelectedFile(entries[path], (each,)) for path, each in _selected(tuple(files))]
+    found = [each for each in readings if (each.references or each.facts) and each.file_format.name != "text"]
+    return [
+        _read(SourceFile(each.entry.path, files[each.entry.path]), each.formats[0], trees._LOADER, nodes.MAX_VISITS)
+        for each in select_named_values(entries, selected, found, CASE_FORMATS)
+    ]
 
 
 @cache

@@ -18,9 +18,17 @@ from posixpath import basename, dirname, join
 from bot.core.references.chart_names import ANY_KEY, NO_NAME, ResolvedName, are_names_of_image
 from bot.core.references.locking import unlock_allowed
 from bot.core.references.relate.chart_loading import SUBCHARTS, ChartLoader
-from bot.core.references.relate.folders import list_values_folders
 from bot.core.references.relate.template_uses import UNKNOWN_USE, PathCounter, ValuePathUse, collect_uses
-from bot.model.cross_file import ChartMetadata, ChartTemplate, ChartValue, CrossFileFact, ValuePath, ValueUse
+from bot.core.references.relate.values_folders import ValuesFolders
+from bot.model.cross_file import (
+    ChartMetadata,
+    ChartTemplate,
+    ChartValue,
+    CrossFileFact,
+    ValuePath,
+    ValuesFileUse,
+    ValueUse,
+)
 from bot.model.extracted_item import ExtractedReferences
 from bot.model.reference import is_tag
 from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, Span
@@ -60,7 +68,8 @@ def unlock_templated_digests(references: ExtractedReferences, facts: Sequence[Cr
     for reference in references:
         if isinstance(reference, Occurrence) and _is_decided_by_chart(reference):
             sharing[_get_digest_bytes(reference)].append(reference)
-    index = _build_index(_TemplateFacts((*templates, *(fact for fact in facts if isinstance(fact, ChartMetadata)))))
+    others = (fact for fact in facts if isinstance(fact, ChartMetadata | ValuesFileUse))
+    index = _build_index(_TemplateFacts((*templates, *others)))
     charts = _ChartUses(index, _find_empty_values([fact for fact in facts if isinstance(fact, ChartValue)], index))
     return tuple(
         _apply_uses(reference, charts, sharing[_get_digest_bytes(reference)])
@@ -71,9 +80,9 @@ def unlock_templated_digests(references: ExtractedReferences, facts: Sequence[Cr
 
 
 class _TemplateFacts:
-    """The templates and the metadata of all charts in a tree, compared by the identity of the single facts."""
+    """The templates, metadata and values files of all charts in a tree, compared by the identity of the facts."""
 
-    def __init__(self, facts: tuple[ChartTemplate | ChartMetadata, ...]) -> None:
+    def __init__(self, facts: tuple[ChartTemplate | ChartMetadata | ValuesFileUse, ...]) -> None:
         self.facts = facts
 
     def __hash__(self) -> int:
@@ -94,6 +103,7 @@ def _build_index(template_facts: _TemplateFacts) -> _TemplateIndex:
     return _TemplateIndex(
         [fact for fact in facts if isinstance(fact, ChartTemplate)],
         [fact for fact in facts if isinstance(fact, ChartMetadata)],
+        ValuesFolders(facts),
     )
 
 
@@ -224,7 +234,10 @@ def _find_empty_values(values: Sequence[ChartValue], index: _TemplateIndex) -> d
 class _TemplateIndex:
     """The templates of all charts in a tree. Finds the uses of a chart's values in them."""
 
-    def __init__(self, templates: Sequence[ChartTemplate], metadata: Sequence[ChartMetadata]) -> None:
+    def __init__(
+        self, templates: Sequence[ChartTemplate], metadata: Sequence[ChartMetadata], values_folders: ValuesFolders
+    ) -> None:
+        self._values_folders = values_folders
         self._templates: dict[str, list[ChartTemplate]] = defaultdict(list)
         """Templates that are not named, by chart."""
         self._named_templates: dict[tuple[str, str], list[ChartTemplate]] = defaultdict(list)
@@ -251,9 +264,11 @@ class _TemplateIndex:
     def find_chart(self, path: FilePath) -> str | None:
         """Return the folder of the chart to which a values file belongs, or None if it does not belong to a chart.
 
-        The folder of a chart contains templates, and the file is directly in it, or in its folder `ci` or `values`.
+        The folder of a chart contains templates. The values file is directly in it, in its folder `ci` or `values`, or
+        another file passes the values file to the chart.
         """
-        return next((folder for folder in list_values_folders(path) if folder in self._templates), None)
+        folders = self._values_folders.list_folders(path)
+        return next((folder for folder in folders if folder in self._templates), None)
 
     def get_app_version(self, chart: str) -> str:
         """Return the `appVersion` of the chart in the folder `chart`; empty if it has none or if it is unknown."""

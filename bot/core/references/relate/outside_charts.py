@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from posixpath import dirname
 
 from bot.core.references.locking import lock_references_if
-from bot.core.references.relate.folders import list_values_folders
+from bot.core.references.relate.values_folders import ValuesFolders
 from bot.model.cross_file import ChartMetadata, CrossFileFact
 from bot.model.extracted_item import ExtractedReferences
 from bot.model.source import Occurrence
@@ -18,12 +18,14 @@ _FORMAT = "helm"
 def lock_values_outside_charts(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
     """Lock the images in values files outside of charts, because the chart that uses the values is unknown.
 
-    The reason is `chart-unknown`. An image that already has a digest is not locked, because the chart supports it.
+    The reason is `chart-unknown`. An image that already has a digest is not locked, because the chart supports it. The
+    chart is known if other files pass the values file to a chart in the tree, and to no other chart.
     """
     charts = {dirname(fact.path) for fact in facts if isinstance(fact, ChartMetadata)}
+    values_folders = ValuesFolders(facts)
 
     def should_lock(occurrence: Occurrence) -> bool:
         is_unpinned = occurrence.format == _FORMAT and occurrence.reference.digest is None
-        return is_unpinned and charts.isdisjoint(list_values_folders(occurrence.path))
+        return is_unpinned and charts.isdisjoint(values_folders.list_folders(occurrence.path))
 
     return lock_references_if(references, Reason.CHART_UNKNOWN, should_lock)

@@ -15,7 +15,8 @@ from posixpath import join
 from bot.core.budgets import TreeBudget
 from bot.core.references.locking import lock_occurrence, unlock_allowed
 from bot.core.references.relate.chart_loading import SUBCHARTS
-from bot.core.references.relate.folders import list_folders_and_path, list_values_folders
+from bot.core.references.relate.folders import list_folders_and_path
+from bot.core.references.relate.values_folders import ValuesFolders
 from bot.model.cross_file import ChartImage, ChartValue, CrossFileFact, ImagePart
 from bot.model.errors import InvalidReferenceError
 from bot.model.extracted_item import ExtractedReferences
@@ -59,9 +60,7 @@ def merge_values_files(
         for item in references
         if isinstance(item, Occurrence) and item.format == _FORMAT
     }
-    overlays, inherited_digest_notes = _find_overlays(
-        images, [fact for fact in facts if isinstance(fact, ChartValue)], tree_budget
-    )
+    overlays, inherited_digest_notes = _find_overlays(_ChartValues(images, facts), tree_budget)
     rivals = _find_rivals(overlays.values(), occurrences)
     missing = [overlays[each] for each in overlays if each not in occurrences and each not in rivals]
     changed = {
@@ -181,18 +180,17 @@ def _join_parts(parts: Iterable[ImagePart]) -> str:
 
 
 def _find_overlays(
-    images: Sequence[ChartImage], values: Sequence[ChartValue], tree_budget: TreeBudget
+    charts: _ChartValues, tree_budget: TreeBudget
 ) -> tuple[dict[_ValuePosition, _ValuesOverlay], dict[_ValuePosition, list[str]]]:
     """Return the images in overlays, and notes about overlays that inherit a digest but change its image.
 
     The first dictionary contains the images by their positions in the overlays. The second dictionary contains the
     notes by the position of the image in the chart's own values, from which the digest is inherited.
     """
-    charts = _ChartValues(images, values)
     overlays: dict[_ValuePosition, _ValuesOverlay] = {}
     inherited_digest_notes: dict[_ValuePosition, list[str]] = defaultdict(list)
     for image, files in dict.fromkeys(
-        each for value in values for each in charts.find_overridden_images(value, tree_budget)
+        each for value in charts.values for each in charts.find_overridden_images(value, tree_budget)
     ):
         overlay = charts.build_overlay(image, files)
         inherited_digest_notes[image.path, image.locator] += overlay.list_inherited_digest_notes()
@@ -209,9 +207,11 @@ in the file."""
 class _ChartValues:
     """The values files of all charts, with the images and the single values in them."""
 
-    def __init__(self, images: Sequence[ChartImage], values: Sequence[ChartValue]) -> None:
+    def __init__(self, images: Sequence[ChartImage], facts: Sequence[CrossFileFact]) -> None:
+        self.values = [fact for fact in facts if isinstance(fact, ChartValue)]
+        self._values_folders = ValuesFolders(facts)
         self._images = {(image.path, image.locator): image for image in images}
-        self._values = {(value.path, value.locator): value for value in values}
+        self._values = {(value.path, value.locator): value for value in self.values}
         self._images_by_part: dict[_ValuePosition, list[ChartImage]] = defaultdict(list)
         for image in images:
             for _, locator in image.parts:
@@ -230,7 +230,7 @@ class _ChartValues:
         Raises:
             WorkLimitError: If the budget is exceeded.
         """
-        for top in list_values_folders(value.path):
+        for top in self._values_folders.list_folders(value.path):
             chart = top
             index, *keys = value.locator.split("/")
             subchart_names: list[str] = []

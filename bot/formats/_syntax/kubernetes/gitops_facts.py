@@ -1,5 +1,7 @@
 """Find out which images in other files are replaced or updated because of objects of Argo CD and Flux.
 
+These objects also name values files of charts (see `values_file_uses`).
+
 Argo CD Image Updater writes the images of Argo CD Applications. Since version 1.0, a resource `ImageUpdater` configures
 it (https://argocd-image-updater.readthedocs.io/en/stable/configuration/applications/). Before that, annotations of each
 Application configured it, and with `useAnnotations`, an `ImageUpdater` still refers to these annotations.
@@ -13,9 +15,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from bot.formats._syntax.kubernetes.values_file_uses import list_application_uses, list_release_uses
 from bot.formats._syntax.tree_paths import resolve_in_tree
 from bot.formats._syntax.yaml.nodes import ALL_ITEMS, STRING, KeyPath, YamlDocument, YamlNode, YamlScalar
-from bot.model.cross_file import ArgoApplication, ImageUpdaterConfig, Kustomization
+from bot.model.cross_file import ArgoApplication, ImageUpdaterConfig, Kustomization, ValuesFileUse
 from bot.model.errors import InvalidReferenceError
 from bot.model.reference import ImageReference
 from bot.model.source import FilePath
@@ -43,17 +46,19 @@ _KINDS_BY_GROUP = {
     "argoproj.io": _APPLICATIONS.keys(),
     "argocd-image-updater.argoproj.io": {"ImageUpdater"},
     "kustomize.toolkit.fluxcd.io": {"Kustomization"},
+    "helm.toolkit.fluxcd.io": {"HelmRelease"},
 }
 
 
 def list_facts(
     document: YamlDocument, node: YamlNode, group_kind: tuple[str, str], locator: str, path: FilePath
-) -> Iterator[ArgoApplication | Kustomization | ImageUpdaterConfig]:
+) -> Iterator[ArgoApplication | Kustomization | ImageUpdaterConfig | ValuesFileUse]:
     """Yield facts that an object of Argo CD or Flux states about images in other files. Raises TooDeepError.
 
     - An `ArgoApplication` contains the folders that an Application of Argo CD deploys.
     - An `ImageUpdaterConfig` contains the images that Argo CD Image Updater updates.
     - A `Kustomization` contains the names of images that kustomize replaces, and the folders in which it replaces them.
+    - A `ValuesFileUse` names a values file that an Application or a HelmRelease passes to a chart.
 
     Yield nothing for an object of another kind. `group_kind` is the API group and the kind of the object.
     """
@@ -62,6 +67,9 @@ def list_facts(
         return
     if kind == "ImageUpdater":
         yield from _list_updater_facts(document, node, path)
+        return
+    if kind == "HelmRelease":
+        yield from list_release_uses(document, node, path)
         return
     if kind == "Kustomization":
         entries = list(_list_replaced_names(document, node))
@@ -73,7 +81,7 @@ def list_facts(
 
 def _list_application_facts(
     document: YamlDocument, node: YamlNode, locator: str, path: FilePath
-) -> Iterator[ArgoApplication | Kustomization | ImageUpdaterConfig]:
+) -> Iterator[ArgoApplication | Kustomization | ImageUpdaterConfig | ValuesFileUse]:
     name = _find_text(document, node, ("metadata", "name"))
     folders = {
         folder
@@ -82,6 +90,8 @@ def _list_application_facts(
         if not any(mark in folder for mark in _TEMPLATE_OPENERS)
     }
     yield ArgoApplication(path, name, locator, tuple(sorted(folders)))
+    sources = [each for source in _SOURCES for _, each in document.walk(node, ("spec", *source), "")]
+    yield from list_application_uses(document, sources, path)
     for source in _SOURCES:
         for _, source_node in document.walk(node, ("spec", *source), ""):
             overrides = _find_texts(document, source_node, ("kustomize", "images", ALL_ITEMS))

@@ -7,7 +7,8 @@ facts:
   files contain large schemas, which are skipped for this reason.
 - The path to each image in an object contains a key of IMAGE_KEYS.
 - If an object is embedded as a text, the text contains all of these keys.
-- An Application of Argo CD must be read even if it has no images, because of the folders that it deploys.
+- An Application of Argo CD must be read even if it has no images, because of the folders that it deploys. A HelmRelease
+  of Flux must be read if it names values files.
 - A JSON patch is a list of operations instead of an object. Each has texts under the keys `op` and `path`, and an image
   under the key `value`. The path or the value contains a key of IMAGE_KEYS.
 - A CustomResourceDefinition contains many of these keys, but never an image.
@@ -80,7 +81,7 @@ def may_name_images(raw: bytes) -> bool:
         b"apiVersion" in raw
         and b"kind" in raw
         and (_has_object_keys(raw) or _has_unusual_keys(raw))
-        and (_has_image_key(raw) or _has_application_words(raw))
+        and (_has_image_key(raw) or _has_fact_words(raw))
     ) or (_may_be_json_patch(raw) or may_be_escaped(raw))
 
 
@@ -98,8 +99,10 @@ def _has_object_keys(raw: bytes) -> bool:
     return _VERSION.search(raw) is not None and _KIND.search(raw) is not None
 
 
-def _has_application_words(raw: bytes) -> bool:
-    return b"argoproj.io" in raw and (b"Application" in raw or b"ImageUpdater" in raw)
+def _has_fact_words(raw: bytes) -> bool:
+    """Return True if an object in `raw` may state something about images in other files."""
+    is_application = b"argoproj.io" in raw and (b"Application" in raw or b"ImageUpdater" in raw)
+    return is_application or (b"valuesFile" in raw and b"HelmRelease" in raw)
 
 
 def _has_image_key(raw: bytes) -> bool:

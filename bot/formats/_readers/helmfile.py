@@ -1,0 +1,62 @@
+"""Read helmfiles: the values files that they pass to the charts of releases.
+
+A helmfile is a template of YAML, and helmfile renders it first (https://helmfile.readthedocs.io/en/latest/). basebump
+reads it without rendering it, so a path that contains an action is unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from bot.formats._syntax.tree_paths import resolve_in_tree
+from bot.formats._syntax.yaml.file_reader import read_file
+from bot.formats._syntax.yaml.nodes import ALL_ITEMS, STRING, YamlDocument, YamlScalar
+from bot.model.cross_file import ValuesFileUse
+from bot.model.extracted_item import ExtractedItem
+from bot.model.source import FilePath, SourceFile
+
+_OPENER, _CLOSER = b"{{", b"}}"
+_ACTION_MARK = b"\xef\xbf\xbd"
+"""The character U+FFFD, which replaces an action, so that the rest of the file can be read as YAML."""
+_LOCAL_CHART = ("./", "../")
+
+
+def read_helmfile(file: SourceFile) -> Iterator[ExtractedItem]:
+    """Yield the values files that a helmfile names. If it cannot be parsed as YAML, yield nothing."""
+    plain_file = replace(file, content=_remove_actions(file.content))
+    for item in read_file(plain_file, lambda raw: b"values" in raw, lambda each: _list_uses(each, file.path)):
+        if isinstance(item, ValuesFileUse):
+            yield item
+
+
+def _list_uses(document: YamlDocument, path: FilePath) -> Iterator[ValuesFileUse]:
+    """Yield the values files of the releases in a document. Raises TooDeepError."""
+    for _, release in document.walk(document.root, ("releases", ALL_ITEMS), ""):
+        chart = document.get_string(release, "chart") or ""
+        folder = resolve_in_tree(path, chart) if chart.startswith(_LOCAL_CHART) else None
+        for _, node in document.walk(release, ("values", ALL_ITEMS), ""):
+            values_path = (
+                resolve_in_tree(path, node.value) if isinstance(node, YamlScalar) and node.tag == STRING else None
+            )
+            if values_path:
+                yield ValuesFileUse(path, values_path, folder)
+
+
+def _remove_actions(content: bytes) -> bytes:
+    """Remove the lines of a template that consist of actions, and replace the actions in other lines by a mark."""
+    if _OPENER not in content:
+        return content
+    lines = content.split(b"\n")
+    return b"\n".join(b"" if _is_action(line) else _replace_actions(line) for line in lines)
+
+
+def _is_action(line: bytes) -> bool:
+    return line.lstrip().startswith(_OPENER) and line.rstrip().endswith(_CLOSER)
+
+
+def _replace_actions(line: bytes) -> bytes:
+    """Replace each action by a mark. Text after an opener without a closer is kept."""
+    first, *others = line.split(_OPENER)
+    texts = (each.partition(_CLOSER) for each in others)
+    return first + b"".join(_ACTION_MARK + rest if closer else _OPENER + text for text, closer, rest in texts)
