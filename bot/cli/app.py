@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import click
 
 from bot import __version__
-from bot.cli.messages import HINT_SEPARATOR, render_click_error, render_error, suggest_command, write_message
+from bot.cli.messages import render_click_error, render_error, suggest_command, write_message
 from bot.cli.presentation import add_shared_options
-from bot.model.errors import BasebumpError, UsageError
+from bot.model.errors import HINT_SEPARATOR, BasebumpError, UsageError
 from bot.model.vocabulary import ExitCode
 
 

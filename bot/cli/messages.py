@@ -10,12 +10,10 @@ from difflib import get_close_matches
 import click
 
 from bot.cli.presentation import has_colors, is_quiet, is_terminal
-from bot.model.errors import ConfigError
+from bot.model.errors import HINT_SEPARATOR, ConfigError
 
 _COLOURS = {"error": "1;31", "hint": "36", "note": "2"}
 _FIRST_WORD = re.compile(r"^( *)(error|hint|note):", re.MULTILINE)
-HINT_SEPARATOR = "; hint: "
-"""The text between an error and its hint in the messages of exceptions."""
 
 
 def write_message(text: str) -> None:

@@ -25,6 +25,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bot.model.vocabulary import Reason
 
+HINT_SEPARATOR = "; hint: "
+"""The text between an error and its hint in a message."""
+
 
 class BasebumpError(Exception):
     """Base class of all exceptions. The message says what failed and what to do next."""

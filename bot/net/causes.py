@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from bot.net.deadlines import ExchangeTimeoutError
 from bot.net.text import sanitize_text
 
+PROXY_ADVICE = "set HTTPS_PROXY if this network needs a proxy"
+"""What a user can try if a server did not answer. `bot.net` and git read this variable."""
+
 
 def describe_cause(error: BaseException) -> tuple[str, bool]:
     """Return why a connection failed, and True if a retry cannot help, for example because of a certificate.

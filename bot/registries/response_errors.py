@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterable
 from http import HTTPStatus
 
-from bot.model.errors import RegistryError
+from bot.model.errors import HINT_SEPARATOR, RegistryError
 from bot.model.vocabulary import Reason
 from bot.net import (
+    PROXY_ADVICE,
     BlockedRedirectError,
     HttpError,
     OversizedError,
@@ -67,9 +68,7 @@ def make_refusal_error(
     return RegistryError(endpoint.registry, reason, f"{answer}: {advice}", is_failure=is_failure, is_absent=is_absent)
 
 
-NO_NETWORK_HINT = (
-    "; hint: set HTTPS_PROXY if this network needs a proxy; with --offline, `scan` and `check` need no network"
-)
+NO_NETWORK_HINT = f"{HINT_SEPARATOR}{PROXY_ADVICE}; with --offline, `scan` and `check` need no network"
 """The end of the message if a registry did not answer."""
 
 
@@ -84,7 +83,7 @@ def make_unanswered_error(endpoint: RegistryEndpoint, error: HttpError, responde
     if isinstance(error, OversizedError):
         return RegistryError(endpoint.registry, Reason.REGISTRY_ERROR, message, is_failure=False)
     reason = Reason.REGISTRY_ERROR if isinstance(error, BlockedRedirectError) else Reason.UNREACHABLE
-    if isinstance(error, UnreachableError) and "; hint: " not in message:
+    if isinstance(error, UnreachableError) and HINT_SEPARATOR not in message:
         message += NO_NETWORK_HINT
     return RegistryError(endpoint.registry, reason, message, is_failure=True)
 

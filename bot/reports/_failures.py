@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from bot.core.markdown import make_console_line
+from bot.model.errors import HINT_SEPARATOR
 from bot.model.report import RepositoryReport, RunFailure, RunReport, Verdict
 from bot.model.vocabulary import Reason
 
@@ -23,7 +24,7 @@ def render_failures(failures: Sequence[RunFailure]) -> Iterator[str]:
     if failures:
         yield HEADING
         for each in failures:
-            error, *hints = make_console_line(each.error, MAX_ERROR_LENGTH).split("; hint: ")
+            error, *hints = make_console_line(each.error, MAX_ERROR_LENGTH).split(HINT_SEPARATOR)
             yield f"  {make_console_line(each.subject)} ({each.stage}): {error}"
             yield from (f"    hint: {hint}" for hint in hints)
 

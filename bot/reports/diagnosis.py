@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from bot.core.markdown import make_console_line
 from bot.model.diagnosis import CheckStatus, ConfigArea, Diagnosis
+from bot.model.errors import HINT_SEPARATOR
 from bot.model.report import SCHEMA
 from bot.reports.json_text import render_json
 from bot.reports.styled_lines import Line, Style, StyledLine, join_blocks, join_lines
@@ -74,7 +75,7 @@ def _render_checks(diagnosis: Diagnosis) -> Iterator[Line]:
 
 def _render_group(status: CheckStatus, checked: str, result: str) -> Iterator[Line]:
     mark, style = _MARKS[status]
-    found, *hints = make_console_line(f"{checked}: {result}", MAX_LINE).split("; hint: ")
+    found, *hints = make_console_line(f"{checked}: {result}", MAX_LINE).split(HINT_SEPARATOR)
     yield StyledLine(f"  {mark} ", found, style)
     yield from (f"    hint: {hint}" for hint in hints)
 

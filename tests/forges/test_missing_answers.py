@@ -40,7 +40,9 @@ def test_a_header_that_cannot_be_sent_is_not_shown(explain):
 @pytest.mark.parametrize("explain", [of_github, of_gitlab])
 def test_a_host_that_is_not_there_has_a_cause_and_no_words_of_a_library(explain):
     said = explain(raised(lambda: requests.get("http://127.0.0.1:9/user", timeout=1)))
-    assert "Connection refused; hint: check the network" in said
+    assert "Connection refused; hint: check the network and the URL" in said
+    assert "and set HTTPS_PROXY if this network needs a proxy; `scan` and `check` need no forge" in said
+    assert said.count("hint: ") == 1
 
 
 @pytest.mark.parametrize(("explain", "name"), [(of_github, "GitHub"), (of_gitlab, "GitLab")])

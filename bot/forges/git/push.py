@@ -18,6 +18,7 @@ from bot.forges.hosted.branches import build_branch_moved_error
 from bot.forges.hosted.refusal import FORBIDDEN, UNAUTHORIZED, RefusedError
 from bot.model.errors import ProcessError
 from bot.model.source import FileChange
+from bot.net import PROXY_ADVICE
 
 _STALE = re.compile(r"^!\t.*\[rejected\] \(stale info\)$", re.MULTILINE)
 """git's report that the branch does not point to the expected commit."""
@@ -99,7 +100,7 @@ class GitPush:
         elif status is not None:
             hint = "rerun basebump later"
         else:
-            hint = "check the network and the URL"
+            hint = f"check the network and the URL, and {PROXY_ADVICE}"
         text = self.origin.hide_login(remote_lines or reason)
         message = f"{self.server} refused to push to '{branch}' of {self.repository}: {text}; hint: {hint}"
         return RefusedError(message, status=status)

@@ -22,9 +22,9 @@ from bot.forges.git.scratch import build_isolation, create_bare_repository
 from bot.forges.git.tree import LocalTree
 from bot.forges.hosted.files import TreeListing
 from bot.forges.hosted.refusal import RefusedError
-from bot.model.errors import ProcessError, TreeError
+from bot.model.errors import HINT_SEPARATOR, ProcessError, TreeError
 from bot.model.forge import TreeEntry
-from bot.net import sanitize_text
+from bot.net import PROXY_ADVICE, sanitize_text
 
 TIMEOUT = 300.0
 """Seconds after which a fetch fails. The trees of a large repository, without files, have about ten megabytes."""
@@ -34,6 +34,8 @@ MAX_SILENCE_SECONDS = 30
 _UNUSED_IDENTITY = GitIdentity("basebump", "basebump@localhost")
 _OBJECT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _HEAD = re.compile(r"^ref: refs/heads/(?P<branch>\S+)\tHEAD\n(?P<commit>[0-9a-f]+)\tHEAD$", re.MULTILINE)
+_NO_CONNECTION = re.compile(r"unable to access '[^']*': (?!The requested URL returned error)")
+"""Matches git's error for a server that did not answer; an answer with an error status has another text."""
 _SIZES = "%(objectname) %(objectsize)"
 _FETCH = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--recurse-submodules=no", "--filter=blob:none")
 _SCHEMES = ("https", "http")
@@ -142,9 +144,12 @@ class GitOrigin:
     def build_refusal(self, reason: str) -> RefusedError:
         """Return the error for a git command that failed because of `reason`.
 
-        If `reason` contains the login, the login is removed.
+        If `reason` contains the login, the login is removed. If there was no connection, the error has a hint.
         """
-        return RefusedError(f"git could not read '{self.url}': {self.hide_login(reason)}", status=None)
+        message = f"git could not read '{self.url}': {self.hide_login(reason)}"
+        if _NO_CONNECTION.search(reason):
+            message += f"{HINT_SEPARATOR}check the network and the URL, and {PROXY_ADVICE}"
+        return RefusedError(message, status=None)
 
     def hide_login(self, text: str) -> str:
         """Return git's text as one line in which the login is masked."""

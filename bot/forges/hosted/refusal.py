@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 from json import JSONDecodeError
 from typing import TypeVar
 
-from bot.model.errors import ForgeError
-from bot.net import HttpError, describe_cause, sanitize_text
+from bot.model.errors import HINT_SEPARATOR, ForgeError
+from bot.net import PROXY_ADVICE, HttpError, describe_cause, sanitize_text
 
 MAX_NAMED_WAIT = 10 * 365 * 86_400.0
 """The longest wait, in seconds, that a message states. A longer one might end after the last date that Python has."""
@@ -203,10 +203,10 @@ class ServerErrors:
             action: A description of the request for the message, such as `read the label security`.
             secret: The token, which is removed from the message.
         """
-        message = (
-            f"{self.server} could not be asked to {action}: {self._describe_reason(error, secret)}; "
-            f"hint: check the network and {self.url_name}"
-        )
+        message = f"{self.server} could not be asked to {action}: {self._describe_reason(error, secret)}"
+        if HINT_SEPARATOR not in message:  # the reason may have a hint of its own, such as the key for a certificate
+            advice = f"check the network and {self.url_name}, and {PROXY_ADVICE}"
+            message += f"{HINT_SEPARATOR}{advice}; `scan` and `check` need no forge"
         should_repeat = not isinstance(error, HttpError) and not describe_cause(error)[1]
         return RefusedError(message, status=None, should_repeat=should_repeat)
 

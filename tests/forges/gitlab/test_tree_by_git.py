@@ -214,6 +214,13 @@ def test_a_refusal_says_no_secret(gitlab):
     assert "could not read" in str(raised.value)
 
 
+def test_server_without_connection_has_a_hint_about_the_proxy():
+    with pytest.raises(
+        RefusedError, match=r"git could not read .*; hint: check the network and the URL, and set HTTPS"
+    ):
+        GitOrigin("http://127.0.0.1:9/acme/web.git").read_default_branch()
+
+
 def test_a_repository_without_commits_has_no_head(gitlab):
     gitlab.server.world.add_project("acme/empty", None)
     assert GitOrigin(f"{gitlab.server.url}/acme/empty.git").read_default_branch() is None
