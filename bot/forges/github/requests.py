@@ -13,7 +13,7 @@ from github.PullRequest import PullRequest
 from github.Repository import Repository
 
 from bot.core.proposal.markers import COMMENT_MARKER
-from bot.forges.github.attributes import GitHubAttributesWriter
+from bot.forges.github.attributes import GitHubAttributes
 from bot.forges.github.client import PER_PAGE
 from bot.forges.github.connection import GitHubRemote, get_login
 from bot.forges.github.errors import ISSUES_READ, ISSUES_WRITE, PULLS_READ, PULLS_WRITE, STATUSES_WRITE
@@ -23,6 +23,7 @@ from bot.forges.github.request_state import (
     read_merge_state,
     read_review_states,
 )
+from bot.forges.hosted.attributes import AttributesWriter
 from bot.forges.hosted.branches import build_request_ended_error
 from bot.forges.hosted.forge import RequestEdit
 from bot.forges.hosted.records import MAX_ISSUES, ListedIssue
@@ -177,7 +178,7 @@ class GitHubRequestWriter:
 
     def __init__(self, remote: GitHubRemote) -> None:
         self._remote = remote
-        self._attributes = GitHubAttributesWriter(remote)
+        self._attributes = AttributesWriter(GitHubAttributes(remote), "GitHub")
 
     def create(self, target_branch: str, proposal: Proposal) -> OpenedRequest:
         """Create a pull request, and set its attributes with further requests.
@@ -220,8 +221,7 @@ class GitHubRequestWriter:
                 pull.edit(title=edit.title, body=edit.body)
 
             self._remote.write(f"edit pull request #{number}", edit_text, PULLS_WRITE)
-        for label in edit.removed_labels:
-            self._attributes.remove_label(number, label)
+        self._attributes.remove_labels(number, edit.removed_labels)
         return self._attributes.set_attributes(number, edit.attributes)
 
     def close(self, number: int) -> None:

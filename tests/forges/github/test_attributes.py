@@ -8,7 +8,7 @@ import pytest
 from support.forges.github.scene import BRANCH, look, propose
 from support.forges.github.stand import BOT
 
-from bot.forges.github.attributes import LABEL_COLOUR, LABEL_DESCRIPTION
+from bot.forges.hosted.attributes import LABEL_COLOUR, LABEL_DESCRIPTION
 from bot.model.request_attributes import NO_ATTRIBUTES, RequestAttributes
 
 
