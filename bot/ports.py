@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
     from bot.model.request_attributes import RequestAttributes
     from bot.model.signature import SignatureOutcome
     from bot.model.source import FileChange, FilePath, SourceFile
+    from bot.model.source_changes import SourceComparison, SourceLookup
     from bot.model.trust import TrustEntry
     from bot.model.vex import VexStatements
 
@@ -313,6 +314,16 @@ class AdvisorySource(Diagnosable, Protocol):
 
     def list_digests(self, subject: ScanSubject) -> frozenset[Digest]:
         """Return all digests by which a VEX statement may identify the image, including the digest in `subject`."""
+
+
+class SourceHistory(Protocol):
+    """The forges that host the sources of images. Errors are part of the returned values, and are never raised."""
+
+    def fetch_changes(self, comparison: SourceComparison, version: str | None) -> SourceLookup:
+        """Return the number of commits between two commits, and the release notes of a version if it is not None.
+
+        The source and the version come from labels of images, so they are untrusted.
+        """
 
 
 class SignatureVerifier(Protocol):

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from bot.model.reference import Digest
+from bot.model.source_changes import SourceLookup
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -101,3 +102,5 @@ class TransitionContents:
 
     old: ImageContents | None
     new: ImageContents | None
+    source_changes: SourceLookup | None = None
+    """The changes of the source; None if they are not looked up, for example because the revision is the same."""

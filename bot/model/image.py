@@ -10,6 +10,7 @@ from enum import StrEnum
 from bot.model.contents import ImageContents
 from bot.model.history import TagObservation
 from bot.model.reference import Digest, TagRef
+from bot.model.source_changes import SourceChanges
 from bot.model.vocabulary import Reason
 
 
@@ -74,6 +75,8 @@ class CachedManifest:
     """Canonical names of the repositories that the manifest was fetched from. Other repositories may not have it."""
     contents: Mapping[str, ImageContents] = field(default_factory=dict)
     """The image contents by platform. Platforms whose contents were not fetched are missing."""
+    source_changes: Mapping[str, SourceChanges] = field(default_factory=dict)
+    """The changes of the image's source by the address of the comparison with the source of an older image."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from bot.model.trust import TrustEntry
 from bot.model.vocabulary import FailureStage
 from bot.pipeline.registry_failures import STATE_SUBJECT, build_assess_failures
 from bot.pipeline.run_context import RunContext
+from bot.pipeline.source_changes import add_source_changes
 from bot.pipeline.verify_signatures import verify_signatures
 from bot.ports import AdvisorySource, ProgressReporter, Scanner, ScannerSelector
 
@@ -51,6 +52,7 @@ def collect_evidence(
     """
     assessed = assess(transitions, context)
     inspected = inspect_images(assessed.evidence, context)
+    inspected = replace(inspected, evidence=add_source_changes(inspected.evidence, context))
     verified = verify_signatures(transitions, trust_entries, context)
     evidence = {
         transition: replace(

@@ -65,7 +65,8 @@ def compare_images(
     contents, inspection_failures = fetch_contents(subjects, context)
     verified = verify_signatures(transitions, trust_entries, context)
     compared = compare_scans(*(assessed.evidence[transition].new for transition in transitions))
-    evidence = replace(compared, contents=TransitionContents(*(contents[subject] for subject in subjects)))
+    old_contents, new_contents = (contents[subject] for subject in subjects)
+    evidence = replace(compared, contents=TransitionContents(old_contents, new_contents))
     enriched = enrich_evidence({transitions[1]: evidence}, context.advisories)
 
     def build_image(fetched: _FetchedImage, scan: ScanOutcome) -> ComparedImage:

@@ -26,6 +26,7 @@ from bot.ports import (
     RulesReader,
     ScannerSelector,
     SignatureVerifier,
+    SourceHistory,
     StateStore,
     SupersededStore,
 )
@@ -56,6 +57,8 @@ class RunContext:
     verifiers: Sequence[SignatureVerifier] = ()
     advisories: AdvisorySource | None = None
     """None if the config names neither public lists nor VEX documents."""
+    source_history: SourceHistory | None = None
+    """None if the config does not allow looking up the sources of images."""
     is_private: Callable[[TagRef], bool] = _return_false
     """Returns True if findings for the images of a tag must not be shown where everyone can read them."""
     reader_slots: ReaderSlots | None = None

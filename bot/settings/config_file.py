@@ -307,7 +307,13 @@ def _convert_enrichment(section: schema.EnrichmentSection, folder: Path) -> valu
         return location if location is None or "://" in location else folder / location
 
     vex = (values.VexSettings(each.url or folder / (each.path or ""), each.authors) for each in section.vex)
-    return values.EnrichmentSettings(resolve_location(section.kev), resolve_location(section.epss), tuple(vex))
+    return values.EnrichmentSettings(
+        resolve_location(section.kev),
+        resolve_location(section.epss),
+        tuple(vex),
+        has_source_changes=section.source_changes,
+        github_token_env=section.github_token_env,
+    )
 
 
 def _parse_optional_service(service: str) -> str | None:

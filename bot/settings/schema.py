@@ -160,9 +160,10 @@ class VexEntry(ConfigSection):
 
 
 class EnrichmentSection(ConfigSection):
-    """The lists and documents about vulnerabilities that basebump reads.
+    """The lists and documents about vulnerabilities that basebump reads, and lookups of the sources of images.
 
-    Each is an https URL, or a path relative to this config file. By default, basebump reads none of them.
+    Each list or document is an https URL, or a path relative to this config file. By default, basebump reads none of
+    them, and looks up no sources.
     """
 
     kev: address_fields.PathOrUrl | None = None
@@ -173,6 +174,16 @@ class EnrichmentSection(ConfigSection):
     """FIRST's list of EPSS scores in CSV, plain or compressed with gzip. Default: none; no scores are then shown."""
     vex: tuple[VexEntry, ...] = ()
     """Statements that vulnerabilities do not affect an image. Default: none; all findings then count."""
+    source_changes: bool = False
+    """If `true`, proposals show how many commits lie between the source revisions of both images, and the release notes
+    of the new version. basebump asks github.com or gitlab.com, if the labels of the images name them. It asks once for
+    each update, and stores the result in the `state`.
+    """
+    github_token_env: name_fields.VariableName | None = None
+    """The environment variable with a token for these questions to github.com, which raises the limit from 60 to 5000
+    requests per hour. Use a token that can read no private repository, because proposals show the release notes.
+    Default: no token is sent, not even that of a configured forge.
+    """
 
 
 class TemplatesSection(ConfigSection):

@@ -177,6 +177,15 @@ class EnrichmentSettings:
     vex: tuple[VexSettings, ...] = ()
     are_lists_optional: bool = False
     """True if the lists are a default that the operator did not set, so that an unreadable list is not a failure."""
+    has_source_changes: bool = False
+    """True if the changes of sources are looked up on public forges."""
+    github_token_env: str | None = None
+    """The environment variable with a token for these lookups; None if no token is sent."""
+
+    @property
+    def has_advisories(self) -> bool:
+        """True if a list or a document is set."""
+        return self.kev is not None or self.epss is not None or bool(self.vex)
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +306,8 @@ class Settings:
         for index, scanner in enumerate(self.scanners):
             if isinstance(scanner, TrivySettings) and scanner.token_env is not None:
                 yield f"scanners[{index}].token_env", scanner.token_env
+        if self.enrichment.github_token_env is not None:
+            yield "enrichment.github_token_env", self.enrichment.github_token_env
 
 
 def read_secret(environment: Mapping[str, str], variable: str) -> str:

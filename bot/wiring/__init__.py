@@ -19,7 +19,16 @@ from bot.model.errors import UsageError
 from bot.model.policy import PolicyConfig
 from bot.model.vocabulary import RunLevel
 from bot.pipeline.scan import OfflineContext
-from bot.ports import AdvisorySource, Fleet, ProgressReporter, Registry, RulesReader, StateStore, SupersededStore
+from bot.ports import (
+    AdvisorySource,
+    Fleet,
+    ProgressReporter,
+    Registry,
+    RulesReader,
+    SourceHistory,
+    StateStore,
+    SupersededStore,
+)
 from bot.wiring.found_config import FoundConfigPath, refuse_untrusted_settings
 from bot.wiring.registries import build_registry, list_builders
 
@@ -145,11 +154,11 @@ def build_fleet_context(
 def _use_public_lists(settings: Settings) -> Settings:
     """Return the settings with the public addresses of KEV and EPSS, unless the config names a list or a document."""
     from bot.advisories.public_lists import EPSS_URL, KEV_URL
-    from bot.settings import EnrichmentSettings
 
-    if settings.enrichment != EnrichmentSettings():
+    if settings.enrichment.has_advisories:
         return settings
-    return replace(settings, enrichment=EnrichmentSettings(KEV_URL, EPSS_URL, are_lists_optional=True))
+    lists = replace(settings.enrichment, kev=KEV_URL, epss=EPSS_URL, are_lists_optional=True)
+    return replace(settings, enrichment=lists)
 
 
 def _load_templates(settings: Settings) -> TemplateSources:
@@ -200,6 +209,7 @@ def _build_context(
         registry_facts=registry.create_facts(),
         read_rules=_read_rules,
         advisories=build_advisories(settings.enrichment, registry),
+        source_history=_build_source_history(settings),
         verifiers=create_verifiers(settings.policy.trust, registry.create_artifacts(), clock.now),
     )
 
@@ -209,9 +219,7 @@ def build_advisories(settings: EnrichmentSettings, registry: OciRegistry) -> Adv
 
     If the config names neither lists nor documents, return None.
     """
-    from bot.settings import EnrichmentSettings
-
-    if settings == EnrichmentSettings():
+    if not settings.has_advisories:
         return None
     from bot.advisories.public_lists import PublicLists
     from bot.advisories.published import PublishedAdvisories
@@ -230,6 +238,19 @@ def build_advisories(settings: EnrichmentSettings, registry: OciRegistry) -> Adv
         VexDocuments(vex, os.environ),
         lambda subject: registry.list_digests(subject.tag_ref, subject.digest, subject.platform),
     )
+
+
+def _build_source_history(settings: Settings) -> SourceHistory | None:
+    """Return the public forges on which the sources of images are looked up; None if the config does not allow it.
+
+    Raises ConfigError if the config names a token, and its environment variable is not usable.
+    """
+    if not settings.enrichment.has_source_changes:
+        return None
+    from bot.advisories.source_history import ForgeSourceHistory
+
+    variable = settings.enrichment.github_token_env
+    return ForgeSourceHistory(os.environ, settings.get_token(variable, os.environ) if variable is not None else None)
 
 
 def build_registry_for_host(config_file: Path | None, host: str) -> Registry:

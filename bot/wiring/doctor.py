@@ -14,7 +14,7 @@ from bot.model.diagnosis import ConfigArea, DiagnosisTarget
 from bot.model.reference import DEFAULT_TAG, ImageReference, TagRef
 from bot.model.vocabulary import RunLevel
 from bot.pipeline.doctor import DiagnosisPart
-from bot.settings import EnrichmentSettings, Settings, load, read_secret
+from bot.settings import Settings, load, read_secret
 from bot.wiring import build_advisories, refuse_unlisted_host
 from bot.wiring.forges import build_fleets
 from bot.wiring.registries import build_registry, list_builders
@@ -60,7 +60,7 @@ def _list_parts(settings: Settings, images: Sequence[ImageReference]) -> Iterato
     yield from _list_registry_parts(settings, images)
     yield from _list_scanner_parts(settings)
     yield DiagnosisPart(ConfigArea.TRUST, "trust", lambda: [TrustExamination(settings)])
-    if settings.enrichment != EnrichmentSettings():
+    if settings.enrichment.has_advisories:
         yield DiagnosisPart(ConfigArea.ENRICHMENT, "enrichment", partial(_build_advisories, settings))
     if settings.state is not None:
         yield DiagnosisPart(ConfigArea.STATE, "state", partial(_build_state_examination, settings.state))

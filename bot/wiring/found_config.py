@@ -57,6 +57,8 @@ def _list_untrusted_keys(settings: Settings) -> Iterator[tuple[str, str]]:
     for index, scanner in enumerate(settings.scanners):
         if not _is_harmless_scanner(scanner):
             yield f"scanners[{index}]", reason.format("this entry starts a program, reads files or uses a server")
+    if settings.enrichment.github_token_env is not None:
+        yield "enrichment.github_token_env", reason.format("a secret is sent")
     if settings.state is not None:
         yield "state", reason.format("a state is written")
 

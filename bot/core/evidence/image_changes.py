@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.model.contents import ImageConfig, ImageContents, TransitionContents
+from bot.model.source_changes import GITHUB_HOST, GITLAB_HOST, SourceComparison
 
 
 class ImageAspect(StrEnum):
@@ -50,26 +51,8 @@ class SourceOrigin(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class SourceComparison:
-    """The web page on GitHub or GitLab that compares two commits of a source repository."""
-
-    host: str
-    repository: str
-    """`owner/name`."""
-    old: str
-    new: str
-    """`old` and `new` are full commit hashes."""
-
-    @property
-    def url(self) -> str:
-        compare = "compare" if self.host == _GITHUB else "-/compare"
-        return f"https://{self.host}/{self.repository}/{compare}/{self.old}...{self.new}"
-
-
-_GITHUB, _GITLAB = "github.com", "gitlab.com"
 _SOURCE = re.compile(
-    rf"https://(?P<host>{re.escape(_GITHUB)}|{re.escape(_GITLAB)})/"
+    rf"https://(?P<host>{re.escape(GITHUB_HOST)}|{re.escape(GITLAB_HOST)})/"
     r"(?P<repository>[A-Za-z0-9][A-Za-z0-9_.-]{0,99}(?:/[A-Za-z0-9][A-Za-z0-9_.-]{0,99}){1,5}?)"
     r"(?:\.git)?/?(?:#(?P<commit>[0-9a-f]{40})(?::\S*)?)?",
     re.ASCII,
@@ -149,7 +132,7 @@ def determine_origin(contents: TransitionContents | None) -> SourceOrigin:
 
 
 def build_source_comparison(contents: TransitionContents | None) -> SourceComparison | None:
-    """Return the web page that compares the source commits of two images.
+    """Return the comparison of the source commits of two images.
 
     Return None if an image does not state a commit on GitHub or GitLab, if the repositories differ, or if the commits
     are equal.
@@ -162,6 +145,12 @@ def build_source_comparison(contents: TransitionContents | None) -> SourceCompar
         return None
     (host, repository), old_commit = old
     return SourceComparison(host, repository, old_commit, new[1])
+
+
+def get_new_version(contents: TransitionContents | None) -> str | None:
+    """Return the version that the new image states; None if it states none, or the same as the old image."""
+    both = _get_both_contents(contents)
+    return both[1].version if both is not None and both[0].version != both[1].version else None
 
 
 def _get_source_state(contents: ImageContents) -> tuple[str, str] | None:
@@ -183,7 +172,7 @@ def _parse_source(contents: ImageContents) -> tuple[tuple[str, str], str] | None
     if match is None:
         return None
     commit = match["commit"] or contents.revision or ""
-    if not _COMMIT.fullmatch(commit) or (match["host"] == _GITHUB and match["repository"].count("/") != 1):
+    if not _COMMIT.fullmatch(commit) or (match["host"] == GITHUB_HOST and match["repository"].count("/") != 1):
         return None
     return (match["host"], match["repository"].removesuffix(".git")), commit
 

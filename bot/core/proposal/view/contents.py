@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import assert_never
 
 from bot.core.evidence.image_changes import (
     ImageAspect,
@@ -17,11 +18,16 @@ from bot.core.evidence.image_changes import (
 from bot.core.markdown import Link, Plain, Text, truncate_list
 from bot.core.sizes import format_size
 from bot.model.contents import PackageChange, PackageChangeKind, TransitionContents
+from bot.model.source_changes import SourceChanges, UnknownSourceChanges
 
 MAX_LIST_ITEMS = 20
 """Limit for the removed and for the added items that are shown of one list in an image's config."""
 MAX_VERSIONS = 5
 """Limit for the versions that are shown of one package."""
+MAX_RELEASE_LINES = 30
+"""Limit for the lines of release notes that are shown."""
+MAX_LINE_LENGTH = 200
+"""Limit for the characters that are shown of a line of release notes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,18 @@ class AspectView:
 
 
 @dataclass(frozen=True, slots=True)
+class ReleaseView:
+    """The release of the new version, from the forge that hosts the source."""
+
+    link: Link
+    """A link to the page of the release, with its name."""
+    lines: tuple[Text, ...]
+    """The first lines of the release notes, without empty lines."""
+    cut: int
+    """The number of lines that were left out."""
+
+
+@dataclass(frozen=True, slots=True)
 class ContentsView:
     """The differences between the contents of both images."""
 
@@ -88,7 +106,14 @@ class ContentsView:
     repository), or `unknown`.
     """
     comparison: Link | None
-    """A link to a comparison of both source revisions; None if there is no such comparison."""
+    """A link to a comparison of both source revisions; None if there is no such comparison.
+
+    If the changes of the source were looked up, the label is the number of commits.
+    """
+    release: ReleaseView | None = None
+    """The release of the new version; None if it was not looked up, or if there is none."""
+    unknown_changes: Plain | None = None
+    """Why the changes of the source are not known although the config sets `source_changes`; otherwise None."""
 
 
 _CHANGE_ORDER = (
@@ -149,5 +174,32 @@ def build_contents_view(contents: TransitionContents | None, rows: int) -> Conte
         old_size=Plain(format_size(contents.old.size)),
         new_size=Plain(format_size(contents.new.size)),
         origin=determine_origin(contents),
-        comparison=Link(Plain("what changed in it"), source_comparison.url) if source_comparison is not None else None,
+        comparison=Link(_describe_changes(contents), source_comparison.url) if source_comparison is not None else None,
+        release=_build_release_view(contents, min(rows, MAX_RELEASE_LINES)),
+        unknown_changes=(
+            Plain(contents.source_changes.reason) if isinstance(contents.source_changes, UnknownSourceChanges) else None
+        ),
+    )
+
+
+def _describe_changes(contents: TransitionContents) -> Plain:
+    """Return the label of the link to the changes of the source: the number of commits, if it is known."""
+    match contents.source_changes:
+        case SourceChanges(commits=count, is_lower_bound=is_lower_bound, dropped_commits=dropped):
+            commits = f"{count}{' or more' if is_lower_bound else ''} commit{'' if count == 1 else 's'}"
+            return Plain(f"{commits}, and {dropped} of the old image dropped" if dropped else commits)
+        case UnknownSourceChanges() | None:
+            return Plain("what changed in it")
+        case _:
+            assert_never(contents.source_changes)
+
+
+def _build_release_view(contents: TransitionContents, lines: int) -> ReleaseView | None:
+    release = contents.source_changes.release if isinstance(contents.source_changes, SourceChanges) else None
+    if release is None:
+        return None
+    return ReleaseView(
+        Link(Text(release.name), release.url),
+        tuple(Text(line, MAX_LINE_LENGTH) for line in release.lines[:lines]),
+        release.cut + max(0, len(release.lines) - lines),
     )

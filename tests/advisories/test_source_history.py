@@ -1,0 +1,148 @@
+"""Lookups of commits and release notes: real HTTP to a server on loopback that answers like the public forges."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from support.listener import Listener, Reply
+
+from bot.advisories import source_history
+from bot.advisories.source_history import COMMITS_PER_PAGE, MAX_LINE_LENGTH, MAX_LINES, ForgeSourceHistory
+from bot.model.source_changes import (
+    GITHUB_HOST,
+    GITLAB_HOST,
+    ReleaseNotes,
+    SourceChanges,
+    SourceComparison,
+    UnknownSourceChanges,
+)
+
+OLD, NEW = "a" * 40, "b" * 40
+ON_GITHUB = SourceComparison(GITHUB_HOST, "acme/web", OLD, NEW)
+ON_GITLAB = SourceComparison(GITLAB_HOST, "acme/tools/web", OLD, NEW)
+COMPARE = f"/repos/acme/web/compare/{OLD}...{NEW}?per_page=1&page=2"
+COUNTS = {"total_commits": 12, "ahead_by": 12, "behind_by": 0, "commits": []}
+TOKEN = "a-token"
+
+
+@pytest.fixture
+def ask():
+    """Return a function that looks a source up on a server with these answers, and returns the result and requests."""
+
+    def ask(answers, comparison=ON_GITHUB, version=None, token=None, times=1):
+        def answer(received):
+            found = answers.get(received.path, Reply(404, b"{}"))
+            return found if isinstance(found, Reply) else Reply(200, json.dumps(found).encode())
+
+        with Listener(answer) as listener:
+            addresses = {GITHUB_HOST: listener.url, GITLAB_HOST: f"{listener.url}/api/v4"}
+            history = ForgeSourceHistory({}, token, addresses)
+            found = [history.fetch_changes(comparison, version) for _ in range(times)]
+        return found[-1], listener.received
+
+    return ask
+
+
+def test_github_reports_the_number_of_commits_in_one_request_without_a_token(ask):
+    found, received = ask({COMPARE: COUNTS | {"behind_by": 3}})
+    assert found == SourceChanges(12, dropped_commits=3)
+    assert [each.path for each in received] == [COMPARE]
+    assert "authorization" not in received[0].headers
+
+
+def test_github_returns_the_release_of_the_new_version(ask):
+    notes = {"name": "Web 1.2", "body": "## Fixed\r\n\r\n* one\r\n* two\r\n", "html_url": "https://evil.example/"}
+    found, received = ask({COMPARE: COUNTS, "/repos/acme/web/releases/tags/v1.2.0": notes}, version="1.2.0")
+    page = "https://github.com/acme/web/releases/tag/v1.2.0"
+    assert found.release == ReleaseNotes("Web 1.2", page, ("## Fixed", "* one", "* two"), 0)
+    assert len(received) == 2
+
+
+def test_a_tag_without_the_letter_v_is_tried_second(ask):
+    found, received = ask({COMPARE: COUNTS, "/repos/acme/web/releases/tags/1.2.0": {"body": None}}, version="v1.2.0")
+    assert found.release == ReleaseNotes("1.2.0", "https://github.com/acme/web/releases/tag/1.2.0", (), 0)
+    assert [each.path.rpartition("/")[2] for each in received[1:]] == ["v1.2.0", "1.2.0"]
+    assert ask({COMPARE: COUNTS}, version="1.2.0")[0] == SourceChanges(12)
+
+
+@pytest.mark.parametrize("version", ["", "../../user", "a b", "1/2", "v1\n", "x" * 200])
+def test_a_version_that_cannot_be_a_tag_causes_no_request(ask, version):
+    found, received = ask({COMPARE: COUNTS}, version=version)
+    assert found == SourceChanges(12)
+    assert len(received) == 1
+
+
+def test_long_release_notes_are_cut(ask):
+    body = "\n".join("x" * 1000 for _ in range(MAX_LINES + 5))
+    answers = {COMPARE: COUNTS, "/repos/acme/web/releases/tags/v1": {"name": " ", "body": body}}
+    release = ask(answers, version="1")[0].release
+    assert (release.name, len(release.lines), release.cut) == ("v1", MAX_LINES, 5)
+    assert {len(line) for line in release.lines} == {MAX_LINE_LENGTH}
+
+
+def test_gitlab_reports_commits_and_release(ask):
+    project = "/api/v4/projects/acme%2Ftools%2Fweb"
+    commits = f"{project}/repository/commits?ref_name={OLD}..{NEW}&per_page={COMMITS_PER_PAGE}"
+    notes = {"name": "Web 2", "description": "All new"}
+    found, received = ask({commits: [{}] * 7, f"{project}/releases/v2": notes}, ON_GITLAB, "2", TOKEN)
+    page = "https://gitlab.com/acme/tools/web/-/releases/v2"
+    assert found == SourceChanges(7, release=ReleaseNotes("Web 2", page, ("All new",), 0))
+    assert not any("authorization" in each.headers for each in received)
+    full = Reply(200, json.dumps([{}] * 100).encode(), {"x-next-page": "2"})
+    assert ask({commits: full}, ON_GITLAB)[0] == SourceChanges(100, is_lower_bound=True)
+
+
+def test_only_github_gets_the_token_that_the_operator_named(ask):
+    _, received = ask({COMPARE: COUNTS}, token=TOKEN)
+    assert received[0].headers["authorization"] == f"Bearer {TOKEN}"
+
+
+def test_a_renamed_repository_is_followed_on_the_same_host_only(ask):
+    inside = {COMPARE: Reply(301, b"", {"Location": "/repositories/1/compare"}), "/repositories/1/compare": COUNTS}
+    assert ask(inside)[0] == SourceChanges(12)
+    with Listener(lambda _: Reply(200, b"{}")) as other:
+        outside = {COMPARE: Reply(301, b"", {"Location": f"{other.url}/steal"})}
+        assert ask(outside, token=TOKEN)[0] == UnknownSourceChanges("github.com redirects to another host")
+    assert other.received == []
+    loop = {COMPARE: Reply(301, b"", {"Location": COMPARE})}
+    assert ask(loop)[0] == UnknownSourceChanges("github.com answered 301")
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        (Reply(404), "github.com has no public repository with these commits"),
+        (Reply(451), "github.com answered 451"),
+        (Reply(200, b"{"), "the response is not JSON"),
+        (Reply(200, b"[" * 100_000), "the response is not JSON"),
+        (Reply(200, b"[]"), "the response is not a JSON object"),
+        (Reply(200, b'{"ahead_by": -1, "behind_by": 0}'), "the response has no number of commits"),
+        (Reply(200, b'{"ahead_by": true, "behind_by": 0}'), "the response has no number of commits"),
+        (Reply(200, b" " * (source_history.MAX_RESPONSE + 1)), "more than"),
+    ],
+)
+def test_an_unusable_response_is_a_reason_and_no_error(ask, reply, reason):
+    found, _ = ask({COMPARE: reply})
+    assert isinstance(found, UnknownSourceChanges)
+    assert reason in found.reason
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        (Reply(403, b"{}", {"x-ratelimit-remaining": "0"}), "github.com allows no more requests at the moment"),
+        (Reply(401), "github.com refuses the token"),
+    ],
+)
+def test_a_forge_that_refuses_is_asked_once_in_a_run(ask, reply, reason):
+    found, received = ask({COMPARE: reply}, times=3)
+    assert found == UnknownSourceChanges(reason)
+    assert len(received) == 1
+
+
+def test_a_run_has_a_limit_of_lookups(ask, monkeypatch):
+    monkeypatch.setattr(source_history, "MAX_LOOKUPS", 2)
+    found, received = ask({COMPARE: COUNTS}, times=4)
+    assert found == UnknownSourceChanges("a run looks up at most 2 sources")
+    assert len(received) == 2

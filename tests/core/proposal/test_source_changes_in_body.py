@@ -1,0 +1,73 @@
+"""How a body shows the number of commits and the release notes, which are text from outside."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from markdown_it import MarkdownIt
+from support.runs.reports import HOSTILE
+from support.runs.worlds import BODY_TEMPLATE
+from support.values import digest, scan, update
+
+from bot.core.evidence.compare import compare_scans
+from bot.core.proposal.render import render_body
+from bot.core.proposal.report_facts import build_report_facts
+from bot.core.proposal.view.contents import MAX_RELEASE_LINES
+from bot.core.proposal.view.proposal import build_proposal_view
+from bot.core.transition import get_first_transition
+from bot.model.contents import ImageConfig, ImageContents, TransitionContents
+from bot.model.source_changes import ReleaseNotes, SourceChanges, UnknownSourceChanges
+
+MOVE = update(f"python:3.12@{digest('old')}", "new")
+SOURCE = "https://github.com/acme/web"
+OLD = ImageContents(digest("o"), ImageConfig(), 1, source=SOURCE, revision="a" * 40)
+NEW = replace(OLD, digest=digest("n"), revision="b" * 40)
+LINK = f"({SOURCE}/compare/{'a' * 40}...{'b' * 40})"
+RELEASE = ReleaseNotes("Web 2", f"{SOURCE}/releases/tag/v2", ("## Fixed", "* the crash"), 3)
+
+
+def evidence_with(lookup):
+    return replace(compare_scans(scan(), scan()), contents=TransitionContents(OLD, NEW, lookup))
+
+
+def body(lookup):
+    known = {get_first_transition(MOVE): evidence_with(lookup)}
+    return render_body(BODY_TEMPLATE, lambda rows: build_proposal_view((MOVE,), known, rows), 60_000)
+
+
+def test_the_source_has_the_number_of_commits_and_the_release():
+    text = body(SourceChanges(12, release=RELEASE))
+    assert f"| Source | [12 commits]{LINK}, release [`Web 2`]({SOURCE}/releases/tag/v2) |" in text
+    _, _, fold = text.partition("<summary>Release notes of the new version</summary>")
+    shown, _, _ = fold.partition("</details>")
+    assert "- `## Fixed`\n- `* the crash`\n\n3 more lines are not shown here." in shown
+
+
+def test_numbers_of_commits_are_words_that_a_reader_understands():
+    assert f"[1 commit]{LINK}" in body(SourceChanges(1))
+    assert f"[100 or more commits]{LINK}" in body(SourceChanges(100, is_lower_bound=True))
+    assert f"[0 commits, and 3 of the old image dropped]{LINK}" in body(SourceChanges(0, dropped_commits=3))
+
+
+def test_a_failed_lookup_has_a_reason_and_a_lookup_that_was_not_asked_for_has_none():
+    failed = body(UnknownSourceChanges("github.com answered 451"))
+    assert f"[what changed in it]{LINK} (commits and release notes not looked up: github.com answered 451) |" in failed
+    assert f"| Source | [what changed in it]{LINK} |" in body(None)
+
+
+def test_release_notes_are_cut_and_have_no_effect():
+    lines = (HOSTILE, "<details>", "</details>", "@team #1", *("x" * 1000 for _ in range(MAX_RELEASE_LINES)))
+    text = body(SourceChanges(1, release=replace(RELEASE, name=HOSTILE, lines=lines)))
+    assert "7 more lines are not shown here." in text
+    assert text.count("<details>") - text.count("`<details>`") == text.count("</details>") - text.count("`</details>`")
+    inline = [each for token in MarkdownIt("gfm-like", {"linkify": False}).parse(text) for each in token.children or ()]
+    assert not [each for each in inline if each.type == "text" and ("@" in each.content or "evil" in each.content)]
+    assert not [each for each in inline if each.type == "link_open" and "evil" in str(each.attrs)]
+
+
+def test_lookups_of_sources_are_no_facts_of_a_request():
+    facts = [
+        build_report_facts((MOVE,), {get_first_transition(MOVE): evidence_with(lookup)})
+        for lookup in (None, SourceChanges(12, release=RELEASE), UnknownSourceChanges("why"))
+    ]
+    assert facts[0] == facts[1] == facts[2]

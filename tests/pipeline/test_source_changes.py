@@ -1,0 +1,76 @@
+"""Lookups of the sources of images: once for each update, stored in the state, and never a reason to write."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from support.listener import Listener, Reply
+from support.runs.worlds import NOW, ToldScanner, write_tree
+from support.values import finding
+
+from bot.advisories.source_history import ForgeSourceHistory
+from bot.demo.images import build_image, build_index, build_layer
+from bot.model.source_changes import GITHUB_HOST, SourceChanges, UnknownSourceChanges
+from bot.pipeline.scan import scan_tree
+from bot.state.database import Database
+from bot.state.state_store import DatabaseStateStore
+from bot.worktree import WorkTree
+
+SOURCE = "https://github.com/acme/web"
+COMMITS = {"old": "a" * 40, "new": "b" * 40}
+COUNTS = json.dumps({"ahead_by": 12, "behind_by": 0}).encode()
+
+
+def push(loopback, repository: str, content: str, **labels):
+    """Point `REPOSITORY:1` to an image with the labels of its source."""
+    source = {"org.opencontainers.image.source": SOURCE, "org.opencontainers.image.revision": COMMITS[content]}
+    layers = [build_layer({"a": f"{repository} {content}".encode()})]
+    made = build_index([build_image(layers, labels=source | labels)])
+    return loopback.store.set_tag(f"library/{repository}", "1", made)
+
+
+@pytest.fixture
+def look(tmp_path, loopback):
+    """Return a function that scans two images, and returns what was looked up and the requests to the forge."""
+    old = {name: push(loopback, name, "old") for name in ("python", "redis")}
+    new = {name: push(loopback, name, "new") for name in ("python", "redis")}
+    loopback.scanner = ToldScanner(dict.fromkeys([*old.values(), *new.values()], (finding("CVE-2026-1"),)))
+    loopback.memory = DatabaseStateStore(Database.sqlite(tmp_path / "state.db"), lambda: NOW)
+    files = {"Dockerfile": "".join(f"FROM {name}:1@{digest}\n" for name, digest in old.items())}
+    tree = WorkTree(write_tree(tmp_path / "tree", files))
+
+    def look(reply: Reply):
+        with Listener(lambda _: reply) as forge:
+            history = ForgeSourceHistory({}, None, {GITHUB_HOST: forge.url})
+            report = scan_tree(
+                tree, "tree", replace(loopback.world(), source_history=history), loopback.rulebook
+            ).report
+        assert not report.failed
+        found = {each.contents.source_changes for each in report.evidence.values()}
+        return found, [each.path for each in forge.received]
+
+    return look
+
+
+def test_a_source_is_looked_up_once_for_several_images_and_stored_for_later_runs(look):
+    found, requests = look(Reply(200, COUNTS))
+    assert found == {SourceChanges(12)}
+    assert requests == [f"/repos/acme/web/compare/{COMMITS['old']}...{COMMITS['new']}?per_page=1&page=2"]
+    assert look(Reply(500)) == ({SourceChanges(12)}, [])
+
+
+def test_a_failed_lookup_is_no_failure_of_the_run_and_is_tried_again(look):
+    found, _ = look(Reply(404))
+    assert found == {UnknownSourceChanges("github.com has no public repository with these commits")}
+    found, requests = look(Reply(200, COUNTS))
+    assert (found, len(requests)) == ({SourceChanges(12)}, 1)
+
+
+def test_sources_are_not_looked_up_unless_the_config_says_so(tmp_path, loopback):
+    old = push(loopback, "python", "old")
+    loopback.scanner = ToldScanner({old: (), push(loopback, "python", "new"): ()})
+    tree = WorkTree(write_tree(tmp_path / "tree", {"Dockerfile": f"FROM python:1@{old}\n"}))
+    report = scan_tree(tree, "tree", loopback.world(), loopback.rulebook).report
+    assert [each.contents.source_changes for each in report.evidence.values()] == [None]
