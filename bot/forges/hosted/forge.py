@@ -150,6 +150,8 @@ class HostedRepository:
     issues: IssueApi
     workflows: WorkflowApi | None = None
     """None if the server always starts CI by itself."""
+    has_request_statuses: bool = False
+    """True if statuses belong to pull requests, so that a status can be set only after its pull request was opened."""
     is_read_only: bool = False
     """True if the token can neither change anything nor compare commits. The claims of branches are not judged then."""
 
@@ -207,18 +209,21 @@ class HostedForge:
     def open(self, proposal: Proposal) -> OpenedRequest:
         """Open the pull request for an existing branch. If the branch already has an open one, update it instead.
 
-        The commit status is set and workflows are started before the pull request is opened with its attributes.
-        Auto-merge is enabled last, because the server may merge immediately.
+        The commit status is set and workflows are started before the pull request is opened with its attributes. If
+        statuses belong to pull requests, the status is set after that. Auto-merge is enabled last, because the server
+        may merge immediately.
         """
         check_text_length(self.limits, proposal.title, proposal.body)
         branch, attributes = proposal.branch, proposal.attributes
-        tip = self._tips.get(branch)
+        tip, is_status_last = self._tips.get(branch), self._hosted.has_request_statuses
         with self._translate_errors():
-            status_outcome = self._set_status(branch, tip, attributes)
+            status_outcome = NO_BODY_ADDITION if is_status_last else self._set_status(branch, tip, attributes)
             started = self._start_workflows(branch, tip, attributes, None)
             body = started.add_to_body(status_outcome.add_to_body(proposal.body))
             opened = self._create_or_update(replace(proposal, body=body))
             notes = [*status_outcome.notes, *started.notes, *opened.notes]
+            if is_status_last and opened.number is not None:
+                notes += self._set_status_of_request(opened.number, replace(proposal, body=body), tip)
             if attributes.automerge and opened.number is not None:
                 notes += self._hosted.automerge.enable(opened.number, self._pushed_commits.get(branch, tip))
         return replace(opened, notes=tuple(notes))
@@ -308,6 +313,18 @@ class HostedForge:
         if attributes.status is None and attributes.status_source is not None and pushed is None:
             return self._statuses.copy_status(branch, tip, attributes.status_source)
         return self._statuses.set_status(branch, pushed or tip, attributes.status, is_new=pushed is not None)
+
+    def _set_status_of_request(self, number: int, proposal: Proposal, tip: str | None) -> tuple[str, ...]:
+        """Set the status of a pull request that was just opened, record it in the marker, and return notes.
+
+        If a run is interrupted before the status is recorded, the next run sets the status again.
+        """
+        outcome = self._set_status(proposal.branch, tip, proposal.attributes)
+        body = outcome.add_to_body(proposal.body)
+        if body == proposal.body:
+            return outcome.notes
+        edit = RequestEdit(proposal.title, body, NO_ATTRIBUTES)
+        return (*outcome.notes, *self._hosted.request_writer.update(number, edit))
 
     def _start_workflows(
         self, branch: str, tip: str | None, attributes: RequestAttributes, current_body: str | None
