@@ -1,0 +1,99 @@
+"""Azure Repos as a stand: the fake server with one repository on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from support.forges.azure.server import AzureServer
+from support.forges.azure.state import PullRequest
+from support.forges.fleets import open_azure_fleet
+from support.forges.hosted_stand import HostedStand, no_pause
+from support.forges.server import Mortal
+from support.forges.stands import Request
+from support.git import Content, Person
+
+from bot.core.proposal.markers import COMMENT_MARKER
+from bot.forges.azure.branches import TEMPORARY_PREFIX
+from bot.forges.azure.server import KIND
+from bot.model.proposal import RequestState
+from bot.model.request_attributes import STATUS_CONTEXT, CommitStatus, StatusState
+from bot.ports import Fleet
+
+TOKEN = "token-of-the-bot"
+BOT = "basebump-bot"
+
+_STATES = {"active": RequestState.OPEN, "abandoned": RequestState.CLOSED, "completed": RequestState.MERGED}
+
+
+class AzureStand(HostedStand):
+    """An organization, and a repository in one of its projects."""
+
+    kind = KIND
+
+    def __init__(self, folder: Path, files: Mapping[str, Content] | None) -> None:
+        server = AzureServer(folder)
+        token = server.world.add_token(TOKEN, BOT)
+        self.repository = server.world.add_repository("Acme Shop/web", files, private=True, members={BOT})
+        super().__init__(server, self.repository, self.repository.path, token, secret=TOKEN)
+
+    def fleet(self) -> Fleet:
+        words = {"selected": [self.name], "base_branches": self.base_branches, "pause": no_pause}
+        return Mortal(open_azure_fleet(self.server.url, TOKEN, **words), self.server)
+
+    def client(self, url: str, names: Sequence[str], pause: Callable[[float], None] = no_pause) -> Fleet:
+        return open_azure_fleet(url, TOKEN, selected=names, pause=pause)
+
+    def branches(self) -> dict[str, str]:
+        """Return every branch but the temporary ones, which tests of their own look at."""
+        branches = super().branches()
+        return {name: commit for name, commit in branches.items() if not name.startswith(TEMPORARY_PREFIX)}
+
+    def propose_by_hand(self, branch: str, target: str = "main") -> None:
+        world = self.server.world
+        world.propose(self.repository, branch, world.ada, target=target)
+
+    def point_to(self, branch: str, target: str) -> None:
+        self.repository.open_request(branch).target = target
+
+    def targets(self) -> list[str]:
+        return [each.target for each in self.repository.requests]
+
+    def label(self, branch: str, label: str) -> None:
+        newest = next(each for each in reversed(self.repository.requests) if each.branch == branch)
+        newest.labels.append((f"id-of-{label}", label))
+
+    def edit_body(self, branch: str, body: str) -> None:
+        self.repository.open_request(branch).description = body
+
+    def close_request(self, branch: str) -> None:
+        self.repository.open_request(branch).abandon(self.server.world.ada)
+
+    def merge_request(self, branch: str) -> None:
+        self.settle()
+        self.repository.complete(self.repository.open_request(branch), self.server.world.ada)
+
+    def propose_from_fork(self, branch: str, files: Mapping[str, Content]) -> None:
+        world = self.server.world
+        stranger = world.add_account("stranger", "stranger@example.org")
+        fork = world.fork(self.repository, "Strangers")
+        fork.git.commit(branch, files, "A stranger's work", who=Person("Stranger", "stranger@example.org"))
+        world.propose(self.repository, branch, stranger, "From afar", source=fork)
+
+    def statuses(self, branch: str) -> list[CommitStatus]:
+        words = {"succeeded": StatusState.SUCCESS, "failed": StatusState.FAILURE}
+        given = self.repository.statuses.get(self.branches()[branch], [])
+        own = [each for each in given if f"{each.genre}/{each.name}" == STATUS_CONTEXT]
+        return [CommitStatus(words[each.state], each.description or "") for each in own]
+
+    def requests(self) -> list[Request]:
+        self.settle()
+        own = [each for each in self.repository.requests if each.source is self.repository]
+        return [_request(each) for each in reversed(own)]
+
+
+def _request(request: PullRequest) -> Request:
+    comments = [comment.content for thread in request.threads for comment in thread.comments]
+    own = tuple(each for each in comments if COMMENT_MARKER in each)
+    labels = tuple(name for _, name in request.labels)
+    return Request(request.branch, _STATES[request.status], request.title, request.description, own, labels)
