@@ -93,6 +93,8 @@ class ListedRequest:
     account."""
     is_merging: bool = False
     """True if the server is merging the pull request now."""
+    is_approved: bool = False
+    """True if the list shows that a user approved the pull request."""
 
 
 class RequestReader(Protocol):

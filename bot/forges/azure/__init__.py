@@ -1,0 +1,1 @@
+"""The forge `azure`: repositories on Azure DevOps Services and Azure DevOps Server."""

@@ -1,0 +1,277 @@
+"""Branches on Azure DevOps and their commits.
+
+A push creates a commit on top of a branch, or on top of any commit if the branch does not exist yet. In both cases, the
+request names the commit, and Azure DevOps refuses the push if the branch points to another one.
+
+No push can replace the commits of a branch. To rebuild a branch on a new base, basebump therefore pushes to a temporary
+branch, and then moves the branch and deletes the temporary one in a single request. This request, too, names the commit
+to which each branch must point. Azure DevOps reports the result of each of its items, so one of them can fail alone.
+
+https://learn.microsoft.com/en-us/rest/api/azure/devops/git/pushes/create,
+https://learn.microsoft.com/en-us/rest/api/azure/devops/git/refs/update-refs
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bot.forges._git_objects import RegularFile
+from bot.forges.azure.commits import AzureCommits, read_commit
+from bot.forges.azure.connection import REF_PAGE, AzureClient, AzureRemote
+from bot.forges.azure.errors import STALE_REF_CODE
+from bot.forges.azure.tree import FolderReader, read_tree_id
+from bot.forges.hosted.branches import (
+    build_branch_moved_error,
+    build_expected_files,
+    settle_branch,
+)
+from bot.forges.hosted.heads import BranchTip
+from bot.forges.hosted.refusal import CONFLICT, FORBIDDEN, RefusedError
+from bot.model.errors import ForgeError
+from bot.model.source import FileChange, FilePath
+
+TEMPORARY_PREFIX = "basebump-tmp/"
+"""The prefix of temporary branches, which exist for a moment while a branch is rebuilt."""
+_ALL_OURS = "basebump"
+"""The beginning of temporary branches and of branches with the default prefix, so that one request lists both."""
+_NO_COMMIT = "0" * 40
+_HEADS = "refs/heads/"
+_STALE, _DONE_STATUSES = "staleOldObjectId", frozenset({"succeeded", "succeededNonExistentRef", "succeededCorruptRef"})
+_NAME_LENGTH = 16
+
+_UPDATE_HINTS = {
+    "forcePushRequired": "another account created the branch; hint: delete the branch, or give the account the "
+    "permission Force push on it",
+    "createBranchPermissionRequired": "hint: give the account the permission Create branch on the repository",
+    "writePermissionRequired": "hint: give the account the permission Contribute on the repository",
+    "rejectedByPolicy": "hint: remove the branch policies of basebump's branches, or choose another `branch_prefix`",
+    "locked": "somebody locked the branch; hint: unlock it",
+    "refNameConflict": "there is a branch whose name differs only in upper and lower case; hint: delete that branch",
+}
+"""Explanations and hints for statuses of ref updates: the schema of `GitRefUpdateResult`."""
+
+
+@dataclass(frozen=True, slots=True)
+class _RefUpdate:
+    """A change of one branch; the commits are `_NO_COMMIT` if the branch does not exist before or after it."""
+
+    branch: str
+    old: str
+    new: str
+
+
+class AzureBranches:
+    """The branches of one repository; implements `BranchApi`. Methods raise ForgeError."""
+
+    def __init__(self, remote: AzureRemote, commits: AzureCommits, folders: FolderReader) -> None:
+        self._remote = remote
+        self._commits = commits
+        self._folders = folders
+        self._leftovers: dict[str, str] = {}
+        """Temporary branches of interrupted runs that were listed, with their commits. The next write deletes them."""
+
+    def list_tips(self, prefix: str) -> dict[str, BranchTip]:
+        """Return the branches whose names begin with `prefix`, each with the commit that it points to, by branch name.
+
+        Temporary branches are left out, and noted to be deleted. They are listed together with basebump's branches if
+        the prefix is the default one, and by a request of their own if it is another prefix that ends in a slash.
+        """
+        listed = self._list(_ALL_OURS if prefix.startswith(_ALL_OURS) else prefix)
+        if prefix.endswith("/") and not prefix.startswith(_ALL_OURS):
+            listed |= self._list(TEMPORARY_PREFIX)
+        self._leftovers |= {name: oid for name, oid in listed.items() if name.startswith(TEMPORARY_PREFIX)}
+        return {
+            name: self._build_tip(oid)
+            for name, oid in listed.items()
+            if name.startswith(prefix) and not name.startswith(TEMPORARY_PREFIX)
+        }
+
+    def read_tip(self, branch: str) -> BranchTip | None:
+        """Return the commit that a branch points to; None if the branch does not exist.
+
+        The API has only a filter for the beginning of names, so the answer can contain further branches.
+        """
+        oid = self._list(branch).get(branch)
+        return self._build_tip(oid) if oid is not None else None
+
+    def push_commit(
+        self, base: str, branch: str, changes: Sequence[FileChange], message: str, expected_head: str | None
+    ) -> str:
+        """Create a commit with the parent `base` and these changed files, point `branch` to it, and return its id.
+
+        If `expected_head` is None, one request creates both the branch and the commit. If `expected_head` is given, the
+        branch is rebuilt with the help of a temporary branch. The stored files are compared with the sent ones before
+        the branch is moved.
+        """
+        base_tree = read_tree_id(self._remote, base)
+        paths = [change.path for change in changes]
+        expected = build_expected_files(changes, self._folders.find_files(base_tree, paths), self._remote.name)
+        if expected_head is None:
+            commit = self._create_branch(base, branch, changes, message)
+            self._verify_stored_files(base, branch, commit, expected)
+            self._sweep()
+            return commit
+        temporary = TEMPORARY_PREFIX + hashlib.sha256(branch.encode()).hexdigest()[:_NAME_LENGTH]
+        commit = self._create_temporary_branch(base, temporary, changes, message)
+        self._leftovers[temporary] = commit
+        self._verify_stored_files(base, temporary, commit, expected)
+        self._move(_RefUpdate(branch, expected_head, commit))
+        return commit
+
+    def delete_branch(self, branch: str, expected_commit: str) -> None:
+        """Delete a branch if it points to the expected commit; do nothing if the branch does not exist."""
+        try:
+            self._move(_RefUpdate(branch, expected_commit, _NO_COMMIT))
+        except ForgeError:
+            if self.read_tip(branch) is not None:
+                raise
+
+    def _build_tip(self, oid: str) -> BranchTip:
+        return BranchTip(oid, lambda: read_commit(self._remote, oid))
+
+    def _list(self, prefix: str) -> dict[str, str]:
+        """Return the branches whose names begin with `prefix`, and their commits."""
+        query = {"filter": f"heads/{prefix}", "$top": str(REF_PAGE)}
+
+        def fetch(client: AzureClient) -> dict[str, str]:
+            refs = client.list_values(f"{self._remote.path}/refs", query)
+            return {str(each["name"]).removeprefix(_HEADS): str(each["objectId"]) for each in refs}
+
+        return self._remote.read(f"list the branches {prefix}*", fetch)
+
+    def _create_branch(self, base: str, branch: str, changes: Sequence[FileChange], message: str) -> str:
+        try:
+            return self._push(base, branch, changes, message)
+        except RefusedError as refusal:
+            if refusal.status == CONFLICT or STALE_REF_CODE in refusal.server_message:
+                raise build_branch_moved_error(branch, self._remote.name) from refusal
+            may_have_worked = refusal.may_have_worked
+
+            def is_done(tip: BranchTip | None) -> bool:
+                return may_have_worked and tip is not None and _is_same_commit(tip, base, message)
+
+            return str(settle_branch(branch, self._remote.name, None, refusal, self.read_tip, is_done))
+
+    def _create_temporary_branch(self, base: str, branch: str, changes: Sequence[FileChange], message: str) -> str:
+        """Create a temporary branch with a commit. If an interrupted run left the branch, delete it first."""
+        old_commit = self._leftovers.get(branch)
+        if old_commit is not None:
+            self._update_refs([_RefUpdate(branch, old_commit, _NO_COMMIT)])
+            del self._leftovers[branch]
+        return self._create_branch(base, branch, changes, message)
+
+    def _push(self, base: str, branch: str, changes: Sequence[FileChange], message: str) -> str:
+        """Send a push, and return the id of the new commit. Raises RefusedError."""
+        body = {
+            "refUpdates": [{"name": f"{_HEADS}{branch}", "oldObjectId": base}],
+            "commits": [{"comment": message, "changes": [_build_change(change) for change in changes]}],
+        }
+        return self._remote.write(
+            f"push to {branch}",
+            lambda client: str(client.send("POST", f"{self._remote.path}/pushes", body)["commits"][0]["commitId"]),
+        )
+
+    def _verify_stored_files(
+        self, base: str, branch: str, commit: str, expected: Mapping[FilePath, RegularFile]
+    ) -> None:
+        """Compare the commit that Azure DevOps stored with the sent one.
+
+        If its parent, or the modes or contents of its files differ, delete the branch and raise ForgeError.
+        """
+        facts = read_commit(self._remote, commit)
+        differences = self._commits.list_differences(base, commit) if facts.parents == (base,) else None
+        stored = {
+            each.path: RegularFile(each.new.mode, each.new.oid)
+            for each in differences or ()
+            if each.is_content_edit and each.new is not None
+        }
+        if differences is not None and stored == expected and len(differences) == len(expected):
+            return
+        altered = next((path for path, file in expected.items() if stored.get(path) != file), "the commit")
+        self.delete_branch(branch, commit)
+        self._leftovers.pop(branch, None)
+        raise ForgeError(
+            f"{self._remote.name}: Azure DevOps stored '{altered}' differently from what was sent, so the branch "
+            f"'{branch}' was deleted again; hint: update the file by hand"
+        )
+
+    def _move(self, update: _RefUpdate) -> None:
+        """Change a branch, and delete all leftover temporary branches in the same request.
+
+        Raises ForgeError if the branch was not changed. If only a temporary branch could not be deleted, a later write
+        tries again.
+        """
+        sweeping = [_RefUpdate(name, oid, _NO_COMMIT) for name, oid in self._leftovers.items()]
+        try:
+            statuses = self._update_refs([update, *sweeping])
+        except RefusedError as refusal:
+            self._settle(update, refusal)
+            return
+        self._leftovers = {
+            each.branch: each.old for each in sweeping if statuses.get(each.branch) not in {*_DONE_STATUSES, _STALE}
+        }
+        status = statuses.get(update.branch)
+        if status in _DONE_STATUSES:
+            return
+        self._sweep()
+        if status == _STALE:
+            raise build_branch_moved_error(update.branch, self._remote.name)
+        hint = _UPDATE_HINTS.get(str(status), "hint: rerun basebump")
+        raise RefusedError(
+            f"Azure DevOps refused to change the branch {update.branch} of {self._remote.name}: {status}; {hint}",
+            status=FORBIDDEN,
+        )
+
+    def _settle(self, update: _RefUpdate, refusal: RefusedError) -> None:
+        """Find out whether a change of a branch was done although the request failed with `refusal`.
+
+        Raises `refusal` if the branch did not change.
+        """
+        if not refusal.may_have_worked:
+            raise refusal
+
+        def is_done(tip: BranchTip | None) -> bool:
+            return (tip.commit if tip is not None else _NO_COMMIT) == update.new
+
+        settle_branch(update.branch, self._remote.name, update.old, refusal, self.read_tip, is_done)
+
+    def _sweep(self) -> None:
+        """Delete the temporary branches that interrupted runs left. If this fails, a later write tries again."""
+        if self._leftovers:
+            try:
+                self._update_refs([_RefUpdate(name, oid, _NO_COMMIT) for name, oid in self._leftovers.items()])
+            except RefusedError:
+                return
+            self._leftovers = {}
+
+    def _update_refs(self, updates: Sequence[_RefUpdate]) -> Mapping[str, str]:
+        """Send changes of branches, and return the status of each of them by branch. Raises RefusedError."""
+        body = [
+            {"name": f"{_HEADS}{each.branch}", "oldObjectId": each.old, "newObjectId": each.new} for each in updates
+        ]
+
+        def send(client: AzureClient) -> Mapping[str, str]:
+            answer = client.send("POST", f"{self._remote.path}/refs", body)
+            return {str(each["name"]).removeprefix(_HEADS): str(each["updateStatus"]) for each in answer["value"]}
+
+        return self._remote.write(f"change the branch {updates[0].branch}", send)
+
+
+def _is_same_commit(tip: BranchTip, base: str, message: str) -> bool:
+    """Return True if a branch points to a commit with this parent and this message that claims to be basebump's."""
+    facts = tip.read_facts()
+    return facts.intent is not None and (facts.parents, facts.message.strip()) == ((base,), message.strip())
+
+
+def _build_change(change: FileChange) -> Mapping[str, Any]:
+    """Return the edit of one file. It is sent in base64, so that Azure DevOps stores exactly these bytes."""
+    content = base64.b64encode(change.content).decode("ascii")
+    return {
+        "changeType": "edit",
+        "item": {"path": f"/{change.path}"},
+        "newContent": {"content": content, "contentType": "base64Encoded"},
+    }

@@ -1,0 +1,346 @@
+"""Pull requests and commit statuses of one repository on Azure DevOps.
+
+Lists of pull requests cut off long descriptions, and only lists contain the labels.
+
+https://learn.microsoft.com/en-us/rest/api/azure/devops/git/pull-requests
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from bot.core.proposal.markers import COMMENT_MARKER
+from bot.forges.azure.attributes import AzureAttributesWriter, parse_attributes
+from bot.forges.azure.branches import AzureBranches
+from bot.forges.azure.connection import AzureClient, AzureRemote
+from bot.forges.azure.errors import ALREADY_OPEN_CODE, NOT_EDITABLE_CODE, PROPOSE_ACCESS
+from bot.forges.hosted.branches import build_request_ended_error
+from bot.forges.hosted.forge import RequestEdit
+from bot.forges.hosted.records import ListedIssue
+from bot.forges.hosted.refusal import RefusedError
+from bot.forges.hosted.requests import MAX_COMMENTS, MAX_ENDED, ListedRequest, MergeState, ReviewState
+from bot.model.forge import OpenedRequest
+from bot.model.proposal import Proposal, RequestState
+from bot.model.request_attributes import STATUS_CONTEXT, CommitStatus, StatusState
+
+ACTIVE, ABANDONED = "active", "abandoned"
+LISTED_DESCRIPTION = 400
+"""The largest number of characters of a description in a list. A longer description is cut off."""
+CLOSED_THREAD = 4
+"""The status of a thread that needs no answer, so that the policy Comment requirements does not block the merge."""
+TEXT_COMMENT = 1
+MIN_APPROVAL = 5
+"""The votes 10 (approved) and 5 (approved with suggestions) accept a pull request."""
+
+_STATES = {ACTIVE: RequestState.OPEN, ABANDONED: RequestState.CLOSED, "completed": RequestState.MERGED}
+_HEADS = "refs/heads/"
+_UNKNOWN_MERGES = frozenset({"notSet", "queued"})
+_CONFLICTS = "conflicts"
+
+
+class AzureRequestReader:
+    """Reads the pull requests of one repository; implements `RequestReader`. Methods raise RefusedError."""
+
+    def __init__(self, remote: AzureRemote, branches: AzureBranches) -> None:
+        self._remote = remote
+        self._branches = branches
+
+    def list_open(self, branches: Collection[str]) -> Sequence[ListedRequest]:
+        """Return the active pull requests of `branches` in the repository itself, and not in a fork."""
+        action = "list the active pull requests"
+        requests = self._list_matching(action, None, {"status": ACTIVE})
+        return [self._complete(each) for each in requests if each.branch in branches]
+
+    def list_of_branch(self, branch: str) -> Sequence[ListedRequest]:
+        """Return the newest pull requests of a branch, at most `MAX_ENDED`, whether active, abandoned or completed."""
+        conditions = {"status": "all", "sourceRefName": f"{_HEADS}{branch}"}
+        requests = self._list_matching(f"list the pull requests of {branch}", MAX_ENDED, conditions)
+        return [each if each.state is RequestState.MERGED else self._complete(each) for each in requests]
+
+    def find_open(self, branch: str, target_branch: str) -> ListedRequest | None:
+        """Return the active pull request of a branch into a target branch; None if there is none."""
+        conditions = {
+            "status": ACTIVE,
+            "sourceRefName": f"{_HEADS}{branch}",
+            "targetRefName": f"{_HEADS}{target_branch}",
+        }
+        requests = self._list_matching(f"look for the pull request of {branch}", None, conditions)
+        newest = max(requests, key=lambda each: each.number, default=None)
+        return self._complete(newest) if newest is not None else None
+
+    def is_own_automerge(self, request: ListedRequest) -> bool:
+        """Return True if the token's account set the pull request to complete automatically."""
+        return request.automerge_by is not None and request.automerge_by == self._remote.connection.get_account().id
+
+    def is_own_request(self, request: ListedRequest) -> bool:
+        """Return True if the token's account created the pull request."""
+        return request.opened_by is not None and request.opened_by == self._remote.connection.get_account().id
+
+    def has_own_comment(self, number: int) -> bool:
+        """Return True if basebump has already written the comment that the branch contains commits of users."""
+        account = self._remote.connection.get_account().id
+
+        def fetch(client: AzureClient) -> bool:
+            threads = client.list_values(f"{self._remote.path}/pullRequests/{number}/threads")
+            comments = (each for thread in threads for each in thread["comments"])
+            return any(
+                COMMENT_MARKER in str(each.get("content") or "") and each["author"]["id"] == account
+                for each in islice(comments, MAX_COMMENTS)
+            )
+
+        return self._remote.read(f"read the comments on pull request !{number}", fetch)
+
+    def read_merge_state(self, number: int) -> MergeState:
+        """Return whether the pull request has conflicts.
+
+        Azure DevOps computes the state again some time after the base branch has moved. The state is not known until it
+        is the state for the current commit of the base branch.
+        """
+        data = self._fetch(number)
+        status = str(data["mergeStatus"])
+        tip = self._branches.read_tip(_parse_branch(data["targetRefName"]))
+        merged_with = (data.get("lastMergeTargetCommit") or {}).get("commitId")
+        is_current = tip is None or tip.commit == merged_with
+        return MergeState(
+            is_known=status not in _UNKNOWN_MERGES and is_current,
+            has_conflicts=status == _CONFLICTS,
+            is_outdated=False,
+        )
+
+    def is_current_branch_required(self, branch: str) -> bool:  # noqa: ARG002 - no branch has such a policy
+        """Return False, because Azure DevOps has no policy that requires branches to be up to date."""
+        return False
+
+    def read_review_states(
+        self,
+        requests: Sequence[ListedRequest],
+        own_numbers: frozenset[int],  # noqa: ARG002 - the list contains all votes
+    ) -> Mapping[int, ReviewState]:
+        """Return the approvals of each active pull request, and its current attributes, by number."""
+        return {each.number: ReviewState(each.is_approved, each.attributes) for each in requests}
+
+    def find_closed_by_branch_deletion(self, requests: Sequence[ListedRequest]) -> frozenset[int]:  # noqa: ARG002
+        """Return an empty set, because a pull request stays active if its branch is deleted."""
+        return frozenset()
+
+    def _list_matching(
+        self, action: str, max_requests: int | None, conditions: Mapping[str, str]
+    ) -> list[ListedRequest]:
+        """Return pull requests whose branches are not in a fork, newest first. Long descriptions are cut off.
+
+        Args:
+            action: What the API call does, for error messages, such as `list the pull requests`.
+            max_requests: The largest number of pull requests to read, including those from forks; None to read all.
+            conditions: The search criteria.
+        """
+        query = {f"searchCriteria.{name}": value for name, value in conditions.items()}
+
+        def fetch(client: AzureClient) -> list[ListedRequest]:
+            requests = client.list_by_offset(f"{self._remote.path}/pullrequests", query)
+            own_account = self._remote.connection.get_account().id
+            return [
+                _parse_request(each, own_account)
+                for each in islice(requests, max_requests)
+                if not each.get("forkSource")
+            ]
+
+        return self._remote.read(action, fetch)
+
+    def _complete(self, request: ListedRequest) -> ListedRequest:
+        """Return a pull request with its whole description."""
+        if len(request.body) < LISTED_DESCRIPTION:
+            return request
+        return replace(request, body=str(self._fetch(request.number).get("description") or ""))
+
+    def _fetch(self, number: int) -> Mapping[str, Any]:
+        return read_request(self._remote, number)
+
+
+def read_request(remote: AzureRemote, number: int) -> Mapping[str, Any]:
+    """Return the current data of a pull request, without its labels. Raises RefusedError."""
+
+    def fetch(client: AzureClient) -> Mapping[str, Any]:
+        data: Mapping[str, Any] = client.get(f"{remote.path}/pullrequests/{number}")
+        return {**data, "status": data["status"]}
+
+    return remote.read(f"read pull request !{number}", fetch)
+
+
+def _parse_branch(ref: str) -> str:
+    return str(ref).removeprefix(_HEADS)
+
+
+def _parse_request(data: Mapping[str, Any], own_account: str | None) -> ListedRequest:
+    """Return a pull request in a list. `own_account` is the id of the token's account, whose votes do not count."""
+    closed_at, automerge_by = data.get("closedDate"), data.get("autoCompleteSetBy")
+    state = _STATES[data["status"]]
+    number = int(data["pullRequestId"])
+    votes = (int(each["vote"]) for each in data.get("reviewers") or () if each["id"] != own_account)
+    has_automerge = state is RequestState.OPEN and bool(automerge_by)
+    return ListedRequest(
+        number=number,
+        branch=_parse_branch(data["sourceRefName"]),
+        target_branch=_parse_branch(data["targetRefName"]),
+        state=state,
+        url=_build_url(data),
+        title=str(data["title"]),
+        body=str(data.get("description") or ""),
+        opened_at=datetime.fromisoformat(data["creationDate"]),
+        closed_at=datetime.fromisoformat(closed_at) if closed_at else None,
+        attributes=parse_attributes(data),
+        has_automerge=has_automerge,
+        automerge_by=str(automerge_by["id"]) if has_automerge and automerge_by else None,
+        opened_by=str(data["createdBy"]["id"]),
+        is_approved=any(vote >= MIN_APPROVAL for vote in votes),
+    )
+
+
+def _build_url(data: Mapping[str, Any]) -> str:
+    """Return the address of the page of a pull request. It is derived from the repository's own address."""
+    repository = data["repository"]
+    site = repository.get("webUrl") or repository.get("remoteUrl") or repository["url"]
+    return f"{site}/pullrequest/{int(data['pullRequestId'])}"
+
+
+class AzureRequestWriter:
+    """Changes the pull requests of one repository; implements `RequestWriter`. Methods raise RefusedError."""
+
+    def __init__(self, remote: AzureRemote) -> None:
+        self._remote = remote
+        self._attributes = AzureAttributesWriter(remote)
+
+    def create(self, target_branch: str, proposal: Proposal) -> OpenedRequest:
+        """Create a pull request, and then set its attributes."""
+        body = {
+            "sourceRefName": f"{_HEADS}{proposal.branch}",
+            "targetRefName": f"{_HEADS}{target_branch}",
+            "title": proposal.title,
+            "description": proposal.body,
+            "isDraft": proposal.is_draft,
+        }
+        data = self._send("POST", f"open a pull request for {proposal.branch}", "pullrequests", body)
+        number = int(data["pullRequestId"])
+        notes = self._attributes.add(number, proposal.attributes, parse_attributes(data))
+        return OpenedRequest(number, _build_url(data), notes)
+
+    def is_already_open(self, refusal: RefusedError) -> bool:
+        """Return True if Azure DevOps refused `create` because the branch already has an active pull request."""
+        return ALREADY_OPEN_CODE in refusal.server_message
+
+    def update(self, number: int, edit: RequestEdit) -> tuple[str, ...]:
+        """Edit an active pull request, and return a note for each attribute that could not be set.
+
+        Raises ForgeError if the pull request was completed or abandoned.
+        """
+        current = read_request(self._remote, number)
+        if current["status"] != ACTIVE:
+            raise build_request_ended_error(number, self._remote.name)
+        fields: dict[str, object] = {"title": edit.title, "description": edit.body} if edit.is_reworded else {}
+        if edit.is_draft is not None and edit.is_draft != bool(current.get("isDraft")):
+            fields["isDraft"] = edit.is_draft
+        if fields:
+            self._edit(number, f"edit pull request !{number}", fields)
+        notes = self._attributes.add(number, edit.attributes, parse_attributes(current))
+        return (*notes, *self._attributes.remove_labels(number, edit.removed_labels))
+
+    def close(self, number: int) -> None:
+        """Abandon an active pull request."""
+        self._edit(number, f"abandon pull request !{number}", {"status": ABANDONED})
+
+    def add_comment(self, number: int, text: str) -> None:
+        """Comment on a pull request, in a thread that is closed from the start."""
+        body = {
+            "comments": [{"parentCommentId": 0, "content": text, "commentType": TEXT_COMMENT}],
+            "status": CLOSED_THREAD,
+        }
+        self._send("POST", f"comment on pull request !{number}", f"pullRequests/{number}/threads", body)
+
+    def _edit(self, number: int, action: str, fields: Mapping[str, object]) -> None:
+        try:
+            self._send("PATCH", action, f"pullrequests/{number}", fields)
+        except RefusedError as refusal:
+            if NOT_EDITABLE_CODE in refusal.server_message:
+                raise build_request_ended_error(number, self._remote.name) from refusal
+            raise
+
+    def _send(self, method: str, action: str, path: str, body: object) -> Any:
+        remote = self._remote
+        return remote.write(action, lambda client: client.send(method, f"{remote.path}/{path}", body), PROPOSE_ACCESS)
+
+
+_AZURE_STATES = {StatusState.SUCCESS: "succeeded", StatusState.FAILURE: "failed"}
+STATUS_GENRE, STATUS_NAME = STATUS_CONTEXT.split("/")
+
+
+class AzureStatuses:
+    """The commit statuses of one repository; implements `StatusApi`. Methods raise RefusedError."""
+
+    def __init__(self, remote: AzureRemote) -> None:
+        self._remote = remote
+
+    def read_status(self, commit: str) -> CommitStatus | None:
+        """Return the last status that basebump set on a commit. Statuses of other accounts are ignored."""
+        account = self._remote.connection.get_account().id
+
+        def fetch(client: AzureClient) -> CommitStatus | None:
+            statuses = list(client.list_values(f"{self._remote.path}/commits/{commit}/statuses"))
+            own = [each for each in statuses if _is_own_status(each, account)]
+            newest = max(own, key=lambda each: int(each["id"]), default=None)
+            return _parse_status(newest) if newest is not None else None
+
+        return self._remote.read(f"read the status of {commit}", fetch)
+
+    def post_status(self, branch: str, commit: str, status: CommitStatus) -> None:  # noqa: ARG002 - the commit suffices
+        """Set basebump's status of a commit."""
+        remote = self._remote
+        remote.write(
+            f"set the status of {commit}",
+            lambda client: client.send("POST", f"{remote.path}/commits/{commit}/statuses", build_status(status)),
+        )
+
+
+def build_status(status: CommitStatus) -> dict[str, object]:
+    """Return a status in the form of the API."""
+    context = {"genre": STATUS_GENRE, "name": STATUS_NAME}
+    return {"state": _AZURE_STATES[status.state], "description": status.description, "context": context}
+
+
+def _is_own_status(status: Mapping[str, Any], account: str | None) -> bool:
+    context = status["context"]
+    return (context.get("genre"), context["name"]) == (STATUS_GENRE, STATUS_NAME) and (
+        status["createdBy"]["id"] == account
+    )
+
+
+def _parse_status(data: Mapping[str, Any]) -> CommitStatus | None:
+    state = next((each for each, word in _AZURE_STATES.items() if word == data["state"]), None)
+    return CommitStatus(state, str(data.get("description") or "")) if state is not None else None
+
+
+class NoIssues:
+    """Implements `IssueApi` for Azure Repos, which has no issues: work items belong to projects."""
+
+    def list_own_issues(self, label: str) -> Sequence[ListedIssue]:  # noqa: ARG002 - there are none
+        """Return an empty list."""
+        return ()
+
+    def create_issue(self, title: str, body: str, label: str) -> None:  # noqa: ARG002 - there are none
+        """Raise RefusedError."""
+        raise _NO_DASHBOARD
+
+    def update_issue(self, number: int, title: str, body: str, *, is_open: bool) -> None:  # noqa: ARG002
+        """Raise RefusedError."""
+        raise _NO_DASHBOARD
+
+    def close_issue(self, number: int, body: str) -> None:  # noqa: ARG002 - there are none
+        """Raise RefusedError."""
+        raise _NO_DASHBOARD
+
+
+_NO_DASHBOARD = RefusedError(
+    "Azure Repos has no issues, so there can be no dashboard; hint: remove `dashboard` from the config", status=None
+)

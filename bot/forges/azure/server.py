@@ -1,0 +1,183 @@
+"""An organization of Azure DevOps Services, or a collection of an Azure DevOps Server, and its repositories."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from bot.forges.azure.attributes import AzureAutomerge
+from bot.forges.azure.branches import AzureBranches
+from bot.forges.azure.commits import AzureCommits
+from bot.forges.azure.connection import (
+    ENTRA_SCOPE,
+    AzureClient,
+    AzureConnection,
+    AzureCredential,
+    AzureRemote,
+    CredentialKind,
+)
+from bot.forges.azure.errors import AZURE_ERRORS, translate_errors
+from bot.forges.azure.examination import AzureExamination
+from bot.forges.azure.requests import (
+    AzureRequestReader,
+    AzureRequestWriter,
+    AzureStatuses,
+    NoIssues,
+    read_request,
+)
+from bot.forges.azure.tree import FolderReader, open_tree
+from bot.forges.hosted.catalogue import ListedRepository
+from bot.forges.hosted.examination import examine_repositories
+from bot.forges.hosted.forge import HostedRepository
+from bot.forges.hosted.refusal import RefusedError
+from bot.model.diagnosis import Check, DiagnosisTarget
+from bot.model.forge import ForgeLimits, GitRepository
+from bot.model.report import RunFailure
+
+__all__ = ["ENTRA_SCOPE", "KIND", "AzureCredential", "CredentialKind", "open_server"]
+
+KIND = "azure"
+MAX_DESCRIPTION = 4_000
+"""Characters. Azure DevOps refuses a longer description."""
+MAX_TITLE = 400
+_LIMITS = ForgeLimits(body_characters=MAX_DESCRIPTION, title_characters=MAX_TITLE, number_prefix="!", has_statuses=True)
+_HEADS = "refs/heads/"
+
+
+def open_server(
+    url: str,
+    credential: AzureCredential | None,
+    *,
+    ca: Path | None = None,
+    seconds_between_writes: float = 0.0,
+    pause: Callable[[float], None] = time.sleep,
+) -> AzureServer:
+    """Return an organization that is accessed with a token. No request is sent yet.
+
+    Args:
+        url: The URL of the organization, `https://dev.azure.com/ORGANIZATION`, or of the collection on a server.
+        credential: The token; None to read public projects.
+        ca: A file with certificates to trust instead of the default ones.
+        seconds_between_writes: The shortest time between two requests that change something.
+        pause: Waits for a number of seconds.
+    """
+    connection = AzureConnection(url, credential, ca=ca, seconds_between_writes=seconds_between_writes, pause=pause)
+    return AzureServer(url, connection)
+
+
+@dataclass(frozen=True, slots=True)
+class AzureServer:
+    """An organization or a collection; implements `HostedServer`. Thread-safe, because each thread has its own client.
+
+    The name of a repository is PROJECT/REPOSITORY, and its owner is the project.
+    """
+
+    url: str
+    connection: AzureConnection = field(repr=False)
+
+    kind = KIND
+    clone_host = None
+    must_list_owners = False
+
+    def find_named(self, names: Sequence[str]) -> Iterator[tuple[str, ListedRepository | RefusedError]]:
+        """Look up repositories by name; yield each name with its repository, or the error if it cannot be read."""
+        for name in names:
+            try:
+                with translate_errors(name):
+                    yield name, self._find(name)
+            except RefusedError as refusal:
+                yield name, refusal
+
+    def list_owned(self, owner: str, is_selected: Callable[[ListedRepository], bool]) -> Sequence[ListedRepository]:
+        """Return the repositories of a project for which `is_selected` returns True, sorted by name.
+
+        Repositories of the version control TFVC and hidden ones, such as wikis, are not listed. Raises RefusedError.
+        """
+        listed = self.list_project(owner)
+        return sorted(filter(is_selected, listed), key=lambda each: each.name.lower())
+
+    def list_project(self, project: str) -> Sequence[ListedRepository]:
+        """Return all repositories of a project, including those that are disabled. Raises RefusedError."""
+        path = f"{quote(project, safe='')}/_apis/git/repositories"
+        with translate_errors(project):
+            return self.connection.read(
+                f"list the repositories of {project}",
+                lambda client: [parse_repository(each) for each in client.list_values(path)],
+            )
+
+    def build_files_url(self, name: str, branch: str) -> str:
+        """Return the URL at which the site shows the files of a branch, and to which a path is appended."""
+        project, _, repository = name.partition("/")
+        return f"{self.url}/{quote(project)}/_git/{quote(repository)}?version=GB{quote(branch, safe='')}&path=/"
+
+    def list_default_owners(self) -> Sequence[str]:
+        """Return an empty list, because a config for Azure DevOps must always select repositories or projects."""
+        return ()
+
+    def check_base_branches(self, name: str) -> None:
+        """Do nothing, because every token that can read a repository can list its branches."""
+
+    def open_repository(self, name: str, server_id: str | None) -> HostedRepository:
+        """Return the objects that access one repository. No request is sent yet.
+
+        `server_id` is the id of the repository; None if this id is not known.
+        """
+        remote = AzureRemote(self.connection, name, server_id)
+        folders = FolderReader(remote)
+        commits = AzureCommits(remote, folders)
+        branches = AzureBranches(remote, commits, folders)
+        return HostedRepository(
+            name=name,
+            limits=_LIMITS,
+            errors=AZURE_ERRORS,
+            pause=self.connection.pause,
+            open_tree=partial(open_tree, remote),
+            branches=branches,
+            commits=commits,
+            requests=AzureRequestReader(remote, branches),
+            request_writer=AzureRequestWriter(remote),
+            automerge=AzureAutomerge(remote, partial(read_request, remote)),
+            statuses=AzureStatuses(remote),
+            issues=NoIssues(),
+        )
+
+    def examine(self, target: DiagnosisTarget, repositories: Iterable[GitRepository | RunFailure]) -> Iterator[Check]:
+        """Check the token and its rights in some of `repositories`, and yield the results."""
+        examination = AzureExamination(self.connection)
+        yield from examination.check_token(target)
+
+        def check_repository(repository: GitRepository) -> Iterator[Check]:
+            hosted = self.open_repository(repository.name, None)
+            return examination.check_repository(hosted, repository.base_branch, target)
+
+        yield from examine_repositories(self.url, repositories, check_repository)
+
+    def _find(self, name: str) -> ListedRepository:
+        remote = AzureRemote(self.connection, name)
+
+        def fetch(client: AzureClient) -> ListedRepository:
+            data = client.get(remote.path)
+            for key, state in (("isDisabled", "disabled"), ("isInMaintenance", "in maintenance")):
+                if data.get(key):
+                    raise RefusedError(f"{name} is {state}; hint: enable it, or remove it from the config", status=None)
+            return parse_repository(data)
+
+        return self.connection.read(f"find the repository {name}", fetch)
+
+
+def parse_repository(data: Mapping[str, Any]) -> ListedRepository:
+    """Return the repository in an answer of the API."""
+    branch = data.get("defaultBranch")
+    visibility = data["project"].get("visibility")
+    return ListedRepository(
+        name=f"{data['project']['name']}/{data['name']}",
+        server_id=str(data["id"]),
+        default_branch=str(branch).removeprefix(_HEADS) if branch else None,
+        is_excluded=not branch or any(data.get(key) for key in ("isDisabled", "isInMaintenance", "isFork")),
+        is_public=visibility == "public" if visibility is not None else None,
+    )
