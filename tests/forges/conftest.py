@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from support.forges.azure.stand import AzureStand
 from support.forges.github import scene
 from support.forges.github.stand import GitHubAppStand, GitHubStand
 from support.forges.gitlab.stand import GitLabStand
@@ -22,6 +23,7 @@ STANDS: Mapping[str, Callable[[Path, Mapping[str, Content]], Stand]] = {
     "github": GitHubStand,
     "github-app": GitHubAppStand,
     "gitlab": GitLabStand,
+    "azure": AzureStand,
 }
 """Each makes a forge with one repository that holds the files given, in a folder of its own."""
 

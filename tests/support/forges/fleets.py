@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from bot.forges.azure import server as azure_server
 from bot.forges.github import server as github_server
 from bot.forges.gitlab import server as gitlab_server
 from bot.forges.hosted.fleet import HostedFleet
@@ -33,3 +34,17 @@ def open_gitlab_fleet(
 ) -> HostedFleet:
     """Return the selected projects of a GitLab; `options` are those of `open_server`."""
     return HostedFleet(gitlab_server.open_server(url, token, **options), selected, base_branches)
+
+
+def open_azure_fleet(
+    url: str,
+    token: str | None = None,
+    *,
+    kind: azure_server.CredentialKind = azure_server.CredentialKind.PERSONAL,
+    selected: Sequence[str | RepositorySelection] = (),
+    base_branches: Sequence[str] = (),
+    **options: Any,
+) -> HostedFleet:
+    """Return the selected repositories of an organization; `options` are those of `open_server`."""
+    credential = azure_server.AzureCredential(kind, lambda: token) if token is not None else None
+    return HostedFleet(azure_server.open_server(url, credential, **options), selected, base_branches)

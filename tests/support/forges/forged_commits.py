@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from support.forges.azure.stand import AzureStand
 from support.forges.github.stand import GitHubStand
 from support.forges.stands import GitStand
 from support.git import Content
@@ -20,8 +21,8 @@ def make_forged_commit(
 ) -> str:
     """Make a commit with the author, the committer and the message of basebump's commit on a branch.
 
-    No branch is moved to the commit. GitHub reports the commit as signed. Nobody else can sign as GitHub, but the tests
-    check that the content is judged nevertheless.
+    No branch is moved to the commit. GitHub reports the commit as signed, and Azure DevOps as pushed by the bot. Nobody
+    else can do either, but the tests check that the content is judged nevertheless.
 
     Args:
         stand: The forge.
@@ -43,4 +44,6 @@ def make_forged_commit(
     )
     if isinstance(stand, GitHubStand):
         stand.repository.signed.add(commit)
+    if isinstance(stand, AzureStand):
+        stand.repository.pushers[commit] = stand.token.account
     return commit
