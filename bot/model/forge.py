@@ -42,6 +42,9 @@ class GitRepository:
     """True if the base branch is the default branch of the forge."""
     is_public: bool | None = None
     """True if everyone can read the repository; None if the forge does not state it."""
+    files_url: str | None = None
+    """The URL at which the site of the forge shows the files of the base branch. The path of a file is appended to it,
+    and `#L3` for a line. None if there is no site."""
 
     @property
     def may_be_public(self) -> bool:

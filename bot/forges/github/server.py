@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from github import Github
 from github.PaginatedList import PaginatedList
@@ -84,6 +84,10 @@ class GitHubServer:
     def clone_host(self) -> str:
         """The host from which git clones repositories."""
         return _get_clone_host(self.url)
+
+    def build_files_url(self, name: str, branch: str) -> str:
+        """Return the URL at which the server's site shows the files of a branch, and to which a path is appended."""
+        return f"{urlsplit(self.url).scheme}://{self.clone_host}/{quote(name)}/blob/{quote(branch)}/"
 
     @property
     def must_list_owners(self) -> bool:

@@ -9,7 +9,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from gitlab import Gitlab
 
@@ -89,6 +89,10 @@ class GitLabServer:
     def clone_host(self) -> str | None:
         """The host from which git clones projects by name; None if the server's URL has a path."""
         return _get_clone_host(self.url)
+
+    def build_files_url(self, name: str, branch: str) -> str:
+        """Return the URL at which the server's site shows the files of a branch, and to which a path is appended."""
+        return f"{self.url.rstrip('/')}/{quote(name)}/-/blob/{quote(branch)}/"
 
     @property
     def must_list_owners(self) -> bool:

@@ -39,6 +39,13 @@ class HostedServer(Protocol):
         """`host[:port]` in the clone URL `https://host[:port]/NAME.git`; None if clone URLs do not have this form."""
         ...
 
+    def build_files_url(self, name: str, branch: str) -> str | None:
+        """Return the URL at which the server's site shows the files of a branch, and to which a path is appended.
+
+        Return None if the site has no such URL.
+        """
+        ...
+
     @property
     def must_list_owners(self) -> bool:
         """True if the repositories of an owner must be listed even when a run needs only some repositories by name.
@@ -225,7 +232,13 @@ class HostedFleet:
         host, is_public = self.server.clone_host, listed.is_public
         repository = GitRepository(self.server.kind, listed.name, None, None, host=host, is_public=is_public)
         return [
-            replace(repository, base_branch=branch, commit=commit, is_default_base=is_default)
+            replace(
+                repository,
+                base_branch=branch,
+                commit=commit,
+                is_default_base=is_default,
+                files_url=self.server.build_files_url(listed.name, branch),
+            )
             for branch, commit, is_default in bases
         ] or [repository]
 
