@@ -13,9 +13,10 @@ from datetime import datetime
 from functools import cache
 
 from bot.core.proposal.lifecycle import next_step, omit_protected_files
+from bot.core.proposal.missing_attributes import is_accepted
 from bot.core.proposal.update_groups import UpdateGroup, build_onboarding_group, get_update_group
-from bot.core.proposal.user_requests import parse_checkboxes
-from bot.model.dashboard import DashboardIssue, UserRequest
+from bot.core.proposal.user_requests import DashboardRequests, parse_dashboard
+from bot.model.dashboard import DashboardIssue
 from bot.model.decision import (
     Decision,
     HeldUpdate,
@@ -48,9 +49,6 @@ from bot.pipeline.plan_proposals import PlannedProposal, ProposalPlan, plan_prop
 from bot.pipeline.resolved_branches import is_fully_resolved_branch, list_proposed_tags
 from bot.pipeline.run_context import RunContext, RunOptions
 from bot.ports import Dashboard, Fleet, Forge
-
-BranchUserRequests = frozenset[tuple[UserRequest, str]]
-"""The actions that users requested, each with the branch to which it applies."""
 
 _WAITING = frozenset({NoChangeReason.ACCEPTED, NoChangeReason.SLIDING})
 
@@ -255,15 +253,18 @@ class RepositoryPlanner:
             return None, (report_dashboard_failure(self._repository, error),)
 
     def _plan_branches(
-        self, requests: Iterable[RemoteRequest], proposal_plan: ProposalPlan, user_requests: BranchUserRequests
+        self, requests: Iterable[RemoteRequest], proposal_plan: ProposalPlan, dashboard_requests: DashboardRequests
     ) -> tuple[BranchPlan, ...]:
         """Return the plans of the branches for which there is a step to execute or to report, sorted by branch name."""
-        planned_by_branch = {
-            each.proposal.branch: _add_user_requests(each, user_requests) for each in proposal_plan.proposals
-        }
         requests_by_branch: dict[str, list[RemoteRequest]] = defaultdict(list)
         for each in requests:
             requests_by_branch[each.branch].append(each)
+        planned_by_branch = {
+            planned.proposal.branch: _add_user_requests(
+                planned, dashboard_requests, requests_by_branch[planned.proposal.branch]
+            )
+            for planned in proposal_plan.proposals
+        }
         decisions_by_branch = _group_by_branch(
             proposal_plan.decisions, self._repository.non_default_base, self.options.branch_prefix
         )
@@ -309,21 +310,26 @@ def report_dashboard_failure(repository: GitRepository, error: ForgeError) -> Ru
     return RunFailure(f"{repository.name} dashboard", FailureStage.PROPOSE, str(error))
 
 
-def _parse_user_requests(issue: DashboardIssue | None) -> BranchUserRequests:
-    """Return the actions that users requested with checkboxes in the dashboard issue, each with its branch.
+def _parse_user_requests(issue: DashboardIssue | None) -> DashboardRequests:
+    """Return the actions that users requested with checkboxes in the dashboard issue.
 
-    The result is empty if there is no issue or if the issue is closed.
+    There are none if there is no issue or if the issue is closed.
     """
-    return parse_checkboxes(issue.body) if issue is not None and issue.is_open else frozenset()
+    return parse_dashboard(issue.body) if issue is not None and issue.is_open else DashboardRequests()
 
 
-def _add_user_requests(planned_proposal: PlannedProposal, user_requests: BranchUserRequests) -> PlannedProposal:
-    """Return the planned proposal with the actions that users requested for its branch."""
-    branch_requests = frozenset(
-        user_request for user_request, branch in user_requests if branch == planned_proposal.proposal.branch
-    )
+def _add_user_requests(
+    planned_proposal: PlannedProposal, dashboard_requests: DashboardRequests, requests: Sequence[RemoteRequest]
+) -> PlannedProposal:
+    """Return the planned proposal with the actions that users requested for its branch.
+
+    `requests` are the requests of the branch on the forge.
+    """
+    proposal = planned_proposal.proposal
+    has_accepted = any(each.state is RequestState.OPEN and is_accepted(each) for each in requests)
+    branch_requests = dashboard_requests.select_for_branch(proposal.branch, is_accepted=has_accepted)
     return (
-        replace(planned_proposal, proposal=replace(planned_proposal.proposal, user_requests=branch_requests))
+        replace(planned_proposal, proposal=replace(proposal, user_requests=branch_requests))
         if branch_requests
         else planned_proposal
     )

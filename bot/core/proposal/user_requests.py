@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from bot.model.dashboard import UserRequest
@@ -12,10 +12,12 @@ MAX_BRANCH_LENGTH = 255
 """Characters. This is the limit of git for one part of a branch name."""
 
 _REQUEST_WORDS = "|".join(UserRequest)
-_TICKED_CHECKBOX = re.compile(
-    rf"^[ ]*[-*] \[[xX]\] <!-- basebump:({_REQUEST_WORDS})(?: ([^\s<>]{{1,{MAX_BRANCH_LENGTH}}}))? -->",
+_CHECKBOX = re.compile(
+    rf"^[ ]*[-*] \[([xX ])\] <!-- basebump:({_REQUEST_WORDS})(?: ([^\s<>]{{1,{MAX_BRANCH_LENGTH}}}))? -->",
     re.MULTILINE | re.ASCII,
 )
+_BULK_REQUESTS = frozenset({UserRequest.OPEN, UserRequest.REBASE})
+"""The actions that a single checkbox of the dashboard can request for all branches. A decline is never among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,8 @@ class Box:
 
     ask: UserRequest
     branch: str = ""
-    """A branch of basebump, whose name is harmless. Empty in the body of the proposal itself."""
+    """A branch of basebump, whose name is harmless. Empty in the body of the proposal itself, and for a checkbox of the
+    dashboard that stands for all checkboxes with the same action."""
 
     def __str__(self) -> str:
         words = f"{self.ask} {self.branch}".strip()
@@ -55,7 +58,46 @@ def get_labels(user_requests: Iterable[UserRequest]) -> tuple[str, ...]:
 def parse_checkboxes(body: str) -> frozenset[tuple[UserRequest, str]]:
     """Return the action of each ticked checkbox, together with the branch to which it applies.
 
-    A checkbox in the dashboard names a branch. A checkbox in the text of a request applies to the branch of this
-    request. For such a checkbox, the branch in the result is an empty text.
+    A checkbox in the text of a request applies to the branch of this request. For such a checkbox, the branch in the
+    result is an empty text.
     """
-    return frozenset((UserRequest(ask), branch) for ask, branch in _TICKED_CHECKBOX.findall(body))
+    return frozenset((ask, branch) for is_ticked, ask, branch in _find_checkboxes(body) if is_ticked)
+
+
+def _find_checkboxes(body: str) -> Iterator[tuple[bool, UserRequest, str]]:
+    """Yield for each checkbox whether it is ticked, its action, and its branch; the branch may be empty."""
+    for mark, ask, branch in _CHECKBOX.findall(body):
+        yield mark != " ", UserRequest(ask), branch
+
+
+@dataclass(frozen=True, slots=True)
+class DashboardRequests:
+    """The actions that users requested in the dashboard issue, each with the branch to which it applies."""
+
+    single: frozenset[tuple[UserRequest, str]] = frozenset()
+    """Actions whose own checkboxes are ticked."""
+    bulk: frozenset[tuple[UserRequest, str]] = frozenset()
+    """Actions whose checkboxes are listed in the issue, and for which the checkbox for all of them is ticked."""
+
+    def select_for_branch(self, branch: str, *, is_accepted: bool) -> frozenset[UserRequest]:
+        """Return the actions for a branch. `is_accepted` is True if a user accepted the open request of the branch.
+
+        The checkbox for all branches does not rebuild an accepted request, because that would discard the approval.
+        """
+        single = {ask for ask, each in self.single if each == branch}
+        bulk = {ask for ask, each in self.bulk if each == branch and not (is_accepted and ask is UserRequest.REBASE)}
+        return frozenset(single | bulk)
+
+
+def parse_dashboard(body: str) -> DashboardRequests:
+    """Return the actions that users requested with the checkboxes of a dashboard.
+
+    A ticked checkbox without a branch stands for the checkboxes with the same action that the text lists. A proposal
+    that is not listed was not there when a user decided, so it is not part of the request.
+    """
+    boxes = list(_find_checkboxes(body))
+    bulk_asks = {ask for is_ticked, ask, branch in boxes if is_ticked and not branch} & _BULK_REQUESTS
+    return DashboardRequests(
+        frozenset((ask, branch) for is_ticked, ask, branch in boxes if is_ticked and branch),
+        frozenset((ask, branch) for _, ask, branch in boxes if branch and ask in bulk_asks),
+    )
