@@ -9,7 +9,7 @@ from tools.checkout import ROOT, replace_part
 
 PAGE = ROOT / "docs" / "templates.md"
 SOURCE = "from the views"
-MODULES = ("view/proposal", "view/scans", "view/contents", "view/trust", "titles", "dashboard")
+MODULES = ("view/proposal", "view/scans", "view/contents", "view/trust", "titles", "view/dashboard")
 FOLDER = ROOT / "bot" / "core" / "proposal"
 
 
@@ -19,7 +19,7 @@ def render_page(text: str) -> str:
 
 
 def render_reference() -> Iterator[str]:
-    """Yield Markdown lines: a table for every view class."""
+    """Yield Markdown lines: a table for every view class, with its fields and properties."""
     for module in MODULES:
         tree = ast.parse((FOLDER / f"{module}.py").read_text(encoding="utf-8"))
         for view in (each for each in tree.body if isinstance(each, ast.ClassDef) and each.name.endswith("View")):
@@ -28,6 +28,10 @@ def render_reference() -> Iterator[str]:
             for field, description in _list_fields(view):
                 kind = ast.unparse(field.annotation).replace("|", "or")
                 yield f"| `{ast.unparse(field.target)}` | {kind} | {description} |"
+            for method in view.body:
+                if isinstance(method, ast.FunctionDef) and method.returns is not None:
+                    kind = ast.unparse(method.returns).replace("|", "or")
+                    yield f"| `{method.name}` | {kind} | {' '.join((ast.get_docstring(method) or '').split())} |"
             yield ""
 
 

@@ -169,9 +169,13 @@ _SAFE_URL = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]+)?(?:/[A-Za-z0-9._~%/+
 """Matches a URL that can neither close a Markdown link nor contain another one: without user, query and brackets."""
 
 
-def build_link(label: str, url: str | None) -> Link | Text:
-    """Return a Markdown link to `url`. If `url` is None or not safe (`is_safe_url`), return only the label."""
-    return Link(Text(label), url) if url is not None and is_safe_url(url) else Text(label)
+def build_link(label: str, url: str | None, limit: int = MAX_TEXT_LENGTH) -> Link | Text:
+    """Return a Markdown link to `url`. If `url` is None or not safe (`is_safe_url`), return only the label.
+
+    At most `limit` characters of the label are shown.
+    """
+    text = Text(label, limit)
+    return Link(text, url) if url is not None and is_safe_url(url) else text
 
 
 def is_safe_url(text: str) -> bool:

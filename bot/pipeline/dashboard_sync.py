@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from typing import assert_never
 
 from bot.core.proposal.dashboard import (
     CONFIG_ERROR_TITLE,
     DASHBOARD_TITLE,
     EMPTY_BODY,
+    BranchReport,
     DashboardStep,
-    DashboardView,
     add_marker,
-    build_dashboard,
     choose_dashboard_step,
 )
 from bot.core.proposal.render import render_dashboard
+from bot.core.proposal.view.dashboard import DashboardView
+from bot.core.proposal.view.dashboard_builder import build_dashboard
 from bot.model.dashboard import DashboardIssue
+from bot.model.decision import Transition
 from bot.model.errors import ForgeError
+from bot.model.evidence import Evidence
 from bot.model.report import RepositoryReport, RunFailure
 from bot.model.vocabulary import RunLevel
 from bot.pipeline.repository_plan import RepositoryPlan, report_dashboard_failure
@@ -29,71 +32,61 @@ MARKER_RESERVE = 200
 """Characters of the issue body that are reserved for the mark, an HTML comment that identifies the issue."""
 
 
-def sync_dashboard(
-    repository_plan: RepositoryPlan, report: RepositoryReport, options: RunOptions
-) -> tuple[RunFailure, ...]:
-    """Create, update or close the dashboard issue if its content changed. Return a failure if that is not possible."""
-    is_skipped = bool(report.note) and not repository_plan.repository_scan.extract_result.has_repository_config
+def sync_dashboards(
+    repository_plans: Sequence[RepositoryPlan],
+    reports: Sequence[RepositoryReport],
+    evidence: Mapping[Transition, Evidence],
+    options: RunOptions,
+) -> Iterator[RunFailure]:
+    """Create, update or close the dashboard issue of each repository. Yield a failure if that is not possible.
+
+    `reports` has the report for each of `repository_plans`, and `evidence` is that of the whole run. All base branches
+    of a repository share one dashboard issue. It is accessed with the first of their plans in which it could be read.
+    """
+    by_repository: dict[tuple[int, str], list[tuple[RepositoryPlan, RepositoryReport]]] = defaultdict(list)
+    for repository_plan, report in zip(repository_plans, reports, strict=True):
+        by_repository[id(repository_plan.repository_scan.fleet), report.name].append((repository_plan, report))
+    for pairs in by_repository.values():
+        repository_plan = next((plan for plan, _ in pairs if plan.dashboard is not None), pairs[0][0])
+        branches = [BranchReport(report, plan.repository_scan.repository.files_url, evidence) for plan, report in pairs]
+        yield from _sync_repository(repository_plan, branches, options)
+
+
+def _sync_repository(
+    repository_plan: RepositoryPlan, branches: Sequence[BranchReport], options: RunOptions
+) -> Iterator[RunFailure]:
+    has_config = repository_plan.repository_scan.extract_result.has_repository_config
+    is_skipped = any(each.report.note for each in branches) and not has_config
     if repository_plan.dashboard is None or repository_plan.forge is None or is_skipped:
-        return ()
+        return
     try:
         limit = repository_plan.forge.limits.body_characters
         is_public = repository_plan.repository_scan.repository.may_be_public
         _sync_issue(
-            repository_plan.dashboard, repository_plan.dashboard_issue, report, limit, options, is_public=is_public
+            repository_plan.dashboard, repository_plan.dashboard_issue, branches, limit, options, is_public=is_public
         )
     except ForgeError as error:
-        return (report_dashboard_failure(repository_plan.repository_scan.repository, error),)
-    return ()
-
-
-def merge_base_branches(
-    repository_plans: Iterable[RepositoryPlan], reports: Iterable[RepositoryReport]
-) -> Iterator[tuple[RepositoryPlan, RepositoryReport]]:
-    """Yield one plan and one report for each repository, because all its base branches share one dashboard issue.
-
-    The report combines the reports of all base branches. The plan is used only to access the dashboard issue. If the
-    issue could be read in some of the plans, the first of these plans is yielded. If it could not be read in any plan,
-    the first plan is yielded.
-    """
-    by_repository: dict[tuple[int, str], list[tuple[RepositoryPlan, RepositoryReport]]] = {}
-    for repository_plan, report in zip(repository_plans, reports, strict=True):
-        by_repository.setdefault((id(repository_plan.repository_scan.fleet), report.name), []).append(
-            (repository_plan, report)
-        )
-    for (repository_plan, report), *others in by_repository.values():
-        other_reports = [each for _, each in others]
-        yield (
-            next(
-                (each for each, _ in [(repository_plan, report), *others] if each.dashboard is not None),
-                repository_plan,
-            ),
-            replace(
-                report,
-                verdicts=tuple(verdict for each in [report, *other_reports] for verdict in each.verdicts),
-                proposals=tuple(proposal for each in [report, *other_reports] for proposal in each.proposals),
-                note="\n".join(dict.fromkeys(each.note for each in [report, *other_reports] if each.note)),
-            ),
-        )
+        yield report_dashboard_failure(repository_plan.repository_scan.repository, error)
 
 
 def _sync_issue(
     dashboard: Dashboard,
     issue: DashboardIssue | None,
-    report: RepositoryReport,
+    branches: Sequence[BranchReport],
     limit: int,
     options: RunOptions,
     *,
     is_public: bool,
 ) -> None:
-    if options.level < RunLevel.PROPOSE or not (options.has_dashboards or report.note or issue is not None):
+    has_trouble = any(each.report.note for each in branches)
+    if options.level < RunLevel.PROPOSE or not (options.has_dashboards or has_trouble or issue is not None):
         return
-    body = _render_body(report, limit, options, is_public=is_public)
+    body = _render_body(branches, limit, options, is_public=is_public)
     match choose_dashboard_step(issue, body):
         case DashboardStep.LEAVE:
             return
         case DashboardStep.WRITE:
-            dashboard.write(issue, CONFIG_ERROR_TITLE if report.note else DASHBOARD_TITLE, body or "")
+            dashboard.write(issue, CONFIG_ERROR_TITLE if has_trouble else DASHBOARD_TITLE, body or "")
         case DashboardStep.CLOSE:
             if issue is not None:
                 dashboard.close(issue, EMPTY_BODY)
@@ -101,14 +94,14 @@ def _sync_issue(
             assert_never(step)
 
 
-def _render_body(report: RepositoryReport, limit: int, options: RunOptions, *, is_public: bool) -> str | None:
+def _render_body(branches: Sequence[BranchReport], limit: int, options: RunOptions, *, is_public: bool) -> str | None:
     """Return the body of the dashboard issue. Return None if the issue would have nothing to show."""
-    view = build_dashboard(report, 1)
+    view = build_dashboard(branches, 1)
     if view.is_empty or not (options.has_dashboards or view.trouble):
         return None
     template = options.templates.dashboard
 
     def build_limited_view(rows: int) -> DashboardView:
-        return build_dashboard(report, rows, is_public=is_public)
+        return build_dashboard(branches, rows, is_public=is_public)
 
     return add_marker(render_dashboard(template, build_limited_view, limit - MARKER_RESERVE))

@@ -20,7 +20,7 @@ from bot.model.report import RepositoryReport, RunFailure, RunReport
 from bot.model.run_scope import RunScope
 from bot.model.vocabulary import FailureStage
 from bot.pipeline.build_tasks import BuildTasks, add_build_tasks, list_build_tasks
-from bot.pipeline.dashboard_sync import merge_base_branches, sync_dashboard
+from bot.pipeline.dashboard_sync import sync_dashboards
 from bot.pipeline.decide_updates import DecisionResult, decide_updates
 from bot.pipeline.execute_steps import ExecutionResult, execute_steps
 from bot.pipeline.expedite_urgent import expedite_urgent
@@ -62,8 +62,7 @@ def run_fleets(fleets: Sequence[Fleet], context: RunContext, options: RunOptions
     ]  # a list that could not be read fails in both phases
     failures += [failure for each in execution_results for failure in each.failures]
     failures += record_pushes(repository_plans, execution_results, context)
-    for repository_plan, report in merge_base_branches(repository_plans, reports):
-        failures += sync_dashboard(repository_plan, report, options)
+    failures += sync_dashboards(repository_plans, reports, decision_result.evidence, options)
     return RunReport(
         options.level,
         reports,

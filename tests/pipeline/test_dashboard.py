@@ -80,8 +80,9 @@ def test_shows_open_and_waiting_proposals_and_is_written_once(scene):
     scene.run(limits=ProposalLimits(open_per_repository=1))
     board = scene.board()
     assert (board.title, board.is_open) == (DASHBOARD_TITLE, True)
-    waiting, current = board.body.partition("### Open")[::2]
-    assert "### Waiting" in waiting
+    current, waiting = board.body.partition("### Waiting (1)")[::2]
+    assert "### Open (1)" in current
+    assert "**1 request open, 1 waiting, 0 held.**" in current
     assert "limit of open proposals" in waiting
     assert f"- [ ] <!-- basebump:rebase {PYTHON} -->" in current
     before = list(scene.stand.writes)
@@ -172,9 +173,9 @@ def test_shows_held_unknown_superseded_and_skipped_references_with_reasons(scene
     scene.stand.commit("main", {"web/Dockerfile": f"FROM nginx:1@{OLD}\n"})
     scene.run()
     body = scene.board().body
-    assert "### Not known" in body
-    assert "| `nginx:1` |" in body
-    assert "- 1 place, ignored:" in body
+    assert "### Not looked up (1)" in body
+    assert "- `nginx:1` · " in body
+    assert "- 1 reference, ignored:" in body
 
 
 def test_failure_to_write_it_does_not_affect_proposals(tmp_path, loopback):

@@ -136,5 +136,5 @@ def test_public_dashboard_does_not_name_queried_hosts(scanned, stand):
         assert verdict.status == "unresolved"
         assert scanned.registry.host in verdict.detail
         board = board_of(stand)
-        assert "### Not known" in board
+        assert "### Not looked up" in board
         assert (scanned.registry.host in board) is told

@@ -1,23 +1,20 @@
 """The dashboard: an issue in each repository that lists basebump's proposals and the images that are not updated.
 
-This module builds the content of the issue, and decides whether to write the issue, close it or leave it unchanged.
+This module decides whether to write the issue, close it or leave it unchanged. `view/dashboard_builder.py` builds its
+content.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from bot.core.evidence.private_evidence import has_registry_detail
-from bot.core.markdown import Link, Plain, Text, is_safe_url
-from bot.core.proposal.user_requests import Box
-from bot.model.dashboard import DashboardIssue, UserRequest
-from bot.model.report import ProposalReport, RepositoryReport, Verdict
-from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome, Reason
+from bot.model.dashboard import DashboardIssue
+from bot.model.decision import Transition
+from bot.model.evidence import Evidence
+from bot.model.report import RepositoryReport
 
-VERSION = 1
 DASHBOARD_TITLE = "basebump: base images"
 CONFIG_ERROR_TITLE = "basebump: the file of this repository cannot be used"
 
@@ -26,133 +23,15 @@ _EMPTY_MARKER = "<!-- basebump:dashboard:1 empty -->"
 """The marker of a dashboard issue that basebump closed because there was nothing to show."""
 EMPTY_BODY = f"{_EMPTY_MARKER}\nThere is nothing to show at the moment.\n"
 
-_WAITING = frozenset({ProposalOutcome.DEFERRED, ProposalOutcome.WOULD_OPEN})
-_CURRENT = frozenset(
-    {ProposalOutcome.OPENED, ProposalOutcome.REFRESHED, ProposalOutcome.UNCHANGED, ProposalOutcome.WOULD_REFRESH}
-)
-
 
 @dataclass(frozen=True, slots=True)
-class EntryView:
-    """A proposal in a list of the dashboard, such as the list of waiting proposals."""
+class BranchReport:
+    """The report on one base branch of a repository, with the data that its texts need."""
 
-    box: Box | None
-    title: Plain | Link
-    note: Plain | None
-
-
-@dataclass(frozen=True, slots=True)
-class ReferencesView:
-    """References to one image (`repository:tag`) that are not updated, all for the same reason."""
-
-    image: Text
-    reason: Reason | None
-    sentence: str
-    detail: Text | None
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class SkippedView:
-    """The number of image references that are skipped for one reason."""
-
-    reason: Reason
-    sentence: str
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class DashboardView:
-    """The data for the text of a dashboard: lists of proposals, and lists of image references that are not updated."""
-
-    version: int
-    trouble: tuple[Text, ...]
-    """Lines of the error that prevents basebump from processing the repository."""
-    waiting: tuple[EntryView, ...]
-    current: tuple[EntryView, ...]
-    left: tuple[EntryView, ...]
-    """Open requests that basebump leaves to users."""
-    declined: tuple[EntryView, ...]
-    failed: tuple[EntryView, ...]
-    held: tuple[ReferencesView, ...]
-    superseded: tuple[ReferencesView, ...]
-    unknown: tuple[ReferencesView, ...]
-    skipped: tuple[SkippedView, ...]
-    cut: int
-    """Number of rows that are left out."""
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether the dashboard shows nothing except skipped references. No dashboard issue is then needed."""
-        shown = (self.trouble, self.waiting, self.current, self.left, self.declined, self.failed)
-        return not any((*shown, self.held, self.superseded, self.unknown))
-
-
-def build_dashboard(report: RepositoryReport, rows: int, *, is_public: bool = False) -> DashboardView:
-    """Return the content of the dashboard for one repository. Each list is cut after `rows` entries.
-
-    If everyone can read the repository (`is_public`), the dashboard does not name the registries that were contacted,
-    because they may be private.
-    """
-    verdicts = [_remove_hosts(each) for each in report.verdicts] if is_public else report.verdicts
-    waiting = _list_entries(report.proposals, _WAITING, UserRequest.OPEN)
-    current = _list_entries(report.proposals, _CURRENT, UserRequest.REBASE)
-    left = _list_entries(report.proposals, {ProposalOutcome.LEFT_ALONE}, UserRequest.REBASE)
-    declined = _list_entries(report.proposals, {ProposalOutcome.DECLINED}, UserRequest.AGAIN)
-    failed = _list_entries(report.proposals, {ProposalOutcome.FAILED}, None)
-    held = _group_references(verdicts, {OccurrenceStatus.HELD, OccurrenceStatus.REFUSED})
-    superseded = _group_references(verdicts, {OccurrenceStatus.SUPERSEDED})
-    unknown = _group_references(verdicts, {OccurrenceStatus.UNRESOLVED})
-    lists = (waiting, current, left, declined, failed, held, superseded, unknown)
-    skipped = Counter(
-        each.reason for each in report.verdicts if each.status is OccurrenceStatus.SKIPPED and each.reason
-    )
-    return DashboardView(
-        version=VERSION,
-        trouble=tuple(Text(line) for line in report.note.splitlines()),
-        waiting=waiting[:rows],
-        current=current[:rows],
-        left=left[:rows],
-        declined=declined[:rows],
-        failed=failed[:rows],
-        held=held[:rows],
-        superseded=superseded[:rows],
-        unknown=unknown[:rows],
-        skipped=tuple(SkippedView(reason, reason.sentence, count) for reason, count in sorted(skipped.items())),
-        cut=sum(max(0, len(each) - rows) for each in lists),
-    )
-
-
-def _remove_hosts(verdict: Verdict) -> Verdict:
-    return replace(verdict, detail="") if has_registry_detail(verdict.status, verdict.reason) else verdict
-
-
-def _list_entries(
-    proposals: Iterable[ProposalReport], outcomes: Iterable[ProposalOutcome], ask: UserRequest | None
-) -> tuple[EntryView, ...]:
-    return tuple(
-        EntryView(
-            Box(ask, each.branch) if ask is not None else None,
-            Link(Plain(each.title), each.url) if each.url and is_safe_url(each.url) else Plain(each.title),
-            Plain(each.note) if each.note else None,
-        )
-        for each in proposals
-        if each.outcome in outcomes
-    )
-
-
-def _group_references(verdicts: Iterable[Verdict], statuses: Iterable[OccurrenceStatus]) -> tuple[ReferencesView, ...]:
-    reference_counts = Counter(
-        (f"{each.occurrence.reference.name}:{each.occurrence.reference.tag or 'latest'}", each.reason, each.detail)
-        for each in verdicts
-        if each.status in statuses
-    )
-    return tuple(
-        ReferencesView(Text(image), reason, reason.sentence if reason else "", Text(detail) if detail else None, count)
-        for (image, reason, detail), count in sorted(
-            reference_counts.items(), key=lambda each: (each[0][0], str(each[0][1:]))
-        )
-    )
+    report: RepositoryReport
+    files_url: str | None = None
+    """The URL to which the path of a file on the base branch is appended; None if the forge has no site."""
+    evidence: Mapping[Transition, Evidence] = field(default_factory=dict)
 
 
 class DashboardStep(Enum):

@@ -16,10 +16,10 @@ from jinja2.exceptions import SecurityError, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from bot.core.markdown import make_one_line
-from bot.core.proposal.dashboard import DashboardView
 from bot.core.proposal.request_text import count_characters
 from bot.core.proposal.titles import HeadView
 from bot.core.proposal.view.comparison import ComparisonView
+from bot.core.proposal.view.dashboard import DashboardView
 from bot.core.proposal.view.proposal import ProposalView
 from bot.model.errors import BasebumpError
 from bot.model.evidence import Severity

@@ -1,0 +1,162 @@
+"""Template data for the dashboard: proposals and what they fix, references without updates, and detected images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.core.markdown import Link, Plain, Text
+from bot.core.proposal.user_requests import Box
+from bot.core.proposal.view.fix_ranks import FixRank
+from bot.core.proposal.view.hold_remedies import describe_hold_remedy
+from bot.model.vocabulary import OccurrenceStatus, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class UpdatedImageView:
+    """An image that a proposal updates."""
+
+    image: Text
+    effect: Plain | None
+    """What the update fixes and adds, such as `fixes 252 (16 critical, 2 exploited), adds 2 (1 critical)`, or why that
+    is not known; None if the image only gets a digest."""
+    files: tuple[Link | Text, ...]
+    """The files and lines on the base branch."""
+    files_cut: int
+    """The number of files that were left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class EntryView:
+    """A proposal in a list of the dashboard, such as the list of waiting proposals."""
+
+    box: Box | None
+    title: Plain | Link
+    note: Plain | None
+    rank: FixRank
+    """The worst that the proposal fixes. Lists begin with the most urgent rank."""
+    has_effect: bool
+    """True if the title says what the only image fixes and adds."""
+    images: tuple[UpdatedImageView, ...]
+    images_cut: int
+    """The number of images that were left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReferencesView:
+    """References to one image (`repository:tag`) that are not updated, all for the same reason."""
+
+    image: Text
+    reason: Reason | None
+    detail: Text | None
+    count: int
+    files: tuple[Link | Text, ...]
+    """The files and lines on the base branch."""
+    files_cut: int
+    """The number of files that were left out."""
+    effect: Plain | None
+    """What a refused update fixes and adds; None if this is not known."""
+    successor: Text | None
+    """The tag that replaces a superseded tag, if it is known."""
+    rule: Text | None
+    """The rule for basebump's config that the remedy names."""
+
+    @property
+    def sentence(self) -> str:
+        """The reason as a sentence."""
+        return self.reason.sentence if self.reason is not None else ""
+
+    @property
+    def remedy(self) -> str:
+        """What ends a hold or a refusal, without a full stop; empty for other references."""
+        return describe_hold_remedy(self.reason) if self.reason is not None else ""
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedView:
+    """The number of image references that are skipped for one reason."""
+
+    reason: Reason
+    count: int
+
+    @property
+    def sentence(self) -> str:
+        """The reason as a sentence."""
+        return self.reason.sentence
+
+
+@dataclass(frozen=True, slots=True)
+class DetectedImageView:
+    """An image in the list of detected images."""
+
+    image: Text
+    status: OccurrenceStatus
+
+
+@dataclass(frozen=True, slots=True)
+class DetectedFileView:
+    """A file with the images that basebump found in it, in the order of the file."""
+
+    file: Link | Text
+    images: tuple[DetectedImageView, ...]
+    images_cut: int
+    """The number of images that were left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class DashboardCountsView:
+    """The lengths of all lists, before they were cut."""
+
+    waiting: int
+    current: int
+    left: int
+    declined: int
+    failed: int
+    held: int
+    superseded: int
+    unknown: int
+    detected: int
+    """The number of files with images."""
+    references: int
+    """The number of image references in all files."""
+    unreadable: int
+    """The number of texts and files that cannot be read as image references."""
+
+
+@dataclass(frozen=True, slots=True)
+class DashboardView:
+    """The data for the text of a dashboard: lists of proposals, and lists of image references that are not updated."""
+
+    version: int
+    trouble: tuple[Text, ...]
+    """Lines of the error that prevents basebump from processing the repository."""
+    waiting: tuple[EntryView, ...]
+    current: tuple[EntryView, ...]
+    left: tuple[EntryView, ...]
+    """Open requests that basebump leaves to users."""
+    declined: tuple[EntryView, ...]
+    failed: tuple[EntryView, ...]
+    held: tuple[ReferencesView, ...]
+    superseded: tuple[ReferencesView, ...]
+    unknown: tuple[ReferencesView, ...]
+    skipped: tuple[SkippedView, ...]
+    cut: int
+    """Number of rows that are left out."""
+    counts: DashboardCountsView
+    fixes: Plain | None
+    """What the open and waiting proposals fix together, such as `2 exploited and 16 critical vulnerabilities`. None if
+    no two images were compared."""
+    added: Plain | None
+    """What the open and waiting proposals add together, such as `2 (1 critical)`; None if they add nothing known."""
+    remarks: tuple[Plain, ...]
+    """What is not known of the fixes, such as `2 of 10 not scanned`; empty if all is known."""
+    open_all: Box | None
+    """The checkbox that opens all waiting proposals; None unless there are several."""
+    rebuild_all: Box | None
+    """The checkbox that rebuilds all open requests that no user approved; None unless there are several."""
+    detected: tuple[DetectedFileView, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the dashboard shows nothing except references that need no action. No issue is then needed."""
+        shown = (self.trouble, self.waiting, self.current, self.left, self.declined, self.failed)
+        return not any((*shown, self.held, self.superseded, self.unknown))

@@ -1,0 +1,135 @@
+"""Building of the dashboard's template data from the reports on the base branches of a repository."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from bot.core.evidence.effect import FindingSummary, describe_unknown_effects, summarise_effect
+from bot.core.evidence.private_evidence import has_registry_detail, remove_private_evidence
+from bot.core.markdown import Plain, Text
+from bot.core.proposal.dashboard import BranchReport
+from bot.core.proposal.user_requests import Box
+from bot.core.proposal.view.dashboard import (
+    DashboardCountsView,
+    DashboardView,
+    EntryView,
+    ReferencesView,
+    SkippedView,
+)
+from bot.core.proposal.view.dashboard_rows import BranchRows, sort_references
+from bot.model.dashboard import UserRequest
+from bot.model.evidence import Evidence
+from bot.model.report import Verdict
+from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome
+
+VERSION = 1
+MIN_BULK = 2
+"""Proposals from which on there is a checkbox for all of them."""
+
+_WAITING = frozenset({ProposalOutcome.DEFERRED, ProposalOutcome.WOULD_OPEN})
+_CURRENT = frozenset(
+    {ProposalOutcome.OPENED, ProposalOutcome.REFRESHED, ProposalOutcome.UNCHANGED, ProposalOutcome.WOULD_REFRESH}
+)
+_PENDING = _WAITING | _CURRENT | {ProposalOutcome.LEFT_ALONE}
+_HELD = frozenset({OccurrenceStatus.HELD, OccurrenceStatus.REFUSED})
+
+
+def build_dashboard(branches: Sequence[BranchReport], rows: int, *, is_public: bool = False) -> DashboardView:
+    """Return the content of the dashboard for the base branches of one repository. Lists are cut after `rows` entries.
+
+    If everyone can read the repository (`is_public`), the dashboard shows no private evidence, and does not name the
+    registries that were contacted, because they may be private.
+    """
+    has_several = len(branches) > 1
+    branch_rows = [
+        BranchRows(_remove_private(each) if is_public else each, has_several=has_several) for each in branches
+    ]
+
+    def list_entries(outcomes: Collection[ProposalOutcome], ask: UserRequest | None) -> tuple[EntryView, ...]:
+        entries = [each for one in branch_rows for each in one.list_entries(outcomes, ask)]
+        return tuple(view for _, view in sorted(entries, key=lambda each: each[0]))
+
+    def list_references(statuses: Collection[OccurrenceStatus]) -> tuple[ReferencesView, ...]:
+        return sort_references(each for one in branch_rows for each in one.list_references(statuses))
+
+    waiting = list_entries(_WAITING, UserRequest.OPEN)
+    current = list_entries(_CURRENT, UserRequest.REBASE)
+    left = list_entries({ProposalOutcome.LEFT_ALONE}, UserRequest.REBASE)
+    declined = list_entries({ProposalOutcome.DECLINED}, UserRequest.AGAIN)
+    failed = list_entries({ProposalOutcome.FAILED}, None)
+    held, superseded, unknown = (
+        list_references(each) for each in (_HELD, {OccurrenceStatus.SUPERSEDED}, {OccurrenceStatus.UNRESOLVED})
+    )
+    detected = tuple(each for one in branch_rows for each in one.list_detected_files())
+    pending = [each for one in branch_rows for each in one.collect_evidence(_PENDING)]
+    notes = dict.fromkeys(each.report.note for each in branches)
+    effect = summarise_effect(pending)
+    lists = (waiting, current, left, declined, failed, held, superseded, unknown)
+    return DashboardView(
+        version=VERSION,
+        trouble=tuple(Text(line) for note in notes for line in note.splitlines()),
+        waiting=waiting[:rows],
+        current=current[:rows],
+        left=left[:rows],
+        declined=declined[:rows],
+        failed=failed[:rows],
+        held=held[:rows],
+        superseded=superseded[:rows],
+        unknown=unknown[:rows],
+        skipped=_count_skipped(verdict for each in branches for verdict in each.report.verdicts),
+        cut=sum(max(0, len(each) - rows) for each in lists),
+        counts=DashboardCountsView(
+            waiting=len(waiting),
+            current=len(current),
+            left=len(left),
+            declined=len(declined),
+            failed=len(failed),
+            held=len(held),
+            superseded=len(superseded),
+            unknown=len(unknown),
+            detected=len(detected),
+            references=sum(len(each.report.verdicts) for each in branches),
+            unreadable=sum(len(each.report.unsupported) for each in branches),
+        ),
+        fixes=Plain(_describe_fixes(effect.fixed)) if effect is not None else None,
+        added=Plain(str(effect.added)) if effect is not None and effect.added.count else None,
+        remarks=tuple(map(Plain, _list_remarks(pending))),
+        open_all=Box(UserRequest.OPEN) if len(waiting) >= MIN_BULK else None,
+        rebuild_all=Box(UserRequest.REBASE) if len(current) >= MIN_BULK else None,
+        detected=detected[:rows],
+    )
+
+
+def _remove_private(branch: BranchReport) -> BranchReport:
+    """Return the report without private evidence, and without details that may name the host of a registry."""
+    verdicts = tuple(
+        replace(each, detail="") if has_registry_detail(each.status, each.reason) else each
+        for each in branch.report.verdicts
+    )
+    evidence = {transition: remove_private_evidence(each) for transition, each in branch.evidence.items()}
+    return replace(branch, report=replace(branch.report, verdicts=verdicts), evidence=evidence)
+
+
+def _count_skipped(verdicts: Iterable[Verdict]) -> tuple[SkippedView, ...]:
+    counts = Counter(each.reason for each in verdicts if each.status is OccurrenceStatus.SKIPPED and each.reason)
+    return tuple(SkippedView(reason, count) for reason, count in sorted(counts.items()))
+
+
+def _describe_fixes(fixed: FindingSummary) -> str:
+    """Return the number of fixed vulnerabilities with those that matter, as the object of a sentence."""
+    if not fixed.count:
+        return "no known vulnerabilities"
+    grave = [
+        f"{count} {word}" for count, word in ((fixed.exploited, "exploited"), (fixed.critical, "critical")) if count
+    ]
+    noun = "vulnerability" if fixed.count == 1 else "vulnerabilities"
+    return f"{fixed.count} known {noun}" + (f" ({', '.join(grave)})" if grave else "")
+
+
+def _list_remarks(pending: Sequence[Evidence]) -> Iterator[str]:
+    """Yield remarks on what is not known of the fixes of the open and waiting proposals."""
+    yield from describe_unknown_effects(pending)
+    if any(each.delta is not None and each.exploited_ids is None for each in pending):
+        yield "known exploitation not looked up"

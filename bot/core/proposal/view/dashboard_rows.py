@@ -1,0 +1,192 @@
+"""Rows of the dashboard for one base branch of a repository: proposals, references that are not updated, and files."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+from bot.core.evidence.effect import describe_unknown_effects, summarise_effect
+from bot.core.markdown import Link, Plain, Text, is_safe_url
+from bot.core.proposal.dashboard import BranchReport
+from bot.core.proposal.user_requests import Box
+from bot.core.proposal.view.dashboard import (
+    DetectedFileView,
+    DetectedImageView,
+    EntryView,
+    ReferencesView,
+    UpdatedImageView,
+)
+from bot.core.proposal.view.file_links import link_file
+from bot.core.proposal.view.fix_ranks import FixRank, rank_fixes
+from bot.core.proposal.view.hold_remedies import MAX_RULE_LENGTH, build_hold_rule
+from bot.model.dashboard import UserRequest
+from bot.model.decision import Transition
+from bot.model.evidence import Evidence
+from bot.model.proposal import ProposedImage
+from bot.model.report import ProposalReport, Verdict
+from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome
+
+MAX_ROW_FILES = 5
+"""Files that are shown of one image in one row."""
+MAX_ROW_IMAGES = 20
+"""Images that are shown of one proposal, or of one file in the list of detected images."""
+
+EntryOrder = tuple[int, int, int, int, str]
+"""Sorts proposals, the most urgent first: by rank, by the numbers of what they fix, and by branch."""
+
+
+class BranchRows:
+    """Builds the rows of one base branch. If `has_several`, labels of files name the base branch."""
+
+    def __init__(self, branch: BranchReport, *, has_several: bool) -> None:
+        self._report = branch.report
+        self._files_url = branch.files_url
+        self._evidence = branch.evidence
+        self._base = branch.report.base_branch if has_several else None
+        self._updates: dict[ProposedImage, list[Verdict]] = defaultdict(list)
+        """The references that a proposal with this image updates, in all files."""
+        for verdict in branch.report.verdicts:
+            if verdict.transition is not None:
+                self._updates[_describe_update(verdict, verdict.transition)].append(verdict)
+
+    def list_entries(
+        self, outcomes: Collection[ProposalOutcome], ask: UserRequest | None
+    ) -> Iterator[tuple[EntryOrder, EntryView]]:
+        """Yield the proposals with one of `outcomes`, each with the key that sorts it. `ask` is the action of boxes."""
+        for proposal in self._report.proposals:
+            if proposal.outcome in outcomes:
+                yield self._build_entry(proposal, Box(ask, proposal.branch) if ask is not None else None)
+
+    def collect_evidence(self, outcomes: Collection[ProposalOutcome]) -> tuple[Evidence, ...]:
+        """Return the evidence on all images of the proposals with one of `outcomes`."""
+        transitions = dict.fromkeys(
+            transition
+            for proposal in self._report.proposals
+            if proposal.outcome in outcomes
+            for image in proposal.images
+            for transition in _list_transitions(self._list_updated(proposal, image))
+        )
+        return self._get_evidence(transitions)
+
+    def list_references(self, statuses: Collection[OccurrenceStatus]) -> Iterator[tuple[FixRank, ReferencesView]]:
+        """Yield the references with one of `statuses`, in one row for each image and reason."""
+        groups: dict[tuple[object, ...], list[Verdict]] = defaultdict(list)
+        for verdict in self._report.verdicts:
+            if verdict.status in statuses:
+                key = (_get_image(verdict), verdict.reason, verdict.detail, verdict.successor, verdict.transition)
+                groups[key].append(verdict)
+        for verdicts in groups.values():
+            yield self._build_references(verdicts)
+
+    def list_detected_files(self) -> Iterator[DetectedFileView]:
+        """Yield the files with image references, sorted by path."""
+        by_path: dict[str, list[Verdict]] = defaultdict(list)
+        for verdict in self._report.verdicts:
+            by_path[verdict.occurrence.path].append(verdict)
+        for path, verdicts in sorted(by_path.items()):
+            in_order = sorted(verdicts, key=lambda each: each.occurrence.line_number)
+            images = dict.fromkeys((_get_image(each), each.status) for each in in_order)
+            yield DetectedFileView(
+                link_file(self._files_url, path, base=self._base),
+                tuple(DetectedImageView(Text(image), status) for image, status in list(images)[:MAX_ROW_IMAGES]),
+                max(0, len(images) - MAX_ROW_IMAGES),
+            )
+
+    def _build_entry(self, proposal: ProposalReport, box: Box | None) -> tuple[EntryOrder, EntryView]:
+        updated = {image: self._list_updated(proposal, image) for image in proposal.images}
+        verdicts = [verdict for each in updated.values() for verdict in each]
+        evidence = self._get_evidence(_list_transitions(verdicts))
+        is_gone = any(each.status is OccurrenceStatus.GONE for each in verdicts)
+        rank = rank_fixes(evidence, is_gone=is_gone)
+        effect = summarise_effect(evidence)
+        fixed = (effect.fixed.exploited, effect.fixed.critical, effect.fixed.count) if effect is not None else (0, 0, 0)
+        title = Plain(proposal.title)
+        view = EntryView(
+            box=box,
+            title=Link(title, proposal.url) if proposal.url and is_safe_url(proposal.url) else title,
+            note=Plain(proposal.note) if proposal.note else None,
+            rank=rank,
+            has_effect=_describe_effect(evidence) in proposal.title,
+            images=tuple(self._build_image(*each) for each in list(updated.items())[:MAX_ROW_IMAGES]),
+            images_cut=max(0, len(updated) - MAX_ROW_IMAGES),
+        )
+        return (rank.position, -fixed[0], -fixed[1], -fixed[2], proposal.branch), view
+
+    def _build_image(self, image: ProposedImage, verdicts: Sequence[Verdict]) -> UpdatedImageView:
+        effect = _describe_effect(self._get_evidence(_list_transitions(verdicts)))
+        return UpdatedImageView(
+            Text(image.reference),
+            Plain(effect) if effect else None,
+            *self._link_files(verdicts),
+        )
+
+    def _build_references(self, verdicts: Sequence[Verdict]) -> tuple[FixRank, ReferencesView]:
+        first = verdicts[0]
+        evidence = self._get_evidence(_list_transitions(verdicts))
+        effect = summarise_effect(evidence)
+        rule = build_hold_rule(first.reason, first.occurrence.reference.repository) if first.reason else None
+        files, files_cut = self._link_files(verdicts)
+        return rank_fixes(evidence), ReferencesView(
+            image=Text(_get_image(first)),
+            reason=first.reason,
+            detail=Text(first.detail) if first.detail else None,
+            count=len(verdicts),
+            files=files,
+            files_cut=files_cut,
+            effect=Plain(str(effect)) if effect is not None else None,
+            successor=Text(first.successor) if first.successor else None,
+            rule=Text(rule, MAX_RULE_LENGTH) if rule is not None else None,
+        )
+
+    def _list_updated(self, proposal: ProposalReport, image: ProposedImage) -> list[Verdict]:
+        """Return the references to an image that a proposal updates; other proposals may update it in other files."""
+        files = frozenset(proposal.files)
+        return [each for each in self._updates.get(image, ()) if each.occurrence.path in files]
+
+    def _get_evidence(self, transitions: Iterable[Transition]) -> tuple[Evidence, ...]:
+        return tuple(self._evidence[each] for each in transitions if each in self._evidence)
+
+    def _link_files(self, verdicts: Iterable[Verdict]) -> tuple[tuple[Link | Text, ...], int]:
+        lines: dict[str, set[int]] = defaultdict(set)
+        for verdict in verdicts:
+            lines[verdict.occurrence.path].add(verdict.occurrence.line_number)
+        shown = sorted(lines.items())[:MAX_ROW_FILES]
+        links = tuple(link_file(self._files_url, path, numbers, self._base) for path, numbers in shown)
+        return links, len(lines) - len(shown)
+
+
+def sort_references(rows: Iterable[tuple[FixRank, ReferencesView]]) -> tuple[ReferencesView, ...]:
+    """Return the rows with the same reasons together, and those that would fix the worst first."""
+    ranked = list(rows)
+    ranks: dict[str, int] = {}
+    for rank, view in ranked:
+        reason = view.reason or ""
+        ranks[reason] = min(rank.position, ranks.get(reason, rank.position))
+    ranked.sort(key=lambda each: (ranks[each[1].reason or ""], each[1].reason or "", each[0].position, repr(each[1])))
+    return tuple(view for _, view in ranked)
+
+
+def _get_image(verdict: Verdict) -> str:
+    reference = verdict.occurrence.reference
+    return f"{reference.name}:{reference.tag or 'latest'}"
+
+
+def _describe_update(verdict: Verdict, transition: Transition) -> ProposedImage:
+    """Return the update of a reference as the report of a proposal describes it."""
+    return ProposedImage(
+        f"{verdict.occurrence.reference.name}:{transition.tag_ref.tag}",
+        transition.tag_ref.repository,
+        transition.new_tag_ref.tag,
+        transition.old,
+        transition.new,
+    )
+
+
+def _list_transitions(verdicts: Iterable[Verdict]) -> Iterable[Transition]:
+    return dict.fromkeys(each.transition for each in verdicts if each.transition is not None)
+
+
+def _describe_effect(evidence: Sequence[Evidence]) -> str:
+    """Return what updates fix and add, or why that is not known; empty for an image that only gets a digest."""
+    effect = summarise_effect(evidence)
+    return str(effect) if effect is not None else ", ".join(describe_unknown_effects(evidence))
