@@ -72,6 +72,7 @@ HARMFUL = {
     "private packages": "scanners: [{kind: auto, send: [x.example]}]",
     "cloud": "scanners: [{kind: defender}]",
     "database": "scanners: [{kind: grype, database: 'https://x.example/latest.json'}]",
+    "token for sources": "enrichment: {source_changes: true, github_token_env: HOME}",
     "state": "state: sqlite:///state.db",
 }
 

@@ -352,6 +352,14 @@ def test_public_lists_are_paths_or_urls(settings_of, tmp_path):
     assert settings_of("").enrichment == EnrichmentSettings()
 
 
+def test_sources_are_looked_up_only_if_the_config_says_so(settings_of):
+    asked = settings_of("enrichment: {source_changes: true, github_token_env: SOURCE_TOKEN}")
+    assert asked.enrichment == EnrichmentSettings(has_source_changes=True, github_token_env="SOURCE_TOKEN")
+    assert not asked.enrichment.has_advisories
+    assert [problem.key for problem in asked.list_unset_variables({})] == ["enrichment.github_token_env"]
+    assert not settings_of("enrichment: {kev: kev.json}").enrichment.has_source_changes
+
+
 def test_vex_documents_are_files_folders_or_urls(settings_of, tmp_path):
     vex = settings_of(
         "enrichment: {vex: [{path: vex, authors: ['Acme *']}, {url: 'https://a.example/vex.json', authors: [Acme]}]}"

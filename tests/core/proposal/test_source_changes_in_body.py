@@ -65,6 +65,17 @@ def test_release_notes_are_cut_and_have_no_effect():
     assert not [each for each in inline if each.type == "link_open" and "evil" in str(each.attrs)]
 
 
+def test_each_image_of_a_group_has_its_release_notes():
+    moves = [update(f"{name}@{digest('old')}", "new") for name in ("python:3.12", "node:22")]
+    releases = [replace(RELEASE, name=f"Release {number}") for number in (1, 2)]
+    known = {
+        get_first_transition(move): evidence_with(SourceChanges(1, release=release))
+        for move, release in zip(moves, releases, strict=True)
+    }
+    text = render_body(BODY_TEMPLATE, lambda rows: build_proposal_view(moves, known, rows), 60_000)
+    assert [text.count(f"[`Release {number}`]({RELEASE.url}), as its publisher") for number in (1, 2)] == [1, 1]
+
+
 def test_lookups_of_sources_are_no_facts_of_a_request():
     facts = [
         build_report_facts((MOVE,), {get_first_transition(MOVE): evidence_with(lookup)})
