@@ -25,7 +25,7 @@ from bot.model.source import FilePath, Occurrence, UnsupportedText
 from bot.model.vocabulary import WHOLE_FILE_REASONS, FailureStage, Reason
 from bot.pipeline.file_reading import MAX_FILE_BYTES, FileReading, SelectedFile
 from bot.pipeline.named_values import MAX_NAMED_FILES, select_named_values
-from bot.pipeline.reader_slots import ReaderSlots, read_tree_files
+from bot.pipeline.reader_slots import ReaderSlots, TreeReader
 from bot.ports import FileFormat, FileTree, RulesReader
 
 if TYPE_CHECKING:  # only annotations need these imports, so they do not slow down the start
@@ -125,18 +125,15 @@ def extract_references(
     tree_budget = tree_budget or TreeBudget()
     entries, deep_file_count = _index_entries(tree, tree_budget)
     rules = _load_repository_rules(entries, tree, read_rules) if read_rules is not None else None
-    selected = _select_files(entries, formats)
+    with TreeReader(tree, reader_slots) as reader:
+        reader.start_workers(entries.values())
+        read_result = _read_tree(repository, entries, formats, tree_budget, reader)
     failures = [
         RunFailure(_format_subject(repository, folder), FailureStage.SURVEY, str(error))
         for folder, error in tree.unlisted_folders
     ]
     if deep_file_count:
         failures.append(_report_deep_files(repository, deep_file_count))
-    read_result = _read_files(repository, tree, selected, tree_budget, reader_slots)
-    named_values = select_named_values(entries, selected, read_result.readings, formats)
-    if named_values and not read_result.has_exceeded_budget:
-        named_result = _read_files(repository, tree, named_values[:MAX_NAMED_FILES], tree_budget, reader_slots)
-        read_result.add_named_values(named_result, named_values[MAX_NAMED_FILES:])
     readings = read_result.readings
     failures += read_result.failures
     references = relate_references(readings, repository=repository, tree_budget=tree_budget)
@@ -202,17 +199,30 @@ class _ReadResult:
         self.failures += [failure for failure in other.failures if failure not in self.failures]
 
 
-def _read_files(
+def _read_tree(
     repository: GitRepository,
-    tree: FileTree,
-    selected: Sequence[SelectedFile],
+    entries: Mapping[FilePath, TreeEntry],
+    formats: Sequence[FileFormat],
     tree_budget: TreeBudget,
-    reader_slots: ReaderSlots | None,
+    reader: TreeReader,
+) -> _ReadResult:
+    """Read the files that formats select, and the values files that these files name."""
+    selected = _select_files(entries, formats)
+    result = _read_files(repository, selected, tree_budget, reader)
+    named_values = select_named_values(entries, selected, result.readings, formats)
+    if named_values and not result.has_exceeded_budget:
+        named_result = _read_files(repository, named_values[:MAX_NAMED_FILES], tree_budget, reader)
+        result.add_named_values(named_result, named_values[MAX_NAMED_FILES:])
+    return result
+
+
+def _read_files(
+    repository: GitRepository, selected: Sequence[SelectedFile], tree_budget: TreeBudget, reader: TreeReader
 ) -> _ReadResult:
     """Read the selected files until the budget is exceeded."""
     result = _ReadResult(unread_paths=[each.entry.path for each in selected if each.is_too_large])
     readable = [each for each in selected if not each.is_too_large]
-    with closing(read_tree_files(tree, readable, reader_slots)) as all_contents:
+    with closing(reader.read(readable)) as all_contents:
         for number, contents in enumerate(all_contents):
             path = readable[number].entry.path
             if isinstance(contents, TreeError):

@@ -14,8 +14,9 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 
 import bot
@@ -57,8 +58,13 @@ Part = range
 """The positions of the files of a part."""
 
 
+def start_waiting_workers(count: int, stack: ExitStack) -> list[PipedChild]:
+    """Start workers for files that are not yet known. `stack` ends them. Return fewer if one cannot be started."""
+    return list(islice(_start_programs(stack), count))
+
+
 def read_in_processes(
-    tree: FileTree, files: Sequence[SelectedFile], workers: int
+    tree: FileTree, files: Sequence[SelectedFile], workers: int, waiting: Sequence[PipedChild] = ()
 ) -> Iterator[FileContents | TreeError]:
     """Yield the contents of each file as `read_selected_files` does, with the help of worker processes.
 
@@ -67,11 +73,16 @@ def read_in_processes(
     Args:
         tree: The tree. It must be on this machine (`is_on_disk`).
         files: The files to read.
-        workers: The number of processes to start in addition to this process.
+        workers: The number of processes that read in addition to this process.
+        waiting: Those workers that were already started.
     """
     formats = tuple({id(each): each for file in files for each in file.formats}.values())
     with ExitStack() as stack:
-        started = list(_start_workers(WorkerTask(tree, formats, gc.get_threshold()), workers, stack))
+        message = pickle.dumps(WorkerTask(tree, formats, gc.get_threshold()), pickle.HIGHEST_PROTOCOL)
+        started: list[_Worker] = []
+        for child in islice(chain(waiting, _start_programs(stack)), workers):
+            child.send(message)
+            started.append(_Worker(child))
         yield from _SharedReading(tree, files, formats, started, divide_files(files, workers + 1)).read()
 
 
@@ -103,17 +114,12 @@ class _Worker:
     """The numbers of the parts that the worker has not answered yet, in the order in which it answers."""
 
 
-def _start_workers(task: WorkerTask, count: int, stack: ExitStack) -> Iterator[_Worker]:
-    """Yield workers that have got the task. `stack` ends them. If a worker cannot be started, yield no further ones."""
-    message = pickle.dumps(task, pickle.HIGHEST_PROTOCOL)
+def _start_programs(stack: ExitStack) -> Iterator[PipedChild]:
+    """Start the programs of workers one by one, until one cannot be started. `stack` ends them."""
     command, environment = _build_command(), _build_environment()
-    for _ in range(count):
-        try:
-            child = stack.enter_context(start_piped_child(command, environment))
-        except ProcessError:
-            return
-        child.send(message)
-        yield _Worker(child)
+    with suppress(ProcessError):
+        while True:
+            yield stack.enter_context(start_piped_child(command, environment))
 
 
 class _SharedReading:

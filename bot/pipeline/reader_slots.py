@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Self
 
 from bot.model.errors import TreeError
-from bot.pipeline.file_reading import FileContents, SelectedFile, estimate_work, read_selected_files
+from bot.model.forge import TreeEntry
+from bot.pipeline.file_reading import (
+    FILE_WORK,
+    MAX_FILE_BYTES,
+    FileContents,
+    SelectedFile,
+    estimate_work,
+    read_selected_files,
+)
 from bot.ports import FileTree
+
+if TYPE_CHECKING:  # most trees need no processes
+    from bot.piped_child import PipedChild
 
 PROCESS_WORK = 8 * 1024 * 1024
 """The minimum work of each process that reads a tree, as `estimate_work` returns it. A worker needs 0.1 seconds of
 processor time to start, and saves about 0.3 seconds if it reads this many bytes."""
+
+_COMMON_ENDINGS = (".yaml", ".yml", "Dockerfile")
+"""Endings of the paths of most files that formats select."""
 
 
 class ReaderSlots:
@@ -20,6 +35,7 @@ class ReaderSlots:
 
     def __init__(self, processes: int) -> None:
         """Create the slots. `processes` is the maximum number of processes, of which one is basebump's own."""
+        self.processes = processes
         self._free_workers = processes - 1
         self._lock = threading.Lock()
 
@@ -36,20 +52,62 @@ class ReaderSlots:
                 self._free_workers += workers
 
 
-def read_tree_files(
-    tree: FileTree, files: Sequence[SelectedFile], reader_slots: ReaderSlots | None
-) -> Generator[FileContents | TreeError]:
-    """Yield the contents of each file in the given order. If a file cannot be read, yield the error instead.
+class TreeReader:
+    """Reads the files of one tree. If the tree is large, worker processes help.
 
-    If the tree is large, worker processes help to read the files. If `reader_slots` is None, no processes are started.
+    Use the object in a `with` block, which ends the workers.
     """
-    if reader_slots is None or not tree.is_on_disk:
-        yield from read_selected_files(tree, files)
-        return
-    with reader_slots.take(sum(map(estimate_work, files)) // PROCESS_WORK - 1) as workers:
-        if workers == 0:
-            yield from read_selected_files(tree, files)
-        else:
-            from bot.pipeline.reader_processes import read_in_processes  # noqa: PLC0415 - most trees are small
 
-            yield from read_in_processes(tree, files, workers)
+    def __init__(self, tree: FileTree, reader_slots: ReaderSlots | None) -> None:
+        """Create the reader. If `reader_slots` is None, no processes are started."""
+        self._tree = tree
+        self._reader_slots = reader_slots if tree.is_on_disk else None
+        self._waiting: list[PipedChild] = []
+        """Workers that were started before it is known which files they read."""
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def start_workers(self, entries: Iterable[TreeEntry]) -> None:
+        """Start workers if the paths of the entries show that they are needed.
+
+        The programs of the workers then start while this process selects the files.
+
+        Args:
+            entries: The files of the tree, before formats select some of them.
+        """
+        if self._reader_slots is None:
+            return
+        needed_work = self._reader_slots.processes * PROCESS_WORK
+        work = 0
+        for entry in entries:
+            if entry.path.endswith(_COMMON_ENDINGS):
+                work += FILE_WORK + min(entry.size or 0, MAX_FILE_BYTES)
+                if work >= needed_work:
+                    break
+        workers = self._stack.enter_context(self._reader_slots.take(work // PROCESS_WORK - 1))
+        if workers:
+            from bot.pipeline.reader_processes import start_waiting_workers  # noqa: PLC0415 - most trees are small
+
+            self._waiting = start_waiting_workers(workers, self._stack)
+
+    def read(self, files: Sequence[SelectedFile]) -> Generator[FileContents | TreeError]:
+        """Yield the contents of each file in the given order. If a file cannot be read, yield the error instead."""
+        if self._reader_slots is None:
+            yield from read_selected_files(self._tree, files)
+            return
+        with self._stack.pop_all() as stack:
+            waiting, self._waiting = self._waiting, []
+            wanted = sum(map(estimate_work, files)) // PROCESS_WORK - 1
+            workers = stack.enter_context(self._reader_slots.take(wanted - len(waiting))) + len(waiting)
+            if wanted <= 0 or workers == 0:
+                stack.close()
+                yield from read_selected_files(self._tree, files)
+            else:
+                from bot.pipeline.reader_processes import read_in_processes  # noqa: PLC0415 - as above
+
+                yield from read_in_processes(self._tree, files, workers, waiting)

@@ -31,7 +31,7 @@ from bot.pipeline import reader_processes, reader_slots, reader_worker
 from bot.pipeline.extract import extract_references, select_formats
 from bot.pipeline.file_reading import SelectedFile, estimate_work, read_selected_files
 from bot.pipeline.reader_processes import divide_files, read_in_processes
-from bot.pipeline.reader_slots import ReaderSlots, read_tree_files
+from bot.pipeline.reader_slots import ReaderSlots, TreeReader
 from bot.pipeline.reader_worker import WorkerTask, pack_requests, serve_requests, unpack_answers
 from bot.worktree import WorkTree
 
@@ -88,21 +88,21 @@ def test_result_is_the_same_with_several_processes(golden, processes):
 @pytest.mark.usefixtures("small_parts")
 def test_workers_read_files_of_a_large_tree(tmp_path):
     tree = ProcessTree(write_tree(tmp_path, make_files(40)))
-    readers = list_readers(read_tree_files(tree, list_files(tree), ReaderSlots(3)))
+    readers = list_readers(TreeReader(tree, ReaderSlots(3)).read(list_files(tree)))
     assert len(readers) == 40
     assert len(set(readers)) in {2, 3}, "one worker may start late"
 
 
 def test_small_tree_is_read_by_one_process(tmp_path):
     tree = ProcessTree(write_tree(tmp_path, make_files(40)))
-    assert set(list_readers(read_tree_files(tree, list_files(tree), ReaderSlots(3)))) == {os.getpid()}
+    assert set(list_readers(TreeReader(tree, ReaderSlots(3)).read(list_files(tree)))) == {os.getpid()}
 
 
 @pytest.mark.usefixtures("small_parts")
 def test_tree_of_a_server_is_read_by_one_process(tmp_path, monkeypatch):
     monkeypatch.setattr(ProcessTree, "is_on_disk", False)
     tree = ProcessTree(write_tree(tmp_path, make_files(40)))
-    assert set(list_readers(read_tree_files(tree, list_files(tree), ReaderSlots(3)))) == {os.getpid()}
+    assert set(list_readers(TreeReader(tree, ReaderSlots(3)).read(list_files(tree)))) == {os.getpid()}
 
 
 def test_threads_share_the_slots_for_workers():
@@ -234,6 +234,68 @@ def test_workers_end_when_the_reading_ends_early(tmp_path):
     contents.close()
     assert [child.returncode for child in children] == [-signal.SIGKILL] * 2
     assert not process._RUNNING
+
+
+class _WatchingFormat:
+    """Selects some of the Dockerfiles, and records how many workers run while it selects them."""
+
+    name = DOCKERFILE.name
+    has_line_end_comments = True
+
+    def __init__(self, selected_count: int = 100, error: Exception | None = None) -> None:
+        self._selected_count, self._error = selected_count, error
+        self.workers: list[int] = []
+
+    def __reduce__(self):
+        return _WatchingFormat, ()
+
+    def select_paths(self, paths):
+        """Return some paths."""
+        self.workers.append(len(process._RUNNING))
+        if self._error is not None:
+            raise self._error
+        return list(paths)[: self._selected_count]
+
+    def extract(self, file):
+        """Yield the references of a Dockerfile."""
+        return DOCKERFILE.extract(file)
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_workers_start_while_formats_select_files(tmp_path):
+    folder, watching = write_tree(tmp_path, make_files(40)), _WatchingFormat()
+    result = extract_with(folder, 3, formats=[watching])
+    assert watching.workers == [2]
+    assert not process._RUNNING
+    assert result.occurrences == extract_with(folder, 1, formats=[DOCKERFILE]).occurrences
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_workers_end_if_selecting_files_fails(tmp_path):
+    watching, slots = _WatchingFormat(error=TreeError("broken")), ReaderSlots(2)
+    tree = WorkTree(write_tree(tmp_path, make_files(40)))
+    with pytest.raises(TreeError, match="broken"):
+        extract_references(REPOSITORY, tree, [watching], reader_slots=slots)
+    assert watching.workers == [1]
+    assert not process._RUNNING
+    with slots.take(1) as free:
+        assert free == 1
+
+
+def test_workers_end_if_formats_select_few_files(tmp_path, monkeypatch):
+    monkeypatch.setattr(reader_slots, "PROCESS_WORK", 10_000)
+    watching = _WatchingFormat(selected_count=2)
+    tree = ProcessTree(write_tree(tmp_path, make_files(40)))
+    result = extract_references(REPOSITORY, tree, [watching], reader_slots=ReaderSlots(2))
+    assert watching.workers == [1]
+    assert f"# {os.getpid()} " in result.readings[0].file.content.decode()
+    assert not process._RUNNING
+
+
+def test_small_tree_starts_no_workers_early(tmp_path):
+    watching = _WatchingFormat()
+    extract_with(write_tree(tmp_path, make_files(40)), 3, formats=[watching])
+    assert watching.workers == [0]
 
 
 @given(sizes=st.lists(st.integers(0, 3_000_000), min_size=1, max_size=60), processes=st.integers(2, 8))
