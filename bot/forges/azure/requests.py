@@ -14,10 +14,12 @@ from itertools import islice
 from typing import Any
 
 from bot.core.proposal.markers import COMMENT_MARKER
+from bot.core.proposal.request_text import split_text
 from bot.forges.azure.attributes import AzureAttributesWriter, parse_attributes
 from bot.forges.azure.branches import AzureBranches
 from bot.forges.azure.connection import AzureClient, AzureRemote
 from bot.forges.azure.errors import ALREADY_OPEN_CODE, NOT_EDITABLE_CODE, PROPOSE_ACCESS
+from bot.forges.azure.texts import AzureTexts
 from bot.forges.hosted.branches import build_request_ended_error
 from bot.forges.hosted.forge import RequestEdit
 from bot.forges.hosted.records import ListedIssue
@@ -30,9 +32,6 @@ from bot.model.request_attributes import STATUS_CONTEXT, CommitStatus, StatusSta
 ACTIVE, ABANDONED = "active", "abandoned"
 LISTED_DESCRIPTION = 400
 """The largest number of characters of a description in a list. A longer description is cut off."""
-CLOSED_THREAD = 4
-"""The status of a thread that needs no answer, so that the policy Comment requirements does not block the merge."""
-TEXT_COMMENT = 1
 MIN_APPROVAL = 5
 """The votes 10 (approved) and 5 (approved with suggestions) accept a pull request."""
 
@@ -48,6 +47,7 @@ class AzureRequestReader:
     def __init__(self, remote: AzureRemote, branches: AzureBranches) -> None:
         self._remote = remote
         self._branches = branches
+        self._texts = AzureTexts(remote)
 
     def list_open(self, branches: Collection[str]) -> Sequence[ListedRequest]:
         """Return the active pull requests of `branches` in the repository itself, and not in a fork."""
@@ -100,7 +100,7 @@ class AzureRequestReader:
         Azure DevOps computes the state again some time after the base branch has moved. The state is not known until it
         is the state for the current commit of the base branch.
         """
-        data = self._fetch(number)
+        data = read_request(self._remote, number)
         status = str(data["mergeStatus"])
         tip = self._branches.read_tip(_parse_branch(data["targetRefName"]))
         merged_with = (data.get("lastMergeTargetCommit") or {}).get("commitId")
@@ -151,13 +151,11 @@ class AzureRequestReader:
         return self._remote.read(action, fetch)
 
     def _complete(self, request: ListedRequest) -> ListedRequest:
-        """Return a pull request with its whole description."""
-        if len(request.body) < LISTED_DESCRIPTION:
-            return request
-        return replace(request, body=str(self._fetch(request.number).get("description") or ""))
-
-    def _fetch(self, number: int) -> Mapping[str, Any]:
-        return read_request(self._remote, number)
+        """Return a pull request with its whole text, of which the list contains the beginning of the description."""
+        description = request.body
+        if len(description) >= LISTED_DESCRIPTION:
+            description = str(read_request(self._remote, request.number).get("description") or "")
+        return replace(request, body=self._texts.read(request.number, description))
 
 
 def read_request(remote: AzureRemote, number: int) -> Mapping[str, Any]:
@@ -212,19 +210,21 @@ class AzureRequestWriter:
     def __init__(self, remote: AzureRemote) -> None:
         self._remote = remote
         self._attributes = AzureAttributesWriter(remote)
+        self._texts = AzureTexts(remote)
 
     def create(self, target_branch: str, proposal: Proposal) -> OpenedRequest:
-        """Create a pull request, and then set its attributes."""
+        """Create a pull request with its body, and then set its attributes, the rest of its text and its status."""
         body = {
             "sourceRefName": f"{_HEADS}{proposal.branch}",
             "targetRefName": f"{_HEADS}{target_branch}",
             "title": proposal.title,
-            "description": proposal.body,
+            "description": split_text(proposal.body).body,
             "isDraft": proposal.is_draft,
         }
         data = self._send("POST", f"open a pull request for {proposal.branch}", "pullrequests", body)
         number = int(data["pullRequestId"])
         notes = self._attributes.add(number, proposal.attributes, parse_attributes(data))
+        notes += self._write_rest(number, proposal.body, proposal.attributes.status)
         return OpenedRequest(number, _build_url(data), notes)
 
     def is_already_open(self, refusal: RefusedError) -> bool:
@@ -239,13 +239,17 @@ class AzureRequestWriter:
         current = read_request(self._remote, number)
         if current["status"] != ACTIVE:
             raise build_request_ended_error(number, self._remote.name)
-        fields: dict[str, object] = {"title": edit.title, "description": edit.body} if edit.is_reworded else {}
+        fields: dict[str, object] = {}
+        if edit.is_reworded:
+            words = {"title": edit.title, "description": split_text(edit.body).body}
+            fields |= {key: value for key, value in words.items() if value != current.get(key)}
         if edit.is_draft is not None and edit.is_draft != bool(current.get("isDraft")):
             fields["isDraft"] = edit.is_draft
         if fields:
             self._edit(number, f"edit pull request !{number}", fields)
         notes = self._attributes.add(number, edit.attributes, parse_attributes(current))
-        return (*notes, *self._attributes.remove_labels(number, edit.removed_labels))
+        notes += self._attributes.remove_labels(number, edit.removed_labels)
+        return notes + (self._write_rest(number, edit.body, edit.attributes.status) if edit.is_reworded else ())
 
     def close(self, number: int) -> None:
         """Abandon an active pull request."""
@@ -253,11 +257,26 @@ class AzureRequestWriter:
 
     def add_comment(self, number: int, text: str) -> None:
         """Comment on a pull request, in a thread that is closed from the start."""
-        body = {
-            "comments": [{"parentCommentId": 0, "content": text, "commentType": TEXT_COMMENT}],
-            "status": CLOSED_THREAD,
-        }
-        self._send("POST", f"comment on pull request !{number}", f"pullRequests/{number}/threads", body)
+        self._texts.write_comment(number, text)
+
+    def _write_rest(self, number: int, text: str, status: CommitStatus | None) -> tuple[str, ...]:
+        """Write the parts of a text besides the body, and the status of the pull request.
+
+        The policy Status check waits for statuses of pull requests, and ignores those of commits. If the status cannot
+        be set, return a note.
+        """
+        notes: list[str] = []
+
+        def set_status() -> None:
+            if status is not None:
+                try:
+                    action, path = f"set the status of pull request !{number}", f"pullRequests/{number}/statuses"
+                    self._send("POST", action, path, build_status(status))
+                except RefusedError as refusal:
+                    notes.append(f"The status of the pull request could not be set: {refusal}.")
+
+        self._texts.write_rest(number, text, set_status)
+        return tuple(notes)
 
     def _edit(self, number: int, action: str, fields: Mapping[str, object]) -> None:
         try:

@@ -45,7 +45,14 @@ KIND = "azure"
 MAX_DESCRIPTION = 4_000
 """Characters. Azure DevOps refuses a longer description."""
 MAX_TITLE = 400
-_LIMITS = ForgeLimits(body_characters=MAX_DESCRIPTION, title_characters=MAX_TITLE, number_prefix="!", has_statuses=True)
+MAX_COMMENT = 150_000
+_LIMITS = ForgeLimits(
+    body_characters=MAX_DESCRIPTION,
+    title_characters=MAX_TITLE,
+    number_prefix="!",
+    appendix_characters=MAX_COMMENT,
+    has_statuses=True,
+)
 _HEADS = "refs/heads/"
 
 
