@@ -23,6 +23,7 @@ from support.forges.contract_scene import (
 )
 
 from bot.core.proposal.markers import BodyMarker, mark_withdrawn, parse_marker, render_marker
+from bot.core.proposal.request_text import RequestText, split_text
 from bot.model.errors import ForgeError
 from bot.model.proposal import RequestState
 
@@ -96,10 +97,13 @@ def test_titles_and_bodies_come_back_as_they_were(stand, words):
 
 
 def test_a_body_may_be_as_long_as_the_limit_and_no_longer(stand):
-    most = stand.forge().limits.body_characters
-    remembered = render_marker(BodyMarker(TARGETS, REPORT))
-    seen = propose(stand, body="ü" * (most - len(remembered)) + remembered)
-    assert len(seen.body) == most
+    limits, remembered = stand.forge().limits, render_marker(BodyMarker(TARGETS, REPORT))
+    most = limits.body_characters
+    is_whole = not limits.appendix_characters
+    """Whether the mark is a part of the body."""
+    words = "ü" * (most - len(remembered) if is_whole else most)
+    seen = propose(stand, body=words + remembered if is_whole else RequestText(words, marker=remembered).join())
+    assert len(seen.body if is_whole else split_text(seen.body).body) == most
     assert parse_marker(seen.body).targets == TARGETS
     with pytest.raises(ForgeError, match=r"character|long"):
         stand.forge().update_request(seen, seen.title, "x" * (most + 1))

@@ -36,6 +36,8 @@ class HostedStand(GitStand):
 
     kind: str
     """What a config calls it."""
+    status_request = "POST .*/statuses/"
+    """Matches the request that sets the status of a commit."""
 
     def __init__(self, server: ForgeServer, hosted: Hosted, name: str, token: Token, *, secret: str) -> None:
         super().__init__(hosted.git, name)

@@ -22,6 +22,8 @@ _UNDESCRIBED_KEYS = frozenset({("GitCommitRef", "treeId"), ("GitItem", "size")})
 """Keys that the examples have, and the description has not."""
 _UNTYPED = frozenset({("Change", "item"), ("PolicyConfiguration", "settings"), ("JsonPatchOperation", "value")})
 """Values that are objects on the wire, and text in the description; a value of a patch may be anything."""
+_UNTYPED_DEFINITIONS = frozenset({"PropertiesCollection", "JsonPatchDocument"})
+"""What the description calls an object, and has another form on the wire."""
 _TYPES: Mapping[str, type | tuple[type, ...]] = {
     "string": str,
     "boolean": bool,
@@ -130,7 +132,7 @@ def _differences(schema: Mapping[str, Any], value: Any, at: str = "", *, is_requ
     name = schema.get("$ref", "").rpartition("/")[2]
     schema = _resolve(schema)
     is_number = isinstance(value, int) and not isinstance(value, bool)
-    if name == "PropertiesCollection" or value is None or (is_request and is_number and "enum" in schema):
+    if name in _UNTYPED_DEFINITIONS or value is None or (is_request and is_number and "enum" in schema):
         return  # a request may name one of several words by its number
     kind = schema.get("type", "")
     if "enum" in schema and value not in schema["enum"]:

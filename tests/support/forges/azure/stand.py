@@ -14,8 +14,10 @@ from support.forges.stands import Request
 from support.git import Content, Person
 
 from bot.core.proposal.markers import COMMENT_MARKER
+from bot.core.proposal.request_text import RequestText, split_text
 from bot.forges.azure.branches import TEMPORARY_PREFIX
 from bot.forges.azure.server import KIND
+from bot.forges.azure.texts import MARKER_PROPERTY
 from bot.model.proposal import RequestState
 from bot.model.request_attributes import STATUS_CONTEXT, CommitStatus, StatusState
 from bot.ports import Fleet
@@ -30,6 +32,7 @@ class AzureStand(HostedStand):
     """An organization, and a repository in one of its projects."""
 
     kind = KIND
+    status_request = "POST .*/commits/.*/statuses"
 
     def __init__(self, folder: Path, files: Mapping[str, Content] | None) -> None:
         server = AzureServer(folder)
@@ -64,7 +67,9 @@ class AzureStand(HostedStand):
         newest.labels.append((f"id-of-{label}", label))
 
     def edit_body(self, branch: str, body: str) -> None:
-        self.repository.open_request(branch).description = body
+        """Replace the whole text, though a person would hardly find the property."""
+        request, parts = self.repository.open_request(branch), split_text(body)
+        request.description, request.properties[MARKER_PROPERTY] = parts.body, parts.marker
 
     def close_request(self, branch: str) -> None:
         self.repository.open_request(branch).abandon(self.server.world.ada)
@@ -96,4 +101,5 @@ def _request(request: PullRequest) -> Request:
     comments = [comment.content for thread in request.threads for comment in thread.comments]
     own = tuple(each for each in comments if COMMENT_MARKER in each)
     labels = tuple(name for _, name in request.labels)
-    return Request(request.branch, _STATES[request.status], request.title, request.description, own, labels)
+    text = RequestText(request.description, marker=request.properties.get(MARKER_PROPERTY, "")).join()
+    return Request(request.branch, _STATES[request.status], request.title, text, own, labels)
