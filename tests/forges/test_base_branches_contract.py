@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from support.forges.azure.stand import AzureStand
 from support.forges.contract_scene import BODY, BRANCH, CHANGES, INTENT, OTHER, PREFIX, message_of, proposal
 from support.forges.github.stand import GitHubAppStand, GitHubStand
 from support.forges.gitlab.stand import GitLabStand
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.over_forges
 
 RELEASE = "release/1"
 OF_RELEASE = "basebump/python-3.12-slim-c0ffee00"
-SERVERS = {"github": GitHubStand, "github-app": GitHubAppStand, "gitlab": GitLabStand}
+SERVERS = {"github": GitHubStand, "github-app": GitHubAppStand, "gitlab": GitLabStand, "azure": AzureStand}
 STANDS = {"local": LocalStand, **SERVERS}
 FILES = {"Dockerfile": "FROM python:3.12-slim\n"}
 
@@ -147,7 +148,7 @@ def test_what_a_person_committed_to_is_shown_as_ours_for_no_base_branch(stand):
 
 def test_a_merge_into_its_base_branch_ends_a_proposal(stand):
     _propose(stand, OF_RELEASE, RELEASE)
-    stand.git.merge(OF_RELEASE, RELEASE)
+    stand.merge_request(OF_RELEASE, RELEASE)
     assert (OF_RELEASE, RequestState.MERGED) in _seen(stand, RELEASE, OF_RELEASE)
     assert (OF_RELEASE, RequestState.OPEN) not in _seen(stand, "main")
 

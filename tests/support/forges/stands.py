@@ -103,8 +103,8 @@ class Stand(Protocol):
         """Close the open request of a branch without merging: a decline."""
         ...
 
-    def merge_request(self, branch: str) -> None:
-        """Merge the open request of a branch into the base."""
+    def merge_request(self, branch: str, into: str = ...) -> None:
+        """Merge the open request of a branch into its base."""
         ...
 
     def propose_from_fork(self, branch: str, files: Mapping[str, Content]) -> None:
@@ -233,8 +233,8 @@ class GitStand(ABC):
         self.git.delete(branch)
         self.settle()
 
-    def merge_request(self, branch: str) -> None:
-        self.git.merge(branch, "main")
+    def merge_request(self, branch: str, into: str = "main") -> None:
+        self.git.merge(branch, into)
         self.settle()
 
     def branches(self) -> dict[str, str]:

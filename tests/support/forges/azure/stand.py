@@ -74,7 +74,9 @@ class AzureStand(HostedStand):
     def close_request(self, branch: str) -> None:
         self.repository.open_request(branch).abandon(self.server.world.ada)
 
-    def merge_request(self, branch: str) -> None:
+    def merge_request(self, branch: str, into: str = "main") -> None:
+        """Complete a request; a merge by git alone would leave it active."""
+        assert self.repository.open_request(branch).target == into
         self.settle()
         self.repository.complete(self.repository.open_request(branch), self.server.world.ada)
 
