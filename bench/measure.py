@@ -1,4 +1,4 @@
-"""Measure extraction, look-ups and scans: `python bench/measure.py [FOLDER …]`.
+"""Measure extraction, look-ups, scans and the fleet page: `python bench/measure.py [FOLDER …]`.
 
 Without a folder, files are generated. Compare the ratios within one run, because other work of the machine affects both
 sides of a ratio. Renovate is measured, too, if it is installed: as `renovate` on PATH, or as the command in the
@@ -17,6 +17,7 @@ sys.path[:0] = [str(BENCH.parent), str(BENCH.parent / "tests"), str(BENCH)]
 
 from assessing import measure_scans  # noqa: E402 - the folders are put on the path above
 from extraction import measure_extraction  # noqa: E402
+from fleet_page import measure_fleet_page  # noqa: E402
 from lookups import measure_lookups  # noqa: E402
 from processes import measure_processes  # noqa: E402
 from workers import measure_workers  # noqa: E402
@@ -53,3 +54,4 @@ if __name__ == "__main__":
             measure_workers(folder)
     measure_lookups()
     measure_scans()
+    measure_fleet_page()

@@ -4,6 +4,7 @@
 // the state of the table, so that it can be shared.
 
 const ROWS_PER_STEP = 50;
+const SEARCH_DELAY = 100; // milliseconds without a key after which the table shows the result of a search
 const { names, images } = JSON.parse(document.getElementById("data").textContent);
 const rows = images.map((fields, index) => {
   const [image, registry, repositories, references, pinned, age, critical, high, exploited, status, digest, request,
@@ -47,6 +48,7 @@ const compareTexts = new Intl.Collator("en", { numeric: true }).compare;
 const byId = (id) => document.getElementById(id);
 const state = { search: "", severity: "", status: "", registry: "", owner: "", sort: "", order: "" };
 let shownRows = [];
+let timer;
 let body;
 
 function create(tag, attributes = {}, ...children) {
@@ -137,8 +139,14 @@ function draw() {
   showMore();
 }
 
-function change(key, value) {
+function change(key, value, delay = 0) {
   state[key] = value;
+  clearTimeout(timer);
+  if (delay) timer = setTimeout(apply, delay);
+  else apply();
+}
+
+function apply() {
   const query = new URLSearchParams(Object.entries(state).filter(([, each]) => each)).toString();
   history.replaceState(null, "", query ? `#${query}` : "#images");
   draw();
@@ -195,7 +203,7 @@ if (byId("tools")) {
   byId("statuses").append(...[...new Set(rows.map((row) => row.status))].map((value) => createChip("status", value, value)));
   fillSelect("registry", rows.map((row) => row.registry));
   fillSelect("owner", rows.flatMap((row) => row.owners));
-  byId("search").addEventListener("input", () => change("search", byId("search").value));
+  byId("search").addEventListener("input", () => change("search", byId("search").value, SEARCH_DELAY));
   byId("tools").addEventListener("submit", (event) => event.preventDefault());
   byId("more").addEventListener("click", showMore);
   byId("export").addEventListener("click", exportTable);

@@ -101,6 +101,7 @@ def test_search_shows_matching_images_and_their_number(shown, page):
     shown.show(page)
     shown.evaluate("document.getElementById('search').focus()")
     shown.call("Input.insertText", text="REDIS")
+    shown.evaluate("new Promise((done) => setTimeout(done, 150))")  # the page waits for further keys for 100 ms
     assert shown.evaluate(IMAGES) == ["docker.io/library/redis:7"]
     assert shown.evaluate(FOUND) == "1 of 2 images"
     assert shown.evaluate("location.hash") == "#search=REDIS"
