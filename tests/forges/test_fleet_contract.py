@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from support.forges.azure.server import AzureServer
+from support.forges.azure.state import World as AzureWorld
 from support.forges.contract_scene import BRANCH, CHANGES, PREFIX, message_of, proposal
-from support.forges.fleets import open_github_fleet, open_gitlab_fleet
+from support.forges.fleets import open_azure_fleet, open_github_fleet, open_gitlab_fleet
 from support.forges.github.server import GitHubServer
 from support.forges.github.world import World as GitHubWorld
 from support.forges.gitlab.server import GitLabServer
@@ -41,6 +43,8 @@ class Kind:
     """Takes the address, a token and the names."""
     may_see: str
     """What the token needs to see a repository."""
+    has_clone_host: bool = True
+    """Whether a host and a name make the address from which git clones."""
 
 
 def _github(url, token, names):
@@ -51,9 +55,16 @@ def _gitlab(url, token, names):
     return open_gitlab_fleet(url, token, selected=names, pause=no_pause)
 
 
+def _azure(url, token, names):
+    return open_azure_fleet(url, token, selected=names, pause=no_pause)
+
+
 KINDS = {
     "github": Kind("github", GitHubServer, GitHubWorld.add_repository, _github, "`metadata: read`"),
     "gitlab": Kind("gitlab", GitLabServer, GitLabWorld.add_project, _gitlab, "read_api"),
+    "azure": Kind(
+        "azure", AzureServer, AzureWorld.add_repository, _azure, "the permission Read", has_clone_host=False
+    ),
 }
 
 
@@ -96,7 +107,8 @@ def test_a_repository_without_commits_has_no_base_branch(scene):
     scene.add("acme/empty", None)
     fleet = scene.fleet("acme/empty")
     (found,) = fleet.list_repositories(frozenset())
-    assert found == GitRepository(scene.kind.name, "acme/empty", None, None, host=scene.server.host, is_public=True)
+    host = scene.server.host if scene.kind.has_clone_host else None
+    assert found == GitRepository(scene.kind.name, "acme/empty", None, None, host=host, is_public=True)
     assert fleet.get_forge(found).list_requests(PREFIX, frozenset()) == ()
     with pytest.raises(TreeError, match="no commit"):
         fleet.open_tree(found)
