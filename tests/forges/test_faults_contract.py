@@ -7,6 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import pytest
+from support.forges.azure.server import AzureServer
+from support.forges.azure.stand import TOKEN as AZURE_TOKEN
+from support.forges.azure.stand import AzureStand
 from support.forges.contract_scene import BRANCH, NEWER_CHANGES, PREFIX, proposal
 from support.forges.github.server import GitHubServer
 from support.forges.github.stand import TOKEN as GITHUB_TOKEN
@@ -133,7 +136,34 @@ GITLAB = Kind(
         "the deletion": ("DELETE .*/branches", 1, _drop),
     },
 )
-KINDS = {"github": GITHUB, "gitlab": GITLAB}
+AZURE = Kind(
+    stand=AzureStand,
+    server=AzureServer,
+    token=AZURE_TOKEN,
+    find="GET /Acme Shop/_apis/git/repositories/web[?]",
+    second_page="GET .*/pullrequests[?].*skip=100",
+    file="GET .*/blobs/",
+    tree="GET .*/trees/",
+    open="POST .*/pullrequests[?]",
+    look_for_open="GET .*/pullrequests",
+    create="POST .*/pushes",
+    move="POST .*/refs",
+    delete="POST .*/refs",
+    limit=(429, "TF400733: The request has been canceled: Request was blocked due to exceeding usage of resource."),
+    reset={"X_RateLimit_Reset": ""},
+    no_json="not Azure DevOps's",
+    odd=({}, [], "text", None, {"value": None}, {"value": [{}]}, {"value": [None]}, {"treeEntries": [{}]}),
+    asked=("/repositories/", "/refs", "/trees/", "/commits/", "/pullrequests", "/properties", "/connectionData"),
+    writes={
+        "the push": ("POST .*/pushes", 1, _push),
+        "the move": ("POST .*/refs", 2, _push),
+        "the edit": ("PATCH .*/pullrequests/1", 1, _amend),
+        "the close": ("PATCH .*/pullrequests/1", 1, _close),
+        "the comment": ("POST .*/threads", 1, _tell),
+        "the deletion": ("POST .*/refs", 1, _drop),
+    },
+)
+KINDS = {"github": GITHUB, "gitlab": GITLAB, "azure": AZURE}
 WRITES = [pytest.param(kind, write, id=f"{name}-{write}") for name, kind in KINDS.items() for write in kind.writes]
 ODD = [
     pytest.param(kind, path, body, id=f"{name}-{path}-{body}")
