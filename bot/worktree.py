@@ -52,25 +52,34 @@ class WorkTree:
         """
         return tuple((folder, self._unlisted[folder]) for folder in sorted(self._unlisted))
 
-    def list_entries(self) -> Iterable[TreeEntry]:
-        """Return the regular files below the folder, sorted by path.
+    def list_entries(self) -> Iterator[TreeEntry]:
+        """Yield the regular files below the folder as soon as they are listed, including those of nested checkouts.
+
+        The order depends only on the names of the files.
 
         Raises:
             TreeError: If the folder cannot be listed.
         """
         self._unlisted.clear()
-        folders: dict[str, bool] = {"": True}
-        sizes = self._list_files()
-        for path in sorted(sizes):
-            size = sizes[path]
-            if size is not None:
-                yield TreeEntry(path, size)
+        pending = [""]
+        checkouts = 0
+        while pending:
+            folder = pending.pop()
+            checkouts += 1
+            if checkouts > MAX_CHECKOUTS:
+                why = f"the tree contains more than {MAX_CHECKOUTS} checkouts; hint: scan this checkout separately"
+                self._record_unlisted(folder, TreeError(why))
                 continue
-            folder = path.rpartition("/")[0]
-            if folders[folder] if folder in folders else self._is_folder(folder, folders):
-                status = self._get_status(path)
-                if status is not None and stat.S_ISREG(status.st_mode):
-                    yield TreeEntry(path, status.st_size)
+            try:
+                listed_paths = self._list_with_git(folder)
+            except TreeError as error:
+                self._record_unlisted(folder, error)
+                continue
+            if listed_paths is None:
+                yield from self._walk_folder(folder, pending)
+            else:
+                pending += (path for path in listed_paths if path.endswith("/"))
+                yield from self._examine_paths(path for path in listed_paths if not path.endswith("/"))
 
     def read(self, entries: Sequence[TreeEntry]) -> Iterator[bytes | TreeError]:
         """Yield the content of each entry in the given order. If a file cannot be read, yield the error instead."""
@@ -152,36 +161,15 @@ class WorkTree:
             raise error
         self._unlisted.setdefault(inside, error)
 
-    def _list_files(self) -> dict[FilePath, int | None]:
-        """Return the files of the folder, including those of checkouts inside it.
-
-        The values are the sizes of regular files that are not below a symbolic link. The value is None for a path that
-        git listed, which may be anything else.
-
-        Raises:
-            TreeError: If the root folder cannot be listed.
-        """
-        files: dict[FilePath, int | None] = {}
-        pending = [""]
-        checkouts = 0
-        while pending:
-            folder = pending.pop()
-            checkouts += 1
-            if checkouts > MAX_CHECKOUTS:
-                why = f"the tree contains more than {MAX_CHECKOUTS} checkouts; hint: scan this checkout separately"
-                self._record_unlisted(folder, TreeError(why))
-                continue
-            try:
-                listed_paths = self._list_with_git(folder)
-            except TreeError as error:
-                self._record_unlisted(folder, error)
-                continue
-            if listed_paths is None:
-                self._walk_folder(folder, files, pending)
-            else:
-                pending += (path for path in listed_paths if path.endswith("/"))
-                files.update((FilePath(path), None) for path in listed_paths if not path.endswith("/"))
-        return files
+    def _examine_paths(self, paths: Iterable[str]) -> Iterator[TreeEntry]:
+        """Yield an entry for each path that is a regular file, and not below a symbolic link."""
+        folders: dict[str, bool] = {"": True}
+        for path in paths:
+            folder = path.rpartition("/")[0]
+            if folders[folder] if folder in folders else self._is_folder(folder, folders):
+                status = self._get_status(path)
+                if status is not None and stat.S_ISREG(status.st_mode):
+                    yield TreeEntry(FilePath(path), status.st_size)
 
     def _list_with_git(self, folder: str) -> list[str] | None:
         """Return the files of `folder` that git lists. A nested checkout is returned as one path, such as `clone/`.
@@ -204,7 +192,8 @@ class WorkTree:
                 f"{git_result.error_text}"
             )
         self._record_closed_folders(folder, git_result.error_text)
-        paths = [folder + os.fsdecode(path) for path in git_result.output.split(b"\0") if path]
+        names = dict.fromkeys(git_result.output.split(b"\0"))  # git lists a file with a merge conflict several times
+        paths = [folder + os.fsdecode(name) for name in names if name]
         if not paths:
             ignored = self._query_git(folder, "check-ignore", "--quiet", ".")
             if ignored is not None and ignored.status == 0:
@@ -232,8 +221,8 @@ class WorkTree:
         path = self._root / folder
         return run_git(path, *arguments, failure=f"{path} could not be listed")
 
-    def _walk_folder(self, folder: str, files: dict[FilePath, int | None], checkouts: list[str]) -> None:
-        """Add the regular files below `folder` to `files`, without using git. Add nested checkouts to `checkouts`.
+    def _walk_folder(self, folder: str, checkouts: list[str]) -> Iterator[TreeEntry]:
+        """Yield the regular files below `folder`, without using git. Add nested checkouts to `checkouts`.
 
         A nested checkout is a path such as `clone/`. This is not `os.walk`, because the entries of a folder contain the
         types of its files, which `os.walk` drops.
@@ -243,26 +232,32 @@ class WorkTree:
             inside = pending.pop()
             try:
                 with os.scandir(self._prefix + inside) as scanned:
-                    children = list(scanned)
+                    children = sorted(scanned, key=_get_name)
             except OSError as error:
                 self._record_walk_error(error)
                 continue
             if inside != folder and any(child.name == ".git" for child in children):
                 checkouts.append(inside)
                 continue
+            folders: list[str] = []
             for child in children:
                 path = inside + child.name
                 try:
                     if child.is_file(follow_symlinks=False):
-                        files[FilePath(path)] = child.stat(follow_symlinks=False).st_size
+                        yield TreeEntry(FilePath(path), child.stat(follow_symlinks=False).st_size)
                     elif child.is_dir(follow_symlinks=False) and child.name != ".git":
-                        pending.append(f"{path}/")
-                except OSError:  # the file was removed meanwhile, or cannot be accessed, which `list_entries` reports
-                    files[FilePath(path)] = None
+                        folders.append(f"{path}/")
+                except OSError:  # the file was removed meanwhile, or cannot be accessed
+                    yield from self._examine_paths([path])
+            pending += reversed(folders)
 
     def _record_walk_error(self, error: OSError) -> None:
         folder = Path(error.filename or self._root)
         self._record_unlisted(folder.relative_to(self._root).as_posix(), _make_unlistable_error(folder, error.strerror))
+
+
+def _get_name(entry: os.DirEntry[str]) -> str:
+    return entry.name
 
 
 def _make_unlistable_error(folder: Path, why: str | None) -> TreeError:

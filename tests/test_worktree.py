@@ -19,7 +19,7 @@ IS_ROOT = os.geteuid() == 0
 
 
 def _paths(folder):
-    return [entry.path for entry in WorkTree(folder).list_entries()]
+    return sorted(entry.path for entry in WorkTree(folder).list_entries())
 
 
 def _without(capabilities, *arguments):
@@ -69,6 +69,23 @@ def test_a_folder_inside_a_checkout_is_a_tree_of_its_own(checkout):
 def test_a_tracked_file_that_was_deleted_is_not_there(checkout):
     (checkout / "Dockerfile").unlink()
     assert _paths(checkout) == [".gitignore"]
+
+
+@pytest.mark.real("git")
+def test_file_with_a_merge_conflict_is_listed_once(checkout):
+    hashed = subprocess.run(["git", "hash-object", "-w", "Dockerfile"], cwd=checkout, check=True, capture_output=True)
+    stages = "".join(f"100644 {hashed.stdout.decode().strip()} {stage}\tDockerfile\n" for stage in (1, 2, 3))
+    _git(checkout, "rm", "--cached", "Dockerfile")
+    subprocess.run(["git", "update-index", "--index-info"], cwd=checkout, check=True, input=stages.encode())
+    assert _paths(checkout) == [".gitignore", "Dockerfile"]
+
+
+def test_order_of_files_depends_only_on_their_names(tmp_path):
+    names = ["b/x/2", "a.txt", "b/1", "c/1", "a/y/3", "a/y/1"]
+    write_tree(tmp_path, dict.fromkeys(names, ""))
+    assert [entry.path for entry in WorkTree(tmp_path).list_entries()] == [
+        *("a.txt", "a/y/1", "a/y/3", "b/1", "b/x/2", "c/1")
+    ]
 
 
 @pytest.mark.real("git")
@@ -169,7 +186,7 @@ def test_a_checkout_inside_that_git_cannot_read_costs_only_itself(checkout):
     _git(checkout / "sub", "add", "Dockerfile")
     (checkout / "sub" / ".git" / "index").write_bytes(b"no index")
     tree = WorkTree(checkout)
-    assert [entry.path for entry in tree.list_entries()] == CLONED
+    assert sorted(entry.path for entry in tree.list_entries()) == CLONED
     ((folder, why),) = tree.unlisted_folders
     assert folder == "sub"
     assert "knows the ignored files" in str(why)
