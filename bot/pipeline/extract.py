@@ -7,7 +7,7 @@ other files.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -123,10 +123,9 @@ def extract_references(
         ConfigError: If the repository's own config file is not valid.
     """
     tree_budget = tree_budget or TreeBudget()
-    entries, deep_file_count = _index_entries(tree, tree_budget)
-    rules = _load_repository_rules(entries, tree, read_rules) if read_rules is not None else None
     with TreeReader(tree, reader_slots) as reader:
-        reader.start_workers(entries.values())
+        entries, deep_file_count = _index_entries(reader.list_entries(), tree_budget)
+        rules = _load_repository_rules(entries, tree, read_rules) if read_rules is not None else None
         read_result = _read_tree(repository, entries, formats, tree_budget, reader)
     failures = [
         RunFailure(_format_subject(repository, folder), FailureStage.SURVEY, str(error))
@@ -152,15 +151,15 @@ def extract_references(
     )
 
 
-def _index_entries(tree: FileTree, tree_budget: TreeBudget) -> tuple[dict[FilePath, TreeEntry], int]:
-    """Return the files of the tree by path, and the number of other files, which are in more than MAX_PATH_FOLDERS.
+def _index_entries(tree_entries: Iterable[TreeEntry], tree_budget: TreeBudget) -> tuple[dict[FilePath, TreeEntry], int]:
+    """Return the files of a tree by path, and the number of other files, which are in more than MAX_PATH_FOLDERS.
 
     Raises:
         WorkLimitError: If all paths together are too long.
     """
     entries: dict[FilePath, TreeEntry] = {}
     deep_file_count = 0
-    for entry in tree.list_entries():
+    for entry in tree_entries:
         tree_budget.spend_path(entry.path)
         if entry.path.count("/") > MAX_PATH_FOLDERS:
             deep_file_count += 1

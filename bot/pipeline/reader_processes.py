@@ -58,9 +58,9 @@ Part = range
 """The positions of the files of a part."""
 
 
-def start_waiting_workers(count: int, stack: ExitStack) -> list[PipedChild]:
-    """Start workers for files that are not yet known. `stack` ends them. Return fewer if one cannot be started."""
-    return list(islice(_start_programs(stack), count))
+def start_waiting_worker(stack: ExitStack) -> PipedChild | None:
+    """Start a worker for files that are not yet known. `stack` ends it. Return None if it cannot be started."""
+    return next(_start_programs(stack), None)
 
 
 def read_in_processes(

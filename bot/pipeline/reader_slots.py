@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Self
 
@@ -72,28 +72,33 @@ class TreeReader:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def start_workers(self, entries: Iterable[TreeEntry]) -> None:
-        """Start workers if the paths of the entries show that they are needed.
+    def list_entries(self) -> Iterator[TreeEntry]:
+        """Yield the entries of the tree. As soon as their paths show that workers are needed, start the workers.
 
-        The programs of the workers then start while this process selects the files.
-
-        Args:
-            entries: The files of the tree, before formats select some of them.
+        The programs of the workers then start while this process lists and selects files.
         """
-        if self._reader_slots is None:
-            return
-        needed_work = self._reader_slots.processes * PROCESS_WORK
-        work = 0
-        for entry in entries:
-            if entry.path.endswith(_COMMON_ENDINGS):
-                work += FILE_WORK + min(entry.size or 0, MAX_FILE_BYTES)
-                if work >= needed_work:
-                    break
-        workers = self._stack.enter_context(self._reader_slots.take(work // PROCESS_WORK - 1))
-        if workers:
-            from bot.pipeline.reader_processes import start_waiting_workers  # noqa: PLC0415 - most trees are small
+        entries = iter(self._tree.list_entries())
+        if self._reader_slots is not None:
+            work = 0
+            for entry in entries:
+                yield entry
+                if entry.path.endswith(_COMMON_ENDINGS):
+                    work += FILE_WORK + min(entry.size or 0, MAX_FILE_BYTES)
+                    if work >= (len(self._waiting) + 2) * PROCESS_WORK and not self._start_worker(self._reader_slots):
+                        break
+        yield from entries
 
-            self._waiting = start_waiting_workers(workers, self._stack)
+    def _start_worker(self, reader_slots: ReaderSlots) -> bool:
+        """Start a worker before it is known which files it reads. Return False if that is not possible."""
+        if not self._stack.enter_context(reader_slots.take(1)):
+            return False
+        from bot.pipeline.reader_processes import start_waiting_worker  # noqa: PLC0415 - most trees are small
+
+        child = start_waiting_worker(self._stack)
+        if child is None:
+            return False
+        self._waiting.append(child)
+        return True
 
     def read(self, files: Sequence[SelectedFile]) -> Generator[FileContents | TreeError]:
         """Yield the contents of each file in the given order. If a file cannot be read, yield the error instead."""

@@ -81,7 +81,7 @@ def test_default_is_one_process_for_each_core(tmp_path, basebump, worker_counts,
 
 def test_small_folder_starts_no_process(tmp_path, basebump, monkeypatch):
     monkeypatch.setattr(reader_processes, "read_in_processes", None)
-    monkeypatch.setattr(reader_processes, "start_waiting_workers", None)
+    monkeypatch.setattr(reader_processes, "start_waiting_worker", None)
     code, _, _ = basebump("scan", write_tree(tmp_path, FILES), "--offline", "--jobs", "4")
     assert code == 0
 

@@ -292,6 +292,24 @@ def test_workers_end_if_formats_select_few_files(tmp_path, monkeypatch):
     assert not process._RUNNING
 
 
+@pytest.mark.usefixtures("small_parts")
+def test_workers_start_while_files_are_listed(tmp_path):
+    folder = write_tree(tmp_path, make_files(40))
+    with TreeReader(WorkTree(folder), ReaderSlots(3)) as reader:
+        entries = reader.list_entries()
+        first = [next(entries) for _ in range(3)]
+        assert len(process._RUNNING) == 2
+        assert [*first, *entries] == list(WorkTree(folder).list_entries())
+    assert not process._RUNNING
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_files_are_listed_and_read_if_no_worker_can_be_started_early(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    folder = write_tree(tmp_path, make_files(20))
+    assert extract_with(folder, 2) == extract_with(folder, 1)
+
+
 def test_small_tree_starts_no_workers_early(tmp_path):
     watching = _WatchingFormat()
     extract_with(write_tree(tmp_path, make_files(40)), 3, formats=[watching])
