@@ -1,9 +1,12 @@
-"""Parse Go templates into trees of texts, outputs, assignments, and `if`, `with` and `range` blocks."""
+"""Parse Go templates into trees of texts, outputs, assignments, and `if`, `with` and `range` blocks.
+
+The nodes are named tuples and not dataclasses, to save time: a large chart has tens of thousands of nodes.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from bot.formats._syntax.helm.actions import ActionToken, TemplateAction, UnsupportedTemplateError, read_actions
 
@@ -13,38 +16,33 @@ MAX_BLOCKS = 50
 """Limit on nested blocks. People nest at most about ten."""
 
 
-@dataclass(frozen=True, slots=True)
-class TextNode:
+class TextNode(NamedTuple):
     """Literal text of a template. It is never empty."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class OutputNode:
+class OutputNode(NamedTuple):
     """An action that outputs the value of an expression."""
 
     tokens: tuple[ActionToken, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class TemplateCall:
+class TemplateCall(NamedTuple):
     """An action that outputs the result of another template: `{{ template "name" . }}` or `{{ block "name" . }}`."""
 
     template: str
     argument: tuple[ActionToken, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class VariableAssignment:
+class VariableAssignment(NamedTuple):
     """An action that assigns the value of an expression to variables, such as `{{ $name := .Values.name }}`."""
 
     variables: Sequence[str]
     tokens: tuple[ActionToken, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class BlockBranch:
+class BlockBranch(NamedTuple):
     """One branch of a block, such as `{{ if … }}` or `{{ else if … }}`, with its condition and its body."""
 
     keyword: str
@@ -54,8 +52,7 @@ class BlockBranch:
     body: TemplateBody
 
 
-@dataclass(frozen=True, slots=True)
-class ControlBlock:
+class ControlBlock(NamedTuple):
     """A block from `if`, `with` or `range` to the matching `end`."""
 
     branches: Sequence[BlockBranch]
@@ -107,26 +104,27 @@ class _BlockReader:
                     raise UnsupportedTemplateError
                 return nodes
             else:
-                nodes += self._read_nodes(piece, depth)
+                self._add_nodes(nodes, piece, depth)
         if depth:
             raise UnsupportedTemplateError
         return nodes
 
-    def _read_nodes(self, action: TemplateAction, depth: int) -> Iterator[TemplateNode]:
+    def _add_nodes(self, nodes: list[TemplateNode], action: TemplateAction, depth: int) -> None:
+        """Add the nodes of one action to `nodes`. The action of a block takes all pieces up to its `end`."""
         match action.keyword:
             case "if" | "with" | "range":
-                yield ControlBlock(list(self._read_branches(action, depth)))
+                nodes.append(ControlBlock(list(self._read_branches(action, depth))))
             case "define" | "block" | "template":
                 template = _parse_template_call(action)
                 if action.keyword != "template":
                     self.definitions.append((template.template, self.read_body(depth + 1)))
                 if action.keyword != "define":
-                    yield template
+                    nodes.append(template)
             case "break" | "continue":
                 pass
             case _:
                 variables, tokens = _split_assignment(action.tokens)
-                yield VariableAssignment(variables, tokens) if variables else OutputNode(tokens)
+                nodes.append(VariableAssignment(variables, tokens) if variables else OutputNode(tokens))
 
     def _read_branches(self, opening: TemplateAction, depth: int) -> Iterator[BlockBranch]:
         while opening.keyword != "end":

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from functools import reduce
+from typing import NamedTuple
 
 from bot.core.references.chart_names import NO_NAME, UNKNOWN_NAME, combine_alternatives, limit_name
 from bot.formats._syntax.helm.actions import UnsupportedTemplateError
@@ -22,13 +22,14 @@ _SourceSet = frozenset[ValuePath | TemplateInclusion]
 _Fallback = tuple[ValuePath | TemplateInclusion, ValuePath | None]
 
 
-@dataclass(frozen=True, slots=True)
-class ExpressionValue:
+class ExpressionValue(NamedTuple):
     """The sources of an expression's result: chart values, given by their key paths, and outputs of other templates.
 
     The sources are kept apart to find values to which a digest can be appended. An example is the expression `printf
     "%s:%s" .Values.name .Values.tag`. Its result ends with the tag, which is therefore in `end_sources`. The name is in
     `changed_sources`. If an expression chooses between two values, as `default` does, both are in `end_sources`.
+
+    This is a named tuple and not a dataclass, because creating and comparing these values takes most of the time.
     """
 
     end_sources: _SourceSet = frozenset()
@@ -48,9 +49,8 @@ class ExpressionValue:
 
     @property
     def sources(self) -> _SourceSet:
-        return self.end_sources.union(
-            self.changed_sources, self.digest_sources, *(value.sources for _, value in self.entries)
-        )
+        sources = self.end_sources.union(self.changed_sources, self.digest_sources)
+        return sources.union(*(value.sources for _, value in self.entries)) if self.entries else sources
 
     @property
     def value_paths(self) -> frozenset[ValuePath]:
@@ -82,7 +82,7 @@ class ExpressionValue:
     def as_digest(self) -> ExpressionValue:
         """A copy of this value for use after the text `sha256:`: its `end_sources` are moved to `digest_sources`."""
         digest_sources = self.digest_sources | self.end_sources
-        return replace(self, end_sources=frozenset(), digest_sources=digest_sources, fallbacks=frozenset())
+        return self._replace(end_sources=frozenset(), digest_sources=digest_sources, fallbacks=frozenset())
 
     @property
     def as_condition(self) -> ExpressionValue:
@@ -101,7 +101,7 @@ class ExpressionValue:
 
     def with_name(self, name: WrittenName) -> ExpressionValue:
         """Return a copy of this value that follows the given name of an image."""
-        return replace(self, preceding_name=limit_name(self.preceding_name | name))
+        return self._replace(preceding_name=limit_name(self.preceding_name | name)) if name else self
 
     def with_fallback(self, fallback: ValuePath | None) -> ExpressionValue:
         """A copy of this value in which `fallback` replaces each of `end_sources` that is empty and has no fallback.
@@ -110,7 +110,7 @@ class ExpressionValue:
         """
         replaced = {source for source, _ in self.fallbacks}
         added = {(source, fallback) for source in self.end_sources - replaced}
-        return replace(self, fallbacks=self.fallbacks | added)
+        return self._replace(fallbacks=self.fallbacks | added) if added else self
 
     def get_fallback(self, source: ValuePath | TemplateInclusion) -> ValuePath | None:
         """Return the value that replaces `source` if it is empty; None if there is none or if it is unknown."""
@@ -127,7 +127,7 @@ class ExpressionValue:
         """
         if NO_VALUE in (self, other):
             given_value = self if other == NO_VALUE else other
-            return given_value if given_value.literal is None else replace(given_value, literal=None)
+            return given_value if given_value.literal is None else given_value._replace(literal=None)
         named = dict(self.entries)
         for key, value in other.entries:
             named[key] = named[key].merge(value) if key in named else value
@@ -156,7 +156,7 @@ class ExpressionValue:
         if not self.entries:
             return self.follow_keys((key,))
         matching_values = [value for name, value in self.entries if key in {name, ANY_ITEM}]
-        return merge_all([*matching_values, replace(self, entries=()).follow_keys((key,))])
+        return merge_all([*matching_values, self._replace(entries=()).follow_keys((key,))])
 
     def follow_keys(self, keys: Sequence[str]) -> ExpressionValue:
         """Return the value at a key path inside this value. For `.image.tag`, `keys` are `image` and `tag`."""

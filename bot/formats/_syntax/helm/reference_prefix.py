@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from bot.core.references.chart_names import NO_NAME, combine_alternatives, limit_name
 from bot.formats._syntax.helm.expression_values import ExpressionValue
@@ -22,9 +22,11 @@ _SEPARATORS = ":@/ \t\"'"
 """Characters around the parts of an image reference in YAML."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReferencePrefix:
-    """A text that a template writes before a value, and the values in this text that are parts of an image's name."""
+class ReferencePrefix(NamedTuple):
+    """A text that a template writes before a value, and the values in this text that are parts of an image's name.
+
+    This is a named tuple and not a dataclass, because one is created for each text and each value of a template.
+    """
 
     text: str = ""
     """The text, with a placeholder for each value whose text is unknown."""
@@ -56,7 +58,8 @@ class ReferencePrefix:
         if value.literal is not None:
             return self.add_text(value.literal)
         name = NO_NAME if self.text.endswith(":") else value.as_name
-        return ReferencePrefix(self.text[1 - MAX_LINE :] + _PLACEHOLDER, limit_name(self.value_name | name))
+        value_name = limit_name(self.value_name | name) if name else self.value_name
+        return ReferencePrefix(self.text[1 - MAX_LINE :] + _PLACEHOLDER, value_name)
 
     def add_branches(self, branches: list[ReferencePrefix]) -> ReferencePrefix:
         """Return the prefix after a block whose branches end with the given prefixes."""
