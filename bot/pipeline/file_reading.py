@@ -5,13 +5,14 @@ Worker processes import this module, so it imports only modules that they need.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from bot.model.cost_limits import MAX_FILE_FACTS, MAX_FILE_REFERENCES
 from bot.model.errors import TreeError
-from bot.model.extracted_item import ExtractedReferences
+from bot.model.extracted_item import ExtractedItem, ExtractedReferences
 from bot.model.forge import TreeEntry
 from bot.model.reference import ImageReference
 from bot.model.source import Occurrence, SourceFile, UnsupportedText
@@ -80,8 +81,19 @@ def read_selected_files(tree: FileTree, files: Sequence[SelectedFile]) -> Iterat
         elif len(content) > MAX_FILE_BYTES:
             yield FileContents(len(content))
         else:
-            readings = read_with_formats(SourceFile(selected_file.entry.path, content), selected_file.formats)
-            yield FileContents(len(content), tuple(each for each in readings if each.references or each.facts))
+            yield _read_contents(SourceFile(selected_file.entry.path, content), selected_file.formats)
+
+
+def _read_contents(file: SourceFile, formats: Sequence[FileFormat]) -> FileContents:
+    readings: list[FileReading] = []
+    for file_format in formats:
+        # Most formats find nothing in most files. Nothing is built for them, because large trees have many such pairs.
+        items = file_format.extract(file)
+        first = next(items, None)
+        if first is not None:
+            readings.append(_collect_items(file, file_format, chain((first,), items)))
+    found = [each for each in _leave_out_repetitions(readings) if each.references or each.facts]
+    return FileContents(len(file.content), tuple(found))
 
 
 def estimate_work(file: SelectedFile) -> int:
@@ -94,7 +106,13 @@ def read_with_formats(file: SourceFile, formats: Sequence[FileFormat]) -> Sequen
 
     References that the format `text` finds are left out if another format finds the same reference on the same line.
     """
-    readings = [read_file(file, file_format) for file_format in formats]
+    return _leave_out_repetitions([read_file(file, file_format) for file_format in formats])
+
+
+def _leave_out_repetitions(readings: Sequence[FileReading]) -> Sequence[FileReading]:
+    """Leave out references that the format `text` finds and another format, too."""
+    if all(reading.file_format.name != _TEXT_FORMAT for reading in readings):
+        return readings
     known_references = {
         (reference.line_number, reference.reference)
         for reading in readings
@@ -123,9 +141,13 @@ def read_file(file: SourceFile, file_format: FileFormat) -> FileReading:
 
     If there are more than MAX_FILE_REFERENCES or MAX_FILE_FACTS, the extraction ends, and the file counts as too large.
     """
+    return _collect_items(file, file_format, file_format.extract(file))
+
+
+def _collect_items(file: SourceFile, file_format: FileFormat, items: Iterable[ExtractedItem]) -> FileReading:
     references: list[Occurrence | UnsupportedText] = []
     facts: list[CrossFileFact] = []
-    for item in file_format.extract(file):
+    for item in items:
         if len(references) == MAX_FILE_REFERENCES or len(facts) == MAX_FILE_FACTS:
             return FileReading(file, file_format, (UnsupportedText(file.path, 1, "", Reason.TOO_LARGE),))
         if isinstance(item, Occurrence | UnsupportedText):
