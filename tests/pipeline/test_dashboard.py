@@ -9,12 +9,11 @@ from dataclasses import replace
 import pytest
 from support.forges.github.stand import GitHubStand
 from support.forges.gitlab.stand import GitLabStand
-from support.forges.stands import Killed, LocalStand
+from support.forges.stands import Killed
+from support.runs.boards import STANDS, BoardScene
 from support.runs.worlds import build, outcomes
 
 from bot.core.proposal.dashboard import CONFIG_ERROR_TITLE, DASHBOARD_TITLE, EMPTY_BODY
-from bot.forges.local.fleet import LocalFleet
-from bot.model.dashboard import DashboardIssue
 from bot.model.limits import ProposalLimits
 from bot.model.policy import PolicyRule, RuleMatch
 from bot.model.vocabulary import RunLevel
@@ -24,55 +23,15 @@ pytestmark = [pytest.mark.real("git"), pytest.mark.over_forges(github_app="token
 OLD = build("old").digest
 FILES = {"Dockerfile": f"FROM python:3.12-slim@{OLD}\nFROM redis:7@{OLD}\n"}
 PYTHON = "basebump/python-3.12-slim-06e5bb43"
-STANDS = {"local": LocalStand, "github": GitHubStand, "gitlab": GitLabStand}
-
-
-class Scene:
-    """A repository with a dashboard, and the actions of users on it."""
-
-    def __init__(self, stand, loopback) -> None:
-        self.stand = stand
-        self.loopback = loopback
-
-    def run(self, **orders):
-        return self.loopback.run([self.stand.fleet()], **{"has_dashboards": True, **orders})
-
-    def board(self) -> DashboardIssue | None:
-        (repository,) = self.stand.fleet().list_repositories(frozenset({self.stand.name}))
-        return self.stand.fleet().get_dashboard(repository).read()
-
-    def change(self, board: DashboardIssue, **values) -> None:
-        """Change the body of the issue like a user."""
-        changed = replace(board, **values)
-        if isinstance(self.stand, GitHubStand):
-            (issue,) = self.stand.repository.issues
-            issue.body, issue.state = changed.body, "open" if changed.is_open else "closed"
-            return
-        if isinstance(self.stand, GitLabStand):
-            (issue,) = self.stand.project.issues
-            issue.description, issue.state = changed.body, "opened" if changed.is_open else "closed"
-            return
-        fleet = LocalFleet(self.stand.git.directory.parent)
-        dashboard = fleet.get_dashboard(fleet.read_repository("acme"))
-        if changed.is_open:
-            dashboard.write(board, board.title, changed.body)
-        else:
-            dashboard.close(board, changed.body)
-
-    def tick(self, box: str) -> None:
-        board = self.board()
-        assert board is not None
-        assert f"- [ ] <!-- basebump:{box} -->" in board.body
-        self.change(board, body=board.body.replace(f"[ ] <!-- basebump:{box} -->", f"[x] <!-- basebump:{box} -->"))
 
 
 @pytest.fixture(params=STANDS)
-def scene(request, tmp_path, loopback) -> Iterator[Scene]:
+def scene(request, tmp_path, loopback) -> Iterator[BoardScene]:
     for content in ("old", "new"):
         loopback.move("python", "3.12-slim", content)
         loopback.move("redis", "7", content)
     stand = STANDS[request.param](tmp_path, FILES)
-    yield Scene(stand, loopback)
+    yield BoardScene(stand, loopback)
     stand.end()
 
 
@@ -183,7 +142,7 @@ def test_failure_to_write_it_does_not_affect_proposals(tmp_path, loopback):
         loopback.move("python", "3.12-slim", content)
     stand = GitHubStand(tmp_path, {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"})
     stand.repository.has_issues = False
-    report = Scene(stand, loopback).run()
+    report = BoardScene(stand, loopback).run()
     stand.end()
     assert outcomes(report) == ["opened"]
     (failed,) = report.failed
@@ -195,7 +154,7 @@ def test_issue_of_another_author_is_not_used(tmp_path, loopback):
     for content in ("old", "new"):
         loopback.move("python", "3.12-slim", content)
     stand = GitHubStand(tmp_path, {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"})
-    scene = Scene(stand, loopback)
+    scene = BoardScene(stand, loopback)
     scene.run()
     (issue,) = stand.repository.issues
     issue.account = stand.server.world.add_account("stranger")
@@ -207,7 +166,7 @@ def test_project_without_issues_still_gets_proposals(tmp_path, loopback):
     for content in ("old", "new"):
         loopback.move("python", "3.12-slim", content)
     stand = GitLabStand(tmp_path, {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"})
-    scene = Scene(stand, loopback)
+    scene = BoardScene(stand, loopback)
     stand.project.has_issues = False
     report = scene.run()
     assert outcomes(report) == ["opened"]
@@ -226,7 +185,7 @@ def test_next_run_writes_it_after_killed_run(tmp_path, loopback, forge):
     for content in ("old", "new"):
         loopback.move("python", "3.12-slim", content)
     scene, twin = (
-        Scene(STANDS[forge](tmp_path / name, {"Dockerfile": FILES["Dockerfile"].splitlines()[0]}), loopback)
+        BoardScene(STANDS[forge](tmp_path / name, {"Dockerfile": FILES["Dockerfile"].splitlines()[0]}), loopback)
         for name in ("killed", "clean")
     )
     twin.run()

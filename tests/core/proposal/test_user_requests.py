@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from bot.core.proposal.user_requests import Box, parse_checkboxes
+from bot.core.proposal.user_requests import Box, parse_checkboxes, parse_dashboard
 from bot.model.dashboard import UserRequest
 
 BRANCHES = st.from_regex(r"[a-z0-9/._-]{1,60}", fullmatch=True)
@@ -42,3 +42,27 @@ def test_what_a_box_says_of_itself_is_not_shown():
         f"{Box(UserRequest.OPEN, 'basebump/x-1')} words"
     )
     assert "<!-- basebump:open basebump/x-1 -->" in shown
+
+
+@given(st.sets(st.tuples(st.sampled_from(UserRequest), BRANCHES)), st.sets(st.sampled_from(UserRequest)))
+def test_bulk_boxes_stand_for_the_listed_boxes_with_their_action_except_again(boxes, ticked):
+    lines = [f"{Box(ask)} all".replace("[ ]", "[x]" if ask in ticked else "[ ]") for ask in UserRequest]
+    requests = parse_dashboard("\n".join([*lines, *(f"{Box(ask, branch)} words" for ask, branch in boxes)]))
+    assert requests.single == frozenset()
+    assert requests.bulk == {each for each in boxes if each[0] in ticked - {UserRequest.AGAIN}}
+
+
+@given(st.sets(st.tuples(st.sampled_from(UserRequest), BRANCHES)), BRANCHES, st.booleans())
+def test_own_box_of_a_branch_has_its_effect_with_and_without_bulk_boxes(boxes, branch, is_accepted):
+    lines = [f"{Box(ask, each)} words".replace("[ ]", "[x]") for ask, each in boxes]
+    for bulk in ("", f"{Box(UserRequest.REBASE)} all\n".replace("[ ]", "[x]")):
+        requests = parse_dashboard(bulk + "\n".join(lines))
+        assert requests.select_for_branch(branch, is_accepted=is_accepted) == {
+            ask for ask, each in boxes if each == branch
+        }
+
+
+def test_bulk_box_does_not_rebuild_an_accepted_request():
+    requests = parse_dashboard(f"- [x] <!-- basebump:rebase -->\n{Box(UserRequest.REBASE, 'basebump/x-1')}")
+    assert requests.select_for_branch("basebump/x-1", is_accepted=False) == {UserRequest.REBASE}
+    assert requests.select_for_branch("basebump/x-1", is_accepted=True) == frozenset()

@@ -47,7 +47,7 @@ class ReferencesView:
 
     image: Text
     reason: Reason | None
-    detail: Text | None
+    detail: Text | Plain | None
     count: int
     files: tuple[Link | Text, ...]
     """The files and lines on the base branch."""
@@ -149,6 +149,8 @@ class DashboardView:
     """What the open and waiting proposals add together, such as `2 (1 critical)`; None if they add nothing known."""
     remarks: tuple[Plain, ...]
     """What is not known of the fixes, such as `2 of 10 not scanned`; empty if all is known."""
+    waiting_reason: Plain | None
+    """The note of all waiting proposals, if there are several and all have the same one."""
     open_all: Box | None
     """The checkbox that opens all waiting proposals; None unless there are several."""
     rebuild_all: Box | None

@@ -96,6 +96,7 @@ def build_dashboard(branches: Sequence[BranchReport], rows: int, *, is_public: b
         fixes=Plain(_describe_fixes(effect.fixed)) if effect is not None else None,
         added=Plain(str(effect.added)) if effect is not None and effect.added.count else None,
         remarks=tuple(map(Plain, _list_remarks(pending))),
+        waiting_reason=waiting[0].note if _have_same_note(waiting) else None,
         open_all=Box(UserRequest.OPEN) if len(waiting) >= MIN_BULK else None,
         rebuild_all=Box(UserRequest.REBASE) if len(current) >= MIN_BULK else None,
         detected=detected[:rows],
@@ -110,6 +111,10 @@ def _remove_private(branch: BranchReport) -> BranchReport:
     )
     evidence = {transition: remove_private_evidence(each) for transition, each in branch.evidence.items()}
     return replace(branch, report=replace(branch.report, verdicts=verdicts), evidence=evidence)
+
+
+def _have_same_note(entries: Sequence[EntryView]) -> bool:
+    return len(entries) > 1 and len({each.note for each in entries}) == 1
 
 
 def _count_skipped(verdicts: Iterable[Verdict]) -> tuple[SkippedView, ...]:

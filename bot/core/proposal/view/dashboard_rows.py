@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from bot.core.evidence.effect import describe_unknown_effects, summarise_effect
-from bot.core.markdown import Link, Plain, Text, is_safe_url
+from bot.core.markdown import Link, Plain, Text, build_sentence, is_safe_url
 from bot.core.proposal.dashboard import BranchReport
 from bot.core.proposal.user_requests import Box
 from bot.core.proposal.view.dashboard import (
@@ -129,7 +129,7 @@ class BranchRows:
         return rank_fixes(evidence), ReferencesView(
             image=Text(_get_image(first)),
             reason=first.reason,
-            detail=Text(first.detail) if first.detail else None,
+            detail=_build_detail(first),
             count=len(verdicts),
             files=files,
             files_cut=files_cut,
@@ -169,6 +169,13 @@ def sort_references(rows: Iterable[tuple[FixRank, ReferencesView]]) -> tuple[Ref
 def _get_image(verdict: Verdict) -> str:
     reference = verdict.occurrence.reference
     return f"{reference.name}:{reference.tag or 'latest'}"
+
+
+def _build_detail(verdict: Verdict) -> Text | Plain | None:
+    """Return the detail of a verdict. The answer of a registry is always a code span, and our own sentences are not."""
+    if not verdict.detail:
+        return None
+    return Text(verdict.detail) if verdict.status is OccurrenceStatus.UNRESOLVED else build_sentence(verdict.detail)
 
 
 def _describe_update(verdict: Verdict, transition: Transition) -> ProposedImage:

@@ -30,11 +30,15 @@ def link_file(files_url: str | None, path: str, lines: Collection[int] = (), bas
     suffix = f":{','.join(map(str, numbers[:MAX_SHOWN_LINES]))}{cut}" if numbers else ""
     label = f"{path}{suffix}{f' on {base}' if base else ''}"
     anchor = f"#L{numbers[0]}" if numbers else ""
-    url = f"{files_url}{_quote(path)}{anchor}" if files_url is not None else None
-    if url is None or len(url) > _MAX_URL_LENGTH:
-        return Text(label, MAX_LABEL_LENGTH)
+    url = _build_url(files_url, path, anchor) if files_url is not None else None
     return build_link(label, url, MAX_LABEL_LENGTH)
 
 
-def _quote(path: str) -> str:
-    return quote(path.encode("utf-8", "surrogateescape"), safe=_URL_CHARACTERS)
+def _build_url(files_url: str, path: str, anchor: str) -> str | None:
+    """Return the URL of a file; None if it is too long, or if the path is not a sequence of bytes."""
+    try:
+        quoted = quote(path.encode("utf-8", "surrogateescape"), safe=_URL_CHARACTERS)
+    except UnicodeEncodeError:
+        return None
+    url = f"{files_url}{quoted}{anchor}"
+    return url if len(url) <= _MAX_URL_LENGTH else None
