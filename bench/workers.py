@@ -8,6 +8,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from processes import AS_INSTALLED
+
 SCAN_JOBS = Path(__file__).resolve().with_name("scan_jobs.py")
 PROCESSES = 2
 ROUNDS = 5
@@ -56,7 +58,8 @@ def measure_workers(folder: Path) -> None:
 
 def scan_folder(folder: Path, processes: int) -> ScanTime:
     command = [sys.executable, str(SCAN_JOBS), str(processes), str(folder.resolve())]
-    printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    environment = {**os.environ, **AS_INSTALLED}
+    printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout
     return ScanTime(*map(float, printed.split()))
 
 
