@@ -143,8 +143,8 @@ class DashboardView:
     """Number of rows that are left out."""
     counts: DashboardCountsView
     fixes: Plain | None
-    """What the open and waiting proposals fix together, such as `2 exploited and 16 critical vulnerabilities`. None if
-    no two images were compared."""
+    """What the open and waiting proposals fix together, such as `30 known vulnerabilities (3 exploited, 8 critical)`.
+    None if no two images were compared."""
     added: Plain | None
     """What the open and waiting proposals add together, such as `2 (1 critical)`; None if they add nothing known."""
     remarks: tuple[Plain, ...]
