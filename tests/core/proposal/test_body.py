@@ -45,19 +45,18 @@ def test_caution_comes_first_and_names_what_is_added():
     risky = replace(MOVE, added_risk=AddedRisk(1, 0))
     text = body((risky,), evidence(scan(LOW), scan(LOW, CRITICAL), risky))
     assert text.startswith(
-        "> **Caution**  \n> **Adds 1 critical, and does not fix as many, so this is a draft.** [`CVE-"
+        "> **Caution**  \n> **Adds 1 critical (fixes none), so this is a draft.** The pinned image has 0 critical, the new "
     )
-    assert "The pinned image has 0 critical, the new one 1." in text
     assert text.index("Caution") < text.index("Merging fixes") < text.index("### Added")
     harmless = body(known=evidence(scan(CRITICAL), scan(finding("CVE-1900-0009", Severity.CRITICAL))))
-    assert "**Adds 1 critical.**" in harmless
+    assert "**Adds 1 critical (fixes 1).**" in harmless
     assert "Caution" not in body()
 
 
 def test_caution_is_an_alert_where_the_forge_renders_alerts():
     worse = evidence(scan(LOW), scan(LOW, CRITICAL))
     text = render_body(BODY_TEMPLATE, lambda rows: build_proposal_view((MOVE,), worse, rows, has_alerts=True), 60_000)
-    assert text.startswith("> [!CAUTION]\n> **Adds 1 critical.**")
+    assert text.startswith("> [!CAUTION]\n> **Adds 1 critical (fixes none).**")
 
 
 def test_table_has_counts_now_after_and_added():
@@ -129,7 +128,7 @@ def test_several_images_are_rows_worst_first_and_one_fold_each():
     text = body((moves[0], moves[1], risky), known)
     assert re.findall(r"^\| \[`(\w+):1`\]", text, re.MULTILINE) == ["redis", "nginx", "httpd"]
     assert "**Merging updates 3 images. That fixes 1 known vulnerability (1 low) and adds 1 (1 critical). Some " in text
-    assert "> **`redis:1` adds 1 critical, and does not fix as many, so this is a draft.**" in text
+    assert "> **`redis:1` adds 1 critical (fixes none), so this is a draft.** [`CVE-1900-0001`]" in text
     assert text.count(late.reason.sentence) == 1
     assert [each for each in re.findall(r"<summary>(.*)</summary>", text) if ":1" in each] == [
         "redis:1: fixes 1 (1 low), adds 1 (1 critical)",

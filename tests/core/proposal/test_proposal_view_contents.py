@@ -89,7 +89,7 @@ def test_what_became_of_the_package_of_a_finding_stands_beside_it():
     text = body(compare_scans(scan(*before, packages=old_packages), scan(*after, packages=new_packages)))
     assert "| `openssl` `3.0.11` → `3.0.15` |" in text
     assert "| `perl` `5` → removed |" in text
-    assert "| `jq` `2`, new in this image, fixed in `2` |" in text
+    assert "| `jq` `2` (new), fixed in `2` |" in text
     assert "<summary>Packages: 1 upgraded, 1 added, 1 removed</summary>" in text
     assert "- `libssl3` upgraded: `3.0.11` → `3.0.15`" in text
 

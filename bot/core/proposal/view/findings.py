@@ -16,6 +16,8 @@ MAX_NOTABLE = 8
 """Limit for the vulnerabilities that are shown without unfolding a list. More do not fit on one screen."""
 MIN_NOTABLE = 5
 """If fewer vulnerabilities matter, the list is filled with the next worst ones up to this number."""
+MIN_NOTABLE_BESIDE_OTHERS = 2
+"""As MIN_NOTABLE, for the fixed vulnerabilities of an update that also adds some, so that the text stays short."""
 HIGH_EPSS = 0.1
 """From this probability of exploitation on, a vulnerability matters whatever its severity."""
 MAX_PACKAGE_NAMES = 3
@@ -86,11 +88,11 @@ class FindingGroups:
 
 
 def list_notable(
-    findings: Iterable[Finding], evidence: Evidence, versions: VersionLookup, rows: int
+    findings: Iterable[Finding], evidence: Evidence, versions: VersionLookup, rows: int, minimum: int = MIN_NOTABLE
 ) -> tuple[NotableView, ...]:
     """Return the vulnerabilities that matter most: known exploited ones, critical ones, and ones with a high EPSS.
 
-    The list has at most MAX_NOTABLE and at most `rows` entries. It is filled up to MIN_NOTABLE entries with the next
+    The list has at most MAX_NOTABLE and at most `rows` entries. It is filled up to `minimum` entries with the next
     worst vulnerabilities. `versions` looks up packages in the other image.
     """
     by_id: dict[str, list[Finding]] = {}
@@ -99,7 +101,7 @@ def list_notable(
     worst = {each: max(found, key=lambda finding: finding.severity) for each, found in by_id.items()}
     ordered = sorted(worst.values(), key=lambda finding: _get_order(finding, evidence))
     count = sum(_is_notable(each, evidence) for each in ordered)
-    shown = ordered[: min(rows, MAX_NOTABLE, max(count, MIN_NOTABLE))]
+    shown = ordered[: min(rows, MAX_NOTABLE, max(count, minimum))]
     return tuple(_build_notable(each, by_id[each.id], evidence, versions) for each in shown)
 
 
