@@ -14,6 +14,7 @@ import click
 
 from bot import wiring
 from bot.cli import options
+from bot.cli.messages import render_error, write_message
 from bot.cli.outputs import ExportTarget, write_result
 from bot.cli.presentation import is_quiet
 from bot.cli.terminal import create_progress
@@ -112,6 +113,9 @@ def command(
     policy = options.add_enclosing_rules(policy, path)
     report = check_tree(WorkTree(path), str(path), context, policy, check_options)
     is_whole = write_result(partial(_render_report, report), output_format, exports, partial(_render_screen, report))
+    if output_format == "codequality":  # the only format that has no place for failures
+        for failure in report.failed:
+            write_message(render_error(f"{failure.subject}: {failure.error}"))
     if report.failed or not is_whole:
         return ExitCode.FAILED
     return ExitCode.FOUND if any(report.findings) else ExitCode.DONE

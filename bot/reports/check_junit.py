@@ -10,9 +10,11 @@ from collections.abc import Iterator, Sequence
 from itertools import repeat
 from xml.etree import ElementTree as ET
 
+from bot.core.choice.unevaluated import describe_next_step
 from bot.core.markdown import make_console_line
 from bot.model.check import CheckCounts, CheckedOccurrence, CheckReport, Violation
 from bot.model.report import RunFailure
+from bot.model.vocabulary import Reason
 
 MAX_MESSAGE = 600
 """The maximum number of characters of an attribute."""
@@ -64,8 +66,7 @@ def _render_case(checked: CheckedOccurrence) -> ET.Element:
     if checked.violations:
         _add_failure(case, checked.violations, occurrence.path, occurrence.line_number)
     elif checked.unevaluated_reason is not None or checked.is_unresolved:
-        why = verdict.detail or (verdict.reason.sentence if verdict.reason is not None else "")
-        ET.SubElement(case, "skipped", {"message": _shorten(f"{verdict.reason}: {why}")})
+        _add_skipped(case, checked.unevaluated_reason or verdict.reason, verdict.detail)
     if checked.notes:
         ET.SubElement(case, "system-out").text = "\n".join(map(_shorten, checked.notes))
     return case
@@ -79,8 +80,7 @@ def _list_unreadable_cases(report: CheckReport) -> Iterator[ET.Element]:
         if violation is not None:
             _add_failure(case, (violation,), unreadable.path, unreadable.line_number)
         else:
-            message = f"{unreadable.reason}: {unreadable.reason.sentence}"
-            ET.SubElement(case, "skipped", {"message": _shorten(message)})
+            _add_skipped(case, unreadable.reason)
         yield case
 
 
@@ -88,6 +88,13 @@ def _build_case(path: str, line_number: int, name: str) -> ET.Element:
     case = ET.Element("testcase", {"classname": _shorten(path), "name": _shorten(name)})
     case.attrib |= {"file": _shorten(path), "line": str(line_number)}
     return case
+
+
+def _add_skipped(case: ET.Element, reason: Reason | None, detail: str = "") -> None:
+    """Mark a test as skipped. The message has the reason, its sentence or `detail`, and the next step if one exists."""
+    message = detail if reason is None else f"{reason}: {detail or reason.sentence}"
+    hint = f" hint: {step}" if reason is not None and (step := describe_next_step(reason)) else ""
+    ET.SubElement(case, "skipped", {"message": _shorten(f"{message}{hint}")})
 
 
 def _add_failure(case: ET.Element, violations: Sequence[Violation], path: str, line_number: int) -> None:

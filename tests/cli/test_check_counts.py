@@ -98,6 +98,15 @@ def test_missing_digests_are_found_while_the_registry_is_down(check, configure_c
     assert online["counts"] == offline["counts"] | {"unresolved": 10} == counts(unpinned=10, unresolved=10)
 
 
+def test_code_quality_report_leaves_failures_to_stderr(tmp_path, basebump, configure_check, no_pauses):
+    folder = write_tree(tmp_path / "tree", TEN)
+    path = configure_check(f"registries: [{DEAD}]", "own: []")
+    code, out, err = basebump("check", folder, "--config", path, "--format", "codequality")
+    assert (code, len(json.loads(out))) == (1, 10)
+    assert err.startswith("error: docker.io: http://127.0.0.1:9/v2/library/node/manifests/")
+    assert "\nhint: set HTTPS_PROXY" in err
+
+
 def test_missing_digest_is_found_if_the_registry_answers_404(check, config):
     code, document = check({"Dockerfile": f"FROM nowhere:1\n{PINNED}"}, "--config", config())
     assert (code, found(document)) == (4, [("Dockerfile", 1, "unpinned")])
@@ -129,6 +138,7 @@ def test_every_output_has_the_same_counts(tmp_path, basebump):
         "not_evaluated.maybe-own": "1",
     }
     assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("4", "1", "2")
+    assert all(" hint: " in each.get("message") for each in suite.iter("skipped"))
     sentence = (
         "3 image references: 1 pinned, 1 unpinned, 1 not evaluated (1 maybe-own). 1 text holds no readable reference."
     )

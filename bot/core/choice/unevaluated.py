@@ -26,7 +26,7 @@ _UNKNOWN_IMAGE_REASONS = frozenset({Reason.MAYBE_OWN, Reason.UNKNOWN_REGISTRY})
 """Reasons for which the image of a digest is not looked up. For the other reasons to skip a reference with a digest, a
 user or the file decided that the digest stays as it is."""
 _NEXT_STEPS: dict[Reason, str] = {
-    Reason.MAYBE_OWN: "list your own images under `own:` in the config, or set `own: []` if you have none",
+    Reason.MAYBE_OWN: "list your own images under `own:` in the config, or set `own:` to an empty list",
     Reason.UNKNOWN_REGISTRY: "list the registry under `registries:` in the config",
     Reason.OWN: "write a digest, or add a rule with `role: own`",
     Reason.IGNORED: "write a digest, or remove the comment or the rule",
