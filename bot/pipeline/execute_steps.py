@@ -162,15 +162,16 @@ class StepExecutor:
         """Close an open request and delete its branch.
 
         Before the request is closed, its body is marked as withdrawn by basebump. If the run is interrupted after that,
-        the next run does not mistake the closed request for one that a user closed.
+        the next run does not mistake the closed request for one that a user closed. A forge may store the body and the
+        mark one after the other, so the body of an interrupted run may already contain the reason.
         """
         request = step.request
         if self.level < RunLevel.PROPOSE:
             return _report_request(request, ProposalOutcome.WOULD_CLOSE, step.reason)
         if not parse_marker(request.body).is_withdrawn:
-            self.forge.update_request(
-                request, request.title, mark_withdrawn(f"Withdrawn: {step.reason}\n\n{request.body}")
-            )
+            words = f"Withdrawn: {step.reason}\n\n"
+            body = mark_withdrawn(words + request.body.removeprefix(words))
+            self.forge.update_request(request, request.title, body)
         self.forge.close(request)
         self.forge.delete_branch(request)
         return _report_request(request, ProposalOutcome.CLOSED, step.reason)
