@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from support.forges.azure.stand import AzureStand
 from support.forges.github.stand import GitHubStand
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.kill_points import note_kills
@@ -53,7 +54,16 @@ STANDS: dict[str, Callable[[Path, dict[str, str]], Stand]] = {
     "local": LocalStand,
     "github": GitHubStand,
     "gitlab": GitLabStand,
+    "azure": AzureStand,
 }
+WITHOUT = {
+    ("azure", "a dashboard, until there is nothing to show"): "it has no issues",
+    ("azure", "a person's commit, and the box is ticked"): "its texts have no checkboxes",
+}
+"""Scenes that cannot be played on a forge."""
+MENTION = re.compile(r"This was proposed before in !\d+ and withdrawn\.\n\n")
+"""On Azure Repos, a run that is killed between opening a request and storing its mark leaves a request without a mark.
+The next run writes its text again, without this sentence."""
 
 
 class Scene:
@@ -148,7 +158,7 @@ class Scene:
 
 def timeless(request: Request, commits: list[Commit]) -> Request:
     """Return a request whose mark names a commit of its branch by how many came after it."""
-    body = request.body
+    body = MENTION.sub("", request.body)
     for later, commit in enumerate(commits):
         body = body.replace(f'"on":"{shorten_commit(commit.oid)}"', f'"on":"{later} before its last"')
     return replace(request, body=body)
@@ -369,6 +379,8 @@ class Stage:
 def test_a_run_killed_before_any_write_is_healed_by_the_next_which_ends_all_writing(
     title, forge, tmp_path, loopback, request
 ):
+    if (forge, title) in WITHOUT:
+        pytest.skip(WITHOUT[forge, title])
     kills = Stage(forge, tmp_path, loopback).kills(SCENES[title])
     note_kills(request, forge, kills)
 
