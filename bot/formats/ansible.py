@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Iterator
 
 from bot.formats._syntax.encoding import is_utf_16
+from bot.formats._syntax.yaml.document_starts import may_contain_list
 from bot.formats._syntax.yaml.key_escapes import may_be_escaped
 from bot.model.extracted_item import ExtractedItem
 from bot.model.source import FilePath, SourceFile, UnsupportedText
@@ -15,12 +15,6 @@ from bot.ports import FileFormat
 _MODULES = (b"docker_container", b"podman_container")
 _COMMON_ENDING = b"_container"
 """The end of the names of all modules. Few files contain it, so most files are searched only once."""
-_BEFORE_DOCUMENT = re.compile(
-    rb"(?:\xef\xbb\xbf)?(?:[ \t]*(?:#[^\n]*)?\r?\n|---[ \t]*(?:#[^\n]*)?\r?\n|%[^\n]*\n)*+[ \t]*+"
-)
-"""Blank lines, comments, markers and directives before a document."""
-_NO_LIST = re.compile(rb"[A-Za-z\"'{]|\Z")
-"""The start of a document that is a mapping, a text or empty."""
 
 
 class _AnsibleFormat:
@@ -47,20 +41,7 @@ class _AnsibleFormat:
 def _may_run_containers(content: bytes) -> bool:
     """Return False if `content` certainly contains no task that runs a container, and so need not be parsed."""
     may_have_keys = (_names_module(content) and b"image" in content) or may_be_escaped(content)
-    return may_have_keys and _may_contain_list(content)
-
-
-def _may_contain_list(content: bytes) -> bool:
-    """Return False if certainly no document in `content` is a list, as playbooks are."""
-    at = 0
-    while at >= 0:
-        before = _BEFORE_DOCUMENT.match(content, at)
-        at = before.end() if before is not None else at
-        if _NO_LIST.match(content, at) is None:
-            return True
-        marker = content.find(b"\n---", at)
-        at = marker + 1 if marker >= 0 else -1
-    return False
+    return may_have_keys and may_contain_list(content)
 
 
 def _is_unread_file(item: ExtractedItem) -> bool:

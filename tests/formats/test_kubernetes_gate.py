@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from support.soon import soon
 
+from bot.formats._syntax.kubernetes.kind_gate import may_have_fields
 from bot.formats._syntax.kubernetes.objects import ObjectReader
 from bot.formats._syntax.kubernetes.prefilter import is_only_definition, may_hold_images, may_name_images
 from bot.formats.kubernetes import FORMAT
@@ -28,6 +29,7 @@ PIECES = st.sampled_from(
             "kind: Pod\n",
             "kind: CustomResourceDefinition\n",
             "kind:  CustomResourceDefinition # x\n",
+            *("apiVersion: acme.io/v1\n", "kind: Widget\n", "kind: WidgetList\n", "items:\n", "x-y: 1\n"),
         ),
         *('"kind": Pod\n', "? kind\n: Pod\n", "&k kind: Pod\n", "*k : Pod\n", "<<: {kind: Pod}\n", "kind : Pod\n"),
         *("spec:\n", "  containers:\n", "  - image: a:1\n", "  - 'image': a:1\n", "  - ? image # x\n    : a:1\n"),
@@ -102,6 +104,50 @@ def test_however_a_key_is_written_the_gate_sees_it(content):
 )
 def test_what_cannot_name_an_image_is_never_parsed(content):
     assert not may_hold_images(content.encode())
+
+
+WIDGET = "apiVersion: acme.io/v1\nkind: Widget\nspec:\n  image: a:1\n"
+NO_OBJECT = "openapi: 3.0.0\nx-origin: y\ncomponents:\n  example:\n    apiVersion: v1\n    kind: Pod\n    image: a:1\n"
+
+
+@pytest.mark.parametrize("content", [WIDGET, f"# x\n---\n{WIDGET}", WIDGET.replace("\n", "\r\n"), NO_OBJECT])
+def test_object_of_kind_without_image_fields_is_not_parsed(content):
+    assert may_hold_images(content.encode())
+    assert not may_have_fields(content.encode())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        WIDGET.replace("Widget", "Deployment"),
+        WIDGET.replace("Widget", "WidgetList"),
+        WIDGET.replace("kind", '"kind"'),
+        WIDGET.replace("image", "containers: []\n  image"),
+        WIDGET.replace("image", "pod: {apiVersion: v1, kind: Pod}\n  image"),
+        WIDGET.replace("spec", "metadata: {annotations: {config.kubernetes.io/function: x}}\nspec"),
+        WIDGET.replace("a:1", "{{ .Values.image }}"),
+        f"{WIDGET}<<: *x\n",
+        f"{WIDGET}...\n{POD}",
+        NO_OBJECT.replace("components", "{{ x }}\ncomponents"),
+        NO_OBJECT.replace("components", '"components"'),
+    ],
+)
+def test_object_that_may_have_image_fields_is_parsed(content):
+    assert may_have_fields(content.encode())
+
+
+def test_mapping_with_the_words_of_a_json_patch_is_not_parsed():
+    patch = "- op: add\n  path: /spec/image\n  value: a:1\n"
+    for text in (
+        patch,
+        f"# x\n{patch}",
+        f"x: y\n---\n{patch}",
+        f"x: y\n...\n{patch}",
+        f"# x\r{patch}",
+        f"--- !x\n{patch}",
+    ):
+        assert may_name_images(text.encode()), text
+    assert not may_name_images(b"paths:\n  op: add\n  path: /spec/image\n  value: a:1\n")
 
 
 DEFINITION = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nspec:\n  image: evil:1\n"

@@ -17,6 +17,7 @@ from bot.formats import (
     ko,
     woodpecker,
 )
+from bot.formats._syntax.yaml.key_escapes import may_be_escaped
 from bot.formats._syntax.yaml.key_paths import ALL_ITEMS, ALL_VALUES
 from bot.formats._syntax.yaml.table_reader import MAX_CONDITIONS
 from bot.model.source import EditSlot, FilePath, Occurrence, SourceFile, UnsupportedText
@@ -94,6 +95,25 @@ def test_only_a_file_with_the_keys_of_a_path_is_parsed(table):
         (found,) = read(table, f"# {keys} {images.scheme}\n? [never closed\n".encode())
         assert found.reason is Reason.UNPARSABLE
         assert read(table, f"# {keys.upper()}\n? [never closed\n".encode()) == []
+
+
+@EVERY_TABLE
+def test_file_with_the_words_of_a_path_is_parsed_only_if_they_are_keys(table):
+    for images in table.locations:
+        keys = [element for element in images.path if element not in (ALL_ITEMS, ALL_VALUES)]
+        words = f"# {' '.join(keys)} {images.scheme}\n[never closed\n"
+        assert read(table, words.encode()) == []
+        (found,) = read(table, f"# {' '.join(f'{key}:' for key in keys)} {images.scheme}\n[never closed\n".encode())
+        assert found.reason is Reason.UNPARSABLE
+
+
+@pytest.mark.parametrize("text", [r'"im\x61ge"', '"im\\\nage"', '"im\\\r\n  age"', '"im\\\\\nage"'])
+def test_escape_in_the_middle_of_a_word_may_hide_a_key(text):
+    assert may_be_escaped(text.encode())
+
+
+def test_shell_command_that_continues_on_the_next_line_hides_no_key():
+    assert not may_be_escaped(b"run: |\n  docker build \\\n    --pull . \t\\\r\n    --push\n")
 
 
 @EVERY_TABLE

@@ -18,6 +18,7 @@ from bot.formats._syntax.kubernetes.gitops_facts import list_facts
 from bot.formats._syntax.kubernetes.image_fields import FieldShape, ImagePaths
 from bot.formats._syntax.kubernetes.jobs import is_job, is_replaced
 from bot.formats._syntax.kubernetes.json_patches import find_patched_values
+from bot.formats._syntax.kubernetes.kind_gate import may_have_common_fields, may_have_fields, may_have_shapes
 from bot.formats._syntax.kubernetes.kinds import (
     COMMON_PATHS,
     FUNCTION_PATHS,
@@ -84,7 +85,7 @@ class ObjectReader:
     """The image fields from the top level of a file or text, if it contains something other than objects."""
 
     def read(
-        self, content: bytes, *, is_relevant: Callable[[bytes], bool] = may_hold_images
+        self, content: bytes, *, is_relevant: Callable[[bytes], bool] = may_have_fields
     ) -> Iterator[ExtractedItem]:
         """Yield the images of the objects in a file, and facts in these objects that affect images in other files.
 
@@ -221,11 +222,10 @@ class _ObjectSearch:
 
     def __post_init__(self) -> None:
         raw = self.document.source.raw
-        has_escapes = b"\\" in raw
         self._image_reader = YamlImageReader(self.document, self.reader.path, self.reader.format, Role.THIRD_PARTY)
-        if has_escapes or b"function" in raw:
+        if may_have_common_fields(raw):
             self._common_paths = COMMON_PATHS
-        self._may_match_shape = has_escapes or b"containers" in raw or raw.count(b"apiVersion") > 1
+        self._may_match_shape = may_have_shapes(raw)
 
     def read_fields(self) -> Iterator[_FoundReference]:
         """Yield the images of the fields that were found. Call this only after all objects have been searched."""

@@ -13,53 +13,41 @@ facts:
   under the key `value`. The path or the value contains a key of IMAGE_KEYS.
 - A CustomResourceDefinition contains many of these keys, but never an image.
 
-The letters of a key are contiguous in the file and followed by a colon, with these exceptions:
-
-- Escapes in double quotes may represent some of the letters, or join two lines.
-- If there is a `?` before the key, a comment may be between the key and the colon.
-- If the key is an alias, its letters are at the anchor.
+The letters of a key are contiguous in the file and followed by a colon, with the exceptions that `key_escapes` lists.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
-from bot.formats._syntax.yaml.key_escapes import may_be_escaped
+from bot.formats._syntax.yaml.document_starts import has_usual_line_breaks, may_contain_list
+from bot.formats._syntax.yaml.key_escapes import KEY_END, has_unusual_keys, may_be_escaped
 
-_COLON = rb"[\\\"' \tt\r\n\xc2\x85\xe2\x80\xa8\xa9]*:"
-"""The end of a key. Inside a text that is quoted itself, `"` is written as `\\"`, `'` as `''`, and a tab may be written
-as `\\t`. A line break in any of YAML's spellings counts as space."""
 _NO_COLLECTION = rb"(?![ \t\r\n]*(?:\[|\{(?![{%]))|[ \t]*\r?\n[ \t\r\n]*[A-Za-z0-9_$.-]++:[ \t\r\n])"
 """Not followed by a collection in flow style, or by the first key of a block mapping. `{{` and `{%` are allowed,
 because templates replace them by a text."""
 _IMAGE_KEY_PATTERNS = tuple(
-    re.compile(key + _COLON)
+    re.compile(key + KEY_END)
     for key in (rb"image(?:s|Name)?", rb"Image(?:s|Name)?", rb"reference", rb"values(?:Object|Content)?")
 )
 """The keys of IMAGE_KEYS, with one pattern for each. A single pattern for all would have no fixed prefix to search for,
 and would take eight times as long."""
-_VERSION, _KIND = (re.compile(b"".join((key, _COLON, _NO_COLLECTION))) for key in (b"apiVersion", b"kind"))
+_VERSION, _KIND = (re.compile(b"".join((key, KEY_END, _NO_COLLECTION))) for key in (b"apiVersion", b"kind"))
 """The keys of an object, with a value that may be a text."""
-_OPERATION = re.compile(rb"(?<![A-Za-z0-9_-])op" + _COLON)
+_OPERATION = re.compile(rb"(?<![A-Za-z0-9_-])op" + KEY_END)
 """The key of an operation in a JSON patch."""
-_QUESTION_MARK = re.compile(rb"\?[ \t\r\n\xc2\xe2]")
-_ENDS_BEFORE_KEY = (*(bytes([each]) for each in b"\r\n\x85\xa8\xa9\"'>|{[,:?-"), b"\\n", b"\\r")
-"""Possible ends of the text before an explicit key. A `?` in prose follows a word."""
-MAX_INDENT = 100
-"""Limit on the blanks before a `?` that are checked. After more blanks, a `?` is assumed to start an explicit key."""
-_ALIAS_AS_KEY = re.compile(rb"\*[0-9A-Za-z_-]++[ \t]*+:")
-"""An alias that is a key. Both of PyYAML's parsers allow only these letters in its name."""
 
 _DEFINITION = b"CustomResourceDefinition"
 _PREAMBLE = re.compile(rb"(?:[ \t]*(?:#.*)?\r?\n|---[ \t]*(?:#.*)?\r?\n|%.*\n)*+(?=[A-Za-z]+:)")
 """Comments, directives and a bare marker, up to a plain key in the first column."""
-_OTHER_LINE = re.compile(rb"\n(?:[^ \t\r\n#A-Za-z{-]|[A-Za-z]++(?!:)|kind:|-(?!--[ \t]*(?:#.*)?\r?(?:\n|\Z))|\{(?!\{))")
+_OTHER_LINE = re.compile(
+    rb"\n(?:[^ \t\r\n#A-Za-z{-]|[A-Za-z][A-Za-z0-9_-]*+(?!:)|kind:|-(?!--[ \t]*(?:#.*)?\r?(?:\n|\Z))|\{(?!\{))"
+)
 """A line in the first column that is not a plain key, a comment, a bare marker or a template, or that is the key
 `kind`. A template is never a key. The alternatives are positive because most lines are indented, and a negative
 lookahead would start for each of them."""
-_KIND_LINE = re.compile(rb"kind:[ \t]+CustomResourceDefinition[ \t]*(?:[ \t]#.*)?\r?(?:\n|\Z)")
-_UNUSUAL_LINE_BREAKS = (b"\xc2\x85", b"\xe2\x80\xa8", b"\xe2\x80\xa9")
-"""Line breaks of YAML other than CR and LF."""
+_KIND_LINE = re.compile(rb"kind:[ \t]+([A-Za-z0-9]++)[ \t]*(?:[ \t]#.*)?\r?(?:\n|\Z)")
 
 
 def may_hold_images(raw: bytes) -> bool:
@@ -80,7 +68,7 @@ def may_name_images(raw: bytes) -> bool:
     return (
         b"apiVersion" in raw
         and b"kind" in raw
-        and (_has_object_keys(raw) or _has_unusual_keys(raw))
+        and (_has_object_keys(raw) or has_unusual_keys(raw))
         and (_has_image_key(raw) or _has_fact_words(raw))
     ) or (_may_be_json_patch(raw) or may_be_escaped(raw))
 
@@ -91,7 +79,8 @@ def _may_be_json_patch(raw: bytes) -> bool:
         and b"path" in raw
         and b"value" in raw
         and (b"image" in raw or b"reference" in raw)
-        and (_OPERATION.search(raw) is not None or _has_unusual_keys(raw))
+        and (_OPERATION.search(raw) is not None or has_unusual_keys(raw))
+        and may_contain_list(raw)
     )
 
 
@@ -109,37 +98,44 @@ def _has_image_key(raw: bytes) -> bool:
     if any(key.search(raw) for key in _IMAGE_KEY_PATTERNS):
         return True
     has_word = any(word in raw for word in (b"mage", b"reference", b"values"))
-    return has_word and _has_unusual_keys(raw)
-
-
-def _has_unusual_keys(raw: bytes) -> bool:
-    return _ALIAS_AS_KEY.search(raw) is not None or any(
-        not before or before.endswith(_ENDS_BEFORE_KEY)
-        for mark in _QUESTION_MARK.finditer(raw)
-        for before in [raw[max(mark.start() - MAX_INDENT, 0) : mark.start()].rstrip(b" \t")]
-    )
+    return has_word and has_unusual_keys(raw)
 
 
 def is_only_definition(raw: bytes) -> bool:
-    """Return True if a section certainly contains a single CustomResourceDefinition, which never contains an image.
+    """Return True if a section certainly contains a single CustomResourceDefinition, which never contains an image."""
+    return _DEFINITION in raw and is_only_kind(raw, _DEFINITION.__eq__)
+
+
+def is_only_kind(raw: bytes, is_expected: Callable[[bytes], bool]) -> bool:
+    """Return True if a section certainly contains a single object, whose kind meets the condition `is_expected`.
+
+    Exactly one line must start with `kind:`, and it must be `kind: KIND`. Either this is the kind of the object, or it
+    is part of a text and the object has no kind.
+    """
+    kind_line = _KIND_LINE.match(raw, 0 if raw.startswith(b"kind:") else raw.find(b"\nkind:") + 1)
+    return kind_line is not None and is_expected(kind_line[1]) and _has_only_plain_keys(raw, kind_line.span())
+
+
+def is_without_kind(raw: bytes) -> bool:
+    """Return True if a section certainly contains no object, because it is a mapping without the key `kind`."""
+    has_kind = raw.startswith(b"kind:") or b"\nkind:" in raw
+    return not has_kind and _has_only_plain_keys(raw, (len(raw), len(raw)))
+
+
+def _has_only_plain_keys(raw: bytes, kind_line: tuple[int, int]) -> bool:
+    """Return True if a section certainly is a mapping in block style, whose keys all start in the first column.
 
     The result is True if the lines that start in the first column meet these conditions:
 
-    - The first line with content is a plain key, such as `apiVersion:`. This shows that the section is a mapping in
-      block style, and that all its top-level keys start in the first column.
+    - The first line with content is a plain key, such as `apiVersion:`.
     - All later lines are plain keys, comments, markers (`---`) or templates.
-    - Exactly one line starts with `kind:`, and it is `kind: CustomResourceDefinition`. Either this is the kind of the
-      object, or it is part of a text and the object has no kind.
+    - No line starts with `kind:`, except the line at `kind_line`.
     """
-    if _DEFINITION not in raw:
-        return False
     preamble = _PREAMBLE.match(raw)
-    kind_line = _KIND_LINE.match(raw, 0 if raw.startswith(b"kind:") else raw.find(b"\nkind:") + 1)
+    start, end = kind_line
     return (
         preamble is not None
-        and kind_line is not None
-        and _OTHER_LINE.search(raw, preamble.end(), kind_line.start()) is None
-        and _OTHER_LINE.search(raw, kind_line.end() - 1) is None
-        and (b"\r" not in raw or raw.count(b"\r") == raw.count(b"\r\n"))
-        and (raw.isascii() or not any(each in raw for each in _UNUSUAL_LINE_BREAKS))
+        and _OTHER_LINE.search(raw, preamble.end(), start) is None
+        and _OTHER_LINE.search(raw, end - 1) is None
+        and has_usual_line_breaks(raw)
     )

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from bot.formats._syntax.encoding import is_utf_16
 from bot.formats._syntax.yaml.image_locations import ImageLocation, find_self_or_key
-from bot.formats._syntax.yaml.key_escapes import may_be_escaped
+from bot.formats._syntax.yaml.key_escapes import KEY_END, has_unusual_keys, may_be_escaped
 from bot.formats._syntax.yaml.key_paths import ALL_ITEMS, ALL_VALUES, KeyPath
 from bot.model.extracted_item import ExtractedItem
 from bot.model.source import FilePath, SourceFile
@@ -43,8 +43,8 @@ class YamlPathFormat:
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         """Yield the images in the order of their lines, and an `UnsupportedText` for each unreadable part."""
-        is_relevant = self._is_relevant_in_utf_16 if is_utf_16(file.content) else self._is_relevant
-        if not is_relevant(file.content):
+        has_keys = self._is_relevant_in_utf_16 if is_utf_16(file.content) else self._has_keys
+        if not has_keys(file.content):
             return iter(())
         from bot.formats._syntax.yaml.table_reader import TableReader
 
@@ -65,12 +65,21 @@ class YamlPathFormat:
         There is one set for each location. Its words are the keys of the location's path, such as `services` and
         `image`, and the scheme of the location if the scheme is required.
         """
-        schemes = (each.scheme.rstrip(":/") if each.is_scheme_required else "" for each in self.locations)
+        schemes = (each.scheme.rstrip(":/") if _needs_scheme(each) else "" for each in self.locations)
         keys = (
             {*each.path, scheme} - {ALL_ITEMS, ALL_VALUES, ""}
             for each, scheme in zip(self.locations, schemes, strict=True)
         )
         return frozenset(frozenset(key.encode() for key in words) for words in keys)
+
+    @cached_property
+    def _patterns(self) -> tuple[tuple[re.Pattern[bytes], ...], ...]:
+        """Patterns for the keys and the required scheme of each location. The `:` of a scheme can be an escape."""
+        return tuple(
+            tuple(re.compile(re.escape(key.encode()) + KEY_END) for key in {*each.path} - {ALL_ITEMS, ALL_VALUES})
+            + ((re.compile(re.escape(each.scheme.rstrip(":/").encode()) + rb"[:\\]"),) if _needs_scheme(each) else ())
+            for each in self.locations
+        )
 
     def _is_relevant(self, content: bytes) -> bool:
         """Return False if `content` certainly contains no image, and so need not be parsed.
@@ -80,9 +89,24 @@ class YamlPathFormat:
         """
         return self._has_key_set(content) or may_be_escaped(content)
 
+    def _has_keys(self, content: bytes) -> bool:
+        """Return False if `content` certainly does not contain all keys of any location, each followed by a colon.
+
+        The search for the words comes first, because it is faster, and most files do not contain the words. Parts of a
+        file are searched only for the words, so that a part that is cut off after the word `image` is reported.
+        """
+        if not self._has_key_set(content):
+            return may_be_escaped(content)
+        has_patterns = any(all(each.search(content) for each in patterns) for patterns in self._patterns)
+        return has_patterns or has_unusual_keys(content) or may_be_escaped(content)
+
     def _is_relevant_in_utf_16(self, content: bytes) -> bool:
         """Return True if a UTF-16 file may contain an image, so that the file must be reported as undecodable."""
         return self._has_key_set(content, _encode_utf_16)
+
+
+def _needs_scheme(location: ImageLocation) -> bool:
+    return bool(location.scheme) and location.is_scheme_required
 
 
 def _encode_utf_16(word: bytes) -> bytes:

@@ -1,0 +1,40 @@
+"""Decide without parsing whether the object in a section may have an image field, by its kind."""
+
+from __future__ import annotations
+
+import re
+
+from bot.formats._syntax.kubernetes.kinds import KINDS
+from bot.formats._syntax.kubernetes.prefilter import is_only_kind, is_without_kind, may_hold_images
+
+_KINDS_WITH_FIELDS = frozenset(kind.encode() for _, kind in KINDS)
+_TEMPLATE = re.compile(rb"\{\{|\{%|<%|%\{")
+"""Opening marks of templates. A section with templates is read line by line if it is not YAML, whatever its kind is."""
+
+
+def may_have_fields(raw: bytes) -> bool:
+    """Return False if a section certainly has no image field and nothing about images in other files.
+
+    This is the case if `may_hold_images` returns False, if the section is no object, or if it is a single object of a
+    kind without image fields that contains no other object and no PodSpec.
+    """
+    if not may_hold_images(raw):
+        return False
+    has_known_kind = not is_without_kind(raw) and (
+        may_have_common_fields(raw) or may_have_shapes(raw) or not is_only_kind(raw, _has_no_fields)
+    )
+    return has_known_kind or _TEMPLATE.search(raw) is not None
+
+
+def _has_no_fields(kind: bytes) -> bool:
+    return kind not in _KINDS_WITH_FIELDS and not kind.endswith(b"List")
+
+
+def may_have_common_fields(raw: bytes) -> bool:
+    """Return False if the object in a section certainly has none of the fields that objects of all kinds can have."""
+    return b"\\" in raw or b"function" in raw
+
+
+def may_have_shapes(raw: bytes) -> bool:
+    """Return False if the object in a section certainly contains no other object and no PodSpec."""
+    return b"\\" in raw or b"containers" in raw or raw.count(b"apiVersion") > 1
