@@ -44,9 +44,7 @@ def test_first_sentence_states_what_update_fixes_and_adds():
 def test_caution_comes_first_and_names_what_is_added():
     risky = replace(MOVE, added_risk=AddedRisk(1, 0))
     text = body((risky,), evidence(scan(LOW), scan(LOW, CRITICAL), risky))
-    assert text.startswith(
-        "> **Caution**  \n> **Adds 1 critical (fixes none), so this is a draft.** The pinned image has 0 critical, the new "
-    )
+    assert text.startswith("> **Caution**  \n> **Adds 1 critical (fixes none), so this is a draft.**\n")
     assert text.index("Caution") < text.index("Merging fixes") < text.index("### Added")
     harmless = body(known=evidence(scan(CRITICAL), scan(finding("CVE-1900-0009", Severity.CRITICAL))))
     assert "**Adds 1 critical (fixes 1).**" in harmless
