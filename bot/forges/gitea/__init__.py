@@ -1,0 +1,1 @@
+"""Repositories on Gitea and Forgejo servers, which have nearly the same API."""

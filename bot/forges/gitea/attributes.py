@@ -1,0 +1,159 @@
+"""Attributes of pull requests on Gitea and Forgejo, such as labels and reviewers, and auto-merge.
+
+The request that enables auto-merge merges immediately if the base branch requires no status check
+(https://docs.gitea.com/usage/automerge). Therefore it is sent only if the protection of the base branch has one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from bot.forges.gitea.connection import GiteaRemote
+from bot.forges.gitea.errors import GITEA_ERRORS, READ_ISSUE, READ_ORGANIZATION, WRITE_ISSUE
+from bot.forges.hosted.attributes import LABEL_COLOUR, LABEL_DESCRIPTION
+from bot.forges.hosted.refusal import CONFLICT, FORBIDDEN, NOT_ALLOWED, NOT_FOUND, RefusedError
+
+
+@dataclass(frozen=True, slots=True)
+class GiteaAttributes:
+    """The attributes of the pull requests of one repository; implements `AttributeApi`. Methods raise RefusedError."""
+
+    remote: GiteaRemote
+    _label_ids: dict[str, int] = field(default_factory=dict)
+    """The ids of the labels of the repository and of its organization, by name in lower case."""
+
+    def ensure_label(self, label: str) -> None:
+        """Create a label in the repository with our colour and description; do nothing if the label exists."""
+        if not self._label_ids:
+            self._list_labels()
+        if label.lower() not in self._label_ids:
+            body = {"name": label, "color": f"#{LABEL_COLOUR}", "description": LABEL_DESCRIPTION}
+            data = self.remote.write(f"create the label {label}", "POST", "/labels", body, WRITE_ISSUE)
+            self._label_ids[label.lower()] = int(data["id"])
+
+    def get_label_ids(self, labels: Sequence[str]) -> list[int]:
+        """Return the ids of labels that `ensure_label` found or created."""
+        return [self._label_ids[each.lower()] for each in labels]
+
+    def add_labels(self, number: int, labels: Sequence[str]) -> None:
+        """Add existing labels to a pull request."""
+        body = {"labels": self.get_label_ids(labels)}
+        self.remote.write(f"label pull request #{number}", "POST", f"/issues/{number}/labels", body, WRITE_ISSUE)
+
+    def remove_label(self, number: int, label: str) -> None:
+        """Remove a label from a pull request."""
+        if not self._label_ids:
+            self._list_labels()
+        if label.lower() in self._label_ids:
+            path = f"/issues/{number}/labels/{self._label_ids[label.lower()]}"
+            action = f"remove the label {label} from pull request #{number}"
+            self.remote.write(action, "DELETE", path, None, WRITE_ISSUE)
+
+    def request_reviews(self, number: int, people: Sequence[str], teams: Sequence[str]) -> None:
+        """Request reviews from users, and from teams of the organization."""
+        named = (("reviewers", people), ("team_reviewers", teams))
+        body = {key: list(names) for key, names in named if names}
+        path = f"/pulls/{number}/requested_reviewers"
+        self.remote.write(f"request reviews of pull request #{number}", "POST", path, body)
+
+    def assign(self, number: int, people: Sequence[str]) -> Collection[str]:
+        """Assign users to a pull request in addition to others, and return the logins of all assignees."""
+        path = f"/issues/{number}"
+        current = _get_assignees(self.remote.read(f"read pull request #{number}", path, READ_ISSUE))
+        body = {"assignees": [*current, *people]}
+        issue = self.remote.write(f"assign pull request #{number}", "PATCH", path, body, WRITE_ISSUE)
+        return _get_assignees(issue)
+
+    def find_milestone(self, title: str) -> int | None:
+        """Return the id of the open milestone with this title; None if there is none."""
+        pages = self.remote.list_pages(
+            "list the milestones", "/milestones", READ_ISSUE, {"state": "open", "name": title}
+        )
+        return next((int(each["id"]) for each in pages if each["title"].casefold() == title.casefold()), None)
+
+    def set_milestone(self, number: int, milestone: int) -> None:
+        """Set the milestone of a pull request."""
+        action = f"set the milestone of pull request #{number}"
+        self.remote.write(action, "PATCH", f"/issues/{number}", {"milestone": milestone}, WRITE_ISSUE)
+
+    def _list_labels(self) -> None:
+        """Fill `_label_ids`. If the owner is a user, or the token may not read the organization, it has no labels."""
+        connection, owner = self.remote.connection, self.remote.name.partition("/")[0]
+        labels = list(self.remote.list_pages("list the labels", "/labels", READ_ISSUE))
+        try:
+            path = f"/orgs/{quote(owner)}/labels"
+            labels += connection.list_pages(f"list the labels of {owner}", path, READ_ORGANIZATION)
+        except RefusedError as refusal:
+            if refusal.status not in (NOT_FOUND, FORBIDDEN):
+                raise
+        self._label_ids.update({str(each["name"]).lower(): int(each["id"]) for each in reversed(labels)})
+
+
+def _get_assignees(issue: Mapping[str, Any]) -> list[str]:
+    return [str(each["login"]) for each in issue["assignees"] or ()]
+
+
+_NOT_ENABLED = "Auto-merge was not enabled"
+_STYLES = {
+    "merge": "allow_merge_commits",
+    "squash": "allow_squash_merge",
+    "rebase": "allow_rebase",
+    "rebase-merge": "allow_rebase_explicit",
+    "fast-forward-only": "allow_fast_forward_only_merge",
+}
+"""The merge styles, with the setting of a repository that allows each of them."""
+_ADVICE = {
+    CONFLICT: "another user pushed to the branch",
+    NOT_ALLOWED: "the token may not merge into the base branch; hint: allow it in the branch protection",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GiteaAutomerge:
+    """Auto-merge of pull requests in one repository; implements `AutomergeApi`."""
+
+    remote: GiteaRemote
+
+    def enable(self, number: int, head: str | None) -> tuple[str, ...]:
+        """Enable auto-merge, and return an empty tuple. If this fails, return one note with the reason.
+
+        If `head` is given, auto-merge is enabled only if the pull request's last commit is still `head`. Never raises
+        RefusedError.
+        """
+        try:
+            with GITEA_ERRORS.translate(self.remote.name):
+                reason = self._try_enable(number, head)
+        except RefusedError as refusal:
+            reason = _ADVICE.get(refusal.status or 0, str(refusal))
+        return (f"{_NOT_ENABLED}: {reason}.",) if reason is not None else ()
+
+    def disable(self, number: int) -> None:
+        """Disable auto-merge; do nothing if it is not enabled. Raises RefusedError."""
+        try:
+            self.remote.write(f"disable auto-merge of pull request #{number}", "DELETE", f"/pulls/{number}/merge")
+        except RefusedError as refusal:
+            if refusal.status != NOT_FOUND:
+                raise
+
+    def _try_enable(self, number: int, head: str | None) -> str | None:
+        """Enable auto-merge, and return None. If this is not possible, return the reason. Raises RefusedError."""
+        pull = self.remote.read(f"read pull request #{number}", f"/pulls/{number}")
+        if head is not None and pull["head"]["sha"] != head:
+            return _ADVICE[CONFLICT]
+        if pull.get("draft"):
+            return "it is a draft"
+        base = str(pull["base"]["ref"])
+        if not self.remote.read(f"read the branch {base}", f"/branches/{quote(base)}")["enable_status_check"]:
+            return "it would wait for nothing; hint: require a status check in the protection of the base branch"
+        repository = self.remote.read("read the merge styles")
+        styles = [repository.get("default_merge_style"), *_STYLES]
+        body = {
+            "Do": next(each for each in styles if each in _STYLES and repository[_STYLES[each]]),
+            "merge_when_checks_succeed": True,
+            "head_commit_id": str(pull["head"]["sha"]),
+        }
+        self.remote.write(f"enable auto-merge of pull request #{number}", "POST", f"/pulls/{number}/merge", body)
+        return None

@@ -1,0 +1,97 @@
+"""Branches on Gitea and Forgejo. Commits are pushed with git, which moves a branch only from the expected commit.
+
+The API creates commits only on the newest commit of a branch, and only Gitea 1.26 and later compare the old commit when
+the API moves a branch. A push with git has neither restriction, and works in the same way on all versions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from bot.forges.gitea.commits import GiteaCommits
+from bot.forges.gitea.connection import GiteaRemote
+from bot.forges.hosted.branches import settle_branch
+from bot.forges.hosted.heads import BranchTip
+from bot.forges.hosted.refusal import CONFLICT, NOT_FOUND, RefusedError
+from bot.model.errors import ForgeError
+from bot.model.source import FileChange
+
+BRANCHES = "refs/heads/"
+
+
+@dataclass(frozen=True, slots=True)
+class GiteaBranches:
+    """The branches of one repository; implements `BranchApi`. Nothing is cached. Methods raise ForgeError."""
+
+    remote: GiteaRemote
+
+    def list_tips(self, prefix: str) -> dict[str, BranchTip]:
+        """Return the branches whose names begin with `prefix`, each with the commit that it points to, by branch name.
+
+        One request lists all of them: https://docs.gitea.com/api/next/#tag/repository/operation/repoListGitRefs
+        """
+        path = f"/git/refs/{quote(f'heads/{prefix}'.rstrip('/'))}"
+        try:
+            refs = self.remote.read(f"list the branches {prefix}*", path)
+        except RefusedError as refusal:
+            if refusal.status in (NOT_FOUND, CONFLICT):  # there are none, or the repository has no commits
+                return {}
+            raise
+        commits = {
+            str(each["ref"]).removeprefix(BRANCHES): str(each["object"]["sha"])
+            for each in (refs if isinstance(refs, list) else [refs])  # an object if the only ref has exactly this name
+            if str(each["ref"]).startswith(BRANCHES + prefix)
+        }
+        return {branch: self._build_tip(commit) for branch, commit in commits.items()}
+
+    def read_tip(self, branch: str) -> BranchTip | None:
+        """Return the commit that a branch points to; None if the branch does not exist or the repository is empty."""
+        try:
+            data = self.remote.read(f"read the branch {branch}", f"/branches/{quote(branch)}")
+        except RefusedError as refusal:
+            if refusal.status in (NOT_FOUND, CONFLICT):
+                return None
+            raise
+        return self._build_tip(str(data["commit"]["id"]))
+
+    def push_commit(
+        self, base: str, branch: str, changes: Sequence[FileChange], message: str, expected_head: str | None
+    ) -> str:
+        """Create a commit with the parent `base` and these changed files, point `branch` to it, and return its id.
+
+        If `expected_head` is given, the branch must currently point to this commit. If `expected_head` is None, the
+        branch must not exist yet. The server compares the old commit and moves the branch in one request.
+        """
+        remote = self.remote
+        identity, push = remote.get_identity(), remote.get_push()
+        commit, refusal = remote.connection.client.run_write(
+            lambda: push.push_commit(identity, base, branch, changes, message, expected_head)
+        )
+        if refusal is not None:
+            settle_branch(
+                branch,
+                remote.name,
+                expected_head,
+                refusal,
+                self.read_tip,
+                lambda tip: tip is not None and tip.commit == commit,
+            )
+        return commit
+
+    def delete_branch(self, branch: str, expected_commit: str) -> None:
+        """Delete a branch if it points to the expected commit; do nothing if the branch does not exist."""
+        remote = self.remote
+        push = remote.get_push()
+        try:
+            refusal = remote.connection.client.run_write(lambda: push.delete_branch(branch, expected_commit))
+        except ForgeError:
+            if self.read_tip(branch) is None:
+                return
+            raise
+        if refusal is not None:
+            settle_branch(branch, remote.name, expected_commit, refusal, self.read_tip, lambda tip: tip is None)
+
+    def _build_tip(self, commit: str) -> BranchTip:
+        return BranchTip(commit, lambda: GiteaCommits(self.remote).read_commit(commit))

@@ -1,0 +1,239 @@
+"""The connection to a Gitea or Forgejo server.
+
+Forgejo began as a copy of Gitea, and both servers still have the same API with few differences:
+https://docs.gitea.com/api/, https://forgejo.org/docs/latest/user/api-usage/
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from bot.forges.git.command import GitIdentity
+from bot.forges.git.push import GitPush
+from bot.forges.git.remote import GitOrigin
+from bot.forges.gitea.errors import GITEA_ERRORS, READ_REPOSITORY, READ_USER, WRITE_REPOSITORY, list_messages
+from bot.forges.hosted.connection import SharedValue
+from bot.forges.hosted.refusal import FORBIDDEN, UNAUTHORIZED, RefusedError
+from bot.forges.hosted.rest import RestApi, RestClient
+
+PER_PAGE = 50
+"""The default of the largest page (`MAX_RESPONSE_ITEMS`). Larger pages are not requested, because the answers contain
+the repository of each pull request twice."""
+FORGEJO_MARK = "+gitea-"
+"""The part of Forgejo's version that names the Gitea version with which its API is compatible."""
+_FEW_ITEMS = 30
+"""The number of items on a page, and of files in an answer, if the server does not state its limits."""
+_FEW_TREE_ENTRIES = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class GiteaAccount:
+    """The account to which the token belongs."""
+
+    login: str | None
+    """None if there is no token."""
+    name: str = ""
+    email: str = ""
+    is_admin: bool = False
+    """True if the account administrates the server. Its tokens can act as every user (the header `Sudo`)."""
+
+    def is_account(self, user: Mapping[str, Any] | None) -> bool:
+        """Return True if `user`, an object in an answer of the server, is this account."""
+        return self.login is not None and user is not None and str(user["login"]).lower() == self.login.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class GiteaLimits:
+    """The limits in the settings of a server: https://docs.gitea.com/administration/config-cheat-sheet#api-api."""
+
+    page_items: int
+    """The largest number of items on a page of a list."""
+    files: int
+    """The largest number of files whose contents one answer contains."""
+    tree_entries: int
+    """The largest number of entries on a page of a tree."""
+
+
+class GiteaConnection:
+    """The access to one server, which all threads share. The header `Sudo` is never sent."""
+
+    def __init__(
+        self,
+        url: str,
+        token: str | None,
+        *,
+        ca: Path | None = None,
+        seconds_between_writes: float = 0.0,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Prepare requests to the server at `url`. No request is sent yet.
+
+        Args:
+            url: The URL of the web interface.
+            token: A token; None to send requests without a token.
+            ca: A file with certificates to trust instead of the default ones.
+            seconds_between_writes: The shortest time between two requests that change something.
+            pause: Waits for a number of seconds.
+        """
+        self._url = url
+        self._token = token
+        self._ca = ca
+        headers = {"Authorization": f"token {token}"} if token is not None else {}
+        api = RestApi(f"{url}/api/v1", GITEA_ERRORS, list_messages, headers, token, ca)
+        self.client = RestClient(api, pause=pause, seconds_between_writes=seconds_between_writes)
+        self.pause = pause
+        self._account = SharedValue[GiteaAccount]()
+        self._version = SharedValue[str]()
+        self._limits = SharedValue[GiteaLimits]()
+        self.has_file_contents = True
+        """False after the server turned out to have no request for the contents of several files."""
+
+    def read(
+        self, action: str, path: str, permission: str = READ_REPOSITORY, query: Mapping[str, object] | None = None
+    ) -> Any:
+        """Return the JSON value at a path. Raises RefusedError.
+
+        The parameters, and the failures after which the request is repeated, are those of `RestClient.read`.
+        """
+        return self.client.read(action, path, permission, query).data
+
+    def list_pages(
+        self,
+        action: str,
+        path: str,
+        permission: str = READ_REPOSITORY,
+        query: Mapping[str, object] | None = None,
+        size: int | None = None,
+    ) -> Iterator[Any]:
+        """Yield the items of a list, whose pages are requested one after another. Raises RefusedError.
+
+        Some lists have no links to further pages, and some state a wrong number of items. Therefore a page that is not
+        full counts as the last one. `size` is the number of items on a full page. Null stands for an item that the
+        server could not read, and is left out.
+        """
+        full = size or self.get_limits().page_items
+        for page in count(1):
+            with GITEA_ERRORS.translate(path):
+                items = self.read(action, path, permission, {**(query or {}), "page": page, "limit": full})
+                is_last = len(items) < full
+                yield from [each for each in items if each is not None]
+            if is_last:
+                return
+
+    def get_version(self) -> str:
+        """Return the version of the server, such as `1.26.0`, or `16.0.1+gitea-1.22.0` of a Forgejo.
+
+        The version is fetched only once. Raises RefusedError.
+        """
+        return self._version.get(lambda: str(self._read_object("read the version", "/version")["version"]))
+
+    def get_limits(self) -> GiteaLimits:
+        """Return the limits in the server's settings, which are fetched only once. Raises RefusedError."""
+        return self._limits.get(self._fetch_limits)
+
+    def get_account(self) -> GiteaAccount:
+        """Return the account to which the token belongs. The account is fetched only once. Raises RefusedError."""
+        return self._account.get(self._fetch_account)
+
+    def build_origin(self, name: str) -> GitOrigin:
+        """Return the clone URL of a repository, together with the login for the token."""
+        login = f"basebump:{self._token}" if self._token is not None else None
+        return GitOrigin(f"{self._url}/{quote(name)}.git", login, self._ca)
+
+    def _fetch_limits(self) -> GiteaLimits:
+        try:
+            settings = self._read_object("read the limits", "/settings/api")
+        except RefusedError as refusal:
+            if refusal.status is None or refusal.status == UNAUTHORIZED or refusal.may_have_worked:
+                raise
+            return GiteaLimits(_FEW_ITEMS, _FEW_ITEMS, _FEW_TREE_ENTRIES)
+        return GiteaLimits(
+            min(int(settings["max_response_items"]), PER_PAGE),
+            int(settings["default_paging_num"]),
+            int(settings["default_git_trees_per_page"]),
+        )
+
+    def _fetch_account(self) -> GiteaAccount:
+        if self._token is None:
+            return GiteaAccount(None)
+        user = self._read_object("identify the token", "/user", READ_USER)
+        name = user.get("full_name") or user["login"]
+        return GiteaAccount(str(user["login"]), str(name), str(user["email"]), bool(user.get("is_admin")))
+
+    def _read_object(self, action: str, path: str, permission: str = READ_REPOSITORY) -> Mapping[str, Any]:
+        with GITEA_ERRORS.translate(self._url):
+            data = self.read(action, path, permission)
+            return {**data}
+
+
+@dataclass(frozen=True, slots=True)
+class GiteaRemote:
+    """One repository on a server. Methods raise RefusedError."""
+
+    connection: GiteaConnection = field(repr=False)
+    name: str
+    """The full name: `owner/repository`."""
+
+    @property
+    def path(self) -> str:
+        """The path of the repository below the URL of the API."""
+        return f"/repos/{quote(self.name)}"
+
+    def read(
+        self,
+        action: str,
+        path: str = "",
+        permission: str = READ_REPOSITORY,
+        query: Mapping[str, object] | None = None,
+    ) -> Any:
+        """Return the JSON value at a path below the repository's. See `RestClient.read` for the parameters."""
+        return self.connection.read(f"{action} of {self.name}", self.path + path, permission, query)
+
+    def list_pages(
+        self,
+        action: str,
+        path: str,
+        permission: str = READ_REPOSITORY,
+        query: Mapping[str, object] | None = None,
+    ) -> Iterator[Any]:
+        """Yield the items of a list at a path below the repository's. See `RestClient.read` for the parameters."""
+        return self.connection.list_pages(f"{action} of {self.name}", self.path + path, permission, query)
+
+    def write(
+        self, action: str, method: str, path: str, body: object = None, permission: str = WRITE_REPOSITORY
+    ) -> Any:
+        """Send a request that changes something in the repository, and return the JSON value in the answer.
+
+        See `RestClient.write` for the parameters.
+        """
+        client = self.connection.client
+        return client.write(f"{action} of {self.name}", self.path + path, permission, method, body).data
+
+    def get_push(self) -> GitPush:
+        """Return the object that pushes commits to the repository."""
+        return GitPush(self.connection.build_origin(self.name), self.name, "Gitea", WRITE_REPOSITORY)
+
+    def get_identity(self) -> GitIdentity:
+        """Return the author of commits in the repository, which is the token's account.
+
+        Raises RefusedError if the account administrates the server, because a token of such an account can act as every
+        user of the server.
+        """
+        account = self.connection.get_account()
+        if account.login is None:
+            raise RefusedError("no token is configured, but writing needs a token; hint: set `token_env`", status=None)
+        if account.is_admin:
+            raise RefusedError(ADMIN_MESSAGE.format(login=account.login), status=FORBIDDEN)
+        return GitIdentity(account.name, account.email)
+
+
+ADMIN_MESSAGE = (
+    "the account `{login}` of the token administrates the server, so that the token can act as every user; hint: "
+    "create an account without this right for basebump, and give it write access to the repositories"
+)

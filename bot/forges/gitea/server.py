@@ -1,0 +1,158 @@
+"""A Gitea or Forgejo server, and the lists of its repositories."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from bot.forges.gitea.attributes import GiteaAutomerge
+from bot.forges.gitea.branches import GiteaBranches
+from bot.forges.gitea.commits import GiteaCommits
+from bot.forges.gitea.connection import GiteaConnection, GiteaRemote
+from bot.forges.gitea.errors import GITEA_ERRORS, READ_ORGANIZATION, READ_USER
+from bot.forges.gitea.examination import GiteaExamination
+from bot.forges.gitea.requests import (
+    DRAFT_PREFIX,
+    GiteaIssues,
+    GiteaRequestReader,
+    GiteaRequestWriter,
+    GiteaStatuses,
+)
+from bot.forges.gitea.tree import open_tree
+from bot.forges.hosted.catalogue import MAX_PAGES, PAGE, ListedRepository
+from bot.forges.hosted.examination import examine_repositories
+from bot.forges.hosted.forge import HostedRepository
+from bot.forges.hosted.refusal import NOT_FOUND, RefusedError
+from bot.model.diagnosis import Check, DiagnosisTarget
+from bot.model.forge import ForgeLimits, GitRepository
+from bot.model.report import RunFailure
+
+KIND = "gitea"
+_LIMITS = ForgeLimits(
+    body_characters=262_144,  # the database accepts more, but pages with such texts take long
+    title_characters=255 - len(DRAFT_PREFIX),
+    has_statuses=True,
+    has_alerts=True,  # since Gitea 1.22 and Forgejo 8; before, they are quotes
+)
+_PUBLIC = "public"
+_EXCLUDED = ("archived", "empty", "fork", "mirror")
+
+
+def open_server(
+    url: str,
+    token: str | None,
+    *,
+    ca: Path | None = None,
+    seconds_between_writes: float = 0.0,
+    pause: Callable[[float], None] = time.sleep,
+) -> GiteaServer:
+    """Return a server that is accessed with a token, or without one. No request is sent yet.
+
+    The parameters are explained at `GiteaConnection`.
+    """
+    connection = GiteaConnection(url, token, ca=ca, seconds_between_writes=seconds_between_writes, pause=pause)
+    return GiteaServer(url, connection)
+
+
+@dataclass(frozen=True, slots=True)
+class GiteaServer:
+    """A Gitea or Forgejo server; implements `HostedServer`. Thread-safe."""
+
+    url: str
+    connection: GiteaConnection = field(repr=False)
+
+    kind = KIND
+    must_list_owners = False
+
+    @property
+    def clone_host(self) -> str | None:
+        """The host from which git clones repositories by name; None if the server's URL has a path."""
+        parts = urlsplit(self.url)
+        return parts.netloc.lower() if parts.path in {"", "/"} else None
+
+    def build_files_url(self, name: str, branch: str) -> str:
+        """Return the URL at which the server's site shows the files of a branch, and to which a path is appended."""
+        return f"{self.url}/{quote(name)}/src/branch/{quote(branch)}/"
+
+    def find_named(self, names: Sequence[str]) -> Iterator[tuple[str, ListedRepository | RefusedError]]:
+        """Look up repositories by name; yield each name with its repository, or with the error."""
+        for name in names:
+            try:
+                with GITEA_ERRORS.translate(name):
+                    yield name, _parse_repository(GiteaRemote(self.connection, name).read("find the repository"))
+            except RefusedError as refusal:
+                yield name, refusal
+
+    def list_owned(self, owner: str, is_selected: Callable[[ListedRepository], bool]) -> Sequence[ListedRepository]:
+        """Return the repositories of an owner for which `is_selected` returns True, sorted by name.
+
+        Raises RefusedError. If there is no organization with this name, the repositories of the user are listed.
+        """
+        try:
+            listed = self._list(owner, "orgs", READ_ORGANIZATION)
+        except RefusedError as refusal:
+            if refusal.status != NOT_FOUND:
+                raise
+            listed = self._list(owner, "users", READ_USER)
+        return sorted(filter(is_selected, listed), key=lambda each: each.name.lower())
+
+    def list_default_owners(self) -> Sequence[str]:
+        """Return an empty list, because a config for Gitea must always select repositories or owners."""
+        return ()
+
+    def check_base_branches(self, name: str) -> None:
+        """Do nothing, because every token that can read a repository can list its branches."""
+
+    def open_repository(self, name: str, server_id: str | None) -> HostedRepository:  # noqa: ARG002 - by name
+        """Return the objects that access one repository. No request is sent yet."""
+        remote = GiteaRemote(self.connection, name)
+        return HostedRepository(
+            name=name,
+            limits=_LIMITS,
+            errors=GITEA_ERRORS,
+            pause=self.connection.pause,
+            open_tree=partial(open_tree, remote),
+            branches=GiteaBranches(remote),
+            commits=GiteaCommits(remote),
+            requests=GiteaRequestReader(remote),
+            request_writer=GiteaRequestWriter(remote),
+            automerge=GiteaAutomerge(remote),
+            statuses=GiteaStatuses(remote),
+            issues=GiteaIssues(remote),
+        )
+
+    def examine(self, target: DiagnosisTarget, repositories: Iterable[GitRepository | RunFailure]) -> Iterator[Check]:
+        """Check the token and its rights in some of `repositories`, and yield the results."""
+        examination = GiteaExamination(self.connection, self.url)
+        yield from examination.check_token(target)
+
+        def check_repository(repository: GitRepository) -> Iterator[Check]:
+            hosted = self.open_repository(repository.name, None)
+            return examination.check_repository(hosted, repository.base_branch, target)
+
+        yield from examine_repositories(self.url, repositories, check_repository)
+
+    def _list(self, owner: str, kind: str, permission: str) -> list[ListedRepository]:
+        path, action = f"/{kind}/{quote(owner)}/repos", f"list the repositories of {owner}"
+        with GITEA_ERRORS.translate(owner):
+            pages = self.connection.list_pages(action, path, permission)
+            return [_parse_repository(each) for each in islice(pages, MAX_PAGES * PAGE)]
+
+
+def _parse_repository(data: Mapping[str, Any]) -> ListedRepository:
+    """Return a repository in an answer. A public one of an organization or user that is not public is not public."""
+    is_hidden = data["private"] or data.get("internal") or data["owner"].get("visibility", _PUBLIC) != _PUBLIC
+    return ListedRepository(
+        name=str(data["full_name"]),
+        server_id=None,
+        default_branch=str(data["default_branch"]) if not data["empty"] else None,
+        topics=tuple(data.get("topics") or ()),
+        is_excluded=any(data[key] for key in _EXCLUDED) or not data.get("has_pull_requests", True),
+        is_public=not is_hidden,
+    )

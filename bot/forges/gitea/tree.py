@@ -1,0 +1,164 @@
+"""The files of one commit on Gitea or Forgejo. The API lists and reads a few files; for many files, git is used."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import count
+from typing import Any
+
+from bot.forges._git_objects import EXECUTABLE, REGULAR, RegularFile, split_into_batches
+from bot.forges.git.tree_by_git import FileContents, TreeByGit
+from bot.forges.gitea.connection import FORGEJO_MARK, GiteaRemote
+from bot.forges.gitea.errors import GITEA_ERRORS
+from bot.forges.hosted.files import BlobReader, ListedTree, QueriedContents, TreeListing, index_contents
+from bot.forges.hosted.refusal import RefusedError, UnsupportedQueryError
+from bot.model.forge import TreeEntry
+from bot.model.source import FilePath
+
+ENTRIES_BY_API = 20_000
+"""The largest number of entries in a tree that is listed by the API, with twenty requests by default. git lists a
+larger tree with fewer requests."""
+MAX_ENTRIES = 100_000
+"""The largest number of entries that are listed by the API if git cannot list them."""
+FILES_BY_API = 300
+"""The largest number of files of one commit that are read by the API, with about ten requests. git reads more files
+with fewer requests."""
+MAX_BATCH_BYTES = 1024 * 1024
+"""The largest size of all files in one answer, in bytes."""
+MAX_URL_CHARACTERS = 1_800
+"""The largest length of the paths or object ids in the URL of one request. Servers and proxies accept longer URLs, but
+Forgejo's documentation warns of 2,083."""
+
+
+def open_tree(remote: GiteaRemote, commit: str) -> ListedTree:
+    """Return the tree of one commit. Its files are listed when they are first needed."""
+    by_git = TreeByGit(remote.connection.build_origin(remote.name), commit)
+    blobs = BlobReader("Gitea", partial(_fetch_blob, remote), GiteaBatchQuery(remote, commit))
+
+    def read(entries: Sequence[TreeEntry]) -> FileContents:
+        if len(entries) > FILES_BY_API:
+            return by_git.fetch(entries, lambda _: blobs.read(entries))
+        return blobs.read(entries)
+
+    return ListedTree(
+        lambda: by_git.list_after_api(partial(list_files, remote, commit), ENTRIES_BY_API, MAX_ENTRIES), read
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TreeObjects:
+    """All entries of a tree except its folders, also symbolic links and submodules."""
+
+    entries: Sequence[Mapping[str, Any]]
+    is_complete: bool
+
+
+def list_objects(remote: GiteaRemote, commit: str, max_entries: int = MAX_ENTRIES) -> TreeObjects:
+    """List the entries of a commit's tree, page by page. Raises RefusedError.
+
+    https://docs.gitea.com/api/next/#tag/repository/operation/GetTree
+    """
+    entries: list[Mapping[str, Any]] = []
+    size = remote.connection.get_limits().tree_entries
+    for page in count(1):
+        query = {"recursive": "true", "page": page, "per_page": size}
+        answer = remote.read("list the files", f"/git/trees/{commit}", query=query)
+        with GITEA_ERRORS.translate(remote.name):
+            listed = answer["tree"] or []
+            entries += [each for each in listed if each["type"] != "tree"]
+            if not answer["truncated"]:
+                return TreeObjects(entries, is_complete=True)
+            if not listed or page * size >= max_entries:
+                return TreeObjects(entries, is_complete=False)
+    raise AssertionError("the pages are counted without end")
+
+
+def list_files(remote: GiteaRemote, commit: str, max_entries: int = MAX_ENTRIES) -> TreeListing:
+    """Return the regular files of a commit, of at most `max_entries` entries. Raises RefusedError."""
+    objects = list_objects(remote, commit, max_entries)
+    with GITEA_ERRORS.translate(remote.name):
+        files = {
+            FilePath(str(each["path"])): RegularFile(str(each["mode"]), str(each["sha"]), int(each["size"]))
+            for each in objects.entries
+            if each["type"] == "blob" and each["mode"] in (REGULAR, EXECUTABLE)
+        }
+    return TreeListing(files, objects.is_complete)
+
+
+@dataclass(frozen=True, slots=True)
+class GiteaBatchQuery:
+    """The requests for the contents of several files of one commit; implements `BatchQuery`.
+
+    Gitea reads files by their paths, and Forgejo by their object ids. Gitea also has a POST request, but it requires a
+    token that may write.
+    """
+
+    remote: GiteaRemote
+    commit: str
+
+    def split(self, entries: Sequence[TreeEntry]) -> Iterator[Sequence[TreeEntry]]:
+        """Yield the entries in batches, each of which is small enough for one request."""
+        for batch in split_into_batches(entries, MAX_BATCH_BYTES, self.remote.connection.get_limits().files):
+            part: list[TreeEntry] = []
+            characters = 0
+            for entry in batch:
+                length = max(len(json.dumps(entry.path)), len(entry.oid or "")) + 1
+                if part and characters + length > MAX_URL_CHARACTERS:
+                    yield part
+                    part, characters = [], 0
+                part.append(entry)
+                characters += length
+            yield part
+
+    def query_contents(self, entries: Sequence[TreeEntry]) -> QueriedContents:
+        """Return the contents of the entries of one batch, by object id.
+
+        Raises RefusedError and UnsupportedQueryError.
+        """
+        connection = self.remote.connection
+        if not connection.has_file_contents:
+            raise UnsupportedQueryError
+        try:
+            if FORGEJO_MARK in connection.get_version():
+                query = {"shas": ",".join(str(each.oid) for each in entries)}
+                answer = self.remote.read("read files", "/git/blobs", query=query)
+            else:
+                body = json.dumps({"files": [each.path for each in entries]})
+                answer = self.remote.read("read files", "/file-contents", query={"ref": self.commit, "body": body})
+        except RefusedError as refusal:
+            if refusal.may_have_worked or refusal.retry_after is not None:
+                raise
+            connection.has_file_contents = False
+            raise UnsupportedQueryError from refusal
+        with GITEA_ERRORS.translate(self.remote.name):
+            contents = [_decode(each) for each in answer if each is not None and each.get("content")]
+            return QueriedContents(index_contents(contents, sample_oid=entries[0].oid or ""))
+
+
+def _decode(blob: Mapping[str, Any]) -> bytes:
+    """Return the bytes of a file in an answer; no bytes if they are not in Base64."""
+    try:
+        return base64.b64decode(blob["content"])
+    except binascii.Error:
+        return b""
+
+
+def _fetch_blob(remote: GiteaRemote, entry: TreeEntry, oid: str) -> bytes:
+    """Return the content of one file. Raises RefusedError. The caller compares it with the object id.
+
+    https://docs.gitea.com/api/next/#tag/repository/operation/GetBlob
+    """
+    blob = remote.read(f"read {entry.path}", f"/git/blobs/{oid}")
+    with GITEA_ERRORS.translate(remote.name):
+        if blob["content"] is None and blob["size"]:
+            raise RefusedError(
+                f"Gitea refused to read {entry.path} of {remote.name}: the file is larger than the server's "
+                "`DEFAULT_MAX_BLOB_SIZE`; hint: exclude the file from basebump",
+                status=None,
+            )
+        return _decode(blob) if blob["content"] else b""
