@@ -23,6 +23,9 @@ from bot.net import PROXY_ADVICE
 _STALE = re.compile(r"^!\t.*\[rejected\] \(stale info\)$", re.MULTILINE)
 """git's report that the branch does not point to the expected commit."""
 _STATUS = re.compile(r"The requested URL returned error: (?P<status>\d{3})|(?P<login>Authentication failed)")
+_PUSH = ("push", "--porcelain", "--no-verify")
+_HEADER = "Connection: close"
+"""Without this header, curl sends a request again if the server closes an earlier connection without an answer."""
 _REMOTE_LINE = re.compile(r"^remote: (?P<text>.*\w.*)$", re.MULTILINE)
 
 
@@ -64,6 +67,8 @@ class GitPush:
             git = replace(clone.local_git, identity=identity)
             try:
                 commit = create_commit(git, base, changes, message, is_partial=True)
+                # git would fetch the old contents of the files, to send only the differences to them
+                git.read_output("config", "--remove-section", "remote.origin")
             except ProcessError as error:
                 raise self.origin.build_refusal(str(error)) from error
             return commit, self._push(clone.remote_git, branch, commit, expected_head)
@@ -81,7 +86,8 @@ class GitPush:
         ref = f"refs/heads/{branch}"
         lease = f"--force-with-lease={ref}:{expected_head or ''}"
         try:
-            result = git.run("push", "--porcelain", "--no-thin", "--no-verify", lease, "origin", f"{commit}:{ref}")
+            header = f"http.{self.origin.url}.extraHeader={_HEADER}"
+            result = git.run("-c", header, *_PUSH, lease, "origin", f"{commit}:{ref}")
         except ProcessError as error:
             return self._explain(branch, str(error))
         if not result.status:
