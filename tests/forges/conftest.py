@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.forges.azure.stand import AzureStand
+from support.forges.gitea.stand import ForgejoStand, GiteaStand
 from support.forges.github import scene
 from support.forges.github.stand import GitHubAppStand, GitHubStand
 from support.forges.gitlab.stand import GitLabStand
@@ -24,6 +25,8 @@ STANDS: Mapping[str, Callable[[Path, Mapping[str, Content]], Stand]] = {
     "github-app": GitHubAppStand,
     "gitlab": GitLabStand,
     "azure": AzureStand,
+    "gitea": GiteaStand,
+    "forgejo": ForgejoStand,
 }
 """Each makes a forge with one repository that holds the files given, in a folder of its own."""
 

@@ -11,6 +11,9 @@ from support.forges.azure.server import AzureServer
 from support.forges.azure.stand import TOKEN as AZURE_TOKEN
 from support.forges.azure.stand import AzureStand
 from support.forges.contract_scene import BRANCH, NEWER_CHANGES, PREFIX, proposal
+from support.forges.gitea.server import GiteaServer
+from support.forges.gitea.stand import TOKEN as GITEA_TOKEN
+from support.forges.gitea.stand import GiteaStand
 from support.forges.github.server import GitHubServer
 from support.forges.github.stand import TOKEN as GITHUB_TOKEN
 from support.forges.github.stand import GitHubStand
@@ -28,7 +31,11 @@ from bot.model.forge import GitRepository
 from bot.model.proposal import RemoteRequest, RequestState
 from bot.model.report import RunFailure
 
-pytestmark = pytest.mark.over_forges(local="it is no server", github_app="tokens aside, it is asked as with a token")
+pytestmark = pytest.mark.over_forges(
+    local="it is no server",
+    github_app="tokens aside, it is asked as with a token",
+    forgejo="files aside, it is asked as a Gitea",
+)
 
 Act = Callable[[Watched, RemoteRequest], object]
 
@@ -163,7 +170,33 @@ AZURE = Kind(
         "the deletion": ("POST .*/refs", 1, _drop),
     },
 )
-KINDS = {"github": GITHUB, "gitlab": GITLAB, "azure": AZURE}
+GITEA = Kind(
+    stand=GiteaStand,
+    server=GiteaServer,
+    token=GITEA_TOKEN,
+    find="GET /repos/acme/web$",
+    second_page="GET /repos/acme/web/pulls.*page=2",
+    file="GET .*/git/blobs/",
+    tree="GET .*/git/trees/",
+    open="POST .*/pulls$",
+    look_for_open="GET .*/pulls",
+    create="POST .*/git-receive-pack",
+    move="POST .*/git-receive-pack",
+    delete="POST .*/git-receive-pack",
+    limit=(429, "Too many requests"),
+    reset={"X_RateLimit_Reset": ""},
+    no_json="not Gitea's",
+    odd=({}, [], "text", None, [[]], [{}], {"id": None, "tree": None, "commit": None}, [{"ref": "x", "head": {}}]),
+    asked=("/repos/acme/web$", "/branches/", "/git/refs/", "/git/trees/", "/git/commits/", "/pulls", "/timeline"),
+    writes={
+        "the push": ("POST .*/git-receive-pack", 1, _push),
+        "the edit": ("PATCH .*/pulls/1", 1, _amend),
+        "the close": ("PATCH .*/pulls/1", 1, _close),
+        "the comment": ("POST .*/comments", 1, _tell),
+        "the deletion": ("POST .*/git-receive-pack", 1, _drop),
+    },
+)
+KINDS = {"github": GITHUB, "gitlab": GITLAB, "azure": AZURE, "gitea": GITEA}
 WRITES = [pytest.param(kind, write, id=f"{name}-{write}") for name, kind in KINDS.items() for write in kind.writes]
 ODD = [
     pytest.param(kind, path, body, id=f"{name}-{path}-{body}")

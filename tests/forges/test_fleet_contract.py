@@ -11,7 +11,9 @@ import pytest
 from support.forges.azure.server import AzureServer
 from support.forges.azure.state import World as AzureWorld
 from support.forges.contract_scene import BRANCH, CHANGES, PREFIX, message_of, proposal
-from support.forges.fleets import open_azure_fleet, open_github_fleet, open_gitlab_fleet
+from support.forges.fleets import open_azure_fleet, open_gitea_fleet, open_github_fleet, open_gitlab_fleet
+from support.forges.gitea.server import ForgejoServer, GiteaServer
+from support.forges.gitea.state import World as GiteaWorld
 from support.forges.github.server import GitHubServer
 from support.forges.github.world import World as GitHubWorld
 from support.forges.gitlab.server import GitLabServer
@@ -55,6 +57,10 @@ def _gitlab(url, token, names):
     return open_gitlab_fleet(url, token, selected=names, pause=no_pause)
 
 
+def _gitea(url, token, names):
+    return open_gitea_fleet(url, token, selected=names, pause=no_pause)
+
+
 def _azure(url, token, names):
     return open_azure_fleet(url, token, selected=names, pause=no_pause)
 
@@ -62,9 +68,9 @@ def _azure(url, token, names):
 KINDS = {
     "github": Kind("github", GitHubServer, GitHubWorld.add_repository, _github, "`metadata: read`"),
     "gitlab": Kind("gitlab", GitLabServer, GitLabWorld.add_project, _gitlab, "read_api"),
-    "azure": Kind(
-        "azure", AzureServer, AzureWorld.add_repository, _azure, "the permission Read", has_clone_host=False
-    ),
+    "gitea": Kind("gitea", GiteaServer, GiteaWorld.add_repository, _gitea, "`read:repository`"),
+    "forgejo": Kind("gitea", ForgejoServer, GiteaWorld.add_repository, _gitea, "`read:repository`"),
+    "azure": Kind("azure", AzureServer, AzureWorld.add_repository, _azure, "the permission Read", has_clone_host=False),
 }
 
 

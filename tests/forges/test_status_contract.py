@@ -13,7 +13,9 @@ from bot.model.request_attributes import CommitStatus, RequestAttributes, Status
 
 pytestmark = [
     pytest.mark.over_forges(local="it has no statuses"),
-    pytest.mark.parametrize("new_stand", ["github", "github-app", "gitlab", "azure"], indirect=True),
+    pytest.mark.parametrize(
+        "new_stand", ["github", "github-app", "gitlab", "azure", "gitea", "forgejo"], indirect=True
+    ),
 ]
 
 GOOD = CommitStatus(StatusState.SUCCESS, "Fixes 7 (1 critical), adds none")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bot.forges.azure import server as azure_server
+from bot.forges.gitea import server as gitea_server
 from bot.forges.github import server as github_server
 from bot.forges.gitlab import server as gitlab_server
 from bot.forges.hosted.fleet import HostedFleet
@@ -48,3 +49,15 @@ def open_azure_fleet(
     """Return the selected repositories of an organization; `options` are those of `open_server`."""
     credential = azure_server.AzureCredential(kind, lambda: token) if token is not None else None
     return HostedFleet(azure_server.open_server(url, credential, **options), selected, base_branches)
+
+
+def open_gitea_fleet(
+    url: str,
+    token: str | None = None,
+    *,
+    selected: Sequence[str | RepositorySelection] = (),
+    base_branches: Sequence[str] = (),
+    **options: Any,
+) -> HostedFleet:
+    """Return the selected repositories of a Gitea or Forgejo; `options` are those of `open_server`."""
+    return HostedFleet(gitea_server.open_server(url, token, **options), selected, base_branches)

@@ -31,11 +31,13 @@ def serve(root: Path, path: str, asked: Asked) -> Reply:
         "HTTP_CONTENT_ENCODING": asked.headers.get("content-encoding", ""),
         "GIT_PROTOCOL": asked.headers.get("git-protocol", ""),
         "REMOTE_ADDR": "127.0.0.1",
-        "GIT_CONFIG_COUNT": "2",
+        "GIT_CONFIG_COUNT": "3",
         "GIT_CONFIG_KEY_0": "uploadpack.allowFilter",
         "GIT_CONFIG_VALUE_0": "true",
         "GIT_CONFIG_KEY_1": "uploadpack.allowAnySHA1InWant",
         "GIT_CONFIG_VALUE_1": "true",
+        "GIT_CONFIG_KEY_2": "http.receivepack",
+        "GIT_CONFIG_VALUE_2": "true",
     }
     done = subprocess.run(["git", "http-backend"], input=body, env=environment, capture_output=True, check=True)
     head, _, content = done.stdout.partition(b"\r\n\r\n")

@@ -1,0 +1,125 @@
+"""Issues, and what pull requests have in common with them: comments, labels, assignees, milestones, the timeline."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from support.forges.gitea.calls import Call, ProblemError, missing
+from support.forges.gitea.state import Issue, Pull
+from support.forges.server import Reply
+
+
+def list_issues(call: Call) -> Reply:
+    """List issues, newest first. A label that the repository does not have is ignored, as by the servers."""
+    assert call.query["type"] == "issues"
+    assert call.query["state"] == "all"
+    label = call.query.get("labels", "")
+    issues = [each for each in reversed(call.repository.issues) if not isinstance(each, Pull)]
+    if label in call.repository.labels:
+        issues = [each for each in issues if label in each.labels]
+    return call.page([call.shapes.issue(call.repository, each) for each in issues])
+
+
+def create_issue(call: Call) -> Reply:
+    number = 1 + len(call.repository.issues)
+    issue = Issue(number, call.writer.user, call.body["title"], call.body.get("body", ""))
+    issue.labels = [_find_label(call, each) for each in call.body.get("labels", [])]
+    call.repository.issues.append(issue)
+    return Reply(201, call.shapes.issue(call.repository, issue))
+
+
+def get_issue(call: Call, index: str) -> Reply:
+    return Reply(200, call.shapes.issue(call.repository, call.find_issue(index)))
+
+
+def edit_issue(call: Call, index: str) -> Reply:
+    """Change an issue or a pull request; the assignees are replaced."""
+    issue, body, repository = call.find_issue(index), call.body, call.repository
+    unknown = [each for each in body.get("assignees", []) if each not in repository.collaborators]
+    if unknown:
+        raise ProblemError(422, f"user does not exist [uid: 0, name: {unknown[0]}]")
+    for name in body.get("assignees", []):
+        if name not in issue.assignees:
+            repository.note(issue, "assignees", call.writer.user, subject=name)
+    issue.assignees = body.get("assignees", issue.assignees)
+    if "milestone" in body:
+        issue.milestone = {number: title for title, number in repository.milestones.items()}[body["milestone"]]
+        repository.note(issue, "milestone", call.writer.user, subject=issue.milestone)
+    change_words(issue, body)
+    return Reply(201, call.shapes.issue(repository, issue))
+
+
+def change_words(issue: Issue, body: dict[str, object]) -> None:
+    """Change title, body and state as a request says."""
+    issue.title = str(body.get("title", issue.title))
+    issue.body = str(body.get("body", issue.body))
+    if body.get("state") == "closed" and issue.state == "open":
+        issue.state, issue.closed = "closed", datetime.now(UTC)
+    if body.get("state") == "open":
+        issue.state, issue.closed = "open", None
+
+
+def list_comments(call: Call, index: str) -> Reply:
+    comments = [each for each in call.find_issue(index).events if each.kind == "comment"]
+    return Reply(200, [call.shapes.comment(each) for each in comments])
+
+
+def create_comment(call: Call, index: str) -> Reply:
+    issue = call.find_issue(index)
+    call.repository.note(issue, "comment", call.writer.user, call.body["body"])
+    return Reply(201, call.shapes.comment(issue.events[-1]))
+
+
+def list_timeline(call: Call, index: str) -> Reply:
+    events = call.find_issue(index).events
+    return call.page([call.shapes.event(call.repository, each) for each in events])
+
+
+def _find_label(call: Call, number: int) -> str:
+    labels = {**call.world.organization_labels, **call.repository.labels}
+    found = next((name for name, each in labels.items() if each == number), None)
+    if found is None:
+        raise missing(f"label does not exist [label_id: {number}]")
+    return found
+
+
+def add_labels(call: Call, index: str) -> Reply:
+    issue = call.find_issue(index)
+    for number in call.body["labels"]:
+        label = _find_label(call, number)
+        if label not in issue.labels:
+            issue.labels.append(label)
+            call.repository.note(issue, "label", call.writer.user, "1", label)
+    return Reply(200, [call.shapes.label(call.repository, each) for each in issue.labels])
+
+
+def remove_label(call: Call, index: str, number: str) -> Reply:
+    issue, label = call.find_issue(index), _find_label(call, int(number))
+    if label in issue.labels:
+        issue.labels.remove(label)
+        call.repository.note(issue, "label", call.writer.user, "", label)
+    return Reply(204)
+
+
+def list_labels(call: Call) -> Reply:
+    return call.page([call.shapes.label(call.repository, each) for each in call.repository.labels])
+
+
+def list_organization_labels(call: Call, org: str) -> Reply:
+    if not call.world.users[org].is_organization:
+        raise missing("org does not exist")
+    labels = call.world.organization_labels.items()
+    return call.page([call.shapes.make("Label", id=number, name=name, color="1d63ed") for name, number in labels])
+
+
+def create_label(call: Call) -> Reply:
+    assert call.body["color"].startswith("#")
+    name = call.body["name"]
+    call.repository.labels[name] = call.world.next_id()
+    return Reply(201, call.shapes.label(call.repository, name))
+
+
+def list_milestones(call: Call) -> Reply:
+    name = call.query.get("name", "").lower()
+    found = [(title, number) for title, number in call.repository.milestones.items() if name in title.lower()]
+    return call.page([call.shapes.milestone(*each) for each in found])

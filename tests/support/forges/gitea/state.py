@@ -1,0 +1,281 @@
+"""What a Gitea holds: users, tokens, repositories, and pull requests that follow their branches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from support.git import ADA, Content, Git, Person
+
+ALL_SCOPES = frozenset({"write:repository", "write:issue", "read:user", "read:organization"})
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass
+class User:
+    """Somebody with an account, or an organization."""
+
+    login: str
+    id: int
+    email: str
+    is_admin: bool = False
+    is_organization: bool = False
+    visibility: str = "public"
+
+    @property
+    def person(self) -> Person:
+        return Person(self.login, self.email)
+
+
+@dataclass
+class Token:
+    """What somebody may do with one secret."""
+
+    user: User
+    scopes: frozenset[str] = ALL_SCOPES
+    can_write: bool = True
+    """Whether the account may push to repositories."""
+
+    def has(self, scope: str) -> bool:
+        return scope in self.scopes or scope.replace("read:", "write:") in self.scopes
+
+
+@dataclass
+class Event:
+    """A comment on an issue or a pull request, or something that was done to it."""
+
+    id: int
+    kind: str
+    user: User
+    body: str = ""
+    at: datetime = field(default_factory=_now)
+    subject: str = ""
+    """The label, the assignee or the milestone."""
+
+
+@dataclass
+class Review:
+    """What somebody said of a pull request."""
+
+    user: User
+    state: str
+    official: bool = True
+    dismissed: bool = False
+
+
+@dataclass
+class Status:
+    """What somebody said of a commit."""
+
+    id: int
+    sha: str
+    context: str
+    state: str
+    description: str
+    creator: User
+
+
+@dataclass
+class Issue:
+    """One issue; pull requests are issues as well."""
+
+    number: int
+    user: User
+    title: str
+    body: str
+    state: str = "open"
+    labels: list[str] = field(default_factory=list)
+    assignees: list[str] = field(default_factory=list)
+    milestone: str | None = None
+    events: list[Event] = field(default_factory=list)
+    created: datetime = field(default_factory=_now)
+    closed: datetime | None = None
+
+
+@dataclass
+class Pull(Issue):
+    """A pull request; `head` is the last commit of its branch that the server saw."""
+
+    source: Repository | None = None
+    branch: str = ""
+    base: str = "main"
+    head: str = ""
+    is_agit: bool = False
+    merged: datetime | None = None
+    automerge: User | None = None
+    reviewers: list[str] = field(default_factory=list)
+    reviews: list[Review] = field(default_factory=list)
+    checked: tuple[str, str] | None = None
+    """Base and head for which the server has found out whether they can be merged."""
+
+    @property
+    def is_draft(self) -> bool:
+        return self.title.startswith(("WIP:", "[WIP]"))
+
+    def close(self, *, merged: bool = False) -> None:
+        self.state, self.closed, self.automerge = "closed", _now(), None
+        self.merged = self.closed if merged else None
+
+
+@dataclass
+class Repository:
+    """One repository, and what is proposed to it."""
+
+    id: int
+    owner: User
+    short_name: str
+    git: Git
+    private: bool = False
+    archived: bool = False
+    mirror: bool = False
+    fork: bool = False
+    topics: tuple[str, ...] = ()
+    default_branch: str = "main"
+    members: set[str] = field(default_factory=set)
+    """Logins that see it where it is private, besides its owner's."""
+    issues: list[Issue] = field(default_factory=list)
+    """Pull requests too, in the order of their numbers."""
+    takes_requests: bool = True
+    labels: dict[str, int] = field(default_factory=dict)
+    milestones: dict[str, int] = field(default_factory=dict)
+    collaborators: tuple[str, ...] = ("ada", "team:platform")
+    statuses: list[Status] = field(default_factory=list)
+    protected: dict[str, dict[str, object]] = field(default_factory=dict)
+    """Rules for branches, by the name of the rule, with what differs from the default."""
+    merge_styles: tuple[str, ...] = ("merge", "squash")
+    branches: dict[str, str] = field(default_factory=dict)
+    """As they were when it last settled, which every request begins with."""
+    is_deletion_recorded: bool = True
+    """Off, the server leaves pull requests open whose branches are deleted, as versions before 1.17 did."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.owner.login}/{self.short_name}"
+
+    @property
+    def pulls(self) -> list[Pull]:
+        return [each for each in self.issues if isinstance(each, Pull)]
+
+    def seen_by(self, user: User | None) -> bool:
+        return not self.private or (user is not None and user.login in {self.owner.login, *self.members})
+
+    def open_pull(self, branch: str) -> Pull:
+        """Return the open pull request of a branch of the repository's own."""
+        (pull,) = [each for each in self.pulls if (each.state, each.branch, each.source) == ("open", branch, self)]
+        return pull
+
+    def note(self, issue: Issue, kind: str, user: User, body: str = "", subject: str = "") -> None:
+        """Write down what happened, as the server does itself."""
+        issue.events.append(Event(1000 * issue.number + len(issue.events), kind, user, body, subject=subject))
+
+    def settle(self) -> None:
+        """Let every open pull request follow its branch, as the server does after each push.
+
+        A branch that is deleted closes it. A base that comes to hold all of a branch does not.
+        """
+        self.branches = self.git.branches()
+        for pull in self.pulls:
+            if pull.state != "open" or pull.is_agit or pull.source is None:
+                continue
+            branches = self.branches if pull.source is self else pull.source.git.branches()
+            head = branches.get(pull.branch)
+            if pull.base not in self.branches:
+                pull.base = self.default_branch
+            if head is None and self.is_deletion_recorded:
+                pull.close()
+                self.note(pull, "close", pull.user)
+                self.note(pull, "delete_branch", pull.user)
+            elif head is not None and head != pull.head:
+                pull.head = head
+                self.note(pull, "pull_push", pull.user, "{}")
+                self.fetch(pull)
+
+    def fetch(self, pull: Pull) -> None:
+        """Take the commits of a pull request over, as the server does under `refs/pull/`."""
+        assert pull.source is not None
+        self.git.take(pull.source.git, pull.head, f"refs/pull/{pull.number}/head")
+
+    def merge(self, pull: Pull) -> None:
+        """Merge a pull request, as the button does."""
+        self.git.merge(pull.branch, pull.base)
+        pull.close(merged=True)
+        self.note(pull, "merge_pull", pull.user)
+        self.settle()
+
+    def conflicts(self, pull: Pull) -> bool:
+        return self.git.conflicts(self.branches[pull.base], pull.head)
+
+
+class World:
+    """Everything on one server."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._last_id = 100
+        self.users: dict[str, User] = {}
+        self.tokens: dict[str, Token] = {}
+        self.repositories: list[Repository] = []
+        self.moved: dict[str, Repository] = {}
+        """Repositories by former names."""
+        self.organization_labels: dict[str, int] = {}
+        self.ada = self.add_user("ada", ADA.email)
+
+    def next_id(self) -> int:
+        self._last_id += 1
+        return self._last_id
+
+    def add_user(self, login: str, email: str = "", **more: object) -> User:
+        if login not in self.users:
+            user = User(login, self.next_id(), email or f"{login}@example.org", **more)  # type: ignore[arg-type]
+            self.users[login] = user
+        return self.users[login]
+
+    def add_token(self, secret: str, login: str) -> Token:
+        self.tokens[secret] = Token(self.add_user(login))
+        return self.tokens[secret]
+
+    def add_repository(self, name: str, files: Mapping[str, Content] | None, **more: object) -> Repository:
+        """Make an organization's repository with one commit on `main`, or none where there are no files."""
+        owner, _, short = name.partition("/")
+        git = Git.create(self._folder / f"{name}.git", files)
+        account = self.add_user(owner, is_organization=True)
+        repository = Repository(self.next_id(), account, short, git, **more)  # type: ignore[arg-type]
+        self.repositories.append(repository)
+        repository.settle()
+        return repository
+
+    def find(self, name: str) -> Repository | None:
+        return next((each for each in self.repositories if each.name.lower() == name.lower()), None)
+
+    def fork(self, repository: Repository, login: str) -> Repository:
+        """Copy a repository to somebody else."""
+        found = self.find(f"{login}/{repository.short_name}")
+        if found is not None:
+            return found
+        self.add_user(login)
+        copy = self.add_repository(f"{login}/{repository.short_name}", None, fork=True)
+        copy.git.take(repository.git, repository.git.need("main"), "refs/heads/main")
+        return copy
+
+    def propose(
+        self,
+        repository: Repository,
+        source: Repository,
+        branch: str,
+        user: User,
+        title: str = "A change",
+        **more: object,
+    ) -> Pull:
+        """Open a pull request without asking whether the server would."""
+        words = {"body": "", "base": repository.default_branch, "head": source.git.branches().get(branch, "")} | more
+        number = 1 + len(repository.issues)
+        pull = Pull(number, user, title, source=source, branch=branch, **words)  # type: ignore[arg-type]
+        repository.issues.append(pull)
+        if pull.head:
+            repository.fetch(pull)
+        return pull
