@@ -8,8 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-import requests
-
 from bot.forges.hosted.connection import ClientPool, RequestSender, create_pace
 from bot.forges.hosted.refusal import RefusedAnswer, ServerErrors
 from bot.net import ApiSession, HttpError
@@ -129,7 +127,7 @@ class RestClient:
         except (OSError, HttpError, ValueError) as error:  # `requests` raises subclasses of OSError
             raise self._api.errors.explain_missing_answer(error, action, self._api.secret) from error
 
-    def _read_messages(self, response: requests.Response) -> Iterator[str]:
+    def _read_messages(self, response: Any) -> Iterator[str]:
         try:
             data = response.json()
         except ValueError:
