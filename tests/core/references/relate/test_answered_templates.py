@@ -45,6 +45,28 @@ def test_line_whose_image_is_not_in_the_values_stays(list_texts, image):
     assert list_texts(image) == [image]
 
 
+@pytest.mark.parametrize(
+    "image",
+    [
+        "{{ .Values.image.repository }}/{{ .Values.name }}:{{ .Values.image.tag }}",
+        "{{ .Values.image.repository }}/redis:alpine",
+        "{{ .Values.image.repository }}-{{ .Values.name }}:{{ .Values.image.tag }}",
+        "{{ .Values.image.repository }}:{{ .Values.image.tag }}-alpine",
+    ],
+)
+def test_line_that_extends_the_image_in_the_values_stays(list_texts, image):
+    assert list_texts(image) == [image]
+
+
+def test_line_that_writes_the_registry_before_the_image_is_left_out(list_texts):
+    values = 'image: {registry: quay.io, repository: acme/web, tag: "1.27"}\nglobal: {imageRegistry: ""}\n'
+    images = [
+        "{{ .Values.image.registry }}/{{ .Values.image.repository }}:{{ .Values.image.tag }}",
+        "{{ .Values.global.imageRegistry | default .Values.image.registry }}/{{ .Values.image.repository }}",
+    ]
+    assert list_texts(*images, values=values) == []
+
+
 def test_line_stays_if_the_values_are_those_of_another_chart(list_texts, tmp_path):
     write_tree(tmp_path, {"other/values.yaml": VALUES, "other/Chart.yaml": "name: y\nversion: 1.0.0\n"})
     assert list_texts("{{ .Values.image.repository }}", values="name: other\n") == ["{{ .Values.image.repository }}"]
