@@ -20,6 +20,7 @@ from bot.settings.scanner_settings import (
     TrivySettings,
 )
 from bot.settings.values import (
+    AZURE_JOB_TOKEN,
     DEFAULT_BRANCH_PREFIX,
     GITHUB_API,
     GITLAB,
@@ -27,6 +28,7 @@ from bot.settings.values import (
     JOB_TOKEN_PREFIX,
     OWNER_WRITE_DELAY,
     AppSettings,
+    AzureSettings,
     EnrichmentSettings,
     ForgeSettings,
     GithubSettings,
@@ -35,6 +37,7 @@ from bot.settings.values import (
     OwnerSelection,
     RegistryAuth,
     RegistrySettings,
+    ServerSettings,
     Settings,
     StateFile,
     StateServer,
@@ -44,6 +47,7 @@ from bot.settings.values import (
 )
 
 __all__ = [
+    "AZURE_JOB_TOKEN",
     "DEFAULT_BRANCH_PREFIX",
     "DEFAULT_SCAN_TIMEOUT",
     "GITHUB_API",
@@ -53,6 +57,7 @@ __all__ = [
     "OWNER_WRITE_DELAY",
     "AppSettings",
     "AutoSettings",
+    "AzureSettings",
     "DefenderSettings",
     "EnrichmentSettings",
     "ForgeSettings",
@@ -67,6 +72,7 @@ __all__ = [
     "RegistrySettings",
     "ReportSettings",
     "ScannerSettings",
+    "ServerSettings",
     "Settings",
     "StateFile",
     "StateServer",

@@ -16,6 +16,7 @@ from bot.settings.patterns import build_pattern_schema
 
 NO_SERVICE = "none"
 """The value of a key for the URL of a service that means that no service is used."""
+AZURE_HOST = "dev.azure.com"
 SQLITE = "sqlite"
 POSTGRESQL = frozenset({"postgresql", "postgresql+psycopg"})
 SECRETS = frozenset({"password", "sslpassword"})
@@ -109,6 +110,23 @@ def _normalise_site_url(value: str) -> str:
     return url
 
 
+def _normalise_azure_url(value: str) -> str:
+    """Return the URL of an organization or collection of Azure DevOps without its trailing slash.
+
+    Raises ValueError if it is unusable.
+    """
+    url, host = _parse_web_address(value)
+    path = urlsplit(url).path.strip("/")
+    if host.endswith(".visualstudio.com"):
+        raise ValueError(f"must be the new address; hint: write https://{AZURE_HOST}/{host.partition('.')[0]}")
+    if not path or (host == AZURE_HOST and "/" in path) or path.startswith("_") or "/_" in path:
+        raise ValueError(
+            f"must be the address of an organization, as in https://{AZURE_HOST}/ORGANIZATION, or of a collection of "
+            "an Azure DevOps Server, as in https://HOST/COLLECTION"
+        )
+    return url
+
+
 def _normalise_download_url(value: str) -> str:
     """Return the https URL of a file to download, without its trailing slash. Raises ValueError if it is unusable."""
     return _parse_web_address(value, "so that the download cannot be changed in transit")[0]
@@ -195,6 +213,7 @@ Host = Annotated[str, AfterValidator(_normalise_host)]
 """A registry: `host[:port]`."""
 RegistryAddress = Annotated[str, AfterValidator(_normalise_address)]
 """A registry, or a path on a registry: `host[:port][/prefix]`."""
+AzureUrl = Annotated[str, AfterValidator(_normalise_azure_url)]
 ApiUrl = Annotated[str, AfterValidator(_normalise_api_url)]
 SiteUrl = Annotated[str, AfterValidator(_normalise_site_url)]
 ServiceUrl = Annotated[str, AfterValidator(_normalise_service_url)]

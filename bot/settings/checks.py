@@ -43,6 +43,8 @@ def check_config(document: Document, *, requires_forges: bool) -> Problems:
             yield from _check_github(where, forge)
         if forge.get("kind") == "gitlab":
             yield from _check_gitlab(where, forge)
+        if forge.get("kind") == "azure" and "auth" in forge and "token_env" in forge:
+            yield ConfigProblem(f"{where}.auth", "cannot be combined with `token_env`; hint: remove one of the keys")
     yield from _check_overlapping_forges(document)
     yield from _check_duplicate_hosts(document)
     yield from _check_plain_http(document)

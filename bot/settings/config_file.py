@@ -146,9 +146,7 @@ def _read_templates(templates: schema.TemplatesSection, config: Path) -> Mapping
     return sources
 
 
-def _convert_forge(
-    forge: forge_entries.GithubForgeEntry | forge_entries.GitlabForgeEntry | forge_entries.LocalForgeEntry, folder: Path
-) -> values.ForgeSettings:
+def _convert_forge(forge: forge_entries.AnyForgeEntry, folder: Path) -> values.ForgeSettings:
     if isinstance(forge, forge_entries.LocalForgeEntry):
         return values.LocalSettings(folder / forge.url, forge.repositories, forge.base_branches or ())
     ca = folder / forge.ca if forge.ca else None
@@ -156,6 +154,16 @@ def _convert_forge(
     owners = tuple(_convert_owner(each) for each in forge.repositories or () if not isinstance(each, str))
     if isinstance(forge, forge_entries.GitlabForgeEntry):
         return values.GitlabSettings(forge.url, forge.token_env, ca, repositories, owners, forge.base_branches or ())
+    if isinstance(forge, forge_entries.AzureForgeEntry):
+        return values.AzureSettings(
+            url=forge.url,
+            token_env=forge.token_env,
+            uses_entra=forge.auth is not None,
+            ca=ca,
+            repositories=repositories,
+            owners=owners,
+            base_branches=forge.base_branches or (),
+        )
     return values.GithubSettings(
         url=forge.url,
         token_env=forge.token_env,
@@ -168,8 +176,11 @@ def _convert_forge(
     )
 
 
-def _convert_owner(owner: forge_entries.OwnerEntry | forge_entries.GroupEntry) -> values.OwnerSelection:
-    return values.OwnerSelection(owner.owner, owner.include or (), owner.exclude or (), owner.topics or ())
+def _convert_owner(
+    owner: forge_entries.OwnerEntry | forge_entries.GroupEntry | forge_entries.ProjectEntry,
+) -> values.OwnerSelection:
+    topics = None if isinstance(owner, forge_entries.ProjectEntry) else owner.topics
+    return values.OwnerSelection(owner.owner, owner.include or (), owner.exclude or (), topics or ())
 
 
 def _convert_registry(registry: schema.RegistryConfigEntry, folder: Path) -> values.RegistrySettings:

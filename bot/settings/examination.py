@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem
 from bot.settings.values import Settings
 
-LOAD_ACTION, SECRETS_ACTION, TRUST_ACTION = "load it", "read its secrets", "read keys and roots"
+LOAD_ACTION, SECRETS_ACTION, TRUST_ACTION = "load the file", "read its secrets", "read keys and roots"
 
 
 @dataclass(frozen=True, slots=True)

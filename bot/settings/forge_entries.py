@@ -116,6 +116,52 @@ class GitlabForgeEntry(ConfigSection):
     """Globs for the branches to which proposals are made. Default: the default branch of each repository."""
 
 
+class ProjectEntry(ConfigSection):
+    """The config entry that selects all or some repositories of one project on Azure DevOps."""
+
+    owner: name_fields.AzureProject
+    """The name of a project."""
+    include: OneOrMore[fields.Glob] | None = None
+    """Globs for the repository name without the project. A repository is selected only if at least one glob matches.
+    Default: all names match.
+    """
+    exclude: OneOrMore[fields.Glob] | None = None
+    """Globs for the repository name without the project. A repository is not selected if one of the globs matches.
+    Default: none.
+    """
+
+
+RepositoryOrProject = Annotated[
+    Annotated[name_fields.AzureRepositoryName, Variant("(name)")] | Annotated[ProjectEntry, Variant("(owner)")],
+    Discriminator(_get_repository_variant),
+]
+
+
+class AzureForgeEntry(ConfigSection):
+    """The config entry for repositories on Azure DevOps Services or on an Azure DevOps Server."""
+
+    kind: Literal["azure"]
+    """The kind of forge."""
+    url: address_fields.AzureUrl
+    """The URL of the organization, `https://dev.azure.com/ORGANIZATION`. For an Azure DevOps Server, the URL of the
+    collection, `https://HOST/COLLECTION`.
+    """
+    token_env: name_fields.VariableName | None = None
+    """The name of the environment variable that holds the token. `SYSTEM_ACCESSTOKEN` is the token of the pipeline job
+    itself. Only public projects can be read without a token.
+    """
+    auth: Literal["azure"] | None = None
+    """`azure` logs in with Microsoft Entra, instead of a token: as a service principal, with a managed identity or with
+    workload identity federation. Azure DevOps Server does not support this.
+    """
+    ca: fields.Text | None = None
+    """A file with CA certificates to trust for this forge. The path is relative to this config file."""
+    repositories: NonEmptyList[RepositoryOrProject]
+    """Repositories as `PROJECT/REPOSITORY`, or the repositories of a project as a mapping."""
+    base_branches: OneOrMore[fields.Glob] | None = None
+    """Globs for the branches to which proposals are made. Default: the default branch of each repository."""
+
+
 class LocalForgeEntry(ConfigSection):
     """The config entry for git repositories in a folder on this machine."""
 
@@ -129,10 +175,12 @@ class LocalForgeEntry(ConfigSection):
     """Globs for the branches to which proposals are made. Default: the branch that HEAD points to."""
 
 
+AnyForgeEntry = GithubForgeEntry | GitlabForgeEntry | AzureForgeEntry | LocalForgeEntry
 ForgeEntry = Annotated[
     Annotated[GithubForgeEntry, Variant("(github)")]
     | Annotated[GitlabForgeEntry, Variant("(gitlab)")]
+    | Annotated[AzureForgeEntry, Variant("(azure)")]
     | Annotated[LocalForgeEntry, Variant("(local)")],
     Discriminator(get_variant_by_kind),
 ]
-FORGE_KINDS = ("github", "gitlab", "local")
+FORGE_KINDS = ("github", "gitlab", "azure", "local")

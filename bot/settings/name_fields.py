@@ -27,6 +27,10 @@ _PATH_PART = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9_.][A-Za-z0-9_.-]*"
 _PROJECT = re.compile(rf"{_PATH_PART}(?:/{_PATH_PART})+", re.ASCII)
 _GROUP_PATH = re.compile(rf"{_PATH_PART}(?:/{_PATH_PART})*", re.ASCII)
 """https://docs.gitlab.com/user/reserved_names/#limitations-on-usernames-project-and-group-names-and-slugs"""
+_AZURE_PART = r"(?![._ ])[^\x00-\x1f\x7f/\\:*?\"<>;#${},+=\[\]|]{1,64}(?<![. ])"
+_AZURE_REPOSITORY = re.compile(rf"{_AZURE_PART}/{_AZURE_PART}")
+_AZURE_PROJECT = re.compile(_AZURE_PART)
+"""https://learn.microsoft.com/en-us/azure/devops/organizations/settings/naming-restrictions"""
 _OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*", re.ASCII)
 _TOPIC = re.compile(r"[a-z0-9][a-z0-9-]{0,49}", re.ASCII)
 _NOT_IN_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock/")
@@ -132,6 +136,15 @@ ProjectPath = Annotated[
 GroupPath = Annotated[
     str, TextPattern(_GROUP_PATH, "group", "must be the full path of a group, such as `group/subgroup`, or a user")
 ]
+AzureRepositoryName = Annotated[
+    str,
+    TextPattern(
+        _AZURE_REPOSITORY,
+        "project/repository",
+        "must be `PROJECT/REPOSITORY`; hint: for all of a project write `{owner: PROJECT}`",
+    ),
+]
+AzureProject = Annotated[str, TextPattern(_AZURE_PROJECT, "project", "must be the name of a project")]
 InnerPath = Annotated[str, AfterValidator(_normalise_inner_path)]
 """The path of a git repository below the folder of the local forge."""
 

@@ -19,6 +19,8 @@ GITHUB_API = "https://api.github.com"
 GITLAB = "https://gitlab.com"
 JOB_TOKEN = "CI_JOB_TOKEN"
 """The variable with the token of a GitLab CI job: https://docs.gitlab.com/ci/jobs/ci_job_token/."""
+AZURE_JOB_TOKEN = "SYSTEM_ACCESSTOKEN"
+"""The variable to which a pipeline of Azure Pipelines maps the token of its job (`$(System.AccessToken)`)."""
 JOB_TOKEN_PREFIX = "glcbt-"
 """https://docs.gitlab.com/security/tokens/#token-prefixes"""
 DEFAULT_BRANCH_PREFIX = "basebump/"
@@ -29,6 +31,8 @@ GitHub asks clients to wait a second between writes:
 https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api
 """
 _HEADER_WORD = re.compile(r"[!-~]+")
+_UNSET_MACRO = re.compile(r"\$\([A-Za-z_][A-Za-z0-9_.]*\)")
+"""What Azure Pipelines leaves in a variable if the variable that it refers to is not set."""
 _TOKEN_HINT = "a token is one word of printable ASCII, without quotes or `Bearer`"
 
 
@@ -117,6 +121,24 @@ class GitlabSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AzureSettings:
+    """The settings of a forge of the kind `azure`: one organization or collection of Azure DevOps."""
+
+    url: str
+    """The URL of the organization or collection, without a slash at the end."""
+    token_env: str | None = None
+    uses_entra: bool = False
+    """Whether Microsoft Entra issues the token."""
+    ca: Path | None = None
+    repositories: tuple[str, ...] = ()
+    """Repositories that are named one by one: `PROJECT/REPOSITORY`."""
+    owners: tuple[OwnerSelection, ...] = ()
+    """Projects."""
+    base_branches: tuple[str, ...] = ()
+    """Globs; empty for the default branch."""
+
+
+@dataclass(frozen=True, slots=True)
 class LocalSettings:
     """The settings of a forge of the kind `local`: git repositories in a folder."""
 
@@ -127,7 +149,8 @@ class LocalSettings:
     """Globs; empty for the branch that HEAD points to."""
 
 
-ForgeSettings = GithubSettings | GitlabSettings | LocalSettings
+ServerSettings = GithubSettings | GitlabSettings | AzureSettings
+ForgeSettings = ServerSettings | LocalSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +282,12 @@ class Settings:
         if not value:
             locations = (where for where, name in self._list_variables() if name == variable)
             raise ConfigError(self.source, tuple(_build_unset_problem(where, variable) for where in locations))
+        if _UNSET_MACRO.fullmatch(value):
+            raise self.build_variable_error(
+                variable,
+                f"the environment variable {variable} contains the text `$(NAME)`, because the pipeline job has no "
+                "such variable; hint: check its name, and whether the job may use it",
+            )
         return value
 
     def get_token(self, variable: str, environment: Mapping[str, str]) -> str:
@@ -294,7 +323,7 @@ class Settings:
     def _list_variables(self) -> Iterator[tuple[str, str]]:
         """Yield the location of every key that names an environment variable, and the name of the variable."""
         for index, forge in enumerate(self.forges):
-            if isinstance(forge, GithubSettings | GitlabSettings) and forge.token_env is not None:
+            if isinstance(forge, ServerSettings) and forge.token_env is not None:
                 yield f"forges[{index}].token_env", forge.token_env
             if isinstance(forge, GithubSettings) and forge.app is not None:
                 yield f"forges[{index}].app.key_env", forge.app.key_env

@@ -6,16 +6,22 @@ A fleet (`bot.ports.Fleet`) is a set of selected repositories on one forge, and 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, assert_never
 
 from bot.ports import Fleet
 
+_WEB_TOKEN_START, _WEB_TOKEN_DOTS = "eyJ", 2
+"""The beginning of a JSON Web Token, and the number of dots in it: RFC 7519."""
+
 if TYPE_CHECKING:
+    from bot.forges.azure.server import AzureCredential
     from bot.forges.github.server import AppKey
     from bot.forges.hosted.fleet import HostedServer
     from bot.forges.selection import RepositorySelection
-    from bot.settings import ForgeSettings, GithubSettings, GitlabSettings, Settings
+    from bot.registries.azure_identity import EntraIdentity
+    from bot.settings import AzureSettings, ForgeSettings, GithubSettings, GitlabSettings, ServerSettings, Settings
 
 
 def build_fleets(settings: Settings, forge: ForgeSettings) -> Iterator[Fleet]:
@@ -27,7 +33,7 @@ def build_fleets(settings: Settings, forge: ForgeSettings) -> Iterator[Fleet]:
     The local forge has a single fleet. Raises ConfigError if the environment variable with the forge's token or key is
     not set.
     """
-    from bot.settings import GithubSettings, GitlabSettings, LocalSettings
+    from bot.settings import AzureSettings, GithubSettings, GitlabSettings, LocalSettings
 
     match forge:
         case LocalSettings():
@@ -38,12 +44,14 @@ def build_fleets(settings: Settings, forge: ForgeSettings) -> Iterator[Fleet]:
             yield from _build_hosted_fleets(settings, forge, _prepare_github(settings, forge))
         case GitlabSettings():
             yield from _build_hosted_fleets(settings, forge, _prepare_gitlab(settings, forge))
+        case AzureSettings():
+            yield from _build_hosted_fleets(settings, forge, _prepare_azure(settings, forge))
         case _:
             assert_never(forge)
 
 
 def _build_hosted_fleets(
-    settings: Settings, forge: GithubSettings | GitlabSettings, open_server: Callable[[float], HostedServer]
+    settings: Settings, forge: ServerSettings, open_server: Callable[[float], HostedServer]
 ) -> Iterator[Fleet]:
     """Yield the fleets (sets of selected repositories) of one server.
 
@@ -85,8 +93,20 @@ def _prepare_gitlab(settings: Settings, forge: GitlabSettings) -> Callable[[floa
     return lambda delay: open_server(forge.url, token, ca=forge.ca, seconds_between_writes=delay)
 
 
+def _prepare_azure(settings: Settings, forge: AzureSettings) -> Callable[[float], HostedServer]:
+    """Load the token, and return a function that opens the organization of Azure DevOps.
+
+    The argument of the returned function is the number of seconds to wait between two writes. Raises ConfigError if the
+    environment variable with the token is not set.
+    """
+    from bot.forges.azure.server import open_server
+
+    credential = _load_azure_credential(settings, forge)
+    return lambda delay: open_server(forge.url, credential, ca=forge.ca, seconds_between_writes=delay)
+
+
 def group_by_write_delay(
-    settings: Settings, forge: GithubSettings | GitlabSettings
+    settings: Settings, forge: ServerSettings
 ) -> Iterator[tuple[Sequence[str | RepositorySelection], float]]:
     """Yield up to two groups of selected repositories, each with the number of seconds to wait between two writes.
 
@@ -126,7 +146,45 @@ def _load_github_credential(settings: Settings, forge: GithubSettings) -> str | 
     return settings.get_token(forge.token_env, os.environ) if forge.token_env is not None else None
 
 
-def _list_named_repositories(forge: GithubSettings | GitlabSettings, owner: str) -> Iterator[str]:
+def _load_azure_credential(settings: Settings, forge: AzureSettings) -> AzureCredential | None:
+    """Return the token that the config names, or the login with Microsoft Entra; None if the config names neither.
+
+    Tokens of pipeline jobs and of Microsoft Entra are JSON Web Tokens, and personal access tokens are not. Raises
+    ConfigError if the environment variable with the token is not set.
+    """
+    from bot.forges.azure.server import ENTRA_SCOPE, AzureCredential, CredentialKind
+    from bot.settings import AZURE_JOB_TOKEN
+
+    if forge.uses_entra:
+        return AzureCredential(CredentialKind.ENTRA, EntraLogin(os.environ, ENTRA_SCOPE).get_token)
+    if forge.token_env is None:
+        return None
+    secret = settings.get_token(forge.token_env, os.environ)
+    is_web_token = secret.startswith(_WEB_TOKEN_START) and secret.count(".") == _WEB_TOKEN_DOTS
+    kind = CredentialKind.ENTRA if is_web_token else CredentialKind.PERSONAL
+    return AzureCredential(CredentialKind.JOB if forge.token_env == AZURE_JOB_TOKEN else kind, lambda: secret)
+
+
+class EntraLogin:
+    """The login with Microsoft Entra for one service, which chooses its identity when it is first needed."""
+
+    def __init__(self, environment: Mapping[str, str], scope: str) -> None:
+        self._environment = environment
+        self._scope = scope
+        self._lock = threading.Lock()
+        self._identity: EntraIdentity | None = None
+
+    def get_token(self) -> str:
+        """Return a valid token. Raises BasebumpError if Entra issues none, or if no identity is configured."""
+        from bot.registries.azure_identity import EntraIdentity, get_azure_cloud
+
+        with self._lock:
+            if self._identity is None:
+                self._identity = EntraIdentity(get_azure_cloud("", self._environment), self._environment)
+        return self._identity.get_token(self._scope)
+
+
+def _list_named_repositories(forge: ServerSettings, owner: str) -> Iterator[str]:
     """Yield the repositories of an owner that the config names one by one; their names are without the owner."""
     prefix = f"{owner}/"
     for name in forge.repositories:

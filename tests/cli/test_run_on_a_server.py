@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 
 import pytest
+from support.forges.azure.stand import AzureStand
 from support.forges.github.stand import GitHubStand
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.hosted_stand import HostedStand
@@ -38,6 +39,7 @@ class Server:
 SERVERS = {
     "github": Server(GitHubStand, "\r\n", "/acme/web/pull/1"),
     "gitlab": Server(GitLabStand, "\n", "/acme/shop/web/-/merge_requests/1"),
+    "azure": Server(AzureStand, "\r\n", "/Acme%20Shop/_git/web/pullrequest/1"),
 }
 
 

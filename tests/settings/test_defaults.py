@@ -97,7 +97,7 @@ def _keys(value, shape: dict, definitions: dict):
 
 def test_commented_entries_of_default_config_have_the_defaults_of_the_program(everything):
     settings = load(everything, requires_forges=True)
-    github, app, gitlab, _ = settings.forges
+    github, app, gitlab, *_ = settings.forges
     assert (github.url, app.url, gitlab.url) == (GithubSettings().url, GithubSettings().url, GitlabSettings().url)
     registry, *_ = settings.registries
     assert replace(registry, mirror=None, ca=None) == RegistrySettings("registry.example.com:5000")

@@ -48,6 +48,13 @@ def test_error_for_an_unset_variable_names_all_its_keys(settings_of, environment
     assert "s3cr3t" not in str(raised.value)
 
 
+def test_text_that_azure_pipelines_did_not_replace_is_refused(settings_of):
+    settings = settings_of(TEXT)
+    with pytest.raises(ConfigError, match="the pipeline job has no such variable"):
+        settings.get_token("FORGE_TOKEN", {"FORGE_TOKEN": "$(System.AccessToken)"})
+    assert settings.get_secret("FORGE_TOKEN", {"FORGE_TOKEN": "a$(b)"}) == "a$(b)"
+
+
 def test_app_key_is_read_like_other_secrets(settings_of):
     settings = settings_of("forges: [{kind: github, app: {id: 7, key_env: APP_KEY}}]")
     assert [problem.key for problem in settings.list_unset_variables({})] == ["forges[0].app.key_env"]

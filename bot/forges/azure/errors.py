@@ -73,7 +73,7 @@ AZURE_ERRORS = ServerErrors(
         RefusalMeaning(
             {UNAUTHORIZED},
             "it does not accept the token, which may have expired or belong to another organization; hint: create a "
-            "new token and set the variable of `token_env` to it, or use `auth: entra`",
+            "new token and set the variable of `token_env` to it, or use `auth: azure`",
         ),
         RefusalMeaning(
             {FORBIDDEN},

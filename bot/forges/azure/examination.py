@@ -30,7 +30,7 @@ class AzureExamination:
         if credential is None:
             yield report_ok(url, IDENTIFY_ACTION, "there is no token, so only public projects can be read")
             if target.level > RunLevel.REPORT:
-                message = "no token is configured, but writing needs a token; hint: set `token_env` or `auth: entra`"
+                message = "no token is configured, but writing needs a token; hint: set `token_env` or `auth: azure`"
                 yield report_problem(url, _WRITE_ACTIONS[target.level], message)
             return
         account = self.connection.get_account()
@@ -40,7 +40,7 @@ class AzureExamination:
                 url,
                 "check the scopes of the token",
                 "Azure DevOps reports neither the scopes nor the expiry date of a personal access token; hint: use "
-                "`auth: entra`, whose tokens are renewed automatically",
+                "`auth: azure`, whose tokens are renewed automatically",
             )
 
     def check_repository(

@@ -78,10 +78,10 @@ class AzureTexts:
         def find(client: AzureClient) -> tuple[int, int, str] | None:
             threads = islice(client.list_values(f"{self._get_path(number)}/threads"), MAX_COMMENTS)
             for thread in threads:
-                first = next(iter(thread["comments"]), None)
-                is_own = first is not None and first["author"]["id"] == account and not thread.get("isDeleted")
-                if is_own and APPENDIX_PROPERTY in (thread.get("properties") or {}):
-                    return int(thread["id"]), int(first["id"]), str(first.get("content") or "")
+                is_marked = APPENDIX_PROPERTY in (thread.get("properties") or {}) and not thread.get("isDeleted")
+                for first in thread["comments"][:1] if is_marked else ():
+                    if first["author"]["id"] == account:
+                        return int(thread["id"]), int(first["id"]), str(first.get("content") or "")
             return None
 
         found = self.remote.read(f"read the comments on pull request !{number}", find)
