@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
 from bot.cli import options
 from bot.cli.messages import write_note
+from bot.cli.screen import show_text
 from bot.core.markdown import make_console_line
 from bot.wiring.local_proposals import open_local_repository
 
@@ -24,9 +26,10 @@ def command(name: str, branch: str, config_file: Path) -> None:
     """
     repository = open_local_repository(config_file, name)
     declined, is_branch_deleted = repository.decline_proposal(branch)
-    click.echo(
+    text = (
         f"Declined {make_console_line(declined)} of {make_console_line(repository.name)}. The same digests are not "
         "proposed again; newer digests are."
     )
+    click.echo(show_text(text, sys.stdout))
     if not is_branch_deleted:
         write_note("the branch was not deleted, because it has commits of other people or is checked out")

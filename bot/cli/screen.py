@@ -95,7 +95,7 @@ def _as_styled(line: Line) -> StyledLine:
 def _show_line(line: StyledLine, columns: int | None, *, has_colours: bool) -> Iterator[str]:
     """Yield the rows of a terminal that show the line. The line is one row if `columns` is None, or if it fits."""
     head = line.head
-    for text in [line.text] if columns is None else _wrap_text(line, columns):
+    for text in _wrap_text(line, columns) if columns is not None and line.is_wrapped else [line.text]:
         shown = _paint_text(text, _COLOURS.get(line.style)) if has_colours else text
         if line.link is not None and has_colours and columns is not None:
             shown = f"\x1b]8;;{line.link}\x1b\\{shown}\x1b]8;;\x1b\\"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from bot.core.markdown import make_console_block, make_console_line
 from bot.reports.styled_lines import Line, Style, StyledLine
@@ -12,6 +13,9 @@ _COMMENT = re.compile(r"<!--.*?-->\n?", re.DOTALL)
 _SUMMARY = re.compile(r"<summary>(.*?)</summary>", re.DOTALL)
 _TAG = re.compile(r"</?(?:details|summary|b|strong|sub|sup|p|br|kbd)\b[^<>]*>")
 _LINK = re.compile(r"\[([^\]\n]+)\]\(https?://[^()\s]+\)")
+_CELL_END = re.compile(r"(?<!\\)\|")
+_RULE = re.compile(r":?-+:?")
+_BOLD = re.compile(r"^\*\*([^*`]+)\*\*$")
 _EMPTY_LINES = re.compile(r"\n{3,}")
 _DIFF_STYLES = {"+": Style.GOOD, "-": Style.BAD, "@": Style.UPDATE}
 
@@ -23,8 +27,8 @@ def render_proposal_list(repository: str, rows: Sequence[tuple[str, str, str]]) 
     width = max(len(branch) for branch, _, _ in rows)
     return [
         StyledLine(
-            "",
-            f"{make_console_line(branch).ljust(width)}  {state:<6}  {make_console_line(title)}",
+            f"{make_console_line(branch).ljust(width)}  {state:<6}  ",
+            make_console_line(title),
             Style.UPDATE if state == "open" else Style.FAINT,
         )
         for branch, state, title in rows
@@ -40,11 +44,31 @@ def render_proposal_lines(title: str, heading: str, body: str, changes: str) -> 
     text = _LINK.sub(r"\1", _TAG.sub("", _SUMMARY.sub(r"▸ \1", _COMMENT.sub("", body))))
     text = _EMPTY_LINES.sub("\n\n", make_console_block(text)).strip("\n")
     lines: list[Line] = [StyledLine("", make_console_line(title), Style.UPDATE), make_console_line(heading), ""]
-    lines += text.split("\n")
+    for is_table, group in groupby(text.split("\n"), key=lambda row: row.startswith("|")):
+        rows = list(group)
+        lines += _render_table(list(map(_split_cells, rows))) if is_table else rows
     return [*lines, "", *_render_diff(changes)] if changes else lines
+
+
+def _split_cells(row: str) -> list[str]:
+    """Return the cells of a row of a Markdown table, without the characters that only Markdown needs."""
+    cells = _CELL_END.split(row.strip().removeprefix("|").removesuffix("|"))
+    return [_BOLD.sub(r"\1", cell.strip()).replace("\\|", "|") for cell in cells]
+
+
+def _render_table(rows: Sequence[Sequence[str]]) -> Iterator[Line]:
+    """Yield the rows of a Markdown table with aligned columns. All columns except the first one can be wrapped."""
+    shown = [row for row in rows if any(row) and not all(_RULE.fullmatch(cell) for cell in row)]
+    count = max(map(len, shown), default=0)
+    padded = [[*row, *[""] * (count - len(row))] for row in shown]
+    widths = [max(map(len, column)) for column in zip(*padded, strict=True)]
+    for row in padded:
+        first, *others = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        yield StyledLine(f"  {first}  ", "  ".join(others).rstrip(), Style.EXPLANATION)
 
 
 def _render_diff(changes: str) -> Iterator[Line]:
     for line in make_console_block(changes).rstrip("\n").split("\n"):
         is_header = line.startswith(("+++", "---"))
-        yield StyledLine("", line, Style.EXPLANATION if is_header else _DIFF_STYLES.get(line[:1], Style.EXPLANATION))
+        style = Style.EXPLANATION if is_header else _DIFF_STYLES.get(line[:1], Style.EXPLANATION)
+        yield StyledLine("", line, style, is_wrapped=False)

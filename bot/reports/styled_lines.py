@@ -28,6 +28,8 @@ class StyledLine:
     style: Style
     link: str | None = None
     """The URL to which a terminal links the text; None for no link."""
+    is_wrapped: bool = True
+    """False if the line stays one line on a narrow terminal, such as a line of a diff."""
 
     def __str__(self) -> str:
         """Return the line without its style."""

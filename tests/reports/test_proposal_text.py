@@ -1,0 +1,53 @@
+"""A proposal of the local forge on a terminal."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.cli.screen import show_lines
+from bot.reports.proposal_text import render_proposal_lines
+
+BODY = """A sentence.
+
+| | Critical | Low |
+|---|--:|--:|
+| now | 1 | 5 |
+| after | **0** | 12 |
+
+| Check | |
+|---|---|
+| Why now | the tag points to a newer digest, which is much newer than `a\\|b` |
+"""
+CHANGE = "+FROM python:3.12-slim@sha256:0123456789 AS a-stage-with-a-long-name"
+
+
+class Screen:
+    """A stream that says that it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    for name, value in (("TERM", "xterm"), ("COLUMNS", "50"), ("NO_COLOR", "1")):
+        monkeypatch.setenv(name, value)
+    return show_lines(render_proposal_lines("A title", "a → main (open)", BODY, CHANGE), Screen()).split("\n")
+
+
+def test_tables_are_aligned_and_their_sentences_are_wrapped_in_their_column(shown):
+    assert shown[5:] == [
+        "         Critical  Low",
+        "  now    1         5",
+        "  after  0         12",
+        "",
+        "  Check",
+        "  Why now  the tag points to a newer digest, which",
+        "           is much newer than `a|b`",
+        "",
+        CHANGE,
+    ]
+
+
+def test_lines_of_a_diff_are_not_wrapped(shown):
+    assert shown[-1] == CHANGE
