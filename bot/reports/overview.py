@@ -11,6 +11,8 @@ from bot.model.vocabulary import UPDATABLE_STATUSES, OccurrenceStatus, ProposalO
 MAX_ROWS = 40
 """The maximum number of rows, which fill two screens; `--export html=FILE` shows more repositories."""
 MIN_NAME, GAP = 12, 2
+MAX_WANTED_NAME = 30
+"""Columns are left out before a name with up to this many characters is shortened."""
 _NAME_HEADING = "repository"
 _HEADINGS = ("references", "updatable", "current", "not updated", "skipped", "pinned", "open", "would open", "waiting")
 """The columns. The numbers of the second to the fifth column add up to the number in the first one."""
@@ -35,11 +37,12 @@ def render_overview(report: RunReport, columns: int) -> str:
         return ""
     rows = [(make_console_line(tree.title), _count_repository(tree)) for tree in report.repositories]
     total = tuple(sum(numbers[index] for _, numbers in rows) for index in range(len(_HEADINGS)))
-    used = _choose_columns(total, columns)
+    longest = max(len(name) for name, _ in rows)
+    used = _choose_columns(total, columns - max(MIN_NAME, min(longest, MAX_WANTED_NAME)))
     heads = [_HEADINGS[index] for index in used]
     widths = [max(len(head), len(str(total[index]))) for head, index in zip(heads, used, strict=True)]
     available_width = max(MIN_NAME, columns - sum(width + GAP for width in widths))
-    name_width = max(len(_NAME_HEADING), min(available_width, max(len(name) for name, _ in rows), columns))
+    name_width = max(len(_NAME_HEADING), min(available_width, longest, columns))
 
     def format_line(name: str, cells: Sequence[str]) -> str:
         padded = (cell.rjust(width + GAP) for cell, width in zip(cells, widths, strict=True))
@@ -58,12 +61,12 @@ def render_overview(report: RunReport, columns: int) -> str:
     return "\n".join(render_lines())
 
 
-def _choose_columns(total: Sequence[int], columns: int) -> list[int]:
+def _choose_columns(total: Sequence[int], room: int) -> list[int]:
     """Return the indexes of the columns to show. Columns without any number, and columns without room, are left out."""
     used = [index for index, count in enumerate(total) if count]
     for heading in _DROP_ORDER:
         width = sum(max(len(_HEADINGS[index]), len(str(total[index]))) + GAP for index in used)
-        if MIN_NAME + width <= columns:
+        if width <= room:
             break
         used = [index for index in used if _HEADINGS[index] != heading]
     return used

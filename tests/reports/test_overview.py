@@ -42,6 +42,14 @@ def test_narrow_terminal_has_fewer_columns():
     assert table.split()[:4] == ["repository", "updatable", "open", "─" * len(table.splitlines()[1])]
 
 
+def test_columns_are_left_out_before_a_name_is_shortened():
+    tree = repository(*(verdict(each, None) for each in OccurrenceStatus), name="acme/a-rather-long-name")
+    table = render_overview(run_report(tree), 80)
+    assert "acme/a-rather-long-name (main)" in table
+    assert "skipped" not in table
+    assert "skipped" in render_overview(run_report(tree), 90)
+
+
 def test_run_without_repositories_has_no_table():
     assert render_overview(run_report(), 80) == ""
 
