@@ -24,7 +24,7 @@ class SettingsExamination:
         Nothing else is checked here, because loading the config already checked its rules and templates.
         """
         source = self.settings.source
-        yield report_ok(source, LOAD_ACTION, "it is valid, its templates included")
+        yield report_ok(source, LOAD_ACTION, "it is valid, and so are its templates")
         unset = self.settings.list_unset_variables(self.environment)
         for each in unset:
             yield report_problem(source, SECRETS_ACTION, str(each))
