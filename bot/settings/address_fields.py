@@ -101,7 +101,7 @@ def _normalise_api_url(value: str) -> str:
 
 
 def _normalise_site_url(value: str) -> str:
-    """Return the URL of a GitLab's web interface without its trailing slash. Raises ValueError if it is unusable."""
+    """Return the URL of a server's web interface without its trailing slash. Raises ValueError if it is unusable."""
     url, _ = _parse_web_address(value)
     if "/api/" in f"{url}/":
         raise ValueError(

@@ -154,6 +154,8 @@ def _convert_forge(forge: forge_entries.AnyForgeEntry, folder: Path) -> values.F
     owners = tuple(_convert_owner(each) for each in forge.repositories or () if not isinstance(each, str))
     if isinstance(forge, forge_entries.GitlabForgeEntry):
         return values.GitlabSettings(forge.url, forge.token_env, ca, repositories, owners, forge.base_branches or ())
+    if isinstance(forge, forge_entries.GiteaForgeEntry):
+        return values.GiteaSettings(forge.url, forge.token_env, ca, repositories, owners, forge.base_branches or ())
     if isinstance(forge, forge_entries.AzureForgeEntry):
         return values.AzureSettings(
             url=forge.url,
@@ -177,7 +179,10 @@ def _convert_forge(forge: forge_entries.AnyForgeEntry, folder: Path) -> values.F
 
 
 def _convert_owner(
-    owner: forge_entries.OwnerEntry | forge_entries.GroupEntry | forge_entries.ProjectEntry,
+    owner: forge_entries.OwnerEntry
+    | forge_entries.GroupEntry
+    | forge_entries.ProjectEntry
+    | forge_entries.GiteaOwnerEntry,
 ) -> values.OwnerSelection:
     topics = None if isinstance(owner, forge_entries.ProjectEntry) else owner.topics
     return values.OwnerSelection(owner.owner, owner.include or (), owner.exclude or (), topics or ())

@@ -162,6 +162,49 @@ class AzureForgeEntry(ConfigSection):
     """Globs for the branches to which proposals are made. Default: the default branch of each repository."""
 
 
+class GiteaOwnerEntry(ConfigSection):
+    """The config entry that selects all or some repositories of one owner on a Gitea or Forgejo."""
+
+    owner: name_fields.GiteaOwner
+    """The name of an organization or a user."""
+    include: OneOrMore[fields.Glob] | None = None
+    """Globs for the repository name without the owner. A repository is selected only if at least one glob matches.
+    Default: all names match.
+    """
+    exclude: OneOrMore[fields.Glob] | None = None
+    """Globs for the repository name without the owner. A repository is not selected if one of the globs matches.
+    Default: none.
+    """
+    topics: NonEmptyList[name_fields.Topic] | None = None
+    """A repository is selected only if it has at least one of these topics. Default: topics do not matter."""
+
+
+GiteaNameOrOwner = Annotated[
+    Annotated[name_fields.GiteaRepositoryName, Variant("(name)")] | Annotated[GiteaOwnerEntry, Variant("(owner)")],
+    Discriminator(_get_repository_variant),
+]
+
+
+class GiteaForgeEntry(ConfigSection):
+    """The config entry for repositories on a Gitea or Forgejo server, such as Codeberg."""
+
+    kind: Literal["gitea"]
+    """The kind of forge. `gitea` is also for Forgejo."""
+    url: address_fields.SiteUrl
+    """The URL of the web interface, such as `https://codeberg.org`, without `/api/v1`. If the server is installed below
+    a path, include the path.
+    """
+    token_env: name_fields.VariableName | None = None
+    """The name of the environment variable that holds the token. Only public repositories can be read without a token.
+    """
+    ca: fields.Text | None = None
+    """A file with CA certificates to trust for this forge. The path is relative to this config file."""
+    repositories: NonEmptyList[GiteaNameOrOwner]
+    """Repositories as `owner/name`, or the repositories of an owner as a mapping."""
+    base_branches: OneOrMore[fields.Glob] | None = None
+    """Globs for the branches to which proposals are made. Default: the default branch of each repository."""
+
+
 class LocalForgeEntry(ConfigSection):
     """The config entry for git repositories in a folder on this machine."""
 
@@ -175,12 +218,13 @@ class LocalForgeEntry(ConfigSection):
     """Globs for the branches to which proposals are made. Default: the branch that HEAD points to."""
 
 
-AnyForgeEntry = GithubForgeEntry | GitlabForgeEntry | AzureForgeEntry | LocalForgeEntry
+AnyForgeEntry = GithubForgeEntry | GitlabForgeEntry | AzureForgeEntry | GiteaForgeEntry | LocalForgeEntry
 ForgeEntry = Annotated[
     Annotated[GithubForgeEntry, Variant("(github)")]
     | Annotated[GitlabForgeEntry, Variant("(gitlab)")]
     | Annotated[AzureForgeEntry, Variant("(azure)")]
+    | Annotated[GiteaForgeEntry, Variant("(gitea)")]
     | Annotated[LocalForgeEntry, Variant("(local)")],
     Discriminator(get_variant_by_kind),
 ]
-FORGE_KINDS = ("github", "gitlab", "azure", "local")
+FORGE_KINDS = ("github", "gitlab", "azure", "gitea", "local")

@@ -31,6 +31,8 @@ _AZURE_PART = r"(?![._ ])[^\x00-\x1f\x7f/\\:*?\"<>;#${},+=\[\]|]{1,64}(?<![. ])"
 _AZURE_REPOSITORY = re.compile(rf"{_AZURE_PART}/{_AZURE_PART}")
 _AZURE_PROJECT = re.compile(_AZURE_PART)
 """https://learn.microsoft.com/en-us/azure/devops/organizations/settings/naming-restrictions"""
+_GITEA_OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
+_GITEA_REPOSITORY = re.compile(rf"{_GITEA_OWNER.pattern}/(?!\.{{1,2}}$)[A-Za-z0-9._-]+", re.ASCII)
 _OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*", re.ASCII)
 _TOPIC = re.compile(r"[a-z0-9][a-z0-9-]{0,49}", re.ASCII)
 _NOT_IN_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock/")
@@ -145,6 +147,13 @@ AzureRepositoryName = Annotated[
     ),
 ]
 AzureProject = Annotated[str, TextPattern(_AZURE_PROJECT, "project", "must be the name of a project")]
+GiteaRepositoryName = Annotated[
+    str,
+    TextPattern(
+        _GITEA_REPOSITORY, "owner/name", "must be `owner/name`; hint: for all of an owner write `{owner: NAME}`"
+    ),
+]
+GiteaOwner = Annotated[str, TextPattern(_GITEA_OWNER, "owner", "must be the name of a user or an organization")]
 InnerPath = Annotated[str, AfterValidator(_normalise_inner_path)]
 """The path of a git repository below the folder of the local forge."""
 

@@ -139,6 +139,21 @@ class AzureSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class GiteaSettings:
+    """The settings of a forge of the kind `gitea`: a Gitea or Forgejo server."""
+
+    url: str
+    """The URL of the web interface, without a slash at the end."""
+    token_env: str | None = None
+    ca: Path | None = None
+    repositories: tuple[str, ...] = ()
+    """Repositories that are named one by one: `owner/name`."""
+    owners: tuple[OwnerSelection, ...] = ()
+    base_branches: tuple[str, ...] = ()
+    """Globs; empty for the default branch."""
+
+
+@dataclass(frozen=True, slots=True)
 class LocalSettings:
     """The settings of a forge of the kind `local`: git repositories in a folder."""
 
@@ -149,7 +164,7 @@ class LocalSettings:
     """Globs; empty for the branch that HEAD points to."""
 
 
-ServerSettings = GithubSettings | GitlabSettings | AzureSettings
+ServerSettings = GithubSettings | GitlabSettings | AzureSettings | GiteaSettings
 ForgeSettings = ServerSettings | LocalSettings
 
 

@@ -21,7 +21,15 @@ if TYPE_CHECKING:
     from bot.forges.hosted.fleet import HostedServer
     from bot.forges.selection import RepositorySelection
     from bot.registries.azure_identity import EntraIdentity
-    from bot.settings import AzureSettings, ForgeSettings, GithubSettings, GitlabSettings, ServerSettings, Settings
+    from bot.settings import (
+        AzureSettings,
+        ForgeSettings,
+        GiteaSettings,
+        GithubSettings,
+        GitlabSettings,
+        ServerSettings,
+        Settings,
+    )
 
 
 def build_fleets(settings: Settings, forge: ForgeSettings) -> Iterator[Fleet]:
@@ -33,7 +41,7 @@ def build_fleets(settings: Settings, forge: ForgeSettings) -> Iterator[Fleet]:
     The local forge has a single fleet. Raises ConfigError if the environment variable with the forge's token or key is
     not set.
     """
-    from bot.settings import AzureSettings, GithubSettings, GitlabSettings, LocalSettings
+    from bot.settings import AzureSettings, GiteaSettings, GithubSettings, GitlabSettings, LocalSettings
 
     match forge:
         case LocalSettings():
@@ -44,6 +52,8 @@ def build_fleets(settings: Settings, forge: ForgeSettings) -> Iterator[Fleet]:
             yield from _build_hosted_fleets(settings, forge, _prepare_github(settings, forge))
         case GitlabSettings():
             yield from _build_hosted_fleets(settings, forge, _prepare_gitlab(settings, forge))
+        case GiteaSettings():
+            yield from _build_hosted_fleets(settings, forge, _prepare_gitea(settings, forge))
         case AzureSettings():
             yield from _build_hosted_fleets(settings, forge, _prepare_azure(settings, forge))
         case _:
@@ -90,6 +100,18 @@ def _prepare_gitlab(settings: Settings, forge: GitlabSettings) -> Callable[[floa
     secret = settings.get_token(forge.token_env, os.environ) if forge.token_env is not None else None
     is_of_job = secret is not None and (forge.token_env == JOB_TOKEN or secret.startswith(JOB_TOKEN_PREFIX))
     token = JobToken(secret) if secret is not None and is_of_job else secret
+    return lambda delay: open_server(forge.url, token, ca=forge.ca, seconds_between_writes=delay)
+
+
+def _prepare_gitea(settings: Settings, forge: GiteaSettings) -> Callable[[float], HostedServer]:
+    """Load the token, and return a function that opens the Gitea or Forgejo server.
+
+    The argument of the returned function is the number of seconds to wait between two writes. Raises ConfigError if the
+    environment variable with the token is not set.
+    """
+    from bot.forges.gitea.server import open_server
+
+    token = settings.get_token(forge.token_env, os.environ) if forge.token_env is not None else None
     return lambda delay: open_server(forge.url, token, ca=forge.ca, seconds_between_writes=delay)
 
 
