@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # only an annotation needs this import
@@ -42,9 +42,9 @@ class GitRepository:
     """True if the base branch is the default branch of the forge."""
     is_public: bool | None = None
     """True if everyone can read the repository; None if the forge does not state it."""
-    files_url: str | None = None
+    files_url: str | None = field(default=None, compare=False)
     """The URL at which the site of the forge shows the files of the base branch. The path of a file is appended to it,
-    and `#L3` for a line. None if there is no site."""
+    and `#L3` for a line. None if there is no site. It follows from the other fields, so it is not compared."""
 
     @property
     def may_be_public(self) -> bool:
