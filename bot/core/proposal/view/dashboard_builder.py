@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import replace
 
 from bot.core.evidence.effect import FindingSummary, describe_unknown_effects, summarise_effect
-from bot.core.evidence.private_evidence import has_registry_detail, remove_private_evidence
 from bot.core.markdown import Plain, Text
 from bot.core.proposal.dashboard import BranchReport
 from bot.core.proposal.user_requests import Box
@@ -43,9 +41,7 @@ def build_dashboard(branches: Sequence[BranchReport], rows: int, *, is_public: b
     registries that were contacted, because they may be private.
     """
     has_several = len(branches) > 1
-    branch_rows = [
-        BranchRows(_remove_private(each) if is_public else each, has_several=has_several) for each in branches
-    ]
+    branch_rows = [BranchRows(each, is_public=is_public, has_several=has_several) for each in branches]
 
     def list_entries(outcomes: Collection[ProposalOutcome], ask: UserRequest | None) -> tuple[EntryView, ...]:
         entries = [each for one in branch_rows for each in one.list_entries(outcomes, ask)]
@@ -101,16 +97,6 @@ def build_dashboard(branches: Sequence[BranchReport], rows: int, *, is_public: b
         rebuild_all=Box(UserRequest.REBASE) if len(current) >= MIN_BULK else None,
         detected=detected[:rows],
     )
-
-
-def _remove_private(branch: BranchReport) -> BranchReport:
-    """Return the report without private evidence, and without details that may name the host of a registry."""
-    verdicts = tuple(
-        replace(each, detail="") if has_registry_detail(each.status, each.reason) else each
-        for each in branch.report.verdicts
-    )
-    evidence = {transition: remove_private_evidence(each) for transition, each in branch.evidence.items()}
-    return replace(branch, report=replace(branch.report, verdicts=verdicts), evidence=evidence)
 
 
 def _have_same_note(entries: Sequence[EntryView]) -> bool:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from bot.core.evidence.effect import describe_unknown_effects, summarise_effect
+from bot.core.evidence.private_evidence import has_registry_detail, remove_private_evidence
 from bot.core.markdown import Link, Plain, Text, build_sentence, is_safe_url
 from bot.core.proposal.dashboard import BranchReport
 from bot.core.proposal.user_requests import Box
@@ -36,10 +37,15 @@ EntryOrder = tuple[int, int, int, int, str]
 
 
 class BranchRows:
-    """Builds the rows of one base branch. If `has_several`, labels of files name the base branch."""
+    """Builds the rows of one base branch.
 
-    def __init__(self, branch: BranchReport, *, has_several: bool) -> None:
+    If everyone can read the rows (`is_public`), they show neither private evidence nor details that may name the host
+    of a registry. If the dashboard shows several base branches, labels of files name theirs.
+    """
+
+    def __init__(self, branch: BranchReport, *, is_public: bool, has_several: bool) -> None:
         self._report = branch.report
+        self._is_public = is_public
         self._files_url = branch.files_url
         self._evidence = branch.evidence
         self._base = branch.report.base_branch if has_several else None
@@ -73,7 +79,13 @@ class BranchRows:
         groups: dict[tuple[object, ...], list[Verdict]] = defaultdict(list)
         for verdict in self._report.verdicts:
             if verdict.status in statuses:
-                key = (_get_image(verdict), verdict.reason, verdict.detail, verdict.successor, verdict.transition)
+                key = (
+                    _get_image(verdict),
+                    verdict.reason,
+                    self._get_detail(verdict),
+                    verdict.successor,
+                    verdict.transition,
+                )
                 groups[key].append(verdict)
         for verdicts in groups.values():
             yield self._build_references(verdicts)
@@ -129,7 +141,7 @@ class BranchRows:
         return rank_fixes(evidence), ReferencesView(
             image=Text(_get_image(first)),
             reason=first.reason,
-            detail=_build_detail(first),
+            detail=_build_detail(first.status, self._get_detail(first)),
             count=len(verdicts),
             files=files,
             files_cut=files_cut,
@@ -144,7 +156,12 @@ class BranchRows:
         return [each for each in self._updates.get(image, ()) if each.occurrence.path in files]
 
     def _get_evidence(self, transitions: Iterable[Transition]) -> tuple[Evidence, ...]:
-        return tuple(self._evidence[each] for each in transitions if each in self._evidence)
+        known = [self._evidence[each] for each in transitions if each in self._evidence]
+        return tuple(remove_private_evidence(each) if self._is_public else each for each in known)
+
+    def _get_detail(self, verdict: Verdict) -> str:
+        is_hidden = self._is_public and has_registry_detail(verdict.status, verdict.reason)
+        return "" if is_hidden else verdict.detail
 
     def _link_files(self, verdicts: Iterable[Verdict]) -> tuple[tuple[Link | Text, ...], int]:
         lines: dict[str, set[int]] = defaultdict(set)
@@ -171,11 +188,11 @@ def _get_image(verdict: Verdict) -> str:
     return f"{reference.name}:{reference.tag or 'latest'}"
 
 
-def _build_detail(verdict: Verdict) -> Text | Plain | None:
+def _build_detail(status: OccurrenceStatus, detail: str) -> Text | Plain | None:
     """Return the detail of a verdict. The answer of a registry is always a code span, and our own sentences are not."""
-    if not verdict.detail:
+    if not detail:
         return None
-    return Text(verdict.detail) if verdict.status is OccurrenceStatus.UNRESOLVED else build_sentence(verdict.detail)
+    return Text(detail) if status is OccurrenceStatus.UNRESOLVED else build_sentence(detail)
 
 
 def _describe_update(verdict: Verdict, transition: Transition) -> ProposedImage:
