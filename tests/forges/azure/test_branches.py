@@ -1,0 +1,224 @@
+"""Branches of Azure Repos: rebuilding with a temporary branch, its leftovers, and what was stored otherwise."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from support.forges.azure.state import CREATE_BRANCH, Policy
+from support.forges.contract_scene import (
+    BRANCH,
+    CHANGES,
+    INTENT,
+    NEWER,
+    NEWER_CHANGES,
+    OTHER,
+    PREFIX,
+    look,
+    message_of,
+    open_one,
+    propose,
+    push,
+)
+from support.forges.stands import Killed
+from support.git import EXECUTABLE, File
+
+from bot.forges.azure.branches import TEMPORARY_PREFIX
+from bot.model.errors import ForgeError
+from bot.model.proposal import RequestState
+from bot.model.source import FileChange, FilePath
+
+
+def temporary(stand):
+    return [name for name in stand.git.branches() if name.startswith(TEMPORARY_PREFIX)]
+
+
+def writes(stand, start=0):
+    return [re.sub(r"\?.*|.*/repositories/[^/]+", "", line) for line in stand.writes[start:]]
+
+
+def rebuild(stand, over):
+    return push(stand, changes=NEWER_CHANGES, message=message_of("3" * 16), over=over)
+
+
+def test_new_branch_with_its_commit_is_one_request(stand):
+    push(stand)
+    assert writes(stand) == ["/pushes"]
+
+
+def test_rebuild_takes_two_requests_and_leaves_no_temporary_branch(stand):
+    old = push(stand)
+    start = len(stand.writes)
+    new = rebuild(stand, old)
+    assert writes(stand, start) == ["/pushes", "/refs"]
+    assert temporary(stand) == []
+    assert stand.branches()[BRANCH] == new
+
+
+def test_pull_request_stays_open_with_its_number_when_its_branch_is_rebuilt(stand):
+    seen = propose(stand)
+    new = rebuild(stand, seen.head)
+    after = open_one(stand)
+    assert (after.number, after.head) == (seen.number, new)
+    assert stand.repository.requests[0].iterations == ["create", "forcePush"]
+
+
+def test_temporary_branch_of_a_killed_run_is_replaced_by_the_next_rebuild(stand):
+    old = push(stand)
+    stand.die_before(2)
+    with pytest.raises(Killed):
+        rebuild(stand, old)
+    assert len(temporary(stand)) == 1
+    assert stand.branches()[BRANCH] == old
+    forge = stand.forge()
+    (seen,) = forge.list_requests(PREFIX, frozenset({BRANCH}))
+    assert (seen.head, seen.intent) == (old, INTENT)
+    new = forge.push(BRANCH, NEWER_CHANGES, message_of("3" * 16), old)
+    assert stand.branches()[BRANCH] == new
+    assert stand.files(BRANCH)["Dockerfile"].content == NEWER
+    assert temporary(stand) == []
+
+
+@pytest.mark.parametrize("verb", ["delete", "push"])
+def test_temporary_branch_of_a_killed_run_is_deleted_by_the_next_write(stand, verb):
+    old = push(stand)
+    stand.die_before(2)
+    with pytest.raises(Killed):
+        rebuild(stand, old)
+    forge = stand.forge()
+    (seen,) = forge.list_requests(PREFIX, frozenset())
+    if verb == "delete":
+        forge.delete_branch(seen)
+    else:
+        forge.push(OTHER, CHANGES, message_of(), None)
+    assert temporary(stand) == []
+
+
+def test_listing_deletes_nothing(stand):
+    old = push(stand)
+    stand.die_before(2)
+    with pytest.raises(Killed):
+        rebuild(stand, old)
+    before = len(stand.writes)
+    assert [each.branch for each in look(stand)] == [BRANCH]
+    assert len(stand.writes) == before
+
+
+def test_one_request_lists_the_branches_and_the_leftovers_of_the_default_prefix(stand):
+    push(stand)
+    with stand.server.watched() as lines:
+        stand.forge().list_requests(PREFIX, frozenset())
+    assert [line for line in lines if "/refs?" in line and "main" not in line] == [
+        line for line in lines if "filter=heads%2Fbasebump&" in line
+    ]
+
+
+def test_leftovers_are_found_with_another_prefix_too(stand):
+    stand.git.commit(f"{TEMPORARY_PREFIX}0123", {"Dockerfile": "FROM x\n"})
+    stand.repository.creators[f"refs/heads/{TEMPORARY_PREFIX}0123"] = stand.token.account
+    push(stand, "deps/python")
+    forge = stand.forge()
+    (seen,) = forge.list_requests("deps/", frozenset())
+    forge.delete_branch(seen)
+    assert stand.git.branches().keys() == {"main"}
+
+
+@pytest.mark.parametrize("is_atomic", [True, False])
+def test_branch_that_moved_is_not_rebuilt_whether_or_not_the_items_are_atomic(stand, is_atomic):
+    stand.server.world.assumptions.are_refs_atomic = is_atomic
+    old = push(stand)
+    moved = stand.commit(BRANCH, {"README.md": "A person was here.\n"})
+    with pytest.raises(ForgeError, match="rerun basebump"):
+        rebuild(stand, old)
+    assert stand.branches()[BRANCH] == moved
+    assert temporary(stand) == []
+
+
+def test_leftover_that_is_not_deleted_does_not_undo_the_rebuild(stand):
+    old = push(stand)
+    stand.repository.policies.append(Policy(1, "a-policy", {}, f"refs/heads/{TEMPORARY_PREFIX}", is_prefix=True))
+    with pytest.raises(ForgeError, match="TF402455"):
+        rebuild(stand, old)
+    assert stand.branches()[BRANCH] == old
+
+
+def test_branch_of_another_account_needs_force_push(stand):
+    old = push(stand)
+    stand.repository.creators.clear()
+    with pytest.raises(ForgeError, match=r"another account created the branch; hint: .* Force push"):
+        rebuild(stand, old)
+    assert stand.branches()[BRANCH] == old
+    assert temporary(stand) == []
+
+
+def test_branch_under_a_policy_is_neither_rebuilt_nor_deleted(stand):
+    seen = propose(stand)
+    stand.repository.policies.append(Policy(1, "a-policy", {}, "refs/heads/basebump/", is_prefix=True))
+    with pytest.raises(ForgeError, match=r"rejectedByPolicy; hint: remove the branch policies"):
+        rebuild(stand, seen.head)
+    with pytest.raises(ForgeError, match=r"rejectedByPolicy; hint: remove the branch policies"):
+        stand.forge().delete_branch(seen)
+    assert stand.branches()[BRANCH] == seen.head
+    assert temporary(stand) == []
+
+
+def test_new_branch_needs_the_permission_to_create_branches(stand):
+    stand.token.rights.remove(CREATE_BRANCH)
+    with pytest.raises(ForgeError, match="'CreateBranch' permission"):
+        push(stand)
+
+
+def test_branch_that_differs_only_in_case_is_another_branch(stand):
+    push(stand)
+    stand.git.commit("basebumper/x", {"README.md": "x\n"})
+    assert [each.branch for each in look(stand)] == [BRANCH]
+
+
+# What nobody has shown in public
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_branch_whose_files_lost_their_modes_is_deleted_again(stand, is_new):
+    stand.commit("main", {"run.sh": b"#!/bin/sh\n"})
+    stand.git.run("update-ref", "refs/heads/main", _make_executable(stand))
+    old = None if is_new else push(stand)
+    stand.server.world.assumptions.keeps_modes = False
+    changes = [FileChange(FilePath("run.sh"), b"#!/bin/sh\n# new\n")]
+    with pytest.raises(ForgeError, match=r"stored 'run\.sh' differently .* hint: update the file by hand"):
+        push(stand, changes=changes, over=old)
+    assert stand.branches().get(BRANCH) == old
+    assert temporary(stand) == []
+
+
+def _make_executable(stand):
+    return stand.git.make_commit([stand.git.need("main")], {"run.sh": File(b"#!/bin/sh\n", EXECUTABLE)}, "Run it")
+
+
+def test_branch_whose_line_ends_were_changed_is_deleted_again(stand):
+    stand.server.world.assumptions.keeps_line_ends = False
+    stand.commit("main", {"Dockerfile": b"FROM python:3.12-slim\r\n"})
+    with pytest.raises(ForgeError, match="stored 'Dockerfile' differently"):
+        push(stand, changes=[FileChange(FilePath("Dockerfile"), b"FROM python:3.13-slim\r\n")])
+    assert BRANCH not in stand.branches()
+
+
+def test_branch_that_cannot_begin_at_a_commit_is_a_failure(stand):
+    stand.server.world.assumptions.begins_at_old_object = False
+    with pytest.raises(ForgeError, match="rerun basebump"):
+        push(stand)
+    assert BRANCH not in stand.branches()
+
+
+def test_commit_without_its_pusher_is_ours_if_author_and_committer_are(stand):
+    stand.server.world.assumptions.shows_pusher = False
+    push(stand)
+    assert [each.intent for each in look(stand)] == [INTENT]
+    stand.amend_commit(BRANCH, {"README.md": "More.\n"})
+    assert [each.intent for each in look(stand)] == [None]
+
+
+def test_commit_that_another_account_pushed_is_not_ours_though_it_names_us(stand):
+    push(stand)
+    stand.repository.pushers.clear()
+    (seen,) = look(stand)
+    assert (seen.state, seen.intent) == (RequestState.BRANCH, None)

@@ -1,0 +1,137 @@
+"""Trees and files of Azure Repos: answers that leave out something, archives, and reading with git."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+import pytest
+from support.forges.contract_scene import push
+from support.forges.server import Reply
+from support.git import EXECUTABLE, LINK, File
+
+from bot.forges.azure import connection
+from bot.forges.azure import tree as azure_tree
+from bot.forges.azure.tree import TreeNode, compute_tree_id
+from bot.model.errors import ForgeError, TreeError
+
+FILES = {f"app-{number}/Dockerfile": f"FROM image-{number}\n" for number in range(30)}
+
+
+def open_tree(stand):
+    fleet = stand.fleet()
+    (repository,) = fleet.list_repositories(frozenset())
+    return fleet.open_tree(repository)
+
+
+def read(tree):
+    entries = list(tree.list_entries())
+    return dict(zip([entry.path for entry in entries], tree.read(entries), strict=True))
+
+
+def expected(stand):
+    files = stand.files("main").items()
+    return {path: file.content for path, file in files if file.mode in ("100644", "100755")}
+
+
+def sent(stand, part):
+    return [line for line in stand.server.lines if part in line]
+
+
+def test_id_of_a_tree_is_gits(stand):
+    stand.commit("main", {**FILES, "a.b": "x\n", "a/b": "y\n", "a-b": "z\n", "run.sh": File(b"", EXECUTABLE)})
+    stand.commit("main", {"link": File(b"a/b", LINK), "größe/x": "x\n"})
+    listed = stand.git.run("ls-tree", "-z", "main").decode().split("\0")[:-1]
+    nodes = {}
+    for line in listed:
+        attributes, _, name = line.partition("\t")
+        mode, _, oid = attributes.split()
+        nodes[name] = TreeNode(mode.lstrip("0"), oid)
+    assert compute_tree_id(nodes) == stand.git.run("rev-parse", "main^{tree}").decode().strip()
+
+
+def test_many_files_take_one_request_for_each_hundred(stand, monkeypatch):
+    monkeypatch.setattr(azure_tree, "MAX_BATCH_FILES", 10)
+    stand.commit("main", FILES)
+    assert read(open_tree(stand)) == expected(stand)
+    assert len(sent(stand, "POST")) == 4
+    assert sent(stand, "/blobs/") == []
+
+
+def test_files_are_found_by_their_hashes_whatever_their_names_in_the_archive(stand):
+    stand.server.world.assumptions.are_zips_named_by_object = False
+    stand.commit("main", FILES)
+    assert read(open_tree(stand)) == expected(stand)
+    assert sent(stand, "/blobs/") == []
+
+
+@pytest.mark.parametrize("answer", [b"no archive", b"PK\x05\x06" + bytes(18)])
+def test_files_are_read_one_by_one_if_the_archive_cannot_be_used(stand, answer):
+    stand.server.fail("POST .*/blobs", Reply(200, answer, {"Content-Type": "application/zip"}), times=9)
+    assert read(open_tree(stand)) == expected(stand)
+
+
+def test_archive_that_grows_beyond_the_sizes_of_its_files_is_not_unpacked(stand, monkeypatch):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bomb", bytes(10_000_000))
+    stand.server.fail("POST .*/blobs", Reply(200, packed.getvalue(), {"Content-Type": "application/zip"}), times=9)
+    hashed = []
+    monkeypatch.setattr(azure_tree, "hash_blob", lambda content: hashed.append(len(content)))
+    assert read(open_tree(stand)) == expected(stand)
+    assert hashed == []
+
+
+def test_content_that_does_not_match_its_object_is_refused(stand):
+    stand.server.fail("POST .*/blobs", Reply(400, {"message": "No"}), times=9)
+    stand.server.fail("GET .*/blobs/", Reply(200, b"something else"), times=9)
+    refused = list(read(open_tree(stand)).values())
+    assert refused
+    assert all(isinstance(each, TreeError) and "does not match its object name" in str(each) for each in refused)
+
+
+def test_tree_that_was_cut_off_is_read_with_git(stand):
+    stand.server.world.assumptions.lists_whole_trees = False
+    stand.commit("main", FILES)
+    tree = open_tree(stand)
+    assert {entry.path for entry in tree.list_entries()} == expected(stand).keys()
+    assert tree.is_complete
+    assert sent(stand, "_git/web/git-upload-pack")
+
+
+def test_tree_that_was_cut_off_is_incomplete_without_git(stand):
+    stand.server.world.assumptions.lists_whole_trees = False
+    stand.server.has_git = False
+    stand.commit("main", FILES)
+    tree = open_tree(stand)
+    assert not tree.is_complete
+    assert 0 < len(list(tree.list_entries())) < len(FILES)
+
+
+def test_folder_that_was_cut_off_is_refused_before_anything_is_pushed(stand):
+    stand.server.world.assumptions.lists_whole_trees = False
+    with pytest.raises(ForgeError, match="do not match its id"):
+        push(stand)
+    assert stand.writes == []
+
+
+def test_many_files_are_fetched_with_git(stand, monkeypatch):
+    monkeypatch.setattr(azure_tree, "FILES_BY_API", 20)
+    stand.commit("main", FILES)
+    assert read(open_tree(stand)) == expected(stand)
+    assert sent(stand, "git-upload-pack")
+    assert sent(stand, "POST /Acme Shop/_apis") == []
+
+
+def test_many_files_are_read_by_the_api_if_git_may_not(stand, monkeypatch):
+    monkeypatch.setattr(azure_tree, "FILES_BY_API", 20)
+    stand.server.has_git = False
+    stand.commit("main", FILES)
+    assert read(open_tree(stand)) == expected(stand)
+
+
+def test_tree_too_large_for_an_answer_is_read_with_git(stand, monkeypatch):
+    monkeypatch.setattr(connection, "MAX_ANSWER", 4_000)
+    stand.commit("main", FILES)
+    tree = open_tree(stand)
+    assert {entry.path for entry in tree.list_entries()} == expected(stand).keys()
