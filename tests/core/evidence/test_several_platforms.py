@@ -153,7 +153,7 @@ def test_the_body_has_a_row_for_each_platform_and_says_where_a_finding_is():
     assert f"| `{AMD}` | 0{arrow}0 | 2{arrow}0 |" in text
     assert f"| `{ARM}` | 0{arrow}0 | 1{arrow}1 |" in text
     assert f"`openssl` `1` → ? on `{AMD}` |" in text
-    assert f"<sub>Trivy 0.59.1, `{AMD}`, `{ARM}`, database of" in text
+    assert f"<sub>Trivy 0.59.1 on `{AMD}`, `{ARM}`, database of" in text
 
 
 def test_where_all_platforms_have_the_same_there_is_one_row_and_they_are_named_once():
@@ -165,4 +165,4 @@ def test_where_all_platforms_have_the_same_there_is_one_row_and_they_are_named_o
     }
     text = render_body(BODY_TEMPLATE, lambda rows: build_proposal_view((moved,), known, rows), 60_000)
     assert "Platform" not in text
-    assert f"<sub>Trivy 0.59.1, `{AMD}`, `{ARM}`, database of" in text
+    assert f"<sub>Trivy 0.59.1 on `{AMD}`, `{ARM}`, database of" in text

@@ -35,7 +35,7 @@ from bot.model.policy import Policy
 def test_first_sentence_states_what_update_fixes_and_adds():
     assert body().startswith(
         "**Merging fixes 1 known vulnerability of `python:3.12-slim` (1 critical) and adds none. 1 remains "
-        "(1 with a fix upstream).**\n"
+        "(all with a fix that this image lacks).**\n"
     )
     worse = body(known=evidence(scan(LOW), scan(LOW, CRITICAL)))
     assert "**Merging fixes no known vulnerabilities of `python:3.12-slim` and adds 1 (1 critical)." in worse
@@ -69,7 +69,7 @@ def test_table_has_counts_now_after_and_added():
 
 def test_added_comes_before_fixed():
     text = body(known=evidence(scan(CRITICAL), scan(LOW)))
-    assert text.index("| Check |") < text.index("### Added") < text.index("### Fixed") < text.index("**Not now?**")
+    assert text.index("| Question |") < text.index("### Added") < text.index("### Fixed") < text.index("**Not now?**")
 
 
 def test_fixes_that_matter_are_exploited_then_critical_then_likely_and_the_rest_is_folded():
@@ -152,7 +152,7 @@ def test_list_of_images_is_shortened_after_the_lists_of_findings():
     }
     text = body(moves, known, limit=60_000)
     assert len(re.findall(r"^\| \[`image-", text, re.MULTILINE)) == 20
-    assert "more fixed" in text
+    assert "of 200 fixed. " in text
 
 
 def test_first_request_states_what_it_moves_pins_and_adds():
@@ -178,7 +178,7 @@ def test_pin_names_its_worst_findings():
     assert "| known | **1** | **0** | **0** | **1** | not looked up |" in text
     assert "### Worst known vulnerabilities in it\n" in text
     assert text.index(CRITICAL.id) < text.index(LOW.id)
-    assert "`deploy/web.yaml` line 7 (merging restarts what it deploys)" in text
+    assert "`deploy/web.yaml` line 7 (merging restarts its workloads)" in text
 
 
 @pytest.mark.parametrize("why", [each for each in UnscannedReason if each is not UnscannedReason.WITHHELD])
@@ -231,10 +231,10 @@ def test_what_does_not_fit_is_counted_with_a_command_that_shows_it():
     many = scan(*(finding(f"CVE-1900-{number:04}", package=f"p{number}") for number in range(300)))
     whole = body(known=evidence(many, scan()), limit=200_000)
     cut = body(known=evidence(many, scan()), limit=8_000)
-    assert "Not listed here: 100 more fixed. " in whole
+    assert "Too long for this text: 100 of 300 fixed. " in whole
     assert len(cut) <= 8_000
     _, _, folded = cut.partition("<details>")
-    assert f"Not listed here: {300 - folded.count('nvd.nist.gov')} more fixed. " in cut
+    assert f"Too long for this text: {300 - folded.count('nvd.nist.gov')} of 300 fixed. " in cut
     assert f"`basebump compare python:3.12-slim@{digest('old')} python:3.12-slim@{digest('new')}`" in cut
 
 
@@ -283,10 +283,8 @@ def test_suppressed_findings_are_listed_separately_and_not_counted():
 def test_last_lines_say_how_to_decline_ignore_and_undo():
     muting = update(f"python:3.12-slim@{digest('old')}", "new", policy=Policy(on_close=OnClose.LINE))
     one, all_after = body((MOVE,)), body((muting,))
-    assert (
-        "**Not now?** Close this: only this digest is declined. **Never?** `# basebump: ignore` above the line. " in one
-    )
-    assert "**Merged by mistake?** Revert the merge commit." in one
+    assert "**Not now?** Close this: basebump then proposes only later digests. **Never?** Write `# basebump" in one
+    assert "**Merged by mistake?** Revert the merge commit, and close " in one
     assert "Close this: later digests are then offered only if they fix something critical. " in all_after
 
 

@@ -58,7 +58,7 @@ def test_the_first_sentence_counts_what_is_exploited_and_the_rows_of_it_come_fir
 
 def test_scores_have_a_column_only_where_their_list_was_read():
     text = body(listed(scores={CRITICAL.id: 0.9412, LOW.id: 0.00042}))
-    assert "| | Vulnerability | Package | EPSS |" in text
+    assert "| Severity | Vulnerability | Package | EPSS |" in text
     by_id = {
         identifier: line for line in rows(text) for identifier in (CRITICAL.id, LOW.id, NEW.id) if identifier in line
     }

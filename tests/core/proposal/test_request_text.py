@@ -93,7 +93,7 @@ def test_short_body_states_the_effect_and_the_appendix_has_the_evidence(name):
     options = {"is_first": scene.is_first, "protected_files": scene.protected_files}
     text = summary(scene.updates, scene.evidence, **options)
     assert "**Not now?**" in text
-    assert "| Changes |" in text
+    assert "| Files changed |" in text
     assert "<details>" not in text
     evidence_text = appendix(scene.updates, scene.evidence, **options)
     assert "Full digests" in evidence_text

@@ -37,7 +37,9 @@ def body(lookup):
 
 def test_the_source_has_the_number_of_commits_and_the_release():
     text = body(SourceChanges(12, release=RELEASE))
-    assert f"| Source | [12 commits]{LINK}, release [`Web 2`]({SOURCE}/releases/tag/v2) |" in text
+    assert (
+        f"| Source | `github.com/acme/web`: [12 commits]{LINK}, release [`Web 2`]({SOURCE}/releases/tag/v2) |" in text
+    )
     _, _, fold = text.partition("<summary>Release notes of the new version</summary>")
     shown, _, _ = fold.partition("</details>")
     assert "- `## Fixed`\n- `* the crash`\n\n3 more lines are not shown here." in shown
@@ -51,8 +53,8 @@ def test_numbers_of_commits_are_words_that_a_reader_understands():
 
 def test_a_failed_lookup_has_a_reason_and_a_lookup_that_was_not_asked_for_has_none():
     failed = body(UnknownSourceChanges("github.com answered 451"))
-    assert f"[what changed in it]{LINK} (commits and release notes not looked up: github.com answered 451) |" in failed
-    assert f"| Source | [what changed in it]{LINK} |" in body(None)
+    assert f"[what changed]{LINK} (commits and release notes not looked up: github.com answered 451) |" in failed
+    assert f"| Source | `github.com/acme/web`: [what changed]{LINK} |" in body(None)
 
 
 def test_release_notes_are_cut_and_have_no_effect():

@@ -61,11 +61,11 @@ def said(found, each=MOVE):
 @pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [
-        (OURS, OURS, "`ours.pub`, as before"),
-        (BUILT, BUILT, "provenance by `ours.pub`, as before"),
-        (NONE, OURS, "`ours.pub`; before: it has no signature"),
-        (OURS, BUILT, "provenance by `ours.pub`; before: signed by `ours.pub`"),
-        (OURS, NEXT, "`ci@next.example (by https://issuer.example)`; before: signed by `ours.pub`"),
+        (OURS, OURS, "verified: `ours.pub`, the same signer as before"),
+        (BUILT, BUILT, "verified: provenance by `ours.pub`, the same signer as before"),
+        (NONE, OURS, "verified: `ours.pub`; before: it has no signature"),
+        (OURS, BUILT, "verified: provenance by `ours.pub`; before: signed by `ours.pub`"),
+        (OURS, NEXT, "verified: `ci@next.example (by https://issuer.example)`; before: signed by `ours.pub`"),
         (NONE, NONE, "⚠️ it has no signature; the same holds for the old image"),
         (
             NONE,
@@ -95,7 +95,7 @@ def test_body_states_signer_of_both_images_or_why_there_is_none(old, new, senten
 
 
 def test_body_states_signer_of_pinned_image():
-    assert said(TransitionSignatures(None, OURS), PIN) == "`ours.pub`"
+    assert said(TransitionSignatures(None, OURS), PIN) == "verified: `ours.pub`"
     assert said(TransitionSignatures(None, NONE), PIN) == "⚠️ it has no signature"
 
 

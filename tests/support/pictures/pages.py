@@ -14,7 +14,7 @@ _ALERT = re.compile(r"<blockquote>\s*<p>\[!(NOTE|TIP|IMPORTANT|WARNING|CAUTION)\
 _TASK = re.compile(r"<li>(<p>)?\[([ x])\] ")
 _ESCAPE = re.compile(r"\x1b\[([\d;]*)m")
 _PROPOSAL_HEAD = (
-    '<h1>{title}</h1><p class="state"><span class="open">Open</span> <b>basebump</b> wants to merge 1 commit into'
+    '<h1>{title}</h1><p class="state"><span class="{kind}">{state}</span> <b>basebump</b> wants to merge 1 commit into'
     " <code>{base}</code> from <code>{branch}</code></p>"
 )
 _COLOURS = {"2": "dim", "31": "red", "32": "green", "33": "yellow", "36": "cyan"}
@@ -33,9 +33,10 @@ def _render_alert(kind: str, content: str) -> str:
     return f'<div class="alert {kind.lower()}"><p class="alert-title">{kind.capitalize()}</p><p>{content}</div>'
 
 
-def render_proposal(title: str, body: str, branch: str, base: str = "main") -> str:
+def render_proposal(title: str, body: str, branch: str, base: str = "main", *, is_draft: bool = False) -> str:
     """Render the page of a proposal."""
-    names = {"title": title, "base": base, "branch": branch}
+    state = "Draft" if is_draft else "Open"
+    names = {"title": title, "base": base, "branch": branch, "state": state, "kind": state.lower()}
     head = _PROPOSAL_HEAD.format_map({key: html.escape(value) for key, value in names.items()})
     comment = f'<div class="author"><b>basebump</b></div><div class="body">{render_markdown(body)}</div>'
     return _render_page("proposal", f'{head}<div class="comment">{comment}</div>')

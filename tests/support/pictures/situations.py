@@ -140,7 +140,8 @@ def draw_situation(studio: Studio, window: Browser, kind: str, name: str) -> int
     title, body = studio.propose(kind, name)
     page = studio.folder / f"{name}-{kind}.html"
     (studio.folder / f"{name}-{kind}.md").write_text(f"# {title}\n\n{body}", encoding="utf-8")
-    page.write_text(render_proposal(title, body, f"basebump/{name}"), encoding="utf-8")
+    text = render_proposal(title, body, f"basebump/{name}", is_draft="so this is a draft" in body)
+    page.write_text(text, encoding="utf-8")
     photograph(window, page, page.with_suffix(".png"), width=WIDTH)
     return int(window.evaluate(_HEIGHT))
 

@@ -101,10 +101,14 @@ class ContentsView:
     old_size: Plain
     """The download size of the old image (all layers, compressed)."""
     new_size: Plain
+    is_twice_as_large: bool
+    """True if the download size of the new image is at least twice that of the old image."""
     origin: SourceOrigin
     """How the source of the image changed: `rebuilt` (same revision), `changed` (other revision), `moved` (other source
     repository), or `unknown`.
     """
+    source: Text | None
+    """The source repository, such as `github.com/acme/image`; None if there is no comparison of its revisions."""
     comparison: Link | None
     """A link to a comparison of both source revisions; None if there is no such comparison.
 
@@ -116,6 +120,7 @@ class ContentsView:
     """Why the changes of the source are not known although the config sets `source_changes`; otherwise None."""
 
 
+_COMMANDS = frozenset({ImageAspect.ENTRYPOINT, ImageAspect.COMMAND})
 _CHANGE_ORDER = (
     PackageChangeKind.DOWNGRADED,
     PackageChangeKind.CHANGED,
@@ -165,21 +170,28 @@ def build_contents_view(contents: TransitionContents | None, rows: int) -> Conte
     source_comparison = build_source_comparison(contents)
     return ContentsView(
         aspects=tuple(
-            AspectView(
-                each.aspect, *(truncate_list(words, min(rows, MAX_LIST_ITEMS)) for words in (each.old, each.new))
-            )
+            AspectView(each.aspect, *(_show_words(each.aspect, words, rows) for words in (each.old, each.new)))
             for each in changes
         ),
         becomes_root=has_become_root(contents),
         old_size=Plain(format_size(contents.old.size)),
         new_size=Plain(format_size(contents.new.size)),
+        is_twice_as_large=contents.new.size >= 2 * contents.old.size > 0,
         origin=determine_origin(contents),
+        source=Text(f"{source_comparison.host}/{source_comparison.repository}") if source_comparison else None,
         comparison=Link(_describe_changes(contents), source_comparison.url) if source_comparison is not None else None,
         release=_build_release_view(contents, min(rows, MAX_RELEASE_LINES)),
         unknown_changes=(
             Plain(contents.source_changes.reason) if isinstance(contents.source_changes, UnknownSourceChanges) else None
         ),
     )
+
+
+def _show_words(aspect: ImageAspect, words: Sequence[str], rows: int) -> tuple[Text | Plain, ...]:
+    """Return the values of a property. A command with its arguments is a single text."""
+    if aspect in _COMMANDS and words:
+        return (Text(" ".join(words)),)
+    return truncate_list(words, min(rows, MAX_LIST_ITEMS))
 
 
 def _describe_changes(contents: TransitionContents) -> Plain:
@@ -189,7 +201,7 @@ def _describe_changes(contents: TransitionContents) -> Plain:
             commits = f"{count}{' or more' if is_lower_bound else ''} commit{'' if count == 1 else 's'}"
             return Plain(f"{commits}, and {dropped} of the old image dropped" if dropped else commits)
         case UnknownSourceChanges() | None:
-            return Plain("what changed in it")
+            return Plain("what changed")
         case _:
             assert_never(contents.source_changes)
 
