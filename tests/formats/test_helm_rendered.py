@@ -78,6 +78,16 @@ def test_helm_renders_a_case_with_nothing_but_other_images(name):
 
 
 @pytest.mark.real("helm")
+@pytest.mark.parametrize("values", ["apps/web-test.yaml", "kustomize/web.yaml"])
+def test_helm_renders_values_that_other_files_name_with_nothing_but_other_images(values):
+    folders = [CASES / "named-values" / state for state in ("before", "after")]
+    before, after = (render(folder / "charts" / "web", folder / values) for folder in folders)
+    assert before is not None
+    assert after is not None
+    assert changes(before, after) == 1
+
+
+@pytest.mark.real("helm")
 @pytest.mark.parametrize(
     ("case", "values", "count"),
     [
