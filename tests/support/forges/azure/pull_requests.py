@@ -193,11 +193,12 @@ def _set_reviewer(call: Call, request: PullRequest, account_id: str, words: dict
 
 
 def list_teams(call: Call, project: str) -> Reply:
-    return call.many([{"id": name, "name": name, "projectName": project} for name in call.world.teams])
+    teams = [team for team, _ in call.world.teams]
+    return call.many([{"id": each.id, "name": each.person.name, "projectName": project} for each in teams])
 
 
 def list_members(call: Call, _project: str, team: str) -> Reply:
-    members = call.world.teams[team]
+    members = next(found for each, found in call.world.teams if each.id == team)
     return call.many([{"identity": call.shapes.account(each), "isTeamAdmin": False} for each in members])
 
 

@@ -301,8 +301,8 @@ class World:
         self.projects: dict[tuple[str, bool], Project] = {}
         """By name in lower case, and whether it is public: tests of all forges want both kinds under one name."""
         self.repositories: list[Repository] = []
-        self.teams: dict[str, list[Account]] = {}
-        """The members of each team, by its name."""
+        self.teams: list[tuple[Account, list[Account]]] = []
+        """The teams of all projects, with their members."""
         self.last_request = 0
         """Numbers count over the whole organization."""
         self.ada = self.add_account(ADA.name, ADA.email)

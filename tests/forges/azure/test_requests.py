@@ -1,0 +1,347 @@
+"""Pull requests of Azure Repos: their texts in three places, attributes, votes, statuses and automatic completion."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from support.forges.azure.state import BUILD, MERGE_STRATEGY, MIN_REVIEWERS, STATUS_CHECK, Policy, Reviewer
+from support.forges.contract_scene import (
+    BODY,
+    BRANCH,
+    NEWER_CHANGES,
+    PREFIX,
+    REPORT,
+    TARGETS,
+    look,
+    message_of,
+    one,
+    open_one,
+    proposal,
+    propose,
+)
+
+from bot.core.proposal.markers import BodyMarker, parse_marker, render_marker
+from bot.core.proposal.request_text import RequestText
+from bot.forges.azure.texts import APPENDIX_PROPERTY, MARKER_PROPERTY
+from bot.model.errors import ForgeError
+from bot.model.proposal import RequestState
+from bot.model.request_attributes import CommitStatus, RequestAttributes, StatusState
+
+MARKER = render_marker(BodyMarker(TARGETS, REPORT))
+GOOD = CommitStatus(StatusState.SUCCESS, "Fixes 7 (1 critical), adds none")
+
+
+def text(body="Moves python.", appendix="All that it fixes."):
+    return RequestText(body, appendix, MARKER).join()
+
+
+def open_with(stand, attributes=None, *, draft=False, body=None):
+    wanted = replace(proposal(body=body or BODY), attributes=attributes or RequestAttributes(), is_draft=draft)
+    forge = stand.forge()
+    forge.push(BRANCH, wanted.changes, wanted.commit_message, None)
+    return forge.open(wanted)
+
+
+def request_of(stand):
+    (request,) = stand.repository.requests
+    return request
+
+
+def threads(stand):
+    return [(each.status, [comment.content for comment in each.comments]) for each in request_of(stand).threads]
+
+
+# Texts
+
+
+def test_text_is_stored_in_description_thread_and_property(stand):
+    open_with(stand, body=text())
+    request = request_of(stand)
+    assert request.description == "Moves python."
+    assert threads(stand) == [("closed", ["All that it fixes."])]
+    assert APPENDIX_PROPERTY in request.threads[0].properties
+    assert request.properties == {MARKER_PROPERTY: MARKER}
+
+
+def test_appendix_is_edited_in_place_and_only_if_it_changed(stand):
+    open_with(stand, body=text())
+    seen = open_one(stand)
+    stand.forge().update_request(seen, seen.title, text("Other words."))
+    assert threads(stand) == [("closed", ["All that it fixes."])]
+    writes = len(stand.writes)
+    stand.forge().update_request(seen, seen.title, text("Other words.", "Something else."))
+    assert threads(stand) == [("closed", ["Something else."])]
+    assert len(stand.writes) == writes + 1
+
+
+def test_same_text_is_not_written_again(stand):
+    open_with(stand, body=text())
+    writes = len(stand.writes)
+    stand.forge().update_request(open_one(stand), proposal().title, text())
+    assert len(stand.writes) == writes
+
+
+def test_appendix_of_another_account_is_left_alone(stand):
+    open_with(stand, body=text())
+    request_of(stand).threads[0].comments[0].author = stand.server.world.ada
+    stand.forge().update_request(open_one(stand), proposal().title, text(appendix="Something else."))
+    assert threads(stand) == [("closed", ["All that it fixes."]), ("closed", ["Something else."])]
+
+
+def test_description_longer_than_in_lists_is_read_whole(stand):
+    body = "x" * 3_999 + "!"
+    open_with(stand, body=RequestText(body, marker=MARKER).join())
+    seen = open_one(stand)
+    assert seen.body.startswith(f"{body}\n")
+    stand.close_request(BRANCH)
+    assert one(stand, RequestState.CLOSED).body == seen.body
+
+
+def test_description_is_counted_as_azure_counts_it(stand):
+    with pytest.raises(ForgeError, match="the body has 4002 characters"):
+        open_with(stand, body=RequestText("\U0001f600" * 2_001, marker=MARKER).join())
+
+
+def test_line_ends_of_a_browser_are_no_change_of_the_text(stand):
+    open_with(stand, body=text("One line.\n\nAnother one."))
+    seen = open_one(stand)
+    request_of(stand).description = "One line.\r\n\r\nAnother one."
+    assert open_one(stand).body == seen.body
+
+
+def test_mark_is_written_last(stand):
+    open_with(stand, RequestAttributes(labels=("docker",), status=GOOD), body=text())
+    lines = [line.partition("?")[0].rpartition("/")[2] for line in stand.writes]
+    assert lines == ["pushes", "statuses", "pullrequests", "labels", "threads", "statuses", "properties"]
+
+
+def test_mark_that_is_stored_differently_is_a_failure(stand):
+    answer = stand.server.reply({"count": 1, "value": {MARKER_PROPERTY: {"$type": "System.String", "$value": "cut"}}})
+    stand.server.fail("PATCH .*/properties", answer, times=9)
+    with pytest.raises(ForgeError, match=r"stored a property .* hint"):
+        open_with(stand)
+
+
+def test_ended_request_is_not_edited(stand):
+    open_with(stand, body=text())
+    seen = open_one(stand)
+    stand.close_request(BRANCH)
+    writes = len(stand.writes)
+    with pytest.raises(ForgeError, match="was closed or merged"):
+        stand.forge().update_request(seen, "Other words", text("Other words."))
+    assert len(stand.writes) == writes
+
+
+def test_request_that_ends_while_it_is_edited_is_a_failure(stand):
+    open_with(stand, body=text())
+    refusal = stand.server.problem(400, "TF401181: The pull request cannot be edited due to its state.")
+    stand.server.fail("PATCH .*/pullrequests/", refusal)
+    with pytest.raises(ForgeError, match="was closed or merged"):
+        stand.forge().update_request(open_one(stand), "Other words", text("Other words."))
+
+
+@pytest.mark.parametrize("status", [400, 409])
+def test_request_that_is_there_already_is_found_whatever_the_status(stand, status):
+    stand.server.world.assumptions.duplicate_status = status
+    propose(stand)
+    opened = stand.forge().open(proposal(title="Other words"))
+    assert opened.number == 1
+    assert [each.title for each in stand.requests()] == ["Other words"]
+
+
+# Attributes
+
+
+def test_labels_are_set_and_found(stand):
+    assert open_with(stand, RequestAttributes(labels=("docker", "basebump-again"))).notes == ()
+    seen = open_one(stand)
+    assert seen.ever_set.labels == ("docker", "basebump-again")
+    assert seen.user_requests
+
+
+def test_label_that_may_not_be_created_is_a_note_and_no_failure(stand):
+    stand.token.can_make_labels = False
+    (note,) = open_with(stand, RequestAttributes(labels=("docker",))).notes
+    assert "The label `docker` could not be set" in note
+    assert "Create tag definition" in note
+    assert open_one(stand).state is RequestState.OPEN
+
+
+def test_label_by_which_a_user_asked_is_removed(stand):
+    open_with(stand)
+    stand.label(BRANCH, "basebump-rebase")
+    seen = open_one(stand)
+    assert stand.forge().update_request(seen, seen.title, seen.body) == ()
+    assert [name for _, name in request_of(stand).labels] == []
+
+
+def test_reviewers_are_members_of_teams_and_teams(stand):
+    world = stand.server.world
+    ada, team = world.ada, world.add_account("Platform", is_container=True)
+    world.teams.append((team, [ada]))
+    opened = open_with(stand, RequestAttributes(reviewers=("ada", "team:Platform", "nobody")))
+    (note,) = opened.notes
+    assert "A review of `nobody` could not be requested: no team of the project has such a member" in note
+    assert [each.account for each in request_of(stand).reviewers] == [ada, team]
+
+
+def test_what_azure_has_not_is_a_note(stand):
+    notes = open_with(stand, RequestAttributes(assignees=("ada",), milestone="1.0")).notes
+    assert len(notes) == 2
+    assert all("Azure Repos has no" in note for note in notes)
+
+
+@pytest.mark.parametrize("is_draft", [True, False])
+def test_draft_is_a_draft(stand, is_draft):
+    open_with(stand, draft=is_draft)
+    assert request_of(stand).is_draft is is_draft
+
+
+def test_draft_of_an_interrupted_run_becomes_ready(stand):
+    open_with(stand, draft=True)
+    stand.forge().open(proposal())
+    assert request_of(stand).is_draft is False
+
+
+@pytest.mark.parametrize(("vote", "is_accepted"), [(10, True), (5, True), (0, False), (-5, False), (-10, False)])
+def test_votes_of_others_accept_a_request(stand, vote, is_accepted):
+    propose(stand)
+    request_of(stand).reviewers.append(Reviewer(stand.server.world.ada, vote))
+    assert open_one(stand).is_accepted is is_accepted
+
+
+def test_own_vote_accepts_nothing(stand):
+    propose(stand)
+    request_of(stand).reviewers.append(Reviewer(stand.token.account, 10))
+    assert not open_one(stand).is_accepted
+
+
+def test_auto_complete_of_a_person_accepts_a_request(stand):
+    propose(stand)
+    stand.repository.policies.append(Policy(1, BUILD, {}))
+    request_of(stand).armed_by = stand.server.world.ada
+    seen = open_one(stand)
+    assert (seen.is_accepted, seen.has_automerge) == (True, False)
+
+
+# Statuses
+
+
+def test_status_of_the_request_is_what_a_policy_waits_for(stand):
+    open_with(stand, RequestAttributes(status=GOOD), body=text())
+    (status,) = request_of(stand).statuses
+    assert (status.genre, status.name, status.state) == ("basebump", "evidence", "succeeded")
+    policy = Policy(1, STATUS_CHECK, {"statusGenre": "basebump", "statusName": "evidence"})
+    stand.repository.policies.append(policy)
+    assert list(stand.repository.unmet(request_of(stand))) == []
+
+
+def test_status_is_set_again_after_each_push(stand):
+    open_with(stand, RequestAttributes(status=GOOD), body=text())
+    seen = open_one(stand)
+    forge = stand.forge()
+    forge.push(BRANCH, NEWER_CHANGES, message_of("3" * 16), seen.head)
+    forge.update_request(seen, seen.title, text(), RequestAttributes(status=GOOD))
+    assert len(request_of(stand).statuses) == 2
+
+
+def test_status_that_the_request_may_not_have_is_a_note(stand):
+    stand.server.fail("POST .*/pullRequests/.*/statuses", stand.server.problem(403, "No"), times=9)
+    (note,) = open_with(stand, RequestAttributes(status=GOOD), body=text()).notes
+    assert "The status of the pull request could not be set" in note
+    assert parse_marker(open_one(stand).body).targets == TARGETS
+
+
+# Automatic completion
+
+
+def arm(stand, *policies):
+    stand.repository.policies += policies
+    return open_with(stand, RequestAttributes(automerge=True)).notes
+
+
+def test_auto_complete_waits_for_a_blocking_policy(stand):
+    assert arm(stand, Policy(1, BUILD, {})) == ()
+    request = request_of(stand)
+    assert request.armed_by is stand.token.account
+    assert request.completion == {"mergeStrategy": "noFastForward", "deleteSourceBranch": True}
+    seen = open_one(stand)
+    assert (seen.has_automerge, seen.is_accepted) == (True, False)
+
+
+@pytest.mark.parametrize(
+    "policies", [(), (Policy(1, BUILD, {}, is_blocking=False),), (Policy(1, BUILD, {}, "refs/x"),)]
+)
+def test_auto_complete_is_not_set_if_nothing_would_have_to_be_waited_for(stand, policies):
+    (note,) = arm(stand, *policies)
+    assert "no blocking policy protects the target branch" in note
+    assert request_of(stand).status == "active"
+
+
+@pytest.mark.parametrize(
+    ("allowed", "strategy"),
+    [
+        ({"allowSquash": True, "allowNoFastForward": True}, "squash"),
+        ({"allowNoFastForward": True}, "noFastForward"),
+        ({"allowRebase": True}, "rebase"),
+        ({"allowRebaseMerge": True, "allowRebase": True}, "rebaseMerge"),
+    ],
+)
+def test_auto_complete_uses_a_way_that_the_policy_allows(stand, allowed, strategy):
+    assert arm(stand, Policy(1, BUILD, {}), Policy(2, MERGE_STRATEGY, allowed)) == ()
+    assert request_of(stand).completion["mergeStrategy"] == strategy
+
+
+def test_auto_complete_without_an_allowed_way_is_a_note(stand):
+    (note,) = arm(stand, Policy(1, BUILD, {}), Policy(2, MERGE_STRATEGY, {"allowSquash": False}))
+    assert "allows no way to complete it" in note
+
+
+def test_draft_is_not_completed(stand):
+    stand.repository.policies.append(Policy(1, BUILD, {}))
+    (note,) = open_with(stand, RequestAttributes(automerge=True), draft=True).notes
+    assert "it is a draft" in note
+
+
+def test_auto_complete_is_ended(stand):
+    arm(stand, Policy(1, BUILD, {}))
+    seen = open_one(stand)
+    stand.forge().update_request(seen, seen.title, seen.body, RequestAttributes(automerge=False))
+    assert request_of(stand).armed_by is None
+
+
+def test_request_is_completed_when_its_policies_are_met(stand):
+    assert arm(stand, Policy(1, MIN_REVIEWERS, {"minimumApproverCount": 1})) == ()
+    request_of(stand).reviewers.append(Reviewer(stand.server.world.ada, 10))
+    stand.settle()
+    assert [each.state for each in look(stand)] == [RequestState.MERGED]
+    assert BRANCH not in stand.branches()
+
+
+# Life
+
+
+def test_request_that_a_person_revived_is_open_again(stand):
+    seen = propose(stand)
+    stand.close_request(BRANCH)
+    assert one(stand, RequestState.CLOSED).number == seen.number
+    request = request_of(stand)
+    request.status, request.closed, request.closed_by = "active", None, None
+    assert open_one(stand) == seen
+
+
+def test_conflicts_are_those_with_the_current_base(stand):
+    propose(stand)
+    stand.commit("main", {"README.md": "Elsewhere.\n"})
+    assert not open_one(stand).has_conflicts
+
+
+def test_requests_of_others_are_not_read_one_by_one(stand):
+    propose(stand)
+    stand.git.commit("feature", {"README.md": "A person's.\n"})
+    stand.propose_by_hand("feature")
+    stand.repository.requests[-1].description = "y" * 1_000
+    with stand.server.watched() as lines:
+        stand.forge().list_requests(PREFIX, frozenset())
+    assert not [line for line in lines if "/pullrequests/2" in line or "/pullRequests/2" in line]
