@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 from support.forges.azure.stand import AzureStand
+from support.forges.gitea.stand import GiteaStand
 from support.forges.github.stand import GitHubStand
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.hosted_stand import HostedStand
@@ -12,7 +13,11 @@ from support.values import digest
 
 pytestmark = [
     pytest.mark.real("git"),
-    pytest.mark.over_forges(local="it is no server", github_app="tokens aside, it is asked as with a token"),
+    pytest.mark.over_forges(
+        local="it is no server",
+        github_app="tokens aside, it is asked as with a token",
+        forgejo="it is asked as a Gitea",
+    ),
 ]
 
 BRANCH = "basebump/python-3.12-slim-06e5bb43"
@@ -39,6 +44,7 @@ class Server:
 SERVERS = {
     "github": Server(GitHubStand, "\r\n", "/acme/web/pull/1"),
     "gitlab": Server(GitLabStand, "\n", "/acme/shop/web/-/merge_requests/1"),
+    "gitea": Server(GiteaStand, "\r\n", "/acme/web/pulls/1"),
     "azure": Server(AzureStand, "\r\n", "/Acme%20Shop/_git/web/pullrequest/1"),
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from support.forges.gitea.stand import GiteaStand
 from support.forges.github.stand import GitHubStand
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.kill_points import note_kills
@@ -20,7 +21,7 @@ from bot.model.reference import TagRef
 
 pytestmark = [
     pytest.mark.real("git"),
-    pytest.mark.over_forges(github_app="tokens aside, it is asked as with a token"),
+    pytest.mark.over_forges(github_app="tokens aside, it is asked as with a token", forgejo="it is asked as a Gitea"),
 ]
 
 PYTHON = TagRef("docker.io/library/python", "3.12-slim")
@@ -29,7 +30,7 @@ OLD = build("old").digest
 FILES = {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"}
 OF_MAIN = build_branch_name("basebump/", PYTHON, build_tag_key(PYTHON))
 OF_RELEASE = build_branch_name("basebump/", PYTHON, build_tag_key(PYTHON, base=RELEASE))
-STANDS = {"local": LocalStand, "github": GitHubStand, "gitlab": GitLabStand}
+STANDS = {"local": LocalStand, "github": GitHubStand, "gitlab": GitLabStand, "gitea": GiteaStand}
 
 
 @pytest.fixture(params=STANDS)

@@ -18,7 +18,10 @@ from bot.model.limits import ProposalLimits
 from bot.model.policy import PolicyRule, RuleMatch
 from bot.model.vocabulary import RunLevel
 
-pytestmark = [pytest.mark.real("git"), pytest.mark.over_forges(github_app="tokens aside, it is asked as with a token")]
+pytestmark = [
+    pytest.mark.real("git"),
+    pytest.mark.over_forges(github_app="tokens aside, it is asked as with a token", forgejo="it is asked as a Gitea"),
+]
 
 OLD = build("old").digest
 FILES = {"Dockerfile": f"FROM python:3.12-slim@{OLD}\nFROM redis:7@{OLD}\n"}

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from support.forges.fleets import open_gitlab_fleet
 from support.forges.forged_commits import make_forged_commit
+from support.forges.gitea.stand import GiteaStand
 from support.forges.github.stand import GitHubAppStand, GitHubStand
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.hosted_stand import no_pause
@@ -29,7 +30,7 @@ from bot.state.database import Database
 from bot.state.push_store import DatabasePushStore
 from bot.state.state_store import DatabaseStateStore
 
-pytestmark = [pytest.mark.real("git"), pytest.mark.over_forges]
+pytestmark = [pytest.mark.real("git"), pytest.mark.over_forges(forgejo="it is asked as a Gitea")]
 
 BRANCH = "basebump/python-3.12-slim-06e5bb43"
 OLD, NEW, NEWER = build("old").digest, build("new").digest, build("newer").digest
@@ -38,7 +39,13 @@ EVIL = build("evil").digest
 DOCKERFILE = f"FROM python:3.12-slim@{OLD}\nRUN make\nRUN make test\nRUN make install\nUSER app\n"
 WITH_NEW = DOCKERFILE.replace(OLD, NEW)
 FILES = {"Dockerfile": DOCKERFILE, "app/Dockerfile": DOCKERFILE, "README.md": "Nothing to see.\n"}
-STANDS = {"local": LocalStand, "github": GitHubStand, "github-app": GitHubAppStand, "gitlab": GitLabStand}
+STANDS = {
+    "local": LocalStand,
+    "github": GitHubStand,
+    "github-app": GitHubAppStand,
+    "gitlab": GitLabStand,
+    "gitea": GiteaStand,
+}
 TARGET = f"docker.io/library/python:3.12-slim@{NEW}"
 GOOD = CommitStatus(StatusState.SUCCESS, "Fixes 1 (1 high), adds none")
 
@@ -104,7 +111,7 @@ FORGERIES = {
 }
 
 
-@pytest.mark.parametrize("stand", ["local", "github", "gitlab"], indirect=True)
+@pytest.mark.parametrize("stand", ["local", "github", "gitlab", "gitea"], indirect=True)
 @pytest.mark.parametrize("forgery", FORGERIES)
 def test_branch_of_forged_commit_with_other_content_belongs_to_users(stand, known, forgery):
     """With the token of an App, contents are read as with any other token: see the next test."""
@@ -305,7 +312,7 @@ def remembering(known, tmp_path):
     return known
 
 
-@pytest.mark.parametrize("kind", ["github", "github-app", "gitlab"])
+@pytest.mark.parametrize("kind", ["github", "github-app", "gitlab", "gitea"])
 def test_remembered_branch_costs_no_request(start_stand, remembering, kind):
     stand = start_stand(STANDS[kind], FILES)
     assert run(stand, remembering) == "opened"
@@ -314,7 +321,7 @@ def test_remembered_branch_costs_no_request(start_stand, remembering, kind):
     remembering.pushes = type(remembering).__dataclass_fields__["pushes"].default_factory()
     with stand.server.watched() as without_state:
         assert run(stand, remembering) == "unchanged"
-    more = {"github": 2, "github-app": 2, "gitlab": 5}[kind]
+    more = {"github": 2, "github-app": 2, "gitlab": 5, "gitea": 2}[kind]
     assert len(without_state) - len(with_state) == more
 
 

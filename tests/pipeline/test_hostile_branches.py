@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from support.forges.forged_commits import make_forged_commit
+from support.forges.gitea.stand import GiteaStand
 from support.forges.github.stand import GitHubStand
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.stands import LocalStand
@@ -23,7 +24,7 @@ from bot.model.policy import PolicyRule
 from bot.model.rules import AutomergeConditions
 from bot.pipeline import branch_judge
 
-pytestmark = [pytest.mark.real("git"), pytest.mark.over_forges]
+pytestmark = [pytest.mark.real("git"), pytest.mark.over_forges(forgejo="it is asked as a Gitea")]
 
 BRANCH = "basebump/python-3.12-slim-06e5bb43"
 FOREIGN = "basebump/zzz-00000000"
@@ -32,7 +33,7 @@ OLD, NEW = build("old").digest, build("new").digest
 DOCKERFILE = f"FROM python:3.12-slim@{OLD}\nUSER app\n"
 WITH_NEW = DOCKERFILE.replace(OLD, NEW)
 FILES = {"Dockerfile": DOCKERFILE, "README.md": "Nothing to see.\n"}
-STANDS = {"local": LocalStand, "github": GitHubStand, "gitlab": GitLabStand}
+STANDS = {"local": LocalStand, "github": GitHubStand, "gitlab": GitLabStand, "gitea": GiteaStand}
 AUTOMERGE = PolicyRule(automerge=AutomergeConditions(UpdateMode.DIGEST))
 
 

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import pytest
 from support.forges.azure.stand import AzureStand
+from support.forges.gitea.stand import GiteaStand
 from support.forges.github.stand import GitHubStand
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.kill_points import note_kills
@@ -30,7 +31,10 @@ from bot.model.policy import PolicyRule, RuleMatch
 from bot.model.proposal import RequestState
 from bot.model.vocabulary import RunLevel
 
-pytestmark = [pytest.mark.real("git"), pytest.mark.over_forges(github_app="tokens aside, it is asked as with a token")]
+pytestmark = [
+    pytest.mark.real("git"),
+    pytest.mark.over_forges(github_app="tokens aside, it is asked as with a token", forgejo="it is asked as a Gitea"),
+]
 
 BRANCH = "basebump/python-3.12-slim-06e5bb43"
 OLD, NEW, NEWER = build("old").digest, build("new").digest, build("newer").digest
@@ -55,6 +59,7 @@ STANDS: dict[str, Callable[[Path, dict[str, str]], Stand]] = {
     "github": GitHubStand,
     "gitlab": GitLabStand,
     "azure": AzureStand,
+    "gitea": GiteaStand,
 }
 WITHOUT = {
     ("azure", "a dashboard, until there is nothing to show"): "it has no issues",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from support.forges.gitea.stand import GiteaStand
 from support.forges.github.stand import GitHubAppStand, GitHubStand
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.hosted_stand import HostedStand
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.real("git")
 
 FILES = {"Dockerfile": f"FROM python:3.12-slim@{build('old').digest}\n"}
 BRANCH = "basebump/python-3.12-slim-06e5bb43"
-STANDS = {"github": GitHubStand, "github-app": GitHubAppStand, "gitlab": GitLabStand}
+STANDS = {"github": GitHubStand, "github-app": GitHubAppStand, "gitlab": GitLabStand, "gitea": GiteaStand}
 
 
 @pytest.fixture(params=STANDS)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from itertools import count
 
 import pytest
+from support.forges.gitea.stand import GiteaStand
 from support.forges.github.stand import GitHubStand
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.stands import CountedFleet, LocalStand, Writes
@@ -17,7 +18,7 @@ from bot.model.vocabulary import FailureStage
 
 pytestmark = pytest.mark.real("git")
 
-STANDS = {"local": LocalStand, "github": GitHubStand, "gitlab": GitLabStand}
+STANDS = {"local": LocalStand, "github": GitHubStand, "gitlab": GitLabStand, "gitea": GiteaStand}
 FILES = {"Dockerfile": f"FROM python:3.12-slim@{build('old').digest}\n"}
 TWO_LINES = {"Dockerfile": FILES["Dockerfile"] + "FROM redis:7\n"}
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from support.forges.gitea.stand import GiteaStand
 from support.forges.github.stand import GitHubAppStand, GitHubStand
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.gitlab.state import Status
@@ -21,13 +22,16 @@ from bot.model.request_attributes import CommitStatus, StatusState
 from bot.model.rules import AutomergeConditions, IntroducedLimit
 from bot.model.trust import TrustEntry
 
-pytestmark = [pytest.mark.real("git"), pytest.mark.over_forges(local="it has no statuses")]
+pytestmark = [
+    pytest.mark.real("git"),
+    pytest.mark.over_forges(local="it has no statuses", forgejo="it is asked as a Gitea"),
+]
 
 BRANCH = "basebump/python-3.12-slim-06e5bb43"
 OLD, NEW, NEWER = build("old").digest, build("new").digest, build("newer").digest
 FILES = {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"}
 CVE, OTHER, CRITICAL = finding("CVE-1900-0001"), finding("CVE-1900-0002"), finding("CVE-1900-0003", Severity.CRITICAL)
-STANDS = {"github": GitHubStand, "github-app": GitHubAppStand, "gitlab": GitLabStand}
+STANDS = {"github": GitHubStand, "github-app": GitHubAppStand, "gitlab": GitLabStand, "gitea": GiteaStand}
 
 
 @pytest.fixture(params=STANDS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from support.forges.gitea.stand import GiteaStand
 from support.forges.github.stand import GitHubStand
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.stands import LocalStand
@@ -10,9 +11,12 @@ from support.runs.open_requests import EARLIER_RUNS, NEW, OLD, EarlierRun, load_
 from support.runs.worlds import outcomes
 from support.values import finding
 
-pytestmark = [pytest.mark.real("git"), pytest.mark.over_forges(github_app="tokens aside, it is asked as with a token")]
+pytestmark = [
+    pytest.mark.real("git"),
+    pytest.mark.over_forges(github_app="tokens aside, it is asked as with a token", forgejo="it is asked as a Gitea"),
+]
 
-STANDS = {"local": LocalStand, "github": GitHubStand, "gitlab": GitLabStand}
+STANDS = {"local": LocalStand, "github": GitHubStand, "gitlab": GitLabStand, "gitea": GiteaStand}
 
 
 ON_SERVERS = ("adds-critical", "first-request")

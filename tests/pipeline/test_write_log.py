@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from support.forges.gitea.stand import GiteaStand
 from support.forges.github.stand import GitHubStand
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.hosted_stand import HostedStand
@@ -17,13 +18,17 @@ from bot.model.policy import PolicyRule
 
 pytestmark = [
     pytest.mark.real("git"),
-    pytest.mark.over_forges(local="it is no server", github_app="tokens aside, it is asked as with a token"),
+    pytest.mark.over_forges(
+        local="it is no server",
+        github_app="tokens aside, it is asked as with a token",
+        forgejo="it is asked as a Gitea",
+    ),
 ]
 
 BRANCH = "basebump/python-3.12-slim-06e5bb43"
 OLD, NEW = build("old").digest, build("new").digest
 BEHIND = {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"}
-STANDS = {stand.kind: stand for stand in (GitHubStand, GitLabStand)}
+STANDS = {stand.kind: stand for stand in (GitHubStand, GitLabStand, GiteaStand)}
 
 
 class Story:

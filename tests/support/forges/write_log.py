@@ -37,6 +37,8 @@ def _line(exchange: Exchange) -> str:
     path = unquote(exchange.asked.path)
     if path.endswith("/graphql"):
         return f"mutation {', '.join(_mutations(exchange.request['query']))}"
+    if path.endswith("/git-receive-pack"):
+        return "git push"
     below, found = _ROOT.subn("", path)
     assert found, f"{path} is not about the one repository"
     named = _COMMIT.sub("COMMIT", _BRANCH.sub("BRANCH", below))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from support.forges.gitea.stand import GiteaStand
+from support.forges.gitea.state import Pull
 from support.forges.github.stand import GitHubStand
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.stands import LocalStand
@@ -11,7 +13,7 @@ from support.forges.stands import LocalStand
 from bot.forges.local.fleet import LocalFleet
 from bot.model.dashboard import DashboardIssue
 
-STANDS = {"local": LocalStand, "github": GitHubStand, "gitlab": GitLabStand}
+STANDS = {"local": LocalStand, "github": GitHubStand, "gitlab": GitLabStand, "gitea": GiteaStand}
 
 
 class BoardScene:
@@ -33,6 +35,10 @@ class BoardScene:
         changed = replace(board, **values)
         if isinstance(self.stand, GitHubStand):
             (issue,) = self.stand.repository.issues
+            issue.body, issue.state = changed.body, "open" if changed.is_open else "closed"
+            return
+        if isinstance(self.stand, GiteaStand):
+            (issue,) = (each for each in self.stand.repository.issues if not isinstance(each, Pull))
             issue.body, issue.state = changed.body, "open" if changed.is_open else "closed"
             return
         if isinstance(self.stand, GitLabStand):

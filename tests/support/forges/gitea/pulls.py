@@ -85,7 +85,7 @@ def merge_pull(call: Call, index: str) -> Reply:
     pull, body, repository = call.find_pull(index), call.body, call.repository
     if body["head_commit_id"] != pull.head:
         raise ProblemError(409, "head out of date")
-    if pull.is_draft:
+    if pull.draft:
         raise ProblemError(405, "Work in progress PRs cannot be merged")
     if not call.writer.can_write or body["Do"] not in repository.merge_styles:
         raise ProblemError(405, "User not allowed to merge PR")

@@ -114,7 +114,7 @@ class Pull(Issue):
     """Base and head for which the server has found out whether they can be merged."""
 
     @property
-    def is_draft(self) -> bool:
+    def draft(self) -> bool:
         return self.title.startswith(("WIP:", "[WIP]"))
 
     def close(self, *, merged: bool = False) -> None:
