@@ -34,8 +34,8 @@ from bot.model.policy import Policy
 
 def test_first_sentence_states_what_update_fixes_and_adds():
     assert body().startswith(
-        "**Merging fixes 1 known vulnerability of `python:3.12-slim` (1 critical) and adds none. 1 remains "
-        "(all with a fix that this image lacks).**\n"
+        "**Merging fixes 1 known vulnerability of `python:3.12-slim` (1 critical) and adds none. 1 stays unfixed "
+        "(all with a fix that the new image lacks).**\n"
     )
     worse = body(known=evidence(scan(LOW), scan(LOW, CRITICAL)))
     assert "**Merging fixes no known vulnerabilities of `python:3.12-slim` and adds 1 (1 critical)." in worse

@@ -126,7 +126,7 @@ def test_of_lists_without_end_the_first_are_shown_and_the_rest_is_counted():
 def test_remaining_findings_say_how_many_have_a_fix_that_the_image_lacks():
     both = [finding("CVE-2026-1001", Severity.LOW), finding("CVE-2026-1002", Severity.LOW, fixed_in=None)]
     text = body(compare_scans(scan(*both), scan(*both)))
-    assert "<summary>All 2 remaining (1 with a fix that this image lacks)</summary>" in text
+    assert "<summary>All 2 remaining (1 with a fix that the new image lacks)</summary>" in text
 
 
 def test_nothing_that_an_image_says_of_itself_can_act():
