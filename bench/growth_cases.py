@@ -19,6 +19,8 @@ _DIGEST = "sha256:" + 64 * "a"
 _POD = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n"
 _TEMPLATED = "apiVersion: v1\nkind: Pod\nimage: a\n{{ b }}\n"
 _CHART = {"c__Chart_yaml": "name: c\n", "c__values_yaml": "image: {repository: a, tag: b}\n"}
+_RELEASE = "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nspec: {chart: {spec: {chart: ./c, valuesFiles:"
+_APPLICATION = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nspec:\n  sources:\n"
 _GENERATORS: dict[str, dict[str, FileGenerator]] = {
     "dockerfile": {
         "FROM": repeat("Dockerfile", "FROM a:§\n"),
@@ -190,6 +192,18 @@ _GENERATORS: dict[str, dict[str, FileGenerator]] = {
             c__values_yaml="image: a:1\n",
             c__templates__a_yaml="{{ .Values.image }}",
         ),
+        "named values": repeat(
+            "a.yaml", ", b/§.yaml", f"{_RELEASE} [b/a.yaml", "]}}}\n", b__a_yaml="image: a:1\n", **_CHART
+        ),
+        "values that a release names": repeat(
+            "b/a.yaml", "a§: {image: b:1}\n", a_yaml=f"{_RELEASE} [b/a.yaml]}}}}}}\n"
+        ),
+        "sources of an Application": repeat(
+            "a.yaml", "- {path: b, ref: a§, repoURL: c, helm: {valueFiles: [$a000001/b/a.yaml]}}\n", _APPLICATION
+        ),
+        "releases of a helmfile": repeat("helmfile.yaml", "- {chart: ./c, values: [b/§.yaml]}\n", "releases:\n"),
+        "actions of a helmfile": repeat("helmfile.yaml", "{{ a }}", "releases:\n- values: [", "]\n"),
+        "open actions of a helmfile": repeat("helmfile.yaml", "{{", "releases:\n- values: [", "]\n"),
     },
     "hcl": {
         "targets": repeat("docker-bake.hcl", 'target "a§" {\ncontexts = {\na = "docker-image://a:1"\n}\n}\n'),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from bot.formats._syntax.helm.blocks import MAX_ACTIONS
 from bot.formats._syntax.tree_paths import resolve_in_tree
 from bot.formats._syntax.yaml.file_reader import read_file
 from bot.formats._syntax.yaml.nodes import ALL_ITEMS, STRING, YamlDocument, YamlScalar
@@ -17,13 +18,18 @@ from bot.model.extracted_item import ExtractedItem
 from bot.model.source import FilePath, SourceFile
 
 _OPENER, _CLOSER = b"{{", b"}}"
-_ACTION_MARK = b"\xef\xbf\xbd"
-"""The character U+FFFD, which replaces an action, so that the rest of the file can be read as YAML."""
+_MARK = "\ufffd"
+"""A character that replaces an action, so that the rest of the file can be read as YAML."""
 _LOCAL_CHART = ("./", "../")
 
 
 def read_helmfile(file: SourceFile) -> Iterator[ExtractedItem]:
-    """Yield the values files that a helmfile names. If it cannot be parsed as YAML, yield nothing."""
+    """Yield the values files that a helmfile names. If it cannot be parsed as YAML, yield nothing.
+
+    If it has more than MAX_ACTIONS actions, also yield nothing.
+    """
+    if file.content.count(_OPENER) > MAX_ACTIONS:
+        return
     plain_file = replace(file, content=_remove_actions(file.content))
     for item in read_file(plain_file, lambda raw: b"values" in raw, lambda each: _list_uses(each, file.path)):
         if isinstance(item, ValuesFileUse):
@@ -36,9 +42,8 @@ def _list_uses(document: YamlDocument, path: FilePath) -> Iterator[ValuesFileUse
         chart = document.get_string(release, "chart") or ""
         folder = resolve_in_tree(path, chart) if chart.startswith(_LOCAL_CHART) else None
         for _, node in document.walk(release, ("values", ALL_ITEMS), ""):
-            values_path = (
-                resolve_in_tree(path, node.value) if isinstance(node, YamlScalar) and node.tag == STRING else None
-            )
+            text = node.value if isinstance(node, YamlScalar) and node.tag == STRING else ""
+            values_path = resolve_in_tree(path, text) if text and _MARK not in text else None
             if values_path:
                 yield ValuesFileUse(path, values_path, folder)
 
@@ -59,4 +64,4 @@ def _replace_actions(line: bytes) -> bytes:
     """Replace each action by a mark. Text after an opener without a closer is kept."""
     first, *others = line.split(_OPENER)
     texts = (each.partition(_CLOSER) for each in others)
-    return first + b"".join(_ACTION_MARK + rest if closer else _OPENER + text for text, closer, rest in texts)
+    return first + b"".join(_MARK.encode() + rest if closer else _OPENER + text for text, closer, rest in texts)
