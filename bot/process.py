@@ -34,6 +34,8 @@ _PR_SET_DUMPABLE = 4
 """From linux/prctl.h; part of the kernel's stable interface."""
 _RUNNING: set[subprocess.Popen[bytes]] = set()
 """The children for which a thread waits."""
+_STARTING: set[int] = set()
+"""The threads that are starting a child, which may run already although it is not in _RUNNING yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,26 +66,28 @@ def run(
         ProcessError: If the program cannot be started, runs for too long, or writes too much output.
     """
     program = arguments[0]
-    child = _start_child(arguments, cwd, environment or {}, subprocess.PIPE)
-    with child, _track_child(child):
-        readers: list[_StreamReader] = []
-        try:
-            readers.extend(
-                _StreamReader(stream, max_output, child) for stream in (child.stdout, child.stderr) if stream
-            )
-            writer = _start_thread(_write_input, child.stdin, stdin)
-            waiter = _start_thread(child.wait)  # in a thread, because child.wait with a timeout polls and returns late
-            waiter.join(timeout)
-        except KeyboardInterrupt:  # the child did not receive the signal, because it has its own session
-            _kill_group(child)
-            _join_threads(child, readers)
-            raise
-        is_timeout = waiter.is_alive()
-        if is_timeout:
-            _kill_group(child)
-        _join_threads(child, (waiter, *readers, writer))
-        if is_timeout:
-            raise ProcessError(f"{program} did not finish within {timeout:g} seconds", is_timeout=True)
+    with _delay_interrupts() as end_delay:
+        child = _start_child(arguments, cwd, environment or {}, subprocess.PIPE)
+        with child, _track_child(child):
+            readers: list[_StreamReader] = []
+            try:
+                end_delay()
+                readers.extend(
+                    _StreamReader(stream, max_output, child) for stream in (child.stdout, child.stderr) if stream
+                )
+                writer = _start_thread(_write_input, child.stdin, stdin)
+                waiter = _start_thread(child.wait)  # because child.wait with a timeout polls and returns late
+                waiter.join(timeout)
+            except KeyboardInterrupt:  # the child did not receive the signal, because it has its own session
+                _kill_group(child)
+                _join_threads(child, readers)
+                raise
+            is_timeout = waiter.is_alive()
+            if is_timeout:
+                _kill_group(child)
+            _join_threads(child, (waiter, *readers, writer))
+    if is_timeout:
+        raise ProcessError(f"{program} did not finish within {timeout:g} seconds", is_timeout=True)
     output, errors = readers
     if output.has_overflowed or errors.has_overflowed:
         raise ProcessError(f"{program} wrote more than {max_output} bytes and was killed")
@@ -101,12 +105,14 @@ def run_beside(arguments: Sequence[str], environment: Mapping[str, str]) -> Iter
     Raises:
         ProcessError: If the program cannot be started.
     """
-    child = _start_child(arguments, None, environment, subprocess.DEVNULL)
-    with child, _track_child(child):
-        try:
-            yield cast("IO[bytes]", child.stdin), cast("IO[bytes]", child.stdout)
-        finally:
-            _kill_group(child)
+    with _delay_interrupts() as end_delay:
+        child = _start_child(arguments, None, environment, subprocess.DEVNULL)
+        with child, _track_child(child):
+            try:
+                end_delay()
+                yield cast("IO[bytes]", child.stdin), cast("IO[bytes]", child.stdout)
+            finally:
+                _kill_group(child)
 
 
 @cache
@@ -150,16 +156,51 @@ def _read_core_quota() -> int:
         return sys.maxsize
 
 
-def end_children() -> None:
-    """Kill all running children, and all processes that they started."""
+def end_children() -> bool:
+    """Kill all running children, and all processes that they started.
+
+    Return False if a thread was starting a child meanwhile, which may be running now.
+    """
+    is_complete = not _STARTING
     for child in tuple(_RUNNING):
         if child.returncode is None:  # the process id of an ended child may already belong to another process
             _kill_group(child)
+    return is_complete
+
+
+@contextlib.contextmanager
+def _delay_interrupts() -> Iterator[Callable[[], None]]:
+    """Delay KeyboardInterrupt in this thread until the function is called that the block gets, or until its end.
+
+    Without the delay, an interrupt that arrives while `subprocess` starts a child would leave a child that nobody
+    knows, and therefore nobody ends. Only the main thread is interrupted, so other threads need no delay.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield lambda: None
+        return
+    signals: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: signals.append(number))
+    is_delayed = True
+
+    def end_delay() -> None:
+        nonlocal is_delayed
+        if is_delayed:
+            is_delayed = False
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            if signals:
+                raise KeyboardInterrupt
+
+    try:
+        yield end_delay
+    finally:
+        end_delay()
 
 
 @contextlib.contextmanager
 def _track_child(child: subprocess.Popen[bytes]) -> Iterator[None]:
     _RUNNING.add(child)
+    _STARTING.discard(threading.get_ident())
     try:
         yield
     finally:
@@ -171,6 +212,7 @@ def _start_child(
 ) -> subprocess.Popen[bytes]:
     """Start a program. Raises ProcessError if that fails."""
     program = arguments[0]
+    _STARTING.add(threading.get_ident())
     try:
         return subprocess.Popen(  # noqa: S603 - an argument list without a shell, built by our own adapters
             arguments,
@@ -182,6 +224,7 @@ def _start_child(
             start_new_session=True,  # makes a process group, so that the child's own children can be killed with it
         )
     except OSError as error:
+        _STARTING.discard(threading.get_ident())
         is_missing = isinstance(error, FileNotFoundError) and error.filename == program  # otherwise `cwd` is missing
         gone = "command not found; hint: install it, or add its folder to PATH"
         why = gone if is_missing else f"{error.strerror} ({error.filename})"

@@ -18,6 +18,8 @@ Result = TypeVar("Result")
 
 INTERRUPT_GRACE = 3
 """Seconds that threads have to end after an interrupt. Threads that take longer end with the process."""
+MAX_INTERRUPT_GRACE = 20
+"""Seconds that threads have to end if they are starting child processes, which takes long on a busy machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +47,9 @@ class WorkerPool:
             results = [task.result() for task in tasks]
         except KeyboardInterrupt:
             threads.shutdown(wait=False, cancel_futures=True)
-            for _ in range(INTERRUPT_GRACE):  # a thread whose child was killed may start another one
-                process.end_children()
-                if not wait(tasks, 1.0).not_done:
+            for second in range(MAX_INTERRUPT_GRACE):  # a thread whose child was killed may start another one
+                is_complete = process.end_children()
+                if not wait(tasks, 1.0).not_done or (is_complete and second + 1 >= INTERRUPT_GRACE):
                     break
             raise
         except BaseException:

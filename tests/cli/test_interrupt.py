@@ -92,6 +92,30 @@ def test_interrupt_ends_a_scanner(tmp_path, config, loopback, hanging):
     _until(lambda: not _is_running(int(started.stem)))
 
 
+def test_interrupt_ends_a_child_that_is_just_being_started(tmp_path, hanging):
+    program = (
+        "import os, signal, subprocess, time\nfrom pathlib import Path\nfrom bot import process\n"
+        "class Slow(subprocess.Popen):\n"
+        "    def __init__(self, *arguments, **options):\n"
+        "        super().__init__(*arguments, **options)\n"
+        f"        while not list(Path({str(tmp_path)!r}).glob('*.pid')): time.sleep(0.01)\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        f"subprocess.Popen = Slow\nprocess.run([{str(hanging)!r}])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+        preexec_fn=_hear_interrupts,
+    )
+    assert done.stderr.strip().endswith("KeyboardInterrupt")
+    (started,) = tmp_path.glob("*.pid")
+    _until(lambda: not _is_running(int(started.stem)))
+
+
 def test_interrupt_ends_all_child_processes_and_starts_no_more(tmp_path, hanging):
     program = (
         "from bot import process\nfrom bot.pipeline.worker_pool import WorkerPool\n"
