@@ -150,6 +150,27 @@ def test_a_digest_that_stands_behind_its_algorithm(line):
     assert uses_of_tag(f"{line}\n") == {ValueUse.BEHIND_ALGORITHM}
 
 
+ACTIONS = st.sampled_from(
+    [
+        *(
+            "{{ .Values.a.tag }}",
+            "{{- .Values.b | quote -}}",
+            "{{ $x := .Values.c }}",
+            "{{ $x }}",
+            '{{ include "t" . }}',
+        ),
+        *("{{ if .Values.d }}", "{{ with .Values.e }}", "{{ range $x := .Values.f }}", "{{ else }}", "{{ end }}"),
+        *('{{ define "t" }}', '{{ dict "x" .Values.g }}', '{{ print "a:" .tag }}', "a: ", "b@sha256:", "\n", ":", '"'),
+    ]
+)
+
+
+@given(st.lists(ACTIONS, max_size=12).map("".join))
+def test_word_image_without_a_key_does_not_change_the_uses_of_values(text):
+    """A template without this word is read in a faster way."""
+    assert templates_of(f"{{{{ .x }}}}\n{text}") == templates_of(f"{{{{ .x }}}} image\n{text}")
+
+
 def test_a_condition_is_no_use():
     assert not uses_of_tag("{{ if and .Values.image.tag (not .Values.image.tag) }}x{{ end }}")
     assert not uses_of_tag("{{ with .Values.image.tag }}x{{ end }}{{ if hasKey .Values.image.tag `a` }}{{ end }}")

@@ -91,9 +91,10 @@ def read_chart_template(path: FilePath, content: bytes) -> Iterator[ChartTemplat
     except UnsupportedTemplateError:
         yield ChartTemplate(path, "", _UNKNOWN)
         return
-    yield ChartTemplate(path, "", frozenset() if path.endswith(f"/{_NOTES}") else _find_uses(body, is_defined=False))
+    is_note = path.endswith(f"/{_NOTES}")
+    yield ChartTemplate(path, "", frozenset() if is_note else _find_uses(body, may_end_images="image" in text.lower()))
     for name, inside in defined:
-        yield ChartTemplate(path, name, _find_uses(inside, is_defined=True))
+        yield ChartTemplate(path, name, _find_uses(inside, may_end_images=True, is_defined=True))
 
 
 _UseSet = frozenset[tuple[TemplateSource, ValueUse]]
@@ -178,10 +179,16 @@ def _advance_line(last: str, line_state: _LineState, *, names_image: bool) -> _L
     return line_state if not last.strip(" \t-") else _LineState.OTHER
 
 
-def _find_uses(body: TemplateBody, *, is_defined: bool) -> _UseSet:
+def _find_uses(body: TemplateBody, *, may_end_images: bool, is_defined: bool = False) -> _UseSet:
+    """Return the uses of values in a template. `is_defined` is True for a named template.
+
+    `may_end_images` is False if no output of the template can be the end of an image reference. The texts around the
+    outputs then make no difference, and are skipped. In most charts, these are most templates.
+    """
     following_by_output: _FollowingByOutput = {}
-    _compute_following(body, _END_FOLLOWS, following_by_output)
-    walk = _TemplateWalk(following_by_output, is_defined=is_defined)
+    if may_end_images:
+        _compute_following(body, _END_FOLLOWS, following_by_output)
+    walk = _TemplateWalk(following_by_output, may_end_images=may_end_images, is_defined=is_defined)
     try:
         walk.walk_body(body, ROOT_VALUE, _LineState.BLANK)
         if walk.has_loop_assignment:  # a loop may use variables that are assigned further down in its body
@@ -194,8 +201,9 @@ def _find_uses(body: TemplateBody, *, is_defined: bool) -> _UseSet:
 class _TemplateWalk:
     """Walks through the nodes of one template and records how the template uses chart values."""
 
-    def __init__(self, following_by_output: _FollowingByOutput, *, is_defined: bool) -> None:
+    def __init__(self, following_by_output: _FollowingByOutput, *, may_end_images: bool, is_defined: bool) -> None:
         self._following_by_output = following_by_output
+        self._may_end_images = may_end_images
         self._is_defined = is_defined
         self.evaluator = ExpressionEvaluator()
         self.has_loop_assignment = False
@@ -214,11 +222,16 @@ class _TemplateWalk:
         for node in body:
             match node:
                 case TextNode():
-                    line_state = self._add_text(node.text, line_state)
+                    self._is_behind_algorithm = node.text.endswith(ALGORITHM_PREFIX)
+                    if self._may_end_images:
+                        line_state = self._add_text(node.text, line_state)
                 case OutputNode() | TemplateCall():
                     value = self._evaluate_node(node, dot)
                     value = value.as_digest if self._is_behind_algorithm else value
                     self._is_behind_algorithm = False
+                    if not self._may_end_images:
+                        self._record_uses(value, ValueUse.OTHER)
+                        continue
                     self._record_uses(value, self._classify_use(self._following_by_output[id(node)], line_state))
                     line_state = _LineState.IMAGE if line_state in _IMAGE_STATES else _LineState.OTHER
                     self._prefix = self._prefix.add_value(value)
@@ -238,7 +251,6 @@ class _TemplateWalk:
         names_image = "image" in last.lower()
         prefix = ReferencePrefix() if line_break else self._prefix
         self._prefix = _add_literal(prefix, last, names_image=names_image)
-        self._is_behind_algorithm = last.endswith(ALGORITHM_PREFIX)
         return _advance_line(last, _LineState.BLANK if line_break else line_state, names_image=names_image)
 
     def _evaluate_node(self, node: OutputNode | TemplateCall, dot: ExpressionValue) -> ExpressionValue:
@@ -272,7 +284,8 @@ class _TemplateWalk:
             line_states.add(self.walk_body(branch.body, inner_dot, line_state))
             self._loop_depth -= is_loop
             branch_prefixes.append(self._prefix)
-        self._prefix = prefix_before.add_branches(branch_prefixes)
+        if self._may_end_images:
+            self._prefix = prefix_before.add_branches(branch_prefixes)
         if len(line_states) == 1:
             return line_states.pop()
         return _LineState.IMAGE if line_states <= _IMAGE_STATES else _LineState.OTHER
