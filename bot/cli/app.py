@@ -32,8 +32,8 @@ class CommandEntry:
 
 COMMANDS = {
     "init": CommandEntry("bot.cli.init", "Write a first config for a folder, which is the current folder by default."),
-    "scan": CommandEntry("bot.cli.scan", "Find the images in a folder, and what is newer."),
-    "check": CommandEntry("bot.cli.check", "Fail a CI where an image must not stay as it is."),
+    "scan": CommandEntry("bot.cli.scan", "Find the images in a folder, and newer digests for them."),
+    "check": CommandEntry("bot.cli.check", "Check in a CI that all images are pinned, exist and follow the policy."),
     "run": CommandEntry("bot.cli.run", "Propose newer images to the repositories of a config."),
     "resolve": CommandEntry(
         "bot.cli.resolve", "Show the current digest, the platforms and other facts about IMAGE from its registry."
@@ -49,7 +49,7 @@ COMMANDS = {
         "bot.cli.doctor", "Check whether everything works that a run with this config needs. Nothing is changed."
     ),
     "demo": CommandEntry("bot.cli.demo", "Demonstrate basebump on this machine alone, without a network."),
-    "completion": CommandEntry("bot.cli.completion", "Print a script with which a SHELL completes basebump's words."),
+    "completion": CommandEntry("bot.cli.completion", "Print a script that completes commands and options in a SHELL."),
 }
 
 

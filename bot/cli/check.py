@@ -54,15 +54,15 @@ def _add_check_options(command: Callable[..., int]) -> Callable[..., int]:
     Raises UsageError if the options contradict each other.
     """
 
-    @click.option("--offline", is_flag=True, help="Ask no registry, and look only for what is not pinned.")
-    @click.option("--since", metavar="REV", help="Look only at lines that changed since this revision of git.")
+    @click.option("--offline", is_flag=True, help="Contact no registry, and find only images that are not pinned.")
+    @click.option("--since", metavar="REV", help="Check only lines that changed since this git revision.")
     @click.option(
         "--max-age",
         metavar="AGE",
         callback=_parse_age,
-        help="Find images, too, that are older than this and have a newer digest: `30d`.",
+        help="Also find images that are older than this and have a newer digest: `30d`.",
     )
-    @click.option("--strict", is_flag=True, help="Find, too, what could not be evaluated.")
+    @click.option("--strict", is_flag=True, help="Also find references that could not be evaluated.")
     @wraps(command)
     def run_with_request(
         *, offline: bool, since: str | None, max_age: timedelta | None, strict: bool, **others: object
@@ -92,11 +92,11 @@ def command(
     exports: tuple[ExportTarget, ...],
     reader_slots: ReaderSlots,
 ) -> int:
-    """Fail a CI where an image must not stay as it is.
+    """Check in a CI that all images are pinned, exist and follow the policy.
 
-    Ends with 4 where an image is not pinned, is gone, or breaks a rule of the policy. What the policy leaves alone is
-    no finding, nor is what is only out of date, unless --max-age says how old it may become. What could not be
-    evaluated is counted, and is a finding with --strict. Nothing is scanned unless the config lists `scanners`.
+    The exit code is 4 if an image is not pinned, is gone, or breaks a rule of the policy. An image that the policy
+    leaves alone is not a finding. An outdated image is a finding only with --max-age. References that could not be
+    evaluated are counted, and are findings with --strict. Nothing is scanned unless the config lists `scanners`.
     """
     if not path.is_dir():
         raise UsageError(f"{path} is not a folder; hint: name the folder that contains the files")

@@ -14,7 +14,7 @@ _VARIABLE = "_BASEBUMP_COMPLETE"
 @click.command()
 @click.argument("shell", type=click.Choice(SHELLS))
 def command(shell: str) -> None:
-    """Print a script with which a SHELL completes basebump's words.
+    """Print a script that completes commands and options in a SHELL.
 
     Add `eval "$(basebump completion bash)"` to `~/.bashrc`, or the same line with `zsh` to `~/.zshrc`. For fish, write
     the output to `~/.config/fish/completions/basebump.fish`.

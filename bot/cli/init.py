@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import click
 
 from bot import wiring
 from bot.cli.outputs import show
+from bot.cli.screen import show_text
 from bot.cli.terminal import NoProgress
 from bot.core.markdown import make_console_text
 from bot.local_git import run_git
@@ -45,7 +47,7 @@ def command(path: Path, workflow: str | None) -> None:
     if workflow:
         files[WORKFLOW_PATH] = write_workflow_text(CONFIG_NAME)
     _create_files(path, files)
-    show(make_console_text(summarise_start(report, findings, list(files))))
+    show(show_text(make_console_text(summarise_start(report, findings, list(files))), sys.stdout))
 
 
 def _read_remote(folder: Path) -> str:

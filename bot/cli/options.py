@@ -45,7 +45,8 @@ def _require_config(context: click.Context, option: click.Parameter, path: Path 
     config = _find_config(context, option, path)
     if config is None and not context.resilient_parsing:
         raise click.UsageError(
-            "there is no config: the current folder contains no basebump.yaml; hint: name the config with -c FILE",
+            "there is no config: the current folder contains no basebump.yaml; hint: name the config with -c FILE, or "
+            "write one with `basebump init`",
             context,
         )
     return config
@@ -154,7 +155,7 @@ log_option = click.option(
     type=click.Choice(LogMode, case_sensitive=False),
     default="auto",
     show_default=True,
-    help="What stderr gets meanwhile: a bar on a terminal, lines of JSON, or nothing.",
+    help="The progress on stderr: a bar on a terminal, lines of JSON, or nothing.",
 )
 
 

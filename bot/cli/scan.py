@@ -38,8 +38,8 @@ def _add_scan_options(command: Callable[..., int]) -> Callable[..., int]:
     Raises UsageError if the options contradict each other.
     """
 
-    @click.option("--offline", is_flag=True, help="Ask no registry; needs no config.")
-    @click.option("--write", is_flag=True, help="Write the proved edits into the files.")
+    @click.option("--offline", is_flag=True, help="Contact no registry. No config is needed.")
+    @click.option("--write", is_flag=True, help="Write the updates into the files, after each edit was verified.")
     @options.jobs_option
     @wraps(command)
     def run_with_request(*, offline: bool, write: bool, reader_slots: ReaderSlots, **others: object) -> int:
@@ -68,9 +68,9 @@ def command(
     log: LogMode,
     request: _ScanRequest,
 ) -> int:
-    """Find the images in a folder, and what is newer.
+    """Find the images in a folder, and newer digests for them.
 
-    In a git checkout untracked files are read and ignored ones are not. Nothing is written without --write.
+    In a git checkout, untracked files are read, and ignored files are not. Nothing is written without --write.
     """
     if not path.is_dir():
         raise UsageError(f"{path} is not a folder; hint: name the folder that contains the files")

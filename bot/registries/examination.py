@@ -8,14 +8,14 @@ from http import HTTPStatus
 from typing import assert_never
 
 from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem, report_unknown
-from bot.model.errors import RegistryError
+from bot.model.errors import HINT_SEPARATOR, RegistryError
 from bot.model.reference import TagRef
-from bot.ports import Registry
 from bot.registries.auth import RegistryAuthenticator, RegistryRequest
 from bot.registries.credentials import Credential, IdentityToken, PasswordLogin
 from bot.registries.endpoints import RegistryEndpoint
 from bot.registries.keychain import Keychain
 from bot.registries.response_errors import make_refusal_error
+from bot.registry_ports import Registry
 
 MAX_RESPONSE_SIZE = 64 * 1024
 """Bytes. The response body is empty, or an empty JSON object."""
@@ -82,9 +82,8 @@ class ImageExamination:
             if self.is_named:
                 yield report_problem(subject, action, str(error))
             else:
-                yield report_unknown(
-                    subject, action, f"{error}; hint: if you use images of this registry, name one with `--image`"
-                )
+                hint = f"{HINT_SEPARATOR}if you use images of this registry, name one with `--image`"
+                yield report_unknown(subject, action, f"{error}{'' if HINT_SEPARATOR in str(error) else hint}")
             return
         yield report_ok(subject, action, f"the tag points to {descriptor.digest}")
 

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from bot.core.markdown import make_one_line
-from bot.model.errors import ConfigError, ConfigProblem, FilePosition
+from bot.model.errors import HINT_SEPARATOR, ConfigError, ConfigProblem, FilePosition
 
 MAX_BYTES = 256 * 1024
 """The maximum size of a file. A rule has about two hundred bytes, so there is room for a thousand rules."""
@@ -38,7 +38,10 @@ def parse_document_file(path: Path) -> tuple[Document, tuple[ConfigProblem, ...]
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise _build_config_error(str(path), f"the file could not be read: {error.strerror}") from None
+        hint = f"{HINT_SEPARATOR}check the path, or write a config with `basebump init`"
+        is_missing = isinstance(error, FileNotFoundError)
+        message = f"the file could not be read: {error.strerror}{hint if is_missing else ''}"
+        raise _build_config_error(str(path), message) from None
     return parse_document(content, str(path))
 
 
