@@ -198,7 +198,7 @@ def test_a_merged_branch_that_stands_can_be_proposed_anew(stand):
 def test_a_deleted_branch_is_no_open_request_and_can_be_made_anew(stand):
     propose(stand)
     stand.delete_branch(BRANCH)
-    assert all(each.state is not RequestState.OPEN for each in look(stand))
+    assert all(each.state is not RequestState.OPEN or each.head is None for each in look(stand))
     assert _propose_again(stand).title == "Once more"
 
 

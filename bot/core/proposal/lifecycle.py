@@ -70,7 +70,8 @@ def next_step(
             or deleted.
         now: The current time.
     """
-    open_request = next((each for each in requests if each.state is RequestState.OPEN), None)
+    open_requests = [each for each in requests if each.state is RequestState.OPEN]
+    open_request = next((each for each in open_requests if each.head is not None), None)
     if open_request is not None:
         return _plan_open_request(desired, open_request, is_fully_resolved=is_fully_resolved, now=now)
     branch = next((each for each in requests if each.state is RequestState.BRANCH), None)
@@ -78,7 +79,7 @@ def next_step(
         return NoChange(branch.branch, NoChangeReason.TAKEN, branch)
     if isinstance(desired, NoProposal):
         if branch is None:
-            return None
+            return _withdraw_without_branch(open_requests, desired, is_fully_resolved=is_fully_resolved)
         return DeleteBranch(branch) if is_fully_resolved else NoChange(branch.branch, NoChangeReason.UNKNOWN, branch)
     closed_requests = [each for each in requests if each.state is RequestState.CLOSED]
     if requests and requests[0] in closed_requests:  # labels on older requests were handled by later requests
@@ -94,6 +95,16 @@ def next_step(
     was_merged = any(each.state is RequestState.MERGED for each in requests)
     is_ready = branch is not None and branch.intent == desired.intent and not branch.has_conflicts and not was_merged
     return OpenRequest(desired, must_push=not is_ready, existing_branch=branch, withdrawn_request=withdrawn_request)
+
+
+def _withdraw_without_branch(
+    open_requests: Sequence[RemoteRequest], desired: NoProposal, *, is_fully_resolved: bool
+) -> CloseRequest | None:
+    """Return the step that closes an open request whose branch was deleted, as some forges leave it open.
+
+    If the proposal is desired again, the request becomes part of it when its branch is created again.
+    """
+    return CloseRequest(open_requests[0], desired.reason) if open_requests and is_fully_resolved else None
 
 
 def _find_refusal(desired: Proposal, closed_requests: Sequence[RemoteRequest]) -> NoChange | None:

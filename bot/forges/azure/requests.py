@@ -61,6 +61,20 @@ class AzureRequestReader:
         requests = self._list_matching(f"list the pull requests of {branch}", MAX_ENDED, conditions)
         return [each if each.state is RequestState.MERGED else self._complete(each) for each in requests]
 
+    def list_without_branch(self, prefix: str, branches: Collection[str]) -> Sequence[ListedRequest]:
+        """Return the active pull requests of the token's account whose branches begin with `prefix`, and do not exist.
+
+        Azure DevOps leaves a pull request active if its branch is deleted. `branches` are the existing branches.
+        """
+        account = self._remote.connection.get_account().id
+        if account is None:
+            return ()
+        conditions = {"status": ACTIVE, "creatorId": account}
+        requests = self._list_matching("list basebump's active pull requests", None, conditions)
+        return [
+            self._complete(each) for each in requests if each.branch.startswith(prefix) and each.branch not in branches
+        ]
+
     def find_open(self, branch: str, target_branch: str) -> ListedRequest | None:
         """Return the active pull request of a branch into a target branch; None if there is none."""
         conditions = {

@@ -138,6 +138,7 @@ class AzureServer:
         folders = FolderReader(remote)
         commits = AzureCommits(remote, folders)
         branches = AzureBranches(remote, commits, folders)
+        requests = AzureRequestReader(remote, branches)
         return HostedRepository(
             name=name,
             limits=_LIMITS,
@@ -146,11 +147,12 @@ class AzureServer:
             open_tree=partial(open_tree, remote),
             branches=branches,
             commits=commits,
-            requests=AzureRequestReader(remote, branches),
+            requests=requests,
             request_writer=AzureRequestWriter(remote),
             automerge=AzureAutomerge(remote, partial(read_request, remote)),
             statuses=AzureStatuses(remote),
             issues=NoIssues(),
+            list_without_branch=requests.list_without_branch,
         )
 
     def examine(self, target: DiagnosisTarget, repositories: Iterable[GitRepository | RunFailure]) -> Iterator[Check]:

@@ -6,9 +6,10 @@ this is no error; a note (a sentence for the report) gives the reason.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 from bot.branch_ports import BranchJudge
@@ -25,7 +26,7 @@ from bot.forges.hosted.files import ListedTree
 from bot.forges.hosted.heads import BranchTip, CommitReader
 from bot.forges.hosted.records import NO_BODY_ADDITION, IssueApi, StatusApi, StatusOutcome, StatusWriter
 from bot.forges.hosted.refusal import RefusedError, ServerErrors, read_after_refusal
-from bot.forges.hosted.requests import RequestLister, RequestReader
+from bot.forges.hosted.requests import ListedRequest, RequestLister, RequestReader
 from bot.model.forge import ForgeLimits, GitRepository, OpenedRequest
 from bot.model.proposal import Proposal, RemoteRequest
 from bot.model.request_attributes import NO_ATTRIBUTES, RequestAttributes
@@ -152,6 +153,9 @@ class HostedRepository:
     """None if the server always starts CI by itself."""
     has_request_statuses: bool = False
     """True if statuses belong to pull requests, so that a status can be set only after its pull request was opened."""
+    list_without_branch: Callable[[str, Collection[str]], Sequence[ListedRequest]] | None = None
+    """Returns basebump's open pull requests whose branches begin with a prefix and do not exist any more. None if the
+    server closes a pull request when its branch is deleted. The second argument are the existing branches."""
     is_read_only: bool = False
     """True if the token can neither change anything nor compare commits. The claims of branches are not judged then."""
 
@@ -192,7 +196,7 @@ class HostedForge:
         with self._translate_errors():
             tips = self._hosted.branches.list_tips(prefix)
             self._tips = {branch: tip.commit for branch, tip in tips.items()}
-            return self._list_requests(tips, desired_branches, judge)
+            return self._list_requests(prefix, tips, desired_branches, judge)
 
     def push(self, branch: str, changes: Sequence[FileChange], message: str, expected_head: str | None) -> str:
         """Create one commit on top of the base branch, point `branch` to it, and return its id.
@@ -279,10 +283,17 @@ class HostedForge:
                 self._hosted.branches.delete_branch(request.branch, request.head)
 
     def _list_requests(
-        self, tips: Mapping[str, BranchTip], desired_branches: frozenset[str], judge: BranchJudge | None
+        self, prefix: str, tips: Mapping[str, BranchTip], desired_branches: frozenset[str], judge: BranchJudge | None
     ) -> tuple[RemoteRequest, ...]:
-        hosted = self._hosted
-        lister = RequestLister(hosted.requests, hosted.commits, self._repository, hosted.pause, hosted.open_tree)
+        hosted, list_without_branch = self._hosted, self._hosted.list_without_branch
+        lister = RequestLister(
+            hosted.requests,
+            hosted.commits,
+            self._repository,
+            hosted.pause,
+            hosted.open_tree,
+            partial(list_without_branch, prefix) if list_without_branch is not None else None,
+        )
         return lister.list_requests(tips, desired_branches, None if hosted.is_read_only else judge)
 
     def _create_or_update(self, proposal: Proposal) -> OpenedRequest:

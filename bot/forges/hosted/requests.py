@@ -193,6 +193,9 @@ class RequestLister:
     pause: Callable[[float], None]
     open_tree: Callable[[str], ListedTree]
     """Returns the files of the commit with this id."""
+    list_without_branch: Callable[[Collection[str]], Sequence[ListedRequest]] | None = None
+    """Returns basebump's open pull requests whose branches do not exist. None if the server closes a pull request when
+    its branch is deleted. The argument are basebump's branches."""
 
     def list_requests(
         self, tips: Mapping[str, BranchTip], desired_branches: frozenset[str], judge: BranchJudge | None = None
@@ -203,7 +206,7 @@ class RequestLister:
         `tips` are basebump's branches with their last commits. If `judge` is None, the intents in the result are only
         what the commits claim.
         """
-        # A server closes a request when its branch is deleted. Without branches, no request can be open.
+        # Most servers close a request when its branch is deleted. Without branches, no request can be open there.
         listed = self.reader.list_open(tips.keys()) if tips else ()
         base = BaseBranch(self.repository.base_branch, self.repository.non_default_base)
         head_reader = HeadReader(self.commits, self.repository.commit)
@@ -226,8 +229,10 @@ class RequestLister:
         context = self._read_context(requests, base, heads)
         with_request = {each.branch for each in (*listed, *requests) if each.state is RequestState.OPEN}
         newest_first = sorted(requests, key=lambda each: each.number, reverse=True)
+        without_branch = self.list_without_branch(tips.keys()) if self.list_without_branch is not None else ()
         return (
             *(self._build_remote_request(each, context) for each in newest_first),
+            *(_build_without_branch(each) for each in without_branch if each.target_branch == base.name),
             *build_branch_requests(heads, with_request, base, desired_branches),
         )
 
@@ -285,6 +290,21 @@ class RequestLister:
             closed_at=request.closed_at,
             is_closed_by_branch_deletion=request.number in context.closed_by_deletion,
         )
+
+
+def _build_without_branch(request: ListedRequest) -> RemoteRequest:
+    """Return an open pull request of basebump whose branch was deleted."""
+    return RemoteRequest(
+        request.branch,
+        request.state,
+        None,
+        None,
+        request.number,
+        request.url,
+        request.title,
+        request.body,
+        opened_at=request.opened_at,
+    )
 
 
 def _get_intent(request: ListedRequest, base: BaseBranch, heads: Mapping[str, BranchHead]) -> str | None:

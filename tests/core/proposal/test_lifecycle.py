@@ -83,7 +83,7 @@ def test_not_wanted_any_more_is_closed_with_the_reason():
 def test_request_whose_branch_was_deleted_is_closed_if_nothing_is_proposed():
     before = shown(head=None, intent=None)
     assert step(NOT_WANTED, before) == CloseRequest(before, NOT_WANTED.reason)
-    assert step(NOT_WANTED, before, is_fully_resolved=False) is None
+    assert step(NOT_WANTED, before, known=False) is None
     assert step(WANTED, before) == OpenRequest(WANTED, must_push=True)
 
 

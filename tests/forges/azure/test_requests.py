@@ -345,3 +345,20 @@ def test_requests_of_others_are_not_read_one_by_one(stand):
     with stand.server.watched() as lines:
         stand.forge().list_requests(PREFIX, frozenset())
     assert not [line for line in lines if "/pullrequests/2" in line or "/pullRequests/2" in line]
+
+
+def test_request_whose_branch_was_deleted_is_seen_without_a_branch(stand):
+    seen = propose(stand)
+    stand.delete_branch(BRANCH)
+    for wanted in (frozenset(), frozenset({BRANCH})):
+        (orphan,) = stand.forge().list_requests(PREFIX, wanted)
+        assert (orphan.state, orphan.number, orphan.head) == (RequestState.OPEN, seen.number, None)
+        assert orphan.body == seen.body
+    assert stand.forge().list_requests("deps/", frozenset()) == ()
+
+
+def test_request_of_a_person_whose_branch_was_deleted_is_not_seen(stand):
+    stand.commit(BRANCH, {"README.md": "A person's.\n"})
+    stand.propose_by_hand(BRANCH)
+    stand.delete_branch(BRANCH)
+    assert stand.forge().list_requests(PREFIX, frozenset()) == ()
