@@ -237,6 +237,7 @@ SCENES: dict[str, list[Act]] = {
     "merged": [RUN, Scene.person_merges, RUN],
     "merged and reverted": [RUN, Scene.person_merges, Scene.person_reverts, RUN, RUN],
     "the branch was deleted": [RUN, Scene.person_deletes, RUN],
+    "the branch was deleted, and no file names the image": [RUN, Scene.person_deletes, Scene.image_goes, RUN],
     "the base has it already": [RUN, base_has_it, RUN],
     "no file names it any more": [RUN, Scene.image_goes, RUN],
     "taken back and wanted again": [
