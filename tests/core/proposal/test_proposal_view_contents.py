@@ -63,7 +63,7 @@ def test_days_stand_in_the_table_without_a_scan_too_where_they_are_known():
     assert ", built" not in body(compare_scans(nobody, nobody))
     looked = body(replace(compare_scans(nobody, nobody), contents=TransitionContents(OLD, NEW)))
     assert "`, built 2026-11-01 → 2026-11-20" in looked
-    assert "; the image in the file was built 19 days earlier |" in looked
+    assert "; the image in the file was built 19 days before it |" in looked
 
 
 def test_an_image_that_starts_as_root_now_is_said_before_all_findings():
@@ -126,7 +126,7 @@ def test_of_lists_without_end_the_first_are_shown_and_the_rest_is_counted():
 def test_remaining_findings_say_how_many_have_a_fix_that_the_image_lacks():
     both = [finding("CVE-2026-1001", Severity.LOW), finding("CVE-2026-1002", Severity.LOW, fixed_in=None)]
     text = body(compare_scans(scan(*both), scan(*both)))
-    assert "<summary>All 2 remaining (1 with a fix that the new image lacks)</summary>" in text
+    assert "<summary>All 2 remaining: 2 low (1 with a fix that the new image lacks)</summary>" in text
 
 
 def test_nothing_that_an_image_says_of_itself_can_act():

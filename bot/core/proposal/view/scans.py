@@ -126,6 +126,7 @@ class DeltaView:
     introduced_text: Plain
     fixed_counts: tuple[CountView, ...]
     introduced_counts: tuple[CountView, ...]
+    remaining_counts: tuple[CountView, ...]
     introduced_critical: int
     remaining_exploited: int
     notable_fixed: tuple[NotableView, ...]
@@ -229,6 +230,7 @@ def build_delta_view(delta: VulnerabilityDelta, evidence: Evidence, rows: int) -
         introduced_text=Plain(str(summarise_findings(delta.introduced, evidence.exploited_ids))),
         fixed_counts=_build_counts(delta.fixed),
         introduced_counts=_build_counts(delta.introduced),
+        remaining_counts=_build_counts(delta.remaining),
         introduced_critical=count_by_severity(delta.introduced)[Severity.CRITICAL],
         remaining_exploited=count_distinct(filter_exploited(delta.remaining, evidence.exploited_ids)),
         notable_fixed=list_notable(delta.fixed, evidence, after, rows, minimum),

@@ -47,7 +47,7 @@ def _describe_reasons(update: ImageUpdate, transition: Transition, evidence: Evi
     old, new = _get_build_time(evidence.old, contents.old), _get_build_time(evidence.new, contents.new)
     if old is not None and new is not None and new > old:
         days = (new - old).days
-        yield f"the image in the file was built {days} {'day' if days == 1 else 'days'} earlier"
+        yield f"the image in the file was built {days} {'day' if days == 1 else 'days'} before it"
     if policy.schedules:
         yield "its schedule allows it"
 
