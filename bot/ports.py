@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:  # only signatures need these imports, so they do not slow down the start
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-    from datetime import date, datetime
+    from datetime import datetime
 
     from bot.branch_ports import BranchJudge
     from bot.model.advisory import AdvisoryResult
-    from bot.model.artifact import Artifact, Blob, Referrer
     from bot.model.build_task import BuildTask
-    from bot.model.contents import ImageContents
     from bot.model.dashboard import DashboardIssue
     from bot.model.diagnosis import Check, DiagnosisTarget
     from bot.model.errors import TreeError
@@ -24,7 +22,7 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
     from bot.model.extracted_item import ExtractedItem
     from bot.model.forge import ForgeLimits, GitRepository, OpenedRequest, TreeEntry
     from bot.model.history import SupersededTag, TagObservation
-    from bot.model.image import CachedManifest, ImageFacts, Manifest, RegistryRecord, TagDescriptor
+    from bot.model.image import CachedManifest, TagDescriptor
     from bot.model.policy import PolicyRule
     from bot.model.proposal import Proposal, RemoteRequest
     from bot.model.reference import Digest, TagRef
@@ -208,72 +206,6 @@ class Dashboard(Protocol):
 
     def close(self, issue: DashboardIssue, body: str) -> None:
         """Update the body of the dashboard issue, and close the issue."""
-
-
-class Registry(Protocol):
-    """Read access to images; handles mirrors, credentials and retries. Every method raises RegistryError."""
-
-    def fetch_descriptor(self, tag_ref: TagRef, known_descriptor: TagDescriptor | None = None) -> TagDescriptor:
-        """Return the descriptor of the manifest that a tag points to.
-
-        If the registry answers that nothing changed (304), return `known_descriptor`, which an earlier run fetched.
-        """
-
-    def get_origin(self, tag_ref: TagRef) -> TagRef:
-        """Return the tag that is looked up instead of `tag_ref`.
-
-        If `tag_ref` is in a pull-through cache, return the tag in the upstream registry. If not, return `tag_ref`.
-        """
-
-    def fetch_tag(self, tag_ref: TagRef, known_digest: Digest | None = None) -> Manifest | None:
-        """Fetch the manifest that a tag points to. Return None if the tag still points to `known_digest`."""
-
-    def list_tags(self, repository: str) -> tuple[str, ...]:
-        """Return all tags of a repository. `repository` is a canonical name, such as `docker.io/library/nginx`."""
-
-    def fetch_manifest(self, tag_ref: TagRef, digest: Digest) -> Manifest:
-        """Fetch the manifest with the given digest from the repository of a tag, and verify its digest."""
-
-    def describe_image(self, tag_ref: TagRef, manifest: Manifest) -> ImageFacts:
-        """Return the facts that an image states in its labels, annotations and config."""
-
-    def fetch_contents(self, tag_ref: TagRef, digest: Digest, platform: str) -> ImageContents | None:
-        """Return the contents of an image for a platform.
-
-        `digest` is the digest of an index or of a single manifest. Return None if it has no image for the platform.
-        """
-
-
-class RegistryFacts(Protocol):
-    """Additional data about images, which is fetched only if a run needs it; every method raises RegistryError."""
-
-    def fetch_record(self, tag_ref: TagRef, digest: Digest) -> RegistryRecord | None:
-        """Return the data that the registry itself records about an image, such as its push time; None without data."""
-
-    def fetch_end_of_life(self, tag_ref: TagRef, digest: Digest) -> date | None:
-        """Return the last day of support that the publisher states (often wrong). Return None if no day is stated."""
-
-
-class ArtifactStore(Protocol):
-    """Read access to artifacts that are attached to images, such as signatures; every method raises RegistryError.
-
-    Each `repository` is a canonical name, such as `docker.io/library/nginx`.
-    """
-
-    def fetch_tagged(self, repository: str, tag: str) -> Artifact | None:
-        """Return the artifact that a tag points to, after verifying its bytes. Return None if the tag is missing."""
-
-    def list_referrers(self, repository: str, digest: Digest) -> tuple[Referrer, ...]:
-        """Return the artifacts whose manifests name `digest` as their subject.
-
-        If the registry has no referrers API, they are read from the index under the referrers tag (`sha256-…`).
-        """
-
-    def fetch_artifact(self, repository: str, digest: Digest) -> Artifact:
-        """Return the artifact with the digest `digest`, after verifying its bytes."""
-
-    def fetch_blob(self, repository: str, blob: Blob, limit: int = ...) -> bytes:
-        """Return the bytes of a blob of an artifact, after verifying the digest. At most `limit` bytes are read."""
 
 
 class ImageBuilder(Diagnosable, Protocol):

@@ -18,7 +18,7 @@ from bot.model.trust import TrustEntry
 from bot.pipeline.collect_evidence import assess, enrich_evidence, fetch_contents
 from bot.pipeline.run_context import RunContext
 from bot.pipeline.verify_signatures import verify_signatures
-from bot.ports import Registry
+from bot.registry_ports import Registry
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ from bot.pipeline.lookup_shares import limit_lookups
 from bot.pipeline.resolve_tags import ResolveResult, TagLookup, resolve_tags
 from bot.pipeline.run_context import RunContext
 from bot.pipeline.tag_listings import TagListings, add_fallback_tags, find_superseded_tags, list_tags
-from bot.ports import Registry
+from bot.registry_ports import Registry
 
 MAX_BASES = 50
 """The maximum number of base images that a run looks up. Even large fleets use fewer distinct base images."""

@@ -15,7 +15,7 @@ from bot.model.errors import RegistryError
 from bot.model.image import CachedManifest, Manifest, ManifestKind, RegistryRecord, UnresolvedTag
 from bot.model.reference import Digest, TagRef
 from bot.pipeline.registry_failures import RegistryFailures, is_definite
-from bot.ports import Registry, RegistryFacts
+from bot.registry_ports import Registry, RegistryFacts
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,6 @@ from bot.ports import (
     FileFormat,
     ImageBuilder,
     ProgressReporter,
-    Registry,
-    RegistryFacts,
     RulesReader,
     ScannerSelector,
     SignatureVerifier,
@@ -30,6 +28,7 @@ from bot.ports import (
     StateStore,
     SupersededStore,
 )
+from bot.registry_ports import Registry, RegistryFacts
 
 
 def _return_false(_: TagRef) -> bool:

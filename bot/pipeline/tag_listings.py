@@ -35,7 +35,7 @@ from bot.model.vocabulary import FailureStage, Reason
 from bot.pipeline.registry_failures import STATE_SUBJECT, RegistryFailures
 from bot.pipeline.run_context import RunContext
 from bot.pipeline.tag_list_collection import TagListCollection, make_excess_error
-from bot.ports import RegistryFacts
+from bot.registry_ports import RegistryFacts
 
 WATCHED_SHARE = 10
 """With the value 10, each run checks a tenth of the tags for whether they are superseded. The checks therefore cost

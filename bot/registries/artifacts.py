@@ -109,7 +109,7 @@ https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-re
 
 
 class OciArtifacts:
-    """Fetches artifacts that are attached to images. Implements `bot.ports.ArtifactStore`. Thread-safe."""
+    """Fetches artifacts that are attached to images. Implements `bot.registry_ports.ArtifactStore`. Thread-safe."""
 
     def __init__(self, endpoints: EndpointDirectory, authenticator: RegistryAuthenticator) -> None:
         self._endpoints = endpoints

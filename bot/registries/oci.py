@@ -20,7 +20,6 @@ from bot.model.image import ChildManifest, ImageFacts, Manifest, ManifestKind, P
 from bot.model.reference import Digest, ImageReference, TagRef, parse_sha256
 from bot.net import HttpClient, Response
 from bot.net.guard import ResolveHost, resolve_host
-from bot.ports import ArtifactStore, RegistryFacts
 from bot.registries import facts
 from bot.registries.acr_facts import AcrFacts
 from bot.registries.artifacts import OciArtifacts
@@ -42,6 +41,7 @@ from bot.registries.repository_endpoint import RepositoryEndpoint, find_reposito
 from bot.registries.response_errors import METADATA_READ
 from bot.registries.sboms import SbomFinder
 from bot.registries.tag_list import MAX_TAGS, parse_next_page, parse_tags
+from bot.registry_ports import ArtifactStore, RegistryFacts
 
 PAGE_SIZE = 1000
 """Tags per page. Amazon's registries reject larger values."""
@@ -56,7 +56,7 @@ PREFERRED_PLATFORM = "linux/amd64"
 
 
 class OciRegistry:
-    """Client for every registry with the distribution API. Implements `bot.ports.Registry`. Thread-safe."""
+    """Client for every registry with the distribution API. Implements `bot.registry_ports.Registry`. Thread-safe."""
 
     def __init__(
         self,

@@ -21,11 +21,11 @@ from bot.model.artifact import Blob
 from bot.model.errors import RegistryError
 from bot.model.image import ManifestKind
 from bot.model.reference import Digest, TagRef, parse_sha256
-from bot.ports import ArtifactStore
 from bot.registries.auth import RegistryAuthenticator
 from bot.registries.endpoints import EndpointDirectory
 from bot.registries.manifest import ATTESTATION_ANNOTATION, NotAnImageError, parse_document
 from bot.registries.repository_endpoint import find_repository_endpoint, verify_digest
+from bot.registry_ports import ArtifactStore
 
 MAX_SBOM_SIZE = 40 * 1024 * 1024
 """Bytes. BuildKit has the same limit for an attestation."""

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from bot.model.trust import TrustEntry
-from bot.ports import ArtifactStore, SignatureVerifier
+from bot.ports import SignatureVerifier
+from bot.registry_ports import ArtifactStore
 
 
 def create_verifiers(

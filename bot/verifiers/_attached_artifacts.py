@@ -9,7 +9,7 @@ from bot.model.artifact import Artifact, Blob
 from bot.model.errors import RegistryError
 from bot.model.reference import Digest
 from bot.model.signature import SignatureOutcome, SignatureUnknown, UnsupportedSignature, VerifiedSignature
-from bot.ports import ArtifactStore
+from bot.registry_ports import ArtifactStore
 
 GENERIC_TYPES = frozenset({"", "application/vnd.oci.empty.v1+json", "application/vnd.oci.image.config.v1+json"})
 """Artifact types in lists of referrers that the author did not choose. The artifact itself then states its type."""

@@ -20,7 +20,7 @@ from bot.model.errors import UsageError
 from bot.model.reference import Digest
 from bot.model.signature import BadSignature, SignatureDefect, SignatureOutcome, UnsupportedSignature, VerifiedSignature
 from bot.model.trust import TrustedKey, TrustEntry
-from bot.ports import ArtifactStore
+from bot.registry_ports import ArtifactStore
 from bot.verifiers._attached_artifacts import AttachedArtifacts, combine_outcomes
 from bot.verifiers._encoding import BrokenError, parse_json_object, require_object
 from bot.verifiers._simple_signing import CERTIFICATE_ANNOTATION, PAYLOAD_TYPE, SignedImage, check_payload

@@ -25,7 +25,7 @@ from bot.model.signature import (
 )
 from bot.model.trust import NotationTrust, TrustEntry
 from bot.net import sanitize_text
-from bot.ports import ArtifactStore
+from bot.registry_ports import ArtifactStore
 from bot.verifiers._attached_artifacts import AttachedArtifacts, combine_outcomes
 from bot.verifiers._certificates import explain_distrust, get_attributes
 from bot.verifiers._encoding import BrokenError, parse_json_object, require_object

@@ -19,16 +19,8 @@ from bot.model.errors import UsageError
 from bot.model.policy import PolicyConfig
 from bot.model.vocabulary import RunLevel
 from bot.pipeline.scan import OfflineContext
-from bot.ports import (
-    AdvisorySource,
-    Fleet,
-    ProgressReporter,
-    Registry,
-    RulesReader,
-    SourceHistory,
-    StateStore,
-    SupersededStore,
-)
+from bot.ports import AdvisorySource, Fleet, ProgressReporter, RulesReader, SourceHistory, StateStore, SupersededStore
+from bot.registry_ports import Registry
 from bot.wiring.found_config import FoundConfigPath, refuse_untrusted_settings
 from bot.wiring.registries import build_registry, list_builders
 

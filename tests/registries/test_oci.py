@@ -15,9 +15,9 @@ from bot.model.errors import RegistryError
 from bot.model.image import BaseImage, ManifestKind, PullAddress, TagDescriptor
 from bot.model.reference import Digest, TagRef
 from bot.model.vocabulary import Reason
-from bot.ports import Registry
 from bot.registries.endpoints import RegistryEntry
 from bot.registries.oci import OciRegistry
+from bot.registry_ports import Registry
 
 pytestmark = pytest.mark.real("docker-registry")
 

@@ -9,7 +9,7 @@ from bot.model.reference import Digest, TagRef
 
 
 class NoFacts:
-    """Implements `bot.ports.RegistryFacts` without any request."""
+    """Implements `bot.registry_ports.RegistryFacts` without any request."""
 
     def fetch_record(self, tag_ref: TagRef, digest: Digest) -> RegistryRecord | None:
         """Return None: nothing is recorded."""

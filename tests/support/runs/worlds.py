@@ -23,9 +23,10 @@ from bot.model.report import RunReport
 from bot.model.vocabulary import RunLevel
 from bot.pipeline.run import run_fleets
 from bot.pipeline.run_context import RunContext, RunOptions, TemplateSources
-from bot.ports import AdvisorySource, Fleet, Registry, RegistryFacts, StateStore, SupersededStore
+from bot.ports import AdvisorySource, Fleet, StateStore, SupersededStore
 from bot.registries.endpoints import RegistryEntry
 from bot.registries.oci import OciRegistry
+from bot.registry_ports import Registry, RegistryFacts
 from bot.scanners.no_scanner import NoScanner
 from bot.settings import load_repository_rules
 from bot.state.no_state import NoPushStore, NoStateStore, NoSupersededStore
