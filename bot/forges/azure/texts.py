@@ -17,7 +17,7 @@ from bot.core.proposal.request_text import RequestText, split_text
 from bot.forges.azure.connection import JSON_PATCH, AzureClient, AzureRemote
 from bot.forges.azure.errors import PROPOSE_ACCESS
 from bot.forges.hosted.refusal import RefusedError
-from bot.forges.hosted.requests import MAX_COMMENTS
+from bot.forges.hosted.request_reader import MAX_COMMENTS
 
 MARKER_PROPERTY = "basebump.mark"
 """The property of a pull request that contains the marker."""

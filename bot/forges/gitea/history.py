@@ -13,7 +13,7 @@ from typing import Any
 
 from bot.forges.gitea.connection import GiteaRemote
 from bot.forges.gitea.errors import READ_ISSUE
-from bot.forges.hosted.requests import is_closed_by_deletion
+from bot.forges.hosted.request_reader import is_closed_by_deletion
 from bot.model.request_attributes import TEAM_PREFIX, RequestAttributes
 
 MAX_EVENTS = 500

@@ -28,7 +28,7 @@ from bot.forges.hosted.branches import build_request_ended_error
 from bot.forges.hosted.forge import RequestEdit
 from bot.forges.hosted.records import MAX_ISSUES, ListedIssue
 from bot.forges.hosted.refusal import INVALID, RefusedError
-from bot.forges.hosted.requests import MAX_COMMENTS, MAX_ENDED, ListedRequest, MergeState, ReviewState
+from bot.forges.hosted.request_reader import MAX_COMMENTS, MAX_ENDED, ListedRequest, MergeState, ReviewState
 from bot.model.forge import OpenedRequest
 from bot.model.proposal import NO_DRAFTS, Proposal, RequestState
 from bot.model.request_attributes import STATUS_CONTEXT, CommitStatus, RequestAttributes, StatusState

@@ -17,7 +17,7 @@ from gitlab.v4.objects import Project
 
 from bot.forges.gitlab.connection import PER_PAGE, GitLabRemote
 from bot.forges.hosted.refusal import FORBIDDEN, NOT_FOUND, RefusedError
-from bot.forges.hosted.requests import MergeState, is_closed_by_deletion
+from bot.forges.hosted.request_reader import MergeState, is_closed_by_deletion
 from bot.model.request_attributes import STATUS_CONTEXT, RequestAttributes
 
 MAX_EVENTS = 500

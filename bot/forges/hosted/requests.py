@@ -8,11 +8,9 @@ basebump wants to have open.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from itertools import islice
-from typing import Protocol
 
 from bot.branch_ports import BranchJudge
 from bot.core.proposal.base_branches import BaseBranch
@@ -21,142 +19,16 @@ from bot.core.proposal.user_requests import parse_labels
 from bot.forges.hosted.branch_contents import HeadJudge
 from bot.forges.hosted.files import ListedTree
 from bot.forges.hosted.heads import BranchHead, BranchTip, CommitReader, HeadReader
+from bot.forges.hosted.request_reader import ListedRequest, MergeState, RequestReader, ReviewState
 from bot.model.forge import GitRepository
 from bot.model.proposal import RemoteRequest, RequestState
-from bot.model.request_attributes import NO_ATTRIBUTES, RequestAttributes
 
 MAX_BRANCHES = 500
 """The largest number of branches whose last commits are read, besides those of desired proposals. Everyone who can push
 can create branches, and must not use up the rate limit of all repositories (5,000 requests per hour on GitHub)."""
-MAX_ENDED = 100
-"""The largest number of ended pull requests of one branch that are read, newest first. They fill one page. Older pull
-requests declined digests that are not relevant any more."""
-MAX_COMMENTS = 500
-"""The largest number of comments of one pull request that are searched for basebump's comment. basebump comments in the
-first run after a user's first commit, so its comment is among the first."""
-MAX_BEFORE_DELETION = timedelta(seconds=1)
-"""A user who closes a pull request takes longer than this time to delete its branch."""
-MAX_AFTER_DELETION = timedelta(minutes=1)
-"""The longest time between the deletion of a branch and the moment at which the server closes its pull request."""
 MERGE_CHECK_SECONDS = 2.0
 """Seconds that a server needs to compute the merge state of a pull request. It starts when the state is first
 requested."""
-
-
-@dataclass(frozen=True, slots=True)
-class MergeState:
-    """The server's information on whether a pull request can be merged."""
-
-    is_known: bool
-    """False if the server has not computed the state yet."""
-    has_conflicts: bool
-    is_outdated: bool
-    """True if the server reports that the branch must be updated before it can be merged."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReviewState:
-    """The approvals of one open pull request, and the attributes (such as labels) that were ever set on it."""
-
-    is_accepted: bool
-    """True if a user whose review counts approved the pull request, or if the pull request is in the merge queue."""
-    ever_set: RequestAttributes | None
-    """All attributes that anybody ever set, including those that were removed later. If the server reports only the
-    current attributes, these; None if the server reports no attributes."""
-
-
-@dataclass(frozen=True, slots=True)
-class ListedRequest:
-    """A pull request in a list that the server returned."""
-
-    number: int
-    branch: str
-    target_branch: str
-    """The branch into which the pull request will be merged. Users can change this branch."""
-    state: RequestState
-    url: str
-    title: str
-    """The title without the prefix that marks a draft."""
-    body: str
-    opened_at: datetime
-    closed_at: datetime | None
-    attributes: RequestAttributes = NO_ATTRIBUTES
-    """The current attributes, as far as the list contains them. The list always contains the labels."""
-    has_automerge: bool = False
-    """True if auto-merge is enabled."""
-    automerge_by: str | None = None
-    """The login of the account that enabled auto-merge; None if the server does not report it."""
-    opened_by: str | None = None
-    """The login of the account that opened the pull request; None if the server does not report it."""
-    opened_by_bot: str | None = None
-    """The login of the bot that opened the pull request; None if a user opened it, or if the server does not report the
-    account."""
-    is_merging: bool = False
-    """True if the server is merging the pull request now."""
-    is_approved: bool = False
-    """True if the list shows that a user approved the pull request."""
-
-
-class RequestReader(Protocol):
-    """Reads the pull requests of one repository on a server. Methods raise RefusedError."""
-
-    def list_open(self, branches: Collection[str]) -> Sequence[ListedRequest]:
-        """Return the open pull requests of these branches, which are in the repository itself, and not in a fork."""
-        ...
-
-    def list_of_branch(self, branch: str) -> Sequence[ListedRequest]:
-        """Return the newest ended pull requests of a branch.
-
-        On GitLab, the result also contains merge requests that GitLab is merging now, which `list_open` omits.
-        """
-        ...
-
-    def find_open(self, branch: str, target_branch: str) -> ListedRequest | None:
-        """Return the newest open pull request to merge a branch into a target branch; None if there is none."""
-        ...
-
-    def is_own_automerge(self, request: ListedRequest) -> bool:
-        """Return True if the token's account enabled auto-merge for the pull request.
-
-        This is called only if auto-merge is enabled.
-        """
-        ...
-
-    def is_own_request(self, request: ListedRequest) -> bool:
-        """Return True if the token's account opened the pull request."""
-        ...
-
-    def has_own_comment(self, number: int) -> bool:
-        """Return True if basebump has already written the comment that the branch contains commits of users."""
-        ...
-
-    def read_merge_state(self, number: int) -> MergeState:
-        """Return whether an open pull request has conflicts or must be updated.
-
-        If the server is still computing this, `is_known` of the result is False.
-        """
-        ...
-
-    def is_current_branch_required(self, branch: str) -> bool:
-        """Return True if a pull request into `branch` must be up to date before it can be merged."""
-        ...
-
-    def read_review_states(
-        self, requests: Sequence[ListedRequest], own_numbers: frozenset[int]
-    ) -> Mapping[int, ReviewState]:
-        """Return the approvals of each open pull request, and the attributes ever set on it, by number.
-
-        `own_numbers` are the numbers of the pull requests whose branch contains only basebump's change. If another pull
-        request is in `requests`, its approvals need not be read, because basebump leaves it unchanged.
-        """
-        ...
-
-    def find_closed_by_branch_deletion(self, requests: Sequence[ListedRequest]) -> frozenset[int]:
-        """Return the numbers of those pull requests that the server closed because their branch was deleted.
-
-        Such a pull request does not count as declined, because no user closed it.
-        """
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,15 +239,6 @@ def can_conflict(head: BranchHead) -> bool:
     If the base branch has no new commits, there can be no conflict. A branch with commits of users is not changed.
     """
     return head.intent is not None and head.is_behind
-
-
-def is_closed_by_deletion(closed_at: datetime, deletions: Iterable[datetime]) -> bool:
-    """Return True if a pull request was closed because its branch was deleted.
-
-    `deletions` are the times at which the branch was deleted. The result is True if the pull request was closed at most
-    `MAX_AFTER_DELETION` after one of these times, or at most `MAX_BEFORE_DELETION` before it.
-    """
-    return any(-MAX_BEFORE_DELETION <= closed_at - when <= MAX_AFTER_DELETION for when in deletions)
 
 
 def read_merge_states(
