@@ -56,7 +56,7 @@ def translate_dependabot(path: FilePath, document: Mapping[str, Any]) -> BotTran
         path,
         rules,
         tuple(untranslated for each in translators for untranslated in each.untranslated),
-        f"Add these lines to each entry for {ecosystems} in {path}, or delete these entries:\n"
+        f"Add this item to `ignore` of each entry for {ecosystems} in {path}, or delete these entries:\n"
         '    ignore:\n      - dependency-name: "*"',
     )
 

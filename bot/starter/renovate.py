@@ -77,10 +77,14 @@ class _RenovateTranslator:
         self._timezone = next((zone for each in reversed(layers) if (zone := _get_text(each, "timezone"))), "UTC")
         self._labels = next((list_texts(each["labels"]) for each in reversed(layers) if "labels" in each), [])
         self._report_presets([*unread_presets, *other_presets])
-        package_rules = [each for layer in layers for each in _list_package_rules(layer)]
+        package_rules = [
+            (f"packageRules[{number}]" if layer is config else "a preset in extends", rule)
+            for layer in layers
+            for number, rule in _list_package_rules(layer)
+        ]
         rules = [
             *self._translate_ignored(layers),
-            *(found for number, rule in reversed(package_rules) for found in self._translate_rule(number, rule)),
+            *(found for origin, rule in reversed(package_rules) for found in self._translate_rule(origin, rule)),
             *self._translate_layers(layers),
         ]
         return BotTranslation(
@@ -113,8 +117,8 @@ class _RenovateTranslator:
                 self._report(option, str(error))
         return tuple(converted)
 
-    def _translate_rule(self, number: int, rule: ConfigLayer) -> Iterator[TranslatedRule]:
-        origin = f"packageRules[{number}]"
+    def _translate_rule(self, origin: str, rule: ConfigLayer) -> Iterator[TranslatedRule]:
+        """Yield the rule for a package rule, if there is one. `origin` says where the package rule comes from."""
         try:
             match = self._translate_conditions(rule)
             keys = _translate_types(rule) if _UPDATE_TYPES in rule else self._translate_keys(origin, rule)
@@ -169,6 +173,13 @@ class _RenovateTranslator:
 
     def _translate_keys(self, origin: str, layer: ConfigLayer) -> Mapping[str, RuleValue]:
         keys, problems = translate_options(layer, self._timezone)
+        others = sorted(
+            key
+            for key in layer.keys() - TRANSLATED_OPTIONS - _HANDLED_OPTIONS
+            if origin and not key.startswith(("match", "exclude"))
+        )
+        if others:
+            self._report(origin, f"basebump has no options like {', '.join(others)}")
         for option, reason in problems.items():
             self._report(f"{origin}, {option}" if origin else option, reason)
         return keys

@@ -167,3 +167,22 @@ def test_key_that_an_earlier_rule_sets_for_all_images_is_left_out():
 def test_other_options_are_reported():
     translation = translate({"prConcurrentLimit": None, "hostRules": []})
     assert translation.untranslated[0].reason.endswith("hostRules, prConcurrentLimit")
+
+
+def test_option_of_a_package_rule_without_an_equivalent_is_reported():
+    rule = {"matchDatasources": ["docker"], "matchPackageNames": ["nginx"], "allowedVersions": "<2", "labels": ["web"]}
+    translation = translate({"packageRules": [rule]})
+    (unknown,) = translation.untranslated
+    assert (unknown.origin, unknown.reason) == (
+        "packageRules[0] of renovate.json",
+        "basebump has no options like allowedVersions",
+    )
+    assert translation.rules[0].keys == {"labels": ("web",)}
+
+
+def test_rule_of_a_preset_is_not_named_like_a_rule_of_the_config():
+    rule = {"matchDatasources": ["docker"], "labels": ["docker"]}
+    translation = translate({"extends": ["docker:pinDigests"], "packageRules": [rule]})
+    origins = [each.origin for each in translation.rules]
+    assert origins[0] == "packageRules[0] of renovate.json"
+    assert "a preset in extends of renovate.json" in origins[1:]
