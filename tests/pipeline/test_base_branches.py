@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from support.forges.azure.stand import AzureStand
 from support.forges.gitea.stand import GiteaStand
 from support.forges.github.stand import GitHubStand
 from support.forges.gitlab.stand import GitLabStand
@@ -30,7 +31,7 @@ OLD = build("old").digest
 FILES = {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"}
 OF_MAIN = build_branch_name("basebump/", PYTHON, build_tag_key(PYTHON))
 OF_RELEASE = build_branch_name("basebump/", PYTHON, build_tag_key(PYTHON, base=RELEASE))
-STANDS = {"local": LocalStand, "github": GitHubStand, "gitlab": GitLabStand, "gitea": GiteaStand}
+STANDS = {"local": LocalStand, "github": GitHubStand, "gitlab": GitLabStand, "azure": AzureStand, "gitea": GiteaStand}
 
 
 @pytest.fixture(params=STANDS)
@@ -125,6 +126,8 @@ def test_where_no_glob_matches_the_report_says_that_there_is_nothing_to_read(sta
 
 
 def test_one_issue_shows_all_base_branches(stand, moved):
+    if isinstance(stand, AzureStand):
+        pytest.skip("it has no issues")
     for _ in range(2):
         moved.run([stand.fleet()], has_dashboards=True)
     repository = next(iter(stand.fleet().list_repositories(frozenset())))

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 
 import pytest
+from support.forges.azure.stand import AzureStand
 from support.forges.fleets import open_gitlab_fleet
 from support.forges.forged_commits import make_forged_commit
 from support.forges.gitea.stand import GiteaStand
@@ -44,6 +45,7 @@ STANDS = {
     "github": GitHubStand,
     "github-app": GitHubAppStand,
     "gitlab": GitLabStand,
+    "azure": AzureStand,
     "gitea": GiteaStand,
 }
 TARGET = f"docker.io/library/python:3.12-slim@{NEW}"
@@ -111,7 +113,7 @@ FORGERIES = {
 }
 
 
-@pytest.mark.parametrize("stand", ["local", "github", "gitlab", "gitea"], indirect=True)
+@pytest.mark.parametrize("stand", ["local", "github", "gitlab", "azure", "gitea"], indirect=True)
 @pytest.mark.parametrize("forgery", FORGERIES)
 def test_branch_of_forged_commit_with_other_content_belongs_to_users(stand, known, forgery):
     """With the token of an App, contents are read as with any other token: see the next test."""

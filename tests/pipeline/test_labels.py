@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from support.forges.azure.stand import AzureStand
 from support.forges.gitea.stand import GiteaStand
 from support.forges.github.stand import GitHubAppStand, GitHubStand
 from support.forges.gitlab.stand import GitLabStand
@@ -17,7 +18,13 @@ pytestmark = pytest.mark.real("git")
 
 FILES = {"Dockerfile": f"FROM python:3.12-slim@{build('old').digest}\n"}
 BRANCH = "basebump/python-3.12-slim-06e5bb43"
-STANDS = {"github": GitHubStand, "github-app": GitHubAppStand, "gitlab": GitLabStand, "gitea": GiteaStand}
+STANDS = {
+    "github": GitHubStand,
+    "github-app": GitHubAppStand,
+    "gitlab": GitLabStand,
+    "azure": AzureStand,
+    "gitea": GiteaStand,
+}
 
 
 @pytest.fixture(params=STANDS)
@@ -48,6 +55,8 @@ def test_label_does_not_discard_commits_of_users_and_checkbox_does(stand, moved)
     stand.label(BRANCH, "basebump-rebase")
     assert outcomes(moved.run([stand.fleet()])) == ["left-alone"]
     assert stand.branches()[BRANCH] == persons
+    if isinstance(stand, AzureStand):
+        pytest.skip("its texts have no checkboxes")
     (request,) = stand.requests()
     stand.edit_body(BRANCH, request.body.replace("- [ ] <!-- basebump:rebase", "- [x] <!-- basebump:rebase"))
     assert outcomes(moved.run([stand.fleet()])) == ["refreshed"]

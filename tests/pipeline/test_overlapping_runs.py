@@ -7,6 +7,7 @@ from collections.abc import Callable
 from itertools import count
 
 import pytest
+from support.forges.azure.stand import AzureStand
 from support.forges.gitea.stand import GiteaStand
 from support.forges.github.stand import GitHubStand
 from support.forges.gitlab.stand import GitLabStand
@@ -18,7 +19,7 @@ from bot.model.vocabulary import FailureStage
 
 pytestmark = pytest.mark.real("git")
 
-STANDS = {"local": LocalStand, "github": GitHubStand, "gitlab": GitLabStand, "gitea": GiteaStand}
+STANDS = {"local": LocalStand, "github": GitHubStand, "gitlab": GitLabStand, "azure": AzureStand, "gitea": GiteaStand}
 FILES = {"Dockerfile": f"FROM python:3.12-slim@{build('old').digest}\n"}
 TWO_LINES = {"Dockerfile": FILES["Dockerfile"] + "FROM redis:7\n"}
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from support.forges.azure.stand import AzureStand
 from support.forges.gitea.stand import GiteaStand
 from support.forges.github.stand import GitHubAppStand, GitHubStand
 from support.forges.gitlab.stand import GitLabStand
@@ -31,7 +32,13 @@ BRANCH = "basebump/python-3.12-slim-06e5bb43"
 OLD, NEW, NEWER = build("old").digest, build("new").digest, build("newer").digest
 FILES = {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"}
 CVE, OTHER, CRITICAL = finding("CVE-1900-0001"), finding("CVE-1900-0002"), finding("CVE-1900-0003", Severity.CRITICAL)
-STANDS = {"github": GitHubStand, "github-app": GitHubAppStand, "gitlab": GitLabStand, "gitea": GiteaStand}
+STANDS = {
+    "github": GitHubStand,
+    "github-app": GitHubAppStand,
+    "gitlab": GitLabStand,
+    "azure": AzureStand,
+    "gitea": GiteaStand,
+}
 
 
 @pytest.fixture(params=STANDS)
@@ -58,6 +65,8 @@ def run(stand, loopback, *rules: PolicyRule, **orders):
 
 def is_draft(stand) -> bool:
     (request,) = stand.requests()
+    if isinstance(stand, AzureStand):
+        return stand.repository.requests[0].is_draft
     return request.title.startswith("Draft: ") if isinstance(stand, GitLabStand) else stand.repository.pulls[0].draft
 
 
@@ -185,7 +194,7 @@ def test_approved_request_keeps_status_on_merge_of_the_base(start_stand, moved):
 
 def test_missing_permission_is_reported_once_per_commit(stand, moved):
     knows(moved, old=(CVE,), new=(), newer=())
-    stand.server.fail("POST .*/statuses/.*", stand.server.problem(403, "No"), times=99)
+    stand.server.fail(stand.status_request, stand.server.problem(403, "No"), times=99)
     proposal = run(stand, moved)
     assert (proposal.outcome.value, "The status " in proposal.note) == ("opened", True)
     with stand.server.watched() as lines:
@@ -210,7 +219,7 @@ def test_next_run_sets_status_after_run_killed_after_push(stand, moved):
     knows(moved, old=(CVE,), new=())
     run(stand, moved)
     stand.commit("main", {"Dockerfile": f"# rewritten\nFROM python:3.12-slim@{OLD} AS other\n"})
-    pushes = 3 if "github" in type(stand).__name__.lower() else 1
+    pushes = {"github": 3, "azure": 2}.get(stand.kind, 1)
     stand.die_before(pushes + 1)
     with pytest.raises(Killed):
         run(stand, moved)

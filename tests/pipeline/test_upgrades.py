@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from support.forges.azure.stand import AzureStand
 from support.forges.gitea.stand import GiteaStand
 from support.forges.github.stand import GitHubStand
 from support.forges.gitlab.stand import GitLabStand
@@ -16,7 +17,7 @@ pytestmark = [
     pytest.mark.over_forges(github_app="tokens aside, it is asked as with a token", forgejo="it is asked as a Gitea"),
 ]
 
-STANDS = {"local": LocalStand, "github": GitHubStand, "gitlab": GitLabStand, "gitea": GiteaStand}
+STANDS = {"local": LocalStand, "github": GitHubStand, "gitlab": GitLabStand, "azure": AzureStand, "gitea": GiteaStand}
 
 
 ON_SERVERS = ("adds-critical", "first-request")

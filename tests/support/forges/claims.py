@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-FORGES = ("local", "github", "github-app", "gitlab", "gitea", "forgejo")
+FORGES = ("local", "github", "github-app", "gitlab", "azure", "gitea", "forgejo")
 MARK = "over_forges"
 _PROPERTY = "claim"
-_FORGE = re.compile(r"(?<![\w.])(github-app|github|gitlab|gitea|forgejo|local)(?![\w.])")
+_FORGE = re.compile(r"(?<![\w.])(github-app|github|gitlab|azure|gitea|forgejo|local)(?![\w.])")
 """In the id of a test."""
 
 
