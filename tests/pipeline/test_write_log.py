@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from support.forges.azure.stand import AzureStand
 from support.forges.gitea.stand import GiteaStand
 from support.forges.github.stand import GitHubStand
 from support.forges.gitlab.stand import GitLabStand
@@ -28,7 +29,7 @@ pytestmark = [
 BRANCH = "basebump/python-3.12-slim-06e5bb43"
 OLD, NEW = build("old").digest, build("new").digest
 BEHIND = {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"}
-STANDS = {stand.kind: stand for stand in (GitHubStand, GitLabStand, GiteaStand)}
+STANDS = {stand.kind: stand for stand in (GitHubStand, GitLabStand, AzureStand, GiteaStand)}
 
 
 class Story:

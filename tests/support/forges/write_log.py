@@ -14,8 +14,11 @@ from support.parts import ROOT
 HEADING = "## What is written when"
 _NUMBER = re.compile(r"(?<=/)[0-9]+(?=/|$)")
 _BRANCH = re.compile(r"basebump/[a-z0-9.-]+")
+_ACCOUNT = re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 _COMMIT = re.compile(r"\b[0-9a-f]{40}\b")
-_ROOT = re.compile(r"^/(?:repos/acme/web|projects/[0-9]+|projects/acme/shop/web)/")
+_ROOT = re.compile(
+    r"^/(?:repos/acme/web|projects/[0-9]+|projects/acme/shop/web|Acme Shop/_apis/git/repositories/[0-9a-f-]+)/"
+)
 """What all paths that concern one repository begin with."""
 
 
@@ -41,7 +44,7 @@ def _line(exchange: Exchange) -> str:
         return "git push"
     below, found = _ROOT.subn("", path)
     assert found, f"{path} is not about the one repository"
-    named = _COMMIT.sub("COMMIT", _BRANCH.sub("BRANCH", below))
+    named = _ACCOUNT.sub("ACCOUNT", _COMMIT.sub("COMMIT", _BRANCH.sub("BRANCH", below)))
     return f"{exchange.method} {_NUMBER.sub('NUMBER', named)}"
 
 

@@ -37,6 +37,7 @@ class AzureStand(HostedStand):
     def __init__(self, folder: Path, files: Mapping[str, Content] | None) -> None:
         server = AzureServer(folder)
         token = server.world.add_token(TOKEN, BOT)
+        server.world.teams.append((server.world.add_account("Web Team", is_container=True), [server.world.ada]))
         self.repository = server.world.add_repository("Acme Shop/web", files, private=True, members={BOT})
         super().__init__(server, self.repository, self.repository.path, token, secret=TOKEN)
 
