@@ -43,7 +43,7 @@ def select_named_values(
         return []
     # The imports are here, so that small trees without facts load neither module.
     from bot.formats.helm import NAMED_VALUES_FORMAT  # noqa: PLC0415
-    from bot.model.cross_file import ValuesFileUse  # noqa: PLC0415
+    from bot.model.chart_facts import ValuesFileUse  # noqa: PLC0415
 
     named = {fact.values_path for each in readings for fact in each.facts if isinstance(fact, ValuesFileUse)}
     if not named:

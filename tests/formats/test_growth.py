@@ -23,7 +23,7 @@ from bot.formats._syntax.reference_positions import MAX_LOCATOR
 from bot.formats._syntax.tree_paths import MAX_PATH_LENGTH, resolve_dockerfile
 from bot.formats._syntax.yaml import nodes, trees
 from bot.formats._syntax.yaml.nodes import BrokenSection, YamlDocument, read_documents
-from bot.model.cross_file import ChartTemplate, ValueUse
+from bot.model.chart_facts import ChartTemplate, ValueUse
 from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 

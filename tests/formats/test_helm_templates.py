@@ -11,7 +11,7 @@ from bot.core.references.relate.chart_templates import unlock_templated_digests
 from bot.formats._syntax.helm import blocks as helm_blocks
 from bot.formats._syntax.helm import expression_values
 from bot.formats.helm import FORMAT
-from bot.model.cross_file import ChartTemplate, ReferenceEnd, TemplateInclusion, ValuePath, ValueUse
+from bot.model.chart_facts import ChartTemplate, ReferenceEnd, TemplateInclusion, ValuePath, ValueUse
 from bot.model.source import FilePath, SourceFile
 
 TEMPLATE = FilePath("web/templates/web.yaml")

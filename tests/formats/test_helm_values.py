@@ -13,7 +13,7 @@ from support.soon import soon
 from bot.core.references.select import RepositoryBranch, select_reference
 from bot.formats._syntax.yaml import nodes
 from bot.formats.helm import FORMAT
-from bot.model.cross_file import ChartDependency, ChartMetadata, ValueUse
+from bot.model.chart_facts import ChartDependency, ChartMetadata, ValueUse
 from bot.model.decision import TrackedImage
 from bot.model.policy import PolicyConfig, PolicyRule
 from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, SourceFile, Span, UnsupportedText

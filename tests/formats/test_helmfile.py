@@ -6,7 +6,7 @@ import pytest
 
 from bot.formats._syntax.helm.blocks import MAX_ACTIONS
 from bot.formats.helm import FORMAT
-from bot.model.cross_file import ValuesFileUse
+from bot.model.chart_facts import ValuesFileUse
 from bot.model.source import FilePath, SourceFile
 
 RELEASES = "releases:\n- name: web\n  chart: ../charts/web\n  values:\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from support.values import occurrence
 
 from bot.core.references.relate.chart_templates import unlock_templated_digests
-from bot.model.cross_file import ChartDependency, ChartMetadata, ChartTemplate
+from bot.model.chart_facts import ChartDependency, ChartMetadata, ChartTemplate
 from bot.model.source import EditSlot, FilePath, NotEditable, Span
 from bot.model.vocabulary import Reason
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Iterable
 from typing import TypeVar
 
-from bot.model.cross_file import ValuePath, WrittenName
+from bot.model.chart_facts import ValuePath, WrittenName
 from bot.model.errors import InvalidReferenceError
 from bot.model.reference import DOCKER_HUB, ImageReference
 from bot.model.source import Occurrence

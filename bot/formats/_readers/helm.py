@@ -13,8 +13,7 @@ from bot.formats._syntax.helm.values_walk import KeyMeaning, ValuesEntry, build_
 from bot.formats._syntax.yaml.file_reader import read_file
 from bot.formats._syntax.yaml.nodes import ALL_ITEMS, STRING, YamlDocument, YamlScalar
 from bot.formats._syntax.yaml.split_references import ReferencePart
-from bot.model.cost_limits import MAX_FILE_REFERENCES
-from bot.model.cross_file import (
+from bot.model.chart_facts import (
     ChartDependency,
     ChartImage,
     ChartMetadata,
@@ -24,6 +23,7 @@ from bot.model.cross_file import (
     ValuesFile,
     ValueUse,
 )
+from bot.model.cost_limits import MAX_FILE_REFERENCES
 from bot.model.extracted_item import ExtractedItem
 from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason

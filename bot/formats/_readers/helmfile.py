@@ -13,7 +13,7 @@ from bot.formats._syntax.helm.blocks import MAX_ACTIONS
 from bot.formats._syntax.tree_paths import resolve_in_tree
 from bot.formats._syntax.yaml.file_reader import read_file
 from bot.formats._syntax.yaml.nodes import ALL_ITEMS, STRING, YamlDocument, YamlScalar
-from bot.model.cross_file import ValuesFileUse
+from bot.model.chart_facts import ValuesFileUse
 from bot.model.extracted_item import ExtractedItem
 from bot.model.source import FilePath, SourceFile
 

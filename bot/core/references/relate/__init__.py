@@ -51,13 +51,13 @@ def apply_cross_file_facts(
 
 def _list_relations(fact_types: Collection[type[CrossFileFact]], tree_budget: TreeBudget) -> Iterator[Relation]:
     """Yield the functions that apply facts of the given types, in the order in which they must be called."""
-    from bot.model import code_owners, cross_file
+    from bot.model import chart_facts, code_owners, cross_file
 
     if cross_file.InterpolatedImage in fact_types:
         from bot.core.references.relate.environment import add_interpolated_images
 
         yield add_interpolated_images
-    if cross_file.ChartImage in fact_types:
+    if chart_facts.ChartImage in fact_types:
         from bot.core.references.relate.values_files import merge_values_files
 
         yield partial(merge_values_files, tree_budget=tree_budget)
@@ -97,9 +97,9 @@ def _list_relations(fact_types: Collection[type[CrossFileFact]], tree_budget: Tr
 
 def _list_chart_relations(fact_types: Collection[type[CrossFileFact]]) -> Iterator[Relation]:
     """Yield the functions that decide which images in values files of Helm charts can be edited."""
-    from bot.model import cross_file
+    from bot.model import chart_facts
 
-    if cross_file.ChartTemplate in fact_types:
+    if chart_facts.ChartTemplate in fact_types:
         from bot.core.references.relate.chart_templates import unlock_templated_digests
 
         yield unlock_templated_digests
@@ -107,7 +107,7 @@ def _list_chart_relations(fact_types: Collection[type[CrossFileFact]]) -> Iterat
         from bot.core.references.relate.answered_templates import leave_out_answered_lines
 
         yield leave_out_answered_lines
-    if cross_file.ValuesFile in fact_types:
+    if chart_facts.ValuesFile in fact_types:
         from bot.core.references.relate.outside_charts import lock_values_outside_charts
 
         yield lock_values_outside_charts

@@ -6,7 +6,8 @@ import re
 from collections.abc import Collection, Sequence
 
 from bot.core.references.chart_names import is_registry_key
-from bot.model.cross_file import ChartTemplate, CrossFileFact
+from bot.model.chart_facts import ChartTemplate
+from bot.model.cross_file import CrossFileFact
 from bot.model.extracted_item import ExtractedReferences
 from bot.model.source import Occurrence, UnsupportedText
 from bot.model.vocabulary import Reason

@@ -13,7 +13,7 @@ from dataclasses import replace
 from itertools import islice
 from posixpath import basename, dirname, join, normpath
 
-from bot.model.cross_file import ChartDependency, ChartMetadata
+from bot.model.chart_facts import ChartDependency, ChartMetadata
 
 SUBCHARTS = "charts"
 """The folder of a chart that contains copies of other charts."""

@@ -20,15 +20,8 @@ from bot.core.references.locking import unlock_allowed
 from bot.core.references.relate.chart_loading import SUBCHARTS, ChartLoader
 from bot.core.references.relate.template_uses import UNKNOWN_USE, PathCounter, ValuePathUse, collect_uses
 from bot.core.references.relate.values_folders import ValuesFolders
-from bot.model.cross_file import (
-    ChartMetadata,
-    ChartTemplate,
-    ChartValue,
-    CrossFileFact,
-    ValuePath,
-    ValuesFileUse,
-    ValueUse,
-)
+from bot.model.chart_facts import ChartMetadata, ChartTemplate, ChartValue, ValuePath, ValuesFileUse, ValueUse
+from bot.model.cross_file import CrossFileFact
 from bot.model.extracted_item import ExtractedReferences
 from bot.model.reference import is_tag
 from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, Span

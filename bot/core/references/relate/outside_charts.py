@@ -7,7 +7,8 @@ from posixpath import dirname
 
 from bot.core.references.locking import lock_references_if
 from bot.core.references.relate.values_folders import ValuesFolders
-from bot.model.cross_file import ChartMetadata, CrossFileFact
+from bot.model.chart_facts import ChartMetadata
+from bot.model.cross_file import CrossFileFact
 from bot.model.extracted_item import ExtractedReferences
 from bot.model.source import Occurrence
 from bot.model.vocabulary import Reason

@@ -14,7 +14,7 @@ from bot.core.references.chart_names import (
     combine_alternatives,
     limit_name,
 )
-from bot.model.cross_file import (
+from bot.model.chart_facts import (
     ChartTemplate,
     ReferenceEnd,
     TemplateInclusion,

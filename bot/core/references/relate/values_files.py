@@ -17,7 +17,8 @@ from bot.core.references.locking import lock_occurrence, unlock_allowed
 from bot.core.references.relate.chart_loading import SUBCHARTS
 from bot.core.references.relate.folders import list_folders_and_path
 from bot.core.references.relate.values_folders import ValuesFolders
-from bot.model.cross_file import ChartImage, ChartValue, CrossFileFact, ImagePart
+from bot.model.chart_facts import ChartImage, ChartValue, ImagePart
+from bot.model.cross_file import CrossFileFact
 from bot.model.errors import InvalidReferenceError
 from bot.model.extracted_item import ExtractedReferences
 from bot.model.reference import ImageReference, parse_sha256

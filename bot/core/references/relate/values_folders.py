@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from bot.core.references.relate.folders import list_values_folders
-from bot.model.cross_file import CrossFileFact, ValuesFileUse
+from bot.model.chart_facts import ValuesFileUse
+from bot.model.cross_file import CrossFileFact
 from bot.model.source import FilePath
 
 

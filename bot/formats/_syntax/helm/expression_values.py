@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from bot.core.references.chart_names import NO_NAME, UNKNOWN_NAME, combine_alternatives, limit_name
 from bot.formats._syntax.helm.actions import UnsupportedTemplateError
-from bot.model.cross_file import TemplateInclusion, ValuePath, WrittenName
+from bot.model.chart_facts import TemplateInclusion, ValuePath, WrittenName
 
 MAX_SOURCES = 50
 """Limit on the sources of one expression. An expression with more sources is not evaluated."""

@@ -24,7 +24,7 @@ from bot.formats._syntax.helm.expression_values import (
     merge_all,
 )
 from bot.formats._syntax.helm.reference_prefix import ALGORITHM_PREFIX, ReferencePrefix
-from bot.model.cross_file import TemplateInclusion, ValuePath
+from bot.model.chart_facts import TemplateInclusion, ValuePath
 
 _END = ActionToken("end", "", is_attached=False)
 """Follows the last token of an expression, so that the reader need not compare each position with the length."""

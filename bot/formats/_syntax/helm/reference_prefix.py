@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from bot.core.references.chart_names import NO_NAME, combine_alternatives, limit_name
 from bot.formats._syntax.helm.expression_values import ExpressionValue
-from bot.model.cross_file import WrittenName
+from bot.model.chart_facts import WrittenName
 
 MAX_LINE = 300
 """Limit on the characters of a line that are checked before an action. They contain a key and a reference."""

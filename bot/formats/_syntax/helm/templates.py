@@ -26,14 +26,7 @@ from bot.formats._syntax.helm.blocks import (
 from bot.formats._syntax.helm.expression_values import ANY_ITEM, NO_VALUE, ROOT_VALUE, ExpressionValue
 from bot.formats._syntax.helm.expressions import ExpressionEvaluator
 from bot.formats._syntax.helm.reference_prefix import ALGORITHM_PREFIX, MAX_LINE, ReferencePrefix
-from bot.model.cross_file import (
-    ChartTemplate,
-    ReferenceEnd,
-    TemplateInclusion,
-    TemplateSource,
-    ValuePath,
-    ValueUse,
-)
+from bot.model.chart_facts import ChartTemplate, ReferenceEnd, TemplateInclusion, TemplateSource, ValuePath, ValueUse
 from bot.model.source import FilePath
 
 _NOTES = "NOTES.txt"

@@ -56,7 +56,7 @@ from bot.formats._syntax.yaml.split_references import (
     SplitReference,
     find_shared_scalars,
 )
-from bot.model.cross_file import ImagePart
+from bot.model.chart_facts import ImagePart
 from bot.model.reference import parse_sha256
 from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, UnsupportedText
 from bot.model.vocabulary import Reason, Role

@@ -18,7 +18,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from bot.formats._syntax.kubernetes.values_file_uses import list_application_uses, list_release_uses
 from bot.formats._syntax.tree_paths import resolve_in_tree
 from bot.formats._syntax.yaml.nodes import ALL_ITEMS, STRING, KeyPath, YamlDocument, YamlNode, YamlScalar
-from bot.model.cross_file import ArgoApplication, ImageUpdaterConfig, Kustomization, ValuesFileUse
+from bot.model.chart_facts import ValuesFileUse
+from bot.model.cross_file import ArgoApplication, ImageUpdaterConfig, Kustomization
 from bot.model.errors import InvalidReferenceError
 from bot.model.reference import ImageReference
 from bot.model.source import FilePath

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from bot.formats._syntax.tree_paths import resolve_in_tree
 from bot.formats._syntax.yaml.nodes import ALL_ITEMS, STRING, KeyPath, YamlDocument, YamlNode, YamlScalar
-from bot.model.cross_file import ValuesFileUse
+from bot.model.chart_facts import ValuesFileUse
 from bot.model.source import FilePath
 
 _TREE_ROOT = FilePath("")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from support.steps import LINEAR
 
 from bot.core.references.relate.chart_loading import MAX_DEPENDENCIES, ChartLoader
-from bot.model.cross_file import ChartDependency, ChartMetadata
+from bot.model.chart_facts import ChartDependency, ChartMetadata
 from bot.model.source import FilePath
 
 

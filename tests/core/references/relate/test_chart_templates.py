@@ -8,10 +8,7 @@ from support.soon import soon
 
 from bot.core.references.relate import chart_loading, chart_templates, template_uses
 from bot.core.references.relate.chart_templates import unlock_templated_digests
-from bot.model.cross_file import (
-    TemplateInclusion,
-    ValueUse,
-)
+from bot.model.chart_facts import TemplateInclusion, ValueUse
 from bot.model.source import EditSlot, NotEditable, Span
 from bot.model.vocabulary import Reason
 

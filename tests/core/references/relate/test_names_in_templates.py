@@ -6,7 +6,7 @@ import pytest
 from support.charts import ROOT, SLOT, TAG, template, value, verdict
 
 from bot.core.references.relate import template_uses
-from bot.model.cross_file import ChartValue, ReferenceEnd, TemplateInclusion, ValueUse
+from bot.model.chart_facts import ChartValue, ReferenceEnd, TemplateInclusion, ValueUse
 from bot.model.source import FilePath
 
 IMAGE, END, OTHER = ValueUse.IMAGE, ValueUse.END, ValueUse.OTHER

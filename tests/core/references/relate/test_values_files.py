@@ -10,7 +10,7 @@ from bot.core.budgets import TreeBudget, WorkLimitError
 from bot.core.references.relate.values_files import MAX_NOTES, merge_values_files
 from bot.formats._syntax.reference_positions import ReferencePosition
 from bot.formats.helm import FORMAT
-from bot.model.cross_file import ChartImage, ChartValue, ImagePart
+from bot.model.chart_facts import ChartImage, ChartValue, ImagePart
 from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, SourceFile
 from bot.model.vocabulary import Reason, Role
 from bot.pipeline.extract import relate_references
