@@ -42,22 +42,14 @@ def build_dashboard(branches: Sequence[BranchReport], rows: int, *, is_public: b
     """
     has_several = len(branches) > 1
     branch_rows = [BranchRows(each, is_public=is_public, has_several=has_several) for each in branches]
-
-    def list_entries(outcomes: Collection[ProposalOutcome], ask: UserRequest | None) -> tuple[EntryView, ...]:
-        entries = [each for one in branch_rows for each in one.list_entries(outcomes, ask)]
-        return tuple(view for _, view in sorted(entries, key=lambda each: each[0]))
-
-    def list_references(statuses: Collection[OccurrenceStatus]) -> tuple[ReferencesView, ...]:
-        return sort_references(each for one in branch_rows for each in one.list_references(statuses))
-
-    waiting = list_entries(_WAITING, UserRequest.OPEN)
-    current = list_entries(_CURRENT, UserRequest.REBASE)
-    left = list_entries({ProposalOutcome.LEFT_ALONE}, UserRequest.REBASE)
-    declined = list_entries({ProposalOutcome.DECLINED}, UserRequest.AGAIN)
-    failed = list_entries({ProposalOutcome.FAILED}, None)
-    held, superseded, unknown = (
-        list_references(each) for each in (_HELD, {OccurrenceStatus.SUPERSEDED}, {OccurrenceStatus.UNRESOLVED})
-    )
+    waiting = _list_entries(branch_rows, _WAITING, UserRequest.OPEN)
+    current = _list_entries(branch_rows, _CURRENT, UserRequest.REBASE)
+    left = _list_entries(branch_rows, {ProposalOutcome.LEFT_ALONE}, UserRequest.REBASE)
+    declined = _list_entries(branch_rows, {ProposalOutcome.DECLINED}, UserRequest.AGAIN)
+    failed = _list_entries(branch_rows, {ProposalOutcome.FAILED}, None)
+    held = _list_references(branch_rows, _HELD)
+    superseded = _list_references(branch_rows, {OccurrenceStatus.SUPERSEDED})
+    unknown = _list_references(branch_rows, {OccurrenceStatus.UNRESOLVED})
     detected = tuple(each for one in branch_rows for each in one.list_detected_files())
     pending = [each for one in branch_rows for each in one.collect_evidence(_PENDING)]
     notes = dict.fromkeys(each.report.note for each in branches)
@@ -97,6 +89,19 @@ def build_dashboard(branches: Sequence[BranchReport], rows: int, *, is_public: b
         rebuild_all=Box(UserRequest.REBASE) if len(current) >= MIN_BULK else None,
         detected=detected[:rows],
     )
+
+
+def _list_entries(
+    branch_rows: Sequence[BranchRows], outcomes: Collection[ProposalOutcome], ask: UserRequest | None
+) -> tuple[EntryView, ...]:
+    entries = [each for one in branch_rows for each in one.list_entries(outcomes, ask)]
+    return tuple(view for _, view in sorted(entries, key=lambda each: each[0]))
+
+
+def _list_references(
+    branch_rows: Sequence[BranchRows], statuses: Collection[OccurrenceStatus]
+) -> tuple[ReferencesView, ...]:
+    return sort_references(each for one in branch_rows for each in one.list_references(statuses))
 
 
 def _have_same_note(entries: Sequence[EntryView]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.core.evidence.compare import collect_exploited_ids, count_by_severity, count_distinct, filter_exploited
@@ -231,17 +231,17 @@ def build_proposal_view(
         has_alerts=has_alerts,
         workflows=tuple(map(Text, workflows)),
         groups=tuple(_group_equal(shown, evidence)),
-        unscanned_reasons=tuple(
-            dict.fromkeys(
-                scan.why_not
-                for each in shown.values()
-                for scan in (each.after, each.before)
-                if scan is not None and scan.why_not is not None
-            )
-        ),
+        unscanned_reasons=tuple(dict.fromkeys(_list_unscanned_reasons(shown.values()))),
         pin_count=sum(each.old is None and each.new_tag is None for each in transitions),
         move_count=sum(each.old is not None or each.new_tag is not None for each in transitions),
     )
+
+
+def _list_unscanned_reasons(views: Iterable[TransitionView]) -> Iterator[UnscannedReason]:
+    for each in views:
+        for scan in (each.after, each.before):
+            if scan is not None and scan.why_not is not None:
+                yield scan.why_not
 
 
 def _get_order(update: ImageUpdate, evidence: Evidence) -> tuple[object, ...]:
