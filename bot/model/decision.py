@@ -69,18 +69,31 @@ class AddedRisk:
 
 
 @dataclass(frozen=True, slots=True)
-class ImageUpdate:
+class _TrackedDecision:
+    """The part that all decisions on a tracked image have in common."""
+
+    tracked_image: TrackedImage
+
+    @property
+    def occurrence(self) -> Occurrence:
+        return self.tracked_image.occurrence
+
+
+@dataclass(frozen=True, slots=True)
+class ImageUpdate(_TrackedDecision):
     """The decision to update an image reference to one of several candidates.
 
     The newest candidate that is old enough and passes the gates is proposed.
     """
 
-    tracked_image: TrackedImage
     candidates: tuple[UpdateCandidate, ...]
     """The candidates, newest first; never empty."""
     cause: UpdateCause = UpdateCause.MOVED
     review_reason: str = ""
     """A sentence that says why a person must review the update before it is merged; empty if no review is needed."""
+    review_facts: str = ""
+    """The words that stand for `review_reason` in the fingerprint of the proposal. They never change, so that a better
+    sentence is no reason to write an open request again."""
     added_risk: AddedRisk | None = None
     """The grave vulnerabilities that the update adds without fixing as many. The update is then opened as a draft. None
     if there are none, if the policy allows them, or if the images were not compared."""
@@ -90,20 +103,10 @@ class ImageUpdate:
         """Whether a person must review the update before it is merged."""
         return bool(self.review_reason) or self.added_risk is not None
 
-    @property
-    def occurrence(self) -> Occurrence:
-        return self.tracked_image.occurrence
-
 
 @dataclass(frozen=True, slots=True)
-class UpToDate:
+class UpToDate(_TrackedDecision):
     """The decision that a file needs no update, because it already contains the right digest."""
-
-    tracked_image: TrackedImage
-
-    @property
-    def occurrence(self) -> Occurrence:
-        return self.tracked_image.occurrence
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,55 +134,34 @@ class RefusedUpdate:
 
 
 @dataclass(frozen=True, slots=True)
-class HeldUpdate:
+class HeldUpdate(_TrackedDecision):
     """The decision not to propose an update yet, because the newer image is not clearly better than the old one."""
 
-    tracked_image: TrackedImage
     reason: Reason
     detail: str
 
-    @property
-    def occurrence(self) -> Occurrence:
-        return self.tracked_image.occurrence
-
 
 @dataclass(frozen=True, slots=True)
-class SupersededReference:
+class SupersededReference(_TrackedDecision):
     """The decision that a tag is superseded: it receives no further updates, and the file contains its last digest."""
 
-    tracked_image: TrackedImage
     reason: Reason
     detail: str
     successor: str | None = None
     """The tag that replaces the superseded tag; None if it is not known."""
 
-    @property
-    def occurrence(self) -> Occurrence:
-        return self.tracked_image.occurrence
-
 
 @dataclass(frozen=True, slots=True)
-class UnresolvedReference:
+class UnresolvedReference(_TrackedDecision):
     """The decision on a reference whose tag could not be looked up in the registry."""
 
-    tracked_image: TrackedImage
     reason: Reason
     detail: str
 
-    @property
-    def occurrence(self) -> Occurrence:
-        return self.tracked_image.occurrence
-
 
 @dataclass(frozen=True, slots=True)
-class UncheckedReference:
+class UncheckedReference(_TrackedDecision):
     """The decision on a reference in an offline run, which queries no registry."""
-
-    tracked_image: TrackedImage
-
-    @property
-    def occurrence(self) -> Occurrence:
-        return self.tracked_image.occurrence
 
 
 Decision = (
