@@ -5,7 +5,6 @@ https://github.com/opencontainers/image-spec/blob/main/manifest.md#guidelines-fo
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
@@ -18,7 +17,7 @@ from bot.model.vocabulary import Reason
 from bot.net import Response
 from bot.registries.auth import RegistryAuthenticator, RegistryRequest
 from bot.registries.endpoints import EndpointDirectory
-from bot.registries.manifest import OCI_INDEX, NotAnImageError, NotARegistryError, parse_media_type
+from bot.registries.manifest import OCI_INDEX, NotAnImageError, NotARegistryError, parse_json_object, parse_media_type
 from bot.registries.repository_endpoint import (
     MAX_MANIFEST_SIZE,
     RepositoryEndpoint,
@@ -38,7 +37,7 @@ def parse_artifact(digest: Digest, body: bytes) -> Artifact:
 
     Raises NotAnImageError if the manifest is invalid or has more than MAX_BLOB_COUNT layers.
     """
-    document = _parse_object(body)
+    document = parse_json_object(body)
     layers = document.get("layers", [])
     if not isinstance(layers, list):
         raise NotAnImageError("the field `layers` of the manifest is not a list")
@@ -54,7 +53,7 @@ def parse_referrers(body: bytes) -> tuple[Referrer, ...]:
 
     Raises NotAnImageError if the response is not a valid list of referrers.
     """
-    listed = _parse_object(body).get("manifests")
+    listed = parse_json_object(body).get("manifests")
     if not isinstance(listed, list):
         raise NotAnImageError("the field `manifests` of the list of referrers is not a list")
     return tuple(_parse_referrers(listed))
@@ -83,16 +82,6 @@ def _parse_annotations(descriptor: dict[str, Any]) -> dict[str, str]:
     listed = descriptor.get("annotations")
     annotations = listed.items() if isinstance(listed, dict) else ()
     return {key: value for key, value in annotations if isinstance(value, str)}
-
-
-def _parse_object(body: bytes) -> dict[str, Any]:
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        raise NotARegistryError("the response is not JSON") from None
-    if not isinstance(document, dict):
-        raise NotARegistryError("the response is not a JSON object")
-    return document
 
 
 MAX_BLOB_SIZE = 4 * 1024 * 1024

@@ -65,6 +65,17 @@ class ManifestDocument:
     """Total size in bytes of the manifest's layers, as the manifest claims."""
 
 
+def parse_json_object(body: bytes) -> dict[str, Any]:
+    """Parse a response that must be a JSON object. Raises NotARegistryError if it is not."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        raise NotARegistryError("the response is not JSON") from None
+    if not isinstance(document, dict):
+        raise NotARegistryError("the response is not a JSON object")
+    return document
+
+
 def parse_media_type(header: str) -> str:
     """Return the media type of a Content-Type header, in lower case and without parameters."""
     return header.partition(";")[0].strip().lower()
@@ -77,12 +88,7 @@ def parse_document(digest: Digest, body: bytes, content_type: str) -> ManifestDo
 
     Raises NotAnImageError if `body` is neither, or if its types contradict each other.
     """
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        raise NotARegistryError("the response is not JSON") from None
-    if not isinstance(document, dict):
-        raise NotARegistryError("the response is not a JSON object")
+    document = parse_json_object(body)
     kind, media_type = _detect_kind(document, parse_media_type(content_type))
     if kind is ManifestKind.MANIFEST:
         return ManifestDocument(
