@@ -1,0 +1,289 @@
+"""Scenes of several runs on one repository, with what users do between the runs.
+
+A scene is a list of acts. Each act is a function that gets the `Scene`: a run, or a change that a user or the registry
+makes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import takewhile
+from pathlib import Path
+
+from support.forges.azure.stand import AzureStand
+from support.forges.gitea.stand import GiteaStand
+from support.forges.github.stand import GitHubStand
+from support.forges.gitlab.stand import GitLabStand
+from support.forges.stands import LocalStand, Request, Stand
+from support.git import Commit
+from support.runs.worlds import Loopback, ToldScanner, build
+from support.values import finding
+
+from bot.core.proposal.markers import shorten_commit
+from bot.model.limits import RolloutOptions
+from bot.model.policy import PolicyRule, RuleMatch
+from bot.model.vocabulary import RunLevel
+
+BRANCH = "basebump/python-3.12-slim-06e5bb43"
+OLD, NEW = build("old").digest, build("new").digest
+
+PYTHON = {
+    "Dockerfile": f"FROM python:3.12-slim@{OLD}\n",
+    "tools/Dockerfile": "FROM python:3.12-slim AS tools\n",
+    "deploy/app.yaml": (
+        f'apiVersion: v1\nkind: Pod\nspec:\n  containers:\n    - {{name: a, image: "python:3.12-slim@{OLD}"}}\n'
+    ),
+}
+PORT = re.compile(r"127\.0\.0\.1:[0-9]+")
+GROUP, NO_REDIS = (
+    PolicyRule(group="weekly"),
+    PolicyRule(match=RuleMatch(image=("docker.io/library/redis",)), ignore=True),
+)
+
+STANDS: dict[str, Callable[[Path, dict[str, str]], Stand]] = {
+    "local": LocalStand,
+    "github": GitHubStand,
+    "gitlab": GitLabStand,
+    "azure": AzureStand,
+    "gitea": GiteaStand,
+}
+WITHOUT = {
+    ("azure", "a dashboard, until there is nothing to show"): "it has no issues",
+    ("azure", "a person's commit, and the box is ticked"): "its texts have no checkboxes",
+}
+"""Scenes that cannot be played on a forge."""
+MENTION = re.compile(r"This was proposed before in !\d+ and withdrawn\.\n\n")
+"""On Azure Repos, a run that is killed between opening a request and storing its mark leaves a request without a mark.
+The next run writes its text again, without this sentence."""
+
+
+class Scene:
+    """One stand and one registry, and what can happen to them."""
+
+    def __init__(self, root: Path, loopback: Loopback, forge: str = "local", files: dict[str, str] = PYTHON) -> None:
+        root.mkdir()
+        self.stand = STANDS[forge](root, files)
+        self.loopback = loopback
+        self.orders: dict[str, object] = {}
+        self.moves("new")
+
+    def run(self) -> None:
+        self.loopback.run([self.stand.fleet()], **self.orders)
+
+    def push(self) -> None:
+        """Run on the rung below: branches without requests."""
+        self.loopback.run([self.stand.fleet()], RunLevel.PUSH, **self.orders)
+
+    def has(self, **orders: object) -> None:
+        self.orders = orders
+
+    def follows(self, *rules: PolicyRule) -> None:
+        self.loopback.rulebook = replace(self.loopback.rulebook, rules=rules)
+
+    def moves(self, content: str) -> None:
+        for repository, tag in (("python", "3.12-slim"), ("redis", "7"), ("nginx", "1.27")):
+            self.loopback.move(repository, tag, content)
+
+    def learns(self, identifier: str) -> None:
+        digests = {digest: (finding(identifier),) for digest in (OLD, NEW)}
+        self.loopback.scanner = ToldScanner(digests)
+
+    def base_moves_to(self, digest: str) -> None:
+        pinned = PYTHON["tools/Dockerfile"].replace("slim", f"slim@{digest}")
+        moved = {path: text.replace(OLD, digest) for path, text in PYTHON.items()}
+        self.stand.commit("main", moved | {"tools/Dockerfile": pinned})
+
+    def image_goes(self) -> None:
+        self.stand.commit("main", dict.fromkeys(PYTHON, "# nothing left\n"))
+
+    def another_line(self) -> None:
+        self.stand.commit("main", {"cache/Dockerfile": "FROM redis:7\n"})
+
+    def person_ticks(self) -> None:
+        """Tick the box in the body, by which a person asks for the branch to be rebuilt."""
+        (seen,) = self.stand.forge().list_requests("basebump/", frozenset({BRANCH}))
+        box = "- [ ] <!-- basebump:rebase -->"
+        assert box in seen.body
+        self.stand.forge().update_request(seen, seen.title, seen.body.replace(box, box.replace("[ ]", "[x]")))
+
+    def person_commits(self) -> None:
+        self.stand.commit(BRANCH, {"Dockerfile": "FROM scratch\n"})
+
+    def person_closes(self) -> None:
+        self.stand.close_request(BRANCH)
+
+    def person_merges(self) -> None:
+        self.stand.merge_request(BRANCH)
+
+    def person_reverts(self) -> None:
+        self.stand.commit("main", PYTHON)
+
+    def person_deletes(self) -> None:
+        self.stand.delete_branch(BRANCH)
+
+    def person_updates(self) -> None:
+        self.stand.commit("main", {"README.md": "Elsewhere.\n"})
+        self.stand.update_branch(BRANCH)
+
+    def conflicts(self) -> None:
+        self.stand.commit("main", {"Dockerfile": f"# rewritten\nFROM python:3.12-slim@{OLD} AS other\n"})
+
+    def state(self) -> object:
+        """Everything that people see; commits by their content, not by their hour."""
+        branches = self.stand.branches()
+        trees = {branch: self.stand.files(branch) for branch in branches}
+        commits = {branch: self.stand.commits(branch) for branch in branches}
+        messages = {branch: [commit.message for commit in made] for branch, made in commits.items()}
+        statuses = {branch: self.stand.statuses(branch) for branch in branches}
+        shown = (timeless(each, commits.get(each.branch, [])) for each in self.stand.requests())
+        requests = sorted(shown, key=lambda request: request.branch)
+        return trees, messages, statuses, requests, self.board() if "has_dashboards" in self.orders else None
+
+    def board(self) -> object:
+        """Return the dashboard, without where its stand listens."""
+        fleet = self.stand.fleet()
+        (repository,) = fleet.list_repositories(frozenset({self.stand.name}))
+        board = fleet.get_dashboard(repository).read()
+        return board and (board.title, board.is_open, PORT.sub("", board.body))
+
+
+def timeless(request: Request, commits: list[Commit]) -> Request:
+    """Return a request whose mark names a commit of its branch by how many came after it."""
+    body = MENTION.sub("", request.body)
+    for later, commit in enumerate(commits):
+        body = body.replace(f'"on":"{shorten_commit(commit.oid)}"', f'"on":"{later} before its last"')
+    return replace(request, body=body)
+
+
+Act = Callable[[Scene], None]
+RUN, PUSH = Scene.run, Scene.push
+
+
+def moves_back(scene: Scene) -> None:
+    scene.moves("new")
+
+
+def moves_on(scene: Scene) -> None:
+    scene.moves("newer")
+
+
+def learns(scene: Scene) -> None:
+    scene.learns("CVE-1900-0001")
+
+
+def base_has_it(scene: Scene) -> None:
+    scene.base_moves_to(NEW)
+
+
+def is_grouped(scene: Scene) -> None:
+    scene.follows(GROUP)
+
+
+SCENES: dict[str, list[Act]] = {
+    "opened": [RUN],
+    "the tag moved again": [RUN, moves_on, RUN],
+    "new evidence": [RUN, learns, RUN],
+    "evidence and tag together": [
+        RUN,
+        learns,
+        moves_on,
+        RUN,
+    ],
+    "declined": [RUN, Scene.person_closes, RUN],
+    "declined, then the next digest": [RUN, Scene.person_closes, moves_on, RUN],
+    "declined, moved on, moved back": [
+        RUN,
+        Scene.person_closes,
+        moves_on,
+        RUN,
+        moves_back,
+        RUN,
+    ],
+    "a person's commit": [RUN, Scene.person_commits, moves_on, RUN, RUN],
+    "the base was merged into it, and the tag moved": [
+        RUN,
+        Scene.person_updates,
+        moves_on,
+        RUN,
+    ],
+    "the base was merged into what was scanned": [
+        learns,
+        RUN,
+        Scene.person_updates,
+        RUN,
+    ],
+    "what was scanned conflicts": [learns, RUN, Scene.conflicts, RUN],
+    "pushed, then opened with its status": [learns, PUSH, RUN],
+    "the base was merged into it, and has it already": [
+        RUN,
+        Scene.person_updates,
+        base_has_it,
+        RUN,
+    ],
+    "merged": [RUN, Scene.person_merges, RUN],
+    "merged and reverted": [RUN, Scene.person_merges, Scene.person_reverts, RUN, RUN],
+    "the branch was deleted": [RUN, Scene.person_deletes, RUN],
+    "the branch was deleted, and no file names the image": [RUN, Scene.person_deletes, Scene.image_goes, RUN],
+    "the base has it already": [RUN, base_has_it, RUN],
+    "no file names it any more": [RUN, Scene.image_goes, RUN],
+    "taken back and wanted again": [
+        RUN,
+        base_has_it,
+        RUN,
+        moves_on,
+        RUN,
+    ],
+    "it conflicts": [RUN, Scene.conflicts, RUN],
+    "a person's commit, and the box is ticked": [RUN, Scene.person_commits, RUN, Scene.person_ticks, RUN],
+    "two at once": [Scene.another_line, RUN],
+    "pushed, then opened": [PUSH, RUN],
+    "pushed, and the tag moved": [PUSH, moves_on, RUN],
+    "pushed, and not wanted any more": [PUSH, Scene.image_goes, RUN],
+    "a group loses an image": [
+        Scene.another_line,
+        is_grouped,
+        RUN,
+        lambda scene: scene.follows(NO_REDIS, GROUP),
+        RUN,
+    ],
+    "a group is parted": [
+        Scene.another_line,
+        is_grouped,
+        RUN,
+        Scene.follows,
+        RUN,
+    ],
+    "labels on a draft": [
+        lambda scene: scene.follows(PolicyRule(labels=("docker",), draft=True)),
+        RUN,
+        moves_on,
+        RUN,
+    ],
+    "the first of a repository": [
+        Scene.another_line,
+        lambda scene: scene.has(rollout=RolloutOptions(first_proposal=True)),
+        RUN,
+    ],
+    "a dashboard, until there is nothing to show": [
+        lambda scene: scene.has(has_dashboards=True),
+        RUN,
+        Scene.image_goes,
+        RUN,
+    ],
+}
+"""What happens one after another. Each run is killed before each of its writes, except in a beginning already tried."""
+
+
+def count_tried(acts: list[Act]) -> int:
+    """Return with how many of these acts an earlier scene begins: what they write was tried there."""
+    titles = [title for title, others in SCENES.items() if others is acts]
+    earlier = list(SCENES)[: list(SCENES).index(titles[0])] if titles else []
+    return max((count_equal(acts, SCENES[title]) for title in earlier), default=0)
+
+
+def count_equal(acts: list[Act], others: list[Act]) -> int:
+    """Return with how many acts both begin."""
+    pairs = zip(acts, others, strict=False)
+    return len(list(takewhile(lambda pair: pair[0] is pair[1], pairs)))
