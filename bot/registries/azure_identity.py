@@ -1,33 +1,33 @@
 """Requests Microsoft Entra tokens with azure-identity. The environment determines the single credential that is used.
 
 The most explicit setting wins. The order is: a client secret or certificate, a federated token (workload identity,
-GitHub's OIDC), a managed identity, and finally the login of `az` or the identity of the machine itself.
+GitHub's OIDC, a service connection of Azure Pipelines), a managed identity, and finally the login of `az` or the
+identity of the machine itself.
 azure-identity's own chain of all credentials is not used, because it waits for an address that exists only on Azure
 machines.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
-from collections.abc import Mapping
+import threading
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
-from bot.model.errors import BasebumpError
 from bot.net import HostTrust, HttpClient, HttpError, Url, sanitize_text
+from bot.registries.federated_tokens import NoEntraTokenError, fetch_github_assertion, fetch_pipeline_assertion
 
 if TYPE_CHECKING:  # importing takes half a second, so only runs that log in to Azure import it
-    from azure.core.credentials import TokenCredential
+    from azure.core.credentials import AccessToken, TokenCredential
+
+__all__ = ["AzureCloud", "EntraIdentity", "ManagerLogin", "NoEntraTokenError", "get_azure_cloud", "is_azure_machine"]
 
 REGISTRY_SCOPE = "https://containerregistry.azure.net/.default"
 """Scope of tokens that are valid for registries in every cloud, but for none of the identity's other permissions."""
-MAX_ASSERTION_SIZE = 64 * 1024
-"""Bytes of GitHub's response. It usually has about two thousand."""
 CLI_TIMEOUT = 30
 """Seconds. `az` is a large Python program, and may have to contact Entra."""
 MAX_ERROR_LENGTH = 300
@@ -36,16 +36,23 @@ METADATA_SERVICE = "http://169.254.169.254"
 AZURE_ASSET_TAG = "7783-7084-3265-9085-8269-3286-77"
 """Asset tag of every virtual machine on Azure."""
 ASSET_TAG_FILE = Path("/sys/class/dmi/id/chassis_asset_tag")
-SECRET_VARIABLES = ("AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PASSWORD", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
+RENEWAL_TIME = 300
+"""Seconds before the end of a token's lifetime at which a new token is requested."""
+SECRET_VARIABLES = (
+    *("AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PASSWORD"),
+    *("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "SYSTEM_ACCESSTOKEN"),
+)
 """Environment variables whose values must never appear in a message."""
+PIPELINE_VARIABLES = (
+    *("AZURESUBSCRIPTION_CLIENT_ID", "AZURESUBSCRIPTION_TENANT_ID", "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID"),
+    *("SYSTEM_OIDCREQUESTURI", "SYSTEM_ACCESSTOKEN"),
+)
+"""The variables of a job of Azure Pipelines that uses a service connection. The task AzureCLI sets the first three. The
+agent sets the URL, and the pipeline must pass the token (`env: SYSTEM_ACCESSTOKEN: $(System.AccessToken)`)."""
 SETUP_HINT = (
     "set AZURE_CLIENT_ID and AZURE_TENANT_ID together with AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH or "
     "AZURE_FEDERATED_TOKEN_FILE, give the GitHub workflow `id-token: write`, or run `az login`"
 )
-
-
-class NoEntraTokenError(BasebumpError):
-    """Entra issued no token, or no identity is configured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +110,10 @@ def get_azure_cloud(host: str, environment: Mapping[str, str]) -> AzureCloud:
 
 
 class EntraIdentity:
-    """The identity that requests tokens from one cloud's Entra. azure-identity caches the tokens. Thread-safe."""
+    """The identity that requests tokens from one cloud's Entra. Thread-safe.
+
+    Tokens are cached until shortly before they expire, because azure-identity would start `az` for each token.
+    """
 
     def __init__(self, cloud: AzureCloud, environment: Mapping[str, str]) -> None:
         """Choose the credential from the environment. Raises NoEntraTokenError if there is none."""
@@ -111,16 +121,25 @@ class EntraIdentity:
         self._environment = environment
         logging.getLogger("azure").addHandler(logging.NullHandler())  # basebump itself reports each failure, once
         self.description, self._credential = self._choose_credential()
+        self._tokens: dict[str, AccessToken] = {}
+        self._lock = threading.Lock()
 
     def get_token(self, scope: str) -> str:
-        """Return a token for `scope`, which is `REGISTRY_SCOPE` or `AzureCloud.manager_scope`.
+        """Return a token for `scope`, such as `REGISTRY_SCOPE` or `AzureCloud.manager_scope`.
 
         Raises NoEntraTokenError.
         """
+        with self._lock:
+            token = self._tokens.get(scope)
+            if token is None or token.expires_on < time.time() + RENEWAL_TIME:
+                token = self._tokens[scope] = self._request_token(scope)
+            return token.token
+
+    def _request_token(self, scope: str) -> AccessToken:
         from azure.core.exceptions import AzureError
 
         try:
-            return self._credential.get_token(scope).token
+            return self._credential.get_token(scope)
         except (AzureError, HttpError, ValueError, OSError) as error:
             secrets = [self._environment.get(name, "") for name in SECRET_VARIABLES]
             details = sanitize_text(str(error), secrets, MAX_ERROR_LENGTH)
@@ -137,7 +156,9 @@ class EntraIdentity:
                     )
                 return self._make_application_credential(variable, value, client, tenant)
         if client and tenant and get("ACTIONS_ID_TOKEN_REQUEST_URL") and get("ACTIONS_ID_TOKEN_REQUEST_TOKEN"):
-            return self._make_github_credential(client, tenant)
+            return "OIDC token of GitHub", self._make_github_credential(client, tenant)
+        if all(map(get, PIPELINE_VARIABLES)):
+            return "service connection of Azure Pipelines", self._make_pipeline_credential()
         for variable in ("IDENTITY_ENDPOINT", "MSI_ENDPOINT"):
             if endpoint := get(variable):
                 return "managed identity", self._make_managed_credential(endpoint, variable, client)
@@ -177,19 +198,30 @@ class EntraIdentity:
                 f"{variable} cannot be used: {sanitize_text(str(error), secrets, MAX_ERROR_LENGTH)}"
             ) from None
 
-    def _make_github_credential(self, client: str, tenant: str) -> tuple[str, TokenCredential]:
-        from azure.identity import ClientAssertionCredential
-
+    def _make_github_credential(self, client: str, tenant: str) -> TokenCredential:
         url = self._environment["ACTIONS_ID_TOKEN_REQUEST_URL"]
         bearer = self._environment["ACTIONS_ID_TOKEN_REQUEST_TOKEN"]
         http = self._create_http_client(url, "ACTIONS_ID_TOKEN_REQUEST_URL")
-
-        def fetch_assertion() -> str:
-            return fetch_github_assertion(http, url, bearer, self._cloud.federation_audience)
-
-        return "OIDC token of GitHub", ClientAssertionCredential(
-            tenant, client, fetch_assertion, **self._build_options()
+        audience = self._cloud.federation_audience
+        return self._make_assertion_credential(
+            client, tenant, lambda: fetch_github_assertion(http, url, bearer, audience)
         )
+
+    def _make_pipeline_credential(self) -> TokenCredential:
+        """Return the credential of the service connection that this job of Azure Pipelines uses."""
+        client, tenant, connection, url, bearer = (self._environment[name] for name in PIPELINE_VARIABLES)
+        http = self._create_http_client(url, "SYSTEM_OIDCREQUESTURI")
+        return self._make_assertion_credential(
+            client, tenant, lambda: fetch_pipeline_assertion(http, url, bearer, connection)
+        )
+
+    def _make_assertion_credential(
+        self, client: str, tenant: str, fetch_assertion: Callable[[], str]
+    ) -> TokenCredential:
+        """Return the credential of an application that proves its identity with the tokens of another issuer."""
+        from azure.identity import ClientAssertionCredential
+
+        return ClientAssertionCredential(tenant, client, fetch_assertion, **self._build_options())
 
     def _make_managed_credential(self, endpoint: str, variable: str, client: str) -> TokenCredential:
         """Return the credential of a managed identity, whose tokens are issued by the server at `endpoint`.
@@ -288,32 +320,6 @@ class ManagerLogin:
         cloud = get_azure_cloud("", self._environment)
         self._identity = self._identity or EntraIdentity(cloud, self._environment)
         return self._identity.get_token(cloud.manager_scope)
-
-
-def fetch_github_assertion(http: HttpClient, url: str, bearer: str, audience: str) -> str:
-    """Request an OIDC token for this GitHub workflow. `url` and `bearer` are the values that GitHub passes to the job.
-
-    `audience` is the recipient that is named in the token. Raises NoEntraTokenError.
-
-    https://docs.github.com/en/actions/reference/security/oidc
-    """
-    if not url.startswith("https://"):
-        raise NoEntraTokenError("no OIDC token was requested, because ACTIONS_ID_TOKEN_REQUEST_URL is not an https URL")
-    request_url = url + ("&" if "?" in url else "?") + urlencode({"audience": audience})
-    headers = {"Authorization": f"Bearer {bearer}", "Accept": "application/json"}
-    try:
-        response = http.request("GET", request_url, headers=headers, limit=MAX_ASSERTION_SIZE, max_redirects=0)
-        value = json.loads(response.body)["value"] if response.status == HTTPStatus.OK else None
-    except HttpError as error:
-        raise NoEntraTokenError(f"GitHub returned no OIDC token: {error}") from None
-    except (ValueError, KeyError, TypeError, RecursionError):
-        value = None
-    if not isinstance(value, str):
-        raise NoEntraTokenError(
-            f"GitHub answered {response.status} without an OIDC token; hint: give the job the "
-            "permission `id-token: write`"
-        )
-    return value
 
 
 def is_azure_machine() -> bool:

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 from support.clouds.acr import Acr
 from support.clouds.azure_scene import IMAGE, by_secret, client, entry, line, tokens_seen
-from support.clouds.entra import CLIENT, SECRET, TENANT, WORKLOAD, Application
+from support.clouds.entra import CLIENT, CONNECTION, JOB_TOKEN, SECRET, TENANT, WORKLOAD, Application
 from support.listener import Listener, Received, Reply
 
 from bot import wiring
@@ -29,13 +29,14 @@ from bot.registries.azure_identity import (
     AZURE_ASSET_TAG,
     PUBLIC_CLOUD,
     REGISTRY_SCOPE,
+    RENEWAL_TIME,
     SOVEREIGN_CLOUDS,
     EntraIdentity,
     NoEntraTokenError,
-    fetch_github_assertion,
     get_azure_cloud,
     is_azure_machine,
 )
+from bot.registries.federated_tokens import fetch_github_assertion, fetch_pipeline_assertion
 
 
 def refused(acr: Acr, environment: Mapping[str, str]) -> str:
@@ -81,6 +82,18 @@ def test_a_workflow_logs_in_by_githubs_oidc(acr, entra):
     assert "GET /github/token?api-version=2.0&audience=api%3A%2F%2FAzureADTokenExchange" in entra.asked
 
 
+def test_azure_pipelines_logs_in_by_its_service_connection(acr, entra):
+    environment = entra.pipeline | {"AZURE_AUTHORITY_HOST": entra.url, "SSL_CERT_FILE": str(acr.certificate.path)}
+    assert client(entry(acr), environment=environment).fetch_descriptor(line(acr)).digest == IMAGE.digest
+    assert f"POST /oidctoken?api-version=7.1&serviceConnectionId={CONNECTION}" in entra.asked
+
+
+def test_azure_pipelines_without_its_token_uses_the_login_of_az(entra, tmp_path):
+    az(tmp_path, "{}")
+    environment = entra.pipeline | {"PATH": str(tmp_path), "SYSTEM_ACCESSTOKEN": ""}
+    assert EntraIdentity(PUBLIC_CLOUD, environment).description == "login of `az`"
+
+
 def test_a_container_logs_in_by_its_managed_identity(acr, entra, monkeypatch):
     environment = {"SSL_CERT_FILE": str(acr.certificate.path)} | entra.container
     for variable, value in environment.items():  # the library reads them itself
@@ -115,6 +128,18 @@ def test_a_person_is_who_az_login_says(acr, entra, tmp_path, monkeypatch):
     assert client(entry(acr), environment={"PATH": str(tmp_path)}).fetch_descriptor(line(acr)).digest == IMAGE.digest
 
 
+def test_az_is_started_again_only_when_its_token_is_about_to_expire(entra, tmp_path, monkeypatch):
+    expiry = int(datetime.now(UTC).timestamp()) + RENEWAL_TIME + 600
+    az(tmp_path, f'{{"accessToken": "{entra.token()}", "expires_on": {expiry}}}')
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    identity = EntraIdentity(PUBLIC_CLOUD, {"PATH": str(tmp_path)})
+    first = identity.get_token(REGISTRY_SCOPE)
+    az(tmp_path, f'{{"accessToken": "another", "expires_on": {expiry}}}')
+    assert identity.get_token(REGISTRY_SCOPE) == first
+    monkeypatch.setattr("bot.registries.azure_identity.RENEWAL_TIME", RENEWAL_TIME + 700)
+    assert identity.get_token(REGISTRY_SCOPE) == "another"
+
+
 def test_az_that_is_not_logged_in_says_so(acr, tmp_path, monkeypatch):
     az(tmp_path, "Please run 'az login' to setup account.", 1)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
@@ -122,13 +147,15 @@ def test_az_that_is_not_logged_in_says_so(acr, tmp_path, monkeypatch):
 
 
 def test_a_secret_goes_before_what_merely_lies_around(entra, tmp_path):
-    everything = by_secret(entra) | entra.workflow | entra.container | {"AZURE_FEDERATED_TOKEN_FILE": "nowhere"}
+    everything = by_secret(entra) | entra.workflow | entra.pipeline | entra.container
+    everything |= {"AZURE_FEDERATED_TOKEN_FILE": "nowhere"}
     means = []
-    for variable in ("AZURE_CLIENT_SECRET", "AZURE_FEDERATED_TOKEN_FILE", "ACTIONS_ID_TOKEN_REQUEST_URL"):
+    variables = ("AZURE_CLIENT_SECRET", "AZURE_FEDERATED_TOKEN_FILE", "ACTIONS_ID_TOKEN_REQUEST_URL")
+    for variable in (*variables, "SYSTEM_OIDCREQUESTURI"):
         means.append(EntraIdentity(get_azure_cloud("a", everything), everything).description)
         del everything[variable]
     means.append(EntraIdentity(get_azure_cloud("a", everything), everything).description)
-    assert [each.split()[0] for each in means] == ["secret", "workload", "OIDC", "managed"]
+    assert [each.split()[0] for each in means] == ["secret", "workload", "OIDC", "service", "managed"]
 
 
 def test_who_is_nobody_learns_what_to_set(acr):
@@ -213,6 +240,27 @@ def test_what_is_no_oidc_token_is_said(certificate, entra, reply, said):
         with pytest.raises(NoEntraTokenError, match=said):
             EntraIdentity(get_azure_cloud("a", environment), environment).get_token(REGISTRY_SCOPE)
         assert github.asked == ["GET /token?audience=api%3A%2F%2FAzureADTokenExchange"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (Reply(200, b'{"oidcToken": null}'), "Azure Pipelines answered 200 without an OIDC token; hint: use a service"),
+        (Reply(203, b"<html>"), "Azure Pipelines answered 203"),
+        (Reply(302, headers={"Location": "https://attacker.example/"}), "Azure Pipelines answered 302"),
+    ],
+)
+def test_refusals_of_azure_pipelines_do_not_contain_the_token(certificate, entra, reply, said):
+    with Listener(lambda received: reply, certificate) as devops:
+        environment = entra.environment | entra.pipeline | {"SYSTEM_OIDCREQUESTURI": f"{devops.url}/oidctoken"}
+        with pytest.raises(NoEntraTokenError, match=said) as caught:
+            EntraIdentity(get_azure_cloud("a", environment), environment).get_token(REGISTRY_SCOPE)
+        assert JOB_TOKEN not in str(caught.value)
+
+
+def test_token_of_a_pipeline_is_sent_only_over_https():
+    with pytest.raises(NoEntraTokenError, match="https URL"):
+        fetch_pipeline_assertion(HttpClient(), "http://127.0.0.1:1/oidctoken", "t0p", "a")
 
 
 def test_githubs_token_goes_nowhere_without_tls():

@@ -1,8 +1,8 @@
 """An emulator of Microsoft Entra on loopback: tokens for applications by secret, certificate or federation.
 
-Beside it stand the two places where others say who somebody is: GitHub's OIDC endpoint, and the one that App Service
-gives to its containers. Both Azure's libraries and the emulated registry take it as it is; everything that does not fit
-is refused.
+Beside it stand the places where others say who somebody is: the OIDC endpoints of GitHub and of Azure Pipelines, and
+the one that App Service gives to its containers. Both Azure's libraries and the emulated registry take it as it is;
+everything that does not fit is refused.
 """
 
 from __future__ import annotations
@@ -32,7 +32,10 @@ CLIENT = "5d0f7c0e-4c0d-4b2c-9d57-0c5f6e7a8b02"
 SECRET = "s3cret~of.an-application"
 GITHUB = "repo:acme/fleet:ref:refs/heads/main"
 WORKLOAD = "system:serviceaccount:basebump:default"
+PIPELINE = "sc://acme/platform/basebump"
 REQUEST_TOKEN = "token-of-a-workflow-run"
+JOB_TOKEN = "token-of-a-pipeline-job"
+CONNECTION = "0c1d2e3f-4a5b-4c6d-8e9f-a0b1c2d3e4f5"
 IDENTITY_HEADER = "header-of-a-container"
 _ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
@@ -51,7 +54,7 @@ class Application:
 
     secret: str | None = SECRET
     certificate: rsa.RSAPublicKey | None = None
-    federated: frozenset[str] = frozenset({GITHUB, WORKLOAD})
+    federated: frozenset[str] = frozenset({GITHUB, WORKLOAD, PIPELINE})
     """Subjects that others vouch for."""
 
 
@@ -104,6 +107,17 @@ class Entra:
         }
 
     @property
+    def pipeline(self) -> dict[str, str]:
+        """What a job of Azure Pipelines has in a task with a service connection."""
+        return {
+            "AZURESUBSCRIPTION_CLIENT_ID": CLIENT,
+            "AZURESUBSCRIPTION_TENANT_ID": TENANT,
+            "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID": CONNECTION,
+            "SYSTEM_OIDCREQUESTURI": f"{self.url}/oidctoken",
+            "SYSTEM_ACCESSTOKEN": JOB_TOKEN,
+        }
+
+    @property
     def container(self) -> dict[str, str]:
         """What App Service gives to a container with an identity."""
         return {"IDENTITY_ENDPOINT": f"{self._container.url}/msi/token", "IDENTITY_HEADER": IDENTITY_HEADER}
@@ -147,6 +161,8 @@ class Entra:
         path = urlsplit(received.path).path
         if path == "/github/token":
             return {"value": self._for_workflow(received)}
+        if (received.method, path) == ("POST", "/oidctoken"):
+            return {"oidcToken": self._for_pipeline(received)}
         tenant, _, rest = path.strip("/").partition("/")
         if tenant != TENANT:
             raise RefusedError(400, "invalid_request", f"AADSTS90002: Tenant '{tenant}' not found.")
@@ -209,6 +225,14 @@ class Entra:
             raise RefusedError(401, "unauthorized", "the request token is wrong")
         query = parse_qs(urlsplit(received.path).query)
         return self.vouch(GITHUB, query["audience"][0])
+
+    def _for_pipeline(self, received: Received) -> str:
+        """Answer as Azure DevOps does to a job that may use a service connection."""
+        if received.headers.get("authorization") != f"Bearer {JOB_TOKEN}":
+            raise RefusedError(401, "unauthorized", "the token of the job is wrong")
+        if parse_qs(urlsplit(received.path).query) != {"api-version": ["7.1"], "serviceConnectionId": [CONNECTION]}:
+            raise RefusedError(400, "bad request", received.path)
+        return self.vouch(PIPELINE)
 
     def _answer_container(self, received: Received) -> Reply:
         """Answer as App Service does, and as the metadata service of a virtual machine.
