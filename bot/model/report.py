@@ -71,6 +71,8 @@ class RepositoryReport:
     """The reason that the whole repository was not processed; empty if it was processed."""
     configured_name: str | None = None
     """The name in the config if the repository was renamed; else None."""
+    files_url: str | None = None
+    """The URL to which the path of a file is appended, at the site of the forge; None if there is no such site."""
 
     @property
     def title(self) -> str:

@@ -178,6 +178,7 @@ def _build_report(
         proposals=tuple(sorted((*execution_result.reports, *refusal_reports), key=lambda each: each.branch)),
         note=extract_result.blocked_reason if repository.base_branch else NO_BRANCH,
         configured_name=repository.configured_name,
+        files_url=repository.files_url,
     )
 
 

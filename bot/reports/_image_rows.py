@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -46,8 +46,8 @@ _OPEN_OUTCOMES = frozenset(
         ProposalOutcome.WOULD_REFRESH,
     }
 )
-_REQUEST_URL = re.compile(r"(?P<repository>https://[^/\s]+/.+?)/(?:-/merge_requests|pull)/\d+")
-_FILE_PATHS = {"github": "blob", "gitlab": "-/blob"}
+_QUERY = re.compile(r"[A-Za-z0-9._~%=&/+-]*")
+"""Matches the query of a file's address, as Azure Repos has it."""
 _DIGITS = re.compile(r"(\d+)")
 SHOWN_SEVERITIES = (Severity.CRITICAL, Severity.HIGH)
 """The severities that have a column of their own."""
@@ -131,8 +131,7 @@ def build_image_rows(
     for at in located:
         images.setdefault(at.image, []).append(at)
     requests = _list_requests(repositories)
-    find_address = _FileLinks(repositories).find_address
-    rows = [_build_row(key, users, requests.get(key), now, find_address) for key, users in images.items()]
+    rows = [_build_row(key, users, requests.get(key), now) for key, users in images.items()]
     return sorted(rows, key=lambda row: row.sort_key)
 
 
@@ -204,25 +203,10 @@ def link_proposal(proposal: ProposalFacts) -> LinkedText:
     return LinkedText(shorten_text(proposal.title) or shorten_text(proposal.branch), address)
 
 
-class _FileLinks:
-    """Links to lines of files on the forges. The address of a repository is known from its proposals."""
-
-    def __init__(self, repositories: Iterable[RepositoryFacts]) -> None:
-        self._addresses: dict[tuple[str, str], str] = {}
-        for tree in repositories:
-            for proposal in tree.proposals:
-                match = _REQUEST_URL.fullmatch(proposal.url or "")
-                if match and is_safe_url(match["repository"]):
-                    self._addresses.setdefault((tree.forge, tree.name), match["repository"])
-
-    def find_address(self, tree: RepositoryFacts) -> str:
-        """Return the start of the address of a file on the base branch, up to the last `/`; empty if it is unknown."""
-        address = self._addresses.get((tree.forge, tree.name))
-        files = _FILE_PATHS.get(tree.forge)
-        if address is None or files is None:
-            return ""
-        start = f"{address}/{files}/{tree.base_branch or 'HEAD'}/"
-        return start if is_safe_url(start) else ""
+def _find_files_address(tree: RepositoryFacts) -> str:
+    """Return the address to which the path of a file is appended; empty if it is unknown or not safe."""
+    address, _, query = (tree.files_url or "").partition("?")
+    return tree.files_url or "" if is_safe_url(address) and _QUERY.fullmatch(query) else ""
 
 
 def _list_requests(repositories: Iterable[RepositoryFacts]) -> Mapping[ImageKey, LinkedText]:
@@ -241,7 +225,6 @@ def _build_row(
     users: Sequence[OccurrenceInRepository],
     request: LinkedText | None,
     now: datetime | None,
-    find_address: Callable[[RepositoryFacts], str],
 ) -> ImageRow:
     occurrences = [at.occurrence for at in users]
     updates = [each.update for each in occurrences if each.update is not None]
@@ -262,7 +245,7 @@ def _build_row(
         next_digest=shorten_text(shorten_digest(Digest(next_digest))) if next_digest is not None else "",
         request=request,
         owners=tuple(dict.fromkeys(shorten_text(owner) for each in occurrences for owner in each.owners)),
-        users=tuple(_build_user_row(at, find_address(at.repository)) for at in users[:MAX_OCCURRENCES]),
+        users=tuple(_build_user_row(at, _find_files_address(at.repository)) for at in users[:MAX_OCCURRENCES]),
         left_out_users=max(0, len(users) - MAX_OCCURRENCES),
     )
 

@@ -64,6 +64,7 @@ def _render_repository(repository: RepositoryReport, evidence_index: EvidenceInd
         "occurrences": [render_occurrence(verdict, evidence_index) for verdict in repository.verdicts],
         "unsupported": [render_unsupported(each) for each in repository.unsupported],
         "proposals": [render_proposal(each, evidence_index) for each in repository.proposals],
+        "files_url": repository.files_url,
     }
 
 

@@ -97,6 +97,8 @@ class RepositoryFacts:
     unsupported_count: int
     """The number of texts that do not name an image."""
     proposals: tuple[ProposalFacts, ...]
+    files_url: str | None = None
+    """The URL to which the path of a file is appended, at the site of the forge; None if it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +190,7 @@ def _read_repository(part: _DocumentPart) -> RepositoryFacts:
             )
             for each in part.get_parts("proposals")
         ),
+        part.get_optional_text("files_url"),
     )
 
 

@@ -358,3 +358,23 @@ def test_severities_are_summed_over_distinct_updates():
     many = compare_scans(scan(finding("CVE-1", Severity.LOW), finding("CVE-2", Severity.LOW)), scan())
     trees = [repository(moving(), name=f"acme/{n}") for n in range(3)]
     assert outline(run_report(*trees, evidence=many)).rows("low", "2", "0")
+
+
+@pytest.mark.parametrize(
+    ("files_url", "address"),
+    [
+        ("https://github.com/acme/web/blob/main/", "https://github.com/acme/web/blob/main/"),
+        (
+            "https://dev.azure.com/a/b/_git/c?version=GBmain&path=/",
+            "https://dev.azure.com/a/b/_git/c?version=GBmain&path=/",
+        ),
+        ("javascript:alert(1)//", ""),
+        ("https://user@github.com/", ""),
+        (None, ""),
+    ],
+)
+def test_files_are_linked_without_a_proposal_if_the_address_is_safe(files_url, address):
+    current = verdict(OccurrenceStatus.UP_TO_DATE)
+    shown = outline(run_report(repository(current, files_url=files_url)))
+    (image,) = read_images(shown)
+    assert read_data(shown)["names"][image[-2][0][3]] == address

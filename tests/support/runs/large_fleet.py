@@ -71,7 +71,15 @@ def build_large_fleet(image_count: int, *, repository_count: int = 300) -> RunRe
                 )
             )
     repositories = tuple(
-        RepositoryReport("github", f"acme/service-{index}", None, tuple(verdicts[index]), (), tuple(proposals[index]))
+        RepositoryReport(
+            "github",
+            f"acme/service-{index}",
+            None,
+            tuple(verdicts[index]),
+            (),
+            tuple(proposals[index]),
+            files_url=f"https://github.com/acme/service-{index}/blob/main/",
+        )
         for index in range(min(repository_count, image_count))
     )
     return RunReport(RunLevel.PROPOSE, repositories, evidence, (), ENDED - timedelta(minutes=9), ENDED)

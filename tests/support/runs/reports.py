@@ -44,7 +44,8 @@ def proposal(
 
 
 def repository(*verdicts: Verdict, name: str = "acme/web", **more) -> RepositoryReport:
-    values = {"forge": "github", "base_branch": "main"} | more
+    url = f"https://github.com/{name}/blob/main/"
+    values = {"forge": "github", "base_branch": "main", "files_url": url} | more
     return RepositoryReport(name=name, verdicts=verdicts, **values)
 
 
