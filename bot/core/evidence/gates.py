@@ -83,12 +83,12 @@ def _check_candidate(
         return RefusedUpdate(update, rejection.reason, rejection.detail)
     limit_exceeded = find_exceeded_limit(evidence, policy.allow_introduced)
     if limit_exceeded is not None and limit_exceeded.is_old_image_worse:
-        doubt = (
-            str(limit_exceeded)
-            if can_show_details
-            else f"{_describe_without_numbers(Reason.INTRODUCED)}; staying is worse"
+        without_numbers = _describe_without_numbers(Reason.INTRODUCED)
+        update = _add_review_reason(
+            update,
+            str(limit_exceeded) if can_show_details else f"{without_numbers}; the pinned image is worse",
+            fact=limit_exceeded.fact if can_show_details else f"{without_numbers}; staying is worse",
         )
-        update = _add_review_reason(update, f"{_set_initial_capital(doubt)}.")
     for reason, detail in _list_objections(evidence, policy, limit_exceeded):
         why = detail if can_show_details or reason not in _PUBLIC_DETAILS else _describe_without_numbers(reason)
         accepted = describe_acceptance(update.tracked_image, reason, why, now)
@@ -105,7 +105,7 @@ def _check_candidate(
                 else RefusedUpdate(update, reason, why)
             )
         elif reason is Reason.DOWNGRADE:  # the pinned digest cannot stay, so a maintainer has to review the update
-            update = _add_review_reason(update, f"It looks like a rollback: {why}.")
+            update = _add_review_reason(update, f"it looks like a rollback: {why}")
     return replace(update, added_risk=find_added_risk(evidence, policy.allow_introduced))
 
 
@@ -149,19 +149,19 @@ def _add_candidate_note(update: ImageUpdate, note: str) -> ImageUpdate:
     return replace(update, candidates=(replace(first, notes=notes), *others))
 
 
-def _set_initial_capital(sentence: str) -> str:
-    return sentence[0].upper() + sentence[1:]
+def _add_review_reason(update: ImageUpdate, why: str, *, fact: str | None = None) -> ImageUpdate:
+    """Return the update with `why` added to the reasons that a maintainer should review it.
 
-
-def _add_review_reason(update: ImageUpdate, why: str) -> ImageUpdate:
-    """Return the update with the sentence `why` added to the reasons that a maintainer should review it.
-
-    If `why` is already among these reasons, return the update unchanged.
+    If `why` is already among these reasons, return the update unchanged. `fact` stands for the reason in fingerprints;
+    None if the words of the reason do.
     """
-    return (
-        update
-        if why in update.review_reason
-        else replace(update, review_reason=f"{update.review_reason} {why}".strip())
+    sentence, stated = (f"{each[0].upper()}{each[1:]}." for each in (why, fact or why))
+    if sentence in update.review_reason:
+        return update
+    return replace(
+        update,
+        review_reason=f"{update.review_reason} {sentence}".strip(),
+        review_facts=f"{update.review_facts} {stated}".strip(),
     )
 
 

@@ -116,7 +116,7 @@ def _build_transition(transition: Transition, update: ImageUpdate, notes: Sequen
         "reference": _text(f"{update.occurrence.reference.name}:{transition.tag_ref.tag}"),
         "new_tag": _optional_text(transition.new_tag),
         "cause": update.cause.value,
-        "doubt": _optional_text(update.review_reason, MAX_NOTE_LENGTH),
+        "doubt": _optional_text(update.review_facts, MAX_NOTE_LENGTH),
         "notes": [_text(note, MAX_NOTE_LENGTH) for note in notes[:MAX_ROWS]],
         "notes_cut": max(0, len(notes) - MAX_ROWS),
         "old": _text(shorten_digest(old)) if old else None,

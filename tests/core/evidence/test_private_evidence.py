@@ -154,5 +154,5 @@ def test_a_draft_says_no_numbers_either():
     passed = gated(replace(compare_scans(worse, scan(SECRET)), is_private=True), is_public=True)
     assert (
         passed.review_reason
-        == f"It brings more vulnerabilities than a rule allows ({WITHHELD_REASON}); staying is worse."
+        == f"It brings more vulnerabilities than a rule allows ({WITHHELD_REASON}); the pinned image is worse."
     )

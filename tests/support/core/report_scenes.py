@@ -87,7 +87,10 @@ def build_report_scenes() -> dict[str, ReportScene]:
         ),
         "pin": _alone(PIN, compare_scans(None, scan(CRITICAL))),
         "other-tag": _alone(_with_candidate(PYTHON, tag="3.13-slim"), better),
-        "review": _alone(replace(PYTHON, review_reason="It looks like a rollback: x is older."), better),
+        "review": _alone(
+            replace(PYTHON, review_reason="It looks like it.", review_facts="It looks like a rollback: x is older."),
+            better,
+        ),
         "notes": _alone(_with_notes(PYTHON, "It was not rebuilt since its own base moved."), better),
         "muting": _alone(_with_policy(PYTHON, Policy(on_close=OnClose.LINE)), better),
         "platforms": _on_two_platforms(),
