@@ -7,9 +7,8 @@ https://docs.gitea.com/api/, https://forgejo.org/docs/latest/user/api-usage/
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -20,7 +19,7 @@ from bot.forges.git.remote import GitOrigin
 from bot.forges.gitea.errors import GITEA_ERRORS, READ_REPOSITORY, READ_USER, WRITE_REPOSITORY, list_messages
 from bot.forges.hosted.connection import SharedValue
 from bot.forges.hosted.refusal import FORBIDDEN, UNAUTHORIZED, RefusedError
-from bot.forges.hosted.rest import RestApi, RestClient
+from bot.forges.hosted.rest import Query, RestApi, RestClient
 
 PER_PAGE = 50
 """The default of the largest page (`MAX_RESPONSE_ITEMS`). Larger pages are not requested, because the answers contain
@@ -43,9 +42,13 @@ class GiteaAccount:
     is_admin: bool = False
     """True if the account administrates the server. Its tokens can act as every user (the header `Sudo`)."""
 
-    def is_account(self, user: Mapping[str, Any] | None) -> bool:
+    def has_login(self, login: str | None) -> bool:
+        """Return True if the login is that of this account."""
+        return self.login is not None and login is not None and login.lower() == self.login.lower()
+
+    def is_user(self, user: Mapping[str, Any] | None) -> bool:
         """Return True if `user`, an object in an answer of the server, is this account."""
-        return self.login is not None and user is not None and str(user["login"]).lower() == self.login.lower()
+        return user is not None and self.has_login(str(user["login"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,37 +97,16 @@ class GiteaConnection:
         self.has_file_contents = True
         """False after the server turned out to have no request for the contents of several files."""
 
-    def read(
-        self, action: str, path: str, permission: str = READ_REPOSITORY, query: Mapping[str, object] | None = None
-    ) -> Any:
-        """Return the JSON value at a path. Raises RefusedError.
-
-        The parameters, and the failures after which the request is repeated, are those of `RestClient.read`.
-        """
-        return self.client.read(action, path, permission, query).data
-
     def list_pages(
-        self,
-        action: str,
-        path: str,
-        permission: str = READ_REPOSITORY,
-        query: Mapping[str, object] | None = None,
-        size: int | None = None,
-    ) -> Iterator[Any]:
-        """Yield the items of a list, whose pages are requested one after another. Raises RefusedError.
+        self, action: str, path: str, permission: str, query: Query | None = None, max_items: int | None = None
+    ) -> list[Any]:
+        """Return the items of a list. Raises RefusedError. See `RestClient.read_pages`.
 
-        Some lists have no links to further pages, and some state a wrong number of items. Therefore a page that is not
-        full counts as the last one. `size` is the number of items on a full page. Null stands for an item that the
-        server could not read, and is left out.
+        Some lists have no links to further pages, and some state a wrong number of items.
         """
-        full = size or self.get_limits().page_items
-        for page in count(1):
-            with GITEA_ERRORS.translate(path):
-                items = self.read(action, path, permission, {**(query or {}), "page": page, "limit": full})
-                is_last = len(items) < full
-                yield from [each for each in items if each is not None]
-            if is_last:
-                return
+        full = self.get_limits().page_items
+        fixed = {**(query or {}), "limit": full}
+        return self.client.read_pages(action, path, permission, lambda page: {**fixed, "page": page}, full, max_items)
 
     def get_version(self) -> str:
         """Return the version of the server, such as `1.26.0`, or `16.0.1+gitea-1.22.0` of a Forgejo.
@@ -154,7 +136,7 @@ class GiteaConnection:
                 raise
             return GiteaLimits(_FEW_ITEMS, _FEW_ITEMS, _FEW_TREE_ENTRIES)
         return GiteaLimits(
-            min(int(settings["max_response_items"]), PER_PAGE),
+            max(min(int(settings["max_response_items"]), PER_PAGE), 1),
             int(settings["default_paging_num"]),
             int(settings["default_git_trees_per_page"]),
         )
@@ -168,8 +150,7 @@ class GiteaConnection:
 
     def _read_object(self, action: str, path: str, permission: str = READ_REPOSITORY) -> Mapping[str, Any]:
         with GITEA_ERRORS.translate(self._url):
-            data = self.read(action, path, permission)
-            return {**data}
+            return {**self.client.read(action, path, permission)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,35 +166,26 @@ class GiteaRemote:
         """The path of the repository below the URL of the API."""
         return f"/repos/{quote(self.name)}"
 
-    def read(
-        self,
-        action: str,
-        path: str = "",
-        permission: str = READ_REPOSITORY,
-        query: Mapping[str, object] | None = None,
-    ) -> Any:
-        """Return the JSON value at a path below the repository's. See `RestClient.read` for the parameters."""
-        return self.connection.read(f"{action} of {self.name}", self.path + path, permission, query)
+    def read(self, action: str, path: str = "", permission: str = READ_REPOSITORY, query: Query | None = None) -> Any:
+        """Return the JSON value at a path below the repository's. See `RestClient.read`."""
+        return self.connection.client.read(f"{action} of {self.name}", self.path + path, permission, query)
 
     def list_pages(
         self,
         action: str,
         path: str,
         permission: str = READ_REPOSITORY,
-        query: Mapping[str, object] | None = None,
-    ) -> Iterator[Any]:
-        """Yield the items of a list at a path below the repository's. See `RestClient.read` for the parameters."""
-        return self.connection.list_pages(f"{action} of {self.name}", self.path + path, permission, query)
+        query: Query | None = None,
+        max_items: int | None = None,
+    ) -> list[Any]:
+        """Return the items of a list at a path below the repository's. See `RestClient.read_pages`."""
+        return self.connection.list_pages(f"{action} of {self.name}", self.path + path, permission, query, max_items)
 
     def write(
         self, action: str, method: str, path: str, body: object = None, permission: str = WRITE_REPOSITORY
     ) -> Any:
-        """Send a request that changes something in the repository, and return the JSON value in the answer.
-
-        See `RestClient.write` for the parameters.
-        """
-        client = self.connection.client
-        return client.write(f"{action} of {self.name}", self.path + path, permission, method, body).data
+        """Change something at a path below the repository's, and return the answer. See `RestClient.write`."""
+        return self.connection.client.write(f"{action} of {self.name}", self.path + path, permission, method, body)
 
     def get_push(self) -> GitPush:
         """Return the object that pushes commits to the repository."""

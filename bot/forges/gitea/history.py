@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 from bot.forges.gitea.connection import GiteaRemote
@@ -41,8 +40,7 @@ class RequestHistory:
 def read_history(remote: GiteaRemote, number: int) -> RequestHistory:
     """Return the history of a pull request. Raises RefusedError."""
     action = f"read the history of pull request #{number}"
-    pages = remote.list_pages(action, f"/issues/{number}/timeline", READ_ISSUE)
-    return parse_history(list(islice(pages, MAX_EVENTS)))
+    return parse_history(remote.list_pages(action, f"/issues/{number}/timeline", READ_ISSUE, max_items=MAX_EVENTS))
 
 
 def parse_history(events: Sequence[Mapping[str, Any]]) -> RequestHistory:

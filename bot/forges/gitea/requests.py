@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 from bot.core.proposal.markers import COMMENT_MARKER
@@ -27,6 +26,8 @@ DRAFT_PREFIX = "WIP: "
 """The beginning of a draft's title, which is the first one in the default settings (`WORK_IN_PROGRESS_PREFIXES`)."""
 MAX_LISTED_ENDED = 500
 """The largest number of ended pull requests of one repository that are searched for those of a branch, newest first."""
+_AGIT = 1
+"""The `flow` of a pull request that was pushed to `refs/for/`, and has no branch. Only Forgejo reports it."""
 
 
 class GiteaRequestReader:
@@ -38,12 +39,13 @@ class GiteaRequestReader:
         self._histories: dict[int, RequestHistory] = {}
 
     def list_open(self, branches: Collection[str]) -> Sequence[ListedRequest]:
-        """Return the open pull requests of these branches, which are in the repository itself, and not in a fork.
-
-        Only the history of a pull request shows whether auto-merge is enabled. One more request is sent for each.
-        """
-        found = [each for each in self._list("open") if each.branch in branches]
-        return [self._add_automerge(each) for each in found]
+        """Return the open pull requests of these branches. Only the history of each shows whether it has auto-merge."""
+        found = []
+        for each in self._list("open"):
+            if each.branch in branches:
+                login = self._get_history(each.number).automerge_by
+                found.append(replace(each, has_automerge=login is not None, automerge_by=login))
+        return found
 
     def list_of_branch(self, branch: str) -> Sequence[ListedRequest]:
         """Return the newest closed and merged pull requests of a branch that the token's account opened.
@@ -56,25 +58,19 @@ class GiteaRequestReader:
         return [each for each in self._ended if each.branch == branch][:MAX_ENDED]
 
     def find_open(self, branch: str, target_branch: str) -> ListedRequest | None:
-        """Return the newest open pull request to merge a branch into a target branch; None if there is none."""
         matching = (each for each in self._list("open") if (each.branch, each.target_branch) == (branch, target_branch))
         return max(matching, key=lambda each: each.number, default=None)
 
     def is_own_automerge(self, request: ListedRequest) -> bool:
-        """Return True if the token's account enabled auto-merge for the pull request."""
-        return self._is_own(request.automerge_by)
+        return self._remote.connection.get_account().has_login(request.automerge_by)
 
     def is_own_request(self, request: ListedRequest) -> bool:
-        """Return True if the token's account opened the pull request."""
-        return self._is_own(request.opened_by)
+        return self._remote.connection.get_account().has_login(request.opened_by)
 
     def has_own_comment(self, number: int) -> bool:
-        """Return True if basebump has already written the comment that the branch contains commits of users."""
         account = self._remote.connection.get_account()
         comments = self._remote.read(f"read the comments on #{number}", f"/issues/{number}/comments", READ_ISSUE)
-        return any(
-            COMMENT_MARKER in str(each["body"]) and account.is_account(each["user"]) for each in comments[:MAX_COMMENTS]
-        )
+        return any(COMMENT_MARKER in each["body"] and account.is_user(each["user"]) for each in comments[:MAX_COMMENTS])
 
     def read_merge_state(self, number: int) -> MergeState:
         """Return whether a pull request has conflicts.
@@ -102,10 +98,7 @@ class GiteaRequestReader:
     def read_review_states(
         self, requests: Sequence[ListedRequest], own_numbers: frozenset[int]
     ) -> Mapping[int, ReviewState]:
-        """Return the approvals of each open pull request, and the attributes ever set on it, by number.
-
-        The reviews are read only if the history contains one.
-        """
+        """Return the approvals and the attributes ever set. Reviews are read only if the history contains one."""
         return {
             each.number: ReviewState(
                 each.number in own_numbers
@@ -117,53 +110,42 @@ class GiteaRequestReader:
         }
 
     def find_closed_by_branch_deletion(self, requests: Sequence[ListedRequest]) -> frozenset[int]:
-        """Return the numbers of the pull requests that the server closed because their branch was deleted."""
         return frozenset(
             each.number
             for each in requests
             if each.closed_at is not None and self._get_history(each.number).is_closed_by_deletion(each.closed_at)
         )
 
-    def _is_own(self, login: str | None) -> bool:
-        own_login = self._remote.connection.get_account().login
-        return own_login is not None and login is not None and login.lower() == own_login.lower()
-
     def _get_history(self, number: int) -> RequestHistory:
         if number not in self._histories:
             self._histories[number] = read_history(self._remote, number)
         return self._histories[number]
 
-    def _add_automerge(self, request: ListedRequest) -> ListedRequest:
-        automerge_by = self._get_history(request.number).automerge_by
-        return replace(request, has_automerge=automerge_by is not None, automerge_by=automerge_by)
-
     def _is_approved(self, number: int) -> bool:
         """Return True if the last review of any user whose approval counts is an approval that was not dismissed."""
-        action = f"read the reviews of pull request #{number}"
+        reviews = self._remote.list_pages(f"read the reviews of pull request #{number}", f"/pulls/{number}/reviews")
         opinions = {
             str(each["user"]["login"]): each["state"] == "APPROVED" and not each["dismissed"]
-            for each in self._remote.list_pages(action, f"/pulls/{number}/reviews")
+            for each in reviews
             if each["user"] and each["official"] and each["state"] in ("APPROVED", "REQUEST_CHANGES")
         }
         return any(opinions.values())
 
     def _list(self, state: str, max_requests: int | None = None, **conditions: str) -> list[ListedRequest]:
         """Return the pull requests in a state (`open` or `closed`) whose branches are not in a fork, newest first."""
-        pages = self._remote.list_pages(
-            f"list the {state} pull requests", "/pulls", query={"state": state, **conditions}
-        )
-        return [_parse_request(each) for each in islice(pages, max_requests) if self._is_from_own_branch(each, state)]
+        query, action = {"state": state, **conditions}, f"list the {state} pull requests"
+        listed = self._remote.list_pages(action, "/pulls", query=query, max_items=max_requests)
+        return [_parse_request(each) for each in listed if self._is_from_own_branch(each, state)]
 
     def _is_from_own_branch(self, data: Mapping[str, Any], state: str) -> bool:
         """Return True if the branch of a pull request is in the repository itself.
 
-        A pull request that was pushed to `refs/for/` (AGit) has no branch, but a name like a branch. The server reports
+        A pull request that was pushed to `refs/for/` (AGit) has no branch, but a name like a branch. Gitea reports
         pull requests whose branch was deleted in the same way. These count only if the token's account opened them.
         """
-        head = data["head"]
-        is_branch = head["ref"] == head["label"]
-        is_own = state == "closed" and self._remote.connection.get_account().is_account(data["user"])
-        return head["repo_id"] == data["base"]["repo_id"] and (is_branch or is_own)
+        head, account = data["head"], self._remote.connection.get_account()
+        is_own = state == "closed" and account.is_user(data["user"]) and data.get("flow") != _AGIT
+        return head["repo_id"] == data["base"]["repo_id"] and (head["ref"] == head["label"] or is_own)
 
 
 def _is_draft(data: Mapping[str, Any]) -> bool:
@@ -199,18 +181,13 @@ class GiteaRequestWriter:
         title = DRAFT_PREFIX + proposal.title if proposal.is_draft else proposal.title
         body = {"base": target_branch, "head": proposal.branch, "title": title, "body": proposal.body}
         data = self._remote.write(f"open a pull request for {proposal.branch}", "POST", "/pulls", body)
-        number, url = int(data["number"]), str(data["html_url"])
-        return OpenedRequest(number, url, self._attributes.set_attributes(number, proposal.attributes))
+        notes = self._attributes.set_attributes(int(data["number"]), proposal.attributes)
+        return OpenedRequest(int(data["number"]), str(data["html_url"]), notes)
 
     def is_already_open(self, refusal: RefusedError) -> bool:
-        """Return True if the server refused `create` because the branch already has an open pull request."""
         return refusal.status == CONFLICT
 
     def update(self, number: int, edit: RequestEdit) -> tuple[str, ...]:
-        """Edit an open pull request, and return a note for each attribute that could not be set.
-
-        Raises ForgeError if the edit changes title or body, but the pull request was merged or closed in the meantime.
-        """
         if edit.is_reworded:
             data = self._remote.read(f"read pull request #{number}", f"/pulls/{number}")
             if data["state"] != "open":
@@ -221,13 +198,11 @@ class GiteaRequestWriter:
         return self._attributes.set_attributes(number, edit.attributes)
 
     def close(self, number: int) -> None:
-        """Close an open pull request without merging it."""
         self._edit(number, {"state": "closed"})
 
     def add_comment(self, number: int, text: str) -> None:
-        """Comment on a pull request."""
-        action = f"comment on pull request #{number}"
-        self._remote.write(action, "POST", f"/issues/{number}/comments", {"body": text}, WRITE_ISSUE)
+        path = f"/issues/{number}/comments"
+        self._remote.write(f"comment on pull request #{number}", "POST", path, {"body": text}, WRITE_ISSUE)
 
     def _edit(self, number: int, fields: Mapping[str, str]) -> None:
         self._remote.write(f"edit pull request #{number}", "PATCH", f"/pulls/{number}", dict(fields))
@@ -240,19 +215,16 @@ class GiteaStatuses:
     remote: GiteaRemote
 
     def read_status(self, commit: str) -> CommitStatus | None:
-        """Return the last status that basebump set on a commit; None if there is none.
-
-        Everyone who can push can set a status with any name, so statuses of other accounts are ignored.
-        """
+        """Return the last status that basebump set. Everyone who can push can set statuses with the same name."""
         account = self.remote.connection.get_account()
-        pages = self.remote.list_pages(f"read the status of {commit}", f"/statuses/{commit}")
-        own = [each for each in pages if each["context"] == STATUS_CONTEXT and account.is_account(each["creator"])]
+        statuses = self.remote.list_pages(f"read the status of {commit}", f"/statuses/{commit}")
+        own = [each for each in statuses if each["context"] == STATUS_CONTEXT and account.is_user(each["creator"])]
         newest = max(own, key=lambda each: int(each["id"]), default=None)
-        state = next((each for each in StatusState if newest is not None and each == newest["status"]), None)
-        return CommitStatus(state, str(newest["description"])) if newest is not None and state is not None else None
+        if newest is None or newest["status"] not in list(StatusState):
+            return None
+        return CommitStatus(StatusState(newest["status"]), str(newest["description"]))
 
     def post_status(self, branch: str, commit: str, status: CommitStatus) -> None:  # noqa: ARG002 - it needs no branch
-        """Set basebump's status of a commit."""
         body = {"state": status.state.value, "description": status.description, "context": STATUS_CONTEXT}
         self.remote.write(f"set the status of {commit}", "POST", f"/statuses/{commit}", body)
 
@@ -264,34 +236,25 @@ class GiteaIssues:
     remote: GiteaRemote
 
     def list_own_issues(self, label: str) -> Sequence[ListedIssue]:
-        """Return the issues that have a label and were created by the token's account, newest first."""
-        account = self.remote.connection.get_account()
-        query = {"type": "issues", "state": "all", "labels": label}
-        pages = self.remote.list_pages("find the dashboard", "/issues", READ_ISSUE, query)
+        """Return the issues of the token's account with a label. A server ignores a label that does not exist."""
+        account, query = self.remote.connection.get_account(), {"type": "issues", "state": "all", "labels": label}
+        issues = self.remote.list_pages("find the dashboard", "/issues", READ_ISSUE, query, MAX_ISSUES)
         return [
             ListedIssue(int(each["number"]), str(each["title"]), each["body"], each["state"] == "open")
-            for each in _with_label(islice(pages, MAX_ISSUES), label)
-            if account.is_account(each["user"])
+            for each in issues
+            if account.is_user(each["user"]) and any(one["name"] == label for one in each["labels"] or ())
         ]
 
     def create_issue(self, title: str, body: str, label: str) -> None:
-        """Create an issue with a label."""
         attributes = GiteaAttributes(self.remote)
         attributes.ensure_label(label)
         fields = {"title": title, "body": body, "labels": attributes.get_label_ids([label])}
         self.remote.write("write the dashboard", "POST", "/issues", fields, WRITE_ISSUE)
 
     def update_issue(self, number: int, title: str, body: str, *, is_open: bool) -> None:
-        """Replace title and body of an issue, and reopen the issue if it is closed."""
         fields = {"title": title, "body": body} | ({} if is_open else {"state": "open"})
         self.remote.write("write the dashboard", "PATCH", f"/issues/{number}", fields, WRITE_ISSUE)
 
     def close_issue(self, number: int, body: str) -> None:
-        """Replace the body of an issue, and close the issue."""
         fields = {"body": body, "state": "closed"}
         self.remote.write("close the dashboard", "PATCH", f"/issues/{number}", fields, WRITE_ISSUE)
-
-
-def _with_label(issues: Iterable[Mapping[str, Any]], label: str) -> Iterable[Mapping[str, Any]]:
-    """Return the issues that have a label. A server ignores the condition if the repository has no such label."""
-    return (each for each in issues if any(one["name"] == label for one in each["labels"] or ()))

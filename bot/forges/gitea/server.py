@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -25,7 +24,7 @@ from bot.forges.gitea.requests import (
     GiteaStatuses,
 )
 from bot.forges.gitea.tree import open_tree
-from bot.forges.hosted.catalogue import MAX_PAGES, PAGE, ListedRepository
+from bot.forges.hosted.catalogue import ListedRepository
 from bot.forges.hosted.examination import examine_repositories
 from bot.forges.hosted.forge import HostedRepository
 from bot.forges.hosted.refusal import NOT_FOUND, RefusedError
@@ -141,8 +140,7 @@ class GiteaServer:
     def _list(self, owner: str, kind: str, permission: str) -> list[ListedRepository]:
         path, action = f"/{kind}/{quote(owner)}/repos", f"list the repositories of {owner}"
         with GITEA_ERRORS.translate(owner):
-            pages = self.connection.list_pages(action, path, permission)
-            return [_parse_repository(each) for each in islice(pages, MAX_PAGES * PAGE)]
+            return [_parse_repository(each) for each in self.connection.list_pages(action, path, permission)]
 
 
 def _parse_repository(data: Mapping[str, Any]) -> ListedRepository:

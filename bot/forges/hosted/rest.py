@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,20 +17,10 @@ TIMEOUT = 30.0
 """Seconds without data after which a request fails."""
 MAX_ANSWER = 64 * 1024 * 1024
 """The largest size of one answer in bytes. A full page of pull requests with long texts fits into it."""
+Query = Mapping[str, object]
 Value = TypeVar("Value")
 _FIRST_REFUSAL = 300
 """The lowest status of an answer that is no success. Redirects of reading requests were followed before."""
-
-
-@dataclass(frozen=True, slots=True)
-class RestAnswer:
-    """The answer to a request that the server carried out."""
-
-    status: int
-    headers: Mapping[str, str]
-    """The headers by their names in lower case."""
-    data: Any
-    """The JSON value in the answer; None if the answer has no body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +65,8 @@ class RestClient:
         self._sender = RequestSender(pause, seconds_between_writes=seconds_between_writes)
         self.pause = pause
 
-    def read(self, action: str, path: str, permission: str, query: Mapping[str, object] | None = None) -> RestAnswer:
-        """Send a GET request, and return the answer. The request is repeated after temporary failures.
+    def read(self, action: str, path: str, permission: str, query: Query | None = None) -> Any:
+        """Send a GET request, and return the JSON value. The request is repeated after temporary failures.
 
         Args:
             action: What the request does, for error messages, such as `list the milestones`.
@@ -86,15 +77,52 @@ class RestClient:
         Raises:
             RefusedError: If the server refuses the request or does not answer.
         """
-        return self._sender.read(lambda: self._send(action, permission, "GET", path, query, None))
+        with self._sessions.get().limit_call():
+            return self._sender.read(lambda: self._send(action, permission, "GET", path, query, None))
 
-    def write(self, action: str, path: str, permission: str, method: str, body: object = None) -> RestAnswer:
-        """Send a request that changes something, and return the answer. Only one thread sends such a request at a time.
+    def read_pages(
+        self,
+        action: str,
+        path: str,
+        permission: str,
+        build_query: Callable[[int], Query],
+        size: int,
+        max_items: int | None = None,
+    ) -> list[Any]:
+        """Return the items of a list, whose pages are requested one after another.
 
-        A redirect is a refusal, because a redirected request would lose its body. The parameters are explained at
-        `read`. Raises RefusedError.
+        A page that is not full is the last one. Null stands for an item that the server could not read, and is left
+        out. If there are too many pages, or if they are too large together, RefusedError is raised. The other
+        parameters are explained at `read`.
+
+        Args:
+            action: What the requests do.
+            path: The path of the list.
+            permission: The permission that the requests require.
+            build_query: Returns the parameters of the request for a page, whose number begins at 1.
+            size: The number of items on a full page.
+            max_items: The largest number of items to return; None to return all.
         """
-        return self._sender.write(lambda: self._send(action, permission, method, path, None, body))
+        items: list[Any] = []
+        page = 0
+        with self._sessions.get().limit_call():
+            while True:
+                page += 1
+                query = build_query(page)
+                listed = self._sender.read(partial(self._send, action, permission, "GET", path, query, None))
+                with self._api.errors.translate(path):
+                    items += [each for each in listed if each is not None]
+                    if len(listed) < size or (max_items is not None and len(items) >= max_items):
+                        return items[:max_items]
+
+    def write(self, action: str, path: str, permission: str, method: str, body: object = None) -> Any:
+        """Send a request that changes something, and return the JSON value in the answer; None if it has none.
+
+        Only one thread sends such a request at a time. A redirect is a refusal, because a redirected request would lose
+        its body. The parameters are explained at `read`. Raises RefusedError.
+        """
+        with self._sessions.get().limit_call():
+            return self._sender.write(lambda: self._send(action, permission, method, path, None, body))
 
     def run_write(self, call: Callable[[], Value]) -> Value:
         """Make a call that changes something on the server without this API, such as a push, in turn with the writes.
@@ -103,27 +131,23 @@ class RestClient:
         """
         return self._sender.write(call)
 
-    def _send(
-        self, action: str, permission: str, method: str, path: str, query: Mapping[str, object] | None, body: object
-    ) -> RestAnswer:
-        session = self._sessions.get()
+    def _send(self, action: str, permission: str, method: str, path: str, query: Query | None, body: object) -> Any:
         try:
-            with session.limit_call():
-                response = session.request(
-                    method,
-                    self._api.url + path,
-                    params=dict(query or {}),
-                    json=body,
-                    timeout=TIMEOUT,
-                    allow_redirects=method == "GET",
-                )
-            headers = {name.lower(): str(value) for name, value in response.headers.items()}
+            response = self._sessions.get().request(
+                method,
+                self._api.url + path,
+                params=dict(query or {}),
+                json=body,
+                timeout=TIMEOUT,
+                allow_redirects=method == "GET",
+            )
             if response.status_code >= _FIRST_REFUSAL:
+                headers = {name.lower(): str(value) for name, value in response.headers.items()}
                 answer = RefusedAnswer(response.status_code, list(self._read_messages(response)), headers)
                 raise self._api.errors.explain_refusal(
                     answer, action, permission, secret=self._api.secret, now=datetime.now(UTC)
                 )
-            return RestAnswer(response.status_code, headers, response.json() if response.content else None)
+            return response.json() if response.content else None
         except (OSError, HttpError, ValueError) as error:  # `requests` raises subclasses of OSError
             raise self._api.errors.explain_missing_answer(error, action, self._api.secret) from error
 
