@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from support.clouds.entra import SECRET, Entra
 from support.forges.github.stand import GitHubStand
 from support.git import Git
 from support.registries.docker_registry import Certificate
+from support.tunnel import refuse_dns_queries
 from support.values import digest
 
 pytestmark = pytest.mark.real("git")
@@ -33,14 +33,7 @@ def github(serve):
 @pytest.fixture
 def arm(tmp_path, monkeypatch):
     """Start a resource manager that is reached by its name through the operator's proxy, with an identity for it."""
-    real = socket.getaddrinfo
-
-    def on_loopback(host, *words, **more):
-        if host != "127.0.0.1":
-            raise socket.gaierror(socket.EAI_NONAME, "no such name")
-        return real(host, *words, **more)
-
-    monkeypatch.setattr(socket, "getaddrinfo", on_loopback)
+    refuse_dns_queries(monkeypatch)
     certificate = Certificate.make(tmp_path, *MANAGERS)
     with Entra(certificate) as entra, Arm(certificate, entra) as arm, manager(arm) as tunnel:
         for variable, value in (by_secret(entra) | tunnel.environment).items():

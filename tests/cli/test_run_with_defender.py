@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from datetime import UTC, datetime
 
 import pytest
@@ -12,6 +11,7 @@ from support.clouds.entra import SECRET, Entra
 from support.clouds.resource_graph import Graph, cve, grouped, individual
 from support.git import Git
 from support.registries.docker_registry import Certificate
+from support.tunnel import refuse_dns_queries
 
 from bot.demo.images import build_image, build_index, build_layer
 
@@ -22,14 +22,7 @@ OLD, NEW = (build_image([build_layer({"version": version})]) for version in (b"1
 @pytest.fixture
 def graph(tmp_path, monkeypatch):
     """Start a resource graph that is reached by its name through the operator's proxy, with an identity for it."""
-    real = socket.getaddrinfo
-
-    def on_loopback(host, *words, **more):
-        if host != "127.0.0.1":
-            raise socket.gaierror(socket.EAI_NONAME, "no such name")
-        return real(host, *words, **more)
-
-    monkeypatch.setattr(socket, "getaddrinfo", on_loopback)
+    refuse_dns_queries(monkeypatch)
     certificate = Certificate.make(tmp_path, *MANAGERS)
     with Entra(certificate) as entra, Graph(certificate, entra) as graph, manager(graph) as tunnel:
         for variable, value in (by_secret(entra) | tunnel.environment).items():

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.git import Git
 from support.listener import Listener, Reply
 from support.scanners.advisories import epss, kev, statement, vex
+from support.scanners.grype import render_manifest_report
 
 from bot.demo.images import DemoPackage, build_debian_root, build_image, build_index, build_layer
 
@@ -23,20 +23,6 @@ def build(content: str):
     return build_image([build_layer(build_debian_root("12.7", [DemoPackage("base-files", content)]))])
 
 
-def report(manifest: str, *cves: str) -> str:
-    """Return Grype's report on a Debian image with these vulnerabilities, all of the severity `low`."""
-    artifact = {"name": "bash", "version": "5.2-1", "type": "deb"}
-    built = datetime.now(UTC) - timedelta(hours=2)
-    return json.dumps(
-        {
-            "matches": [{"vulnerability": {"id": cve, "severity": "Low"}, "artifact": artifact} for cve in cves],
-            "source": {"target": {"manifestDigest": manifest, "os": "linux", "architecture": "amd64"}},
-            "distro": {"name": "debian", "version": "12"},
-            "descriptor": {"name": "grype", "version": "0.110.0", "db": {"status": {"built": f"{built:%FT%H:00:00Z}"}}},
-        }
-    )
-
-
 @pytest.fixture
 def scene(tmp_path, config, loopback):
     """Create an outdated repository, reports about both images, and a config with `more` in it."""
@@ -46,7 +32,9 @@ def scene(tmp_path, config, loopback):
     git = Git.create(folder / "web.git", {"Dockerfile": f"FROM python:3.12-slim@{old}\n"})
     (tmp_path / "reports").mkdir()
     for each, cves in zip(images, ([EXPLOITED, OTHER], [OTHER]), strict=True):
-        (tmp_path / "reports" / f"{each.digest[7:]}.json").write_text(report(each.digest, *cves))
+        (tmp_path / "reports" / f"{each.digest[7:]}.json").write_text(
+            render_manifest_report(each.digest, dict.fromkeys(cves, "Low"))
+        )
 
     def _scene(more: str):
         path = f"forges: [{{kind: local, url: {folder}}}]\nscanners: [{{kind: report, path: reports}}]\n{more}\n"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
-from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.git import Git
+from support.scanners.grype import render_manifest_report
 
 from bot.demo.images import DemoPackage, build_debian_root, build_image, build_index, build_layer
 from bot.model.reference import Digest
@@ -19,19 +18,8 @@ def build(content: str):
     return build_image([build_layer(build_debian_root("12.7", [DemoPackage("base-files", content)]))])
 
 
-def grype(manifest: Digest, *cves: str) -> str:
-    """Return Grype's report on the image of one platform, which it identifies by the image's manifest."""
-    artifact = {"name": "bash", "version": "5.2-1", "type": "deb"}
-    built = datetime.now(UTC) - timedelta(hours=2)
-    matches = [{"vulnerability": {"id": cve, "severity": "Critical"}, "artifact": artifact} for cve in cves]
-    return json.dumps(
-        {
-            "matches": matches,
-            "source": {"target": {"manifestDigest": manifest, "os": "linux", "architecture": "amd64"}},
-            "distro": {"name": "debian", "version": "12"},
-            "descriptor": {"name": "grype", "version": "0.110.0", "db": {"status": {"built": f"{built:%FT%H:00:00Z}"}}},
-        }
-    )
+def render_critical_report(manifest: Digest, *cves: str) -> str:
+    return render_manifest_report(manifest, dict.fromkeys(cves, "Critical"))
 
 
 @pytest.fixture
@@ -49,8 +37,8 @@ def scene(tmp_path, config, loopback):
 
 def test_proposal_shows_findings_of_reports(basebump, scene):
     config, reports, (old, new), _ = scene
-    (reports / "old.json").write_text(grype(old, "CVE-2026-0001", "CVE-2026-0002"))
-    (reports / "new.json").write_text(grype(new, "CVE-2026-0002"))
+    (reports / "old.json").write_text(render_critical_report(old, "CVE-2026-0001", "CVE-2026-0002"))
+    (reports / "new.json").write_text(render_critical_report(new, "CVE-2026-0002"))
     code, out, _ = basebump("run", "--config", config)
     assert code == 0
     assert "fixes 1 (1 critical), adds none, 1 remains" in out
@@ -58,7 +46,7 @@ def test_proposal_shows_findings_of_reports(basebump, scene):
 
 def test_image_without_a_report_is_not_scanned_and_not_a_failure(basebump, scene):
     config, reports, (old, _), _ = scene
-    (reports / "old.json").write_text(grype(old, "CVE-2026-0001"))
+    (reports / "old.json").write_text(render_critical_report(old, "CVE-2026-0001"))
     code, out, _ = basebump("run", "--config", config)
     assert code == 0
     assert "not scanned: no report" in out

@@ -10,11 +10,11 @@ from contextlib import ExitStack
 
 import pytest
 import yaml
-from support.docs.policy_stage import report
 from support.forges.github.stand import GitHubStand
 from support.git import Git
 from support.parts import ROOT
 from support.runs.worlds import Loopback, build, write_tree
+from support.scanners.grype import render_manifest_report
 
 from bot.cli.app import main
 from bot.demo.images import ImageStore
@@ -90,7 +90,7 @@ class Place:
 def place(tmp_path, basebump, monkeypatch):
     monkeypatch.setenv("ACME_TOKEN", "ghp_of-the-bot")
     for content, image, cves in (("old", OLD, {"CVE-2026-0001": "High"}), ("new", NEW, {})):
-        write_tree(tmp_path, {f"reports/{content}.json": report(image.children[0], cves)})
+        write_tree(tmp_path, {f"reports/{content}.json": render_manifest_report(image.children[0].digest, cves)})
     store = ImageStore()
     with LoopbackRegistry(store) as registry, ExitStack() as ends:
         yield Place(tmp_path, Loopback(registry, store), basebump, ends)

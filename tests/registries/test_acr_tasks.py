@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from dataclasses import replace
 
 import pytest
@@ -11,6 +10,7 @@ from support.clouds.arm import CONTOSO, Arm, docker, encoded, file_task, task
 from support.clouds.azure_scene import by_secret, manager
 from support.clouds.entra import CHINA_MANAGER, GOVERNMENT_MANAGER, RESOURCE_MANAGER, SECRET
 from support.listener import Received, Reply
+from support.tunnel import refuse_dns_queries
 
 from bot.model.build_task import BuildTask, DockerStep, FileStep, InlineStep, OtherStep
 from bot.model.errors import RegistryError
@@ -25,14 +25,7 @@ OFF = {"name": "base", "baseImageTriggerType": "Runtime", "status": "Disabled"}
 @pytest.fixture(autouse=True)
 def no_names(monkeypatch):
     """Send no DNS query to another machine."""
-    real = socket.getaddrinfo
-
-    def on_loopback(host, *words, **more):
-        if host != "127.0.0.1":
-            raise socket.gaierror(socket.EAI_NONAME, "no such name")
-        return real(host, *words, **more)
-
-    monkeypatch.setattr(socket, "getaddrinfo", on_loopback)
+    refuse_dns_queries(monkeypatch)
 
 
 @pytest.fixture

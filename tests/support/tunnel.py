@@ -7,7 +7,9 @@ import socket
 import threading
 from collections.abc import Mapping
 from socketserver import StreamRequestHandler, ThreadingTCPServer
-from typing import Self
+from typing import Any, Self
+
+import pytest
 
 
 class Tunnel:
@@ -55,6 +57,18 @@ class Tunnel:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+
+def refuse_dns_queries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this process resolve no name, so that it reaches hosts only through a proxy, or by their address."""
+    real = socket.getaddrinfo
+
+    def resolve_loopback(host: str, *arguments: Any, **options: Any) -> list[Any]:
+        if host != "127.0.0.1":
+            raise socket.gaierror(socket.EAI_NONAME, "no such name")
+        return real(host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve_loopback)
 
 
 def _pour(source: socket.socket, target: socket.socket) -> None:

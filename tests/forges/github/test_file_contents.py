@@ -7,6 +7,7 @@ import base64
 import pytest
 from support.forges.github.graphql import GraphQL
 from support.forges.github.stand import GitHubAppStand, GitHubStand
+from support.forges.hosted_stand import open_only_tree, read_all_files
 from support.forges.server import Reply
 from support.git import LINK, File
 
@@ -40,32 +41,17 @@ def make(tmp_path):
         stand.end()
 
 
-def _tree(stand):
-    fleet = stand.fleet()
-    (repository,) = fleet.list_repositories(frozenset())
-    return fleet.open_tree(repository)
-
-
-def _read(stand):
-    """Return the content of every file, and the requests that reading them took."""
-    tree = _tree(stand)
-    entries = list(tree.list_entries())
-    with stand.server.watched() as lines:
-        contents = list(tree.read(entries))
-    return {entry.path: content for entry, content in zip(entries, contents, strict=True)}, lines
-
-
 @pytest.mark.parametrize("kind", [GitHubStand, GitHubAppStand])
 def test_many_files_take_one_request(make, kind):
     stand = make(FILES, kind)
     stand.repository.private = True
-    contents, lines = _read(stand)
+    contents, lines = read_all_files(stand)
     assert contents == {path: text.encode() for path, text in FILES.items()}
     assert lines == ["POST /graphql"]
 
 
 def test_every_byte_is_as_it_was_and_what_text_cannot_carry_comes_by_rest(make):
-    contents, lines = _read(make(AWKWARD))
+    contents, lines = read_all_files(make(AWKWARD))
     assert contents == AWKWARD
     assert [line.partition(" ")[0] for line in lines].count("POST") == 1
     assert len([line for line in lines if "/git/blobs/" in line]) == 3
@@ -73,7 +59,7 @@ def test_every_byte_is_as_it_was_and_what_text_cannot_carry_comes_by_rest(make):
 
 def test_the_same_content_is_asked_for_once(make):
     stand = make({"a/Dockerfile": "FROM x\n", "b/Dockerfile": "FROM x\n", "c/Dockerfile": "FROM y\n"})
-    contents, _ = _read(stand)
+    contents, _ = read_all_files(stand)
     assert len(contents) == 3
     (query,) = [each.request for each in stand.server.exchanges if each.target == "/graphql"]
     assert len(query["variables"]) == 4
@@ -81,15 +67,15 @@ def test_the_same_content_is_asked_for_once(make):
 
 def test_a_query_has_no_more_files_and_bytes_than_a_server_gets_done(make, monkeypatch):
     monkeypatch.setattr(github_tree, "MAX_FILES", 4)
-    contents, lines = _read(make(FILES))
+    contents, lines = read_all_files(make(FILES))
     assert (len(contents), lines) == (6, ["POST /graphql"] * 2)
     monkeypatch.setattr(github_tree, "MAX_BYTES", 30)
-    contents, lines = _read(make(FILES))
+    contents, lines = read_all_files(make(FILES))
     assert (len(contents), lines) == (6, ["POST /graphql"] * 3)
 
 
 def test_a_single_file_is_read_by_rest(make):
-    contents, lines = _read(make({"Dockerfile": "FROM x\n"}))
+    contents, lines = read_all_files(make({"Dockerfile": "FROM x\n"}))
     assert contents == {"Dockerfile": b"FROM x\n"}
     assert [line.rpartition("/")[0] for line in lines] == ["GET /repos/acme/web/git/blobs"]
 
@@ -102,7 +88,7 @@ def _sizes(stand):
 def test_a_slow_server_is_asked_for_half(make, status):
     stand = make(FILES)
     stand.server.fail("POST /graphql", stand.server.problem(status, "No"))
-    contents, _ = _read(stand)
+    contents, _ = read_all_files(stand)
     assert contents == {path: text.encode() for path, text in FILES.items()}
     assert _sizes(stand) == [6, 3, 3]
 
@@ -112,7 +98,7 @@ def test_what_a_server_left_out_because_it_was_too_much_is_asked_for_again_in_ha
     part = {"b0": {"text": "FROM node:0\r\n"}, "b1": None}
     error = {"type": "RESOURCE_LIMITS_EXCEEDED", "message": "Resource limits for this query exceeded.", "path": ["b1"]}
     stand.server.fail("POST /graphql", Reply(200, {"data": {"repository": part}, "errors": [error]}))
-    contents, lines = _read(stand)
+    contents, lines = read_all_files(stand)
     assert contents == {path: text.encode() for path, text in FILES.items()}
     assert _sizes(stand) == [6, 2, 3]
     assert len(lines) == 3
@@ -132,7 +118,7 @@ def test_what_a_server_left_out_because_it_was_too_much_is_asked_for_again_in_ha
 def test_where_graphql_does_not_answer_every_file_comes_by_rest(make, reply):
     stand = make(FILES)
     stand.server.fail("POST /graphql", reply)
-    contents, lines = _read(stand)
+    contents, lines = read_all_files(stand)
     assert contents == {path: text.encode() for path, text in FILES.items()}
     assert len([line for line in lines if "/git/blobs/" in line]) == 6
 
@@ -141,13 +127,13 @@ def test_a_text_that_is_another_files_is_not_believed(make):
     stand = make(FILES)
     wrong = {f"b{index}": {"text": "FROM evil\n"} for index in range(6)}
     stand.server.fail("POST /graphql", Reply(200, {"data": {"repository": wrong}}))
-    contents, _ = _read(stand)
+    contents, _ = read_all_files(stand)
     assert contents == {path: text.encode() for path, text in FILES.items()}
 
 
 def test_a_file_that_rest_sends_other_than_it_is_stored_is_not_believed(make):
     stand = make({"Dockerfile": "FROM x\n"})
-    tree = _tree(stand)
+    tree = open_only_tree(stand)
     (entry,) = tree.list_entries()
     blob = stand.server.reply_of(f"/repos/acme/web/git/blobs/{entry.oid}").body
     other = {"content": base64.b64encode(b"FROM y\n").decode()}
@@ -169,7 +155,7 @@ def test_an_older_server_is_read_by_rest_and_asked_once_for_what_it_does_not_hav
 
 def test_a_file_that_cannot_be_read_costs_no_other(make):
     stand = make(FILES)
-    tree = _tree(stand)
+    tree = open_only_tree(stand)
     entries = [*tree.list_entries(), TreeEntry(FilePath("gone"), 1, "0" * 40), TreeEntry(FilePath("foreign"), 1)]
     *contents, gone, foreign = tree.read(entries)
     assert contents == [text.encode() for text in FILES.values()]
@@ -179,4 +165,4 @@ def test_a_file_that_cannot_be_read_costs_no_other(make):
 
 def test_links_are_no_files(make):
     stand = make({"Dockerfile": "FROM x\n", "link": File(b"Dockerfile", LINK)})
-    assert [entry.path for entry in _tree(stand).list_entries()] == ["Dockerfile"]
+    assert [entry.path for entry in open_only_tree(stand).list_entries()] == ["Dockerfile"]

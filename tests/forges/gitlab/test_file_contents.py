@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from support.forges.gitlab.graphql import GraphQL
 from support.forges.gitlab.stand import GitLabStand
+from support.forges.hosted_stand import open_only_tree, read_all_files
 from support.forges.server import Reply
 from support.git import LINK, File
 
@@ -38,21 +39,6 @@ def make(tmp_path):
         stand.end()
 
 
-def _tree(stand):
-    fleet = stand.fleet()
-    (repository,) = fleet.list_repositories(frozenset())
-    return fleet.open_tree(repository)
-
-
-def _read(stand):
-    """Return the content of every file, and the requests that reading them took."""
-    tree = _tree(stand)
-    entries = list(tree.list_entries())
-    with stand.server.watched() as lines:
-        contents = list(tree.read(entries))
-    return {entry.path: content for entry, content in zip(entries, contents, strict=True)}, lines
-
-
 def _sizes(stand):
     return [len(each.request["variables"]["paths"]) for each in stand.server.exchanges if each.target == "/api/graphql"]
 
@@ -64,11 +50,11 @@ def _alone(lines):
 def test_many_files_take_one_request(make):
     stand = make(FILES)
     stand.project.private = True
-    assert _read(stand) == (CONTENTS, [GRAPHQL])
+    assert read_all_files(stand) == (CONTENTS, [GRAPHQL])
 
 
 def test_every_byte_is_as_it_was_and_what_text_cannot_carry_comes_alone(make):
-    contents, lines = _read(make(AWKWARD))
+    contents, lines = read_all_files(make(AWKWARD))
     assert contents == AWKWARD
     assert (lines.count(GRAPHQL), len(_alone(lines))) == (1, 2)
 
@@ -76,7 +62,7 @@ def test_every_byte_is_as_it_was_and_what_text_cannot_carry_comes_alone(make):
 def test_a_server_that_takes_more_at_once_is_asked_for_more(make):
     stand = make({f"{number:03}/Dockerfile": f"FROM node:{number}\n" for number in range(100)})
     stand.server.points_per_path = 1
-    contents, _ = _read(stand)
+    contents, _ = read_all_files(stand)
     assert len(contents) == 100
     assert _sizes(stand) == [15, 50, 35]
 
@@ -84,7 +70,7 @@ def test_a_server_that_takes_more_at_once_is_asked_for_more(make):
 def test_a_server_that_finds_it_too_complex_is_asked_for_half_and_never_again_for_as_many(make):
     stand = make({f"{number:03}/Dockerfile": f"FROM node:{number}\n" for number in range(41)})
     stand.server.points_per_path = 30
-    contents, lines = _read(stand)
+    contents, lines = read_all_files(stand)
     assert (len(contents), _alone(lines)) == (41, [])
     assert _sizes(stand) == [15, 7, 8, 4, 4, 4, 4, 4, 4, 4, 4, 2]
 
@@ -93,15 +79,15 @@ def test_a_server_that_finds_it_too_complex_is_asked_for_half_and_never_again_fo
 def test_a_slow_server_is_asked_for_half(make, status):
     stand = make(FILES)
     stand.server.fail(GRAPHQL, stand.server.problem(status, "No"))
-    contents, _ = _read(stand)
+    contents, _ = read_all_files(stand)
     assert contents == CONTENTS
     assert _sizes(stand) == [12, 6, 6]
 
 
 def test_a_single_file_and_one_content_take_one_request(make):
-    assert len(_alone(_read(make({"Dockerfile": "FROM x\n"}))[1])) == 1
+    assert len(_alone(read_all_files(make({"Dockerfile": "FROM x\n"}))[1])) == 1
     stand = make({"a/Dockerfile": "FROM x\n", "b/Dockerfile": "FROM x\n", "c/Dockerfile": "FROM y\n"})
-    contents, lines = _read(stand)
+    contents, lines = read_all_files(stand)
     assert (len(contents), lines, _sizes(stand)) == (3, [GRAPHQL], [2])
 
 
@@ -127,14 +113,14 @@ def _blobs(nodes):
 def test_where_graphql_does_not_tell_every_file_comes_alone(make, reply):
     stand = make(FILES)
     stand.server.fail(GRAPHQL, reply)
-    contents, lines = _read(stand)
+    contents, lines = read_all_files(stand)
     assert contents == CONTENTS
     assert len(_alone(lines)) == 12
 
 
 def test_a_file_that_comes_alone_other_than_it_is_stored_is_not_believed(make):
     stand = make({"Dockerfile": "FROM x\n"})
-    tree = _tree(stand)
+    tree = open_only_tree(stand)
     stand.server.fail("GET .*/blobs/", Reply(200, b"FROM y\n"))
     (refused,) = tree.read(list(tree.list_entries()))
     assert isinstance(refused, TreeError)
@@ -154,7 +140,7 @@ def test_a_server_without_graphql_is_asked_once_for_what_it_does_not_have(make):
 
 def test_a_file_that_cannot_be_read_costs_no_other(make):
     stand = make(FILES)
-    tree = _tree(stand)
+    tree = open_only_tree(stand)
     entries = [*tree.list_entries(), TreeEntry(FilePath("gone"), 1, "0" * 40), TreeEntry(FilePath("foreign"), 1)]
     *contents, gone, foreign = tree.read(entries)
     assert contents == list(CONTENTS.values())
@@ -164,4 +150,4 @@ def test_a_file_that_cannot_be_read_costs_no_other(make):
 
 def test_links_are_no_files(make):
     stand = make({"Dockerfile": "FROM x\n", "link": File(b"Dockerfile", LINK)})
-    assert [entry.path for entry in _tree(stand).list_entries()] == ["Dockerfile"]
+    assert [entry.path for entry in open_only_tree(stand).list_entries()] == ["Dockerfile"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -12,7 +11,7 @@ from support.clouds.azure_scene import MANAGERS, manager
 from support.clouds.entra import Entra
 from support.clouds.resource_graph import Graph
 from support.registries.docker_registry import Certificate
-from support.tunnel import Tunnel
+from support.tunnel import Tunnel, refuse_dns_queries
 
 from bot.demo.images import ImageStore, build_image, build_index, build_layer
 from bot.demo.loopback_registry import LoopbackRegistry
@@ -71,14 +70,7 @@ def _arm(made):
 @contextmanager
 def defender_scene(folder, monkeypatch) -> Iterator[Scene]:
     """A scene whose graph is found by its name, through the operator's proxy, and where nobody else is found."""
-    real = socket.getaddrinfo
-
-    def on_loopback(host, *words, **more):
-        if host != "127.0.0.1":
-            raise socket.gaierror(socket.EAI_NONAME, "no such name")
-        return real(host, *words, **more)
-
-    monkeypatch.setattr(socket, "getaddrinfo", on_loopback)
+    refuse_dns_queries(monkeypatch)
     certificate, store = Certificate.make(folder, *MANAGERS), ImageStore()
     with (
         Entra(certificate) as entra,

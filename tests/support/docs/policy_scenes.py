@@ -6,10 +6,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric import ec
-from support.docs.policy_stage import PRIVATE, Stage, report
+from support.docs.policy_stage import PRIVATE, Stage
 from support.forges.github.stand import GitHubStand
 from support.runs.worlds import build, write_tree
 from support.scanners.advisories import kev
+from support.scanners.grype import render_manifest_report
 from support.signing.attached import BUNDLE, attachment, bundle, dump, referrers_index
 
 from bot.demo.images import build_debian_root, build_image, build_index, build_layer
@@ -168,7 +169,7 @@ def _(stage):
     young = build_image([build_layer(build_debian_root("12.7", []))], created=datetime.now(UTC))
     old, _ = stage.tag(PYTHON, build_index([young]), "new")
     stage.scanned(new={})
-    write_tree(stage.folder, {"reports/young.json": report(young, {"CVE-2026-0001": "Low"})})
+    write_tree(stage.folder, {"reports/young.json": render_manifest_report(young.digest, {"CVE-2026-0001": "Low"})})
     stage.repository({"Dockerfile": f"FROM {PYTHON}@{old}\n"})
     stage.run()
 

@@ -6,10 +6,8 @@ held against it.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,30 +15,13 @@ import yaml
 from support.forges.github.stand import GitHubStand
 from support.git import Content, Git
 from support.runs.worlds import Loopback, build, write_tree
+from support.scanners.grype import render_manifest_report
 
 from bot.demo.images import ImageIndex, PlatformImage
 from bot.model.reference import Digest
 
 HOSTS = ("docker.io", "registry.example.com")
 PRIVATE = "registry.example.com"
-
-
-def report(image: PlatformImage, cves: Mapping[str, str]) -> str:
-    """Return what Grype reports of the image of one platform: severities by CVE."""
-    artifact = {"name": "bash", "version": "5.2-1", "type": "deb"}
-    built = datetime.now(UTC) - timedelta(hours=2)
-    source = {"manifestDigest": image.digest, "os": "linux", "architecture": "amd64"}
-    return json.dumps(
-        {
-            "matches": [
-                {"vulnerability": {"id": cve, "severity": severity}, "artifact": artifact}
-                for cve, severity in cves.items()
-            ],
-            "source": {"target": source},
-            "distro": {"name": "debian", "version": "12"},
-            "descriptor": {"name": "grype", "version": "0.110.0", "db": {"status": {"built": f"{built:%FT%H:00:00Z}"}}},
-        }
-    )
 
 
 class Stage:
@@ -81,7 +62,7 @@ class Stage:
         """Let reports say which vulnerabilities the images of these contents have; of others there is no report."""
         self._reports = True
         for content, cves in findings.items():
-            said = report(build(content).children[0], cves)
+            said = render_manifest_report(build(content).children[0].digest, cves)
             write_tree(self.folder / "reports", {f"{content}.json": said})
 
     # What basebump does.

@@ -10,7 +10,10 @@ from support.forges.server import ForgeServer
 from support.forges.stands import GitStand
 from support.git import Git
 
-from bot.ports import Fleet
+from bot.model.errors import TreeError
+from bot.model.forge import GitRepository
+from bot.model.source import FilePath
+from bot.ports import FileTree, Fleet
 
 
 class Hosted(Protocol):
@@ -83,3 +86,20 @@ class HostedStand(GitStand):
     def refuse_writes(self, branch: str) -> None:
         """Take all writing away from the token."""
         self.token.can_write = False
+
+
+def open_only_tree(stand: HostedStand) -> FileTree:
+    """Return the tree of the single repository on a stand."""
+    fleet = stand.fleet()
+    (repository,) = fleet.list_repositories(frozenset())
+    assert isinstance(repository, GitRepository)
+    return fleet.open_tree(repository)
+
+
+def read_all_files(stand: HostedStand) -> tuple[dict[FilePath, bytes | TreeError], list[str]]:
+    """Return the content of every file on a stand, and the requests that were sent to read them."""
+    tree = open_only_tree(stand)
+    entries = list(tree.list_entries())
+    with stand.server.watched() as lines:
+        contents = list(tree.read(entries))
+    return {entry.path: content for entry, content in zip(entries, contents, strict=True)}, lines

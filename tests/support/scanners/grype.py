@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -85,6 +86,26 @@ def report(*matches: dict, built: datetime = BUILT, architecture: str = "amd64",
             "db": {"status": {"schemaVersion": "v6.1.9", "built": f"{built:%Y-%m-%dT%H:%M:%SZ}", "valid": True}},
         },
     } | more
+
+
+def render_manifest_report(manifest: Digest, severities: Mapping[str, str]) -> str:
+    """Return a recent report that identifies the image of one platform by its manifest.
+
+    `severities` are the severities of the vulnerabilities in the image, by CVE.
+    """
+    artifact = {"name": "bash", "version": "5.2-1", "type": "deb"}
+    built = datetime.now(UTC) - timedelta(hours=2)
+    return json.dumps(
+        {
+            "matches": [
+                {"vulnerability": {"id": cve, "severity": severity}, "artifact": artifact}
+                for cve, severity in severities.items()
+            ],
+            "source": {"target": {"manifestDigest": manifest, "os": "linux", "architecture": "amd64"}},
+            "distro": {"name": "debian", "version": "12"},
+            "descriptor": {"name": "grype", "version": "0.110.0", "db": {"status": {"built": f"{built:%FT%H:00:00Z}"}}},
+        }
+    )
 
 
 class GrypeStand:
