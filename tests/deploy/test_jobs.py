@@ -78,6 +78,11 @@ def azure():
     return yaml.safe_load(AZURE)
 
 
+@pytest.fixture
+def azure_repos():
+    return yaml.safe_load((DEPLOY / "azure-pipelines" / "azure-repos.yml").read_text(encoding="utf-8"))
+
+
 def _step(azure):
     (job,) = azure["jobs"]
     return next(step for step in job["steps"] if "bash" in step)
@@ -141,6 +146,19 @@ def test_azures_secrets_reach_the_step_by_name(azure):
     assert step["env"]["GITHUB_TOKEN"] == "$(GITHUB_TOKEN)"
     assert {"group": "basebump"} in azure["variables"]
     assert "--env GITHUB_TOKEN " in step["bash"]
+
+
+def test_azure_repos_are_updated_with_the_token_of_the_job_alone(azure_repos, job, proposed, workspace):
+    docker = workspace.parent / "bin" / "docker"
+    docker.write_text(DOCKER, encoding="utf-8")
+    docker.chmod(0o755)
+    step = _step(azure_repos)
+    assert step["env"] == {"IMAGE": "$(image)", "SYSTEM_ACCESSTOKEN": "$(System.AccessToken)"}
+    done = job(step["bash"], IMAGE="IMAGE", SYSTEM_ACCESSTOKEN="x", TF_BUILD="True")
+    assert done.returncode == 0, done.stderr
+    assert proposed() == REPOSITORIES
+    assert (azure_repos["trigger"], azure_repos["pr"]) == ("none", "none")
+    assert "group" not in str(azure_repos["variables"])
 
 
 # Jenkins
