@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,12 +20,19 @@ from bot.model.errors import UsageError
 from bot.pipeline.scan import scan_tree
 from bot.worktree import WorkTree
 
+if TYPE_CHECKING:
+    from bot.starter.config_text import FolderFindings
+
 CONFIG_NAME = "basebump.yaml"
 
 
 @click.command("init")
 @click.argument("path", type=click.Path(path_type=Path), default=".")
-@click.option("--workflow", type=click.Choice(["github"]), help="Also write a workflow for GitHub Actions.")
+@click.option(
+    "--workflow",
+    type=click.Choice(["github", "azure"]),
+    help="Also write a workflow for GitHub Actions, or a pipeline for Azure Pipelines.",
+)
 def command(path: Path, workflow: str | None) -> None:
     """Write a first config for a folder, which is the current folder by default.
 
@@ -35,19 +43,34 @@ def command(path: Path, workflow: str | None) -> None:
     from bot.starter.config_text import write_config_text
     from bot.starter.examine_folder import examine_folder
     from bot.starter.summary import summarise_start
-    from bot.starter.workflow_text import TOKEN_VARIABLE, WORKFLOW_PATH, write_workflow_text
+    from bot.starter.workflow_text import WORKFLOWS
 
     if not path.is_dir():
         raise UsageError(f"{path} is not a folder; hint: name the folder that contains the files")
     tree = WorkTree(path)
     context, policy = wiring.build_scan_context(None, offline=True, progress=NoProgress())
     report = scan_tree(tree, str(path), context, policy).report
-    findings = examine_folder(tree, report, _read_remote(path), TOKEN_VARIABLE if workflow else None)
+    findings = examine_folder(tree, report, _read_remote(path), workflow)
+    _check_site(findings)
     files = {CONFIG_NAME: write_config_text(findings)}
     if workflow:
-        files[WORKFLOW_PATH] = write_workflow_text(CONFIG_NAME)
+        files[WORKFLOWS[workflow].path] = WORKFLOWS[workflow].write_text(CONFIG_NAME)
     _create_files(path, files)
     show(show_text(make_console_text(summarise_start(report, findings, list(files))), sys.stdout))
+
+
+def _check_site(findings: FolderFindings) -> None:
+    """Raise UsageError if the requested workflow is for repositories on another site than the folder's repository."""
+    from bot.starter.workflow_text import WORKFLOWS
+
+    forge, workflow = findings.forge, findings.workflow
+    if forge is None or workflow is None or forge.kind == workflow:
+        return
+    fitting = f"use `--workflow {forge.kind}`" if forge.kind in WORKFLOWS else "omit `--workflow`"
+    raise UsageError(
+        f"the remote `origin` is not on {WORKFLOWS[workflow].site}, so `--workflow {workflow}` does not fit; "
+        f"hint: {fitting}"
+    )
 
 
 def _read_remote(folder: Path) -> str:

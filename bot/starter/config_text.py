@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from textwrap import wrap
 
 from bot.model.hosts import is_acr
+from bot.settings import AZURE_JOB_TOKEN
 from bot.starter.translation import BotTranslation, RuleValue, TranslatedRule
 
 WIDTH = 100
@@ -18,6 +19,17 @@ STATE_PATH = ".basebump/state.db"
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
 """Texts that need no quotes in YAML, unless they are in _WORDS."""
 _TOKEN_VARIABLES = {"github": "GITHUB_TOKEN", "gitlab": "GITLAB_TOKEN"}
+"""The usual names of the environment variables that hold tokens. Without a pipeline, Azure Repos needs no token."""
+_JOB_TOKEN_VARIABLES = {"github": "BASEBUMP_TOKEN", "azure": AZURE_JOB_TOKEN}
+"""The environment variables in which workflows pass the tokens of their jobs to basebump."""
+_EXAMPLES = {
+    "github": ("  - kind: github", "    token_env: GITHUB_TOKEN", "    repositories: [OWNER/NAME]"),
+    "azure": (
+        *("  - kind: azure", "    url: https://dev.azure.com/ORGANIZATION"),
+        *(f"    token_env: {AZURE_JOB_TOKEN}", "    repositories: [PROJECT/REPOSITORY]"),
+    ),
+}
+"""Entries to fill in, if the folder is not a clone of a repository on a known forge."""
 _WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
 
 
@@ -36,9 +48,11 @@ class ForgeRepository:
     """The repository on a forge that a folder is a clone of."""
 
     kind: str
-    """`github` or `gitlab`."""
+    """`github`, `gitlab` or `azure`."""
     name: str
     """For example `acme/web`."""
+    url: str | None = None
+    """The URL of the organization on Azure DevOps; None on other forges."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +62,8 @@ class FolderFindings:
     forge: ForgeRepository | None
     registries: Sequence[FoundRegistry]
     translations: Sequence[BotTranslation]
-    token_variable: str | None = None
-    """The environment variable that holds the token for the forge; None for the usual one."""
+    workflow: str | None = None
+    """The key in `WORKFLOWS` of the file that is written besides the config; None if there is none."""
 
 
 def write_config_text(findings: FolderFindings) -> str:
@@ -79,12 +93,19 @@ def _write_forges(findings: FolderFindings) -> Iterator[str]:
         yield from _comment(
             "The repositories for which `basebump run` opens proposals. `scan` and `check` do not need this section."
         )
-        yield from ("#forges:", "#  - kind: github", "#    token_env: GITHUB_TOKEN", "#    repositories: [OWNER/NAME]")
+        yield from (f"#{line}" for line in ("forges:", *_EXAMPLES[findings.workflow or "github"]))
         return
     yield from _comment("The repositories for which `basebump run` opens proposals.")
     yield from ("forges:", f"  - kind: {forge.kind}")
-    yield from _comment("The name of the environment variable that holds the token, and never the token itself.", 4)
-    yield f"    token_env: {findings.token_variable or _TOKEN_VARIABLES[forge.kind]}"
+    if forge.url is not None:
+        yield f"    url: {_format_text(forge.url)}"
+    variables = _JOB_TOKEN_VARIABLES if findings.workflow else _TOKEN_VARIABLES
+    if forge.kind in variables:
+        yield from _comment("The name of the environment variable that holds the token, and never the token itself.", 4)
+        yield f"    token_env: {variables[forge.kind]}"
+    else:
+        yield from _comment("Log in with Microsoft Entra, for example with `az login`.", 4)
+        yield "    auth: azure"
     yield f"    repositories: [{_format_text(forge.name)}]"
 
 

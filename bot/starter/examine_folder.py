@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
@@ -16,27 +15,22 @@ from bot.model.report import RunReport, Verdict
 from bot.model.source import FilePath, SourceFile
 from bot.ports import FileTree
 from bot.settings.document import MAX_BYTES, parse_document
-from bot.starter.config_text import FolderFindings, ForgeRepository, FoundRegistry
+from bot.starter.config_text import FolderFindings, FoundRegistry
 from bot.starter.dependabot import translate_dependabot
+from bot.starter.remotes import find_forge
 from bot.starter.renovate import translate_renovate
 from bot.starter.rule_checks import keep_valid_rules
 from bot.starter.translation import BotTranslation, UntranslatedSetting
 
-_FORGE_HOSTS = {"github.com": "github", "gitlab.com": "gitlab"}
-_REMOTE = re.compile(
-    r"(?:(?:https|ssh)://(?:[^@/\s]*@)?|[\w.-]+@)(?P<host>[\w.-]+)(?::\d+/|[:/])(?P<name>[\w.-]+(?:/[\w.-]+)+)"
-)
-"""The URL of a remote, such as `https://github.com/acme/web.git` or `git@github.com:acme/web.git`."""
 
-
-def examine_folder(tree: FileTree, report: RunReport, remote: str, token_variable: str | None) -> FolderFindings:
+def examine_folder(tree: FileTree, report: RunReport, remote: str, workflow: str | None) -> FolderFindings:
     """Return the findings about a folder.
 
     Args:
         tree: The files of the folder.
         report: The report of a scan of the folder.
         remote: The URL of the git remote from which the folder was cloned; empty if there is none.
-        token_variable: The environment variable that will hold the token for the forge; None for the usual one.
+        workflow: The key in `WORKFLOWS` of the file that is written besides the config; None if there is none.
 
     Raises:
         TreeError: If the folder cannot be listed, or if the config of another bot cannot be read.
@@ -47,15 +41,8 @@ def examine_folder(tree: FileTree, report: RunReport, remote: str, token_variabl
     # The rules of Dependabot come first, because all of them have a condition, and some rules of Renovate have none.
     translations = [*_translate_dependabot(tree, entries), *_translate_renovate(tree, entries, images)]
     return FolderFindings(
-        find_forge(remote), _list_registries(verdicts), tuple(map(keep_valid_rules, translations)), token_variable
+        find_forge(remote), _list_registries(verdicts), tuple(map(keep_valid_rules, translations)), workflow
     )
-
-
-def find_forge(remote: str) -> ForgeRepository | None:
-    """Return the repository to which the URL of a git remote belongs; None if its host is not a known forge."""
-    match = _REMOTE.fullmatch(remote.removesuffix(".git"))
-    kind = _FORGE_HOSTS.get(match["host"].lower()) if match else None
-    return ForgeRepository(kind, match["name"]) if match and kind else None
 
 
 def _list_registries(verdicts: list[Verdict]) -> list[FoundRegistry]:

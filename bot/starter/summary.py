@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from bot.model.report import RunReport
 from bot.starter.config_text import FolderFindings
+from bot.starter.workflow_text import WORKFLOWS
 
 MAX_UNTRANSLATED = 30
 """The maximum number of untranslated settings that are listed for one config of another bot."""
@@ -19,7 +20,8 @@ def summarise_start(report: RunReport, findings: FolderFindings, files: Sequence
         findings: What the config was written from.
         files: The paths of the files that were written.
     """
-    return "\n".join([*_list_findings(report, findings), "", *_list_files(files), *_list_translations(findings)])
+    written = [*_list_files(files), *_suggest_workflow(findings)]
+    return "\n".join([*_list_findings(report, findings), "", *written, *_list_translations(findings)])
 
 
 def _list_findings(report: RunReport, findings: FolderFindings) -> Iterator[str]:
@@ -29,12 +31,19 @@ def _list_findings(report: RunReport, findings: FolderFindings) -> Iterator[str]
     if findings.registries:
         yield f"Registries that are not well known: {', '.join(each.host for each in findings.registries)}."
     if findings.forge is None:
-        yield "No repository on GitHub or GitLab was found, so `forges` in the config is a comment."
+        yield "No repository on GitHub, GitLab or Azure Repos was found, so `forges` in the config is a comment."
 
 
 def _list_files(files: Sequence[str]) -> Iterator[str]:
     for path in files:
         yield f"Wrote {path}."
+
+
+def _suggest_workflow(findings: FolderFindings) -> Iterator[str]:
+    workflow = WORKFLOWS.get(findings.forge.kind) if findings.forge is not None and findings.workflow is None else None
+    if findings.forge is not None and workflow is not None:
+        command = f"basebump init --workflow {findings.forge.kind}"
+        yield f"To run basebump in {workflow.service}, delete this config and run `{command}`."
 
 
 def _list_translations(findings: FolderFindings) -> Iterator[str]:

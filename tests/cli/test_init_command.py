@@ -42,10 +42,18 @@ def test_config_names_the_repository_of_the_remote(folder, basebump):
     assert "secret" not in text.replace("never the token", "")
 
 
-@pytest.mark.parametrize("existing", ["basebump.yaml", ".github/workflows/basebump.yml"])
-def test_existing_file_is_never_overwritten(folder, basebump, existing):
+@pytest.mark.parametrize(
+    ("workflow", "existing"),
+    [
+        ("github", "basebump.yaml"),
+        ("github", ".github/workflows/basebump.yml"),
+        ("azure", "basebump.yaml"),
+        ("azure", ".azure-pipelines/basebump.yml"),
+    ],
+)
+def test_existing_file_is_never_overwritten(folder, basebump, workflow, existing):
     write_tree(folder, {existing: "mine\n"})
-    code, _, err = basebump("init", folder, "--workflow", "github")
+    code, _, err = basebump("init", folder, "--workflow", workflow)
     assert code == 2
     assert existing in err
     assert [(path.name, path.read_text(encoding="utf-8")) for path in folder.rglob("basebump.y*ml")] == [
@@ -66,6 +74,45 @@ def test_workflow_uses_the_config_and_its_state(folder, basebump):
     assert "config: basebump.yaml" in workflow
     assert "state: sqlite:///.basebump/state.db" in config
     assert "state: .basebump/state.db" in workflow
+
+
+def add_remote(folder, url):
+    Git(folder).run("init", "--quiet")
+    Git(folder).run("remote", "add", "origin", url)
+
+
+def test_pipeline_uses_the_config_and_the_token_of_its_job(folder, basebump):
+    add_remote(folder, "https://acme@dev.azure.com/acme/Web%20Shop/_git/web")
+    code, out, _ = basebump("init", folder, "--workflow", "azure")
+    assert (code, "--workflow" in out) == (0, False)
+    pipeline = (folder / ".azure-pipelines/basebump.yml").read_text(encoding="utf-8")
+    config = (folder / "basebump.yaml").read_text(encoding="utf-8")
+    assert "--config self/basebump.yaml " in pipeline
+    assert "SYSTEM_ACCESSTOKEN: $(System.AccessToken)\n" in pipeline
+    assert "token_env: SYSTEM_ACCESSTOKEN\n" in config
+    assert 'repositories: ["Web Shop/web"]\n' in config
+    assert basebump("config", "check", folder / "basebump.yaml")[0] == 0
+
+
+def test_pipeline_is_suggested_for_a_repository_on_azure_repos(folder, basebump):
+    add_remote(folder, "git@ssh.dev.azure.com:v3/acme/shop/web")
+    code, out, _ = basebump("init", folder)
+    assert code == 0
+    assert "To run basebump in Azure Pipelines, delete this config and run `basebump init --workflow azure`.\n" in out
+    assert "auth: azure\n" in (folder / "basebump.yaml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("remote", "hint"),
+    [("https://github.com/acme/web", "use `--workflow github`"), ("https://gitlab.com/acme/web", "omit `--workflow`")],
+)
+def test_pipeline_for_another_site_is_refused(folder, basebump, remote, hint):
+    add_remote(folder, remote)
+    code, _, err = basebump("init", folder, "--workflow", "azure")
+    assert code == 2
+    assert "is not on Azure Repos" in err
+    assert hint in err
+    assert not (folder / "basebump.yaml").exists()
 
 
 def test_renovate_leaves_the_images_after_the_printed_lines_are_added(folder, basebump):

@@ -10,10 +10,11 @@ from bot.settings.config_file import validate_config
 from bot.settings.document import parse_document
 from bot.starter.config_text import FolderFindings, ForgeRepository, FoundRegistry, write_config_text
 from bot.starter.dependabot import translate_dependabot
-from bot.starter.examine_folder import find_forge
+from bot.starter.remotes import find_forge
 from bot.starter.renovate import translate_renovate
 from bot.starter.rule_checks import keep_valid_rules
 
+ACME = "https://dev.azure.com/acme"
 NO_FINDINGS = FolderFindings(None, (), ())
 TEXTS = st.text(max_size=20) | st.sampled_from(["nginx", "ghcr.io/acme/**", "true", "before 5am", "3 days", "team:a"])
 VALUES = st.recursive(
@@ -100,12 +101,43 @@ def test_rule_that_the_config_would_refuse_is_reported():
 
 
 @pytest.mark.parametrize(
+    ("workflow", "login"),
+    [("azure", (False, "SYSTEM_ACCESSTOKEN")), (None, (True, None))],
+    ids=["pipeline", "no-pipeline"],
+)
+def test_config_for_azure_repos_uses_entra_outside_of_pipelines(workflow, login):
+    forge = ForgeRepository("azure", "Web Shop/web", ACME)
+    (parsed,) = parse_config(write_config_text(FolderFindings(forge, (), (), workflow))).forges
+    assert (parsed.kind, parsed.url, parsed.repositories) == ("azure", ACME, ("Web Shop/web",))
+    assert (parsed.auth == "azure", parsed.token_env) == login
+
+
+def test_pipeline_without_a_known_repository_has_a_config_to_fill_in():
+    section = write_config_text(FolderFindings(None, (), (), "azure")).split("\n\n")[1]
+    example = "\n".join(line[1:] for line in section.splitlines() if line[1:2] != " " or line[2] == " ")
+    (forge,) = parse_config(f"schema: 1\n{example}\n").forges
+    assert (forge.url, forge.repositories) == ("https://dev.azure.com/ORGANIZATION", ("PROJECT/REPOSITORY",))
+
+
+@pytest.mark.parametrize(
     ("remote", "forge"),
     [
         ("https://github.com/acme/web.git", ForgeRepository("github", "acme/web")),
         ("https://user:secret@github.com/acme/web", ForgeRepository("github", "acme/web")),
         ("git@github.com:acme/web.git", ForgeRepository("github", "acme/web")),
         ("ssh://git@gitlab.com/acme/group/web.git", ForgeRepository("gitlab", "acme/group/web")),
+        ("https://dev.azure.com/acme/shop/_git/web", ForgeRepository("azure", "shop/web", ACME)),
+        ("https://acme@dev.azure.com/acme/shop/_git/web", ForgeRepository("azure", "shop/web", ACME)),
+        ("https://dev.azure.com/acme/_git/web", ForgeRepository("azure", "web/web", ACME)),
+        ("https://dev.azure.com/acme/Web%20Shop/_git/web%20api", ForgeRepository("azure", "Web Shop/web api", ACME)),
+        ("https://acme.visualstudio.com/shop/_git/web", ForgeRepository("azure", "shop/web", ACME)),
+        ("https://acme.visualstudio.com/DefaultCollection/shop/_git/web", ForgeRepository("azure", "shop/web", ACME)),
+        ("https://acme.visualstudio.com/_git/web", ForgeRepository("azure", "web/web", ACME)),
+        ("git@ssh.dev.azure.com:v3/acme/shop/web", ForgeRepository("azure", "shop/web", ACME)),
+        ("ssh://git@ssh.dev.azure.com/v3/acme/shop/web", ForgeRepository("azure", "shop/web", ACME)),
+        ("acme@vs-ssh.visualstudio.com:v3/acme/shop/web", ForgeRepository("azure", "shop/web", ACME)),
+        ("https://dev.azure.com.example.com/acme/shop/_git/web", None),
+        ("https://dev.azure.com/acme/shop", None),
         ("https://git.example.com/acme/web.git", None),
         ("/srv/git/web.git", None),
         ("", None),
