@@ -108,8 +108,6 @@ class RegistryRecord:
 
     pushed_at: datetime | None
     """The time at which the registry first received the digest."""
-    tag_updated_at: datetime | None = None
-    """The time at which the requested tag was last updated; None if the tag does not point to this digest now."""
     tags: tuple[str, ...] = ()
     is_locked: bool = False
     """True if the owner protected the digest against overwriting and deletion."""

@@ -150,7 +150,6 @@ class AcrFacts:
                 tag = None
         return RegistryRecord(
             pushed_at=manifest.created_on,
-            tag_updated_at=tag.last_updated_on if tag and tag.digest == digest else None,
             tag_created_at=tag.created_on if tag else None,
             tags=tuple(manifest.tags or ())[:MAX_TAGS],
             is_locked=manifest.can_write is False or manifest.can_delete is False,

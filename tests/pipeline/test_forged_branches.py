@@ -303,8 +303,6 @@ def test_branch_of_unsigned_commit_in_the_name_of_an_app_belongs_to_users(start_
 
 # What it costs
 
-READS = re.compile(r"/git/trees/|/compare|/tree\?|graphql|/git/blobs/|merge_base")
-
 
 @pytest.fixture
 def remembering(known, tmp_path):

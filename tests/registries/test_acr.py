@@ -57,10 +57,10 @@ def test_times_moves_and_tags_are_the_registrys_own(acr):
     asked = facts(acr)
     made = {"tag_created_at": PUSHED}
     assert asked.fetch_record(line(acr), NEW.digest) == RegistryRecord(
-        LATER, LATER, ("1", "1.2"), False, NEW.media_type, **made
+        LATER, ("1", "1.2"), False, NEW.media_type, **made
     )
-    assert asked.fetch_record(line(acr), OLD.digest) == RegistryRecord(PUSHED, None, (), False, OLD.media_type, **made)
-    assert asked.fetch_record(line(acr, "gone"), OLD.digest) == RegistryRecord(PUSHED, None, (), False, OLD.media_type)
+    assert asked.fetch_record(line(acr), OLD.digest) == RegistryRecord(PUSHED, (), False, OLD.media_type, **made)
+    assert asked.fetch_record(line(acr, "gone"), OLD.digest) == RegistryRecord(PUSHED, (), False, OLD.media_type)
 
 
 def test_the_librarys_questions_need_one_exchange_and_one_token(acr):
@@ -199,7 +199,7 @@ def test_a_record_without_times_is_unknown_and_not_wrong(acr):
     with Listener(answer, acr.certificate) as server:
         asked = facts(acr, RegistryEntry(server.host, ca=str(acr.certificate.path), uses_entra=True))
         recorded = asked.fetch_record(TagRef(f"{server.host}/team/app", "1"), NEW.digest)
-    assert recorded == RegistryRecord(None, None, (), False, None)
+    assert recorded == RegistryRecord(None, (), False, None)
 
 
 @pytest.mark.parametrize("url", ["http://{host}/acr/v1/x", "https://attacker.example/acr/v1/x", "https://{host}/v2/x"])

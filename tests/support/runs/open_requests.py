@@ -69,16 +69,6 @@ EARLIER_RUNS: dict[str, EarlierRun] = {
 }
 
 
-def record_requests(stands: Mapping[str, Stand], loopback: Loopback) -> str:
-    """Open the requests of all runs, each on a local forge of its own; return the record."""
-    move_tags(loopback)
-    record: dict[str, dict[str, dict[str, str]]] = {}
-    for name, earlier in EARLIER_RUNS.items():
-        earlier.run(stands[name], loopback)
-        record[name] = {each.branch: {"title": each.title, "body": each.body} for each in stands[name].requests()}
-    return json.dumps(record, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
-
-
 def load_requests(name: str) -> dict[str, dict[str, str]]:
     """Return the title and the body of each request of a recorded run, by branch."""
     return json.loads(RECORD.read_text(encoding="utf-8"))[name]
