@@ -155,7 +155,7 @@ class Shapes:
         elif event.kind == "milestone":
             known["milestone"] = self.milestone(event.subject, 1)
         elif event.kind in _PERSON_KINDS and event.subject.startswith("team:"):
-            known["assignee_team"] = self.make("Team", name=event.subject.removeprefix("team:"))
+            known["assignee_team"] = self.make("Team", name=event.subject.removeprefix("team:"), permission="write")
         elif event.kind in _PERSON_KINDS:
             known["assignee"] = self.user(User(event.subject, 1, f"{event.subject}@example.org"))
         return self.make("TimelineComment", **known, created_at=moment(event.at))

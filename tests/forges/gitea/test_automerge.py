@@ -1,0 +1,105 @@
+"""Auto-merge on Gitea and Forgejo, which merge at once if the base branch requires no status check."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from support.forges.contract_scene import BRANCH, CHANGES, message_of, open_one, proposal
+from support.forges.gitea.stand import ForgejoStand, GiteaStand
+
+from bot.model.proposal import RequestState
+from bot.model.request_attributes import RequestAttributes
+
+ENABLED, DISABLED = RequestAttributes(automerge=True), RequestAttributes(automerge=False)
+CHECKED = {"status_check_contexts": ["ci"]}
+
+
+@pytest.fixture(params=[GiteaStand, ForgejoStand], ids=["gitea", "forgejo"])
+def stand(request, tmp_path):
+    stand = request.param(tmp_path, {"Dockerfile": "FROM python:3.12-slim\n"})
+    stand.repository.protected["main"] = dict(CHECKED)
+    yield stand
+    stand.end()
+
+
+def propose(stand, **words):
+    forge = stand.forge()
+    forge.push(BRANCH, CHANGES, message_of(), None)
+    return forge.open(replace(proposal(), attributes=ENABLED, **words)).notes
+
+
+def amend(stand, attributes):
+    seen = open_one(stand)
+    return stand.forge().update_request(seen, seen.title, seen.body, attributes)
+
+
+def test_auto_merge_waits_for_the_checks_of_the_commit_that_was_pushed(stand):
+    assert propose(stand) == ()
+    sent = stand.server.writes[-1].request
+    assert sent == {"Do": "merge", "merge_when_checks_succeed": True, "head_commit_id": stand.branches()[BRANCH]}
+    seen = open_one(stand)
+    assert (seen.has_automerge, seen.is_accepted, seen.ever_set.automerge) == (True, False, True)
+
+
+def test_without_a_required_check_it_is_a_note_and_nothing_is_merged(stand):
+    stand.repository.protected.clear()
+    (note,) = propose(stand)
+    assert "require a status check" in note
+    assert [each.state for each in stand.requests()] == [RequestState.OPEN]
+
+
+def test_this_server_merges_at_once_if_nothing_is_required(stand):
+    """The trap that the claim above is about."""
+    propose(stand)
+    amend(stand, DISABLED)
+    stand.repository.protected.clear()
+    body = {"Do": "merge", "merge_when_checks_succeed": True, "head_commit_id": stand.branches()[BRANCH]}
+    client = stand.client(stand.server.url, [stand.name]).server.connection.client
+    client.write("merge", f"/repos/{stand.name}/pulls/1/merge", "", "POST", body)
+    assert [each.state for each in stand.requests()] == [RequestState.MERGED]
+
+
+def test_the_style_is_one_that_the_repository_allows(stand):
+    stand.repository.merge_styles = ("rebase",)
+    assert propose(stand) == ()
+    assert stand.server.writes[-1].request["Do"] == "rebase"
+
+
+def test_a_draft_is_not_merged_by_itself(stand):
+    (note,) = propose(stand, is_draft=True)
+    assert "draft" in note
+
+
+def test_auto_merge_is_disabled_before_the_words_change(stand):
+    propose(stand)
+    seen, writes = open_one(stand), len(stand.writes)
+    assert stand.forge().update_request(seen, "Other words", seen.body, DISABLED) == ()
+    assert [line.split("/")[-1] for line in stand.writes[writes:]] == ["merge", "1"]
+    assert not open_one(stand).has_automerge
+    assert amend(stand, DISABLED) == ()  # it is not enabled
+
+
+def test_auto_merge_of_a_user_is_an_acceptance(stand):
+    propose(stand)
+    amend(stand, DISABLED)
+    pull, world = stand.repository.open_pull(BRANCH), stand.server.world
+    pull.automerge = world.ada
+    stand.repository.note(pull, "pull_scheduled_merge", world.ada)
+    seen = open_one(stand)
+    assert (seen.has_automerge, seen.is_accepted) == (False, True)
+
+
+def test_a_commit_that_somebody_pushed_is_not_merged_by_itself(stand):
+    propose(stand)
+    amend(stand, DISABLED)
+    seen = open_one(stand)
+    stand.commit(BRANCH, {"Dockerfile": "FROM scratch\n"})
+    (note,) = stand.forge().update_request(seen, seen.title, seen.body, ENABLED)
+    assert "another user pushed" in note
+
+
+def test_an_account_that_may_not_merge_is_told_so(stand):
+    stand.server.fail("POST .*/merge", stand.server.problem(405, "User not allowed to merge PR"))
+    (note,) = propose(stand)
+    assert "may not merge into the base branch" in note

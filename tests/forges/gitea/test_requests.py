@@ -1,0 +1,184 @@
+"""Pull requests on Gitea and Forgejo: attributes, drafts, approvals, histories and names of branches."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from support.forges.contract_scene import BRANCH, OTHER, look, one, open_one, proposal, propose, push
+from support.forges.gitea.stand import BOT, ForgejoStand, GiteaStand
+
+from bot.forges.hosted.attributes import LABEL_COLOUR
+from bot.model.proposal import RequestState
+from bot.model.request_attributes import RequestAttributes
+
+FILES = {"Dockerfile": "FROM python:3.12-slim\n"}
+EVERYTHING = RequestAttributes(
+    labels=("docker", "Known"), reviewers=("ada", "team:platform"), assignees=("ada",), milestone="Next"
+)
+
+
+@pytest.fixture(params=[GiteaStand, ForgejoStand], ids=["gitea", "forgejo"])
+def stand(request, tmp_path):
+    stand = request.param(tmp_path, FILES)
+    stand.repository.labels["known"] = 7
+    stand.repository.milestones["next"] = 3
+    yield stand
+    stand.end()
+
+
+def open_with(stand, attributes, **words):
+    push(stand)
+    return stand.forge().open(replace(proposal(), attributes=attributes, **words)).notes
+
+
+def pull_of(stand):
+    return stand.repository.open_pull(BRANCH)
+
+
+def test_attributes_are_set_and_seen_in_the_history(stand):
+    assert open_with(stand, EVERYTHING) == ()
+    pull = pull_of(stand)
+    assert (pull.labels, pull.reviewers, pull.assignees) == (["docker", "known"], ["ada", "team:platform"], ["ada"])
+    assert pull.milestone == "next"
+    created = next(each.request for each in stand.server.writes if each.line.endswith("/labels"))
+    assert created["color"] == f"#{LABEL_COLOUR}"
+    ever_set = open_one(stand).ever_set
+    assert EVERYTHING.subtract(ever_set) == RequestAttributes()
+
+
+def test_a_label_that_a_user_removed_is_still_in_the_history(stand):
+    open_with(stand, EVERYTHING)
+    pull_of(stand).labels.clear()
+    assert "docker" in open_one(stand).ever_set.labels
+
+
+def test_labels_of_the_organization_are_used(stand):
+    stand.server.world.organization_labels["docker"] = 77
+    assert open_with(stand, RequestAttributes(labels=("docker",))) == ()
+    assert pull_of(stand).labels == ["docker"]
+    assert "docker" not in stand.repository.labels
+
+
+@pytest.mark.parametrize(
+    ("attributes", "said"),
+    [
+        (RequestAttributes(reviewers=("ada", "nobody")), "A review of `nobody` could not be requested"),
+        (RequestAttributes(assignees=("nobody",)), "The assignees could not be set"),
+        (RequestAttributes(milestone="Never"), "no open milestone is called `Never`"),
+    ],
+)
+def test_an_attribute_that_the_server_refuses_is_a_note(stand, attributes, said):
+    (note,) = open_with(stand, attributes)
+    assert said in note
+    assert pull_of(stand).reviewers == list(attributes.reviewers[:1])
+
+
+def test_assignees_of_others_stay(stand):
+    open_with(stand, RequestAttributes())
+    pull_of(stand).assignees.append(BOT)
+    stand.repository.collaborators = ("ada", BOT)
+    seen = open_one(stand)
+    stand.forge().update_request(seen, seen.title, seen.body, RequestAttributes(assignees=("ada",)))
+    assert pull_of(stand).assignees == [BOT, "ada"]
+
+
+def test_a_label_that_asks_is_removed(stand):
+    propose(stand)
+    stand.label(BRANCH, "basebump-rebase")
+    seen = open_one(stand)
+    assert seen.user_requests
+    stand.forge().update_request(seen, seen.title, seen.body)
+    assert pull_of(stand).labels == []
+
+
+def test_a_draft_has_a_prefix_that_is_not_in_its_title_and_stays(stand):
+    open_with(stand, RequestAttributes(), is_draft=True)
+    assert pull_of(stand).title == f"WIP: {proposal().title}"
+    seen = open_one(stand)
+    assert seen.title == proposal().title
+    stand.forge().update_request(seen, "Other words", seen.body)
+    assert pull_of(stand).title == "WIP: Other words"
+
+
+def test_a_draft_has_no_conflicts_because_the_server_does_not_say(stand):
+    open_with(stand, RequestAttributes(), is_draft=True)
+    stand.commit("main", {"Dockerfile": "FROM python:3.13-slim\n"})
+    assert not open_one(stand).has_conflicts
+    pull_of(stand).title = proposal().title
+    assert open_one(stand).has_conflicts
+
+
+@pytest.mark.parametrize(
+    ("reviews", "is_accepted"),
+    [
+        ([("ada", "APPROVED")], True),
+        ([("ada", "APPROVED"), ("ada", "REQUEST_CHANGES")], False),
+        ([("ada", "APPROVED"), ("ada", "COMMENT")], True),
+        ([("eve", "APPROVED")], False),
+    ],
+)
+def test_only_the_last_official_opinions_count(stand, reviews, is_accepted):
+    propose(stand)
+    for login, state in reviews:
+        stand.review(BRANCH, state, login, official=login != "eve")
+    assert open_one(stand).is_accepted is is_accepted
+
+
+def test_reviews_are_read_only_if_there_are_any(stand):
+    propose(stand)
+    with stand.server.watched() as lines:
+        open_one(stand)
+    assert not any("/reviews" in line for line in lines)
+
+
+def test_a_dismissed_approval_does_not_count(stand):
+    propose(stand)
+    stand.review(BRANCH, "APPROVED")
+    pull_of(stand).reviews[0].dismissed = True
+    assert not open_one(stand).is_accepted
+
+
+def test_a_request_whose_branch_was_deleted_is_no_decline_but_one_that_was_closed_is(stand):
+    propose(stand)
+    stand.delete_branch(BRANCH)
+    (vanished,) = look(stand)
+    assert (vanished.state, vanished.is_closed_by_branch_deletion) == (RequestState.CLOSED, True)
+    propose(stand, OTHER)
+    stand.close_request(OTHER)
+    assert not one(stand, RequestState.CLOSED, OTHER).is_closed_by_branch_deletion
+
+
+def test_a_request_that_was_pushed_without_a_branch_declines_nothing(stand):
+    propose(stand)
+    stand.propose_from_fork(BRANCH, {"Dockerfile": "FROM scratch\n"})
+    for pull in stand.repository.pulls[1:]:
+        pull.close()
+    assert [each.state for each in look(stand)] == [RequestState.OPEN]
+
+
+def test_ended_requests_are_listed_once_for_all_branches(stand):
+    propose(stand)
+    stand.close_request(BRANCH)
+    stand.delete_branch(BRANCH)
+    with stand.server.watched() as lines:
+        seen = stand.forge().list_requests("basebump/", frozenset({BRANCH, OTHER}))
+    assert [each.state for each in seen] == [RequestState.CLOSED]
+    assert sum("state=closed" in line for line in lines) == 1
+    assert all(f"poster={BOT}" in line for line in lines if "state=closed" in line)
+
+
+def test_a_base_that_has_to_be_current_is_seen_by_administrators(stand):
+    propose(stand)
+    stand.commit("main", {"README.md": "Elsewhere.\n"})
+    stand.repository.protected["main"] = {"block_on_outdated_branch": True}
+    assert open_one(stand).must_be_current
+    stand.server.shows_protections = False
+    assert not open_one(stand).must_be_current
+
+
+def test_a_push_to_a_protected_branch_is_refused_with_the_servers_words(stand):
+    stand.repository.protected["basebump/*"] = {}
+    with pytest.raises(Exception, match=r"Not allowed to push to protected branch .*hint: give the token .* rule"):
+        push(stand)
+    assert list(stand.branches()) == ["main"]
