@@ -7,7 +7,7 @@ to wait for anything. Therefore basebump sets it only if the target branch has a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 from urllib.parse import quote
@@ -48,6 +48,16 @@ def _get_reviewer_name(identity: Mapping[str, Any]) -> str:
     return str(identity.get("uniqueName") or identity.get("displayName") or "").partition("@")[0]
 
 
+@dataclass(frozen=True, slots=True)
+class AddedAttributes:
+    """The result of adding attributes to a pull request."""
+
+    attributes: RequestAttributes
+    """The labels and reviewers that were set."""
+    notes: tuple[str, ...]
+    """A note for each attribute that could not be set."""
+
+
 class AzureAttributesWriter:
     """Sets attributes of pull requests in one repository during one run. No method raises."""
 
@@ -58,22 +68,24 @@ class AzureAttributesWriter:
         self._members: dict[str, str] | None = None
         """The ids of the members of all teams by name in lower case; None until they are needed."""
 
-    def add(self, number: int, attributes: RequestAttributes, current: RequestAttributes) -> tuple[str, ...]:
-        """Add the missing attributes to a pull request, and return a note for each one that could not be set."""
-        missing = replace(attributes, automerge=None, status=None).subtract(current)
-        notes = [
-            *self._for_each(
-                missing.labels, "The label `{}` could not be set: {}.", lambda name: self._label(number, name)
-            ),
-            *self._for_each(
-                missing.reviewers,
-                "A review of `{}` could not be requested: {}.",
-                lambda name: self._request_review(number, name),
-            ),
-        ]
-        notes += [_NOT_SUPPORTED.format("assignees")] if missing.assignees else []
-        notes += [_NOT_SUPPORTED.format("milestones for pull requests")] if missing.milestone is not None else []
-        return tuple(notes)
+    def add(self, number: int, missing: RequestAttributes) -> AddedAttributes:
+        """Add attributes to a pull request, and return those that were set, and notes about the others."""
+        labels: list[str] = []
+        reviewers: list[str] = []
+
+        def label(name: str) -> None:
+            self._label(number, name)
+            labels.append(name)
+
+        def request_review(name: str) -> None:
+            self._request_review(number, name)
+            reviewers.append(name)
+
+        notes = self._for_each(missing.labels, "The label `{}` could not be set: {}.", label)
+        notes += self._for_each(missing.reviewers, "A review of `{}` could not be requested: {}.", request_review)
+        notes += (_NOT_SUPPORTED.format("assignees"),) if missing.assignees else ()
+        notes += (_NOT_SUPPORTED.format("milestones for pull requests"),) if missing.milestone is not None else ()
+        return AddedAttributes(RequestAttributes(labels=tuple(labels), reviewers=tuple(reviewers)), notes)
 
     def remove_labels(self, number: int, labels: Iterable[str]) -> tuple[str, ...]:
         """Remove labels from a pull request, and return a note for each one that could not be removed."""

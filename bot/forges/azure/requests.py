@@ -19,7 +19,7 @@ from bot.forges.azure.attributes import AzureAttributesWriter, parse_attributes
 from bot.forges.azure.branches import AzureBranches
 from bot.forges.azure.connection import AzureClient, AzureRemote
 from bot.forges.azure.errors import ALREADY_OPEN_CODE, NOT_EDITABLE_CODE, PROPOSE_ACCESS
-from bot.forges.azure.texts import AzureTexts
+from bot.forges.azure.texts import AzureTexts, StoredData, build_text
 from bot.forges.hosted.branches import build_request_ended_error
 from bot.forges.hosted.forge import RequestEdit
 from bot.forges.hosted.records import ListedIssue
@@ -27,7 +27,7 @@ from bot.forges.hosted.refusal import RefusedError
 from bot.forges.hosted.request_reader import MAX_COMMENTS, MAX_ENDED, ListedRequest, MergeState, ReviewState
 from bot.model.forge import OpenedRequest
 from bot.model.proposal import Proposal, RequestState
-from bot.model.request_attributes import STATUS_CONTEXT, CommitStatus, StatusState
+from bot.model.request_attributes import STATUS_CONTEXT, CommitStatus, RequestAttributes, StatusState
 
 ACTIVE, ABANDONED = "active", "abandoned"
 LISTED_DESCRIPTION = 400
@@ -165,11 +165,19 @@ class AzureRequestReader:
         return self._remote.read(action, fetch)
 
     def _complete(self, request: ListedRequest) -> ListedRequest:
-        """Return a pull request with its whole text, of which the list contains the beginning of the description."""
+        """Return a pull request with its whole text, and with all attributes that basebump ever set.
+
+        The list contains the beginning of the description, and the current attributes.
+        """
         description = request.body
         if len(description) >= LISTED_DESCRIPTION:
             description = str(read_request(self._remote, request.number).get("description") or "")
-        return replace(request, body=self._texts.read(request.number, description))
+        stored = self._texts.read_stored(request.number)
+        current, removed = request.attributes, stored.ever_set.subtract(request.attributes)
+        attributes = replace(
+            current, labels=(*current.labels, *removed.labels), reviewers=(*current.reviewers, *removed.reviewers)
+        )
+        return replace(request, body=build_text(description, stored), attributes=attributes)
 
 
 def read_request(remote: AzureRemote, number: int) -> Mapping[str, Any]:
@@ -237,9 +245,9 @@ class AzureRequestWriter:
         }
         data = self._send("POST", f"open a pull request for {proposal.branch}", "pullrequests", body)
         number = int(data["pullRequestId"])
-        notes = self._attributes.add(number, proposal.attributes, parse_attributes(data))
-        notes += self._write_rest(number, proposal.body, proposal.attributes.status)
-        return OpenedRequest(number, _build_url(data), notes)
+        added = self._attributes.add(number, proposal.attributes.subtract(parse_attributes(data)))
+        notes = self._write_rest(number, proposal.body, StoredData(), added.attributes, proposal.attributes.status)
+        return OpenedRequest(number, _build_url(data), (*added.notes, *notes))
 
     def is_already_open(self, refusal: RefusedError) -> bool:
         """Return True if Azure DevOps refused `create` because the branch already has an active pull request."""
@@ -261,9 +269,12 @@ class AzureRequestWriter:
             fields["isDraft"] = edit.is_draft
         if fields:
             self._edit(number, f"edit pull request !{number}", fields)
-        notes = self._attributes.add(number, edit.attributes, parse_attributes(current))
-        notes += self._attributes.remove_labels(number, edit.removed_labels)
-        return notes + (self._write_rest(number, edit.body, edit.attributes.status) if edit.is_reworded else ())
+        stored = self._texts.read_stored(number)
+        missing = edit.attributes.subtract(parse_attributes(current)).subtract(stored.ever_set)
+        added = self._attributes.add(number, missing)
+        notes = (*added.notes, *self._attributes.remove_labels(number, edit.removed_labels))
+        text = edit.body if edit.is_reworded else None
+        return notes + self._write_rest(number, text, stored, added.attributes, edit.attributes.status)
 
     def close(self, number: int) -> None:
         """Abandon an active pull request."""
@@ -273,7 +284,14 @@ class AzureRequestWriter:
         """Comment on a pull request, in a thread that is closed from the start."""
         self._texts.write_comment(number, text)
 
-    def _write_rest(self, number: int, text: str, status: CommitStatus | None) -> tuple[str, ...]:
+    def _write_rest(
+        self,
+        number: int,
+        text: str | None,
+        stored: StoredData,
+        added: RequestAttributes,
+        status: CommitStatus | None,
+    ) -> tuple[str, ...]:
         """Write the parts of a text besides the body, and the status of the pull request.
 
         The policy Status check waits for statuses of pull requests, and ignores those of commits. If the status cannot
@@ -289,7 +307,7 @@ class AzureRequestWriter:
                 except RefusedError as refusal:
                     notes.append(f"The status of the pull request could not be set: {refusal}.")
 
-        self._texts.write_rest(number, text, set_status)
+        self._texts.write_rest(number, text, stored, added, set_status)
         return tuple(notes)
 
     def _edit(self, number: int, action: str, fields: Mapping[str, object]) -> None:

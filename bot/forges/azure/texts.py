@@ -3,11 +3,14 @@
 The body is the description. The appendix is the only comment of a thread that is closed from the start. The marker is a
 property of the pull request. When a text is read, the appendix is left out, because nothing depends on it.
 
+Another property contains the labels and reviewers that basebump set, because Azure DevOps has no history of them.
+
 Everyone who can read a repository can write properties. Therefore a marker is only a hint, as everywhere in basebump.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -18,9 +21,12 @@ from bot.forges.azure.connection import JSON_PATCH, AzureClient, AzureRemote
 from bot.forges.azure.errors import PROPOSE_ACCESS
 from bot.forges.hosted.refusal import RefusedError
 from bot.forges.hosted.request_reader import MAX_COMMENTS
+from bot.model.request_attributes import NO_ATTRIBUTES, RequestAttributes
 
 MARKER_PROPERTY = "basebump.mark"
 """The property of a pull request that contains the marker."""
+SET_PROPERTY = "basebump.set"
+"""The property of a pull request that contains the attributes that basebump ever set."""
 APPENDIX_PROPERTY = "basebump.appendix"
 """The property of the thread that contains the appendix."""
 CLOSED_THREAD = 4
@@ -29,38 +35,59 @@ _TEXT_COMMENT = 1
 
 
 @dataclass(frozen=True, slots=True)
+class StoredData:
+    """What basebump stored in the properties of a pull request."""
+
+    marker: str = ""
+    """Empty if there is none."""
+    ever_set: RequestAttributes = NO_ATTRIBUTES
+    """The labels and reviewers that basebump set at any time."""
+
+
+@dataclass(frozen=True, slots=True)
 class AzureTexts:
     """The texts of the pull requests of one repository. Methods raise RefusedError."""
 
     remote: AzureRemote
 
-    def read(self, number: int, description: str) -> str:
-        """Return the text of a pull request, without its appendix. `description` is its whole description."""
-        return RequestText(_normalise(description), marker=self.read_marker(number)).join()
+    def read_stored(self, number: int) -> StoredData:
+        """Return the data that basebump stored in the properties of a pull request."""
 
-    def read_marker(self, number: int) -> str:
-        """Return the marker of a pull request; empty if it has none."""
-
-        def fetch(client: AzureClient) -> str:
-            return _get_marker(client.get(f"{self._get_path(number)}/properties"))
+        def fetch(client: AzureClient) -> StoredData:
+            return _parse_stored(client.get(f"{self._get_path(number)}/properties"))
 
         return self.remote.read(f"read the properties of pull request !{number}", fetch)
 
-    def write_rest(self, number: int, text: str, set_status: Callable[[], None] | None) -> None:
-        """Write the appendix and the marker of a text whose body was already written.
+    def write_rest(
+        self,
+        number: int,
+        text: str | None,
+        stored: StoredData,
+        added: RequestAttributes,
+        set_status: Callable[[], None],
+    ) -> None:
+        """Write the appendix and the marker of a text whose body was already written, and the attributes that were set.
 
         The marker is written last. If a run is interrupted before, the marker is missing or still the old one, so that
         the next run writes the text again. `set_status` is called before the marker is written, because the marker
-        states that the status was set. If the marker is already there, nothing but the appendix is written.
+        states that the status was set.
+
+        Args:
+            number: The number of the pull request.
+            text: The new text; None if it does not change.
+            stored: The current data in the properties.
+            added: The labels and reviewers that this run added.
+            set_status: Sets the status of the pull request.
         """
-        parts = split_text(text)
-        if parts.appendix:
-            self._write_appendix(number, parts.appendix)
-        if parts.marker == self.read_marker(number):
-            return
-        if set_status is not None:
+        marker = stored.marker
+        if text is not None:
+            parts = split_text(text)
+            marker = parts.marker
+            if parts.appendix:
+                self._write_appendix(number, parts.appendix)
+        if marker != stored.marker:
             set_status()
-        self._write_marker(number, parts.marker)
+        self._write_stored(number, stored, StoredData(marker, _merge(stored.ever_set, added)))
 
     def write_comment(self, number: int, text: str, properties: Mapping[str, object] | None = None) -> None:
         """Write a comment in a thread of its own, which is closed from the start."""
@@ -94,14 +121,23 @@ class AzureTexts:
             path = f"{self._get_path(number)}/threads/{thread}/comments/{comment}"
             self._send("PATCH", f"edit a comment on pull request !{number}", path, {"content": appendix})
 
-    def _write_marker(self, number: int, marker: str) -> None:
-        """Store a marker, and check that Azure DevOps stored it as it was sent. An empty marker removes the old one."""
-        patch = {"op": "add", "path": f"/{MARKER_PROPERTY}", "value": marker}
-        if not marker:
-            patch = {"op": "remove", "path": f"/{MARKER_PROPERTY}"}
+    def _write_stored(self, number: int, old: StoredData, new: StoredData) -> None:
+        """Write the properties that changed, and check that Azure DevOps stored them as they were sent.
+
+        An empty marker removes the old one.
+        """
+        patch: list[Mapping[str, str]] = []
+        if new.ever_set != old.ever_set:
+            names = {"labels": new.ever_set.labels, "reviewers": new.ever_set.reviewers}
+            patch.append({"op": "add", "path": f"/{SET_PROPERTY}", "value": json.dumps(names)})
+        if new.marker != old.marker:
+            change = {"op": "add", "value": new.marker} if new.marker else {"op": "remove"}
+            patch.append({**change, "path": f"/{MARKER_PROPERTY}"})
+        if not patch:
+            return
         action = f"edit the properties of pull request !{number}"
-        answer = self._send("PATCH", action, f"{self._get_path(number)}/properties", [patch], content_type=JSON_PATCH)
-        if _get_marker(answer) != marker:
+        answer = self._send("PATCH", action, f"{self._get_path(number)}/properties", patch, content_type=JSON_PATCH)
+        if _parse_stored(answer) != new:
             raise RefusedError(
                 f"{self.remote.name}: Azure DevOps stored a property of pull request !{number} differently from what "
                 "was sent; hint: propose fewer images at once",
@@ -115,9 +151,25 @@ class AzureTexts:
         return f"{self.remote.path}/pullRequests/{number}"
 
 
-def _get_marker(answer: Mapping[str, Any]) -> str:
-    stored = answer["value"].get(MARKER_PROPERTY)
-    return str(stored["$value"]) if stored is not None else ""
+def _parse_stored(answer: Mapping[str, Any]) -> StoredData:
+    """Return the data in the properties of a pull request. Everyone can write them, so other forms are ignored."""
+    values = {name: str(each["$value"]) for name, each in answer["value"].items()}
+    try:
+        names = json.loads(values.get(SET_PROPERTY, "{}"))
+        labels, reviewers = (tuple(map(str, names.get(key, ()))) for key in ("labels", "reviewers"))
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        labels, reviewers = (), ()
+    return StoredData(values.get(MARKER_PROPERTY, ""), RequestAttributes(labels=labels, reviewers=reviewers))
+
+
+def build_text(description: str, stored: StoredData) -> str:
+    """Return the text of a pull request, without its appendix. `description` is its whole description."""
+    return RequestText(_normalise(description), marker=stored.marker).join()
+
+
+def _merge(old: RequestAttributes, added: RequestAttributes) -> RequestAttributes:
+    new = added.subtract(old)
+    return RequestAttributes(labels=(*old.labels, *new.labels), reviewers=(*old.reviewers, *new.reviewers))
 
 
 def _normalise(text: str) -> str:

@@ -23,7 +23,7 @@ from support.forges.contract_scene import (
 
 from bot.core.proposal.markers import BodyMarker, parse_marker, render_marker
 from bot.core.proposal.request_text import RequestText
-from bot.forges.azure.texts import APPENDIX_PROPERTY, MARKER_PROPERTY
+from bot.forges.azure.texts import APPENDIX_PROPERTY, MARKER_PROPERTY, SET_PROPERTY
 from bot.model.errors import ForgeError
 from bot.model.proposal import RequestState
 from bot.model.request_attributes import CommitStatus, RequestAttributes, StatusState
@@ -166,6 +166,36 @@ def test_label_that_may_not_be_created_is_a_note_and_no_failure(stand):
     assert "The label `docker` could not be set" in note
     assert "Create tag definition" in note
     assert open_one(stand).state is RequestState.OPEN
+
+
+def test_attributes_that_a_user_removed_are_not_set_again(stand):
+    wanted = RequestAttributes(labels=("docker",), reviewers=("ada",))
+    assert open_with(stand, wanted).notes == ()
+    request = request_of(stand)
+    request.labels.clear()
+    request.reviewers.clear()
+    seen = open_one(stand)
+    assert (seen.ever_set.labels, seen.ever_set.reviewers) == (("docker",), ("ada",))
+    stand.forge().update_request(seen, "Other words", seen.body, wanted)
+    stand.forge().open(replace(proposal(), attributes=wanted))
+    assert (request.labels, request.reviewers) == ([], [])
+
+
+def test_attribute_that_was_refused_is_tried_again(stand):
+    stand.token.can_make_labels = False
+    open_with(stand, RequestAttributes(labels=("docker",)))
+    stand.token.can_make_labels = True
+    seen = open_one(stand)
+    assert seen.ever_set.labels == ()
+    stand.forge().update_request(seen, seen.title, seen.body, RequestAttributes(labels=("docker",)))
+    assert open_one(stand).ever_set.labels == ("docker",)
+
+
+@pytest.mark.parametrize("value", ["", "[]", "no json", '{"labels": 7}', "null", "[" * 9_000])
+def test_property_in_another_form_is_ignored(stand, value):
+    propose(stand)
+    request_of(stand).properties[SET_PROPERTY] = value
+    assert open_one(stand).ever_set.labels == ()
 
 
 def test_label_by_which_a_user_asked_is_removed(stand):
