@@ -8,6 +8,7 @@ import pytest
 from support.forges.hosted_stand import no_pause
 from support.listener import Listener, Reply
 
+from bot.forges.gitea.connection import GiteaConnection
 from bot.forges.github.connection import GitHubConnection, StaticToken
 from bot.forges.gitlab.connection import GitLabConnection
 from bot.forges.hosted import connection as hosted_connection
@@ -28,7 +29,12 @@ def _list_on_gitlab(url):
     )
 
 
-LISTERS = {"GitHub": _list_on_github, "GitLab": _list_on_gitlab}
+def _list_on_gitea(url):
+    connection = GiteaConnection(url, None, pause=no_pause)
+    return connection.client.read_pages("list branches", "/repos/a/b/branches", "", lambda page: {"page": page}, 1)
+
+
+LISTERS = {"GitHub": _list_on_github, "GitLab": _list_on_gitlab, "Gitea": _list_on_gitea}
 
 
 PAGES = 50

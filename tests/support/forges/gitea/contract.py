@@ -14,8 +14,8 @@ from support.parts import ROOT
 
 _MANY_SEGMENTS = frozenset({"ref", "branch"})
 """Parameters of a path that may hold slashes."""
-_ALWAYS_POSSIBLE = frozenset({400, 401, 403, 404, 405, 409, 413, 422, 423, 429, 500, 502, 503, 504})
-"""Statuses of refusals, most of which the descriptions leave out."""
+_ALWAYS_POSSIBLE = frozenset({307, 400, 401, 403, 404, 405, 409, 413, 422, 423, 429, 500, 502, 503, 504})
+"""Statuses of refusals and of a redirect, most of which the descriptions leave out."""
 _REFUSED = 400
 _CREATED = 201
 """What the servers answer if a pull request is merged later; the descriptions name only 200."""
