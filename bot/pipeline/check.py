@@ -13,12 +13,11 @@ from bot.core.references.reconcile import find_sharing_with_skipped
 from bot.core.references.select import RepositoryBranch, select_reference, skip_unknown_registry
 from bot.model.check import CheckedOccurrence, CheckReport
 from bot.model.decision import Decision, SkippedReference, UncheckedReference
-from bot.model.forge import GitRepository
 from bot.model.policy import PolicyConfig
 from bot.model.vocabulary import Reason
 from bot.pipeline.checked_occurrences import CheckOptions, build_checked_occurrence
-from bot.pipeline.extract import ExtractResult, extract_references
-from bot.pipeline.scan import OfflineContext
+from bot.pipeline.extract import ExtractResult
+from bot.pipeline.scan import OfflineContext, extract_tree
 from bot.ports import FileTree, RevisionDiff
 
 if TYPE_CHECKING:  # an offline check does not import this module
@@ -34,16 +33,8 @@ def check_tree(
         TreeError: If the tree cannot be listed, or its changes cannot be determined.
         ConfigError: If the config file in the tree is not valid.
     """
-    extract_result = extract_references(
-        GitRepository("", "", None, None, is_public=False),
-        tree,
-        context.formats,
-        context.read_rules,
-        enclosing_rules=policy_config.repository_rules,
-        reader_slots=context.reader_slots,
-    )
+    extract_result, policy_config = extract_tree(tree, context, policy_config)
     checked = extract_result if options.since is None else _select_changed(extract_result, options.since)
-    policy_config = replace(policy_config, repository_rules=extract_result.rules)
     report = CheckReport(
         root=root,
         is_offline=isinstance(context, OfflineContext),

@@ -64,6 +64,27 @@ def scan_tree(
         TreeError: If the tree cannot be listed.
         ConfigError: If the config file in the tree is not valid.
     """
+    extract_result, policy_config = extract_tree(tree, context, policy_config)
+    if isinstance(context, OfflineContext):
+        report = RunReport(
+            RunLevel.REPORT,
+            (_build_report(root, extract_result, _list_offline_verdicts(extract_result, context, policy_config)),),
+        )
+        return TreeScanResult(report.add_failures(extract_result.failures), extract_result)
+    return _scan_online(extract_result, root, context, policy_config)
+
+
+def extract_tree(
+    tree: FileTree, context: RunContext | OfflineContext, policy_config: PolicyConfig
+) -> tuple[ExtractResult, PolicyConfig]:
+    """Extract the image references of one tree. Also return the policy with the rules of the tree's own config file.
+
+    If the tree has no config file of its own, `policy_config.repository_rules` apply.
+
+    Raises:
+        TreeError: If the tree cannot be listed.
+        ConfigError: If the config file in the tree is not valid.
+    """
     extract_result = extract_references(
         GitRepository("", "", None, None, is_public=False),
         tree,
@@ -72,14 +93,7 @@ def scan_tree(
         enclosing_rules=policy_config.repository_rules,
         reader_slots=context.reader_slots,
     )
-    policy_config = replace(policy_config, repository_rules=extract_result.rules)
-    if isinstance(context, OfflineContext):
-        report = RunReport(
-            RunLevel.REPORT,
-            (_build_report(root, extract_result, _list_offline_verdicts(extract_result, context, policy_config)),),
-        )
-        return TreeScanResult(report.add_failures(extract_result.failures), extract_result)
-    return _scan_online(extract_result, root, context, policy_config)
+    return extract_result, replace(policy_config, repository_rules=extract_result.rules)
 
 
 def _list_offline_verdicts(
