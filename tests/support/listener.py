@@ -108,3 +108,24 @@ class Listener:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+
+class ListeningService:
+    """A service that a `Listener` simulates. The service listens until the end of the `with` block."""
+
+    _listener: Listener
+
+    def __enter__(self) -> Self:
+        self._listener.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.__exit__()
+
+    @property
+    def port(self) -> int:
+        return self._listener.port
+
+    @property
+    def received(self) -> list[Received]:
+        return self._listener.received

@@ -10,12 +10,12 @@ import base64
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import jwt
 from support.clouds.entra import CLIENT, RESOURCE_MANAGER, TENANT, Entra, RefusedError
-from support.listener import Listener, Received, Reply
+from support.listener import Listener, ListeningService, Received, Reply
 from support.registries.docker_registry import Certificate
 
 API_VERSIONS = frozenset({"2018-09-01", "2019-04-01", "2019-06-01-preview", "2025-03-01-preview"})
@@ -55,7 +55,7 @@ def task(step: Json, name: str = "build-web", *, status: str = "Enabled", base: 
 
 
 @dataclass
-class Arm:
+class Arm(ListeningService):
     """The resource manager of one cloud, from `with` to the end of it."""
 
     certificate: Certificate
@@ -74,13 +74,6 @@ class Arm:
     def __post_init__(self) -> None:
         self._listener = Listener(self._answer, self.certificate)
 
-    def __enter__(self) -> Self:
-        self._listener.__enter__()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._listener.__exit__()
-
     @property
     def host(self) -> str:
         return self.audience.removeprefix("https://")
@@ -88,14 +81,6 @@ class Arm:
     @property
     def tasks(self) -> list[Json]:
         return self.registries[CONTOSO]
-
-    @property
-    def port(self) -> int:
-        return self._listener.port
-
-    @property
-    def received(self) -> list[Received]:
-        return self._listener.received
 
     def _answer(self, received: Received) -> Reply:
         if self.reply is not None:

@@ -10,13 +10,12 @@ import json
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Self
 
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from support.listener import Listener, Received, Reply
+from support.listener import Listener, ListeningService, Received, Reply
 
 KEY, SECRET = "AKIDEXAMPLE", "the-secret-key"
 PRIVATE, PUBLIC = "AmazonEC2ContainerRegistry_V20150921", "SpencerFrontendService"
@@ -27,7 +26,7 @@ _AUTHORIZATION = re.compile(
 
 
 @dataclass
-class Aws:
+class Aws(ListeningService):
     """Logs in whoever signs with KEY and SECRET, in one region."""
 
     region: str = "eu-west-1"
@@ -39,17 +38,6 @@ class Aws:
 
     def __post_init__(self) -> None:
         self._listener = Listener(self._answer)
-
-    def __enter__(self) -> Self:
-        self._listener.__enter__()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._listener.__exit__()
-
-    @property
-    def received(self) -> list[Received]:
-        return self._listener.received
 
     def serve(self, monkeypatch: pytest.MonkeyPatch, secret: str = SECRET) -> None:
         """Let this process find the API here, with credentials for it."""

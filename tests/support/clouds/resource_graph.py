@@ -12,11 +12,11 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any, Self
+from typing import Any
 
 from support.clouds.arm import client_of
 from support.clouds.entra import CLIENT, RESOURCE_MANAGER, Entra, RefusedError
-from support.listener import Listener, Received, Reply
+from support.listener import Listener, ListeningService, Received, Reply
 from support.registries.docker_registry import Certificate
 
 PATH = "/providers/Microsoft.ResourceGraph/resources?api-version=2022-10-01"
@@ -126,7 +126,7 @@ def of_image(digest: str, code: str = "Healthy", at: str | None = "2026-11-25T06
 
 
 @dataclass
-class Graph:
+class Graph(ListeningService):
     """The resource graph of one cloud, from `with` to the end of it."""
 
     certificate: Certificate
@@ -145,24 +145,9 @@ class Graph:
     def __post_init__(self) -> None:
         self._listener = Listener(self._answer, self.certificate)
 
-    def __enter__(self) -> Self:
-        self._listener.__enter__()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._listener.__exit__()
-
     @property
     def host(self) -> str:
         return self.audience.removeprefix("https://")
-
-    @property
-    def port(self) -> int:
-        return self._listener.port
-
-    @property
-    def received(self) -> list[Received]:
-        return self._listener.received
 
     @property
     def questions(self) -> list[Json]:

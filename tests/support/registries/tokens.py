@@ -7,7 +7,6 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
 import jwt
@@ -15,14 +14,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from support.listener import Listener, Received, Reply
+from support.listener import Listener, ListeningService, Received, Reply
 
 ISSUER = "a token server of a test"
 SERVICE = "a registry of a test"
 PUSHER = "pusher"
 
 
-class TokenServer:
+class TokenServer(ListeningService):
     """Issues tokens to `users` for all, and to nobody for repositories that are `public`.
 
     https://distribution.github.io/distribution/spec/auth/jwt/
@@ -56,20 +55,9 @@ class TokenServer:
         return {"realm": realm, "service": SERVICE, "issuer": ISSUER, "rootcertbundle": str(self._bundle)}
 
     @property
-    def received(self) -> list[Received]:
-        return self._listener.received
-
-    @property
     def scopes(self) -> list[str]:
         """The scope of every token that was asked for."""
         return [scope for received in self.received for scope in _words(received).get("scope", [])]
-
-    def __enter__(self) -> Self:
-        self._listener.__enter__()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._listener.__exit__()
 
     def bearer(self, repository: str, actions: str = "pull,push") -> str:
         """Return a header that docker-registry accepts: what pushing needs."""
