@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from bot.core.globs import is_glob_match
 from bot.forges.gitea.connection import ADMIN_MESSAGE, FORGEJO_MARK, GiteaConnection, GiteaRemote
-from bot.forges.gitea.errors import WRITE_ISSUE, WRITE_REPOSITORY
+from bot.forges.gitea.errors import READ_ISSUE, WRITE_ISSUE, WRITE_REPOSITORY
 from bot.forges.hosted.examination import check_reading
 from bot.forges.hosted.forge import HostedRepository
 from bot.forges.hosted.refusal import RefusedError
@@ -61,7 +61,7 @@ class GiteaExamination:
             hosted,
             base_branch,
             request_noun="pull requests",
-            list_requests=lambda: remote.read("list the pull requests", "/pulls", query={"limit": 1}),
+            list_requests=lambda: _read_requests(remote),
             has_dashboard=target.has_dashboards,
         )
         if target.level > RunLevel.REPORT and self.connection.get_account().login is not None:
@@ -71,6 +71,12 @@ class GiteaExamination:
                     yield _check_protection(remote, target.branch_prefix)
             except RefusedError as refusal:
                 yield report_problem(hosted.name, WRITE_ACTION, str(refusal))
+
+
+def _read_requests(remote: GiteaRemote) -> None:
+    """Read a pull request, and its issue, whose history shows labels and the like. They need different scopes."""
+    remote.read("list the pull requests", "/pulls", query={"limit": 1})
+    remote.read("list the issues", "/issues", READ_ISSUE, {"type": "pulls", "limit": 1})
 
 
 def _check_account(remote: GiteaRemote) -> Check:

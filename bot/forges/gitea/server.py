@@ -84,7 +84,7 @@ class GiteaServer:
         for name in names:
             try:
                 with GITEA_ERRORS.translate(name):
-                    yield name, _parse_repository(GiteaRemote(self.connection, name).read("find the repository"))
+                    yield name, _parse_repository(GiteaRemote(self.connection, name).read("read the settings"))
             except RefusedError as refusal:
                 yield name, refusal
 

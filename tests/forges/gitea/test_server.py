@@ -167,7 +167,7 @@ def test_a_token_that_has_everything_has_no_problem(tmp_path, server, level):
             lambda stand: stand.repository.protected.update({"basebump/**": {}, "**": {}, "*": {}}),
         ),
         (
-            "read the dashboard",
+            "read pull requests",
             "create a token with the scope `read:issue`",
             lambda stand: setattr(stand.token, "scopes", READING - {"read:issue"}),
         ),
