@@ -184,7 +184,7 @@ class AzureAutomerge:
             return "it is a draft"
         if head is not None and data["lastMergeSourceCommit"]["commitId"] != head:
             return "another user pushed to the branch, or Azure DevOps does not know the last commit yet"
-        policies = self._list_policies(str(data["targetRefName"]))
+        policies = list_blocking_policies(self.remote, str(data["repository"]["id"]), str(data["targetRefName"]))
         if not policies:
             return (
                 "no blocking policy protects the target branch, so that it would be completed at once; hint: add a "
@@ -199,17 +199,6 @@ class AzureAutomerge:
         is_set = answer.get("autoCompleteSetBy") or answer["status"] == "completed"
         return None if is_set else "Azure DevOps ignored the request"
 
-    def _list_policies(self, ref: str) -> Sequence[Mapping[str, Any]]:
-        """Return the enabled, blocking policies of a branch."""
-        remote = self.remote
-        query = {"refName": ref} | ({"repositoryId": remote.repository_id} if remote.repository_id else {})
-
-        def fetch(client: AzureClient) -> list[Mapping[str, Any]]:
-            policies = client.list_values(f"{remote.project}/_apis/git/policy/configurations", query)
-            return [each for each in policies if each["isEnabled"] and each["isBlocking"] and not each.get("isDeleted")]
-
-        return remote.read(f"list the policies of {ref}", fetch)
-
     def _edit(self, number: int, action: str, fields: Mapping[str, object]) -> Mapping[str, Any]:
         remote = self.remote
 
@@ -218,6 +207,17 @@ class AzureAutomerge:
             return answer
 
         return remote.write(action, send, PROPOSE_ACCESS)
+
+
+def list_blocking_policies(remote: AzureRemote, repository_id: str, ref: str) -> Sequence[Mapping[str, Any]]:
+    """Return the enabled, blocking policies of a branch. Raises RefusedError."""
+    query = {"repositoryId": repository_id, "refName": ref}
+
+    def fetch(client: AzureClient) -> list[Mapping[str, Any]]:
+        policies = client.list_values(f"{remote.project}/_apis/git/policy/configurations", query)
+        return [each for each in policies if each["isEnabled"] and each["isBlocking"] and not each.get("isDeleted")]
+
+    return remote.read(f"list the policies of {ref}", fetch)
 
 
 def _choose_strategy(policies: Sequence[Mapping[str, Any]]) -> str | None:

@@ -8,13 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from bot.forges.azure.connection import AzureConnection, CredentialKind
+from bot.forges.azure.attributes import list_blocking_policies
+from bot.forges.azure.connection import AzureConnection, AzureRemote, CredentialKind
+from bot.forges.azure.errors import translate_errors
 from bot.forges.hosted.examination import check_reading
 from bot.forges.hosted.forge import HostedRepository
+from bot.forges.hosted.refusal import RefusedError
 from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem, report_unknown
 from bot.model.vocabulary import RunLevel
 
 IDENTIFY_ACTION = "identify the token"
+_EXAMPLE_SLUG = "python-3.12-slim-06e5bb43"
+"""The name of a typical branch of basebump, without the prefix."""
 _WRITE_ACTIONS = {RunLevel.PUSH: "push branches", RunLevel.PROPOSE: "push branches and open pull requests"}
 
 
@@ -61,3 +66,21 @@ class AzureExamination:
                 "Azure DevOps reports permissions only when they are used; hint: give the account Contribute, Create "
                 "branch and Contribute to pull requests on the repository",
             )
+            yield self._check_policies(AzureRemote(self.connection, hosted.name), target.branch_prefix)
+
+    def _check_policies(self, remote: AzureRemote, prefix: str) -> Check:
+        """Check that no branch policy matches basebump's branches. Azure DevOps would refuse to update them."""
+        action = f"check that {prefix}* has no policies"
+        try:
+            with translate_errors(remote.name):
+                repository = remote.read("read the repository", lambda client: str(client.get(remote.path)["id"]))
+                policies = list_blocking_policies(remote, repository, f"refs/heads/{prefix}{_EXAMPLE_SLUG}")
+        except RefusedError as refusal:
+            return report_unknown(remote.name, action, str(refusal))
+        if not policies:
+            return report_ok(remote.name, action, "no branch policy matches these branches")
+        message = (
+            f"{len(policies)} branch policies match basebump's branches, so that they cannot be updated; hint: narrow "
+            "the policies, or choose another `branch_prefix`"
+        )
+        return report_problem(remote.name, action, message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -35,7 +36,7 @@ from bot.forges.hosted.catalogue import ListedRepository
 from bot.forges.hosted.examination import examine_repositories
 from bot.forges.hosted.forge import HostedRepository
 from bot.forges.hosted.refusal import RefusedError
-from bot.model.diagnosis import Check, DiagnosisTarget
+from bot.model.diagnosis import Check, DiagnosisTarget, report_ok
 from bot.model.forge import ForgeLimits, GitRepository
 from bot.model.report import RunFailure
 
@@ -86,6 +87,8 @@ class AzureServer:
 
     url: str
     connection: AzureConnection = field(repr=False)
+    omitted: dict[str, list[str]] = field(default_factory=dict, compare=False)
+    """For each project that was listed, the reasons for which repositories were left out, such as `2 disabled`."""
 
     kind = KIND
     clone_host = None
@@ -105,17 +108,15 @@ class AzureServer:
 
         Repositories of the version control TFVC and hidden ones, such as wikis, are not listed. Raises RefusedError.
         """
-        listed = self.list_project(owner)
-        return sorted(filter(is_selected, listed), key=lambda each: each.name.lower())
-
-    def list_project(self, project: str) -> Sequence[ListedRepository]:
-        """Return all repositories of a project, including those that are disabled. Raises RefusedError."""
-        path = f"{quote(project, safe='')}/_apis/git/repositories"
-        with translate_errors(project):
-            return self.connection.read(
-                f"list the repositories of {project}",
-                lambda client: [parse_repository(each) for each in client.list_values(path)],
+        path = f"{quote(owner, safe='')}/_apis/git/repositories"
+        with translate_errors(owner):
+            repositories = self.connection.read(
+                f"list the repositories of {owner}", lambda client: list(client.list_values(path))
             )
+            counts = Counter(reason for each in repositories if (reason := _find_omission(each)) is not None)
+            self.omitted[owner] = [f"{count} {reason}" for reason, count in counts.items()]
+            listed = [parse_repository(each) for each in repositories]
+        return sorted(filter(is_selected, listed), key=lambda each: each.name.lower())
 
     def build_files_url(self, name: str, branch: str) -> str:
         """Return the URL at which the site shows the files of a branch, and to which a path is appended."""
@@ -165,18 +166,34 @@ class AzureServer:
             return examination.check_repository(hosted, repository.base_branch, target)
 
         yield from examine_repositories(self.url, repositories, check_repository)
+        for project, reasons in self.omitted.items():
+            if reasons:
+                yield report_ok(project, "leave out repositories", f"{', '.join(reasons)}")
 
     def _find(self, name: str) -> ListedRepository:
         remote = AzureRemote(self.connection, name)
 
-        def fetch(client: AzureClient) -> ListedRepository:
-            data = client.get(remote.path)
-            for key, state in (("isDisabled", "disabled"), ("isInMaintenance", "in maintenance")):
-                if data.get(key):
-                    raise RefusedError(f"{name} is {state}; hint: enable it, or remove it from the config", status=None)
-            return parse_repository(data)
+        def fetch(client: AzureClient) -> Mapping[str, Any]:
+            data: Mapping[str, Any] = client.get(remote.path)
+            return {**data}
 
-        return self.connection.read(f"find the repository {name}", fetch)
+        data = self.connection.read(f"find the repository {name}", fetch)
+        reason = _find_omission(data)
+        if reason in _UNUSABLE:
+            raise RefusedError(f"{name} is {reason}; hint: enable it, or remove it from the config", status=None)
+        return parse_repository(data)
+
+
+_UNUSABLE = frozenset({"disabled", "in maintenance"})
+"""The reasons for which a repository cannot be used even if the config names it."""
+_OMISSIONS = {"isDisabled": "disabled", "isInMaintenance": "in maintenance", "isFork": "forked"}
+"""The fields of repositories that are left out, and what they mean."""
+
+
+def _find_omission(data: Mapping[str, Any]) -> str | None:
+    """Return the reason why a repository is left out, such as `disabled`; None if it is not left out."""
+    reason = next((word for key, word in _OMISSIONS.items() if data.get(key)), None)
+    return reason if reason is not None or data.get("defaultBranch") else "empty"
 
 
 def parse_repository(data: Mapping[str, Any]) -> ListedRepository:
@@ -187,6 +204,6 @@ def parse_repository(data: Mapping[str, Any]) -> ListedRepository:
         name=f"{data['project']['name']}/{data['name']}",
         server_id=str(data["id"]),
         default_branch=str(branch).removeprefix(_HEADS) if branch else None,
-        is_excluded=not branch or any(data.get(key) for key in ("isDisabled", "isInMaintenance", "isFork")),
+        is_excluded=_find_omission(data) is not None,
         is_public=visibility == "public" if visibility is not None else None,
     )
