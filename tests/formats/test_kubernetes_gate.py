@@ -22,6 +22,12 @@ IN_SINGLE_QUOTES = (
     "apiVersion: v1\nkind: ConfigMap\ndata:\n"
     "  x: 'apiVersion: v1\n\n    kind: Pod\n\n    spec: {containers: [{''image'': nginx:1.27}]}'\n"
 )
+PATCH = "      - op: replace\n        path: /spec/containers/0/image\n        value: nginx:1.27\n"
+FLUX_PATCH = (
+    "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nspec:\n  patches:\n"
+    f"  - target: {{kind: Pod}}\n    patch: |\n{PATCH}"
+)
+CONFIG_MAP_PATCH = f"apiVersion: v1\nkind: ConfigMap\ndata:\n  patch.yaml: |\n{PATCH}"
 PIECES = st.sampled_from(
     [
         *(
@@ -38,6 +44,7 @@ PIECES = st.sampled_from(
         *('path: "/spec/image", value: a:1}\n', "path: /spec, value: {containers: [{name: a, image: a:1}]}}\n"),
         *("x: &i image\n", "spec: {containers: [{*i : a:1}]}\n", 'spec: {containers: [{"im\\x61ge": a:1}]}\n'),
         *("---\n", "--- # x\n", "...\n", "%YAML 1.1\n", "# image: a:1\n", "\n", "  ", '"', "'", "{", "}", "|\n", "\r"),
+        *("kind: ConfigMap\n", "data:\n", "  x: |\n", f"  x: |\n{PATCH}"),
         *("x: '\n", 'x: "\n', "x: |\n", "x: {\n", "\ufeff", "\x85", "\u2028", "metadata: {name: image}\n"),
     ]
 )
@@ -85,11 +92,14 @@ def test_what_the_gate_turns_away_names_nothing(text):
         json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "data": {"x": POD}}),
         json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "data": {"x": POD.replace("image", '"image"')}}),
         IN_SINGLE_QUOTES,
+        FLUX_PATCH,
+        FLUX_PATCH.replace(PATCH, '      [{"op": "add", "path": "/spec/containers/0/image", "value": "nginx:1.27"}]\n'),
+        CONFIG_MAP_PATCH,
     ],
 )
 def test_however_a_key_is_written_the_gate_sees_it(content):
     assert len(read_without(content.encode())) == 1
-    assert may_hold_images(content.encode())
+    assert may_have_fields(content.encode())
 
 
 @pytest.mark.parametrize(

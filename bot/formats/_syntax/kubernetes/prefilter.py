@@ -9,8 +9,9 @@ facts:
 - If an object is embedded as a text, the text contains all of these keys.
 - An Application of Argo CD must be read even if it has no images, because of the folders that it deploys. A HelmRelease
   of Flux must be read if it names values files.
-- A JSON patch is a list of operations instead of an object. Each has texts under the keys `op` and `path`, and an image
-  under the key `value`. The path or the value contains a key of IMAGE_KEYS.
+- A JSON patch is a list of operations instead of an object, or such a list as a text in an object. Each operation has
+  texts under the keys `op` and `path`, and an image under the key `value`. The path or the value contains a key of
+  IMAGE_KEYS.
 - A CustomResourceDefinition contains many of these keys, but never an image.
 
 The letters of a key are contiguous in the file and followed by a colon, with the exceptions that `key_escapes` lists.
@@ -65,27 +66,27 @@ def may_name_images(raw: bytes) -> bool:
     `raw` may be a whole file with several sections. The result may be True for a file that contains only a
     CustomResourceDefinition. `may_hold_images` returns False for such a section.
     """
+    may_contain_object = _may_contain_object(raw)
     return (
-        b"apiVersion" in raw
-        and b"kind" in raw
-        and (_has_object_keys(raw) or has_unusual_keys(raw))
-        and (_has_image_key(raw) or _has_fact_words(raw))
-    ) or (_may_be_json_patch(raw) or may_be_escaped(raw))
+        (may_contain_object and (_has_image_key(raw) or _has_fact_words(raw)))
+        or (_has_patch_keys(raw) and (may_contain_object or may_contain_list(raw)))
+        or may_be_escaped(raw)
+    )
 
 
-def _may_be_json_patch(raw: bytes) -> bool:
+def _may_contain_object(raw: bytes) -> bool:
+    has_words = b"apiVersion" in raw and b"kind" in raw
+    return has_words and ((_VERSION.search(raw) is not None and _KIND.search(raw) is not None) or has_unusual_keys(raw))
+
+
+def _has_patch_keys(raw: bytes) -> bool:
     return (
         b"op" in raw
         and b"path" in raw
         and b"value" in raw
         and (b"image" in raw or b"reference" in raw)
         and (_OPERATION.search(raw) is not None or has_unusual_keys(raw))
-        and may_contain_list(raw)
     )
-
-
-def _has_object_keys(raw: bytes) -> bool:
-    return _VERSION.search(raw) is not None and _KIND.search(raw) is not None
 
 
 def _has_fact_words(raw: bytes) -> bool:
