@@ -15,7 +15,6 @@ from bot.model.chart_facts import ChartTemplate, ReferenceEnd, TemplateInclusion
 from bot.model.source import FilePath, SourceFile
 
 TEMPLATE = FilePath("web/templates/web.yaml")
-VALUES = FilePath("web/values.yaml")
 TAG = ("Values", "image", "tag")
 IMAGE, END, OTHER = ValueUse.IMAGE, ValueUse.END, ValueUse.OTHER
 ANYTHING = {((), ValueUse.UNKNOWN)}

@@ -13,7 +13,7 @@ from support.soon import soon
 from bot.core.references.select import RepositoryBranch, select_reference
 from bot.formats._syntax.yaml import nodes
 from bot.formats.helm import FORMAT
-from bot.model.chart_facts import ChartDependency, ChartMetadata, ValueUse
+from bot.model.chart_facts import ChartDependency, ChartMetadata
 from bot.model.decision import TrackedImage
 from bot.model.policy import PolicyConfig, PolicyRule
 from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, SourceFile, Span, UnsupportedText
@@ -21,11 +21,7 @@ from bot.model.vocabulary import ALLOWABLE_REASONS, Reason
 from bot.pipeline.extract import relate_references
 from bot.pipeline.file_reading import read_file
 
-TEMPLATE = FilePath("web/templates/web.yaml")
 VALUES = FilePath("web/values.yaml")
-TAG = ("Values", "image", "tag")
-IMAGE, END, OTHER = ValueUse.IMAGE, ValueUse.END, ValueUse.OTHER
-ANYTHING = {((), ValueUse.UNKNOWN)}
 
 
 def images_of(text: str):

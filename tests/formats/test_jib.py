@@ -10,16 +10,12 @@ from support.steps import assert_linear
 from bot.formats._syntax.broken import BrokenAtError
 from bot.formats._syntax.gradle_script import MAX_NESTING, MAX_TOKENS, find_property_values
 from bot.formats.jib import FORMAT
-from bot.model.source import EditSlot, FilePath, Occurrence, SourceFile, UnsupportedText
+from bot.model.source import EditSlot, FilePath, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 
 
 def read(text, path="build.gradle"):
     return list(FORMAT.extract(SourceFile(FilePath(path), text.encode())))
-
-
-def images_in(text, path="build.gradle"):
-    return [str(each.reference) for each in read(text, path) if isinstance(each, Occurrence)]
 
 
 def test_build_files_are_selected():

@@ -16,7 +16,7 @@ from bot.model.reference import TagRef
 from bot.state.tables import SIGHTINGS, write_rows
 
 LINES = [TagRef(f"ghcr.io/acme/{number}", "1") for number in range(20)]
-ROUNDS, WRITERS = 25, 2
+ROUNDS = 25
 
 PROGRAM = """
 import sys
