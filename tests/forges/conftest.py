@@ -1,34 +1,20 @@
-"""The stands of all forges. A new forge joins the contract tests with one line in STANDS."""
+"""The stands of all forges, for the contract tests."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from itertools import count
-from pathlib import Path
 
 import pytest
-from support.forges.azure.stand import AzureStand
-from support.forges.gitea.stand import ForgejoStand, GiteaStand
+from support.forges.forge_stands import STANDS
 from support.forges.github import scene
-from support.forges.github.stand import GitHubAppStand, GitHubStand
+from support.forges.github.stand import GitHubStand
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.local_scene import OLD
-from support.forges.stands import LocalStand, Stand
 from support.git import EXECUTABLE, LINK, SUBMODULE, Content, File, Git
-
-STANDS: Mapping[str, Callable[[Path, Mapping[str, Content]], Stand]] = {
-    "local": LocalStand,
-    "github": GitHubStand,
-    "github-app": GitHubAppStand,
-    "gitlab": GitLabStand,
-    "azure": AzureStand,
-    "gitea": GiteaStand,
-    "forgejo": ForgejoStand,
-}
-"""Each makes a forge with one repository that holds the files given, in a folder of its own."""
 
 FILES: Mapping[str, Content] = {
     "Dockerfile": "FROM python:3.12-slim\n",

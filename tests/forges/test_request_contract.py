@@ -1,4 +1,4 @@
-"""Contract of all forges for requests. Each test runs with every stand in conftest.py."""
+"""Contract of all forges for requests. Each test runs with every stand."""
 
 from __future__ import annotations
 

@@ -6,11 +6,9 @@ from dataclasses import replace
 
 import pytest
 from support.forges.azure.stand import AzureStand
-from support.forges.gitea.stand import GiteaStand
-from support.forges.github.stand import GitHubStand
-from support.forges.gitlab.stand import GitLabStand
+from support.forges.forge_stands import select_stands
 from support.forges.kill_points import note_kills
-from support.forges.stands import Killed, LocalStand
+from support.forges.stands import Killed
 from support.runs.worlds import build, outcomes
 
 from bot.core.proposal.markers import parse_base_branch
@@ -31,7 +29,7 @@ OLD = build("old").digest
 FILES = {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"}
 OF_MAIN = build_branch_name("basebump/", PYTHON, build_tag_key(PYTHON))
 OF_RELEASE = build_branch_name("basebump/", PYTHON, build_tag_key(PYTHON, base=RELEASE))
-STANDS = {"local": LocalStand, "github": GitHubStand, "gitlab": GitLabStand, "azure": AzureStand, "gitea": GiteaStand}
+STANDS = select_stands(without=("github-app", "forgejo"))
 
 
 @pytest.fixture(params=STANDS)

@@ -6,10 +6,9 @@ import re
 from dataclasses import replace
 
 import pytest
-from support.forges.azure.stand import AzureStand
 from support.forges.fleets import open_gitlab_fleet
+from support.forges.forge_stands import select_stands
 from support.forges.forged_commits import make_forged_commit
-from support.forges.gitea.stand import GiteaStand
 from support.forges.github.stand import GitHubAppStand, GitHubStand
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.hosted_stand import no_pause
@@ -40,14 +39,7 @@ EVIL = build("evil").digest
 DOCKERFILE = f"FROM python:3.12-slim@{OLD}\nRUN make\nRUN make test\nRUN make install\nUSER app\n"
 WITH_NEW = DOCKERFILE.replace(OLD, NEW)
 FILES = {"Dockerfile": DOCKERFILE, "app/Dockerfile": DOCKERFILE, "README.md": "Nothing to see.\n"}
-STANDS = {
-    "local": LocalStand,
-    "github": GitHubStand,
-    "github-app": GitHubAppStand,
-    "gitlab": GitLabStand,
-    "azure": AzureStand,
-    "gitea": GiteaStand,
-}
+STANDS = select_stands(without=("forgejo",))
 TARGET = f"docker.io/library/python:3.12-slim@{NEW}"
 GOOD = CommitStatus(StatusState.SUCCESS, "Fixes 1 (1 high), adds none")
 

@@ -6,9 +6,8 @@ import re
 from dataclasses import replace
 
 import pytest
-from support.forges.azure.stand import AzureStand
+from support.forges.forge_stands import select_stands
 from support.forges.forged_commits import make_forged_commit
-from support.forges.gitea.stand import GiteaStand
 from support.forges.github.stand import GitHubStand
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.stands import LocalStand
@@ -34,7 +33,7 @@ OLD, NEW = build("old").digest, build("new").digest
 DOCKERFILE = f"FROM python:3.12-slim@{OLD}\nUSER app\n"
 WITH_NEW = DOCKERFILE.replace(OLD, NEW)
 FILES = {"Dockerfile": DOCKERFILE, "README.md": "Nothing to see.\n"}
-STANDS = {"local": LocalStand, "github": GitHubStand, "gitlab": GitLabStand, "azure": AzureStand, "gitea": GiteaStand}
+STANDS = select_stands(without=("github-app", "forgejo"))
 AUTOMERGE = PolicyRule(automerge=AutomergeConditions(UpdateMode.DIGEST))
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.forges.azure.stand import AzureStand
-from support.forges.gitea.stand import GiteaStand
-from support.forges.github.stand import GitHubAppStand, GitHubStand
-from support.forges.gitlab.stand import GitLabStand
+from support.forges.forge_stands import select_stands
 from support.forges.hosted_stand import HostedStand
 from support.forges.stands import killed_again_and_again
 from support.runs.worlds import build, outcomes
@@ -18,13 +16,7 @@ pytestmark = pytest.mark.real("git")
 
 FILES = {"Dockerfile": f"FROM python:3.12-slim@{build('old').digest}\n"}
 BRANCH = "basebump/python-3.12-slim-06e5bb43"
-STANDS = {
-    "github": GitHubStand,
-    "github-app": GitHubAppStand,
-    "gitlab": GitLabStand,
-    "azure": AzureStand,
-    "gitea": GiteaStand,
-}
+STANDS = select_stands(without=("local", "forgejo"))
 
 
 @pytest.fixture(params=STANDS)

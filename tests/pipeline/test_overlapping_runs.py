@@ -7,11 +7,8 @@ from collections.abc import Callable
 from itertools import count
 
 import pytest
-from support.forges.azure.stand import AzureStand
-from support.forges.gitea.stand import GiteaStand
-from support.forges.github.stand import GitHubStand
-from support.forges.gitlab.stand import GitLabStand
-from support.forges.stands import CountedFleet, LocalStand, Writes
+from support.forges.forge_stands import select_stands
+from support.forges.stands import CountedFleet, Writes
 from support.runs.worlds import build
 
 from bot.model.report import RunReport
@@ -19,7 +16,7 @@ from bot.model.vocabulary import FailureStage
 
 pytestmark = pytest.mark.real("git")
 
-STANDS = {"local": LocalStand, "github": GitHubStand, "gitlab": GitLabStand, "azure": AzureStand, "gitea": GiteaStand}
+STANDS = select_stands(without=("github-app", "forgejo"))
 FILES = {"Dockerfile": f"FROM python:3.12-slim@{build('old').digest}\n"}
 TWO_LINES = {"Dockerfile": FILES["Dockerfile"] + "FROM redis:7\n"}
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from support.forges.azure.stand import AzureStand
-from support.forges.gitea.stand import GiteaStand
+from support.forges.forge_stands import select_stands
 from support.forges.github.stand import GitHubAppStand, GitHubStand
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.gitlab.state import Status
@@ -32,13 +32,7 @@ BRANCH = "basebump/python-3.12-slim-06e5bb43"
 OLD, NEW, NEWER = build("old").digest, build("new").digest, build("newer").digest
 FILES = {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"}
 CVE, OTHER, CRITICAL = finding("CVE-1900-0001"), finding("CVE-1900-0002"), finding("CVE-1900-0003", Severity.CRITICAL)
-STANDS = {
-    "github": GitHubStand,
-    "github-app": GitHubAppStand,
-    "gitlab": GitLabStand,
-    "azure": AzureStand,
-    "gitea": GiteaStand,
-}
+STANDS = select_stands(without=("local", "forgejo"))
 
 
 @pytest.fixture(params=STANDS)

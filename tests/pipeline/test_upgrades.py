@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.forges.azure.stand import AzureStand
-from support.forges.gitea.stand import GiteaStand
-from support.forges.github.stand import GitHubStand
-from support.forges.gitlab.stand import GitLabStand
+from support.forges.forge_stands import select_stands
 from support.forges.stands import LocalStand
 from support.runs.open_requests import EARLIER_RUNS, NEW, OLD, EarlierRun, load_requests, move_tags, restore_body
 from support.runs.worlds import outcomes
@@ -17,7 +14,7 @@ pytestmark = [
     pytest.mark.over_forges(github_app="tokens aside, it is asked as with a token", forgejo="it is asked as a Gitea"),
 ]
 
-STANDS = {"local": LocalStand, "github": GitHubStand, "gitlab": GitLabStand, "azure": AzureStand, "gitea": GiteaStand}
+STANDS = select_stands(without=("github-app", "forgejo"))
 
 
 ON_SERVERS = ("adds-critical", "first-request")

@@ -1,7 +1,7 @@
 """Stands: one forge with one repository on it, as basebump sees it, as people see it, and as it breaks.
 
 `tests/forges/test_*_contract.py` run every claim about forges over each stand; the tests of a whole run use them
-too. A new forge joins by a class that has what `Stand` asks for, and one line in `tests/forges/conftest.py`. Where its
+too. A new forge joins by a class that has what `Stand` asks for, and one line in `forge_stands.py`. Where its
 repositories are git repositories on this machine (or its fake keeps them so), `GitStand` gives it most of that.
 
 How a test goes:

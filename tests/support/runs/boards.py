@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from support.forges.forge_stands import select_stands
 from support.forges.gitea.stand import GiteaStand
 from support.forges.gitea.state import Pull
 from support.forges.github.stand import GitHubStand
 from support.forges.gitlab.stand import GitLabStand
-from support.forges.stands import LocalStand
 
 from bot.forges.local.fleet import LocalFleet
 from bot.model.dashboard import DashboardIssue
 
-STANDS = {"local": LocalStand, "github": GitHubStand, "gitlab": GitLabStand, "gitea": GiteaStand}
+STANDS = select_stands(without=("github-app", "azure", "forgejo"))
 
 
 class BoardScene:

@@ -12,11 +12,8 @@ from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
 
-from support.forges.azure.stand import AzureStand
-from support.forges.gitea.stand import GiteaStand
-from support.forges.github.stand import GitHubStand
-from support.forges.gitlab.stand import GitLabStand
-from support.forges.stands import LocalStand, Request, Stand
+from support.forges.forge_stands import select_stands
+from support.forges.stands import Request
 from support.git import Commit
 from support.runs.worlds import Loopback, ToldScanner, build
 from support.values import finding
@@ -42,13 +39,7 @@ GROUP, NO_REDIS = (
     PolicyRule(match=RuleMatch(image=("docker.io/library/redis",)), ignore=True),
 )
 
-STANDS: dict[str, Callable[[Path, dict[str, str]], Stand]] = {
-    "local": LocalStand,
-    "github": GitHubStand,
-    "gitlab": GitLabStand,
-    "azure": AzureStand,
-    "gitea": GiteaStand,
-}
+STANDS = select_stands(without=("github-app", "forgejo"))
 WITHOUT = {
     ("azure", "a dashboard, until there is nothing to show"): "it has no issues",
     ("azure", "a person's commit, and the box is ticked"): "its texts have no checkboxes",
