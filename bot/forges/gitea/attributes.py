@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 from bot.forges.gitea.connection import GiteaRemote
 from bot.forges.gitea.errors import GITEA_ERRORS, READ_ISSUE, READ_ORGANIZATION, WRITE_ISSUE
-from bot.forges.hosted.attributes import LABEL_COLOUR, LABEL_DESCRIPTION
+from bot.forges.hosted.attributes import LABEL_COLOUR, LABEL_DESCRIPTION, describe_automerge
 from bot.forges.hosted.refusal import CONFLICT, FORBIDDEN, NOT_ALLOWED, NOT_FOUND, RefusedError
 
 
@@ -26,7 +27,6 @@ class GiteaAttributes:
     """The ids of the labels of the repository and of its organization, by name in lower case."""
 
     def ensure_label(self, label: str) -> None:
-        """Create a label in the repository with our colour and description; do nothing if the label exists."""
         if not self._label_ids:
             self._list_labels()
         if label.lower() not in self._label_ids:
@@ -39,12 +39,10 @@ class GiteaAttributes:
         return [self._label_ids[each.lower()] for each in labels]
 
     def add_labels(self, number: int, labels: Sequence[str]) -> None:
-        """Add existing labels to a pull request."""
         body = {"labels": self.get_label_ids(labels)}
         self.remote.write(f"label pull request #{number}", "POST", f"/issues/{number}/labels", body, WRITE_ISSUE)
 
     def remove_label(self, number: int, label: str) -> None:
-        """Remove a label from a pull request."""
         if not self._label_ids:
             self._list_labels()
         if label.lower() in self._label_ids:
@@ -53,14 +51,13 @@ class GiteaAttributes:
             self.remote.write(action, "DELETE", path, None, WRITE_ISSUE)
 
     def request_reviews(self, number: int, people: Sequence[str], teams: Sequence[str]) -> None:
-        """Request reviews from users, and from teams of the organization."""
         named = (("reviewers", people), ("team_reviewers", teams))
         body = {key: list(names) for key, names in named if names}
         path = f"/pulls/{number}/requested_reviewers"
         self.remote.write(f"request reviews of pull request #{number}", "POST", path, body)
 
     def assign(self, number: int, people: Sequence[str]) -> Collection[str]:
-        """Assign users to a pull request in addition to others, and return the logins of all assignees."""
+        """Assign users in addition to those who are assigned, whom the request must name as well."""
         path = f"/issues/{number}"
         current = _get_assignees(self.remote.read(f"read pull request #{number}", path, READ_ISSUE))
         body = {"assignees": [*current, *people]}
@@ -68,14 +65,12 @@ class GiteaAttributes:
         return _get_assignees(issue)
 
     def find_milestone(self, title: str) -> int | None:
-        """Return the id of the open milestone with this title; None if there is none."""
         pages = self.remote.list_pages(
             "list the milestones", "/milestones", READ_ISSUE, {"state": "open", "name": title}
         )
         return next((int(each["id"]) for each in pages if each["title"].casefold() == title.casefold()), None)
 
     def set_milestone(self, number: int, milestone: int) -> None:
-        """Set the milestone of a pull request."""
         action = f"set the milestone of pull request #{number}"
         self.remote.write(action, "PATCH", f"/issues/{number}", {"milestone": milestone}, WRITE_ISSUE)
 
@@ -96,7 +91,6 @@ def _get_assignees(issue: Mapping[str, Any]) -> list[str]:
     return [str(each["login"]) for each in issue["assignees"] or ()]
 
 
-_NOT_ENABLED = "Auto-merge was not enabled"
 _STYLES = {
     "merge": "allow_merge_commits",
     "squash": "allow_squash_merge",
@@ -118,20 +112,9 @@ class GiteaAutomerge:
     remote: GiteaRemote
 
     def enable(self, number: int, head: str | None) -> tuple[str, ...]:
-        """Enable auto-merge, and return an empty tuple. If this fails, return one note with the reason.
-
-        If `head` is given, auto-merge is enabled only if the pull request's last commit is still `head`. Never raises
-        RefusedError.
-        """
-        try:
-            with GITEA_ERRORS.translate(self.remote.name):
-                reason = self._try_enable(number, head)
-        except RefusedError as refusal:
-            reason = _ADVICE.get(refusal.status or 0, str(refusal))
-        return (f"{_NOT_ENABLED}: {reason}.",) if reason is not None else ()
+        return describe_automerge(partial(self._try_enable, number, head), GITEA_ERRORS, self.remote.name, _ADVICE)
 
     def disable(self, number: int) -> None:
-        """Disable auto-merge; do nothing if it is not enabled. Raises RefusedError."""
         try:
             self.remote.write(f"disable auto-merge of pull request #{number}", "DELETE", f"/pulls/{number}/merge")
         except RefusedError as refusal:
@@ -139,7 +122,6 @@ class GiteaAutomerge:
                 raise
 
     def _try_enable(self, number: int, head: str | None) -> str | None:
-        """Enable auto-merge, and return None. If this is not possible, return the reason. Raises RefusedError."""
         pull = self.remote.read(f"read pull request #{number}", f"/pulls/{number}")
         if head is not None and pull["head"]["sha"] != head:
             return _ADVICE[CONFLICT]

@@ -28,10 +28,7 @@ class GiteaBranches:
     remote: GiteaRemote
 
     def list_tips(self, prefix: str) -> dict[str, BranchTip]:
-        """Return the branches whose names begin with `prefix`, each with the commit that it points to, by branch name.
-
-        One request lists all of them: https://docs.gitea.com/api/next/#tag/repository/operation/repoListGitRefs
-        """
+        """List all branches with one request: https://docs.gitea.com/api/next/#tag/repository, `repoListGitRefs`."""
         path = f"/git/refs/{quote(f'heads/{prefix}'.rstrip('/'))}"
         try:
             refs = self.remote.read(f"list the branches {prefix}*", path)
@@ -47,7 +44,6 @@ class GiteaBranches:
         return {branch: self._build_tip(commit) for branch, commit in commits.items()}
 
     def read_tip(self, branch: str) -> BranchTip | None:
-        """Return the commit that a branch points to; None if the branch does not exist or the repository is empty."""
         try:
             data = self.remote.read(f"read the branch {branch}", f"/branches/{quote(branch)}")
         except RefusedError as refusal:
@@ -59,11 +55,6 @@ class GiteaBranches:
     def push_commit(
         self, base: str, branch: str, changes: Sequence[FileChange], message: str, expected_head: str | None
     ) -> str:
-        """Create a commit with the parent `base` and these changed files, point `branch` to it, and return its id.
-
-        If `expected_head` is given, the branch must currently point to this commit. If `expected_head` is None, the
-        branch must not exist yet. The server compares the old commit and moves the branch in one request.
-        """
         remote = self.remote
         identity, push = remote.get_identity(), remote.get_push()
         commit, refusal = remote.connection.client.run_write(
@@ -81,7 +72,6 @@ class GiteaBranches:
         return commit
 
     def delete_branch(self, branch: str, expected_commit: str) -> None:
-        """Delete a branch if it points to the expected commit; do nothing if the branch does not exist."""
         remote = self.remote
         push = remote.get_push()
         try:

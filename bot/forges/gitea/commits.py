@@ -33,7 +33,6 @@ class GiteaCommits:
     remote: GiteaRemote
 
     def read_commit(self, commit: str) -> CommitFacts:
-        """Return one commit with the facts that show whether basebump created it."""
         data = self.remote.read(f"read the commit {commit}", f"/git/commits/{commit}", query=_ONLY_FACTS)
         return self._parse_commit(data)
 
@@ -55,7 +54,6 @@ class GiteaCommits:
         return BranchComparison(commits, self._read_changes(merge_base, commit), lambda: merge_base != base_commit)
 
     def read_changes(self, commit: str) -> FileChanges:
-        """Return the changes that a commit makes compared with its parent."""
         return self._read_changes(self.read_commit(commit).parents[0], commit) or {commit: None}
 
     def list_differences(self, base_commit: str, commit: str) -> Sequence[FileDifference] | None:

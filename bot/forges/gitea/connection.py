@@ -24,6 +24,8 @@ from bot.forges.hosted.rest import Query, RestApi, RestClient
 PER_PAGE = 50
 """The default of the largest page (`MAX_RESPONSE_ITEMS`). Larger pages are not requested, because the answers contain
 the repository of each pull request twice."""
+RULES = "/branch_protections"
+"""The path of the rules for protected branches, which only administrators of a repository can read."""
 FORGEJO_MARK = "+gitea-"
 """The part of Forgejo's version that names the Gitea version with which its API is compatible."""
 _FEW_ITEMS = 30
@@ -64,7 +66,10 @@ class GiteaLimits:
 
 
 class GiteaConnection:
-    """The access to one server, which all threads share. The header `Sudo` is never sent."""
+    """The access to one server, which all threads share. The header `Sudo` is never sent.
+
+    What is the same for all requests is fetched only once. Methods raise RefusedError.
+    """
 
     def __init__(
         self,
@@ -75,14 +80,9 @@ class GiteaConnection:
         seconds_between_writes: float = 0.0,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Prepare requests to the server at `url`. No request is sent yet.
+        """Prepare requests to the server whose web interface is at `url`. No request is sent yet.
 
-        Args:
-            url: The URL of the web interface.
-            token: A token; None to send requests without a token.
-            ca: A file with certificates to trust instead of the default ones.
-            seconds_between_writes: The shortest time between two requests that change something.
-            pause: Waits for a number of seconds.
+        The other parameters are those of `RestApi` and `RestClient`.
         """
         self._url = url
         self._token = token
@@ -100,27 +100,19 @@ class GiteaConnection:
     def list_pages(
         self, action: str, path: str, permission: str, query: Query | None = None, max_items: int | None = None
     ) -> list[Any]:
-        """Return the items of a list. Raises RefusedError. See `RestClient.read_pages`.
-
-        Some lists have no links to further pages, and some state a wrong number of items.
-        """
+        """Return the items of a list. Some lists have no links to further pages, and some count their items wrongly."""
         full = self.get_limits().page_items
         fixed = {**(query or {}), "limit": full}
         return self.client.read_pages(action, path, permission, lambda page: {**fixed, "page": page}, full, max_items)
 
     def get_version(self) -> str:
-        """Return the version of the server, such as `1.26.0`, or `16.0.1+gitea-1.22.0` of a Forgejo.
-
-        The version is fetched only once. Raises RefusedError.
-        """
+        """Return the version of the server, such as `1.26.0`, or `16.0.1+gitea-1.22.0` of a Forgejo."""
         return self._version.get(lambda: str(self._read_object("read the version", "/version")["version"]))
 
     def get_limits(self) -> GiteaLimits:
-        """Return the limits in the server's settings, which are fetched only once. Raises RefusedError."""
         return self._limits.get(self._fetch_limits)
 
     def get_account(self) -> GiteaAccount:
-        """Return the account to which the token belongs. The account is fetched only once. Raises RefusedError."""
         return self._account.get(self._fetch_account)
 
     def build_origin(self, name: str) -> GitOrigin:
@@ -155,7 +147,7 @@ class GiteaConnection:
 
 @dataclass(frozen=True, slots=True)
 class GiteaRemote:
-    """One repository on a server. Methods raise RefusedError."""
+    """One repository on a server. Paths are below the repository's, and methods are those of `RestClient`."""
 
     connection: GiteaConnection = field(repr=False)
     name: str
@@ -163,11 +155,9 @@ class GiteaRemote:
 
     @property
     def path(self) -> str:
-        """The path of the repository below the URL of the API."""
         return f"/repos/{quote(self.name)}"
 
     def read(self, action: str, path: str = "", permission: str = READ_REPOSITORY, query: Query | None = None) -> Any:
-        """Return the JSON value at a path below the repository's. See `RestClient.read`."""
         return self.connection.client.read(f"{action} of {self.name}", self.path + path, permission, query)
 
     def list_pages(
@@ -178,17 +168,14 @@ class GiteaRemote:
         query: Query | None = None,
         max_items: int | None = None,
     ) -> list[Any]:
-        """Return the items of a list at a path below the repository's. See `RestClient.read_pages`."""
         return self.connection.list_pages(f"{action} of {self.name}", self.path + path, permission, query, max_items)
 
     def write(
         self, action: str, method: str, path: str, body: object = None, permission: str = WRITE_REPOSITORY
     ) -> Any:
-        """Change something at a path below the repository's, and return the answer. See `RestClient.write`."""
         return self.connection.client.write(f"{action} of {self.name}", self.path + path, permission, method, body)
 
     def get_push(self) -> GitPush:
-        """Return the object that pushes commits to the repository."""
         return GitPush(self.connection.build_origin(self.name), self.name, "Gitea", WRITE_REPOSITORY)
 
     def get_identity(self) -> GitIdentity:

@@ -10,37 +10,37 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from bot.core.globs import is_glob_match
-from bot.forges.gitea.connection import ADMIN_MESSAGE, FORGEJO_MARK, GiteaConnection, GiteaRemote
+from bot.forges.gitea.connection import ADMIN_MESSAGE, FORGEJO_MARK, RULES, GiteaConnection, GiteaRemote
 from bot.forges.gitea.errors import READ_ISSUE, WRITE_ISSUE, WRITE_REPOSITORY
-from bot.forges.hosted.examination import check_reading
+from bot.forges.hosted.examination import (
+    EXAMPLE_SLUG,
+    IDENTIFY_ACTION,
+    check_missing_token,
+    check_protection,
+    check_reading,
+)
 from bot.forges.hosted.forge import HostedRepository
 from bot.forges.hosted.refusal import RefusedError
 from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem, report_unknown
 from bot.model.vocabulary import RunLevel
 
-IDENTIFY_ACTION, SCOPES_ACTION, WRITE_ACTION = "identify the token", "check the scopes of the token", "push branches"
-_EXAMPLE_SLUG = "python-3.12-slim-06e5bb43"
-"""The name of a typical branch of basebump, without the prefix."""
+WRITE_ACTION = "push branches"
 
 
 @dataclass(frozen=True, slots=True)
 class GiteaExamination:
-    """Diagnoses the rights of one token on one server."""
+    """Diagnoses the rights of one token on one server; implements `ServerExamination`."""
 
     connection: GiteaConnection = field(repr=False)
     url: str
 
     def check_token(self, target: DiagnosisTarget) -> Iterator[Check]:
-        """Read the version of the server, identify the token, and yield the results. Raises RefusedError."""
         version = self.connection.get_version()
         name = "Forgejo" if FORGEJO_MARK in version else "Gitea"
         yield report_ok(self.url, "read the version", f"it is {name} {version}")
         account = self.connection.get_account()
         if account.login is None:
-            yield report_ok(self.url, IDENTIFY_ACTION, "there is no token, and the server answers without one")
-            if target.level > RunLevel.REPORT:
-                message = "no token is configured, but writing needs a token; hint: set `token_env`"
-                yield report_problem(self.url, WRITE_ACTION, message)
+            yield from check_missing_token(self.url, name, target, WRITE_ACTION)
             return
         if not account.is_admin:
             yield report_ok(self.url, IDENTIFY_ACTION, f"it belongs to {account.login}")
@@ -50,12 +50,11 @@ class GiteaExamination:
         if target.level > RunLevel.REPORT:
             scopes = f"{WRITE_REPOSITORY} and {WRITE_ISSUE}"
             message = f"{name} does not report the token's scopes; hint: check that the token has {scopes}"
-            yield report_unknown(self.url, SCOPES_ACTION, message)
+            yield report_unknown(self.url, "check the scopes of the token", message)
 
     def check_repository(
         self, hosted: HostedRepository, base_branch: str | None, target: DiagnosisTarget
     ) -> Iterator[Check]:
-        """Check the token's rights in one repository, and yield a result for each required right."""
         remote = GiteaRemote(self.connection, hosted.name)
         yield from check_reading(
             hosted,
@@ -68,7 +67,13 @@ class GiteaExamination:
             try:
                 with hosted.errors.translate(hosted.name):
                     yield _check_account(remote)
-                    yield _check_protection(remote, target.branch_prefix)
+                    prefix = target.branch_prefix
+                    yield check_protection(
+                        remote.name,
+                        prefix,
+                        lambda: [str(each["rule_name"]) for each in remote.read("list the rules", RULES)],
+                        lambda rule: rule.startswith(prefix) or is_glob_match(rule, prefix + EXAMPLE_SLUG),
+                    )
             except RefusedError as refusal:
                 yield report_problem(hosted.name, WRITE_ACTION, str(refusal))
 
@@ -92,18 +97,3 @@ def _check_account(remote: GiteaRemote) -> Check:
     if reason is not None:
         return report_problem(remote.name, WRITE_ACTION, reason)
     return report_ok(remote.name, WRITE_ACTION, "the account may write to the repository")
-
-
-def _check_protection(remote: GiteaRemote, prefix: str) -> Check:
-    """Check that no rule protects branches with basebump's prefix."""
-    action = f"check that {prefix}* is unprotected"
-    try:
-        rules = [str(each["rule_name"]) for each in remote.read("list the protected branches", "/branch_protections")]
-    except RefusedError as refusal:
-        return report_unknown(remote.name, action, str(refusal))
-    matching = [rule for rule in rules if rule.startswith(prefix) or is_glob_match(rule, prefix + _EXAMPLE_SLUG)]
-    if matching:
-        names = ", ".join(f"`{rule}`" for rule in matching)
-        message = f"{names} protects basebump's branches; hint: narrow the rule, or choose another `branch_prefix`"
-        return report_problem(remote.name, action, message)
-    return report_ok(remote.name, action, "no rule protects these branches")

@@ -9,7 +9,7 @@ from typing import Any
 
 from bot.core.proposal.markers import COMMENT_MARKER
 from bot.forges.gitea.attributes import GiteaAttributes
-from bot.forges.gitea.connection import GiteaRemote
+from bot.forges.gitea.connection import RULES, GiteaRemote
 from bot.forges.gitea.errors import READ_ISSUE, WRITE_ISSUE
 from bot.forges.gitea.history import RequestHistory, read_history
 from bot.forges.hosted.attributes import AttributesWriter
@@ -88,7 +88,7 @@ class GiteaRequestReader:
         If the token may not read the rules, which takes an administrator of the repository, the result is False.
         """
         try:
-            rules = self._remote.read(f"read the protection of {branch}", "/branch_protections")
+            rules = self._remote.read(f"read the protection of {branch}", RULES)
         except RefusedError as refusal:
             if refusal.status in (FORBIDDEN, NOT_FOUND):
                 return False

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from bot.forges.gitea.attributes import GiteaAutomerge
 from bot.forges.gitea.branches import GiteaBranches
@@ -25,7 +23,8 @@ from bot.forges.gitea.requests import (
 )
 from bot.forges.gitea.tree import open_tree
 from bot.forges.hosted.catalogue import ListedRepository
-from bot.forges.hosted.examination import examine_repositories
+from bot.forges.hosted.examination import examine_server
+from bot.forges.hosted.fleet import get_clone_host
 from bot.forges.hosted.forge import HostedRepository
 from bot.forges.hosted.refusal import NOT_FOUND, RefusedError
 from bot.model.diagnosis import Check, DiagnosisTarget
@@ -43,20 +42,12 @@ _PUBLIC = "public"
 _EXCLUDED = ("archived", "empty", "fork", "mirror")
 
 
-def open_server(
-    url: str,
-    token: str | None,
-    *,
-    ca: Path | None = None,
-    seconds_between_writes: float = 0.0,
-    pause: Callable[[float], None] = time.sleep,
-) -> GiteaServer:
+def open_server(url: str, token: str | None, **options: Any) -> GiteaServer:
     """Return a server that is accessed with a token, or without one. No request is sent yet.
 
-    The parameters are explained at `GiteaConnection`.
+    `options` are those of `GiteaConnection`.
     """
-    connection = GiteaConnection(url, token, ca=ca, seconds_between_writes=seconds_between_writes, pause=pause)
-    return GiteaServer(url, connection)
+    return GiteaServer(url, GiteaConnection(url, token, **options))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +62,12 @@ class GiteaServer:
 
     @property
     def clone_host(self) -> str | None:
-        """The host from which git clones repositories by name; None if the server's URL has a path."""
-        parts = urlsplit(self.url)
-        return parts.netloc.lower() if parts.path in {"", "/"} else None
+        return get_clone_host(self.url)
 
     def build_files_url(self, name: str, branch: str) -> str:
-        """Return the URL at which the server's site shows the files of a branch, and to which a path is appended."""
         return f"{self.url}/{quote(name)}/src/branch/{quote(branch)}/"
 
     def find_named(self, names: Sequence[str]) -> Iterator[tuple[str, ListedRepository | RefusedError]]:
-        """Look up repositories by name; yield each name with its repository, or with the error."""
         for name in names:
             try:
                 with GITEA_ERRORS.translate(name):
@@ -102,14 +89,12 @@ class GiteaServer:
         return sorted(filter(is_selected, listed), key=lambda each: each.name.lower())
 
     def list_default_owners(self) -> Sequence[str]:
-        """Return an empty list, because a config for Gitea must always select repositories or owners."""
-        return ()
+        return ()  # a config for Gitea must always select repositories or owners
 
     def check_base_branches(self, name: str) -> None:
         """Do nothing, because every token that can read a repository can list its branches."""
 
     def open_repository(self, name: str, server_id: str | None) -> HostedRepository:  # noqa: ARG002 - by name
-        """Return the objects that access one repository. No request is sent yet."""
         remote = GiteaRemote(self.connection, name)
         return HostedRepository(
             name=name,
@@ -127,15 +112,7 @@ class GiteaServer:
         )
 
     def examine(self, target: DiagnosisTarget, repositories: Iterable[GitRepository | RunFailure]) -> Iterator[Check]:
-        """Check the token and its rights in some of `repositories`, and yield the results."""
-        examination = GiteaExamination(self.connection, self.url)
-        yield from examination.check_token(target)
-
-        def check_repository(repository: GitRepository) -> Iterator[Check]:
-            hosted = self.open_repository(repository.name, None)
-            return examination.check_repository(hosted, repository.base_branch, target)
-
-        yield from examine_repositories(self.url, repositories, check_repository)
+        return examine_server(self, GiteaExamination(self.connection, self.url), target, repositories)
 
     def _list(self, owner: str, kind: str, permission: str) -> list[ListedRepository]:
         path, action = f"/{kind}/{quote(owner)}/repos", f"list the repositories of {owner}"

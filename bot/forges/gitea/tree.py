@@ -102,7 +102,6 @@ class GiteaBatchQuery:
     commit: str
 
     def split(self, entries: Sequence[TreeEntry]) -> Iterator[Sequence[TreeEntry]]:
-        """Yield the entries in batches, each of which is small enough for one request."""
         for batch in split_into_batches(entries, MAX_BATCH_BYTES, self.remote.connection.get_limits().files):
             part: list[TreeEntry] = []
             characters = 0
@@ -116,10 +115,6 @@ class GiteaBatchQuery:
             yield part
 
     def query_contents(self, entries: Sequence[TreeEntry]) -> QueriedContents:
-        """Return the contents of the entries of one batch, by object id.
-
-        Raises RefusedError and UnsupportedQueryError.
-        """
         connection = self.remote.connection
         if not connection.has_file_contents:
             raise UnsupportedQueryError

@@ -13,13 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 from typing import Any
 
 from gitlab.v4.objects import Project
 
 from bot.forges.gitlab.connection import GitLabRemote
-from bot.forges.gitlab.errors import translate_errors
+from bot.forges.gitlab.errors import GITLAB_ERRORS
 from bot.forges.gitlab.request_state import (
     EXTERNAL_SOURCE,
     MergeRequestData,
@@ -28,6 +29,7 @@ from bot.forges.gitlab.request_state import (
     read_ever_set,
     read_merge_request,
 )
+from bot.forges.hosted.attributes import describe_automerge
 from bot.forges.hosted.refusal import CONFLICT, NOT_ACCEPTABLE, NOT_ALLOWED, UNAUTHORIZED, RefusedError
 from bot.model.request_attributes import NO_ATTRIBUTES, TEAM_PREFIX, RequestAttributes
 
@@ -201,7 +203,6 @@ _SUCCESS = "success"
 """Statuses of pipelines: https://docs.gitlab.com/api/pipelines/."""
 
 _NO_PIPELINE = "GitLab waits for a pipeline, and the last commit has none yet; hint: a later run tries again"
-_NOT_ENABLED = "Auto-merge was not enabled"
 _ADVICE = {
     UNAUTHORIZED: "the token may not merge into the target branch; hint: allow it in the protected branches settings",
     CONFLICT: "another user pushed to the branch",
@@ -221,12 +222,7 @@ class GitLabAutomerge:
         If `head` is given, auto-merge is enabled only if the merge request's last commit is still `head`. Never raises
         RefusedError.
         """
-        try:
-            with translate_errors(self.remote.name):
-                reason = self._try_enable(number, head)
-        except RefusedError as refusal:
-            reason = _ADVICE.get(refusal.status or 0, str(refusal))
-        return (f"{_NOT_ENABLED}: {reason}.",) if reason is not None else ()
+        return describe_automerge(partial(self._try_enable, number, head), GITLAB_ERRORS, self.remote.name, _ADVICE)
 
     def _try_enable(self, number: int, head: str | None) -> str | None:
         """Enable auto-merge, and return None. If this is not possible, return the reason. Raises RefusedError."""

@@ -20,7 +20,13 @@ from gitlab.v4.objects import Project
 from bot.forges.gitlab.connection import GitLabConnection, GitLabRemote, explain_job_token_limit
 from bot.forges.gitlab.errors import translate_errors
 from bot.forges.gitlab.request_state import LINEAR_METHODS
-from bot.forges.hosted.examination import check_reading
+from bot.forges.hosted.examination import (
+    EXAMPLE_SLUG,
+    IDENTIFY_ACTION,
+    check_missing_token,
+    check_protection,
+    check_reading,
+)
 from bot.forges.hosted.forge import HostedRepository
 from bot.forges.hosted.refusal import NOT_FOUND, UNAUTHORIZED, RefusedError
 from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem, report_unknown
@@ -76,9 +82,6 @@ ACCESS_BY_LEVEL: Mapping[RunLevel, RequiredAccess] = {
 }
 """The scope and the role for each level, as in `docs/forges.md`."""
 
-_EXAMPLE_SLUG = "python-3.12-slim-06e5bb43"
-"""The name of a typical branch of basebump, without the prefix."""
-
 
 def is_rule_for_prefix(pattern: str, prefix: str) -> bool:
     """Return True if a rule for protected branches protects at least one branch that begins with `prefix`.
@@ -92,13 +95,13 @@ def is_rule_for_prefix(pattern: str, prefix: str) -> bool:
     literal_prefix = pattern.partition("*")[0]
     expression = ".*".join(map(re.escape, pattern.split("*")))
     return (
-        literal_prefix.startswith(prefix) or re.fullmatch(expression, f"{prefix}{_EXAMPLE_SLUG}", re.DOTALL) is not None
+        literal_prefix.startswith(prefix) or re.fullmatch(expression, f"{prefix}{EXAMPLE_SLUG}", re.DOTALL) is not None
     )
 
 
 MAX_RULES = 1000
 """The largest number of rules for protected branches of one project that are read."""
-IDENTIFY_ACTION, SCOPES_ACTION = "identify the token", "check the scopes of the token"
+SCOPES_ACTION = "check the scopes of the token"
 _WRITE_ACTIONS: Mapping[RunLevel, str] = {
     RunLevel.PUSH: "push branches",
     RunLevel.PROPOSE: "push branches and open merge requests",
@@ -127,10 +130,7 @@ class GitLabExamination:
             return
         account = self.connection.get_account()
         if account.username is None:
-            yield report_ok(self.url, IDENTIFY_ACTION, "there is no token, and GitLab answers without one")
-            if target.level > RunLevel.REPORT:
-                message = "no token is configured, but writing needs a token; hint: set `token_env`"
-                yield report_problem(self.url, _WRITE_ACTIONS[target.level], message)
+            yield from check_missing_token(self.url, "GitLab", target, _WRITE_ACTIONS.get(target.level, ""))
             return
         yield report_ok(self.url, IDENTIFY_ACTION, f"it belongs to {account.username}")
         yield self._check_scopes(target.level)
@@ -245,27 +245,17 @@ class GitLabExamination:
         return report_ok(remote.name, action, f"the account has the role {get_role_name(access_level)}")
 
     def _check_protection(self, remote: GitLabRemote, prefix: str) -> Check:
-        """Check that no rule for protected branches matches branches with basebump's prefix.
-
-        GitLab would refuse basebump's pushes to such branches. https://docs.gitlab.com/api/protected_branches/
-        """
-        action = f"check that {prefix}* is unprotected"
+        """Check the rules for protected branches: https://docs.gitlab.com/api/protected_branches/."""
 
         def fetch(project: Project) -> list[str]:
             return [str(each.name) for each in islice(project.protectedbranches.list(iterator=True), MAX_RULES)]
 
-        try:
-            rules = remote.read("list the protected branches", fetch)
-        except RefusedError as refusal:
-            return report_unknown(remote.name, action, str(refusal))
-        matching_rules = [rule for rule in rules if is_rule_for_prefix(rule, prefix)]
-        if matching_rules:
-            rule_list = ", ".join(f"`{rule}`" for rule in matching_rules)
-            message = (
-                f"{rule_list} protects basebump's branches; hint: narrow the rule, or choose another `branch_prefix`"
-            )
-            return report_problem(remote.name, action, message)
-        return report_ok(remote.name, action, "no rule protects these branches")
+        return check_protection(
+            remote.name,
+            prefix,
+            lambda: remote.read("list the protected branches", fetch),
+            lambda rule: is_rule_for_prefix(rule, prefix),
+        )
 
 
 def _check_merge_settings(name: str, project_data: Mapping[str, Any]) -> Check:

@@ -9,7 +9,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from gitlab import Gitlab
 
@@ -28,7 +28,8 @@ from bot.forges.gitlab.requests import (
 )
 from bot.forges.gitlab.tree import open_tree
 from bot.forges.hosted.catalogue import MAX_PAGES, CataloguePage, ListedRepository, list_by_pages
-from bot.forges.hosted.examination import examine_repositories
+from bot.forges.hosted.examination import examine_server
+from bot.forges.hosted.fleet import get_clone_host
 from bot.forges.hosted.forge import HostedRepository
 from bot.forges.hosted.refusal import NOT_FOUND, RefusedError, UnsupportedQueryError
 from bot.model.diagnosis import Check, DiagnosisTarget
@@ -88,7 +89,7 @@ class GitLabServer:
     @property
     def clone_host(self) -> str | None:
         """The host from which git clones projects by name; None if the server's URL has a path."""
-        return _get_clone_host(self.url)
+        return get_clone_host(self.url)
 
     def build_files_url(self, name: str, branch: str) -> str:
         """Return the URL at which the server's site shows the files of a branch, and to which a path is appended."""
@@ -162,13 +163,7 @@ class GitLabServer:
     def examine(self, target: DiagnosisTarget, repositories: Iterable[GitRepository | RunFailure]) -> Iterator[Check]:
         """Check the token and its rights in some of `repositories`, and yield the results."""
         examination = GitLabExamination(self.connection, self.url, self.has_token)
-        yield from examination.check_token(target)
-
-        def check_repository(repository: GitRepository) -> Iterator[Check]:
-            hosted = self.open_repository(repository.name, None)
-            return examination.check_repository(hosted, repository.base_branch, target)
-
-        yield from examine_repositories(self.url, repositories, check_repository)
+        return examine_server(self, examination, target, repositories)
 
     def _find_by_git(self, name: str) -> ListedRepository:
         """Read the default branch of a project with git, and return the project. Raises RefusedError.
@@ -184,15 +179,6 @@ class GitLabServer:
             raise RefusedError(message, status=refusal.status) from refusal
         branch, commit = default_tip if default_tip is not None else (None, None)
         return ListedRepository(name, None, branch, head_commit=commit)
-
-
-def _get_clone_host(url: str) -> str | None:
-    """Return the host from which git clones projects, for example `HOST` in `https://HOST/group/project`.
-
-    If GitLab's URL has a path, as in `https://HOST/gitlab`, return None, because clone URLs then have another form.
-    """
-    parts = urlsplit(url)
-    return parts.netloc.lower() if parts.path in {"", "/"} else None
 
 
 _OWNER_KINDS = ("group", "namespace")

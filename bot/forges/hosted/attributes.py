@@ -6,10 +6,10 @@ gives the reason.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
-from bot.forges.hosted.refusal import NOT_FOUND, RefusedError
+from bot.forges.hosted.refusal import NOT_FOUND, RefusedError, ServerErrors
 from bot.model.request_attributes import TEAM_PREFIX, RequestAttributes
 
 LABEL_COLOUR = "1d63ed"
@@ -152,3 +152,22 @@ def _try_all_then_each(names: Sequence[str], call: Callable[[Sequence[str]], Non
     else:
         return []
     return [note for each in names for note in _try_all_then_each([each], call, failure)]
+
+
+def describe_automerge(
+    try_enable: Callable[[], str | None], errors: ServerErrors, repository: str, advice: Mapping[int, str]
+) -> tuple[str, ...]:
+    """Enable auto-merge, and return an empty tuple. If this fails, return one note with the reason.
+
+    Args:
+        try_enable: Enables auto-merge, and returns None, or the reason why this is not possible. Raises RefusedError.
+        errors: The meanings of the server's errors.
+        repository: The name of the repository.
+        advice: The reasons for refusals, by HTTP status. For other refusals, their own messages are used.
+    """
+    try:
+        with errors.translate(repository):
+            reason = try_enable()
+    except RefusedError as refusal:
+        reason = advice.get(refusal.status or 0, str(refusal))
+    return (f"Auto-merge was not enabled: {reason}.",) if reason is not None else ()

@@ -3,17 +3,91 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Protocol
 
+from bot.forges.hosted.fleet import HostedServer
 from bot.forges.hosted.forge import HostedRepository
 from bot.forges.hosted.records import HostedDashboard
+from bot.forges.hosted.refusal import RefusedError
 from bot.forges.selection import check_selection
-from bot.model.diagnosis import Check, report_ok, report_problem
+from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem, report_unknown
 from bot.model.errors import ForgeError
 from bot.model.forge import GitRepository
 from bot.model.report import RunFailure
+from bot.model.vocabulary import RunLevel
 
+IDENTIFY_ACTION = "identify the token"
 MAX_EXAMINED_REPOSITORIES = 50
 """The largest number of repositories of one forge on which rights are checked. Each takes several requests."""
+
+
+EXAMPLE_SLUG = "python-3.12-slim-06e5bb43"
+"""The name of a typical branch of basebump, without the prefix."""
+
+
+class ServerExamination(Protocol):
+    """Diagnoses the rights of one token on one server. Methods raise RefusedError if no further check is possible."""
+
+    def check_token(self, target: DiagnosisTarget) -> Iterator[Check]:
+        """Identify the token, check its scopes for the target's level, and yield the results."""
+        ...
+
+    def check_repository(
+        self, hosted: HostedRepository, base_branch: str | None, target: DiagnosisTarget
+    ) -> Iterator[Check]:
+        """Check the token's rights in one repository, and yield a result for each required right.
+
+        If `base_branch` is None, reading of files is not checked.
+        """
+        ...
+
+
+def examine_server(
+    server: HostedServer,
+    examination: ServerExamination,
+    target: DiagnosisTarget,
+    selected: Iterable[GitRepository | RunFailure],
+) -> Iterator[Check]:
+    """Check the token and its rights in some of the selected repositories, and yield the results."""
+    yield from examination.check_token(target)
+
+    def check_repository(repository: GitRepository) -> Iterator[Check]:
+        hosted = server.open_repository(repository.name, None)
+        return examination.check_repository(hosted, repository.base_branch, target)
+
+    yield from examine_repositories(server.url, selected, check_repository)
+
+
+def check_missing_token(url: str, server: str, target: DiagnosisTarget, write_action: str) -> Iterator[Check]:
+    """Yield the results if no token is configured. `server` is the name of the server in the results."""
+    yield report_ok(url, IDENTIFY_ACTION, f"there is no token, and {server} answers without one")
+    if target.level > RunLevel.REPORT:
+        message = "no token is configured, but writing needs a token; hint: set `token_env`"
+        yield report_problem(url, write_action, message)
+
+
+def check_protection(
+    name: str, prefix: str, list_rules: Callable[[], Iterable[str]], matches_prefix: Callable[[str], bool]
+) -> Check:
+    """Check that no rule for protected branches matches branches with basebump's prefix.
+
+    The server would refuse basebump's pushes to such branches.
+
+    Args:
+        name: The repository.
+        prefix: The prefix of basebump's branches.
+        list_rules: Lists the rules, and raises RefusedError if the token may not read them.
+        matches_prefix: Returns True if a rule matches branches with the prefix.
+    """
+    action = f"check that {prefix}* is unprotected"
+    try:
+        matching = [f"`{rule}`" for rule in list_rules() if matches_prefix(rule)]
+    except RefusedError as refusal:
+        return report_unknown(name, action, str(refusal))
+    if matching:
+        message = "protects basebump's branches; hint: narrow the rule, or choose another `branch_prefix`"
+        return report_problem(name, action, f"{', '.join(matching)} {message}")
+    return report_ok(name, action, "no rule protects these branches")
 
 
 def examine_repositories(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from bot.core.proposal.base_branches import get_literal_prefix, match_branches
 from bot.forges.hosted.catalogue import ListedRepository
@@ -12,6 +13,7 @@ from bot.forges.hosted.files import ListedTree
 from bot.forges.hosted.forge import HostedForge, HostedRepository
 from bot.forges.hosted.records import HostedDashboard
 from bot.forges.hosted.refusal import NOT_FOUND, RefusedError
+from bot.forges.hosted.trial import try_writes
 from bot.forges.selection import RepositorySelection, deduplicate_repositories
 from bot.model.diagnosis import Check, DiagnosisTarget
 from bot.model.errors import TreeError
@@ -143,6 +145,11 @@ class HostedFleet:
     def examine(self, target: DiagnosisTarget) -> Iterator[Check]:
         """Check the token, list the selected repositories, check the token's rights in some, and yield the results."""
         yield from self.server.examine(target, self.list_repositories(frozenset()))
+        if target.trial_repository is not None:
+            for repository in self.list_repositories(frozenset({target.trial_repository})):
+                if isinstance(repository, GitRepository) and repository.is_default_base:
+                    forge = HostedForge(self._open(repository.name), repository)
+                    yield from try_writes(forge, self.open_tree(repository), repository, target.branch_prefix)
 
     def _find(self, names: frozenset[str]) -> Iterator[GitRepository | RunFailure]:
         yield from self._find_named([name for name in self._names if not names or name.lower() in names])
@@ -267,3 +274,13 @@ class HostedFleet:
 
     def _open(self, name: str) -> HostedRepository:
         return self.server.open_repository(name, self._server_ids.get(name))
+
+
+def get_clone_host(url: str) -> str | None:
+    """Return the host from which git clones, for example `HOST` in `https://HOST/owner/name`.
+
+    If the URL of the server has a path, as in `https://HOST/git`, return None, because clone URLs then have another
+    form.
+    """
+    parts = urlsplit(url)
+    return parts.netloc.lower() if parts.path in {"", "/"} else None
