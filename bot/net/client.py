@@ -43,6 +43,9 @@ RETRY_PAUSES = (1.0, 3.0)
 RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 _CHUNK_SIZE = 64 * 1024
+MAX_REDIRECT_BODY = 64 * 1024
+"""Bytes of a redirect's body that are read and discarded, so that the connection can be used again. Registries send a
+short page with a link. A longer body is not read, and the connection is closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,8 @@ class HttpClient:
         """Send a request and return the response. Retry up to MAX_TRIES attempts in total.
 
         - `limit` is the maximum size of the response body in bytes.
-        - `max_redirects` is the number of redirects that are followed. If it is 0, a redirect is returned as it is.
+        - `max_redirects` is the number of redirects that are followed. If it is 0, a redirect is returned without its
+          body.
         - The Authorization header in `headers` is sent only to the origin of `url`.
 
         If the last attempt gets an error status, its response is returned.
@@ -228,8 +232,14 @@ class HttpClient:
                 verify=(trust and trust.ca) or self._ca or True,
                 proxies={"https": self._proxy.url} if uses_proxy and self._proxy.url else {},
             ) as response:
-                content = b"" if parts.method == "HEAD" else _read_body(response, target, parts.limit)
                 lower_headers = {name.lower(): value for name, value in response.headers.items()}
+                if parts.method == "HEAD":
+                    content = b""
+                elif response.status_code in REDIRECT_STATUSES and "location" in lower_headers:
+                    content = b""
+                    response.raw.read(MAX_REDIRECT_BODY, decode_content=False)
+                else:
+                    content = _read_body(response, target, parts.limit)
                 return Response(response.status_code, lower_headers, content)
         except HttpError:
             raise
@@ -244,7 +254,7 @@ class HttpClient:
     def _get_session(self, limit: int) -> requests.Session:
         """Return the session of this thread, with the deadline for a response of at most `limit` bytes."""
         if not hasattr(self._thread_local, "session"):
-            session = requests.Session()
+            session = _RedirectFreeSession()
             # ~/.netrc would replace the Authorization header, and variables for other programs would select a proxy.
             session.trust_env = False
             session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -257,6 +267,17 @@ class HttpClient:
         self._thread_local.adapter.set_limit(limit)
         current: requests.Session = self._thread_local.session
         return current
+
+
+class _RedirectFreeSession(requests.Session):
+    """A session that treats a redirect like any other response.
+
+    Even if it must not follow redirects, `requests` reads the whole body of a redirect into memory and parses its
+    target, which raises ValueError if the target is invalid.
+    """
+
+    def get_redirect_target(self, _resp: requests.Response) -> None:
+        return None
 
 
 def _is_quota_exhausted(response: Response) -> bool:

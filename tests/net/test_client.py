@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import socket
 import threading
+import tracemalloc
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -155,9 +156,29 @@ def test_where_no_redirect_is_allowed_it_is_an_answer():
     assert len(server.received) == 1
 
 
+def test_body_of_redirect_is_not_kept_in_memory():
+    large = Reply(302, b"x" * 32 * 1024 * 1024, {"Location": "/b"})
+    with Listener(by_path(a=large, b=Reply(body=b"here"))) as server:
+        tracemalloc.start()
+        try:
+            assert client(server).request("GET", f"{server.url}/a", limit=4).body == b"here"
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert peak < 8 * 1024 * 1024
+
+
+def test_body_of_redirect_has_no_effect_on_limit_and_connection():
+    page = Reply(302, b"<a href='/b'>Found</a>", {"Location": "/b"})
+    with Listener(by_path(a=page, b=Reply(body=b"here"))) as server:
+        assert client(server).request("GET", f"{server.url}/a", limit=4).body == b"here"
+    assert server.connections == 1
+
+
 @pytest.mark.parametrize(
     "location",
     [
+        "http://[",
         "http://127.0.0.1:1/",
         "https://127.0.0.1/latest/meta-data",
         "https://169.254.169.254/latest/meta-data",

@@ -41,10 +41,15 @@ class Listener:
 
     def __init__(self, answer: Callable[[Received], Reply], tls: Certificate | None = None) -> None:
         self.received: list[Received] = []
+        self.connections = 0
         listener = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def setup(self) -> None:
+                listener.connections += 1
+                super().setup()
 
             def log_message(self, *_: object) -> None: ...
 
