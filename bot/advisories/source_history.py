@@ -24,7 +24,7 @@ from bot.model.source_changes import (
     SourceLookup,
     UnknownSourceChanges,
 )
-from bot.net import HostTrust, HttpClient, HttpError, Response, Url
+from bot.net import HostTrust, HttpClient, HttpError, RateLimitedError, Response, UnreachableError, Url
 
 API_ADDRESSES: Mapping[str, str] = {
     GITHUB_HOST: "https://api.github.com",
@@ -47,7 +47,7 @@ COMMITS_PER_PAGE = 100
 """The maximum number of commits that GitLab returns in one response."""
 
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._+-]{0,99}", re.ASCII)
-"""Matches a version that can be the name of a tag."""
+"""Matches a version that can be the name of a tag, without the letter `v`. It cannot be `..`, a step in a path."""
 
 
 class _LookupFailedError(Exception):
@@ -89,7 +89,7 @@ class ForgeSourceHistory:
         self._lock = threading.Lock()
         self._lookup_count = 0
         self._failed_hosts: dict[str, str] = {}
-        """Why a forge is not asked again in this run: its rate limit is reached, or it does not answer."""
+        """Why a forge is not contacted again in this run: its rate limit is reached, or it does not respond."""
 
     def fetch_changes(self, comparison: SourceComparison, version: str | None) -> SourceLookup:
         """Return the number of commits between two commits, and the release notes of a version if it is not None."""
@@ -176,8 +176,10 @@ class ForgeSourceHistory:
                 if target.origin != api.origin:
                     raise _LookupFailedError(f"{host} redirects to another host")
                 address = str(target)
-        except HttpError as error:
-            raise self._fail(host, f"{host} could not be asked: {error}") from None
+        except (UnreachableError, RateLimitedError) as error:
+            raise self._fail(host, f"{host} could not be reached: {error}") from None
+        except HttpError as error:  # the publisher of one image can cause this, so other lookups continue
+            raise _LookupFailedError(f"the response of {host} could not be used: {error}") from None
         return self._check_status(host, response)
 
     def _build_headers(self, host: str) -> Mapping[str, str]:
@@ -189,7 +191,9 @@ class ForgeSourceHistory:
     def _check_status(self, host: str, response: Response) -> Response:
         if response.status in (HTTPStatus.OK, HTTPStatus.NOT_FOUND):
             return response
-        is_limited = response.status == HTTPStatus.FORBIDDEN and response.headers.get("x-ratelimit-remaining") == "0"
+        # https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
+        has_limit = response.headers.get("x-ratelimit-remaining") == "0" or "retry-after" in response.headers
+        is_limited = response.status == HTTPStatus.FORBIDDEN and has_limit
         if is_limited or response.status == HTTPStatus.TOO_MANY_REQUESTS:
             raise self._fail(host, f"{host} allows no more requests at the moment")
         if response.status == HTTPStatus.UNAUTHORIZED:
@@ -197,7 +201,7 @@ class ForgeSourceHistory:
         raise _LookupFailedError(f"{host} answered {response.status}")
 
     def _fail(self, host: str, reason: str) -> _LookupFailedError:
-        """Return the error, after it was noted that the forge is not asked again in this run."""
+        """Return the error, and record that the forge must not be contacted again in this run."""
         self._failed_hosts[host] = reason
         return _LookupFailedError(reason)
 
@@ -207,8 +211,8 @@ def _get_gitlab_project(comparison: SourceComparison) -> str:
 
 
 def _list_tags(version: str) -> Iterator[str]:
-    if _VERSION.fullmatch(version):
-        bare = version.removeprefix("v")
+    bare = version.removeprefix("v")
+    if _VERSION.fullmatch(bare):
         yield from (f"v{bare}", bare)
 
 

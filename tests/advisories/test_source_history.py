@@ -33,6 +33,7 @@ def ask():
     def ask(answers, comparison=ON_GITHUB, version=None, token=None, times=1):
         def answer(received):
             found = answers.get(received.path, Reply(404, b"{}"))
+            found = found() if callable(found) else found
             return found if isinstance(found, Reply) else Reply(200, json.dumps(found).encode())
 
         with Listener(answer) as listener:
@@ -66,7 +67,7 @@ def test_a_tag_without_the_letter_v_is_tried_second(ask):
     assert ask({COMPARE: COUNTS}, version="1.2.0")[0] == SourceChanges(12)
 
 
-@pytest.mark.parametrize("version", ["", "../../user", "a b", "1/2", "v1\n", "x" * 200])
+@pytest.mark.parametrize("version", ["", "v", "v..", "../../user", "a b", "1/2", "v1\n", "x" * 200])
 def test_a_version_that_cannot_be_a_tag_causes_no_request(ask, version):
     found, received = ask({COMPARE: COUNTS}, version=version)
     assert found == SourceChanges(12)
@@ -132,6 +133,7 @@ def test_an_unusable_response_is_a_reason_and_no_error(ask, reply, reason):
     ("reply", "reason"),
     [
         (Reply(403, b"{}", {"x-ratelimit-remaining": "0"}), "github.com allows no more requests at the moment"),
+        (Reply(403, b"{}", {"retry-after": "60"}), "github.com allows no more requests at the moment"),
         (Reply(401), "github.com refuses the token"),
     ],
 )
@@ -139,6 +141,21 @@ def test_a_forge_that_refuses_is_asked_once_in_a_run(ask, reply, reason):
     found, received = ask({COMPARE: reply}, times=3)
     assert found == UnknownSourceChanges(reason)
     assert len(received) == 1
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(200, b" " * (source_history.MAX_RESPONSE + 1)),
+        Reply(301, b"", {"Location": "http://["}),
+        Reply(301, b"", {"Location": "file:///etc/passwd"}),
+    ],
+)
+def test_unusable_response_does_not_stop_other_lookups(ask, reply):
+    replies = [reply, Reply(200, json.dumps(COUNTS).encode())]
+    found, received = ask({COMPARE: lambda: replies.pop(0)}, times=2)
+    assert found == SourceChanges(12)
+    assert len(received) == 2
 
 
 def test_a_run_has_a_limit_of_lookups(ask, monkeypatch):
