@@ -14,6 +14,7 @@ from bot.cli.presentation import is_quiet
 from bot.cli.screen import show_lines
 from bot.cli.terminal import create_progress
 from bot.model.diagnosis import Diagnosis
+from bot.model.errors import UsageError
 from bot.model.reference import ImageReference
 from bot.model.vocabulary import ExitCode, RunLevel
 from bot.pipeline.doctor import diagnose
@@ -38,14 +39,28 @@ from bot.wiring.doctor import build_parts
     multiple=True,
     help="An image to look up in its registry; may be repeated.  [default: an image on Docker Hub]",
 )
+@click.option(
+    "--try-writes",
+    "trial_repository",
+    metavar="NAME",
+    help="Also try all writes on this repository: create a branch and a pull request, and remove both.",
+)
 @options.add_format_option("text", "json")
-def command(config_file: Path, level: str, images: tuple[ImageReference, ...], output_format: str) -> int:
-    """Check whether everything works that a run with this config needs. Nothing is changed.
+def command(
+    config_file: Path,
+    level: str,
+    images: tuple[ImageReference, ...],
+    trial_repository: str | None,
+    output_format: str,
+) -> int:
+    """Check whether everything works that a run with this config needs. Nothing is changed without `--try-writes`.
 
     Each line is a check with its result. A problem comes with a hint.
     """
-    target, parts = build_parts(config_file, RunLevel[level.upper()], images)
+    target, parts = build_parts(config_file, RunLevel[level.upper()], images, trial_repository)
     diagnosis = diagnose(parts, target, create_progress())
+    if trial_repository is not None and not diagnosis.has_trial:
+        raise UsageError(f"no server in the config has a repository '{trial_repository}'; hint: check the name")
     write_result(
         partial(_render_diagnosis, diagnosis),
         output_format,

@@ -7,6 +7,9 @@ from enum import StrEnum
 
 from bot.model.vocabulary import RunLevel
 
+TRIAL_ACTION = "create a branch with a commit"
+"""The first action of a trial of all writes."""
+
 
 class CheckStatus(StrEnum):
     """The status of one check."""
@@ -55,6 +58,8 @@ class DiagnosisTarget:
     sets_commit_status: bool = False
     """True if the run sets commit statuses."""
     has_dashboards: bool = False
+    trial_repository: str | None = None
+    """The name of a repository on which all writes are tried; None to write nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,11 @@ class Diagnosis:
     def is_healthy(self) -> bool:
         """True if no check found a problem. Checks with an unknown result do not count as problems."""
         return all(check.status is not CheckStatus.PROBLEM for _, check in self.checks)
+
+    @property
+    def has_trial(self) -> bool:
+        """True if writes were tried on a repository."""
+        return any(check.action == TRIAL_ACTION for _, check in self.checks)
 
     def count(self, status: CheckStatus) -> int:
         return sum(check.status is status for _, check in self.checks)

@@ -31,12 +31,13 @@ pull."""
 
 
 def build_parts(
-    config_file: Path, level: RunLevel, images: Sequence[ImageReference]
+    config_file: Path, level: RunLevel, images: Sequence[ImageReference], trial_repository: str | None = None
 ) -> tuple[DiagnosisTarget, list[DiagnosisPart]]:
     """Return the kind of run for which the config is tested, and the parts of the config to test.
 
-    `images` are images that the user named. Each of them is looked up to test the access to its registry. Raises
-    UsageError if the config is not valid, or if it does not allow contacting the registry of an image.
+    All writes are tried on `trial_repository` if it is given. `images` are images that the user named. Each of them is
+    looked up to test the access to its registry. Raises UsageError if the config is not valid, or if it does not allow
+    contacting the registry of an image.
     """
     settings = load(config_file, requires_forges=True)
     for image in images:
@@ -47,6 +48,7 @@ def build_parts(
         sets_commit_status=settings.has_status
         and bool(settings.scanners or settings.policy.trust or is_scanner_installed()),
         has_dashboards=settings.has_dashboards,
+        trial_repository=trial_repository,
     )
     return target, list(_list_parts(settings, images))
 

@@ -9,6 +9,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from support.forges.azure.stand import AzureStand
 from support.forges.github.stand import GitHubStand
 from support.forges.gitlab.stand import GitLabStand
 from support.git import Git
@@ -148,6 +149,25 @@ def test_writes_nothing_to_a_server(examine, configure, serve, kind):
     examine(configure(stand, more="proposals: {dashboard: true}\nscanners: [{kind: none}]\n"))
     assert stand.server.exchanges
     assert stand.writes == []
+
+
+def test_tries_all_writes_on_the_named_repository(examine, configure, serve):
+    stand = serve(AzureStand, FILES)
+    path = configure(stand, more="scanners: [{kind: none}]\n")
+    _, checks = examine(path, "--try-writes", stand.name)
+    tried = [(mark, action) for mark, subject, action, _ in checks["forges"] if subject == stand.name]
+    assert ("ok", "create a branch with a commit") in tried
+    assert ("ok", "remove the trial") in tried
+    assert "problem" not in [mark for mark, _ in tried]
+    assert list(stand.branches()) == ["main"]
+
+
+def test_refuses_to_try_writes_on_a_repository_that_is_not_selected(basebump, configure, serve):
+    stand = serve(AzureStand, FILES)
+    path = configure(stand, more="scanners: [{kind: none}]\n")
+    code, _, err = basebump("doctor", "--config", path, "--try-writes", "Acme Shop/another")
+    assert (code, stand.writes) == (2, [])
+    assert "no server in the config has a repository 'Acme Shop/another'" in err
 
 
 # ---- registries --------------------------------------------------------------------------------------------------

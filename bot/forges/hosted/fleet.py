@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -135,7 +136,7 @@ class HostedFleet:
 
     def get_forge(self, repository: GitRepository) -> Forge:
         """Return the operations on the branches and pull requests of a repository."""
-        return HostedForge(self._open(repository.name), repository)
+        return self._open_forge(repository)
 
     def get_dashboard(self, repository: GitRepository) -> Dashboard:
         """Return the operations on the dashboard issue of a repository."""
@@ -148,8 +149,8 @@ class HostedFleet:
         if target.trial_repository is not None:
             for repository in self.list_repositories(frozenset({target.trial_repository})):
                 if isinstance(repository, GitRepository) and repository.is_default_base:
-                    forge = HostedForge(self._open(repository.name), repository)
-                    yield from try_writes(forge, self.open_tree(repository), repository, target.branch_prefix)
+                    tree, prefix = self.open_tree(repository), target.branch_prefix
+                    yield from try_writes(partial(self._open_forge, repository), tree, repository, prefix)
 
     def _find(self, names: frozenset[str]) -> Iterator[GitRepository | RunFailure]:
         yield from self._find_named([name for name in self._names if not names or name.lower() in names])
@@ -271,6 +272,9 @@ class HostedFleet:
         with hosted.errors.translate(listed.name):
             default_tip = hosted.branches.read_tip(listed.default_branch)
         return [(listed.default_branch, default_tip.commit, True)] if default_tip is not None else []
+
+    def _open_forge(self, repository: GitRepository) -> HostedForge:
+        return HostedForge(self._open(repository.name), repository)
 
     def _open(self, name: str) -> HostedRepository:
         return self.server.open_repository(name, self._server_ids.get(name))
