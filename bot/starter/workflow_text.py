@@ -83,8 +83,8 @@ jobs:
         displayName: Install Trivy # optional; without a scanner, proposals do not show vulnerabilities
         workingDirectory: $(Pipeline.Workspace)
       - bash: |
-          export PATH="$AGENT_TEMPDIRECTORY/basebump/bin:$PATH"
-          basebump run --config self/{config} --level propose --export markdown="$AGENT_TEMPDIRECTORY/basebump.md"
+          export PATH="$AGENT_TEMPDIRECTORY/basebump/bin:$PATH" summary="$AGENT_TEMPDIRECTORY/basebump.md"
+          basebump run --config self/{config} --level propose --export markdown="$summary"
         displayName: Propose
         workingDirectory: $(Pipeline.Workspace)
         env:

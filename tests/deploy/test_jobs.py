@@ -11,12 +11,15 @@ import subprocess
 import pytest
 import yaml
 from support.parts import ROOT
+from support.witnesses.pipelines import list_pipeline_problems
 
 from bot import __version__
+from bot.registries.azure_identity import PIPELINE_VARIABLES
 
 DEPLOY = ROOT / "deploy"
 GITLAB = (DEPLOY / "gitlab" / "basebump.gitlab-ci.yml").read_text(encoding="utf-8")
-AZURE = (DEPLOY / "azure-pipelines" / "azure-pipelines.yml").read_text(encoding="utf-8")
+AZURE_PIPELINES = sorted((DEPLOY / "azure-pipelines").iterdir())
+AZURE = "".join(path.read_text(encoding="utf-8") for path in AZURE_PIPELINES)
 JENKINS = (DEPLOY / "jenkins" / "Jenkinsfile").read_text(encoding="utf-8")
 SERVICE = (DEPLOY / "systemd" / "basebump.service").read_text(encoding="utf-8")
 REPOSITORIES = {"web", "api", "shop", "mail"}
@@ -73,19 +76,19 @@ def test_basebump_reads_gitlabs_file_and_can_pin_its_own_image_there(basebump, t
 # Azure Pipelines
 
 
+def _read_pipeline(name):
+    return yaml.safe_load((DEPLOY / "azure-pipelines" / name).read_text(encoding="utf-8"))
+
+
 @pytest.fixture
 def azure():
-    return yaml.safe_load(AZURE)
-
-
-@pytest.fixture
-def azure_repos():
-    return yaml.safe_load((DEPLOY / "azure-pipelines" / "azure-repos.yml").read_text(encoding="utf-8"))
+    return _read_pipeline("azure-pipelines.yml")
 
 
 def _step(azure):
+    """Return the step that runs basebump."""
     (job,) = azure["jobs"]
-    return next(step for step in job["steps"] if "bash" in step)
+    return next(step for step in job["steps"] if step.get("displayName") == "Propose")
 
 
 DOCKER = """\
@@ -110,19 +113,26 @@ exec env -i PATH="$PATH" HOME="$HOME" "${given[@]}" basebump "${@/${to%:ro}/$fro
 """
 
 
-def test_azures_parts_are_the_whole_fleet(azure, job, proposed, workspace):
-    docker = workspace.parent / "bin" / "docker"
-    docker.write_text(DOCKER, encoding="utf-8")
-    docker.chmod(0o755)
-    total = azure["jobs"][0]["strategy"]["parallel"]
+@pytest.fixture
+def docker(workspace):
+    """Put a `docker` in the PATH of jobs."""
+    path = workspace.parent / "bin" / "docker"
+    path.write_text(DOCKER, encoding="utf-8")
+    path.chmod(0o755)
+
+
+@pytest.mark.parametrize("name", ["azure-pipelines.yml", "azure-organization.yml"])
+def test_azures_parts_are_the_whole_fleet(name, docker, job, proposed):
+    pipeline = _read_pipeline(name)
+    step = _step(pipeline)
+    total = int(pipeline["jobs"][0]["strategy"]["parallel"])
+    variables = dict.fromkeys(PIPELINE_VARIABLES, "x") | {"IMAGE": "IMAGE", "GITHUB_TOKEN": "x", "TF_BUILD": "True"}
     before: set[str] = set()
     log = ""
     for position in range(1, total + 1):
         done = job(
-            _step(azure)["bash"],
-            IMAGE="IMAGE",
-            GITHUB_TOKEN="x",
-            TF_BUILD="True",
+            step["bash"] if "bash" in step else step["inputs"]["inlineScript"],
+            **variables,
             SYSTEM_JOBPOSITIONINPHASE=str(position),
             SYSTEM_TOTALJOBSINPHASE=str(total),
         )
@@ -134,9 +144,25 @@ def test_azures_parts_are_the_whole_fleet(azure, job, proposed, workspace):
     assert set(re.findall(r"^##\[group\](\w+) ", log, re.MULTILINE)) == REPOSITORIES
 
 
-def test_azure_starts_it_by_the_clock_alone(azure):
-    assert (azure["trigger"], azure["pr"]) == ("none", "none")
-    (schedule,) = azure["schedules"]
+@pytest.mark.parametrize("path", AZURE_PIPELINES, ids=lambda path: path.name)
+def test_pipelines_are_valid_according_to_microsofts_schema(path):
+    text = path.read_text(encoding="utf-8")
+    assert list_pipeline_problems(text) == []
+    assert list_pipeline_problems(text.replace("timeoutInMinutes", "timeout-minutes")) != []
+
+
+def test_organization_pipeline_passes_the_service_connection_to_basebump():
+    step = _step(_read_pipeline("azure-organization.yml"))
+    assert step["env"]["SYSTEM_ACCESSTOKEN"] == "$(System.AccessToken)"
+    passed = re.findall(r"--env (\w+)", step["inputs"]["inlineScript"])
+    assert [name for name in PIPELINE_VARIABLES if name not in passed] == []
+
+
+@pytest.mark.parametrize("path", AZURE_PIPELINES, ids=lambda path: path.name)
+def test_azure_starts_it_by_the_clock_alone(path):
+    pipeline = _read_pipeline(path.name)
+    assert (pipeline["trigger"], pipeline["pr"]) == ("none", "none")
+    (schedule,) = pipeline["schedules"]
     assert schedule["always"] is True
     assert int(schedule["cron"].split()[0]) % 15
 
@@ -148,17 +174,20 @@ def test_azures_secrets_reach_the_step_by_name(azure):
     assert "--env GITHUB_TOKEN " in step["bash"]
 
 
-def test_azure_repos_are_updated_with_the_token_of_the_job_alone(azure_repos, job, proposed, workspace):
-    docker = workspace.parent / "bin" / "docker"
-    docker.write_text(DOCKER, encoding="utf-8")
-    docker.chmod(0o755)
-    step = _step(azure_repos)
+def test_azure_repos_are_updated_with_the_token_of_the_job_alone(docker, job, proposed):
+    pipeline = _read_pipeline("azure-repos.yml")
+    step = _step(pipeline)
     assert step["env"] == {"IMAGE": "$(image)", "SYSTEM_ACCESSTOKEN": "$(System.AccessToken)"}
     done = job(step["bash"], IMAGE="IMAGE", SYSTEM_ACCESSTOKEN="x", TF_BUILD="True")
     assert done.returncode == 0, done.stderr
     assert proposed() == REPOSITORIES
-    assert (azure_repos["trigger"], azure_repos["pr"]) == ("none", "none")
-    assert "group" not in str(azure_repos["variables"])
+    assert "group" not in str(pipeline["variables"])
+
+
+def test_token_of_the_job_can_access_every_repository_that_the_pipeline_names():
+    pipeline = _read_pipeline("azure-repos.yml")
+    named = [each["repository"] for each in pipeline["resources"]["repositories"]]
+    assert pipeline["jobs"][0]["uses"]["repositories"] == named
 
 
 # Jenkins

@@ -161,6 +161,7 @@ KEYS_OF_OTHERS = {
     ".pre-commit-hooks.yaml": {"args"},
     "README.md": {"basebump"},
     "action.yml": {"actions"},
+    "azure-pipelines.md": {"always"},
     "check.md": {"with"},
     "configuration.md": {"issues"},
     "doctor.md": {"checks"},
