@@ -71,16 +71,11 @@ def add_source_changes(evidence: Mapping[Transition, Evidence], context: RunCont
 def _fetch_changes(
     tasks: Sequence[_LookupTask], history: SourceHistory, context: RunContext
 ) -> Mapping[_LookupTask, SourceLookup]:
-    context.progress.start_phase("Looking up sources", len(tasks))
-
     def fetch(task: _LookupTask) -> SourceLookup:
-        found = history.fetch_changes(task.comparison, task.version)
-        context.progress.advance()
-        return found
+        return history.fetch_changes(task.comparison, task.version)
 
-    lookups = dict(zip(tasks, context.scan_pool.map(fetch, tasks), strict=True))
-    context.progress.finish_phase()
-    return lookups
+    found = context.scan_pool.run_phase("Looking up sources", fetch, tasks, context.progress)
+    return dict(zip(tasks, found, strict=True))
 
 
 def _create_task(evidence: Evidence) -> _LookupTask | None:
