@@ -137,6 +137,6 @@ def _render_within_limit(source: str, view_name: str, view_builder: Callable[[in
         if count_characters(body) <= limit:
             return body
     raise BodyTooLongError(
-        f"the {view_name} has {len(body)} characters even if all its lists are empty, but only {limit} are allowed; "
-        "hint: shorten the template"
+        f"the {view_name} has {count_characters(body)} characters even if all its lists are empty, but only {limit} "
+        "are allowed; hint: shorten the template"
     )
