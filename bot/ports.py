@@ -122,8 +122,8 @@ class Fleet(Diagnosable, Protocol):
     def get_forge(self, repository: GitRepository) -> Forge:
         """Return the operations on the branches and on the pull or merge requests of a repository."""
 
-    def get_dashboard(self, repository: GitRepository) -> Dashboard:
-        """Return the operations on the dashboard issue of a repository."""
+    def get_dashboard(self, repository: GitRepository) -> Dashboard | None:
+        """Return the operations on the dashboard issue of a repository; None if the forge has no issues."""
 
 
 class Forge(Protocol):

@@ -239,13 +239,14 @@ class RepositoryPlanner:
         is_onboarded = any(each.branch == branch and each.state is RequestState.MERGED for each in requests)
         return not is_onboarded and all(each.branch == branch for each in requests)
 
-    def _read_dashboard(self, dashboard: Dashboard) -> tuple[DashboardIssue | None, tuple[RunFailure, ...]]:
+    def _read_dashboard(self, dashboard: Dashboard | None) -> tuple[DashboardIssue | None, tuple[RunFailure, ...]]:
         """Return the dashboard issue. Return None and a failure if the issue cannot be read.
 
         The issue is read if dashboards are enabled, or if the repository has a config file of its own, because basebump
         reports errors of that file in the issue. In all other cases, None is returned without a failure.
         """
-        if not (self.options.has_dashboards or self._extract_result.has_repository_config):
+        is_needed = self.options.has_dashboards or self._extract_result.has_repository_config
+        if dashboard is None or not is_needed:
             return None, ()
         try:
             return dashboard.read(), ()

@@ -22,7 +22,6 @@ from bot.forges.azure.errors import ALREADY_OPEN_CODE, NOT_EDITABLE_CODE, PROPOS
 from bot.forges.azure.texts import AzureTexts, StoredData, build_text
 from bot.forges.hosted.branches import build_request_ended_error
 from bot.forges.hosted.forge import RequestEdit
-from bot.forges.hosted.records import ListedIssue
 from bot.forges.hosted.refusal import RefusedError
 from bot.forges.hosted.request_reader import MAX_COMMENTS, MAX_ENDED, ListedRequest, MergeState, ReviewState
 from bot.model.forge import OpenedRequest
@@ -370,28 +369,3 @@ def _is_own_status(status: Mapping[str, Any], account: str | None) -> bool:
 def _parse_status(data: Mapping[str, Any]) -> CommitStatus | None:
     state = next((each for each, word in _AZURE_STATES.items() if word == data["state"]), None)
     return CommitStatus(state, str(data.get("description") or "")) if state is not None else None
-
-
-class NoIssues:
-    """Implements `IssueApi` for Azure Repos, which has no issues: work items belong to projects."""
-
-    def list_own_issues(self, label: str) -> Sequence[ListedIssue]:  # noqa: ARG002 - there are none
-        """Return an empty list."""
-        return ()
-
-    def create_issue(self, title: str, body: str, label: str) -> None:  # noqa: ARG002 - there are none
-        """Raise RefusedError."""
-        raise _NO_DASHBOARD
-
-    def update_issue(self, number: int, title: str, body: str, *, is_open: bool) -> None:  # noqa: ARG002
-        """Raise RefusedError."""
-        raise _NO_DASHBOARD
-
-    def close_issue(self, number: int, body: str) -> None:  # noqa: ARG002 - there are none
-        """Raise RefusedError."""
-        raise _NO_DASHBOARD
-
-
-_NO_DASHBOARD = RefusedError(
-    "Azure Repos has no issues, so there can be no dashboard; hint: remove `dashboard` from the config", status=None
-)

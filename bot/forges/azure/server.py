@@ -28,7 +28,6 @@ from bot.forges.azure.requests import (
     AzureRequestReader,
     AzureRequestWriter,
     AzureStatuses,
-    NoIssues,
     read_request,
 )
 from bot.forges.azure.tree import FolderReader, open_tree
@@ -152,7 +151,7 @@ class AzureServer:
             request_writer=AzureRequestWriter(remote),
             automerge=AzureAutomerge(remote, partial(read_request, remote)),
             statuses=AzureStatuses(remote),
-            issues=NoIssues(),
+            issues=None,
             list_without_branch=requests.list_without_branch,
         )
 

@@ -141,7 +141,7 @@ def check_reading(
     if base_branch is not None:
         yield _check_read(hosted.name, "read files", lambda: hosted.branches.read_tip(base_branch))
     yield _check_read(hosted.name, f"read {request_noun}", list_requests)
-    if has_dashboard:
+    if has_dashboard and hosted.issues is not None:
         dashboard = HostedDashboard(hosted.name, hosted.errors, hosted.issues)
         yield _check_read(hosted.name, "read the dashboard", dashboard.read)
 

@@ -138,10 +138,10 @@ class HostedFleet:
         """Return the operations on the branches and pull requests of a repository."""
         return self._open_forge(repository)
 
-    def get_dashboard(self, repository: GitRepository) -> Dashboard:
-        """Return the operations on the dashboard issue of a repository."""
+    def get_dashboard(self, repository: GitRepository) -> Dashboard | None:
+        """Return the operations on the dashboard issue of a repository; None if the server has no issues."""
         hosted = self._open(repository.name)
-        return HostedDashboard(hosted.name, hosted.errors, hosted.issues)
+        return HostedDashboard(hosted.name, hosted.errors, hosted.issues) if hosted.issues is not None else None
 
     def examine(self, target: DiagnosisTarget) -> Iterator[Check]:
         """Check the token, list the selected repositories, check the token's rights in some, and yield the results."""

@@ -149,7 +149,8 @@ class HostedRepository:
     request_writer: RequestWriter
     automerge: AutomergeApi
     statuses: StatusApi
-    issues: IssueApi
+    issues: IssueApi | None
+    """None if the server has no issues, so that there is no dashboard."""
     workflows: WorkflowApi | None = None
     """None if the server always starts CI by itself."""
     has_request_statuses: bool = False

@@ -134,3 +134,12 @@ def test_doctor_reports_what_each_level_needs(server, level):
     add(server, "Shop/web")
     actions = {action for subject, action in checks(server, "Shop/web", level=level) if subject == "Shop/web"}
     assert ("check that basebump/* has no policies" in actions) == (level > RunLevel.REPORT)
+
+
+def test_there_is_no_dashboard(server):
+    add(server, "Shop/web")
+    selected = fleet(server, "Shop/web")
+    (found,) = selected.list_repositories(frozenset())
+    assert selected.get_dashboard(found) is None
+    target = DiagnosisTarget(RunLevel.PROPOSE, "basebump/", has_dashboards=True)
+    assert "read the dashboard" not in {each.action for each in selected.examine(target)}
