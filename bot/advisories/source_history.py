@@ -92,7 +92,10 @@ class ForgeSourceHistory:
         """Why a forge is not contacted again in this run: its rate limit is reached, or it does not respond."""
 
     def fetch_changes(self, comparison: SourceComparison, version: str | None) -> SourceLookup:
-        """Return the number of commits between two commits, and the release notes of a version if it is not None."""
+        """Return the number of commits between two commits, and the release notes of a version if it is not None.
+
+        If only the release cannot be looked up, the result has the number of commits and the reason.
+        """
         with self._lock:
             self._lookup_count += 1
             is_over_limit = self._lookup_count > MAX_LOOKUPS
@@ -103,10 +106,14 @@ class ForgeSourceHistory:
                 changes = self._fetch_github_commits(comparison)
             else:
                 changes = self._fetch_gitlab_commits(comparison)
-            release = self._fetch_release(comparison, version) if version is not None else None
         except _LookupFailedError as error:
             return UnknownSourceChanges(str(error))
-        return replace(changes, release=release)
+        if version is None:
+            return changes
+        try:
+            return replace(changes, release=self._fetch_release(comparison, version))
+        except _LookupFailedError as error:
+            return replace(changes, release_failure=str(error))
 
     def _fetch_github_commits(self, comparison: SourceComparison) -> SourceChanges:
         """Return the number of commits on GitHub.

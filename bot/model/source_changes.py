@@ -51,6 +51,8 @@ class SourceChanges:
     """The number of commits that only the old commit contains, if the forge reports it."""
     release: ReleaseNotes | None = None
     """The release of the new version; None if there is none, or if the version is the same as before."""
+    release_failure: str | None = None
+    """Why the release could not be looked up, as the second half of a sentence; None if that did not fail."""
 
 
 @dataclass(frozen=True, slots=True)

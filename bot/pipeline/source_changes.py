@@ -36,7 +36,7 @@ def add_source_changes(evidence: Mapping[Transition, Evidence], context: RunCont
     """Add the changes of the sources to the contents of both images.
 
     Each pair of commits is looked up once. Results are stored with the manifest of the new image, so later runs send no
-    request for it. A failed lookup is not stored.
+    request for it. A lookup of which a part failed is not stored.
 
     Raises:
         StateError: If the state cannot be read or written.
@@ -56,7 +56,8 @@ def add_source_changes(evidence: Mapping[Transition, Evidence], context: RunCont
     updated: set[Digest] = set()
     for transition, task in tasks.items():
         found = lookups[task]
-        if task in missing and transition.new in manifests and isinstance(found, SourceChanges):
+        is_complete = isinstance(found, SourceChanges) and found.release_failure is None
+        if task in missing and transition.new in manifests and is_complete:
             manifest = manifests[transition.new]
             known = {**manifest.source_changes, task.key: found}
             manifests[transition.new] = replace(manifest, source_changes=known)

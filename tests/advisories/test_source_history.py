@@ -143,6 +143,11 @@ def test_a_forge_that_refuses_is_asked_once_in_a_run(ask, reply, reason):
     assert len(received) == 1
 
 
+def test_failed_lookup_of_the_release_does_not_hide_the_number_of_commits(ask):
+    found, _ = ask({COMPARE: COUNTS, "/repos/acme/web/releases/tags/v1": Reply(451)}, version="1")
+    assert found == SourceChanges(12, release_failure="github.com answered 451")
+
+
 @pytest.mark.parametrize(
     "reply",
     [

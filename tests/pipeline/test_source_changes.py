@@ -41,8 +41,8 @@ def look(tmp_path, loopback):
     files = {"Dockerfile": "".join(f"FROM {name}:1@{digest}\n" for name, digest in old.items())}
     tree = WorkTree(write_tree(tmp_path / "tree", files))
 
-    def look(reply: Reply):
-        with Listener(lambda _: reply) as forge:
+    def look(reply: Reply, release: Reply | None = None):
+        with Listener(lambda received: release if release and "/releases/" in received.path else reply) as forge:
             history = ForgeSourceHistory({}, None, {GITHUB_HOST: forge.url})
             report = scan_tree(
                 tree, "tree", replace(loopback.world(), source_history=history), loopback.rulebook
@@ -66,6 +66,18 @@ def test_a_failed_lookup_is_no_failure_of_the_run_and_is_tried_again(look):
     assert found == {UnknownSourceChanges("github.com has no public repository with these commits")}
     found, requests = look(Reply(200, COUNTS))
     assert (found, len(requests)) == ({SourceChanges(12)}, 1)
+
+
+def test_lookup_without_the_release_is_tried_again(loopback, look):
+    for name in ("python", "redis"):
+        digest = push(loopback, name, "new", **{"org.opencontainers.image.version": "2"})
+        loopback.scanner.findings[digest] = ()
+    found, _ = look(Reply(200, COUNTS), release=Reply(451))
+    assert found == {SourceChanges(12, release_failure="github.com answered 451")}
+    found, requests = look(Reply(200, COUNTS), release=Reply(404, b"{}"))
+    assert found == {SourceChanges(12)}
+    assert len(requests) == 3
+    assert look(Reply(500)) == ({SourceChanges(12)}, [])
 
 
 def test_sources_are_not_looked_up_unless_the_config_says_so(tmp_path, loopback):

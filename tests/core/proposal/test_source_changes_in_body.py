@@ -55,6 +55,8 @@ def test_a_failed_lookup_has_a_reason_and_a_lookup_that_was_not_asked_for_has_no
     failed = body(UnknownSourceChanges("github.com answered 451"))
     assert f"[what changed]{LINK} (commits and release notes not looked up: github.com answered 451) |" in failed
     assert f"| Source | `github.com/acme/web`: [what changed]{LINK} |" in body(None)
+    partial = body(SourceChanges(12, release_failure="github.com answered 451"))
+    assert f"[12 commits]{LINK} (release notes not looked up: github.com answered 451) |" in partial
 
 
 def test_release_notes_are_cut_and_have_no_effect():

@@ -118,6 +118,8 @@ class ContentsView:
     """The release of the new version; None if it was not looked up, or if there is none."""
     unknown_changes: Plain | None = None
     """Why the changes of the source are not known although the config sets `source_changes`; otherwise None."""
+    unknown_release: Plain | None = None
+    """Why only the release is not known; otherwise None."""
 
 
 _COMMANDS = frozenset({ImageAspect.ENTRYPOINT, ImageAspect.COMMAND})
@@ -167,7 +169,8 @@ def build_contents_view(contents: TransitionContents | None, rows: int) -> Conte
     changes = list_aspect_changes(contents)
     if changes is None or contents is None or contents.old is None or contents.new is None:
         return None
-    source_comparison = build_source_comparison(contents)
+    source_comparison, found = build_source_comparison(contents), contents.source_changes
+    release_failure = found.release_failure if isinstance(found, SourceChanges) else None
     return ContentsView(
         aspects=tuple(
             AspectView(each.aspect, *(_show_words(each.aspect, words, rows) for words in (each.old, each.new)))
@@ -181,9 +184,8 @@ def build_contents_view(contents: TransitionContents | None, rows: int) -> Conte
         source=Text(f"{source_comparison.host}/{source_comparison.repository}") if source_comparison else None,
         comparison=Link(_describe_changes(contents), source_comparison.url) if source_comparison is not None else None,
         release=_build_release_view(contents, min(rows, MAX_RELEASE_LINES)),
-        unknown_changes=(
-            Plain(contents.source_changes.reason) if isinstance(contents.source_changes, UnknownSourceChanges) else None
-        ),
+        unknown_changes=Plain(found.reason) if isinstance(found, UnknownSourceChanges) else None,
+        unknown_release=Plain(release_failure) if release_failure is not None else None,
     )
 
 
