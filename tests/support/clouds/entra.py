@@ -24,7 +24,8 @@ REGISTRIES = "https://containerregistry.azure.net"
 RESOURCE_MANAGER = "https://management.azure.com"
 GOVERNMENT_MANAGER = "https://management.usgovcloudapi.net"
 CHINA_MANAGER = "https://management.chinacloudapi.cn"
-RESOURCES = frozenset({REGISTRIES, RESOURCE_MANAGER, GOVERNMENT_MANAGER, CHINA_MANAGER})
+AZURE_DEVOPS = "499b84ac-1321-427f-aa17-267ca6975798"
+RESOURCES = frozenset({REGISTRIES, RESOURCE_MANAGER, GOVERNMENT_MANAGER, CHINA_MANAGER, AZURE_DEVOPS})
 """What tokens are issued for; the emulator plays the Entra of every cloud."""
 FEDERATION = "api://AzureADTokenExchange"
 TENANT = "7a3cbd7a-57fb-4a4c-a1c5-8c5d1e2f0a01"
