@@ -56,8 +56,9 @@ def add_source_changes(evidence: Mapping[Transition, Evidence], context: RunCont
     updated: set[Digest] = set()
     for transition, task in tasks.items():
         found = lookups[task]
-        is_complete = isinstance(found, SourceChanges) and found.release_failure is None
-        if task in missing and transition.new in manifests and is_complete:
+        if task not in missing or transition.new not in manifests:
+            continue
+        if isinstance(found, SourceChanges) and found.release_failure is None:
             manifest = manifests[transition.new]
             known = {**manifest.source_changes, task.key: found}
             manifests[transition.new] = replace(manifest, source_changes=known)
