@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from bot.forges.git.command import GitIdentity
 from bot.forges.git.push import GitPush
@@ -39,8 +39,8 @@ class GiteaAccount:
 
     login: str | None
     """None if there is no token."""
-    name: str = ""
     email: str = ""
+    """The address in the commits of the account."""
     is_admin: bool = False
     """True if the account administrates the server. Its tokens can act as every user (the header `Sudo`)."""
 
@@ -137,8 +137,9 @@ class GiteaConnection:
         if self._token is None:
             return GiteaAccount(None)
         user = self._read_object("identify the token", "/user", READ_USER)
-        name = user.get("full_name") or user["login"]
-        return GiteaAccount(str(user["login"]), str(name), str(user["email"]), bool(user.get("is_admin")))
+        login = str(user["login"])
+        email = user["email"] or f"{login}@noreply.{urlsplit(self._url).hostname}"
+        return GiteaAccount(login, str(email), bool(user.get("is_admin")))
 
     def _read_object(self, action: str, path: str, permission: str = READ_REPOSITORY) -> Mapping[str, Any]:
         with GITEA_ERRORS.translate(self._url):
@@ -189,7 +190,7 @@ class GiteaRemote:
             raise RefusedError("no token is configured, but writing needs a token; hint: set `token_env`", status=None)
         if account.is_admin:
             raise RefusedError(ADMIN_MESSAGE.format(login=account.login), status=FORBIDDEN)
-        return GitIdentity(account.name, account.email)
+        return GitIdentity(account.login, account.email)
 
 
 ADMIN_MESSAGE = (

@@ -15,7 +15,7 @@ from bot.forges.gitea.errors import READ_ISSUE
 from bot.forges.hosted.request_reader import is_closed_by_deletion
 from bot.model.request_attributes import TEAM_PREFIX, RequestAttributes
 
-MAX_EVENTS = 500
+MAX_EVENTS = 1_000
 """The largest number of comments and events of one pull request that are read, oldest first."""
 _SCHEDULED, _CANCELLED = "pull_scheduled_merge", "pull_cancel_scheduled_merge"
 

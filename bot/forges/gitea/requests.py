@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from bot.core.globs import is_glob_match
 from bot.core.proposal.markers import COMMENT_MARKER
 from bot.forges.gitea.attributes import GiteaAttributes
 from bot.forges.gitea.connection import RULES, GiteaRemote
@@ -19,7 +20,7 @@ from bot.forges.hosted.records import MAX_ISSUES, ListedIssue
 from bot.forges.hosted.refusal import CONFLICT, FORBIDDEN, NOT_FOUND, RefusedError
 from bot.forges.hosted.request_reader import MAX_COMMENTS, MAX_ENDED, ListedRequest, MergeState, ReviewState
 from bot.model.forge import OpenedRequest
-from bot.model.proposal import Proposal, RequestState
+from bot.model.proposal import NO_DRAFTS, Proposal, RequestState
 from bot.model.request_attributes import STATUS_CONTEXT, CommitStatus, RequestAttributes, StatusState
 
 DRAFT_PREFIX = "WIP: "
@@ -93,7 +94,7 @@ class GiteaRequestReader:
             if refusal.status in (FORBIDDEN, NOT_FOUND):
                 return False
             raise
-        return any(each["block_on_outdated_branch"] for each in rules if each["rule_name"] == branch)
+        return any(each["block_on_outdated_branch"] for each in rules if is_glob_match(str(each["rule_name"]), branch))
 
     def read_review_states(
         self, requests: Sequence[ListedRequest], own_numbers: frozenset[int]
@@ -177,12 +178,16 @@ class GiteaRequestWriter:
         self._attributes = AttributesWriter(GiteaAttributes(remote), "Gitea")
 
     def create(self, target_branch: str, proposal: Proposal) -> OpenedRequest:
-        """Create a pull request, and set its attributes with further requests."""
+        """Create a pull request, and set its attributes with further requests.
+
+        A server may be configured to mark drafts with other prefixes. The result then contains a note.
+        """
         title = DRAFT_PREFIX + proposal.title if proposal.is_draft else proposal.title
         body = {"base": target_branch, "head": proposal.branch, "title": title, "body": proposal.body}
         data = self._remote.write(f"open a pull request for {proposal.branch}", "POST", "/pulls", body)
+        draft_notes = (NO_DRAFTS,) if proposal.is_draft and data.get("draft") is False else ()
         notes = self._attributes.set_attributes(int(data["number"]), proposal.attributes)
-        return OpenedRequest(int(data["number"]), str(data["html_url"]), notes)
+        return OpenedRequest(int(data["number"]), str(data["html_url"]), (*draft_notes, *notes))
 
     def is_already_open(self, refusal: RefusedError) -> bool:
         return refusal.status == CONFLICT

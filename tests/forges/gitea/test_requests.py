@@ -9,7 +9,7 @@ from support.forges.contract_scene import BRANCH, OTHER, look, one, open_one, pr
 from support.forges.gitea.stand import BOT, ForgejoStand, GiteaStand
 
 from bot.forges.hosted.attributes import LABEL_COLOUR
-from bot.model.proposal import RequestState
+from bot.model.proposal import NO_DRAFTS, RequestState
 from bot.model.request_attributes import RequestAttributes
 
 FILES = {"Dockerfile": "FROM python:3.12-slim\n"}
@@ -101,6 +101,11 @@ def test_a_draft_has_a_prefix_that_is_not_in_its_title_and_stays(stand):
     assert pull_of(stand).title == "WIP: Other words"
 
 
+def test_a_server_that_marks_drafts_in_another_way_is_noted(stand):
+    stand.repository.draft_prefixes = ("DRAFT:",)
+    assert open_with(stand, RequestAttributes(), is_draft=True) == (NO_DRAFTS,)
+
+
 def test_a_draft_has_no_conflicts_because_the_server_does_not_say(stand):
     open_with(stand, RequestAttributes(), is_draft=True)
     stand.commit("main", {"Dockerfile": "FROM python:3.13-slim\n"})
@@ -171,7 +176,7 @@ def test_ended_requests_are_listed_once_for_all_branches(stand):
 def test_a_base_that_has_to_be_current_is_seen_by_administrators(stand):
     propose(stand)
     stand.commit("main", {"README.md": "Elsewhere.\n"})
-    stand.repository.protected["main"] = {"block_on_outdated_branch": True}
+    stand.repository.protected["ma*"] = {"block_on_outdated_branch": True}
     assert open_one(stand).must_be_current
     stand.server.shows_protections = False
     assert not open_one(stand).must_be_current

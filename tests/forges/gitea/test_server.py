@@ -81,6 +81,13 @@ def test_a_commit_is_the_accounts_and_only_such_a_commit_is_ours(stand):
     assert [each.intent for each in look(stand)] == [None]
 
 
+def test_an_account_without_an_address_has_one_in_its_commits(stand):
+    stand.token.user.email = ""
+    propose(stand)
+    assert [each.author for each in stand.commits(BRANCH)] == [Person(BOT, f"{BOT}@noreply.127.0.0.1")]
+    assert [each.intent is not None for each in look(stand)] == [True]
+
+
 # Messages
 
 

@@ -115,7 +115,7 @@ class Pull(Issue):
 
     @property
     def draft(self) -> bool:
-        return self.title.startswith(("WIP:", "[WIP]"))
+        return self.source is not None and self.title.startswith(self.source.draft_prefixes)
 
     def close(self, *, merged: bool = False) -> None:
         self.state, self.closed, self.automerge = "closed", _now(), None
@@ -147,6 +147,8 @@ class Repository:
     statuses: list[Status] = field(default_factory=list)
     protected: dict[str, dict[str, object]] = field(default_factory=dict)
     """Rules for branches, by the name of the rule, with what differs from the default."""
+    draft_prefixes: tuple[str, ...] = ("WIP:", "[WIP]")
+    """A setting of the server."""
     merge_styles: tuple[str, ...] = ("merge", "squash")
     branches: dict[str, str] = field(default_factory=dict)
     """As they were when it last settled, which every request begins with."""
