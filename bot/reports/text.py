@@ -56,6 +56,9 @@ _OUTCOME_STYLES: dict[ProposalOutcome, Style] = {
 
 MAX_COLUMN_WIDTH = 60
 """The maximum width of the column for references. A longer reference is not shortened."""
+MAX_NOTE_REPETITIONS = 3
+"""The number of image references of a repository below which the same note is shown. A note of more image references is
+shown only below the first of them."""
 
 
 def render_scan_text(report: RunReport, written_paths: Sequence[FilePath] | None) -> str:
@@ -146,22 +149,40 @@ def _render_occurrences(repository: RepositoryReport, evidence: Mapping[Transiti
         MAX_COLUMN_WIDTH,
         max(len(_format_image(verdict)) for verdict in repository.verdicts) if repository.verdicts else 0,
     )
-    for path in sorted(by_path):
+    places = {
+        path: [_render_entry_lines(found, width, evidence) for found in sorted(by_path[path], key=_get_line_number)]
+        for path in sorted(by_path)
+    }
+    note_counts = Counter(
+        _format_note(note) for entries in by_path.values() for entry in entries for note in _get_notes(entry)
+    )
+    shown_notes: set[str] = set()
+    for path, found in places.items():
         yield make_console_line(path)
-        places = (_render_entry_lines(found, width, evidence) for found in sorted(by_path[path], key=_get_line_number))
-        for (first, *others), same in groupby(places):  # an anchor and its aliases have the same line
+        for (first, *notes), same in groupby(found):  # an anchor and its aliases have the same line
             count = len(list(same))
-            yield replace(first, text=f"{first.text}  ({count} places)") if count > 1 else first
-            yield from others
+            yield _append_count(first, count)
+            for note in notes:
+                if note_counts[note] <= MAX_NOTE_REPETITIONS:
+                    yield note
+                elif note not in shown_notes:
+                    shown_notes.add(note)
+                    yield f"{note}  ({note_counts[note]} places)"
+
+
+def _append_count(line: StyledLine, count: int) -> StyledLine:
+    return replace(line, text=f"{line.text}  ({count} places)") if count > 1 else line
 
 
 def _render_entry_lines(
     entry: Verdict | UnsupportedText, width: int, evidence: Mapping[Transition, Evidence]
 ) -> tuple[StyledLine, *tuple[str, ...]]:
     notes = (*_render_signatures(entry, evidence), *_get_notes(entry))
-    return _format_entry(entry, width, evidence), *(
-        f"{'':>7} {make_console_line(note, MAX_NOTE_LENGTH)}" for note in notes
-    )
+    return _format_entry(entry, width, evidence), *map(_format_note, notes)
+
+
+def _format_note(note: str) -> str:
+    return f"{'':>7} {make_console_line(note, MAX_NOTE_LENGTH)}"
 
 
 def _get_notes(entry: Verdict | UnsupportedText) -> Sequence[str]:

@@ -229,6 +229,16 @@ def test_anchor_and_aliases_are_one_line_of_text(tmp_path, loopback):
     assert text.startswith("pod.yaml\n    5  · python  skipped (no-tag)  (2 places)\n\n2 image references: 2 skipped.")
 
 
+@pytest.mark.parametrize(("places", "notes"), [(3, 3), (4, 1)])
+def test_note_of_many_references_is_shown_only_below_the_first(tmp_path, loopback, places, notes):
+    dockerfile = "".join(f"FROM python:3.{number}\n" for number in range(places))
+    files = {"Dockerfile": dockerfile, "renovate.json": '{"extends": ["config:recommended"]}'}
+    lines = render_scan_text(_scan(tmp_path, loopback, files).report, None).splitlines()
+    shown = [number for number, line in enumerate(lines) if "Renovate updates it because of renovate.json" in line]
+    assert (len(shown), shown[0]) == (notes, 2)
+    assert lines[2].endswith("  (4 places)") is (places == 4)
+
+
 def test_text_without_references_is_one_sentence(tmp_path, loopback):
     assert render_scan_text(_scan(tmp_path, loopback, {"a.txt": "a"}).report, None).startswith("No image references")
 
