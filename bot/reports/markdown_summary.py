@@ -96,7 +96,7 @@ def _render_proposals(report: RunReport, rows: int) -> Iterator[str]:
 
 def _render_remarks(report: RunReport, rows: int) -> Iterator[str]:  # noqa: ARG001 - a section like the others
     if report.level < RunLevel.PROPOSE and any(tree.proposals for tree in report.repositories):
-        yield f"Level {report.level.word}: no request was touched; `--level propose` opens them."
+        yield f"Level {report.level.word}: no proposal was opened or changed; `--level propose` does this."
         yield ""
     yield from describe_gaps(report)
 

@@ -240,8 +240,8 @@ def _describe_update(verdict: Verdict, evidence: Mapping[Transition, Evidence]) 
 def summarise_statuses(repositories: Iterable[RepositoryReport], mark: str = " (`!`)") -> str:
     """Return a sentence with the number of image references by status.
 
-    An example is `3 image references: 1 up-to-date, 2 update.` If there are texts that do not name an image, a second
-    sentence has their number.
+    An example is `3 image references: 1 up-to-date, 2 update.` If there are texts that hold no readable reference,
+    a second sentence has their number.
 
     Args:
         repositories: The repositories whose image references are counted.
@@ -249,8 +249,9 @@ def summarise_statuses(repositories: Iterable[RepositoryReport], mark: str = " (
             output.
     """
     statuses: Counter[OccurrenceStatus] = Counter()
-    unsupported, is_complete = 0, True
+    unsupported, is_complete, has_repositories = 0, True, False
     for repository in repositories:
+        has_repositories = True
         is_complete = is_complete and not repository.note
         statuses.update(verdict.status for verdict in repository.verdicts)
         unsupported += len(repository.unsupported)
@@ -259,8 +260,11 @@ def summarise_statuses(repositories: Iterable[RepositoryReport], mark: str = " (
     sentence = f"{total} image reference{'' if total == 1 else 's'}: {', '.join(words)}."
     if not total:
         sentence = "No image references were found" + ("." if is_complete else " in what was looked at.")
+    if not has_repositories:
+        sentence = "No repository was selected."
     if unsupported:
-        sentence += f" {unsupported} other text{' names' if unsupported == 1 else 's name'} no image as written{mark}."
+        texts = "text holds" if unsupported == 1 else "texts hold"
+        sentence += f" {unsupported} other {texts} no readable reference{mark}."
     return sentence
 
 
@@ -272,7 +276,7 @@ def _explain_output(repositories: Sequence[RepositoryReport]) -> Iterator[Line]:
         if status in used_statuses:
             statuses_by_mark.setdefault(mark, []).append(status)
     if any(repository.unsupported for repository in repositories):
-        statuses_by_mark["!"] = ["names no image as written"]
+        statuses_by_mark["!"] = ["no readable reference"]
     if statuses_by_mark:
         yield ""
         legend = ", ".join(f"{mark} {' or '.join(words)}" for mark, words in statuses_by_mark.items())
@@ -324,7 +328,7 @@ def _summarise_proposals(report: RunReport) -> Iterator[str]:
         total = outcomes.total()
         yield f"{total} proposal{'' if total == 1 else 's'}: {words}."
     if report.level < RunLevel.PROPOSE and outcomes:
-        yield f"Level {report.level.word}: no request was touched; --level propose opens them."
+        yield f"Level {report.level.word}: no proposal was opened or changed; --level propose does this."
 
 
 def describe_unscanned(report: RunReport) -> Iterator[str]:

@@ -100,6 +100,7 @@ def test_image_option_limits_the_run_to_its_users(basebump, fleet):
     assert names(basebump, "--config", fleet, "--image", "docker.io/library/python") == ["one", "three"]
     assert names(basebump, "--config", fleet, "--image", "python:3.12") == ["one"]
     assert names(basebump, "--config", fleet, "--image", "nginx") == []
+    assert basebump("run", "--config", fleet, "--image", "nginx")[1] == "No repository was selected.\n"
 
 
 @pytest.mark.real("git")

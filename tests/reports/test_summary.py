@@ -46,7 +46,7 @@ def test_summary_explains_reasons_without_a_sentence():
     said = [reason for reason in Reason if f"- {reason}: {reason.sentence}" in shown]
     assert said == [Reason.DIGEST_GONE, Reason.COMPOSED_TAG, Reason.UNRESOLVED_ARGUMENT]
     assert f"| unresolved (denied) | {Reason.DENIED.sentence} |" in shown
-    assert "names no image as written." in shown
+    assert "holds no readable reference." in shown
 
 
 def test_summary_begins_with_requests_that_add_grave_vulnerabilities():
@@ -74,7 +74,7 @@ def test_summary_says_that_images_were_not_scanned():
 def test_summary_says_that_a_run_only_reports():
     would = proposal(outcome=ProposalOutcome.WOULD_OPEN)
     shown = render_markdown_summary(run_report(repository(update(), proposals=(would,)), level=RunLevel.REPORT))
-    assert "Level report: no request was touched" in shown
+    assert "Level report: no proposal was opened or changed" in shown
 
 
 def test_repository_that_needs_no_action_has_no_section():
