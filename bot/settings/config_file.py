@@ -165,6 +165,7 @@ def _convert_forge(forge: forge_entries.AnyForgeEntry, folder: Path) -> values.F
             repositories=repositories,
             owners=owners,
             base_branches=forge.base_branches or (),
+            work_items=forge.work_items or (),
         )
     return values.GithubSettings(
         url=forge.url,

@@ -158,6 +158,8 @@ class AzureForgeEntry(ConfigSection):
     """A file with CA certificates to trust for this forge. The path is relative to this config file."""
     repositories: NonEmptyList[RepositoryOrProject]
     """Repositories as `PROJECT/REPOSITORY`, or the repositories of a project as a mapping."""
+    work_items: NonEmptyList[name_fields.WorkItemId] | None = None
+    """The numbers of work items to which each new pull request is linked. Default: none."""
     base_branches: OneOrMore[fields.Glob] | None = None
     """Globs for the branches to which proposals are made. Default: the default branch of each repository."""
 

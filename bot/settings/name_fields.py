@@ -66,6 +66,12 @@ def _validate_app_id(value: object) -> object:
     return value
 
 
+def _validate_work_item(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError("must be the number of a work item, without quotes")
+    return value
+
+
 def _normalise_inner_path(value: str) -> str:
     """Return the path of a repository in the folder of a local forge, without a slash at the end.
 
@@ -122,6 +128,9 @@ Owner = Annotated[str, TextPattern(_OWNER, "owner", "must be the name of a user 
 Topic = Annotated[str, TextPattern(_TOPIC, "topic", "is not a topic; hint: use lower-case letters, digits and `-`")]
 AppId = Annotated[
     int, BeforeValidator(_validate_app_id), WithJsonSchema({"title": "number", "type": "integer", "minimum": 1})
+]
+WorkItemId = Annotated[
+    int, BeforeValidator(_validate_work_item), WithJsonSchema({"title": "number", "type": "integer", "minimum": 1})
 ]
 WorkflowFile = Annotated[
     str, TextPattern(_WORKFLOW, "workflow", "must be the name of a file in .github/workflows, such as `ci.yml`")

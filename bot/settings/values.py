@@ -136,6 +136,8 @@ class AzureSettings:
     """Projects."""
     base_branches: tuple[str, ...] = ()
     """Globs; empty for the default branch."""
+    work_items: tuple[int, ...] = ()
+    """The work items to which each new pull request is linked."""
 
 
 @dataclass(frozen=True, slots=True)

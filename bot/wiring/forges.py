@@ -124,7 +124,9 @@ def _prepare_azure(settings: Settings, forge: AzureSettings) -> Callable[[float]
     from bot.forges.azure.server import open_server
 
     credential = _load_azure_credential(settings, forge)
-    return lambda delay: open_server(forge.url, credential, ca=forge.ca, seconds_between_writes=delay)
+    return lambda delay: open_server(
+        forge.url, credential, work_items=forge.work_items, ca=forge.ca, seconds_between_writes=delay
+    )
 
 
 def group_by_write_delay(

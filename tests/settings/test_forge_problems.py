@@ -49,6 +49,11 @@ WRONG = [
         "forges[0].repositories[0].topics",
         "is not a key here",
     ),
+    (
+        "forges: [{kind: azure, url: 'https://dev.azure.com/o', repositories: [a/b], work_items: ['7']}]",
+        "forges[0].work_items[0]",
+        "without quotes",
+    ),
     ("forges: [{kind: gihub}]", "forges[0]", "did you mean `github`?"),
     ("forges: [{kind: [github]}]", "forges[0]", "is not one of github, gitlab, azure, gitea, local"),
     ("forges: [{repositories: [a/b]}]", "forges[0]", "needs a `kind`: github, gitlab, azure, gitea or local"),

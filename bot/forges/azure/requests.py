@@ -22,7 +22,7 @@ from bot.forges.azure.errors import ALREADY_OPEN_CODE, NOT_EDITABLE_CODE, PROPOS
 from bot.forges.azure.texts import AzureTexts, StoredData, build_text
 from bot.forges.hosted.branches import build_request_ended_error
 from bot.forges.hosted.forge import RequestEdit
-from bot.forges.hosted.refusal import RefusedError
+from bot.forges.hosted.refusal import RefusedError, is_permanent_refusal
 from bot.forges.hosted.request_reader import MAX_COMMENTS, MAX_ENDED, ListedRequest, MergeState, ReviewState
 from bot.model.forge import OpenedRequest
 from bot.model.proposal import Proposal, RequestState
@@ -228,8 +228,10 @@ def _build_url(data: Mapping[str, Any]) -> str:
 class AzureRequestWriter:
     """Changes the pull requests of one repository; implements `RequestWriter`. Methods raise RefusedError."""
 
-    def __init__(self, remote: AzureRemote) -> None:
+    def __init__(self, remote: AzureRemote, work_items: Sequence[int]) -> None:
+        """`work_items` are the work items to which each new pull request is linked."""
         self._remote = remote
+        self._work_items = [{"id": str(each)} for each in work_items]
         self._attributes = AzureAttributesWriter(remote)
         self._texts = AzureTexts(remote)
 
@@ -242,11 +244,11 @@ class AzureRequestWriter:
             "description": split_text(proposal.body).body,
             "isDraft": proposal.is_draft,
         }
-        data = self._send("POST", f"open a pull request for {proposal.branch}", "pullrequests", body)
+        data, link_notes = self._open(proposal.branch, body)
         number = int(data["pullRequestId"])
         added = self._attributes.add(number, proposal.attributes.subtract(parse_attributes(data)))
         notes = self._write_rest(number, proposal.body, StoredData(), added.attributes, proposal.attributes.status)
-        return OpenedRequest(number, _build_url(data), (*added.notes, *notes))
+        return OpenedRequest(number, _build_url(data), (*link_notes, *added.notes, *notes))
 
     def is_already_open(self, refusal: RefusedError) -> bool:
         """Return True if Azure DevOps refused `create` because the branch already has an active pull request."""
@@ -308,6 +310,22 @@ class AzureRequestWriter:
 
         self._texts.write_rest(number, text, stored, added, set_status)
         return tuple(notes)
+
+    def _open(self, branch: str, body: Mapping[str, object]) -> tuple[Any, tuple[str, ...]]:
+        """Create a pull request that is linked to the work items, and return its data.
+
+        If it cannot be linked, create it without links, and also return a note.
+        """
+        action = f"open a pull request for {branch}"
+        if not self._work_items:
+            return self._send("POST", action, "pullrequests", body), ()
+        try:
+            return self._send("POST", action, "pullrequests", {**body, "workItemRefs": self._work_items}), ()
+        except RefusedError as refusal:
+            if self.is_already_open(refusal) or not is_permanent_refusal(refusal):
+                raise
+            note = f"The work items could not be linked: {refusal}."
+        return self._send("POST", action, "pullrequests", body), (note,)
 
     def _edit(self, number: int, action: str, fields: Mapping[str, object]) -> None:
         try:

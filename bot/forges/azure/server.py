@@ -60,6 +60,7 @@ def open_server(
     url: str,
     credential: AzureCredential | None,
     *,
+    work_items: Sequence[int] = (),
     ca: Path | None = None,
     seconds_between_writes: float = 0.0,
     pause: Callable[[float], None] = time.sleep,
@@ -69,12 +70,13 @@ def open_server(
     Args:
         url: The URL of the organization, `https://dev.azure.com/ORGANIZATION`, or of the collection on a server.
         credential: The token; None to read public projects.
+        work_items: The work items to which each new pull request is linked.
         ca: A file with certificates to trust instead of the default ones.
         seconds_between_writes: The shortest time between two requests that change something.
         pause: Waits for a number of seconds.
     """
     connection = AzureConnection(url, credential, ca=ca, seconds_between_writes=seconds_between_writes, pause=pause)
-    return AzureServer(url, connection)
+    return AzureServer(url, connection, tuple(work_items))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ class AzureServer:
 
     url: str
     connection: AzureConnection = field(repr=False)
+    work_items: tuple[int, ...] = ()
     omitted: dict[str, list[str]] = field(default_factory=dict, compare=False)
     """For each project that was listed, the reasons for which repositories were left out, such as `2 disabled`."""
 
@@ -148,7 +151,7 @@ class AzureServer:
             branches=branches,
             commits=commits,
             requests=requests,
-            request_writer=AzureRequestWriter(remote),
+            request_writer=AzureRequestWriter(remote, self.work_items),
             automerge=AzureAutomerge(remote, partial(read_request, remote)),
             statuses=AzureStatuses(remote),
             issues=None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from support.forges.azure.stand import TOKEN
 from support.forges.azure.state import BUILD, MERGE_STRATEGY, MIN_REVIEWERS, STATUS_CHECK, Policy, Reviewer
 from support.forges.contract_scene import (
     BODY,
@@ -20,6 +21,8 @@ from support.forges.contract_scene import (
     proposal,
     propose,
 )
+from support.forges.fleets import open_azure_fleet
+from support.forges.hosted_stand import no_pause
 
 from bot.core.proposal.markers import BodyMarker, parse_marker, render_marker
 from bot.core.proposal.request_text import RequestText
@@ -220,6 +223,26 @@ def test_what_azure_has_not_is_a_note(stand):
     notes = open_with(stand, RequestAttributes(assignees=("ada",), milestone="1.0")).notes
     assert len(notes) == 2
     assert all("Azure Repos has no" in note for note in notes)
+
+
+def open_with_links(stand, *work_items):
+    fleet = open_azure_fleet(stand.server.url, TOKEN, selected=[stand.name], work_items=work_items, pause=no_pause)
+    (repository,) = fleet.list_repositories(frozenset())
+    forge = fleet.get_forge(repository)
+    forge.push(BRANCH, proposal().changes, proposal().commit_message, None)
+    return forge.open(proposal())
+
+
+def test_new_request_is_linked_to_the_work_items_of_the_config(stand):
+    stand.server.world.work_items = {"7", "8"}
+    assert open_with_links(stand, 7, 8).notes == ()
+    assert request_of(stand).work_items == ["7", "8"]
+
+
+def test_link_that_is_refused_is_a_note_and_no_failure(stand):
+    (note,) = open_with_links(stand, 7).notes
+    assert "The work items could not be linked" in note
+    assert request_of(stand).work_items == []
 
 
 @pytest.mark.parametrize("is_draft", [True, False])

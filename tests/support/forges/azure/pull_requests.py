@@ -45,6 +45,10 @@ def create_request(call: Call) -> Reply:
     call.require(PULL_REQUESTS)
     words = call.body
     check_words(words)
+    for each in words.get("workItemRefs", []):
+        if each["id"] not in call.world.work_items:
+            said = f"TF401232: Work item {each['id']} does not exist, or you do not have permissions to read it."
+            raise ProblemError("WorkItemUnauthorizedAccessException", said, status=404)
     source, target = (words[key].removeprefix("refs/heads/") for key in ("sourceRefName", "targetRefName"))
     _need_branches(call, source, target)
     request = call.world.propose(

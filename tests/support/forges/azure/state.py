@@ -303,6 +303,8 @@ class World:
         self.repositories: list[Repository] = []
         self.teams: list[tuple[Account, list[Account]]] = []
         """The teams of all projects, with their members."""
+        self.work_items: set[str] = set()
+        """Their numbers."""
         self.last_request = 0
         """Numbers count over the whole organization."""
         self.ada = self.add_account(ADA.name, ADA.email)
