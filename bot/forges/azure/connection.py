@@ -33,7 +33,7 @@ from bot.net import ApiSession, HostPace
 
 API_VERSIONS = ("7.1", "7.0", "6.0", "5.0")
 """The versions of the API that basebump uses, newest first: those of Azure DevOps Services and of Azure DevOps Server
-2022, 2020 and 2019. A server answers a version that it does not know with status 404 and a page."""
+2022, 2020 and 2019."""
 TIMEOUT = 60.0
 """Seconds without data after which a request fails. A push of many files takes some seconds."""
 MAX_ANSWER = 64 * 1024 * 1024
@@ -51,6 +51,7 @@ https://learn.microsoft.com/en-us/azure/devops/integrate/get-started/authenticat
 JSON, BYTES, ZIP = "application/json", "application/octet-stream", "application/zip"
 JSON_PATCH = "application/json-patch+json"
 
+_UNKNOWN_VERSION_MESSAGE = "is out of range for this server"
 _NON_AUTHORITATIVE = 203
 _REDIRECTS, _REFUSALS = 300, 400
 """The lowest statuses of redirects and of refusals."""
@@ -191,13 +192,18 @@ class ApiVersions:
             try:
                 answer = send(version)
             except AzureError as error:
-                is_unknown = error.status == NOT_FOUND and error.is_page
-                if not is_unknown or version == versions[-1]:
+                if not _is_unknown_version(error) or version == versions[-1]:
                     raise
                 continue
             self._versions = versions[position:]
             return answer
         raise AssertionError("there is always a last version")
+
+
+def _is_unknown_version(error: AzureError) -> bool:
+    """Return True if a server does not know the version of the API. It answers with a message, or 404 and a page."""
+    is_named = any(_UNKNOWN_VERSION_MESSAGE in message for message in error.messages)
+    return is_named or (error.status == NOT_FOUND and error.is_page)
 
 
 class AzureConnection:

@@ -109,9 +109,11 @@ def test_page_of_a_server_that_is_down_is_not_shown(watched):
     assert "<" not in failed.error
 
 
+@pytest.mark.parametrize("is_named", [True, False])
 @pytest.mark.parametrize("version", [(7, 0), (6, 0), (5, 0)])
-def test_older_servers_are_asked_by_their_newest_version(stand, version):
+def test_older_servers_are_asked_by_their_newest_version(stand, version, is_named):
     stand.server.version = version
+    stand.server.names_unknown_versions = is_named
     assert isinstance(look(stand, TOKEN, CredentialKind.PERSONAL), GitRepository)
     asked = [exchange.asked.words["api-version"] for exchange in stand.server.exchanges]
     expected = ".".join(map(str, version))

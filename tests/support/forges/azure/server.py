@@ -78,6 +78,8 @@ class AzureServer(ForgeServer):
         """Whether the limit of requests is used up."""
         self.version = (7, 1)
         """The newest version of the API."""
+        self.names_unknown_versions = False
+        """Whether it refuses a newer version with a message; else with a page."""
         self.has_git = True
 
     @property
@@ -129,7 +131,14 @@ class AzureServer(ForgeServer):
         if git_path is not None:
             return self._git(call, asked, git_path)
         if not self._speaks(call.query.get("api-version", "")):
-            return UNKNOWN_VERSION
+            if not self.names_unknown_versions:
+                return UNKNOWN_VERSION
+            newest = ".".join(map(str, self.version))
+            said = (
+                f"The requested REST API version of {call.query.get('api-version')} is out of range for this server. "
+                f"The latest REST API version this server supports is {newest}."
+            )
+            raise ProblemError("VssVersionOutOfRangeException", said)
         below = path_below(asked.path)
         if below.lower() == "connectiondata":
             return Reply(200, call.shapes.connection(call.writer.account))
