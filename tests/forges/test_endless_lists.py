@@ -8,6 +8,7 @@ import pytest
 from support.forges.hosted_stand import no_pause
 from support.listener import Listener, Reply
 
+from bot.forges.azure.connection import AzureConnection
 from bot.forges.gitea.connection import GiteaConnection
 from bot.forges.github.connection import GitHubConnection, StaticToken
 from bot.forges.gitlab.connection import GitLabConnection
@@ -34,17 +35,30 @@ def _list_on_gitea(url):
     return connection.client.read_pages("list branches", "/repos/a/b/branches", "", lambda page: {"page": page}, 1)
 
 
-LISTERS = {"GitHub": _list_on_github, "GitLab": _list_on_gitlab, "Gitea": _list_on_gitea}
+def _list_on_azure(url):
+    connection = AzureConnection(url, None, pause=no_pause)
+    return connection.read("list branches", lambda client: list(client.list_values("a/_apis/git/repositories/b/refs")))
+
+
+LISTERS = {
+    "GitHub": _list_on_github,
+    "GitLab": _list_on_gitlab,
+    "Azure DevOps": _list_on_azure,
+    "Gitea": _list_on_gitea,
+}
 
 
 PAGES = 50
 """More pages than the tests allow. The list ends, so that the tests fail instead of running forever."""
 
 
-def _serve_long_list():
+def _serve_long_list(forge):
     def answer(_):
         number = len(server.received)
         page = [{"name": f"b{number}", "ref": f"b{number}"}]
+        if forge == "Azure DevOps":
+            headers = {"Content-Type": "application/json", "x-ms-continuationtoken": str(number)}
+            return Reply(200, json.dumps({"count": 1, "value": page}).encode(), headers)
         link = {"Link": f'<{server.url}/page{number}?page=2>; rel="next"'} if number < PAGES else {}
         return Reply(200, json.dumps(page).encode(), link)
 
@@ -55,7 +69,7 @@ def _serve_long_list():
 @pytest.mark.parametrize("forge", LISTERS)
 def test_list_whose_pages_never_end_is_refused_once(forge, monkeypatch):
     monkeypatch.setattr(call_budget, "MAX_CALL_REQUESTS", 5)
-    with _serve_long_list() as server:
+    with _serve_long_list(forge) as server:
         with pytest.raises(RefusedError, match="more than 5 pages"):
             LISTERS[forge](server.url)
         assert len(server.received) == 5
@@ -64,7 +78,7 @@ def test_list_whose_pages_never_end_is_refused_once(forge, monkeypatch):
 @pytest.mark.parametrize("forge", LISTERS)
 def test_list_whose_pages_have_too_many_bytes_together_is_refused_once(forge, monkeypatch):
     monkeypatch.setattr(call_budget, "MAX_CALL_BYTES", 100)
-    with _serve_long_list() as server:
+    with _serve_long_list(forge) as server:
         with pytest.raises(RefusedError, match="more than 100 bytes"):
             LISTERS[forge](server.url)
         assert len(server.received) < 10

@@ -20,7 +20,11 @@ from bot.model.vocabulary import RunLevel
 
 pytestmark = [
     pytest.mark.real("git"),
-    pytest.mark.over_forges(github_app="tokens aside, it is asked as with a token", forgejo="it is asked as a Gitea"),
+    pytest.mark.over_forges(
+        azure="it has no issues",
+        github_app="tokens aside, it is asked as with a token",
+        forgejo="it is asked as a Gitea",
+    ),
 ]
 
 OLD = build("old").digest

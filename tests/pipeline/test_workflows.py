@@ -10,7 +10,10 @@ from support.runs.worlds import build, outcomes
 
 from bot.model.vocabulary import RunLevel
 
-pytestmark = [pytest.mark.real("git"), pytest.mark.over_forges(local="nothing runs there", gitlab="it starts its own")]
+pytestmark = [
+    pytest.mark.real("git"),
+    pytest.mark.over_forges(local="nothing runs there", gitlab="it starts its own", azure="its policies start them"),
+]
 
 BRANCH = "basebump/python-3.12-slim-06e5bb43"
 CI = "ci.yml"
