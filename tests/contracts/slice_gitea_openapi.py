@@ -1,9 +1,10 @@
-"""Cuts the operations that basebump uses out of the API descriptions of a Gitea and of a Forgejo server.
+"""Cuts the operations that basebump uses out of the API descriptions of Gitea and Forgejo.
 
-    python tests/contracts/slice_gitea_openapi.py GITEA.json FORGEJO.json
+    python tests/contracts/slice_gitea_openapi.py SLICE.json
 
 writes `gitea_openapi.json` beside this file: those operations of both servers with everything they refer to, without
-descriptions. A server answers with its description at `/swagger.v1.json`.
+descriptions. SLICE.json is Gitea's description, in which `x-forgejo-16` has the operations and definitions that differ
+in Forgejo. The names of the few operations that it lacks are listed here.
 """
 
 from __future__ import annotations
@@ -58,6 +59,40 @@ OPERATIONS = (
 _WORDS = frozenset({"description", "summary", "tags", "operationId", "consumes", "produces", "title", "example"})
 
 
+def _text(*names: str) -> dict[str, Any]:
+    return {"type": "object", "properties": {name: {"type": "string"} for name in names}}
+
+
+def _query(*names: str) -> list[dict[str, str]]:
+    return [{"in": "query", "name": name, "type": "string"} for name in names]
+
+
+_REFERENCES = {"type": "array", "items": {"$ref": "#/definitions/Reference"}}
+_LABEL = _text("name", "color", "description") | {"required": ["name", "color"]}
+NAMES: dict[str, Any] = {
+    f"get {REPOSITORY}/git/refs/{{ref}}": {"responses": {"200": {"schema": _REFERENCES}}},
+    f"post {REPOSITORY}/labels": {
+        "parameters": [{"in": "body", "name": "body", "schema": {"$ref": "#/definitions/CreateLabelOption"}}],
+        "responses": {"201": {"schema": {"$ref": "#/definitions/Label"}}},
+    },
+}
+OF_GITEA: dict[str, Any] = {
+    f"get {REPOSITORY}/file-contents": {
+        "parameters": _query("ref", "body"),
+        "responses": {"200": {"$ref": "#/responses/ContentsListResponse"}},
+    }
+}
+DEFINITIONS: dict[str, Any] = {
+    "GitObject": _text("sha", "type", "url"),
+    "Reference": {
+        "type": "object",
+        "properties": {"ref": {"type": "string"}, "object": {"$ref": "#/definitions/GitObject"}},
+    },
+    "CreateLabelOption": _LABEL,
+}
+"""Operations that the slice lacks: their parameters and the names in their bodies."""
+
+
 def cut(document: dict[str, Any]) -> dict[str, Any]:
     """Return the operations of a description, and what they refer to."""
     paths: dict[str, Any] = {}
@@ -66,14 +101,38 @@ def cut(document: dict[str, Any]) -> dict[str, Any]:
         described = document["paths"].get(path, {}).get(method)
         if described is not None:
             paths.setdefault(path, {})[method] = _without_words(described)
-    kept: dict[str, Any] = {"version": document["info"]["version"], "paths": paths, "responses": {}, "definitions": {}}
+    kept: dict[str, Any] = {"paths": paths, "responses": {}, "definitions": {}}
     pending = [*_references(paths)]
     while pending:
         kind, name = pending.pop()
         if name not in kept[kind]:
-            kept[kind][name] = _without_words(document[kind][name])
+            kept[kind][name] = _without_words(document[kind].get(name, {}))
             pending += _references(kept[kind][name])
     return kept
+
+
+def _add(document: dict[str, Any], operations: dict[str, Any]) -> dict[str, Any]:
+    """Return a description with more operations, whose names are listed above."""
+    paths = {path: dict(methods) for path, methods in document["paths"].items()}
+    for operation, described in operations.items():
+        method, _, path = operation.partition(" ")
+        paths.setdefault(path, {})[method] = described
+    return {**document, "paths": paths, "definitions": {**document["definitions"], **DEFINITIONS}}
+
+
+def _read_forgejo(document: dict[str, Any]) -> dict[str, Any]:
+    """Return Forgejo's description: Gitea's with what differs."""
+    differing = document["x-forgejo-16"]
+    paths = {path: dict(methods) for path, methods in document["paths"].items()}
+    del paths[f"{REPOSITORY}/issues/{{index}}/labels/{{id}}"]
+    for path, methods in differing["paths"].items():
+        paths[path] = {**paths.get(path, {}), **methods}
+    definitions = {**document["definitions"], **differing["definitions"]}
+    pull = definitions["PullRequest"]
+    definitions["PullRequest"] = {**pull, "properties": {**pull["properties"], "flow": {"type": "integer"}}}
+    blobs = {"schema": {"type": "array", "items": {"$ref": "#/definitions/GitBlob"}}}
+    responses = {**document["responses"], "GitBlobList": blobs}
+    return {**document, "paths": paths, "definitions": definitions, "responses": responses}
 
 
 def _references(node: Any) -> list[tuple[str, str]]:
@@ -102,7 +161,7 @@ def _without_words(node: Any, *, is_schema: bool = True) -> Any:
 
 
 if __name__ == "__main__":
-    gitea, forgejo = (json.loads(Path(name).read_text(encoding="utf-8")) for name in sys.argv[1:])
-    servers = {"gitea": cut(gitea), "forgejo": cut(forgejo)}
+    gitea = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    servers = {"gitea": cut(_add(gitea, NAMES | OF_GITEA)), "forgejo": cut(_add(_read_forgejo(gitea), NAMES))}
     target = Path(__file__).with_name("gitea_openapi.json")
     target.write_text(json.dumps(servers, indent=1, sort_keys=True) + "\n", encoding="utf-8")
