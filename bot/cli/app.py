@@ -46,7 +46,8 @@ COMMANDS = {
     "close": CommandEntry("bot.cli.close", "Decline a proposal on the local forge."),
     "config": CommandEntry("bot.cli.config", "Check a config file, or print its schema."),
     "doctor": CommandEntry(
-        "bot.cli.doctor", "Check whether everything works that a run with this config needs. Nothing is changed."
+        "bot.cli.doctor",
+        "Check whether everything works that a run with this config needs. Nothing is changed without `--try-writes`.",
     ),
     "demo": CommandEntry("bot.cli.demo", "Demonstrate basebump on this machine alone, without a network."),
     "completion": CommandEntry("bot.cli.completion", "Print a script that completes commands and options in a SHELL."),
