@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import click
 
 from bot import __version__
-from bot.cli.messages import render_click_error, render_error, suggest_command, write_message
+from bot.cli.messages import CommandGroup, render_click_error, render_error, write_message
 from bot.cli.presentation import add_shared_options
-from bot.model.errors import HINT_SEPARATOR, BasebumpError, UsageError
+from bot.model.errors import BasebumpError, UsageError
 from bot.model.vocabulary import ExitCode
 
 
@@ -54,7 +54,7 @@ COMMANDS = {
 }
 
 
-class _LazyGroup(click.Group):
+class _LazyGroup(CommandGroup):
     """A group that imports the module of a subcommand only when the subcommand is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
@@ -70,15 +70,6 @@ class _LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        name = args[0]
-        if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
-            hint = suggest_command(name, list(COMMANDS), ctx.command_path)
-            raise UsageError(f"there is no command '{name}'{HINT_SEPARATOR}{hint}")
-        return super().resolve_command(ctx, args)
 
 
 COLLECT_EVERY = 1_000_000

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import click
 
+from bot.cli.messages import CommandGroup
 from bot.cli.outputs import show
 from bot.core.markdown import make_console_text
 from bot.settings import Settings, load
 
 
-@click.group("config")
+@click.group("config", cls=CommandGroup)
 def command() -> None:
     """Check a config file, or print its schema."""
 
@@ -21,7 +22,7 @@ def command() -> None:
 @command.command()
 @click.argument("file", type=click.Path(path_type=Path))
 def check(file: Path) -> None:
-    """Check whether the config FILE can be used, and list all its problems.
+    """Check a config FILE, and list all its problems.
 
     The environment variables that FILE names need not be set: for each one that is not, there is only a note. CI can
     therefore check a config without its secrets.

@@ -10,10 +10,23 @@ from difflib import get_close_matches
 import click
 
 from bot.cli.presentation import has_colors, is_quiet, is_terminal
-from bot.model.errors import HINT_SEPARATOR, ConfigError
+from bot.model.errors import HINT_SEPARATOR, ConfigError, UsageError
 
 _COLOURS = {"error": "1;31", "hint": "36", "note": "2"}
 _FIRST_WORD = re.compile(r"^( *)(error|hint|note):", re.MULTILINE)
+
+
+class CommandGroup(click.Group):
+    """A group of commands. The error for an unknown command has a hint that names the most similar command."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name, commands = args[0], self.list_commands(ctx)
+        if name not in commands and not name.startswith("-") and not ctx.resilient_parsing:
+            hint = _suggest_command(name, commands, ctx.command_path)
+            raise UsageError(f"there is no command '{name}'{HINT_SEPARATOR}{hint}")
+        return super().resolve_command(ctx, args)
 
 
 def write_message(text: str) -> None:
@@ -70,7 +83,7 @@ def render_click_error(error: click.ClickException) -> str:
     """
     message = error.format_message()
     if HINT_SEPARATOR in message:
-        return _split_hint(message, "error: ", "hint: ")
+        return _split_hint(_begin_in_lower_case(message), "error: ", "hint: ")
     context = error.ctx if isinstance(error, click.UsageError) else None
     similar = error.possibilities if isinstance(error, click.NoSuchOption) else None
     if similar:
@@ -81,7 +94,7 @@ def render_click_error(error: click.ClickException) -> str:
     return f"error: {_begin_in_lower_case(message.rstrip('.'))}\nhint: {hint}"
 
 
-def suggest_command(word: str, commands: list[str], path: str) -> str:
+def _suggest_command(word: str, commands: list[str], path: str) -> str:
     """Return the hint for an unknown command: the most similar command, or the help if no command is similar."""
     similar = get_close_matches(word.lower(), commands, n=1)
     return f"did you mean {similar[0]}?" if similar else f"`{path} --help` lists all commands"

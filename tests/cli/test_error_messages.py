@@ -23,9 +23,9 @@ from bot.cli.messages import write_message
         (["scan", "--exprt", "x"], "no such option '--exprt'", "did you mean --export?"),
         (["scan", "--format"], "option '--format' requires an argument", "see `basebump"),
         (["compare", "a"], "missing argument 'NEW'", "see `basebump compare --help`"),
-        (["config", "chek"], "no such command 'chek'", None),
+        (["config", "chek"], "there is no command 'chek'", "did you mean check?"),
         (["scan", "nowhere"], "nowhere is not a folder", "name the folder that contains the files"),
-        (["scan", ".", "--export", "x"], None, "use one of the formats"),
+        (["scan", ".", "--export", "x"], "invalid value for '--export': 'x' does not", "use one of the formats"),
     ],
 )
 def test_error_has_a_line_for_the_error_and_a_line_for_the_hint(
@@ -35,8 +35,8 @@ def test_error_has_a_line_for_the_error_and_a_line_for_the_hint(
     code, out, err = basebump(*arguments)
     error_line, hint_line = err.splitlines()
     assert (code, out) == (2, "")
-    assert error_line.startswith(f"error: {error or ''}")
-    assert hint_line.startswith(f"hint: {hint or ''}")
+    assert error_line.startswith(f"error: {error}")
+    assert hint_line.startswith(f"hint: {hint}")
 
 
 def test_config_error_has_the_hint_of_each_problem_below_its_line(basebump, tmp_path, monkeypatch):
