@@ -146,13 +146,13 @@ class AzureForgeEntry(ConfigSection):
     """The URL of the organization, `https://dev.azure.com/ORGANIZATION`. For an Azure DevOps Server, the URL of the
     collection, `https://HOST/COLLECTION`.
     """
-    token_env: name_fields.VariableName | None = None
-    """The name of the environment variable that holds the token. `SYSTEM_ACCESSTOKEN` is the token of the pipeline job
-    itself. Only public projects can be read without a token.
-    """
     auth: Literal["azure"] | None = None
     """`azure` logs in with Microsoft Entra, instead of a token: as a service principal, with a managed identity or with
     workload identity federation. Azure DevOps Server does not support this.
+    """
+    token_env: name_fields.VariableName | None = None
+    """The name of the environment variable that holds the token. `SYSTEM_ACCESSTOKEN` is the token of the pipeline job
+    itself. Only public projects can be read without a token.
     """
     ca: fields.Text | None = None
     """A file with CA certificates to trust for this forge. The path is relative to this config file."""

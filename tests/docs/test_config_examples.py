@@ -10,6 +10,7 @@ from contextlib import ExitStack
 
 import pytest
 import yaml
+from support.forges.azure.stand import BOT, AzureStand
 from support.forges.github.stand import GitHubStand
 from support.git import Git
 from support.parts import ROOT
@@ -66,13 +67,22 @@ class Place:
                 stand.server.world.add_repository(name, content)
         return stand
 
+    def azure(self, files):
+        stand = AzureStand(self.folder / "azure", None)
+        self.ends.callback(stand.end)
+        stand.server.world.add_token("ghp_of-the-bot", BOT)
+        for name, content in files.items():
+            stand.server.world.add_repository(name, content, private=True, members={BOT})
+        return stand
+
     def run(self, example, *, api=None):
         """Run by an example and return its document; scanners find reports alone, of the old and the new image."""
         config = yaml.safe_load((ROOT / "config" / "examples" / f"{example}.yaml").read_text(encoding="utf-8"))
         for forge in config["forges"]:
             if api is not None:
                 forge.update(url=api, token_env="ACME_TOKEN")
-                forge.pop("ca", None)
+                for key in ("ca", "auth"):
+                    forge.pop(key, None)
         here = {"mirror": self.registry.registry.host, "insecure": True, "auth": "anonymous"}
         hosts = {entry["host"] for entry in config.get("registries", [])} | {"docker.io"}
         config["registries"] = [{"host": host, **here} for host in sorted(hosts)]
@@ -168,10 +178,10 @@ def test_a_team_in_azure(place):
         "Dockerfile": pinned("contoso.azurecr.io/base/python:3"),
         "pod.yaml": pod("contoso.azurecr.io/apps/web:1"),
     }
-    github = place.github({"contoso/web": files, "contoso/trial": files})
-    github.server.world.repository("contoso/web").topics = ("production",)
-    (web,) = place.run("azure", api=github.server.url).values()
-    assert web["name"] == "contoso/web"
+    azure = place.azure({"Shop/web": files, "Shop/web-archive": files, "Platform/ingress": {"README": "x"}})
+    by_name = place.run("azure", api=azure.server.url)
+    assert by_name.keys() == {"Shop/web", "Platform/ingress"}
+    web = by_name["Shop/web"]
     assert states(web) == {
         "contoso.azurecr.io/base/python": ("update", None),
         "contoso.azurecr.io/apps/web": ("skipped", "own"),
