@@ -32,13 +32,21 @@ _NOT_ENABLED = "Auto-complete was not set"
 
 
 def parse_attributes(data: Mapping[str, Any]) -> RequestAttributes:
-    """Return the current attributes of a pull request, as far as `data` contains them."""
+    """Return the current attributes of a pull request, as far as `data` contains them.
+
+    Automatic completion counts as set if it was set at any time: if it is ended, its options stay.
+    """
     reviewers = data.get("reviewers") or ()
     return RequestAttributes(
         labels=tuple(str(each["name"]) for each in data.get("labels") or ()),
         reviewers=tuple(_get_reviewer_name(each) for each in reviewers),
-        automerge=True if data["status"] == "active" and data.get("autoCompleteSetBy") else None,
+        automerge=True if data.get("autoCompleteSetBy") or _was_set(data) else None,
     )
+
+
+def _was_set(data: Mapping[str, Any]) -> bool:
+    """Return True if automatic completion was set at any time."""
+    return bool((data.get("completionOptions") or {}).get("mergeStrategy"))
 
 
 def _get_reviewer_name(identity: Mapping[str, Any]) -> str:
@@ -182,6 +190,8 @@ class AzureAutomerge:
         data = self.read_request(number)
         if data.get("isDraft"):
             return "it is a draft"
+        if _was_set(data) and not data.get("autoCompleteSetBy"):
+            return "it was ended before"
         if head is not None and data["lastMergeSourceCommit"]["commitId"] != head:
             return "another user pushed to the branch, or Azure DevOps does not know the last commit yet"
         policies = list_blocking_policies(self.remote, str(data["repository"]["id"]), str(data["targetRefName"]))

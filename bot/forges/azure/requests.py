@@ -47,12 +47,14 @@ class AzureRequestReader:
         self._remote = remote
         self._branches = branches
         self._texts = AzureTexts(remote)
+        self._active: Sequence[ListedRequest] | None = None
+        """The active pull requests that `list_open` read, until `list_without_branch` uses them."""
 
     def list_open(self, branches: Collection[str]) -> Sequence[ListedRequest]:
         """Return the active pull requests of `branches` in the repository itself, and not in a fork."""
         action = "list the active pull requests"
-        requests = self._list_matching(action, None, {"status": ACTIVE})
-        return [self._complete(each) for each in requests if each.branch in branches]
+        self._active = self._list_matching(action, None, {"status": ACTIVE})
+        return [self._complete(each) for each in self._active if each.branch in branches]
 
     def list_of_branch(self, branch: str) -> Sequence[ListedRequest]:
         """Return the newest pull requests of a branch, at most `MAX_ENDED`, whether active, abandoned or completed."""
@@ -68,11 +70,12 @@ class AzureRequestReader:
         account = self._remote.connection.get_account().id
         if account is None:
             return ()
-        conditions = {"status": ACTIVE, "creatorId": account}
-        requests = self._list_matching("list basebump's active pull requests", None, conditions)
-        return [
-            self._complete(each) for each in requests if each.branch.startswith(prefix) and each.branch not in branches
-        ]
+        active, self._active = self._active, None
+        if active is None:
+            conditions = {"status": ACTIVE, "creatorId": account}
+            active = self._list_matching("list basebump's active pull requests", None, conditions)
+        own = [each for each in active if each.opened_by == account and each.branch.startswith(prefix)]
+        return [self._complete(each) for each in own if each.branch not in branches]
 
     def find_open(self, branch: str, target_branch: str) -> ListedRequest | None:
         """Return the active pull request of a branch into a target branch; None if there is none."""

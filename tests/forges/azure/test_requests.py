@@ -364,6 +364,16 @@ def test_auto_complete_is_ended(stand):
     assert request_of(stand).armed_by is None
 
 
+def test_auto_complete_that_a_person_ended_is_not_set_again(stand):
+    arm(stand, Policy(1, BUILD, {}))
+    request_of(stand).armed_by = None
+    seen = open_one(stand)
+    assert (seen.has_automerge, seen.ever_set.automerge) == (False, True)
+    (note,) = stand.forge().update_request(seen, seen.title, seen.body, RequestAttributes(automerge=True))
+    assert "it was ended before" in note
+    assert request_of(stand).armed_by is None
+
+
 def test_request_is_completed_when_its_policies_are_met(stand):
     assert arm(stand, Policy(1, MIN_REVIEWERS, {"minimumApproverCount": 1})) == ()
     request_of(stand).reviewers.append(Reviewer(stand.server.world.ada, 10))
