@@ -40,7 +40,7 @@ def command(path: Path, workflow: str | None) -> None:
     registries that it found, and the rules about images of Renovate and Dependabot, translated. It prints what it could
     not translate. Existing files are never overwritten.
     """
-    from bot.starter.config_text import write_config_text
+    from bot.starter.config_text import STATE_IGNORE_PATH, STATE_IGNORE_TEXT, needs_state, write_config_text
     from bot.starter.examine_folder import examine_folder
     from bot.starter.summary import summarise_start
     from bot.starter.workflow_text import WORKFLOWS
@@ -55,6 +55,8 @@ def command(path: Path, workflow: str | None) -> None:
     files = {CONFIG_NAME: write_config_text(findings)}
     if workflow:
         files[WORKFLOWS[workflow].path] = WORKFLOWS[workflow].write_text(CONFIG_NAME)
+    if needs_state(findings) and not os.path.lexists(path / STATE_IGNORE_PATH):
+        files[STATE_IGNORE_PATH] = STATE_IGNORE_TEXT
     _create_files(path, files)
     show(show_text(make_console_text(summarise_start(report, findings, list(files))), sys.stdout))
 

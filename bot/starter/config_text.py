@@ -16,6 +16,9 @@ WIDTH = 100
 """The maximum length of a comment line."""
 STATE_PATH = ".basebump/state.db"
 """The state file, relative to the config."""
+STATE_IGNORE_PATH = ".basebump/.gitignore"
+STATE_IGNORE_TEXT = "*\n!.gitignore\n"
+"""The content of a file in the folder of the state. With it, every clone has the folder, and git ignores the state."""
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
 """Texts that need no quotes in YAML, unless they are in _WORDS."""
 _TOKEN_VARIABLES = {"github": "GITHUB_TOKEN", "gitlab": "GITLAB_TOKEN"}
@@ -73,7 +76,7 @@ def write_config_text(findings: FolderFindings) -> str:
         _write_forges(findings),
         _write_registries(findings.registries),
         _write_policy(findings.translations),
-        _write_state(findings.translations),
+        _write_state(findings),
         _write_scanners(),
     ]
     return "\n".join("\n".join([*section, ""]) for section in map(list, sections) if section)
@@ -169,12 +172,20 @@ def _format_value(value: RuleValue) -> str:
     return f"{{{', '.join(f'{key}: {_format_text(text)}' for key, text in value.items())}}}"
 
 
-def _write_state(translations: Sequence[BotTranslation]) -> Iterator[str]:
+def _write_state(findings: FolderFindings) -> Iterator[str]:
     yield from _comment(
         "A file in which basebump stores what it needs to know in later runs, such as when a digest was first seen."
     )
-    has_min_age = any("min_age" in rule.keys for each in translations for rule in each.rules)
-    yield f"{'' if has_min_age else '#'}state: sqlite:///{STATE_PATH}"
+    yield f"{'' if needs_state(findings) else '#'}state: sqlite:///{STATE_PATH}"
+
+
+def needs_state(findings: FolderFindings) -> bool:
+    """Return True if the config names a state.
+
+    It does if a translated rule depends on the age of digests, and if the workflow keeps the state for later runs.
+    """
+    rules = [rule for each in findings.translations for rule in each.rules]
+    return findings.workflow == "github" or any("min_age" in rule.keys for rule in rules)
 
 
 def _write_scanners() -> Iterator[str]:

@@ -72,7 +72,7 @@ def test_workflow_uses_the_config_and_its_state(folder, basebump):
     workflow = (folder / ".github/workflows/basebump.yml").read_text(encoding="utf-8")
     config = (folder / "basebump.yaml").read_text(encoding="utf-8")
     assert "config: basebump.yaml" in workflow
-    assert "state: sqlite:///.basebump/state.db" in config
+    assert "\nstate: sqlite:///.basebump/state.db\n" in config
     assert "state: .basebump/state.db" in workflow
 
 
@@ -122,6 +122,18 @@ def test_renovate_leaves_the_images_after_the_printed_lines_are_added(folder, ba
     rule = next(line for line in out.splitlines() if line.startswith("{"))
     write_tree(folder, {"renovate.json": json.dumps({**RENOVATE, "packageRules": [json.loads(rule)]})})
     assert list_statuses(basebump, folder) == [("not-checked", "offline")] * 2
+
+
+def test_folder_of_the_state_exists_and_is_ignored_by_git(tmp_path, basebump):
+    renovate = json.dumps({**RENOVATE, "minimumReleaseAge": "3 days"})
+    folder = write_tree(tmp_path / "tree", {"Dockerfile": "FROM scratch\n", "renovate.json": renovate})
+    Git(folder).run("init", "--quiet")
+    _, out, _ = basebump("init", folder)
+    assert "Wrote .basebump/.gitignore.\n" in out
+    code, _, err = basebump("scan", folder, "-c", folder / "basebump.yaml")
+    assert (code, (folder / ".basebump/state.db").exists()) == (0, True), err
+    untracked = Git(folder).run("status", "--short", "--untracked-files", ".basebump")
+    assert untracked.split() == [b"??", b".basebump/.gitignore"]
 
 
 def test_dependabot_leaves_the_images_after_the_printed_lines_are_added(folder, basebump):
