@@ -26,7 +26,9 @@ class LocalRepository:
 
         Returns the branch, and False if the branch was kept, because it contains commits of users or is checked out.
 
-        Raises ForgeError if there is no such proposal, or if it cannot be declined.
+        Raises:
+            UsageError: If there is no such proposal.
+            ForgeError: If it cannot be declined.
         """
         branch = self.proposals.find_proposal(text).branch
         return branch, self.fleet.decline_proposal(self.name, branch)

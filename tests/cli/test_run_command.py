@@ -106,12 +106,12 @@ def test_closing_declines_a_digest_and_the_next_one_is_proposed(tmp_path, basebu
     assert [each["outcome"] for each in json.loads(out)["repositories"][1]["proposals"]] == ["opened"]
 
 
-def test_closing_a_missing_proposal_is_an_error(basebump, fleet):
+def test_closing_a_missing_proposal_is_wrong_usage(basebump, fleet):
     code, _, err = basebump("close", "web", "basebump/nothing", "--config", fleet)
-    assert code == 1
+    assert code == 2
     assert "basebump/nothing" in err
     code, _, err = basebump("close", "nowhere", BRANCH, "--config", fleet)
-    assert code in (1, 2)
+    assert code == 2
     assert "nowhere" in err
 
 

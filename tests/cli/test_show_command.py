@@ -54,9 +54,9 @@ def test_close_accepts_names_and_branches_as_they_are_printed(proposed, basebump
 
 
 @pytest.mark.parametrize("command", ["show", "close"])
-def test_unknown_proposal_is_an_error_that_names_the_branches(proposed, command):
+def test_unknown_proposal_is_wrong_usage_and_the_hint_names_the_branches(proposed, command):
     code, out, err = proposed(command, "web", "basebump/nothing")
-    assert (code, out) == (1, "")
+    assert (code, out) == (2, "")
     assert "there is no proposal 'basebump/nothing'\nhint: use one of these branches: basebump/python-3.12-" in err
 
 

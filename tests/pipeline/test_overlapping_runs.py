@@ -84,7 +84,7 @@ def test_next_run_completes_what_two_overlapping_runs_left_undone(past, forge, t
             if not met:
                 break
             assert {failure.stage for failure in late.failed} <= {FailureStage.PROPOSE}, late.failed
-            assert all(re.search("rerun basebump|run basebump to list", failure.error) for failure in late.failed), (
+            assert all(re.search("rerun basebump|has no open proposal", failure.error) for failure in late.failed), (
                 late.failed
             )
             after = play.run()

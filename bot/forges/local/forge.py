@@ -267,7 +267,7 @@ class LocalForge:
         if proposal is None or proposal.state is not StoredState.OPEN:
             raise ForgeError(
                 f"{self._repository.name}: branch '{branch}' has no open proposal; "
-                "hint: run basebump to list the open proposals"
+                "hint: `basebump show` lists the open proposals"
             )
         return proposal
 

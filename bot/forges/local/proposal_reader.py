@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bot.forges.git.command import GitRunner, decode_output
 from bot.forges.local.refs import BRANCHES, ProposalRefs, StoredProposal, StoredState, translate_git_errors
-from bot.model.errors import ForgeError
+from bot.model.errors import UsageError
 from bot.model.forge import GitRepository
 
 MAX_LISTED = 10
@@ -28,7 +28,7 @@ class LocalProposal:
 
 @dataclass(frozen=True, slots=True)
 class LocalProposalReader:
-    """Reads the proposals of one repository. Methods raise ForgeError."""
+    """Reads the proposals of one repository. Methods raise ForgeError if the repository cannot be read."""
 
     git: GitRunner
     repository: GitRepository
@@ -47,7 +47,7 @@ class LocalProposalReader:
     def find_proposal(self, text: str) -> LocalProposal:
         """Return the proposal that a user means: `text` is its branch, the end of its branch, or its title.
 
-        Raises ForgeError if there is no such proposal, or more than one.
+        Raises UsageError if there is no such proposal, or more than one.
         """
         proposals = self.list_proposals()
         name = text.removeprefix(BRANCHES)
@@ -58,7 +58,7 @@ class LocalProposalReader:
         listed = ", ".join(each.branch for each in (found or proposals)[:MAX_LISTED])
         known = f"use one of these branches: {listed}" if listed else "run basebump with --level propose"
         problem = f"several proposals are called '{text}'" if found else f"there is no proposal '{text}'"
-        raise ForgeError(f"{self.repository.name}: {problem}; hint: {known}")
+        raise UsageError(f"{self.repository.name}: {problem}; hint: {known}")
 
     def read_changes(self, proposal: LocalProposal) -> str:
         """Return the changes of the proposal's branch since its base branch, as git shows them.
