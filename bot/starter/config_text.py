@@ -182,10 +182,10 @@ def _write_state(findings: FolderFindings) -> Iterator[str]:
 def needs_state(findings: FolderFindings) -> bool:
     """Return True if the config names a state.
 
-    It does if a translated rule depends on the age of digests, and if the workflow keeps the state for later runs.
+    It does if a translated rule depends on the age of digests, and if a workflow keeps the state for later runs.
     """
     rules = [rule for each in findings.translations for rule in each.rules]
-    return findings.workflow == "github" or any("min_age" in rule.keys for rule in rules)
+    return findings.workflow is not None or any("min_age" in rule.keys for rule in rules)
 
 
 def _write_scanners() -> Iterator[str]:

@@ -67,8 +67,15 @@ jobs:
       - checkout: basebump
         path: basebump
         fetchDepth: 1
+      - task: Cache@2
+        displayName: Keep the state
+        inputs:
+          key: '"basebump" | "$(Build.BuildId)"'
+          restoreKeys: '"basebump"'
+          path: $(Pipeline.Workspace)/self/{state_folder}
       - bash: |
           set -e
+          mkdir -p self/{state_folder}
           python3 -m venv "$AGENT_TEMPDIRECTORY/basebump"
           "$AGENT_TEMPDIRECTORY/basebump/bin/pip" install --no-deps --require-hashes -r basebump/requirements.lock
           "$AGENT_TEMPDIRECTORY/basebump/bin/pip" install --no-deps ./basebump
@@ -111,7 +118,8 @@ class Workflow:
 
     def write_text(self, config_path: str) -> str:
         """Return the content of the file. `config_path` is the path of the config in the repository."""
-        return self.template.format(config=config_path, state=STATE_PATH)
+        folder, _, _ = STATE_PATH.rpartition("/")
+        return self.template.format(config=config_path, state=STATE_PATH, state_folder=folder)
 
 
 WORKFLOWS: Mapping[str, Workflow] = {

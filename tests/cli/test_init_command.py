@@ -90,6 +90,8 @@ def test_pipeline_uses_the_config_and_the_token_of_its_job(folder, basebump):
     assert "--config self/basebump.yaml " in pipeline
     assert "SYSTEM_ACCESSTOKEN: $(System.AccessToken)\n" in pipeline
     assert "token_env: SYSTEM_ACCESSTOKEN\n" in config
+    assert "path: $(Pipeline.Workspace)/self/.basebump\n" in pipeline
+    assert "\nstate: sqlite:///.basebump/state.db\n" in config
     assert 'repositories: ["Web Shop/web"]\n' in config
     assert basebump("config", "check", folder / "basebump.yaml")[0] == 0
 

@@ -28,10 +28,11 @@ def stand(tmp_path):
 @pytest.fixture
 def run_pipeline(workspace, job, stand, loopback):
     """Run the last two steps of the pipeline in a folder with the config of the page; return the results."""
-    (workspace / "self").mkdir()
+    (workspace / "self/.basebump").mkdir(parents=True)
     mirror = f'{{host: docker.io, mirror: "{loopback.registry.host}", insecure: true}}'
     login = f'kind: azure, url: "{stand.server.url}", token_env: SYSTEM_ACCESSTOKEN, repositories: [{stand.name}]'
     config = f"schema: 1\nforges: [{{{login}}}]\nregistries: [{mirror}]\nown: []\nscanners: [{{kind: none}}]\n"
+    config += "state: sqlite:///.basebump/state.db\n"
     (workspace / "self/basebump.yaml").write_text(config, encoding="utf-8")
     programs = workspace / "temp/basebump"
     programs.mkdir(parents=True)
@@ -47,11 +48,12 @@ def run_pipeline(workspace, job, stand, loopback):
     return run
 
 
-def test_pipeline_opens_a_pull_request_and_shows_a_summary(run_pipeline, stand):
+def test_pipeline_opens_a_pull_request_and_shows_a_summary(run_pipeline, stand, workspace):
     done, summary = run_pipeline(JOB_TOKEN)
     assert done.returncode == 0, done.stdout + done.stderr
     (request,) = stand.requests()
     assert request.branch == BRANCH
+    assert (workspace / "self/.basebump/state.db").is_file()
     path = Path(summary.stdout.strip().removeprefix("##vso[task.uploadsummary]"))
     assert "python:3.12-slim" in path.read_text(encoding="utf-8")
 
