@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from json_schemas import drop_hints, list_references
 
 TASKS = ("AzureCLI@2", "Cache@2", "Docker@2")
 _HINTS = frozenset({"description", "deprecationMessage", "doNotSuggest", "firstProperty", "$comment", "title"})
@@ -26,41 +27,17 @@ def cut(whole: dict[str, Any]) -> dict[str, Any]:
     task["properties"]["task"] = {"enum": [*TASKS]}
     task["anyOf"] = [each for each in task["anyOf"] if _name(each) in TASKS]
     schema = {"$schema": whole["$schema"], "oneOf": whole["oneOf"], "definitions": {}}
-    pending = [*_references(schema)]
+    pending = [*list_references(schema)]
     while pending:
-        wanted = pending.pop().rpartition("/")[2]
+        wanted = pending.pop()
         if wanted not in schema["definitions"]:
-            schema["definitions"][wanted] = _bare(definitions[wanted])
-            pending += _references(schema["definitions"][wanted])
+            schema["definitions"][wanted] = drop_hints(definitions[wanted], _HINTS.__contains__)
+            pending += list_references(schema["definitions"][wanted])
     return schema
 
 
 def _name(task: dict[str, Any]) -> str:
     return task["properties"]["task"]["pattern"].strip("^$")
-
-
-def _bare(node: Any) -> Any:
-    """Return a copy without hints; a property may have such a name, and stays."""
-    if isinstance(node, list):
-        return [_bare(each) for each in node]
-    if not isinstance(node, dict):
-        return node
-    return {
-        key: {name: _bare(schema) for name, schema in value.items()} if key == "properties" else _bare(value)
-        for key, value in node.items()
-        if key not in _HINTS
-    }
-
-
-def _references(node: object) -> Iterator[str]:
-    if isinstance(node, list):
-        for each in node:
-            yield from _references(each)
-    elif isinstance(node, dict):
-        if isinstance(node.get("$ref"), str):
-            yield node["$ref"]
-        for each in node.values():
-            yield from _references(each)
 
 
 if __name__ == "__main__":

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from json_schemas import drop_hints, list_references
 
 KINDS = (
     "io.k8s.api.batch.v1.CronJob",
@@ -31,33 +32,13 @@ def cut(whole: dict[str, Any]) -> dict[str, Any]:
     while pending:
         wanted = pending.pop()
         if wanted not in definitions:
-            definitions[wanted] = _bare(whole["$defs"][wanted])
-            pending += [reference.rpartition("/")[2] for reference in _references(definitions[wanted])]
+            definitions[wanted] = drop_hints(whole["$defs"][wanted], _is_hint)
+            pending += list_references(definitions[wanted])
     return {"$schema": whole["$schema"], "$defs": definitions}
 
 
-def _bare(node: Any) -> Any:
-    """Return a copy without descriptions; a property may be called `description`, and stays."""
-    if isinstance(node, list):
-        return [_bare(each) for each in node]
-    if not isinstance(node, dict):
-        return node
-    return {
-        key: {name: _bare(schema) for name, schema in value.items()} if key == "properties" else _bare(value)
-        for key, value in node.items()
-        if key != "description" and not key.startswith("x-kubernetes-")
-    }
-
-
-def _references(node: object) -> Iterator[str]:
-    if isinstance(node, list):
-        for each in node:
-            yield from _references(each)
-    elif isinstance(node, dict):
-        if isinstance(node.get("$ref"), str):
-            yield node["$ref"]
-        for each in node.values():
-            yield from _references(each)
+def _is_hint(key: str) -> bool:
+    return key == "description" or key.startswith("x-kubernetes-")
 
 
 if __name__ == "__main__":
