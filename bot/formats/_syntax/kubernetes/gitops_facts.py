@@ -15,9 +15,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from bot.formats._syntax.kubernetes.object_texts import find_texts, has_template, resolve_from_root
 from bot.formats._syntax.kubernetes.values_file_uses import list_application_uses, list_release_uses
-from bot.formats._syntax.tree_paths import resolve_in_tree
-from bot.formats._syntax.yaml.nodes import ALL_ITEMS, STRING, KeyPath, YamlDocument, YamlNode, YamlScalar
+from bot.formats._syntax.yaml.nodes import ALL_ITEMS, KeyPath, YamlDocument, YamlNode
 from bot.model.chart_facts import ValuesFileUse
 from bot.model.cross_file import ArgoApplication, ImageUpdaterConfig, Kustomization
 from bot.model.errors import InvalidReferenceError
@@ -34,8 +34,6 @@ _KUSTOMIZE_NAME = ".kustomize.image-name"
 """Suffix of the annotation with the name under which kustomize replaces the image."""
 _CONSTRAINT = re.compile(r":[^/]*\Z")
 """A constraint on the tags to track: `:1.x`, `:~1.2`."""
-_TEMPLATE_OPENERS = ("{{", "{%", "${")
-_TREE_ROOT = FilePath("")
 _NameEntry = tuple[str, bool, bool]
 """The name of an image that kustomize replaces, True if the replacement has another name, and True if the replacement
 keeps the tag and the digest of the image as well."""
@@ -87,17 +85,17 @@ def _list_application_facts(
     folders = {
         folder
         for source in _SOURCES
-        for folder in _find_texts(document, node, ("spec", *source, "path"))
-        if not any(mark in folder for mark in _TEMPLATE_OPENERS)
+        for folder in find_texts(document, node, ("spec", *source, "path"))
+        if not has_template(folder)
     }
     yield ArgoApplication(path, name, locator, tuple(sorted(folders)))
     sources = [each for source in _SOURCES for _, each in document.walk(node, ("spec", *source), "")]
     yield from list_application_uses(document, sources, path)
     for source in _SOURCES:
         for _, source_node in document.walk(node, ("spec", *source), ""):
-            overrides = _find_texts(document, source_node, ("kustomize", "images", ALL_ITEMS))
+            overrides = find_texts(document, source_node, ("kustomize", "images", ALL_ITEMS))
             yield from _list_replacements(
-                path, _find_texts(document, source_node, ("path",)), [_parse_override(text) for text in overrides]
+                path, find_texts(document, source_node, ("path",)), [_parse_override(text) for text in overrides]
             )
     for _, annotation_mapping in document.walk(node, ("metadata", "annotations"), ""):
         updater_annotations = {
@@ -146,12 +144,7 @@ def _list_replacements(
     Folders outside the repository are left out, and so are folders whose path contains a template. Yield nothing if no
     folder remains, or if `entries` contains no name.
     """
-    folder_paths = [
-        folder.removeprefix("/")
-        for folder in folders
-        if folder and not any(mark in folder for mark in _TEMPLATE_OPENERS)
-    ]
-    tree_paths = [folder for each in folder_paths if (folder := resolve_in_tree(_TREE_ROOT, each)) is not None]
+    tree_paths = [found for folder in folders if folder and (found := resolve_from_root(folder)) is not None]
     names = frozenset(name for name, *_ in entries if name)
     if names and tree_paths:
         renamed = frozenset(name for name, is_renamed, _ in entries if is_renamed)
@@ -165,8 +158,8 @@ def _list_updater_facts(document: YamlDocument, node: YamlNode, path: FilePath) 
     for _, application in document.walk(node, ("spec", "applicationRefs", ALL_ITEMS), ""):
         pattern = _find_text(document, application, ("namePattern",))
         image_texts = [
-            *_find_texts(document, application, ("images", ALL_ITEMS, "imageName")),
-            *_find_texts(document, application, ("images", ALL_ITEMS, "manifestTargets", "kustomize", "name")),
+            *find_texts(document, application, ("images", ALL_ITEMS, "imageName")),
+            *find_texts(document, application, ("images", ALL_ITEMS, "manifestTargets", "kustomize", "name")),
         ]
         if image_texts:  # without images, the annotations of the applications are used
             yield ImageUpdaterConfig(
@@ -193,10 +186,4 @@ def _parse_repositories(image_texts: list[str]) -> frozenset[str]:
 
 
 def _find_text(document: YamlDocument, node: YamlNode, path: KeyPath) -> str:
-    return next(_find_texts(document, node, path), "")
-
-
-def _find_texts(document: YamlDocument, node: YamlNode, path: KeyPath) -> Iterator[str]:
-    for _, found in document.walk(node, path, ""):
-        if isinstance(found, YamlScalar) and found.tag == STRING:
-            yield found.value
+    return next(find_texts(document, node, path), "")

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import re
-
 from bot.formats._syntax.kubernetes.kinds import KINDS
 from bot.formats._syntax.kubernetes.prefilter import is_only_kind, is_without_kind, may_hold_images
+from bot.formats._syntax.kubernetes.templated_lines import TEMPLATE_OPENER
 
 _KINDS_WITH_FIELDS = frozenset(kind.encode() for _, kind in KINDS)
-_TEMPLATE = re.compile(rb"\{\{|\{%|<%|%\{")
-"""Opening marks of templates. A section with templates is read line by line if it is not YAML, whatever its kind is."""
 
 
 def may_have_fields(raw: bytes) -> bool:
     """Return False if a section certainly has no image field and nothing about images in other files.
 
     This is the case if `may_hold_images` returns False, if the section is no object, or if it is a single object of a
-    kind without image fields that contains no other object and no PodSpec.
+    kind without image fields that contains no other object and no PodSpec. The kind makes no difference for a section
+    with templates, because it is read line by line if it is not YAML.
     """
     if not may_hold_images(raw):
         return False
     has_known_kind = not is_without_kind(raw) and (
         may_have_common_fields(raw) or may_have_shapes(raw) or not is_only_kind(raw, _has_no_fields)
     )
-    return has_known_kind or _TEMPLATE.search(raw) is not None
+    return has_known_kind or TEMPLATE_OPENER.search(raw) is not None
 
 
 def _has_no_fields(kind: bytes) -> bool:

@@ -26,7 +26,7 @@ from bot.model.vocabulary import Reason
 MAX_VALUE = 2000
 """Limit on the bytes of a value. A reference has at most 1024, and a comment may follow."""
 
-_TEMPLATE = re.compile(rb"\{\{|\{%|<%|%\{")
+TEMPLATE_OPENER = re.compile(rb"\{\{|\{%|<%|%\{")
 """Opening marks of Go templates, Jinja, ERB and Terraform."""
 _TEMPLATE_LINE = re.compile(rb"[ \t]*(?:\{\{.*\}\}|\{%.*%\}|<%.*%>|%\{.*\})[ \t]*")
 _LINE = re.compile(
@@ -202,7 +202,7 @@ def read_templated_lines(
     """
     source = broken.source
     unsupported_section = position.make_unsupported(broken.line.strip(), broken.reason)
-    if _TEMPLATE.search(source.raw, start) is None:
+    if TEMPLATE_OPENER.search(source.raw, start) is None:
         yield unsupported_section
         return
     lines = _TemplatedLines()

@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from bot.formats._syntax.kubernetes.object_texts import find_texts, resolve_from_root
 from bot.formats._syntax.tree_paths import resolve_in_tree
-from bot.formats._syntax.yaml.nodes import ALL_ITEMS, STRING, KeyPath, YamlDocument, YamlNode, YamlScalar
+from bot.formats._syntax.yaml.nodes import ALL_ITEMS, KeyPath, YamlDocument, YamlNode
 from bot.model.chart_facts import ValuesFileUse
 from bot.model.source import FilePath
 
-_TREE_ROOT = FilePath("")
 _PACKAGED_CHARTS = "HelmRepository"
 """The kind of a source of Flux that contains packaged charts. The values files of such a chart are in the package."""
-_TEMPLATE_OPENERS = ("{{", "{%", "${")
 _DEFAULT_CHART_HOME = "charts"
 _RELEASE_FIELDS: tuple[KeyPath, ...] = (("valuesFiles", ALL_ITEMS), ("valuesFile",))
 _CHART_FIELDS: tuple[KeyPath, ...] = (("valuesFile",), ("additionalValuesFiles", ALL_ITEMS))
@@ -31,12 +30,12 @@ def list_release_uses(document: YamlDocument, node: YamlNode, path: FilePath) ->
     They are relative to the root of the source (https://fluxcd.io/flux/components/helm/helmreleases/#values-files).
     """
     for _, chart_spec in document.walk(node, ("spec", "chart", "spec"), ""):
-        if _PACKAGED_CHARTS in _find_texts(document, chart_spec, ("sourceRef", "kind")):
+        if _PACKAGED_CHARTS in find_texts(document, chart_spec, ("sourceRef", "kind")):
             continue
-        chart = _resolve_folder(next(_find_texts(document, chart_spec, ("chart",)), ""))
+        chart = resolve_from_root(next(find_texts(document, chart_spec, ("chart",)), ""))
         for key_path in _RELEASE_FIELDS:
-            for text in _find_texts(document, chart_spec, key_path):
-                yield from _make_use(path, _resolve_folder(text), chart)
+            for text in find_texts(document, chart_spec, key_path):
+                yield from _make_use(path, resolve_from_root(text), chart)
 
 
 def list_application_uses(
@@ -57,20 +56,20 @@ def list_application_uses(
     repositories = {
         name: document.get_string(source, "repoURL")
         for source in sources
-        for name in _find_texts(document, source, ("ref",))
+        for name in find_texts(document, source, ("ref",))
     }
     for source in sources:
         is_packaged = document.get_string(source, "chart") is not None
-        folder = None if is_packaged else _resolve_folder(document.get_string(source, "path") or "")
-        for text in _find_texts(document, source, ("helm", "valueFiles", ALL_ITEMS)):
+        folder = None if is_packaged else resolve_from_root(document.get_string(source, "path") or "")
+        for text in find_texts(document, source, ("helm", "valueFiles", ALL_ITEMS)):
             first, _, rest = text.partition("/")
             if first.startswith("$"):
                 is_same = repositories.get(first[1:], "") == document.get_string(source, "repoURL")
-                yield from _make_use(path, _resolve_folder(rest), folder if is_same else None)
+                yield from _make_use(path, resolve_from_root(rest), folder if is_same else None)
             elif not first:
-                yield from _make_use(path, _resolve_folder(rest), folder)
+                yield from _make_use(path, resolve_from_root(rest), folder)
             elif folder is not None:
-                yield from _make_use(path, _resolve_folder(f"{folder}/{text}"), folder)
+                yield from _make_use(path, resolve_from_root(f"{folder}/{text}"), folder)
 
 
 def list_kustomization_uses(document: YamlDocument, path: FilePath) -> Iterator[ValuesFileUse]:
@@ -79,15 +78,15 @@ def list_kustomization_uses(document: YamlDocument, path: FilePath) -> Iterator[
     They are the values of the charts that it renders, and files that it stores as `values.yaml` in a ConfigMap or a
     Secret, from which a HelmRelease reads them.
     """
-    homes = _find_texts(document, document.root, ("helmGlobals", "chartHome"))
+    homes = find_texts(document, document.root, ("helmGlobals", "chartHome"))
     home = next(homes, _DEFAULT_CHART_HOME)
     for _, chart_node in document.walk(document.root, ("helmCharts", ALL_ITEMS), ""):
         chart = resolve_in_tree(path, home, document.get_string(chart_node, "name") or "")
         for key_path in _CHART_FIELDS:
-            for text in _find_texts(document, chart_node, key_path):
+            for text in find_texts(document, chart_node, key_path):
                 yield from _make_use(path, resolve_in_tree(path, text), chart)
     for key_path in _GENERATORS:
-        for text in _find_texts(document, document.root, key_path):
+        for text in find_texts(document, document.root, key_path):
             stored = _GENERATED_VALUES.fullmatch(text)
             if stored is not None:
                 yield from _make_use(path, resolve_in_tree(path, stored[1]), None)
@@ -97,16 +96,3 @@ def _make_use(path: FilePath, values_path: FilePath | None, chart: FilePath | No
     """Yield the fact that the file at `path` names a values file, unless the values file is not in the tree."""
     if values_path:
         yield ValuesFileUse(path, values_path, chart)
-
-
-def _resolve_folder(text: str) -> FilePath | None:
-    """Return a path that is relative to the root of the tree; None if it is outside the tree or contains a template."""
-    if any(mark in text for mark in _TEMPLATE_OPENERS):
-        return None
-    return resolve_in_tree(_TREE_ROOT, text.lstrip("/"))
-
-
-def _find_texts(document: YamlDocument, node: YamlNode, path: KeyPath) -> Iterator[str]:
-    for _, found in document.walk(node, path, ""):
-        if isinstance(found, YamlScalar) and found.tag == STRING:
-            yield found.value
