@@ -20,7 +20,11 @@ from bot.model.reference import TagRef
 
 pytestmark = [
     pytest.mark.real("git"),
-    pytest.mark.over_forges(github_app="tokens aside, it is asked as with a token", forgejo="it is asked as a Gitea"),
+    pytest.mark.over_forges(
+        github_app="tokens aside, it is asked as with a token",
+        gitea="its forge is that of all servers",
+        forgejo="its forge is that of all servers",
+    ),
 ]
 
 PYTHON = TagRef("docker.io/library/python", "3.12-slim")
@@ -29,7 +33,7 @@ OLD = build("old").digest
 FILES = {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"}
 OF_MAIN = build_branch_name("basebump/", PYTHON, build_tag_key(PYTHON))
 OF_RELEASE = build_branch_name("basebump/", PYTHON, build_tag_key(PYTHON, base=RELEASE))
-STANDS = select_stands(without=("github-app", "forgejo"))
+STANDS = select_stands(without=("github-app", "gitea", "forgejo"))
 
 
 @pytest.fixture(params=STANDS)

@@ -16,7 +16,7 @@ from bot.model.vocabulary import FailureStage
 
 pytestmark = pytest.mark.real("git")
 
-STANDS = select_stands(without=("github-app", "forgejo"))
+STANDS = select_stands(without=("github-app", "gitea", "forgejo"))
 FILES = {"Dockerfile": f"FROM python:3.12-slim@{build('old').digest}\n"}
 TWO_LINES = {"Dockerfile": FILES["Dockerfile"] + "FROM redis:7\n"}
 

@@ -22,14 +22,14 @@ def _show(call: Call, pull: Pull) -> dict[str, object]:
 
 
 def list_pulls(call: Call) -> Reply:
-    """List pull requests, newest first."""
+    """List pull requests, newest first. Nobody asks a list whether they can be merged, so it is not found out."""
     state, poster = call.query.get("state", "open"), call.query.get("poster")
     found = [
         each
         for each in reversed(call.repository.pulls)
         if state in (each.state, "all") and (poster is None or each.user.login == poster)
     ]
-    return call.page([_show(call, each) for each in found])
+    return call.page([call.shapes.pull(call.repository, each, is_mergeable=False) for each in found])
 
 
 def create_pull(call: Call) -> Reply:
