@@ -72,8 +72,9 @@ AZURE_ERRORS = ServerErrors(
     meanings=(
         RefusalMeaning(
             {UNAUTHORIZED},
-            "it does not accept the token, which may have expired or belong to another organization; hint: create a "
-            "new token and set the variable of `token_env` to it, or use `auth: azure`",
+            "it does not accept the token, which may have expired, or whose account is not in the organization; hint: "
+            "create a new token and set the variable of `token_env` to it, or use `auth: azure` and add the identity "
+            "to the organization",
         ),
         RefusalMeaning(
             {FORBIDDEN},

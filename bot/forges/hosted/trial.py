@@ -89,7 +89,7 @@ class _Trial:
                 self.open_forge().delete_branch(each)
         if any(each.state in (RequestState.OPEN, RequestState.BRANCH) for each in self._list()):
             raise ForgeError("something is left; hint: delete the branch by hand")
-        return "the branch was deleted"
+        return "nothing is left but the closed pull request" if self.number is not None else "nothing is left"
 
     def _create_branch(self) -> str:
         self.head = self._push(_INTENTS[0], None)
