@@ -47,7 +47,7 @@ def _describe_next_steps(folder: Path) -> str:
     git = f"git -C {shlex.quote(str(folder / 'repositories' / 'api'))}"
     config = shlex.quote(str(folder / "basebump.yaml"))
     return (
-        f"\nEverything but the registry is in {folder}.\n"
+        f"\nEverything but the registry is in {folder}. The registry has stopped, so another run finds no digests.\n"
         f"To read a proposal: `{get_own_command()} show api BRANCH --config {config}`.\n"
         f"To see all branches: `{git} log -p --all`.\n"
         f"To accept a proposal: `{git} merge BRANCH`.\n"

@@ -41,6 +41,7 @@ def test_demo_that_is_kept_names_commands_that_work(basebump, tmp_path, monkeypa
         assert re.search(r"fixes 3 known .* \(1 critical\) and adds none. 1 stays unfixed", out)
         assert re.search("trivy [0-9.]+ on `linux/amd64`", out)
     assert (kept / "basebump.yaml").exists()
+    assert "The registry has stopped" in out
     see, accept, decline = re.findall("`(.*)`", out)[-3:]
     first, second = [branch for branch in Git(kept / "repositories" / "api").branches() if branch != "main"]
     assert "commit" in _output_of(see)
