@@ -55,7 +55,7 @@ resources:
       name: basebump # the repository that contains a copy of basebump; PROJECT/NAME if it is in another project
       ref: refs/heads/main
 pool:
-  vmImage: ubuntu-latest
+  vmImage: ubuntu-24.04 # has Python 3.12; basebump needs 3.11 or later
 jobs:
   - job: propose
     displayName: Propose newer base images
