@@ -374,6 +374,16 @@ def test_auto_complete_that_a_person_ended_is_not_set_again(stand):
     assert request_of(stand).armed_by is None
 
 
+@pytest.mark.parametrize("does_disarm", [True, False])
+def test_push_by_basebump_does_not_set_auto_complete_again(stand, does_disarm):
+    stand.server.world.assumptions.does_push_disarm = does_disarm
+    arm(stand, Policy(1, BUILD, {}))
+    seen = open_one(stand)
+    stand.forge().push(BRANCH, NEWER_CHANGES, message_of("3" * 16), seen.head)
+    seen = open_one(stand)
+    assert (seen.has_automerge, seen.ever_set.automerge) == (not does_disarm, True)
+
+
 def test_request_is_completed_when_its_policies_are_met(stand):
     assert arm(stand, Policy(1, MIN_REVIEWERS, {"minimumApproverCount": 1})) == ()
     request_of(stand).reviewers.append(Reviewer(stand.server.world.ada, 10))

@@ -113,8 +113,6 @@ def edit_request(call: Call, number: str) -> Reply:
     _arm(call, request, (words.get("autoCompleteSetBy") or {}).get("id"))
     if status == "abandoned" and request.status == "active":
         request.abandon(call.writer.account)
-        if not call.world.assumptions.names_closer:
-            request.closed_by = None
     call.repository.settle()
     return Reply(200, call.shapes.request(call.repository, request))
 
@@ -265,7 +263,7 @@ def edit_properties(call: Call, number: str) -> Reply:
     if "json-patch+json" not in call.headers.get("content-type", ""):
         return Reply(415, {"message": "The request entity has a media type that is not supported."})
     request = find(call, number)
-    if request.status != "active" and call.world.assumptions.are_ended_properties_frozen:
+    if request.status != "active":
         raise _not_editable()
     for operation in call.body:
         key = operation["path"].removeprefix("/")

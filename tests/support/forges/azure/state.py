@@ -39,12 +39,8 @@ class Assumptions:
     are_zips_named_by_object: bool = True
     begins_at_old_object: bool = True
     """Whether a new branch begins at `oldObjectId`; else the push is refused."""
-    names_closer: bool = True
-    """Whether an abandoned request says by whom."""
     duplicate_status: int = 409
-    are_ended_properties_frozen: bool = True
     does_push_disarm: bool = False
-    shows_html_comments: bool = False
 
 
 @dataclass(eq=False)
