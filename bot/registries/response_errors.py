@@ -68,10 +68,6 @@ def make_refusal_error(
     return RegistryError(endpoint.registry, reason, f"{answer}: {advice}", is_failure=is_failure, is_absent=is_absent)
 
 
-NO_NETWORK_HINT = f"{HINT_SEPARATOR}{PROXY_ADVICE}; with --offline, `scan` and `check` need no network"
-"""The end of the message if a registry did not answer."""
-
-
 def make_unanswered_error(endpoint: RegistryEndpoint, error: HttpError, responder: str = "") -> RegistryError:
     """Return the error for a request to which no usable response was received.
 
@@ -84,8 +80,13 @@ def make_unanswered_error(endpoint: RegistryEndpoint, error: HttpError, responde
         return RegistryError(endpoint.registry, Reason.REGISTRY_ERROR, message, is_failure=False)
     reason = Reason.REGISTRY_ERROR if isinstance(error, BlockedRedirectError) else Reason.UNREACHABLE
     if isinstance(error, UnreachableError) and HINT_SEPARATOR not in message:
-        message += NO_NETWORK_HINT
+        message += f"{HINT_SEPARATOR}{_advise_unanswered(endpoint)}; with --offline, `scan` and `check` need no network"
     return RegistryError(endpoint.registry, reason, message, is_failure=True)
+
+
+def _advise_unanswered(endpoint: RegistryEndpoint) -> str:
+    """Return what a user can do if a registry did not answer. HTTPS_PROXY has no effect on plain HTTP."""
+    return f"make sure that {endpoint.host} is running" if endpoint.is_insecure else PROXY_ADVICE
 
 
 def parse_error_details(response: Response, secrets: Iterable[str] = ()) -> str:

@@ -104,7 +104,7 @@ def test_code_quality_report_leaves_failures_to_stderr(tmp_path, basebump, confi
     code, out, err = basebump("check", folder, "--config", path, "--format", "codequality")
     assert (code, len(json.loads(out))) == (1, 10)
     assert err.startswith("error: docker.io: http://127.0.0.1:9/v2/library/node/manifests/")
-    assert "\nhint: set HTTPS_PROXY" in err
+    assert "\nhint: make sure that 127.0.0.1:9 is running; with --offline, `scan` and `check` need no network" in err
 
 
 def test_missing_digest_is_found_if_the_registry_answers_404(check, config):

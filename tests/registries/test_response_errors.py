@@ -26,8 +26,8 @@ CONFIG = IMAGE.blobs[0]
 SCHEMA1 = "application/vnd.docker.distribution.manifest.v1+prettyjws"
 
 
-def client(*hosts: str, pauses: list[float] | None = None) -> OciRegistry:
-    entries = [RegistryEntry(host, is_insecure=True) for host in hosts]
+def client(*hosts: str, pauses: list[float] | None = None, is_insecure: bool = True) -> OciRegistry:
+    entries = [RegistryEntry(host, is_insecure=is_insecure) for host in hosts]
     return OciRegistry(entries, environment={}, sleep=(pauses if pauses is not None else []).append)
 
 
@@ -301,14 +301,15 @@ def test_tries_are_few():
     assert len(server.received) == MAX_TRIES
 
 
-def test_no_connection_is_a_failure_of_the_host():
+@pytest.mark.parametrize(("is_insecure", "advice"), [(False, "set HTTPS_PROXY"), (True, "make sure that 127.0.0.1:")])
+def test_no_connection_is_a_failure_of_the_host(is_insecure, advice):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         host = f"127.0.0.1:{probe.getsockname()[1]}"
     with pytest.raises(RegistryError, match="did not answer: Connection refused") as caught:
-        client(host).fetch_descriptor(TagRef(f"{host}/a/b", "1"))
+        client(host, is_insecure=is_insecure).fetch_descriptor(TagRef(f"{host}/a/b", "1"))
     assert (caught.value.reason, caught.value.is_failure) == (Reason.UNREACHABLE, True)
-    assert all(each in str(caught.value) for each in ("hint: ", "HTTPS_PROXY", "--offline"))
+    assert all(each in str(caught.value) for each in (f"hint: {advice}", "--offline"))
 
 
 def test_the_words_of_a_registry_are_one_short_line_in_a_message():
