@@ -58,6 +58,15 @@ def test_pipeline_opens_a_pull_request_and_shows_a_summary(run_pipeline, stand, 
     assert "python:3.12-slim" in path.read_text(encoding="utf-8")
 
 
+def test_first_run_without_permissions_names_the_missing_one(run_pipeline, stand):
+    stand.server.world.tokens[JOB_TOKEN].can_write = False
+    done, summary = run_pipeline(JOB_TOKEN)
+    assert done.returncode == 1
+    assert "TF401027: You need the Git 'GenericContribute' permission" in done.stdout + done.stderr
+    assert "hint: give the account this permission in the security settings of the repository" in done.stdout
+    assert "##vso[task.uploadsummary]" in summary.stdout
+
+
 def test_pipeline_without_a_mapped_token_names_the_variable_and_shows_no_summary(run_pipeline, stand):
     done, summary = run_pipeline("$(System.AccessToken)")
     assert done.returncode == 2
