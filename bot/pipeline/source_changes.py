@@ -51,14 +51,12 @@ def add_source_changes(evidence: Mapping[Transition, Evidence], context: RunCont
         stored = manifests[transition.new].source_changes if transition.new in manifests else {}
         if task.key in stored:
             lookups[task] = stored[task.key]
-    missing = [task for task in dict.fromkeys(tasks.values()) if task not in lookups]
-    lookups |= _fetch_changes(missing, history, context)
+    fetched = _fetch_changes([task for task in dict.fromkeys(tasks.values()) if task not in lookups], history, context)
+    lookups |= fetched
     updated: set[Digest] = set()
     for transition, task in tasks.items():
-        found = lookups[task]
-        if task not in missing or transition.new not in manifests:
-            continue
-        if isinstance(found, SourceChanges) and found.release_failure is None:
+        found = fetched.get(task)
+        if isinstance(found, SourceChanges) and found.release_failure is None and transition.new in manifests:
             manifest = manifests[transition.new]
             known = {**manifest.source_changes, task.key: found}
             manifests[transition.new] = replace(manifest, source_changes=known)
