@@ -9,10 +9,10 @@ from itertools import groupby
 from bot.core.markdown import make_console_block, make_console_line
 from bot.reports.styled_lines import Line, Style, StyledLine
 
-_COMMENT = re.compile(r"<!--.*?-->\n?", re.DOTALL)
-_SUMMARY = re.compile(r"<summary>(.*?)</summary>", re.DOTALL)
+_COMMENT_START, _COMMENT_END = "<!--", "-->"
 _TAG = re.compile(r"</?(?:details|summary|b|strong|sub|sup|p|br|kbd)\b[^<>]*>")
-_LINK = re.compile(r"\[([^\]\n]+)\]\(https?://[^()\s]+\)")
+_LINK = re.compile(r"\[([^\[\]\n]+)\]\(https?://[^()\s]+\)")
+"""A link. Its label contains no `[`, so that a search in a long row of `[` reads each of them only once."""
 _CELL_END = re.compile(r"(?<!\\)\|")
 _RULE = re.compile(r":?-+:?")
 _BOLD = re.compile(r"^\*\*([^*`]+)\*\*$")
@@ -41,13 +41,27 @@ def render_proposal_lines(title: str, heading: str, body: str, changes: str) -> 
     The text is Markdown. Comments, which contain basebump's mark, tags of folds and the addresses of links are left
     out. `changes` is a diff, or empty.
     """
-    text = _LINK.sub(r"\1", _TAG.sub("", _SUMMARY.sub(r"▸ \1", _COMMENT.sub("", body))))
+    text = _LINK.sub(r"\1", _TAG.sub("", _remove_comments(body).replace("<summary>", "▸ ")))
     text = _EMPTY_LINES.sub("\n\n", make_console_block(text)).strip("\n")
     lines: list[Line] = [StyledLine("", make_console_line(title), Style.UPDATE), make_console_line(heading), ""]
     for is_table, group in groupby(text.split("\n"), key=lambda row: row.startswith("|")):
         rows = list(group)
         lines += _render_table(list(map(_split_cells, rows))) if is_table else rows
     return [*lines, "", *_render_diff(changes)] if changes else lines
+
+
+def _remove_comments(text: str) -> str:
+    """Remove comments, and the line breaks after them. Unlike a pattern, this reads a text with many openings once."""
+    kept: list[str] = []
+    at = 0
+    while (start := text.find(_COMMENT_START, at)) >= 0:
+        end = text.find(_COMMENT_END, start + len(_COMMENT_START))
+        if end < 0:
+            break
+        kept.append(text[at:start])
+        at = end + len(_COMMENT_END)
+        at += text.startswith("\n", at)
+    return "".join((*kept, text[at:]))
 
 
 def _split_cells(row: str) -> list[str]:

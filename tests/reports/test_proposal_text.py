@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from support.soon import soon
 
 from bot.cli.screen import show_lines
 from bot.reports.proposal_text import render_proposal_lines
@@ -51,3 +52,15 @@ def test_tables_are_aligned_and_their_sentences_are_wrapped_in_their_column(show
 
 def test_lines_of_a_diff_are_not_wrapped(shown):
     assert shown[-1] == CHANGE
+
+
+def test_hidden_parts_of_the_text_are_left_out():
+    body = "<!-- a\n<!-- b -->\n<details><summary>**Fixed**</summary>\n[`x`](https://a.example/) <!---->y <!-- open"
+    lines = render_proposal_lines("t", "h", body, "")
+    assert lines[3:] == ["▸ **Fixed**", "`x` y <!-- open"]
+
+
+@pytest.mark.parametrize("piece", ["<!--", "<summary>", "[", "[a", "<b ", "|", "**"])
+def test_text_that_repeats_an_opening_is_soon_rendered(piece):
+    with soon(2):
+        render_proposal_lines("t", "h", piece * (1_000_000 // len(piece)), "")
