@@ -148,6 +148,7 @@ _GENERATORS: dict[str, dict[str, FileGenerator]] = {
         ),
         "patches": repeat("kustomization.yaml", "- patch: '{spec: {containers: [{image: a}]}}'\n", "patches:\n"),
         "long paths": repeat("kustomization.yaml", "../a/", "resources:\n- "),
+        "long keys": repeat("kustomization.yaml", "values", "configMapGenerator:\n- files:\n  - "),
     },
     "helm": {
         "images": repeat("c/values.yaml", "- image: a:§\n", "a:\n", c__Chart_yaml="name: c\n"),

@@ -51,6 +51,7 @@ def list_reasons(items):
         ("env", ".env", "\r" * MEBIBYTE),
         ("helm", "c/values.yaml", f"image: {'a.b:' * MEBIBYTE}c\n"),
         ("kustomize", "kustomization.yaml", f"resources: ['{'?&' * MEBIBYTE}']\n"),
+        ("kustomize", "kustomization.yaml", f"configMapGenerator: [{{files: ['{'values' * MEBIBYTE}']}}]\n"),
         ("dockerfile", "Dockerfile", f"# syntax=a{' ' * 60_000}b\n" * 3),
     ],
 )

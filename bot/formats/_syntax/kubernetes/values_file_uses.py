@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from bot.formats._syntax.kubernetes.object_texts import find_texts, resolve_from_root
@@ -20,8 +19,7 @@ _GENERATORS: tuple[KeyPath, ...] = (
     ("configMapGenerator", ALL_ITEMS, "files", ALL_ITEMS),
     ("secretGenerator", ALL_ITEMS, "files", ALL_ITEMS),
 )
-_GENERATED_VALUES = re.compile(r"[^=/]*values[^=/]*\.ya?ml=(.+)", re.IGNORECASE)
-"""An item of a generator that stores a file under a name such as `values.yaml`. A HelmRelease reads this name."""
+_VALUES_ENDINGS = (".yaml", ".yml")
 
 
 def list_release_uses(document: YamlDocument, node: YamlNode, path: FilePath) -> Iterator[ValuesFileUse]:
@@ -87,9 +85,14 @@ def list_kustomization_uses(document: YamlDocument, path: FilePath) -> Iterator[
                 yield from _make_use(path, resolve_in_tree(path, text), chart)
     for key_path in _GENERATORS:
         for text in find_texts(document, document.root, key_path):
-            stored = _GENERATED_VALUES.fullmatch(text)
-            if stored is not None:
-                yield from _make_use(path, resolve_in_tree(path, stored[1]), None)
+            name, _, stored_path = text.partition("=")
+            if stored_path and _is_values_key(name.lower()):
+                yield from _make_use(path, resolve_in_tree(path, stored_path), None)
+
+
+def _is_values_key(name: str) -> bool:
+    """Return True if a HelmRelease probably reads values from the key `name` of a ConfigMap, such as `values.yaml`."""
+    return name.endswith(_VALUES_ENDINGS) and "values" in name and "/" not in name
 
 
 def _make_use(path: FilePath, values_path: FilePath | None, chart: FilePath | None) -> Iterator[ValuesFileUse]:
