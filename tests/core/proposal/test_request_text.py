@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.core.bodies import MOVE, evidence
+from support.core.bodies import CRITICAL, MOVE, evidence
 from support.core.report_scenes import build_report_scenes
 from support.runs.worlds import APPENDIX_TEMPLATE, SUMMARY_TEMPLATE
 from support.values import digest, finding, scan, update
@@ -124,7 +124,10 @@ def test_body_without_end_still_fits_in_the_short_body():
         assert "adds 400" in text
 
 
-def test_evidence_of_one_image_is_in_the_appendix_and_not_in_the_body():
-    text, evidence_text = summary((MOVE,), evidence()), appendix((MOVE,), evidence())
-    assert "CVE-1900-0001" not in text
-    assert "CVE-1900-0001" in evidence_text
+def test_short_body_names_the_worst_fixes_and_the_appendix_all_of_them():
+    fixed = [CRITICAL, *(finding(f"CVE-1900-1{number:03}", Severity.LOW) for number in range(30))]
+    known = evidence(scan(*fixed), scan())
+    text, evidence_text = summary((MOVE,), known), appendix((MOVE,), known)
+    assert CRITICAL.id in text
+    assert fixed[-1].id not in text
+    assert all(each.id in evidence_text for each in fixed)
