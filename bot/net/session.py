@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from urllib3 import BaseHTTPResponse
@@ -51,6 +52,19 @@ class OperatorSession(requests.Session):
         is_used = self._proxy.is_used_for(Url.parse(url))
         own_proxies = {"https": self._proxy.url} if is_used and self._proxy.url else {}
         return super().merge_environment_settings(url, own_proxies | dict(proxies or {}), *settings)
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Return the target of a redirect; None for any other response. `requests` calls this method.
+
+        Raises BlockedError for a malformed target, for which `requests` would raise ValueError.
+        """
+        try:
+            target = super().get_redirect_target(resp)
+            urlsplit(target or "")
+        except ValueError:
+            origin = Url.parse(resp.url).display_text
+            raise BlockedError(f"{origin} redirects to a URL whose syntax is not valid") from None
+        return target
 
 
 class ApiSession(OperatorSession):

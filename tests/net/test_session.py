@@ -51,6 +51,15 @@ def test_a_redirect_is_followed_at_the_origin_and_nowhere_else():
         assert other.received == []
 
 
+@pytest.mark.parametrize("location", ["http://[", "http://a]/", "/\xff"])
+def test_malformed_redirect_is_a_blocked_request(location):
+    with (
+        Listener(lambda _: Reply(301, b"", {"Location": location})) as api,
+        pytest.raises(BlockedError, match="syntax"),
+    ):
+        _session(api.url).get(f"{api.url}/old", timeout=5)
+
+
 @pytest.mark.parametrize("encoding", [None, "gzip"])
 def test_a_body_may_be_as_long_as_the_limit_and_no_longer(encoding):
     def answer(received):
