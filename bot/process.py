@@ -229,6 +229,11 @@ def _start_child(
         gone = "command not found; hint: install it, or add its folder to PATH"
         why = gone if is_missing else f"{error.strerror} ({error.filename})"
         raise ProcessError(f"{program} could not be started: {why}", is_missing=is_missing) from error
+    except ValueError as error:  # the operating system has no such texts
+        _STARTING.discard(threading.get_ident())
+        raise ProcessError(
+            f"{program} could not be started: a parameter contains a null character or a lone surrogate"
+        ) from error
 
 
 def _join_threads(child: subprocess.Popen[bytes], threads: Sequence[threading.Thread]) -> None:

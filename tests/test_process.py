@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bot.model.errors import ProcessError
-from bot.process import ALLOWED_ENVIRONMENT, MAX_ERROR_CHARACTERS, count_usable_cores, hide_memory, run
+from bot.process import ALLOWED_ENVIRONMENT, MAX_ERROR_CHARACTERS, count_usable_cores, end_children, hide_memory, run
 
 
 def python(script: str, **options):
@@ -175,3 +175,10 @@ def test_usable_cores_are_those_of_the_machine_if_there_is_no_affinity(tmp_path,
     monkeypatch.setattr(os, "process_cpu_count", lambda: None, raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: None)
     assert count_usable_cores() == 1
+
+
+@pytest.mark.parametrize("argument", ["a\0b", "\ud800"])
+def test_argument_that_no_program_can_get_is_an_error_and_interrupts_are_not_delayed(argument):
+    with pytest.raises(ProcessError, match="null character or a lone surrogate"):
+        run(["true", argument])
+    assert end_children()
