@@ -107,7 +107,7 @@ class GiteaConnection:
 
     def get_version(self) -> str:
         """Return the version of the server, such as `1.26.0`, or `16.0.1+gitea-1.22.0` of a Forgejo."""
-        return self._version.get(lambda: str(self._read_object("read the version", "/version")["version"]))
+        return self._version.get(self._fetch_version)
 
     def get_limits(self) -> GiteaLimits:
         return self._limits.get(self._fetch_limits)
@@ -120,9 +120,19 @@ class GiteaConnection:
         login = f"basebump:{self._token}" if self._token is not None else None
         return GitOrigin(f"{self._url}/{quote(name)}.git", login, self._ca)
 
+    def _fetch_version(self) -> str:
+        with GITEA_ERRORS.translate(self._url):
+            return str(self.client.read("read the version", "/version", READ_REPOSITORY)["version"])
+
     def _fetch_limits(self) -> GiteaLimits:
         try:
-            settings = self._read_object("read the limits", "/settings/api")
+            with GITEA_ERRORS.translate(self._url):
+                settings = self.client.read("read the limits", "/settings/api", READ_REPOSITORY)
+                return GiteaLimits(
+                    max(min(int(settings["max_response_items"]), PER_PAGE), 1),
+                    max(int(settings["default_paging_num"]), 1),
+                    max(int(settings["default_git_trees_per_page"]), 1),
+                )
         except RefusedError as refusal:
             if refusal.status is None or refusal.status == UNAUTHORIZED or refusal.may_have_worked:
                 raise

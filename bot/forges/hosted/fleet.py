@@ -233,34 +233,33 @@ class HostedFleet:
         single failure.
         """
         self._server_ids[listed.name] = listed.server_id
-        try:
-            bases = self._list_base_branches(listed)
-        except RefusedError as refusal:
-            return [RunFailure(listed.name, FailureStage.SURVEY, str(refusal))]
         host, is_public = self.server.clone_host, listed.is_public
         repository = GitRepository(self.server.kind, listed.name, None, None, host=host, is_public=is_public)
-        return [
-            replace(
-                repository,
-                base_branch=branch,
-                commit=commit,
-                is_default_base=is_default,
-                files_url=self.server.build_files_url(listed.name, branch),
-            )
-            for branch, commit, is_default in bases
-        ] or [repository]
+        try:
+            with self._open(listed.name).errors.translate(listed.name):
+                return [
+                    replace(
+                        repository,
+                        base_branch=branch,
+                        commit=commit,
+                        is_default_base=is_default,
+                        files_url=self.server.build_files_url(listed.name, branch),
+                    )
+                    for branch, commit, is_default in self._list_base_branches(listed)
+                ] or [repository]
+        except RefusedError as refusal:
+            return [RunFailure(listed.name, FailureStage.SURVEY, str(refusal))]
 
     def _list_base_branches(self, listed: ListedRepository) -> list[tuple[str, str, bool]]:
         """Return a tuple for each base branch: its name, its commit, and True if it is the repository's default branch.
 
-        Raises RefusedError.
+        Raises RefusedError, and other exceptions if an answer is malformed.
         """
         hosted = self._open(listed.name)
         if self._base_branches:
             self.server.check_base_branches(listed.name)
-            with hosted.errors.translate(listed.name):
-                prefixes = [get_literal_prefix(glob) for glob in self._base_branches]
-                tips = {branch: tip for each in prefixes for branch, tip in hosted.branches.list_tips(each).items()}
+            prefixes = [get_literal_prefix(glob) for glob in self._base_branches]
+            tips = {branch: tip for each in prefixes for branch, tip in hosted.branches.list_tips(each).items()}
             return [
                 (branch, tips[branch].commit, branch == listed.default_branch)
                 for branch in match_branches(self._base_branches, tips)
@@ -269,8 +268,7 @@ class HostedFleet:
             return []
         if listed.head_commit is not None:
             return [(listed.default_branch, listed.head_commit, True)]
-        with hosted.errors.translate(listed.name):
-            default_tip = hosted.branches.read_tip(listed.default_branch)
+        default_tip = hosted.branches.read_tip(listed.default_branch)
         return [(listed.default_branch, default_tip.commit, True)] if default_tip is not None else []
 
     def _open_forge(self, repository: GitRepository) -> HostedForge:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from bot.forges.hosted.connection import ClientPool, RequestSender, create_pace
-from bot.forges.hosted.refusal import RefusedAnswer, ServerErrors
+from bot.forges.hosted.refusal import INVALID_VALUE_ERRORS, RefusedAnswer, ServerErrors
 from bot.net import ApiSession, HttpError
 
 TIMEOUT = 30.0
@@ -148,12 +148,12 @@ class RestClient:
                     answer, action, permission, secret=self._api.secret, now=datetime.now(UTC)
                 )
             return response.json() if response.content else None
-        except (OSError, HttpError, ValueError) as error:  # `requests` raises subclasses of OSError
+        except (OSError, HttpError, *INVALID_VALUE_ERRORS) as error:  # `requests` raises subclasses of OSError
             raise self._api.errors.explain_missing_answer(error, action, self._api.secret) from error
 
     def _read_messages(self, response: Any) -> Iterator[str]:
         try:
             data = response.json()
-        except ValueError:
+        except INVALID_VALUE_ERRORS:
             return
         yield from self._api.list_messages(data)
