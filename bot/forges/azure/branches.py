@@ -23,12 +23,13 @@ from bot.forges._git_objects import RegularFile
 from bot.forges.azure.commits import AzureCommits, read_commit
 from bot.forges.azure.connection import REF_PAGE, AzureClient, AzureRemote
 from bot.forges.azure.errors import STALE_REF_CODE
-from bot.forges.azure.tree import FolderReader, read_tree_id
+from bot.forges.azure.tree import read_tree_id
 from bot.forges.hosted.branches import (
     build_branch_moved_error,
     build_expected_files,
     settle_branch,
 )
+from bot.forges.hosted.folders import FolderReader
 from bot.forges.hosted.heads import BranchTip
 from bot.forges.hosted.refusal import CONFLICT, FORBIDDEN, RefusedError
 from bot.model.errors import ForgeError

@@ -8,30 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from difflib import SequenceMatcher
 from functools import partial
 from typing import Any
 
 from bot.forges._git_objects import MAX_MERGES, PARENTS_OF_MERGE
 from bot.forges.azure.connection import AzureRemote
-from bot.forges.azure.tree import AzureBatchQuery, FolderReader, fetch_blob, read_tree_id
-from bot.forges.hosted.files import BlobReader
+from bot.forges.azure.tree import open_tree, read_tree_id
+from bot.forges.hosted.branch_contents import HostedBranchContents, read_file_changes
+from bot.forges.hosted.folders import FolderReader
 from bot.forges.hosted.heads import (
     BranchComparison,
     CommitAuthorship,
     CommitFacts,
     FileChanges,
     build_commit_facts,
+    parse_commit_date,
 )
-from bot.model.branch_ownership import FileDifference, TreeObject
-from bot.model.errors import TreeError
-from bot.model.forge import TreeEntry
-
-MAX_FILES = 300
-"""The largest number of files of one comparison whose lines are compared."""
-MAX_LINES = 2_000
-"""The largest number of lines between the first and the last changed line of a file whose lines are compared."""
+from bot.model.branch_ownership import FileDifference
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,21 +91,7 @@ class AzureCommits:
 
     def _read_changes(self, base_commit: str, commit: str) -> FileChanges | None:
         """Return the changes between two commits; None if too many files differ."""
-        differences = self.list_differences(base_commit, commit)
-        if differences is None or len(differences) > MAX_FILES:
-            return None
-        blobs = BlobReader("Azure DevOps", partial(fetch_blob, self.remote), AzureBatchQuery(self.remote))
-        edits = [each for each in differences if each.is_content_edit]
-        sides = ([_build_entry(each, each.old) for each in edits], [_build_entry(each, each.new) for each in edits])
-        old_contents, new_contents = (blobs.read(entries) for entries in sides)
-        lines = {
-            each.path: compare_lines(old, new) for each, old, new in zip(edits, old_contents, new_contents, strict=True)
-        }
-        changes: dict[str, tuple[object, tuple[str, ...]] | None] = {}
-        for each in differences:
-            changed = lines.get(each.path)
-            changes[each.path] = (_get_modes(each), changed) if changed is not None else None
-        return changes
+        return read_file_changes(HostedBranchContents(self, partial(open_tree, self.remote), base_commit, commit))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +119,10 @@ def parse_commit(commit: Mapping[str, Any], remote: AzureRemote) -> CommitFacts:
     If the commit message has basebump's trailer, the token's account is requested to compare it with the account that
     pushed the commit. Raises RefusedError.
     """
-    committed_at = _parse_date(commit["committer"]["date"])
+    committed_at = parse_commit_date(commit["committer"]["date"])
 
     def read_authorship() -> CommitAuthorship:
-        authored_at = _parse_date(commit["author"]["date"])
+        authored_at = parse_commit_date(commit["author"]["date"])
         return CommitAuthorship(_is_by_account(commit, remote), authored_at, committed_at)
 
     parents = tuple(str(each) for each in commit["parents"])
@@ -162,54 +141,3 @@ def _is_by_account(commit: Mapping[str, Any], remote: AzureRemote) -> bool:
     if pusher is not None:
         return len(people) == 1 and pusher["id"] == account.id
     return people <= account.emails
-
-
-def _parse_date(text: str) -> datetime | None:
-    """Return the date of a commit; None if it is too far in the future for Python's dates, as git accepts it."""
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        return None
-
-
-def _build_entry(difference: FileDifference, side: TreeObject | None) -> TreeEntry:
-    if side is None:
-        raise AssertionError("a content edit has both sides")
-    return TreeEntry(difference.path, side.size, side.oid)
-
-
-def _get_modes(difference: FileDifference) -> tuple[str | None, str | None]:
-    old, new = difference.old, difference.new
-    return old.mode if old is not None else None, new.mode if new is not None else None
-
-
-def compare_lines(old: bytes | TreeError, new: bytes | TreeError) -> tuple[str, ...] | None:
-    """Return the lines that an edit removes and adds, each with `-` or `+` in front.
-
-    Return None if a content could not be read, or if too many lines would have to be compared.
-    """
-    if isinstance(old, TreeError) or isinstance(new, TreeError):
-        return None
-    old_lines, new_lines = (content.decode("latin-1").split("\n") for content in (old, new))
-    start = _count_equal(old_lines, new_lines)
-    old_lines, new_lines = old_lines[start:], new_lines[start:]
-    end = _count_equal(old_lines[::-1], new_lines[::-1])
-    old_lines, new_lines = old_lines[: len(old_lines) - end], new_lines[: len(new_lines) - end]
-    if max(len(old_lines), len(new_lines)) > MAX_LINES:
-        return None
-    changed: list[str] = []
-    for kind, first, last, new_first, new_last in SequenceMatcher(None, old_lines, new_lines, False).get_opcodes():  # noqa: FBT003
-        if kind != "equal":
-            changed += [f"-{line}" for line in old_lines[first:last]]
-            changed += [f"+{line}" for line in new_lines[new_first:new_last]]
-    return tuple(changed)
-
-
-def _count_equal(old: Sequence[str], new: Sequence[str]) -> int:
-    """Return the number of equal lines at the beginning of both texts."""
-    count = 0
-    for old_line, new_line in zip(old, new, strict=False):
-        if old_line != new_line:
-            break
-        count += 1
-    return count

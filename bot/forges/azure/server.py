@@ -30,7 +30,7 @@ from bot.forges.azure.requests import (
     AzureStatuses,
     read_request,
 )
-from bot.forges.azure.tree import FolderReader, open_tree
+from bot.forges.azure.tree import create_folder_reader, open_tree
 from bot.forges.hosted.catalogue import ListedRepository
 from bot.forges.hosted.examination import examine_repositories
 from bot.forges.hosted.forge import HostedRepository
@@ -138,7 +138,7 @@ class AzureServer:
         `server_id` is the id of the repository; None if this id is not known.
         """
         remote = AzureRemote(self.connection, name, server_id)
-        folders = FolderReader(remote)
+        folders = create_folder_reader(remote)
         commits = AzureCommits(remote, folders)
         branches = AzureBranches(remote, commits, folders)
         requests = AzureRequestReader(remote, branches)

@@ -12,7 +12,7 @@ from support.git import EXECUTABLE, LINK, File
 
 from bot.forges.azure import connection
 from bot.forges.azure import tree as azure_tree
-from bot.forges.azure.tree import TreeNode, compute_tree_id
+from bot.forges.hosted.folders import TreeNode, compute_tree_id
 from bot.model.errors import ForgeError, TreeError
 
 FILES = {f"app-{number}/Dockerfile": f"FROM image-{number}\n" for number in range(30)}
