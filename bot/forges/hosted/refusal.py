@@ -19,7 +19,7 @@ from bot.net import PROXY_ADVICE, HttpError, describe_cause, sanitize_text
 MAX_NAMED_WAIT = 10 * 365 * 86_400.0
 """The longest wait, in seconds, that a message states. A longer one might end after the last date that Python has."""
 
-INVALID_VALUE_ERRORS = (ValueError, OverflowError, RecursionError)
+INVALID_VALUE_ERRORS: tuple[type[Exception], ...] = (ValueError, OverflowError, RecursionError)
 """The exceptions that are raised if an answer has the expected form, but contains a number, a date or a text that does
 not exist, such as a lone surrogate in a name, or if the answer is nested too deeply."""
 
@@ -195,7 +195,7 @@ class ServerErrors:
         """
         try:
             yield
-        except (*self.malformed_answer_errors, *INVALID_VALUE_ERRORS) as error:
+        except self.malformed_answer_errors + INVALID_VALUE_ERRORS as error:
             message = f"{name}: the answer is not shaped like {self.server}'s; hint: check {self.url_name}"
             raise RefusedError(message, status=None) from error
 
