@@ -137,23 +137,15 @@ class GiteaConnection:
             if refusal.status is None or refusal.status == UNAUTHORIZED or refusal.may_have_worked:
                 raise
             return GiteaLimits(_FEW_ITEMS, _FEW_ITEMS, _FEW_TREE_ENTRIES)
-        return GiteaLimits(
-            max(min(int(settings["max_response_items"]), PER_PAGE), 1),
-            int(settings["default_paging_num"]),
-            int(settings["default_git_trees_per_page"]),
-        )
 
     def _fetch_account(self) -> GiteaAccount:
         if self._token is None:
             return GiteaAccount(None)
-        user = self._read_object("identify the token", "/user", READ_USER)
-        login = str(user["login"])
-        email = user["email"] or f"{login}@noreply.{urlsplit(self._url).hostname}"
-        return GiteaAccount(login, str(email), bool(user.get("is_admin")))
-
-    def _read_object(self, action: str, path: str, permission: str = READ_REPOSITORY) -> Mapping[str, Any]:
         with GITEA_ERRORS.translate(self._url):
-            return {**self.client.read(action, path, permission)}
+            user = self.client.read("identify the token", "/user", READ_USER)
+            login = str(user["login"])
+            email = user["email"] or f"{login}@noreply.{urlsplit(self._url).hostname}"
+            return GiteaAccount(login, str(email), bool(user.get("is_admin")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +172,12 @@ class GiteaRemote:
         max_items: int | None = None,
     ) -> list[Any]:
         return self.connection.list_pages(f"{action} of {self.name}", self.path + path, permission, query, max_items)
+
+    def read_until(
+        self, action: str, path: str, build_query: Callable[[int], Query], add_page: Callable[[Any], bool]
+    ) -> None:
+        action, path = f"{action} of {self.name}", self.path + path
+        self.connection.client.read_until(action, path, READ_REPOSITORY, build_query, add_page)
 
     def write(
         self, action: str, method: str, path: str, body: object = None, permission: str = WRITE_REPOSITORY

@@ -8,7 +8,6 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import count
 from typing import Any
 
 from bot.forges._git_objects import EXECUTABLE, REGULAR, RegularFile, split_into_batches
@@ -64,18 +63,22 @@ def list_objects(remote: GiteaRemote, commit: str, max_entries: int = MAX_ENTRIE
     https://docs.gitea.com/api/next/#tag/repository/operation/GetTree
     """
     entries: list[Mapping[str, Any]] = []
+    truncations: list[bool] = []  # for each page, whether there are further pages
     size = remote.connection.get_limits().tree_entries
-    for page in count(1):
-        query = {"recursive": "true", "page": page, "per_page": size}
-        answer = remote.read("list the files", f"/git/trees/{commit}", query=query)
-        with GITEA_ERRORS.translate(remote.name):
-            listed = answer["tree"] or []
-            entries += [each for each in listed if each["type"] != "tree"]
-            if not answer["truncated"]:
-                return TreeObjects(entries, is_complete=True)
-            if not listed or page * size >= max_entries:
-                return TreeObjects(entries, is_complete=False)
-    raise AssertionError("the pages are counted without end")
+
+    def add_page(answer: Any) -> bool:
+        listed = answer["tree"] or []
+        entries.extend(each for each in listed if each["type"] != "tree")
+        truncations.append(bool(answer["truncated"]))
+        return not truncations[-1] or not listed or max(len(truncations) * size, len(entries)) >= max_entries
+
+    remote.read_until(
+        "list the files",
+        f"/git/trees/{commit}",
+        lambda page: {"recursive": "true", "page": page, "per_page": size},
+        add_page,
+    )
+    return TreeObjects(entries, is_complete=not truncations[-1])
 
 
 def list_files(remote: GiteaRemote, commit: str, max_entries: int = MAX_ENTRIES) -> TreeListing:

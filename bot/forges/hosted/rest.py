@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -104,16 +105,33 @@ class RestClient:
             max_items: The largest number of items to return; None to return all.
         """
         items: list[Any] = []
-        page = 0
+
+        def add_page(listed: Any) -> bool:
+            items.extend(each for each in listed if each is not None)
+            return len(listed) < size or (max_items is not None and len(items) >= max_items)
+
+        self.read_until(action, path, permission, build_query, add_page)
+        return items[:max_items]
+
+    def read_until(
+        self,
+        action: str,
+        path: str,
+        permission: str,
+        build_query: Callable[[int], Query],
+        add_page: Callable[[Any], bool],
+    ) -> None:
+        """Request pages one after another until `add_page`, which gets the JSON value of each, returns True.
+
+        The other parameters and the errors are explained at `read_pages`.
+        """
         with self._sessions.get().limit_call():
-            while True:
-                page += 1
+            for page in count(1):
                 query = build_query(page)
-                listed = self._sender.read(partial(self._send, action, permission, "GET", path, query, None))
+                answer = self._sender.read(partial(self._send, action, permission, "GET", path, query, None))
                 with self._api.errors.translate(path):
-                    items += [each for each in listed if each is not None]
-                    if len(listed) < size or (max_items is not None and len(items) >= max_items):
-                        return items[:max_items]
+                    if add_page(answer):
+                        return
 
     def write(self, action: str, path: str, permission: str, method: str, body: object = None) -> Any:
         """Send a request that changes something, and return the JSON value in the answer; None if it has none.

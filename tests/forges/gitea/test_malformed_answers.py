@@ -82,3 +82,18 @@ def test_file_whose_content_is_not_ascii_is_read_by_itself(stand):
     tree = open_only_tree(stand)
     entries = list(tree.list_entries())
     assert {entry.path: content.decode() for entry, content in zip(entries, tree.read(entries), strict=True)} == FILES
+
+
+def test_tree_whose_pages_never_end_is_refused_once(stand, monkeypatch):
+    monkeypatch.setattr("bot.net.call_budget.MAX_CALL_REQUESTS", 5)
+    stand.server.has_git = False
+    alter(stand, "/settings/api", lambda body: body.update(default_git_trees_per_page=0))
+    alter(stand, "/git/trees/", lambda body: body.update(truncated=True, tree=[entry_of("x")]), times=50)
+    tree = open_only_tree(stand)
+    with stand.server.watched() as lines, pytest.raises(TreeError, match="more than 5 pages"):
+        tree.list_entries()
+    assert sum("/git/trees/" in line for line in lines) == 5
+
+
+def entry_of(path):
+    return {"path": path, "mode": "100644", "type": "blob", "size": 1, "sha": "0" * 40}
