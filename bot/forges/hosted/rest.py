@@ -20,6 +20,9 @@ MAX_ANSWER = 64 * 1024 * 1024
 """The largest size of one answer in bytes. A full page of pull requests with long texts fits into it."""
 Query = Mapping[str, object]
 Value = TypeVar("Value")
+_ANSWER_ERRORS: tuple[type[Exception], ...] = (OSError, HttpError, *INVALID_VALUE_ERRORS)
+"""The exceptions that are raised if there is no answer, or if it is not JSON. Those of `requests` are subclasses of
+OSError."""
 _FIRST_REFUSAL = 300
 """The lowest status of an answer that is no success. Redirects of reading requests were followed before."""
 
@@ -166,7 +169,7 @@ class RestClient:
                     answer, action, permission, secret=self._api.secret, now=datetime.now(UTC)
                 )
             return response.json() if response.content else None
-        except (OSError, HttpError, *INVALID_VALUE_ERRORS) as error:  # `requests` raises subclasses of OSError
+        except _ANSWER_ERRORS as error:
             raise self._api.errors.explain_missing_answer(error, action, self._api.secret) from error
 
     def _read_messages(self, response: Any) -> Iterator[str]:
