@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from bot.model.forge import TreeEntry
 
+BRANCHES = "refs/heads/"
+"""The beginning of the full names of branches."""
 REGULAR, EXECUTABLE = "100644", "100755"
 """File modes of regular files."""
 

@@ -25,7 +25,7 @@ def of_gitlab(error):
 
 
 def of_azure(error):
-    return str(azure_errors.explain_error(error, "find it", "a permission", secret=SECRET, now=NOW))
+    return str(azure_errors.AZURE_ERRORS.explain_error(error, "find it", "a permission", secret=SECRET, now=NOW))
 
 
 def raised(call):

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
 from bot.forges.azure.connection import AzureClient, AzureRemote
-from bot.forges.azure.errors import PROPOSE_ACCESS, translate_errors
+from bot.forges.azure.errors import AZURE_ERRORS, PROPOSE_ACCESS
+from bot.forges.hosted.attributes import describe_automerge
 from bot.forges.hosted.refusal import RefusedError
 from bot.model.request_attributes import TEAM_PREFIX, RequestAttributes
 
@@ -28,7 +30,6 @@ _STRATEGIES = ("squash", "noFastForward", "rebaseMerge", "rebase")
 """The ways to complete a pull request, of which the first allowed one is used."""
 _DEFAULT_STRATEGY = "noFastForward"
 _NOT_SUPPORTED = "Azure Repos has no {}."
-_NOT_ENABLED = "Auto-complete was not set"
 
 
 def parse_attributes(data: Mapping[str, Any]) -> RequestAttributes:
@@ -110,7 +111,7 @@ class AzureAttributesWriter:
         notes: list[str] = []
         for name in names:
             try:
-                with translate_errors(self._remote.name):
+                with AZURE_ERRORS.translate(self._remote.name):
                     set_one(name)
             except RefusedError as refusal:
                 notes.append(failure.format(name, refusal))
@@ -174,12 +175,8 @@ class AzureAutomerge:
 
     def enable(self, number: int, head: str | None) -> tuple[str, ...]:
         """Set a pull request to complete automatically. If this is not possible, return one note with the reason."""
-        try:
-            with translate_errors(self.remote.name):
-                reason = self._try_enable(number, head)
-        except RefusedError as refusal:
-            reason = str(refusal)
-        return (f"{_NOT_ENABLED}: {reason}.",) if reason is not None else ()
+        try_enable = partial(self._try_enable, number, head)
+        return describe_automerge(try_enable, AZURE_ERRORS, self.remote.name, {}, "Auto-complete was not set")
 
     def disable(self, number: int) -> None:
         """End automatic completion; do nothing if it is not set. Raises RefusedError."""

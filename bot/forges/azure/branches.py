@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot.forges._git_objects import RegularFile
+from bot.forges._git_objects import BRANCHES, RegularFile
 from bot.forges.azure.commits import AzureCommits, read_commit
 from bot.forges.azure.connection import REF_PAGE, AzureClient, AzureRemote
 from bot.forges.azure.errors import STALE_REF_CODE
@@ -40,7 +40,6 @@ TEMPORARY_PREFIX = "basebump-tmp/"
 _ALL_OURS = "basebump"
 """The beginning of temporary branches and of branches with the default prefix, so that one request lists both."""
 _NO_COMMIT = "0" * 40
-_HEADS = "refs/heads/"
 _STALE, _DONE_STATUSES = "staleOldObjectId", frozenset({"succeeded", "succeededNonExistentRef", "succeededCorruptRef"})
 _NAME_LENGTH = 16
 
@@ -140,7 +139,7 @@ class AzureBranches:
 
         def fetch(client: AzureClient) -> dict[str, str]:
             refs = client.list_values(f"{self._remote.path}/refs", query)
-            return {str(each["name"]).removeprefix(_HEADS): str(each["objectId"]) for each in refs}
+            return {str(each["name"]).removeprefix(BRANCHES): str(each["objectId"]) for each in refs}
 
         return self._remote.read(f"list the branches {prefix}*", fetch)
 
@@ -168,7 +167,7 @@ class AzureBranches:
     def _push(self, base: str, branch: str, changes: Sequence[FileChange], message: str) -> str:
         """Send a push, and return the id of the new commit. Raises RefusedError."""
         body = {
-            "refUpdates": [{"name": f"{_HEADS}{branch}", "oldObjectId": base}],
+            "refUpdates": [{"name": f"{BRANCHES}{branch}", "oldObjectId": base}],
             "commits": [{"comment": message, "changes": [_build_change(change) for change in changes]}],
         }
         return self._remote.write(
@@ -252,12 +251,12 @@ class AzureBranches:
     def _update_refs(self, updates: Sequence[_RefUpdate]) -> Mapping[str, str]:
         """Send changes of branches, and return the status of each of them by branch. Raises RefusedError."""
         body = [
-            {"name": f"{_HEADS}{each.branch}", "oldObjectId": each.old, "newObjectId": each.new} for each in updates
+            {"name": f"{BRANCHES}{each.branch}", "oldObjectId": each.old, "newObjectId": each.new} for each in updates
         ]
 
         def send(client: AzureClient) -> Mapping[str, str]:
             answer = client.send("POST", f"{self._remote.path}/refs", body)
-            return {str(each["name"]).removeprefix(_HEADS): str(each["updateStatus"]) for each in answer["value"]}
+            return {str(each["name"]).removeprefix(BRANCHES): str(each["updateStatus"]) for each in answer["value"]}
 
         return self._remote.write(f"change the branch {updates[0].branch}", send)
 

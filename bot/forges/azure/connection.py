@@ -22,12 +22,10 @@ from bot.forges.azure.errors import (
     READ_ACCESS,
     SIGN_IN_MESSAGE,
     WRITE_ACCESS,
-    AzureError,
-    explain_error,
 )
 from bot.forges.git.remote import GitOrigin
 from bot.forges.hosted.connection import MAX_WAIT, ClientPool, RequestSender, SharedValue, create_pace
-from bot.forges.hosted.refusal import NOT_FOUND, UNAUTHORIZED, Answer, RefusedError
+from bot.forges.hosted.refusal import NOT_FOUND, UNAUTHORIZED, Answer, AnswerError, RefusedAnswer, RefusedError
 from bot.model.errors import BasebumpError
 from bot.net import ApiSession, HostPace
 
@@ -56,7 +54,7 @@ _NON_AUTHORITATIVE = 203
 _REDIRECTS, _REFUSALS = 300, 400
 """The lowest statuses of redirects and of refusals."""
 _CLIENT_ERRORS: tuple[type[Exception], ...] = (
-    AzureError,
+    AnswerError,
     *AZURE_ERRORS.client_errors,
     OSError,  # `requests` raises subclasses of it
     ValueError,  # the answer is not JSON, or a date cannot be parsed
@@ -93,7 +91,7 @@ class AzureAccount:
 
 
 class AzureClient:
-    """Sends single requests for one thread. Methods raise AzureError and the exceptions of the session."""
+    """Sends single requests for one thread. Methods raise AnswerError and the exceptions of the session."""
 
     def __init__(
         self, url: str, versions: ApiVersions, ca: Path | None, pace: HostPace, pause: Callable[[float], None]
@@ -191,7 +189,7 @@ class ApiVersions:
         for position, version in enumerate(versions):
             try:
                 answer = send(version)
-            except AzureError as error:
+            except AnswerError as error:
                 if not _is_unknown_version(error) or version == versions[-1]:
                     raise
                 continue
@@ -200,10 +198,10 @@ class ApiVersions:
         raise AssertionError("there is always a last version")
 
 
-def _is_unknown_version(error: AzureError) -> bool:
+def _is_unknown_version(error: AnswerError) -> bool:
     """Return True if a server does not know the version of the API. It answers with a message, or 404 and a page."""
-    is_named = any(_UNKNOWN_VERSION_MESSAGE in message for message in error.messages)
-    return is_named or (error.status == NOT_FOUND and error.is_page)
+    is_named = any(_UNKNOWN_VERSION_MESSAGE in message for message in error.answer.server_messages)
+    return is_named or (error.answer.status == NOT_FOUND and error.is_page)
 
 
 class AzureConnection:
@@ -287,7 +285,7 @@ class AzureConnection:
             with client.limit_call():
                 return call(client)
         except _CLIENT_ERRORS as error:
-            raise explain_error(error, action, permission, secret=secret, now=datetime.now(UTC)) from error
+            raise AZURE_ERRORS.explain_error(error, action, permission, secret=secret, now=datetime.now(UTC)) from error
 
     def _build_header(self, secret: str | None) -> str | None:
         if secret is None or self.credential is None:
@@ -344,7 +342,7 @@ def _fetch_account(client: AzureClient) -> AzureAccount:
 
 
 def _refuse_errors(status: int, content: bytes, headers: Mapping[str, str], accept: str) -> None:
-    """Raise AzureError if an answer reports an error, or if it is not of the requested type.
+    """Raise AnswerError if an answer reports an error, or if it is not of the requested type.
 
     A token that is not valid any more may be answered with status 203 or 302, and with a page for signing in.
     """
@@ -354,8 +352,9 @@ def _refuse_errors(status: int, content: bytes, headers: Mapping[str, str], acce
         return
     is_page = content_type != JSON
     if status < _REFUSALS:
-        raise AzureError(UNAUTHORIZED, (SIGN_IN_MESSAGE,), headers, is_page=is_page)
-    raise AzureError(status, () if is_page else tuple(_list_messages(content)), headers, is_page=is_page)
+        raise AnswerError(RefusedAnswer(UNAUTHORIZED, (SIGN_IN_MESSAGE,), headers), is_page=is_page)
+    messages = () if is_page else tuple(_list_messages(content))
+    raise AnswerError(RefusedAnswer(status, messages, headers), is_page=is_page)
 
 
 def _list_messages(content: bytes) -> Iterator[str]:

@@ -7,10 +7,6 @@ for signing in.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
-from datetime import datetime
-
 from bot.forges.hosted.refusal import (
     CONFLICT,
     FORBIDDEN,
@@ -20,8 +16,6 @@ from bot.forges.hosted.refusal import (
     UNAUTHORIZED,
     RateLimitRule,
     RefusalMeaning,
-    RefusedAnswer,
-    RefusedError,
     ServerErrors,
 )
 from bot.net import HttpError
@@ -48,20 +42,6 @@ https://learn.microsoft.com/en-us/azure/devops/integrate/concepts/rate-limits
 SIGN_IN_MESSAGE = "the page for signing in"
 """The message of a refusal that has no error status, but leads to the page for signing in."""
 _ANY_ERROR = range(SERVER_ERROR)
-
-
-class AzureError(Exception):
-    """Azure DevOps refused a request."""
-
-    def __init__(self, status: int, messages: tuple[str, ...], headers: Mapping[str, str], *, is_page: bool) -> None:
-        super().__init__(*messages)
-        self.status = status
-        self.messages = messages
-        self.headers = headers
-        """The headers by their names in lower case."""
-        self.is_page = is_page
-        """True if the answer is a page for browsers. The API itself always sends JSON."""
-
 
 AZURE_ERRORS = ServerErrors(
     server="Azure DevOps",
@@ -108,28 +88,3 @@ AZURE_ERRORS = ServerErrors(
         ),
     ),
 )
-
-
-def translate_errors(name: str) -> AbstractContextManager[None]:
-    """Convert exceptions to RefusedError while the code in the `with` block parses an answer of the server.
-
-    Such exceptions occur if the answer has an unexpected form, for example because the URL belongs to another kind of
-    server. `name` is the repository or project that the message names.
-    """
-    return AZURE_ERRORS.translate(name)
-
-
-def explain_error(error: Exception, action: str, permission: str, *, secret: str | None, now: datetime) -> RefusedError:
-    """Convert an exception of `AzureClient` to a RefusedError, whose message has the reason and a hint.
-
-    Args:
-        error: The exception.
-        action: What the request does, for the message, such as `list the branches`.
-        permission: The scope and permissions that the request requires, for the hint.
-        secret: The token, which is removed from the message.
-        now: The current time.
-    """
-    if not isinstance(error, AzureError):
-        return AZURE_ERRORS.explain_missing_answer(error, action, secret)
-    answer = RefusedAnswer(error.status, error.messages, error.headers)
-    return AZURE_ERRORS.explain_refusal(answer, action, permission, secret=secret, now=now)

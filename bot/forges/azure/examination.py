@@ -10,16 +10,13 @@ from dataclasses import dataclass, field
 
 from bot.forges.azure.attributes import list_blocking_policies
 from bot.forges.azure.connection import AzureConnection, AzureRemote, CredentialKind
-from bot.forges.azure.errors import translate_errors
-from bot.forges.hosted.examination import check_reading
+from bot.forges.azure.errors import AZURE_ERRORS
+from bot.forges.hosted.examination import EXAMPLE_SLUG, IDENTIFY_ACTION, check_reading
 from bot.forges.hosted.forge import HostedRepository
 from bot.forges.hosted.refusal import RefusedError
 from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem, report_unknown
 from bot.model.vocabulary import RunLevel
 
-IDENTIFY_ACTION = "identify the token"
-_EXAMPLE_SLUG = "python-3.12-slim-06e5bb43"
-"""The name of a typical branch of basebump, without the prefix."""
 _WRITE_ACTIONS = {RunLevel.PUSH: "push branches", RunLevel.PROPOSE: "push branches and open pull requests"}
 
 
@@ -72,9 +69,9 @@ class AzureExamination:
         """Check that no branch policy matches basebump's branches. Azure DevOps would refuse to update them."""
         action = f"check that {prefix}* has no policies"
         try:
-            with translate_errors(remote.name):
+            with AZURE_ERRORS.translate(remote.name):
                 repository = remote.read("read the repository", lambda client: str(client.get(remote.path)["id"]))
-                policies = list_blocking_policies(remote, repository, f"refs/heads/{prefix}{_EXAMPLE_SLUG}")
+                policies = list_blocking_policies(remote, repository, f"refs/heads/{prefix}{EXAMPLE_SLUG}")
         except RefusedError as refusal:
             return report_unknown(remote.name, action, str(refusal))
         if not policies:

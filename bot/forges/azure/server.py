@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from bot.forges._git_objects import BRANCHES
 from bot.forges.azure.attributes import AzureAutomerge
 from bot.forges.azure.branches import AzureBranches
 from bot.forges.azure.commits import AzureCommits
@@ -22,7 +23,7 @@ from bot.forges.azure.connection import (
     AzureRemote,
     CredentialKind,
 )
-from bot.forges.azure.errors import AZURE_ERRORS, translate_errors
+from bot.forges.azure.errors import AZURE_ERRORS
 from bot.forges.azure.examination import AzureExamination
 from bot.forges.azure.requests import (
     AzureRequestReader,
@@ -31,8 +32,8 @@ from bot.forges.azure.requests import (
     read_request,
 )
 from bot.forges.azure.tree import create_folder_reader, open_tree
-from bot.forges.hosted.catalogue import ListedRepository
-from bot.forges.hosted.examination import examine_repositories
+from bot.forges.hosted.catalogue import ListedRepository, find_each
+from bot.forges.hosted.examination import examine_server
 from bot.forges.hosted.forge import HostedRepository
 from bot.forges.hosted.refusal import RefusedError
 from bot.model.diagnosis import Check, DiagnosisTarget, report_ok
@@ -53,7 +54,6 @@ _LIMITS = ForgeLimits(
     appendix_characters=MAX_COMMENT,
     has_statuses=True,
 )
-_HEADS = "refs/heads/"
 
 
 def open_server(
@@ -98,12 +98,7 @@ class AzureServer:
 
     def find_named(self, names: Sequence[str]) -> Iterator[tuple[str, ListedRepository | RefusedError]]:
         """Look up repositories by name; yield each name with its repository, or the error if it cannot be read."""
-        for name in names:
-            try:
-                with translate_errors(name):
-                    yield name, self._find(name)
-            except RefusedError as refusal:
-                yield name, refusal
+        return find_each(names, AZURE_ERRORS, self._find)
 
     def list_owned(self, owner: str, is_selected: Callable[[ListedRepository], bool]) -> Sequence[ListedRepository]:
         """Return the repositories of a project for which `is_selected` returns True, sorted by name.
@@ -111,7 +106,7 @@ class AzureServer:
         Repositories of the version control TFVC and hidden ones, such as wikis, are not listed. Raises RefusedError.
         """
         path = f"{quote(owner, safe='')}/_apis/git/repositories"
-        with translate_errors(owner):
+        with AZURE_ERRORS.translate(owner):
             repositories = self.connection.read(
                 f"list the repositories of {owner}", lambda client: list(client.list_values(path))
             )
@@ -160,14 +155,7 @@ class AzureServer:
 
     def examine(self, target: DiagnosisTarget, repositories: Iterable[GitRepository | RunFailure]) -> Iterator[Check]:
         """Check the token and its rights in some of `repositories`, and yield the results."""
-        examination = AzureExamination(self.connection)
-        yield from examination.check_token(target)
-
-        def check_repository(repository: GitRepository) -> Iterator[Check]:
-            hosted = self.open_repository(repository.name, None)
-            return examination.check_repository(hosted, repository.base_branch, target)
-
-        yield from examine_repositories(self.url, repositories, check_repository)
+        yield from examine_server(self, AzureExamination(self.connection), target, repositories)
         for project, reasons in self.omitted.items():
             if reasons:
                 yield report_ok(project, "leave out repositories", f"{', '.join(reasons)}")
@@ -205,7 +193,7 @@ def parse_repository(data: Mapping[str, Any]) -> ListedRepository:
     return ListedRepository(
         name=f"{data['project']['name']}/{data['name']}",
         server_id=str(data["id"]),
-        default_branch=str(branch).removeprefix(_HEADS) if branch else None,
+        default_branch=str(branch).removeprefix(BRANCHES) if branch else None,
         is_excluded=_find_omission(data) is not None,
         is_public=visibility == "public" if visibility is not None else None,
     )

@@ -17,7 +17,7 @@ from typing import Any
 from bot.core.references.git_blobs import hash_blob
 from bot.forges._git_objects import split_into_batches
 from bot.forges.azure.connection import BYTES, ZIP, AzureClient, AzureRemote
-from bot.forges.azure.errors import translate_errors
+from bot.forges.azure.errors import AZURE_ERRORS
 from bot.forges.git.tree_by_git import FileContents, TreeByGit
 from bot.forges.hosted.files import BlobReader, ListedTree, QueriedContents, TreeListing
 from bot.forges.hosted.folders import FOLDER, FolderReader, TreeNode, is_whole_tree, select_files
@@ -38,7 +38,7 @@ def open_tree(remote: AzureRemote, commit: str) -> ListedTree:
     """Return the tree of one commit. Its files are listed when they are first needed."""
 
     def list_tree() -> TreeListing:
-        with translate_errors(remote.name):
+        with AZURE_ERRORS.translate(remote.name):
             try:
                 listing = _list_by_api(remote, commit)
             except RefusedError as refusal:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from bot.forges._git_objects import BRANCHES
 from bot.forges.gitea.commits import GiteaCommits
 from bot.forges.gitea.connection import GiteaRemote
 from bot.forges.hosted.branches import settle_branch
@@ -17,8 +18,6 @@ from bot.forges.hosted.heads import BranchTip
 from bot.forges.hosted.refusal import CONFLICT, NOT_FOUND, RefusedError
 from bot.model.errors import ForgeError
 from bot.model.source import FileChange
-
-BRANCHES = "refs/heads/"
 
 
 @dataclass(frozen=True, slots=True)

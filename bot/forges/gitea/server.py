@@ -22,7 +22,7 @@ from bot.forges.gitea.requests import (
     GiteaStatuses,
 )
 from bot.forges.gitea.tree import open_tree
-from bot.forges.hosted.catalogue import ListedRepository
+from bot.forges.hosted.catalogue import ListedRepository, find_each
 from bot.forges.hosted.examination import examine_server
 from bot.forges.hosted.fleet import get_clone_host
 from bot.forges.hosted.forge import HostedRepository
@@ -68,12 +68,10 @@ class GiteaServer:
         return f"{self.url}/{quote(name)}/src/branch/{quote(branch)}/"
 
     def find_named(self, names: Sequence[str]) -> Iterator[tuple[str, ListedRepository | RefusedError]]:
-        for name in names:
-            try:
-                with GITEA_ERRORS.translate(name):
-                    yield name, _parse_repository(GiteaRemote(self.connection, name).read("read the settings"))
-            except RefusedError as refusal:
-                yield name, refusal
+        def find(name: str) -> ListedRepository:
+            return _parse_repository(GiteaRemote(self.connection, name).read("read the settings"))
+
+        return find_each(names, GITEA_ERRORS, find)
 
     def list_owned(self, owner: str, is_selected: Callable[[ListedRepository], bool]) -> Sequence[ListedRepository]:
         """Return the repositories of an owner for which `is_selected` returns True, sorted by name.

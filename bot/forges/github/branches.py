@@ -18,7 +18,7 @@ from github.GithubException import GithubException
 from github.InputGitTreeElement import InputGitTreeElement
 from github.Repository import Repository
 
-from bot.forges._git_objects import RegularFile
+from bot.forges._git_objects import BRANCHES, RegularFile
 from bot.forges.github.commits import GitHubCommits
 from bot.forges.github.connection import GitHubRemote, is_unsupported_query
 from bot.forges.github.errors import CONTENTS_WRITE, METADATA_READ, WORKFLOWS_WRITE, translate_errors
@@ -42,7 +42,6 @@ from bot.forges.hosted.refusal import (
 from bot.model.errors import ForgeError, ProtectedFileError
 from bot.model.source import FileChange
 
-BRANCHES = "refs/heads/"
 _NO_COMMIT = "0" * 40
 """The commit id that means in `updateRefs` that a ref does not exist."""
 

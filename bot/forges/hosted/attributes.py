@@ -155,7 +155,11 @@ def _try_all_then_each(names: Sequence[str], call: Callable[[Sequence[str]], Non
 
 
 def describe_automerge(
-    try_enable: Callable[[], str | None], errors: ServerErrors, repository: str, advice: Mapping[int, str]
+    try_enable: Callable[[], str | None],
+    errors: ServerErrors,
+    repository: str,
+    advice: Mapping[int, str],
+    failure: str = "Auto-merge was not enabled",
 ) -> tuple[str, ...]:
     """Enable auto-merge, and return an empty tuple. If this fails, return one note with the reason.
 
@@ -164,10 +168,11 @@ def describe_automerge(
         errors: The meanings of the server's errors.
         repository: The name of the repository.
         advice: The reasons for refusals, by HTTP status. For other refusals, their own messages are used.
+        failure: The beginning of the note.
     """
     try:
         with errors.translate(repository):
             reason = try_enable()
     except RefusedError as refusal:
         reason = advice.get(refusal.status or 0, str(refusal))
-    return (f"Auto-merge was not enabled: {reason}.",) if reason is not None else ()
+    return (f"{failure}: {reason}.",) if reason is not None else ()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from bot.forges.hosted.refusal import RefusedError, is_query_too_large
+from bot.forges.hosted.refusal import RefusedError, ServerErrors, is_query_too_large
 
 PAGE = 100
 """The largest page that servers return."""
@@ -66,3 +66,18 @@ def list_by_pages(query_page: Callable[[int, str | None], CataloguePage]) -> lis
             break
         cursor = page.end_cursor
     return repositories
+
+
+def find_each(
+    names: Iterable[str], errors: ServerErrors, find: Callable[[str], ListedRepository]
+) -> Iterator[tuple[str, ListedRepository | RefusedError]]:
+    """Look up repositories one by one. Yield each name with its repository, or with the error if it cannot be read.
+
+    `find` looks up one repository and raises RefusedError. `errors` are the meanings of the server's errors.
+    """
+    for name in names:
+        try:
+            with errors.translate(name):
+                yield name, find(name)
+        except RefusedError as refusal:
+            yield name, refusal

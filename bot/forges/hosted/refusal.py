@@ -169,6 +169,16 @@ class RefusedAnswer:
     """The headers by their names in lower case."""
 
 
+class AnswerError(Exception):
+    """A server refused a request. A client raises it, and `ServerErrors.explain_error` converts it."""
+
+    def __init__(self, answer: RefusedAnswer, *, is_page: bool = False) -> None:
+        super().__init__(*answer.server_messages)
+        self.answer = answer
+        self.is_page = is_page
+        """True if the answer is a page for browsers although the API itself always sends JSON."""
+
+
 @dataclass(frozen=True, slots=True)
 class ServerErrors:
     """The errors of one kind of server and of its client library, with their explanations for users."""
@@ -198,6 +208,17 @@ class ServerErrors:
         except self.malformed_answer_errors + INVALID_VALUE_ERRORS as error:
             message = f"{name}: the answer is not shaped like {self.server}'s; hint: check {self.url_name}"
             raise RefusedError(message, status=None) from error
+
+    def explain_error(
+        self, error: Exception, action: str, permission: str, *, secret: str | None, now: datetime
+    ) -> RefusedError:
+        """Return the error for an exception of a client, which is an AnswerError if the server refused the request.
+
+        The other parameters are explained at `explain_refusal`.
+        """
+        if not isinstance(error, AnswerError):
+            return self.explain_missing_answer(error, action, secret)
+        return self.explain_refusal(error.answer, action, permission, secret=secret, now=now)
 
     def explain_missing_answer(self, error: Exception, action: str, secret: str | None) -> RefusedError:
         """Return the error for a request to which there was no valid answer.
