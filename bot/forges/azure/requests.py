@@ -8,22 +8,23 @@ https://learn.microsoft.com/en-us/rest/api/azure/devops/git/pull-requests
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
 from bot.core.proposal.markers import COMMENT_MARKER
 from bot.core.proposal.request_text import split_text
+from bot.forges._git_objects import BRANCHES
 from bot.forges.azure.attributes import AzureAttributesWriter, parse_attributes
 from bot.forges.azure.branches import AzureBranches
 from bot.forges.azure.connection import AzureClient, AzureRemote
 from bot.forges.azure.errors import ALREADY_OPEN_CODE, NOT_EDITABLE_CODE, PROPOSE_ACCESS
-from bot.forges.azure.texts import AzureTexts, StoredData, build_text
+from bot.forges.azure.texts import AzureTexts
 from bot.forges.hosted.branches import build_request_ended_error
 from bot.forges.hosted.forge import RequestEdit
 from bot.forges.hosted.refusal import RefusedError, is_permanent_refusal
 from bot.forges.hosted.request_reader import MAX_COMMENTS, MAX_ENDED, ListedRequest, MergeState, ReviewState
+from bot.forges.hosted.texts import StoredData, TextWriter, complete_request
 from bot.model.forge import OpenedRequest
 from bot.model.proposal import Proposal, RequestState
 from bot.model.request_attributes import STATUS_CONTEXT, CommitStatus, RequestAttributes, StatusState
@@ -35,7 +36,6 @@ MIN_APPROVAL = 5
 """The votes 10 (approved) and 5 (approved with suggestions) accept a pull request."""
 
 _STATES = {ACTIVE: RequestState.OPEN, ABANDONED: RequestState.CLOSED, "completed": RequestState.MERGED}
-_HEADS = "refs/heads/"
 _UNKNOWN_MERGES = frozenset({"notSet", "queued"})
 _CONFLICTS = "conflicts"
 
@@ -58,7 +58,7 @@ class AzureRequestReader:
 
     def list_of_branch(self, branch: str) -> Sequence[ListedRequest]:
         """Return the newest pull requests of a branch, at most `MAX_ENDED`, whether active, abandoned or completed."""
-        conditions = {"status": "all", "sourceRefName": f"{_HEADS}{branch}"}
+        conditions = {"status": "all", "sourceRefName": f"{BRANCHES}{branch}"}
         requests = self._list_matching(f"list the pull requests of {branch}", MAX_ENDED, conditions)
         return [each if each.state is RequestState.MERGED else self._complete(each) for each in requests]
 
@@ -81,8 +81,8 @@ class AzureRequestReader:
         """Return the active pull request of a branch into a target branch; None if there is none."""
         conditions = {
             "status": ACTIVE,
-            "sourceRefName": f"{_HEADS}{branch}",
-            "targetRefName": f"{_HEADS}{target_branch}",
+            "sourceRefName": f"{BRANCHES}{branch}",
+            "targetRefName": f"{BRANCHES}{target_branch}",
         }
         requests = self._list_matching(f"look for the pull request of {branch}", None, conditions)
         newest = max(requests, key=lambda each: each.number, default=None)
@@ -174,12 +174,7 @@ class AzureRequestReader:
         description = request.body
         if len(description) >= LISTED_DESCRIPTION:
             description = str(read_request(self._remote, request.number).get("description") or "")
-        stored = self._texts.read_stored(request.number)
-        current, removed = request.attributes, stored.ever_set.subtract(request.attributes)
-        attributes = replace(
-            current, labels=(*current.labels, *removed.labels), reviewers=(*current.reviewers, *removed.reviewers)
-        )
-        return replace(request, body=build_text(description, stored), attributes=attributes)
+        return complete_request(request, description, self._texts.read_stored(request.number))
 
 
 def read_request(remote: AzureRemote, number: int) -> Mapping[str, Any]:
@@ -193,7 +188,7 @@ def read_request(remote: AzureRemote, number: int) -> Mapping[str, Any]:
 
 
 def _parse_branch(ref: str) -> str:
-    return str(ref).removeprefix(_HEADS)
+    return str(ref).removeprefix(BRANCHES)
 
 
 def _parse_request(data: Mapping[str, Any], own_account: str | None) -> ListedRequest:
@@ -241,8 +236,8 @@ class AzureRequestWriter:
     def create(self, target_branch: str, proposal: Proposal) -> OpenedRequest:
         """Create a pull request with its body, and then set its attributes, the rest of its text and its status."""
         body = {
-            "sourceRefName": f"{_HEADS}{proposal.branch}",
-            "targetRefName": f"{_HEADS}{target_branch}",
+            "sourceRefName": f"{BRANCHES}{proposal.branch}",
+            "targetRefName": f"{BRANCHES}{target_branch}",
             "title": proposal.title,
             "description": split_text(proposal.body).body,
             "isDraft": proposal.is_draft,
@@ -296,23 +291,17 @@ class AzureRequestWriter:
         added: RequestAttributes,
         status: CommitStatus | None,
     ) -> tuple[str, ...]:
-        """Write the parts of a text besides the body, and the status of the pull request.
+        """Write the parts of a text besides the body, and the status of the pull request. Return a note for a failure.
 
-        The policy Status check waits for statuses of pull requests, and ignores those of commits. If the status cannot
-        be set, return a note.
+        The policy Status check waits for statuses of pull requests, and ignores those of commits.
         """
-        notes: list[str] = []
 
         def set_status() -> None:
             if status is not None:
-                try:
-                    action, path = f"set the status of pull request !{number}", f"pullRequests/{number}/statuses"
-                    self._send("POST", action, path, build_status(status))
-                except RefusedError as refusal:
-                    notes.append(f"The status of the pull request could not be set: {refusal}.")
+                action, path = f"set the status of pull request !{number}", f"pullRequests/{number}/statuses"
+                self._send("POST", action, path, build_status(status))
 
-        self._texts.write_rest(number, text, stored, added, set_status)
-        return tuple(notes)
+        return TextWriter(self._texts).write_rest(number, text, stored, added, set_status)
 
     def _open(self, branch: str, body: Mapping[str, object]) -> tuple[Any, tuple[str, ...]]:
         """Create a pull request that is linked to the work items, and return its data.

@@ -1,27 +1,22 @@
-"""The parts of the text of a pull request, each of which has a place of its own on Azure DevOps.
+"""The texts of pull requests on Azure DevOps: comments and properties.
 
-The body is the description. The appendix is the only comment of a thread that is closed from the start. The marker is a
-property of the pull request. When a text is read, the appendix is left out, because nothing depends on it.
-
-Another property contains the labels and reviewers that basebump set, because Azure DevOps has no history of them.
-
-Everyone who can read a repository can write properties. Therefore a marker is only a hint, as everywhere in basebump.
+The appendix is the only comment of a thread that is closed from the start.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from bot.core.proposal.request_text import RequestText, split_text
 from bot.forges.azure.connection import JSON_PATCH, AzureClient, AzureRemote
 from bot.forges.azure.errors import PROPOSE_ACCESS
 from bot.forges.hosted.refusal import RefusedError
 from bot.forges.hosted.request_reader import MAX_COMMENTS
-from bot.model.request_attributes import NO_ATTRIBUTES, RequestAttributes
+from bot.forges.hosted.texts import AppendixComment, StoredData
+from bot.model.request_attributes import RequestAttributes
 
 MARKER_PROPERTY = "basebump.mark"
 """The property of a pull request that contains the marker."""
@@ -35,18 +30,8 @@ _TEXT_COMMENT = 1
 
 
 @dataclass(frozen=True, slots=True)
-class StoredData:
-    """What basebump stored in the properties of a pull request."""
-
-    marker: str = ""
-    """Empty if there is none."""
-    ever_set: RequestAttributes = NO_ATTRIBUTES
-    """The labels and reviewers that basebump set at any time."""
-
-
-@dataclass(frozen=True, slots=True)
 class AzureTexts:
-    """The texts of the pull requests of one repository. Methods raise RefusedError."""
+    """The texts of the pull requests of one repository; implements `TextApi`. Methods raise RefusedError."""
 
     remote: AzureRemote
 
@@ -58,37 +43,6 @@ class AzureTexts:
 
         return self.remote.read(f"read the properties of pull request !{number}", fetch)
 
-    def write_rest(
-        self,
-        number: int,
-        text: str | None,
-        stored: StoredData,
-        added: RequestAttributes,
-        set_status: Callable[[], None],
-    ) -> None:
-        """Write the appendix and the marker of a text whose body was already written, and the attributes that were set.
-
-        The marker is written last. If a run is interrupted before, the marker is missing or still the old one, so that
-        the next run writes the text again. `set_status` is called before the marker is written, because the marker
-        states that the status was set.
-
-        Args:
-            number: The number of the pull request.
-            text: The new text; None if it does not change.
-            stored: The current data in the properties.
-            added: The labels and reviewers that this run added.
-            set_status: Sets the status of the pull request.
-        """
-        marker = stored.marker
-        if text is not None:
-            parts = split_text(text)
-            marker = parts.marker
-            if parts.appendix:
-                self._write_appendix(number, parts.appendix)
-        if marker != stored.marker:
-            set_status()
-        self._write_stored(number, stored, StoredData(marker, _merge(stored.ever_set, added)))
-
     def write_comment(self, number: int, text: str, properties: Mapping[str, object] | None = None) -> None:
         """Write a comment in a thread of its own, which is closed from the start."""
         body = {
@@ -98,30 +52,29 @@ class AzureTexts:
         }
         self._send("POST", f"comment on pull request !{number}", f"{self._get_path(number)}/threads", body)
 
-    def _write_appendix(self, number: int, appendix: str) -> None:
-        """Write the comment that contains the appendix, or replace its content if it is another one."""
+    def find_appendix(self, number: int) -> AppendixComment | None:
+        """Return the comment that contains the appendix, which is the first one of its thread."""
         account = self.remote.connection.get_account().id
 
-        def find(client: AzureClient) -> tuple[int, int, str] | None:
+        def find(client: AzureClient) -> AppendixComment | None:
             threads = islice(client.list_values(f"{self._get_path(number)}/threads"), MAX_COMMENTS)
             for thread in threads:
                 is_marked = APPENDIX_PROPERTY in (thread.get("properties") or {}) and not thread.get("isDeleted")
                 for first in thread["comments"][:1] if is_marked else ():
                     if first["author"]["id"] == account:
-                        return int(thread["id"]), int(first["id"]), str(first.get("content") or "")
+                        path = f"{self._get_path(number)}/threads/{int(thread['id'])}/comments/{int(first['id'])}"
+                        return AppendixComment(path, str(first.get("content") or ""))
             return None
 
-        found = self.remote.read(f"read the comments on pull request !{number}", find)
-        if found is None:
-            property_value = {"$type": "System.String", "$value": "1"}
-            self.write_comment(number, appendix, {APPENDIX_PROPERTY: property_value})
-            return
-        thread, comment, content = found
-        if _normalise(content) != appendix:
-            path = f"{self._get_path(number)}/threads/{thread}/comments/{comment}"
-            self._send("PATCH", f"edit a comment on pull request !{number}", path, {"content": appendix})
+        return self.remote.read(f"read the comments on pull request !{number}", find)
 
-    def _write_stored(self, number: int, old: StoredData, new: StoredData) -> None:
+    def write_appendix(self, number: int, appendix: str, comment: AppendixComment | None) -> None:
+        if comment is None:
+            self.write_comment(number, appendix, {APPENDIX_PROPERTY: {"$type": "System.String", "$value": "1"}})
+        else:
+            self._send("PATCH", f"edit a comment on pull request !{number}", comment.path, {"content": appendix})
+
+    def write_stored(self, number: int, old: StoredData, new: StoredData) -> None:
         """Write the properties that changed, and check that Azure DevOps stored them as they were sent.
 
         An empty marker removes the old one.
@@ -160,18 +113,3 @@ def _parse_stored(answer: Mapping[str, Any]) -> StoredData:
     except (ValueError, TypeError, AttributeError, RecursionError):
         labels, reviewers = (), ()
     return StoredData(values.get(MARKER_PROPERTY, ""), RequestAttributes(labels=labels, reviewers=reviewers))
-
-
-def build_text(description: str, stored: StoredData) -> str:
-    """Return the text of a pull request, without its appendix. `description` is its whole description."""
-    return RequestText(_normalise(description), marker=stored.marker).join()
-
-
-def _merge(old: RequestAttributes, added: RequestAttributes) -> RequestAttributes:
-    new = added.subtract(old)
-    return RequestAttributes(labels=(*old.labels, *new.labels), reviewers=(*old.reviewers, *new.reviewers))
-
-
-def _normalise(text: str) -> str:
-    """Return a text with LF line ends, as basebump writes it; browsers send CR LF."""
-    return text.replace("\r\n", "\n").strip()

@@ -1,0 +1,124 @@
+"""The parts of the text of a pull request, for servers on which each of them has a place of its own.
+
+The body is the description. The appendix is a comment. The marker is a property of the pull request. When a text is
+read, the appendix is left out, because nothing depends on it.
+
+Another property contains the labels and reviewers that basebump set, because such servers have no history of them.
+
+Everyone who can read a repository can write properties. Therefore a marker is only a hint, as everywhere in basebump.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from bot.core.proposal.request_text import RequestText, split_text
+from bot.forges.hosted.refusal import RefusedError
+from bot.forges.hosted.request_reader import ListedRequest
+from bot.model.request_attributes import NO_ATTRIBUTES, RequestAttributes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredData:
+    """What basebump stored in the properties of a pull request."""
+
+    marker: str = ""
+    """Empty if there is none."""
+    ever_set: RequestAttributes = NO_ATTRIBUTES
+    """The labels and reviewers that basebump set at any time."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppendixComment:
+    """The comment of the token's account that contains the appendix."""
+
+    path: str
+    """The path of the comment in the API."""
+    content: str
+
+
+class TextApi(Protocol):
+    """The comments and properties of the pull requests of one repository. Methods raise RefusedError."""
+
+    def write_stored(self, number: int, old: StoredData, new: StoredData) -> None:
+        """Replace the properties that changed, and check that the server stored them as they were sent."""
+        ...
+
+    def find_appendix(self, number: int) -> AppendixComment | None:
+        """Return the comment that contains the appendix; None if there is none."""
+        ...
+
+    def write_appendix(self, number: int, appendix: str, comment: AppendixComment | None) -> None:
+        """Replace the content of `comment`; create the comment if it is None."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TextWriter:
+    """Writes the parts of texts besides the body. Methods raise RefusedError."""
+
+    api: TextApi
+
+    def write_rest(
+        self,
+        number: int,
+        text: str | None,
+        stored: StoredData,
+        added: RequestAttributes,
+        set_status: Callable[[], None],
+    ) -> tuple[str, ...]:
+        """Write the appendix and the marker of a text whose body was already written, and the attributes that were set.
+
+        The marker is written last. If a run is interrupted before, the marker is missing or still the old one, so that
+        the next run writes the text again. `set_status` is called before the marker is written, because the marker
+        states that the status was set. If the status cannot be set, return a note.
+
+        Args:
+            number: The number of the pull request.
+            text: The new text; None if it does not change.
+            stored: The current data in the properties.
+            added: The labels and reviewers that this run added.
+            set_status: Sets the status of the pull request, and raises RefusedError.
+        """
+        notes: tuple[str, ...] = ()
+        marker = stored.marker
+        if text is not None:
+            parts = split_text(text)
+            marker = parts.marker
+            if parts.appendix:
+                self._write_appendix(number, parts.appendix)
+        if marker != stored.marker:
+            try:
+                set_status()
+            except RefusedError as refusal:
+                notes = (f"The status of the pull request could not be set: {refusal}.",)
+        self.api.write_stored(number, stored, StoredData(marker, _merge(stored.ever_set, added)))
+        return notes
+
+    def _write_appendix(self, number: int, appendix: str) -> None:
+        """Write the comment that contains the appendix, unless it contains the same appendix already."""
+        comment = self.api.find_appendix(number)
+        if comment is None or _normalise(comment.content) != appendix:
+            self.api.write_appendix(number, appendix, comment)
+
+
+def complete_request(request: ListedRequest, description: str, stored: StoredData) -> ListedRequest:
+    """Return a pull request with its text without the appendix, and with all attributes that basebump ever set.
+
+    `description` is its whole description. `request` has the current attributes.
+    """
+    text = RequestText(_normalise(description), marker=stored.marker).join()
+    return replace(request, body=text, attributes=_merge(request.attributes, stored.ever_set))
+
+
+def _merge(old: RequestAttributes, added: RequestAttributes) -> RequestAttributes:
+    """Return attributes with the labels and reviewers that were added."""
+    new = added.subtract(old)
+    return replace(old, labels=(*old.labels, *new.labels), reviewers=(*old.reviewers, *new.reviewers))
+
+
+def _normalise(text: str) -> str:
+    """Return a text with LF line ends, as basebump writes it; browsers send CR LF."""
+    return text.replace("\r\n", "\n").strip()
