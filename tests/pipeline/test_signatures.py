@@ -145,5 +145,5 @@ def test_body_is_updated_only_when_the_signer_changes(signed, stand):
     signed.rulebook = replace(signed.rulebook, trust=(replace(trust, keys=(trusted(KEY, "renamed.pub"),)),))
     report = signed.run([stand.fleet()])
     assert outcomes(report) == ["refreshed"]
-    assert "| Signed by | `renamed.pub (sha256 " in report.repositories[0].proposals[0].body
+    assert "| Signed by | verified: `renamed.pub (sha256 " in report.repositories[0].proposals[0].body
     assert outcomes(signed.run([stand.fleet()])) == ["unchanged"]
