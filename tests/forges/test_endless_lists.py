@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
+from support.forges import git_http
 from support.forges.hosted_stand import no_pause
+from support.forges.server import Asked
+from support.git import Git
 from support.listener import Listener, Reply
 
 from bot.forges.azure.connection import AzureConnection
+from bot.forges.git.push import GitPush
+from bot.forges.git.remote import GitOrigin
 from bot.forges.gitea.connection import GiteaConnection
 from bot.forges.github.connection import GitHubConnection, StaticToken
 from bot.forges.gitlab.connection import GitLabConnection
 from bot.forges.hosted import connection as hosted_connection
 from bot.forges.hosted.refusal import RefusedError
+from bot.model.forge import TreeEntry
 from bot.net import ApiSession, HostPace, OversizedError, UnreachableError, call_budget
 from bot.net.call_budget import CallBudget
+from bot.net.deadlines import SLOWEST_RATE
 
 
 def _list_on_github(url):
@@ -122,3 +130,55 @@ def test_forge_is_not_contacted_again_when_slow_exchanges_used_up_their_time():
         with pytest.raises(UnreachableError, match="not contacted again"):
             session.get(server.url, timeout=5)
         assert len(server.received) == 16
+
+
+def test_forge_is_not_contacted_again_when_slow_exchanges_of_git_used_up_their_time():
+    now = 0.0
+
+    def answer(_):
+        nonlocal now
+        now += 60
+        return Reply(503)
+
+    with Listener(answer) as server:
+        pace = HostPace(server.host, no_pause, lambda: now, max_slow_seconds=100)
+        origin = GitOrigin(f"{server.url}/a/b.git", pace=pace)
+        for _ in range(2):
+            with pytest.raises(RefusedError, match="503"):
+                origin.read_default_branch()
+        with pytest.raises(RefusedError, match="not contacted again"):
+            origin.read_default_branch()
+        refusal = GitPush(origin, "a/b", "Gitea", "a scope").delete_branch("basebump/x", "0" * 40)
+        assert "not contacted again" in str(refusal)
+        assert len(server.received) == 2
+
+
+def test_time_for_the_bytes_that_git_received_is_not_slow(tmp_path):
+    now = 0.0
+    git = Git.create(tmp_path / "b.git", {"large": os.urandom(4 * 1024 * 1024)})
+
+    def answer(request):
+        nonlocal now
+        path, _, query = request.path.partition("?")
+        asked = Asked(request.method, path, query, request.body, request.headers)
+        reply = git_http.serve(git.directory, path.removeprefix("/b.git"), asked)
+        now += len(reply.body) / (2 * SLOWEST_RATE)
+        return Reply(reply.status, reply.body, reply.headers)
+
+    with Listener(answer) as server:
+        pace = HostPace(server.host, no_pause, lambda: now, max_slow_seconds=0)
+        origin = GitOrigin(f"{server.url}/b.git", pace=pace)
+        for _ in range(2):
+            with origin.clone(git.need("main")) as clone:
+                (entry,) = (TreeEntry(path, None, each.oid) for path, each in clone.list_files().files.items())
+                assert [len(content) for content in clone.fetch_files([entry])] == [4 * 1024 * 1024]
+
+
+@pytest.mark.parametrize("connection_class", [AzureConnection, GiteaConnection, GitLabConnection])
+def test_slow_exchanges_of_git_and_of_the_api_count_together(connection_class, monkeypatch):
+    monkeypatch.setattr(hosted_connection, "MAX_SLOW_SECONDS", -1)
+    with Listener(lambda _: Reply()) as server:
+        origin = connection_class(server.url, None, pause=no_pause).build_origin("a/b")
+        with pytest.raises(RefusedError, match="not contacted again"):
+            origin.read_default_branch()
+        assert not server.received

@@ -228,8 +228,8 @@ class AzureConnection:
         self.url = url
         self.credential = credential
         self._ca = ca
-        pace, versions = create_pace(url, pause), ApiVersions()
-        self._clients = ClientPool(lambda: AzureClient(url, versions, ca, pace, pause))
+        self._pace, versions = create_pace(url, pause), ApiVersions()
+        self._clients = ClientPool(lambda: AzureClient(url, versions, ca, self._pace, pause))
         self._sender = RequestSender(pause, seconds_between_writes=seconds_between_writes)
         self._account = SharedValue[AzureAccount]()
         self.pause = pause
@@ -268,7 +268,7 @@ class AzureConnection:
         project, _, repository = name.partition("/")
         secret = self._fetch_secret(f"read {name} with git")
         login = f"basebump:{secret}" if secret is not None else None
-        return GitOrigin(f"{self.url}/{quote(project)}/_git/{quote(repository)}", login, self._ca)
+        return GitOrigin(f"{self.url}/{quote(project)}/_git/{quote(repository)}", login, self._ca, self._pace)
 
     def _fetch_secret(self, action: str) -> str | None:
         """Return the token; None if there is none. Raises RefusedError if Microsoft Entra issues no token."""

@@ -87,7 +87,7 @@ class GitPush:
         lease = f"--force-with-lease={ref}:{expected_head or ''}"
         try:
             header = f"http.{self.origin.url}.extraHeader={_HEADER}"
-            result = git.run("-c", header, *_PUSH, lease, "origin", f"{commit}:{ref}")
+            result = self.origin.contact(git, "-c", header, *_PUSH, lease, "origin", f"{commit}:{ref}")
         except ProcessError as error:
             return self._explain(branch, str(error))
         if not result.status:

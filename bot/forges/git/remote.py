@@ -24,7 +24,8 @@ from bot.forges.hosted.files import TreeListing
 from bot.forges.hosted.refusal import RefusedError
 from bot.model.errors import HINT_SEPARATOR, ProcessError, TreeError
 from bot.model.forge import TreeEntry
-from bot.net import PROXY_ADVICE, sanitize_text
+from bot.net import PROXY_ADVICE, HostPace, HttpError, sanitize_text
+from bot.process import ProcessResult
 
 TIMEOUT = 300.0
 """Seconds after which a fetch fails. The trees of a large repository, without files, have about ten megabytes."""
@@ -77,7 +78,10 @@ class PartialClone:
         self.origin.run(
             self.remote_git, "-c", "fetch.negotiationAlgorithm=noop", *_FETCH, "--stdin", "origin", stdin=object_list
         )
-        size_output = self.origin.run(self.local_git, "cat-file", f"--batch-check={_SIZES}", stdin=object_list)
+        try:
+            size_output = self.local_git.read_output("cat-file", f"--batch-check={_SIZES}", stdin=object_list)
+        except ProcessError as error:
+            raise self.origin.build_refusal(str(error)) from error
         size_texts = dict(line.split() for line in size_output.decode("ascii").splitlines())
         sizes = {
             oid: int(size) for oid, size in size_texts.items() if size.isdigit()
@@ -96,6 +100,8 @@ class GitOrigin:
     """`user:password`; None to clone without a login."""
     ca: Path | None = None
     """A file with certificates to trust instead of the default ones."""
+    pace: HostPace | None = field(default=None, repr=False)
+    """Limits the time that slow exchanges with the server take in a run, together with those of its API."""
 
     def read_default_branch(self) -> tuple[str, str] | None:
         """Return name and commit of the default branch; None if the repository has no commits. Raises RefusedError."""
@@ -134,12 +140,30 @@ class GitOrigin:
     def run(self, git: GitRunner, *arguments: str, stdin: bytes = b"") -> bytes:
         """Run git, and return its output. Raises RefusedError if git fails."""
         try:
-            completed = git.run(*arguments, stdin=stdin)
+            completed = self.contact(git, *arguments, stdin=stdin)
         except ProcessError as error:
             raise self.build_refusal(str(error)) from error
         if completed.status:
             raise self.build_refusal(completed.error_text or "git failed without an error message")
         return completed.output
+
+    def contact(self, git: GitRunner, *arguments: str, stdin: bytes = b"") -> ProcessResult:
+        """Run git, which contacts the server, and return its result even if git fails.
+
+        Raises ProcessError if git cannot be started or takes too long, or if slow exchanges with the server have taken
+        too much time.
+        """
+        if self.pace is None:
+            return git.run(*arguments, stdin=stdin)
+        try:
+            with self.pace.wait_for_turn() as turn:
+                size = _measure_folder(git.directory)
+                try:
+                    return git.run(*arguments, stdin=stdin)
+                finally:
+                    turn.received_bytes = _measure_folder(git.directory) - size
+        except HttpError as error:
+            raise ProcessError(str(error)) from error
 
     def build_refusal(self, reason: str) -> RefusedError:
         """Return the error for a git command that failed because of `reason`.
@@ -188,6 +212,11 @@ class GitOrigin:
         for index, (key, value) in enumerate(git_settings):
             environment |= {f"GIT_CONFIG_KEY_{index}": key, f"GIT_CONFIG_VALUE_{index}": value}
         return GitRunner(folder, _UNUSED_IDENTITY, environment, TIMEOUT)
+
+
+def _measure_folder(folder: Path) -> int:
+    """Return the size of all files below a folder in bytes."""
+    return sum(each.lstat().st_size for each in folder.rglob("*") if not each.is_dir())
 
 
 def _encode_basic_auth(login: str) -> str:

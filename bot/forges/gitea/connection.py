@@ -118,7 +118,7 @@ class GiteaConnection:
     def build_origin(self, name: str) -> GitOrigin:
         """Return the clone URL of a repository, together with the login for the token."""
         login = f"basebump:{self._token}" if self._token is not None else None
-        return GitOrigin(f"{self._url}/{quote(name)}.git", login, self._ca)
+        return GitOrigin(f"{self._url}/{quote(name)}.git", login, self._ca, self.client.pace)
 
     def _fetch_version(self) -> str:
         with GITEA_ERRORS.translate(self._url):

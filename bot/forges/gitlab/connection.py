@@ -168,8 +168,8 @@ class GitLabConnection:
         self._token = token
         self._secret = token.secret if isinstance(token, JobToken) else token
         self._ca = ca
-        pace = create_pace(url, pause)
-        self._clients = ClientPool(lambda: _SingleTryClient(url, token, ca, pace))
+        self._pace = create_pace(url, pause)
+        self._clients = ClientPool(lambda: _SingleTryClient(url, token, ca, self._pace))
         self._sender = RequestSender(pause, seconds_between_writes=seconds_between_writes)
         self._account = SharedValue[GitLabAccount]()
         self._user_lock = threading.Lock()
@@ -226,7 +226,7 @@ class GitLabConnection:
         """
         user = "gitlab-ci-token" if self.has_job_token else "oauth2"
         login = f"{user}:{self._secret}" if self._secret is not None else None
-        return GitOrigin(f"{self._url}/{quote(name)}.git", login, self._ca)
+        return GitOrigin(f"{self._url}/{quote(name)}.git", login, self._ca, self._pace)
 
     def refuse_job_token(self, action: str, permission: str = WRITE_ACCESS) -> None:
         """Raise RefusedError if the token is that of a CI job, because such a token lacks the rights for `action`.

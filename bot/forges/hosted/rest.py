@@ -56,10 +56,11 @@ class RestClient:
             seconds_between_writes: The shortest time between two requests that change something.
         """
         self._api = api
-        pace = create_pace(api.url, pause)
+        self.pace = create_pace(api.url, pause)
+        """Limits the time that slow exchanges with the server take in a run."""
 
         def create_session() -> ApiSession:
-            session = ApiSession(api.url, limit=MAX_ANSWER, pace=pace)
+            session = ApiSession(api.url, limit=MAX_ANSWER, pace=self.pace)
             session.headers.update({"Accept": "application/json", **api.headers})
             if api.ca is not None:
                 session.verify = str(api.ca)
