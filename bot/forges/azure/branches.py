@@ -27,6 +27,7 @@ from bot.forges.azure.tree import read_tree_id
 from bot.forges.hosted.branches import (
     build_branch_moved_error,
     build_expected_files,
+    find_pushed_commit,
     settle_branch,
 )
 from bot.forges.hosted.folders import FolderReader
@@ -123,7 +124,6 @@ class AzureBranches:
         return commit
 
     def delete_branch(self, branch: str, expected_commit: str) -> None:
-        """Delete a branch if it points to the expected commit; do nothing if the branch does not exist."""
         try:
             self._move(_RefUpdate(branch, expected_commit, _NO_COMMIT))
         except ForgeError:
@@ -149,12 +149,7 @@ class AzureBranches:
         except RefusedError as refusal:
             if refusal.status == CONFLICT or STALE_REF_CODE in refusal.server_message:
                 raise build_branch_moved_error(branch, self._remote.name) from refusal
-            may_have_worked = refusal.may_have_worked
-
-            def is_done(tip: BranchTip | None) -> bool:
-                return may_have_worked and tip is not None and _is_same_commit(tip, base, message)
-
-            return str(settle_branch(branch, self._remote.name, None, refusal, self.read_tip, is_done))
+            return find_pushed_commit(branch, self._remote.name, base, message, None, refusal, self.read_tip)
 
     def _create_temporary_branch(self, base: str, branch: str, changes: Sequence[FileChange], message: str) -> str:
         """Create a temporary branch with a commit. If an interrupted run left the branch, delete it first."""
@@ -259,12 +254,6 @@ class AzureBranches:
             return {str(each["name"]).removeprefix(BRANCHES): str(each["updateStatus"]) for each in answer["value"]}
 
         return self._remote.write(f"change the branch {updates[0].branch}", send)
-
-
-def _is_same_commit(tip: BranchTip, base: str, message: str) -> bool:
-    """Return True if a branch points to a commit with this parent and this message that claims to be basebump's."""
-    facts = tip.read_facts()
-    return facts.intent is not None and (facts.parents, facts.message.strip()) == ((base,), message.strip())
 
 
 def _build_change(change: FileChange) -> Mapping[str, Any]:

@@ -25,6 +25,7 @@ from bot.forges.hosted.branches import (
     build_expected_files,
     decode_text,
     find_altered_file,
+    find_pushed_commit,
     settle_branch,
 )
 from bot.forges.hosted.heads import BranchTip
@@ -93,7 +94,7 @@ class GitLabBranches:
         try:
             commit = remote.write(f"push to {branch}", lambda project: str(project.commits.create(body).id))
         except RefusedError as refusal:
-            commit = self._find_pushed_commit(branch, base, message, expected_head, refusal)
+            commit = find_pushed_commit(branch, self.remote.name, base, message, expected_head, refusal, self.read_tip)
             self._refuse_other_changes(branch, base, commit, expected.keys())
         self._verify_stored_files(branch, commit, expected)
         return commit
@@ -118,23 +119,6 @@ class GitLabBranches:
             if not refusal.may_have_worked:
                 raise
             settle_branch(branch, self.remote.name, expected_commit, refusal, self.read_tip, lambda tip: tip is None)
-
-    def _find_pushed_commit(
-        self, branch: str, base: str, message: str, expected_head: str | None, refusal: RefusedError
-    ) -> str:
-        """Return the id of the commit if GitLab created it although the push failed with the error `refusal`.
-
-        For example, GitLab created the commit if only its answer was lost.
-
-        Raises:
-            RefusedError: `refusal`, if the branch did not change.
-            ForgeError: If somebody else changed the branch.
-        """
-
-        def is_done(tip: BranchTip | None) -> bool:
-            return refusal.may_have_worked and tip is not None and _is_same_commit(tip, base, message)
-
-        return str(settle_branch(branch, self.remote.name, expected_head, refusal, self.read_tip, is_done))
 
     def _refuse_other_changes(self, branch: str, base: str, commit: str, paths: Collection[FilePath]) -> None:
         """Raise ForgeError if a commit changes other files than `paths`.
@@ -169,12 +153,6 @@ class GitLabBranches:
 def _build_tip(commit: Mapping[str, Any], remote: GitLabRemote) -> BranchTip:
     facts = parse_commit(commit, remote)
     return BranchTip(facts.commit, lambda: facts)
-
-
-def _is_same_commit(tip: BranchTip, base: str, message: str) -> bool:
-    """Return True if a branch points to a commit with this parent and this message that claims to be basebump's."""
-    facts = tip.read_facts()
-    return facts.intent is not None and (facts.parents, facts.message.strip()) == ((base,), message.strip())
 
 
 def _expect_files(remote: GitLabRemote, base: str, changes: Sequence[FileChange]) -> dict[FilePath, RegularFile]:

@@ -125,6 +125,45 @@ def settle_branch(
     raise build_branch_moved_error(branch, repository) from refusal
 
 
+def find_pushed_commit(
+    branch: str,
+    repository: str,
+    base: str,
+    message: str,
+    expected_head: str | None,
+    refusal: RefusedError,
+    read_tip: Callable[[str], BranchTip | None],
+) -> str:
+    """Return the id of the commit if the server created it although the push failed with the error `refusal`.
+
+    For example, the server created the commit if only its answer was lost.
+
+    Args:
+        branch: The name of the branch.
+        repository: The name of the repository, for error messages.
+        base: The parent of the commit.
+        message: The commit message.
+        expected_head: The commit that the branch pointed to before the push; None if the branch did not exist.
+        refusal: The error with which the push failed.
+        read_tip: Reads the commit that the branch points to now.
+
+    Raises:
+        RefusedError: `refusal`, if the branch did not change.
+        ForgeError: If somebody else changed the branch.
+    """
+
+    def is_done(tip: BranchTip | None) -> bool:
+        return refusal.may_have_worked and tip is not None and _is_same_commit(tip, base, message)
+
+    return str(settle_branch(branch, repository, expected_head, refusal, read_tip, is_done))
+
+
+def _is_same_commit(tip: BranchTip, base: str, message: str) -> bool:
+    """Return True if a branch points to a commit with this parent and this message that claims to be basebump's."""
+    facts = tip.read_facts()
+    return facts.intent is not None and (facts.parents, facts.message.strip()) == ((base,), message.strip())
+
+
 def build_expected_files(
     changes: Sequence[FileChange], base_files: Mapping[FilePath, RegularFile], repository: str
 ) -> dict[FilePath, RegularFile]:
