@@ -174,12 +174,10 @@ class AzureAutomerge:
     """Returns the current data of a pull request. Raises RefusedError."""
 
     def enable(self, number: int, head: str | None) -> tuple[str, ...]:
-        """Set a pull request to complete automatically. If this is not possible, return one note with the reason."""
         try_enable = partial(self._try_enable, number, head)
         return describe_automerge(try_enable, AZURE_ERRORS, self.remote.name, {}, "Auto-complete was not set")
 
     def disable(self, number: int) -> None:
-        """End automatic completion; do nothing if it is not set. Raises RefusedError."""
         self._edit(number, f"end auto-complete of pull request !{number}", {"autoCompleteSetBy": {"id": NOBODY}})
 
     def _try_enable(self, number: int, head: str | None) -> str | None:

@@ -53,7 +53,6 @@ class AzureCommits:
         return BranchComparison(commits, changes, lambda: relation.behind > 0)
 
     def read_changes(self, commit: str) -> FileChanges:
-        """Return the changes that a commit makes compared with its parent."""
         parents = read_commit(self.remote, commit).parents
         return (self._read_changes(parents[0], commit) if parents else None) or {"": None}
 

@@ -48,7 +48,6 @@ class AzureExamination:
     def check_repository(
         self, hosted: HostedRepository, base_branch: str | None, target: DiagnosisTarget
     ) -> Iterator[Check]:
-        """Check the token's rights in one repository, and yield a result for each right that can be checked."""
         yield from check_reading(
             hosted,
             base_branch,

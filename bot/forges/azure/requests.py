@@ -51,7 +51,6 @@ class AzureRequestReader:
         """The active pull requests that `list_open` read, until `list_without_branch` uses them."""
 
     def list_open(self, branches: Collection[str]) -> Sequence[ListedRequest]:
-        """Return the active pull requests of `branches` in the repository itself, and not in a fork."""
         action = "list the active pull requests"
         self._active = self._list_matching(action, None, {"status": ACTIVE})
         return [self._complete(each) for each in self._active if each.branch in branches]
@@ -78,7 +77,6 @@ class AzureRequestReader:
         return [self._complete(each) for each in own if each.branch not in branches]
 
     def find_open(self, branch: str, target_branch: str) -> ListedRequest | None:
-        """Return the active pull request of a branch into a target branch; None if there is none."""
         conditions = {
             "status": ACTIVE,
             "sourceRefName": f"{BRANCHES}{branch}",
@@ -89,15 +87,12 @@ class AzureRequestReader:
         return self._complete(newest) if newest is not None else None
 
     def is_own_automerge(self, request: ListedRequest) -> bool:
-        """Return True if the token's account set the pull request to complete automatically."""
         return request.automerge_by is not None and request.automerge_by == self._remote.connection.get_account().id
 
     def is_own_request(self, request: ListedRequest) -> bool:
-        """Return True if the token's account created the pull request."""
         return request.opened_by is not None and request.opened_by == self._remote.connection.get_account().id
 
     def has_own_comment(self, number: int) -> bool:
-        """Return True if basebump has already written the comment that the branch contains commits of users."""
         account = self._remote.connection.get_account().id
 
         def fetch(client: AzureClient) -> bool:
@@ -249,14 +244,9 @@ class AzureRequestWriter:
         return OpenedRequest(number, _build_url(data), (*link_notes, *added.notes, *notes))
 
     def is_already_open(self, refusal: RefusedError) -> bool:
-        """Return True if Azure DevOps refused `create` because the branch already has an active pull request."""
         return ALREADY_OPEN_CODE in refusal.server_message
 
     def update(self, number: int, edit: RequestEdit) -> tuple[str, ...]:
-        """Edit an active pull request, and return a note for each attribute that could not be set.
-
-        Raises ForgeError if the pull request was completed or abandoned.
-        """
         current = read_request(self._remote, number)
         if current["status"] != ACTIVE:
             raise build_request_ended_error(number, self._remote.name)
@@ -276,7 +266,6 @@ class AzureRequestWriter:
         return notes + self._write_rest(number, text, stored, added.attributes, edit.attributes.status)
 
     def close(self, number: int) -> None:
-        """Abandon an active pull request."""
         self._edit(number, f"abandon pull request !{number}", {"status": ABANDONED})
 
     def add_comment(self, number: int, text: str) -> None:
@@ -343,7 +332,6 @@ class AzureStatuses:
         self._remote = remote
 
     def read_status(self, commit: str) -> CommitStatus | None:
-        """Return the last status that basebump set on a commit. Statuses of other accounts are ignored."""
         account = self._remote.connection.get_account().id
 
         def fetch(client: AzureClient) -> CommitStatus | None:
@@ -355,7 +343,6 @@ class AzureStatuses:
         return self._remote.read(f"read the status of {commit}", fetch)
 
     def post_status(self, branch: str, commit: str, status: CommitStatus) -> None:  # noqa: ARG002 - the commit suffices
-        """Set basebump's status of a commit."""
         remote = self._remote
         remote.write(
             f"set the status of {commit}",

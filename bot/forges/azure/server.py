@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -61,9 +59,7 @@ def open_server(
     credential: AzureCredential | None,
     *,
     work_items: Sequence[int] = (),
-    ca: Path | None = None,
-    seconds_between_writes: float = 0.0,
-    pause: Callable[[float], None] = time.sleep,
+    **options: Any,
 ) -> AzureServer:
     """Return an organization that is accessed with a token. No request is sent yet.
 
@@ -71,12 +67,9 @@ def open_server(
         url: The URL of the organization, `https://dev.azure.com/ORGANIZATION`, or of the collection on a server.
         credential: The token; None to read public projects.
         work_items: The work items to which each new pull request is linked.
-        ca: A file with certificates to trust instead of the default ones.
-        seconds_between_writes: The shortest time between two requests that change something.
-        pause: Waits for a number of seconds.
+        options: Those of `AzureConnection`.
     """
-    connection = AzureConnection(url, credential, ca=ca, seconds_between_writes=seconds_between_writes, pause=pause)
-    return AzureServer(url, connection, tuple(work_items))
+    return AzureServer(url, AzureConnection(url, credential, **options), tuple(work_items))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +90,6 @@ class AzureServer:
     must_list_owners = False
 
     def find_named(self, names: Sequence[str]) -> Iterator[tuple[str, ListedRepository | RefusedError]]:
-        """Look up repositories by name; yield each name with its repository, or the error if it cannot be read."""
         return find_each(names, AZURE_ERRORS, self._find)
 
     def list_owned(self, owner: str, is_selected: Callable[[ListedRepository], bool]) -> Sequence[ListedRepository]:
@@ -116,22 +108,16 @@ class AzureServer:
         return sorted(filter(is_selected, listed), key=lambda each: each.name.lower())
 
     def build_files_url(self, name: str, branch: str) -> str:
-        """Return the URL at which the site shows the files of a branch, and to which a path is appended."""
         project, _, repository = name.partition("/")
         return f"{self.url}/{quote(project)}/_git/{quote(repository)}?version=GB{quote(branch, safe='')}&path=/"
 
     def list_default_owners(self) -> Sequence[str]:
-        """Return an empty list, because a config for Azure DevOps must always select repositories or projects."""
-        return ()
+        return ()  # a config for Azure DevOps must always select repositories or projects
 
     def check_base_branches(self, name: str) -> None:
         """Do nothing, because every token that can read a repository can list its branches."""
 
     def open_repository(self, name: str, server_id: str | None) -> HostedRepository:
-        """Return the objects that access one repository. No request is sent yet.
-
-        `server_id` is the id of the repository; None if this id is not known.
-        """
         remote = AzureRemote(self.connection, name, server_id)
         folders = create_folder_reader(remote)
         commits = AzureCommits(remote, folders)

@@ -116,7 +116,6 @@ class AzureBatchQuery:
     remote: AzureRemote
 
     def split(self, entries: Sequence[TreeEntry]) -> Iterator[Sequence[TreeEntry]]:
-        """Yield the entries in batches, each of which is small enough for one request."""
         return split_into_batches(entries, MAX_BATCH_BYTES, MAX_BATCH_FILES)
 
     def query_contents(self, entries: Sequence[TreeEntry]) -> QueriedContents:
