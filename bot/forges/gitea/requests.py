@@ -18,7 +18,7 @@ from bot.forges.hosted.branches import build_request_ended_error
 from bot.forges.hosted.forge import RequestEdit
 from bot.forges.hosted.records import MAX_ISSUES, ListedIssue
 from bot.forges.hosted.refusal import CONFLICT, FORBIDDEN, NOT_FOUND, RefusedError
-from bot.forges.hosted.request_reader import MAX_COMMENTS, MAX_ENDED, ListedRequest, MergeState, ReviewState
+from bot.forges.hosted.request_reader import MAX_ENDED, ListedRequest, MergeState, ReviewState
 from bot.model.forge import OpenedRequest
 from bot.model.proposal import NO_DRAFTS, Proposal, RequestState
 from bot.model.request_attributes import STATUS_CONTEXT, CommitStatus, RequestAttributes, StatusState
@@ -69,9 +69,14 @@ class GiteaRequestReader:
         return self._remote.connection.get_account().has_login(request.opened_by)
 
     def has_own_comment(self, number: int) -> bool:
+        """Return True if basebump commented on a pull request.
+
+        All comments are searched, because the servers send all of them in one answer. A user could otherwise write so
+        many that basebump did not find its own, and commented in each run.
+        """
         account = self._remote.connection.get_account()
         comments = self._remote.read(f"read the comments on #{number}", f"/issues/{number}/comments", READ_ISSUE)
-        return any(COMMENT_MARKER in each["body"] and account.is_user(each["user"]) for each in comments[:MAX_COMMENTS])
+        return any(COMMENT_MARKER in each["body"] and account.is_user(each["user"]) for each in comments)
 
     def read_merge_state(self, number: int) -> MergeState:
         """Return whether a pull request has conflicts.

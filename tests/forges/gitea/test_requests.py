@@ -6,8 +6,12 @@ from dataclasses import replace
 
 import pytest
 from support.forges.contract_scene import BRANCH, OTHER, look, one, open_one, proposal, propose, push
-from support.forges.gitea.stand import BOT, ForgejoStand, GiteaStand
+from support.forges.gitea.stand import BOT, TOKEN, ForgejoStand, GiteaStand
+from support.forges.hosted_stand import no_pause
 
+from bot.core.proposal.markers import COMMENT_MARKER
+from bot.forges.gitea.connection import GiteaConnection, GiteaRemote
+from bot.forges.gitea.requests import GiteaRequestReader
 from bot.forges.hosted.attributes import LABEL_COLOUR
 from bot.model.proposal import NO_DRAFTS, RequestState
 from bot.model.request_attributes import RequestAttributes
@@ -180,6 +184,17 @@ def test_a_base_that_has_to_be_current_is_seen_by_administrators(stand):
     assert open_one(stand).must_be_current
     stand.server.shows_protections = False
     assert not open_one(stand).must_be_current
+
+
+def test_own_comment_is_found_after_many_comments_of_others(stand):
+    number = propose(stand).number
+    connection = GiteaConnection(stand.server.url, TOKEN, pause=no_pause)
+    requests = GiteaRequestReader(GiteaRemote(connection, stand.name))
+    for _ in range(501):
+        stand.repository.note(pull_of(stand), "comment", stand.server.world.ada, f"Hello! {COMMENT_MARKER}")
+    assert not requests.has_own_comment(number)
+    stand.repository.note(pull_of(stand), "comment", stand.token.user, COMMENT_MARKER)
+    assert requests.has_own_comment(number)
 
 
 def test_a_push_to_a_protected_branch_is_refused_with_the_servers_words(stand):
