@@ -22,7 +22,10 @@ from bot.net import PROXY_ADVICE
 
 _STALE = re.compile(r"^!\t.*\[rejected\] \(stale info\)$", re.MULTILINE)
 """git's report that the branch does not point to the expected commit."""
-_STATUS = re.compile(r"The requested URL returned error: (?P<status>\d{3})|(?P<login>Authentication failed)")
+_STATUS = re.compile(
+    r"The requested URL returned error: (?P<status>\d{3})|(?P<login>Authentication failed|could not read Username)"
+)
+"""git's reports of the status of an answer. If the server refuses the login, git asks for another one, which fails."""
 _PUSH = ("push", "--porcelain", "--no-verify")
 _HEADER = "Connection: close"
 """Without this header, curl sends a request again if the server closes an earlier connection without an answer."""

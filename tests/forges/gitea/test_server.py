@@ -8,8 +8,10 @@ from support.forges.fleets import open_gitea_fleet
 from support.forges.gitea.stand import BOT, TOKEN, ForgejoStand, GiteaStand
 from support.forges.gitea.state import ALL_SCOPES
 from support.forges.hosted_stand import no_pause
+from support.forges.server import Reply
 from support.git import Person
 
+from bot.forges.hosted.refusal import UNAUTHORIZED, RefusedError
 from bot.forges.selection import RepositorySelection
 from bot.model.diagnosis import CheckStatus, DiagnosisTarget
 from bot.model.errors import ForgeError
@@ -129,6 +131,14 @@ def test_a_token_that_may_not_push_is_told_so(stand, scopes, can_write, said):
     assert said in str(refused.value)
     assert TOKEN not in str(refused.value)
     assert list(stand.branches()) == ["main"]
+
+
+def test_push_whose_login_is_refused_has_a_hint_about_the_token(stand):
+    denied = Reply(401, b"Unauthorized", {"WWW-Authenticate": 'Basic realm="Gitea"'})
+    stand.server.fail("service=git-receive-pack", denied)
+    with pytest.raises(RefusedError, match="hint: give the token the scope `write:repository`") as refused:
+        push(stand)
+    assert refused.value.status == UNAUTHORIZED
 
 
 def test_a_token_of_an_administrator_reads_and_never_writes(stand):
