@@ -24,8 +24,16 @@ from bot.forges.azure.errors import (
     WRITE_ACCESS,
 )
 from bot.forges.git.remote import GitOrigin
-from bot.forges.hosted.connection import MAX_WAIT, ClientPool, RequestSender, SharedValue, create_pace
-from bot.forges.hosted.refusal import NOT_FOUND, UNAUTHORIZED, Answer, AnswerError, RefusedAnswer, RefusedError
+from bot.forges.hosted.connection import MAX_WAIT, ClientConnection, SharedValue, create_pace
+from bot.forges.hosted.refusal import (
+    NOT_FOUND,
+    UNAUTHORIZED,
+    Answer,
+    AnswerError,
+    RefusedAnswer,
+    RefusedError,
+    index_headers,
+)
 from bot.model.errors import BasebumpError
 from bot.net import ApiSession, HostPace
 
@@ -166,7 +174,7 @@ class AzureClient:
                 allow_redirects=False,
                 timeout=TIMEOUT,
             )
-            answered = {name.lower(): str(value) for name, value in response.headers.items()}
+            answered = index_headers(response.headers)
             _refuse_errors(response.status_code, response.content, answered, accept)
             return response.content, answered
 
@@ -204,8 +212,10 @@ def _is_unknown_version(error: AnswerError) -> bool:
     return is_named or (error.answer.status == NOT_FOUND and error.is_page)
 
 
-class AzureConnection:
+class AzureConnection(ClientConnection[AzureClient]):
     """The access to one organization, which all threads share."""
+
+    read_permission, write_permission = READ_ACCESS, WRITE_ACCESS
 
     def __init__(
         self,
@@ -229,30 +239,8 @@ class AzureConnection:
         self.credential = credential
         self._ca = ca
         self._pace, versions = create_pace(url, pause), ApiVersions()
-        self._clients = ClientPool(lambda: AzureClient(url, versions, ca, self._pace, pause))
-        self._sender = RequestSender(pause, seconds_between_writes=seconds_between_writes)
+        super().__init__(lambda: AzureClient(url, versions, ca, self._pace, pause), pause, seconds_between_writes)
         self._account = SharedValue[AzureAccount]()
-        self.pause = pause
-
-    def read(self, action: str, call: Callable[[AzureClient], Answer], permission: str = READ_ACCESS) -> Answer:
-        """Make a call that reads something, and return its result. The call is repeated after temporary failures.
-
-        Args:
-            action: What the call does, for error messages, such as `list the branches`.
-            call: Sends requests with a client.
-            permission: The scope and permissions that the call requires, for the hint in messages.
-
-        Raises:
-            RefusedError: If Azure DevOps refuses a request or does not answer.
-        """
-        return self._sender.read(lambda: self._call(action, call, permission))
-
-    def write(self, action: str, call: Callable[[AzureClient], Answer], permission: str = WRITE_ACCESS) -> Answer:
-        """Make a call that changes something, and return its result. Only one thread makes such a call at a time.
-
-        The parameters are explained at `read`. Raises RefusedError.
-        """
-        return self._sender.write(lambda: self._call(action, call, permission))
 
     def get_account(self) -> AzureAccount:
         """Return the account to which the token belongs. The account is fetched only once. Raises RefusedError."""
@@ -277,10 +265,10 @@ class AzureConnection:
         except BasebumpError as error:
             raise RefusedError(f"Azure DevOps could not be asked to {action}: {error}", status=UNAUTHORIZED) from error
 
-    def _call(self, action: str, call: Callable[[AzureClient], Answer], permission: str) -> Answer:
+    def make_call(self, action: str, call: Callable[[AzureClient], Answer], permission: str) -> Answer:
         secret = self._fetch_secret(action)
         try:
-            client = self._clients.get()
+            client = self.clients.get()
             client.authorization = self._build_header(secret)
             with client.limit_call():
                 return call(client)
@@ -297,7 +285,7 @@ class AzureConnection:
 
 @dataclass(frozen=True, slots=True)
 class AzureRemote:
-    """One repository of an organization."""
+    """One repository of an organization. The methods `read` and `write` are those of `AzureConnection`."""
 
     connection: AzureConnection = field(repr=False)
     name: str
@@ -316,20 +304,10 @@ class AzureRemote:
         name = self.repository_id or quote(self.name.partition("/")[2], safe="")
         return f"{self.project}/_apis/git/repositories/{name}"
 
-    def read(self, action: str, call: Callable[[AzureClient], Answer], permission: str = READ_ACCESS) -> Answer:
-        """Make a call that reads something in this repository, and return its result.
-
-        The parameters, and the failures after which the call is repeated, are those of `AzureConnection.read`. Raises
-        RefusedError.
-        """
+    def read(self, action: str, call: Callable[[AzureClient], Answer], permission: str | None = None) -> Answer:
         return self.connection.read(f"{action} of {self.name}", call, permission)
 
-    def write(self, action: str, call: Callable[[AzureClient], Answer], permission: str = WRITE_ACCESS) -> Answer:
-        """Make a call that changes something in this repository, and return its result.
-
-        The parameters, and the failures after which the call is repeated, are those of `AzureConnection.write`. Raises
-        RefusedError.
-        """
+    def write(self, action: str, call: Callable[[AzureClient], Answer], permission: str | None = None) -> Answer:
         return self.connection.write(f"{action} of {self.name}", call, permission)
 
 

@@ -21,6 +21,7 @@ from bot.forges.hosted.refusal import (
     RefusedAnswer,
     RefusedError,
     ServerErrors,
+    index_headers,
 )
 from bot.net import HttpError, sanitize_text
 
@@ -119,7 +120,7 @@ def explain_error(error: Exception, action: str, permission: str, *, secret: str
     """
     if not isinstance(error, GithubException):
         return GITHUB_ERRORS.explain_missing_answer(error, action, secret)
-    headers = {name.lower(): str(value) for name, value in (error.headers or {}).items()}
+    headers = index_headers(error.headers or {})
     accepted_permission = headers.get("x-accepted-github-permissions", "").replace("=", ": ") or permission
     answer = RefusedAnswer(_get_status(error), list(_list_messages(error)), headers)
     permission_phrase = f"the permission `{sanitize_text(accepted_permission)}`"

@@ -24,7 +24,7 @@ from gitlab.v4.objects import Project
 
 from bot.forges.git.remote import GitOrigin
 from bot.forges.gitlab.errors import GITLAB_ERRORS, READ_ACCESS, WRITE_ACCESS, explain_error
-from bot.forges.hosted.connection import ClientPool, RequestSender, SharedValue, create_pace
+from bot.forges.hosted.connection import ClientConnection, SharedValue, create_pace
 from bot.forges.hosted.refusal import (
     FORBIDDEN,
     NOT_FOUND,
@@ -33,6 +33,7 @@ from bot.forges.hosted.refusal import (
     Answer,
     RefusedError,
     UnsupportedQueryError,
+    index_headers,
 )
 from bot.net import ApiSession, HostPace
 
@@ -107,7 +108,7 @@ class _SingleTryClient(Gitlab):
         return super().http_request(verb, path, *arguments, **(options | no_repetition))
 
     def _store_headers(self, response: Any, **_: object) -> None:
-        self.last_headers = {name.lower(): str(value) for name, value in response.headers.items()}
+        self.last_headers = index_headers(response.headers)
 
 
 class BatchSize:
@@ -140,11 +141,13 @@ class BatchSize:
         self.files = min(self.files, self._max_files)
 
 
-class GitLabConnection:
+class GitLabConnection(ClientConnection[_SingleTryClient]):
     """The access to one GitLab server, which all threads share.
 
     If the server lacks a feature, this is recorded, so that the feature is not requested again.
     """
+
+    read_permission, write_permission = READ_ACCESS, WRITE_ACCESS
 
     def __init__(
         self,
@@ -169,12 +172,10 @@ class GitLabConnection:
         self._secret = token.secret if isinstance(token, JobToken) else token
         self._ca = ca
         self._pace = create_pace(url, pause)
-        self._clients = ClientPool(lambda: _SingleTryClient(url, token, ca, self._pace))
-        self._sender = RequestSender(pause, seconds_between_writes=seconds_between_writes)
+        super().__init__(lambda: _SingleTryClient(url, token, ca, self._pace), pause, seconds_between_writes)
         self._account = SharedValue[GitLabAccount]()
         self._user_lock = threading.Lock()
         self._user_ids: dict[str, int | None] = {}
-        self.pause = pause
         self.graphql_url = f"{url}/api/graphql"
         """The URL of the GraphQL API."""
         self.has_graphql = True
@@ -188,35 +189,13 @@ class GitLabConnection:
         """True if the token is the token of a CI job."""
         return isinstance(self._token, JobToken)
 
-    def read(self, action: str, call: Callable[[Gitlab], Answer], permission: str = READ_ACCESS) -> Answer:
-        """Make a call that reads something, and return its result. The call is repeated after temporary failures.
+    def write(self, action: str, call: Callable[[_SingleTryClient], Answer], permission: str | None = None) -> Answer:
+        """Make a call that changes something, as `ClientConnection.write` does.
 
-        Args:
-            action: What the call does, for error messages, such as `list the milestones`.
-            call: Sends requests with a client of python-gitlab.
-            permission: The scope and role that the call requires, for the hint in messages.
-
-        Raises:
-            RefusedError: If GitLab refuses a request or does not answer.
+        If the token is that of a CI job, no call is made, because such a token cannot write.
         """
-        return self._sender.read(lambda: self._call(action, call, permission))
-
-    def try_once(self, action: str, call: Callable[[Gitlab], Answer], permission: str = READ_ACCESS) -> Answer:
-        """Make a call that reads something, and do not repeat the call after failures.
-
-        The call is not repeated because callers have an alternative to it. The parameters are explained at `read`.
-        Raises RefusedError.
-        """
-        return self._call(action, call, permission)
-
-    def write(self, action: str, call: Callable[[Gitlab], Answer], permission: str = WRITE_ACCESS) -> Answer:
-        """Make a call that changes something, and return its result. Only one thread makes such a call at a time.
-
-        The parameters are explained at `read`. Raises RefusedError. If the token is that of a CI job, no call is made,
-        because such a token cannot write.
-        """
-        self.refuse_job_token(action, permission)
-        return self._sender.write(lambda: self._call(action, call, permission))
+        self.refuse_job_token(action, permission or self.write_permission)
+        return super().write(action, call, permission)
 
     def build_origin(self, name: str) -> GitOrigin:
         """Return the clone URL of a project, together with the login for this kind of token.
@@ -276,10 +255,10 @@ class GitLabConnection:
                 return GitLabAccount(None, frozenset())
             raise
 
-    def _call(self, action: str, call: Callable[[Gitlab], Answer], permission: str) -> Answer:
+    def make_call(self, action: str, call: Callable[[_SingleTryClient], Answer], permission: str) -> Answer:
         client: _SingleTryClient | None = None
         try:
-            client = self._clients.get()
+            client = self.clients.get()
             with client.limit_call():
                 return call(client)
         except _CLIENT_ERRORS as error:

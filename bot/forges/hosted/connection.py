@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -136,3 +137,52 @@ class RequestSender:
                 return call()
             finally:
                 self._next_write = self._clock() + self._seconds_between_writes
+
+
+class ClientConnection(ABC, Generic[Client]):
+    """The access to one server with clients, each of which is used by one thread. All threads share the connection."""
+
+    read_permission: str
+    """What a token needs for calls that only read, for the hint in messages."""
+    write_permission: str
+    """What a token needs for calls that change something."""
+
+    def __init__(
+        self, create_client: Callable[[], Client], pause: Callable[[float], None], seconds_between_writes: float
+    ) -> None:
+        """Prepare to make calls. The parameters are those of `ClientPool` and `RequestSender`."""
+        self.clients = ClientPool(create_client)
+        self._sender = RequestSender(pause, seconds_between_writes=seconds_between_writes)
+        self.pause = pause
+
+    def read(self, action: str, call: Callable[[Client], Answer], permission: str | None = None) -> Answer:
+        """Make a call that reads something, and return its result. The call is repeated after temporary failures.
+
+        Args:
+            action: What the call does, for error messages, such as `list the milestones`.
+            call: Sends requests with a client.
+            permission: What the call requires of the token, for the hint in messages; None for `read_permission`.
+
+        Raises:
+            RefusedError: If the server refuses a request or does not answer.
+        """
+        return self._sender.read(lambda: self.try_once(action, call, permission))
+
+    def write(self, action: str, call: Callable[[Client], Answer], permission: str | None = None) -> Answer:
+        """Make a call that changes something, and return its result. Only one thread makes such a call at a time.
+
+        The parameters are explained at `read`; None stands for `write_permission`. Raises RefusedError.
+        """
+        return self._sender.write(lambda: self.make_call(action, call, permission or self.write_permission))
+
+    def try_once(self, action: str, call: Callable[[Client], Answer], permission: str | None = None) -> Answer:
+        """Make a call that reads something, and do not repeat the call after failures.
+
+        The call is not repeated if callers have an alternative to it. The parameters are explained at `read`. Raises
+        RefusedError.
+        """
+        return self.make_call(action, call, permission or self.read_permission)
+
+    @abstractmethod
+    def make_call(self, action: str, call: Callable[[Client], Answer], permission: str) -> Answer:
+        """Make a call with the client of the current thread. Convert exceptions of the client to RefusedError."""

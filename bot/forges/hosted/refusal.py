@@ -169,6 +169,11 @@ class RefusedAnswer:
     """The headers by their names in lower case."""
 
 
+def index_headers(headers: Mapping[str, object]) -> Mapping[str, str]:
+    """Return the headers of an answer by their names in lower case."""
+    return {name.lower(): str(value) for name, value in headers.items()}
+
+
 class AnswerError(Exception):
     """A server refused a request. A client raises it, and `ServerErrors.explain_error` converts it."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from bot.forges.hosted.connection import ClientPool, RequestSender, create_pace
-from bot.forges.hosted.refusal import INVALID_VALUE_ERRORS, RefusedAnswer, ServerErrors
+from bot.forges.hosted.refusal import INVALID_VALUE_ERRORS, AnswerError, RefusedAnswer, ServerErrors, index_headers
 from bot.net import ApiSession, HttpError
 
 TIMEOUT = 30.0
@@ -20,9 +20,9 @@ MAX_ANSWER = 64 * 1024 * 1024
 """The largest size of one answer in bytes. A full page of pull requests with long texts fits into it."""
 Query = Mapping[str, object]
 Value = TypeVar("Value")
-_ANSWER_ERRORS: tuple[type[Exception], ...] = (OSError, HttpError, *INVALID_VALUE_ERRORS)
-"""The exceptions that are raised if there is no answer, or if it is not JSON. Those of `requests` are subclasses of
-OSError."""
+_CLIENT_ERRORS: tuple[type[Exception], ...] = (AnswerError, OSError, HttpError, *INVALID_VALUE_ERRORS)
+"""The exceptions that are raised if there is no answer, or if it is a refusal or not JSON. Those of `requests` are
+subclasses of OSError."""
 _FIRST_REFUSAL = 300
 """The lowest status of an answer that is no success. Redirects of reading requests were followed before."""
 
@@ -155,23 +155,24 @@ class RestClient:
 
     def _send(self, action: str, permission: str, method: str, path: str, query: Query | None, body: object) -> Any:
         try:
-            response = self._sessions.get().request(
-                method,
-                self._api.url + path,
-                params=dict(query or {}),
-                json=body,
-                timeout=TIMEOUT,
-                allow_redirects=method == "GET",
-            )
-            if response.status_code >= _FIRST_REFUSAL:
-                headers = {name.lower(): str(value) for name, value in response.headers.items()}
-                answer = RefusedAnswer(response.status_code, list(self._read_messages(response)), headers)
-                raise self._api.errors.explain_refusal(
-                    answer, action, permission, secret=self._api.secret, now=datetime.now(UTC)
-                )
-            return response.json() if response.content else None
-        except _ANSWER_ERRORS as error:
-            raise self._api.errors.explain_missing_answer(error, action, self._api.secret) from error
+            return self._exchange(method, path, query, body)
+        except _CLIENT_ERRORS as error:
+            secret, now = self._api.secret, datetime.now(UTC)
+            raise self._api.errors.explain_error(error, action, permission, secret=secret, now=now) from error
+
+    def _exchange(self, method: str, path: str, query: Query | None, body: object) -> Any:
+        response = self._sessions.get().request(
+            method,
+            self._api.url + path,
+            params=dict(query or {}),
+            json=body,
+            timeout=TIMEOUT,
+            allow_redirects=method == "GET",
+        )
+        if response.status_code >= _FIRST_REFUSAL:
+            messages = list(self._read_messages(response))
+            raise AnswerError(RefusedAnswer(response.status_code, messages, index_headers(response.headers)))
+        return response.json() if response.content else None
 
     def _read_messages(self, response: Any) -> Iterator[str]:
         try:
