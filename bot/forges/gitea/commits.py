@@ -42,8 +42,9 @@ class GiteaCommits:
         If there are too many commits to inspect (more than `MAX_MERGES` + 1), return None. The changes are read only if
         `commit` is a merge of the base branch, because they are not needed for other commits.
         """
-        query = {"sha": commit, "not": base_commit, "limit": MAX_MERGES + 2, "page": 1, **_ONLY_FACTS}
-        listed = self.remote.read(f"compare {commit} with its base branch", "/commits", query=query)
+        query = {"sha": commit, "not": base_commit, **_ONLY_FACTS}
+        action = f"compare {commit} with its base branch"
+        listed = self.remote.list_pages(action, "/commits", query=query, max_items=MAX_MERGES + 2)
         commits = {facts.commit: facts for facts in map(self._parse_commit, listed)}
         if len(commits) > MAX_MERGES + 1:
             return None

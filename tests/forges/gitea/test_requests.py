@@ -10,6 +10,7 @@ from support.forges.gitea.stand import BOT, TOKEN, ForgejoStand, GiteaStand
 from support.forges.hosted_stand import no_pause
 
 from bot.core.proposal.markers import COMMENT_MARKER
+from bot.forges.gitea.commits import GiteaCommits
 from bot.forges.gitea.connection import GiteaConnection, GiteaRemote
 from bot.forges.gitea.requests import GiteaRequestReader
 from bot.forges.hosted.attributes import LABEL_COLOUR
@@ -195,6 +196,16 @@ def test_own_comment_is_found_after_many_comments_of_others(stand):
     assert not requests.has_own_comment(number)
     stand.repository.note(pull_of(stand), "comment", stand.token.user, COMMENT_MARKER)
     assert requests.has_own_comment(number)
+
+
+def test_all_commits_of_a_branch_are_compared_on_a_server_with_small_pages(stand):
+    stand.server.max_items = 1
+    push(stand)
+    stand.commit(BRANCH, {"README.md": "By hand.\n"})
+    branches = stand.branches()
+    connection = GiteaConnection(stand.server.url, TOKEN, pause=no_pause)
+    comparison = GiteaCommits(GiteaRemote(connection, stand.name)).compare(branches["main"], branches[BRANCH])
+    assert len(comparison.commits) == 2
 
 
 def test_a_push_to_a_protected_branch_is_refused_with_the_servers_words(stand):
