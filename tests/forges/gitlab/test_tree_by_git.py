@@ -215,9 +215,7 @@ def test_a_refusal_says_no_secret(gitlab):
 
 
 def test_server_without_connection_has_a_hint_about_the_proxy():
-    with pytest.raises(
-        RefusedError, match=r"; hint: check the network and the URL, and set HTTPS_PROXY"
-    ):
+    with pytest.raises(RefusedError, match=r"; hint: check the network and the URL, and set HTTPS_PROXY"):
         GitOrigin("http://127.0.0.1:9/acme/web.git").read_default_branch()
 
 
