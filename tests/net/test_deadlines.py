@@ -156,8 +156,9 @@ def test_exchange_may_take_longer_when_response_may_be_larger():
     assert deadlines.compute_allowance(10 * deadlines.SLOWEST_RATE) == deadlines.EXCHANGE_SECONDS + 10
 
 
-def test_next_exchange_on_same_connection_has_deadline_of_its_own():
-    with Listener(lambda _: Reply(body=b"x" * 10, drip=0.02)) as server:
+def test_next_exchange_on_same_connection_has_deadline_of_its_own(monkeypatch):
+    monkeypatch.setattr(deadlines, "EXCHANGE_SECONDS", 1.0)  # an exchange takes half of this, all of them more
+    with Listener(lambda _: Reply(body=b"x" * 10, drip=0.05)) as server:
         client = _make_client(server.url)
         for _ in range(3):
             assert client.request("GET", server.url, limit=1000).body == b"x" * 10
