@@ -1,20 +1,19 @@
-"""Pull requests of Azure Repos: their texts in three places, attributes, votes, statuses and automatic completion."""
+"""Pull requests of Azure Repos: their texts in three places, attributes, votes and statuses."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import pytest
+from support.forges.azure.scene import get_request, open_with
 from support.forges.azure.stand import TOKEN
-from support.forges.azure.state import BUILD, MERGE_STRATEGY, MIN_REVIEWERS, STATUS_CHECK, Policy, Reviewer
+from support.forges.azure.state import BUILD, STATUS_CHECK, Policy, Reviewer
 from support.forges.contract_scene import (
-    BODY,
     BRANCH,
     NEWER_CHANGES,
     PREFIX,
     REPORT,
     TARGETS,
-    look,
     message_of,
     one,
     open_one,
@@ -39,20 +38,8 @@ def text(body="Moves python.", appendix="All that it fixes."):
     return RequestText(body, appendix, MARKER).join()
 
 
-def open_with(stand, attributes=None, *, draft=False, body=None):
-    wanted = replace(proposal(body=body or BODY), attributes=attributes or RequestAttributes(), is_draft=draft)
-    forge = stand.forge()
-    forge.push(BRANCH, wanted.changes, wanted.commit_message, None)
-    return forge.open(wanted)
-
-
-def request_of(stand):
-    (request,) = stand.repository.requests
-    return request
-
-
 def threads(stand):
-    return [(each.status, [comment.content for comment in each.comments]) for each in request_of(stand).threads]
+    return [(each.status, [comment.content for comment in each.comments]) for each in get_request(stand).threads]
 
 
 # Texts
@@ -60,7 +47,7 @@ def threads(stand):
 
 def test_text_is_stored_in_description_thread_and_property(stand):
     open_with(stand, body=text())
-    request = request_of(stand)
+    request = get_request(stand)
     assert request.description == "Moves python."
     assert threads(stand) == [("closed", ["All that it fixes."])]
     assert APPENDIX_PROPERTY in request.threads[0].properties
@@ -87,7 +74,7 @@ def test_same_text_is_not_written_again(stand):
 
 def test_appendix_of_another_account_is_left_alone(stand):
     open_with(stand, body=text())
-    request_of(stand).threads[0].comments[0].author = stand.server.world.ada
+    get_request(stand).threads[0].comments[0].author = stand.server.world.ada
     stand.forge().update_request(open_one(stand), proposal().title, text(appendix="Something else."))
     assert threads(stand) == [("closed", ["All that it fixes."]), ("closed", ["Something else."])]
 
@@ -109,7 +96,7 @@ def test_description_is_counted_as_azure_counts_it(stand):
 def test_line_ends_of_a_browser_are_no_change_of_the_text(stand):
     open_with(stand, body=text("One line.\n\nAnother one."))
     seen = open_one(stand)
-    request_of(stand).description = "One line.\r\n\r\nAnother one."
+    get_request(stand).description = "One line.\r\n\r\nAnother one."
     assert open_one(stand).body == seen.body
 
 
@@ -174,7 +161,7 @@ def test_label_that_may_not_be_created_is_a_note_and_no_failure(stand):
 def test_attributes_that_a_user_removed_are_not_set_again(stand):
     wanted = RequestAttributes(labels=("docker",), reviewers=("ada",))
     assert open_with(stand, wanted).notes == ()
-    request = request_of(stand)
+    request = get_request(stand)
     request.labels.clear()
     request.reviewers.clear()
     seen = open_one(stand)
@@ -197,7 +184,7 @@ def test_attribute_that_was_refused_is_tried_again(stand):
 @pytest.mark.parametrize("value", ["", "[]", "no json", '{"labels": 7}', "null", "[" * 9_000])
 def test_property_in_another_form_is_ignored(stand, value):
     propose(stand)
-    request_of(stand).properties[SET_PROPERTY] = value
+    get_request(stand).properties[SET_PROPERTY] = value
     assert open_one(stand).ever_set.labels == ()
 
 
@@ -206,7 +193,7 @@ def test_label_by_which_a_user_asked_is_removed(stand):
     stand.label(BRANCH, "basebump-rebase")
     seen = open_one(stand)
     assert stand.forge().update_request(seen, seen.title, seen.body) == ()
-    assert [name for _, name in request_of(stand).labels] == []
+    assert [name for _, name in get_request(stand).labels] == []
 
 
 def test_reviewers_are_members_of_teams_and_teams(stand):
@@ -216,7 +203,7 @@ def test_reviewers_are_members_of_teams_and_teams(stand):
     opened = open_with(stand, RequestAttributes(reviewers=("ada", "team:Platform", "nobody")))
     (note,) = opened.notes
     assert "A review of `nobody` could not be requested: no team of the project has such a member" in note
-    assert [each.account for each in request_of(stand).reviewers] == [ada, team]
+    assert [each.account for each in get_request(stand).reviewers] == [ada, team]
 
 
 def test_what_azure_has_not_is_a_note(stand):
@@ -236,44 +223,44 @@ def open_with_links(stand, *work_items):
 def test_new_request_is_linked_to_the_work_items_of_the_config(stand):
     stand.server.world.work_items = {"7", "8"}
     assert open_with_links(stand, 7, 8).notes == ()
-    assert request_of(stand).work_items == ["7", "8"]
+    assert get_request(stand).work_items == ["7", "8"]
 
 
 def test_link_that_is_refused_is_a_note_and_no_failure(stand):
     (note,) = open_with_links(stand, 7).notes
     assert "The work items could not be linked" in note
-    assert request_of(stand).work_items == []
+    assert get_request(stand).work_items == []
 
 
 @pytest.mark.parametrize("is_draft", [True, False])
 def test_draft_is_a_draft(stand, is_draft):
     open_with(stand, draft=is_draft)
-    assert request_of(stand).is_draft is is_draft
+    assert get_request(stand).is_draft is is_draft
 
 
 def test_draft_of_an_interrupted_run_becomes_ready(stand):
     open_with(stand, draft=True)
     stand.forge().open(proposal())
-    assert request_of(stand).is_draft is False
+    assert get_request(stand).is_draft is False
 
 
 @pytest.mark.parametrize(("vote", "is_accepted"), [(10, True), (5, True), (0, False), (-5, False), (-10, False)])
 def test_votes_of_others_accept_a_request(stand, vote, is_accepted):
     propose(stand)
-    request_of(stand).reviewers.append(Reviewer(stand.server.world.ada, vote))
+    get_request(stand).reviewers.append(Reviewer(stand.server.world.ada, vote))
     assert open_one(stand).is_accepted is is_accepted
 
 
 def test_own_vote_accepts_nothing(stand):
     propose(stand)
-    request_of(stand).reviewers.append(Reviewer(stand.token.account, 10))
+    get_request(stand).reviewers.append(Reviewer(stand.token.account, 10))
     assert not open_one(stand).is_accepted
 
 
 def test_auto_complete_of_a_person_accepts_a_request(stand):
     propose(stand)
     stand.repository.policies.append(Policy(1, BUILD, {}))
-    request_of(stand).armed_by = stand.server.world.ada
+    get_request(stand).armed_by = stand.server.world.ada
     seen = open_one(stand)
     assert (seen.is_accepted, seen.has_automerge) == (True, False)
 
@@ -283,11 +270,11 @@ def test_auto_complete_of_a_person_accepts_a_request(stand):
 
 def test_status_of_the_request_is_what_a_policy_waits_for(stand):
     open_with(stand, RequestAttributes(status=GOOD), body=text())
-    (status,) = request_of(stand).statuses
+    (status,) = get_request(stand).statuses
     assert (status.genre, status.name, status.state) == ("basebump", "evidence", "succeeded")
     policy = Policy(1, STATUS_CHECK, {"statusGenre": "basebump", "statusName": "evidence"})
     stand.repository.policies.append(policy)
-    assert list(stand.repository.unmet(request_of(stand))) == []
+    assert list(stand.repository.unmet(get_request(stand))) == []
 
 
 def test_status_is_set_again_after_each_push(stand):
@@ -296,7 +283,7 @@ def test_status_is_set_again_after_each_push(stand):
     forge = stand.forge()
     forge.push(BRANCH, NEWER_CHANGES, message_of("3" * 16), seen.head)
     forge.update_request(seen, seen.title, text(), RequestAttributes(status=GOOD))
-    assert len(request_of(stand).statuses) == 2
+    assert len(get_request(stand).statuses) == 2
 
 
 def test_status_that_the_request_may_not_have_is_a_note(stand):
@@ -306,92 +293,6 @@ def test_status_that_the_request_may_not_have_is_a_note(stand):
     assert parse_marker(open_one(stand).body).targets == TARGETS
 
 
-# Automatic completion
-
-
-def arm(stand, *policies):
-    stand.repository.policies += policies
-    return open_with(stand, RequestAttributes(automerge=True)).notes
-
-
-def test_auto_complete_waits_for_a_blocking_policy(stand):
-    assert arm(stand, Policy(1, BUILD, {})) == ()
-    request = request_of(stand)
-    assert request.armed_by is stand.token.account
-    assert request.completion == {"mergeStrategy": "noFastForward", "deleteSourceBranch": True}
-    seen = open_one(stand)
-    assert (seen.has_automerge, seen.is_accepted) == (True, False)
-
-
-@pytest.mark.parametrize(
-    "policies", [(), (Policy(1, BUILD, {}, is_blocking=False),), (Policy(1, BUILD, {}, "refs/x"),)]
-)
-def test_auto_complete_is_not_set_if_nothing_would_have_to_be_waited_for(stand, policies):
-    (note,) = arm(stand, *policies)
-    assert "no blocking policy protects the target branch" in note
-    assert request_of(stand).status == "active"
-
-
-@pytest.mark.parametrize(
-    ("allowed", "strategy"),
-    [
-        ({"allowSquash": True, "allowNoFastForward": True}, "squash"),
-        ({"allowNoFastForward": True}, "noFastForward"),
-        ({"allowRebase": True}, "rebase"),
-        ({"allowRebaseMerge": True, "allowRebase": True}, "rebaseMerge"),
-    ],
-)
-def test_auto_complete_uses_a_way_that_the_policy_allows(stand, allowed, strategy):
-    assert arm(stand, Policy(1, BUILD, {}), Policy(2, MERGE_STRATEGY, allowed)) == ()
-    assert request_of(stand).completion["mergeStrategy"] == strategy
-
-
-def test_auto_complete_without_an_allowed_way_is_a_note(stand):
-    (note,) = arm(stand, Policy(1, BUILD, {}), Policy(2, MERGE_STRATEGY, {"allowSquash": False}))
-    assert "allows no way to complete it" in note
-
-
-def test_draft_is_not_completed(stand):
-    stand.repository.policies.append(Policy(1, BUILD, {}))
-    (note,) = open_with(stand, RequestAttributes(automerge=True), draft=True).notes
-    assert "it is a draft" in note
-
-
-def test_auto_complete_is_ended(stand):
-    arm(stand, Policy(1, BUILD, {}))
-    seen = open_one(stand)
-    stand.forge().update_request(seen, seen.title, seen.body, RequestAttributes(automerge=False))
-    assert request_of(stand).armed_by is None
-
-
-def test_auto_complete_that_a_person_ended_is_not_set_again(stand):
-    arm(stand, Policy(1, BUILD, {}))
-    request_of(stand).armed_by = None
-    seen = open_one(stand)
-    assert (seen.has_automerge, seen.ever_set.automerge) == (False, True)
-    (note,) = stand.forge().update_request(seen, seen.title, seen.body, RequestAttributes(automerge=True))
-    assert "it was ended before" in note
-    assert request_of(stand).armed_by is None
-
-
-@pytest.mark.parametrize("does_disarm", [True, False])
-def test_push_by_basebump_does_not_set_auto_complete_again(stand, does_disarm):
-    stand.server.world.assumptions.does_push_disarm = does_disarm
-    arm(stand, Policy(1, BUILD, {}))
-    seen = open_one(stand)
-    stand.forge().push(BRANCH, NEWER_CHANGES, message_of("3" * 16), seen.head)
-    seen = open_one(stand)
-    assert (seen.has_automerge, seen.ever_set.automerge) == (not does_disarm, True)
-
-
-def test_request_is_completed_when_its_policies_are_met(stand):
-    assert arm(stand, Policy(1, MIN_REVIEWERS, {"minimumApproverCount": 1})) == ()
-    request_of(stand).reviewers.append(Reviewer(stand.server.world.ada, 10))
-    stand.settle()
-    assert [each.state for each in look(stand)] == [RequestState.MERGED]
-    assert BRANCH not in stand.branches()
-
-
 # Life
 
 
@@ -399,7 +300,7 @@ def test_request_that_a_person_revived_is_open_again(stand):
     seen = propose(stand)
     stand.close_request(BRANCH)
     assert one(stand, RequestState.CLOSED).number == seen.number
-    request = request_of(stand)
+    request = get_request(stand)
     request.status, request.closed, request.closed_by = "active", None, None
     assert open_one(stand) == seen
 

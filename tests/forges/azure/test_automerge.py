@@ -1,0 +1,94 @@
+"""Automatic completion of pull requests on Azure Repos."""
+
+from __future__ import annotations
+
+import pytest
+from support.forges.azure.scene import get_request, open_with
+from support.forges.azure.state import BUILD, MERGE_STRATEGY, MIN_REVIEWERS, Policy, Reviewer
+from support.forges.contract_scene import BRANCH, NEWER_CHANGES, look, message_of, open_one
+
+from bot.model.proposal import RequestState
+from bot.model.request_attributes import RequestAttributes
+
+
+def arm(stand, *policies):
+    stand.repository.policies += policies
+    return open_with(stand, RequestAttributes(automerge=True)).notes
+
+
+def test_auto_complete_waits_for_a_blocking_policy(stand):
+    assert arm(stand, Policy(1, BUILD, {})) == ()
+    request = get_request(stand)
+    assert request.armed_by is stand.token.account
+    assert request.completion == {"mergeStrategy": "noFastForward", "deleteSourceBranch": True}
+    seen = open_one(stand)
+    assert (seen.has_automerge, seen.is_accepted) == (True, False)
+
+
+@pytest.mark.parametrize(
+    "policies", [(), (Policy(1, BUILD, {}, is_blocking=False),), (Policy(1, BUILD, {}, "refs/x"),)]
+)
+def test_auto_complete_is_not_set_if_nothing_would_have_to_be_waited_for(stand, policies):
+    (note,) = arm(stand, *policies)
+    assert "no blocking policy protects the target branch" in note
+    assert get_request(stand).status == "active"
+
+
+@pytest.mark.parametrize(
+    ("allowed", "strategy"),
+    [
+        ({"allowSquash": True, "allowNoFastForward": True}, "squash"),
+        ({"allowNoFastForward": True}, "noFastForward"),
+        ({"allowRebase": True}, "rebase"),
+        ({"allowRebaseMerge": True, "allowRebase": True}, "rebaseMerge"),
+    ],
+)
+def test_auto_complete_uses_a_way_that_the_policy_allows(stand, allowed, strategy):
+    assert arm(stand, Policy(1, BUILD, {}), Policy(2, MERGE_STRATEGY, allowed)) == ()
+    assert get_request(stand).completion["mergeStrategy"] == strategy
+
+
+def test_auto_complete_without_an_allowed_way_is_a_note(stand):
+    (note,) = arm(stand, Policy(1, BUILD, {}), Policy(2, MERGE_STRATEGY, {"allowSquash": False}))
+    assert "allows no way to complete it" in note
+
+
+def test_draft_is_not_completed(stand):
+    stand.repository.policies.append(Policy(1, BUILD, {}))
+    (note,) = open_with(stand, RequestAttributes(automerge=True), draft=True).notes
+    assert "it is a draft" in note
+
+
+def test_auto_complete_is_ended(stand):
+    arm(stand, Policy(1, BUILD, {}))
+    seen = open_one(stand)
+    stand.forge().update_request(seen, seen.title, seen.body, RequestAttributes(automerge=False))
+    assert get_request(stand).armed_by is None
+
+
+def test_auto_complete_that_a_person_ended_is_not_set_again(stand):
+    arm(stand, Policy(1, BUILD, {}))
+    get_request(stand).armed_by = None
+    seen = open_one(stand)
+    assert (seen.has_automerge, seen.ever_set.automerge) == (False, True)
+    (note,) = stand.forge().update_request(seen, seen.title, seen.body, RequestAttributes(automerge=True))
+    assert "it was ended before" in note
+    assert get_request(stand).armed_by is None
+
+
+@pytest.mark.parametrize("does_disarm", [True, False])
+def test_push_by_basebump_does_not_set_auto_complete_again(stand, does_disarm):
+    stand.server.world.assumptions.does_push_disarm = does_disarm
+    arm(stand, Policy(1, BUILD, {}))
+    seen = open_one(stand)
+    stand.forge().push(BRANCH, NEWER_CHANGES, message_of("3" * 16), seen.head)
+    seen = open_one(stand)
+    assert (seen.has_automerge, seen.ever_set.automerge) == (not does_disarm, True)
+
+
+def test_request_is_completed_when_its_policies_are_met(stand):
+    assert arm(stand, Policy(1, MIN_REVIEWERS, {"minimumApproverCount": 1})) == ()
+    get_request(stand).reviewers.append(Reviewer(stand.server.world.ada, 10))
+    stand.settle()
+    assert [each.state for each in look(stand)] == [RequestState.MERGED]
+    assert BRANCH not in stand.branches()
