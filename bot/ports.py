@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
     from bot.model.errors import TreeError
     from bot.model.evidence import Scan, ScannerIdentity, ScanOutcome, ScanSubject
     from bot.model.extracted_item import ExtractedItem
-    from bot.model.forge import ForgeLimits, GitRepository, OpenedRequest, TreeEntry
+    from bot.model.forge import ActivityScope, ForgeLimits, GitRepository, OpenedRequest, TreeEntry
     from bot.model.history import SupersededTag, TagObservation
     from bot.model.image import CachedManifest, TagDescriptor
     from bot.model.policy import PolicyRule
@@ -110,10 +110,20 @@ class RulesReader(Protocol):
 class Fleet(Diagnosable, Protocol):
     """The repositories on one forge that the config selects, and access to these repositories."""
 
-    def list_repositories(self, names: frozenset[str]) -> Iterator[GitRepository | RunFailure]:
+    def list_repositories(
+        self, names: frozenset[str], activity_scope: ActivityScope | None = None
+    ) -> Iterator[GitRepository | RunFailure]:
         """Yield the repositories that the config selects. If `names` is not empty, yield only repositories in `names`.
 
         A repository is yielded once for each of its base branches. If it cannot be read, a failure is yielded instead.
+        If `activity_scope` is not None, and the forge can list the activity of many repositories with one request, the
+        repositories have their trees and activities.
+        """
+
+    def read_activity(self, repository: GitRepository, activity_scope: ActivityScope) -> str | None:
+        """Return the fingerprint of the activity in one repository, for forges that cannot list it for many.
+
+        Return None if it cannot be determined. Raises ForgeError.
         """
 
     def open_tree(self, repository: GitRepository) -> FileTree:

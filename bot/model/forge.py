@@ -45,6 +45,11 @@ class GitRepository:
     files_url: str | None = field(default=None, compare=False)
     """The URL at which the site of the forge shows the files of the base branch. The path of a file is appended to it,
     and `#L3` for a line. None if there is no site. It follows from the other fields, so it is not compared."""
+    tree: str | None = field(default=None, compare=False)
+    """The git tree of `commit`; None if the list of repositories did not contain it."""
+    activity: str | None = field(default=None, compare=False)
+    """A hash of what users and basebump may have changed besides the base branch (`ActivityScope`); None if the list of
+    repositories did not contain it."""
 
     @property
     def may_be_public(self) -> bool:
@@ -61,6 +66,21 @@ class GitRepository:
         Names of basebump's branches and commit trailers contain this name, to distinguish several base branches.
         """
         return None if self.is_default_base else self.base_branch
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityScope:
+    """What a fingerprint of the activity in a repository covers, besides the base branch.
+
+    It always covers the branches of basebump with their last commits, and the open requests of these branches with the
+    time of their last change. Whatever a user can do to a request to change basebump's next step must change the
+    fingerprint: comments, labels, reviews, edits, closing and reopening.
+    """
+
+    branch_prefix: str
+    """The prefix of the names of basebump's branches."""
+    has_dashboard: bool = False
+    """True if the fingerprint also covers the dashboard issue, with the time of its last change."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from bot.forges.hosted.trial import try_writes
 from bot.forges.selection import RepositorySelection, deduplicate_repositories
 from bot.model.diagnosis import Check, DiagnosisTarget
 from bot.model.errors import TreeError
-from bot.model.forge import GitRepository
+from bot.model.forge import ActivityScope, GitRepository
 from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage
 from bot.ports import Dashboard, Forge
@@ -117,7 +117,11 @@ class HostedFleet:
         self._selections = tuple(each for each in selected if isinstance(each, RepositorySelection))
         self._server_ids: dict[str, str | None] = {}
 
-    def list_repositories(self, names: frozenset[str]) -> Iterator[GitRepository | RunFailure]:
+    def list_repositories(
+        self,
+        names: frozenset[str],
+        activity_scope: ActivityScope | None = None,  # noqa: ARG002 - no server lists activity yet
+    ) -> Iterator[GitRepository | RunFailure]:
         """Yield the repositories that the config selects. If `names` is not empty, other names are left out.
 
         A repository is yielded once for each of its base branches. If a repository cannot be read, a failure is yielded
@@ -133,6 +137,10 @@ class HostedFleet:
         if repository.commit is None:
             raise TreeError(f"{repository.name}: the default branch has no commit")
         return self._open(repository.name).open_tree(repository.commit)
+
+    def read_activity(self, repository: GitRepository, activity_scope: ActivityScope) -> str | None:  # noqa: ARG002 - the Protocol's
+        """Return None, because no server reads activity yet."""
+        return None
 
     def get_forge(self, repository: GitRepository) -> Forge:
         """Return the operations on the branches and pull requests of a repository."""

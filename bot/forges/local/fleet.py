@@ -17,7 +17,7 @@ from bot.forges.local.refs import BRANCHES, ProposalRefs, StoredState, translate
 from bot.forges.selection import check_selection
 from bot.model.diagnosis import Check, DiagnosisTarget
 from bot.model.errors import ForgeError, TreeError
-from bot.model.forge import GitRepository
+from bot.model.forge import ActivityScope, GitRepository
 from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage
 
@@ -54,7 +54,11 @@ class LocalFleet:
         self._identity = identity
         self._base_branches = base_branches
 
-    def list_repositories(self, names: frozenset[str]) -> Iterator[GitRepository | RunFailure]:
+    def list_repositories(
+        self,
+        names: frozenset[str],
+        activity_scope: ActivityScope | None = None,  # noqa: ARG002 - it is read for each repository
+    ) -> Iterator[GitRepository | RunFailure]:
         """Yield the repositories that the config selects. If `names` is not empty, other names are left out.
 
         If a repository cannot be read, a failure is yielded instead.
@@ -75,6 +79,10 @@ class LocalFleet:
                 yield from self._expand_base_branches(repository) if self._base_branches else [repository]
             except ForgeError as error:
                 yield RunFailure(name, FailureStage.SURVEY, str(error))
+
+    def read_activity(self, repository: GitRepository, activity_scope: ActivityScope) -> str | None:  # noqa: ARG002 - the Protocol's
+        """Return None, because activity is not read yet."""
+        return None
 
     def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - all levels need the same here
         """Check that the selected repositories can be read, and yield the results."""

@@ -32,7 +32,7 @@ from support.git import Commit, Content, File, Git
 from bot.branch_ports import BranchJudge
 from bot.forges.local.fleet import LocalFleet
 from bot.model.dashboard import DashboardIssue
-from bot.model.forge import ForgeLimits, GitRepository, OpenedRequest
+from bot.model.forge import ActivityScope, ForgeLimits, GitRepository, OpenedRequest
 from bot.model.proposal import Proposal, RemoteRequest, RequestState
 from bot.model.report import RunFailure
 from bot.model.request_attributes import NO_ATTRIBUTES, CommitStatus, RequestAttributes
@@ -369,8 +369,13 @@ class CountedFleet:
     fleet: Fleet
     counter: Writes
 
-    def list_repositories(self, only: frozenset[str]) -> Iterator[GitRepository | RunFailure]:
-        return self.fleet.list_repositories(only)
+    def list_repositories(
+        self, only: frozenset[str], activity_scope: ActivityScope | None = None
+    ) -> Iterator[GitRepository | RunFailure]:
+        return self.fleet.list_repositories(only, activity_scope)
+
+    def read_activity(self, repository: GitRepository, activity_scope: ActivityScope) -> str | None:
+        return self.fleet.read_activity(repository, activity_scope)
 
     def open_tree(self, repository: GitRepository) -> FileTree:
         return self.fleet.open_tree(repository)

@@ -1,0 +1,1 @@
+"""Decides which base branches a run need not read, because nothing changed since an earlier run."""

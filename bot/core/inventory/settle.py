@@ -1,0 +1,126 @@
+"""Decide whether a base branch is settled after a visit, and how long.
+
+A branch is settled if the next run would make the same decisions and change nothing, as long as nothing changes on
+which the decisions depend. If in doubt, a branch is not settled, so that the next run reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from typing import assert_never
+
+from bot.model.decision import (
+    Decision,
+    HeldUpdate,
+    ImageUpdate,
+    RefusedUpdate,
+    SkippedReference,
+    SupersededReference,
+    Transition,
+    UncheckedReference,
+    UnresolvedReference,
+    UpdateCandidate,
+    UpToDate,
+    get_tracked_image,
+)
+from bot.model.evidence import Evidence, NotScanned
+from bot.model.policy import PolicyConfig
+from bot.model.proposal import NoChange, NoChangeReason, ProposalStep, RequestState
+from bot.model.request_attributes import NO_ATTRIBUTES
+from bot.model.vocabulary import Reason
+
+_LASTING_HOLDS = frozenset({Reason.INDEX_CHURN, Reason.PLATFORM_LOST, Reason.OLDER, Reason.SEEN_BEFORE})
+"""Holds that depend only on the two images. All other holds depend on time or on the registry."""
+_LASTING_REFUSALS = frozenset({Reason.INTRODUCED, Reason.DOWNGRADE})
+"""Refusals that depend only on the evidence, provided that there is some."""
+
+
+def are_decisions_lasting(decisions: Iterable[Decision]) -> bool:
+    """Return True if the next run makes the same decisions, as long as their tags, evidence and rules are unchanged."""
+    return all(map(_is_lasting, decisions))
+
+
+def needs_evidence(decisions: Iterable[Decision]) -> bool:
+    """Return True if a decision depends on evidence."""
+    return any(isinstance(each, ImageUpdate | RefusedUpdate) for each in decisions)
+
+
+def is_evidence_complete(transitions: Iterable[Transition], evidence: Mapping[Transition, Evidence]) -> bool:
+    """Return True if both images of all transitions were scanned, and all configured lists were read."""
+    return all(_is_complete(evidence.get(transition)) for transition in transitions)
+
+
+def is_step_done(step: ProposalStep) -> bool:
+    """Return True if the step leaves an open request exactly as it is, because it needs no change."""
+    return (
+        isinstance(step, NoChange)
+        and step.reason is NoChangeReason.UNCHANGED
+        and not step.must_comment
+        and step.attributes == NO_ATTRIBUTES
+        and step.request is not None
+        and step.request.state is RequestState.OPEN
+    )
+
+
+def find_due_time(decisions: Iterable[Decision], policy_config: PolicyConfig, now: datetime) -> datetime | None:
+    """Return the next time at which a decision may change only because time passes; None if there is no such time.
+
+    All dates in `end_of_life` count, whether or not they apply to one of the decisions.
+    """
+    decisions = tuple(decisions)
+    times = [
+        *(_get_day_after(day) for day in _list_dates(decisions, policy_config)),
+        *(
+            candidate.matures_at
+            for decision in decisions
+            for candidate in _get_update_candidates(decision)
+            if candidate.matures_at is not None
+        ),
+    ]
+    return min((each for each in times if each > now), default=None)
+
+
+def _is_lasting(decision: Decision) -> bool:
+    match decision:
+        case UpToDate() | SupersededReference() | ImageUpdate():
+            return True
+        case SkippedReference(reason=reason):
+            return reason is not Reason.TOO_MANY_IMAGES
+        case HeldUpdate(reason=reason, tracked_image=tracked_image):
+            return reason in _LASTING_HOLDS and not tracked_image.policy.min_age
+        case RefusedUpdate(reason=reason):
+            return reason in _LASTING_REFUSALS
+        case UnresolvedReference() | UncheckedReference():
+            return False
+    assert_never(decision)
+
+
+def _is_complete(evidence: Evidence | None) -> bool:
+    if evidence is None or isinstance(evidence.new, NotScanned) or isinstance(evidence.old, NotScanned):
+        return False
+    return evidence.list_versions is None or not evidence.list_versions.unread_lists
+
+
+def _get_update_candidates(decision: Decision) -> Iterable[UpdateCandidate]:
+    match decision:
+        case ImageUpdate(candidates=candidates) | RefusedUpdate(update=ImageUpdate(candidates=candidates)):
+            return candidates
+        case _:
+            return ()
+
+
+def _list_dates(decisions: Iterable[Decision], policy_config: PolicyConfig) -> Iterator[date]:
+    """Yield the last days on which ignore comments, accepted holds and the support of tags apply."""
+    for decision in decisions:
+        comment, tracked_image = decision.occurrence.ignore_comment, get_tracked_image(decision)
+        if comment is not None and comment.until is not None:
+            yield comment.until
+        if tracked_image is not None:
+            yield from (accepted.until for accepted in tracked_image.policy.accept)
+    yield from (entry.date for entry in policy_config.end_of_life)
+
+
+def _get_day_after(day: date) -> datetime:
+    """Return the start of the day after `day`. All dates are in UTC."""
+    return datetime.combine(day, time(), UTC) + timedelta(days=1)

@@ -1,0 +1,55 @@
+"""The Protocol for the inventory: what the state remembers about the base branches of a fleet.
+
+It completes the Protocols in `bot.ports`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:  # only signatures need these imports, so they do not slow down the start
+    from collections.abc import Collection, Mapping, Sequence
+    from datetime import datetime
+
+    from bot.model.decision import Transition
+    from bot.model.evidence import Evidence
+    from bot.model.inventory import BranchKey, BranchVisit, StoredBranch
+    from bot.model.reference import ImageReference
+    from bot.model.report import RepositoryReport
+
+
+class InventoryStore(Protocol):
+    """The base branches that earlier runs read. Every method raises StateError.
+
+    If the data is lost, the next run reads every base branch, and history starts again. There is no other effect.
+    """
+
+    @property
+    def is_available(self) -> bool:
+        """False if no state is configured. Nothing is stored then, and the other methods return nothing."""
+
+    def load_branches(self, keys: Collection[BranchKey]) -> Mapping[BranchKey, StoredBranch]:
+        """Return what earlier runs found out about these base branches. Branches that no run read are missing."""
+
+    def load_reports(self, keys: Collection[BranchKey]) -> Mapping[BranchKey, RepositoryReport]:
+        """Return the report of the last visit of these base branches. Branches without a usable report are missing."""
+
+    def load_evidence(self, transitions: Collection[Transition]) -> Mapping[Transition, Evidence]:
+        """Return the evidence of the last visit for these transitions. Transitions without evidence are missing."""
+
+    def list_users(self, image: ImageReference) -> frozenset[BranchKey]:
+        """Return the base branches that used an image at their last visit, whatever became of the reference.
+
+        If `image` has a tag, only branches with this tag are returned.
+        """
+
+    def record_visits(
+        self, visits: Sequence[BranchVisit], evidence: Mapping[Transition, Evidence], at: datetime
+    ) -> None:
+        """Store what a run that started at the time `at` found out about the base branches that it read.
+
+        `evidence` is that of the whole run. It is stored for the transitions of settled branches.
+        """
+
+    def record_seen(self, keys: Collection[BranchKey], at: datetime) -> None:
+        """Store that a run listed these base branches at the time `at`, whether it read them or not."""

@@ -1,0 +1,143 @@
+"""What the state remembers about the base branches of a fleet, so that a run need not read an unchanged branch again.
+
+A base branch is *settled* if a run left nothing to do in it: until something changes on which the branch depends, the
+next run would change nothing either. A *visit* is the reading and processing of a base branch by a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from bot.model.forge import GitRepository
+from bot.model.reference import Digest, TagRef
+
+if TYPE_CHECKING:  # only annotations need these imports, so they do not slow down the start
+    from bot.model.proposal import RequestState, Target
+    from bot.model.report import RepositoryReport
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class BranchKey:
+    """The key under which the state stores data about a base branch."""
+
+    forge: str
+    """The kind of forge, such as `github`."""
+    host: str
+    """`host[:port]` of the forge; empty for a local folder."""
+    repository: str
+    base_branch: str
+
+    @classmethod
+    def of(cls, repository: GitRepository) -> BranchKey | None:
+        """Return the key of a repository with its base branch; None if there is no base branch."""
+        if repository.base_branch is None:
+            return None
+        return cls(repository.forge, repository.host or "", repository.name, repository.base_branch)
+
+
+@dataclass(frozen=True, slots=True)
+class BranchConditions:
+    """Everything on which the result of a visit depends, except for tags and time. Fingerprints are hashes in hex."""
+
+    head: str
+    """The commit that the base branch points to."""
+    tree: str | None
+    """The git tree of this commit; None if the forge did not return it."""
+    activity: str | None
+    """Fingerprint of everything that users and basebump may have changed besides the base branch: basebump's branches
+    and their commits, the open requests with the times of their last changes, and the dashboard issue. None if the
+    forge did not return all of this."""
+    is_public: bool | None
+    """True if everyone can read the repository; None if it is unknown."""
+    reader: str
+    """Fingerprint of the formats, their settings, and the version of basebump."""
+    rules: str
+    """Fingerprint of the operator's config and of the build tasks of registries."""
+    evidence: str = ""
+    """Fingerprint of the scanners' databases and of the public lists; empty if the result depends on no evidence."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettledBranch:
+    """The state of the world in which a base branch was settled."""
+
+    conditions: BranchConditions
+    tags: Mapping[TagRef, Digest]
+    """The tags on which the result depends, each with the digest that it pointed to."""
+    tag_lists: Mapping[str, str] = field(default_factory=dict)
+    """The repositories of images on whose lists of tags the result depends, each with a fingerprint of its list."""
+    due_at: datetime | None = None
+    """The time at which the result may change although nothing else changed, for example because a digest reaches its
+    minimum age; None if there is no such time."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBranch:
+    """What the state remembers about a base branch."""
+
+    read_at: datetime
+    """The time of the last visit."""
+    settled: SettledBranch | None = None
+    """None if something was left to do after the last visit, or if something could not be determined."""
+    open_request_branches: frozenset[str] = frozenset()
+    """The branches of basebump that had an open request at the end of the last visit."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRequest:
+    """What the state remembers about a pull or merge request of basebump."""
+
+    branch: str
+    number: int
+    state: RequestState
+    """Never BRANCH."""
+    targets: tuple[Target, ...]
+    url: str | None = None
+    opened_at: datetime | None = None
+    ended_at: datetime | None = None
+    """The time at which the request was merged or closed; None if it is open, or if the time is unknown."""
+    fixes: Mapping[str, int] | None = None
+    """The number of distinct vulnerabilities that the request fixes, by severity, and under `exploited` those that are
+    known to be exploited. None if it is unknown what the request fixes."""
+
+
+@dataclass(frozen=True, slots=True)
+class BranchVisit:
+    """What a run found out about a base branch by reading it, to be stored in the state."""
+
+    key: BranchKey
+    head: str
+    report: RepositoryReport
+    requests: tuple[StoredRequest, ...]
+    has_unread_files: bool
+    """True if some files could not be read, so that the report may lack image references."""
+    settled: SettledBranch | None = None
+    """None if something was left to do, or if something could not be determined."""
+
+
+class VisitReason(StrEnum):
+    """The reason that a run must read a base branch."""
+
+    UNSETTLED = "unsettled"
+    """The branch is new, or the last visit left something to do."""
+    FILES_CHANGED = "files-changed"
+    REQUESTS_CHANGED = "requests-changed"
+    """A request, one of basebump's branches or the dashboard issue changed, or the forge does not report changes."""
+    VISIBILITY_CHANGED = "visibility-changed"
+    READER_CHANGED = "reader-changed"
+    RULES_CHANGED = "rules-changed"
+    EVIDENCE_CHANGED = "evidence-changed"
+    TAG_MOVED = "tag-moved"
+    """A tag points to another digest, or could not be looked up."""
+    TAGS_ADDED = "tags-added"
+    """The list of the tags of an image changed, or could not be read."""
+    DUE = "due"
+    """A time was reached at which the result may change."""
+    IN_TURN = "in-turn"
+    """The branch was not read for some days. Every branch is read from time to time, although nothing changed."""
+    SAME_REPOSITORY = "same-repository"
+    """Another base branch of the repository must be read, and they share limits and the dashboard issue."""
