@@ -79,8 +79,14 @@ class SettledBranch:
 class StoredBranch:
     """What the state remembers about a base branch."""
 
+    head: str
+    """The commit that the last visit read."""
+    reader: str
+    """Fingerprint of the formats, their settings, and the version of basebump at the last visit."""
     read_at: datetime
     """The time of the last visit."""
+    has_unread_files: bool = False
+    """True if the last visit could not read some files, so that the state may lack image references."""
     settled: SettledBranch | None = None
     """None if something was left to do after the last visit, or if something could not be determined."""
     open_request_branches: frozenset[str] = frozenset()
@@ -111,6 +117,7 @@ class BranchVisit:
 
     key: BranchKey
     head: str
+    reader: str
     report: RepositoryReport
     requests: tuple[StoredRequest, ...]
     has_unread_files: bool
