@@ -86,7 +86,7 @@ class Proposal:
     awaits_evidence: bool = False
     """True if the proposal is not opened while it is unknown which vulnerabilities the update fixes and introduces."""
     priority: ProposalPriority = ProposalPriority()
-    is_overdue: bool = False
+    replaces_gone_digest: bool = False
     """True if a registry lost a digest in use. Limits and schedules do not apply then."""
     on_close: OnClose = OnClose.DIGEST
     """Which digests are not proposed again after a user closed the request without merging it."""

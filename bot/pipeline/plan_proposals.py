@@ -209,7 +209,7 @@ def _build_proposal(
         opens_at=compute_opening_time(updates_with_evidence),
         awaits_evidence=is_awaiting_evidence(updates_with_evidence),
         priority=compute_priority([evidence[transition] for transition in transitions]),
-        is_overdue=any(update.cause is UpdateCause.GONE for update in updates),
+        replaces_gone_digest=any(update.cause is UpdateCause.GONE for update in updates),
         on_close=determine_on_close(updates),
         is_onboarding=update_group.is_onboarding,
         is_draft=is_draft,

@@ -74,7 +74,7 @@ def defer_proposals(queues: Sequence[OpenQueue], now: datetime) -> list[dict[str
 def _find_deferral_reason(
     queue: OpenQueue, proposal: Proposal, open_counts: _OpenCounts, now: datetime
 ) -> DeferralReason | None:
-    if proposal.is_overdue or proposal.user_requests & _IMMEDIATE_REQUESTS:
+    if proposal.replaces_gone_digest or proposal.user_requests & _IMMEDIATE_REQUESTS:
         return None
     limits, repository = queue.limits, queue.repository
     is_new = proposal.is_onboarding and repository not in open_counts.onboarded
