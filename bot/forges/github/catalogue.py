@@ -1,0 +1,215 @@
+"""The lists of the repositories of a GitHub server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from github import Github
+from github.PaginatedList import PaginatedList
+from github.Repository import Repository
+
+from bot.forges.github.connection import GitHubConnection, run_query
+from bot.forges.github.errors import METADATA_READ, translate_errors
+from bot.forges.hosted.catalogue import MIN_PAGE, PAGE, CataloguePage, ListedRepository, list_by_pages
+from bot.forges.hosted.refusal import NOT_FOUND, RefusedError, UnsupportedQueryError, is_query_too_large
+
+Item = TypeVar("Item")
+
+_REPOSITORY_FIELDS = """fragment Found on Repository {
+  id nameWithOwner isArchived isDisabled isFork isPrivate
+  defaultBranchRef { name target { oid } }
+  repositoryTopics(first: 20) { nodes { topic { name } } }
+}"""
+"""A repository has at most twenty topics. A page of a hundred repositories costs one of the five thousand points that
+a token has for each hour."""
+_OWNED_QUERY = (
+    """query($owner: String!, $first: Int!, $after: String) {
+  repositoryOwner(login: $owner) {
+    repositories(
+      first: $first, after: $after, ownerAffiliations: [OWNER], isArchived: false, isFork: false
+      orderBy: {field: NAME, direction: ASC}
+    ) { pageInfo { hasNextPage endCursor } nodes { ...Found } }
+  }
+}
+"""
+    + _REPOSITORY_FIELDS
+)
+_IDS_QUERY = "query($ids: [ID!]!) { nodes(ids: $ids) { ...Found } }\n" + _REPOSITORY_FIELDS
+
+
+@dataclass(frozen=True, slots=True)
+class GitHubCatalogue:
+    """Finds and lists the repositories of one GitHub server. Methods raise RefusedError.
+
+    GraphQL returns a hundred repositories at once, with the commits of their default branches. If the server has no
+    GraphQL API or refuses the query, REST is used, which returns no commits.
+    """
+
+    connection: GitHubConnection
+
+    def find_named(self, names: Sequence[str]) -> Mapping[str, ListedRepository | RefusedError]:
+        """Look up repositories by name. For each name, return the repository or the error if it cannot be read.
+
+        If a repository was renamed and `names` contains the old name, it is returned under the old name.
+        """
+        repositories: dict[str, ListedRepository | RefusedError] = {}
+        for batch in _group_by_owner(names):
+            repositories |= self._find_by_graphql(batch) if len(batch) > 1 else {}
+        return {name: repositories[name] if name in repositories else self._find_by_rest(name) for name in names}
+
+    def list_owned(self, owner: str, is_selected: Callable[[ListedRepository], bool]) -> list[ListedRepository]:
+        """Return the repositories of an owner for which `is_selected` returns True, sorted by name.
+
+        If the server is accessed as an App, only repositories in the App's installation are returned, because the App
+        cannot write to any others.
+        """
+        is_app = self.connection.get_account().is_app
+        repositories = self._list_installed(owner, is_selected) if is_app else self._list_all_owned(owner)
+        prefix = f"{owner}/".lower()
+        selected = [each for each in repositories if each.name.lower().startswith(prefix) and is_selected(each)]
+        return sorted(selected, key=lambda each: each.name.lower())
+
+    def _find_by_graphql(self, names: Sequence[str]) -> dict[str, ListedRepository | RefusedError]:
+        """Look up repositories of one owner with one GraphQL query. Return the repositories that were found, by name.
+
+        For names that are missing in the result, the caller sends REST requests, whose error messages are better.
+        """
+        owner = names[0].partition("/")[0]
+        fields = [f"r{index}: repository(owner: $owner, name: $n{index}) {{ ...Found }}" for index in range(len(names))]
+        parameters = ", ".join(f"$n{index}: String!" for index in range(len(names)))
+        text = f"query($owner: String!, {parameters}) {{ {' '.join(fields)} }}\n{_REPOSITORY_FIELDS}"
+        variables = {f"n{index}": name.partition("/")[2] for index, name in enumerate(names)}
+        try:
+            answer = run_query(
+                self.connection, f"find repositories of {owner}", text, {"owner": owner, **variables}, owner
+            )
+            with translate_errors(owner):
+                nodes = {name: answer.data.get(f"r{index}") for index, name in enumerate(names)}
+                return {name: _parse_graphql(node) for name, node in nodes.items() if node is not None}
+        except (UnsupportedQueryError, RefusedError):
+            return {}
+
+    def _find_by_rest(self, name: str) -> ListedRepository | RefusedError:
+        try:
+            return self.connection.read(
+                f"find the repository {name}",
+                lambda client: _parse_rest(client.get_repo(name).complete()),
+                about=name,
+            )
+        except RefusedError as refusal:
+            return refusal
+
+    def _list_all_owned(self, owner: str) -> list[ListedRepository]:
+        try:
+            return self._list_by_graphql(owner)
+        except (UnsupportedQueryError, RefusedError):
+            return self._list_by_rest(owner)
+
+    def _list_by_graphql(self, owner: str) -> list[ListedRepository]:
+        """Return all repositories of an owner, listed by GraphQL. Raises RefusedError and UnsupportedQueryError."""
+        return list_by_pages(lambda size, cursor: self._query_page(owner, size, cursor))
+
+    def _query_page(self, owner: str, size: int, cursor: str | None) -> CataloguePage:
+        variables = {"owner": owner, "first": size, "after": cursor}
+        answer = run_query(self.connection, f"list the repositories of {owner}", _OWNED_QUERY, variables, owner)
+        page = (answer.data.get("repositoryOwner") or {}).get("repositories")
+        if not isinstance(page, Mapping):
+            raise RefusedError(f"GitHub has no user or organisation '{owner}'; hint: check the name", status=NOT_FOUND)
+        with translate_errors(owner):
+            repositories = [_parse_graphql(each) for each in page["nodes"] if each is not None]
+            position = page["pageInfo"]
+            return CataloguePage(
+                repositories, position["hasNextPage"], position["endCursor"] if position["hasNextPage"] else None
+            )
+
+    def _list_installed(self, owner: str, is_selected: Callable[[ListedRepository], bool]) -> list[ListedRepository]:
+        """Return the repositories in the App's installation on `owner` for which `is_selected` returns True.
+
+        REST lists the repositories, and GraphQL adds the newest commit of each selected repository.
+        """
+        listed = [each for each in self._list_by_rest(owner) if is_selected(each)]
+        heads: dict[str, ListedRepository] = {}
+        for batch in _split_into_pages(listed):
+            heads |= self._find_by_ids(owner, [each.server_id for each in batch if each.server_id is not None])
+        return [
+            replace(each, head_commit=heads[each.server_id].head_commit) if each.server_id in heads else each
+            for each in listed
+        ]
+
+    def _find_by_ids(self, owner: str, ids: Sequence[str]) -> dict[str, ListedRepository]:
+        """Return the repositories with these GraphQL ids, by id. Repositories that GraphQL cannot read are left out."""
+        try:
+            answer = run_query(
+                self.connection, f"look up repositories of {owner}", _IDS_QUERY, {"ids": list(ids)}, owner
+            )
+        except UnsupportedQueryError:
+            return {}
+        except RefusedError as refusal:
+            if not is_query_too_large(refusal) or len(ids) // 2 < MIN_PAGE:
+                return {}
+            half = len(ids) // 2
+            return self._find_by_ids(owner, ids[:half]) | self._find_by_ids(owner, ids[half:])
+        with translate_errors(owner):
+            return {each["id"]: _parse_graphql(each) for each in answer.data["nodes"] if each is not None}
+
+    def _list_by_rest(self, owner: str) -> list[ListedRepository]:
+        def fetch(client: Github) -> list[ListedRepository]:
+            return [_parse_rest(each) for each in self._list_visible(client, owner)]
+
+        return self.connection.read(f"list the repositories of {owner}", fetch, METADATA_READ, about=owner)
+
+    def _list_visible(self, client: Github, owner: str) -> PaginatedList[Repository]:
+        """Return the repositories of an owner that the token can see, in pages that are fetched when needed.
+
+        A user's private repositories are visible only to a token of this user.
+
+        https://docs.github.com/en/rest/repos/repos, https://docs.github.com/en/rest/apps/installations
+        """
+        account = self.connection.get_account()
+        if account.is_app:
+            return PaginatedList(Repository, client.requester, "/installation/repositories", list_item="repositories")
+        user = client.get_user(owner)
+        if user.type == "Organization":
+            return client.get_organization(owner).get_repos()
+        if account.login is not None and account.login.lower() == owner.lower():
+            return client.get_user().get_repos(affiliation="owner")
+        return user.get_repos()
+
+
+def _group_by_owner(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Yield the names in batches, each of which fits into one query and contains only names of one owner."""
+    owners: dict[str, list[str]] = {}
+    for name in names:
+        owners.setdefault(name.partition("/")[0].lower(), []).append(name)
+    for owner_names in owners.values():
+        yield from _split_into_pages(owner_names)
+
+
+def _split_into_pages(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    return (items[start : start + PAGE] for start in range(0, len(items), PAGE))
+
+
+def _parse_graphql(node: Mapping[str, Any]) -> ListedRepository:
+    branch = node["defaultBranchRef"]  # null in a repository without commits
+    return ListedRepository(
+        name=node["nameWithOwner"],
+        server_id=node["id"],
+        default_branch=branch["name"] if branch is not None else None,
+        topics=tuple(each["topic"]["name"] for each in node["repositoryTopics"]["nodes"]),
+        is_excluded=node["isArchived"] or node["isDisabled"] or node["isFork"],
+        head_commit=branch["target"]["oid"] if branch is not None else None,
+        is_public=not node["isPrivate"],
+    )
+
+
+def _parse_rest(repository: Repository) -> ListedRepository:
+    return ListedRepository(
+        name=repository.full_name,
+        server_id=repository.node_id,
+        default_branch=repository.default_branch,
+        topics=tuple(repository.topics or ()),
+        is_excluded=repository.archived or repository.disabled or repository.fork,
+        is_public=not repository.private,
+    )
