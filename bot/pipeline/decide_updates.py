@@ -16,8 +16,10 @@ from datetime import datetime
 from bot.core.choice.decide import decide
 from bot.core.choice.end_of_life import replace_if_superseded
 from bot.core.choice.holds import is_held
+from bot.core.choice.targets import get_update_range
 from bot.core.evidence.base_images import describe_outdated_base, get_stated_base, is_base_outdated
 from bot.core.evidence.gates import apply_gates
+from bot.core.inventory.fingerprints import fingerprint
 from bot.core.notes import add_image_note
 from bot.core.references.reconcile import reconcile_decisions
 from bot.core.references.select import (
@@ -66,9 +68,13 @@ class DecisionResult:
     decisions: tuple[tuple[Decision, ...], ...]
     """The decisions on each extract result, in the order of the extract results."""
     evidence: Mapping[Transition, Evidence]
-    resolutions: Mapping[TagRef, Resolution]
-    """The result of each tag's lookup."""
+    lookup_result: LookupResult
     failures: tuple[RunFailure, ...]
+
+    @property
+    def resolutions(self) -> Mapping[TagRef, Resolution]:
+        """The result of each tag's lookup."""
+        return self.lookup_result.resolutions
 
 
 def decide_updates(
@@ -116,7 +122,7 @@ def decide_updates(
         for extract_result, repository_items in zip(extract_results, decisions, strict=True)
     ]
     failures = (*shares.failures, *lookup_result.failures, *collected.failures)
-    return DecisionResult(tuple(gated_decisions), collected.evidence, lookup_result.resolutions, failures)
+    return DecisionResult(tuple(gated_decisions), collected.evidence, lookup_result, failures)
 
 
 def _select_images(
@@ -159,6 +165,43 @@ class LookupResult:
         return replace_if_superseded(
             decision, self.policy_config.end_of_life, self.superseded_tags.get(tracked_image.tag_ref), self.now.date()
         )
+
+    def find_dependencies(self, tracked_images: Iterable[TrackedImage]) -> TagDependencies | None:
+        """Return what the decisions on these images depend on in registries.
+
+        Return None if some of it could not be read in this run.
+        """
+        tags: dict[TagRef, Digest] = {}
+        tag_lists: dict[str, tuple[str, ...]] = {}
+        for tracked_image in tracked_images:
+            repository, target_tags = tracked_image.tag_ref.repository, self.tag_listings.list_targets(tracked_image)
+            if isinstance(target_tags, RegistryError):
+                return None
+            for tag_ref in target_tags:
+                resolution = self.resolutions[tag_ref]
+                if not isinstance(resolution, ResolvedTag):
+                    return None
+                tags[tag_ref] = resolution.digest
+            if get_update_range(tracked_image) is not None:
+                if repository not in self.tag_listings.tags_by_repository:
+                    return None
+                tag_lists[repository] = self.tag_listings.tags_by_repository[repository]
+        return TagDependencies(tags, {name: fingerprint_tag_list(listed) for name, listed in tag_lists.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class TagDependencies:
+    """The tags and lists of tags on which decisions depend."""
+
+    tags: Mapping[TagRef, Digest]
+    """Each tag with the digest that it points to."""
+    tag_lists: Mapping[str, str]
+    """Fingerprints of the lists of tags, by repository."""
+
+
+def fingerprint_tag_list(tags: Iterable[str]) -> str:
+    """Return a hash of the tags of a repository, whatever their order."""
+    return fingerprint(sorted(tags))
 
 
 def run_lookups(

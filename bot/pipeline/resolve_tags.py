@@ -158,8 +158,14 @@ class _ResolveSession:
 
         `pinned_digests` are the digests in the files. If the tag points to one of them, no manifest is returned.
 
+        No request is sent for a tag that this run already looked up.
+
         For a tag in a pull-through cache, a HEAD request is always sent, because the cache may be outdated.
         """
+        known_descriptor = self.context.known_lookups.descriptors.get(tag_ref)
+        if known_descriptor is not None:
+            self.current_descriptors[tag_ref] = known_descriptor
+            return known_descriptor.digest, None
         is_update_likely = self.all_updated.get(tag_ref.host) and not self._has_pull_through_cache(tag_ref)
         if is_update_likely and len(pinned_digests) == 1:
             (pinned_digest,) = pinned_digests

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.branch_ports import PushStore
 from bot.model.forge import ForgeLimits, GitRepository
+from bot.model.image import TagDescriptor
 from bot.model.limits import ProposalLimits, RolloutOptions
 from bot.model.policy import PolicyConfig
 from bot.model.reference import TagRef
@@ -36,6 +37,15 @@ def _return_false(_: TagRef) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownLookups:
+    """What this run already read in registries before it read the repositories. It is not requested again."""
+
+    descriptors: Mapping[TagRef, TagDescriptor] = field(default_factory=dict)
+    tag_lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """All tags of a repository of images, by its canonical name."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunContext:
     """The services that a run uses, and the time at which its decisions are made."""
 
@@ -51,6 +61,11 @@ class RunContext:
     push_store: PushStore
     registry_facts: RegistryFacts
     read_rules: RulesReader
+    known_lookups: KnownLookups = KnownLookups()
+    reader_fingerprint: str = ""
+    """A hash of what determines how files are read: the formats, their settings, and the version of basebump."""
+    rules_fingerprint: str = ""
+    """A hash of the operator's config, without the repositories that it selects."""
     builders: Sequence[ImageBuilder] = ()
     """Registries that build images themselves; empty for a scan of a folder, which no build task can use."""
     verifiers: Sequence[SignatureVerifier] = ()

@@ -218,6 +218,9 @@ def _fetch_tag_lists(
     registry, registry_failures = context.registry, RegistryFailures()
 
     def fetch_tags(repository: str) -> RegistryError | None:
+        if repository in context.known_lookups.tag_lists:
+            collection.add_tags(repository, context.known_lookups.tag_lists[repository])
+            return None
         try:
             registry_failures.raise_if_unreachable(registry.get_origin(TagRef(repository, "")).host)
             collection.add_tags(repository, registry.list_tags(repository))

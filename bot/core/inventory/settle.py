@@ -6,7 +6,7 @@ which the decisions depend. If in doubt, a branch is not settled, so that the ne
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import assert_never
 
@@ -17,14 +17,13 @@ from bot.model.decision import (
     RefusedUpdate,
     SkippedReference,
     SupersededReference,
-    Transition,
     UncheckedReference,
     UnresolvedReference,
     UpdateCandidate,
     UpToDate,
     get_tracked_image,
 )
-from bot.model.evidence import Evidence, NotScanned
+from bot.model.evidence import Evidence, NotScanned, Scan, ScanOutcome, UnscannedReason
 from bot.model.policy import PolicyConfig
 from bot.model.proposal import NoChange, NoChangeReason, ProposalStep, RequestState
 from bot.model.request_attributes import NO_ATTRIBUTES
@@ -34,6 +33,16 @@ _LASTING_HOLDS = frozenset({Reason.INDEX_CHURN, Reason.PLATFORM_LOST, Reason.OLD
 """Holds that depend only on the two images. All other holds depend on time or on the registry."""
 _LASTING_REFUSALS = frozenset({Reason.INTRODUCED, Reason.DOWNGRADE})
 """Refusals that depend only on the evidence, provided that there is some."""
+
+_LASTING_UNSCANNED_REASONS = frozenset(
+    {
+        UnscannedReason.OS_UNKNOWN,
+        UnscannedReason.OS_UNSUPPORTED,
+        UnscannedReason.END_OF_LIFE,
+        UnscannedReason.PLATFORM_MISSING,
+    }
+)
+"""Results of scanners that depend only on the image and on the scanner's database."""
 
 
 def are_decisions_lasting(decisions: Iterable[Decision]) -> bool:
@@ -46,9 +55,15 @@ def needs_evidence(decisions: Iterable[Decision]) -> bool:
     return any(isinstance(each, ImageUpdate | RefusedUpdate) for each in decisions)
 
 
-def is_evidence_complete(transitions: Iterable[Transition], evidence: Mapping[Transition, Evidence]) -> bool:
-    """Return True if both images of all transitions were scanned, and all configured lists were read."""
-    return all(_is_complete(evidence.get(transition)) for transition in transitions)
+def is_evidence_lasting(evidence: Evidence | None, *, is_scanner_known: bool) -> bool:
+    """Return True if the next run gets the same evidence, as long as scanners and lists are unchanged.
+
+    `is_scanner_known` is True if the scanner has a version without which its results do not change.
+    """
+    if evidence is None or (evidence.list_versions is not None and evidence.list_versions.unread_lists):
+        return False
+    outcomes = (outcome for outcome in (evidence.old, evidence.new) if outcome is not None)
+    return all(_is_outcome_lasting(outcome, is_scanner_known=is_scanner_known) for outcome in outcomes)
 
 
 def is_step_done(step: ProposalStep) -> bool:
@@ -96,10 +111,13 @@ def _is_lasting(decision: Decision) -> bool:
     assert_never(decision)
 
 
-def _is_complete(evidence: Evidence | None) -> bool:
-    if evidence is None or isinstance(evidence.new, NotScanned) or isinstance(evidence.old, NotScanned):
-        return False
-    return evidence.list_versions is None or not evidence.list_versions.unread_lists
+def _is_outcome_lasting(outcome: ScanOutcome, *, is_scanner_known: bool) -> bool:
+    match outcome:
+        case Scan():
+            return is_scanner_known
+        case NotScanned(reason=reason):
+            return reason is UnscannedReason.NO_SCANNER or (is_scanner_known and reason in _LASTING_UNSCANNED_REASONS)
+    assert_never(outcome)
 
 
 def _get_update_candidates(decision: Decision) -> Iterable[UpdateCandidate]:

@@ -7,11 +7,10 @@ looked up and compared (`find_tag_reason`).
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import astuple
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from bot.core.inventory.fingerprints import fingerprint
 from bot.model.inventory import BranchConditions, BranchKey, SettledBranch, StoredBranch, VisitReason
 from bot.model.reference import Digest, TagRef
 
@@ -68,12 +67,6 @@ def find_tag_reason(
     return None
 
 
-def fingerprint(parts: Iterable[object]) -> str:
-    """Return a hash of texts, numbers and times as 32 hexadecimal digits. Lists with other borders differ."""
-    text = "".join(f"{len(words)}:{words}," for words in map(str, parts))
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
-
-
 def _have_files_changed(stored: StoredBranch, before: BranchConditions, current: BranchConditions) -> bool:
     """Return True if the files may have changed, or if an open request may be behind its base branch.
 
@@ -91,5 +84,5 @@ def _get_turn(key: BranchKey) -> timedelta:
     It is between half of READ_EVERY and READ_EVERY, so that the branches that one run read are not all read again by
     the same run.
     """
-    share = int(fingerprint(astuple(key))[:8], 16) / 0xFFFFFFFF
+    share = int(fingerprint((key,))[:8], 16) / 0xFFFFFFFF
     return READ_EVERY * (1 + share) / 2
