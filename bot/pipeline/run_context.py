@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.branch_ports import PushStore
+from bot.inventory_ports import InventoryStore
 from bot.model.forge import ForgeLimits, GitRepository
 from bot.model.image import TagDescriptor
 from bot.model.limits import ProposalLimits, RolloutOptions
@@ -59,6 +60,7 @@ class RunContext:
     state_store: StateStore
     superseded_store: SupersededStore
     push_store: PushStore
+    inventory_store: InventoryStore
     registry_facts: RegistryFacts
     read_rules: RulesReader
     known_lookups: KnownLookups = KnownLookups()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection, insert, inspect, select, update
 
+from bot.state.inventory_migration import migrate_to_version_4
 from bot.state.tables import METADATA, SCHEMA_VERSION
 
 Migration = Callable[[Connection], None]
@@ -27,7 +28,7 @@ def _migrate_to_version_3(connection: Connection) -> None:
     connection.exec_driver_sql(f"CREATE TABLE pushes ({columns}, PRIMARY KEY (forge, host, repository, branch))")
 
 
-MIGRATIONS: tuple[Migration, ...] = (_migrate_to_version_2, _migrate_to_version_3)
+MIGRATIONS: tuple[Migration, ...] = (_migrate_to_version_2, _migrate_to_version_3, migrate_to_version_4)
 """The migrations in order. The first one migrates version 1 of the tables to version 2.
 
 A migration never changes after its release. Therefore no migration uses a `Table`, because its definition may change.

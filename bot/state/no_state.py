@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from bot.model.branch_ownership import BranchPush
-from bot.model.evidence import Scan, ScannerIdentity, ScanSubject
+from bot.model.decision import Transition
+from bot.model.evidence import Evidence, Scan, ScannerIdentity, ScanSubject
 from bot.model.forge import GitRepository
 from bot.model.history import SupersededTag, TagObservation
 from bot.model.image import CachedManifest, TagDescriptor
-from bot.model.reference import Digest, TagRef
+from bot.model.inventory import BranchKey, BranchVisit, StoredBranch
+from bot.model.reference import Digest, ImageReference, TagRef
+from bot.model.report import RepositoryReport
 
 
 class NoStateStore:
@@ -64,4 +67,34 @@ class NoPushStore:
         return {}
 
     def record_pushes(self, pushes: Mapping[GitRepository, Mapping[str, BranchPush]], at: datetime) -> None:
+        """Do nothing."""
+
+
+class NoInventoryStore:
+    """Implements `bot.inventory_ports.InventoryStore` for configs without `state`. Every run reads all branches."""
+
+    is_available = False
+
+    def load_branches(self, keys: Collection[BranchKey]) -> Mapping[BranchKey, StoredBranch]:  # noqa: ARG002 - the Protocol's
+        """Return no branches."""
+        return {}
+
+    def load_reports(self, keys: Collection[BranchKey]) -> Mapping[BranchKey, RepositoryReport]:  # noqa: ARG002 - the Protocol's
+        """Return no reports."""
+        return {}
+
+    def load_evidence(self, transitions: Collection[Transition]) -> Mapping[Transition, Evidence]:  # noqa: ARG002 - the Protocol's
+        """Return no evidence."""
+        return {}
+
+    def list_users(self, image: ImageReference) -> frozenset[BranchKey]:  # noqa: ARG002 - the Protocol's signature
+        """Return no branches."""
+        return frozenset()
+
+    def record_visits(
+        self, visits: Sequence[BranchVisit], evidence: Mapping[Transition, Evidence], at: datetime
+    ) -> None:
+        """Do nothing."""
+
+    def record_seen(self, keys: Collection[BranchKey], at: datetime) -> None:
         """Do nothing."""

@@ -110,14 +110,17 @@ PUSHES = Table(
 )
 
 
-def write_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows. An existing row with the same primary key is overwritten."""
+def write_rows(
+    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], key: Sequence[str] | None = None
+) -> None:
+    """Insert rows. An existing row with the same key is overwritten. Without `key`, the key is the primary key."""
     if not rows:
         return
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     statement = dialect.insert(table)
-    values = {column.name: statement.excluded[column.name] for column in table.columns if not column.primary_key}
-    connection.execute(statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=values), rows)
+    keys = [table.c[name] for name in key] if key is not None else list(table.primary_key)
+    values = {name: statement.excluded[name] for name in rows[0] if table.c[name] not in keys}
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=values), rows)
 
 
 def split_into_batches(values: Sequence[_Item]) -> Iterator[list[_Item]]:

@@ -26,6 +26,7 @@ from bot.wiring.registries import build_registry, list_builders
 
 if TYPE_CHECKING:
     from bot.branch_ports import PushStore
+    from bot.inventory_ports import InventoryStore
     from bot.model.policy import PolicyRule
     from bot.model.run_scope import RunScope
     from bot.model.trust import TrustEntry
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from bot.pipeline.run_context import RunContext, RunOptions, TemplateSources
     from bot.registries.oci import OciRegistry
     from bot.settings import EnrichmentSettings, Settings
+    from bot.state.database import Database
 
 
 class SystemClock:
@@ -184,7 +186,7 @@ def _build_context(
     scanners = build_scanner_selector(
         use_installed_scanner(settings) if uses_default_scanner else settings, registry, cache
     )
-    state_store, superseded_store, push_store = open_state_stores(settings)
+    state_store, superseded_store, push_store, inventory_store = open_state_stores(settings)
     clock = SystemClock()
     return RunContext(
         formats=load_formats_with_globs(dict(settings.files)),
@@ -198,6 +200,7 @@ def _build_context(
         state_store=state_store,
         superseded_store=superseded_store,
         push_store=push_store,
+        inventory_store=inventory_store,
         registry_facts=registry.create_facts(),
         read_rules=_read_rules,
         advisories=build_advisories(settings.enrichment, registry),
@@ -295,29 +298,43 @@ def _load_settings(config_file: Path | None, *, must_have_forges: bool, is_offli
     return settings
 
 
-def open_state_stores(settings: Settings) -> tuple[StateStore, SupersededStore, PushStore]:
-    """Open the stores for observations, for superseded tags and for pushed commits.
+def open_state_stores(settings: Settings) -> tuple[StateStore, SupersededStore, PushStore, InventoryStore]:
+    """Open the stores for observations, for superseded tags, for pushed commits and for the inventory.
 
     If no state is configured, the stores keep nothing.
 
     If the database cannot be used, StateError is raised before the run starts.
     """
-    from bot.settings import StateFile, StateServer
-    from bot.state.no_state import NoPushStore, NoStateStore, NoSupersededStore
+    from bot.state.no_state import NoInventoryStore, NoPushStore, NoStateStore, NoSupersededStore
 
-    if settings.state is None:
-        return NoStateStore(), NoSupersededStore(), NoPushStore()
-    from bot.state.database import Database
+    database = open_database(settings)
+    if database is None:
+        return NoStateStore(), NoSupersededStore(), NoPushStore(), NoInventoryStore()
+    from bot.state.inventory_store import DatabaseInventoryStore
     from bot.state.push_store import DatabasePushStore
     from bot.state.state_store import DatabaseStateStore
     from bot.state.superseded_tags import DatabaseSupersededStore
 
+    state_store = DatabaseStateStore(database, SystemClock().now)
+    return (
+        state_store,
+        DatabaseSupersededStore(database),
+        DatabasePushStore(database),
+        DatabaseInventoryStore(database),
+    )
+
+
+def open_database(settings: Settings) -> Database | None:
+    """Open the database of the state; None if no state is configured. Raises StateError if it cannot be used."""
+    from bot.settings import StateFile, StateServer
+
+    if settings.state is None:
+        return None
+    from bot.state.database import Database
+
     match settings.state:
         case StateFile(path):
-            database = Database.sqlite(path)
+            return Database.sqlite(path)
         case StateServer(url):
-            database = Database.postgresql(url)
-        case _:
-            assert_never(settings.state)
-    state_store = DatabaseStateStore(database, SystemClock().now)
-    return state_store, DatabaseSupersededStore(database), DatabasePushStore(database)
+            return Database.postgresql(url)
+    assert_never(settings.state)

@@ -51,26 +51,30 @@ def test_applies_missing_migrations_once_in_order(place, memory):
 
 
 def shape(database) -> dict[str, tuple]:
-    """Return the columns and keys of every table."""
+    """Return the columns, the keys and the indexes of every table."""
     with database.open_for_reading() as connection:
         found = inspect(connection)
         return {
             name: (
                 [(column["name"], str(column["type"]), column["nullable"]) for column in found.get_columns(name)],
                 found.get_pk_constraint(name)["constrained_columns"],
+                sorted(tuple(each["column_names"]) for each in found.get_unique_constraints(name)),
+                sorted((each["name"], tuple(each["column_names"])) for each in found.get_indexes(name)),
             )
             for name in found.get_table_names()
         }
 
 
-def test_migration_from_version_1_keeps_data_and_adds_superseded_tags(new_place):
+@pytest.mark.parametrize("version", range(1, PRESENT))
+def test_migration_from_every_earlier_version_keeps_data_and_adds_tables(new_place, version):
     fresh, place = new_place().database(), new_place()
     with place.database().open_for_writing() as connection:
         METADATA.drop_all(connection)
         made = (VERSION_1 / f"{connection.dialect.name}.sql").read_text(encoding="utf-8")
         for statement in filter(str.strip, made.split(";\n")):
             connection.exec_driver_sql(statement)
-        assert get_version(connection) == 1
+        migrate_tables(connection, migration.MIGRATIONS[: version - 1])
+        assert get_version(connection) == version
     ends, end = (
         DatabaseSupersededStore(place.database()),
         SupersededTag(NEW, Reason.TAG_STOPPED, "`3.13` comes after it", "3.13"),

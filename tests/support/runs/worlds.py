@@ -16,6 +16,7 @@ from bot.cli.terminal import NoProgress
 from bot.demo.images import DemoPackage, ImageStore, build_debian_root, build_image, build_index, build_layer
 from bot.demo.loopback_registry import LoopbackRegistry
 from bot.formats import load_all_formats
+from bot.inventory_ports import InventoryStore
 from bot.model.evidence import Finding, NotScanned, Scan, ScannerIdentity, ScanOutcome, ScanSubject, UnscannedReason
 from bot.model.policy import PolicyConfig
 from bot.model.reference import Digest, TagRef
@@ -29,7 +30,7 @@ from bot.registries.oci import OciRegistry
 from bot.registry_ports import Registry, RegistryFacts
 from bot.scanners.no_scanner import NoScanner
 from bot.settings import load_repository_rules
-from bot.state.no_state import NoPushStore, NoStateStore, NoSupersededStore
+from bot.state.no_state import NoInventoryStore, NoPushStore, NoStateStore, NoSupersededStore
 from bot.verifiers.cosign import CosignVerifier
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -68,6 +69,7 @@ def build_context(registry: Registry | None = None, **changes) -> RunContext:
         "state_store": NoStateStore(),
         "superseded_store": NoSupersededStore(),
         "push_store": NoPushStore(),
+        "inventory_store": NoInventoryStore(),
         "registry_facts": NoFacts(),
         "read_rules": load_repository_rules,
     }
@@ -115,6 +117,7 @@ class Loopback:
     memory: StateStore = field(default_factory=NoStateStore)
     ends: SupersededStore = field(default_factory=NoSupersededStore)
     pushes: PushStore = field(default_factory=NoPushStore)
+    inventory: InventoryStore = field(default_factory=NoInventoryStore)
     facts: RegistryFacts = field(default_factory=NoFacts)
     advisories: AdvisorySource | None = None
     is_private: Callable[[TagRef], bool] = lambda _: False
@@ -136,6 +139,7 @@ class Loopback:
             state_store=self.memory,
             superseded_store=self.ends,
             push_store=self.pushes,
+            inventory_store=self.inventory,
             registry_facts=self.facts,
             verifiers=(CosignVerifier(registry.create_artifacts()),),
             advisories=self.advisories,

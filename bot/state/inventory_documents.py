@@ -1,0 +1,102 @@
+"""The documents of the inventory: reports of base branches and evidence of transitions, as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from typing import TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
+
+from bot.model.decision import Transition
+from bot.model.evidence import Evidence
+from bot.model.report import RepositoryReport, Verdict
+from bot.model.source import EditSlot, NotEditable
+
+MAX_DOCUMENT = 4 * 1024 * 1024
+"""The maximum number of characters of a stored document. Five thousand findings take a third of it."""
+
+_Item = TypeVar("_Item")
+
+
+def serialise_report(report: RepositoryReport) -> str | None:
+    """Return a report as JSON. Return None if it is too long, or if a text in it is not valid Unicode.
+
+    The bytes of edits are left out: a report that is read back shows the positions of edits, but cannot be applied.
+    """
+    verdicts = tuple(map(_drop_bytes, report.verdicts))
+    return serialise_document(_build_report_adapter(), replace(report, verdicts=verdicts), exclude_defaults=True)
+
+
+def parse_report(document: str) -> RepositoryReport | None:
+    """Return the report in a document. Return None if another release stored it with other fields."""
+    return parse_document(_build_report_adapter(), document)
+
+
+def serialise_evidence(evidence: Evidence) -> str | None:
+    """Return evidence as JSON. Return None if it is too long, or if a text in it is not valid Unicode."""
+    return serialise_document(_build_evidence_adapter(), evidence, exclude_defaults=True)
+
+
+def parse_evidence(document: str) -> Evidence | None:
+    """Return the evidence in a document. Return None if another release stored it with other fields."""
+    return parse_document(_build_evidence_adapter(), document)
+
+
+def serialise_transition(transition: Transition) -> str:
+    """Return a transition as JSON. Equal transitions have equal texts, so that the text is a key."""
+    return _build_transition_adapter().dump_json(transition).decode()
+
+
+def serialise_document(adapter: TypeAdapter[_Item], value: _Item, *, exclude_defaults: bool = False) -> str | None:
+    """Return a value as JSON. Return None if the JSON is too long, or if a text in it is not valid Unicode."""
+    try:
+        text = adapter.dump_json(value, exclude_defaults=exclude_defaults).decode()
+    except PydanticSerializationError:
+        return None
+    return text if len(text) <= MAX_DOCUMENT else None
+
+
+def parse_document(adapter: TypeAdapter[_Item], document: str) -> _Item | None:
+    """Parse a stored document. Return None if another release stored it with other fields."""
+    try:
+        return adapter.validate_json(document)
+    except ValidationError:
+        return None
+
+
+@cache
+def _build_report_adapter() -> TypeAdapter[RepositoryReport]:
+    """Return the adapter of reports. pydantic finds the names that the model imports only for type checking here."""
+    from bot.model.decision import Transition  # noqa: F401, PLC0415 - pydantic finds it only in this function
+    from bot.model.proposal import ProposedImage  # noqa: F401, PLC0415 - as above
+    from bot.model.reference import Digest  # noqa: F401, PLC0415 - as above
+    from bot.model.source import FilePath, Occurrence, UnsupportedText  # noqa: F401, PLC0415 - as above
+    from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome, Reason  # noqa: F401, PLC0415 - as above
+
+    return TypeAdapter(RepositoryReport)
+
+
+@cache
+def _build_evidence_adapter() -> TypeAdapter[Evidence]:
+    from bot.model.signature import TransitionSignatures  # noqa: F401, PLC0415 - pydantic finds it only in this function
+
+    return TypeAdapter(Evidence)
+
+
+@cache
+def _build_transition_adapter() -> TypeAdapter[Transition]:
+    return TypeAdapter(Transition)
+
+
+def _drop_bytes(verdict: Verdict) -> Verdict:
+    occurrence = verdict.occurrence
+    digest_slot, tag_slot = _drop_slot_bytes(occurrence.digest_slot), _drop_slot_bytes(occurrence.tag_slot)
+    return replace(verdict, occurrence=replace(occurrence, digest_slot=digest_slot, tag_slot=tag_slot))
+
+
+def _drop_slot_bytes(slot: EditSlot | NotEditable) -> EditSlot | NotEditable:
+    if isinstance(slot, EditSlot):
+        return EditSlot(slot.span, b"")
+    return slot if slot.slot is None else replace(slot, slot=EditSlot(slot.slot.span, b""))

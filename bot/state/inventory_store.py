@@ -1,0 +1,206 @@
+"""The store of the inventory, in a database."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, select, update
+
+from bot.model.decision import Transition
+from bot.model.evidence import Evidence
+from bot.model.inventory import BranchConditions, BranchKey, BranchVisit, SettledBranch, StoredBranch
+from bot.model.proposal import RequestState
+from bot.model.reference import Digest, ImageReference, TagRef
+from bot.model.report import RepositoryReport
+from bot.state.database import Database
+from bot.state.inventory_documents import parse_evidence, parse_report, serialise_transition
+from bot.state.inventory_rows import find_branches
+from bot.state.inventory_tables import (
+    BRANCH_DETAILS,
+    BRANCH_TAG_LISTS,
+    BRANCH_TAGS,
+    BRANCHES,
+    DIGESTS,
+    IMAGE_REFERENCES,
+    REPORTS,
+    REQUESTS,
+    SETTLED_BRANCHES,
+    SPANS,
+    TAGS,
+    TRANSITION_EVIDENCE,
+)
+from bot.state.inventory_writer import VisitWriter, delete_unneeded_evidence
+from bot.state.tables import TAGS_KEPT, split_into_batches
+
+
+class DatabaseInventoryStore:
+    """Implements `bot.inventory_ports.InventoryStore`. Several threads and processes can use the same database."""
+
+    is_available = True
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def load_branches(self, keys: Collection[BranchKey]) -> Mapping[BranchKey, StoredBranch]:
+        """Return what earlier runs found out about these base branches. Branches that no run read are missing."""
+        stored: dict[BranchKey, StoredBranch] = {}
+        with self._database.open_for_reading() as connection:
+            rows_by_key = find_branches(connection, keys)
+            texts = _IdTexts(connection)
+            for batch in split_into_batches(list(rows_by_key.items())):
+                stored.update(_load_batch(connection, dict(batch), texts))
+        return stored
+
+    def load_reports(self, keys: Collection[BranchKey]) -> Mapping[BranchKey, RepositoryReport]:
+        """Return the report of the last visit of these base branches. Branches without a usable report are missing."""
+        reports: dict[BranchKey, RepositoryReport] = {}
+        with self._database.open_for_reading() as connection:
+            keys_by_id = {row.id: key for key, row in find_branches(connection, keys).items()}
+            for batch in split_into_batches(list(keys_by_id)):
+                for row in connection.execute(select(REPORTS).where(REPORTS.c.branch.in_(batch))):
+                    if (report := parse_report(row.document)) is not None:
+                        reports[keys_by_id[row.branch]] = report
+        return reports
+
+    def load_evidence(self, transitions: Collection[Transition]) -> Mapping[Transition, Evidence]:
+        """Return the evidence of the last visit for these transitions. Transitions without evidence are missing."""
+        transitions_by_text = {serialise_transition(transition): transition for transition in transitions}
+        evidence: dict[Transition, Evidence] = {}
+        stored_text = TRANSITION_EVIDENCE.c.transition
+        with self._database.open_for_reading() as connection:
+            for batch in split_into_batches(list(transitions_by_text)):
+                for row in connection.execute(select(TRANSITION_EVIDENCE).where(stored_text.in_(batch))):
+                    if (parsed := parse_evidence(row.document)) is not None:
+                        evidence[transitions_by_text[row.transition]] = parsed
+        return evidence
+
+    def list_users(self, image: ImageReference) -> frozenset[BranchKey]:
+        """Return the base branches that used an image at their last visit, whatever became of the reference.
+
+        If `image` has a tag, only branches with this tag are returned.
+        """
+        columns = (BRANCHES.c.forge, BRANCHES.c.host, BRANCHES.c.repository, BRANCHES.c.base_branch)
+        users = (
+            select(*columns)
+            .join(IMAGE_REFERENCES, IMAGE_REFERENCES.c.branch == BRANCHES.c.id)
+            .join(TAGS, TAGS.c.id == IMAGE_REFERENCES.c.tag)
+            .where(TAGS.c.repository == image.repository, *([TAGS.c.tag == image.tag] if image.tag else []))
+            .distinct()
+        )
+        with self._database.open_for_reading() as connection:
+            return frozenset(BranchKey(*row) for row in connection.execute(users))
+
+    def record_visits(
+        self, visits: Sequence[BranchVisit], evidence: Mapping[Transition, Evidence], at: datetime
+    ) -> None:
+        """Store what a run that started at the time `at` found out about the base branches that it read.
+
+        `evidence` is that of the whole run. It is stored for the transitions of settled branches. A visit is left out
+        if a parallel run already stored a visit of the same branch that started later.
+        """
+        if not visits:
+            return
+        with self._database.open_for_writing() as connection:
+            VisitWriter(connection, evidence, at).write(visits)
+            delete_unneeded_evidence(connection)
+
+    def record_seen(self, keys: Collection[BranchKey], at: datetime) -> None:
+        """Store that a run listed these base branches at the time `at`, whether it read them or not."""
+        if not keys:
+            return
+        with self._database.open_for_writing() as connection:
+            ids = [row.id for row in find_branches(connection, keys).values() if row.seen_at < at]
+            for batch in split_into_batches(ids):
+                connection.execute(update(BRANCHES).where(BRANCHES.c.id.in_(batch)).values(seen_at=at))
+            _prune(connection, at)
+
+
+class _IdTexts:
+    """The tags and digests with their numbers, which are read only once."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._tags: dict[int, TagRef] = {}
+        self._digests: dict[int, Digest] = {}
+
+    def add(self, tag_ids: Collection[int], digest_ids: Collection[int]) -> None:
+        """Read the tags and digests with these numbers, unless they were read before."""
+        for batch in split_into_batches([each for each in tag_ids if each not in self._tags]):
+            for row in self._connection.execute(select(TAGS).where(TAGS.c.id.in_(batch))):
+                self._tags[row.id] = TagRef(row.repository, row.tag)
+        for batch in split_into_batches([each for each in digest_ids if each not in self._digests]):
+            for row in self._connection.execute(select(DIGESTS).where(DIGESTS.c.id.in_(batch))):
+                self._digests[row.id] = Digest(row.digest)
+
+    def get_tag(self, tag_id: int) -> TagRef:
+        return self._tags[tag_id]
+
+    def get_digest(self, digest_id: int) -> Digest:
+        return self._digests[digest_id]
+
+
+def _load_batch(
+    connection: Connection, rows_by_key: Mapping[BranchKey, Row[Any]], texts: _IdTexts
+) -> dict[BranchKey, StoredBranch]:
+    """Return the stored data of some branches, whose rows are given."""
+    ids = [row.id for row in rows_by_key.values()]
+    settled_rows = {
+        row.branch: row
+        for row in connection.execute(select(SETTLED_BRANCHES).where(SETTLED_BRANCHES.c.branch.in_(ids)))
+    }
+    tag_rows = connection.execute(select(BRANCH_TAGS).where(BRANCH_TAGS.c.branch.in_(ids))).all()
+    list_rows = connection.execute(select(BRANCH_TAG_LISTS).where(BRANCH_TAG_LISTS.c.branch.in_(ids))).all()
+    texts.add({row.tag for row in (*tag_rows, *list_rows)}, {row.digest for row in tag_rows})
+    tags, tag_lists = defaultdict[int, dict[TagRef, Digest]](dict), defaultdict[int, dict[str, str]](dict)
+    for branch, tag, digest in tag_rows:
+        tags[branch][texts.get_tag(tag)] = texts.get_digest(digest)
+    for branch, tag, fingerprint in list_rows:
+        tag_lists[branch][texts.get_tag(tag).repository] = fingerprint
+    is_open = (REQUESTS.c.branch.in_(ids), REQUESTS.c.state == RequestState.OPEN.value)
+    open_branches = defaultdict[int, set[str]](set)
+    for branch, head_branch in connection.execute(select(REQUESTS.c.branch, REQUESTS.c.head_branch).where(*is_open)):
+        open_branches[branch].add(head_branch)
+    return {
+        key: StoredBranch(
+            head=row.head,
+            reader=row.reader,
+            read_at=row.read_at,
+            has_unread_files=row.has_unread_files,
+            settled=_build_settled_branch(row, settled_rows.get(row.id), tags[row.id], tag_lists[row.id]),
+            open_request_branches=frozenset(open_branches[row.id]),
+        )
+        for key, row in rows_by_key.items()
+    }
+
+
+def _build_settled_branch(
+    row: Row[Any], settled_row: Row[Any] | None, tags: Mapping[TagRef, Digest], tag_lists: Mapping[str, str]
+) -> SettledBranch | None:
+    if settled_row is None:
+        return None
+    conditions = BranchConditions(
+        head=row.head,
+        tree=settled_row.tree,
+        activity=settled_row.activity,
+        is_public=settled_row.is_public,
+        reader=row.reader,
+        rules=settled_row.rules,
+        evidence=settled_row.evidence,
+    )
+    return SettledBranch(conditions, tags, tag_lists, settled_row.due_at)
+
+
+def _prune(connection: Connection, at: datetime) -> None:
+    """Delete branches that no run listed for a long time, and old history of the others."""
+    too_old = at - TAGS_KEPT
+    unseen = connection.execute(select(BRANCHES.c.id).where(BRANCHES.c.seen_at < too_old)).scalars().all()
+    for batch in split_into_batches(unseen):
+        for table in BRANCH_DETAILS:
+            connection.execute(delete(table).where(table.c.branch.in_(batch)))
+        connection.execute(delete(BRANCHES).where(BRANCHES.c.id.in_(batch)))
+    connection.execute(delete(SPANS).where(SPANS.c.ended_at < too_old))
+    connection.execute(delete(REQUESTS).where(REQUESTS.c.ended_at < too_old))
+    delete_unneeded_evidence(connection)

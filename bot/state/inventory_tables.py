@@ -1,0 +1,165 @@
+"""The tables of the inventory: the base branches of a fleet, and the images that they used and use.
+
+Tags, digests and base branches have numbers. With their texts as keys, the tables would be several times as large.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, Column, Index, Integer, Table, Text, UniqueConstraint
+
+from bot.state.tables import METADATA, UtcDateTime
+
+NO_TAG = ""
+"""The tag of references that have none, and the tag that stands for all tags of a repository in BRANCH_TAG_LISTS."""
+NO_DIGEST = ""
+"""The digest of references that have none."""
+
+TAGS = Table(
+    "tags",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("repository", Text, nullable=False),
+    Column("tag", Text, nullable=False),
+    UniqueConstraint("repository", "tag"),
+)
+
+DIGESTS = Table(
+    "digests",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("digest", Text, nullable=False),
+    UniqueConstraint("digest"),
+)
+
+BRANCHES = Table(
+    "branches",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("forge", Text, nullable=False),
+    Column("host", Text, nullable=False),  # empty for a local folder
+    Column("repository", Text, nullable=False),
+    Column("base_branch", Text, nullable=False),
+    Column("head", Text, nullable=False),
+    Column("reader", Text, nullable=False),
+    Column("has_unread_files", Boolean, nullable=False),
+    Column("first_read_at", UtcDateTime, nullable=False),
+    Column("read_at", UtcDateTime, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+    UniqueConstraint("repository", "base_branch", "host", "forge"),
+)
+"""The base branches that a run read."""
+
+
+def _key_column(name: str) -> Column[int]:
+    """Return a column that is a part of the primary key, and that contains the number of a row of another table."""
+    return Column(name, Integer, primary_key=True, autoincrement=False)
+
+
+SETTLED_BRANCHES = Table(
+    "settled_branches",
+    METADATA,
+    _key_column("branch"),
+    Column("tree", Text),
+    Column("activity", Text),
+    Column("is_public", Boolean),
+    Column("rules", Text, nullable=False),
+    Column("evidence", Text, nullable=False),
+    Column("due_at", UtcDateTime),
+)
+"""The conditions in which a branch was settled, besides its commit and reader. Other branches have no row."""
+
+BRANCH_TAGS = Table(
+    "branch_tags",
+    METADATA,
+    _key_column("branch"),
+    _key_column("tag"),
+    Column("digest", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""The tags on which a settled branch depends."""
+
+BRANCH_TAG_LISTS = Table(
+    "branch_tag_lists",
+    METADATA,
+    _key_column("branch"),
+    _key_column("tag"),  # with the tag NO_TAG
+    Column("fingerprint", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""The repositories of images on whose lists of tags a settled branch depends."""
+
+IMAGE_REFERENCES = Table(
+    "image_references",
+    METADATA,
+    _key_column("branch"),
+    Column("ordinal", Integer, primary_key=True, autoincrement=False),
+    Column("path", Text, nullable=False),
+    Column("line_number", Integer, nullable=False),
+    Column("format", Text, nullable=False),
+    Column("written", Text, nullable=False),
+    Column("owners", Text, nullable=False),  # separated by spaces
+    Column("tag", Integer, nullable=False),
+    Column("digest", Integer, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("reason", Text),
+    Index("image_references_by_tag", "tag"),
+    sqlite_with_rowid=False,
+)
+"""The image references of a branch as its last visit read them."""
+
+SPANS = Table(
+    "spans",
+    METADATA,
+    _key_column("branch"),
+    _key_column("tag"),
+    _key_column("digest"),
+    Column("first_seen", UtcDateTime, primary_key=True),
+    Column("ended_at", UtcDateTime),
+    Index("spans_by_tag", "tag", "digest"),
+    sqlite_with_rowid=False,
+)
+"""The unbroken times in which a branch held a digest for a tag. The end is NULL if the branch still holds it."""
+
+REQUESTS = Table(
+    "requests",
+    METADATA,
+    _key_column("branch"),
+    Column("head_branch", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("state", Text, nullable=False),
+    Column("url", Text),
+    Column("opened_at", UtcDateTime),
+    Column("ended_at", UtcDateTime),
+    Column("targets", Text, nullable=False),  # a JSON list
+    Column("fixes", Text),  # a JSON object
+    sqlite_with_rowid=False,
+)
+"""The pull and merge requests of basebump."""
+
+REPORTS = Table("reports", METADATA, _key_column("branch"), Column("document", Text, nullable=False))
+"""The report of the last visit of a branch."""
+
+TRANSITION_EVIDENCE = Table(
+    "transition_evidence",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("transition", Text, nullable=False),
+    Column("document", Text, nullable=False),
+    UniqueConstraint("transition"),
+)
+"""The evidence of the transitions in the reports of settled branches."""
+
+BRANCH_EVIDENCE = Table(
+    "branch_evidence",
+    METADATA,
+    _key_column("branch"),
+    _key_column("evidence"),
+    Index("branch_evidence_by_evidence", "evidence"),
+    sqlite_with_rowid=False,
+)
+"""The evidence that the report of a branch needs."""
+
+SETTLED_DETAILS = (SETTLED_BRANCHES, BRANCH_TAGS, BRANCH_TAG_LISTS, BRANCH_EVIDENCE)
+"""The tables whose rows exist only while a branch is settled."""
+BRANCH_DETAILS = (*SETTLED_DETAILS, IMAGE_REFERENCES, SPANS, REQUESTS, REPORTS)
+"""All tables whose rows belong to a branch."""
