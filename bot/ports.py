@@ -147,13 +147,14 @@ class Forge(Protocol):
     def limits(self) -> ForgeLimits: ...
 
     def list_requests(
-        self, prefix: str, desired_branches: frozenset[str], judge: BranchJudge
+        self, prefix: str, desired_branches: frozenset[str], judge: BranchJudge | None = None
     ) -> tuple[RemoteRequest, ...]:
         """Return the branches that begin with `prefix`, each with its open request if there is one.
 
         Also return the closed and merged requests of the branches in `desired_branches`. The newest request comes
         first. Requests from forks are never returned, because basebump did not open them. If the commit of a branch
-        claims to be basebump's, `judge` decides whether the branch has an intent.
+        claims to be basebump's, `judge` decides whether the branch has an intent. If `judge` is None, the intent is
+        only what the commit claims.
         """
 
     def push(self, branch: str, changes: Sequence[FileChange], message: str, expected_head: str | None) -> str:

@@ -119,7 +119,8 @@ class BranchVisit:
     head: str
     reader: str
     report: RepositoryReport
-    requests: tuple[StoredRequest, ...]
+    requests: tuple[StoredRequest, ...] | None
+    """None if the requests could not be listed, so that nothing new is known about them."""
     has_unread_files: bool
     """True if some files could not be read, so that the report may lack image references."""
     settled: SettledBranch | None = None

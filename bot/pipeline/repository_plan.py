@@ -48,6 +48,7 @@ from bot.pipeline.extract import ExtractResult
 from bot.pipeline.plan_proposals import PlannedProposal, ProposalPlan, plan_proposals
 from bot.pipeline.resolved_branches import is_fully_resolved_branch, list_proposed_tags
 from bot.pipeline.run_context import RunContext, RunOptions
+from bot.pipeline.triage import ListedBranch
 from bot.ports import Dashboard, Fleet, Forge
 
 _WAITING = frozenset({NoChangeReason.ACCEPTED, NoChangeReason.SLIDING})
@@ -104,8 +105,12 @@ class BranchPlan:
 class RepositoryScan:
     """One base branch of a repository, and the image references extracted from it."""
 
-    fleet: Fleet
+    listed: ListedBranch
     extract_result: ExtractResult
+
+    @property
+    def fleet(self) -> Fleet:
+        return self.listed.fleet
 
     @property
     def repository(self) -> GitRepository:
@@ -122,6 +127,8 @@ class RepositoryPlan:
     branch_plans: tuple[BranchPlan, ...] = ()
     forge: Forge | None = None
     """The operations on the forge; None if nothing can be done in the repository."""
+    requests: tuple[RemoteRequest, ...] | None = None
+    """All of basebump's branches and requests that were listed; None if they could not be listed."""
     dashboard: Dashboard | None = None
     """None if the dashboard could not be read. It is not written then."""
     dashboard_issue: DashboardIssue | None = None
@@ -194,6 +201,7 @@ class RepositoryPlanner:
             (*extract_result.failures, *proposal_plan.failures, *failures),
             branch_plans,
             forge,
+            requests,
             None if failures else dashboard,
             dashboard_issue,
         )

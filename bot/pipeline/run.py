@@ -26,8 +26,10 @@ from bot.pipeline.execute_steps import ExecutionResult, execute_steps
 from bot.pipeline.expedite_urgent import expedite_urgent
 from bot.pipeline.extract import ExtractResult, extract_references
 from bot.pipeline.pushed_branches import record_pushes
+from bot.pipeline.record_visits import VisitedBranch, VisitRecorder
 from bot.pipeline.repository_plan import BranchPlan, RepositoryPlan, RepositoryPlanner, RepositoryScan
 from bot.pipeline.run_context import RunContext, RunOptions
+from bot.pipeline.triage import ListedBranch, TriageResult, build_activity_scope, select_branches
 from bot.pipeline.worker_pool import FORGE_POOL
 from bot.ports import Fleet
 
@@ -43,9 +45,12 @@ def run_fleets(fleets: Sequence[Fleet], context: RunContext, options: RunOptions
     started = context.now
     build_tasks = list_build_tasks(context.builders, context.progress)
     scan_result = _scan_fleets(fleets, context, options, build_tasks)
+    triage_result = scan_result.triage_result
+    context = replace(context, known_lookups=triage_result.known_lookups)
     decision_result = decide_updates(
         [each.extract_result for each in scan_result.repository_scans], context, options.policy_config
     )
+    visit_recorder = VisitRecorder(context, options, decision_result)
     context = replace(context, now=context.clock.now())  # scans may have taken hours
     repository_plans = _plan_repositories(scan_result.repository_scans, decision_result, context, options)
     expedite_result = expedite_urgent(_list_branch_plans(repository_plans), decision_result.resolutions, context)
@@ -63,10 +68,15 @@ def run_fleets(fleets: Sequence[Fleet], context: RunContext, options: RunOptions
     failures += [failure for each in execution_results for failure in each.failures]
     failures += record_pushes(repository_plans, execution_results, context)
     failures += sync_dashboards(repository_plans, reports, decision_result.evidence, options)
+    visited = [
+        VisitedBranch(plan.repository_scan.listed, plan, result, report)
+        for plan, result, report in zip(repository_plans, execution_results, reports, strict=True)
+    ]
+    failures += visit_recorder.record_visits(visited, triage_result)
     return RunReport(
         options.level,
-        reports,
-        dict(decision_result.evidence),
+        (*reports, *triage_result.reports),
+        {**triage_result.evidence, **decision_result.evidence},
         tuple(failures),
         started,
         context.clock.now(),
@@ -186,40 +196,39 @@ def _build_report(
 class _ScanResult:
     repository_scans: tuple[RepositoryScan, ...]
     failures: tuple[RunFailure, ...]
+    triage_result: TriageResult
 
 
 def _scan_fleets(
     fleets: Sequence[Fleet], context: RunContext, options: RunOptions, build_tasks: BuildTasks
 ) -> _ScanResult:
     scope = options.scope
+    activity_scope = build_activity_scope(context, options)
     selected = [
         (fleet, each)
         for fleet, each in _deduplicate_repositories(
-            (fleet, each) for fleet in fleets for each in fleet.list_repositories(scope.names)
+            (fleet, each) for fleet in fleets for each in fleet.list_repositories(scope.names, activity_scope)
         )
         if isinstance(each, RunFailure) or not (each.base_branch or "").startswith(options.branch_prefix)
     ]
-    in_scope = [
-        (fleet, each) for fleet, each in selected if isinstance(each, RunFailure) or scope.may_include(each.name)
-    ]
-
+    failures = [each for _, each in selected if isinstance(each, RunFailure)]
+    repositories = [(fleet, each) for fleet, each in selected if isinstance(each, GitRepository)]
+    in_scope = [(fleet, each) for fleet, each in repositories if scope.may_include(each.name)]
+    triage_result = select_branches(in_scope, context, options, build_tasks)
     run_budget = RunBudget()
 
-    def scan_one(item: tuple[Fleet, GitRepository | RunFailure]) -> RepositoryScan | RunFailure:
-        fleet, repository = item
-        if isinstance(repository, RunFailure):
-            return repository
-        return _scan_repository(fleet, repository, context, build_tasks, options, TreeBudget(run_budget))
+    def scan_one(listed: ListedBranch) -> RepositoryScan | RunFailure:
+        return _scan_repository(listed, context, build_tasks, options, TreeBudget(run_budget))
 
-    outcomes = FORGE_POOL.run_phase("Reading repositories", scan_one, in_scope, context.progress)
-    failures = [each for each in outcomes if isinstance(each, RunFailure)]
-    repositories = [each for _, each in selected if isinstance(each, GitRepository)]
-    names = {name for each in repositories for name in (each.name, each.configured_name) if name}
+    outcomes = FORGE_POOL.run_phase("Reading repositories", scan_one, triage_result.to_read, context.progress)
+    failures += [*triage_result.failures, *(each for each in outcomes if isinstance(each, RunFailure))]
+    names = {name for _, each in repositories for name in (each.name, each.configured_name) if name}
     failures += _report_unselected(scope.names, names, failures)
     repository_scans = [each for each in outcomes if isinstance(each, RepositoryScan)]
     return _ScanResult(
         tuple(repository_scans if scope.image is None else _select_scans_using_image(repository_scans, scope)),
         tuple(failures),
+        triage_result,
     )
 
 
@@ -275,26 +284,26 @@ def _report_unselected(
 
 
 def _scan_repository(
-    fleet: Fleet,
-    repository: GitRepository,
+    listed: ListedBranch,
     context: RunContext,
     build_tasks: BuildTasks,
     options: RunOptions,
     tree_budget: TreeBudget,
 ) -> RepositoryScan | RunFailure:
+    repository = listed.repository
     if repository.base_branch is None:
-        return RepositoryScan(fleet, ExtractResult(repository, has_unread_files=True))
+        return RepositoryScan(listed, ExtractResult(repository, has_unread_files=True))
     try:
-        tree = fleet.open_tree(repository)
+        tree = listed.fleet.open_tree(repository)
         extract_result = extract_references(
             repository, tree, context.formats, context.read_rules, tree_budget, reader_slots=context.reader_slots
         )
         if options.rollout.needs_own_file and not extract_result.has_repository_config:
-            return RepositoryScan(fleet, ExtractResult(repository, blocked_reason=NO_OWN_FILE, has_unread_files=True))
-        return RepositoryScan(fleet, add_build_tasks(extract_result, tree, build_tasks))
+            return RepositoryScan(listed, ExtractResult(repository, blocked_reason=NO_OWN_FILE, has_unread_files=True))
+        return RepositoryScan(listed, add_build_tasks(extract_result, tree, build_tasks))
     except ConfigError as error:
         return RepositoryScan(
-            fleet,
+            listed,
             ExtractResult(
                 repository,
                 blocked_reason=f"{OWN_FILE_BROKEN} {error}",

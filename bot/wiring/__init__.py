@@ -115,6 +115,7 @@ def build_fleet_context(
     `enrichment`, the lists KEV and EPSS are read from their publishers. Raises UsageError and StateError.
     """
     from bot.pipeline.run_context import RunOptions
+    from bot.wiring.fingerprints import fingerprint_reader, fingerprint_rules
     from bot.wiring.forges import build_fleets
 
     settings = _load_settings(config_file, must_have_forges=True)
@@ -140,6 +141,8 @@ def build_fleet_context(
             builders=tuple(list_builders(settings)),
             read_rules=_build_rules_reader(settings),
             reader_slots=reader_slots,
+            reader_fingerprint=fingerprint_reader(settings),
+            rules_fingerprint=fingerprint_rules(settings),
         ),
         options=options,
     )

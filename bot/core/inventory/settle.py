@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import assert_never
 
+from bot.core.transition import build_transition
 from bot.model.decision import (
     Decision,
     HeldUpdate,
@@ -17,6 +18,8 @@ from bot.model.decision import (
     RefusedUpdate,
     SkippedReference,
     SupersededReference,
+    TrackedImage,
+    Transition,
     UncheckedReference,
     UnresolvedReference,
     UpdateCandidate,
@@ -27,6 +30,7 @@ from bot.model.evidence import Evidence, NotScanned, Scan, ScanOutcome, Unscanne
 from bot.model.policy import PolicyConfig
 from bot.model.proposal import NoChange, NoChangeReason, ProposalStep, RequestState
 from bot.model.request_attributes import NO_ATTRIBUTES
+from bot.model.signature import TransitionSignatures, VerifiedSignature
 from bot.model.vocabulary import Reason
 
 _LASTING_HOLDS = frozenset({Reason.INDEX_CHURN, Reason.PLATFORM_LOST, Reason.OLDER, Reason.SEEN_BEFORE})
@@ -34,6 +38,8 @@ _LASTING_HOLDS = frozenset({Reason.INDEX_CHURN, Reason.PLATFORM_LOST, Reason.OLD
 _LASTING_REFUSALS = frozenset({Reason.INTRODUCED, Reason.DOWNGRADE})
 """Refusals that depend only on the evidence, provided that there is some."""
 
+_LATE_SKIPS = frozenset({Reason.CONFLICTING_EDITS, Reason.NOT_PROVED})
+"""Reasons for skipping an image reference that are found only after its tag was looked up."""
 _LASTING_UNSCANNED_REASONS = frozenset(
     {
         UnscannedReason.OS_UNKNOWN,
@@ -50,9 +56,21 @@ def are_decisions_lasting(decisions: Iterable[Decision]) -> bool:
     return all(map(_is_lasting, decisions))
 
 
-def needs_evidence(decisions: Iterable[Decision]) -> bool:
-    """Return True if a decision depends on evidence."""
-    return any(isinstance(each, ImageUpdate | RefusedUpdate) for each in decisions)
+def list_tracked_images(decisions: Iterable[Decision]) -> Iterator[TrackedImage]:
+    """Yield the tracked images whose tags determine the decisions."""
+    for decision in decisions:
+        tracked_image = get_tracked_image(decision)
+        is_looked_up = not isinstance(decision, SkippedReference) or decision.reason in _LATE_SKIPS
+        if tracked_image is not None and is_looked_up:
+            yield tracked_image
+
+
+def list_possible_transitions(decisions: Iterable[Decision]) -> Iterator[Transition]:
+    """Yield the transitions whose evidence determines the decisions."""
+    for decision in decisions:
+        update = decision.update if isinstance(decision, RefusedUpdate) else decision
+        if isinstance(update, ImageUpdate):
+            yield from (build_transition(update, candidate) for candidate in update.candidates)
 
 
 def is_evidence_lasting(evidence: Evidence | None, *, is_scanner_known: bool) -> bool:
@@ -61,6 +79,8 @@ def is_evidence_lasting(evidence: Evidence | None, *, is_scanner_known: bool) ->
     `is_scanner_known` is True if the scanner has a version without which its results do not change.
     """
     if evidence is None or (evidence.list_versions is not None and evidence.list_versions.unread_lists):
+        return False
+    if evidence.signatures is not None and not _are_signatures_lasting(evidence.signatures):
         return False
     outcomes = (outcome for outcome in (evidence.old, evidence.new) if outcome is not None)
     return all(_is_outcome_lasting(outcome, is_scanner_known=is_scanner_known) for outcome in outcomes)
@@ -109,6 +129,11 @@ def _is_lasting(decision: Decision) -> bool:
         case UnresolvedReference() | UncheckedReference():
             return False
     assert_never(decision)
+
+
+def _are_signatures_lasting(signatures: TransitionSignatures) -> bool:
+    """Return True if both images have valid signatures. A signature that is missing now may be added later."""
+    return isinstance(signatures.new, VerifiedSignature) and isinstance(signatures.old, VerifiedSignature | None)
 
 
 def _is_outcome_lasting(outcome: ScanOutcome, *, is_scanner_known: bool) -> bool:

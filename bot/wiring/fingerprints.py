@@ -1,0 +1,41 @@
+"""Fingerprints of the config, by which the next run notices that it must read all repositories again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import assert_never
+
+from bot import __version__
+from bot.core.inventory.fingerprints import fingerprint
+from bot.settings import (
+    AzureSettings,
+    ForgeSettings,
+    GiteaSettings,
+    GithubSettings,
+    GitlabSettings,
+    LocalSettings,
+    Settings,
+)
+
+
+def fingerprint_reader(settings: Settings) -> str:
+    """Return a hash of what determines how files are read: the formats with their globs, and basebump's version."""
+    return fingerprint((__version__, settings.files))
+
+
+def fingerprint_rules(settings: Settings) -> str:
+    """Return a hash of everything in the config that can affect the proposals to a repository, and basebump's version.
+
+    The lists of repositories are left out, so that a repository can be added without reading the others again.
+    """
+    forges = tuple(map(_drop_selection, settings.forges))
+    return fingerprint((__version__, replace(settings, forges=forges, state=None, source="")))
+
+
+def _drop_selection(forge: ForgeSettings) -> ForgeSettings:
+    match forge:
+        case GithubSettings() | GitlabSettings() | AzureSettings() | GiteaSettings():
+            return replace(forge, repositories=(), owners=())
+        case LocalSettings():
+            return replace(forge, repositories=None)
+    assert_never(forge)

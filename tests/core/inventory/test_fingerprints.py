@@ -1,0 +1,85 @@
+"""Hashes of values: equal in every process for equal values, and different otherwise."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.core.inventory.fingerprints import fingerprint
+
+_WORDS = st.text(max_size=4)
+_VALUES = st.recursive(
+    _WORDS | st.none(),
+    lambda inner: (
+        st.lists(inner, max_size=3).map(tuple)
+        | st.frozensets(_WORDS, max_size=3)
+        | st.dictionaries(_WORDS, inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+class Colour(Enum):
+    RED = "red"
+
+
+@dataclass(frozen=True)
+class Pair:
+    first: object
+    second: object
+
+
+@given(_VALUES, _VALUES)
+def test_fingerprints_are_equal_if_and_only_if_the_values_are(first, second):
+    assert (fingerprint((first,)) == fingerprint((second,))) is (first == second)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (("ab", "c"), ("a", "bc")),
+        ((("a",), "b"), (("a", "b"),)),
+        ((1,), ("1",)),
+        ((True,), (1,)),
+        ((None,), ("None",)),
+        ((Pair("a", "b"),), (Pair("b", "a"),)),
+        (({"a": "b"},), ({"b": "a"},)),
+        ((frozenset("ab"),), (("a", "b"),)),
+    ],
+)
+def test_borders_and_types_count(first, second):
+    assert fingerprint(first) != fingerprint(second)
+
+
+def test_fingerprint_is_the_same_in_every_process():
+    value = "frozenset(map(str, range(50))), {'b': 1, 'a': (None, 2.5)}"
+    script = f"from bot.core.inventory.fingerprints import fingerprint; print(fingerprint(({value})))"
+    texts = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env={"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(sys.path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(texts) == 1
+
+
+def test_dataclasses_enums_and_times_are_hashed():
+    value = Pair(Colour.RED, datetime(2026, 11, 28, tzinfo=UTC))
+    assert fingerprint((value,)) == fingerprint((Pair(Colour.RED, datetime(2026, 11, 28, tzinfo=UTC)),))
+    assert len(fingerprint((value,))) == 32
+
+
+def test_value_without_a_lasting_text_is_refused():
+    with pytest.raises(TypeError, match="a object has no text"):
+        fingerprint((object(),))
