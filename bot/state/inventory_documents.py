@@ -4,20 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
-from typing import TypeVar
 
-from pydantic import TypeAdapter, ValidationError
-from pydantic_core import PydanticSerializationError
+from pydantic import TypeAdapter
 
 from bot.model.decision import Transition
 from bot.model.evidence import Evidence
 from bot.model.report import RepositoryReport, Verdict
 from bot.model.source import EditSlot, NotEditable
-
-MAX_DOCUMENT = 4 * 1024 * 1024
-"""The maximum number of characters of a stored document. Five thousand findings take a third of it."""
-
-_Item = TypeVar("_Item")
+from bot.state.documents import parse_document, serialise_document
 
 
 def serialise_report(report: RepositoryReport) -> str | None:
@@ -47,23 +41,6 @@ def parse_evidence(document: str) -> Evidence | None:
 def serialise_transition(transition: Transition) -> str:
     """Return a transition as JSON. Equal transitions have equal texts, so that the text is a key."""
     return _build_transition_adapter().dump_json(transition).decode()
-
-
-def serialise_document(adapter: TypeAdapter[_Item], value: _Item, *, exclude_defaults: bool = False) -> str | None:
-    """Return a value as JSON. Return None if the JSON is too long, or if a text in it is not valid Unicode."""
-    try:
-        text = adapter.dump_json(value, exclude_defaults=exclude_defaults).decode()
-    except PydanticSerializationError:
-        return None
-    return text if len(text) <= MAX_DOCUMENT else None
-
-
-def parse_document(adapter: TypeAdapter[_Item], document: str) -> _Item | None:
-    """Parse a stored document. Return None if another release stored it with other fields."""
-    try:
-        return adapter.validate_json(document)
-    except ValidationError:
-        return None
 
 
 @cache

@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import fields
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-from pydantic_core import PydanticSerializationError, from_json
+from pydantic import TypeAdapter
+from pydantic_core import from_json
 from sqlalchemy import Connection, Row, and_, delete, func, select
 
 from bot.model.evidence import Scan, ScannerIdentity, ScanSubject
@@ -17,6 +17,7 @@ from bot.model.history import TagObservation
 from bot.model.image import CachedManifest, TagDescriptor
 from bot.model.reference import Digest, TagRef
 from bot.state.database import Database
+from bot.state.documents import parse_document, serialise_document
 from bot.state.tables import ANSWERS, ENDS, EVIDENCE, MANIFESTS, SIGHTINGS, TAGS_KEPT, split_into_batches, write_rows
 
 MANIFESTS_KEPT = timedelta(days=90)
@@ -24,13 +25,10 @@ MANIFESTS_KEPT = timedelta(days=90)
 are no longer used."""
 EVIDENCE_KEPT = timedelta(days=5)
 """How long a scan is kept. Databases are built several times a day, and scanners refuse a database of this age."""
-MAX_DOCUMENT = 4 * 1024 * 1024
-"""The maximum number of characters of a stored document. Five thousand findings take a third of it."""
 
 _MANIFEST_ADAPTER = TypeAdapter(CachedManifest)
 _SCAN_ADAPTER = TypeAdapter(Scan)
 _SCAN_FIELDS = frozenset(each.name for each in fields(Scan))
-_Item = TypeVar("_Item")
 
 
 class DatabaseStateStore:
@@ -93,14 +91,14 @@ class DatabaseStateStore:
         with self._database.open_for_reading() as connection:
             for batch in split_into_batches(sorted(set(digests))):
                 for row in connection.execute(select(MANIFESTS).where(MANIFESTS.c.digest.in_(batch))):
-                    manifest = _parse_document(_MANIFEST_ADAPTER, row.document)
+                    manifest = parse_document(_MANIFEST_ADAPTER, row.document)
                     if manifest is not None:
                         manifests[Digest(row.digest)] = manifest
         return manifests
 
     def save_manifests(self, manifests: Iterable[CachedManifest]) -> None:
         """Store manifests whose digests were verified."""
-        documents = {kept.manifest.digest: _serialise_document(_MANIFEST_ADAPTER, kept) for kept in manifests}
+        documents = {kept.manifest.digest: serialise_document(_MANIFEST_ADAPTER, kept) for kept in manifests}
         at = self._now()
         rows = [{"digest": key, "document": text, "kept_at": at} for key, text in documents.items() if text]
         with self._database.open_for_writing() as connection:
@@ -120,7 +118,7 @@ class DatabaseStateStore:
         with self._database.open_for_reading() as connection:
             for batch in split_into_batches(sorted({subject.digest for subject in subjects})):
                 for row in connection.execute(select(EVIDENCE).where(by_scanner, EVIDENCE.c.digest.in_(batch))):
-                    scan = _parse_document(_SCAN_ADAPTER, row.document) if _is_complete(row.document) else None
+                    scan = parse_document(_SCAN_ADAPTER, row.document) if _is_complete(row.document) else None
                     if scan is not None:
                         scans[row.digest, row.platform] = scan
         keys = {subject: (subject.digest, subject.platform) for subject in subjects}
@@ -136,7 +134,7 @@ class DatabaseStateStore:
                 "scanner": scan.scanner.name,
                 "scanner_version": scan.scanner.version,
                 "database_built": scan.scanner.database,
-                "document": _serialise_document(_SCAN_ADAPTER, scan),
+                "document": serialise_document(_SCAN_ADAPTER, scan),
                 "kept_at": at,
             }
             for subject, scan in scans.items()
@@ -202,15 +200,6 @@ def _prune(connection: Connection, at: datetime) -> None:
     connection.execute(delete(EVIDENCE).where(EVIDENCE.c.kept_at < at - EVIDENCE_KEPT))
 
 
-def _serialise_document(adapter: TypeAdapter[_Item], value: _Item) -> str | None:
-    """Return a value as JSON. Return None if the JSON is too long, or if a text in it is not valid Unicode."""
-    try:
-        text = adapter.dump_json(value).decode()
-    except PydanticSerializationError:
-        return None
-    return text if len(text) <= MAX_DOCUMENT else None
-
-
 def _is_complete(document: str) -> bool:
     """Return True if a stored scan has all fields of `Scan` in this release, so that it can be reused.
 
@@ -222,11 +211,3 @@ def _is_complete(document: str) -> bool:
     except ValueError:
         return False
     return isinstance(stored_scan, dict) and stored_scan.keys() >= _SCAN_FIELDS
-
-
-def _parse_document(adapter: TypeAdapter[_Item], document: str) -> _Item | None:
-    """Parse a stored document. Return None if another release stored it with other fields."""
-    try:
-        return adapter.validate_json(document)
-    except ValidationError:
-        return None

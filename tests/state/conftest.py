@@ -12,6 +12,7 @@ import pytest
 from support.postgresql import PostgresqlServer
 
 from bot.state.database import Database
+from bot.state.inventory_store import DatabaseInventoryStore
 from bot.state.state_store import DatabaseStateStore
 
 NOW = datetime(2026, 11, 25, 12, 0, 0, 250_000, tzinfo=UTC)
@@ -56,3 +57,8 @@ def place(new_place) -> Place:
 @pytest.fixture
 def memory(place) -> DatabaseStateStore:
     return place.memory()
+
+
+@pytest.fixture
+def inventory(place) -> DatabaseInventoryStore:
+    return DatabaseInventoryStore(place.database())

@@ -17,7 +17,6 @@ from bot.model.reference import ImageReference, TagRef
 from bot.model.report import ProposalReport, RepositoryReport, Verdict
 from bot.model.source import EditSlot, FilePath, NotEditable, Span, UnsupportedText
 from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome, Reason
-from bot.state.inventory_store import DatabaseInventoryStore
 from bot.state.inventory_tables import BRANCH_DETAILS, BRANCHES, REQUESTS, TRANSITION_EVIDENCE
 
 KEY = BranchKey("github", "github.com", "acme/web", "main")
@@ -46,11 +45,6 @@ def settled(**more) -> SettledBranch:
 
 def request(number: int = 1, state: RequestState = RequestState.OPEN, **more) -> StoredRequest:
     return StoredRequest("basebump/python", number, state, (f"{PYTHON}@{NEW}",), **more)
-
-
-@pytest.fixture
-def inventory(place) -> DatabaseInventoryStore:
-    return DatabaseInventoryStore(place.database())
 
 
 def count_rows(place, table) -> int:

@@ -18,6 +18,7 @@ from bot.model.reference import TagRef
 from bot.ports import StateStore
 from bot.registries.manifest import parse_document
 from bot.state import state_store as kept
+from bot.state.documents import MAX_DOCUMENT
 from bot.state.no_state import NoStateStore
 from bot.state.tables import BATCH_SIZE, EVIDENCE, TAGS_KEPT
 
@@ -133,7 +134,7 @@ def test_loads_manifests_as_they_were_saved(memory):
 
 
 def test_document_above_the_limit_is_not_stored(memory):
-    memory.save_manifests([fetched(replace(MANIFEST, annotations=(("key", "x" * kept.MAX_DOCUMENT),)))])
+    memory.save_manifests([fetched(replace(MANIFEST, annotations=(("key", "x" * MAX_DOCUMENT),)))])
     assert memory.load_manifests([MANIFEST.digest]) == {}
 
 

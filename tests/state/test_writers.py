@@ -12,7 +12,9 @@ from support.parts import ROOT
 from support.values import digest
 
 from bot.model.image import CachedManifest, Manifest, ManifestKind, TagDescriptor
+from bot.model.inventory import BranchKey
 from bot.model.reference import TagRef
+from bot.state.inventory_store import DatabaseInventoryStore
 from bot.state.tables import SIGHTINGS, write_rows
 
 LINES = [TagRef(f"ghcr.io/acme/{number}", "1") for number in range(20)]
@@ -23,20 +25,31 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from bot.model.image import CachedManifest, Manifest, ManifestKind, TagDescriptor
+from bot.model.inventory import BranchKey, BranchVisit
 from bot.model.reference import TagRef
+from bot.model.report import RepositoryReport
 from bot.state.database import Database
+from bot.state.inventory_store import DatabaseInventoryStore
 from bot.state.state_store import DatabaseStateStore
 
 now = datetime(2026, 11, 25, tzinfo=UTC)
 print("ready", flush=True)
 sys.stdin.readline()
-memory = DatabaseStateStore({opening}, lambda: now)
+database = {opening}
+memory, inventory = DatabaseStateStore(database, lambda: now), DatabaseInventoryStore(database)
+branches = [BranchKey("github", "github.com", f"acme/{{number}}", "main") for number in range({lines})]
 lines = [TagRef(f"ghcr.io/acme/{{number}}", "1") for number in range({lines})]
 for turn in range({rounds}):
     digest = "sha256:" + f"{{turn:064x}}"
     memory.record_tags({{line: TagDescriptor(digest, "m") for line in lines[:: {step}]}}, now + timedelta(hours=turn))
     memory.save_manifests([CachedManifest(Manifest(digest, ManifestKind.MANIFEST, "m", (), ()), frozenset())])
     memory.load_observations(lines)
+    visits = [
+        BranchVisit(key, f"{{turn:040x}}", "r", RepositoryReport("github", key.repository, "main"), (), False)
+        for key in branches[:: {step}]
+    ]
+    inventory.record_visits(visits, {{}}, now + timedelta(hours=turn))
+    inventory.record_seen(branches, now + timedelta(hours=turn))
 """
 
 
@@ -68,6 +81,9 @@ def test_two_processes_writing_the_same_tags_keep_all_observations(place):
         assert sightings[-1].digest == f"sha256:{ROUNDS - 1:064x}"
     assert memory.load_descriptors(LINES).keys() == set(LINES)
     assert len(memory.load_manifests([f"sha256:{turn:064x}" for turn in range(ROUNDS)])) == ROUNDS
+    keys = [BranchKey("github", "github.com", f"acme/{number}", "main") for number in range(len(LINES))]
+    stored = DatabaseInventoryStore(place.database()).load_branches(keys)
+    assert [stored[key].head for key in keys] == [f"{ROUNDS - 1:040x}"] * len(keys)
 
 
 def test_concurrent_processes_create_the_tables_once(new_place):
