@@ -40,12 +40,14 @@ def _list_on_gitlab(url):
 
 def _list_on_gitea(url):
     connection = GiteaConnection(url, None, pause=no_pause)
-    return connection.client.read_pages("list branches", "/repos/a/b/branches", "", lambda page: {"page": page}, 1)
+    return connection.read_until(
+        "list branches", "/repos/a/b/branches", lambda page: {"page": page}, lambda answer: not answer.value
+    )
 
 
 def _list_on_azure(url):
     connection = AzureConnection(url, None, pause=no_pause)
-    return connection.read("list branches", lambda client: list(client.list_values("a/_apis/git/repositories/b/refs")))
+    return connection.list_values("list branches", "/a/_apis/git/repositories/b/refs")
 
 
 LISTERS = {

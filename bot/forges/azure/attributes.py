@@ -6,16 +6,14 @@ to wait for anything. Therefore basebump sets it only if the target branch has a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
-from itertools import islice
+from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
-from bot.forges.azure.connection import AzureClient, AzureRemote
+from bot.forges.azure.connection import AzureRemote
 from bot.forges.azure.errors import AZURE_ERRORS, PROPOSE_ACCESS
-from bot.forges.hosted.attributes import describe_automerge
+from bot.forges.hosted.attributes import CheckedAutomerge
 from bot.forges.hosted.refusal import RefusedError
 from bot.model.request_attributes import TEAM_PREFIX, RequestAttributes
 
@@ -29,7 +27,6 @@ MAX_TEAMS, MAX_MEMBERS = 200, 500
 _STRATEGIES = ("squash", "noFastForward", "rebaseMerge", "rebase")
 """The ways to complete a pull request, of which the first allowed one is used."""
 _DEFAULT_STRATEGY = "noFastForward"
-_NOT_SUPPORTED = "Azure Repos has no {}."
 
 
 def parse_attributes(data: Mapping[str, Any]) -> RequestAttributes:
@@ -57,132 +54,77 @@ def _get_reviewer_name(identity: Mapping[str, Any]) -> str:
     return str(identity.get("uniqueName") or identity.get("displayName") or "").partition("@")[0]
 
 
-@dataclass(frozen=True, slots=True)
-class AddedAttributes:
-    """The result of adding attributes to a pull request."""
+class AzureAttributes:
+    """The attributes of the pull requests of one repository; implements `AttributeApi`. Methods raise RefusedError."""
 
-    attributes: RequestAttributes
-    """The labels and reviewers that were set."""
-    notes: tuple[str, ...]
-    """A note for each attribute that could not be set."""
-
-
-class AzureAttributesWriter:
-    """Sets attributes of pull requests in one repository during one run. No method raises."""
+    takes_single_names = True
 
     def __init__(self, remote: AzureRemote) -> None:
         self._remote = remote
-        self._teams: Mapping[str, str] | None = None
-        """The ids of the teams of the project by name in lower case; None until they are needed."""
-        self._members: dict[str, str] | None = None
-        """The ids of the members of all teams by name in lower case; None until they are needed."""
 
-    def add(self, number: int, missing: RequestAttributes) -> AddedAttributes:
-        """Add attributes to a pull request, and return those that were set, and notes about the others."""
-        labels: list[str] = []
-        reviewers: list[str] = []
+    def ensure_label(self, label: str) -> None:
+        """Do nothing, because Azure DevOps creates labels when they are added."""
 
-        def label(name: str) -> None:
-            self._label(number, name)
-            labels.append(name)
+    def add_labels(self, number: int, labels: Sequence[str]) -> None:
+        for label in labels:
+            self._write(f"label pull request !{number}", "POST", f"{number}/labels", {"name": label})
 
-        def request_review(name: str) -> None:
-            self._request_review(number, name)
-            reviewers.append(name)
+    def remove_label(self, number: int, label: str) -> None:
+        self._write(f"remove a label of pull request !{number}", "DELETE", f"{number}/labels/{quote(label, safe='')}")
 
-        notes = self._for_each(missing.labels, "The label `{}` could not be set: {}.", label)
-        notes += self._for_each(missing.reviewers, "A review of `{}` could not be requested: {}.", request_review)
-        notes += (_NOT_SUPPORTED.format("assignees"),) if missing.assignees else ()
-        notes += (_NOT_SUPPORTED.format("milestones for pull requests"),) if missing.milestone is not None else ()
-        return AddedAttributes(RequestAttributes(labels=tuple(labels), reviewers=tuple(reviewers)), notes)
+    def request_reviews(self, number: int, people: Sequence[str], teams: Sequence[str]) -> None:
+        """Request reviews from teams of the project, and from members of its teams."""
+        found = [self._members.get(each.lower()) for each in people]
+        for reviewer in (*found, *(self._teams.get(each.lower()) for each in teams)):
+            if reviewer is None:
+                raise RefusedError("no team of the project has such a member", status=None)
+            body = {"id": reviewer, "vote": 0}
+            self._write(f"request a review of pull request !{number}", "PUT", f"{number}/reviewers/{reviewer}", body)
 
-    def remove_labels(self, number: int, labels: Iterable[str]) -> tuple[str, ...]:
-        """Remove labels from a pull request, and return a note for each one that could not be removed."""
-        return self._for_each(
-            labels,
-            "The label `{}` could not be removed: {}.",
-            lambda name: self._write(
-                "DELETE", f"remove a label of pull request !{number}", f"{number}/labels/{quote(name, safe='')}", None
-            ),
-        )
+    def assign(self, number: int, people: Sequence[str]) -> Collection[str]:  # noqa: ARG002 - for nobody
+        raise RefusedError("Azure Repos has no assignees", status=None)
 
-    def _for_each(self, names: Iterable[str], failure: str, set_one: Callable[[str], None]) -> tuple[str, ...]:
-        """Call `set_one` with each name, and return a note for each name that was refused."""
-        notes: list[str] = []
-        for name in names:
-            try:
-                with AZURE_ERRORS.translate(self._remote.name):
-                    set_one(name)
-            except RefusedError as refusal:
-                notes.append(failure.format(name, refusal))
-        return tuple(notes)
+    def find_milestone(self, title: str) -> int | None:  # noqa: ARG002 - for no title
+        raise RefusedError("Azure Repos has no milestones for pull requests", status=None)
 
-    def _label(self, number: int, name: str) -> None:
-        self._write("POST", f"label pull request !{number}", f"{number}/labels", {"name": name})
+    def set_milestone(self, number: int, milestone: int) -> None:
+        """Never called, because there are no milestones."""
 
-    def _request_review(self, number: int, name: str) -> None:
-        reviewer = self._find_reviewer(name)
-        if reviewer is None:
-            raise RefusedError("no team of the project has such a member", status=None)
-        body = {"id": reviewer, "vote": 0}
-        self._write("PUT", f"request a review of pull request !{number}", f"{number}/reviewers/{reviewer}", body)
+    @cached_property
+    def _teams(self) -> Mapping[str, str]:
+        """The ids of the teams of the project by name in lower case."""
+        path = f"/_apis/projects/{self._remote.project}/teams"
+        teams = self._remote.connection.list_pages("list the teams", path, max_items=MAX_TEAMS)
+        return {str(each["name"]).lower(): str(each["id"]) for each in teams}
 
-    def _find_reviewer(self, name: str) -> str | None:
-        """Return the id of a team of the project, or of a member of one of its teams. Raises RefusedError."""
-        teams = self._list_teams()
-        if name.startswith(TEAM_PREFIX):
-            return teams.get(name.removeprefix(TEAM_PREFIX).lower())
-        if self._members is None:
-            self._members = {each: oid for team in teams.values() for each, oid in self._list_members(team).items()}
-        return self._members.get(name.lower())
-
-    def _list_teams(self) -> Mapping[str, str]:
-        if self._teams is None:
-            self._teams = self._remote.read(
-                "list the teams",
-                lambda client: {
-                    str(each["name"]).lower(): str(each["id"])
-                    for each in islice(
-                        client.list_by_offset(f"_apis/projects/{self._remote.project}/teams", {}), MAX_TEAMS
-                    )
-                },
+    @cached_property
+    def _members(self) -> Mapping[str, str]:
+        """The ids of the members of all teams by name in lower case."""
+        path, action = f"/_apis/projects/{self._remote.project}/teams", "list the members of a team"
+        members = [
+            each["identity"]
+            for team in self._teams.values()
+            for each in self._remote.connection.list_pages(
+                action, f"{path}/{quote(team, safe='')}/members", max_items=MAX_MEMBERS
             )
-        return self._teams
+        ]
+        return {_get_reviewer_name(each).lower(): str(each["id"]) for each in members}
 
-    def _list_members(self, team: str) -> dict[str, str]:
-        path = f"_apis/projects/{self._remote.project}/teams/{quote(team, safe='')}/members"
-
-        def fetch(client: AzureClient) -> dict[str, str]:
-            members = [each["identity"] for each in islice(client.list_by_offset(path, {}), MAX_MEMBERS)]
-            return {_get_reviewer_name(each).lower(): str(each["id"]) for each in members}
-
-        return self._remote.read("list the members of a team", fetch)
-
-    def _write(self, method: str, action: str, path: str, body: object) -> None:
-        remote = self._remote
-        remote.write(
-            action, lambda client: client.send(method, f"{remote.path}/pullRequests/{path}", body), PROPOSE_ACCESS
-        )
+    def _write(self, action: str, method: str, path: str, body: object = None) -> None:
+        self._remote.write(action, method, f"/pullRequests/{path}", body, PROPOSE_ACCESS)
 
 
-@dataclass(frozen=True, slots=True)
-class AzureAutomerge:
+class AzureAutomerge(CheckedAutomerge[AzureRemote]):
     """Automatic completion of pull requests in one repository; implements `AutomergeApi`."""
 
-    remote: AzureRemote
-    read_request: Callable[[int], Mapping[str, Any]]
-    """Returns the current data of a pull request. Raises RefusedError."""
-
-    def enable(self, number: int, head: str | None) -> tuple[str, ...]:
-        try_enable = partial(self._try_enable, number, head)
-        return describe_automerge(try_enable, AZURE_ERRORS, self.remote.name, {}, "Auto-complete was not set")
+    errors = AZURE_ERRORS
+    failure = "Auto-complete was not set"
 
     def disable(self, number: int) -> None:
         self._edit(number, f"end auto-complete of pull request !{number}", {"autoCompleteSetBy": {"id": NOBODY}})
 
-    def _try_enable(self, number: int, head: str | None) -> str | None:
-        """Set automatic completion, and return None. If this is not possible, return the reason."""
-        data = self.read_request(number)
+    def try_enable(self, number: int, head: str | None) -> str | None:
+        data = read_request(self.remote, number)
         if data.get("isDraft"):
             return "it is a draft"
         if _was_set(data) and not data.get("autoCompleteSetBy"):
@@ -204,25 +146,24 @@ class AzureAutomerge:
         is_set = answer.get("autoCompleteSetBy") or answer["status"] == "completed"
         return None if is_set else "Azure DevOps ignored the request"
 
-    def _edit(self, number: int, action: str, fields: Mapping[str, object]) -> Mapping[str, Any]:
-        remote = self.remote
+    def _edit(self, number: int, action: str, fields: Mapping[str, object]) -> Any:
+        return self.remote.write(action, "PATCH", f"/pullrequests/{number}", fields, PROPOSE_ACCESS)
 
-        def send(client: AzureClient) -> Mapping[str, Any]:
-            answer: Mapping[str, Any] = client.send("PATCH", f"{remote.path}/pullrequests/{number}", fields)
-            return answer
 
-        return remote.write(action, send, PROPOSE_ACCESS)
+def read_request(remote: AzureRemote, number: int) -> Mapping[str, Any]:
+    """Return the current data of a pull request, without its labels. Raises RefusedError."""
+    data: Mapping[str, Any] = remote.read(f"read pull request !{number}", f"/pullrequests/{number}")
+    return data
 
 
 def list_blocking_policies(remote: AzureRemote, repository_id: str, ref: str) -> Sequence[Mapping[str, Any]]:
     """Return the enabled, blocking policies of a branch. Raises RefusedError."""
-    query = {"repositoryId": repository_id, "refName": ref}
-
-    def fetch(client: AzureClient) -> list[Mapping[str, Any]]:
-        policies = client.list_values(f"{remote.project}/_apis/git/policy/configurations", query)
-        return [each for each in policies if each["isEnabled"] and each["isBlocking"] and not each.get("isDeleted")]
-
-    return remote.read(f"list the policies of {ref}", fetch)
+    policies = remote.connection.list_values(
+        f"list the policies of {ref} of {remote.name}",
+        f"/{remote.project}/_apis/git/policy/configurations",
+        {"repositoryId": repository_id, "refName": ref},
+    )
+    return [each for each in policies if each["isEnabled"] and each["isBlocking"] and not each.get("isDeleted")]
 
 
 def _choose_strategy(policies: Sequence[Mapping[str, Any]]) -> str | None:

@@ -20,17 +20,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.forges._git_objects import BRANCHES, RegularFile
-from bot.forges.azure.commits import AzureCommits, read_commit
-from bot.forges.azure.connection import REF_PAGE, AzureClient, AzureRemote
+from bot.forges.azure.commits import AzureCommits
+from bot.forges.azure.connection import REF_PAGE, AzureRemote
 from bot.forges.azure.errors import STALE_REF_CODE
-from bot.forges.azure.tree import read_tree_id
 from bot.forges.hosted.branches import (
     build_branch_moved_error,
     build_expected_files,
     find_pushed_commit,
     settle_branch,
 )
-from bot.forges.hosted.folders import FolderReader
 from bot.forges.hosted.heads import BranchTip
 from bot.forges.hosted.refusal import CONFLICT, FORBIDDEN, RefusedError
 from bot.model.errors import ForgeError
@@ -68,10 +66,9 @@ class _RefUpdate:
 class AzureBranches:
     """The branches of one repository; implements `BranchApi`. Methods raise ForgeError."""
 
-    def __init__(self, remote: AzureRemote, commits: AzureCommits, folders: FolderReader) -> None:
+    def __init__(self, remote: AzureRemote, commits: AzureCommits) -> None:
         self._remote = remote
         self._commits = commits
-        self._folders = folders
         self._leftovers: dict[str, str] = {}
         """Temporary branches of interrupted runs that were listed, with their commits. The next write deletes them."""
 
@@ -108,9 +105,8 @@ class AzureBranches:
         branch is rebuilt with the help of a temporary branch. The stored files are compared with the sent ones before
         the branch is moved.
         """
-        base_tree = read_tree_id(self._remote, base)
-        paths = [change.path for change in changes]
-        expected = build_expected_files(changes, self._folders.find_files(base_tree, paths), self._remote.name)
+        base_files = self._commits.folders.find_files(self._commits.read_tree_id(base), [each.path for each in changes])
+        expected = build_expected_files(changes, base_files, self._remote.name)
         if expected_head is None:
             commit = self._create_branch(base, branch, changes, message)
             self._verify_stored_files(base, branch, commit, expected)
@@ -131,17 +127,13 @@ class AzureBranches:
                 raise
 
     def _build_tip(self, oid: str) -> BranchTip:
-        return BranchTip(oid, lambda: read_commit(self._remote, oid))
+        return BranchTip(oid, lambda: self._commits.read_commit(oid))
 
     def _list(self, prefix: str) -> dict[str, str]:
         """Return the branches whose names begin with `prefix`, and their commits."""
-        query = {"filter": f"heads/{prefix}", "$top": str(REF_PAGE)}
-
-        def fetch(client: AzureClient) -> dict[str, str]:
-            refs = client.list_values(f"{self._remote.path}/refs", query)
-            return {str(each["name"]).removeprefix(BRANCHES): str(each["objectId"]) for each in refs}
-
-        return self._remote.read(f"list the branches {prefix}*", fetch)
+        query = {"filter": f"heads/{prefix}", "$top": REF_PAGE}
+        refs = self._remote.list_values(f"list the branches {prefix}*", "/refs", query)
+        return {str(each["name"]).removeprefix(BRANCHES): str(each["objectId"]) for each in refs}
 
     def _create_branch(self, base: str, branch: str, changes: Sequence[FileChange], message: str) -> str:
         try:
@@ -165,10 +157,7 @@ class AzureBranches:
             "refUpdates": [{"name": f"{BRANCHES}{branch}", "oldObjectId": base}],
             "commits": [{"comment": message, "changes": [_build_change(change) for change in changes]}],
         }
-        return self._remote.write(
-            f"push to {branch}",
-            lambda client: str(client.send("POST", f"{self._remote.path}/pushes", body)["commits"][0]["commitId"]),
-        )
+        return str(self._remote.write(f"push to {branch}", "POST", "/pushes", body)["commits"][0]["commitId"])
 
     def _verify_stored_files(
         self, base: str, branch: str, commit: str, expected: Mapping[FilePath, RegularFile]
@@ -177,7 +166,7 @@ class AzureBranches:
 
         If its parent, or the modes or contents of its files differ, delete the branch and raise ForgeError.
         """
-        facts = read_commit(self._remote, commit)
+        facts = self._commits.read_commit(commit)
         differences = self._commits.list_differences(base, commit) if facts.parents == (base,) else None
         stored = {
             each.path: RegularFile(each.new.mode, each.new.oid)
@@ -248,12 +237,8 @@ class AzureBranches:
         body = [
             {"name": f"{BRANCHES}{each.branch}", "oldObjectId": each.old, "newObjectId": each.new} for each in updates
         ]
-
-        def send(client: AzureClient) -> Mapping[str, str]:
-            answer = client.send("POST", f"{self._remote.path}/refs", body)
-            return {str(each["name"]).removeprefix(BRANCHES): str(each["updateStatus"]) for each in answer["value"]}
-
-        return self._remote.write(f"change the branch {updates[0].branch}", send)
+        answer = self._remote.write(f"change the branch {updates[0].branch}", "POST", "/refs", body)
+        return {str(each["name"]).removeprefix(BRANCHES): str(each["updateStatus"]) for each in answer["value"]}
 
 
 def _build_change(change: FileChange) -> Mapping[str, Any]:

@@ -18,7 +18,6 @@ from bot.forges.hosted.refusal import (
     RefusalMeaning,
     ServerErrors,
 )
-from bot.net import HttpError
 
 READ_ACCESS = "the scope Code (Read) and the permission Read on the repository"
 WRITE_ACCESS = "the scope Code (Read & write) and the permissions Contribute and Create branch on the repository"
@@ -46,8 +45,6 @@ _ANY_ERROR = range(SERVER_ERROR)
 AZURE_ERRORS = ServerErrors(
     server="Azure DevOps",
     url_name="the URL",
-    malformed_answer_errors=(AttributeError, KeyError, TypeError, IndexError, RecursionError),
-    client_errors=(HttpError,),
     rate_limit=RateLimitRule(frozenset({TOO_MANY}), reset_header="x-ratelimit-reset", default_wait=DEFAULT_WAIT),
     meanings=(
         RefusalMeaning(

@@ -7,23 +7,25 @@ https://learn.microsoft.com/en-us/rest/api/azure/devops/git/pull-requests
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from bot.core.proposal.markers import COMMENT_MARKER
 from bot.core.proposal.request_text import split_text
 from bot.forges._git_objects import BRANCHES
-from bot.forges.azure.attributes import AzureAttributesWriter, parse_attributes
+from bot.forges.azure.attributes import AzureAttributes, parse_attributes, read_request
 from bot.forges.azure.branches import AzureBranches
-from bot.forges.azure.connection import AzureClient, AzureRemote
-from bot.forges.azure.errors import ALREADY_OPEN_CODE, NOT_EDITABLE_CODE, PROPOSE_ACCESS
-from bot.forges.azure.texts import AzureTexts
+from bot.forges.azure.connection import AzureRemote
+from bot.forges.azure.errors import ALREADY_OPEN_CODE, AZURE_ERRORS, NOT_EDITABLE_CODE, PROPOSE_ACCESS
+from bot.forges.azure.texts import AzureTexts, list_threads
+from bot.forges.hosted.attributes import AttributesOutcome, AttributesWriter
 from bot.forges.hosted.branches import build_request_ended_error
 from bot.forges.hosted.forge import RequestEdit
 from bot.forges.hosted.refusal import RefusedError, is_permanent_refusal
 from bot.forges.hosted.request_reader import MAX_COMMENTS, MAX_ENDED, ListedRequest, MergeState, ReviewState
+from bot.forges.hosted.rest import RestAccount
+from bot.forges.hosted.rest_requests import RestRequestReader
 from bot.forges.hosted.texts import StoredData, TextWriter, complete_request
 from bot.model.forge import OpenedRequest
 from bot.model.proposal import Proposal, RequestState
@@ -40,25 +42,24 @@ _UNKNOWN_MERGES = frozenset({"notSet", "queued"})
 _CONFLICTS = "conflicts"
 
 
-class AzureRequestReader:
+class AzureRequestReader(RestRequestReader[AzureRemote]):
     """Reads the pull requests of one repository; implements `RequestReader`. Methods raise RefusedError."""
 
     def __init__(self, remote: AzureRemote, branches: AzureBranches) -> None:
-        self._remote = remote
+        super().__init__(remote)
         self._branches = branches
         self._texts = AzureTexts(remote)
         self._active: Sequence[ListedRequest] | None = None
         """The active pull requests that `list_open` read, until `list_without_branch` uses them."""
 
     def list_open(self, branches: Collection[str]) -> Sequence[ListedRequest]:
-        action = "list the active pull requests"
-        self._active = self._list_matching(action, None, {"status": ACTIVE})
+        self._active = self._list_matching("list the active pull requests", {"status": ACTIVE})
         return [self._complete(each) for each in self._active if each.branch in branches]
 
     def list_of_branch(self, branch: str) -> Sequence[ListedRequest]:
         """Return the newest pull requests of a branch, at most `MAX_ENDED`, whether active, abandoned or completed."""
         conditions = {"status": "all", "sourceRefName": f"{BRANCHES}{branch}"}
-        requests = self._list_matching(f"list the pull requests of {branch}", MAX_ENDED, conditions)
+        requests = self._list_matching(f"list the pull requests of {branch}", conditions, MAX_ENDED)
         return [each if each.state is RequestState.MERGED else self._complete(each) for each in requests]
 
     def list_without_branch(self, prefix: str, branches: Collection[str]) -> Sequence[ListedRequest]:
@@ -66,44 +67,24 @@ class AzureRequestReader:
 
         Azure DevOps leaves a pull request active if its branch is deleted. `branches` are the existing branches.
         """
-        account = self._remote.connection.get_account().id
-        if account is None:
+        account = self.account
+        if account.id is None:
             return ()
         active, self._active = self._active, None
         if active is None:
-            conditions = {"status": ACTIVE, "creatorId": account}
-            active = self._list_matching("list basebump's active pull requests", None, conditions)
-        own = [each for each in active if each.opened_by == account and each.branch.startswith(prefix)]
+            conditions = {"status": ACTIVE, "creatorId": account.id}
+            active = self._list_matching("list basebump's active pull requests", conditions)
+        own = [each for each in active if account.has_id(each.opened_by) and each.branch.startswith(prefix)]
         return [self._complete(each) for each in own if each.branch not in branches]
 
-    def find_open(self, branch: str, target_branch: str) -> ListedRequest | None:
-        conditions = {
-            "status": ACTIVE,
-            "sourceRefName": f"{BRANCHES}{branch}",
-            "targetRefName": f"{BRANCHES}{target_branch}",
-        }
-        requests = self._list_matching(f"look for the pull request of {branch}", None, conditions)
-        newest = max(requests, key=lambda each: each.number, default=None)
-        return self._complete(newest) if newest is not None else None
+    def list_open_of_branch(self, branch: str, target_branch: str) -> Sequence[ListedRequest]:
+        refs = {"sourceRefName": f"{BRANCHES}{branch}", "targetRefName": f"{BRANCHES}{target_branch}"}
+        return self._list_matching(f"look for the pull request of {branch}", {"status": ACTIVE, **refs})
 
-    def is_own_automerge(self, request: ListedRequest) -> bool:
-        return request.automerge_by is not None and request.automerge_by == self._remote.connection.get_account().id
-
-    def is_own_request(self, request: ListedRequest) -> bool:
-        return request.opened_by is not None and request.opened_by == self._remote.connection.get_account().id
-
-    def has_own_comment(self, number: int) -> bool:
-        account = self._remote.connection.get_account().id
-
-        def fetch(client: AzureClient) -> bool:
-            threads = client.list_values(f"{self._remote.path}/pullRequests/{number}/threads")
-            comments = (each for thread in threads for each in thread["comments"])
-            return any(
-                COMMENT_MARKER in str(each.get("content") or "") and each["author"]["id"] == account
-                for each in islice(comments, MAX_COMMENTS)
-            )
-
-        return self._remote.read(f"read the comments on pull request !{number}", fetch)
+    def list_comments(self, number: int) -> Iterable[tuple[str | None, str]]:
+        threads = list_threads(self.remote, number)
+        comments = (each for thread in threads for each in thread["comments"])
+        return [(str(each["author"]["id"]), str(each.get("content") or "")) for each in islice(comments, MAX_COMMENTS)]
 
     def read_merge_state(self, number: int) -> MergeState:
         """Return whether the pull request has conflicts.
@@ -111,7 +92,7 @@ class AzureRequestReader:
         Azure DevOps computes the state again some time after the base branch has moved. The state is not known until it
         is the state for the current commit of the base branch.
         """
-        data = read_request(self._remote, number)
+        data = read_request(self.remote, number)
         status = str(data["mergeStatus"])
         tip = self._branches.read_tip(_parse_branch(data["targetRefName"]))
         merged_with = (data.get("lastMergeTargetCommit") or {}).get("commitId")
@@ -134,32 +115,27 @@ class AzureRequestReader:
         """Return the approvals of each active pull request, and its current attributes, by number."""
         return {each.number: ReviewState(each.is_approved, each.attributes) for each in requests}
 
-    def find_closed_by_branch_deletion(self, requests: Sequence[ListedRequest]) -> frozenset[int]:  # noqa: ARG002
-        """Return an empty set, because a pull request stays active if its branch is deleted."""
-        return frozenset()
+    def find_closed_without_user(self, requests: Sequence[ListedRequest]) -> frozenset[int]:
+        """Return the numbers of those pull requests that basebump abandoned, as far as Azure DevOps reports it.
+
+        A pull request stays active if its branch is deleted.
+        """
+        return frozenset(each.number for each in requests if self.account.has_id(each.closed_by))
 
     def _list_matching(
-        self, action: str, max_requests: int | None, conditions: Mapping[str, str]
+        self, action: str, conditions: Mapping[str, str], max_requests: int | None = None
     ) -> list[ListedRequest]:
         """Return pull requests whose branches are not in a fork, newest first. Long descriptions are cut off.
 
         Args:
             action: What the API call does, for error messages, such as `list the pull requests`.
-            max_requests: The largest number of pull requests to read, including those from forks; None to read all.
             conditions: The search criteria.
+            max_requests: The largest number of pull requests to read, including those from forks; None to read all.
         """
         query = {f"searchCriteria.{name}": value for name, value in conditions.items()}
-
-        def fetch(client: AzureClient) -> list[ListedRequest]:
-            requests = client.list_by_offset(f"{self._remote.path}/pullrequests", query)
-            own_account = self._remote.connection.get_account().id
-            return [
-                _parse_request(each, own_account)
-                for each in islice(requests, max_requests)
-                if not each.get("forkSource")
-            ]
-
-        return self._remote.read(action, fetch)
+        listed = self.remote.list_pages(action, "/pullrequests", query=query, max_items=max_requests)
+        own_account = self.account.id
+        return [_parse_request(each, own_account) for each in listed if not each.get("forkSource")]
 
     def _complete(self, request: ListedRequest) -> ListedRequest:
         """Return a pull request with its whole text, and with all attributes that basebump ever set.
@@ -168,18 +144,8 @@ class AzureRequestReader:
         """
         description = request.body
         if len(description) >= LISTED_DESCRIPTION:
-            description = str(read_request(self._remote, request.number).get("description") or "")
+            description = str(read_request(self.remote, request.number).get("description") or "")
         return complete_request(request, description, self._texts.read_stored(request.number))
-
-
-def read_request(remote: AzureRemote, number: int) -> Mapping[str, Any]:
-    """Return the current data of a pull request, without its labels. Raises RefusedError."""
-
-    def fetch(client: AzureClient) -> Mapping[str, Any]:
-        data: Mapping[str, Any] = client.get(f"{remote.path}/pullrequests/{number}")
-        return {**data, "status": data["status"]}
-
-    return remote.read(f"read pull request !{number}", fetch)
 
 
 def _parse_branch(ref: str) -> str:
@@ -189,6 +155,7 @@ def _parse_branch(ref: str) -> str:
 def _parse_request(data: Mapping[str, Any], own_account: str | None) -> ListedRequest:
     """Return a pull request in a list. `own_account` is the id of the token's account, whose votes do not count."""
     closed_at, automerge_by = data.get("closedDate"), data.get("autoCompleteSetBy")
+    closed_by = data.get("closedBy")
     state = _STATES[data["status"]]
     number = int(data["pullRequestId"])
     votes = (int(each["vote"]) for each in data.get("reviewers") or () if each["id"] != own_account)
@@ -207,6 +174,7 @@ def _parse_request(data: Mapping[str, Any], own_account: str | None) -> ListedRe
         has_automerge=has_automerge,
         automerge_by=str(automerge_by["id"]) if has_automerge and automerge_by else None,
         opened_by=str(data["createdBy"]["id"]),
+        closed_by=str(closed_by["id"]) if closed_by else None,
         is_approved=any(vote >= MIN_APPROVAL for vote in votes),
     )
 
@@ -225,7 +193,7 @@ class AzureRequestWriter:
         """`work_items` are the work items to which each new pull request is linked."""
         self._remote = remote
         self._work_items = [{"id": str(each)} for each in work_items]
-        self._attributes = AzureAttributesWriter(remote)
+        self._attributes = AttributesWriter(AzureAttributes(remote), AZURE_ERRORS)
         self._texts = AzureTexts(remote)
 
     def create(self, target_branch: str, proposal: Proposal) -> OpenedRequest:
@@ -239,8 +207,8 @@ class AzureRequestWriter:
         }
         data, link_notes = self._open(proposal.branch, body)
         number = int(data["pullRequestId"])
-        added = self._attributes.add(number, proposal.attributes.subtract(parse_attributes(data)))
-        notes = self._write_rest(number, proposal.body, StoredData(), added.attributes, proposal.attributes.status)
+        added = self._attributes.set_attributes(number, proposal.attributes.subtract(parse_attributes(data)))
+        notes = self._write_rest(number, proposal.body, StoredData(), added, proposal.attributes.status)
         return OpenedRequest(number, _build_url(data), (*link_notes, *added.notes, *notes))
 
     def is_already_open(self, refusal: RefusedError) -> bool:
@@ -260,10 +228,10 @@ class AzureRequestWriter:
             self._edit(number, f"edit pull request !{number}", fields)
         stored = self._texts.read_stored(number)
         missing = edit.attributes.subtract(parse_attributes(current)).subtract(stored.ever_set)
-        added = self._attributes.add(number, missing)
-        notes = (*added.notes, *self._attributes.remove_labels(number, edit.removed_labels))
+        added = self._attributes.set_attributes(number, missing)
+        self._attributes.remove_labels(number, edit.removed_labels)
         text = edit.body if edit.is_reworded else None
-        return notes + self._write_rest(number, text, stored, added.attributes, edit.attributes.status)
+        return (*added.notes, *self._write_rest(number, text, stored, added, edit.attributes.status))
 
     def close(self, number: int) -> None:
         self._edit(number, f"abandon pull request !{number}", {"status": ABANDONED})
@@ -277,7 +245,7 @@ class AzureRequestWriter:
         number: int,
         text: str | None,
         stored: StoredData,
-        added: RequestAttributes,
+        added: AttributesOutcome,
         status: CommitStatus | None,
     ) -> tuple[str, ...]:
         """Write the parts of a text besides the body, and the status of the pull request. Return a note for a failure.
@@ -287,10 +255,11 @@ class AzureRequestWriter:
 
         def set_status() -> None:
             if status is not None:
-                action, path = f"set the status of pull request !{number}", f"pullRequests/{number}/statuses"
-                self._send("POST", action, path, build_status(status))
+                action, path = f"set the status of pull request !{number}", f"/pullRequests/{number}/statuses"
+                self._write(action, "POST", path, _build_status(status))
 
-        return TextWriter(self._texts).write_rest(number, text, stored, added, set_status)
+        attributes = RequestAttributes(labels=added.labels, reviewers=added.reviewers)
+        return TextWriter(self._texts).write_rest(number, text, stored, attributes, set_status)
 
     def _open(self, branch: str, body: Mapping[str, object]) -> tuple[Any, tuple[str, ...]]:
         """Create a pull request that is linked to the work items, and return its data.
@@ -299,26 +268,25 @@ class AzureRequestWriter:
         """
         action = f"open a pull request for {branch}"
         if not self._work_items:
-            return self._send("POST", action, "pullrequests", body), ()
+            return self._write(action, "POST", "/pullrequests", body), ()
         try:
-            return self._send("POST", action, "pullrequests", {**body, "workItemRefs": self._work_items}), ()
+            return self._write(action, "POST", "/pullrequests", {**body, "workItemRefs": self._work_items}), ()
         except RefusedError as refusal:
             if self.is_already_open(refusal) or not is_permanent_refusal(refusal):
                 raise
             note = f"The work items could not be linked: {refusal}."
-        return self._send("POST", action, "pullrequests", body), (note,)
+        return self._write(action, "POST", "/pullrequests", body), (note,)
 
     def _edit(self, number: int, action: str, fields: Mapping[str, object]) -> None:
         try:
-            self._send("PATCH", action, f"pullrequests/{number}", fields)
+            self._write(action, "PATCH", f"/pullrequests/{number}", fields)
         except RefusedError as refusal:
             if NOT_EDITABLE_CODE in refusal.server_message:
                 raise build_request_ended_error(number, self._remote.name) from refusal
             raise
 
-    def _send(self, method: str, action: str, path: str, body: object) -> Any:
-        remote = self._remote
-        return remote.write(action, lambda client: client.send(method, f"{remote.path}/{path}", body), PROPOSE_ACCESS)
+    def _write(self, action: str, method: str, path: str, body: object) -> Any:
+        return self._remote.write(action, method, path, body, PROPOSE_ACCESS)
 
 
 _AZURE_STATES = {StatusState.SUCCESS: "succeeded", StatusState.FAILURE: "failed"}
@@ -332,35 +300,27 @@ class AzureStatuses:
         self._remote = remote
 
     def read_status(self, commit: str) -> CommitStatus | None:
-        account = self._remote.connection.get_account().id
-
-        def fetch(client: AzureClient) -> CommitStatus | None:
-            statuses = list(client.list_values(f"{self._remote.path}/commits/{commit}/statuses"))
-            own = [each for each in statuses if _is_own_status(each, account)]
-            newest = max(own, key=lambda each: int(each["id"]), default=None)
-            return _parse_status(newest) if newest is not None else None
-
-        return self._remote.read(f"read the status of {commit}", fetch)
+        account = self._remote.connection.get_account()
+        statuses = self._remote.list_values(f"read the status of {commit}", f"/commits/{commit}/statuses")
+        own = [each for each in statuses if _is_own_status(each, account)]
+        newest = max(own, key=lambda each: int(each["id"]), default=None)
+        return _parse_status(newest) if newest is not None else None
 
     def post_status(self, branch: str, commit: str, status: CommitStatus) -> None:  # noqa: ARG002 - the commit suffices
-        remote = self._remote
-        remote.write(
-            f"set the status of {commit}",
-            lambda client: client.send("POST", f"{remote.path}/commits/{commit}/statuses", build_status(status)),
-        )
+        action, path = f"set the status of {commit}", f"/commits/{commit}/statuses"
+        self._remote.write(action, "POST", path, _build_status(status))
 
 
-def build_status(status: CommitStatus) -> dict[str, object]:
+def _build_status(status: CommitStatus) -> dict[str, object]:
     """Return a status in the form of the API."""
     context = {"genre": STATUS_GENRE, "name": STATUS_NAME}
     return {"state": _AZURE_STATES[status.state], "description": status.description, "context": context}
 
 
-def _is_own_status(status: Mapping[str, Any], account: str | None) -> bool:
+def _is_own_status(status: Mapping[str, Any], account: RestAccount) -> bool:
     context = status["context"]
-    return (context.get("genre"), context["name"]) == (STATUS_GENRE, STATUS_NAME) and (
-        status["createdBy"]["id"] == account
-    )
+    is_named = (context.get("genre"), context["name"]) == (STATUS_GENRE, STATUS_NAME)
+    return is_named and account.has_id(str(status["createdBy"]["id"]))
 
 
 def _parse_status(data: Mapping[str, Any]) -> CommitStatus | None:

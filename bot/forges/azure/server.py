@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -15,7 +14,6 @@ from bot.forges.azure.branches import AzureBranches
 from bot.forges.azure.commits import AzureCommits
 from bot.forges.azure.connection import (
     ENTRA_SCOPE,
-    AzureClient,
     AzureConnection,
     AzureCredential,
     AzureRemote,
@@ -23,13 +21,7 @@ from bot.forges.azure.connection import (
 )
 from bot.forges.azure.errors import AZURE_ERRORS
 from bot.forges.azure.examination import AzureExamination
-from bot.forges.azure.requests import (
-    AzureRequestReader,
-    AzureRequestWriter,
-    AzureStatuses,
-    read_request,
-)
-from bot.forges.azure.tree import create_folder_reader, open_tree
+from bot.forges.azure.requests import AzureRequestReader, AzureRequestWriter, AzureStatuses
 from bot.forges.hosted.catalogue import ListedRepository, find_each
 from bot.forges.hosted.examination import examine_server
 from bot.forges.hosted.forge import HostedRepository
@@ -97,11 +89,9 @@ class AzureServer:
 
         Repositories of the version control TFVC and hidden ones, such as wikis, are not listed. Raises RefusedError.
         """
-        path = f"{quote(owner, safe='')}/_apis/git/repositories"
+        path = f"/{quote(owner, safe='')}/_apis/git/repositories"
         with AZURE_ERRORS.translate(owner):
-            repositories = self.connection.read(
-                f"list the repositories of {owner}", lambda client: list(client.list_values(path))
-            )
+            repositories = self.connection.list_values(f"list the repositories of {owner}", path)
             counts = Counter(reason for each in repositories if (reason := _find_omission(each)) is not None)
             self.omitted[owner] = [f"{count} {reason}" for reason, count in counts.items()]
             listed = [parse_repository(each) for each in repositories]
@@ -119,21 +109,20 @@ class AzureServer:
 
     def open_repository(self, name: str, server_id: str | None) -> HostedRepository:
         remote = AzureRemote(self.connection, name, server_id)
-        folders = create_folder_reader(remote)
-        commits = AzureCommits(remote, folders)
-        branches = AzureBranches(remote, commits, folders)
+        commits = AzureCommits(remote)
+        branches = AzureBranches(remote, commits)
         requests = AzureRequestReader(remote, branches)
         return HostedRepository(
             name=name,
             limits=_LIMITS,
             errors=AZURE_ERRORS,
             pause=self.connection.pause,
-            open_tree=partial(open_tree, remote),
+            open_tree=commits.open_tree,
             branches=branches,
             commits=commits,
             requests=requests,
             request_writer=AzureRequestWriter(remote, self.work_items),
-            automerge=AzureAutomerge(remote, partial(read_request, remote)),
+            automerge=AzureAutomerge(remote),
             statuses=AzureStatuses(remote),
             issues=None,
             list_without_branch=requests.list_without_branch,
@@ -147,13 +136,7 @@ class AzureServer:
                 yield report_ok(project, "leave out repositories", f"{', '.join(reasons)}")
 
     def _find(self, name: str) -> ListedRepository:
-        remote = AzureRemote(self.connection, name)
-
-        def fetch(client: AzureClient) -> Mapping[str, Any]:
-            data: Mapping[str, Any] = client.get(remote.path)
-            return {**data}
-
-        data = self.connection.read(f"find the repository {name}", fetch)
+        data = self.connection.read(f"find the repository {name}", AzureRemote(self.connection, name).path)
         reason = _find_omission(data)
         if reason in _UNUSABLE:
             raise RefusedError(f"{name} is {reason}; hint: enable it, or remove it from the config", status=None)

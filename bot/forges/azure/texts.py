@@ -6,15 +6,15 @@ The appendix is the only comment of a thread that is closed from the start.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
-from bot.forges.azure.connection import JSON_PATCH, AzureClient, AzureRemote
+from bot.forges.azure.connection import JSON_PATCH, AzureRemote
 from bot.forges.azure.errors import PROPOSE_ACCESS
 from bot.forges.hosted.refusal import RefusedError
 from bot.forges.hosted.request_reader import MAX_COMMENTS
+from bot.forges.hosted.rest import JSON
 from bot.forges.hosted.texts import AppendixComment, StoredData
 from bot.model.request_attributes import RequestAttributes
 
@@ -37,11 +37,8 @@ class AzureTexts:
 
     def read_stored(self, number: int) -> StoredData:
         """Return the data that basebump stored in the properties of a pull request."""
-
-        def fetch(client: AzureClient) -> StoredData:
-            return _parse_stored(client.get(f"{self._get_path(number)}/properties"))
-
-        return self.remote.read(f"read the properties of pull request !{number}", fetch)
+        action = f"read the properties of pull request !{number}"
+        return _parse_stored(self.remote.read(action, f"/pullRequests/{number}/properties"))
 
     def write_comment(self, number: int, text: str, properties: Mapping[str, object] | None = None) -> None:
         """Write a comment in a thread of its own, which is closed from the start."""
@@ -50,29 +47,24 @@ class AzureTexts:
             "status": CLOSED_THREAD,
             "properties": dict(properties or {}),
         }
-        self._send("POST", f"comment on pull request !{number}", f"{self._get_path(number)}/threads", body)
+        self._write(f"comment on pull request !{number}", "POST", f"/pullRequests/{number}/threads", body)
 
     def find_appendix(self, number: int) -> AppendixComment | None:
         """Return the comment that contains the appendix, which is the first one of its thread."""
-        account = self.remote.connection.get_account().id
-
-        def find(client: AzureClient) -> AppendixComment | None:
-            threads = islice(client.list_values(f"{self._get_path(number)}/threads"), MAX_COMMENTS)
-            for thread in threads:
-                is_marked = APPENDIX_PROPERTY in (thread.get("properties") or {}) and not thread.get("isDeleted")
-                for first in thread["comments"][:1] if is_marked else ():
-                    if first["author"]["id"] == account:
-                        path = f"{self._get_path(number)}/threads/{int(thread['id'])}/comments/{int(first['id'])}"
-                        return AppendixComment(path, str(first.get("content") or ""))
-            return None
-
-        return self.remote.read(f"read the comments on pull request !{number}", find)
+        account = self.remote.connection.get_account()
+        for thread in list_threads(self.remote, number)[:MAX_COMMENTS]:
+            is_marked = APPENDIX_PROPERTY in (thread.get("properties") or {}) and not thread.get("isDeleted")
+            for first in thread["comments"][:1] if is_marked else ():
+                if account.has_id(str(first["author"]["id"])):
+                    path = f"/pullRequests/{number}/threads/{int(thread['id'])}/comments/{int(first['id'])}"
+                    return AppendixComment(path, str(first.get("content") or ""))
+        return None
 
     def write_appendix(self, number: int, appendix: str, comment: AppendixComment | None) -> None:
         if comment is None:
             self.write_comment(number, appendix, {APPENDIX_PROPERTY: {"$type": "System.String", "$value": "1"}})
         else:
-            self._send("PATCH", f"edit a comment on pull request !{number}", comment.path, {"content": appendix})
+            self._write(f"edit a comment on pull request !{number}", "PATCH", comment.path, {"content": appendix})
 
     def write_stored(self, number: int, old: StoredData, new: StoredData) -> None:
         """Write the properties that changed, and check that Azure DevOps stored them as they were sent.
@@ -88,8 +80,8 @@ class AzureTexts:
             patch.append({**change, "path": f"/{MARKER_PROPERTY}"})
         if not patch:
             return
-        action = f"edit the properties of pull request !{number}"
-        answer = self._send("PATCH", action, f"{self._get_path(number)}/properties", patch, content_type=JSON_PATCH)
+        action, path = f"edit the properties of pull request !{number}", f"/pullRequests/{number}/properties"
+        answer = self._write(action, "PATCH", path, patch, content_type=JSON_PATCH)
         if _parse_stored(answer) != new:
             raise RefusedError(
                 f"{self.remote.name}: Azure DevOps stored a property of pull request !{number} differently from what "
@@ -97,11 +89,13 @@ class AzureTexts:
                 status=None,
             )
 
-    def _send(self, method: str, action: str, path: str, body: object, **options: str) -> Any:
-        return self.remote.write(action, lambda client: client.send(method, path, body, **options), PROPOSE_ACCESS)
+    def _write(self, action: str, method: str, path: str, body: object, content_type: str = JSON) -> Any:
+        return self.remote.write(action, method, path, body, PROPOSE_ACCESS, content_type)
 
-    def _get_path(self, number: int) -> str:
-        return f"{self.remote.path}/pullRequests/{number}"
+
+def list_threads(remote: AzureRemote, number: int) -> Sequence[Mapping[str, Any]]:
+    """Return the threads of comments on a pull request. Raises RefusedError."""
+    return remote.list_values(f"read the comments on pull request !{number}", f"/pullRequests/{number}/threads")
 
 
 def _parse_stored(answer: Mapping[str, Any]) -> StoredData:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 from bot.forges.gitea.connection import GiteaRemote
 from bot.forges.gitea.errors import GITEA_ERRORS, READ_ISSUE, READ_ORGANIZATION, WRITE_ISSUE
-from bot.forges.hosted.attributes import LABEL_COLOUR, LABEL_DESCRIPTION, describe_automerge
+from bot.forges.hosted.attributes import LABEL_COLOUR, LABEL_DESCRIPTION, CheckedAutomerge
 from bot.forges.hosted.refusal import CONFLICT, FORBIDDEN, NOT_ALLOWED, NOT_FOUND, RefusedError
 
 
@@ -23,6 +22,7 @@ class GiteaAttributes:
     """The attributes of the pull requests of one repository; implements `AttributeApi`. Methods raise RefusedError."""
 
     remote: GiteaRemote
+    takes_single_names = False
     _label_ids: dict[str, int] = field(default_factory=dict)
     """The ids of the labels of the repository and of its organization, by name in lower case."""
 
@@ -105,14 +105,10 @@ _ADVICE = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class GiteaAutomerge:
+class GiteaAutomerge(CheckedAutomerge[GiteaRemote]):
     """Auto-merge of pull requests in one repository; implements `AutomergeApi`."""
 
-    remote: GiteaRemote
-
-    def enable(self, number: int, head: str | None) -> tuple[str, ...]:
-        return describe_automerge(partial(self._try_enable, number, head), GITEA_ERRORS, self.remote.name, _ADVICE)
+    errors, advice = GITEA_ERRORS, _ADVICE
 
     def disable(self, number: int) -> None:
         try:
@@ -121,7 +117,7 @@ class GiteaAutomerge:
             if refusal.status != NOT_FOUND:
                 raise
 
-    def _try_enable(self, number: int, head: str | None) -> str | None:
+    def try_enable(self, number: int, head: str | None) -> str | None:
         pull = self.remote.read(f"read pull request #{number}", f"/pulls/{number}")
         if head is not None and pull["head"]["sha"] != head:
             return _ADVICE[CONFLICT]

@@ -56,7 +56,7 @@ class GiteaBranches:
     ) -> str:
         remote = self.remote
         identity, push = remote.get_identity(), remote.get_push()
-        commit, refusal = remote.connection.client.run_write(
+        commit, refusal = remote.connection.run_write(
             lambda: push.push_commit(identity, base, branch, changes, message, expected_head)
         )
         if refusal is not None:
@@ -74,7 +74,7 @@ class GiteaBranches:
         remote = self.remote
         push = remote.get_push()
         try:
-            refusal = remote.connection.client.run_write(lambda: push.delete_branch(branch, expected_commit))
+            refusal = remote.connection.run_write(lambda: push.delete_branch(branch, expected_commit))
         except ForgeError:
             if self.read_tip(branch) is None:
                 return

@@ -14,7 +14,6 @@ from bot.forges.hosted.refusal import (
     RefusalMeaning,
     ServerErrors,
 )
-from bot.net import HttpError
 
 READ_REPOSITORY, WRITE_REPOSITORY = "the scope `read:repository`", "the scope `write:repository`"
 READ_ISSUE, WRITE_ISSUE = "the scope `read:issue`", "the scope `write:issue`"
@@ -30,8 +29,6 @@ _QUOTA = 413
 GITEA_ERRORS = ServerErrors(
     server="Gitea",
     url_name="the URL",
-    malformed_answer_errors=(AttributeError, KeyError, TypeError, IndexError),
-    client_errors=(HttpError,),
     rate_limit=RateLimitRule(frozenset({TOO_MANY}), reset_header="x-ratelimit-reset", default_wait=DEFAULT_WAIT),
     meanings=(
         INVALID_TOKEN_MEANING,

@@ -39,14 +39,14 @@ class GiteaExamination:
         name = "Forgejo" if FORGEJO_MARK in version else "Gitea"
         yield report_ok(self.url, "read the version", f"it is {name} {version}")
         account = self.connection.get_account()
-        if account.login is None:
+        if account.id is None:
             yield from check_missing_token(self.url, name, target, WRITE_ACTION)
             return
         if not account.is_admin:
-            yield report_ok(self.url, IDENTIFY_ACTION, f"it belongs to {account.login}")
+            yield report_ok(self.url, IDENTIFY_ACTION, f"it belongs to {account.id}")
         else:
             report = report_problem if target.level > RunLevel.REPORT else report_ok
-            yield report(self.url, IDENTIFY_ACTION, ADMIN_MESSAGE.format(login=account.login))
+            yield report(self.url, IDENTIFY_ACTION, ADMIN_MESSAGE.format(login=account.id))
         if target.level > RunLevel.REPORT:
             scopes = f"{WRITE_REPOSITORY} and {WRITE_ISSUE}"
             message = f"{name} does not report the token's scopes; hint: check that the token has {scopes}"
@@ -63,7 +63,7 @@ class GiteaExamination:
             list_requests=lambda: _read_requests(remote),
             has_dashboard=target.has_dashboards,
         )
-        if target.level > RunLevel.REPORT and self.connection.get_account().login is not None:
+        if target.level > RunLevel.REPORT and self.connection.get_account().id is not None:
             try:
                 with hosted.errors.translate(hosted.name):
                     yield _check_account(remote)

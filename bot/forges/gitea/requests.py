@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from bot.core.globs import is_glob_match
-from bot.core.proposal.markers import COMMENT_MARKER
 from bot.forges.gitea.attributes import GiteaAttributes
-from bot.forges.gitea.connection import RULES, GiteaRemote
-from bot.forges.gitea.errors import READ_ISSUE, WRITE_ISSUE
+from bot.forges.gitea.connection import RULES, GiteaRemote, get_login
+from bot.forges.gitea.errors import GITEA_ERRORS, READ_ISSUE, WRITE_ISSUE
 from bot.forges.gitea.history import RequestHistory, read_history
 from bot.forges.hosted.attributes import AttributesWriter
 from bot.forges.hosted.branches import build_request_ended_error
@@ -19,6 +18,7 @@ from bot.forges.hosted.forge import RequestEdit
 from bot.forges.hosted.records import MAX_ISSUES, ListedIssue
 from bot.forges.hosted.refusal import CONFLICT, FORBIDDEN, NOT_FOUND, RefusedError
 from bot.forges.hosted.request_reader import MAX_ENDED, ListedRequest, MergeState, ReviewState
+from bot.forges.hosted.rest_requests import RestRequestReader
 from bot.model.forge import OpenedRequest
 from bot.model.proposal import NO_DRAFTS, Proposal, RequestState
 from bot.model.request_attributes import STATUS_CONTEXT, CommitStatus, RequestAttributes, StatusState
@@ -31,11 +31,11 @@ _AGIT = 1
 """The `flow` of a pull request that was pushed to `refs/for/`, and has no branch. Only Forgejo reports it."""
 
 
-class GiteaRequestReader:
+class GiteaRequestReader(RestRequestReader[GiteaRemote]):
     """Reads the pull requests of one repository; implements `RequestReader`. Methods raise RefusedError."""
 
     def __init__(self, remote: GiteaRemote) -> None:
-        self._remote = remote
+        super().__init__(remote)
         self._ended: list[ListedRequest] | None = None
         self._histories: dict[int, RequestHistory] = {}
 
@@ -54,29 +54,21 @@ class GiteaRequestReader:
         The servers cannot list those of a branch. The list of the account's is therefore read once for all branches.
         """
         if self._ended is None:
-            login = self._remote.connection.get_account().login
+            login = self.account.id
             self._ended = self._list("closed", MAX_LISTED_ENDED, **({"poster": login} if login is not None else {}))
         return [each for each in self._ended if each.branch == branch][:MAX_ENDED]
 
-    def find_open(self, branch: str, target_branch: str) -> ListedRequest | None:
-        matching = (each for each in self._list("open") if (each.branch, each.target_branch) == (branch, target_branch))
-        return max(matching, key=lambda each: each.number, default=None)
+    def list_open_of_branch(self, branch: str, target_branch: str) -> Sequence[ListedRequest]:
+        names = (branch, target_branch)
+        return [each for each in self._list("open") if (each.branch, each.target_branch) == names]
 
-    def is_own_automerge(self, request: ListedRequest) -> bool:
-        return self._remote.connection.get_account().has_login(request.automerge_by)
+    def list_comments(self, number: int) -> Iterable[tuple[str | None, str]]:
+        """Return all comments, because the servers send all of them in one answer.
 
-    def is_own_request(self, request: ListedRequest) -> bool:
-        return self._remote.connection.get_account().has_login(request.opened_by)
-
-    def has_own_comment(self, number: int) -> bool:
-        """Return True if basebump commented on a pull request.
-
-        All comments are searched, because the servers send all of them in one answer. A user could otherwise write so
-        many that basebump did not find its own, and commented in each run.
+        A user could otherwise write so many that basebump did not find its own, and commented in each run.
         """
-        account = self._remote.connection.get_account()
-        comments = self._remote.read(f"read the comments on #{number}", f"/issues/{number}/comments", READ_ISSUE)
-        return any(COMMENT_MARKER in each["body"] and account.is_user(each["user"]) for each in comments)
+        comments = self.remote.read(f"read the comments on #{number}", f"/issues/{number}/comments", READ_ISSUE)
+        return [(get_login(each["user"]), str(each["body"])) for each in comments]
 
     def read_merge_state(self, number: int) -> MergeState:
         """Return whether a pull request has conflicts.
@@ -84,7 +76,7 @@ class GiteaRequestReader:
         The server reports in the same way that a pull request has conflicts, that this is not known yet, and that the
         pull request is a draft. The state is therefore read again, and conflicts of drafts are not found.
         """
-        data = self._remote.read(f"read pull request #{number}", f"/pulls/{number}")
+        data = self.remote.read(f"read pull request #{number}", f"/pulls/{number}")
         is_mergeable = bool(data["mergeable"]) or _is_draft(data)
         return MergeState(is_known=is_mergeable, has_conflicts=not is_mergeable, is_outdated=False)
 
@@ -94,7 +86,7 @@ class GiteaRequestReader:
         If the token may not read the rules, which takes an administrator of the repository, the result is False.
         """
         try:
-            rules = self._remote.read(f"read the protection of {branch}", RULES)
+            rules = self.remote.read(f"read the protection of {branch}", RULES)
         except RefusedError as refusal:
             if refusal.status in (FORBIDDEN, NOT_FOUND):
                 return False
@@ -115,7 +107,7 @@ class GiteaRequestReader:
             for each in requests
         }
 
-    def find_closed_by_branch_deletion(self, requests: Sequence[ListedRequest]) -> frozenset[int]:
+    def find_closed_without_user(self, requests: Sequence[ListedRequest]) -> frozenset[int]:
         return frozenset(
             each.number
             for each in requests
@@ -124,12 +116,12 @@ class GiteaRequestReader:
 
     def _get_history(self, number: int) -> RequestHistory:
         if number not in self._histories:
-            self._histories[number] = read_history(self._remote, number)
+            self._histories[number] = read_history(self.remote, number)
         return self._histories[number]
 
     def _is_approved(self, number: int) -> bool:
         """Return True if the last review of any user whose approval counts is an approval that was not dismissed."""
-        reviews = self._remote.list_pages(f"read the reviews of pull request #{number}", f"/pulls/{number}/reviews")
+        reviews = self.remote.list_pages(f"read the reviews of pull request #{number}", f"/pulls/{number}/reviews")
         opinions = {
             str(each["user"]["login"]): each["state"] == "APPROVED" and not each["dismissed"]
             for each in reviews
@@ -140,7 +132,7 @@ class GiteaRequestReader:
     def _list(self, state: str, max_requests: int | None = None, **conditions: str) -> list[ListedRequest]:
         """Return the pull requests in a state (`open` or `closed`) whose branches are not in a fork, newest first."""
         query, action = {"state": state, **conditions}, f"list the {state} pull requests"
-        listed = self._remote.list_pages(action, "/pulls", query=query, max_items=max_requests)
+        listed = self.remote.list_pages(action, "/pulls", query=query, max_items=max_requests)
         return [_parse_request(each) for each in listed if self._is_from_own_branch(each, state)]
 
     def _is_from_own_branch(self, data: Mapping[str, Any], state: str) -> bool:
@@ -149,8 +141,8 @@ class GiteaRequestReader:
         A pull request that was pushed to `refs/for/` (AGit) has no branch, but a name like a branch. Gitea reports
         pull requests whose branch was deleted in the same way. These count only if the token's account opened them.
         """
-        head, account = data["head"], self._remote.connection.get_account()
-        is_own = state == "closed" and account.is_user(data["user"]) and data.get("flow") != _AGIT
+        head, account = data["head"], self.account
+        is_own = state == "closed" and account.has_id(get_login(data["user"])) and data.get("flow") != _AGIT
         return head["repo_id"] == data["base"]["repo_id"] and (head["ref"] == head["label"] or is_own)
 
 
@@ -171,7 +163,7 @@ def _parse_request(data: Mapping[str, Any]) -> ListedRequest:
         opened_at=datetime.fromisoformat(data["created_at"]),
         closed_at=datetime.fromisoformat(data["closed_at"]) if data["closed_at"] else None,
         attributes=RequestAttributes(labels=tuple(str(each["name"]) for each in data["labels"] or ())),
-        opened_by=str(data["user"]["login"]) if data["user"] else None,
+        opened_by=get_login(data["user"]),
     )
 
 
@@ -180,7 +172,7 @@ class GiteaRequestWriter:
 
     def __init__(self, remote: GiteaRemote) -> None:
         self._remote = remote
-        self._attributes = AttributesWriter(GiteaAttributes(remote), "Gitea")
+        self._attributes = AttributesWriter(GiteaAttributes(remote), GITEA_ERRORS)
 
     def create(self, target_branch: str, proposal: Proposal) -> OpenedRequest:
         """Create a pull request, and set its attributes with further requests.
@@ -191,7 +183,7 @@ class GiteaRequestWriter:
         body = {"base": target_branch, "head": proposal.branch, "title": title, "body": proposal.body}
         data = self._remote.write(f"open a pull request for {proposal.branch}", "POST", "/pulls", body)
         draft_notes = (NO_DRAFTS,) if proposal.is_draft and data.get("draft") is False else ()
-        notes = self._attributes.set_attributes(int(data["number"]), proposal.attributes)
+        notes = self._attributes.set_attributes(int(data["number"]), proposal.attributes).notes
         return OpenedRequest(int(data["number"]), str(data["html_url"]), (*draft_notes, *notes))
 
     def is_already_open(self, refusal: RefusedError) -> bool:
@@ -205,7 +197,7 @@ class GiteaRequestWriter:
             is_draft = _is_draft(data) if edit.is_draft is None else edit.is_draft
             self._edit(number, {"title": f"{DRAFT_PREFIX if is_draft else ''}{edit.title}", "body": edit.body})
         self._attributes.remove_labels(number, edit.removed_labels)
-        return self._attributes.set_attributes(number, edit.attributes)
+        return self._attributes.set_attributes(number, edit.attributes).notes
 
     def close(self, number: int) -> None:
         self._edit(number, {"state": "closed"})
@@ -228,7 +220,11 @@ class GiteaStatuses:
         """Return the last status that basebump set. Everyone who can push can set statuses with the same name."""
         account = self.remote.connection.get_account()
         statuses = self.remote.list_pages(f"read the status of {commit}", f"/statuses/{commit}")
-        own = [each for each in statuses if each["context"] == STATUS_CONTEXT and account.is_user(each["creator"])]
+        own = [
+            each
+            for each in statuses
+            if each["context"] == STATUS_CONTEXT and account.has_id(get_login(each["creator"]))
+        ]
         newest = max(own, key=lambda each: int(each["id"]), default=None)
         if newest is None or newest["status"] not in list(StatusState):
             return None
@@ -252,7 +248,7 @@ class GiteaIssues:
         return [
             ListedIssue(int(each["number"]), str(each["title"]), each["body"], each["state"] == "open")
             for each in issues
-            if account.is_user(each["user"]) and any(one["name"] == label for one in each["labels"] or ())
+            if account.has_id(get_login(each["user"])) and any(one["name"] == label for one in each["labels"] or ())
         ]
 
     def create_issue(self, title: str, body: str, label: str) -> None:

@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from bot.forges._git_objects import EXECUTABLE, REGULAR, RegularFile, split_into_batches
-from bot.forges.git.tree_by_git import FileContents, TreeByGit
+from bot.forges._git_objects import split_into_batches
+from bot.forges.git.tree_by_git import ApiLimits, TreeByGit
 from bot.forges.gitea.connection import FORGEJO_MARK, GiteaRemote
 from bot.forges.gitea.errors import GITEA_ERRORS
 from bot.forges.hosted.files import BlobReader, ListedTree, QueriedContents, TreeListing, index_contents
+from bot.forges.hosted.folders import TreeNode, select_files
 from bot.forges.hosted.refusal import RefusedError, UnsupportedQueryError
+from bot.forges.hosted.rest import RestAnswer
 from bot.model.forge import TreeEntry
-from bot.model.source import FilePath
 
 ENTRIES_BY_API = 20_000
 """The largest number of entries in a tree that is listed by the API, with twenty requests by default. git lists a
@@ -36,29 +37,25 @@ Forgejo's documentation warns of 2,083."""
 
 def open_tree(remote: GiteaRemote, commit: str) -> ListedTree:
     """Return the tree of one commit. Its files are listed when they are first needed."""
-    by_git = TreeByGit(remote.connection.build_origin(remote.name), commit)
-    blobs = BlobReader("Gitea", partial(_fetch_blob, remote), GiteaBatchQuery(remote, commit))
-
-    def read(entries: Sequence[TreeEntry]) -> FileContents:
-        if len(entries) > FILES_BY_API:
-            return by_git.fetch(entries, lambda _: blobs.read(entries))
-        return blobs.read(entries)
-
-    return ListedTree(
-        lambda: by_git.list_after_api(partial(list_files, remote, commit), ENTRIES_BY_API, MAX_ENTRIES), read
+    return TreeByGit(partial(remote.connection.build_origin, remote.name), commit).open_after_api(
+        partial(_list_files, remote, commit),
+        BlobReader("Gitea", partial(_fetch_blob, remote), GiteaBatchQuery(remote, commit)),
+        ApiLimits(ENTRIES_BY_API, MAX_ENTRIES, FILES_BY_API),
+        partial(GITEA_ERRORS.translate, remote.name),
     )
 
 
 @dataclass(frozen=True, slots=True)
-class TreeObjects:
-    """All entries of a tree except its folders, also symbolic links and submodules."""
+class ListedNodes:
+    """The entries of a tree except its folders, by path, also symbolic links and submodules."""
 
-    entries: Sequence[Mapping[str, Any]]
+    nodes: Mapping[str, TreeNode]
     is_complete: bool
+    """False if entries are missing, because there are too many, or because two of them have the same name."""
 
 
-def list_objects(remote: GiteaRemote, commit: str, max_entries: int = MAX_ENTRIES) -> TreeObjects:
-    """List the entries of a commit's tree, page by page. Raises RefusedError.
+def list_nodes(remote: GiteaRemote, commit: str, max_entries: int | None = None) -> ListedNodes:
+    """List the entries of a commit's tree, page by page, `MAX_ENTRIES` at most by default. Raises RefusedError.
 
     https://docs.gitea.com/api/next/#tag/repository/operation/GetTree
     """
@@ -66,31 +63,26 @@ def list_objects(remote: GiteaRemote, commit: str, max_entries: int = MAX_ENTRIE
     truncations: list[bool] = []  # for each page, whether there are further pages
     size = remote.connection.get_limits().tree_entries
 
-    def add_page(answer: Any) -> bool:
-        listed = answer["tree"] or []
+    def add_page(answer: RestAnswer) -> bool:
+        listed = answer.value["tree"] or []
         entries.extend(each for each in listed if each["type"] != "tree")
-        truncations.append(bool(answer["truncated"]))
-        return not truncations[-1] or not listed or max(len(truncations) * size, len(entries)) >= max_entries
+        truncations.append(bool(answer.value["truncated"]))
+        count = max(len(truncations) * size, len(entries))
+        return not truncations[-1] or not listed or count >= (max_entries or MAX_ENTRIES)
 
-    remote.read_until(
-        "list the files",
-        f"/git/trees/{commit}",
+    remote.connection.read_until(
+        f"list the files of {remote.name}",
+        f"{remote.path}/git/trees/{commit}",
         lambda page: {"recursive": "true", "page": page, "per_page": size},
         add_page,
     )
-    return TreeObjects(entries, is_complete=not truncations[-1])
+    nodes = {str(each["path"]): TreeNode(str(each["mode"]), str(each["sha"]), int(each["size"])) for each in entries}
+    return ListedNodes(nodes, is_complete=not truncations[-1] and len(nodes) == len(entries))
 
 
-def list_files(remote: GiteaRemote, commit: str, max_entries: int = MAX_ENTRIES) -> TreeListing:
-    """Return the regular files of a commit, of at most `max_entries` entries. Raises RefusedError."""
-    objects = list_objects(remote, commit, max_entries)
-    with GITEA_ERRORS.translate(remote.name):
-        files = {
-            FilePath(str(each["path"])): RegularFile(str(each["mode"]), str(each["sha"]), int(each["size"]))
-            for each in objects.entries
-            if each["type"] == "blob" and each["mode"] in (REGULAR, EXECUTABLE)
-        }
-    return TreeListing(files, objects.is_complete)
+def _list_files(remote: GiteaRemote, commit: str, max_entries: int | None) -> TreeListing:
+    listed = list_nodes(remote, commit, max_entries)
+    return TreeListing(select_files(listed.nodes), listed.is_complete)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ class GitHubAttributes:
     """The attributes of the pull requests of one repository; implements `AttributeApi`. Methods raise RefusedError."""
 
     remote: GitHubRemote
+    takes_single_names = False
 
     def ensure_label(self, label: str) -> None:
         """Create a label in the repository with our colour and description; do nothing if the label exists.

@@ -16,7 +16,7 @@ from bot.core.proposal.markers import COMMENT_MARKER
 from bot.forges.github.attributes import GitHubAttributes
 from bot.forges.github.client import PER_PAGE
 from bot.forges.github.connection import GitHubRemote, get_login
-from bot.forges.github.errors import ISSUES_READ, ISSUES_WRITE, PULLS_READ, PULLS_WRITE, STATUSES_WRITE
+from bot.forges.github.errors import GITHUB_ERRORS, ISSUES_READ, ISSUES_WRITE, PULLS_READ, PULLS_WRITE, STATUSES_WRITE
 from bot.forges.github.request_state import (
     find_closed_by_branch_deletion,
     is_current_branch_required,
@@ -104,7 +104,7 @@ class GitHubRequestReader:
         """Return the approvals of each open pull request, and the attributes ever set on it, by number."""
         return read_review_states(self.remote, [each.number for each in requests])
 
-    def find_closed_by_branch_deletion(self, requests: Sequence[ListedRequest]) -> frozenset[int]:
+    def find_closed_without_user(self, requests: Sequence[ListedRequest]) -> frozenset[int]:
         """Return the numbers of the pull requests that GitHub closed because their branch was deleted."""
         closing_times = {each.number: each.closed_at for each in requests if each.closed_at is not None}
         return find_closed_by_branch_deletion(self.remote, closing_times)
@@ -178,7 +178,7 @@ class GitHubRequestWriter:
 
     def __init__(self, remote: GitHubRemote) -> None:
         self._remote = remote
-        self._attributes = AttributesWriter(GitHubAttributes(remote), "GitHub")
+        self._attributes = AttributesWriter(GitHubAttributes(remote), GITHUB_ERRORS)
 
     def create(self, target_branch: str, proposal: Proposal) -> OpenedRequest:
         """Create a pull request, and set its attributes with further requests.
@@ -200,7 +200,9 @@ class GitHubRequestWriter:
             if not is_draft_refused:
                 raise
             opened = replace(self._create(target_branch, replace(proposal, is_draft=False)), notes=(NO_DRAFTS,))
-        notes = self._attributes.set_attributes(opened.number, proposal.attributes) if opened.number is not None else ()
+        if opened.number is None:
+            return opened
+        notes = self._attributes.set_attributes(opened.number, proposal.attributes).notes
         return replace(opened, notes=(*opened.notes, *notes))
 
     def is_already_open(self, refusal: RefusedError) -> bool:
@@ -222,7 +224,7 @@ class GitHubRequestWriter:
 
             self._remote.write(f"edit pull request #{number}", edit_text, PULLS_WRITE)
         self._attributes.remove_labels(number, edit.removed_labels)
-        return self._attributes.set_attributes(number, edit.attributes)
+        return self._attributes.set_attributes(number, edit.attributes).notes
 
     def close(self, number: int) -> None:
         """Close an open pull request without merging it."""

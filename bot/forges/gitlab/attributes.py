@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -29,7 +28,7 @@ from bot.forges.gitlab.request_state import (
     read_ever_set,
     read_merge_request,
 )
-from bot.forges.hosted.attributes import describe_automerge
+from bot.forges.hosted.attributes import CheckedAutomerge
 from bot.forges.hosted.refusal import CONFLICT, NOT_ACCEPTABLE, NOT_ALLOWED, UNAUTHORIZED, RefusedError
 from bot.model.request_attributes import NO_ATTRIBUTES, TEAM_PREFIX, RequestAttributes
 
@@ -210,22 +209,12 @@ _ADVICE = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class GitLabAutomerge:
+class GitLabAutomerge(CheckedAutomerge[GitLabRemote]):
     """Auto-merge of merge requests in one project; implements `AutomergeApi`."""
 
-    remote: GitLabRemote
+    errors, advice = GITLAB_ERRORS, _ADVICE
 
-    def enable(self, number: int, head: str | None) -> tuple[str, ...]:
-        """Enable auto-merge, and return an empty tuple. If this fails, return one note with the reason.
-
-        If `head` is given, auto-merge is enabled only if the merge request's last commit is still `head`. Never raises
-        RefusedError.
-        """
-        return describe_automerge(partial(self._try_enable, number, head), GITLAB_ERRORS, self.remote.name, _ADVICE)
-
-    def _try_enable(self, number: int, head: str | None) -> str | None:
-        """Enable auto-merge, and return None. If this is not possible, return the reason. Raises RefusedError."""
+    def try_enable(self, number: int, head: str | None) -> str | None:
         data = read_merge_request(self.remote, number)
         reason = _explain_blocked(data, head)
         if reason is not None:

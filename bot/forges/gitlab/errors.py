@@ -22,7 +22,6 @@ from bot.forges.hosted.refusal import (
     RefusedError,
     ServerErrors,
 )
-from bot.net import HttpError
 
 READ_ACCESS = "the scope `read_api` and the role Reporter"
 WRITE_ACCESS = "the scope `api` and the role Developer"
@@ -37,8 +36,6 @@ https://docs.gitlab.com/security/rate_limits/
 GITLAB_ERRORS = ServerErrors(
     server="GitLab",
     url_name="the URL",
-    malformed_answer_errors=(AttributeError, KeyError, TypeError, IndexError),
-    client_errors=(HttpError,),
     rate_limit=RateLimitRule(frozenset({TOO_MANY}), reset_header="ratelimit-reset", default_wait=DEFAULT_WAIT),
     meanings=(
         INVALID_TOKEN_MEANING,

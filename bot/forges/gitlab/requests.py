@@ -123,7 +123,7 @@ class GitLabRequestReader:
             for each in requests
         }
 
-    def find_closed_by_branch_deletion(self, requests: Sequence[ListedRequest]) -> frozenset[int]:
+    def find_closed_without_user(self, requests: Sequence[ListedRequest]) -> frozenset[int]:
         """Return the numbers of the merge requests that GitLab closed because their branch was deleted."""
         return frozenset(
             each.number

@@ -9,7 +9,7 @@ from functools import partial
 from gitlab.v4.objects import Project
 
 from bot.forges._git_objects import EXECUTABLE, REGULAR, RegularFile
-from bot.forges.git.tree_by_git import FileContents, TreeByGit
+from bot.forges.git.tree_by_git import ApiLimits, FileContents, TreeByGit
 from bot.forges.gitlab.connection import PER_PAGE, GitLabRemote, run_query
 from bot.forges.gitlab.errors import translate_errors
 from bot.forges.hosted.files import BlobReader, ListedTree, QueriedContents, TreeListing, index_by_object_id
@@ -31,7 +31,7 @@ with fewer requests."""
 
 def open_tree(remote: GitLabRemote, commit: str) -> ListedTree:
     """Return the tree of one commit. Its files are listed, without their sizes, when they are first needed."""
-    by_git = TreeByGit(remote.connection.build_origin(remote.name), commit)
+    by_git = TreeByGit(lambda: remote.connection.build_origin(remote.name), commit)
     if remote.connection.has_job_token:  # the token of a job cannot read trees by the API
 
         def fetch(entries: Sequence[TreeEntry]) -> FileContents:
@@ -39,19 +39,12 @@ def open_tree(remote: GitLabRemote, commit: str) -> ListedTree:
 
         return ListedTree(by_git.list_files, fetch)
 
-    def list_tree() -> TreeListing:
-        with translate_errors(remote.name):
-            return by_git.list_after_api(
-                lambda most: list_files(remote, commit, max_entries=most), ENTRIES_BY_API, MAX_ENTRIES
-            )
-
-    def read(entries: Sequence[TreeEntry]) -> FileContents:
-        blobs = BlobReader("GitLab", partial(_fetch_blob, remote), GitLabBatchQuery(remote, commit))
-        if len(entries) > FILES_BY_API:
-            return by_git.fetch(entries, lambda _: blobs.read(entries))
-        return blobs.read(entries)
-
-    return ListedTree(list_tree, read)
+    return by_git.open_after_api(
+        lambda most: list_files(remote, commit, max_entries=most),
+        BlobReader("GitLab", partial(_fetch_blob, remote), GitLabBatchQuery(remote, commit)),
+        ApiLimits(ENTRIES_BY_API, MAX_ENTRIES, FILES_BY_API),
+        partial(translate_errors, remote.name),
+    )
 
 
 def list_files(

@@ -6,8 +6,11 @@ gives the reason.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import ClassVar, Generic, Protocol, TypeVar
 
 from bot.forges.hosted.refusal import NOT_FOUND, RefusedError, ServerErrors
 from bot.model.request_attributes import TEAM_PREFIX, RequestAttributes
@@ -19,6 +22,11 @@ LABEL_DESCRIPTION = "Set by basebump on its pull requests"
 
 class AttributeApi(Protocol):
     """The attributes of the pull requests of one repository on a server. Methods raise RefusedError."""
+
+    @property
+    def takes_single_names(self) -> bool:
+        """True if the server takes one label or one reviewer in a request, and False if it takes several."""
+        ...
 
     def ensure_label(self, label: str) -> None:
         """Create a label in the repository with our colour and description; do nothing if the label exists."""
@@ -45,27 +53,39 @@ class AttributeApi(Protocol):
     def set_milestone(self, number: int, milestone: int) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class AttributesOutcome:
+    """The outcome of setting attributes of a pull request."""
+
+    labels: tuple[str, ...]
+    """The labels that were set."""
+    reviewers: tuple[str, ...]
+    """The users and teams of whom a review was requested."""
+    notes: tuple[str, ...]
+    """A note for each attribute that could not be set."""
+
+
 class AttributesWriter:
     """Sets attributes of pull requests in one repository during one run.
 
     If an attribute cannot be set, the result contains a note with the reason.
     """
 
-    def __init__(self, api: AttributeApi, server: str) -> None:
-        """`server` is the name of the server in notes."""
+    def __init__(self, api: AttributeApi, errors: ServerErrors) -> None:
         self._api = api
-        self._server = server
+        self._errors = errors
         self._labels: set[str] = set()
         """Labels that exist in the repository as far as this run found out, in lower case."""
 
-    def set_attributes(self, number: int, attributes: RequestAttributes) -> tuple[str, ...]:
-        """Set labels, reviewers, assignees and milestone of a pull request, and return a note for each failure."""
-        return (
-            *self._add_labels(number, attributes.labels),
-            *self._request_reviews(number, attributes.reviewers),
-            *self._set_assignees(number, attributes.assignees),
-            *(self._set_milestone(number, attributes.milestone) if attributes.milestone is not None else ()),
-        )
+    def set_attributes(self, number: int, attributes: RequestAttributes) -> AttributesOutcome:
+        """Set labels, reviewers, assignees and milestone of a pull request."""
+        notes: list[str] = []
+        labels = self._add_labels(number, attributes.labels, notes)
+        reviewers = self._request_reviews(number, attributes.reviewers, notes)
+        self._set_assignees(number, attributes.assignees, notes)
+        if attributes.milestone is not None:
+            self._set_milestone(number, attributes.milestone, notes)
+        return AttributesOutcome(tuple(labels), tuple(reviewers), tuple(notes))
 
     def remove_labels(self, number: int, labels: Sequence[str]) -> None:
         """Remove labels from a pull request, as far as they are set. Raises RefusedError."""
@@ -76,27 +96,25 @@ class AttributesWriter:
                 if refusal.status != NOT_FOUND:
                     raise
 
-    def _add_labels(self, number: int, labels: Sequence[str]) -> list[str]:
-        """Add labels to a pull request, and return a note for each failure.
+    def _add_labels(self, number: int, labels: Sequence[str], notes: list[str]) -> list[str]:
+        """Add labels to a pull request, and return those that were added.
 
         Labels that do not exist in the repository are created.
         """
-        notes: list[str] = []
-        existing: list[str] = []
-        for label in labels:
-            try:
+
+        def ensure(names: Sequence[str]) -> None:
+            for label in names:
                 if label.lower() not in self._labels:
                     self._api.ensure_label(label)
                     self._labels.add(label.lower())
-                existing.append(label)
-            except RefusedError as refusal:
-                notes.append(f"Label `{label}` could not be created: {refusal}.")
-        return notes + _try_all_then_each(
-            existing, lambda names: self._api.add_labels(number, names), "Label `{}` could not be set"
+
+        existing = [each for each in labels if self._try([each], ensure, "Label `{}` could not be created", notes)]
+        return self._try(
+            existing, lambda names: self._api.add_labels(number, names), "Label `{}` could not be set", notes
         )
 
-    def _request_reviews(self, number: int, reviewers: Sequence[str]) -> list[str]:
-        """Request reviews from users and teams, and return a note for each failure.
+    def _request_reviews(self, number: int, reviewers: Sequence[str], notes: list[str]) -> list[str]:
+        """Request reviews from users and teams, and return those to whom this was possible.
 
         If one of the reviewers may not review, servers refuse the request for all of them. basebump therefore sends a
         separate request for each reviewer after such a refusal.
@@ -107,72 +125,93 @@ class AttributesWriter:
             teams = [each.removeprefix(TEAM_PREFIX) for each in names if each.startswith(TEAM_PREFIX)]
             self._api.request_reviews(number, people, teams)
 
-        return _try_all_then_each(reviewers, request, "A review of `{}` could not be requested")
+        return self._try(reviewers, request, "A review of `{}` could not be requested", notes)
 
-    def _set_assignees(self, number: int, assignees: Sequence[str]) -> list[str]:
-        """Assign users to a pull request, and return a note for each user who was not assigned.
+    def _set_assignees(self, number: int, assignees: Sequence[str], notes: list[str]) -> None:
+        """Assign users to a pull request.
 
         If a user cannot be assigned, a server may ignore the user and report success. To detect this, the assignees in
         the answer are compared with `assignees`.
         """
         if not assignees:
-            return []
+            return
         try:
             assigned = {each.lower() for each in self._api.assign(number, assignees)}
         except RefusedError as refusal:
-            return [f"The assignees could not be set: {refusal}."]
-        reason = f"{self._server} assigns only users who can write to the repository"
-        return [f"`{each}` could not be assigned: {reason}." for each in assignees if each.lower() not in assigned]
+            notes.append(f"The assignees could not be set: {refusal}.")
+            return
+        reason = f"{self._errors.server} assigns only users who can write to the repository"
+        notes += [f"`{each}` could not be assigned: {reason}." for each in assignees if each.lower() not in assigned]
 
-    def _set_milestone(self, number: int, title: str) -> list[str]:
-        """Set the open milestone with a title. If it cannot be set, return one note with the reason."""
+    def _set_milestone(self, number: int, title: str, notes: list[str]) -> None:
+        """Set the open milestone with a title."""
         try:
             milestone = self._api.find_milestone(title)
-            if milestone is None:
-                return [f"The milestone could not be set: no open milestone is called `{title}`; hint: create it."]
-            self._api.set_milestone(number, milestone)
+            if milestone is not None:
+                self._api.set_milestone(number, milestone)
+                return
+            reason = f"no open milestone is called `{title}`; hint: create it"
         except RefusedError as refusal:
-            return [f"The milestone could not be set: {refusal}."]
-        return []
+            reason = str(refusal)
+        notes.append(f"The milestone could not be set: {reason}.")
+
+    def _try(
+        self, names: Sequence[str], call: Callable[[Sequence[str]], None], failure: str, notes: list[str]
+    ) -> list[str]:
+        """Make one call for several names, or one for each name if the server refuses the call for all of them.
+
+        If the server takes only one name in a request, the first call is not made. Returns the names that the server
+        accepted. A note is added for each other name. `failure` is its beginning, such as `Label {} could not be set`,
+        in which `{}` is replaced by the name.
+        """
+        if len(names) != 1 and self._api.takes_single_names:
+            return [each for each in names if self._try([each], call, failure, notes)]
+        if not names:
+            return []
+        try:
+            with self._errors.translate(names[0]):
+                call(names)
+        except RefusedError as refusal:
+            if len(names) == 1:
+                notes.append(f"{failure.format(names[0])}: {refusal}.")
+                return []
+            return [each for each in names if self._try([each], call, failure, notes)]
+        return list(names)
 
 
-def _try_all_then_each(names: Sequence[str], call: Callable[[Sequence[str]], None], failure: str) -> list[str]:
-    """Make one call for all names. If the server refuses this call, make a separate call for each name.
+class NamedRemote(Protocol):
+    """The access to one repository."""
 
-    Returns a note for each name that was refused. `failure` is the beginning of the note, such as `Label {} could not
-    be set`, in which `{}` is replaced by the name.
-    """
-    if not names:
-        return []
-    try:
-        call(names)
-    except RefusedError as refusal:
-        if len(names) == 1:
-            return [f"{failure.format(names[0])}: {refusal}."]
-    else:
-        return []
-    return [note for each in names for note in _try_all_then_each([each], call, failure)]
+    @property
+    def name(self) -> str: ...
 
 
-def describe_automerge(
-    try_enable: Callable[[], str | None],
-    errors: ServerErrors,
-    repository: str,
-    advice: Mapping[int, str],
-    failure: str = "Auto-merge was not enabled",
-) -> tuple[str, ...]:
-    """Enable auto-merge, and return an empty tuple. If this fails, return one note with the reason.
+Remote = TypeVar("Remote", bound=NamedRemote)
 
-    Args:
-        try_enable: Enables auto-merge, and returns None, or the reason why this is not possible. Raises RefusedError.
-        errors: The meanings of the server's errors.
-        repository: The name of the repository.
-        advice: The reasons for refusals, by HTTP status. For other refusals, their own messages are used.
-        failure: The beginning of the note.
-    """
-    try:
-        with errors.translate(repository):
-            reason = try_enable()
-    except RefusedError as refusal:
-        reason = advice.get(refusal.status or 0, str(refusal))
-    return (f"{failure}: {reason}.",) if reason is not None else ()
+
+@dataclass(frozen=True, slots=True)
+class CheckedAutomerge(ABC, Generic[Remote]):
+    """Enables auto-merge of pull requests in one repository if its conditions are met; implements `AutomergeApi`."""
+
+    remote: Remote
+    errors: ClassVar[ServerErrors]
+    advice: ClassVar[Mapping[int, str]] = MappingProxyType({})
+    """The reasons for refusals, by HTTP status. For other refusals, their own messages are used."""
+    failure: ClassVar[str] = "Auto-merge was not enabled"
+    """The beginning of the note."""
+
+    @abstractmethod
+    def try_enable(self, number: int, head: str | None) -> str | None:
+        """Enable auto-merge, and return None, or the reason why this is not possible. Raises RefusedError."""
+
+    @abstractmethod
+    def disable(self, number: int) -> None:
+        """Disable auto-merge; do nothing if it is not enabled. Raises RefusedError."""
+
+    def enable(self, number: int, head: str | None) -> tuple[str, ...]:
+        try:
+            with self.errors.translate(self.remote.name):
+                reason = self.try_enable(number, head)
+        except RefusedError as refusal:
+            reason = self.advice.get(refusal.status or 0, str(refusal))
+        return (f"{self.failure}: {reason}.",) if reason is not None else ()

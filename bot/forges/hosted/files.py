@@ -172,13 +172,17 @@ class BlobReader:
         try:
             content = self.fetch_blob(entry, oid)
         except RefusedError as refusal:
-            is_oversized = isinstance(refusal.__cause__, OversizedError)
-            return (OversizedFileError if is_oversized else TreeError)(str(refusal))
+            return (OversizedFileError if is_oversized(refusal) else TreeError)(str(refusal))
         if hash_blob(content, sample_oid=oid) != oid:
             return TreeError(
                 f"'{entry.path}': {self.server} sent content that does not match its object name; hint: rerun basebump"
             )
         return content
+
+
+def is_oversized(refusal: RefusedError) -> bool:
+    """Return True if an answer of the server was larger than every answer that is read."""
+    return isinstance(refusal.__cause__, OversizedError)
 
 
 def _is_queried(entry: TreeEntry) -> bool:

@@ -50,6 +50,15 @@ def select_files(nodes: Mapping[str, TreeNode]) -> dict[FilePath, RegularFile]:
     }
 
 
+def compare_nodes(old: Mapping[str, TreeNode], new: Mapping[str, TreeNode]) -> Sequence[FileDifference]:
+    """Return the paths at which the entries of two trees differ. The entries are given by path, without folders."""
+    return [
+        FileDifference(FilePath(path), _build_object(old.get(path)), _build_object(new.get(path)))
+        for path in sorted(old.keys() | new.keys())
+        if old.get(path) != new.get(path)
+    ]
+
+
 def is_whole_tree(tree: str, nodes: Mapping[str, TreeNode]) -> bool:
     """Return True if these are all entries of a tree and its folders, according to the ids of the folders."""
     folders: dict[str, dict[str, TreeNode]] = {"": {}}

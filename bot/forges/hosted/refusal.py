@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from json import JSONDecodeError
 from typing import TypeVar
@@ -192,14 +192,14 @@ class ServerErrors:
     """The name of the server in messages."""
     url_name: str
     """The name of the server's URL in hints, such as `the URL of the API`."""
-    malformed_answer_errors: tuple[type[Exception], ...]
+    rate_limit: RateLimitRule
+    meanings: Sequence[RefusalMeaning] = ()
+    """The meanings of refusals, of which the first one that matches is used."""
+    malformed_answer_errors: tuple[type[Exception], ...] = (AttributeError, KeyError, TypeError, IndexError)
     """The exceptions that are raised if the answer of another kind of server is parsed."""
-    client_errors: tuple[type[Exception], ...]
+    client_errors: tuple[type[Exception], ...] = (HttpError,)
     """The exceptions of the client library whose text explains why there was no answer, and contains no secrets except
     the token."""
-    rate_limit: RateLimitRule
-    meanings: Sequence[RefusalMeaning] = field(default=())
-    """The meanings of refusals, of which the first one that matches is used."""
 
     @contextmanager
     def translate(self, name: str) -> Iterator[None]:
@@ -213,6 +213,10 @@ class ServerErrors:
         except self.malformed_answer_errors + INVALID_VALUE_ERRORS as error:
             message = f"{name}: the answer is not shaped like {self.server}'s; hint: check {self.url_name}"
             raise RefusedError(message, status=None) from error
+
+    def describe_failure(self, action: str) -> str:
+        """Return the beginning of the message about an action for which there is no valid answer of the server."""
+        return f"could not {action} on {self.server}"
 
     def explain_error(
         self, error: Exception, action: str, permission: str, *, secret: str | None, now: datetime
@@ -233,7 +237,7 @@ class ServerErrors:
             action: A description of the request for the message, such as `read the label security`.
             secret: The token, which is removed from the message.
         """
-        message = f"{self.server} could not be asked to {action}: {self._describe_reason(error, secret)}"
+        message = f"{self.describe_failure(action)}: {self._describe_reason(error, secret)}"
         if HINT_SEPARATOR not in message:  # the reason may have a hint of its own, such as the key for a certificate
             advice = f"check the network and {self.url_name}, and {PROXY_ADVICE}"
             message += f"{HINT_SEPARATOR}{advice}; `scan` and `check` need no forge"

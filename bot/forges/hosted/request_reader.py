@@ -67,6 +67,8 @@ class ListedRequest:
     """The login of the account that enabled auto-merge; None if the server does not report it."""
     opened_by: str | None = None
     """The login of the account that opened the pull request; None if the server does not report it."""
+    closed_by: str | None = None
+    """The login of the account that closed the pull request; None if the list does not contain it."""
     opened_by_bot: str | None = None
     """The login of the bot that opened the pull request; None if a user opened it, or if the server does not report the
     account."""
@@ -130,10 +132,11 @@ class RequestReader(Protocol):
         """
         ...
 
-    def find_closed_by_branch_deletion(self, requests: Sequence[ListedRequest]) -> frozenset[int]:
-        """Return the numbers of those pull requests that the server closed because their branch was deleted.
+    def find_closed_without_user(self, requests: Sequence[ListedRequest]) -> frozenset[int]:
+        """Return the numbers of those closed pull requests that no user closed.
 
-        Such a pull request does not count as declined, because no user closed it.
+        The server closed them because their branch was deleted, or basebump closed them itself. Such a pull request
+        does not count as declined.
         """
         ...
 

@@ -42,8 +42,8 @@ class _RequestContext:
     must_be_current: bool
     """True if only branches that are up to date can be merged. It is read only if some branch is not up to date."""
     review_states: Mapping[int, ReviewState]
-    closed_by_deletion: frozenset[int]
-    """The numbers of the pull requests that the server closed because their branch was deleted."""
+    closed_without_user: frozenset[int]
+    """The numbers of the closed pull requests that no user closed."""
 
     def get_intent(self, request: ListedRequest) -> str | None:
         """Return the intent of a pull request's branch; None if basebump must leave the pull request unchanged."""
@@ -122,7 +122,7 @@ class RequestLister:
             and base.name is not None
             and self.reader.is_current_branch_required(base.name),
             review_states=self.reader.read_review_states(open_requests, own_numbers),
-            closed_by_deletion=self.reader.find_closed_by_branch_deletion(
+            closed_without_user=self.reader.find_closed_without_user(
                 [each for each in requests if each.closed_at and may_be_declined(each.state, each.body)]
             ),
         )
@@ -160,7 +160,7 @@ class RequestLister:
             user_requests=parse_labels(request.attributes.labels),
             opened_at=request.opened_at,
             closed_at=request.closed_at,
-            is_closed_by_branch_deletion=request.number in context.closed_by_deletion,
+            is_closed_by_branch_deletion=request.number in context.closed_without_user,
         )
 
 

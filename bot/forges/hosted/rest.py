@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+import json
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import Any, Generic, TypeVar
 
-from bot.forges.hosted.connection import ClientPool, RequestSender, create_pace
-from bot.forges.hosted.refusal import INVALID_VALUE_ERRORS, AnswerError, RefusedAnswer, ServerErrors, index_headers
+from bot.forges.hosted.connection import MAX_WAIT, ClientPool, RequestSender, SharedValue, create_pace
+from bot.forges.hosted.refusal import (
+    INVALID_VALUE_ERRORS,
+    UNAUTHORIZED,
+    AnswerError,
+    RefusedAnswer,
+    RefusedError,
+    ServerErrors,
+    index_headers,
+)
+from bot.model.errors import BasebumpError
 from bot.net import ApiSession, HttpError
 
-TIMEOUT = 30.0
-"""Seconds without data after which a request fails."""
 MAX_ANSWER = 64 * 1024 * 1024
-"""The largest size of one answer in bytes. A full page of pull requests with long texts fits into it."""
+"""The largest size of one answer in bytes. A full page of pull requests with long texts fits into it, and the list of a
+tree with 150,000 entries."""
+JSON = "application/json"
 Query = Mapping[str, object]
 Value = TypeVar("Value")
 _CLIENT_ERRORS: tuple[type[Exception], ...] = (AnswerError, OSError, HttpError, *INVALID_VALUE_ERRORS)
@@ -28,123 +41,212 @@ _FIRST_REFUSAL = 300
 
 
 @dataclass(frozen=True, slots=True)
-class RestApi:
-    """The REST API of one server, and the login for it."""
+class RestAccount:
+    """The account to which the token belongs."""
 
-    url: str
-    """The URL of the API, to which paths are appended."""
+    id: str | None
+    """The login or the id that answers of the server contain for the account; None if there is no token."""
+    name: str = ""
+    email: str = ""
+    """The email address in commits of the account; empty if it is not known."""
+    is_admin: bool = False
+    """True if the account administrates the server."""
+
+    def has_id(self, other: str | None) -> bool:
+        """Return True if this is the login or the id of the account."""
+        return self.id is not None and other is not None and other.lower() == self.id.lower()
+
+    def has_emails(self, others: Iterable[str]) -> bool:
+        """Return True if all these email addresses are that of the account."""
+        return bool(self.email) and {each.lower() for each in others} == {self.email.lower()}
+
+
+@dataclass(frozen=True, slots=True)
+class RestRequest:
+    """A request to the API of a server."""
+
+    action: str
+    """A description of the request for error messages, such as `list the milestones`."""
+    permission: str
+    """The permission that the request requires, for the hint in messages."""
+    method: str
+    path: str
+    """The quoted path below the URL of the API."""
+    query: Query | None = None
+    body: object = None
+    """The JSON value to send; None to send no body."""
+    content_type: str = JSON
+    accept: str = JSON
+
+
+@dataclass(frozen=True, slots=True)
+class RestAnswer:
+    """The answer to a request."""
+
+    status: int
+    content: bytes
+    headers: Mapping[str, str]
+    """The headers by their names in lower case."""
+    value: Any = None
+    """The JSON value; None if the answer is empty or not JSON."""
+
+
+class RestConnection(ABC):
+    """The access to one server. Thread-safe, because each thread has its own session. Methods raise RefusedError.
+
+    If a server asks to send fewer requests although it carried out one, the connection waits before it goes on.
+    """
+
     errors: ServerErrors
-    list_messages: Callable[[Any], Iterator[str]]
-    """Yields the server's messages in the JSON value of a refusal."""
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """The headers of every request, such as the one with the token."""
-    secret: str | None = field(default=None, repr=False)
-    """The token, which is removed from messages."""
-    ca: Path | None = None
-    """A file with certificates to trust instead of the default ones."""
+    read_permission: str
+    """The permission that most requests that only read require, for the hint in messages."""
+    write_permission: str
+    """The permission that most requests that change something require."""
+    timeout = 30.0
+    """Seconds without data after which a request fails."""
+    can_redirect = True
+    """True if redirects of requests that only read are followed. A redirect of another request is a refusal, because
+    the redirected request would lose its body."""
+    extra_headers: Mapping[str, str] = MappingProxyType({})
 
-
-class RestClient:
-    """Sends requests to one REST API. Thread-safe, because each thread has its own session."""
-
-    def __init__(self, api: RestApi, *, pause: Callable[[float], None], seconds_between_writes: float = 0.0) -> None:
-        """Prepare requests to an API. No request is sent yet.
+    def __init__(
+        self,
+        url: str,
+        api_path: str,
+        fetch_secret: Callable[[], str] | None,
+        *,
+        ca: Path | None = None,
+        seconds_between_writes: float = 0.0,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Prepare requests to the server at `url`. No request is sent yet.
 
         Args:
-            api: The API.
-            pause: Waits for a number of seconds.
+            url: The URL of the server.
+            api_path: The path of the API below this URL.
+            fetch_secret: Returns the token, and raises BasebumpError. It is called before each request, so that it can
+                renew the token. None to send requests without a token.
+            ca: A file with certificates to trust instead of the default ones.
             seconds_between_writes: The shortest time between two requests that change something.
+            pause: Waits for a number of seconds.
         """
-        self._api = api
-        self.pace = create_pace(api.url, pause)
-        """Limits the time that slow exchanges with the server take in a run."""
-
-        def create_session() -> ApiSession:
-            session = ApiSession(api.url, limit=MAX_ANSWER, pace=self.pace)
-            session.headers.update({"Accept": "application/json", **api.headers})
-            if api.ca is not None:
-                session.verify = str(api.ca)
-            return session
-
-        self._sessions = ClientPool(create_session)
-        self._sender = RequestSender(pause, seconds_between_writes=seconds_between_writes)
+        self.url = url
+        self.has_token = fetch_secret is not None
         self.pause = pause
+        self._api_url = url + api_path
+        self._fetch_secret = fetch_secret
+        self.ca = ca
+        self.pace = create_pace(url, pause)
+        self._sessions = ClientPool(self._create_session)
+        self._sender = RequestSender(pause, seconds_between_writes=seconds_between_writes)
+        self._account = SharedValue[RestAccount]()
 
-    def read(self, action: str, path: str, permission: str, query: Query | None = None) -> Any:
-        """Send a GET request, and return the JSON value. The request is repeated after temporary failures.
+    @abstractmethod
+    def build_authorization(self, secret: str) -> str:
+        """Return the header that contains the token."""
 
-        Args:
-            action: What the request does, for error messages, such as `list the milestones`.
-            path: The quoted path below the URL of the API.
-            permission: The permission that the request requires, for the hint in messages.
-            query: The parameters of the request.
+    @abstractmethod
+    def fetch_account(self) -> RestAccount:
+        """Fetch the account to which the token belongs."""
 
-        Raises:
-            RefusedError: If the server refuses the request or does not answer.
-        """
+    @abstractmethod
+    def get_page_size(self) -> int:
+        """Return the number of items on a full page."""
+
+    @abstractmethod
+    def build_page_query(self, page: int) -> Query:
+        """Return the parameters that request a page of a list. The number of the first page is 1."""
+
+    @abstractmethod
+    def list_messages(self, data: Any) -> Iterator[str]:
+        """Yield the server's messages in the JSON value of a refusal."""
+
+    def get_items(self, answer: Any) -> list[Any]:
+        """Return the items on a page of a list."""
+        return list(answer)
+
+    def get_account(self) -> RestAccount:
+        """Return the account to which the token belongs. The account is fetched only once."""
+        return self._account.get(self.fetch_account) if self.has_token else RestAccount(None)
+
+    def fetch_clone_login(self, name: str) -> str | None:
+        """Return `user:password` for reading the repository `name` with git; None if there is no token."""
+        secret = self._get_secret(f"read {name} with git")
+        return f"basebump:{secret}" if secret is not None else None
+
+    def read(self, action: str, path: str, permission: str | None = None, query: Query | None = None) -> Any:
+        """Send a GET request, and return the JSON value. The parameters are explained at `RestRequest`."""
+        return self.fetch(RestRequest(action, permission or self.read_permission, "GET", path, query)).value
+
+    def fetch(self, request: RestRequest) -> RestAnswer:
+        """Send a request that reads something. The request is repeated after temporary failures."""
         with self._sessions.get().limit_call():
-            return self._sender.read(lambda: self._send(action, permission, "GET", path, query, None))
+            return self._sender.read(partial(self._send, request))
 
-    def read_pages(
+    def list_pages(
         self,
         action: str,
         path: str,
-        permission: str,
-        build_query: Callable[[int], Query],
-        size: int,
+        permission: str | None = None,
+        query: Query | None = None,
         max_items: int | None = None,
     ) -> list[Any]:
         """Return the items of a list, whose pages are requested one after another.
 
         A page that is not full is the last one. Null stands for an item that the server could not read, and is left
-        out. If there are too many pages, or if they are too large together, RefusedError is raised. The other
-        parameters are explained at `read`.
-
-        Args:
-            action: What the requests do.
-            path: The path of the list.
-            permission: The permission that the requests require.
-            build_query: Returns the parameters of the request for a page, whose number begins at 1.
-            size: The number of items on a full page.
-            max_items: The largest number of items to return; None to return all.
+        out. If there are too many pages, or if they are too large together, RefusedError is raised. If `max_items` is
+        given, at most this number of items is returned.
         """
         items: list[Any] = []
+        size = self.get_page_size()
 
-        def add_page(listed: Any) -> bool:
+        def add_page(answer: RestAnswer) -> bool:
+            listed = self.get_items(answer.value)
             items.extend(each for each in listed if each is not None)
             return len(listed) < size or (max_items is not None and len(items) >= max_items)
 
-        self.read_until(action, path, permission, build_query, add_page)
+        self.read_until(
+            action, path, lambda page: {**(query or {}), **self.build_page_query(page)}, add_page, permission
+        )
         return items[:max_items]
 
     def read_until(
         self,
         action: str,
         path: str,
-        permission: str,
         build_query: Callable[[int], Query],
-        add_page: Callable[[Any], bool],
+        add_page: Callable[[RestAnswer], bool],
+        permission: str | None = None,
     ) -> None:
-        """Request pages one after another until `add_page`, which gets the JSON value of each, returns True.
+        """Request pages one after another until `add_page`, which gets the answer with each, returns True.
 
-        The other parameters and the errors are explained at `read_pages`.
+        `build_query` returns the parameters of the request for a page, whose number begins at 1.
         """
         with self._sessions.get().limit_call():
             for page in count(1):
-                query = build_query(page)
-                answer = self._sender.read(partial(self._send, action, permission, "GET", path, query, None))
-                with self._api.errors.translate(path):
+                request = RestRequest(action, permission or self.read_permission, "GET", path, build_query(page))
+                answer = self._sender.read(partial(self._send, request))
+                with self.errors.translate(path):
                     if add_page(answer):
                         return
 
-    def write(self, action: str, path: str, permission: str, method: str, body: object = None) -> Any:
+    def write(
+        self,
+        action: str,
+        method: str,
+        path: str,
+        body: object = None,
+        permission: str | None = None,
+        content_type: str = JSON,
+    ) -> Any:
         """Send a request that changes something, and return the JSON value in the answer; None if it has none.
 
-        Only one thread sends such a request at a time. A redirect is a refusal, because a redirected request would lose
-        its body. The parameters are explained at `read`. Raises RefusedError.
+        Only one thread sends such a request at a time. The parameters are explained at `RestRequest`.
         """
+        permission = permission or self.write_permission
+        request = RestRequest(action, permission, method, path, body=body, content_type=content_type)
         with self._sessions.get().limit_call():
-            return self._sender.write(lambda: self._send(action, permission, method, path, None, body))
+            return self._sender.write(lambda: self._send(request).value)
 
     def run_write(self, call: Callable[[], Value]) -> Value:
         """Make a call that changes something on the server without this API, such as a push, in turn with the writes.
@@ -153,30 +255,102 @@ class RestClient:
         """
         return self._sender.write(call)
 
-    def _send(self, action: str, permission: str, method: str, path: str, query: Query | None, body: object) -> Any:
-        try:
-            return self._exchange(method, path, query, body)
-        except _CLIENT_ERRORS as error:
-            secret, now = self._api.secret, datetime.now(UTC)
-            raise self._api.errors.explain_error(error, action, permission, secret=secret, now=now) from error
-
-    def _exchange(self, method: str, path: str, query: Query | None, body: object) -> Any:
+    def exchange(self, request: RestRequest, secret: str | None) -> RestAnswer:
+        """Send a request once, with a token or without one. Raises AnswerError and the exceptions of the session."""
+        headers = {"Accept": request.accept, **self.extra_headers}
+        headers |= {"Content-Type": request.content_type} if request.body is not None else {}
+        headers |= {"Authorization": self.build_authorization(secret)} if secret is not None else {}
         response = self._sessions.get().request(
-            method,
-            self._api.url + path,
-            params=dict(query or {}),
-            json=body,
-            timeout=TIMEOUT,
-            allow_redirects=method == "GET",
+            request.method,
+            self._api_url + request.path,
+            params=dict(request.query or {}),
+            data=json.dumps(request.body).encode() if request.body is not None else None,
+            headers=headers,
+            timeout=self.timeout,
+            allow_redirects=self.can_redirect and request.method == "GET",
         )
-        if response.status_code >= _FIRST_REFUSAL:
-            messages = list(self._read_messages(response))
-            raise AnswerError(RefusedAnswer(response.status_code, messages, index_headers(response.headers)))
-        return response.json() if response.content else None
+        answer = RestAnswer(response.status_code, response.content, index_headers(response.headers))
+        self.check_answer(request, answer)
+        wait = answer.headers.get("retry-after", "")
+        if wait.isdecimal():
+            self.pause(min(float(wait), MAX_WAIT))
+        return replace(answer, value=_parse_json(answer.content)) if request.accept == JSON else answer
 
-    def _read_messages(self, response: Any) -> Iterator[str]:
+    def check_answer(self, request: RestRequest, answer: RestAnswer) -> None:  # noqa: ARG002 - some servers need it
+        """Raise AnswerError if an answer reports an error."""
+        if answer.status >= _FIRST_REFUSAL:
+            raise self.build_error(answer)
+
+    def build_error(self, answer: RestAnswer, *, is_page: bool = False) -> AnswerError:
+        """Return the error for an answer, with the messages in it. A page for browsers has none."""
         try:
-            data = response.json()
+            messages = [] if is_page else list(self.list_messages(_parse_json(answer.content)))
         except INVALID_VALUE_ERRORS:
-            return
-        yield from self._api.list_messages(data)
+            messages = []
+        return AnswerError(RefusedAnswer(answer.status, messages, answer.headers), is_page=is_page)
+
+    def _send(self, request: RestRequest) -> RestAnswer:
+        secret = self._get_secret(request.action)
+        try:
+            return self.exchange(request, secret)
+        except _CLIENT_ERRORS as error:
+            action, permission, now = request.action, request.permission, datetime.now(UTC)
+            raise self.errors.explain_error(error, action, permission, secret=secret, now=now) from error
+
+    def _get_secret(self, action: str) -> str | None:
+        try:
+            return self._fetch_secret() if self._fetch_secret is not None else None
+        except BasebumpError as error:
+            raise RefusedError(f"{self.errors.describe_failure(action)}: {error}", status=UNAUTHORIZED) from error
+
+    def _create_session(self) -> ApiSession:
+        session = ApiSession(self._api_url, limit=MAX_ANSWER, pace=self.pace)
+        if self.ca is not None:
+            session.verify = str(self.ca)
+        return session
+
+
+def _parse_json(content: bytes) -> Any:
+    return json.loads(content) if content else None
+
+
+Connection_co = TypeVar("Connection_co", bound=RestConnection, covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class RestRemote(ABC, Generic[Connection_co]):
+    """One repository on a server. The methods are those of its connection, with paths below that of the repository."""
+
+    connection: Connection_co = field(repr=False)
+    name: str
+    """The full name of the repository."""
+
+    @property
+    @abstractmethod
+    def path(self) -> str:
+        """The quoted path of the repository in the API."""
+
+    def read(self, action: str, path: str = "", permission: str | None = None, query: Query | None = None) -> Any:
+        return self.connection.read(f"{action} of {self.name}", self.path + path, permission, query)
+
+    def list_pages(
+        self,
+        action: str,
+        path: str,
+        permission: str | None = None,
+        query: Query | None = None,
+        max_items: int | None = None,
+    ) -> list[Any]:
+        return self.connection.list_pages(f"{action} of {self.name}", self.path + path, permission, query, max_items)
+
+    def write(
+        self,
+        action: str,
+        method: str,
+        path: str,
+        body: object = None,
+        permission: str | None = None,
+        content_type: str = JSON,
+    ) -> Any:
+        action, path = f"{action} of {self.name}", self.path + path
+        return self.connection.write(action, method, path, body, permission, content_type)

@@ -73,7 +73,7 @@ def test_login_that_gets_no_token_is_a_failure_and_no_request(stand):
 
     connection = AzureConnection(stand.server.url, AzureCredential(CredentialKind.ENTRA, refuse), pause=no_pause)
     with pytest.raises(RefusedError, match="AADSTS700016; hint: check"):
-        connection.read("look", lambda client: client.get("_apis/projects"))
+        connection.read("look", "/_apis/projects")
     assert stand.server.lines == []
 
 
@@ -86,7 +86,7 @@ def test_token_is_fetched_for_each_call_so_that_it_never_expires(stand):
 
     connection = AzureConnection(stand.server.url, AzureCredential(CredentialKind.PERSONAL, fetch), pause=no_pause)
     for _ in range(2):
-        connection.read("look", lambda client: client.get("_apis/projects"))
+        connection.read("look", "/_apis/projects")
     assert len(fetched) == 2
 
 

@@ -153,7 +153,7 @@ def test_labels_are_set_and_found(stand):
 def test_label_that_may_not_be_created_is_a_note_and_no_failure(stand):
     stand.token.can_make_labels = False
     (note,) = open_with(stand, RequestAttributes(labels=("docker",))).notes
-    assert "The label `docker` could not be set" in note
+    assert "Label `docker` could not be set" in note
     assert "Create tag definition" in note
     assert open_one(stand).state is RequestState.OPEN
 

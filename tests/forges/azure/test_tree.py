@@ -10,8 +10,8 @@ from support.forges.contract_scene import push
 from support.forges.server import Reply
 from support.git import EXECUTABLE, LINK, File
 
-from bot.forges.azure import connection
 from bot.forges.azure import tree as azure_tree
+from bot.forges.hosted import rest
 from bot.forges.hosted.folders import TreeNode, compute_tree_id
 from bot.model.errors import ForgeError, TreeError
 
@@ -131,7 +131,7 @@ def test_many_files_are_read_by_the_api_if_git_may_not(stand, monkeypatch):
 
 
 def test_tree_too_large_for_an_answer_is_read_with_git(stand, monkeypatch):
-    monkeypatch.setattr(connection, "MAX_ANSWER", 4_000)
+    monkeypatch.setattr(rest, "MAX_ANSWER", 4_000)
     stand.commit("main", FILES)
     tree = open_tree(stand)
     assert {entry.path for entry in tree.list_entries()} == expected(stand).keys()

@@ -55,8 +55,8 @@ def test_this_server_merges_at_once_if_nothing_is_required(stand):
     amend(stand, DISABLED)
     stand.repository.protected.clear()
     body = {"Do": "merge", "merge_when_checks_succeed": True, "head_commit_id": stand.branches()[BRANCH]}
-    client = stand.client(stand.server.url, [stand.name]).server.connection.client
-    client.write("merge", f"/repos/{stand.name}/pulls/1/merge", "", "POST", body)
+    client = stand.client(stand.server.url, [stand.name]).server.connection
+    client.write("merge", "POST", f"/repos/{stand.name}/pulls/1/merge", body)
     assert [each.state for each in stand.requests()] == [RequestState.MERGED]
 
 
