@@ -70,6 +70,26 @@ class HostedStand(GitStand):
     def targets(self) -> list[str]:
         """Return the branch that each request is to be merged into, oldest first."""
 
+    @abstractmethod
+    def edit_title(self, branch: str, title: str) -> None:
+        """Let a person edit the title of the open request of a branch."""
+
+    @abstractmethod
+    def convert_to_draft(self, branch: str) -> None:
+        """Let a person make a draft of the open request of a branch."""
+
+    @abstractmethod
+    def comment(self, branch: str, text: str) -> None:
+        """Let a person comment on the open request of a branch."""
+
+    @abstractmethod
+    def approve(self, branch: str) -> None:
+        """Let a person approve the open request of a branch."""
+
+    @abstractmethod
+    def reopen_request(self, branch: str) -> None:
+        """Let a person open the newest request of a branch again."""
+
     def end(self) -> None:
         self.server.stop()
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from support.forges.azure.server import AzureServer
-from support.forges.azure.state import PullRequest
+from support.forges.azure.state import Comment, PullRequest, Reviewer, Thread
 from support.forges.fleets import open_azure_fleet
 from support.forges.hosted_stand import HostedStand, no_pause
 from support.forges.server import Mortal
@@ -71,6 +71,23 @@ class AzureStand(HostedStand):
         """Replace the whole text, though a person would hardly find the property."""
         request, parts = self.repository.open_request(branch), split_text(body)
         request.description, request.properties[MARKER_PROPERTY] = parts.body, parts.marker
+
+    def edit_title(self, branch: str, title: str) -> None:
+        self.repository.open_request(branch).title = title
+
+    def convert_to_draft(self, branch: str) -> None:
+        self.repository.open_request(branch).is_draft = True
+
+    def comment(self, branch: str, text: str) -> None:
+        request, ada = self.repository.open_request(branch), self.server.world.ada
+        request.threads.append(Thread(len(request.threads) + 1, [Comment(ada, text)]))
+
+    def approve(self, branch: str) -> None:
+        self.repository.open_request(branch).reviewers.append(Reviewer(self.server.world.ada, vote=10))
+
+    def reopen_request(self, branch: str) -> None:
+        newest = next(each for each in reversed(self.repository.requests) if each.branch == branch)
+        newest.status, newest.closed, newest.closed_by = "active", None, None
 
     def close_request(self, branch: str) -> None:
         self.repository.open_request(branch).abandon(self.server.world.ada)

@@ -213,7 +213,7 @@ class Shapes:
             "assignees": [self.user(self._users[each]) for each in issue.assignees] or None,
             "milestone": self.milestone(issue.milestone, 1) if issue.milestone else None,
             "created_at": moment(issue.created),
-            "updated_at": moment(issue.created),
+            "updated_at": moment(issue.updated),
             "closed_at": moment(issue.closed),
             "html_url": f"{self._site}/{repository.name}/{kind}/{issue.number}",
         }

@@ -61,6 +61,24 @@ class GiteaStand(HostedStand):
     def edit_body(self, branch: str, body: str) -> None:
         self.repository.open_pull(branch).body = body
 
+    def edit_title(self, branch: str, title: str) -> None:
+        self.repository.open_pull(branch).title = title
+
+    def convert_to_draft(self, branch: str) -> None:
+        pull = self.repository.open_pull(branch)
+        pull.title = f"WIP: {pull.title}"
+
+    def comment(self, branch: str, text: str) -> None:
+        self.repository.note(self.repository.open_pull(branch), "comment", self.server.world.ada, text)
+
+    def approve(self, branch: str) -> None:
+        self.review(branch, "APPROVED")
+
+    def reopen_request(self, branch: str) -> None:
+        newest = next(each for each in reversed(self.repository.pulls) if each.branch == branch)
+        newest.state = "open"
+        self.repository.note(newest, "reopen", self.server.world.ada)
+
     def close_request(self, branch: str) -> None:
         pull = self.repository.open_pull(branch)
         pull.close()

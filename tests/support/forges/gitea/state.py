@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from support.forges.changes import LastChange
 from support.git import ADA, Content, Git, Person
 
 ALL_SCOPES = frozenset({"write:repository", "write:issue", "read:user", "read:organization"})
@@ -95,6 +96,13 @@ class Issue:
     events: list[Event] = field(default_factory=list)
     created: datetime = field(default_factory=_now)
     closed: datetime | None = None
+    change: LastChange = field(default_factory=LastChange)
+
+    @property
+    def updated(self) -> datetime:
+        """When anything about it last changed."""
+        words = (self.title, self.body, self.state, self.milestone, tuple(self.labels), tuple(self.assignees))
+        return self.change.update((*words, len(self.events)))
 
 
 @dataclass

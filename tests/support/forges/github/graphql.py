@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any
 
@@ -23,7 +23,7 @@ from graphql import (
 )
 from support.forges.github.calls import Call, ProblemError, Reply
 from support.forges.github.git_data import move_ref, refuse_workflows
-from support.forges.github.graphql_requests import pull_requests, pull_shape, search
+from support.forges.github.graphql_requests import issues, pull_requests, pull_shape, refs, search
 from support.forges.github.merging import arm, disarm
 from support.forges.github.permissions import permits
 from support.forges.github.state import Account, Pull, Repository
@@ -158,7 +158,7 @@ class _Root:
     def _shape(self, repository: Repository) -> Mapping[str, Any]:
         repository.settle()
         head = repository.branches.get(repository.default_branch)
-        target = {"__typename": "Commit", "oid": head}
+        target = {"__typename": "Commit", "oid": head, "tree": lambda: {"oid": repository.git.show_commit(head).tree}}
         return {
             "__typename": "Repository",
             "id": repository.node,
@@ -173,8 +173,24 @@ class _Root:
             "viewerDefaultMergeMethod": repository.merge_methods[0],
             "hasIssuesEnabled": repository.has_issues,
             "pullRequest": functools.partial(self._pull_request, repository),
-            "pullRequests": functools.partial(pull_requests, self._call.shapes, repository),
+            "pullRequests": self._may_list("pull_requests", pull_requests, repository),
+            "issues": self._may_list("issues", issues, repository),
+            "refs": functools.partial(refs, repository),
         }
+
+    def _may_list(
+        self, kind: str, shape: Callable[..., Mapping[str, Any]], repository: Repository
+    ) -> Callable[..., Mapping[str, Any]]:
+        """Return what lists requests or issues, if the token's permissions let it."""
+        token = self._call.token
+        granted = token.permissions if token is not None else None
+
+        def listed(**words: Any) -> Mapping[str, Any]:
+            if repository.private and granted is not None and not permits(granted, kind, "read"):
+                raise RefusedError("FORBIDDEN", "Resource not accessible by integration")
+            return shape(self._call.shapes, repository, **words)
+
+        return listed
 
     def _object(self, repository: Repository, oid: str) -> Mapping[str, Any] | None:
         token = self._call.token

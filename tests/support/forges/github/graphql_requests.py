@@ -34,6 +34,8 @@ def pull_shape(shapes: Shapes, repository: Repository, pull: Pull) -> Shape:
         "url": lambda: shapes.pull(repository, pull, "pull-request")["html_url"],
         "state": _state(pull),
         "isDraft": pull.draft,
+        "updatedAt": moment(pull.updated),
+        "lastEditedAt": moment(pull.edited),
         "isCrossRepository": pull.source is not repository,
         "author": _account(pull.account),
         "headRefName": pull.branch,
@@ -56,6 +58,7 @@ def issue_shape(shapes: Shapes, repository: Repository, issue: Issue) -> Shape:
         "body": issue.body or "",
         "url": lambda: shapes.issue(repository, issue)["html_url"],
         "state": issue.state.upper(),
+        "updatedAt": moment(issue.updated),
         "author": _account(issue.account),
         "labels": functools.partial(_labels, shapes, repository, issue.labels),
     }
@@ -82,6 +85,31 @@ def pull_requests(
     return _page(found, first) | {"totalCount": len(found)}
 
 
+def issues(
+    shapes: Shapes,
+    repository: Repository,
+    *,
+    first: int,
+    labels: Sequence[str],
+    orderBy: Mapping[str, str],  # noqa: N803
+) -> Shape:
+    """List open and closed issues that have one of the labels, the newest first; none where issues are turned off."""
+    assert orderBy == {"field": "CREATED_AT", "direction": "DESC"}, "no other order here"
+    known = reversed(repository.issues if repository.has_issues else [])
+    return _page([issue_shape(shapes, repository, each) for each in known if {*labels} & {*each.labels}], first)
+
+
+def refs(repository: Repository, *, refPrefix: str, query: str, first: int) -> Shape:  # noqa: N803
+    """List the branches whose names contain a text; GitHub documents no other prefix for branches."""
+    assert refPrefix == "refs/heads/", "no other prefix here"
+    found = [
+        {"__typename": "Ref", "name": name, "target": {"__typename": "Commit", "oid": commit}}
+        for name, commit in sorted(repository.branches.items())
+        if query in name
+    ]
+    return _page(found, first)
+
+
 def search(shapes: Shapes, repositories: Mapping[str, Repository], query: str, kind: str, most: int) -> Shape:
     """Find issues or pull requests by the qualifiers that are known here; another one is a KeyError."""
     qualifiers: dict[str, list[str]] = {"repo": [], "type": [], "state": [], "label": []}
@@ -102,8 +130,7 @@ def search(shapes: Shapes, repositories: Mapping[str, Repository], query: str, k
 
 
 def _page(found: Sequence[Shape], most: int) -> dict[str, Any]:
-    assert len(found) <= most, "one page is all that there is here"
-    return {"nodes": found, "pageInfo": {"hasNextPage": False, "endCursor": None}}
+    return {"nodes": found[:most], "pageInfo": {"hasNextPage": len(found) > most, "endCursor": None}}
 
 
 def _state(pull: Pull) -> str:

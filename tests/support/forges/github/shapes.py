@@ -217,6 +217,7 @@ class Shapes:
             "body": pull.body,
             "user": self.account(pull.account),
             "created_at": moment(pull.created),
+            "updated_at": moment(pull.updated),
             "closed_at": moment(pull.closed),
             "merged_at": moment(pull.merged),
             "auto_merge": auto_merge,
@@ -276,6 +277,7 @@ class Shapes:
             state=issue.state,
             title=issue.title,
             body=issue.body,
+            updated_at=moment(issue.updated),
             user=self.account(issue.account) if issue.account is not None else None,
             labels=[self.label(repository, each) for each in issue.labels],
         )

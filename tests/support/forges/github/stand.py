@@ -10,7 +10,7 @@ from support.forges.fleets import open_github_fleet
 from support.forges.github.apps import private_key, public_key
 from support.forges.github.graphql import GraphQL
 from support.forges.github.server import GitHubServer
-from support.forges.github.state import Pull, Review
+from support.forges.github.state import Comment, Pull, Review
 from support.forges.hosted_stand import HostedStand, no_pause
 from support.forges.server import Mortal
 from support.forges.stands import Request
@@ -81,8 +81,25 @@ class GitHubStand(HostedStand):
     def edit_body(self, branch: str, body: str) -> None:
         self.repository.open_pull(branch).body = body
 
+    def edit_title(self, branch: str, title: str) -> None:
+        self.repository.open_pull(branch).title = title
+
+    def convert_to_draft(self, branch: str) -> None:
+        self.repository.open_pull(branch).draft = True
+
+    def comment(self, branch: str, text: str) -> None:
+        world = self.server.world
+        self.repository.open_pull(branch).comments.append(Comment(world.next_id(), world.accounts["ada"], text))
+
+    def approve(self, branch: str) -> None:
+        self.review(branch, "APPROVED")
+
     def close_request(self, branch: str) -> None:
         self.repository.open_pull(branch).close()
+
+    def reopen_request(self, branch: str) -> None:
+        newest = next(pull for pull in reversed(self.repository.pulls) if pull.branch == branch)
+        newest.state, newest.closed = "open", None
 
     def propose_from_fork(self, branch: str, files: Mapping[str, Content]) -> None:
         world = self.server.world

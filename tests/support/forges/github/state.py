@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from support.forges.changes import LastChange
 from support.forges.github.runs import Run
 from support.git import Git, Person
 
@@ -170,6 +171,21 @@ class Pull:
     comments: list[Comment] = field(default_factory=list)
     merge_checked: tuple[str, str] | None = None
     """Base and head for which GitHub has found out whether they can be merged."""
+    change: LastChange = field(default_factory=LastChange)
+    edit: LastChange = field(default_factory=LastChange)
+
+    @property
+    def updated(self) -> datetime:
+        """When anything about it last changed."""
+        reviews = [(each.account.login, each.state) for each in self.reviews]
+        words = (self.title, self.body, self.state, self.draft, self.base, self.head, self.milestone, self.queued)
+        lists = (self.labels, self.reviewers, self.assignees, reviews, [each.body for each in self.comments])
+        return self.change.update((*words, *map(tuple, lists), self.auto_merge is not None, len(self.events)))
+
+    @property
+    def edited(self) -> datetime:
+        """When its text was last edited, or when it was opened."""
+        return self.edit.update((self.body,))
 
     def node(self, repository: Repository) -> str:
         return f"PR_{repository.id}_{self.number}"
@@ -194,6 +210,12 @@ class Issue:
     body: str | None
     state: str = "open"
     labels: list[str] = field(default_factory=list)
+    change: LastChange = field(default_factory=LastChange)
+
+    @property
+    def updated(self) -> datetime:
+        """When anything about it last changed."""
+        return self.change.update((self.title, self.body, self.state, tuple(self.labels)))
 
 
 @dataclass

@@ -120,7 +120,7 @@ class Shapes:
             description=request.description,
             state=request.state,
             created_at=moment(request.created),
-            updated_at=moment(request.created),
+            updated_at=moment(request.updated),
             closed_at=moment(request.closed),
             merged_at=moment(request.merged),
             target_branch=request.target,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from support.forges.fleets import open_gitlab_fleet
 from support.forges.gitlab.server import GitLabServer
-from support.forges.gitlab.state import MergeRequest
+from support.forges.gitlab.state import MergeRequest, Note
 from support.forges.hosted_stand import HostedStand, no_pause
 from support.forges.server import Mortal
 from support.forges.stands import Request
@@ -59,8 +59,28 @@ class GitLabStand(HostedStand):
     def edit_body(self, branch: str, body: str) -> None:
         self.project.open_request(branch).description = body
 
+    def edit_title(self, branch: str, title: str) -> None:
+        self.project.open_request(branch).title = title
+
+    def convert_to_draft(self, branch: str) -> None:
+        request = self.project.open_request(branch)
+        request.title = f"Draft: {request.title}"
+
+    def comment(self, branch: str, text: str) -> None:
+        request = self.project.open_request(branch)
+        request.notes.append(Note(1000 * request.number + len(request.notes), self.server.world.ada, text))
+
+    def approve(self, branch: str) -> None:
+        request, ada = self.project.open_request(branch), self.server.world.ada
+        request.approved_by.append(ada)
+        request.note(ada, "approved this merge request")
+
     def close_request(self, branch: str) -> None:
         self.project.open_request(branch).close()
+
+    def reopen_request(self, branch: str) -> None:
+        newest = next(each for each in reversed(self.project.requests) if each.branch == branch)
+        newest.state, newest.closed = "opened", None
 
     def propose_from_fork(self, branch: str, files: Mapping[str, Content]) -> None:
         world = self.server.world

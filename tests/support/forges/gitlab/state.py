@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from support.forges.changes import LastChange
 from support.git import ADA, Content, Git, Person
 
 
@@ -126,6 +127,14 @@ class MergeRequest:
     notes: list[Note] = field(default_factory=list)
     checked: tuple[str, str] | None = None
     """Target and head for which GitLab has found out whether they can be merged."""
+    change: LastChange = field(default_factory=LastChange)
+
+    @property
+    def updated(self) -> datetime:
+        """When anything about it last changed."""
+        users = [[each.username for each in kind] for kind in (self.reviewers, self.assignees, self.approved_by)]
+        words = (self.title, self.description, self.state, self.target, self.head, self.armed_by is not None)
+        return self.change.update((*words, *map(tuple, (*users, self.labels)), self.milestone is None, len(self.notes)))
 
     @property
     def is_draft(self) -> bool:
