@@ -27,7 +27,7 @@ from bot.forges.hosted.examination import examine_server
 from bot.forges.hosted.forge import HostedRepository
 from bot.forges.hosted.refusal import RefusedError
 from bot.model.diagnosis import Check, DiagnosisTarget, report_ok
-from bot.model.forge import ForgeLimits, GitRepository
+from bot.model.forge import ActivityScope, ForgeLimits, GitRepository
 from bot.model.report import RunFailure
 
 __all__ = ["ENTRA_SCOPE", "KIND", "AzureCredential", "CredentialKind", "open_server"]
@@ -81,10 +81,19 @@ class AzureServer:
     clone_host = None
     must_list_owners = False
 
-    def find_named(self, names: Sequence[str]) -> Iterator[tuple[str, ListedRepository | RefusedError]]:
+    def find_named(
+        self,
+        names: Sequence[str],
+        activity_scope: ActivityScope | None = None,  # noqa: ARG002 - no list contains it
+    ) -> Iterator[tuple[str, ListedRepository | RefusedError]]:
         return find_each(names, AZURE_ERRORS, self._find)
 
-    def list_owned(self, owner: str, is_selected: Callable[[ListedRepository], bool]) -> Sequence[ListedRepository]:
+    def list_owned(
+        self,
+        owner: str,
+        is_selected: Callable[[ListedRepository], bool],
+        activity_scope: ActivityScope | None = None,  # noqa: ARG002 - no list contains it
+    ) -> Sequence[ListedRepository]:
         """Return the repositories of a project for which `is_selected` returns True, sorted by name.
 
         Repositories of the version control TFVC and hidden ones, such as wikis, are not listed. Raises RefusedError.

@@ -165,19 +165,19 @@ class GitRunner:
             raise ProcessError(f"the git repository does not contain the object '{decode_output(missing.split()[0])}'")
         return [int(line) for line in lines]
 
-    def list_refs(self, fields: Sequence[str], pattern: str, *options: str) -> list[list[str]]:
-        """Return one row of values for each ref that matches `pattern`.
+    def list_refs(self, fields: Sequence[str], patterns: Sequence[str], *options: str) -> list[list[str]]:
+        """Return one row of values for each ref that matches one of `patterns`.
 
         Args:
             fields: Fields of `git for-each-ref`, such as `objectname`. Each row has one value for each field.
-            pattern: The full name of a ref, or a folder such as `refs/heads/`.
+            patterns: Full names of refs, and folders such as `refs/heads/`.
             options: Options of `git for-each-ref`, such as `--merged=COMMIT`.
 
         https://git-scm.com/docs/git-for-each-ref
         """
         format_string = "".join(f"%({field})%00" for field in fields)
         parts = decode_output(
-            self.read_output("for-each-ref", f"--format={format_string}", *options, "--", pattern)
+            self.read_output("for-each-ref", f"--format={format_string}", *options, "--", *patterns)
         ).split("\0")[:-1]
         rows = [parts[start : start + len(fields)] for start in range(0, len(parts), len(fields))]
         return [[first.removeprefix("\n"), *rest] for first, *rest in rows]

@@ -162,6 +162,7 @@ def _parse_request(data: Mapping[str, Any]) -> ListedRequest:
         body=str(data["body"] or ""),
         opened_at=datetime.fromisoformat(data["created_at"]),
         closed_at=datetime.fromisoformat(data["closed_at"]) if data["closed_at"] else None,
+        updated_at=datetime.fromisoformat(data["updated_at"]),
         attributes=RequestAttributes(labels=tuple(str(each["name"]) for each in data["labels"] or ())),
         opened_by=get_login(data["user"]),
     )

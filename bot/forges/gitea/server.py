@@ -28,7 +28,7 @@ from bot.forges.hosted.fleet import get_clone_host
 from bot.forges.hosted.forge import HostedRepository
 from bot.forges.hosted.refusal import NOT_FOUND, RefusedError
 from bot.model.diagnosis import Check, DiagnosisTarget
-from bot.model.forge import ForgeLimits, GitRepository
+from bot.model.forge import ActivityScope, ForgeLimits, GitRepository
 from bot.model.report import RunFailure
 
 KIND = "gitea"
@@ -67,13 +67,22 @@ class GiteaServer:
     def build_files_url(self, name: str, branch: str) -> str:
         return f"{self.url}/{quote(name)}/src/branch/{quote(branch)}/"
 
-    def find_named(self, names: Sequence[str]) -> Iterator[tuple[str, ListedRepository | RefusedError]]:
+    def find_named(
+        self,
+        names: Sequence[str],
+        activity_scope: ActivityScope | None = None,  # noqa: ARG002 - no list contains it
+    ) -> Iterator[tuple[str, ListedRepository | RefusedError]]:
         def find(name: str) -> ListedRepository:
             return _parse_repository(GiteaRemote(self.connection, name).read("read the settings"))
 
         return find_each(names, GITEA_ERRORS, find)
 
-    def list_owned(self, owner: str, is_selected: Callable[[ListedRepository], bool]) -> Sequence[ListedRepository]:
+    def list_owned(
+        self,
+        owner: str,
+        is_selected: Callable[[ListedRepository], bool],
+        activity_scope: ActivityScope | None = None,  # noqa: ARG002 - no list contains it
+    ) -> Sequence[ListedRepository]:
         """Return the repositories of an owner for which `is_selected` returns True, sorted by name.
 
         Raises RefusedError. If there is no organization with this name, the repositories of the user are listed.

@@ -10,33 +10,32 @@ from github import Github
 from github.PaginatedList import PaginatedList
 from github.Repository import Repository
 
+from bot.forges.github.activity import build_activity_fields, parse_activity, parse_tree
 from bot.forges.github.connection import GitHubConnection, run_query
-from bot.forges.github.errors import METADATA_READ, translate_errors
+from bot.forges.github.errors import CONTENTS_READ, ISSUES_READ, METADATA_READ, translate_errors
 from bot.forges.hosted.catalogue import MIN_PAGE, PAGE, CataloguePage, ListedRepository, list_by_pages
 from bot.forges.hosted.refusal import NOT_FOUND, RefusedError, UnsupportedQueryError, is_query_too_large
+from bot.model.forge import ActivityScope
 
 Item = TypeVar("Item")
 
-_REPOSITORY_FIELDS = """fragment Found on Repository {
+_REPOSITORY_FIELDS = """
   id nameWithOwner isArchived isDisabled isFork isPrivate
   defaultBranchRef { name target { oid } }
-  repositoryTopics(first: 20) { nodes { topic { name } } }
-}"""
+  repositoryTopics(first: 20) { nodes { topic { name } } }"""
 """A repository has at most twenty topics. A page of a hundred repositories costs one of the five thousand points that
 a token has for each hour."""
-_OWNED_QUERY = (
-    """query($owner: String!, $first: Int!, $after: String) {
+_OWNED_QUERY = """query($owner: String!, $first: Int!, $after: String) {
   repositoryOwner(login: $owner) {
     repositories(
       first: $first, after: $after, ownerAffiliations: [OWNER], isArchived: false, isFork: false
       orderBy: {field: NAME, direction: ASC}
     ) { pageInfo { hasNextPage endCursor } nodes { ...Found } }
   }
-}
-"""
-    + _REPOSITORY_FIELDS
-)
-_IDS_QUERY = "query($ids: [ID!]!) { nodes(ids: $ids) { ...Found } }\n" + _REPOSITORY_FIELDS
+}"""
+_NOT_FOUND = "NOT_FOUND"
+"""The type of the problem that a repository does not exist, or that the token cannot see it."""
+_IDS_QUERY = "query($ids: [ID!]!) { nodes(ids: $ids) { ...Found } }"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,29 +48,38 @@ class GitHubCatalogue:
 
     connection: GitHubConnection
 
-    def find_named(self, names: Sequence[str]) -> Mapping[str, ListedRepository | RefusedError]:
+    def find_named(
+        self, names: Sequence[str], scope: ActivityScope | None
+    ) -> Mapping[str, ListedRepository | RefusedError]:
         """Look up repositories by name. For each name, return the repository or the error if it cannot be read.
+
+        If `scope` is None, the repositories have no trees and no activities.
 
         If a repository was renamed and `names` contains the old name, it is returned under the old name.
         """
         repositories: dict[str, ListedRepository | RefusedError] = {}
         for batch in _group_by_owner(names):
-            repositories |= self._find_by_graphql(batch) if len(batch) > 1 else {}
+            if len(batch) > 1 or scope is not None:
+                repositories |= self._find_by_graphql(batch, scope)
         return {name: repositories[name] if name in repositories else self._find_by_rest(name) for name in names}
 
-    def list_owned(self, owner: str, is_selected: Callable[[ListedRepository], bool]) -> list[ListedRepository]:
+    def list_owned(
+        self, owner: str, is_selected: Callable[[ListedRepository], bool], scope: ActivityScope | None
+    ) -> list[ListedRepository]:
         """Return the repositories of an owner for which `is_selected` returns True, sorted by name.
 
         If the server is accessed as an App, only repositories in the App's installation are returned, because the App
-        cannot write to any others.
+        cannot write to any others. `scope` is explained at `find_named`.
         """
         is_app = self.connection.get_account().is_app
-        repositories = self._list_installed(owner, is_selected) if is_app else self._list_all_owned(owner)
+        repositories = self._list_installed(owner, is_selected, scope) if is_app else self._list_all_owned(owner, scope)
         prefix = f"{owner}/".lower()
         selected = [each for each in repositories if each.name.lower().startswith(prefix) and is_selected(each)]
         return sorted(selected, key=lambda each: each.name.lower())
 
-    def _find_by_graphql(self, names: Sequence[str]) -> dict[str, ListedRepository | RefusedError]:
+    def _find_by_graphql(
+        self, names: Sequence[str], scope: ActivityScope | None
+    ) -> dict[str, ListedRepository | RefusedError]:
         """Look up repositories of one owner with one GraphQL query. Return the repositories that were found, by name.
 
         For names that are missing in the result, the caller sends REST requests, whose error messages are better.
@@ -79,17 +87,15 @@ class GitHubCatalogue:
         owner = names[0].partition("/")[0]
         fields = [f"r{index}: repository(owner: $owner, name: $n{index}) {{ ...Found }}" for index in range(len(names))]
         parameters = ", ".join(f"$n{index}: String!" for index in range(len(names)))
-        text = f"query($owner: String!, {parameters}) {{ {' '.join(fields)} }}\n{_REPOSITORY_FIELDS}"
+        text = f"query($owner: String!, {parameters}) {{ {' '.join(fields)} }}"
         variables = {f"n{index}": name.partition("/")[2] for index, name in enumerate(names)}
         try:
-            answer = run_query(
-                self.connection, f"find repositories of {owner}", text, {"owner": owner, **variables}, owner
-            )
+            data = self._run_query(f"find repositories of {owner}", text, {"owner": owner, **variables}, owner, scope)
             with translate_errors(owner):
-                nodes = {name: answer.data.get(f"r{index}") for index, name in enumerate(names)}
-                return {name: _parse_graphql(node) for name, node in nodes.items() if node is not None}
+                nodes = {name: data.get(f"r{index}") for index, name in enumerate(names)}
+                return {name: _parse_graphql(node, scope) for name, node in nodes.items() if node is not None}
         except (UnsupportedQueryError, RefusedError):
-            return {}
+            return self._find_by_graphql(names, None) if scope is not None else {}
 
     def _find_by_rest(self, name: str) -> ListedRepository | RefusedError:
         try:
@@ -101,30 +107,32 @@ class GitHubCatalogue:
         except RefusedError as refusal:
             return refusal
 
-    def _list_all_owned(self, owner: str) -> list[ListedRepository]:
+    def _list_all_owned(self, owner: str, scope: ActivityScope | None) -> list[ListedRepository]:
         try:
-            return self._list_by_graphql(owner)
+            return self._list_by_graphql(owner, scope)
         except (UnsupportedQueryError, RefusedError):
-            return self._list_by_rest(owner)
+            return self._list_by_rest(owner) if scope is None else self._list_all_owned(owner, None)
 
-    def _list_by_graphql(self, owner: str) -> list[ListedRepository]:
+    def _list_by_graphql(self, owner: str, scope: ActivityScope | None) -> list[ListedRepository]:
         """Return all repositories of an owner, listed by GraphQL. Raises RefusedError and UnsupportedQueryError."""
-        return list_by_pages(lambda size, cursor: self._query_page(owner, size, cursor))
+        return list_by_pages(lambda size, cursor: self._query_page(owner, size, cursor, scope))
 
-    def _query_page(self, owner: str, size: int, cursor: str | None) -> CataloguePage:
+    def _query_page(self, owner: str, size: int, cursor: str | None, scope: ActivityScope | None) -> CataloguePage:
         variables = {"owner": owner, "first": size, "after": cursor}
-        answer = run_query(self.connection, f"list the repositories of {owner}", _OWNED_QUERY, variables, owner)
-        page = (answer.data.get("repositoryOwner") or {}).get("repositories")
+        data = self._run_query(f"list the repositories of {owner}", _OWNED_QUERY, variables, owner, scope)
+        page = (data.get("repositoryOwner") or {}).get("repositories")
         if not isinstance(page, Mapping):
             raise RefusedError(f"GitHub has no user or organisation '{owner}'; hint: check the name", status=NOT_FOUND)
         with translate_errors(owner):
-            repositories = [_parse_graphql(each) for each in page["nodes"] if each is not None]
+            repositories = [_parse_graphql(each, scope) for each in page["nodes"] if each is not None]
             position = page["pageInfo"]
             return CataloguePage(
                 repositories, position["hasNextPage"], position["endCursor"] if position["hasNextPage"] else None
             )
 
-    def _list_installed(self, owner: str, is_selected: Callable[[ListedRepository], bool]) -> list[ListedRepository]:
+    def _list_installed(
+        self, owner: str, is_selected: Callable[[ListedRepository], bool], scope: ActivityScope | None
+    ) -> list[ListedRepository]:
         """Return the repositories in the App's installation on `owner` for which `is_selected` returns True.
 
         REST lists the repositories, and GraphQL adds the newest commit of each selected repository.
@@ -132,27 +140,44 @@ class GitHubCatalogue:
         listed = [each for each in self._list_by_rest(owner) if is_selected(each)]
         heads: dict[str, ListedRepository] = {}
         for batch in _split_into_pages(listed):
-            heads |= self._find_by_ids(owner, [each.server_id for each in batch if each.server_id is not None])
-        return [
-            replace(each, head_commit=heads[each.server_id].head_commit) if each.server_id in heads else each
-            for each in listed
-        ]
+            ids = [each.server_id for each in batch if each.server_id is not None]
+            heads |= self._find_by_ids(owner, ids, scope)
+        return [_add_head(each, heads.get(each.server_id or "")) for each in listed]
 
-    def _find_by_ids(self, owner: str, ids: Sequence[str]) -> dict[str, ListedRepository]:
+    def _find_by_ids(self, owner: str, ids: Sequence[str], scope: ActivityScope | None) -> dict[str, ListedRepository]:
         """Return the repositories with these GraphQL ids, by id. Repositories that GraphQL cannot read are left out."""
         try:
-            answer = run_query(
-                self.connection, f"look up repositories of {owner}", _IDS_QUERY, {"ids": list(ids)}, owner
-            )
+            data = self._run_query(f"look up repositories of {owner}", _IDS_QUERY, {"ids": list(ids)}, owner, scope)
+            with translate_errors(owner):
+                return {each["id"]: _parse_graphql(each, scope) for each in data["nodes"] if each is not None}
         except UnsupportedQueryError:
             return {}
         except RefusedError as refusal:
-            if not is_query_too_large(refusal) or len(ids) // 2 < MIN_PAGE:
-                return {}
-            half = len(ids) // 2
-            return self._find_by_ids(owner, ids[:half]) | self._find_by_ids(owner, ids[half:])
-        with translate_errors(owner):
-            return {each["id"]: _parse_graphql(each) for each in answer.data["nodes"] if each is not None}
+            if is_query_too_large(refusal) and len(ids) // 2 >= MIN_PAGE:
+                half = len(ids) // 2
+                return self._find_by_ids(owner, ids[:half], scope) | self._find_by_ids(owner, ids[half:], scope)
+            return self._find_by_ids(owner, ids, None) if scope is not None else {}
+
+    def _run_query(
+        self, action: str, query: str, variables: Mapping[str, Any], owner: str, scope: ActivityScope | None
+    ) -> Mapping[str, Any]:
+        """Send a query whose results are repositories, and return its data.
+
+        If the token cannot read a part of an activity, GitHub omits the whole repository. The query is then repeated
+        without activities. Raises RefusedError and UnsupportedQueryError.
+        """
+        fields = _REPOSITORY_FIELDS + (build_activity_fields(scope) if scope is not None else "")
+        answer = run_query(
+            self.connection,
+            action,
+            f"{query}\nfragment Found on Repository {{{fields}\n}}",
+            variables,
+            owner,
+            ISSUES_READ if scope is not None and scope.has_dashboard else CONTENTS_READ,
+        )
+        if scope is not None and any(each.get("type") != _NOT_FOUND for each in answer.problems):
+            return self._run_query(action, query, variables, owner, None)
+        return answer.data
 
     def _list_by_rest(self, owner: str) -> list[ListedRepository]:
         def fetch(client: Github) -> list[ListedRepository]:
@@ -191,7 +216,7 @@ def _split_into_pages(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
     return (items[start : start + PAGE] for start in range(0, len(items), PAGE))
 
 
-def _parse_graphql(node: Mapping[str, Any]) -> ListedRepository:
+def _parse_graphql(node: Mapping[str, Any], scope: ActivityScope | None) -> ListedRepository:
     branch = node["defaultBranchRef"]  # null in a repository without commits
     return ListedRepository(
         name=node["nameWithOwner"],
@@ -201,7 +226,16 @@ def _parse_graphql(node: Mapping[str, Any]) -> ListedRepository:
         is_excluded=node["isArchived"] or node["isDisabled"] or node["isFork"],
         head_commit=branch["target"]["oid"] if branch is not None else None,
         is_public=not node["isPrivate"],
+        tree=parse_tree(node),
+        activity=parse_activity(node, scope) if scope is not None else None,
     )
+
+
+def _add_head(listed: ListedRepository, found: ListedRepository | None) -> ListedRepository:
+    """Return a repository that REST listed, with everything about its head that GraphQL found."""
+    if found is None:
+        return listed
+    return replace(listed, head_commit=found.head_commit, tree=found.tree, activity=found.activity)
 
 
 def _parse_rest(repository: Repository) -> ListedRepository:

@@ -288,7 +288,12 @@ class GitHubQueryAnswer:
 
 
 def run_query(
-    connection: GitHubConnection, action: str, text: str, variables: Mapping[str, Any], about: str
+    connection: GitHubConnection,
+    action: str,
+    text: str,
+    variables: Mapping[str, Any],
+    about: str,
+    permission: str = CONTENTS_READ,
 ) -> GitHubQueryAnswer:
     """Send a GraphQL query once, and return the answer.
 
@@ -300,6 +305,7 @@ def run_query(
         text: The query in GraphQL.
         variables: The variables of the query.
         about: The owner or the `owner/name` that the query is about, which determines the token.
+        permission: The permission that the query requires.
 
     Raises:
         RefusedError: If GitHub refuses the query. A smaller query, or REST, may still succeed.
@@ -319,7 +325,7 @@ def run_query(
         return _parse_answer(headers, answer)
 
     try:
-        return connection.try_once(action, post, CONTENTS_READ, about=about)
+        return connection.try_once(action, post, permission, about=about)
     except UnsupportedQueryError:
         connection.has_graphql = False
         raise

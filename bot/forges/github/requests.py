@@ -165,6 +165,7 @@ def _parse_request(pull: PullRequest) -> ListedRequest:
         body=pull.body or "",
         opened_at=pull.created_at,
         closed_at=pull.closed_at,
+        updated_at=pull.updated_at,
         opened_by=get_login(pull.user),
         opened_by_bot=_get_bot_login(pull.user),
         attributes=RequestAttributes(labels=tuple(label.name for label in pull.labels)),

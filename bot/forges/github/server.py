@@ -25,7 +25,7 @@ from bot.forges.hosted.examination import examine_repositories
 from bot.forges.hosted.forge import HostedRepository
 from bot.forges.hosted.refusal import RefusedError
 from bot.model.diagnosis import Check, DiagnosisTarget
-from bot.model.forge import ForgeLimits, GitRepository
+from bot.model.forge import ActivityScope, ForgeLimits, GitRepository
 from bot.model.report import RunFailure
 
 __all__ = ["API", "KIND", "AppKey", "InvalidKeyError", "open_server"]
@@ -94,16 +94,23 @@ class GitHubServer:
         """
         return self.app is not None
 
-    def find_named(self, names: Sequence[str]) -> Iterable[tuple[str, ListedRepository | RefusedError]]:
+    def find_named(
+        self, names: Sequence[str], activity_scope: ActivityScope | None = None
+    ) -> Iterable[tuple[str, ListedRepository | RefusedError]]:
         """Look up repositories by name. Yield each name with its repository, or with the error if it cannot be read."""
-        return GitHubCatalogue(self.connection).find_named(names).items()
+        return GitHubCatalogue(self.connection).find_named(names, activity_scope).items()
 
-    def list_owned(self, owner: str, is_selected: Callable[[ListedRepository], bool]) -> Sequence[ListedRepository]:
+    def list_owned(
+        self,
+        owner: str,
+        is_selected: Callable[[ListedRepository], bool],
+        activity_scope: ActivityScope | None = None,
+    ) -> Sequence[ListedRepository]:
         """Return the repositories of an owner for which `is_selected` returns True, sorted by name.
 
         Raises RefusedError.
         """
-        return GitHubCatalogue(self.connection).list_owned(owner, is_selected)
+        return GitHubCatalogue(self.connection).list_owned(owner, is_selected, activity_scope)
 
     def list_default_owners(self) -> Sequence[str]:
         """Return the accounts that installed the App. If the server is accessed with a token, return an empty list.

@@ -201,6 +201,7 @@ def _parse_request(data: Mapping[str, Any]) -> ListedRequest:
         opened_by=str(data["author"]["username"]) if data.get("author") else None,
         opened_at=datetime.fromisoformat(data["created_at"]),
         closed_at=datetime.fromisoformat(ended_at) if ended_at else None,
+        updated_at=datetime.fromisoformat(data["updated_at"]),
     )
 
 

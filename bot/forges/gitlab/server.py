@@ -33,7 +33,7 @@ from bot.forges.hosted.fleet import get_clone_host
 from bot.forges.hosted.forge import HostedRepository
 from bot.forges.hosted.refusal import NOT_FOUND, RefusedError, UnsupportedQueryError
 from bot.model.diagnosis import Check, DiagnosisTarget
-from bot.model.forge import ForgeLimits, GitRepository
+from bot.model.forge import ActivityScope, ForgeLimits, GitRepository
 from bot.model.report import RunFailure
 
 __all__ = ["KIND", "SITE", "JobToken", "open_server"]
@@ -103,7 +103,11 @@ class GitLabServer:
         """
         return self.connection.has_job_token
 
-    def find_named(self, names: Sequence[str]) -> Iterator[tuple[str, ListedRepository | RefusedError]]:
+    def find_named(
+        self,
+        names: Sequence[str],
+        activity_scope: ActivityScope | None = None,  # noqa: ARG002 - no list contains it
+    ) -> Iterator[tuple[str, ListedRepository | RefusedError]]:
         """Look up projects by full path; yield each path with its project, or with the error if it cannot be read.
 
         If the token is that of a CI job, git reads the default branch of each project, because such a token cannot look
@@ -118,7 +122,12 @@ class GitLabServer:
             except RefusedError as refusal:
                 yield name, refusal
 
-    def list_owned(self, owner: str, is_selected: Callable[[ListedRepository], bool]) -> Sequence[ListedRepository]:
+    def list_owned(
+        self,
+        owner: str,
+        is_selected: Callable[[ListedRepository], bool],
+        activity_scope: ActivityScope | None = None,  # noqa: ARG002 - no list contains it
+    ) -> Sequence[ListedRepository]:
         """Return the projects of an owner for which `is_selected` returns True, sorted by name. Raises RefusedError."""
         if self.connection.has_job_token:
             message = "a job token cannot list projects; hint: name each project, or set `token_env` to an access token"

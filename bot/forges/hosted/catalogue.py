@@ -31,6 +31,10 @@ class ListedRepository:
     is_public: bool | None = None
     """True if everybody can read the repository. Internal repositories of an organisation or a server are not public.
     None if the server does not report the visibility."""
+    tree: str | None = None
+    """The git tree of `head_commit`; None if the list does not contain it."""
+    activity: str | None = None
+    """The fingerprint of the activity in the repository; None if the list does not contain all of it."""
 
 
 @dataclass(frozen=True, slots=True)

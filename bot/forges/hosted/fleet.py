@@ -9,6 +9,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from bot.core.proposal.base_branches import get_literal_prefix, match_branches
+from bot.forges.hosted.activity import read_activity
 from bot.forges.hosted.catalogue import ListedRepository
 from bot.forges.hosted.files import ListedTree
 from bot.forges.hosted.forge import HostedForge, HostedRepository
@@ -58,12 +59,26 @@ class HostedServer(Protocol):
         """
         ...
 
-    def find_named(self, names: Sequence[str]) -> Iterable[tuple[str, ListedRepository | RefusedError]]:
-        """Return each name with its repository, or with the error if the repository cannot be read."""
+    def find_named(
+        self, names: Sequence[str], activity_scope: ActivityScope | None = None
+    ) -> Iterable[tuple[str, ListedRepository | RefusedError]]:
+        """Return each name with its repository, or with the error if the repository cannot be read.
+
+        If `activity_scope` is given, and the server can list many repositories with their trees and activities, the
+        repositories have them.
+        """
         ...
 
-    def list_owned(self, owner: str, is_selected: Callable[[ListedRepository], bool]) -> Sequence[ListedRepository]:
-        """Return the repositories of an owner for which `is_selected` returns True, sorted by name."""
+    def list_owned(
+        self,
+        owner: str,
+        is_selected: Callable[[ListedRepository], bool],
+        activity_scope: ActivityScope | None = None,
+    ) -> Sequence[ListedRepository]:
+        """Return the repositories of an owner for which `is_selected` returns True, sorted by name.
+
+        `activity_scope` is explained at `find_named`.
+        """
         ...
 
     def list_default_owners(self) -> Sequence[str]:
@@ -120,7 +135,7 @@ class HostedFleet:
     def list_repositories(
         self,
         names: frozenset[str],
-        activity_scope: ActivityScope | None = None,  # noqa: ARG002 - no server lists activity yet
+        activity_scope: ActivityScope | None = None,
     ) -> Iterator[GitRepository | RunFailure]:
         """Yield the repositories that the config selects. If `names` is not empty, other names are left out.
 
@@ -130,7 +145,7 @@ class HostedFleet:
         Names are compared without regard to case, because servers do the same. If a repository was renamed and the
         config has the old name, the repository is yielded with its new name.
         """
-        yield from deduplicate_repositories(self._find(frozenset(name.lower() for name in names)))
+        yield from deduplicate_repositories(self._find(frozenset(name.lower() for name in names), activity_scope))
 
     def open_tree(self, repository: GitRepository) -> ListedTree:
         """Return the files of the base branch's commit. Raises TreeError if the base branch has no commit."""
@@ -138,9 +153,15 @@ class HostedFleet:
             raise TreeError(f"{repository.name}: the default branch has no commit")
         return self._open(repository.name).open_tree(repository.commit)
 
-    def read_activity(self, repository: GitRepository, activity_scope: ActivityScope) -> str | None:  # noqa: ARG002 - the Protocol's
-        """Return None, because no server reads activity yet."""
-        return None
+    def read_activity(self, repository: GitRepository, activity_scope: ActivityScope) -> str | None:
+        """Return the fingerprint of the activity in one repository; None if it cannot be determined.
+
+        Raises ForgeError.
+        """
+        hosted = self._open(repository.name)
+        with hosted.errors.translate(hosted.name):
+            activity = read_activity(hosted, activity_scope)
+        return activity.fingerprint if activity is not None else None
 
     def get_forge(self, repository: GitRepository) -> Forge:
         """Return the operations on the branches and pull requests of a repository."""
@@ -160,15 +181,15 @@ class HostedFleet:
                     tree, prefix = self.open_tree(repository), target.branch_prefix
                     yield from try_writes(partial(self._open_forge, repository), tree, repository, prefix)
 
-    def _find(self, names: frozenset[str]) -> Iterator[GitRepository | RunFailure]:
-        yield from self._find_named([name for name in self._names if not names or name.lower() in names])
+    def _find(self, names: frozenset[str], scope: ActivityScope | None) -> Iterator[GitRepository | RunFailure]:
+        yield from self._find_named([name for name in self._names if not names or name.lower() in names], scope)
         for selection in self._selections:
-            yield from self._find_selected(selection, names)
+            yield from self._find_selected(selection, names, scope)
         if not self._names and not self._selections:
-            yield from self._find_default(names)
+            yield from self._find_default(names, scope)
 
-    def _find_named(self, names: Sequence[str]) -> Iterator[GitRepository | RunFailure]:
-        for name, listed in self.server.find_named(names):
+    def _find_named(self, names: Sequence[str], scope: ActivityScope | None) -> Iterator[GitRepository | RunFailure]:
+        for name, listed in self.server.find_named(names, scope):
             if isinstance(listed, RefusedError):
                 yield RunFailure(name, FailureStage.SURVEY, str(listed))
                 continue
@@ -176,7 +197,7 @@ class HostedFleet:
             for each in self._expand_base_branches(listed):
                 yield each if isinstance(each, RunFailure) else replace(each, configured_name=known_as)
 
-    def _find_default(self, names: frozenset[str]) -> Iterator[GitRepository | RunFailure]:
+    def _find_default(self, names: frozenset[str], scope: ActivityScope | None) -> Iterator[GitRepository | RunFailure]:
         """Yield the repositories to use if the config selects none.
 
         These are the repositories of the accounts that installed the GitHub App.
@@ -187,16 +208,16 @@ class HostedFleet:
             yield RunFailure(self.server.url, FailureStage.SURVEY, str(refusal))
             return
         for owner in owners:
-            yield from self._find_selected(RepositorySelection(owner), names)
+            yield from self._find_selected(RepositorySelection(owner), names, scope)
 
     def _find_selected(
-        self, selection: RepositorySelection, requested_names: frozenset[str]
+        self, selection: RepositorySelection, requested_names: frozenset[str], scope: ActivityScope | None
     ) -> Iterator[GitRepository | RunFailure]:
         names = selection.filter_names(requested_names)
         if requested_names and not names:
             return
         try:
-            listed = self._list_selected(selection, names)
+            listed = self._list_selected(selection, names, scope)
         except RefusedError as refusal:
             yield RunFailure(selection.owner, FailureStage.SURVEY, str(refusal))
             return
@@ -206,7 +227,9 @@ class HostedFleet:
             elif repository.commit is not None or self._base_branches:
                 yield replace(repository, is_selected_by_owner=True)
 
-    def _list_selected(self, selection: RepositorySelection, names: Sequence[str]) -> Sequence[ListedRepository]:
+    def _list_selected(
+        self, selection: RepositorySelection, names: Sequence[str], scope: ActivityScope | None
+    ) -> Sequence[ListedRepository]:
         """Return the repositories of an owner that meet the conditions in `selection`. Raises RefusedError.
 
         If `names` is not empty, repositories with other names are left out. `names` are full names in lower case.
@@ -216,19 +239,20 @@ class HostedFleet:
             return not listed.is_excluded and selection.is_selected(listed.name, listed.topics)
 
         if names and not self.server.must_list_owners:
-            return list(filter(is_selected, self._find_existing(names)))
+            return list(filter(is_selected, self._find_existing(names, scope)))
         requested_names = frozenset(names)
         return self.server.list_owned(
             selection.owner,
             lambda each: is_selected(each) and (not requested_names or each.name.lower() in requested_names),
+            scope,
         )
 
-    def _find_existing(self, names: Sequence[str]) -> Iterator[ListedRepository]:
+    def _find_existing(self, names: Sequence[str], scope: ActivityScope | None) -> Iterator[ListedRepository]:
         """Yield the repositories with these names. Names of repositories that do not exist are ignored.
 
         Raises RefusedError if a repository cannot be read for another reason.
         """
-        for _, listed in self.server.find_named(names):
+        for _, listed in self.server.find_named(names, scope):
             if isinstance(listed, ListedRepository):
                 yield listed
             elif listed.status != NOT_FOUND:
@@ -252,6 +276,8 @@ class HostedFleet:
                         commit=commit,
                         is_default_base=is_default,
                         files_url=self.server.build_files_url(listed.name, branch),
+                        tree=listed.tree if commit == listed.head_commit else None,
+                        activity=listed.activity,
                     )
                     for branch, commit, is_default in self._list_base_branches(listed)
                 ] or [repository]

@@ -76,6 +76,8 @@ class ListedRequest:
     """True if the server is merging the pull request now."""
     is_approved: bool = False
     """True if the list shows that a user approved the pull request."""
+    updated_at: datetime | None = None
+    """The time of the last change of any kind, including comments; None if the server does not report it."""
 
 
 class RequestReader(Protocol):

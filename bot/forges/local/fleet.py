@@ -57,7 +57,7 @@ class LocalFleet:
     def list_repositories(
         self,
         names: frozenset[str],
-        activity_scope: ActivityScope | None = None,  # noqa: ARG002 - it is read for each repository
+        activity_scope: ActivityScope | None = None,
     ) -> Iterator[GitRepository | RunFailure]:
         """Yield the repositories that the config selects. If `names` is not empty, other names are left out.
 
@@ -76,13 +76,14 @@ class LocalFleet:
                 continue
             try:
                 repository = self.read_repository(name)
-                yield from self._expand_base_branches(repository) if self._base_branches else [repository]
+                expanded = self._expand_base_branches(repository) if self._base_branches else [repository]
+                yield from (self._add_activity(each, activity_scope) for each in expanded)
             except ForgeError as error:
                 yield RunFailure(name, FailureStage.SURVEY, str(error))
 
-    def read_activity(self, repository: GitRepository, activity_scope: ActivityScope) -> str | None:  # noqa: ARG002 - the Protocol's
-        """Return None, because activity is not read yet."""
-        return None
+    def read_activity(self, repository: GitRepository, activity_scope: ActivityScope) -> str | None:
+        """Return the fingerprint of the activity in one repository. Raises ForgeError."""
+        return self._add_activity(repository, activity_scope).activity
 
     def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - all levels need the same here
         """Check that the selected repositories can be read, and yield the results."""
@@ -132,6 +133,15 @@ class LocalFleet:
             )
             for branch in match_branches(self._base_branches, heads)
         ] or [replace(repository, base_branch=None, commit=None)]
+
+    def _add_activity(self, repository: GitRepository, scope: ActivityScope | None) -> GitRepository:
+        """Return the repository with its tree and its activity if `scope` is given. Raises ForgeError."""
+        if scope is None or repository.base_branch is None:
+            return repository
+        with translate_git_errors():
+            refs = ProposalRefs(self._open_git(repository.name))
+            tree, activity = refs.read_activity(scope.branch_prefix, repository.base_branch, repository.commit)
+        return replace(repository, tree=tree, activity=activity)
 
     def open_tree(self, repository: GitRepository) -> LocalTree:
         """Return the files of the base branch's commit. Raises TreeError if the base branch has no commit."""

@@ -13,15 +13,18 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from bot.core.inventory.fingerprints import fingerprint
 from bot.core.proposal.markers import parse_base_branch, parse_intent
 from bot.forges.git.command import GitIdentity, GitRunner, decode_output, encode_text
 from bot.model.errors import ForgeError, ProcessError
 
 BRANCHES = "refs/heads/"
-PROPOSALS = "refs/basebump/proposals/"
-DECLINED = "refs/basebump/declined/"
-DASHBOARD_REF = "refs/basebump/dashboard"
-COMMENTS = "refs/basebump/told/"
+STORED = "refs/basebump/"
+"""Everything that basebump stores besides branches."""
+PROPOSALS = f"{STORED}proposals/"
+DECLINED = f"{STORED}declined/"
+DASHBOARD_REF = f"{STORED}dashboard"
+COMMENTS = f"{STORED}told/"
 
 BLOB_DIGITS = 16
 """The number of digits of the blob's name in the ref of a declined proposal."""
@@ -35,6 +38,7 @@ six bytes in JSON."""
 
 _OBJECT_FIELDS = ("refname", "objectname")
 _BLOB_FIELDS = ("refname", "objectname", "objectsize")
+_TREE_FIELDS = ("refname", "objectname", "tree")
 _HEAD_FIELDS = (
     *("refname", "objectname", "symref", "objecttype", "parent", "committerdate:unix"),
     *("authorname", "authoremail:trim", "committername", "committeremail:trim", "contents"),
@@ -187,6 +191,18 @@ class ProposalRefs:
         records = self._list_refs_under(BRANCHES + prefix, ("refname",), f"--merged={base}")
         return frozenset(ref.removeprefix(BRANCHES) for (ref,) in records)
 
+    def read_activity(self, prefix: str, base_branch: str, commit: str | None) -> tuple[str | None, str]:
+        """Return the tree of a base branch and the fingerprint of the repository's activity, with one git process.
+
+        The activity consists of the branches that begin with `prefix`, and of everything that basebump stored. The tree
+        is None if the base branch does not point to `commit`.
+        """
+        base, branches = BRANCHES + base_branch, BRANCHES + prefix
+        folder = branches.rpartition("/")[0] + "/"
+        records = self.git.list_refs(_TREE_FIELDS, [base, folder, STORED])
+        tree = next((record[2] for record in records if record[:2] == [base, commit]), None)
+        return tree, fingerprint((ref, oid) for ref, oid, _ in records if ref.startswith((branches, STORED)))
+
     def list_checked_out(self) -> Mapping[str, str]:
         """Return the branches that are checked out; for each branch, the folder of its worktree.
 
@@ -250,10 +266,10 @@ class ProposalRefs:
             options: Options of `git for-each-ref`.
         """
         folder = prefix.rpartition("/")[0] + "/"  # git's patterns match whole path components only
-        return (record for record in self.git.list_refs(fields, folder, *options) if record[0].startswith(prefix))
+        return (record for record in self.git.list_refs(fields, [folder], *options) if record[0].startswith(prefix))
 
     def _find_ref(self, ref: str, fields: Sequence[str]) -> list[str] | None:
-        return next((record for record in self.git.list_refs(fields, ref) if record[0] == ref), None)
+        return next((record for record in self.git.list_refs(fields, [ref]) if record[0] == ref), None)
 
 
 @contextmanager

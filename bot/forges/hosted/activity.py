@@ -1,0 +1,53 @@
+"""The activity in a repository besides its base branches, and its fingerprint.
+
+A run does not read a repository again if its files and its activity are unchanged. If something about the activity
+cannot be determined, it is unknown (None). It is never computed from a part of the branches or pull requests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bot.core.inventory.fingerprints import fingerprint
+from bot.forges.hosted.forge import HostedRepository
+from bot.forges.hosted.records import DASHBOARD_LABEL, ListedIssue
+from bot.model.forge import ActivityScope
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryActivity:
+    """The branches of basebump, the open pull requests of these branches, and the dashboard issue."""
+
+    branches: Mapping[str, str]
+    """The last commit of each branch, by branch name."""
+    requests: Mapping[int, object]
+    """For each pull request, by number: values that change with everything that users can do to the pull request."""
+    issues: Mapping[int, object]
+    """The same for the issues with the label of the dashboard; empty if there is no dashboard."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the activity. It does not depend on the order in which the server lists branches and requests."""
+        return fingerprint((self.branches, self.requests, self.issues))
+
+
+def read_activity(hosted: HostedRepository, scope: ActivityScope) -> RepositoryActivity | None:
+    """Read the activity in one repository with one request for each kind of data, as far as one page has room for it.
+
+    Return None if an open pull request is listed without the time of its last change. Raises RefusedError.
+    """
+    tips = hosted.branches.list_tips(scope.branch_prefix)
+    requests = [*hosted.requests.list_open(tips.keys())] if tips else []
+    if hosted.list_without_branch is not None:
+        requests += hosted.list_without_branch(scope.branch_prefix, tips.keys())
+    if any(each.updated_at is None for each in requests):
+        return None
+    issues: Sequence[ListedIssue] = ()
+    if scope.has_dashboard and hosted.issues is not None:
+        issues = hosted.issues.list_own_issues(DASHBOARD_LABEL)
+    return RepositoryActivity(
+        branches={branch: tip.commit for branch, tip in tips.items()},
+        requests={each.number: each for each in requests},
+        issues={each.number: each for each in issues},
+    )

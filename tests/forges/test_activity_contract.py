@@ -1,0 +1,145 @@
+"""Contract of all forges for the activity in a repository, by which a run finds out that it need not read it again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+from support.forges.contract_scene import BODY, BRANCH, CHANGES, OTHER, PREFIX, message_of, propose, push
+from support.forges.forge_stands import select_stands
+from support.forges.stands import Stand
+
+from bot.model.forge import ActivityScope, GitRepository
+
+pytestmark = pytest.mark.over_forges
+
+SCOPE = ActivityScope(PREFIX)
+WITH_DASHBOARD = ActivityScope(PREFIX, has_dashboard=True)
+
+
+def without(**reasons: str) -> pytest.MarkDecorator:
+    """Run a test with all stands but those named, each with the reason."""
+    names = tuple(name.replace("_", "-") for name in reasons)
+    return pytest.mark.parametrize("new_stand", select_stands(without=names), indirect=True)
+
+
+@dataclass(frozen=True)
+class Activity:
+    """The fingerprint that the list of repositories contains, and the one that was read for the repository alone."""
+
+    listed: str | None
+    read: str | None
+
+
+def read_activity(stand: Stand, scope: ActivityScope = SCOPE) -> Activity:
+    """Return the activity as a new run finds it."""
+    fleet = stand.fleet()
+    (repository,) = fleet.list_repositories(frozenset({stand.name}), scope)
+    assert isinstance(repository, GitRepository)
+    return Activity(repository.activity, fleet.read_activity(repository, scope))
+
+
+class Watch:
+    """Compares the activity before and after each step of a test."""
+
+    def __init__(self, stand: Stand, scope: ActivityScope = SCOPE) -> None:
+        self._stand = stand
+        self._scope = scope
+        self.activity = read_activity(stand, scope)
+        assert self.activity.read is not None
+
+    def expect_change(self, step: str) -> None:
+        """Fail unless everything that is known about the activity has changed."""
+        before, self.activity = self.activity, read_activity(self._stand, self._scope)
+        for old, new in ((before.listed, self.activity.listed), (before.read, self.activity.read)):
+            assert new is None or new != old, f"{step}: the activity is the same"
+        assert self.activity.read is not None, f"{step}: the activity is unknown"
+        self.expect_no_change(f"nothing after: {step}")
+
+    def expect_no_change(self, step: str) -> None:
+        assert read_activity(self._stand, self._scope) == self.activity, f"{step}: the activity is another"
+
+
+def write_dashboard(stand, body):
+    fleet = stand.fleet()
+    (repository,) = fleet.list_repositories(frozenset({stand.name}))
+    dashboard = fleet.get_dashboard(repository)
+    dashboard.write(dashboard.read(), "basebump: base images", f"<!-- basebump:dashboard:1 -->\n{body}\n")
+
+
+@without(azure="its list does not show when a pull request changed")
+def test_activity_changes_with_branches_and_their_requests(stand):
+    watch = Watch(stand)
+    push(stand)
+    watch.expect_change("a branch of basebump")
+    propose(stand, OTHER)
+    watch.expect_change("an opened request")
+    stand.edit_body(OTHER, BODY + "\nIndeed.\n")
+    watch.expect_change("an edited body")
+    stand.close_request(OTHER)
+    watch.expect_change("a closed request")
+    stand.commit(BRANCH, {"app/Dockerfile": "FROM node:23\n"})
+    watch.expect_change("a commit of a user on a branch of basebump")
+    stand.delete_branch(BRANCH)
+    watch.expect_change("a deleted branch")
+
+
+@without(local="a merge moves only the base branch", azure="its list does not show when a pull request changed")
+def test_activity_changes_when_a_request_is_merged(stand):
+    propose(stand)
+    watch = Watch(stand)
+    stand.merge_request(BRANCH)
+    watch.expect_change("a merged request")
+
+
+@without(
+    local="it has no reviews, labels, comments and drafts", azure="its list does not show when a pull request changed"
+)
+def test_activity_changes_with_everything_that_users_do_to_a_request(stand):
+    propose(stand)
+    watch = Watch(stand)
+    for step, act in (
+        ("a comment", lambda: stand.comment(BRANCH, "Why?")),
+        ("a label", lambda: stand.label(BRANCH, "basebump-rebase")),
+        ("an approval", lambda: stand.approve(BRANCH)),
+        ("an edited title", lambda: stand.edit_title(BRANCH, "Python is newer")),
+        ("a draft", lambda: stand.convert_to_draft(BRANCH)),
+        ("a closed request", lambda: stand.close_request(BRANCH)),
+        ("a reopened request", lambda: stand.reopen_request(BRANCH)),
+    ):
+        act()
+        watch.expect_change(step)
+
+
+@without(azure="its list does not show when a pull request changed")
+def test_activity_does_not_change_with_other_branches(stand):
+    propose(stand)
+    watch = Watch(stand)
+    stand.commit("main", {"README.md": "Something to see.\n"})
+    watch.expect_no_change("a commit on the base branch")
+    stand.commit("feature", {"README.md": "A feature.\n"})
+    watch.expect_no_change("a branch of a user")
+    stand.propose_from_fork(BRANCH, {"Dockerfile": "FROM scratch\n"})
+    watch.expect_no_change("a request from a fork")
+
+
+@without(azure="it has no issues", github_app="this one may not read issues")
+def test_activity_changes_with_the_dashboard(stand):
+    write_dashboard(stand, "- [ ] Rebuild all")
+    watch = Watch(stand, WITH_DASHBOARD)
+    write_dashboard(stand, "- [x] Rebuild all")
+    watch.expect_change("a ticked box")
+
+
+def test_the_tree_is_that_of_the_head_if_the_list_contains_it(stand):
+    fleet = stand.fleet()
+    (repository,) = fleet.list_repositories(frozenset({stand.name}), SCOPE)
+    expected = stand.git.run("rev-parse", "main^{tree}").decode().strip()
+    assert repository.tree in (None, expected)
+    assert (repository.tree is None) == (repository.activity is None)
+
+
+def test_a_list_without_scope_contains_neither_tree_nor_activity(stand):
+    push(stand, changes=CHANGES, message=message_of())
+    (repository,) = stand.fleet().list_repositories(frozenset({stand.name}))
+    assert (repository.tree, repository.activity) == (None, None)
