@@ -12,6 +12,8 @@ from bot.model.reference import Digest, TagRef
 from bot.state.inventory_tables import BRANCHES, DIGESTS, TAGS
 from bot.state.tables import split_into_batches
 
+_COLUMNS = tuple(column for column in BRANCHES.c if column is not BRANCHES.c.first_read_at)
+
 
 def find_branches(connection: Connection, keys: Collection[BranchKey]) -> dict[BranchKey, Row[Any]]:
     """Return the rows of base branches. Branches that no run read are missing."""
@@ -19,8 +21,8 @@ def find_branches(connection: Connection, keys: Collection[BranchKey]) -> dict[B
     rows: dict[BranchKey, Row[Any]] = {}
     names = sorted({key.repository for key in requested_keys if is_storable(key.repository)})
     for batch in split_into_batches(names):
-        for row in connection.execute(select(BRANCHES).where(BRANCHES.c.repository.in_(batch))):
-            if (key := BranchKey(row.forge, row.host, row.repository, row.base_branch)) in requested_keys:
+        for row in connection.execute(select(*_COLUMNS).where(BRANCHES.c.repository.in_(batch))):
+            if (key := BranchKey(*row[1:5])) in requested_keys:
                 rows[key] = row
     return rows
 

@@ -123,23 +123,17 @@ class _IdTexts:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._tags: dict[int, TagRef] = {}
-        self._digests: dict[int, Digest] = {}
+        self.tags: dict[int, TagRef] = {}
+        self.digests: dict[int, Digest] = {}
 
     def add(self, tag_ids: Collection[int], digest_ids: Collection[int]) -> None:
         """Read the tags and digests with these numbers, unless they were read before."""
-        for batch in split_into_batches([each for each in tag_ids if each not in self._tags]):
+        for batch in split_into_batches([each for each in tag_ids if each not in self.tags]):
             for row in self._connection.execute(select(TAGS).where(TAGS.c.id.in_(batch))):
-                self._tags[row.id] = TagRef(row.repository, row.tag)
-        for batch in split_into_batches([each for each in digest_ids if each not in self._digests]):
+                self.tags[row.id] = TagRef(row.repository, row.tag)
+        for batch in split_into_batches([each for each in digest_ids if each not in self.digests]):
             for row in self._connection.execute(select(DIGESTS).where(DIGESTS.c.id.in_(batch))):
-                self._digests[row.id] = Digest(row.digest)
-
-    def get_tag(self, tag_id: int) -> TagRef:
-        return self._tags[tag_id]
-
-    def get_digest(self, digest_id: int) -> Digest:
-        return self._digests[digest_id]
+                self.digests[row.id] = Digest(row.digest)
 
 
 def _load_batch(
@@ -153,12 +147,12 @@ def _load_batch(
     }
     tag_rows = connection.execute(select(BRANCH_TAGS).where(BRANCH_TAGS.c.branch.in_(ids))).all()
     list_rows = connection.execute(select(BRANCH_TAG_LISTS).where(BRANCH_TAG_LISTS.c.branch.in_(ids))).all()
-    texts.add({row.tag for row in (*tag_rows, *list_rows)}, {row.digest for row in tag_rows})
+    texts.add({tag for _, tag, _ in (*tag_rows, *list_rows)}, {digest for _, _, digest in tag_rows})
     tags, tag_lists = defaultdict[int, dict[TagRef, Digest]](dict), defaultdict[int, dict[str, str]](dict)
     for branch, tag, digest in tag_rows:
-        tags[branch][texts.get_tag(tag)] = texts.get_digest(digest)
+        tags[branch][texts.tags[tag]] = texts.digests[digest]
     for branch, tag, fingerprint in list_rows:
-        tag_lists[branch][texts.get_tag(tag).repository] = fingerprint
+        tag_lists[branch][texts.tags[tag].repository] = fingerprint
     is_open = (REQUESTS.c.branch.in_(ids), REQUESTS.c.state == RequestState.OPEN.value)
     open_branches = defaultdict[int, set[str]](set)
     for branch, head_branch in connection.execute(select(REQUESTS.c.branch, REQUESTS.c.head_branch).where(*is_open)):
@@ -169,28 +163,24 @@ def _load_batch(
             reader=row.reader,
             read_at=row.read_at,
             has_unread_files=row.has_unread_files,
-            settled=_build_settled_branch(row, settled_rows.get(row.id), tags[row.id], tag_lists[row.id]),
-            open_request_branches=frozenset(open_branches[row.id]),
+            settled=_build_settled_branch(row, settled_rows.get(row.id), tags, tag_lists),
+            open_request_branches=frozenset(open_branches.get(row.id, ())),
         )
         for key, row in rows_by_key.items()
     }
 
 
 def _build_settled_branch(
-    row: Row[Any], settled_row: Row[Any] | None, tags: Mapping[TagRef, Digest], tag_lists: Mapping[str, str]
+    row: Row[Any],
+    settled_row: Row[Any] | None,
+    tags: Mapping[int, Mapping[TagRef, Digest]],
+    tag_lists: Mapping[int, Mapping[str, str]],
 ) -> SettledBranch | None:
     if settled_row is None:
         return None
-    conditions = BranchConditions(
-        head=row.head,
-        tree=settled_row.tree,
-        activity=settled_row.activity,
-        is_public=settled_row.is_public,
-        reader=row.reader,
-        rules=settled_row.rules,
-        evidence=settled_row.evidence,
-    )
-    return SettledBranch(conditions, tags, tag_lists, settled_row.due_at)
+    branch, tree, activity, is_public, rules, evidence, due_at = settled_row
+    conditions = BranchConditions(row.head, tree, activity, is_public, row.reader, rules, evidence)
+    return SettledBranch(conditions, tags.get(branch, {}), tag_lists.get(branch, {}), due_at)
 
 
 def _prune(connection: Connection, at: datetime) -> None:
