@@ -99,6 +99,7 @@ class StoredRequest:
 
     branch: str
     number: int
+    """The number on the forge; 0 on a forge that gives requests no numbers."""
     state: RequestState
     """Never BRANCH."""
     targets: tuple[Target, ...]

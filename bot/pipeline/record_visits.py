@@ -21,7 +21,7 @@ from bot.model.decision import ImageUpdate, Transition
 from bot.model.errors import ForgeError, StateError
 from bot.model.evidence import Evidence
 from bot.model.inventory import BranchConditions, BranchKey, BranchVisit, SettledBranch, StoredRequest, VisitReason
-from bot.model.proposal import CloseRequest, DeleteBranch, OpenRequest, RemoteRequest, UpdateRequest
+from bot.model.proposal import CloseRequest, DeleteBranch, OpenRequest, RemoteRequest, RequestState, UpdateRequest
 from bot.model.report import RepositoryReport, RunFailure
 from bot.model.vocabulary import FailureStage
 from bot.pipeline.decide_updates import DecisionResult, TagDependencies
@@ -132,9 +132,9 @@ class VisitRecorder:
             return None
         updates = {each.branch: each.updates for each in branch.plan.branch_plans}
         return tuple(
-            _build_stored_request(request, request.number, self._count_fixes(updates.get(request.branch, ())))
+            _build_stored_request(request, self._count_fixes(updates.get(request.branch, ())))
             for request in (*requests, *self._list_ended(branch.listed, requests))
-            if request.number is not None
+            if request.state is not RequestState.BRANCH
         )
 
     def _list_ended(self, listed: ListedBranch, requests: Sequence[RemoteRequest]) -> Iterable[RemoteRequest]:
@@ -165,10 +165,10 @@ def _count_fixes(evidence: Sequence[Evidence]) -> Mapping[str, int]:
     return {**{severity.word: count for severity, count in count_by_severity(fixed).items()}, "exploited": exploited}
 
 
-def _build_stored_request(request: RemoteRequest, number: int, fixes: Mapping[str, int] | None) -> StoredRequest:
+def _build_stored_request(request: RemoteRequest, fixes: Mapping[str, int] | None) -> StoredRequest:
     return StoredRequest(
         branch=request.branch,
-        number=number,
+        number=request.number or 0,
         state=request.state,
         targets=parse_marker(request.body).targets,
         url=request.url,

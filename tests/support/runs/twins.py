@@ -1,0 +1,184 @@
+"""Two equal fleets: the runs over one of them leave out what is settled, and the runs over the other read everything.
+
+Whatever happens to both of them, they must look the same afterwards.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from support.forges.stands import LocalStand
+from support.runs.worlds import NOW, TEMPLATES, Loopback
+from support.values import SCANNER, finding
+
+from bot.core.inventory.fingerprints import fingerprint
+from bot.inventory_ports import InventoryStore
+from bot.model.evidence import Scan, ScannerIdentity, ScanOutcome, ScanSubject, Severity
+from bot.model.policy import PolicyConfig, PolicyRule
+from bot.model.report import RunReport
+from bot.model.vocabulary import RunLevel
+from bot.pipeline.run import run_fleets
+from bot.pipeline.run_context import RunContext, RunOptions
+from bot.ports import FileTree
+from bot.state.database import Database
+from bot.state.inventory_store import DatabaseInventoryStore
+from bot.state.no_state import NoInventoryStore
+from bot.state.state_store import DatabaseStateStore
+
+IMAGES = ("nginx", "python", "redis")
+
+
+def build_files(digests: dict[str, str]) -> dict[str, str]:
+    """Return files that use all images, with the digests that are known."""
+    nginx, python, redis = (f"{name}:1" + (f"@{digests[name]}" if name in digests else "") for name in IMAGES)
+    return {
+        "Dockerfile": f"FROM {nginx}\nFROM {python}\n",
+        "compose.yaml": f"services:\n  db:\n    image: {redis}\n",
+        "README.md": "# A repository\n",
+    }
+
+
+@dataclass(eq=False)
+class DatedScanner:
+    """A scanner whose database has a date. In each image, it finds one vulnerability, which depends on the date."""
+
+    database: datetime = NOW
+    findings: int = 1
+
+    def get_identity(self) -> ScannerIdentity:
+        return replace(SCANNER, database=self.database)
+
+    def prefetch(self, subjects) -> None:
+        """Do nothing."""
+
+    def scan(self, subject: ScanSubject) -> ScanOutcome:
+        found = tuple(
+            finding(f"CVE-2026-{int(subject.digest[7:11], 16)}{number}", Severity.HIGH)
+            for number in range(self.findings)
+        )
+        return Scan(self.get_identity(), "debian 12", found)
+
+
+@dataclass(frozen=True, slots=True)
+class SetClock:
+    """A clock that a test sets."""
+
+    time: datetime
+
+    def now(self) -> datetime:
+        return self.time
+
+
+@dataclass
+class Twin:
+    """A local repository, and what the runs over it store."""
+
+    stand: LocalStand
+    state: DatabaseStateStore
+    inventory: InventoryStore
+    read_count: int = 0
+    """How often a run read the files of the repository."""
+
+    def run(self, context: RunContext, options: RunOptions) -> RunReport:
+        fleet = self.stand.fleet()
+        return run_fleets(
+            (_CountingFleet(fleet, self),),
+            replace(context, state_store=self.state, inventory_store=self.inventory),
+            options,
+        )
+
+    def describe(self) -> dict[str, object]:
+        """Return everything that a person can see in the repository, without the ids of commits."""
+        git = self.stand.git
+        branches = {name: (self.stand.files(name), git.log(f"refs/heads/{name}")[0].message) for name in git.branches()}
+        stored = {ref: git.run("cat-file", "blob", oid).decode() for ref, oid in git.refs("refs/basebump/").items()}
+        return {"branches": branches, "stored": stored}
+
+
+@dataclass(frozen=True, slots=True)
+class _CountingFleet:
+    """A fleet that counts how often a tree is opened."""
+
+    fleet: object
+    twin: Twin
+
+    def __getattr__(self, name: str):
+        return getattr(self.fleet, name)
+
+    def open_tree(self, repository) -> FileTree:
+        self.twin.read_count += 1
+        return self.fleet.open_tree(repository)
+
+
+@dataclass
+class Twins:
+    """The two fleets, and the world around them."""
+
+    loopback: Loopback
+    folder: Path
+    wrap_inventory: Callable[[InventoryStore], InventoryStore] = lambda store: store
+    now: datetime = NOW
+    policy_config: PolicyConfig = field(default_factory=lambda: PolicyConfig(own_globs=()))
+    reader: str = "reader"
+    scanner: DatedScanner = field(default_factory=DatedScanner)
+    has_dashboards: bool = False
+    digests: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.digests = {name: str(self.loopback.move(name, "1", f"{name} 0")) for name in IMAGES}
+        self.changing = self._start("changing")
+        self.whole = self._start("whole")
+
+    def _start(self, name: str) -> Twin:
+        database = Database.sqlite(self.folder / f"{name}.db")
+        inventory = self.wrap_inventory(DatabaseInventoryStore(database)) if name == "changing" else NoInventoryStore()
+        stand = LocalStand(self.folder / name, build_files(self.digests))
+        return Twin(stand, DatabaseStateStore(database, lambda: self.now), inventory)
+
+    def for_both(self, act: Callable[[LocalStand], object]) -> None:
+        """Do the same to both repositories."""
+        for twin in (self.changing, self.whole):
+            act(twin.stand)
+
+    def run(self) -> tuple[RunReport, RunReport]:
+        """Run over both, and return the reports. The time passes by a minute."""
+        self.now += timedelta(minutes=1)
+        context = replace(
+            self.loopback.world(),
+            now=self.now,
+            clock=SetClock(self.now),
+            select_scanner=lambda _: self.scanner,
+            reader_fingerprint=self.reader,
+            rules_fingerprint=fingerprint((self.policy_config,)),
+        )
+        options = RunOptions(
+            self.policy_config, "basebump/", TEMPLATES, RunLevel.PROPOSE, has_dashboards=self.has_dashboards
+        )
+        return self.changing.run(context, options), self.whole.run(context, options)
+
+    def settle(self) -> None:
+        """Run until nothing is left to do, so that the next run leaves the repository out."""
+        for _ in range(4):
+            before = self.changing.read_count
+            self.run()
+            if self.changing.read_count == before:
+                return
+        raise AssertionError("the repository is never settled")
+
+    def assert_equal(self) -> None:
+        assert self.changing.describe() == self.whole.describe()
+
+
+def set_rules(twins: Twins, **rule) -> None:
+    """Replace the rules of the operator with one rule for all images."""
+    twins.policy_config = replace(twins.policy_config, rules=(PolicyRule(**rule),))
+
+
+def edit_stored(stand: LocalStand, branch: str, edit: Callable[[str], str]) -> None:
+    """Edit the body of a proposal, as a person does."""
+    ref = f"refs/basebump/proposals/{branch}"
+    stand.edit_body(branch, edit(json.loads(stand.git.run("cat-file", "blob", stand.git.refs(ref)[ref]))["body"]))
