@@ -135,6 +135,7 @@ class AzureServer:
             statuses=AzureStatuses(remote),
             issues=None,
             list_without_branch=requests.list_without_branch,
+            has_change_times=False,
         )
 
     def examine(self, target: DiagnosisTarget, repositories: Iterable[GitRepository | RunFailure]) -> Iterator[Check]:

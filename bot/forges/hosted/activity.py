@@ -33,15 +33,15 @@ class RepositoryActivity:
 
 
 def read_activity(hosted: HostedRepository, scope: ActivityScope) -> RepositoryActivity | None:
-    """Read the activity in one repository with one request for each kind of data, as far as one page has room for it.
+    """Read the activity in one repository, with at least one request for each kind of data.
 
-    Return None if an open pull request is listed without the time of its last change. Raises RefusedError.
+    Return None if the time of the last change of a pull request is missing. Raises RefusedError.
     """
     tips = hosted.branches.list_tips(scope.branch_prefix)
     requests = [*hosted.requests.list_open(tips.keys())] if tips else []
     if hosted.list_without_branch is not None:
         requests += hosted.list_without_branch(scope.branch_prefix, tips.keys())
-    if any(each.updated_at is None for each in requests):
+    if hosted.has_change_times and any(each.updated_at is None for each in requests):
         return None
     issues: Sequence[ListedIssue] = ()
     if scope.has_dashboard and hosted.issues is not None:

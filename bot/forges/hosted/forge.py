@@ -158,6 +158,9 @@ class HostedRepository:
     list_without_branch: Callable[[str, Collection[str]], Sequence[ListedRequest]] | None = None
     """Returns basebump's open pull requests whose branches begin with a prefix and do not exist any more. None if the
     server closes a pull request when its branch is deleted. The second argument are the existing branches."""
+    has_change_times: bool = True
+    """False if the server does not report when a pull request was last changed. `requests` then lists everything on
+    which basebump's next step depends."""
     is_read_only: bool = False
     """True if the token can neither change anything nor compare commits. The claims of branches are not judged then."""
 
