@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection, insert, inspect, select, update
 
+from bot.state import inventory_tables  # noqa: F401 - it adds its tables to METADATA
 from bot.state.inventory_migration import migrate_to_version_4
 from bot.state.tables import METADATA, SCHEMA_VERSION
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from bot.model.image import TagDescriptor
 from bot.model.reference import Digest, TagRef
 from bot.model.vocabulary import Reason
 from bot.state import migration
+from bot.state.database import Database
 from bot.state.migration import NewerSchemaError, get_version, migrate_tables
 from bot.state.superseded_tags import DatabaseSupersededStore
 from bot.state.tables import METADATA
@@ -119,3 +122,11 @@ def test_refuses_tables_of_another_program(place):
         connection.exec_driver_sql("CREATE TABLE evidence (court INTEGER)")
     with pytest.raises(StateError, match="already exists"):
         place.database()
+
+
+def test_new_database_has_all_tables_whichever_store_is_opened_first(tmp_path):
+    script = "import sys, pathlib; from bot.state.database import Database; Database.sqlite(pathlib.Path(sys.argv[1]))"
+    path = tmp_path / "state.db"
+    subprocess.run([sys.executable, "-c", script, path], env={"PYTHONPATH": ":".join(sys.path)}, check=True)
+    with Database.sqlite(path).open_for_reading() as connection:
+        assert set(inspect(connection).get_table_names()) == set(METADATA.tables)
