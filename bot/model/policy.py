@@ -14,6 +14,7 @@ from bot.model.modes import REFRESH_EVERY, OnClose, Rebase, SplitBy, UpdateMode,
 from bot.model.vocabulary import Reason, Role
 
 if TYPE_CHECKING:  # only annotations need these imports, so they do not slow down the start
+    from bot.model.due_date import DuePeriods
     from bot.model.evidence import Urgency
     from bot.model.limits import ProposalSchedule
     from bot.model.rules import AcceptedHold, AutomergeConditions, ConfiguredEndOfLife, IntroducedLimit, OpenCondition
@@ -58,6 +59,8 @@ class CombineMode(Enum):
     """The operator's items, followed by the items that the repository adds."""
     LONGER = auto()
     """The longer duration."""
+    SHORTER = auto()
+    """The shorter duration of each class of fixes."""
     NEARER = auto()
     """The more restrictive update mode."""
     STRICTER = auto()
@@ -296,6 +299,15 @@ class Policy:
             "(`hold`). Default: it waits only if the next run may get results."
         ),
     )
+    due: DuePeriods | None = _key(
+        None,
+        "How long a fix may stay unmerged before its proposal is overdue. Default: proposals have no due date.",
+        combine_mode=CombineMode.SHORTER,
+        repository=(
+            "How long a fix may stay unmerged before its proposal is overdue. If the operator's policy has a different "
+            "duration, the shorter of the two applies."
+        ),
+    )
     mandatory: bool = _key(
         False,  # noqa: FBT003 - the value of a key
         (
@@ -305,6 +317,9 @@ class Policy:
     )
     has_own_role_rule: bool = False
     """True if a matching rule has `role: own`. Otherwise the operator's own images are skipped. This is not a key."""
+    operator_due: DuePeriods | None = None
+    """The value of `due` in the operator's policy alone. Only these durations lift limits and schedules, because a
+    repository must not do this with its own file. This is not a key."""
 
 
 @cache

@@ -11,11 +11,10 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from bot.model.advisory import AdvisoryList
 from bot.model.cloud_hosts import is_ecr, is_gar
 from bot.model.errors import ConfigProblem
 from bot.model.hosts import is_acr
-from bot.settings import address_fields, age_checks, cache_checks
+from bot.settings import address_fields, age_checks, cache_checks, exploited_checks
 from bot.settings.document import Document
 from bot.settings.problems import EMPTY, Location, format_location
 from bot.settings.values import GITHUB_API, GITLAB, JOB_TOKEN
@@ -350,7 +349,7 @@ def _check_policy(document: Document) -> Problems:
         yield from _check_rule(where, rule, has_own="own" in document)
         yield from _check_signature_requirement(where, rule, has_trust="trust" in document)
         if not isinstance(enrichment, dict) or "kev" not in enrichment:
-            yield from _check_exploited(where, rule)
+            yield from exploited_checks.check_exploited(where, rule)
 
 
 def _check_rule(where: str, rule: dict[str, Any], *, has_own: bool) -> Problems:
@@ -367,22 +366,6 @@ def _check_signature_requirement(where: str, rule: dict[str, Any], *, has_trust:
     if isinstance(require, dict) and require.get("signature") is True and not has_trust:
         message = "refuses everything without `trust`; hint: list under `trust` who may sign"
         yield ConfigProblem(f"{where}.require.signature", message)
-
-
-def _check_exploited(where: str, rule: dict[str, Any]) -> Problems:
-    """Yield a problem for each `kev` in a rule. Call this function only if the config does not set `enrichment.kev`.
-
-    In a rule, `kev` stands for vulnerabilities that are known to be exploited. They are listed in CISA's catalogue,
-    which the config must name under `enrichment.kev`.
-    """
-    bypass_severities, open_when = rule.get("bypass_min_age_for"), rule.get("open_when")
-    if isinstance(bypass_severities, list) and AdvisoryList.KEV in bypass_severities:
-        yield ConfigProblem(f"{where}.bypass_min_age_for[{bypass_severities.index(AdvisoryList.KEV)}]", _NEEDS_KEV)
-    if isinstance(open_when, dict) and open_when.get("fixes") == AdvisoryList.KEV:
-        yield ConfigProblem(f"{where}.open_when.fixes", _NEEDS_KEV)
-
-
-_NEEDS_KEV = "needs the list of exploited vulnerabilities; hint: name CISA's catalogue under `enrichment.kev`"
 
 
 def _check_trust_entry(where: str, entry: dict[str, Any]) -> Problems:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Protocol, runtime_checkable
+from itertools import pairwise
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, Self, runtime_checkable
 
-from pydantic import BeforeValidator, Field, StrictBool, WithJsonSchema, create_model
+from pydantic import BeforeValidator, Field, StrictBool, WithJsonSchema, create_model, model_validator
 
 from bot.model import rules
 from bot.model.advisory import AdvisoryList
+from bot.model.due_date import DuePeriods
 from bot.model.evidence import Severity, Urgency
 from bot.model.limits import ProposalSchedule
 from bot.model.modes import OnClose, Rebase, SplitBy, UpdateMode, WhenUnknown
@@ -144,6 +146,40 @@ class RequireSection(ConfigSection):
         return RequiredEvidence(self.scan, self.signature)
 
 
+class DueSection(ConfigSection):
+    """How long a fix may stay unmerged, by the most urgent vulnerability that it fixes.
+
+    A vulnerability without a duration of its own gets that of the next lower severity that has one. The duration of a
+    more urgent class must not be longer than that of a less urgent one.
+    """
+
+    exploited: time_fields.PositiveAge | None = None
+    """The duration if the update fixes a vulnerability that is known to be exploited. It needs the list
+    `enrichment.kev`.
+    """
+    critical: time_fields.PositiveAge | None = None
+    """The duration if the update fixes a vulnerability of severity `critical`."""
+    high: time_fields.PositiveAge | None = None
+    """The duration if the update fixes a vulnerability of severity `high`."""
+    medium: time_fields.PositiveAge | None = None
+    """The duration if the update fixes a vulnerability of severity `medium`."""
+
+    @model_validator(mode="after")
+    def check_periods(self) -> Self:
+        """Raise ValueError if there is no duration, or if a more urgent class has a longer one than a less urgent."""
+        periods = list(self.to_policy().list_periods())
+        if not periods:
+            raise ValueError("must have a duration; hint: write for example `{critical: 7d, high: 30d}`")
+        for (urgent, shorter), (other, longer) in pairwise(periods):
+            if shorter > longer:
+                raise ValueError(f"`{urgent}` must not be longer than `{other}`; hint: swap the durations")
+        return self
+
+    def to_policy(self) -> DuePeriods:
+        """Convert this section of the config to the value of `PolicyRule.due`."""
+        return DuePeriods(self.exploited, self.critical, self.high, self.medium)
+
+
 class AllowIntroducedSection(ConfigSection):
     """How many new vulnerabilities an update may introduce, by severity.
 
@@ -236,6 +272,7 @@ _TYPES: Mapping[str, Any] = {
     "allow_introduced": AllowIntroducedSection,
     "open_when": OpenWhenSection,
     "when_unknown": WhenUnknown,
+    "due": DueSection,
     "mandatory": StrictBool,
 }
 """The type of each policy key in a config file. The keys themselves are declared in `bot.model.policy`."""

@@ -92,6 +92,7 @@ Age = Annotated[timedelta, BeforeValidator(_parse_age), build_pattern_schema("ag
 Day = Annotated[
     date, BeforeValidator(_parse_day), WithJsonSchema({"title": "date", "type": "string", "format": "date"})
 ]
+PositiveAge = Annotated[Age, AfterValidator(_require_positive)]
 PositiveDuration = Annotated[Duration, AfterValidator(_require_positive)]
 Cron = Annotated[str, AfterValidator(_validate_cron)]
 Timezone = Annotated[str, AfterValidator(_validate_timezone)]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 from bot.core.budgets import TreeBudget
 from bot.core.globs import is_any_glob_match
 from bot.model.cost_limits import COMPARED_BYTES
+from bot.model.due_date import select_shorter_periods
 from bot.model.extracted_item import ExtractedReferences
 from bot.model.modes import UpdateMode
 from bot.model.policy import CombineMode, Policy, PolicyConfig, PolicyRule, RequiredEvidence, RuleMatch, policy_keys
@@ -43,6 +44,8 @@ def evaluate_policy(policy_config: PolicyConfig, rule_target: RuleTarget) -> Pol
     policy = _evaluate_rules(
         [rule for rule in policy_config.rules if _is_rule_match(rule.match, rule_target)], _DEFAULT_POLICY
     )
+    if policy.due is not None:
+        policy = replace(policy, operator_due=policy.due)
     repository_rules = [rule for rule in policy_config.repository_rules if _is_rule_match(rule.match, rule_target)]
     return _combine_policies(policy, _evaluate_rules(repository_rules, policy)) if repository_rules else policy
 
@@ -83,6 +86,8 @@ def _combine_values(combine_mode: CombineMode, operator: Any, repository: Any) -
             return tuple(dict.fromkeys((*operator, *repository)))
         case CombineMode.LONGER:
             return max(operator, repository)
+        case CombineMode.SHORTER:
+            return select_shorter_periods(operator, repository)
         case CombineMode.NEARER:
             return min(operator, repository, key=_UPDATE_MODES_BY_RANGE.index)
         case CombineMode.STRICTER:

@@ -1,0 +1,65 @@
+"""Due dates of proposals, and how long the policy allows a fix to stay unmerged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+
+class DueClass(StrEnum):
+    """The classes of fixes that can have a due date, the most urgent one first.
+
+    The values are the keys in the config file, and the words in marks and reports. They are also the names of the
+    fields of `DuePeriods`.
+    """
+
+    EXPLOITED = "exploited"
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+
+    @property
+    def position(self) -> int:
+        """The position in the order; 0 is the most urgent class."""
+        return _ORDER.index(self)
+
+
+_ORDER = tuple(DueClass)
+
+
+@dataclass(frozen=True, slots=True)
+class DuePeriods:
+    """How long a fix may stay unmerged, by the class of the fix. A class without a period is None."""
+
+    exploited: timedelta | None = None
+    critical: timedelta | None = None
+    high: timedelta | None = None
+    medium: timedelta | None = None
+
+    def list_periods(self) -> Iterator[tuple[DueClass, timedelta]]:
+        """Yield the classes that have a period, the most urgent one first, with their periods."""
+        for each in DueClass:
+            period: timedelta | None = getattr(self, each.value)
+            if period is not None:
+                yield each, period
+
+
+def select_shorter_periods(first: DuePeriods | None, second: DuePeriods | None) -> DuePeriods | None:
+    """Return the shorter period of each class. If only one of the two has a period, it is that one."""
+    if first is None or second is None:
+        return first or second
+    pairs = {each.name: (getattr(first, each.name), getattr(second, each.name)) for each in fields(DuePeriods)}
+    return DuePeriods(**{name: min(filter(None, pair), default=None) for name, pair in pairs.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class DueDate:
+    """The time by which a proposal is to be merged."""
+
+    at: datetime
+    fixes: DueClass
+    """The most urgent class among the fixes that determine the date."""
+    is_overdue: bool = False
+    """True if `at` has passed. A date that was read from a mark is not compared with the clock, and is False."""
