@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bot.model.dashboard import UserRequest
+from bot.model.due_date import DueDate
 from bot.model.limits import ProposalSchedule
 from bot.model.modes import REFRESH_EVERY, OnClose, Rebase
 from bot.model.request_attributes import NO_ATTRIBUTES, RequestAttributes
@@ -88,6 +89,14 @@ class Proposal:
     priority: ProposalPriority = ProposalPriority()
     replaces_gone_digest: bool = False
     """True if a registry lost a digest in use. Limits and schedules do not apply then."""
+    due: DueDate | None = None
+    """The time by which the proposal is to be merged; None if the policy sets none, or if it is not known."""
+    shown_due: DueDate | None = None
+    """The due date that readers of the request may see. It differs from `due` if the date depends on private
+    evidence."""
+    waits_until: datetime | None = None
+    """The time from which limits and schedules no longer apply, because the due date is near; None if they always
+    apply."""
     on_close: OnClose = OnClose.DIGEST
     """Which digests are not proposed again after a user closed the request without merging it."""
     is_draft: bool = False
@@ -107,6 +116,9 @@ class NoProposal:
 
     reason: str
     """A sentence that says why no proposal is desired."""
+    recorded_due: DueDate | None = None
+    """The due date in the mark of the request. It stays valid as long as it is unknown whether the request is still
+    desired."""
 
 
 class RequestState(StrEnum):

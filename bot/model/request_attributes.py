@@ -26,6 +26,8 @@ class CommitStatus:
     """One line without untrusted text, at most MAX_STATUS_DESCRIPTION characters."""
 
 
+OVERDUE_LABEL = "basebump-overdue"
+"""The label of a request whose due date has passed."""
 STATUS_CONTEXT = "basebump/evidence"
 """The name of the commit status on every forge. Users name it in branch protection rules."""
 MAX_STATUS_DESCRIPTION = 140

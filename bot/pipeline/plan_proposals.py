@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from bot.core.budgets import EditBudget
 from bot.core.evidence.private_evidence import remove_private_evidence
 from bot.core.proposal.automerge import can_automerge, is_automerge_unknown
 from bot.core.proposal.commit_status import build_status
+from bot.core.proposal.due_dates import FixTimes, compute_due_date, compute_waiting_limit
 from bot.core.proposal.fingerprint import compute_fingerprint
 from bot.core.proposal.markers import BodyMarker, append_trailers, render_marker
 from bot.core.proposal.merged_options import (
@@ -30,6 +31,7 @@ from bot.core.proposal.update_groups import (
     list_proposed_images,
     list_targets,
 )
+from bot.core.proposal.view.due_dates import build_due_view
 from bot.core.proposal.view.proposal import ProposalView, build_proposal_view
 from bot.core.transition import get_first_transition
 from bot.model.cost_limits import MAX_TREE_EDITED_BYTES
@@ -41,9 +43,11 @@ from bot.model.decision import (
     UnresolvedReference,
     UpdateCause,
 )
+from bot.model.due_date import DueDate
 from bot.model.evidence import Evidence
 from bot.model.proposal import Proposal, Target
 from bot.model.report import RunFailure
+from bot.model.request_attributes import OVERDUE_LABEL, RequestAttributes
 from bot.model.source import FilePath
 from bot.model.vocabulary import FailureStage, Reason
 from bot.pipeline.edit import EditResult, edit_files
@@ -67,6 +71,14 @@ class PlannedProposal:
 
     proposal: Proposal
     updates: tuple[ImageUpdate, ...]
+    build: Callable[[DueDate], Proposal] | None = field(default=None, compare=False, repr=False)
+    """Builds the proposal again for a request that already has this due date; None if no policy sets `due`."""
+
+    def keep_due_date(self, recorded: DueDate | None) -> PlannedProposal:
+        """Return the planned proposal for a request whose mark contains the due date `recorded`."""
+        if recorded is None or self.build is None:
+            return self
+        return replace(self, proposal=self.build(recorded))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +98,7 @@ def plan_proposals(
     decisions: Sequence[Decision],
     evidence: Mapping[Transition, Evidence],
     style: ProposalStyle,
+    fix_times: FixTimes,
     *,
     all_at_once: bool = False,
 ) -> ProposalPlan:
@@ -111,12 +124,11 @@ def plan_proposals(
         skips = {skip.occurrence: skip for skip in edit_result.unproved_skips}
         replaced |= {each: skips[each.occurrence] for each in group_updates if each.occurrence in skips}
         if edit_result.applied_updates:
-            proposal = _build_proposal(update_group, edit_result, evidence, style)
-            without_protected = _plan_without_protected(
-                extract_result, update_group, edit_result.applied_updates, evidence, style, edit_budget
-            )
+            builder = _ProposalBuilder(update_group, edit_result, evidence, style, fix_times)
+            builder = replace(builder, without_protected=_plan_without_protected(builder, extract_result, edit_budget))
+            has_due_dates = any(each.tracked_image.policy.due is not None for each in edit_result.applied_updates)
             proposals.append(
-                PlannedProposal(replace(proposal, without_protected=without_protected), edit_result.applied_updates)
+                PlannedProposal(builder.build(), edit_result.applied_updates, builder.build if has_due_dates else None)
             )
     final_decisions = tuple(replaced.get(each, each) if isinstance(each, ImageUpdate) else each for each in decisions)
     failure = RunFailure(extract_result.repository.name, FailureStage.EDIT, _UNPLANNED)
@@ -128,21 +140,98 @@ def _leave_unplanned(update: ImageUpdate) -> UnresolvedReference:
     return UnresolvedReference(update.tracked_image, Reason.TOO_MANY_IMAGES, _UNPLANNED)
 
 
+@dataclass(frozen=True, slots=True)
+class _ProposalBuilder:
+    """The data of one proposal, from which it is built once its due date is known."""
+
+    update_group: UpdateGroup
+    edit_result: EditResult
+    evidence: Mapping[Transition, Evidence]
+    style: ProposalStyle
+    fix_times: FixTimes
+    protected_files: tuple[FilePath, ...] = ()
+    """Files that the proposal leaves out, because the forge does not allow the token to change them."""
+    without_protected: _ProposalBuilder | None = None
+    """The same proposal without files in the protected folder; see `Proposal.without_protected`."""
+
+    def build(self, recorded: DueDate | None = None) -> Proposal:
+        """Return the proposal. `recorded` is the due date in the mark of its request; None if there is none."""
+        updates, style = self.edit_result.applied_updates, self.style
+        transitions = sorted({get_first_transition(update) for update in updates}, key=lambda each: each.sort_key)
+        shown = {
+            each: remove_private_evidence(self.evidence[each]) if style.is_public else self.evidence[each]
+            for each in transitions
+        }
+        with_evidence = [(update, self.evidence[get_first_transition(update)]) for update in updates]
+        with_shown_evidence = [(update, shown[get_first_transition(update)]) for update in updates]
+        shown_due = compute_due_date(with_shown_evidence, recorded, self.fix_times)
+        is_draft = any(update.needs_review or update.tracked_image.policy.draft for update in updates)
+        needs_people = is_draft or self.update_group.is_onboarding
+        automerge = not needs_people and all(can_automerge(*each) for each in with_evidence)
+        is_open_to_merge = not needs_people and all(
+            can_automerge(*each) or is_automerge_unknown(*each) for each in with_evidence
+        )
+        rendered = _render_proposal(
+            self.update_group, updates, shown, style, self.protected_files, shown_due, automerge=automerge
+        )
+        return Proposal(
+            branch=self.update_group.get_branch(style.branch_prefix),
+            title=rendered.title,
+            body=rendered.body,
+            commit_message=rendered.commit_message,
+            changes=self.edit_result.changes,
+            images=list_proposed_images(updates),
+            targets=rendered.targets,
+            intent=rendered.intent,
+            report_fingerprint=rendered.report_fingerprint,
+            attributes=self._build_attributes(list(shown.values()), shown_due, automerge=automerge),
+            rebase=determine_rebase(updates),
+            refresh_every=max(update.tracked_image.policy.refresh_every for update in updates),
+            is_only_aged=all(map(is_only_aged, updates)),
+            schedules=collect_schedules(updates),
+            opens_at=compute_opening_time(with_evidence),
+            awaits_evidence=is_awaiting_evidence(with_evidence),
+            priority=compute_priority([self.evidence[transition] for transition in transitions]),
+            replaces_gone_digest=any(update.cause is UpdateCause.GONE for update in updates),
+            due=compute_due_date(with_evidence, recorded, self.fix_times),
+            shown_due=shown_due,
+            waits_until=compute_waiting_limit(with_evidence, self.fix_times),
+            on_close=determine_on_close(updates),
+            is_onboarding=self.update_group.is_onboarding,
+            is_draft=is_draft,
+            is_merge_unknown=is_open_to_merge and not automerge,
+            without_protected=self.without_protected.build(recorded) if self.without_protected is not None else None,
+            protected_files=self.protected_files,
+        )
+
+    def _build_attributes(
+        self, shown: Sequence[Evidence], shown_due: DueDate | None, *, automerge: bool
+    ) -> RequestAttributes:
+        updates, limits = self.edit_result.applied_updates, self.style.limits
+        merged = merge_attributes(updates)
+        overdue_labels = (OVERDUE_LABEL,) if shown_due is not None and shown_due.is_overdue else ()
+        status = None
+        if self.style.has_status and limits.has_statuses:
+            status = build_status(shown, needs_review=any(update.needs_review for update in updates))
+        return replace(
+            merged,
+            labels=(*merged.labels, *overdue_labels),
+            automerge=automerge or None,
+            status=status,
+            workflows=limits.workflows,
+        )
+
+
 def _plan_without_protected(
-    extract_result: ExtractResult,
-    update_group: UpdateGroup,
-    updates: Sequence[ImageUpdate],
-    evidence: Mapping[Transition, Evidence],
-    style: ProposalStyle,
-    edit_budget: EditBudget,
-) -> Proposal | None:
+    builder: _ProposalBuilder, extract_result: ExtractResult, edit_budget: EditBudget
+) -> _ProposalBuilder | None:
     """Return a variant of the proposal that changes no file in a protected folder, such as `.github/workflows/`.
 
     The variant is used if the forge does not allow the token to change files in this folder. If the proposal changes no
     file in such a folder, no variant is needed, and None is returned. If the proposal changes only files in such a
     folder, nothing would remain, and None is returned, too.
     """
-    protected_folder = style.limits.protected_folder
+    updates, protected_folder = builder.edit_result.applied_updates, builder.style.limits.protected_folder
     protected_files = {
         update.occurrence.path
         for update in updates
@@ -151,70 +240,10 @@ def _plan_without_protected(
     remaining_updates = [update for update in updates if update.occurrence.path not in protected_files]
     if not protected_files or not remaining_updates:
         return None
-    return _build_proposal(
-        update_group,
-        edit_files(extract_result, remaining_updates, edit_budget),
-        evidence,
-        style,
-        protected_files=sorted(protected_files),
-    )
-
-
-def _build_proposal(
-    update_group: UpdateGroup,
-    edit_result: EditResult,
-    evidence: Mapping[Transition, Evidence],
-    style: ProposalStyle,
-    *,
-    protected_files: Sequence[FilePath] = (),
-) -> Proposal:
-    updates = edit_result.applied_updates
-    transitions = sorted(
-        {get_first_transition(update) for update in updates}, key=lambda transition: transition.sort_key
-    )
-    shown_evidence = {
-        transition: remove_private_evidence(evidence[transition]) if style.is_public else evidence[transition]
-        for transition in transitions
-    }
-    updates_with_evidence = [(update, evidence[get_first_transition(update)]) for update in updates]
-    is_draft = any(update.needs_review or update.tracked_image.policy.draft for update in updates)
-    needs_people = is_draft or update_group.is_onboarding
-    automerge = not needs_people and all(can_automerge(*each) for each in updates_with_evidence)
-    is_open_to_merge = not needs_people and all(
-        can_automerge(*each) or is_automerge_unknown(*each) for each in updates_with_evidence
-    )
-    status = None
-    if style.has_status and style.limits.has_statuses:
-        status = build_status(
-            list(shown_evidence.values()), needs_review=any(update.needs_review for update in updates)
-        )
-    rendered = _render_proposal(update_group, updates, shown_evidence, style, protected_files, automerge=automerge)
-    return Proposal(
-        branch=update_group.get_branch(style.branch_prefix),
-        title=rendered.title,
-        body=rendered.body,
-        commit_message=rendered.commit_message,
-        changes=edit_result.changes,
-        images=list_proposed_images(updates),
-        targets=rendered.targets,
-        intent=rendered.intent,
-        report_fingerprint=rendered.report_fingerprint,
-        attributes=replace(
-            merge_attributes(updates), automerge=automerge or None, status=status, workflows=style.limits.workflows
-        ),
-        rebase=determine_rebase(updates),
-        refresh_every=max(update.tracked_image.policy.refresh_every for update in updates),
-        is_only_aged=all(map(is_only_aged, updates)),
-        schedules=collect_schedules(updates),
-        opens_at=compute_opening_time(updates_with_evidence),
-        awaits_evidence=is_awaiting_evidence(updates_with_evidence),
-        priority=compute_priority([evidence[transition] for transition in transitions]),
-        replaces_gone_digest=any(update.cause is UpdateCause.GONE for update in updates),
-        on_close=determine_on_close(updates),
-        is_onboarding=update_group.is_onboarding,
-        is_draft=is_draft,
-        is_merge_unknown=is_open_to_merge and not automerge,
-        protected_files=tuple(protected_files),
+    return replace(
+        builder,
+        edit_result=edit_files(extract_result, remaining_updates, edit_budget),
+        protected_files=tuple(sorted(protected_files)),
     )
 
 
@@ -240,6 +269,7 @@ def _render_proposal(
     shown_evidence: Mapping[Transition, Evidence],
     style: ProposalStyle,
     protected_files: Sequence[FilePath],
+    shown_due: DueDate | None,
     *,
     automerge: bool,
 ) -> _RenderedProposal:
@@ -251,11 +281,12 @@ def _render_proposal(
         shown_evidence: The evidence that readers of the request may see.
         style: The templates and the limits of the forge.
         protected_files: Files that the proposal leaves out, because the token may not change them.
+        shown_due: The due date that readers of the request may see.
         automerge: True if the request is to be merged automatically. The body records this.
     """
 
     def build_limited_view(rows: int) -> ProposalView:
-        return build_proposal_view(
+        view = build_proposal_view(
             updates,
             shown_evidence,
             rows,
@@ -264,12 +295,17 @@ def _render_proposal(
             has_alerts=style.limits.has_alerts,
             workflows=style.limits.workflows,
         )
+        return replace(view, due=build_due_view(shown_due))
 
     targets, intent = list_targets(updates), compute_intent(updates)
     report = compute_fingerprint(
-        updates, shown_evidence, is_first=update_group.is_onboarding, protected_files=protected_files
+        updates,
+        shown_evidence,
+        is_first=update_group.is_onboarding,
+        protected_files=protected_files,
+        due=shown_due,
     )
-    marker = render_marker(BodyMarker(targets, report, has_automerge=automerge))
+    marker = render_marker(BodyMarker(targets, report, has_automerge=automerge, due=shown_due))
     head = build_head(update_group, updates, list(shown_evidence.values()))
     return _RenderedProposal(
         title=render_title(style.templates.title, head, style.limits.title_characters),

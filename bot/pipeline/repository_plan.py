@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 
+from bot.core.proposal.due_dates import FixTimes, find_recorded_due_date, read_due_date
 from bot.core.proposal.lifecycle import next_step, omit_protected_files
 from bot.core.proposal.missing_attributes import is_accepted
 from bot.core.proposal.update_groups import UpdateGroup, build_onboarding_group, get_update_group
@@ -177,7 +178,8 @@ class RepositoryPlanner:
         try:
             forge = fleet.get_forge(self._repository)
             style = self.options.build_style(forge.limits, self._repository)
-            proposal_plan = plan_proposals(extract_result, decisions, evidence, style)
+            fix_times = FixTimes(self.resolutions, self.context.now)
+            proposal_plan = plan_proposals(extract_result, decisions, evidence, style, fix_times)
             if self._repository.base_branch is None:
                 return RepositoryPlan(self.repository_scan, proposal_plan, extract_result.failures)
             dashboard = fleet.get_dashboard(self._repository)
@@ -185,7 +187,7 @@ class RepositoryPlanner:
 
             @cache
             def plan_onboarding() -> ProposalPlan:
-                return plan_proposals(extract_result, decisions, evidence, style, all_at_once=True)
+                return plan_proposals(extract_result, decisions, evidence, style, fix_times, all_at_once=True)
 
             requests = self._list_requests(forge, proposal_plan, plan_onboarding)
             if self._is_onboarding(requests):
@@ -270,7 +272,9 @@ class RepositoryPlanner:
             requests_by_branch[each.branch].append(each)
         planned_by_branch = {
             planned.proposal.branch: _add_user_requests(
-                planned, dashboard_requests, requests_by_branch[planned.proposal.branch]
+                planned.keep_due_date(find_recorded_due_date(requests_by_branch[planned.proposal.branch])),
+                dashboard_requests,
+                requests_by_branch[planned.proposal.branch],
             )
             for planned in proposal_plan.proposals
         }
@@ -305,7 +309,9 @@ class RepositoryPlanner:
         desired = (
             omit_protected_files(planned_proposal.proposal, requests)
             if planned_proposal is not None
-            else NoProposal(_explain_no_proposal(decisions))
+            else NoProposal(
+                _explain_no_proposal(decisions), read_due_date(find_recorded_due_date(requests), self.context.now)
+            )
         )
         updates = planned_proposal.updates if planned_proposal is not None else ()
         is_fully_resolved = is_fully_resolved_branch(planned_proposal, decisions, requests, self._extract_result)

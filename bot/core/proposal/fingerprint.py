@@ -26,6 +26,7 @@ from bot.core.proposal.report_facts import Facts, build_report_facts
 from bot.core.proposal.transition_groups import group_by_transition
 from bot.model.advisory import AdvisoryList
 from bot.model.decision import ImageUpdate, Transition
+from bot.model.due_date import DueDate
 from bot.model.evidence import Evidence, NotScanned
 from bot.model.signature import SignatureUnknown
 
@@ -43,6 +44,7 @@ def compute_fingerprint(
     *,
     is_first: bool = False,
     protected_files: Sequence[str] = (),
+    due: DueDate | None = None,
 ) -> str:
     """Return the fingerprint of a request's text: hashes of its facts, and the numbers of missing pieces of evidence.
 
@@ -54,7 +56,7 @@ def compute_fingerprint(
         [_count_unknown_signatures(each) for each in transition_evidence],
         [_count_other_unknowns(each) for each in transition_evidence],
     )
-    facts = build_report_facts(updates, evidence, is_first=is_first, protected_files=protected_files)
+    facts = build_report_facts(updates, evidence, is_first=is_first, protected_files=protected_files, due=due)
     proposed_hash, full_hash = _hash(facts.proposed), _hash(facts.complete)
     hashes = f"{proposed_hash[:PROPOSED_DIGITS]}{full_hash[: _EVIDENCE_END - PROPOSED_DIGITS]}"
     fingerprint = f"{hashes}{_format_digit(sum(unknown_signatures))}{_format_digit(sum(other_unknowns))}"

@@ -131,7 +131,7 @@ def _plan_open_request(
         return _leave_foreign_branch(request)
     if not is_fully_resolved:
         attributes_to_restore = (
-            find_missing_on_last_commit(request, desired, is_fully_resolved=False)
+            find_missing_on_last_commit(request, desired, now, is_fully_resolved=False)
             if isinstance(desired, Proposal)
             else NO_ATTRIBUTES
         )
@@ -144,7 +144,7 @@ def _plan_open_request(
             desired.branch,
             wait_reason,
             request,
-            attributes=find_missing_on_last_commit(request, desired, is_fully_resolved=True),
+            attributes=find_missing_on_last_commit(request, desired, now, is_fully_resolved=True),
         )
     must_update_text = _should_update_text(request, desired)
     attributes = find_missing_attributes(request, desired, now, is_changing=must_push or must_update_text)

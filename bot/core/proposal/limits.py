@@ -56,8 +56,8 @@ def defer_proposals(queues: Sequence[OpenQueue], now: datetime) -> list[dict[str
     The result has one dictionary for each of `queues`, in the same order. Its keys are branch names.
 
     Proposals are compared with the limits in the order of priority, across all repositories. So if only five proposals
-    may be opened in a run, the five most important ones are opened. If a user requests a proposal, or if the proposal
-    replaces a digest that no longer exists, it never waits.
+    may be opened in a run, the five most important ones are opened. A proposal never waits if a user requests it, if
+    it replaces a digest that no longer exists, or if its due date is near.
     """
     deferred: list[dict[str, DeferProposal]] = [{} for _ in queues]
     open_counts = _OpenCounts(sum((Counter({queue.repository: queue.open_count}) for queue in queues), Counter()))
@@ -74,7 +74,8 @@ def defer_proposals(queues: Sequence[OpenQueue], now: datetime) -> list[dict[str
 def _find_deferral_reason(
     queue: OpenQueue, proposal: Proposal, open_counts: _OpenCounts, now: datetime
 ) -> DeferralReason | None:
-    if proposal.replaces_gone_digest or proposal.user_requests & _IMMEDIATE_REQUESTS:
+    is_due_soon = proposal.waits_until is not None and now >= proposal.waits_until
+    if proposal.replaces_gone_digest or is_due_soon or proposal.user_requests & _IMMEDIATE_REQUESTS:
         return None
     limits, repository = queue.limits, queue.repository
     is_new = proposal.is_onboarding and repository not in open_counts.onboarded
@@ -106,12 +107,20 @@ def is_schedule_open(schedule: ProposalSchedule, now: datetime) -> bool:
     return next(CronSim(schedule.cron, minute - timedelta(seconds=1))) == minute
 
 
-def _get_sort_key(proposal: Proposal) -> tuple[int, int, datetime, str]:
+def _get_sort_key(proposal: Proposal) -> tuple[int, int, datetime, datetime, str]:
     """Return a key that sorts proposals by priority, the most important one first.
 
     Proposals that fix more exploited vulnerabilities come first, then those that fix more critical vulnerabilities,
-    then those that update older images. An image of unknown age counts as the youngest.
+    then those with an earlier due date, then those that update older images. An image of unknown age counts as the
+    youngest.
     """
     priority = proposal.priority
     never = datetime.max.replace(tzinfo=UTC)
-    return -priority.exploited_fixed, -priority.critical_fixed, priority.oldest_built_at or never, proposal.branch
+    due_at = proposal.due.at if proposal.due is not None else never
+    return (
+        -priority.exploited_fixed,
+        -priority.critical_fixed,
+        due_at,
+        priority.oldest_built_at or never,
+        proposal.branch,
+    )

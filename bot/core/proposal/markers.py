@@ -14,8 +14,10 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from bot.core.markdown import make_one_line
+from bot.model.due_date import DueClass, DueDate
 from bot.model.proposal import Target
 from bot.model.request_attributes import MAX_STATUS_DESCRIPTION, CommitStatus, StatusState
 
@@ -30,6 +32,7 @@ COMMENT_MARKER = "<!-- basebump:told -->"
 _OPENING = "<!-- basebump:1 "
 _CLOSING = " -->"
 _REPORT = re.compile(r"[0-9a-f]{16}(?:-[0-9a-f]{1,64})?", re.ASCII)
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\+00:00", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{12}", re.ASCII)
 
 _INTENT_TRAILER = "Basebump-Intent"
@@ -117,6 +120,8 @@ class BodyMarker:
     """The last commit status that basebump tried to set."""
     started_commit: str | None = None
     """The commit for which basebump last started workflows or tried to, shortened by `shorten_commit`."""
+    due: DueDate | None = None
+    """The due date of the proposal, in whole seconds; None if it has none."""
 
 
 def shorten_commit(commit: str) -> str:
@@ -144,6 +149,8 @@ def render_marker(marker: BodyMarker) -> str:
         }
     if marker.started_commit:
         document["started"] = marker.started_commit
+    if marker.due is not None:
+        document["due"] = {"at": marker.due.at.isoformat(timespec="seconds"), "fixes": marker.due.fixes}
     content = json.dumps(document, separators=(",", ":"))
     # A `>` or `--` could end the comment (https://html.spec.whatwg.org/multipage/syntax.html#comments), a `<` could
     # begin another. In JSON they occur in strings only, where escapes are equivalent.
@@ -232,8 +239,15 @@ def _parse_content(content: str) -> BodyMarker:
         case {"targets": list() as targets, "report": str() | None as report, "withdrawn": bool() as withdrawn}:
             is_valid = all(isinstance(target, str) and len(target) <= MAX_TARGET_LENGTH for target in targets)
             if is_valid and (report is None or _REPORT.fullmatch(report)):
-                tried, started = _parse_status_attempt(document), _parse_commit(document.get("started"))
-                return BodyMarker(tuple(targets), report, withdrawn, document.get("automerge") is True, tried, started)
+                return BodyMarker(
+                    tuple(targets),
+                    report,
+                    withdrawn,
+                    has_automerge=document.get("automerge") is True,
+                    status_attempt=_parse_status_attempt(document),
+                    started_commit=_parse_commit(document.get("started")),
+                    due=_parse_due_date(document),
+                )
     return BodyMarker()
 
 
@@ -246,6 +260,17 @@ def _parse_status_attempt(document: Mapping[str, object]) -> StatusAttempt | Non
                 if state
                 else None
             )
+    return None
+
+
+def _parse_due_date(document: Mapping[str, object]) -> DueDate | None:
+    match document.get("due"):
+        case {"at": str(time), "fixes": str(word)} if _TIME.fullmatch(time):
+            fixes = next((each for each in DueClass if each == word), None)
+            try:
+                return DueDate(datetime.fromisoformat(time), fixes) if fixes is not None else None
+            except ValueError:
+                return None
     return None
 
 

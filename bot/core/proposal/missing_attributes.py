@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from bot.core.proposal.fingerprint import has_less_evidence
 from bot.core.proposal.markers import BodyMarker, parse_marker, shorten_commit
 from bot.model.proposal import Proposal, RemoteRequest
-from bot.model.request_attributes import NO_ATTRIBUTES, RequestAttributes
+from bot.model.request_attributes import NO_ATTRIBUTES, OVERDUE_LABEL, RequestAttributes
 
 RETRY_PERIOD = timedelta(days=2)
 """For how long missing attributes are set again after a request was opened, or after basebump's last commit. If a run
@@ -24,6 +24,7 @@ def find_missing_attributes(
     - Labels, reviewers, assignees and similar attributes are set if the request is recent, or if this run changes the
       branch or the text (`is_changing`). Attributes that basebump set before are left out, because a user may have
       removed them on purpose.
+    - The label of overdue requests is also set if the due date passed recently.
     - The commit status is set, and workflows are started, if the last commit of the branch lacks them.
     - If automerge must be disabled, the result has `automerge=False`.
     """
@@ -31,6 +32,7 @@ def find_missing_attributes(
     is_recent = any(now - each < RETRY_PERIOD for each in (request.opened_at, request.committed_at) if each is not None)
     if request.ever_set is not None and (is_recent or is_changing):
         attributes = replace(desired.attributes, status=None).subtract(request.ever_set)
+    attributes = _add_overdue_label(attributes, request, desired, now)
     if is_changing or _is_status_missing(request, desired):
         attributes = replace(attributes, status=desired.attributes.status)
     if is_changing or _is_workflow_start_missing(request):
@@ -75,7 +77,7 @@ def _is_status_missing(request: RemoteRequest, desired: Proposal) -> bool:
 
 
 def find_missing_on_last_commit(
-    request: RemoteRequest, desired: Proposal, *, is_fully_resolved: bool
+    request: RemoteRequest, desired: Proposal, now: datetime, *, is_fully_resolved: bool
 ) -> RequestAttributes:
     """Return the attributes to set for a request whose branch and text stay unchanged.
 
@@ -86,18 +88,36 @@ def find_missing_on_last_commit(
     - If this run and the state do not know the digests on the branch, automerge is disabled. A user can have pushed
       them with the name of basebump's account. If some data could not be read (`is_fully_resolved` is False), automerge
       stays enabled, because basebump changes nothing then.
+    - The label of overdue requests is set if the due date passed recently.
     """
     marker = parse_marker(request.body)
     is_status_missing = desired.attributes.status is not None and not _has_status_attempt(request, marker)
     is_desired = request.intent == desired.intent and marker.report == desired.report_fingerprint
     is_merged_on_top = request.own_commit is not None and request.own_commit != request.head
     must_cancel = is_fully_resolved and request.has_automerge and not request.is_confirmed
-    return RequestAttributes(
+    attributes = RequestAttributes(
         automerge=False if must_cancel else None,
         status=desired.attributes.status if is_status_missing and is_desired else None,
         status_source=request.own_commit if is_status_missing and is_merged_on_top and not is_desired else None,
         workflows=desired.attributes.workflows if _is_workflow_start_missing(request) else (),
     )
+    return _add_overdue_label(attributes, request, desired, now)
+
+
+def _add_overdue_label(
+    attributes: RequestAttributes, request: RemoteRequest, desired: Proposal, now: datetime
+) -> RequestAttributes:
+    """Return the attributes with the label of overdue requests, if the request became overdue recently and lacks it.
+
+    The text of the request may stay unchanged when it becomes overdue, for example because a scan failed. A run that
+    changed the text may also have been interrupted before it set the label. The label is left out if it was set before,
+    because a user may have removed it on purpose.
+    """
+    due = desired.shown_due
+    if due is None or not due.is_overdue or now - due.at >= RETRY_PERIOD or request.ever_set is None:
+        return attributes
+    missing = RequestAttributes(labels=(OVERDUE_LABEL,)).subtract(request.ever_set).subtract(attributes)
+    return replace(attributes, labels=(*attributes.labels, *missing.labels))
 
 
 def _has_status_attempt(request: RemoteRequest, marker: BodyMarker) -> bool:

@@ -29,6 +29,7 @@ from bot.core.proposal.view.trust import get_signature_state
 from bot.core.transition import shorten_digest
 from bot.model.advisory import AdvisoryList
 from bot.model.decision import ImageUpdate, Transition
+from bot.model.due_date import DueDate
 from bot.model.evidence import Evidence, Finding, Scan, ScanOutcome, Severity, SuppressedFinding
 from bot.model.modes import OnClose
 from bot.model.signature import SignatureOutcome, TransitionSignatures, VerifiedSignature
@@ -37,7 +38,7 @@ FACTS_VERSION = 1
 MAX_ROWS = 10_000
 """Limit for the items of a list. It bounds the hashed data, and is far above the limits of the lists in texts."""
 
-_EVIDENCE_OF_PROPOSAL = ("total", "scanner", "is_exploited_unknown")
+_EVIDENCE_OF_PROPOSAL = ("total", "scanner", "is_exploited_unknown", "due")
 _EVIDENCE_OF_TRANSITION = ("before", "after", "delta", "trust", "on_platforms", "notes")
 """Facts that come from scans, signatures and registries, in contrast to the proposed changes."""
 
@@ -60,6 +61,7 @@ def build_report_facts(
     *,
     is_first: bool = False,
     protected_files: Sequence[str] = (),
+    due: DueDate | None = None,
 ) -> ReportFacts:
     """Return the facts of one proposal. The parameters are those of `build_proposal_view`."""
     by_transition = group_by_transition(updates)
@@ -86,6 +88,8 @@ def build_report_facts(
         "scanner": _text(scans[0].scanner.name) if scans else None,
         "is_exploited_unknown": versions is not None and AdvisoryList.KEV in versions.unread_lists,
     }
+    if due is not None:  # the facts of other proposals do not contain the key, so that they stay as they were
+        facts["due"] = {"at": due.at.isoformat(), "fixes": due.fixes.value, "is_overdue": due.is_overdue}
     proposed = [_drop(each, _EVIDENCE_OF_TRANSITION) for each in transitions]
     return ReportFacts(
         proposed=_drop(facts, _EVIDENCE_OF_PROPOSAL) | {"transitions": proposed},

@@ -65,5 +65,5 @@ def test_nothing_is_started_where_nothing_is_wanted_or_there_is_no_branch():
 
 def test_a_request_that_waits_for_people_has_them_too():
     started = seen(record_started_commit(BODY, HEAD))
-    assert find_missing_on_last_commit(seen(), WANTED, is_fully_resolved=True) == CI
-    assert find_missing_on_last_commit(started, WANTED, is_fully_resolved=True) == NO_ATTRIBUTES
+    assert find_missing_on_last_commit(seen(), WANTED, NOW, is_fully_resolved=True) == CI
+    assert find_missing_on_last_commit(started, WANTED, NOW, is_fully_resolved=True) == NO_ATTRIBUTES

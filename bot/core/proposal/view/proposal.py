@@ -19,6 +19,7 @@ from bot.core.proposal.transition_groups import (
     list_notes,
 )
 from bot.core.proposal.view.contents import ContentsView, PackagesView, build_contents_view, build_packages_view
+from bot.core.proposal.view.due_dates import DueView
 from bot.core.proposal.view.scans import DeltaView, ScanView, build_delta_view, build_scan_view, format_day
 from bot.core.proposal.view.trust import TrustView, build_trust_view
 from bot.core.proposal.view.update_reasons import build_compare_command, link_repository, list_reasons
@@ -113,6 +114,8 @@ class ProposalView:
     """The number of updates that only add a digest to the file."""
     move_count: int
     """The number of updates to another digest or tag."""
+    due: DueView | None = None
+    """The time by which the proposal is to be merged; None if the policy sets none, or if it is not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,187 @@
+"""Due dates: the time by which the policy wants a proposal to be merged.
+
+A due date is counted from the time at which a digest with the fix was there. The mark of a request keeps the date, so
+that it depends neither on the state nor on later digests:
+
+- The date in the mark never moves to a later time.
+- It moves to an earlier time only if the proposal fixes something more urgent than before. The new date is then counted
+  from the run that finds this, because it was not known earlier.
+- It stays if the evidence is unknown in this run, or if a finding is rated lower later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from bot.core.choice.ages import determine_known_since
+from bot.core.evidence.compare import has_fix_for
+from bot.core.proposal.markers import parse_marker
+from bot.core.transition import get_first_transition
+from bot.model.advisory import AdvisoryList
+from bot.model.decision import ImageUpdate, Transition
+from bot.model.due_date import DueClass, DueDate, DuePeriods
+from bot.model.evidence import Evidence, Scan, Severity, Urgency
+from bot.model.image import Resolution, ResolvedTag
+from bot.model.proposal import RemoteRequest, RequestState
+from bot.model.reference import Digest, TagRef
+
+NEAR = timedelta(days=3)
+"""How long before its due date a proposal no longer waits for limits and schedules. It covers a weekend."""
+
+_URGENCIES: Mapping[DueClass, Urgency] = {
+    DueClass.EXPLOITED: AdvisoryList.KEV,
+    DueClass.CRITICAL: Severity.CRITICAL,
+    DueClass.HIGH: Severity.HIGH,
+    DueClass.MEDIUM: Severity.MEDIUM,
+}
+
+UpdateWithEvidence = tuple[ImageUpdate, Evidence]
+
+
+@dataclass(frozen=True, slots=True)
+class FixTimes:
+    """The times from which the due dates of one run are counted."""
+
+    resolutions: Mapping[TagRef, Resolution]
+    """The result of each tag's lookup in this run."""
+    now: datetime
+
+    def find_fix_time(self, transition: Transition, evidence: Evidence) -> datetime:
+        """Return the time since which the new digest of a transition is known to be there.
+
+        This is the time at which the registry received the digest. If the registry does not record it, this is the
+        earlier of two times: the build time of the image, and the time at which basebump first saw the digest. If none
+        of them is known, or if they are in the future, this is the time of the run.
+        """
+        built_at = evidence.new.created if isinstance(evidence.new, Scan) else None
+        times = [self.now] if built_at is None else [self.now, built_at]
+        resolved = self.resolutions.get(transition.new_tag_ref)
+        if isinstance(resolved, ResolvedTag):
+            digest = _find_tagged_digest(resolved, transition.new)
+            record = resolved.registry_records.get(digest)
+            if record is not None and record.pushed_at is not None:
+                return min(record.pushed_at, self.now)
+            times.append(determine_known_since(digest, resolved.observations, {}, self.now))
+        return min(times)
+
+
+def _find_tagged_digest(resolved: ResolvedTag, digest: Digest) -> Digest:
+    """Return the digest of the index that contains the image `digest`; `digest` itself if it is not in an index."""
+    manifests = (resolved.manifest, *resolved.earlier_manifests)
+    return next((each.digest for each in manifests if each is not None and each.has_child(digest)), digest)
+
+
+def compute_due_date(
+    updates: Iterable[UpdateWithEvidence], recorded: DueDate | None, fix_times: FixTimes
+) -> DueDate | None:
+    """Return the due date of a proposal; None if the policy sets no duration for what the proposal fixes.
+
+    Args:
+        updates: The updates in the proposal, each with its evidence.
+        recorded: The due date in the mark of the open request; None if there is none.
+        fix_times: The times from which due dates are counted.
+    """
+    with_periods = [(update, evidence, update.tracked_image.policy.due) for update, evidence in updates]
+    periods = [each for _, _, each in with_periods if each is not None]
+    if not periods:
+        return None
+    candidates = [
+        candidate
+        for update, evidence, due in with_periods
+        if due is not None
+        for candidate in _list_candidates(update, evidence, due, fix_times)
+    ]
+    due_date = (
+        _keep_recorded(recorded, candidates, periods, fix_times.now)
+        if recorded is not None
+        else min(
+            (DueDate(each.fix_time + each.period, each.fixes) for each in candidates), key=_get_order, default=None
+        )
+    )
+    return read_due_date(due_date, fix_times.now)
+
+
+def read_due_date(due_date: DueDate | None, now: datetime) -> DueDate | None:
+    """Return a due date in whole seconds, as marks contain it, after comparing it with the time `now`."""
+    if due_date is None:
+        return None
+    at = due_date.at.astimezone(UTC).replace(microsecond=0)
+    return DueDate(at, due_date.fixes, is_overdue=now >= at)
+
+
+def compute_waiting_limit(updates: Iterable[UpdateWithEvidence], fix_times: FixTimes) -> datetime | None:
+    """Return the time from which limits and schedules no longer apply to a proposal; None if they always apply.
+
+    This depends on the operator's policy only. A repository's own file can make due dates earlier, but must not lift
+    the limits of the operator.
+    """
+    times = (
+        candidate.fix_time + candidate.period
+        for update, evidence in updates
+        if (due := update.tracked_image.policy.operator_due) is not None
+        for candidate in _list_candidates(update, evidence, due, fix_times)
+    )
+    due_at = min(times, default=None)
+    return due_at - NEAR if due_at is not None else None
+
+
+def find_recorded_due_date(requests: Iterable[RemoteRequest]) -> DueDate | None:
+    """Return the due date in the mark of the request that a proposal continues; None if there is none.
+
+    Args:
+        requests: The requests of one branch, newest first. A proposal continues the open request, or the newest request
+            if it was closed because its branch was deleted. Nobody declined such a request.
+    """
+    for each in requests:
+        match each.state:
+            case RequestState.OPEN:
+                return parse_marker(each.body).due
+            case RequestState.CLOSED:
+                marker = parse_marker(each.body)
+                return marker.due if each.is_closed_by_branch_deletion and not marker.is_withdrawn else None
+            case RequestState.MERGED:
+                return None
+            case RequestState.BRANCH:
+                pass
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A class of fixes in one update, from which the due date of the proposal may follow."""
+
+    fix_time: datetime
+    period: timedelta
+    fixes: DueClass
+
+
+def _list_candidates(
+    update: ImageUpdate, evidence: Evidence, periods: DuePeriods, fix_times: FixTimes
+) -> Iterator[_Candidate]:
+    """Yield the classes of what an update fixes. Nothing is yielded if it is not known what the update fixes."""
+    for due_class, period in periods.list_periods():
+        if has_fix_for(evidence, _URGENCIES[due_class]):
+            fix_time = fix_times.find_fix_time(get_first_transition(update), evidence)
+            yield _Candidate(fix_time, period, due_class)
+
+
+def _keep_recorded(
+    recorded: DueDate, candidates: Iterable[_Candidate], periods: Iterable[DuePeriods], now: datetime
+) -> DueDate:
+    """Return the recorded date, or an earlier one if the proposal fixes something more urgent than the date is for.
+
+    Users can edit a mark. A recorded date is therefore at most as far away as the longest duration in the policy.
+    """
+    longest = max(period for each in periods for _, period in each.list_periods())
+    at = min(recorded.at, now + longest)
+    more_urgent = [each for each in candidates if each.fixes.position < recorded.fixes.position]
+    if not more_urgent:
+        return DueDate(at, recorded.fixes)
+    worst = min(more_urgent, key=lambda each: (each.fixes.position, each.period))
+    return DueDate(min(at, now + worst.period), worst.fixes)
+
+
+def _get_order(due_date: DueDate) -> tuple[datetime, int]:
+    return due_date.at, due_date.fixes.position

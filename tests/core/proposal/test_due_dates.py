@@ -1,0 +1,290 @@
+"""Tests of due dates: from when they are counted, and that they never move to a later time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.core.decisions import DAY, NOW, index
+from support.values import digest, finding, scan, update
+
+from bot.core.evidence.compare import compare_scans
+from bot.core.proposal.due_dates import (
+    NEAR,
+    FixTimes,
+    compute_due_date,
+    compute_waiting_limit,
+    find_recorded_due_date,
+)
+from bot.core.proposal.markers import BodyMarker, parse_marker, render_marker
+from bot.core.transition import get_first_transition
+from bot.model.decision import Transition
+from bot.model.due_date import DueClass, DueDate, DuePeriods, select_shorter_periods
+from bot.model.evidence import Evidence, NotScanned, Severity, UnscannedReason
+from bot.model.history import TagObservation
+from bot.model.image import RegistryRecord, ResolvedTag, UnresolvedTag
+from bot.model.policy import Policy
+from bot.model.proposal import RemoteRequest, RequestState
+from bot.model.reference import TagRef
+from bot.model.vocabulary import Reason
+
+NGINX = TagRef("docker.io/library/nginx", "1")
+PERIODS = DuePeriods(exploited=3 * DAY, critical=7 * DAY, high=30 * DAY)
+UNKNOWN = Evidence(NotScanned(UnscannedReason.FAILED), NotScanned(UnscannedReason.FAILED), None)
+EXPLOITED = "CVE-2026-9"
+
+
+def fixes(*severities: Severity, exploited: bool = False, built: datetime | None = None) -> Evidence:
+    found = [finding(f"CVE-2026-{severity}", severity) for severity in severities]
+    found += [finding(EXPLOITED, Severity.LOW)] if exploited else []
+    compared = compare_scans(scan(*found), replace(scan(), created=built))
+    return replace(compared, exploited_ids=frozenset({EXPLOITED}))
+
+
+def move(due: DuePeriods | None = PERIODS, operator: DuePeriods | None = PERIODS):
+    return update(f"nginx:1@{digest('old')}", "new", policy=Policy(due=due, operator_due=operator))
+
+
+def times(
+    pushed: datetime | None = None, seen: datetime | None = None, now: datetime = NOW, word: str = "new"
+) -> FixTimes:
+    records = {digest(word): RegistryRecord(pushed)} if pushed is not None else {}
+    observations = (TagObservation(NGINX, digest(word), seen, seen),) if seen is not None else ()
+    resolved = ResolvedTag(NGINX, digest(word), observations=observations, registry_records=records)
+    return FixTimes({NGINX: resolved}, now)
+
+
+def due_of(evidence: Evidence, recorded: DueDate | None = None, since: FixTimes | None = None) -> DueDate | None:
+    return compute_due_date([(move(), evidence)], recorded, since or times(pushed=NOW))
+
+
+# From when it counts
+
+
+def test_date_counts_from_push_to_registry():
+    since = times(pushed=NOW - 2 * DAY, seen=NOW - 4 * DAY)
+    built = fixes(Severity.CRITICAL, built=NOW - 9 * DAY)
+    assert due_of(built, since=since) == DueDate(NOW + 5 * DAY, DueClass.CRITICAL)
+
+
+@pytest.mark.parametrize(
+    ("seen", "built", "since"), [(4, 9, 9), (9, 4, 9), (4, None, 4), (None, 4, 4), (None, None, 0)]
+)
+def test_date_counts_from_first_observation_or_build_time_when_push_is_unknown(seen, built, since):
+    evidence = fixes(Severity.HIGH, built=None if built is None else NOW - built * DAY)
+    found = due_of(evidence, since=times(seen=None if seen is None else NOW - seen * DAY))
+    assert found == DueDate(NOW + (30 - since) * DAY, DueClass.HIGH)
+
+
+def test_time_in_the_future_counts_as_now():
+    for evidence, since in (
+        (fixes(Severity.HIGH, built=NOW + 90 * DAY), times()),
+        (fixes(Severity.HIGH), times(pushed=NOW + 90 * DAY)),
+    ):
+        assert due_of(evidence, since=since) == DueDate(NOW + 30 * DAY, DueClass.HIGH)
+
+
+def test_image_of_an_index_counts_from_the_push_of_the_index():
+    resolved = ResolvedTag(
+        NGINX,
+        digest("index"),
+        manifest=index("index", "new"),
+        registry_records={digest("index"): RegistryRecord(NOW - DAY)},
+    )
+    assert due_of(fixes(Severity.HIGH), since=FixTimes({NGINX: resolved}, NOW)) == DueDate(
+        NOW + 29 * DAY, DueClass.HIGH
+    )
+
+
+def test_unresolved_tag_has_the_build_time_of_its_image():
+    unresolved = FixTimes({NGINX: UnresolvedTag(NGINX, Reason.UNREACHABLE, "")}, NOW)
+    transition = get_first_transition(move())
+    assert unresolved.find_fix_time(transition, fixes(Severity.HIGH, built=NOW - DAY)) == NOW - DAY
+
+
+def test_another_tag_counts_from_its_own_push():
+    other = Transition(NGINX, digest("old"), digest("new"), ("linux/amd64",), "2")
+    resolved = ResolvedTag(
+        replace(NGINX, tag="2"), digest("new"), registry_records={digest("new"): RegistryRecord(NOW - DAY)}
+    )
+    fix_times = FixTimes({replace(NGINX, tag="2"): resolved}, NOW)
+    assert fix_times.find_fix_time(other, fixes(Severity.HIGH)) == NOW - DAY
+
+
+# Which class counts
+
+
+@pytest.mark.parametrize(
+    ("evidence", "periods", "expected"),
+    [
+        (fixes(Severity.HIGH, Severity.CRITICAL), PERIODS, (7, DueClass.CRITICAL)),
+        (fixes(Severity.CRITICAL, exploited=True), PERIODS, (3, DueClass.EXPLOITED)),
+        (fixes(Severity.CRITICAL, exploited=True), DuePeriods(critical=7 * DAY), (7, DueClass.CRITICAL)),
+        (fixes(Severity.CRITICAL), DuePeriods(high=30 * DAY), (30, DueClass.HIGH)),
+        (fixes(Severity.MEDIUM), DuePeriods(medium=90 * DAY), (90, DueClass.MEDIUM)),
+        (fixes(Severity.CRITICAL), DuePeriods(critical=7 * DAY, high=2 * DAY), (2, DueClass.HIGH)),
+        (fixes(Severity.MEDIUM), PERIODS, None),
+        (fixes(exploited=True), DuePeriods(critical=7 * DAY), None),
+        (fixes(), PERIODS, None),
+        (UNKNOWN, PERIODS, None),
+        (fixes(Severity.CRITICAL), None, None),
+    ],
+)
+def test_most_urgent_class_that_is_fixed_determines_the_date(evidence, periods, expected):
+    found = compute_due_date([(move(periods), evidence)], None, times(pushed=NOW))
+    assert found == (expected and DueDate(NOW + expected[0] * DAY, expected[1]))
+
+
+def test_earliest_date_of_all_updates_counts():
+    updates = [
+        (move(DuePeriods(high=9 * DAY)), fixes(Severity.HIGH)),
+        (move(), fixes(Severity.CRITICAL)),
+        (move(None), fixes()),
+    ]
+    assert compute_due_date(updates, None, times(pushed=NOW)) == DueDate(NOW + 7 * DAY, DueClass.CRITICAL)
+
+
+def test_proposal_is_overdue_from_its_due_date_on():
+    for passed, overdue in ((7 * DAY - timedelta(seconds=1), False), (7 * DAY, True)):
+        found = due_of(fixes(Severity.CRITICAL), since=times(pushed=NOW - passed))
+        assert found is not None
+        assert found.is_overdue is overdue
+
+
+# What the mark keeps
+
+
+def test_recorded_date_stays_when_a_newer_digest_refreshes_the_request():
+    recorded = DueDate(NOW + DAY, DueClass.CRITICAL)
+    assert due_of(fixes(Severity.CRITICAL), recorded, times(pushed=NOW)) == recorded
+
+
+@pytest.mark.parametrize("evidence", [UNKNOWN, fixes(), fixes(Severity.HIGH)])
+def test_recorded_date_stays_when_evidence_is_unknown_or_lower(evidence):
+    recorded = DueDate(NOW + DAY, DueClass.CRITICAL)
+    assert due_of(evidence, recorded) == recorded
+
+
+def test_recorded_date_goes_when_the_policy_has_no_due_dates():
+    recorded = DueDate(NOW + DAY, DueClass.CRITICAL)
+    assert compute_due_date([(move(None), fixes(Severity.CRITICAL))], recorded, times(pushed=NOW)) is None
+
+
+def test_more_urgent_finding_moves_the_date_and_counts_from_the_run_that_finds_it():
+    recorded = DueDate(NOW + 20 * DAY, DueClass.HIGH)
+    since = times(pushed=NOW - 10 * DAY)
+    assert due_of(fixes(exploited=True), recorded, since) == DueDate(NOW + 3 * DAY, DueClass.EXPLOITED)
+
+
+def test_more_urgent_finding_never_moves_the_date_to_a_later_time():
+    recorded = DueDate(NOW + DAY, DueClass.HIGH)
+    assert due_of(fixes(Severity.CRITICAL), recorded) == DueDate(NOW + DAY, DueClass.CRITICAL)
+
+
+def test_edited_mark_cannot_move_the_date_beyond_the_longest_duration():
+    recorded = DueDate(NOW + 4000 * DAY, DueClass.CRITICAL)
+    assert due_of(fixes(Severity.CRITICAL), recorded) == DueDate(NOW + 30 * DAY, DueClass.CRITICAL)
+
+
+def request(state: RequestState, due: DueDate | None = None, **more) -> RemoteRequest:
+    body = render_marker(BodyMarker(("x@y",), None, is_withdrawn=more.pop("withdrawn", False), due=due))
+    return RemoteRequest("basebump/a", state, "0" * 40, "1" * 16, body=body, **more)
+
+
+DATE, EARLIER = DueDate(NOW + DAY, DueClass.HIGH), DueDate(NOW - DAY, DueClass.CRITICAL)
+
+
+@pytest.mark.parametrize(
+    ("requests", "expected"),
+    [
+        ([], None),
+        ([request(RequestState.OPEN, DATE), request(RequestState.CLOSED, EARLIER)], DATE),
+        ([request(RequestState.OPEN), request(RequestState.CLOSED, EARLIER)], None),
+        ([request(RequestState.CLOSED, DATE)], None),
+        ([request(RequestState.CLOSED, DATE, is_closed_by_branch_deletion=True)], DATE),
+        ([request(RequestState.BRANCH), request(RequestState.CLOSED, DATE, is_closed_by_branch_deletion=True)], DATE),
+        ([request(RequestState.CLOSED, DATE, is_closed_by_branch_deletion=True, withdrawn=True)], None),
+        ([request(RequestState.MERGED, DATE)], None),
+    ],
+)
+def test_proposal_continues_the_date_of_its_open_request_or_deleted_branch(requests, expected):
+    assert find_recorded_due_date(requests) == expected
+
+
+# Limits
+
+
+def test_limits_end_three_days_before_the_due_date_of_the_operator():
+    updates = [(move(DuePeriods(critical=DAY), PERIODS), fixes(Severity.CRITICAL))]
+    assert compute_waiting_limit(updates, times(pushed=NOW)) == NOW + 7 * DAY - NEAR
+
+
+def test_repository_alone_lifts_no_limits():
+    updates = [(move(PERIODS, None), fixes(Severity.CRITICAL))]
+    assert compute_waiting_limit(updates, times(pushed=NOW)) is None
+
+
+def test_shorter_duration_of_each_class_wins():
+    other = DuePeriods(critical=9 * DAY, high=2 * DAY, medium=60 * DAY)
+    assert select_shorter_periods(PERIODS, other) == DuePeriods(3 * DAY, 7 * DAY, 2 * DAY, 60 * DAY)
+    assert select_shorter_periods(PERIODS, None) == select_shorter_periods(None, PERIODS) == PERIODS
+    assert select_shorter_periods(None, None) is None
+
+
+# Any sequence of runs
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run finds: how much time passed, whether the tag moved, what is known, and what is fixed."""
+
+    hours: int
+    is_new_digest: bool
+    is_pushed_known: bool
+    is_state_lost: bool
+    is_build_known: bool
+    is_scanned: bool
+    severities: tuple[Severity, ...]
+    is_exploited: bool
+
+
+RUNS = st.builds(
+    Run,
+    hours=st.integers(0, 24 * 40),
+    is_new_digest=st.booleans(),
+    is_pushed_known=st.booleans(),
+    is_state_lost=st.booleans(),
+    is_build_known=st.booleans(),
+    is_scanned=st.booleans(),
+    severities=st.lists(st.sampled_from(list(Severity)), max_size=3).map(tuple),
+    is_exploited=st.booleans(),
+)
+
+
+@given(st.lists(RUNS, min_size=1, max_size=12))
+def test_date_never_moves_later_over_any_runs_and_lost_states(runs):
+    now, pushed, seen, recorded, body = NOW, NOW, None, None, ""
+    for run in runs:
+        now += timedelta(hours=run.hours)
+        if run.is_new_digest:
+            pushed, seen = now - timedelta(hours=run.hours // 2), None
+        seen = now if run.is_state_lost or seen is None else seen
+        evidence = (
+            fixes(*run.severities, exploited=run.is_exploited, built=pushed - DAY if run.is_build_known else None)
+            if run.is_scanned
+            else UNKNOWN
+        )
+        since = times(pushed if run.is_pushed_known else None, seen, now)
+        due = due_of(evidence, recorded, since)
+        if recorded is not None:
+            assert due is not None
+            assert due.at <= recorded.at
+            assert due.fixes.position <= recorded.fixes.position
+            if due.at < recorded.at:
+                assert due.fixes.position < recorded.fixes.position
+        body = f"text\n\n{render_marker(BodyMarker(('x@y',), None, due=due))}"
+        recorded = parse_marker(body).due
+        assert recorded == (due and replace(due, is_overdue=False))
