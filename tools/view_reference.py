@@ -9,7 +9,7 @@ from tools.checkout import ROOT, replace_part
 
 PAGE = ROOT / "docs" / "templates.md"
 SOURCE = "from the views"
-MODULES = ("view/proposal", "view/scans", "view/contents", "view/trust", "titles", "view/dashboard")
+MODULES = ("view/proposal", "view/scans", "view/contents", "view/trust", "view/due_dates", "titles", "view/dashboard")
 FOLDER = ROOT / "bot" / "core" / "proposal"
 
 

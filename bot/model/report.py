@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from bot.model.due_date import DueClass, DueDate
+
 if TYPE_CHECKING:  # only annotations need these imports, so they do not slow down the start
     from bot.model.decision import Transition
     from bot.model.evidence import Evidence
@@ -54,6 +56,13 @@ class ProposalReport:
     """A sentence for users, such as why the proposal was closed or which attributes could not be set; may be empty."""
     body: str = ""
     """The rendered Markdown body of the request. It is not part of the JSON output."""
+    due: DueDate | None = None
+    """The time by which the proposal is to be merged; None if it has no due date, or if it is closed or declined."""
+    shown_due: DueDate | None = None
+    """The due date that readers of the repository may see. It differs from `due` if it depends on private evidence."""
+    accepted_risk: DueClass | None = None
+    """What a declined proposal fixes, if it would have a due date otherwise. The user who declined it accepted this
+    risk."""
 
 
 @dataclass(frozen=True, slots=True)

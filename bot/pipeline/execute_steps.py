@@ -218,6 +218,19 @@ def report_failure(desired: Proposal | NoProposal, branch: str, error: str) -> P
     return ProposalReport(branch, ProposalOutcome.FAILED, "", note=error)
 
 
+def _add_due_date(report: ProposalReport, desired: Proposal | NoProposal) -> ProposalReport:
+    """Return the report of a step with the due date of its proposal, or with the risk that a user accepted."""
+    match desired:
+        case Proposal(due=due, shown_due=shown_due):
+            if report.outcome is ProposalOutcome.DECLINED:
+                return replace(report, accepted_risk=due.fixes if due is not None else None)
+            return replace(report, due=due, shown_due=shown_due)
+        case NoProposal(recorded_due=recorded):
+            is_open = report.outcome in (ProposalOutcome.LEFT_ALONE, ProposalOutcome.FAILED)
+            return replace(report, due=recorded, shown_due=recorded) if is_open else report
+    assert_never(desired)
+
+
 def _mention_predecessor(proposal: Proposal, predecessor: RemoteRequest | None, number_prefix: str) -> Proposal:
     """Add a sentence such as "This was proposed before in #12 and withdrawn." at the start of the proposal's body.
 
@@ -274,8 +287,9 @@ def execute_steps(subject: str, forge: Forge, branch_plans: Sequence[BranchPlan]
     failures: list[RunFailure] = []
     for branch_plan in branch_plans:
         try:
-            reports.append(executor.execute_step(branch_plan.step, branch_plan.desired))
+            report = executor.execute_step(branch_plan.step, branch_plan.desired)
         except ForgeError as error:
-            reports.append(report_failure(branch_plan.desired, branch_plan.branch, str(error)))
+            report = report_failure(branch_plan.desired, branch_plan.branch, str(error))
             failures.append(RunFailure(f"{subject} {branch_plan.branch}", FailureStage.PROPOSE, str(error)))
+        reports.append(_add_due_date(report, branch_plan.desired))
     return ExecutionResult(tuple(reports), tuple(failures), executor.pushes)

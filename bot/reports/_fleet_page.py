@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from itertools import islice
 from typing import Generic, TypeVar
 
 from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome, Reason
@@ -30,6 +31,8 @@ from bot.reports.run_facts import FailureFacts, ProposalFacts, RepositoryFacts, 
 MAX_LISTED = 50
 """The maximum number of proposals under one heading, of references that are not updated, and of failures. All images
 are in the table of images, which draws only a part of its rows."""
+MAX_OWNERS = 5
+"""The maximum number of owners that are shown of one proposal."""
 MAX_REPOSITORIES = 100
 """The maximum number of repositories in their list."""
 
@@ -81,6 +84,11 @@ class ProposalRow:
     title: LinkedText
     outcome: str
     note: str
+    due: str
+    """The due date in words; empty if there is none."""
+    is_overdue: bool
+    owners: str
+    """The owners of the changed files; empty if they are not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +98,14 @@ class ProposalGroup:
     heading: str
     total: int
     proposals: ShownRows[ProposalRow]
+
+    @property
+    def has_due_dates(self) -> bool:
+        return any(row.due for row in self.proposals.rows)
+
+    @property
+    def has_owners(self) -> bool:
+        return any(row.owners for row in self.proposals.rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +166,7 @@ def build_page(run: RunFacts, rows: int) -> FleetPage:
         levels=", ".join(shorten_text(level) for level in run.levels),
         started=run.started,
         ended=run.ended,
-        risks=build_risk_figures(located, images),
+        risks=build_risk_figures(located, images, [each for tree in run.repositories for each in tree.proposals]),
         figures=_build_figures(run, located, len(images)),
         charts=build_charts(located),
         failed=_cut_rows(run.failures, min(rows, MAX_LISTED), _shorten_failure),
@@ -189,7 +205,7 @@ def _build_groups(run: RunFacts, rows: int) -> Iterable[ProposalGroup]:
         for proposal in tree.proposals:
             by_group.setdefault(get_group_heading(proposal.outcome), []).append((tree, proposal))
     for heading in (*_OUTCOMES_BY_HEADING, OTHER_GROUP):
-        group_proposals = by_group.get(heading, [])
+        group_proposals = sorted(by_group.get(heading, []), key=lambda entry: _get_due_order(entry[1]))
         if group_proposals:
             yield ProposalGroup(heading, len(group_proposals), _cut_rows(group_proposals, rows, _build_proposal_row))
 
@@ -206,7 +222,31 @@ def _build_proposal_row(entry: tuple[RepositoryFacts, ProposalFacts]) -> Proposa
         link_proposal(proposal),
         shorten_text(proposal.outcome),
         shorten_text(proposal.note or ""),
+        _format_due_date(proposal),
+        proposal.is_overdue,
+        ", ".join(_list_owners(tree, proposal)),
     )
+
+
+def _get_due_order(proposal: ProposalFacts) -> tuple[bool, datetime]:
+    """Return the key that sorts proposals by their due dates: overdue proposals first, those without a date last."""
+    return not proposal.is_overdue, proposal.due_at or datetime.max.replace(tzinfo=UTC)
+
+
+def _format_due_date(proposal: ProposalFacts) -> str:
+    """Return the due date of a proposal, or the risk that was accepted when it was declined; empty without a date."""
+    if proposal.accepted_risk is not None:
+        return f"accepted risk ({shorten_text(proposal.accepted_risk)})"
+    if proposal.due_at is None:
+        return ""
+    words = f"{proposal.due_at:%Y-%m-%d %H:%M} UTC ({shorten_text(proposal.due_for or '')})"
+    return f"overdue since {words}" if proposal.is_overdue else words
+
+
+def _list_owners(tree: RepositoryFacts, proposal: ProposalFacts) -> Iterable[str]:
+    files = frozenset(proposal.files)
+    owners = (owner for each in tree.occurrences if each.path in files for owner in each.owners)
+    return map(shorten_text, islice(dict.fromkeys(owners), MAX_OWNERS))
 
 
 def _shorten_failure(failure: FailureFacts) -> FailureFacts:

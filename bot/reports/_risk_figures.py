@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bot.model.evidence import Severity
 from bot.reports._image_rows import ImageRow
 from bot.reports._page_charts import OccurrenceInRepository, list_distinct_updates
+from bot.reports.run_facts import ProposalFacts
 
 NOT_LOOKED_UP = "not looked up"
 NOT_SCANNED = "not scanned"
@@ -15,25 +16,40 @@ NOT_SCANNED = "not scanned"
 
 @dataclass(frozen=True, slots=True)
 class RiskFigure:
-    """A figure with a link to the images that it counts."""
+    """A figure with a link to the images or proposals that it counts."""
 
     label: str
     value: str
     note: str
     query: str
-    """The state of the table of images that shows these images, such as `severity=critical`."""
+    """The state of the table of images that shows these images, such as `severity=critical`, or a section."""
     is_alarming: bool
     """True if somebody must act on it."""
 
 
-def build_risk_figures(located: Sequence[OccurrenceInRepository], images: Sequence[ImageRow]) -> tuple[RiskFigure, ...]:
-    """Return the figures: exploited and critical vulnerabilities, the oldest image, and images without a scan."""
+def build_risk_figures(
+    located: Sequence[OccurrenceInRepository], images: Sequence[ImageRow], proposals: Sequence[ProposalFacts]
+) -> tuple[RiskFigure, ...]:
+    """Return the figures: exploited and critical vulnerabilities, the oldest image, and images without a scan.
+
+    If proposals have due dates, the number of overdue proposals is the first figure.
+    """
     return (
+        *_build_overdue_figures(proposals),
         _build_exploited_figure(located),
         _build_critical_figure(located),
         _build_age_figure(images),
         _build_unscanned_figure(images),
     )
+
+
+def _build_overdue_figures(proposals: Sequence[ProposalFacts]) -> Iterator[RiskFigure]:
+    due = sum(each.due_at is not None for each in proposals)
+    accepted = sum(each.accepted_risk is not None for each in proposals)
+    if due or accepted:
+        overdue = sum(each.is_overdue for each in proposals)
+        note = f"proposals with a due date; {accepted:,} declined (accepted risk)"
+        yield RiskFigure("Overdue", f"{overdue:,} of {due:,}", note, "proposals", is_alarming=overdue > 0)
 
 
 def _build_exploited_figure(located: Sequence[OccurrenceInRepository]) -> RiskFigure:

@@ -165,6 +165,17 @@ def render_proposal(proposal: ProposalReport, evidence_index: EvidenceIndex | No
             for image in proposal.images
         ],
         "files": list(proposal.files),
+        **_render_due_date(proposal),
+    }
+
+
+def _render_due_date(proposal: ProposalReport) -> Mapping[str, JsonValue]:
+    due, accepted_risk = proposal.due, proposal.accepted_risk
+    return {
+        "due_at": format_time(due.at) if due is not None else None,
+        "due_for": due.fixes.value if due is not None else None,
+        "overdue": due is not None and due.is_overdue,
+        "accepted_risk": accepted_risk.value if accepted_risk is not None else None,
     }
 
 

@@ -17,6 +17,7 @@ from bot.core.transition import shorten_digest
 from bot.model.reference import ImageReference
 from bot.model.report import RepositoryReport, RunReport, Verdict
 from bot.model.vocabulary import OccurrenceStatus, Reason, RunLevel
+from bot.reports._due_dates import describe_due_date, is_overdue, summarise_due_dates
 from bot.reports._effect import describe_effect, list_risky_proposals, summarise_run_effect
 from bot.reports._failures import drop_repeated_errors
 from bot.reports.text import describe_gaps, summarise_statuses
@@ -80,7 +81,7 @@ def _render_proposals(report: RunReport, rows: int) -> Iterator[str]:
     if not entries:
         return
     risky = {id(proposal) for proposal in list_risky_proposals(report)}
-    entries.sort(key=lambda entry: id(entry[1]) not in risky)
+    entries.sort(key=lambda entry: (id(entry[1]) not in risky, not is_overdue(entry[1])))
     yield "### Proposals"
     yield ""
     yield "| Repository | Proposal | Outcome | Note |"
@@ -89,7 +90,8 @@ def _render_proposals(report: RunReport, rows: int) -> Iterator[str]:
     for tree, proposal in shown:
         words = Plain(proposal.title or proposal.branch)
         title = Link(words, proposal.url) if proposal.url and is_safe_url(proposal.url) else words
-        note = Text(proposal.note, MAX_NOTE_LENGTH) if proposal.note else ""
+        due = f"{describe_due_date(proposal.due)} " if proposal.due is not None else ""
+        note = f"{due}{Text(proposal.note, MAX_NOTE_LENGTH) if proposal.note else ''}".rstrip()
         yield f"| {_format_repository(tree)} | {title} | {proposal.outcome} | {note} |"
     yield from _render_left_out(len(entries) - len(shown), "proposals")
 
@@ -98,6 +100,7 @@ def _render_remarks(report: RunReport, rows: int) -> Iterator[str]:  # noqa: ARG
     if report.level < RunLevel.PROPOSE and any(tree.proposals for tree in report.repositories):
         yield f"Level {report.level.word}: no proposal was opened or changed; `--level propose` does this."
         yield ""
+    yield from summarise_due_dates(report)
     yield from describe_gaps(report)
 
 

@@ -17,6 +17,7 @@ from itertools import product
 
 from bot import __version__
 from bot.core.evidence.compare import count_by_severity
+from bot.model.due_date import DueClass
 from bot.model.evidence import Scan, ScanOutcome, Severity, UnscannedReason
 from bot.model.report import RunReport
 from bot.model.vocabulary import FailureStage, OccurrenceStatus, ProposalOutcome
@@ -57,6 +58,7 @@ def _render_counts(report: RunReport) -> Iterator[str]:
     occurrences: Counter[LabelValues] = Counter()
     texts: Counter[LabelValues] = Counter()
     proposals: Counter[LabelValues] = Counter()
+    overdue: Counter[LabelValues] = Counter()
     for tree in report.repositories:
         forge = tree.forge or FOLDER
         repositories[forge,] += 1
@@ -66,6 +68,9 @@ def _render_counts(report: RunReport) -> Iterator[str]:
         )
         texts[forge,] += len(tree.unsupported)
         proposals.update((forge, each.outcome.value) for each in tree.proposals)
+        overdue.update(
+            (forge, each.due.fixes.value) for each in tree.proposals if each.due is not None and each.due.is_overdue
+        )
     forges = tuple(sorted(forge for (forge,) in repositories))
     statuses, outcomes = tuple(each.value for each in OccurrenceStatus), tuple(each.value for each in ProposalOutcome)
     yield from _render_gauge(
@@ -82,6 +87,11 @@ def _render_counts(report: RunReport) -> Iterator[str]:
         "unsupported_texts",
         "Texts in place of an image that do not name one.",
         _build_samples(texts, ("forge",), [forges]),
+    )
+    yield from _render_gauge(
+        "overdue",
+        "Proposals whose due date has passed, by what the date was set for.",
+        _build_samples(overdue, ("forge", "fixes"), [forges, tuple(each.value for each in DueClass)]),
     )
     yield from _render_gauge(
         "proposals",

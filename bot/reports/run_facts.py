@@ -83,6 +83,13 @@ class ProposalFacts:
     title: str
     note: str | None
     images: tuple[ProposedImageFacts, ...] = ()
+    files: tuple[str, ...] = ()
+    due_at: datetime | None = None
+    due_for: str | None = None
+    """What the due date was set for, such as `critical`; None if there is no due date."""
+    is_overdue: bool = False
+    accepted_risk: str | None = None
+    """What a declined proposal fixes, if it would have a due date otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +194,11 @@ def _read_repository(part: _DocumentPart) -> RepositoryFacts:
                     ProposedImageFacts(image.get_text("canonical"), image.get_text("tag"), image.get_text("new"))
                     for image in each.get_parts("images")
                 ),
+                each.get_texts("files"),
+                each.get_time("due_at"),
+                each.get_optional_text("due_for"),
+                each.get_flag("overdue"),
+                each.get_optional_text("accepted_risk"),
             )
             for each in part.get_parts("proposals")
         ),
@@ -280,6 +292,13 @@ class _DocumentPart:
 
     def get_numbers(self) -> Mapping[str, int]:
         return {str(key): _check_number(each, f"`{key}` of {self._position}") for key, each in self._value.items()}
+
+    def get_flag(self, key: str) -> bool:
+        """Return a boolean. The result is False if the value is missing or null."""
+        found = self.get_value(key)
+        if found is not None and not isinstance(found, bool):
+            raise DocumentError(f"`{key}` of {self._position} is not true or false")
+        return found is True
 
     def get_time(self, key: str) -> datetime | None:
         found = self.get_optional_text(key)

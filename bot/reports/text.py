@@ -18,6 +18,7 @@ from bot.model.reference import Digest
 from bot.model.report import ProposalReport, RepositoryReport, RunReport, Verdict
 from bot.model.source import FilePath, UnsupportedText
 from bot.model.vocabulary import UPDATABLE_STATUSES, OccurrenceStatus, ProposalOutcome, Reason, RunLevel
+from bot.reports._due_dates import describe_due_date, is_overdue, summarise_due_dates
 from bot.reports._effect import describe_effect
 from bot.reports._failures import drop_repeated_errors, render_failures
 from bot.reports.folds import Fold, render_unfolded
@@ -127,7 +128,9 @@ def keep_actions(repository: RepositoryReport) -> RepositoryReport:
         repository,
         verdicts=tuple(each for each in repository.verdicts if each.status not in _STATUSES_WITHOUT_ACTION),
         unsupported=(),
-        proposals=tuple(each for each in repository.proposals if each.outcome is not ProposalOutcome.UNCHANGED),
+        proposals=tuple(
+            each for each in repository.proposals if each.outcome is not ProposalOutcome.UNCHANGED or is_overdue(each)
+        ),
     )
 
 
@@ -317,6 +320,9 @@ def _render_proposal(proposal: ProposalReport) -> Iterator[Line]:
     for detail in (proposal.branch if proposal.title else None, proposal.url):
         if detail:
             yield StyledLine(f"{'':>13}  ", make_console_line(detail), Style.EXPLANATION, link)
+    if proposal.due is not None:
+        style = Style.BAD if proposal.due.is_overdue else Style.EXPLANATION
+        yield StyledLine(f"{'':>13}  ", describe_due_date(proposal.due), style)
     if proposal.note:
         yield StyledLine(f"{'':>13}  ", make_console_line(proposal.note), Style.EXPLANATION)
 
@@ -327,6 +333,7 @@ def _summarise_proposals(report: RunReport) -> Iterator[str]:
         words = ", ".join(f"{outcomes[outcome]} {outcome}" for outcome in ProposalOutcome if outcomes[outcome])
         total = outcomes.total()
         yield f"{total} proposal{'' if total == 1 else 's'}: {words}."
+        yield from summarise_due_dates(report)
     if report.level < RunLevel.PROPOSE and outcomes:
         yield f"Level {report.level.word}: no proposal was opened or changed; --level propose does this."
 

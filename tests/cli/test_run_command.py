@@ -60,6 +60,10 @@ def test_default_level_only_reports(tmp_path, basebump, fleet, loopback):
                 }
             ],
             "files": ["Dockerfile"],
+            "due_at": None,
+            "due_for": None,
+            "overdue": False,
+            "accepted_risk": None,
         }
     ]
     assert list(_web(tmp_path).branches()) == ["main"]

@@ -51,10 +51,13 @@ TEMPLATES = TemplateSources(
 
 
 class StandingClock:
-    """Always NOW."""
+    """Always the same time."""
+
+    def __init__(self, at: datetime = NOW) -> None:
+        self._at = at
 
     def now(self) -> datetime:
-        return NOW
+        return self._at
 
 
 def build_context(registry: Registry | None = None, **changes) -> RunContext:
@@ -122,6 +125,8 @@ class Loopback:
     advisories: AdvisorySource | None = None
     is_private: Callable[[TagRef], bool] = lambda _: False
     """Of which lines what is found is not for everybody."""
+    now: datetime = NOW
+    """The time of the next run."""
 
     def move(self, repository: str, tag: str, content: str) -> Digest:
         """Point a tag to what `content` builds."""
@@ -144,6 +149,8 @@ class Loopback:
             verifiers=(CosignVerifier(registry.create_artifacts()),),
             advisories=self.advisories,
             is_private=self.is_private,
+            clock=StandingClock(self.now),
+            now=self.now,
         )
 
     def run(self, fleets: Iterable[Fleet], level: RunLevel = RunLevel.PROPOSE, **orders) -> RunReport:

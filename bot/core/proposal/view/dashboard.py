@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bot.core.markdown import Link, Plain, Text
 from bot.core.proposal.user_requests import Box
+from bot.core.proposal.view.due_dates import DueView
 from bot.core.proposal.view.fix_ranks import FixRank
 from bot.core.proposal.view.hold_remedies import describe_hold_remedy
 from bot.model.vocabulary import OccurrenceStatus, Reason
@@ -39,6 +40,8 @@ class EntryView:
     images: tuple[UpdatedImageView, ...]
     images_cut: int
     """The number of images that were left out."""
+    due: DueView | None
+    """The time by which the proposal is to be merged; None if it has no due date."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +152,8 @@ class DashboardView:
     """What the open and waiting proposals add together, such as `2 (1 critical)`; None if they add nothing known."""
     remarks: tuple[Plain, ...]
     """What is not known of the fixes, such as `2 of 10 not scanned`; empty if all is known."""
+    overdue_count: int
+    """The number of open and waiting proposals whose due date has passed."""
     waiting_reason: Plain | None
     """The note of all waiting proposals, if there are several and all have the same one."""
     open_all: Box | None

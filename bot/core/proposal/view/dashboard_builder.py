@@ -84,6 +84,7 @@ def build_dashboard(branches: Sequence[BranchReport], rows: int, *, is_public: b
         fixes=Plain(_describe_fixes(effect.fixed)) if effect is not None else None,
         added=Plain(str(effect.added)) if effect is not None and effect.added.count else None,
         remarks=tuple(map(Plain, _list_remarks(pending))),
+        overdue_count=sum(each.due is not None and each.due.is_overdue for each in (*waiting, *current, *left)),
         waiting_reason=waiting[0].note if _have_same_note(waiting) else None,
         open_all=Box(UserRequest.OPEN) if len(waiting) >= MIN_BULK else None,
         rebuild_all=Box(UserRequest.REBASE) if len(current) >= MIN_BULK else None,

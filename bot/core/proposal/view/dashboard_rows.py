@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 
 from bot.core.evidence.effect import describe_unknown_effects, summarise_effect
 from bot.core.evidence.private_evidence import has_registry_detail, remove_private_evidence
@@ -17,6 +18,7 @@ from bot.core.proposal.view.dashboard import (
     ReferencesView,
     UpdatedImageView,
 )
+from bot.core.proposal.view.due_dates import build_due_view
 from bot.core.proposal.view.file_links import link_file
 from bot.core.proposal.view.fix_ranks import FixRank, rank_fixes
 from bot.core.proposal.view.hold_remedies import MAX_RULE_LENGTH, build_hold_rule
@@ -32,8 +34,9 @@ MAX_ROW_FILES = 5
 MAX_ROW_IMAGES = 20
 """Images that are shown of one proposal, or of one file in the list of detected images."""
 
-EntryOrder = tuple[int, int, int, int, str]
-"""Sorts proposals, the most urgent first: by rank, by the numbers of what they fix, and by branch."""
+EntryOrder = tuple[int, datetime, int, int, int, str]
+"""Sorts proposals, the most urgent first: by rank, by due date, by the numbers of what they fix, and by branch."""
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class BranchRows:
@@ -112,7 +115,7 @@ class BranchRows:
         rank = rank_fixes(evidence, is_gone=is_gone)
         effect = summarise_effect(evidence)
         fixed = (effect.fixed.exploited, effect.fixed.critical, effect.fixed.count) if effect is not None else (0, 0, 0)
-        title = Plain(proposal.title)
+        title, due = Plain(proposal.title), proposal.shown_due
         view = EntryView(
             box=box,
             title=Link(title, proposal.url) if proposal.url and is_safe_url(proposal.url) else title,
@@ -121,8 +124,10 @@ class BranchRows:
             has_effect=_describe_effect(evidence) in proposal.title,
             images=tuple(self._build_image(*each) for each in list(updated.items())[:MAX_ROW_IMAGES]),
             images_cut=max(0, len(updated) - MAX_ROW_IMAGES),
+            due=build_due_view(due),
         )
-        return (rank.position, -fixed[0], -fixed[1], -fixed[2], proposal.branch), view
+        due_at = due.at if due is not None else _NEVER
+        return (rank.position, due_at, -fixed[0], -fixed[1], -fixed[2], proposal.branch), view
 
     def _build_image(self, image: ProposedImage, verdicts: Sequence[Verdict]) -> UpdatedImageView:
         effect = _describe_effect(self._get_evidence(_list_transitions(verdicts)))

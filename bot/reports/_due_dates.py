@@ -1,0 +1,30 @@
+"""Words for the due dates of proposals in text output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bot.model.due_date import DueDate
+from bot.model.report import ProposalReport, RunReport
+
+
+def is_overdue(proposal: ProposalReport) -> bool:
+    """Return True if the due date of a proposal has passed."""
+    return proposal.due is not None and proposal.due.is_overdue
+
+
+def describe_due_date(due: DueDate) -> str:
+    """Return a due date as words, such as `Merge by 2027-01-31 08:30 UTC (critical).`."""
+    lead = "Overdue since" if due.is_overdue else "Merge by"
+    return f"{lead} {due.at:%Y-%m-%d %H:%M} UTC ({due.fixes})."
+
+
+def summarise_due_dates(report: RunReport) -> Iterator[str]:
+    """Yield a sentence about the due dates of the proposals; nothing if there are none."""
+    proposals = [proposal for repository in report.repositories for proposal in repository.proposals]
+    due = sum(each.due is not None for each in proposals)
+    accepted = sum(each.accepted_risk is not None for each in proposals)
+    parts = [f"{sum(map(is_overdue, proposals))} of {due} with a due date overdue"] if due else []
+    parts += [f"{accepted} declined (accepted risk)"] if accepted else []
+    if parts:
+        yield f"Due dates: {', '.join(parts)}."

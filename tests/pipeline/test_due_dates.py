@@ -1,0 +1,244 @@
+"""Due dates in whole runs: a request says its date, keeps it, and becomes overdue."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from support.forges.forge_stands import select_stands
+from support.forges.github.stand import GitHubStand
+from support.forges.gitlab.stand import GitLabStand
+from support.forges.hosted_stand import HostedStand
+from support.forges.stands import LocalStand, Stand
+from support.registries.no_facts import NoFacts
+from support.runs.worlds import NOW, Loopback, ToldScanner, build, outcomes
+from support.scanners.advisories import ToldAdvisories
+from support.values import finding
+
+from bot.core.proposal.markers import parse_marker
+from bot.model.due_date import DueClass, DueDate, DuePeriods
+from bot.model.evidence import Severity
+from bot.model.image import RegistryRecord
+from bot.model.limits import ProposalLimits, ProposalSchedule
+from bot.model.policy import PolicyConfig, PolicyRule
+from bot.model.reference import Digest, TagRef
+from bot.model.report import ProposalReport, RunReport
+from bot.reports.json_document import render_run_document
+from bot.reports.metrics import render_metrics
+from bot.reports.text import render_run_text
+
+pytestmark = pytest.mark.real("git")
+
+DAY = timedelta(days=1)
+OLD, NEW, NEWER = build("old"), build("new"), build("newer")
+FILES = {"Dockerfile": f"FROM python:3.12-slim@{OLD.digest}\n"}
+BRANCH = "basebump/python-3.12-slim-06e5bb43"
+PERIODS = DuePeriods(exploited=3 * DAY, critical=7 * DAY, high=30 * DAY)
+CRITICAL, HIGH = finding("CVE-1900-0001", Severity.CRITICAL), finding("CVE-1900-0002", Severity.HIGH)
+DUE = NOW + 7 * DAY
+STANDS = select_stands(without=("github-app", "forgejo"))
+NEVER = ProposalSchedule("* 0 1 1 *", "UTC")
+
+
+class PushedAt(NoFacts):
+    """A registry that records when it received its images."""
+
+    def __init__(self, at: datetime) -> None:
+        self._at = at
+
+    def fetch_record(self, tag_ref: TagRef, digest: Digest) -> RegistryRecord:
+        return RegistryRecord(self._at)
+
+
+@pytest.fixture
+def scanned(moved) -> Loopback:
+    """Return a registry with an update that fixes a critical vulnerability, and a policy with due dates."""
+    moved.scanner = ToldScanner({OLD.digest: (CRITICAL, HIGH), NEW.digest: (), NEWER.digest: ()})
+    follow(moved, due=PERIODS)
+    return moved
+
+
+def follow(world: Loopback, **keys) -> None:
+    rules = PolicyConfig(own_globs=(), listed_hosts=frozenset({"docker.io"})).rules
+    world.rulebook = replace(world.rulebook, rules=(PolicyRule(**keys), *rules))
+
+
+def wait(world: Loopback, days: float) -> None:
+    world.now += days * DAY
+
+
+def find_request(stand: Stand):
+    return next(each for each in stand.requests() if each.branch == BRANCH and each.state == "open")
+
+
+def find_report(report: RunReport) -> ProposalReport:
+    (repository,) = report.repositories
+    return next(each for each in repository.proposals if each.branch == BRANCH)
+
+
+@pytest.mark.over_forges(github_app="tokens aside, it is asked as with a token", forgejo="it is asked as a Gitea")
+@pytest.mark.parametrize("kind", STANDS)
+def test_request_states_and_keeps_its_date_and_becomes_overdue(kind, start_stand, scanned):
+    stand = start_stand(STANDS[kind], FILES)
+    report = scanned.run([stand.fleet()])
+    assert find_report(report).due == DueDate(DUE, DueClass.CRITICAL)
+    assert "2026-12-02 12:00 UTC (set for a critical vulnerability)" in find_request(stand).body
+    wait(scanned, 4)
+    writes = list(stand.writes)
+    assert outcomes(scanned.run([stand.fleet()])) == ["unchanged"]
+    assert stand.writes == writes
+    scanned.move("python", "3.12-slim", "newer")
+    wait(scanned, 1)
+    report = scanned.run([stand.fleet()])
+    assert outcomes(report) == ["refreshed"]
+    assert find_report(report).due == DueDate(DUE, DueClass.CRITICAL)
+    wait(scanned, 2)
+    report = scanned.run([stand.fleet()])
+    assert outcomes(report) == ["refreshed"]
+    assert find_report(report).due == DueDate(DUE, DueClass.CRITICAL, is_overdue=True)
+    request = find_request(stand)
+    assert "**overdue** since 2026-12-02 12:00 UTC" in request.body
+    assert parse_marker(request.body).due == DueDate(DUE, DueClass.CRITICAL)
+    if isinstance(stand, HostedStand):
+        assert request.labels == ("basebump-overdue",)
+    writes = list(stand.writes)
+    assert outcomes(scanned.run([stand.fleet()])) == ["unchanged"]
+    assert stand.writes == writes
+
+
+def test_open_requests_get_a_date_when_the_policy_sets_one_first(start_stand, scanned):
+    stand = start_stand(LocalStand, FILES)
+    follow(scanned)
+    scanned.run([stand.fleet()])
+    assert "Merge by" not in find_request(stand).body
+    follow(scanned, due=PERIODS)
+    assert outcomes(scanned.run([stand.fleet()])) == ["refreshed"]
+    assert "| Merge by | 2026-12-02 12:00 UTC" in find_request(stand).body
+
+
+def test_date_stays_when_scans_fail_and_the_request_still_becomes_overdue(start_stand, scanned):
+    stand = start_stand(GitHubStand, FILES)
+    scanned.run([stand.fleet()])
+    scanned.scanner = ToldScanner({})
+    wait(scanned, 8)
+    report = scanned.run([stand.fleet()])
+    assert find_report(report).due == DueDate(DUE, DueClass.CRITICAL, is_overdue=True)
+    request = find_request(stand)
+    assert "CVE-1900-0001" in request.body
+    assert request.labels == ("basebump-overdue",)
+
+
+def test_date_stays_when_the_registry_gives_no_answer(start_stand, scanned):
+    stand = start_stand(LocalStand, FILES)
+    scanned.run([stand.fleet()])
+    wait(scanned, 8)
+    scanned.entries = (replace(scanned.hub(), mirror="127.0.0.1:1"),)
+    report = scanned.run([stand.fleet()])
+    assert outcomes(report) == ["left-alone"]
+    assert find_report(report).due == DueDate(DUE, DueClass.CRITICAL, is_overdue=True)
+
+
+def test_date_survives_the_deletion_of_the_branch(start_stand, scanned):
+    stand = start_stand(GitHubStand, FILES)
+    scanned.run([stand.fleet()])
+    stand.delete_branch(BRANCH)
+    wait(scanned, 5)
+    report = scanned.run([stand.fleet()])
+    assert outcomes(report) == ["opened"]
+    assert find_report(report).due == DueDate(DUE, DueClass.CRITICAL)
+
+
+def test_declined_proposal_has_no_date_and_is_an_accepted_risk(start_stand, scanned):
+    stand = start_stand(LocalStand, FILES)
+    scanned.run([stand.fleet()])
+    stand.close_request(BRANCH)
+    wait(scanned, 9)
+    report = scanned.run([stand.fleet()])
+    assert outcomes(report) == ["declined"]
+    assert (find_report(report).due, find_report(report).accepted_risk) == (None, DueClass.CRITICAL)
+    assert "Due dates: 1 declined (accepted risk)." in render_run_text(report)
+    (proposal,) = json.loads(render_run_document(report))["repositories"][0]["proposals"]
+    assert (proposal["accepted_risk"], proposal["due_at"]) == ("critical", None)
+
+
+def test_removed_label_of_overdue_request_is_not_set_again(start_stand, scanned):
+    stand = start_stand(GitHubStand, FILES)
+    scanned.run([stand.fleet()])
+    wait(scanned, 7)
+    scanned.run([stand.fleet()])
+    (pull,) = stand.repository.pulls
+    pull.labels.clear()
+    wait(scanned, 1)
+    scanned.run([stand.fleet()])
+    assert find_request(stand).labels == ()
+
+
+def test_near_due_date_lifts_schedule_and_limits(start_stand, scanned):
+    stand = start_stand(LocalStand, FILES)
+    follow(scanned, due=PERIODS, schedules=(NEVER,))
+    limits = ProposalLimits(new_per_run=0, open_per_repository=0)
+    scanned.facts = PushedAt(NOW)
+    for days, outcome in ((3.9, "deferred"), (4, "opened")):
+        scanned.now = NOW + days * DAY
+        assert outcomes(scanned.run([stand.fleet()], limits=limits)) == [outcome]
+
+
+def test_own_file_makes_the_date_earlier_and_lifts_no_limits(start_stand, scanned):
+    own = "schema: 1\npolicy:\n  - due: {critical: 2d, high: 60d}\n"
+    stand = start_stand(LocalStand, FILES | {".basebump.yaml": own})
+    follow(scanned, due=PERIODS, schedules=(NEVER,))
+    report = scanned.run([stand.fleet()])
+    assert outcomes(report) == ["deferred"]
+    assert find_report(report).due == DueDate(NOW + 2 * DAY, DueClass.CRITICAL)
+
+
+def test_exploited_vulnerability_moves_the_date_of_an_open_request(start_stand, scanned):
+    stand = start_stand(LocalStand, FILES)
+    scanned.run([stand.fleet()])
+    wait(scanned, 1)
+    scanned.advisories = ToldAdvisories([HIGH.id])
+    report = scanned.run([stand.fleet()])
+    assert outcomes(report) == ["refreshed"]
+    assert find_report(report).due == DueDate(NOW + 4 * DAY, DueClass.EXPLOITED)
+
+
+@pytest.mark.parametrize("stand_class", [GitHubStand, GitLabStand])
+def test_public_repository_shows_no_date_that_depends_on_private_evidence(stand_class, start_stand, scanned):
+    scanned.is_private = lambda line: True
+    stand = start_stand(stand_class, FILES)
+    wait(scanned, 0)
+    scanned.facts = PushedAt(NOW - 9 * DAY)
+    report = scanned.run([stand.fleet()], has_dashboards=True)
+    assert find_report(report).due == DueDate(NOW - 2 * DAY, DueClass.CRITICAL, is_overdue=True)
+    request = find_request(stand)
+    assert parse_marker(request.body).due is None
+    assert request.labels == ()
+    (repository,) = stand.fleet().list_repositories(frozenset({stand.name}))
+    board = stand.fleet().get_dashboard(repository).read()
+    assert board is not None
+    for text in (request.title, request.body, board.body):
+        assert "overdue" not in text
+        assert "erge by" not in text
+    wait(scanned, 1)
+    assert outcomes(scanned.run([stand.fleet()])) == ["unchanged"]
+
+
+def test_outputs_count_overdue_proposals(start_stand, scanned):
+    stand = start_stand(GitHubStand, FILES)
+    scanned.run([stand.fleet()])
+    wait(scanned, 8)
+    report = scanned.run([stand.fleet()], has_dashboards=True)
+    text = render_run_text(report)
+    assert "Overdue since 2026-12-02 12:00 UTC (critical)." in text
+    assert "Due dates: 1 of 1 with a due date overdue." in text
+    assert 'basebump_overdue{forge="github",fixes="critical"} 1' in render_metrics(report)
+    assert 'basebump_overdue{forge="github",fixes="high"} 0' in render_metrics(report)
+    (proposal,) = json.loads(render_run_document(report))["repositories"][0]["proposals"]
+    assert (proposal["due_at"], proposal["due_for"], proposal["overdue"]) == ("2026-12-02T12:00:00Z", "critical", True)
+    (repository,) = stand.fleet().list_repositories(frozenset({stand.name}))
+    board = stand.fleet().get_dashboard(repository).read()
+    assert board is not None
+    assert "**1 request overdue.**" in board.body
+    assert "⚠️ **overdue** since 2026-12-02 12:00 UTC" in board.body
