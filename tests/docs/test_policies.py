@@ -88,6 +88,7 @@ OF_RULES = (
     "AcceptEntry",
     "AllowIntroducedSection",
     "AutomergeSection",
+    "DueSection",
     "OpenWhenSection",
     "RefreshSection",
     "RequireSection",

@@ -261,6 +261,14 @@ def _(stage):
     stage.run()
 
 
+@scene("Give fixes a due date")
+def _(stage):
+    stage.scanned(old={"CVE-2026-0001": "Critical"}, new={})
+    write_tree(stage.folder, {"known_exploited_vulnerabilities.json": kev("CVE-2026-0002")})
+    stage.repository({"Dockerfile": f"FROM {stage.behind(PYTHON)}\n"})
+    stage.run()
+
+
 @scene("Keep approved pull requests stable")
 def _(stage):
     github = _on_github(stage, {"Dockerfile": f"FROM {stage.behind(PYTHON)}\n"})
