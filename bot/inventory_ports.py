@@ -1,4 +1,4 @@
-"""The Protocol for the inventory: what the state remembers about the base branches of a fleet.
+"""The Protocols for the inventory: what the state remembers about the base branches of a fleet.
 
 It completes the Protocols in `bot.ports`.
 """
@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
     from bot.model.inventory import BranchKey, BranchVisit, StoredBranch
     from bot.model.reference import ImageReference
     from bot.model.report import RepositoryReport
+    from bot.model.usage import ImageUsage, InventoryCoverage
 
 
 class InventoryStore(Protocol):
@@ -53,3 +54,17 @@ class InventoryStore(Protocol):
 
     def record_seen(self, keys: Collection[BranchKey], at: datetime) -> None:
         """Store that a run listed these base branches at the time `at`, whether it read them or not."""
+
+
+class InventoryReader(Protocol):
+    """Answers questions about a fleet from the state alone. Every method raises StateError."""
+
+    def list_usages(self, image: ImageReference) -> Sequence[ImageUsage]:
+        """Return the references to an image, sorted by repository and file.
+
+        If `image` has a tag, only references with this tag are returned, and if it has a digest, only references with
+        this digest. The tag `latest` includes references that have neither a tag nor a digest.
+        """
+
+    def load_coverage(self) -> InventoryCoverage:
+        """Return the number of base branches in the state, and the age of the data."""

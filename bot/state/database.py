@@ -18,7 +18,6 @@ from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from bot.model.errors import StateError, UnusableStateError
-from bot.net import sanitize_text
 from bot.state.migration import NewerSchemaError, migrate_tables
 
 BUSY = 30
@@ -137,6 +136,8 @@ class Database:
 
         Raises StateError if the file cannot be read.
         """
+        from bot.net import sanitize_text  # noqa: PLC0415 - it imports an HTTP client, and only error messages need it
+
         with self.open_for_reading() as connection:
             check_result: str = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
         if check_result != "ok":
@@ -213,6 +214,8 @@ def _describe_error(error: DBAPIError) -> str:
 
     Details of the message are left out, because they repeat the values to be written.
     """
+    from bot.net import sanitize_text  # noqa: PLC0415 - it imports an HTTP client, and only error messages need it
+
     cause = error.orig
     words = getattr(getattr(cause, "diag", None), "message_primary", None) or str(cause)
     return f"{sanitize_text(words)}; hint: {_ADVICE.get(_get_code(error), _OTHERWISE)}"

@@ -172,7 +172,7 @@ def _load_batch(
 
 def _build_settled_branch(
     row: Row[Any],
-    settled_row: Row[Any] | None,
+    settled_row: Sequence[Any] | None,
     tags: Mapping[int, Mapping[TagRef, Digest]],
     tag_lists: Mapping[int, Mapping[str, str]],
 ) -> SettledBranch | None:

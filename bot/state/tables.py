@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
+from types import ModuleType
 from typing import Any, TypeVar
 
 from sqlalchemy import Column, Connection, DateTime, Dialect, Integer, MetaData, Table, Text, TypeDecorator
-from sqlalchemy.dialects import postgresql, sqlite
 
 TAGS_KEPT = timedelta(days=400)
 """How long the last observation of a tag is kept. This is a year, and some time for runs that are late."""
@@ -116,11 +116,22 @@ def write_rows(
     """Insert rows. An existing row with the same key is overwritten. Without `key`, the key is the primary key."""
     if not rows:
         return
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    dialect = _import_dialect(connection)
     statement = dialect.insert(table)
     keys = [table.c[name] for name in key] if key is not None else list(table.primary_key)
     values = {name: statement.excluded[name] for name in rows[0] if table.c[name] not in keys}
     connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=values), rows)
+
+
+def _import_dialect(connection: Connection) -> ModuleType:
+    """Return the module with the statements of the database. Importing both of them would take long."""
+    if connection.dialect.name == "sqlite":
+        from sqlalchemy.dialects import sqlite  # noqa: PLC0415 - the reason is above
+
+        return sqlite
+    from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - as above
+
+    return postgresql
 
 
 def split_into_batches(values: Sequence[_Item]) -> Iterator[list[_Item]]:

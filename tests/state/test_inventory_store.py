@@ -7,44 +7,31 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select
-from support.values import digest, finding, occurrence, scan
+from support.values import finding, scan
+from support.visits import (
+    API,
+    NEW,
+    OLD,
+    PYTHON,
+    WEB,
+    build_request,
+    build_settled,
+    build_verdict,
+    build_visit,
+)
 
 from bot.model.decision import Transition
 from bot.model.evidence import Evidence, VulnerabilityDelta
-from bot.model.inventory import BranchConditions, BranchKey, BranchVisit, SettledBranch, StoredBranch, StoredRequest
+from bot.model.inventory import BranchKey, StoredBranch
 from bot.model.proposal import ProposedImage, RequestState
-from bot.model.reference import ImageReference, TagRef
-from bot.model.report import ProposalReport, RepositoryReport, Verdict
+from bot.model.reference import ImageReference
+from bot.model.report import ProposalReport
 from bot.model.source import EditSlot, FilePath, NotEditable, Span, UnsupportedText
 from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome, Reason
 from bot.state.inventory_tables import BRANCH_DETAILS, BRANCHES, REQUESTS, TRANSITION_EVIDENCE
 
-KEY = BranchKey("github", "github.com", "acme/web", "main")
-OTHER = BranchKey("github", "github.com", "acme/api", "main")
-PYTHON = TagRef("docker.io/library/python", "3.12")
-CONDITIONS = BranchConditions("c0ffee", "7ree", "ac71", None, "reader 1", "rules 1", "evidence 1")
-OLD, NEW = digest("old"), digest("new")
 MOVE = Transition(PYTHON, OLD, NEW, ("linux/amd64",))
 HOUR = timedelta(hours=1)
-
-
-def verdict(written: str, status: OccurrenceStatus = OccurrenceStatus.UP_TO_DATE, **more) -> Verdict:
-    own = {name: more.pop(name) for name in ("reason", "new_digest", "transition") if name in more}
-    return Verdict(occurrence(written, **more), status, **own)
-
-
-def visit(*verdicts: Verdict, key: BranchKey = KEY, requests=(), settled: SettledBranch | None = None, **more):
-    report = RepositoryReport(key.forge, key.repository, key.base_branch, verdicts)
-    values = {"head": "c0ffee", "reader": "reader 1", "has_unread_files": False} | more
-    return BranchVisit(key=key, report=report, requests=requests, settled=settled, **values)
-
-
-def settled(**more) -> SettledBranch:
-    return SettledBranch(CONDITIONS, {PYTHON: OLD}, **more)
-
-
-def request(number: int = 1, state: RequestState = RequestState.OPEN, **more) -> StoredRequest:
-    return StoredRequest("basebump/python", number, state, (f"{PYTHON}@{NEW}",), **more)
 
 
 def count_rows(place, table) -> int:
@@ -54,41 +41,43 @@ def count_rows(place, table) -> int:
 
 def test_settled_branch_is_read_back(inventory, place):
     lists, due_at = {"docker.io/library/python": "f1", "ghcr.io/acme/base": "f2"}, place.now + HOUR
-    state = settled(tag_lists=lists, due_at=due_at)
-    inventory.record_visits([visit(requests=(request(),), settled=state, has_unread_files=True)], {}, place.now)
+    state = build_settled(tag_lists=lists, due_at=due_at)
+    inventory.record_visits(
+        [build_visit(requests=(build_request(),), settled=state, has_unread_files=True)], {}, place.now
+    )
     stored = StoredBranch("c0ffee", "reader 1", place.now, True, state, frozenset({"basebump/python"}))
-    assert inventory.load_branches([KEY, OTHER]) == {KEY: stored}
+    assert inventory.load_branches([WEB, API]) == {WEB: stored}
 
 
 def test_later_visit_replaces_what_is_stored(inventory, place):
-    inventory.record_visits([visit(settled=settled(tag_lists={"ghcr.io/acme/base": "f"}))], {}, place.now)
-    inventory.record_visits([visit(head="beef", reader="reader 2")], {}, place.now + HOUR)
-    assert inventory.load_branches([KEY]) == {KEY: StoredBranch("beef", "reader 2", place.now + HOUR)}
+    inventory.record_visits([build_visit(settled=build_settled(tag_lists={"ghcr.io/acme/base": "f"}))], {}, place.now)
+    inventory.record_visits([build_visit(head="beef", reader="reader 2")], {}, place.now + HOUR)
+    assert inventory.load_branches([WEB]) == {WEB: StoredBranch("beef", "reader 2", place.now + HOUR)}
 
 
 def test_earlier_visit_of_a_parallel_run_is_left_out(inventory, place):
-    inventory.record_visits([visit(verdict(f"python:3.12@{NEW}"), settled=settled())], {}, place.now)
-    before = inventory.load_branches([KEY]), inventory.load_reports([KEY])
-    inventory.record_visits([visit(verdict(f"python:3.12@{OLD}"), head="beef")], {}, place.now - HOUR)
-    assert (inventory.load_branches([KEY]), inventory.load_reports([KEY])) == before
+    inventory.record_visits([build_visit(build_verdict(f"python:3.12@{NEW}"), settled=build_settled())], {}, place.now)
+    before = inventory.load_branches([WEB]), inventory.load_reports([WEB])
+    inventory.record_visits([build_visit(build_verdict(f"python:3.12@{OLD}"), head="beef")], {}, place.now - HOUR)
+    assert (inventory.load_branches([WEB]), inventory.load_reports([WEB])) == before
 
 
 def test_same_repository_on_two_forges_and_two_branches_is_stored_four_times(inventory, place):
     keys = [BranchKey("gitea", host, "acme/web", base) for host in ("git.one", "git.two") for base in ("main", "1.x")]
-    inventory.record_visits([visit(key=key, head=str(n)) for n, key in enumerate(keys)], {}, place.now)
+    inventory.record_visits([build_visit(key=key, head=str(n)) for n, key in enumerate(keys)], {}, place.now)
     assert {key: each.head for key, each in inventory.load_branches(keys).items()} == dict(
         zip(keys, "0123", strict=True)
     )
 
 
 def test_settled_branch_of_another_commit_than_the_visit_is_not_settled(inventory, place):
-    inventory.record_visits([visit(head="beef", settled=settled())], {}, place.now)
-    assert inventory.load_branches([KEY])[KEY].settled is None
+    inventory.record_visits([build_visit(head="beef", settled=build_settled())], {}, place.now)
+    assert inventory.load_branches([WEB])[WEB].settled is None
 
 
 def test_report_is_read_back_without_the_bytes_of_edits(inventory, place):
     slot = EditSlot(Span(3, 5), b"\xff\xfe", b"@")
-    update = verdict(
+    update = build_verdict(
         f"python:3.12@{OLD}",
         OccurrenceStatus.UPDATE,
         new_digest=NEW,
@@ -103,50 +92,54 @@ def test_report_is_read_back_without_the_bytes_of_edits(inventory, place):
         "basebump/python", ProposalOutcome.OPENED, "Update", (image,), (FilePath("a"),), "https://x"
     )
     unsupported = UnsupportedText(FilePath("b"), 2, "$X", Reason.TEMPLATED)
-    made = visit(update)
+    made = build_visit(update)
     report = replace(made.report, proposals=(proposal,), unsupported=(unsupported,), files_url="https://x/")
     inventory.record_visits([replace(made, report=report)], {}, place.now)
     bare = EditSlot(Span(3, 5), b"")
     place_read = replace(update.occurrence, digest_slot=bare, tag_slot=NotEditable(Reason.SHARED_ARGUMENT, bare))
-    assert inventory.load_reports([KEY, OTHER]) == {
-        KEY: replace(report, verdicts=(replace(update, occurrence=place_read),))
+    assert inventory.load_reports([WEB, API]) == {
+        WEB: replace(report, verdicts=(replace(update, occurrence=place_read),))
     }
 
 
 def test_report_with_invalid_unicode_leaves_the_branch_unsettled(inventory, place):
-    odd = verdict(f"python:3.12@{OLD}", path="\udcff/Docker\0file")
-    inventory.record_visits([visit(odd, settled=settled()), visit(key=OTHER, settled=settled())], {}, place.now)
-    stored = inventory.load_branches([KEY, OTHER])
-    assert stored[KEY].settled is None
-    assert stored[OTHER].settled is not None
-    assert inventory.load_reports([KEY]) == {}
-    assert inventory.list_users(ImageReference.parse("python")) == {KEY}
+    odd = build_verdict(f"python:3.12@{OLD}", path="\udcff/Docker\0file")
+    inventory.record_visits(
+        [build_visit(odd, settled=build_settled()), build_visit(key=API, settled=build_settled())], {}, place.now
+    )
+    stored = inventory.load_branches([WEB, API])
+    assert stored[WEB].settled is None
+    assert stored[API].settled is not None
+    assert inventory.load_reports([WEB]) == {}
+    assert inventory.list_users(ImageReference.parse("python")) == {WEB}
 
 
 def test_branch_with_an_invalid_name_is_left_out(inventory, place):
     odd = BranchKey("local", "", "web", "ma\udcffin")
-    inventory.record_visits([visit(key=odd), visit()], {}, place.now)
+    inventory.record_visits([build_visit(key=odd), build_visit()], {}, place.now)
     inventory.record_seen([odd], place.now)
-    assert inventory.load_branches([odd, KEY]).keys() == {KEY}
+    assert inventory.load_branches([odd, WEB]).keys() == {WEB}
 
 
 def test_evidence_of_settled_branches_is_kept_once_and_as_long_as_a_report_needs_it(inventory, place):
     found = finding("CVE-2026-1")
     evidence = {MOVE: Evidence(scan(found), scan(), VulnerabilityDelta((found,), (), ()), frozenset({"CVE-2026-1"}))}
-    moved = verdict(f"python:3.12@{OLD}", OccurrenceStatus.HELD, transition=MOVE)
-    both = [visit(moved, key=key, settled=settled()) for key in (KEY, OTHER)]
+    moved = build_verdict(f"python:3.12@{OLD}", OccurrenceStatus.HELD, transition=MOVE)
+    both = [build_visit(moved, key=key, settled=build_settled()) for key in (WEB, API)]
     inventory.record_visits(both, evidence, place.now)
     assert inventory.load_evidence([MOVE, replace(MOVE, old=None)]) == evidence
     assert count_rows(place, TRANSITION_EVIDENCE) == 1
-    inventory.record_visits([visit()], {}, place.now + HOUR)
+    inventory.record_visits([build_visit()], {}, place.now + HOUR)
     assert inventory.load_evidence([MOVE]) == evidence
-    inventory.record_visits([visit(moved, key=OTHER)], evidence, place.now + HOUR)
+    inventory.record_visits([build_visit(moved, key=API)], evidence, place.now + HOUR)
     assert inventory.load_evidence([MOVE]) == {}
     assert count_rows(place, TRANSITION_EVIDENCE) == 0
 
 
 def test_later_evidence_replaces_earlier_evidence(inventory, place):
-    moved = visit(verdict(f"python:3.12@{OLD}", OccurrenceStatus.HELD, transition=MOVE), settled=settled())
+    moved = build_visit(
+        build_verdict(f"python:3.12@{OLD}", OccurrenceStatus.HELD, transition=MOVE), settled=build_settled()
+    )
     first, second = Evidence(None, scan(), None), Evidence(None, scan(finding("CVE-2026-2")), None)
     inventory.record_visits([moved], {MOVE: first}, place.now)
     inventory.record_visits([moved], {MOVE: second}, place.now + HOUR)
@@ -154,35 +147,35 @@ def test_later_evidence_replaces_earlier_evidence(inventory, place):
 
 
 def test_evidence_that_cannot_be_stored_leaves_the_branch_unsettled(inventory, place):
-    moved = verdict(f"python:3.12@{OLD}", OccurrenceStatus.HELD, transition=MOVE)
+    moved = build_verdict(f"python:3.12@{OLD}", OccurrenceStatus.HELD, transition=MOVE)
     evidence = {MOVE: Evidence(None, scan(finding("CVE-2026-1", title="\udcff")), None)}
-    inventory.record_visits([visit(moved, settled=settled())], evidence, place.now)
-    assert inventory.load_branches([KEY])[KEY].settled is None
+    inventory.record_visits([build_visit(moved, settled=build_settled())], evidence, place.now)
+    assert inventory.load_branches([WEB])[WEB].settled is None
     assert inventory.load_evidence([MOVE]) == {}
 
 
 @pytest.mark.parametrize(
     ("image", "users"),
     [
-        ("python:3.12", {KEY}),
-        ("python", {KEY, OTHER}),
-        ("docker.io/library/python:3.12", {KEY}),
+        ("python:3.12", {WEB}),
+        ("python", {WEB, API}),
+        ("docker.io/library/python:3.12", {WEB}),
         ("python:3.13", set()),
         ("ghcr.io/acme/python", set()),
     ],
 )
 def test_users_of_an_image_are_found_by_its_canonical_name(inventory, place, image, users):
-    skipped = verdict("python:3.12", OccurrenceStatus.SKIPPED, reason=Reason.IGNORED)
-    untagged = verdict(f"docker.io/library/python@{OLD}", OccurrenceStatus.SKIPPED, reason=Reason.NO_TAG)
-    inventory.record_visits([visit(skipped), visit(untagged, key=OTHER)], {}, place.now)
+    skipped = build_verdict("python:3.12", OccurrenceStatus.SKIPPED, reason=Reason.IGNORED)
+    untagged = build_verdict(f"docker.io/library/python@{OLD}", OccurrenceStatus.SKIPPED, reason=Reason.NO_TAG)
+    inventory.record_visits([build_visit(skipped), build_visit(untagged, key=API)], {}, place.now)
     assert inventory.list_users(ImageReference.parse(image)) == users
 
 
 def test_users_are_those_of_the_last_visit(inventory, place):
-    inventory.record_visits([visit(verdict("python:3.12"))], {}, place.now)
-    inventory.record_visits([visit(verdict("node:22"))], {}, place.now + HOUR)
+    inventory.record_visits([build_visit(build_verdict("python:3.12"))], {}, place.now)
+    inventory.record_visits([build_visit(build_verdict("node:22"))], {}, place.now + HOUR)
     assert inventory.list_users(ImageReference.parse("python:3.12")) == frozenset()
-    assert inventory.list_users(ImageReference.parse("node")) == {KEY}
+    assert inventory.list_users(ImageReference.parse("node")) == {WEB}
 
 
 def load_requests(place) -> list:
@@ -193,54 +186,60 @@ def load_requests(place) -> list:
 
 def test_request_that_is_no_longer_listed_was_closed(inventory, place):
     opened_at, later = place.now - HOUR, place.now + HOUR
-    inventory.record_visits([visit(requests=(request(opened_at=opened_at, fixes={"high": 2}),))], {}, place.now)
-    inventory.record_visits([visit(requests=None)], {}, place.now + HOUR / 2)
+    inventory.record_visits(
+        [build_visit(requests=(build_request(opened_at=opened_at, fixes={"high": 2}),))], {}, place.now
+    )
+    inventory.record_visits([build_visit(requests=None)], {}, place.now + HOUR / 2)
     assert load_requests(place) == [(1, "open", opened_at, None, '{"high": 2}')]
-    inventory.record_visits([visit()], {}, later)
+    inventory.record_visits([build_visit()], {}, later)
     assert load_requests(place) == [(1, "closed", opened_at, later, '{"high": 2}')]
-    inventory.record_visits([visit()], {}, later + HOUR)
+    inventory.record_visits([build_visit()], {}, later + HOUR)
     assert load_requests(place) == [(1, "closed", opened_at, later, '{"high": 2}')]
-    assert inventory.load_branches([KEY])[KEY].open_request_branches == frozenset()
+    assert inventory.load_branches([WEB])[WEB].open_request_branches == frozenset()
 
 
 def test_merged_request_keeps_what_was_known_of_it(inventory, place):
     opened_at, merged_at = place.now - HOUR, place.now + HOUR
-    inventory.record_visits([visit(requests=(request(opened_at=opened_at, fixes={"high": 2}),))], {}, place.now)
-    merged = request(state=RequestState.MERGED, ended_at=merged_at)
-    inventory.record_visits([visit(requests=(merged, request(2)))], {}, place.now + 2 * HOUR)
+    inventory.record_visits(
+        [build_visit(requests=(build_request(opened_at=opened_at, fixes={"high": 2}),))], {}, place.now
+    )
+    merged = build_request(state=RequestState.MERGED, ended_at=merged_at)
+    inventory.record_visits([build_visit(requests=(merged, build_request(2)))], {}, place.now + 2 * HOUR)
     assert load_requests(place) == [(1, "merged", opened_at, merged_at, '{"high": 2}'), (2, "open", None, None, None)]
 
 
 def test_request_without_a_known_end_ended_when_a_run_first_saw_it(inventory, place):
-    inventory.record_visits([visit(requests=(request(),))], {}, place.now)
+    inventory.record_visits([build_visit(requests=(build_request(),))], {}, place.now)
     for hours in (1, 2):
-        merged = visit(requests=(request(state=RequestState.MERGED),))
+        merged = build_visit(requests=(build_request(state=RequestState.MERGED),))
         inventory.record_visits([merged], {}, place.now + hours * HOUR)
     assert load_requests(place) == [(1, "merged", None, place.now + HOUR, None)]
 
 
 def test_reopened_request_has_no_end(inventory, place):
-    inventory.record_visits([visit(requests=(request(state=RequestState.CLOSED, ended_at=place.now),))], {}, place.now)
-    inventory.record_visits([visit(requests=(request(),))], {}, place.now + HOUR)
+    inventory.record_visits(
+        [build_visit(requests=(build_request(state=RequestState.CLOSED, ended_at=place.now),))], {}, place.now
+    )
+    inventory.record_visits([build_visit(requests=(build_request(),))], {}, place.now + HOUR)
     assert load_requests(place) == [(1, "open", None, None, None)]
 
 
 def test_branches_that_no_run_lists_are_deleted_with_everything_that_belongs_to_them(inventory, place):
-    moved = verdict(f"python:3.12@{OLD}", OccurrenceStatus.HELD, transition=MOVE)
-    state = settled(tag_lists={"ghcr.io/acme/base": "f"})
-    gone = visit(moved, requests=(request(),), settled=state)
-    inventory.record_visits([gone, visit(key=OTHER)], {MOVE: Evidence(None, scan(), None)}, place.now)
-    inventory.record_seen([OTHER], place.now + timedelta(days=399))
-    assert inventory.load_branches([KEY, OTHER]).keys() == {KEY, OTHER}
-    inventory.record_seen([OTHER], place.now + timedelta(days=401))
-    assert inventory.load_branches([KEY, OTHER]).keys() == {OTHER}
+    moved = build_verdict(f"python:3.12@{OLD}", OccurrenceStatus.HELD, transition=MOVE)
+    state = build_settled(tag_lists={"ghcr.io/acme/base": "f"})
+    gone = build_visit(moved, requests=(build_request(),), settled=state)
+    inventory.record_visits([gone, build_visit(key=API)], {MOVE: Evidence(None, scan(), None)}, place.now)
+    inventory.record_seen([API], place.now + timedelta(days=399))
+    assert inventory.load_branches([WEB, API]).keys() == {WEB, API}
+    inventory.record_seen([API], place.now + timedelta(days=401))
+    assert inventory.load_branches([WEB, API]).keys() == {API}
     assert count_rows(place, BRANCHES) == 1
     assert [count_rows(place, table) for table in (*BRANCH_DETAILS, TRANSITION_EVIDENCE)] == [0, 0, 0, 0, 0, 0, 0, 1, 0]
 
 
 def test_a_late_list_does_not_move_the_time_at_which_a_branch_was_seen(inventory, place):
-    inventory.record_visits([visit()], {}, place.now)
-    inventory.record_seen([KEY], place.now - timedelta(days=300))
+    inventory.record_visits([build_visit()], {}, place.now)
+    inventory.record_seen([WEB], place.now - timedelta(days=300))
     inventory.record_seen([], place.now)
-    inventory.record_seen([OTHER], place.now + timedelta(days=350))
-    assert inventory.load_branches([KEY]).keys() == {KEY}
+    inventory.record_seen([API], place.now + timedelta(days=350))
+    assert inventory.load_branches([WEB]).keys() == {WEB}

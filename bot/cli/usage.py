@@ -1,0 +1,59 @@
+"""`basebump usage`: lists the repositories and files that use an image, from the state alone."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from bot.cli import options
+from bot.cli.outputs import write_result
+from bot.cli.screen import show_lines
+from bot.model.reference import Digest, ImageReference, parse_sha256
+from bot.reports.styled_lines import join_lines
+from bot.reports.usage import UsageAnswer, render_usage_csv, render_usage_document, render_usage_lines
+from bot.wiring.inventory import open_inventory
+
+
+def _parse_digest(_context: click.Context, _option: click.Parameter, text: str | None) -> Digest | None:
+    if text is None:
+        return None
+    digest = parse_sha256(text.rpartition("@")[2])
+    if digest is None:
+        raise click.BadParameter(f"{text!r} is not a digest; hint: write `sha256:` and 64 hexadecimal digits")
+    return digest
+
+
+@click.command()
+@click.argument("image", metavar="IMAGE", callback=options.parse_image)
+@click.option(
+    "--not-on",
+    "excluded_digest",
+    metavar="DIGEST",
+    callback=_parse_digest,
+    help="List only references that do not contain DIGEST, such as all that still need a fixed image.",
+)
+@options.required_config_option
+@options.add_format_option("text", "json", "csv")
+def command(image: ImageReference, excluded_digest: Digest | None, config_file: Path, output_format: str) -> None:
+    """List the repositories and files that use IMAGE, from the state alone.
+
+    IMAGE is a repository, and may have a tag and a digest, such as `python:3.12`. The result says since when each file
+    contains the image, to which digest it is pinned, and which request of basebump is open. It contains what `run`
+    read last, and says how old this is. Nothing is read from forges or registries.
+    """
+    inventory = open_inventory(config_file)
+    usages = [
+        usage for usage in inventory.list_usages(image) if excluded_digest is None or usage.digest != excluded_digest
+    ]
+    answer = UsageAnswer(image, excluded_digest, usages, inventory.load_coverage())
+    lines = render_usage_lines(answer, datetime.now(UTC))
+    renderers = {"json": render_usage_document, "csv": render_usage_csv}
+    write_result(
+        lambda chosen: renderers[chosen](answer) if chosen in renderers else join_lines(lines),
+        output_format,
+        (),
+        lambda: show_lines(lines, sys.stdout),
+    )

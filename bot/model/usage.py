@@ -1,0 +1,61 @@
+"""Where a fleet uses an image, as the state remembers it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.model.inventory import BranchKey
+from bot.model.reference import Digest
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateRequest:
+    """A pull or merge request of basebump, as an answer to the question which request updates an image."""
+
+    number: int
+    url: str | None
+    opened_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageUsage:
+    """An image reference in a file of a base branch."""
+
+    key: BranchKey
+    path: str
+    line_number: int
+    format: str
+    written: str
+    """The text in the file, such as `${IMG}`."""
+    tag: str | None
+    digest: Digest | None
+    """The digest that the file contains; None if the reference is not pinned."""
+    status: str
+    reason: str | None
+    owners: tuple[str, ...]
+    """The owners of the file according to CODEOWNERS, such as `@acme/web`."""
+    since: datetime
+    """The time of the first visit since which the base branch has contained this tag with this digest."""
+    is_since_first_visit: bool
+    """True if the first visit of the base branch already found the image, so that it may have used it before."""
+    read_at: datetime
+    """The time of the last visit of the base branch."""
+    requests: tuple[UpdateRequest, ...] = ()
+    """The open requests that update this image in this base branch."""
+
+    @property
+    def title(self) -> str:
+        """The repository with its base branch, as reports show it."""
+        return f"{self.key.repository} ({self.key.base_branch})"
+
+
+@dataclass(frozen=True, slots=True)
+class InventoryCoverage:
+    """The base branches that the state covers, and the age of the data."""
+
+    branches: int
+    branches_with_unread_files: int
+    """The number of base branches in which the last visit could not read some files."""
+    oldest_read_at: datetime | None
+    """The time of the visit that is the longest ago; None if the state covers no base branch."""

@@ -1,0 +1,152 @@
+"""Renders the output of `usage`: where a fleet uses an image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+
+from bot.core.markdown import make_console_line
+from bot.core.transition import shorten_digest
+from bot.model.reference import Digest, ImageReference
+from bot.model.report import SCHEMA
+from bot.model.usage import ImageUsage, InventoryCoverage, UpdateRequest
+from bot.reports._coverage import build_coverage, count_things, describe_coverage
+from bot.reports.csv_text import Cell, render_csv
+from bot.reports.json_text import JsonValue, format_time, render_json
+from bot.reports.styled_lines import Line, Style, StyledLine
+
+_NOT_PINNED = "not pinned"
+_MAX_LOCATION_WIDTH = 35
+"""The maximum width of the column of files, so that all columns fit 80 characters. A longer path is not cut, and moves
+the rest of its line to the right."""
+_COLUMNS = (
+    *("forge", "host", "repository", "base_branch", "path", "line", "format", "written", "tag", "digest", "status"),
+    *("reason", "since", "since_first_visit", "read_at", "owners", "request_numbers", "request_urls"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class UsageAnswer:
+    """The uses of an image, and what the user asked for."""
+
+    image: ImageReference
+    excluded_digest: Digest | None
+    """If it is not None, only references that do not contain this digest are in `usages`."""
+    usages: Sequence[ImageUsage]
+    coverage: InventoryCoverage
+
+
+def render_usage_document(answer: UsageAnswer) -> str:
+    """Return the output of `usage --format json`."""
+    image = answer.image
+    return render_json(
+        {
+            "schema": SCHEMA,
+            "canonical": image.repository,
+            "tag": image.tag,
+            "digest": image.digest,
+            "not_on": answer.excluded_digest,
+            "coverage": build_coverage(answer.coverage),
+            "usages": [_build_usage(each) for each in answer.usages],
+        }
+    )
+
+
+def render_usage_csv(answer: UsageAnswer) -> str:
+    """Return the output of `usage --format csv`. Several owners or requests are separated by blanks."""
+    return render_csv(_COLUMNS, map(_build_row, answer.usages))
+
+
+def render_usage_lines(answer: UsageAnswer, now: datetime) -> list[Line]:
+    """Return the text output of `usage`: the files of each repository, and the age of the data."""
+    lines: list[Line] = [make_console_line(_describe_result(answer)), ""]
+    width = min(max((len(_locate(each)) for each in answer.usages), default=0), _MAX_LOCATION_WIDTH)
+    has_tags = answer.image.tag is None
+    tag_width = max((len(each.tag or "") for each in answer.usages), default=0) if has_tags else 0
+    for title, group in groupby(answer.usages, key=lambda usage: usage.title):
+        usages = list(group)
+        lines.append(StyledLine("", make_console_line(title), Style.UPDATE))
+        lines += [_render_usage(each, width, tag_width) for each in usages]
+        requests = dict.fromkeys(request for usage in usages for request in usage.requests)
+        lines += [_render_request(each) for each in requests]
+        lines.append("")
+    return [*lines, *describe_coverage(answer.coverage, now)]
+
+
+def _describe_result(answer: UsageAnswer) -> str:
+    """Return a sentence with the number of repositories and files that use the image."""
+    name, usages = str(answer.image), answer.usages
+    condition = f" with another digest than {answer.excluded_digest}, or without one" if answer.excluded_digest else ""
+    if not usages:
+        return f"No base branch uses {name}{condition}."
+    branches = len({usage.key for usage in usages})
+    verb = "uses" if branches == 1 else "use"
+    files = count_things(len({(usage.key, usage.path) for usage in usages}), "file", "files")
+    return f"{count_things(branches, 'base branch', 'base branches')} {verb} {name}{condition}, in {files}."
+
+
+def _render_usage(usage: ImageUsage, width: int, tag_width: int) -> Line:
+    tag = f"{usage.tag or '-':<{tag_width}}  " if tag_width else ""
+    pin = shorten_digest(usage.digest) if usage.digest is not None else _NOT_PINNED
+    since = f"since {'at least ' if usage.is_since_first_visit else ''}{usage.since:%Y-%m-%d}"
+    style = Style.WARNING if usage.digest is None else Style.EXPLANATION
+    return StyledLine(f"  {_locate(usage):<{width}}  {tag}", f"{pin:<12}  {since}", style)
+
+
+def _render_request(request: UpdateRequest) -> Line:
+    number = f"request #{request.number}" if request.number else "a request"
+    return StyledLine(f"  {number} is open", f": {make_console_line(request.url)}" if request.url else "", Style.GOOD)
+
+
+def _locate(usage: ImageUsage) -> str:
+    return f"{make_console_line(usage.path)}:{usage.line_number}"
+
+
+def _build_usage(usage: ImageUsage) -> JsonValue:
+    return {
+        "forge": usage.key.forge,
+        "host": usage.key.host or None,
+        "repository": usage.key.repository,
+        "base_branch": usage.key.base_branch,
+        "path": usage.path,
+        "line": usage.line_number,
+        "format": usage.format,
+        "written": usage.written,
+        "tag": usage.tag,
+        "digest": usage.digest,
+        "status": usage.status,
+        "reason": usage.reason,
+        "since": format_time(usage.since),
+        "since_first_visit": usage.is_since_first_visit,
+        "read_at": format_time(usage.read_at),
+        "owners": list(usage.owners),
+        "requests": [
+            {"number": each.number, "url": each.url, "opened_at": format_time(each.opened_at)}
+            for each in usage.requests
+        ],
+    }
+
+
+def _build_row(usage: ImageUsage) -> list[Cell]:
+    return [
+        usage.key.forge,
+        usage.key.host,
+        usage.key.repository,
+        usage.key.base_branch,
+        usage.path,
+        usage.line_number,
+        usage.format,
+        usage.written,
+        usage.tag,
+        usage.digest,
+        usage.status,
+        usage.reason,
+        format_time(usage.since),
+        usage.is_since_first_visit,
+        format_time(usage.read_at),
+        " ".join(usage.owners),
+        " ".join(str(each.number) for each in usage.requests),
+        " ".join(each.url for each in usage.requests if each.url),
+    ]

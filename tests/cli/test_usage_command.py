@@ -1,0 +1,104 @@
+"""`basebump usage`: the repositories and files that use an image, from the state alone."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from support.visits import API, NEW, OLD, WEB, build_request, build_verdict, build_visit
+
+from bot.state.database import Database
+from bot.state.inventory_store import DatabaseInventoryStore
+
+READ_AT = datetime.now(UTC) - timedelta(days=3)
+DAY = f"{READ_AT:%Y-%m-%d}"
+
+
+@pytest.fixture
+def fleet(tmp_path, config):
+    """Write a state with two base branches, and return the path of the config."""
+    inventory = DatabaseInventoryStore(Database.sqlite(tmp_path / "state.db"))
+    place = "services/a-very-long-name-of-a-service/docker/production/Dockerfile"
+    old = [build_verdict(f"python:3.12@{OLD}", path=path, owners=("@acme/web",)) for path in ("Dockerfile", place)]
+    requests = (build_request(12, url="https://github.com/acme/web/pull/12"),)
+    unpinned = build_verdict("python:3.13", path="=1+1.yaml", line_number=4)
+    inventory.record_visits([build_visit(*old, unpinned, requests=requests)], {}, READ_AT)
+    inventory.record_visits([build_visit(key=API)], {}, READ_AT)
+    new = build_verdict(f"python:3.12@{NEW}")
+    inventory.record_visits([build_visit(new, key=API, has_unread_files=True)], {}, READ_AT + timedelta(days=1))
+    return config("state: sqlite:///state.db\n")
+
+
+def test_text_lists_the_files_of_each_repository(basebump, fleet):
+    code, out, _ = basebump("usage", "python:3.12", "-c", fleet)
+    assert code == 0
+    assert out.splitlines() == [
+        "2 base branches use python:3.12, in 3 files.",
+        "",
+        "acme/api (main)",
+        f"  Dockerfile:1                         {NEW[7:19]}  since {READ_AT + timedelta(days=1):%Y-%m-%d}",
+        "",
+        "acme/web (main)",
+        f"  Dockerfile:1                         {OLD[7:19]}  since at least {DAY}",
+        f"  services/a-very-long-name-of-a-service/docker/production/Dockerfile:1  {OLD[7:19]}  since at least {DAY}",
+        "  request #12 is open: https://github.com/acme/web/pull/12",
+        "",
+        f"The state covers 2 base branches. The oldest data was read 3 days ago, on {READ_AT:%Y-%m-%d %H:%M} UTC.",
+        "1 base branch has files that could not be read, so images may be missing.",
+    ]
+
+
+def test_not_on_lists_other_digests_and_references_without_one(basebump, fleet):
+    code, out, _ = basebump("usage", "python", "--not-on", f"python@{NEW}", "-c", fleet, "--format", "json")
+    document = json.loads(out)
+    assert (code, document["not_on"]) == (0, NEW)
+    assert [(each["repository"], each["tag"], each["digest"]) for each in document["usages"]] == [
+        ("acme/web", "3.13", None),
+        ("acme/web", "3.12", OLD),
+        ("acme/web", "3.12", OLD),
+    ]
+
+
+def test_image_that_nobody_uses_is_no_error(basebump, fleet):
+    code, out, _ = basebump("usage", "node:22", "-c", fleet)
+    assert (code, out.splitlines()[0]) == (0, "No base branch uses node:22.")
+
+
+def test_json_has_the_request_and_the_age_of_the_data(basebump, fleet):
+    document = json.loads(basebump("usage", f"python:3.12@{OLD}", "-c", fleet, "--format", "json")[1])
+    usage = document["usages"][0]
+    assert usage["requests"] == [{"number": 12, "url": "https://github.com/acme/web/pull/12", "opened_at": None}]
+    assert (usage["repository"], usage["base_branch"], usage["line"]) == (WEB.repository, "main", 1)
+    assert (usage["since_first_visit"], usage["owners"]) == (True, ["@acme/web"])
+    coverage = {"branches": 2, "branches_with_unread_files": 1, "oldest_read_at": f"{READ_AT:%Y-%m-%dT%H:%M:%SZ}"}
+    assert document["coverage"] == coverage
+
+
+def test_csv_has_a_row_for_each_reference_and_no_formulas(basebump, fleet):
+    rows = list(csv.DictReader(io.StringIO(basebump("usage", "python", "-c", fleet, "--format", "csv")[1])))
+    assert [row["path"] for row in rows if row["tag"] == "3.13"] == ["'=1+1.yaml"]
+    assert [row["request_numbers"] for row in rows] == ["", "", "12", "12"]
+    assert rows[2]["owners"] == "'@acme/web"
+
+
+def test_config_without_a_state_is_refused(basebump, config):
+    code, out, err = basebump("usage", "python", "-c", config())
+    assert (code, out) == (2, "")
+    assert "has no `state`" in err
+
+
+def test_state_that_does_not_exist_yet_is_not_created(basebump, config, tmp_path):
+    code, out, err = basebump("usage", "python", "-c", config("state: sqlite:///state.db\n"))
+    assert (code, out) == (1, "")
+    assert "there is no state in" in err
+    assert not (tmp_path / "state.db").exists()
+
+
+@pytest.mark.parametrize("digest", ["sha256:12", "1.2.3", ""])
+def test_not_on_needs_a_digest(basebump, fleet, digest):
+    code, _, err = basebump("usage", "python", "--not-on", digest, "-c", fleet)
+    assert code == 2
+    assert "is not a digest" in err
