@@ -8,8 +8,9 @@ from datetime import timedelta
 
 import pytest
 from support.forges.stands import LocalStand
-from support.runs.twins import DatedScanner, Twins, edit_stored, set_rules
+from support.runs.twins import BlindInventory, DatedScanner, Twins, edit_stored, set_rules
 
+from bot.model.modes import UpdateMode
 from bot.model.report import RunReport
 from bot.reports.json_document import render_run_document
 from bot.reports.text import render_run_text
@@ -110,11 +111,45 @@ def settle_with_request(twins: Twins) -> None:
     assert get_proposed(twins.changing.stand)
 
 
+def settle_with_young_digest(twins: Twins) -> None:
+    """Settle with a request for a digest of nginx, while a newer digest waits for its minimum age."""
+    set_rules(twins, min_age=timedelta(days=2))
+    twins.settle()
+    twins.loopback.move("nginx", "1", "nginx 1")
+    twins.run()
+    wait_three_days(twins)
+    twins.settle()
+    twins.loopback.move("nginx", "1", "nginx 2")
+    twins.settle()
+
+
+def settle_with_other_tags(twins: Twins) -> None:
+    """Settle with a rule that lets nginx change its tag."""
+    digest = twins.loopback.move("nginx", "1.1", "nginx 1.1")
+    twins.for_both(lambda stand: stand.commit("main", {"Dockerfile": f"FROM nginx:1.1@{digest}\n"}))
+    set_rules(twins, update=UpdateMode.MINOR)
+    twins.settle()
+
+
+def settle_with_comment(twins: Twins) -> None:
+    """Settle with a newer digest of nginx that a comment ignores until tomorrow."""
+    tomorrow = twins.now.date() + timedelta(days=1)
+    comment = f"# basebump: ignore until={tomorrow}\nFROM nginx:1@{twins.digests['nginx']}\n"
+    twins.for_both(lambda stand: stand.commit("main", {"Dockerfile": comment}))
+    twins.loopback.move("nginx", "1", "nginx 1")
+    twins.settle()
+
+
+def settle_plainly(twins: Twins) -> None:
+    """Settle without a request."""
+    twins.settle()
+
+
 @pytest.mark.parametrize(
     ("settle", "change"),
     [
-        (None, commit_new_image),
-        (None, move_tag),
+        (settle_plainly, commit_new_image),
+        (settle_plainly, move_tag),
         (settle_with_request, tick_rebase),
         (settle_with_request, decline),
         (settle_with_request, push_to_branch),
@@ -125,14 +160,43 @@ def settle_with_request(twins: Twins) -> None:
         (settle_with_request, pause),
         (settle_with_request, wait_three_days),
         (settle_with_request, commit_new_image),
+        (settle_with_young_digest, wait_three_days),
+        (settle_with_other_tags, publish_tag),
+        (settle_with_comment, wait_three_days),
     ],
 )
 def test_change_is_noticed(twins, settle, change):
-    if settle is not None:
-        settle(twins)
-    else:
-        twins.settle()
+    settle(twins)
     change(twins)
     for _ in range(2):
         twins.run()
         twins.assert_equal()
+
+
+@pytest.mark.parametrize(
+    ("omitted", "settle", "change"),
+    [
+        ("head", settle_with_request, commit_new_image),
+        ("activity", settle_with_request, tick_rebase),
+        ("activity", settle_with_request, delete_branch),
+        ("rules", settle_with_request, pause),
+        ("evidence", settle_with_request, build_new_database),
+        ("tags", settle_plainly, move_tag),
+        ("tag_lists", settle_with_other_tags, publish_tag),
+        ("due_at", settle_with_comment, wait_three_days),
+    ],
+)
+def test_change_is_missed_if_triage_does_not_compare_it(loopback, tmp_path, omitted, settle, change):
+    twins = Twins(loopback, tmp_path, lambda store: BlindInventory(store, omitted))
+    settle(twins)
+    change(twins)
+    twins.run()
+    assert twins.changing.describe() != twins.whole.describe()
+
+
+def test_new_release_reads_every_repository_again(twins):
+    twins.settle()
+    reads = twins.changing.read_count
+    twins.reader = "another release"
+    twins.run()
+    assert twins.changing.read_count == reads + 1

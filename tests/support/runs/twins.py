@@ -18,6 +18,7 @@ from support.values import SCANNER, finding
 from bot.core.inventory.fingerprints import fingerprint
 from bot.inventory_ports import InventoryStore
 from bot.model.evidence import Scan, ScannerIdentity, ScanOutcome, ScanSubject, Severity
+from bot.model.inventory import BranchKey, StoredBranch
 from bot.model.policy import PolicyConfig, PolicyRule
 from bot.model.report import RunReport
 from bot.model.vocabulary import RunLevel
@@ -182,3 +183,45 @@ def edit_stored(stand: LocalStand, branch: str, edit: Callable[[str], str]) -> N
     """Edit the body of a proposal, as a person does."""
     ref = f"refs/basebump/proposals/{branch}"
     stand.edit_body(branch, edit(json.loads(stand.git.run("cat-file", "blob", stand.git.refs(ref)[ref]))["body"]))
+
+
+class Anything(str):
+    """A text that equals every other value, so that comparing it notices nothing."""
+
+    __slots__ = ()
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def __ne__(self, other: object) -> bool:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class BlindInventory:
+    """An inventory whose stored branches lack one of the conditions on which they depend."""
+
+    inventory: InventoryStore
+    omitted: str
+
+    def __getattr__(self, name: str):
+        return getattr(self.inventory, name)
+
+    def load_branches(self, keys) -> dict[BranchKey, StoredBranch]:
+        return {key: self._omit(stored) for key, stored in self.inventory.load_branches(keys).items()}
+
+    def _omit(self, stored: StoredBranch) -> StoredBranch:
+        settled = stored.settled
+        if settled is None:
+            return stored
+        match self.omitted:
+            case "tags":
+                settled = replace(settled, tags=dict.fromkeys(settled.tags, Anything()))
+            case "tag_lists":
+                settled = replace(settled, tag_lists=dict.fromkeys(settled.tag_lists, Anything()))
+            case "due_at":
+                settled = replace(settled, due_at=None)
+            case condition:
+                settled = replace(settled, conditions=replace(settled.conditions, **{condition: Anything()}))
+        return replace(stored, settled=settled)
