@@ -8,15 +8,16 @@ branch, so that no other branch is needed and nothing is left behind if a run is
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from bot.forges.git.command import GitIdentity, GitRunner
 from bot.forges.git.commit import create_commit
 from bot.forges.git.remote import GitOrigin
-from bot.forges.hosted.branches import build_branch_moved_error
+from bot.forges.hosted.branches import build_branch_moved_error, settle_branch
+from bot.forges.hosted.heads import BranchTip
 from bot.forges.hosted.refusal import FORBIDDEN, UNAUTHORIZED, RefusedError
-from bot.model.errors import ProcessError
+from bot.model.errors import ForgeError, ProcessError
 from bot.model.source import FileChange
 from bot.net import PROXY_ADVICE
 
@@ -43,6 +44,8 @@ class GitPush:
     """The name of the server, for messages."""
     permission: str
     """The permission that a push requires, for hints."""
+    read_tip: Callable[[str], BranchTip | None]
+    """Reads the commit that a branch points to, to find out whether a push that failed moved the branch."""
 
     def push_commit(
         self,
@@ -52,19 +55,16 @@ class GitPush:
         changes: Sequence[FileChange],
         message: str,
         expected_head: str | None,
-    ) -> tuple[str, RefusedError | None]:
+    ) -> str:
         """Create a commit with the parent `base`, and point a branch to it if the branch points to `expected_head`.
 
-        The files keep their modes. If `expected_head` is None, the branch must not exist yet.
-
-        Returns:
-            The id of the commit, and the error of the push; None if the push succeeded. The server may have moved the
-            branch although there is an error.
+        Returns the id of the commit. The files keep their modes. If `expected_head` is None, the branch must not exist
+        yet.
 
         Raises:
-            RefusedError: If the commit cannot be created.
-            ForgeError: If a path is not a regular file of `base`, if no file would change, or if git found that the
-                branch does not point to `expected_head`.
+            RefusedError: If the commit cannot be created or pushed.
+            ForgeError: If a path is not a regular file of `base`, if no file would change, or if the branch does not
+                point to `expected_head`.
         """
         with self.origin.clone(base) as clone:
             git = replace(clone.local_git, identity=identity)
@@ -74,17 +74,32 @@ class GitPush:
                 git.read_output("config", "--remove-section", "remote.origin")
             except ProcessError as error:
                 raise self.origin.build_refusal(str(error)) from error
-            return commit, self._push(clone.remote_git, branch, commit, expected_head)
+            self._push(clone.remote_git, branch, commit, expected_head)
+            return commit
 
-    def delete_branch(self, branch: str, expected_commit: str) -> RefusedError | None:
-        """Delete a branch if it points to the expected commit, and return the error of the push; None if it succeeded.
+    def delete_branch(self, branch: str, expected_commit: str) -> None:
+        """Delete a branch if it points to the expected commit; do nothing if it does not exist.
 
-        Raises ForgeError if git found that the branch points to another commit or does not exist.
+        Raises ForgeError if the branch points to another commit.
         """
-        with self.origin.open_empty_repository(expected_commit) as remote_git:
-            return self._push(remote_git, branch, "", expected_commit)
+        try:
+            with self.origin.open_empty_repository(expected_commit) as remote_git:
+                self._push(remote_git, branch, None, expected_commit)
+        except ForgeError:
+            if self.read_tip(branch) is not None:
+                raise
 
-    def _push(self, git: GitRunner, branch: str, commit: str, expected_head: str | None) -> RefusedError | None:
+    def _push(self, git: GitRunner, branch: str, commit: str | None, expected_head: str | None) -> None:
+        """Move a branch, or delete it if `commit` is None. If the push fails, find out whether it was done."""
+        refusal = self._try_push(git, branch, commit or "", expected_head)
+        if refusal is not None:
+
+            def is_done(tip: BranchTip | None) -> bool:
+                return (tip.commit if tip is not None else None) == commit
+
+            settle_branch(branch, self.repository, expected_head, refusal, self.read_tip, is_done)
+
+    def _try_push(self, git: GitRunner, branch: str, commit: str, expected_head: str | None) -> RefusedError | None:
         """Move a branch, or delete it if `commit` is empty. Return the error of the push; None if it succeeded."""
         ref = f"refs/heads/{branch}"
         lease = f"--force-with-lease={ref}:{expected_head or ''}"

@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from bot.forges._git_objects import BRANCHES
+from bot.forges.git.push import GitPush
 from bot.forges.gitea.commits import GiteaCommits
 from bot.forges.gitea.connection import GiteaRemote
-from bot.forges.hosted.branches import settle_branch
+from bot.forges.gitea.errors import WRITE_REPOSITORY
 from bot.forges.hosted.heads import BranchTip
 from bot.forges.hosted.refusal import CONFLICT, NOT_FOUND, RefusedError
-from bot.model.errors import ForgeError
 from bot.model.source import FileChange
+
+_NO_BRANCH = (NOT_FOUND, CONFLICT)
+"""The statuses of answers if there is no such branch, or if the repository has no commits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class GiteaBranches:
         try:
             refs = self.remote.read(f"list the branches {prefix}*", path)
         except RefusedError as refusal:
-            if refusal.status in (NOT_FOUND, CONFLICT):  # there are none, or the repository has no commits
+            if refusal.status in _NO_BRANCH:
                 return {}
             raise
         commits = {
@@ -46,7 +49,7 @@ class GiteaBranches:
         try:
             data = self.remote.read(f"read the branch {branch}", f"/branches/{quote(branch)}")
         except RefusedError as refusal:
-            if refusal.status in (NOT_FOUND, CONFLICT):
+            if refusal.status in _NO_BRANCH:
                 return None
             raise
         return self._build_tip(str(data["commit"]["id"]))
@@ -54,33 +57,18 @@ class GiteaBranches:
     def push_commit(
         self, base: str, branch: str, changes: Sequence[FileChange], message: str, expected_head: str | None
     ) -> str:
-        remote = self.remote
-        identity, push = remote.get_identity(), remote.get_push()
-        commit, refusal = remote.connection.run_write(
+        identity, push = self.remote.get_identity(), self._get_push()
+        return self.remote.connection.run_write(
             lambda: push.push_commit(identity, base, branch, changes, message, expected_head)
         )
-        if refusal is not None:
-            settle_branch(
-                branch,
-                remote.name,
-                expected_head,
-                refusal,
-                self.read_tip,
-                lambda tip: tip is not None and tip.commit == commit,
-            )
-        return commit
 
     def delete_branch(self, branch: str, expected_commit: str) -> None:
-        remote = self.remote
-        push = remote.get_push()
-        try:
-            refusal = remote.connection.run_write(lambda: push.delete_branch(branch, expected_commit))
-        except ForgeError:
-            if self.read_tip(branch) is None:
-                return
-            raise
-        if refusal is not None:
-            settle_branch(branch, remote.name, expected_commit, refusal, self.read_tip, lambda tip: tip is None)
+        push = self._get_push()
+        self.remote.connection.run_write(lambda: push.delete_branch(branch, expected_commit))
+
+    def _get_push(self) -> GitPush:
+        origin = self.remote.connection.build_origin(self.remote.name)
+        return GitPush(origin, self.remote.name, "Gitea", WRITE_REPOSITORY, self.read_tip)
 
     def _build_tip(self, commit: str) -> BranchTip:
         return BranchTip(commit, lambda: GiteaCommits(self.remote).read_commit(commit))

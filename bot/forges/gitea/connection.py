@@ -12,7 +12,6 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from bot.forges.git.command import GitIdentity
-from bot.forges.git.push import GitPush
 from bot.forges.git.remote import GitOrigin
 from bot.forges.gitea.errors import GITEA_ERRORS, READ_REPOSITORY, READ_USER, WRITE_REPOSITORY, list_messages
 from bot.forges.hosted.connection import SharedValue
@@ -119,8 +118,13 @@ class GiteaRemote(RestRemote[GiteaConnection]):
     def path(self) -> str:
         return f"/repos/{quote(self.name)}"
 
-    def get_push(self) -> GitPush:
-        return GitPush(self.connection.build_origin(self.name), self.name, "Gitea", WRITE_REPOSITORY)
+    @property
+    def permissions(self) -> PullPermissions:
+        return PullPermissions(WRITE_REPOSITORY, WRITE_ISSUE, WRITE_REPOSITORY, WRITE_ISSUE)
+
+    def is_own_user(self, user: Mapping[str, Any] | None) -> bool:
+        """Return True if a user in an answer is the token's account."""
+        return self.connection.get_account().has_id(get_login(user))
 
     def get_identity(self) -> GitIdentity:
         """Return the author of commits in the repository, which is the token's account.
