@@ -111,7 +111,7 @@ class AzureAttributes:
         return {_get_reviewer_name(each).lower(): str(each["id"]) for each in members}
 
     def _write(self, action: str, method: str, path: str, body: object = None) -> None:
-        self._remote.write(action, method, f"/pullRequests/{path}", body, PROPOSE_ACCESS)
+        self._remote.write_json(action, method, f"/pullRequests/{path}", body, PROPOSE_ACCESS)
 
 
 class AzureAutomerge(CheckedAutomerge[AzureRemote]):
@@ -147,12 +147,12 @@ class AzureAutomerge(CheckedAutomerge[AzureRemote]):
         return None if is_set else "Azure DevOps ignored the request"
 
     def _edit(self, number: int, action: str, fields: Mapping[str, object]) -> Any:
-        return self.remote.write(action, "PATCH", f"/pullrequests/{number}", fields, PROPOSE_ACCESS)
+        return self.remote.write_json(action, "PATCH", f"/pullrequests/{number}", fields, PROPOSE_ACCESS)
 
 
 def read_request(remote: AzureRemote, number: int) -> Mapping[str, Any]:
     """Return the current data of a pull request, without its labels. Raises RefusedError."""
-    data: Mapping[str, Any] = remote.read(f"read pull request !{number}", f"/pullrequests/{number}")
+    data: Mapping[str, Any] = remote.read_json(f"read pull request !{number}", f"/pullrequests/{number}")
     return data
 
 

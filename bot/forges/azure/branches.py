@@ -157,7 +157,7 @@ class AzureBranches:
             "refUpdates": [{"name": f"{BRANCHES}{branch}", "oldObjectId": base}],
             "commits": [{"comment": message, "changes": [_build_change(change) for change in changes]}],
         }
-        return str(self._remote.write(f"push to {branch}", "POST", "/pushes", body)["commits"][0]["commitId"])
+        return str(self._remote.write_json(f"push to {branch}", "POST", "/pushes", body)["commits"][0]["commitId"])
 
     def _verify_stored_files(
         self, base: str, branch: str, commit: str, expected: Mapping[FilePath, RegularFile]
@@ -237,7 +237,7 @@ class AzureBranches:
         body = [
             {"name": f"{BRANCHES}{each.branch}", "oldObjectId": each.old, "newObjectId": each.new} for each in updates
         ]
-        answer = self._remote.write(f"change the branch {updates[0].branch}", "POST", "/refs", body)
+        answer = self._remote.write_json(f"change the branch {updates[0].branch}", "POST", "/refs", body)
         return {str(each["name"]).removeprefix(BRANCHES): str(each["updateStatus"]) for each in answer["value"]}
 
 

@@ -57,7 +57,7 @@ class AzureCommits(ComparedCommits):
             "diffCommonCommit": "true",
             "$top": 1,  # the changes lack the modes of files, so they are not used
         }
-        relation = self._remote.read(f"compare {commit} with its base branch", "/diffs/commits", query=query)
+        relation = self._remote.read_json(f"compare {commit} with its base branch", "/diffs/commits", query=query)
         number = int(relation["aheadCount"])
         if number > max_commits:
             return None
@@ -73,7 +73,7 @@ class AzureCommits(ComparedCommits):
         if commit not in self._commits:
             if len(self._commits) >= MAX_KEPT_COMMITS:
                 self._commits.clear()
-            self._commits[commit] = self._remote.read(f"read the commit {commit}", f"/commits/{commit}")
+            self._commits[commit] = self._remote.read_json(f"read the commit {commit}", f"/commits/{commit}")
         return self._commits[commit]
 
     def _is_own(self, data: Mapping[str, Any]) -> bool:

@@ -69,7 +69,7 @@ class AzureExamination:
         action = f"check that {prefix}* has no policies"
         try:
             with AZURE_ERRORS.translate(remote.name):
-                repository = str(remote.read("read the repository")["id"])
+                repository = str(remote.read_json("read the repository")["id"])
                 policies = list_blocking_policies(remote, repository, f"refs/heads/{prefix}{EXAMPLE_SLUG}")
         except RefusedError as refusal:
             return report_unknown(remote.name, action, str(refusal))

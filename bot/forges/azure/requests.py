@@ -286,7 +286,7 @@ class AzureRequestWriter:
             raise
 
     def _write(self, action: str, method: str, path: str, body: object) -> Any:
-        return self._remote.write(action, method, path, body, PROPOSE_ACCESS)
+        return self._remote.write_json(action, method, path, body, PROPOSE_ACCESS)
 
 
 _AZURE_STATES = {StatusState.SUCCESS: "succeeded", StatusState.FAILURE: "failed"}
@@ -308,7 +308,7 @@ class AzureStatuses:
 
     def post_status(self, branch: str, commit: str, status: CommitStatus) -> None:  # noqa: ARG002 - the commit suffices
         action, path = f"set the status of {commit}", f"/commits/{commit}/statuses"
-        self._remote.write(action, "POST", path, _build_status(status))
+        self._remote.write_json(action, "POST", path, _build_status(status))
 
 
 def _build_status(status: CommitStatus) -> dict[str, object]:

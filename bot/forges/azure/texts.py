@@ -38,7 +38,7 @@ class AzureTexts:
     def read_stored(self, number: int) -> StoredData:
         """Return the data that basebump stored in the properties of a pull request."""
         action = f"read the properties of pull request !{number}"
-        return _parse_stored(self.remote.read(action, f"/pullRequests/{number}/properties"))
+        return _parse_stored(self.remote.read_json(action, f"/pullRequests/{number}/properties"))
 
     def write_comment(self, number: int, text: str, properties: Mapping[str, object] | None = None) -> None:
         """Write a comment in a thread of its own, which is closed from the start."""
@@ -90,7 +90,7 @@ class AzureTexts:
             )
 
     def _write(self, action: str, method: str, path: str, body: object, content_type: str = JSON) -> Any:
-        return self.remote.write(action, method, path, body, PROPOSE_ACCESS, content_type)
+        return self.remote.write_json(action, method, path, body, PROPOSE_ACCESS, content_type)
 
 
 def list_threads(remote: AzureRemote, number: int) -> Sequence[Mapping[str, Any]]:

@@ -62,7 +62,7 @@ def create_folder_reader(remote: AzureRemote) -> FolderReader:
 
 def _read_nodes(remote: AzureRemote, action: str, tree: str, query: Query | None = None) -> dict[str, TreeNode]:
     """Return the entries of a folder by path. Raises RefusedError. `action` describes the request in messages."""
-    entries = remote.read(action, f"/trees/{tree}", query=query)["treeEntries"]
+    entries = remote.read_json(action, f"/trees/{tree}", query=query)["treeEntries"]
     return {str(each["relativePath"]): _parse_node(each) for each in entries}
 
 

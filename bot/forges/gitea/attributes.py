@@ -12,67 +12,47 @@ from typing import Any
 from urllib.parse import quote
 
 from bot.forges.gitea.connection import GiteaRemote
-from bot.forges.gitea.errors import GITEA_ERRORS, READ_ISSUE, READ_ORGANIZATION, WRITE_ISSUE
+from bot.forges.gitea.errors import GITEA_ERRORS, READ_ISSUE, READ_ORGANIZATION
 from bot.forges.hosted.attributes import LABEL_COLOUR, LABEL_DESCRIPTION, CheckedAutomerge
+from bot.forges.hosted.pulls import PullAttributes
 from bot.forges.hosted.refusal import CONFLICT, FORBIDDEN, NOT_ALLOWED, NOT_FOUND, RefusedError
 
 
 @dataclass(frozen=True, slots=True)
-class GiteaAttributes:
+class GiteaAttributes(PullAttributes[GiteaRemote]):
     """The attributes of the pull requests of one repository; implements `AttributeApi`. Methods raise RefusedError."""
 
-    remote: GiteaRemote
-    takes_single_names = False
     _label_ids: dict[str, int] = field(default_factory=dict)
     """The ids of the labels of the repository and of its organization, by name in lower case."""
 
-    def ensure_label(self, label: str) -> None:
+    def get_label_keys(self, labels: Sequence[str]) -> Sequence[int]:
+        """Return the ids of labels that exist."""
         if not self._label_ids:
             self._list_labels()
-        if label.lower() not in self._label_ids:
+        return [self._label_ids[each.lower()] for each in labels if each.lower() in self._label_ids]
+
+    def ensure_label(self, label: str) -> None:
+        if not self.get_label_keys([label]):
             body = {"name": label, "color": f"#{LABEL_COLOUR}", "description": LABEL_DESCRIPTION}
-            data = self.remote.write(f"create the label {label}", "POST", "/labels", body, WRITE_ISSUE)
-            self._label_ids[label.lower()] = int(data["id"])
-
-    def get_label_ids(self, labels: Sequence[str]) -> list[int]:
-        """Return the ids of labels that `ensure_label` found or created."""
-        return [self._label_ids[each.lower()] for each in labels]
-
-    def add_labels(self, number: int, labels: Sequence[str]) -> None:
-        body = {"labels": self.get_label_ids(labels)}
-        self.remote.write(f"label pull request #{number}", "POST", f"/issues/{number}/labels", body, WRITE_ISSUE)
+            self._label_ids[label.lower()] = int(self.write(f"create the label {label}", "POST", "/labels", body)["id"])
 
     def remove_label(self, number: int, label: str) -> None:
-        if not self._label_ids:
-            self._list_labels()
-        if label.lower() in self._label_ids:
-            path = f"/issues/{number}/labels/{self._label_ids[label.lower()]}"
+        for key in self.get_label_keys([label]):
             action = f"remove the label {label} from pull request #{number}"
-            self.remote.write(action, "DELETE", path, None, WRITE_ISSUE)
-
-    def request_reviews(self, number: int, people: Sequence[str], teams: Sequence[str]) -> None:
-        named = (("reviewers", people), ("team_reviewers", teams))
-        body = {key: list(names) for key, names in named if names}
-        path = f"/pulls/{number}/requested_reviewers"
-        self.remote.write(f"request reviews of pull request #{number}", "POST", path, body)
+            self.write(action, "DELETE", f"/issues/{number}/labels/{key}")
 
     def assign(self, number: int, people: Sequence[str]) -> Collection[str]:
         """Assign users in addition to those who are assigned, whom the request must name as well."""
         path = f"/issues/{number}"
-        current = _get_assignees(self.remote.read(f"read pull request #{number}", path, READ_ISSUE))
+        current = _get_assignees(self.remote.read_json(f"read pull request #{number}", path, READ_ISSUE))
         body = {"assignees": [*current, *people]}
-        issue = self.remote.write(f"assign pull request #{number}", "PATCH", path, body, WRITE_ISSUE)
-        return _get_assignees(issue)
+        return _get_assignees(self.write(f"assign pull request #{number}", "PATCH", path, body))
 
     def find_milestone(self, title: str) -> int | None:
         pages = self.remote.list_pages(
             "list the milestones", "/milestones", READ_ISSUE, {"state": "open", "name": title}
         )
         return next((int(each["id"]) for each in pages if each["title"].casefold() == title.casefold()), None)
-
-    def set_milestone(self, number: int, milestone: int) -> None:
-        action = f"set the milestone of pull request #{number}"
-        self.remote.write(action, "PATCH", f"/issues/{number}", {"milestone": milestone}, WRITE_ISSUE)
 
     def _list_labels(self) -> None:
         """Fill `_label_ids`. If the owner is a user, or the token may not read the organization, it has no labels."""
@@ -112,26 +92,26 @@ class GiteaAutomerge(CheckedAutomerge[GiteaRemote]):
 
     def disable(self, number: int) -> None:
         try:
-            self.remote.write(f"disable auto-merge of pull request #{number}", "DELETE", f"/pulls/{number}/merge")
+            self.remote.write_json(f"disable auto-merge of pull request #{number}", "DELETE", f"/pulls/{number}/merge")
         except RefusedError as refusal:
             if refusal.status != NOT_FOUND:
                 raise
 
     def try_enable(self, number: int, head: str | None) -> str | None:
-        pull = self.remote.read(f"read pull request #{number}", f"/pulls/{number}")
+        pull = self.remote.read_json(f"read pull request #{number}", f"/pulls/{number}")
         if head is not None and pull["head"]["sha"] != head:
             return _ADVICE[CONFLICT]
         if pull.get("draft"):
             return "it is a draft"
         base = str(pull["base"]["ref"])
-        if not self.remote.read(f"read the branch {base}", f"/branches/{quote(base)}")["enable_status_check"]:
+        if not self.remote.read_json(f"read the branch {base}", f"/branches/{quote(base)}")["enable_status_check"]:
             return "it would wait for nothing; hint: require a status check in the protection of the base branch"
-        repository = self.remote.read("read the merge styles")
+        repository = self.remote.read_json("read the merge styles")
         styles = [repository.get("default_merge_style"), *_STYLES]
         body = {
             "Do": next(each for each in styles if each in _STYLES and repository[_STYLES[each]]),
             "merge_when_checks_succeed": True,
             "head_commit_id": str(pull["head"]["sha"]),
         }
-        self.remote.write(f"enable auto-merge of pull request #{number}", "POST", f"/pulls/{number}/merge", body)
+        self.remote.write_json(f"enable auto-merge of pull request #{number}", "POST", f"/pulls/{number}/merge", body)
         return None

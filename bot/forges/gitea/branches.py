@@ -33,7 +33,7 @@ class GiteaBranches:
         """List all branches with one request: https://docs.gitea.com/api/next/#tag/repository, `repoListGitRefs`."""
         path = f"/git/refs/{quote(f'heads/{prefix}'.rstrip('/'))}"
         try:
-            refs = self.remote.read(f"list the branches {prefix}*", path)
+            refs = self.remote.read_json(f"list the branches {prefix}*", path)
         except RefusedError as refusal:
             if refusal.status in _NO_BRANCH:
                 return {}
@@ -47,7 +47,7 @@ class GiteaBranches:
 
     def read_tip(self, branch: str) -> BranchTip | None:
         try:
-            data = self.remote.read(f"read the branch {branch}", f"/branches/{quote(branch)}")
+            data = self.remote.read_json(f"read the branch {branch}", f"/branches/{quote(branch)}")
         except RefusedError as refusal:
             if refusal.status in _NO_BRANCH:
                 return None

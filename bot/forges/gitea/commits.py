@@ -25,7 +25,7 @@ class GiteaCommits(ComparedCommits):
     remote: GiteaRemote
 
     def read_commit(self, commit: str) -> CommitFacts:
-        data = self.remote.read(f"read the commit {commit}", f"/git/commits/{commit}", query=_ONLY_FACTS)
+        data = self.remote.read_json(f"read the commit {commit}", f"/git/commits/{commit}", query=_ONLY_FACTS)
         return self._parse_commit(data)
 
     def list_new_commits(self, base_commit: str, commit: str, max_commits: int) -> Sequence[CommitFacts] | None:

@@ -13,8 +13,16 @@ from urllib.parse import quote, urlsplit
 
 from bot.forges.git.command import GitIdentity
 from bot.forges.git.remote import GitOrigin
-from bot.forges.gitea.errors import GITEA_ERRORS, READ_REPOSITORY, READ_USER, WRITE_REPOSITORY, list_messages
+from bot.forges.gitea.errors import (
+    GITEA_ERRORS,
+    READ_REPOSITORY,
+    READ_USER,
+    WRITE_ISSUE,
+    WRITE_REPOSITORY,
+    list_messages,
+)
 from bot.forges.hosted.connection import SharedValue
+from bot.forges.hosted.pulls import PullPermissions
 from bot.forges.hosted.refusal import FORBIDDEN, UNAUTHORIZED, RefusedError
 from bot.forges.hosted.rest import Query, RestAccount, RestConnection, RestRemote
 

@@ -71,7 +71,7 @@ class GiteaExamination:
                     yield check_protection(
                         remote.name,
                         prefix,
-                        lambda: [str(each["rule_name"]) for each in remote.read("list the rules", RULES)],
+                        lambda: [str(each["rule_name"]) for each in remote.read_json("list the rules", RULES)],
                         lambda rule: rule.startswith(prefix) or is_glob_match(rule, prefix + EXAMPLE_SLUG),
                     )
             except RefusedError as refusal:
@@ -80,13 +80,13 @@ class GiteaExamination:
 
 def _read_requests(remote: GiteaRemote) -> None:
     """Read a pull request, and its issue, whose history shows labels and the like. They need different scopes."""
-    remote.read("list the pull requests", "/pulls", query={"limit": 1})
-    remote.read("list the issues", "/issues", READ_ISSUE, {"type": "pulls", "limit": 1})
+    remote.read_json("list the pull requests", "/pulls", query={"limit": 1})
+    remote.read_json("list the issues", "/issues", READ_ISSUE, {"type": "pulls", "limit": 1})
 
 
 def _check_account(remote: GiteaRemote) -> Check:
     """Check whether the account may write to a repository that accepts pull requests. Raises RefusedError."""
-    data = remote.read("read the settings")
+    data = remote.read_json("read the settings")
     reasons = {
         "the repository is archived; hint: unarchive it, or remove it from the config": data["archived"],
         "the repository is a mirror, which is not writable; hint: remove it from the config": data["mirror"],

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from bot.core.globs import is_glob_match
 from bot.forges.gitea.attributes import GiteaAttributes
 from bot.forges.gitea.connection import RULES, GiteaRemote, get_login
-from bot.forges.gitea.errors import GITEA_ERRORS, READ_ISSUE, WRITE_ISSUE
+from bot.forges.gitea.errors import GITEA_ERRORS, READ_ISSUE
 from bot.forges.gitea.history import RequestHistory, read_history
-from bot.forges.hosted.attributes import AttributesWriter
-from bot.forges.hosted.branches import build_request_ended_error
 from bot.forges.hosted.forge import RequestEdit
-from bot.forges.hosted.records import MAX_ISSUES, ListedIssue
+from bot.forges.hosted.pulls import PullIssues, PullStatuses, PullWriter
+from bot.forges.hosted.records import MAX_ISSUES
 from bot.forges.hosted.refusal import CONFLICT, FORBIDDEN, NOT_FOUND, RefusedError
 from bot.forges.hosted.request_reader import MAX_ENDED, ListedRequest, MergeState, ReviewState
 from bot.forges.hosted.rest_requests import RestRequestReader
-from bot.model.forge import OpenedRequest
-from bot.model.proposal import NO_DRAFTS, Proposal, RequestState
-from bot.model.request_attributes import STATUS_CONTEXT, CommitStatus, RequestAttributes, StatusState
+from bot.model.proposal import RequestState
+from bot.model.request_attributes import RequestAttributes
 
 DRAFT_PREFIX = "WIP: "
 """The beginning of a draft's title, which is the first one in the default settings (`WORK_IN_PROGRESS_PREFIXES`)."""
@@ -67,7 +65,7 @@ class GiteaRequestReader(RestRequestReader[GiteaRemote]):
 
         A user could otherwise write so many that basebump did not find its own, and commented in each run.
         """
-        comments = self.remote.read(f"read the comments on #{number}", f"/issues/{number}/comments", READ_ISSUE)
+        comments = self.remote.read_json(f"read the comments on #{number}", f"/issues/{number}/comments", READ_ISSUE)
         return [(get_login(each["user"]), str(each["body"])) for each in comments]
 
     def read_merge_state(self, number: int) -> MergeState:
@@ -76,7 +74,7 @@ class GiteaRequestReader(RestRequestReader[GiteaRemote]):
         The server reports in the same way that a pull request has conflicts, that this is not known yet, and that the
         pull request is a draft. The state is therefore read again, and conflicts of drafts are not found.
         """
-        data = self.remote.read(f"read pull request #{number}", f"/pulls/{number}")
+        data = self.remote.read_json(f"read pull request #{number}", f"/pulls/{number}")
         is_mergeable = bool(data["mergeable"]) or _is_draft(data)
         return MergeState(is_known=is_mergeable, has_conflicts=not is_mergeable, is_outdated=False)
 
@@ -86,7 +84,7 @@ class GiteaRequestReader(RestRequestReader[GiteaRemote]):
         If the token may not read the rules, which takes an administrator of the repository, the result is False.
         """
         try:
-            rules = self.remote.read(f"read the protection of {branch}", RULES)
+            rules = self.remote.read_json(f"read the protection of {branch}", RULES)
         except RefusedError as refusal:
             if refusal.status in (FORBIDDEN, NOT_FOUND):
                 return False
@@ -141,8 +139,8 @@ class GiteaRequestReader(RestRequestReader[GiteaRemote]):
         A pull request that was pushed to `refs/for/` (AGit) has no branch, but a name like a branch. Gitea reports
         pull requests whose branch was deleted in the same way. These count only if the token's account opened them.
         """
-        head, account = data["head"], self.account
-        is_own = state == "closed" and account.has_id(get_login(data["user"])) and data.get("flow") != _AGIT
+        head = data["head"]
+        is_own = state == "closed" and self.remote.is_own_user(data["user"]) and data.get("flow") != _AGIT
         return head["repo_id"] == data["base"]["repo_id"] and (head["ref"] == head["label"] or is_own)
 
 
@@ -168,100 +166,42 @@ def _parse_request(data: Mapping[str, Any]) -> ListedRequest:
     )
 
 
-class GiteaRequestWriter:
-    """Changes the pull requests of one repository; implements `RequestWriter`. Methods raise RefusedError."""
+class GiteaRequestWriter(PullWriter[GiteaRemote]):
+    """Changes the pull requests of one repository; implements `RequestWriter`. Methods raise RefusedError.
+
+    A server may be configured to mark drafts with other prefixes.
+    """
 
     def __init__(self, remote: GiteaRemote) -> None:
-        self._remote = remote
-        self._attributes = AttributesWriter(GiteaAttributes(remote), GITEA_ERRORS)
-
-    def create(self, target_branch: str, proposal: Proposal) -> OpenedRequest:
-        """Create a pull request, and set its attributes with further requests.
-
-        A server may be configured to mark drafts with other prefixes. The result then contains a note.
-        """
-        title = DRAFT_PREFIX + proposal.title if proposal.is_draft else proposal.title
-        body = {"base": target_branch, "head": proposal.branch, "title": title, "body": proposal.body}
-        data = self._remote.write(f"open a pull request for {proposal.branch}", "POST", "/pulls", body)
-        draft_notes = (NO_DRAFTS,) if proposal.is_draft and data.get("draft") is False else ()
-        notes = self._attributes.set_attributes(int(data["number"]), proposal.attributes).notes
-        return OpenedRequest(int(data["number"]), str(data["html_url"]), (*draft_notes, *notes))
+        super().__init__(remote, GiteaAttributes(remote), GITEA_ERRORS)
 
     def is_already_open(self, refusal: RefusedError) -> bool:
         return refusal.status == CONFLICT
 
-    def update(self, number: int, edit: RequestEdit) -> tuple[str, ...]:
-        if edit.is_reworded:
-            data = self._remote.read(f"read pull request #{number}", f"/pulls/{number}")
-            if data["state"] != "open":
-                raise build_request_ended_error(number, self._remote.name)
-            is_draft = _is_draft(data) if edit.is_draft is None else edit.is_draft
-            self._edit(number, {"title": f"{DRAFT_PREFIX if is_draft else ''}{edit.title}", "body": edit.body})
-        self._attributes.remove_labels(number, edit.removed_labels)
-        return self._attributes.set_attributes(number, edit.attributes).notes
+    def build_draft_fields(self, title: str, *, is_draft: bool) -> Mapping[str, object]:
+        return {"title": DRAFT_PREFIX + title if is_draft else title}
 
-    def close(self, number: int) -> None:
-        self._edit(number, {"state": "closed"})
-
-    def add_comment(self, number: int, text: str) -> None:
-        path = f"/issues/{number}/comments"
-        self._remote.write(f"comment on pull request #{number}", "POST", path, {"body": text}, WRITE_ISSUE)
-
-    def _edit(self, number: int, fields: Mapping[str, str]) -> None:
-        self._remote.write(f"edit pull request #{number}", "PATCH", f"/pulls/{number}", dict(fields))
+    def build_title(self, title: str, current: Mapping[str, Any], edit: RequestEdit) -> str:
+        is_draft = _is_draft(current) if edit.is_draft is None else edit.is_draft
+        return DRAFT_PREFIX + title if is_draft else title
 
 
-@dataclass(frozen=True, slots=True)
-class GiteaStatuses:
+class GiteaStatuses(PullStatuses[GiteaRemote]):
     """The commit statuses of one repository; implements `StatusApi`. Methods raise RefusedError."""
 
-    remote: GiteaRemote
-
-    def read_status(self, commit: str) -> CommitStatus | None:
-        """Return the last status that basebump set. Everyone who can push can set statuses with the same name."""
-        account = self.remote.connection.get_account()
+    def list_statuses(self, commit: str) -> Iterable[tuple[Mapping[str, Any], str]]:
         statuses = self.remote.list_pages(f"read the status of {commit}", f"/statuses/{commit}")
-        own = [
-            each
-            for each in statuses
-            if each["context"] == STATUS_CONTEXT and account.has_id(get_login(each["creator"]))
-        ]
-        newest = max(own, key=lambda each: int(each["id"]), default=None)
-        if newest is None or newest["status"] not in list(StatusState):
-            return None
-        return CommitStatus(StatusState(newest["status"]), str(newest["description"]))
-
-    def post_status(self, branch: str, commit: str, status: CommitStatus) -> None:  # noqa: ARG002 - it needs no branch
-        body = {"state": status.state.value, "description": status.description, "context": STATUS_CONTEXT}
-        self.remote.write(f"set the status of {commit}", "POST", f"/statuses/{commit}", body)
+        return [(each, str(each["status"])) for each in statuses]
 
 
-@dataclass(frozen=True, slots=True)
-class GiteaIssues:
+class GiteaIssues(PullIssues[GiteaRemote]):
     """The issues of one repository; implements `IssueApi`. Methods raise RefusedError."""
 
-    remote: GiteaRemote
+    def list_issues(self, label: str) -> Sequence[Mapping[str, Any]]:
+        query = {"type": "issues", "state": "all", "labels": label}
+        return self.remote.list_pages("find the dashboard", "/issues", READ_ISSUE, query, MAX_ISSUES)
 
-    def list_own_issues(self, label: str) -> Sequence[ListedIssue]:
-        """Return the issues of the token's account with a label. A server ignores a label that does not exist."""
-        account, query = self.remote.connection.get_account(), {"type": "issues", "state": "all", "labels": label}
-        issues = self.remote.list_pages("find the dashboard", "/issues", READ_ISSUE, query, MAX_ISSUES)
-        return [
-            ListedIssue(int(each["number"]), str(each["title"]), each["body"], each["state"] == "open")
-            for each in issues
-            if account.has_id(get_login(each["user"])) and any(one["name"] == label for one in each["labels"] or ())
-        ]
-
-    def create_issue(self, title: str, body: str, label: str) -> None:
+    def ensure_label(self, label: str) -> Sequence[int]:
         attributes = GiteaAttributes(self.remote)
         attributes.ensure_label(label)
-        fields = {"title": title, "body": body, "labels": attributes.get_label_ids([label])}
-        self.remote.write("write the dashboard", "POST", "/issues", fields, WRITE_ISSUE)
-
-    def update_issue(self, number: int, title: str, body: str, *, is_open: bool) -> None:
-        fields = {"title": title, "body": body} | ({} if is_open else {"state": "open"})
-        self.remote.write("write the dashboard", "PATCH", f"/issues/{number}", fields, WRITE_ISSUE)
-
-    def close_issue(self, number: int, body: str) -> None:
-        fields = {"body": body, "state": "closed"}
-        self.remote.write("close the dashboard", "PATCH", f"/issues/{number}", fields, WRITE_ISSUE)
+        return attributes.get_label_keys([label])

@@ -73,7 +73,7 @@ class GiteaServer:
         activity_scope: ActivityScope | None = None,  # noqa: ARG002 - no list contains it
     ) -> Iterator[tuple[str, ListedRepository | RefusedError]]:
         def find(name: str) -> ListedRepository:
-            return _parse_repository(GiteaRemote(self.connection, name).read("read the settings"))
+            return _parse_repository(GiteaRemote(self.connection, name).read_json("read the settings"))
 
         return find_each(names, GITEA_ERRORS, find)
 

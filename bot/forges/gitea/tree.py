@@ -116,10 +116,10 @@ class GiteaBatchQuery:
         try:
             if FORGEJO_MARK in connection.get_version():
                 query = {"shas": ",".join(str(each.oid) for each in entries)}
-                answer = self.remote.read("read files", "/git/blobs", query=query)
+                answer = self.remote.read_json("read files", "/git/blobs", query=query)
             else:
                 body = json.dumps({"files": [each.path for each in entries]})
-                answer = self.remote.read("read files", "/file-contents", query={"ref": self.commit, "body": body})
+                answer = self.remote.read_json("read files", "/file-contents", query={"ref": self.commit, "body": body})
         except RefusedError as refusal:
             if refusal.may_have_worked or refusal.retry_after is not None:
                 raise
@@ -143,7 +143,7 @@ def _fetch_blob(remote: GiteaRemote, entry: TreeEntry, oid: str) -> bytes:
 
     https://docs.gitea.com/api/next/#tag/repository/operation/GetBlob
     """
-    blob = remote.read(f"read {entry.path}", f"/git/blobs/{oid}")
+    blob = remote.read_json(f"read {entry.path}", f"/git/blobs/{oid}")
     with GITEA_ERRORS.translate(remote.name):
         if blob["content"] is None and blob["size"]:
             raise RefusedError(

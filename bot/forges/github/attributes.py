@@ -5,7 +5,7 @@ For auto-merge see https://docs.github.com/en/graphql/reference/mutations#enable
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -14,20 +14,17 @@ from urllib.parse import quote
 from github.Repository import Repository
 
 from bot.forges.github.connection import GitHubRemote
-from bot.forges.github.errors import MERGE_WRITE, PULLS_READ, PULLS_WRITE
+from bot.forges.github.errors import CONTENTS_READ, MERGE_WRITE, PULLS_READ
 from bot.forges.hosted.attributes import LABEL_COLOUR, LABEL_DESCRIPTION
+from bot.forges.hosted.pulls import PullAttributes
 from bot.forges.hosted.refusal import NOT_FOUND, RefusedError
 
 MAX_MILESTONES = 500
 """The largest number of open milestones that are searched for a title."""
 
 
-@dataclass(frozen=True, slots=True)
-class GitHubAttributes:
+class GitHubAttributes(PullAttributes[GitHubRemote]):
     """The attributes of the pull requests of one repository; implements `AttributeApi`. Methods raise RefusedError."""
-
-    remote: GitHubRemote
-    takes_single_names = False
 
     def ensure_label(self, label: str) -> None:
         """Create a label in the repository with our colour and description; do nothing if the label exists.
@@ -35,48 +32,23 @@ class GitHubAttributes:
         https://docs.github.com/en/rest/issues/labels
         """
         try:
-            self.remote.read(
-                f"read the label {label}",
-                lambda repository: repository.requester.requestJsonAndCheck(
-                    "GET",
-                    f"{repository.url}/labels/{quote(label, safe='')}",  # PyGithub does not escape a slash
-                ),
-            )
+            self.remote.read_json(f"read the label {label}", f"/labels/{quote(label, safe='')}", CONTENTS_READ)
         except RefusedError as refusal:
             if refusal.status != NOT_FOUND:
                 raise
             self._create_label(label)
 
-    def add_labels(self, number: int, labels: Sequence[str]) -> None:
-        """Add existing labels to a pull request."""
-        self._post(f"issues/{number}/labels", {"labels": list(labels)}, f"label pull request #{number}")
-
     def remove_label(self, number: int, label: str) -> None:
-        """Remove a label from a pull request.
-
-        https://docs.github.com/en/rest/issues/labels#remove-a-label-from-an-issue
-        """
-        self.remote.write(
-            f"remove the label {label} from pull request #{number}",
-            lambda repository: repository.requester.requestJsonAndCheck(
-                "DELETE", f"{repository.url}/issues/{number}/labels/{quote(label, safe='')}"
-            ),
-            PULLS_WRITE,
-        )
-
-    def request_reviews(self, number: int, people: Sequence[str], teams: Sequence[str]) -> None:
-        """Request reviews from users and teams: https://docs.github.com/en/rest/pulls/review-requests."""
-        named = (("reviewers", people), ("team_reviewers", teams))
-        body = {key: list(names) for key, names in named if names}
-        self._post(f"pulls/{number}/requested_reviewers", body, f"request reviews of pull request #{number}")
+        action = f"remove the label {label} from pull request #{number}"
+        self.write(action, "DELETE", f"/issues/{number}/labels/{quote(label, safe='')}")
 
     def assign(self, number: int, people: Sequence[str]) -> Collection[str]:
         """Assign users to a pull request in addition to others, and return the logins of all assignees.
 
         https://docs.github.com/en/rest/issues/assignees
         """
-        body = {"assignees": list(people)}
-        issue = self._post(f"issues/{number}/assignees", body, f"assign pull request #{number}")
+        body, action = {"assignees": list(people)}, f"assign pull request #{number}"
+        issue = self.write(action, "POST", f"/issues/{number}/assignees", body) or {}
         return [str(each["login"]) for each in issue.get("assignees") or () if "login" in each]
 
     def find_milestone(self, title: str) -> int | None:
@@ -86,39 +58,13 @@ class GitHubAttributes:
         """
         return self.remote.read("list the milestones", lambda each: _find_milestone(each, title), PULLS_READ)
 
-    def set_milestone(self, number: int, milestone: int) -> None:
-        """Set the milestone of a pull request."""
-        self.remote.write(
-            f"set the milestone of pull request #{number}",
-            lambda repository: repository.requester.requestJsonAndCheck(
-                "PATCH", f"{repository.url}/issues/{number}", input={"milestone": milestone}
-            ),
-            PULLS_WRITE,
-        )
-
     def _create_label(self, label: str) -> None:
+        body = {"name": label, "color": LABEL_COLOUR, "description": LABEL_DESCRIPTION}
         try:
-            self.remote.write(
-                f"create the label {label}",
-                lambda repository: repository.create_label(label, LABEL_COLOUR, LABEL_DESCRIPTION),
-                PULLS_WRITE,
-            )
+            self.write(f"create the label {label}", "POST", "/labels", body)
         except RefusedError as refusal:
             if "already_exists" not in refusal.server_message:
                 raise
-
-    def _post(self, path: str, body: Mapping[str, Any], action: str) -> Mapping[str, Any]:
-        """Send a POST request to a path below the repository's URL, and return the answer. Raises RefusedError.
-
-        PyGithub's own methods are not used: some of them send other request bodies, and some send an additional request
-        to read the pull request.
-        """
-
-        def post(repository: Repository) -> Mapping[str, Any]:
-            _, answer = repository.requester.requestJsonAndCheck("POST", f"{repository.url}/{path}", input=body)
-            return answer if isinstance(answer, Mapping) else {}
-
-        return self.remote.write(action, post, PULLS_WRITE)
 
 
 def _find_milestone(repository: Repository, title: str) -> int | None:

@@ -21,8 +21,18 @@ from github.Organization import Organization
 from github.Repository import Repository
 
 from bot.forges.github.client import create_client
-from bot.forges.github.errors import CONTENTS_READ, GITHUB_ERRORS, METADATA_READ, explain_error
+from bot.forges.github.errors import (
+    CONTENTS_READ,
+    GITHUB_ERRORS,
+    ISSUES_WRITE,
+    METADATA_READ,
+    PULLS_READ,
+    PULLS_WRITE,
+    STATUSES_WRITE,
+    explain_error,
+)
 from bot.forges.hosted.connection import ClientPool, RequestSender, SharedValue, create_pace
+from bot.forges.hosted.pulls import PullPermissions
 from bot.forges.hosted.refusal import (
     FORBIDDEN,
     NOT_FOUND,
@@ -60,9 +70,11 @@ class GitHubAccount:
 
     def is_account(self, user: NamedUser | Organization | None) -> bool:
         """Return True if `user` is this account. If the login of an App is not known, every bot counts as the App."""
-        if user is None:
-            return False
-        return user.type == "Bot" if self.login is None else user.login.lower() == self.login.lower()
+        return user is not None and self.has_login(user.login, user.type)
+
+    def has_login(self, login: str, user_type: str) -> bool:
+        """Return True if this account has this login and type, as `is_account` does."""
+        return user_type == "Bot" if self.login is None else login.lower() == self.login.lower()
 
 
 _BOT_SUFFIX = "[bot]"
@@ -264,6 +276,37 @@ class GitHubRemote:
         return self.connection.write(
             f"{action} of {self.name}", lambda client: call(client.get_repo(self.name)), permission, about=self.name
         )
+
+    @property
+    def permissions(self) -> PullPermissions:
+        return PullPermissions(PULLS_WRITE, PULLS_WRITE, STATUSES_WRITE, ISSUES_WRITE)
+
+    def read_json(
+        self, action: str, path: str, permission: str = PULLS_READ, query: Mapping[str, object] | None = None
+    ) -> Any:
+        """Send a GET request for which PyGithub has no method, or one that sends more requests.
+
+        Returns the JSON value in the answer. `path` is below the repository's. Raises RefusedError.
+        """
+
+        def get(repository: Repository) -> Any:
+            return repository.requester.requestJsonAndCheck("GET", repository.url + path, parameters=dict(query or {}))[
+                1
+            ]
+
+        return self.read(action, get, permission)
+
+    def write_json(self, action: str, method: str, path: str, body: object, permission: str) -> Any:
+        """Send a request that changes something, as `read_json` does, and return the JSON value in the answer."""
+
+        def send(repository: Repository) -> Any:
+            return repository.requester.requestJsonAndCheck(method, repository.url + path, input=body)[1]
+
+        return self.write(action, send, permission)
+
+    def is_own_user(self, user: Mapping[str, Any] | None) -> bool:
+        """Return True if a user in an answer is the token's account, or a bot if the login of an App is not known."""
+        return user is not None and self.connection.get_account().has_login(str(user["login"]), str(user["type"]))
 
 
 def get_login(user: NamedUser | None) -> str | None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Any
 
-from github.CommitStatus import CommitStatus as GitHubCommitStatus
 from github.NamedUser import NamedUser
-from github.PaginatedList import PaginatedList
 from github.PullRequest import PullRequest
 from github.Repository import Repository
 
@@ -16,22 +15,20 @@ from bot.core.proposal.markers import COMMENT_MARKER
 from bot.forges.github.attributes import GitHubAttributes
 from bot.forges.github.client import PER_PAGE
 from bot.forges.github.connection import GitHubRemote, get_login
-from bot.forges.github.errors import GITHUB_ERRORS, ISSUES_READ, ISSUES_WRITE, PULLS_READ, PULLS_WRITE, STATUSES_WRITE
+from bot.forges.github.errors import GITHUB_ERRORS, ISSUES_READ, PULLS_READ, STATUSES_WRITE
 from bot.forges.github.request_state import (
     find_closed_by_branch_deletion,
     is_current_branch_required,
     read_merge_state,
     read_review_states,
 )
-from bot.forges.hosted.attributes import AttributesWriter
-from bot.forges.hosted.branches import build_request_ended_error
-from bot.forges.hosted.forge import RequestEdit
-from bot.forges.hosted.records import MAX_ISSUES, ListedIssue
+from bot.forges.hosted.pulls import PullIssues, PullStatuses, PullWriter
+from bot.forges.hosted.records import MAX_ISSUES
 from bot.forges.hosted.refusal import INVALID, RefusedError
 from bot.forges.hosted.request_reader import MAX_COMMENTS, MAX_ENDED, ListedRequest, MergeState, ReviewState
 from bot.model.forge import OpenedRequest
 from bot.model.proposal import NO_DRAFTS, Proposal, RequestState
-from bot.model.request_attributes import STATUS_CONTEXT, CommitStatus, RequestAttributes, StatusState
+from bot.model.request_attributes import RequestAttributes
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,12 +171,11 @@ def _parse_request(pull: PullRequest) -> ListedRequest:
     )
 
 
-class GitHubRequestWriter:
+class GitHubRequestWriter(PullWriter[GitHubRemote]):
     """Changes the pull requests of one repository; implements `RequestWriter`. Methods raise RefusedError."""
 
     def __init__(self, remote: GitHubRemote) -> None:
-        self._remote = remote
-        self._attributes = AttributesWriter(GitHubAttributes(remote), GITHUB_ERRORS)
+        super().__init__(remote, GitHubAttributes(remote), GITHUB_ERRORS)
 
     def create(self, target_branch: str, proposal: Proposal) -> OpenedRequest:
         """Create a pull request, and set its attributes with further requests.
@@ -190,7 +186,7 @@ class GitHubRequestWriter:
         https://docs.github.com/en/rest/pulls/pulls#create-a-pull-request
         """
         try:
-            opened = self._create(target_branch, proposal)
+            return super().create(target_branch, proposal)
         except RefusedError as refusal:
             is_draft_refused = (
                 proposal.is_draft
@@ -200,154 +196,37 @@ class GitHubRequestWriter:
             )
             if not is_draft_refused:
                 raise
-            opened = replace(self._create(target_branch, replace(proposal, is_draft=False)), notes=(NO_DRAFTS,))
-        if opened.number is None:
-            return opened
-        notes = self._attributes.set_attributes(opened.number, proposal.attributes).notes
-        return replace(opened, notes=(*opened.notes, *notes))
+        opened = super().create(target_branch, replace(proposal, is_draft=False))
+        return replace(opened, notes=(NO_DRAFTS, *opened.notes))
 
     def is_already_open(self, refusal: RefusedError) -> bool:
-        """Return True if GitHub refused `create` because the branch already has an open pull request."""
         return refusal.status == INVALID and "already exists" in refusal.server_message
 
-    def update(self, number: int, edit: RequestEdit) -> tuple[str, ...]:
-        """Edit an open pull request, and return a note for each attribute that could not be set.
-
-        Raises ForgeError if the edit changes title or body, but the pull request was merged or closed in the meantime.
-        """
-        if edit.is_reworded:
-
-            def edit_text(repository: Repository) -> None:
-                pull = repository.get_pull(number)
-                if pull.state != "open":
-                    raise build_request_ended_error(number, self._remote.name)
-                pull.edit(title=edit.title, body=edit.body)
-
-            self._remote.write(f"edit pull request #{number}", edit_text, PULLS_WRITE)
-        self._attributes.remove_labels(number, edit.removed_labels)
-        return self._attributes.set_attributes(number, edit.attributes).notes
-
-    def close(self, number: int) -> None:
-        """Close an open pull request without merging it."""
-        self._remote.write(
-            f"close pull request #{number}",
-            lambda repository: repository.get_pull(number).edit(state="closed"),
-            PULLS_WRITE,
-        )
-
-    def add_comment(self, number: int, text: str) -> None:
-        """Comment on a pull request."""
-        self._remote.write(
-            f"comment on pull request #{number}",
-            lambda repository: repository.get_issue(number).create_comment(text),
-            PULLS_WRITE,
-        )
-
-    def _create(self, target_branch: str, proposal: Proposal) -> OpenedRequest:
-        def create(repository: Repository) -> OpenedRequest:
-            pull = repository.create_pull(
-                target_branch, proposal.branch, title=proposal.title, body=proposal.body, draft=proposal.is_draft
-            )
-            return OpenedRequest(pull.number, pull.html_url)
-
-        return self._remote.write(f"open a pull request for {proposal.branch}", create, PULLS_WRITE)
+    def build_draft_fields(self, title: str, *, is_draft: bool) -> Mapping[str, object]:
+        return {"title": title, "draft": is_draft}
 
 
-@dataclass(frozen=True, slots=True)
-class GitHubStatuses:
+class GitHubStatuses(PullStatuses[GitHubRemote]):
     """The commit statuses of one repository; implements `StatusApi`. Methods raise RefusedError."""
 
-    remote: GitHubRemote
-
-    def read_status(self, commit: str) -> CommitStatus | None:
-        """Return the last status that basebump set on a commit; None if there is none.
-
-        Everyone who can push can set a status with any name, so statuses of other accounts are ignored. Only the first
-        page of the commit's statuses is read, newest first, because a commit rarely has more.
+    def list_statuses(self, commit: str) -> Iterable[tuple[Mapping[str, Any], str]]:
+        """Return the statuses on the first page, newest first, because a commit rarely has more.
 
         https://docs.github.com/en/rest/commits/statuses#list-commit-statuses-for-a-reference
         """
-        account = self.remote.connection.get_account()
-
-        def fetch(repository: Repository) -> CommitStatus | None:
-            address = f"{repository.url}/commits/{commit}/statuses"
-            statuses = PaginatedList(GitHubCommitStatus, repository.requester, address, None)
-            return next(
-                (
-                    _parse_status(each)
-                    for each in islice(statuses, PER_PAGE)
-                    if each.context == STATUS_CONTEXT and account.is_account(each.creator)
-                ),
-                None,
-            )
-
-        return self.remote.read(f"read the status of {commit}", fetch, STATUSES_WRITE)
-
-    def post_status(self, branch: str, commit: str, status: CommitStatus) -> None:  # noqa: ARG002 - GitHub needs no branch
-        """Set basebump's status of a commit.
-
-        `branch` is not used, because GitHub stores statuses by commit. Other servers need it.
-        """
-        body = {"state": status.state.value, "description": status.description, "context": STATUS_CONTEXT}
-        self.remote.write(
-            f"set the status of {commit}",
-            lambda repository: repository.requester.requestJsonAndCheck(
-                "POST", f"{repository.url}/statuses/{commit}", input=body
-            ),
-            STATUSES_WRITE,
-        )
+        action, path = f"read the status of {commit}", f"/commits/{commit}/statuses"
+        statuses = self.remote.read_json(action, path, STATUSES_WRITE, {"per_page": PER_PAGE})
+        return [(each, str(each["state"])) for each in statuses]
 
 
-def _parse_status(status: GitHubCommitStatus) -> CommitStatus | None:
-    state = next((each for each in StatusState if each == status.state), None)
-    return CommitStatus(state, str(status.description)) if state is not None else None
-
-
-@dataclass(frozen=True, slots=True)
-class GitHubIssues:
+class GitHubIssues(PullIssues[GitHubRemote]):
     """The issues of one repository; implements `IssueApi`. Methods raise RefusedError."""
 
-    remote: GitHubRemote
+    def list_issues(self, label: str) -> Sequence[Mapping[str, Any]]:
+        """Return the first page: https://docs.github.com/en/rest/issues/issues#list-repository-issues."""
+        query = {"state": "all", "labels": label, "per_page": MAX_ISSUES}
+        issues: Sequence[Mapping[str, Any]] = self.remote.read_json("find the dashboard", "/issues", ISSUES_READ, query)
+        return issues
 
-    def list_own_issues(self, label: str) -> Sequence[ListedIssue]:
-        """Return the issues that have a label and were created by the token's account, newest first.
-
-        If the login of an App is not known, the issues of all bots are returned.
-
-        https://docs.github.com/en/rest/issues/issues#list-repository-issues
-        """
-        account = self.remote.connection.get_account()
-
-        def fetch(repository: Repository) -> list[ListedIssue]:
-            issues = islice(repository.get_issues(state="all", labels=[label]), MAX_ISSUES)
-            return [
-                ListedIssue(each.number, each.title, each.body, each.state == "open")
-                for each in issues
-                if account.is_account(each.user) and each.pull_request is None
-            ]
-
-        return self.remote.read("find the dashboard", fetch, ISSUES_READ)
-
-    def create_issue(self, title: str, body: str, label: str) -> None:
-        """Create an issue with a label."""
-        self.remote.write(
-            "write the dashboard",
-            lambda repository: repository.create_issue(title, body=body, labels=[label]),
-            ISSUES_WRITE,
-        )
-
-    def update_issue(self, number: int, title: str, body: str, *, is_open: bool) -> None:  # noqa: ARG002 - GitHub accepts `open` for an open issue, too
-        """Replace title and body of an issue, and reopen the issue if it is closed."""
-        self.remote.write(
-            "write the dashboard",
-            lambda repository: repository.get_issue(number).edit(title=title, body=body, state="open"),
-            ISSUES_WRITE,
-        )
-
-    def close_issue(self, number: int, body: str) -> None:
-        """Replace the body of an issue, and close the issue."""
-        self.remote.write(
-            "close the dashboard",
-            lambda repository: repository.get_issue(number).edit(body=body, state="closed"),
-            ISSUES_WRITE,
-        )
+    def ensure_label(self, label: str) -> Sequence[str]:
+        return [label]  # GitHub creates the label

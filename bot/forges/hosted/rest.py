@@ -330,7 +330,7 @@ class RestRemote(ABC, Generic[Connection_co]):
     def path(self) -> str:
         """The quoted path of the repository in the API."""
 
-    def read(self, action: str, path: str = "", permission: str | None = None, query: Query | None = None) -> Any:
+    def read_json(self, action: str, path: str = "", permission: str | None = None, query: Query | None = None) -> Any:
         return self.connection.read(f"{action} of {self.name}", self.path + path, permission, query)
 
     def list_pages(
@@ -343,7 +343,7 @@ class RestRemote(ABC, Generic[Connection_co]):
     ) -> list[Any]:
         return self.connection.list_pages(f"{action} of {self.name}", self.path + path, permission, query, max_items)
 
-    def write(
+    def write_json(
         self,
         action: str,
         method: str,
