@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 from support.forges.stands import LocalStand
 from support.runs.twins import BlindInventory, DatedScanner, Twins, edit_stored, set_rules
 
@@ -200,3 +204,85 @@ def test_new_release_reads_every_repository_again(twins):
     twins.reader = "another release"
     twins.run()
     assert twins.changing.read_count == reads + 1
+
+
+def if_proposed(change: Change) -> Change:
+    """Return the change if there is a request that it can change, or else no change."""
+
+    def change_request(twins: Twins) -> None:
+        if any(branch.startswith("basebump/") for branch in twins.changing.stand.branches()):
+            change(twins)
+
+    change_request.__name__ = change.__name__
+    return change_request
+
+
+def update_file(twins: Twins) -> None:
+    """Pin nginx to its present digest by hand."""
+    digest = twins.loopback.store.list_tags("library/nginx")["1"]
+    twins.for_both(lambda stand: stand.commit("main", {"Dockerfile": f"FROM nginx:1@{digest}\n"}))
+
+
+def commit_same_files(twins: Twins) -> None:
+    twins.for_both(lambda stand: stand.commit("main", {"README.md": "# A repository\n"}))
+
+
+def move_other_tag(twins: Twins) -> None:
+    twins.loopback.move("python", "1", f"python {twins.now}")
+
+
+def move_tag_back(twins: Twins) -> None:
+    twins.loopback.move("nginx", "1", "nginx 0")
+
+
+def require_age(twins: Twins) -> None:
+    set_rules(twins, min_age=timedelta(days=2))
+
+
+def allow_other_tags(twins: Twins) -> None:
+    set_rules(twins, update=UpdateMode.MINOR)
+
+
+def drop_rules(twins: Twins) -> None:
+    twins.policy_config = replace(twins.policy_config, rules=())
+
+
+def label_everything(twins: Twins) -> None:
+    set_rules(twins, labels=("security",))
+
+
+def toggle_dashboard(twins: Twins) -> None:
+    twins.has_dashboards = not twins.has_dashboards
+
+
+def write_own_config(twins: Twins) -> None:
+    twins.for_both(lambda stand: stand.commit("main", {".basebump.yaml": "policy: [{ignore: true}]\n"}))
+
+
+def wait_an_hour(twins: Twins) -> None:
+    twins.now += timedelta(hours=1)
+
+
+CHANGES: tuple[Change, ...] = (
+    *map(if_proposed, (tick_rebase, decline, push_to_branch, delete_branch, merge)),
+    *(commit_new_image, update_file, commit_same_files, write_own_config),
+    *(move_tag, move_other_tag, move_tag_back, publish_tag),
+    *(pause, require_age, allow_other_tags, drop_rules, label_everything, toggle_dashboard),
+    *(build_new_database, wait_an_hour, wait_three_days),
+)
+
+
+@settings(
+    max_examples=int(os.environ.get("BASEBUMP_SEQUENCES", "12")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+)
+@given(steps=st.lists(st.sampled_from(CHANGES) | st.none(), min_size=3, max_size=9))
+def test_any_sequence_of_changes_ends_in_the_same_forge(loopback, tmp_path_factory, steps):
+    twins = Twins(loopback, tmp_path_factory.mktemp("twins"))
+    for change in steps:
+        if change is not None:
+            change(twins)
+        twins.run()
+        twins.assert_equal()
