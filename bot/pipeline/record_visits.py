@@ -21,7 +21,15 @@ from bot.model.decision import ImageUpdate, Transition
 from bot.model.errors import ForgeError, StateError
 from bot.model.evidence import Evidence
 from bot.model.inventory import BranchConditions, BranchKey, BranchVisit, SettledBranch, StoredRequest, VisitReason
-from bot.model.proposal import CloseRequest, DeleteBranch, OpenRequest, RemoteRequest, RequestState, UpdateRequest
+from bot.model.proposal import (
+    CloseRequest,
+    DeleteBranch,
+    OpenRequest,
+    Proposal,
+    RemoteRequest,
+    RequestState,
+    UpdateRequest,
+)
 from bot.model.report import RepositoryReport, RunFailure
 from bot.model.vocabulary import FailureStage
 from bot.pipeline.decide_updates import DecisionResult, TagDependencies
@@ -114,7 +122,9 @@ class VisitRecorder:
         if transitions:
             versions = self._evidence_versions.fingerprint_versions(dependencies.tags)
             conditions = replace(conditions, evidence=versions)
-        due_at = find_due_time(decisions, self._options.policy_config, self._context.now)
+        desired = [each.desired for each in plan.branch_plans]
+        due_dates = [each.due for each in desired if isinstance(each, Proposal) and each.due is not None]
+        due_at = find_due_time(decisions, due_dates, self._options.policy_config, self._context.now)
         return SettledBranch(conditions, dependencies.tags, dependencies.tag_lists, due_at)
 
     def _is_evidence_lasting(self, transition: Transition) -> bool:

@@ -26,6 +26,7 @@ from bot.model.decision import (
     UpToDate,
     get_tracked_image,
 )
+from bot.model.due_date import DueDate
 from bot.model.evidence import Evidence, NotScanned, Scan, ScanOutcome, UnscannedReason
 from bot.model.policy import PolicyConfig
 from bot.model.proposal import NoChange, NoChangeReason, ProposalStep, RequestState
@@ -98,13 +99,17 @@ def is_step_done(step: ProposalStep) -> bool:
     )
 
 
-def find_due_time(decisions: Iterable[Decision], policy_config: PolicyConfig, now: datetime) -> datetime | None:
-    """Return the next time at which a decision may change only because time passes; None if there is no such time.
+def find_due_time(
+    decisions: Iterable[Decision], due_dates: Iterable[DueDate], policy_config: PolicyConfig, now: datetime
+) -> datetime | None:
+    """Return the next time at which something may change only because time passes; None if there is no such time.
 
-    All dates in `end_of_life` count, whether or not they apply to one of the decisions.
+    This can be a decision, or a proposal that becomes overdue. All dates in `end_of_life` count, whether or not they
+    apply to one of the decisions.
     """
     decisions = tuple(decisions)
     times = [
+        *(each.at for each in due_dates),
         *(_get_day_after(day) for day in _list_dates(decisions, policy_config)),
         *(
             candidate.matures_at

@@ -29,6 +29,7 @@ from bot.model.decision import (
     UpdateCandidate,
     UpToDate,
 )
+from bot.model.due_date import DueClass, DueDate
 from bot.model.evidence import NotScanned, UnscannedReason
 from bot.model.policy import Policy, PolicyConfig
 from bot.model.proposal import NoChange, NoChangeReason, RemoteRequest, RequestState
@@ -123,16 +124,18 @@ def test_branch_is_due_at_the_first_of_all_times():
     accepted = replace(IMAGE, policy=Policy(accept=(AcceptedHold(Reason.OLDER, "a", "b", date(2027, 3, 1)),)))
     ends = PolicyConfig(end_of_life=(ConfiguredEndOfLife("*", "*", date(2027, 4, 1), None),))
     midnight = datetime.combine(NOW.date() + timedelta(days=3), time(), UTC)
-    assert find_due_time([UpToDate(IMAGE)], PolicyConfig(), NOW) is None
-    assert find_due_time([young, ignored], ends, NOW) == matures_at
-    assert find_due_time([ignored, UpToDate(accepted)], ends, NOW) == midnight
-    assert find_due_time([UpToDate(accepted)], ends, NOW) == datetime(2027, 3, 2, tzinfo=UTC)
-    assert find_due_time([UpToDate(IMAGE)], ends, NOW) == datetime(2027, 4, 2, tzinfo=UTC)
+    assert find_due_time([UpToDate(IMAGE)], [], PolicyConfig(), NOW) is None
+    assert find_due_time([young, ignored], [], ends, NOW) == matures_at
+    due, overdue = (DueDate(NOW + hours * timedelta(hours=1), DueClass.HIGH) for hours in (1, -1))
+    assert find_due_time([young], [overdue, due], ends, NOW) == due.at
+    assert find_due_time([ignored, UpToDate(accepted)], [], ends, NOW) == midnight
+    assert find_due_time([UpToDate(accepted)], [], ends, NOW) == datetime(2027, 3, 2, tzinfo=UTC)
+    assert find_due_time([UpToDate(IMAGE)], [], ends, NOW) == datetime(2027, 4, 2, tzinfo=UTC)
 
 
 def test_times_that_passed_are_no_reason():
     ends = PolicyConfig(end_of_life=(ConfiguredEndOfLife("*", "*", NOW.date() - timedelta(days=1), None),))
-    assert find_due_time([UpToDate(IMAGE)], ends, NOW) is None
+    assert find_due_time([UpToDate(IMAGE)], [], ends, NOW) is None
 
 
 def test_decisions_depend_on_the_images_that_were_looked_up():
