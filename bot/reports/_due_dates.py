@@ -20,11 +20,12 @@ def describe_due_date(due: DueDate) -> str:
 
 
 def summarise_due_dates(report: RunReport) -> Iterator[str]:
-    """Yield a sentence about the due dates of the proposals; nothing if there are none."""
+    """Yield a line with the numbers of overdue proposals and of accepted risks; nothing if there are no due dates."""
     proposals = [proposal for repository in report.repositories for proposal in repository.proposals]
     due = sum(each.due is not None for each in proposals)
     accepted = sum(each.accepted_risk is not None for each in proposals)
-    parts = [f"{sum(map(is_overdue, proposals))} of {due} with a due date overdue"] if due else []
-    parts += [f"{accepted} declined (accepted risk)"] if accepted else []
+    overdue = sum(map(is_overdue, proposals))
+    parts = [f"Overdue: {overdue} of {due} proposal{'' if due == 1 else 's'} with a due date."] if due else []
+    parts += [f"Accepted risks: {accepted} declined proposal{'' if accepted == 1 else 's'}."] if accepted else []
     if parts:
-        yield f"Due dates: {', '.join(parts)}."
+        yield " ".join(parts)

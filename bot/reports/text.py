@@ -323,6 +323,8 @@ def _render_proposal(proposal: ProposalReport) -> Iterator[Line]:
     if proposal.due is not None:
         style = Style.BAD if proposal.due.is_overdue else Style.EXPLANATION
         yield StyledLine(f"{'':>13}  ", describe_due_date(proposal.due), style)
+    if proposal.accepted_risk is not None:
+        yield StyledLine(f"{'':>13}  ", f"Accepted risk ({proposal.accepted_risk}).", Style.EXPLANATION)
     if proposal.note:
         yield StyledLine(f"{'':>13}  ", make_console_line(proposal.note), Style.EXPLANATION)
 

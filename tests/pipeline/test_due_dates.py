@@ -158,7 +158,7 @@ def test_declined_proposal_has_no_date_and_is_an_accepted_risk(start_stand, scan
     report = scanned.run([stand.fleet()])
     assert outcomes(report) == ["declined"]
     assert (find_report(report).due, find_report(report).accepted_risk) == (None, DueClass.CRITICAL)
-    assert "Due dates: 1 declined (accepted risk)." in render_run_text(report)
+    assert "Accepted risks: 1 declined proposal." in render_run_text(report)
     (proposal,) = json.loads(render_run_document(report))["repositories"][0]["proposals"]
     assert (proposal["accepted_risk"], proposal["due_at"]) == ("critical", None)
 
@@ -232,7 +232,7 @@ def test_outputs_count_overdue_proposals(start_stand, scanned):
     report = scanned.run([stand.fleet()], has_dashboards=True)
     text = render_run_text(report)
     assert "Overdue since 2026-12-02 12:00 UTC (critical)." in text
-    assert "Due dates: 1 of 1 with a due date overdue." in text
+    assert "Overdue: 1 of 1 proposal with a due date." in text
     assert 'basebump_overdue{forge="github",fixes="critical"} 1' in render_metrics(report)
     assert 'basebump_overdue{forge="github",fixes="high"} 0' in render_metrics(report)
     (proposal,) = json.loads(render_run_document(report))["repositories"][0]["proposals"]
