@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
 import pytest
 from support.git import Git
+from support.runs.reports import proposal, repository, run_report
 from support.witnesses.pages import Outline
+
+from bot.cli.report import MAX_NAMED
+from bot.model.due_date import DueClass, DueDate
+from bot.model.vocabulary import ProposalOutcome
+from bot.reports.json_document import render_run_document
 
 
 @pytest.fixture
@@ -64,3 +73,31 @@ def test_page_is_not_written_through_a_link(basebump, tmp_path):
     code, _, err = basebump("report", tmp_path / "run.json", "--html", tmp_path / "page.html")
     assert code == 2
     assert "contains a symbolic link" in err
+
+
+def write_document(path, *proposals):
+    path.write_text(render_run_document(run_report(repository(proposals=proposals))), encoding="utf-8")
+    return path
+
+
+def test_fail_overdue_ends_with_4_and_names_the_overdue_proposals(basebump, tmp_path):
+    due = DueDate(datetime(2026, 12, 2, tzinfo=UTC), DueClass.CRITICAL)
+    late = replace(due, is_overdue=True)
+    page = tmp_path / "page.html"
+    document = write_document(tmp_path / "run.json", proposal("Update a\nerror: b", due=late), proposal("c", due=due))
+    assert basebump("report", document, "-q", "-o", page) == (0, "", "")
+    code, out, err = basebump("report", document, "-q", "-o", page, "--fail-overdue")
+    assert (code, out) == (4, "")
+    assert err == "overdue since 2026-12-02: acme/web: Update a error: b (basebump/node-22-00000000)\n"
+    assert page.exists()
+    many = write_document(tmp_path / "many.json", *(proposal(str(number), due=late) for number in range(MAX_NAMED + 2)))
+    assert "2 more proposals are overdue" in basebump("report", many, "--fail-overdue")[2]
+
+
+def test_fail_overdue_ends_with_0_if_nothing_is_overdue_or_the_risk_was_accepted(basebump, tmp_path):
+    due = DueDate(datetime(2026, 12, 2, tzinfo=UTC), DueClass.CRITICAL)
+    declined = proposal("b", ProposalOutcome.DECLINED, accepted_risk=DueClass.EXPLOITED)
+    document = write_document(tmp_path / "run.json", proposal("a", due=due), declined)
+    code, page, err = basebump("report", document, "--fail-overdue")
+    assert (code, err) == (0, "")
+    assert Outline(page).rows("Overdue", "0 of 1", "proposals with a due date; 1 declined (accepted risk)")

@@ -31,6 +31,7 @@ from support.witnesses.pages import Outline
 
 from bot import resources
 from bot.core.evidence.compare import compare_scans
+from bot.model.due_date import DueClass, DueDate
 from bot.model.evidence import NotScanned, Severity, UnscannedReason
 from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome, Reason
 from bot.reports._fleet_page import MAX_LISTED, OTHER_GROUP, get_group_heading
@@ -378,3 +379,45 @@ def test_files_are_linked_without_a_proposal_if_the_address_is_safe(files_url, a
     shown = outline(run_report(repository(current, files_url=files_url)))
     (image,) = read_images(shown)
     assert read_data(shown)["names"][image[-2][0][3]] == address
+
+
+# Due dates
+
+
+def due_proposal(branch: str, days: int, *, overdue: bool = False):
+    due = DueDate(BUILT + timedelta(days=days), DueClass.CRITICAL, is_overdue=overdue)
+    return replace(proposal(f"Update {branch}"), branch=branch, due=due)
+
+
+def test_overdue_proposals_come_first_with_their_owners():
+    owned = moving(line_number=1)
+    owned = replace(owned, occurrence=replace(owned.occurrence, owners=("@acme/web", "@acme/<b>")))
+    proposals = (
+        proposal("Update without"),
+        due_proposal("later", 9),
+        due_proposal("sooner", 3),
+        due_proposal("over", 5, overdue=True),
+        replace(proposal("Update declined", ProposalOutcome.DECLINED), accepted_risk=DueClass.HIGH),
+    )
+    shown = page(run_report(repository(owned, proposals=proposals)))
+    order = [shown.index(f"Update {each}") for each in ("over", "sooner", "later", "without")]
+    assert order == sorted(order)
+    outlined = Outline(shown)
+    assert outlined.rows("overdue since 2026-11-06 00:00 UTC (critical)", "@acme/web, @acme/<b>")
+    assert outlined.rows("accepted risk (high)")
+    assert outlined.rows("Overdue", "1 of 3", "proposals with a due date; 1 declined (accepted risk)")
+
+
+def test_page_without_due_dates_has_neither_figure_nor_column():
+    shown = page(run_report(repository(moving(), proposals=(proposal(),))))
+    assert "Merge by" not in shown
+    assert "Overdue" not in shown
+
+
+def test_due_dates_of_a_document_are_checked():
+    document = render_run_document(run_report(repository(proposals=(due_proposal("a", 1, overdue=True),))))
+    values = (('"overdue": true', '"overdue": 1'), ('"due_for": "critical"', '"due_for": 5'), ("2026-11-02", "soon"))
+    for before, after in values:
+        assert document.count(before) == 1
+        with pytest.raises(DocumentError):
+            read_document(document.replace(before, after))

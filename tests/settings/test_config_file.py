@@ -12,6 +12,7 @@ from support.parts import ROOT
 from support.signing.attached import trusted
 
 from bot.model.advisory import AdvisoryList
+from bot.model.due_date import DuePeriods
 from bot.model.evidence import Severity
 from bot.model.modes import UpdateMode, WhenUnknown
 from bot.model.policy import PolicyConfig, PolicyRule, RequiredEvidence, RuleMatch
@@ -371,8 +372,12 @@ def test_rules_may_use_kev_if_the_catalogue_is_configured(settings_of):
     (rule,) = settings_of(
         """
         enrichment: {kev: kev.json}
-        policy: [{bypass_min_age_for: [kev, critical], open_when: {fixes: kev, or_older_than: 30d}}]
+        policy:
+          - bypass_min_age_for: [kev, critical]
+            open_when: {fixes: kev, or_older_than: 30d}
+            due: {exploited: 72h, high: 30d}
         """
     ).policy.rules
+    assert rule.keys["due"] == DuePeriods(exploited=timedelta(days=3), high=timedelta(days=30))
     assert rule.keys["bypass_min_age_for"] == (AdvisoryList.KEV, Severity.CRITICAL)
     assert rule.keys["open_when"] == OpenCondition(AdvisoryList.KEV, timedelta(days=30))

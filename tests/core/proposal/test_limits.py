@@ -7,6 +7,8 @@ import pytest
 from support.values import digest
 
 from bot.core.proposal.limits import OpenQueue, defer_proposals, is_schedule_open
+from bot.core.proposal.opening import NEVER
+from bot.model.due_date import DueClass, DueDate
 from bot.model.limits import ProposalLimits, ProposalSchedule
 from bot.model.proposal import DeferralReason, OpenRequest, Proposal, ProposalPriority
 
@@ -92,6 +94,22 @@ def test_what_replaces_something_that_is_gone_waits_for_nothing():
     never = ProposalSchedule("* * 1 1 *")
     gone = [propose(name, replaces_gone_digest=True, schedules=(never,)) for name in "abc"]
     assert waiting(queue(ProposalLimits(1, 1, 1), gone, 5)) == [{}]
+
+
+def test_proposal_near_its_due_date_waits_for_nothing():
+    never = ProposalSchedule("* * 1 1 *")
+    proposals = [
+        propose("near", waits_until=MONDAY, schedules=(never,), opens_at=NEVER, awaits_evidence=True),
+        propose("later", waits_until=MONDAY + timedelta(seconds=1), schedules=(never,)),
+    ]
+    assert waiting(queue(ProposalLimits(1, 1, 1), proposals, 0)) == [{"later": DeferralReason.SCHEDULE}]
+
+
+def test_earlier_due_date_comes_first_among_equal_fixes():
+    early, late = (DueDate(MONDAY + timedelta(days=days), DueClass.HIGH) for days in (1, 2))
+    proposals = [propose("a", due=late), propose("b", due=early), propose("c")]
+    reason = DeferralReason.NEW_PER_RUN
+    assert waiting(queue(ProposalLimits(new_per_run=1), proposals, 0)) == [{"a": reason, "c": reason}]
 
 
 def test_all_schedules_of_a_proposal_must_allow_it():

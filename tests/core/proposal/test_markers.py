@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -15,8 +16,10 @@ from bot.core.proposal.markers import (
     mark_withdrawn,
     parse_intent,
     parse_marker,
+    record_started_commit,
     render_marker,
 )
+from bot.model.due_date import DueClass, DueDate
 
 INTENT, REPORT = "0123456789abcdef", "fedcba9876543210"
 TARGETS = ("docker.io/library/python:3.12-slim@sha256:" + "a" * 64, "ghcr.io/acme/web:1@sha256:" + "b" * 64)
@@ -180,3 +183,35 @@ def test_taking_back_a_body_without_a_readable_mark_adds_one(body):
     back = mark_withdrawn(body)
     assert parse_marker(back) == BodyMarker(is_withdrawn=True)
     assert back.startswith(body)
+
+
+# The due date
+
+
+DUE = DueDate(datetime(2026, 12, 2, 12, tzinfo=UTC), DueClass.CRITICAL)
+WRITTEN_DUE = '"due":{"at":"2026-12-02T12:00:00+00:00","fixes":"critical"}'
+
+
+def test_due_date_stays_in_the_mark_whatever_else_is_recorded():
+    body = f"text\n\n{render_marker(BodyMarker(TARGETS, REPORT, due=DUE))}"
+    assert WRITTEN_DUE in body
+    for changed in (body, mark_withdrawn(body), record_started_commit(body, "a" * 40)):
+        assert parse_marker(changed).due == DUE
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        '"due":null',
+        '"due":"2026-12-02T12:00:00+00:00"',
+        '"due":{"at":"2026-12-02T12:00:00+00:00"}',
+        '"due":{"at":"2026-12-02T12:00:00+00:00","fixes":"low"}',
+        '"due":{"at":"2026-12-02T12:00:00","fixes":"critical"}',
+        '"due":{"at":"2026-12-02T12:00:00+02:00","fixes":"critical"}',
+        '"due":{"at":"2026-02-31T12:00:00+00:00","fixes":"critical"}',
+        '"due":{"at":"٢٠٢٦-12-02T12:00:00+00:00","fixes":"critical"}',
+    ],
+)
+def test_invalid_due_date_is_none_and_the_rest_of_the_mark_counts(written):
+    body = render_marker(BodyMarker(TARGETS, REPORT, due=DUE)).replace(WRITTEN_DUE, written)
+    assert parse_marker(body) == BodyMarker(TARGETS, REPORT)

@@ -7,8 +7,9 @@ import pytest
 from support.core.lifecycle_scene import BRANCH, INTENT, NOW, REPORT, TARGETS, WANTED, shown, step
 
 from bot.core.proposal.markers import BodyMarker, render_marker
+from bot.model.due_date import DueClass, DueDate
 from bot.model.proposal import NoChange, NoChangeReason, UpdateRequest
-from bot.model.request_attributes import RequestAttributes
+from bot.model.request_attributes import NO_ATTRIBUTES, OVERDUE_LABEL, RequestAttributes
 
 LABELLED = replace(WANTED, attributes=RequestAttributes(labels=("docker",), reviewers=("ada",), milestone="Next"))
 
@@ -46,6 +47,32 @@ def test_what_a_refreshed_request_lacks_is_tried_for_two_days_after_our_commit()
 def test_where_nobody_can_say_what_was_set_nothing_is_set_again():
     before = shown(ever_set=None, opened_at=NOW)
     assert step(LABELLED, before) == NoChange(BRANCH, NoChangeReason.UNCHANGED, before)
+
+
+# The label of overdue requests
+
+
+def overdue(days: float, labels=()):
+    """Return what is wanted of a request that has been overdue for some days."""
+    due = DueDate(NOW - timedelta(days=days), DueClass.HIGH, is_overdue=True)
+    return replace(WANTED, shown_due=due, attributes=RequestAttributes(labels=(*labels, OVERDUE_LABEL)))
+
+
+def test_label_of_overdue_request_is_tried_for_two_days_although_nothing_else_changes():
+    before = shown(ever_set=RequestAttributes(labels=("docker",)), opened_at=NOW - timedelta(days=9))
+    wanted = overdue(1, ("never-set",))
+    assert step(wanted, before).attributes == RequestAttributes(labels=(OVERDUE_LABEL,))
+    assert step(overdue(2), before).reason is NoChangeReason.UNCHANGED
+    removed = replace(before, ever_set=RequestAttributes(labels=(OVERDUE_LABEL,)))
+    assert step(overdue(1), removed).reason is NoChangeReason.UNCHANGED
+
+
+def test_request_that_waits_for_its_next_update_gets_the_label_of_overdue_requests():
+    before = shown(
+        intent="9" * 16, is_accepted=True, committed_at=NOW, opened_at=NOW - timedelta(days=9), ever_set=NO_ATTRIBUTES
+    )
+    waiting = step(overdue(1), before)
+    assert (waiting.reason, waiting.attributes.labels) == (NoChangeReason.ACCEPTED, (OVERDUE_LABEL,))
 
 
 # Automerge

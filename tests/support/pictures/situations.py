@@ -1,4 +1,4 @@
-"""Proposals in nine situations on GitHub and GitLab, as pictures with their heights.
+"""Proposals in ten situations on GitHub and GitLab, as pictures with their heights.
 
     PYTHONPATH=.:tests python -m support.pictures.situations FOLDER [github | gitlab] [NAME ...]
 
@@ -79,6 +79,7 @@ SITUATIONS: dict[str, Situation] = {
     "pin": Situation(lambda _: {"Dockerfile": "FROM redis:7.4\n"}),
     "gone": Situation(_use(GONE)),
     "not-scanned": Situation(_use(NODE), is_scanned=False),
+    "overdue": Situation(_use(PYTHON), ("policy: [{due: {critical: 7d, high: 30d}}]",)),
     "signed": Situation(_use(SIGNED), ("trust: [{image: docker.io/library/traefik, keys: [team.pub]}]",)),
 }
 
