@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -12,22 +12,16 @@ from bot.forges._git_objects import BRANCHES
 from bot.forges.azure.attributes import AzureAutomerge
 from bot.forges.azure.branches import AzureBranches
 from bot.forges.azure.commits import AzureCommits
-from bot.forges.azure.connection import (
-    ENTRA_SCOPE,
-    AzureConnection,
-    AzureCredential,
-    AzureRemote,
-    CredentialKind,
-)
+from bot.forges.azure.connection import ENTRA_SCOPE, AzureConnection, AzureCredential, AzureRemote, CredentialKind
 from bot.forges.azure.errors import AZURE_ERRORS
 from bot.forges.azure.examination import AzureExamination
 from bot.forges.azure.requests import AzureRequestReader, AzureRequestWriter, AzureStatuses
-from bot.forges.hosted.catalogue import ListedRepository, find_each
-from bot.forges.hosted.examination import examine_server
+from bot.forges.hosted.catalogue import ListedRepository
 from bot.forges.hosted.forge import HostedRepository
 from bot.forges.hosted.refusal import RefusedError
+from bot.forges.hosted.server import RestServer
 from bot.model.diagnosis import Check, DiagnosisTarget, report_ok
-from bot.model.forge import ActivityScope, ForgeLimits, GitRepository
+from bot.model.forge import ForgeLimits, GitRepository
 from bot.model.report import RunFailure
 
 __all__ = ["ENTRA_SCOPE", "KIND", "AzureCredential", "CredentialKind", "open_server"]
@@ -61,60 +55,44 @@ def open_server(
         work_items: The work items to which each new pull request is linked.
         options: Those of `AzureConnection`.
     """
-    return AzureServer(url, AzureConnection(url, credential, **options), tuple(work_items))
+    return AzureServer(AzureConnection(url, credential, **options), tuple(work_items))
 
 
 @dataclass(frozen=True, slots=True)
-class AzureServer:
-    """An organization or a collection; implements `HostedServer`. Thread-safe, because each thread has its own client.
+class AzureServer(RestServer[AzureConnection]):
+    """An organization or a collection; implements `HostedServer`.
 
     The name of a repository is PROJECT/REPOSITORY, and its owner is the project.
     """
 
-    url: str
-    connection: AzureConnection = field(repr=False)
     work_items: tuple[int, ...] = ()
     omitted: dict[str, list[str]] = field(default_factory=dict, compare=False)
     """For each project that was listed, the reasons for which repositories were left out, such as `2 disabled`."""
 
     kind = KIND
     clone_host = None
-    must_list_owners = False
 
-    def find_named(
-        self,
-        names: Sequence[str],
-        activity_scope: ActivityScope | None = None,  # noqa: ARG002 - no list contains it
-    ) -> Iterator[tuple[str, ListedRepository | RefusedError]]:
-        return find_each(names, AZURE_ERRORS, self._find)
+    def find(self, name: str) -> ListedRepository:
+        data = self.connection.read(f"find the repository {name}", AzureRemote(self.connection, name).path)
+        reason = _find_omission(data)
+        if reason in _UNUSABLE:
+            raise RefusedError(f"{name} is {reason}; hint: enable it, or remove it from the config", status=None)
+        return _parse_repository(data)
 
-    def list_owned(
-        self,
-        owner: str,
-        is_selected: Callable[[ListedRepository], bool],
-        activity_scope: ActivityScope | None = None,  # noqa: ARG002 - no list contains it
-    ) -> Sequence[ListedRepository]:
-        """Return the repositories of a project for which `is_selected` returns True, sorted by name.
-
-        Repositories of the version control TFVC and hidden ones, such as wikis, are not listed. Raises RefusedError.
-        """
+    def list_all(self, owner: str) -> Iterable[ListedRepository]:
+        """Return the repositories of a project, without those of the version control TFVC and hidden ones (wikis)."""
         path = f"/{quote(owner, safe='')}/_apis/git/repositories"
-        with AZURE_ERRORS.translate(owner):
-            repositories = self.connection.list_values(f"list the repositories of {owner}", path)
-            counts = Counter(reason for each in repositories if (reason := _find_omission(each)) is not None)
-            self.omitted[owner] = [f"{count} {reason}" for reason, count in counts.items()]
-            listed = [parse_repository(each) for each in repositories]
-        return sorted(filter(is_selected, listed), key=lambda each: each.name.lower())
+        repositories = self.connection.list_values(f"list the repositories of {owner}", path)
+        counts = Counter(reason for each in repositories if (reason := _find_omission(each)) is not None)
+        self.omitted[owner] = [f"{count} {reason}" for reason, count in counts.items()]
+        return map(_parse_repository, repositories)
+
+    def create_examination(self) -> AzureExamination:
+        return AzureExamination(self.connection)
 
     def build_files_url(self, name: str, branch: str) -> str:
         project, _, repository = name.partition("/")
         return f"{self.url}/{quote(project)}/_git/{quote(repository)}?version=GB{quote(branch, safe='')}&path=/"
-
-    def list_default_owners(self) -> Sequence[str]:
-        return ()  # a config for Azure DevOps must always select repositories or projects
-
-    def check_base_branches(self, name: str) -> None:
-        """Do nothing, because every token that can read a repository can list its branches."""
 
     def open_repository(self, name: str, server_id: str | None) -> HostedRepository:
         remote = AzureRemote(self.connection, name, server_id)
@@ -140,17 +118,10 @@ class AzureServer:
 
     def examine(self, target: DiagnosisTarget, repositories: Iterable[GitRepository | RunFailure]) -> Iterator[Check]:
         """Check the token and its rights in some of `repositories`, and yield the results."""
-        yield from examine_server(self, AzureExamination(self.connection), target, repositories)
+        yield from super(AzureServer, self).examine(target, repositories)  # slots replace the class
         for project, reasons in self.omitted.items():
             if reasons:
                 yield report_ok(project, "leave out repositories", f"{', '.join(reasons)}")
-
-    def _find(self, name: str) -> ListedRepository:
-        data = self.connection.read(f"find the repository {name}", AzureRemote(self.connection, name).path)
-        reason = _find_omission(data)
-        if reason in _UNUSABLE:
-            raise RefusedError(f"{name} is {reason}; hint: enable it, or remove it from the config", status=None)
-        return parse_repository(data)
 
 
 _UNUSABLE = frozenset({"disabled", "in maintenance"})
@@ -165,7 +136,7 @@ def _find_omission(data: Mapping[str, Any]) -> str | None:
     return reason if reason is not None or data.get("defaultBranch") else "empty"
 
 
-def parse_repository(data: Mapping[str, Any]) -> ListedRepository:
+def _parse_repository(data: Mapping[str, Any]) -> ListedRepository:
     """Return the repository in an answer of the API."""
     branch = data.get("defaultBranch")
     visibility = data["project"].get("visibility")

@@ -32,25 +32,24 @@ class GiteaExamination:
     """Diagnoses the rights of one token on one server; implements `ServerExamination`."""
 
     connection: GiteaConnection = field(repr=False)
-    url: str
 
     def check_token(self, target: DiagnosisTarget) -> Iterator[Check]:
         version = self.connection.get_version()
         name = "Forgejo" if FORGEJO_MARK in version else "Gitea"
-        yield report_ok(self.url, "read the version", f"it is {name} {version}")
+        yield report_ok(self.connection.url, "read the version", f"it is {name} {version}")
         account = self.connection.get_account()
         if account.id is None:
-            yield from check_missing_token(self.url, name, target, WRITE_ACTION)
+            yield from check_missing_token(self.connection.url, name, target, WRITE_ACTION)
             return
         if not account.is_admin:
-            yield report_ok(self.url, IDENTIFY_ACTION, f"it belongs to {account.id}")
+            yield report_ok(self.connection.url, IDENTIFY_ACTION, f"it belongs to {account.id}")
         else:
             report = report_problem if target.level > RunLevel.REPORT else report_ok
-            yield report(self.url, IDENTIFY_ACTION, ADMIN_MESSAGE.format(login=account.id))
+            yield report(self.connection.url, IDENTIFY_ACTION, ADMIN_MESSAGE.format(login=account.id))
         if target.level > RunLevel.REPORT:
             scopes = f"{WRITE_REPOSITORY} and {WRITE_ISSUE}"
             message = f"{name} does not report the token's scopes; hint: check that the token has {scopes}"
-            yield report_unknown(self.url, "check the scopes of the token", message)
+            yield report_unknown(self.connection.url, "check the scopes of the token", message)
 
     def check_repository(
         self, hosted: HostedRepository, base_branch: str | None, target: DiagnosisTarget

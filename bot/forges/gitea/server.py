@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 from urllib.parse import quote
@@ -22,14 +21,12 @@ from bot.forges.gitea.requests import (
     GiteaStatuses,
 )
 from bot.forges.gitea.tree import open_tree
-from bot.forges.hosted.catalogue import ListedRepository, find_each
-from bot.forges.hosted.examination import examine_server
+from bot.forges.hosted.catalogue import ListedRepository
 from bot.forges.hosted.fleet import get_clone_host
 from bot.forges.hosted.forge import HostedRepository
 from bot.forges.hosted.refusal import NOT_FOUND, RefusedError
-from bot.model.diagnosis import Check, DiagnosisTarget
-from bot.model.forge import ActivityScope, ForgeLimits, GitRepository
-from bot.model.report import RunFailure
+from bot.forges.hosted.server import RestServer
+from bot.model.forge import ForgeLimits
 
 KIND = "gitea"
 _LIMITS = ForgeLimits(
@@ -47,18 +44,13 @@ def open_server(url: str, token: str | None, **options: Any) -> GiteaServer:
 
     `options` are those of `GiteaConnection`.
     """
-    return GiteaServer(url, GiteaConnection(url, token, **options))
+    return GiteaServer(GiteaConnection(url, token, **options))
 
 
-@dataclass(frozen=True, slots=True)
-class GiteaServer:
-    """A Gitea or Forgejo server; implements `HostedServer`. Thread-safe."""
-
-    url: str
-    connection: GiteaConnection = field(repr=False)
+class GiteaServer(RestServer[GiteaConnection]):
+    """A Gitea or Forgejo server; implements `HostedServer`."""
 
     kind = KIND
-    must_list_owners = False
 
     @property
     def clone_host(self) -> str | None:
@@ -67,39 +59,21 @@ class GiteaServer:
     def build_files_url(self, name: str, branch: str) -> str:
         return f"{self.url}/{quote(name)}/src/branch/{quote(branch)}/"
 
-    def find_named(
-        self,
-        names: Sequence[str],
-        activity_scope: ActivityScope | None = None,  # noqa: ARG002 - no list contains it
-    ) -> Iterator[tuple[str, ListedRepository | RefusedError]]:
-        def find(name: str) -> ListedRepository:
-            return _parse_repository(GiteaRemote(self.connection, name).read_json("read the settings"))
+    def find(self, name: str) -> ListedRepository:
+        return _parse_repository(GiteaRemote(self.connection, name).read_json("read the settings"))
 
-        return find_each(names, GITEA_ERRORS, find)
-
-    def list_owned(
-        self,
-        owner: str,
-        is_selected: Callable[[ListedRepository], bool],
-        activity_scope: ActivityScope | None = None,  # noqa: ARG002 - no list contains it
-    ) -> Sequence[ListedRepository]:
-        """Return the repositories of an owner for which `is_selected` returns True, sorted by name.
-
-        Raises RefusedError. If there is no organization with this name, the repositories of the user are listed.
-        """
+    def list_all(self, owner: str) -> Iterable[ListedRepository]:
+        """Return the repositories of an organization, or of the user with this name if there is no organization."""
         try:
             listed = self._list(owner, "orgs", READ_ORGANIZATION)
         except RefusedError as refusal:
             if refusal.status != NOT_FOUND:
                 raise
             listed = self._list(owner, "users", READ_USER)
-        return sorted(filter(is_selected, listed), key=lambda each: each.name.lower())
+        return map(_parse_repository, listed)
 
-    def list_default_owners(self) -> Sequence[str]:
-        return ()  # a config for Gitea must always select repositories or owners
-
-    def check_base_branches(self, name: str) -> None:
-        """Do nothing, because every token that can read a repository can list its branches."""
+    def create_examination(self) -> GiteaExamination:
+        return GiteaExamination(self.connection)
 
     def open_repository(self, name: str, server_id: str | None) -> HostedRepository:  # noqa: ARG002 - by name
         remote = GiteaRemote(self.connection, name)
@@ -118,13 +92,9 @@ class GiteaServer:
             issues=GiteaIssues(remote),
         )
 
-    def examine(self, target: DiagnosisTarget, repositories: Iterable[GitRepository | RunFailure]) -> Iterator[Check]:
-        return examine_server(self, GiteaExamination(self.connection, self.url), target, repositories)
-
-    def _list(self, owner: str, kind: str, permission: str) -> list[ListedRepository]:
-        path, action = f"/{kind}/{quote(owner)}/repos", f"list the repositories of {owner}"
-        with GITEA_ERRORS.translate(owner):
-            return [_parse_repository(each) for each in self.connection.list_pages(action, path, permission)]
+    def _list(self, owner: str, kind: str, permission: str) -> list[Any]:
+        action, path = f"list the repositories of {owner}", f"/{kind}/{quote(owner)}/repos"
+        return self.connection.list_pages(action, path, permission)
 
 
 def _parse_repository(data: Mapping[str, Any]) -> ListedRepository:

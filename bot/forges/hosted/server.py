@@ -1,0 +1,84 @@
+"""A server whose repositories are looked up by name and listed by owner with one kind of request each."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Generic, TypeVar
+
+from bot.forges.hosted.catalogue import ListedRepository, find_each
+from bot.forges.hosted.examination import ServerExamination, examine_server
+from bot.forges.hosted.forge import HostedRepository
+from bot.forges.hosted.refusal import RefusedError
+from bot.forges.hosted.rest import RestConnection
+from bot.model.diagnosis import Check, DiagnosisTarget
+from bot.model.forge import ActivityScope, GitRepository
+from bot.model.report import RunFailure
+
+Connection_co = TypeVar("Connection_co", bound=RestConnection, covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class RestServer(ABC, Generic[Connection_co]):
+    """One server; implements `HostedServer`. Thread-safe, because each thread has its own session.
+
+    A config for such a server must always select repositories or owners. Every token that can read a repository can
+    list its branches.
+    """
+
+    connection: Connection_co = field(repr=False)
+
+    kind: ClassVar[str]
+    must_list_owners: ClassVar[bool] = False
+
+    @property
+    def url(self) -> str:
+        return self.connection.url
+
+    @property
+    @abstractmethod
+    def clone_host(self) -> str | None:
+        """The host in clone URLs, as explained at `HostedServer`."""
+
+    @abstractmethod
+    def build_files_url(self, name: str, branch: str) -> str: ...
+
+    @abstractmethod
+    def open_repository(self, name: str, server_id: str | None) -> HostedRepository: ...
+
+    @abstractmethod
+    def find(self, name: str) -> ListedRepository:
+        """Return the repository with this name. Raises RefusedError."""
+
+    @abstractmethod
+    def list_all(self, owner: str) -> Iterable[ListedRepository]:
+        """Return all repositories of an owner. Raises RefusedError."""
+
+    @abstractmethod
+    def create_examination(self) -> ServerExamination: ...
+
+    def find_named(
+        self,
+        names: Sequence[str],
+        activity_scope: ActivityScope | None = None,  # noqa: ARG002 - no list contains it
+    ) -> Iterator[tuple[str, ListedRepository | RefusedError]]:
+        return find_each(names, self.connection.errors, self.find)
+
+    def list_owned(
+        self,
+        owner: str,
+        is_selected: Callable[[ListedRepository], bool],
+        activity_scope: ActivityScope | None = None,  # noqa: ARG002 - no list contains it
+    ) -> Sequence[ListedRepository]:
+        with self.connection.errors.translate(owner):
+            return sorted(filter(is_selected, self.list_all(owner)), key=lambda each: each.name.lower())
+
+    def list_default_owners(self) -> Sequence[str]:
+        return ()
+
+    def check_base_branches(self, name: str) -> None:
+        """Do nothing."""
+
+    def examine(self, target: DiagnosisTarget, repositories: Iterable[GitRepository | RunFailure]) -> Iterator[Check]:
+        return examine_server(self, self.create_examination(), target, repositories)
