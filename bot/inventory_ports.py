@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
 
     from bot.model.decision import Transition
     from bot.model.evidence import Evidence
+    from bot.model.fleet_history import FleetHistory
     from bot.model.inventory import BranchKey, BranchVisit, StoredBranch
     from bot.model.reference import ImageReference
     from bot.model.report import RepositoryReport
@@ -68,3 +69,15 @@ class InventoryReader(Protocol):
 
     def load_coverage(self) -> InventoryCoverage:
         """Return the number of base branches in the state, and the age of the data."""
+
+    def load_repository_history(self, repository: str) -> FleetHistory:
+        """Return the history of all base branches of the repositories with this name, on any forge."""
+
+    def load_image_history(self, image: ImageReference) -> FleetHistory:
+        """Return the history of an image in all base branches. If `image` has a tag, only its history is returned."""
+
+    def load_patch_history(self, since: datetime) -> FleetHistory:
+        """Return the history of the base branches with a request that fixes vulnerabilities and ended after `since`.
+
+        Open requests count, too. Spans that ended before are left out, as well as other requests.
+        """

@@ -43,6 +43,10 @@ COMMANDS = {
     ),
     "report": CommandEntry("bot.cli.report", "Create an HTML page from the JSON output of `run` or `scan`."),
     "usage": CommandEntry("bot.cli.usage", "List the repositories and files that use IMAGE, from the state alone."),
+    "history": CommandEntry(
+        "bot.cli.history",
+        "Show which digests a repository or an image had, who moved them, and how long it took, from the state alone.",
+    ),
     "show": CommandEntry("bot.cli.show", "Show the proposals of a repository on the local forge."),
     "close": CommandEntry("bot.cli.close", "Decline a proposal on the local forge."),
     "config": CommandEntry("bot.cli.config", "Check a config file, or print its schema."),

@@ -18,9 +18,9 @@ from bot.reports.json_text import JsonValue, format_time, render_json
 from bot.reports.styled_lines import Line, Style, StyledLine
 
 _NOT_PINNED = "not pinned"
-_MAX_LOCATION_WIDTH = 35
-"""The maximum width of the column of files, so that all columns fit 80 characters. A longer path is not cut, and moves
-the rest of its line to the right."""
+_LOCATION_WIDTH = 37
+"""The maximum width of the columns of files and tags, so that all columns fit 80 characters. A longer path is not cut,
+and moves the rest of its line to the right."""
 _COLUMNS = (
     *("forge", "host", "repository", "base_branch", "path", "line", "format", "written", "tag", "digest", "status"),
     *("reason", "since", "since_first_visit", "read_at", "owners", "request_numbers", "request_urls"),
@@ -62,9 +62,9 @@ def render_usage_csv(answer: UsageAnswer) -> str:
 def render_usage_lines(answer: UsageAnswer, now: datetime) -> list[Line]:
     """Return the text output of `usage`: the files of each repository, and the age of the data."""
     lines: list[Line] = [make_console_line(_describe_result(answer)), ""]
-    width = min(max((len(_locate(each)) for each in answer.usages), default=0), _MAX_LOCATION_WIDTH)
-    has_tags = answer.image.tag is None
-    tag_width = max((len(each.tag or "") for each in answer.usages), default=0) if has_tags else 0
+    tag_width = max((len(each.tag or "-") for each in answer.usages), default=0) if answer.image.tag is None else 0
+    room = max(_LOCATION_WIDTH - tag_width - 2 * bool(tag_width), 0)
+    width = min(max((len(_locate(each)) for each in answer.usages), default=0), room)
     for title, group in groupby(answer.usages, key=lambda usage: usage.title):
         usages = list(group)
         lines.append(StyledLine("", make_console_line(title), Style.UPDATE))

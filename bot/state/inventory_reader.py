@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, true
 
+from bot.model.fleet_history import FleetHistory
 from bot.model.inventory import BranchKey
 from bot.model.proposal import RequestState
 from bot.model.reference import DEFAULT_TAG, Digest, ImageReference
 from bot.model.usage import ImageUsage, InventoryCoverage, UpdateRequest
 from bot.state.database import Database
+from bot.state.inventory_history import read_image_history, read_patch_history, read_repository_history
 from bot.state.inventory_tables import (
     BRANCHES,
     DIGESTS,
@@ -56,6 +59,21 @@ class DatabaseInventoryReader:
         with self._database.open_for_reading() as connection:
             row = connection.execute(select(func.count(), unread, func.min(BRANCHES.c.read_at)).select_from(BRANCHES))
             return InventoryCoverage(*row.one())
+
+    def load_repository_history(self, repository: str) -> FleetHistory:
+        """Return the history of all base branches of the repositories with this name, on any forge."""
+        with self._database.open_for_reading() as connection:
+            return read_repository_history(connection, repository)
+
+    def load_image_history(self, image: ImageReference) -> FleetHistory:
+        """Return the history of an image in all base branches. If `image` has a tag, only its history is returned."""
+        with self._database.open_for_reading() as connection:
+            return read_image_history(connection, image)
+
+    def load_patch_history(self, since: datetime) -> FleetHistory:
+        """Return the history of the base branches with a request that fixes vulnerabilities and ended after `since`."""
+        with self._database.open_for_reading() as connection:
+            return read_patch_history(connection, since)
 
 
 def _select_usages(image: ImageReference) -> Select[Any]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from support.visits import API, NEW, OLD, WEB, build_request, build_verdict, build_visit
+from support.visits import API, NEW, OLD, PYTHON, WEB, build_request, build_verdict, build_visit
 
+from bot.model.fleet_history import FleetHistory
+from bot.model.history import TagObservation
+from bot.model.image import TagDescriptor
 from bot.model.proposal import RequestState
 from bot.model.reference import ImageReference
 from bot.model.usage import InventoryCoverage, UpdateRequest
@@ -98,3 +102,51 @@ def test_coverage_counts_branches_and_finds_the_oldest_visit(place, inventory, r
     inventory.record_visits([build_visit()], {}, place.now)
     inventory.record_visits([build_visit(key=API, has_unread_files=True)], {}, place.now + DAY)
     assert reader.load_coverage() == InventoryCoverage(2, 1, place.now)
+
+
+def record_history(place, inventory) -> None:
+    """Record two branches. The first one had a request that was merged after three days."""
+    place.memory().record_tags({PYTHON: TagDescriptor(OLD, "m")}, place.now)
+    request = build_request(7, opened_at=place.now, fixes={"high": 1}, url="https://x/7")
+    old = build_verdict(f"python:3.12@{OLD}", owners=("@b", "@a"))
+    inventory.record_visits([build_visit(old, requests=(request,)), build_visit("node", key=API)], {}, place.now)
+    ended = build_request(7, RequestState.MERGED, ended_at=place.now + 3 * DAY)
+    new = build_verdict(f"python:3.12@{NEW}", owners=("@b", "@a"))
+    inventory.record_visits([build_visit(new, "python", requests=(ended,))], {}, place.now + 4 * DAY)
+
+
+def list_held(history) -> list[tuple]:
+    return sorted((each.key, each.name, each.digest or "", each.since, each.ended_at) for each in history.held)
+
+
+def test_history_of_a_repository_has_its_spans_and_requests(place, inventory, reader):
+    record_history(place, inventory)
+    history, end = reader.load_repository_history("acme/web"), place.now + 4 * DAY
+    assert set(list_held(history)) == {
+        (WEB, str(PYTHON), OLD, place.now, end),
+        (WEB, str(PYTHON), NEW, end, None),
+        (WEB, PYTHON.repository, "", end, None),
+    }
+    assert {each.digest: each.is_since_first_visit for each in history.held if each.digest} == {OLD: True, NEW: False}
+    (found,) = history.requests
+    merged = build_request(7, RequestState.MERGED, url="https://x/7", opened_at=place.now, fixes={"high": 1})
+    assert (found.key, found.request) == (WEB, replace(merged, ended_at=place.now + 3 * DAY))
+    assert history.observations == (TagObservation(PYTHON, OLD, place.now, place.now),)
+
+
+def test_history_of_an_image_has_only_its_tag(place, inventory, reader):
+    record_history(place, inventory)
+    history = reader.load_image_history(ImageReference.parse("python:3.12"))
+    assert {each.name for each in history.held} == {str(PYTHON)}
+    assert [each.request.number for each in history.requests] == [7]
+    assert len(reader.load_image_history(ImageReference.parse("python")).held) == 3
+    assert reader.load_image_history(ImageReference.parse("redis")) == FleetHistory()
+
+
+def test_patch_history_has_only_branches_whose_fixes_ended_recently(place, inventory, reader):
+    record_history(place, inventory)
+    history = reader.load_patch_history(place.now + 2 * DAY)
+    assert {each.key for each in history.held} == {WEB}
+    assert {each.owners for each in history.held if each.digest == NEW} == {("@a", "@b")}
+    assert [each.request.number for each in history.requests] == [7]
+    assert reader.load_patch_history(place.now + 5 * DAY) == FleetHistory()

@@ -1,0 +1,59 @@
+"""`basebump history`: which digests a repository or an image had at which times, from the state alone."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bot.cli import options
+from bot.cli.outputs import write_result
+from bot.cli.screen import show_lines
+from bot.core.inventory.history import list_moves
+from bot.model.errors import InvalidReferenceError
+from bot.model.reference import ImageReference
+from bot.reports.history import HistoryAnswer, render_history_csv, render_history_document, render_history_lines
+from bot.reports.styled_lines import join_lines
+from bot.wiring.inventory import open_inventory
+
+if TYPE_CHECKING:
+    from bot.inventory_ports import InventoryReader
+
+
+@click.command()
+@click.argument("name", metavar="NAME")
+@options.required_config_option
+@options.add_format_option("text", "json", "csv")
+def command(name: str, config_file: Path, output_format: str) -> None:
+    """Show which digests a repository or an image had, who moved them, and how long it took, from the state alone.
+
+    NAME is the name of a repository on a forge, such as `acme/web`, or an image, such as `python:3.12`. If there are
+    both, the repository is shown. The full name of an image, such as `docker.io/acme/web`, is always the image.
+    """
+    answer = _find_history(open_inventory(config_file), name)
+    lines = render_history_lines(answer, datetime.now(UTC))
+    renderers = {"json": render_history_document, "csv": render_history_csv}
+    write_result(
+        lambda chosen: renderers[chosen](answer) if chosen in renderers else join_lines(lines),
+        output_format,
+        (),
+        lambda: show_lines(lines, sys.stdout),
+    )
+
+
+def _find_history(inventory: InventoryReader, name: str) -> HistoryAnswer:
+    """Return the history of the repository `name`. If there is no such repository, return that of the image."""
+    coverage = inventory.load_coverage()
+    history = inventory.load_repository_history(name)
+    if history.held:
+        return HistoryAnswer(name, list_moves(history), (), coverage)
+    try:
+        image = ImageReference.parse(name)
+    except InvalidReferenceError as error:
+        raise click.BadParameter(f"the state knows no repository of this name, and {error}") from error
+    history = inventory.load_image_history(image)
+    observations = [each for each in history.observations if image.tag in {None, each.tag_ref.tag}]
+    return HistoryAnswer(name, list_moves(history), observations, coverage)

@@ -1,0 +1,71 @@
+"""Find out who moved which digest in a fleet, and how long it took."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from bot.core.proposal.branch_ownership import parse_targets
+from bot.model.fleet_history import BranchRequest, DigestMove, FleetHistory, HeldDigest, MoveOrigin
+from bot.model.history import TagObservation
+from bot.model.inventory import BranchKey, StoredRequest
+from bot.model.proposal import RequestState
+from bot.model.reference import Digest
+
+CLOCK_TOLERANCE = timedelta(hours=6)
+"""How much later than the visit a request may have been merged that wrote the digests that the visit found. A visit has
+the time at which its run started, and the run may read the branch hours later."""
+
+_Version = tuple[BranchKey, str, str, str]
+"""A base branch, and the repository, the tag and the digest that a request writes to it."""
+
+
+def list_moves(history: FleetHistory) -> tuple[DigestMove, ...]:
+    """Return the beginnings of all spans, newest first."""
+    first_sightings = find_first_sightings(history.observations)
+    merged = _group_by_version(history.requests)
+    moves = [_build_move(held, merged, first_sightings) for held in history.held]
+    return tuple(sorted(moves, key=lambda move: (move.moved_at, move.held.since), reverse=True))
+
+
+def find_first_sightings(observations: Iterable[TagObservation]) -> Mapping[tuple[str, Digest], datetime]:
+    """Return when a tag of a repository was first seen to point to a digest, by repository and digest."""
+    first: dict[tuple[str, Digest], datetime] = {}
+    for each in observations:
+        key = (each.tag_ref.repository, each.digest)
+        first[key] = min(each.first_seen, first.get(key, each.first_seen))
+    return first
+
+
+def _group_by_version(requests: Iterable[BranchRequest]) -> Mapping[_Version, Sequence[StoredRequest]]:
+    """Return the merged requests by the images that they wrote."""
+    grouped: dict[_Version, list[StoredRequest]] = defaultdict(list)
+    for each in requests:
+        if each.request.state is RequestState.MERGED:
+            for repository, tag, digest in parse_targets(each.request.targets):
+                grouped[each.key, repository, tag, digest].append(each.request)
+    return grouped
+
+
+def _build_move(
+    held: HeldDigest,
+    merged: Mapping[_Version, Sequence[StoredRequest]],
+    first_sightings: Mapping[tuple[str, Digest], datetime],
+) -> DigestMove:
+    if held.digest is None:
+        origin = MoveOrigin.FIRST_VISIT if held.is_since_first_visit else MoveOrigin.OTHER
+        return DigestMove(held, origin, held.since)
+    first_seen = first_sightings.get((held.repository, held.digest))
+    if held.is_since_first_visit:
+        return DigestMove(held, MoveOrigin.FIRST_VISIT, held.since, None, first_seen)
+    request = _find_request(merged.get((held.key, held.repository, held.tag or "", held.digest), ()), held.since)
+    if request is None:
+        return DigestMove(held, MoveOrigin.OTHER, held.since, None, first_seen)
+    return DigestMove(held, MoveOrigin.BASEBUMP, request.ended_at or held.since, request, first_seen)
+
+
+def _find_request(requests: Sequence[StoredRequest], since: datetime) -> StoredRequest | None:
+    """Return the last of the requests that was merged before a visit found its digest at the time `since`."""
+    before = [each for each in requests if each.ended_at is None or each.ended_at <= since + CLOCK_TOLERANCE]
+    return max(before, key=lambda each: each.ended_at or since, default=None)

@@ -1,0 +1,186 @@
+"""Renders the output of `history`: which digests base branches held, and who moved them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from bot.core.markdown import make_console_line
+from bot.core.transition import shorten_digest
+from bot.model.fleet_history import DigestMove, MoveOrigin
+from bot.model.history import TagObservation
+from bot.model.inventory import BranchKey, StoredRequest
+from bot.model.reference import TagRef
+from bot.model.report import SCHEMA
+from bot.model.usage import InventoryCoverage
+from bot.reports._coverage import build_coverage, describe_coverage, describe_duration
+from bot.reports.csv_text import Cell, render_csv
+from bot.reports.json_text import JsonValue, format_time, render_json
+from bot.reports.styled_lines import Line, Style, StyledLine, join_blocks
+
+_COLUMNS = (
+    *("forge", "host", "repository", "base_branch", "canonical", "tag", "digest", "since", "since_first_visit"),
+    *("until", "moved_by", "request_number", "request_url", "first_seen", "seconds_since_first_seen"),
+    "seconds_since_opened",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryAnswer:
+    """The history of a repository or of an image."""
+
+    name: str
+    """The name on the command line."""
+    moves: Sequence[DigestMove]
+    """The moves, newest first."""
+    observations: Sequence[TagObservation]
+    """The digests that the tags of an image pointed to; empty for the history of a repository."""
+    coverage: InventoryCoverage
+
+
+def render_history_document(answer: HistoryAnswer) -> str:
+    """Return the output of `history --format json`."""
+    return render_json(
+        {
+            "schema": SCHEMA,
+            "name": answer.name,
+            "coverage": build_coverage(answer.coverage),
+            "observations": [_build_observation(each) for each in answer.observations],
+            "moves": [_build_move(each) for each in answer.moves],
+        }
+    )
+
+
+def render_history_csv(answer: HistoryAnswer) -> str:
+    """Return the output of `history --format csv`, with a line for each move."""
+    return render_csv(_COLUMNS, map(_build_row, answer.moves))
+
+
+def render_history_lines(answer: HistoryAnswer, now: datetime) -> list[Line]:
+    """Return the text output of `history`: the digests of each tag in each base branch, newest first."""
+    coverage = list(describe_coverage(answer.coverage, now))
+    if not answer.moves:
+        return [f"The state knows neither a repository nor an image {make_console_line(answer.name)}.", "", *coverage]
+    return join_blocks(*_list_registry_blocks(answer.observations), *_list_branch_blocks(answer.moves), coverage)
+
+
+def _list_registry_blocks(observations: Sequence[TagObservation]) -> Iterator[list[Line]]:
+    """Yield the digests that each tag pointed to, newest first."""
+    by_tag: dict[TagRef, list[TagObservation]] = {}
+    for each in observations:
+        by_tag.setdefault(each.tag_ref, []).append(each)
+    for tag_ref, of_tag in by_tag.items():
+        rows = [f"  {each.first_seen:%Y-%m-%d}  {shorten_digest(each.digest)}" for each in reversed(of_tag)]
+        yield [StyledLine("", f"{make_console_line(str(tag_ref))} in the registry", Style.UPDATE), *rows]
+
+
+def _list_branch_blocks(moves: Sequence[DigestMove]) -> Iterator[list[Line]]:
+    """Yield the moves of each tag in each base branch, newest first."""
+    by_place: dict[tuple[BranchKey, str], list[DigestMove]] = {}
+    for move in moves:
+        by_place.setdefault((move.held.key, move.held.name), []).append(move)
+    for (key, name), of_place in sorted(by_place.items()):
+        title = f"{name} in {key.repository} ({key.base_branch})"
+        ends = [move.held.ended_at for move in of_place if move.held.ended_at is not None]
+        is_unused = len(ends) == len(of_place)
+        yield [
+            StyledLine("", make_console_line(title), Style.UPDATE),
+            *([f"  {max(ends):%Y-%m-%d}  no longer used"] if is_unused else []),
+            *(line for move in of_place for line in _render_move(move)),
+        ]
+
+
+def _render_move(move: DigestMove) -> Iterator[Line]:
+    digest = shorten_digest(move.held.digest) if move.held.digest is not None else "not pinned"
+    head = f"  {move.moved_at:%Y-%m-%d}  {digest:<12}  "
+    match move.origin:
+        case MoveOrigin.BASEBUMP:
+            yield StyledLine(head, _describe_request(move.request), Style.GOOD)
+        case MoveOrigin.OTHER:
+            yield StyledLine(head, "not basebump", Style.EXPLANATION)
+        case MoveOrigin.FIRST_VISIT:
+            yield StyledLine(head, "found by the first run", Style.FAINT)
+        case _:
+            assert_never(move.origin)
+    if waits := _describe_waits(move):
+        yield StyledLine(" " * len(head), waits, Style.EXPLANATION)
+
+
+def _describe_request(request: StoredRequest | None) -> str:
+    if request is None or not request.number:
+        return "request of basebump"
+    return f"request #{request.number}" + (f": {make_console_line(request.url)}" if request.url else "")
+
+
+def _describe_waits(move: DigestMove) -> str:
+    """Return how long the digest and the request waited; an empty text if nothing of it is known."""
+    waits = (("first seen {} before", move.wait_since_first_seen), ("open for {}", move.wait_since_opened))
+    return ", ".join(text.format(describe_duration(wait.total_seconds())) for text, wait in waits if wait is not None)
+
+
+def _build_observation(observation: TagObservation) -> JsonValue:
+    return {
+        "canonical": observation.tag_ref.repository,
+        "tag": observation.tag_ref.tag,
+        "digest": observation.digest,
+        "first_seen": format_time(observation.first_seen),
+        "last_seen": format_time(observation.last_seen),
+    }
+
+
+def _build_move(move: DigestMove) -> JsonValue:
+    held, request = move.held, move.request
+    return {
+        "forge": held.key.forge,
+        "host": held.key.host or None,
+        "repository": held.key.repository,
+        "base_branch": held.key.base_branch,
+        "canonical": held.repository,
+        "tag": held.tag,
+        "digest": held.digest,
+        "since": format_time(held.since),
+        "since_first_visit": held.is_since_first_visit,
+        "until": format_time(held.ended_at),
+        "moved_by": move.origin.value,
+        "request": _build_request(request) if request is not None else None,
+        "first_seen": format_time(move.first_seen),
+        "seconds_since_first_seen": _count_seconds(move.wait_since_first_seen),
+        "seconds_since_opened": _count_seconds(move.wait_since_opened),
+    }
+
+
+def _build_request(request: StoredRequest) -> JsonValue:
+    return {
+        "number": request.number,
+        "url": request.url,
+        "opened_at": format_time(request.opened_at),
+        "merged_at": format_time(request.ended_at),
+    }
+
+
+def _build_row(move: DigestMove) -> list[Cell]:
+    held, request = move.held, move.request
+    return [
+        held.key.forge,
+        held.key.host,
+        held.key.repository,
+        held.key.base_branch,
+        held.repository,
+        held.tag,
+        held.digest,
+        format_time(held.since),
+        held.is_since_first_visit,
+        format_time(held.ended_at),
+        move.origin.value,
+        request.number if request is not None else None,
+        request.url if request is not None else None,
+        format_time(move.first_seen),
+        _count_seconds(move.wait_since_first_seen),
+        _count_seconds(move.wait_since_opened),
+    ]
+
+
+def _count_seconds(wait: timedelta | None) -> int | None:
+    return int(wait.total_seconds()) if wait is not None else None

@@ -1,0 +1,126 @@
+"""Read from the inventory which digests base branches held, and which requests basebump opened."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, or_, select
+
+from bot.model.fleet_history import BranchRequest, FleetHistory, HeldDigest
+from bot.model.history import TagObservation
+from bot.model.inventory import BranchKey, StoredRequest
+from bot.model.proposal import RequestState
+from bot.model.reference import Digest, ImageReference, TagRef
+from bot.state.inventory_tables import BRANCHES, DIGESTS, IMAGE_REFERENCES, REQUESTS, SPANS, TAGS
+from bot.state.tables import SIGHTINGS, split_into_batches
+
+_KEY_COLUMNS = tuple(BRANCHES.c[name] for name in ("forge", "host", "repository", "base_branch"))
+
+
+def read_repository_history(connection: Connection, repository: str) -> FleetHistory:
+    """Return the history of all base branches of the repositories with this name, on any forge."""
+    is_repository = BRANCHES.c.repository == repository
+    return _read_history(connection, is_repository, is_repository)
+
+
+def read_image_history(connection: Connection, image: ImageReference) -> FleetHistory:
+    """Return the history of an image in all base branches. If `image` has a tag, only its history is returned."""
+    is_image = TAGS.c.repository == image.repository
+    spans = select(SPANS.c.branch).join(TAGS, TAGS.c.id == SPANS.c.tag).where(is_image)
+    if image.tag is not None:
+        is_image &= TAGS.c.tag == image.tag
+    return _read_history(connection, is_image, BRANCHES.c.id.in_(spans))
+
+
+def read_patch_history(connection: Connection, since: datetime) -> FleetHistory:
+    """Return the history of all base branches with a request that fixes vulnerabilities and ended after `since`.
+
+    Open requests count, too. Spans that ended before are left out, as well as other requests.
+    """
+    is_recent = or_(REQUESTS.c.ended_at >= since, REQUESTS.c.state == RequestState.OPEN.value)
+    is_fixing = REQUESTS.c.fixes.is_not(None) & is_recent
+    branches = BRANCHES.c.id.in_(select(REQUESTS.c.branch).where(is_fixing))
+    is_held = branches & or_(SPANS.c.ended_at.is_(None), SPANS.c.ended_at >= since)
+    return _read_history(connection, is_held, is_fixing, has_owners=True)
+
+
+def _read_history(
+    connection: Connection, spans: ColumnElement[bool], requests: ColumnElement[bool], *, has_owners: bool = False
+) -> FleetHistory:
+    span_rows = connection.execute(_select_spans(spans)).all()
+    owners = _read_owners(connection, {row.branch for row in span_rows}) if has_owners else {}
+    held = tuple(_build_held(row, owners) for row in span_rows)
+    columns = (column for column in REQUESTS.c if column is not REQUESTS.c.branch)
+    select_requests = (
+        select(*_KEY_COLUMNS, *columns)
+        .join(BRANCHES, BRANCHES.c.id == REQUESTS.c.branch)
+        .where(requests)
+        .order_by(REQUESTS.c.branch, REQUESTS.c.number)
+    )
+    found = tuple(_build_request(row) for row in connection.execute(select_requests))
+    return FleetHistory(held, found, tuple(_read_observations(connection, {each.repository for each in held})))
+
+
+def _select_spans(condition: ColumnElement[bool]) -> Select[Any]:
+    columns = (TAGS.c.repository.label("image"), TAGS.c.tag, DIGESTS.c.digest, SPANS.c.first_seen, SPANS.c.ended_at)
+    return (
+        select(*_KEY_COLUMNS, BRANCHES.c.first_read_at, SPANS.c.branch, SPANS.c.tag.label("tag_id"), *columns)
+        .join(BRANCHES, BRANCHES.c.id == SPANS.c.branch)
+        .join(TAGS, TAGS.c.id == SPANS.c.tag)
+        .join(DIGESTS, DIGESTS.c.id == SPANS.c.digest)
+        .where(condition)
+    )
+
+
+def _read_owners(connection: Connection, branches: Collection[int]) -> Mapping[tuple[int, int], set[str]]:
+    """Return the owners of the files that contain a tag now, by the numbers of the branch and the tag."""
+    owners: dict[tuple[int, int], set[str]] = defaultdict(set)
+    columns = (IMAGE_REFERENCES.c.branch, IMAGE_REFERENCES.c.tag, IMAGE_REFERENCES.c.owners)
+    for batch in split_into_batches(sorted(branches)):
+        is_owned = (IMAGE_REFERENCES.c.branch.in_(batch), IMAGE_REFERENCES.c.owners != "")
+        for branch, tag, text in connection.execute(select(*columns).where(*is_owned).distinct()):
+            owners[branch, tag].update(text.split())
+    return owners
+
+
+def _read_observations(connection: Connection, repositories: Collection[str]) -> Iterator[TagObservation]:
+    for batch in split_into_batches(sorted(repositories)):
+        rows = connection.execute(
+            select(SIGHTINGS)
+            .where(SIGHTINGS.c.repository.in_(batch))
+            .order_by(SIGHTINGS.c.repository, SIGHTINGS.c.tag, SIGHTINGS.c.ordinal)
+        )
+        for row in rows:
+            tag_ref = TagRef(row.repository, row.tag)
+            yield TagObservation(tag_ref, Digest(row.digest), row.first_seen, row.last_seen)
+
+
+def _build_held(row: Row[Any], owners: Mapping[tuple[int, int], set[str]]) -> HeldDigest:
+    return HeldDigest(
+        key=BranchKey(row.forge, row.host, row.repository, row.base_branch),
+        repository=row.image,
+        tag=row.tag or None,
+        digest=Digest(row.digest) if row.digest else None,
+        since=row.first_seen,
+        is_since_first_visit=row.first_seen <= row.first_read_at,
+        ended_at=row.ended_at,
+        owners=tuple(sorted(owners.get((row.branch, row.tag_id), ()))),
+    )
+
+
+def _build_request(row: Row[Any]) -> BranchRequest:
+    request = StoredRequest(
+        branch=row.head_branch,
+        number=row.number,
+        state=RequestState(row.state),
+        targets=tuple(json.loads(row.targets)),
+        url=row.url,
+        opened_at=row.opened_at,
+        ended_at=row.ended_at,
+        fixes=json.loads(row.fixes) if row.fixes is not None else None,
+    )
+    return BranchRequest(BranchKey(row.forge, row.host, row.repository, row.base_branch), request)

@@ -1,0 +1,88 @@
+"""Who moved which digest, and how long it took."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from support.visits import API, NEW, NOW, OLD, PYTHON, WEB, build_request
+
+from bot.core.inventory.history import CLOCK_TOLERANCE, list_moves
+from bot.model.fleet_history import BranchRequest, FleetHistory, HeldDigest, MoveOrigin
+from bot.model.history import TagObservation
+from bot.model.proposal import RequestState
+from bot.model.reference import TagRef
+
+DAY = timedelta(days=1)
+
+
+def held(**more) -> HeldDigest:
+    values = {"key": WEB, "repository": PYTHON.repository, "tag": "3.12", "digest": NEW, "since": NOW}
+    return HeldDigest(**{**values, "is_since_first_visit": False, **more})
+
+
+def merged(number: int = 1, key=WEB, **more) -> BranchRequest:
+    values = {"state": RequestState.MERGED, "opened_at": NOW - 3 * DAY, "ended_at": NOW - DAY} | more
+    return BranchRequest(key, build_request(number, **values))
+
+
+def test_move_belongs_to_the_merged_request_with_its_target():
+    (move,) = list_moves(FleetHistory((held(),), (merged(),)))
+    assert (move.origin, move.request.number, move.moved_at) == (MoveOrigin.BASEBUMP, 1, NOW - DAY)
+    assert move.wait_since_opened == 2 * DAY
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        merged(state=RequestState.OPEN, ended_at=None),
+        merged(state=RequestState.CLOSED),
+        merged(key=API),
+        merged(targets=(f"{PYTHON}@{OLD}",)),
+        merged(targets=(f"docker.io/library/python:3.13@{NEW}",)),
+        merged(targets=("*@sha256:abc",)),
+        merged(ended_at=NOW + CLOCK_TOLERANCE + DAY),
+    ],
+)
+def test_move_without_a_merged_request_for_its_target_is_not_of_basebump(request_):
+    (move,) = list_moves(FleetHistory((held(),), (request_,)))
+    assert (move.origin, move.request, move.moved_at, move.wait_since_opened) == (MoveOrigin.OTHER, None, NOW, None)
+
+
+def test_move_belongs_to_the_last_request_that_was_merged_before_it():
+    requests = (merged(1, ended_at=NOW - 2 * DAY), merged(2), merged(3, ended_at=NOW + 5 * DAY))
+    (move,) = list_moves(FleetHistory((held(),), requests))
+    assert move.request.number == 2
+
+
+def test_request_that_was_merged_while_the_run_went_on_counts():
+    (move,) = list_moves(FleetHistory((held(),), (merged(ended_at=NOW + CLOCK_TOLERANCE),)))
+    assert move.origin is MoveOrigin.BASEBUMP
+
+
+def test_digest_waited_since_any_tag_of_the_repository_pointed_to_it():
+    observations = (
+        TagObservation(PYTHON, NEW, NOW - 4 * DAY, NOW),
+        TagObservation(TagRef(PYTHON.repository, "3"), NEW, NOW - 6 * DAY, NOW),
+        TagObservation(TagRef("ghcr.io/acme/python", "3"), NEW, NOW - 9 * DAY, NOW),
+        TagObservation(PYTHON, OLD, NOW - 9 * DAY, NOW),
+    )
+    (move,) = list_moves(FleetHistory((held(),), (), observations))
+    assert (move.first_seen, move.wait_since_first_seen) == (NOW - 6 * DAY, 6 * DAY)
+
+
+def test_digest_that_the_first_visit_found_has_no_mover_and_no_wait():
+    observations = (TagObservation(PYTHON, NEW, NOW - DAY, NOW),)
+    first = held(is_since_first_visit=True)
+    (move,) = list_moves(FleetHistory((first,), (merged(),), observations))
+    assert (move.origin, move.request, move.wait_since_first_seen) == (MoveOrigin.FIRST_VISIT, None, None)
+
+
+def test_reference_without_a_digest_is_not_of_basebump():
+    moves = list_moves(FleetHistory((held(digest=None), held(digest=None, key=API, is_since_first_visit=True)), ()))
+    assert {move.held.key: move.origin for move in moves} == {WEB: MoveOrigin.OTHER, API: MoveOrigin.FIRST_VISIT}
+
+
+def test_moves_are_sorted_from_the_newest():
+    moves = list_moves(FleetHistory((held(since=NOW - DAY, digest=OLD), held(), held(since=NOW - 2 * DAY))))
+    assert [move.moved_at for move in moves] == [NOW, NOW - DAY, NOW - 2 * DAY]
