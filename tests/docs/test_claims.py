@@ -34,6 +34,13 @@ def test_a_claim_of_several_tests_is_ticked_when_all_of_them_passed():
     assert rows(*both, report("it opens", "local", "failed")) == [row(local="✗")]
 
 
+def test_a_claim_of_which_some_tests_were_skipped_has_a_tick_with_both_numbers_and_the_reason():
+    skipped = report("it opens", "azure", "skipped", "call", ("x.py", 1, "Skipped: no issues"))
+    lines = list(claims_table([report("it opens", "azure"), skipped, report("it opens", "azure")]))
+    assert row(azure="✓ 2 of 3") in lines
+    assert "- azure, it opens: Skipped: no issues" in lines
+
+
 def test_what_broke_after_it_passed_is_no_tick():
     broken = report("it opens", "github", "failed", "teardown")
     assert rows(report("it opens", "github"), broken) == [row(github="✗")]

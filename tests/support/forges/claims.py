@@ -1,7 +1,8 @@
 """The claims about forges, and which forge a run of tests showed each of them for: `make claims`.
 
 A module whose tests run over several forges is marked: `pytestmark = pytest.mark.over_forges(gitlab="why it is left
-out")`. Its claims are the names of its tests. A tick is for what ran and passed, all of it, and for nothing else.
+out")`. Its claims are the names of its tests. A tick is for what ran and passed, and for nothing else: a claim of which
+some tests were skipped has their number beside it, and the reasons below.
 """
 
 from __future__ import annotations
@@ -25,15 +26,18 @@ class Shown:
     """What became of one claim on one forge."""
 
     passed: int = 0
+    skipped: int = 0
     has_failed: bool = False
-    why_skipped: str = ""
+    why_skipped: set[str] = field(default_factory=set)
 
     @property
     def cell(self) -> str:
         if self.has_failed:
             return "✗"
-        if self.why_skipped or not self.passed:
+        if not self.passed:
             return "-"
+        if self.skipped:
+            return f"✓ {self.passed} of {self.passed + self.skipped}"
         return "✓" if self.passed == 1 else f"✓ {self.passed}"
 
 
@@ -76,7 +80,10 @@ def _read(reports: Iterable[pytest.TestReport]) -> dict[str, Module]:
             shown.passed += report.passed and report.when == "call"
             shown.has_failed |= report.failed
             if report.skipped:
-                shown.why_skipped = str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr)
+                shown.skipped += 1
+                shown.why_skipped.add(
+                    str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr)
+                )
     return modules
 
 
@@ -85,10 +92,10 @@ def _reasons(module: Module) -> Iterator[str]:
     left_out = [each for each in FORGES if not any(each in forges for forges in module.claims.values())]
     said = [f"- {each}: {module.why_left_out.get(each, 'not among what ran')}" for each in left_out]
     skipped = (
-        f"- {forge}, {claim}: {shown.why_skipped}"
+        f"- {forge}, {claim}: {why}"
         for claim, forges in module.claims.items()
         for forge, shown in forges.items()
-        if shown.why_skipped
+        for why in sorted(shown.why_skipped)
     )
     lines = [*said, *skipped]
     yield from ("", *lines) if lines else ()
