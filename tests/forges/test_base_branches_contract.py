@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from support.forges.azure.stand import AzureStand
 from support.forges.contract_scene import BODY, BRANCH, CHANGES, INTENT, OTHER, PREFIX, message_of, proposal
-from support.forges.github.stand import GitHubAppStand, GitHubStand
+from support.forges.forge_stands import STANDS, select_stands
+from support.forges.github.stand import GitHubStand
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.hosted_stand import HostedStand
-from support.forges.stands import LocalStand
 
 from bot.core.proposal.markers import append_trailers
 from bot.model.forge import GitRepository
@@ -19,8 +18,7 @@ pytestmark = pytest.mark.over_forges
 
 RELEASE = "release/1"
 OF_RELEASE = "basebump/python-3.12-slim-c0ffee00"
-SERVERS = {"github": GitHubStand, "github-app": GitHubAppStand, "gitlab": GitLabStand, "azure": AzureStand}
-STANDS = {"local": LocalStand, **SERVERS}
+SERVERS = select_stands(without=("local",))
 FILES = {"Dockerfile": "FROM python:3.12-slim\n"}
 
 

@@ -84,7 +84,8 @@ class GiteaStand(HostedStand):
         pull.close()
         self.repository.note(pull, "close", self.server.world.ada)
 
-    def merge_request(self, branch: str) -> None:
+    def merge_request(self, branch: str, into: str = "main") -> None:
+        assert self.repository.open_pull(branch).base == into
         self.repository.merge(self.repository.open_pull(branch))
 
     def propose_from_fork(self, branch: str, files: Mapping[str, Content]) -> None:
