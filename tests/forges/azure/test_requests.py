@@ -305,6 +305,20 @@ def test_request_that_a_person_revived_is_open_again(stand):
     assert open_one(stand) == seen
 
 
+@pytest.mark.parametrize("shows_closer", [True, False])
+@pytest.mark.parametrize("is_own", [True, False])
+def test_only_an_abandon_by_basebump_is_no_decline_if_the_mark_is_missing(stand, is_own, shows_closer):
+    seen = propose(stand)
+    if is_own:
+        stand.forge().close(seen)
+    else:
+        stand.close_request(BRANCH)
+    request = get_request(stand)
+    request.properties.clear()
+    request.closed_by = request.closed_by if shows_closer else None
+    assert one(stand, RequestState.CLOSED).is_closed_by_branch_deletion is (is_own and shows_closer)
+
+
 def test_conflicts_are_those_with_the_current_base(stand):
     propose(stand)
     stand.commit("main", {"README.md": "Elsewhere.\n"})
