@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from enum import Enum
 from functools import lru_cache
+from threading import Lock
 
 from jinja2 import StrictUndefined, Template, nodes
 from jinja2.exceptions import SecurityError, TemplateError
@@ -31,8 +32,11 @@ span."""
 _ROWS = (200, 100, 50, 25, 10, 5, 2, 1, 0)
 """Limits for the rows of a list, which are tried one after another until the body fits."""
 
-_TEMPLATES = 4
-"""Number of compiled templates to cache. A run uses the same ones for all proposals, and compiling takes 25 ms."""
+_TEMPLATES = 8
+"""Number of compiled templates to cache. A run uses at most six, for all its proposals, and compiling one takes up to
+150 ms."""
+_COMPILER = Lock()
+"""Held while a template is compiled. Threads that need the same template at the same time wait, and compile it once."""
 
 _BLANK_LINES = re.compile(r"\n{3,}")
 
@@ -61,13 +65,18 @@ def _is_rendered(value: object) -> bool:
     return isinstance(value, str) and not isinstance(value, Enum)
 
 
-@lru_cache(_TEMPLATES)
 def compile_template(source: str) -> Template:
     """Compile a template in the sandbox. Undefined names are errors, and only ALLOWED_FILTERS exist.
 
     Raises jinja2's TemplateError if the template is invalid or slices a text. Other forbidden operations raise
     TemplateError when the compiled template is rendered.
     """
+    with _COMPILER:
+        return _compile_template(source)
+
+
+@lru_cache(_TEMPLATES)
+def _compile_template(source: str) -> Template:
     sandbox = _TemplateSandbox(
         undefined=StrictUndefined, keep_trailing_newline=True, trim_blocks=True, lstrip_blocks=True
     )
