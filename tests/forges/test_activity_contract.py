@@ -140,7 +140,6 @@ def test_the_tree_is_that_of_the_head_if_the_list_contains_it(stand):
     (repository,) = fleet.list_repositories(frozenset({stand.name}), SCOPE)
     expected = stand.git.run("rev-parse", "main^{tree}").decode().strip()
     assert repository.tree in (None, expected)
-    assert (repository.tree is None) == (repository.activity is None)
 
 
 def test_a_list_without_scope_contains_neither_tree_nor_activity(stand):

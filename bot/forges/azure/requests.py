@@ -54,13 +54,13 @@ class AzureRequestReader(RestRequestReader[AzureRemote]):
 
     def list_open(self, branches: Collection[str]) -> Sequence[ListedRequest]:
         self._active = self._list_matching("list the active pull requests", {"status": ACTIVE})
-        return [self._complete(each) for each in self._active if each.branch in branches]
+        return [self.complete(each) for each in self._active if each.branch in branches]
 
     def list_of_branch(self, branch: str) -> Sequence[ListedRequest]:
         """Return the newest pull requests of a branch, at most `MAX_ENDED`, whether active, abandoned or completed."""
         conditions = {"status": "all", "sourceRefName": f"{BRANCHES}{branch}"}
         requests = self._list_matching(f"list the pull requests of {branch}", conditions, MAX_ENDED)
-        return [each if each.state is RequestState.MERGED else self._complete(each) for each in requests]
+        return [each if each.state is RequestState.MERGED else self.complete(each) for each in requests]
 
     def list_without_branch(self, prefix: str, branches: Collection[str]) -> Sequence[ListedRequest]:
         """Return the active pull requests of the token's account whose branches begin with `prefix`, and do not exist.
@@ -75,7 +75,7 @@ class AzureRequestReader(RestRequestReader[AzureRemote]):
             conditions = {"status": ACTIVE, "creatorId": account.id}
             active = self._list_matching("list basebump's active pull requests", conditions)
         own = [each for each in active if account.has_id(each.opened_by) and each.branch.startswith(prefix)]
-        return [self._complete(each) for each in own if each.branch not in branches]
+        return [self.complete(each) for each in own if each.branch not in branches]
 
     def list_open_of_branch(self, branch: str, target_branch: str) -> Sequence[ListedRequest]:
         refs = {"sourceRefName": f"{BRANCHES}{branch}", "targetRefName": f"{BRANCHES}{target_branch}"}
@@ -122,6 +122,16 @@ class AzureRequestReader(RestRequestReader[AzureRemote]):
         """
         return frozenset(each.number for each in requests if self.account.has_id(each.closed_by))
 
+    def complete(self, request: ListedRequest) -> ListedRequest:
+        """Return a pull request with its whole text, and with all attributes that basebump ever set.
+
+        The list contains the beginning of the description, and the current attributes.
+        """
+        description = request.body
+        if len(description) >= LISTED_DESCRIPTION:
+            description = str(read_request(self.remote, request.number).get("description") or "")
+        return complete_request(request, description, self._texts.read_stored(request.number))
+
     def _list_matching(
         self, action: str, conditions: Mapping[str, str], max_requests: int | None = None
     ) -> list[ListedRequest]:
@@ -135,17 +145,12 @@ class AzureRequestReader(RestRequestReader[AzureRemote]):
         query = {f"searchCriteria.{name}": value for name, value in conditions.items()}
         listed = self.remote.list_pages(action, "/pullrequests", query=query, max_items=max_requests)
         own_account = self.account.id
-        return [_parse_request(each, own_account) for each in listed if not each.get("forkSource")]
+        return parse_requests(listed, own_account)
 
-    def _complete(self, request: ListedRequest) -> ListedRequest:
-        """Return a pull request with its whole text, and with all attributes that basebump ever set.
 
-        The list contains the beginning of the description, and the current attributes.
-        """
-        description = request.body
-        if len(description) >= LISTED_DESCRIPTION:
-            description = str(read_request(self.remote, request.number).get("description") or "")
-        return complete_request(request, description, self._texts.read_stored(request.number))
+def parse_requests(listed: Iterable[Mapping[str, Any]], own_account: str | None) -> list[ListedRequest]:
+    """Return the pull requests in a list whose branches are not in a fork. `own_account` is that of the token."""
+    return [_parse_request(each, own_account) for each in listed if not each.get("forkSource")]
 
 
 def _parse_branch(ref: str) -> str:

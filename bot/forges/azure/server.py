@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
 from bot.forges._git_objects import BRANCHES
+from bot.forges.azure.activity import AzureActivityReader
 from bot.forges.azure.attributes import AzureAutomerge
 from bot.forges.azure.branches import AzureBranches
 from bot.forges.azure.commits import AzureCommits
@@ -21,7 +22,7 @@ from bot.forges.hosted.forge import HostedRepository
 from bot.forges.hosted.refusal import RefusedError
 from bot.forges.hosted.server import RestServer
 from bot.model.diagnosis import Check, DiagnosisTarget, report_ok
-from bot.model.forge import ForgeLimits, GitRepository
+from bot.model.forge import ActivityScope, ForgeLimits, GitRepository
 from bot.model.report import RunFailure
 
 __all__ = ["ENTRA_SCOPE", "KIND", "AzureCredential", "CredentialKind", "open_server"]
@@ -71,6 +72,27 @@ class AzureServer(RestServer[AzureConnection]):
 
     kind = KIND
     clone_host = None
+
+    def find_named(
+        self, names: Sequence[str], activity_scope: ActivityScope | None = None
+    ) -> Iterator[tuple[str, ListedRepository | RefusedError]]:
+        readers = self._create_readers(Counter(name.partition("/")[0] for name in names), activity_scope)
+        for name, listed in super(AzureServer, self).find_named(names):
+            reader = readers.get(name.partition("/")[0])
+            if reader is not None and isinstance(listed, ListedRepository):
+                yield name, reader.add_activity(listed)
+            else:
+                yield name, listed
+
+    def list_owned(
+        self,
+        owner: str,
+        is_selected: Callable[[ListedRepository], bool],
+        activity_scope: ActivityScope | None = None,
+    ) -> Sequence[ListedRepository]:
+        selected = super(AzureServer, self).list_owned(owner, is_selected)
+        reader = self._create_readers({owner: len(selected)}, activity_scope).get(owner)
+        return selected if reader is None else list(map(reader.add_activity, selected))
 
     def find(self, name: str) -> ListedRepository:
         data = self.connection.read(f"find the repository {name}", AzureRemote(self.connection, name).path)
@@ -122,6 +144,16 @@ class AzureServer(RestServer[AzureConnection]):
         for project, reasons in self.omitted.items():
             if reasons:
                 yield report_ok(project, "leave out repositories", f"{', '.join(reasons)}")
+
+    def _create_readers(self, counts: Mapping[str, int], scope: ActivityScope | None) -> dict[str, AzureActivityReader]:
+        """Return what reads the activity of the repositories of each project, if it has more than one repository.
+
+        The activity of a single repository takes fewer requests without the list of the whole project.
+        """
+        if scope is None:
+            return {}
+        projects = [project for project, count in counts.items() if count > 1]
+        return {project: AzureActivityReader(self.connection, project, scope) for project in projects}
 
 
 _UNUSABLE = frozenset({"disabled", "in maintenance"})

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from support.forges.azure.calls import Call, ProblemError, invalid
-from support.forges.azure.state import PULL_REQUESTS, Comment, PullRequest, Reviewer, Status, Thread
+from support.forges.azure.state import PULL_REQUESTS, Comment, PullRequest, Repository, Reviewer, Status, Thread
 from support.forges.server import Reply
 
 NOBODY = "00000000-0000-0000-0000-000000000000"
@@ -18,12 +19,25 @@ _STATES = ("notSet", "active", "abandoned", "completed", "all")
 
 def list_requests(call: Call) -> Reply:
     """List pull requests, newest first."""
+    return _list(call, [call.repository])
+
+
+def list_requests_of_project(call: Call) -> Reply:
+    """List the pull requests of all repositories of a project, newest first."""
+    seen = [each for each in call.world.repositories if call.is_in(each) and call.sees(each.project)]
+    return _list(call, [each for each in seen if not each.is_disabled])
+
+
+def _list(call: Call, repositories: Sequence[Repository]) -> Reply:
     asked = {key.removeprefix("searchCriteria."): value for key, value in call.query.items()}
-    call.repository.settle()
-    found = [each for each in reversed(call.repository.requests) if _is_asked_for(each, asked)]
+    for repository in repositories:
+        repository.settle()
+    known = [(repository, each) for repository in repositories for each in repository.requests]
+    known.sort(key=lambda each: each[1].number, reverse=True)
+    found = [(repository, each) for repository, each in known if _is_asked_for(each, asked)]
     skip, top = int(asked.get("$skip") or 0), int(asked.get("$top") or DEFAULT_PAGE)
-    shown = [call.shapes.request(call.repository, each, is_listed=True) for each in found[skip : skip + top]]
-    return call.many(shown)
+    shown = found[skip : skip + top]
+    return call.many([call.shapes.request(repository, each, is_listed=True) for repository, each in shown])
 
 
 def _is_asked_for(request: PullRequest, asked: dict[str, str]) -> bool:

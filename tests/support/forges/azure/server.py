@@ -43,6 +43,7 @@ _ROUTES: Mapping[tuple[str, str], Handler] = {
     ("GET", f"{_REPOSITORY}/diffs/commits"): repository.diff_commits,
     ("GET", f"{_REPOSITORY}/commits/{{commitId}}/statuses"): pull_requests.list_commit_statuses,
     ("POST", f"{_REPOSITORY}/commits/{{commitId}}/statuses"): pull_requests.create_commit_status,
+    ("GET", "git/pullrequests"): pull_requests.list_requests_of_project,
     ("GET", _REQUESTS): pull_requests.list_requests,
     ("POST", _REQUESTS): pull_requests.create_request,
     ("GET", f"{_REQUESTS}/{{pullRequestId}}"): pull_requests.get_request,

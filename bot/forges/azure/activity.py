@@ -1,0 +1,98 @@
+"""The activity of the repositories of one project on Azure DevOps.
+
+Two lists contain it: the active pull requests of the whole project, and the branches of each repository, among which is
+the default branch. The whole text of each pull request of basebump takes further requests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote
+
+from bot.forges._git_objects import BRANCHES
+from bot.forges.azure.branches import AzureBranches
+from bot.forges.azure.commits import AzureCommits
+from bot.forges.azure.connection import REF_PAGE, AzureConnection, AzureRemote
+from bot.forges.azure.errors import AZURE_ERRORS
+from bot.forges.azure.requests import ACTIVE, AzureRequestReader, parse_requests
+from bot.forges.hosted.activity import RepositoryActivity
+from bot.forges.hosted.catalogue import ListedRepository
+from bot.forges.hosted.connection import SharedValue
+from bot.forges.hosted.refusal import RefusedError
+from bot.forges.hosted.rest import RestAnswer
+from bot.model.forge import ActivityScope
+
+
+class AzureActivityReader:
+    """Adds the last commits and the activities to the repositories of one project. Never raises RefusedError."""
+
+    def __init__(self, connection: AzureConnection, project: str, scope: ActivityScope) -> None:
+        """Prepare to read. The pull requests of the project are listed when they are first needed."""
+        self._connection = connection
+        self._project = project
+        self._scope = scope
+        self._active: SharedValue[Mapping[str, list[Mapping[str, Any]]]] = SharedValue()
+
+    def add_activity(self, listed: ListedRepository) -> ListedRepository:
+        """Return a repository with the last commit of its default branch, and with its activity.
+
+        If they cannot be read, or if the branches do not fit on one page, return the repository as it is.
+        """
+        remote = AzureRemote(self._connection, listed.name, listed.server_id)
+        try:
+            with AZURE_ERRORS.translate(listed.name):
+                branches = _list_branches(remote)
+                head_commit = (branches or {}).get(listed.default_branch or "")
+                if branches is None or head_commit is None:
+                    return listed
+                activity = self._read_activity(remote, branches)
+        except RefusedError:
+            return listed
+        return replace(listed, head_commit=head_commit, activity=activity.fingerprint)
+
+    def _read_activity(self, remote: AzureRemote, branches: Mapping[str, str]) -> RepositoryActivity:
+        """Return the activity, as `read_activity` in `bot.forges.hosted.activity` does with more requests."""
+        account, prefix = self._connection.get_account(), self._scope.branch_prefix
+        active = self._active.get(self._list_active).get(str(remote.repository_id), [])
+        requests = [
+            each
+            for each in parse_requests(active, account.id)
+            if each.branch.startswith(prefix) and (each.branch in branches or account.has_id(each.opened_by))
+        ]
+        reader = AzureRequestReader(remote, AzureBranches(remote, AzureCommits(remote)))
+        return RepositoryActivity(
+            branches={name: commit for name, commit in branches.items() if name.startswith(prefix)},
+            requests={each.number: reader.complete(each) for each in requests},
+            issues={},
+        )
+
+    def _list_active(self) -> Mapping[str, list[Mapping[str, Any]]]:
+        """Return all active pull requests of the project, by the id of their repository.
+
+        https://learn.microsoft.com/en-us/rest/api/azure/devops/git/pull-requests/get-pull-requests-by-project
+        """
+        path = f"/{quote(self._project, safe='')}/_apis/git/pullrequests"
+        query = {"searchCriteria.status": ACTIVE}
+        active: dict[str, list[Mapping[str, Any]]] = {}
+        for each in self._connection.list_pages(f"list the pull requests of {self._project}", path, query=query):
+            active.setdefault(str(each["repository"]["id"]), []).append(each)
+        return active
+
+
+def _list_branches(remote: AzureRemote) -> Mapping[str, str] | None:
+    """Return all branches of a repository with their commits; None if one request cannot list them."""
+    pages: list[RestAnswer] = []
+
+    def add_page(answer: RestAnswer) -> bool:
+        pages.append(answer)
+        return True
+
+    query = {"filter": BRANCHES.removeprefix("refs/"), "$top": REF_PAGE}
+    action = f"list the branches of {remote.name}"
+    remote.connection.read_until(action, f"{remote.path}/refs", lambda _: query, add_page)
+    if pages[0].headers.get("x-ms-continuationtoken"):
+        return None
+    refs = remote.connection.get_items(pages[0].value)
+    return {str(each["name"]).removeprefix(BRANCHES): str(each["objectId"]) for each in refs}
