@@ -94,6 +94,8 @@ class Proposal:
     shown_due: DueDate | None = None
     """The due date that readers of the request may see. It differs from `due` if the date depends on private
     evidence."""
+    is_due_unknown: bool = False
+    """True if there is no due date only because it is not known what the proposal fixes."""
     waits_until: datetime | None = None
     """The time from which limits and schedules no longer apply, because the due date is near; None if they always
     apply."""

@@ -60,6 +60,8 @@ class ProposalReport:
     """The time by which the proposal is to be merged; None if it has no due date, or if it is closed or declined."""
     shown_due: DueDate | None = None
     """The due date that readers of the repository may see. It differs from `due` if it depends on private evidence."""
+    is_due_unknown: bool = False
+    """True if there is no due date only because it is not known what the proposal fixes."""
     accepted_risk: DueClass | None = None
     """What a declined proposal fixes, if it would have a due date otherwise. The user who declined it accepted this
     risk."""

@@ -221,10 +221,10 @@ def report_failure(desired: Proposal | NoProposal, branch: str, error: str) -> P
 def _add_due_date(report: ProposalReport, desired: Proposal | NoProposal) -> ProposalReport:
     """Return the report of a step with the due date of its proposal, or with the risk that a user accepted."""
     match desired:
-        case Proposal(due=due, shown_due=shown_due):
+        case Proposal(due=due, shown_due=shown_due, is_due_unknown=is_unknown):
             if report.outcome is ProposalOutcome.DECLINED:
                 return replace(report, accepted_risk=due.fixes if due is not None else None)
-            return replace(report, due=due, shown_due=shown_due)
+            return replace(report, due=due, shown_due=shown_due, is_due_unknown=is_unknown)
         case NoProposal(recorded_due=recorded):
             is_open = report.outcome in (ProposalOutcome.LEFT_ALONE, ProposalOutcome.FAILED)
             return replace(report, due=recorded, shown_due=recorded) if is_open else report

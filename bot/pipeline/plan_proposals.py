@@ -9,7 +9,7 @@ from bot.core.budgets import EditBudget
 from bot.core.evidence.private_evidence import remove_private_evidence
 from bot.core.proposal.automerge import can_automerge, is_automerge_unknown
 from bot.core.proposal.commit_status import build_status
-from bot.core.proposal.due_dates import FixTimes, compute_due_date, compute_waiting_limit
+from bot.core.proposal.due_dates import FixTimes, compute_due_date, compute_waiting_limit, is_due_date_unknown
 from bot.core.proposal.fingerprint import compute_fingerprint
 from bot.core.proposal.markers import BodyMarker, append_trailers, render_marker
 from bot.core.proposal.merged_options import (
@@ -164,6 +164,7 @@ class _ProposalBuilder:
         }
         with_evidence = [(update, self.evidence[get_first_transition(update)]) for update in updates]
         with_shown_evidence = [(update, shown[get_first_transition(update)]) for update in updates]
+        due = compute_due_date(with_evidence, recorded, self.fix_times)
         shown_due = compute_due_date(with_shown_evidence, recorded, self.fix_times)
         is_draft = any(update.needs_review or update.tracked_image.policy.draft for update in updates)
         needs_people = is_draft or self.update_group.is_onboarding
@@ -193,7 +194,8 @@ class _ProposalBuilder:
             awaits_evidence=is_awaiting_evidence(with_evidence),
             priority=compute_priority([self.evidence[transition] for transition in transitions]),
             replaces_gone_digest=any(update.cause is UpdateCause.GONE for update in updates),
-            due=compute_due_date(with_evidence, recorded, self.fix_times),
+            due=due,
+            is_due_unknown=due is None and is_due_date_unknown(with_evidence),
             shown_due=shown_due,
             waits_until=compute_waiting_limit(with_evidence, self.fix_times),
             on_close=determine_on_close(updates),

@@ -25,7 +25,9 @@ def summarise_due_dates(report: RunReport) -> Iterator[str]:
     due = sum(each.due is not None for each in proposals)
     accepted = sum(each.accepted_risk is not None for each in proposals)
     overdue = sum(map(is_overdue, proposals))
+    unknown = sum(each.is_due_unknown for each in proposals)
     parts = [f"Overdue: {overdue} of {due} proposal{'' if due == 1 else 's'} with a due date."] if due else []
+    parts += [f"Due dates not known, because scan results are missing: {unknown}."] if unknown else []
     parts += [f"Accepted risks: {accepted} declined proposal{'' if accepted == 1 else 's'}."] if accepted else []
     if parts:
         yield " ".join(parts)

@@ -46,9 +46,10 @@ def build_risk_figures(
 def _build_overdue_figures(proposals: Sequence[ProposalFacts]) -> Iterator[RiskFigure]:
     due = sum(each.due_at is not None for each in proposals)
     accepted = sum(each.accepted_risk is not None for each in proposals)
-    if due or accepted:
+    unknown = sum(each.is_due_unknown for each in proposals)
+    if due or unknown or accepted:
         overdue = sum(each.is_overdue for each in proposals)
-        note = f"proposals with a due date; {accepted:,} declined (accepted risk)"
+        note = f"proposals with a due date; {unknown:,} not scanned; {accepted:,} declined (accepted risk)"
         yield RiskFigure("Overdue", f"{overdue:,} of {due:,}", note, "proposals", is_alarming=overdue > 0)
 
 

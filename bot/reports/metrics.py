@@ -59,6 +59,7 @@ def _render_counts(report: RunReport) -> Iterator[str]:
     texts: Counter[LabelValues] = Counter()
     proposals: Counter[LabelValues] = Counter()
     overdue: Counter[LabelValues] = Counter()
+    unknown_due: Counter[LabelValues] = Counter()
     for tree in report.repositories:
         forge = tree.forge or FOLDER
         repositories[forge,] += 1
@@ -68,6 +69,7 @@ def _render_counts(report: RunReport) -> Iterator[str]:
         )
         texts[forge,] += len(tree.unsupported)
         proposals.update((forge, each.outcome.value) for each in tree.proposals)
+        unknown_due[forge,] += sum(each.is_due_unknown for each in tree.proposals)
         overdue.update(
             (forge, each.due.fixes.value) for each in tree.proposals if each.due is not None and each.due.is_overdue
         )
@@ -92,6 +94,11 @@ def _render_counts(report: RunReport) -> Iterator[str]:
         "overdue",
         "Proposals whose due date has passed, by what the date was set for.",
         _build_samples(overdue, ("forge", "fixes"), [forges, tuple(each.value for each in DueClass)]),
+    )
+    yield from _render_gauge(
+        "due_unknown",
+        "Proposals without a due date because scan results are missing.",
+        _build_samples(unknown_due, ("forge",), [forges]),
     )
     yield from _render_gauge(
         "proposals",

@@ -87,6 +87,8 @@ class ProposalFacts:
     due_at: datetime | None = None
     due_for: str | None = None
     """What the due date was set for, such as `critical`; None if there is no due date."""
+    is_due_unknown: bool = False
+    """True if there is no due date only because scan results are missing."""
     is_overdue: bool = False
     accepted_risk: str | None = None
     """What a declined proposal fixes, if it would have a due date otherwise."""
@@ -197,6 +199,7 @@ def _read_repository(part: _DocumentPart) -> RepositoryFacts:
                 each.get_texts("files"),
                 each.get_time("due_at"),
                 each.get_optional_text("due_for"),
+                each.get_flag("due_unknown"),
                 each.get_flag("overdue"),
                 each.get_optional_text("accepted_risk"),
             )

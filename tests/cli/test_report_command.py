@@ -100,4 +100,6 @@ def test_fail_overdue_ends_with_0_if_nothing_is_overdue_or_the_risk_was_accepted
     document = write_document(tmp_path / "run.json", proposal("a", due=due), declined)
     code, page, err = basebump("report", document, "--fail-overdue")
     assert (code, err) == (0, "")
-    assert Outline(page).rows("Overdue", "0 of 1", "proposals with a due date; 1 declined (accepted risk)")
+    assert Outline(page).rows(
+        "Overdue", "0 of 1", "proposals with a due date; 0 not scanned; 1 declined (accepted risk)"
+    )

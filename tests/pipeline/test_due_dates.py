@@ -13,6 +13,7 @@ from support.forges.gitlab.stand import GitLabStand
 from support.forges.hosted_stand import HostedStand
 from support.forges.stands import LocalStand, Stand
 from support.registries.no_facts import NoFacts
+from support.runs.twins import Twins, set_rules
 from support.runs.worlds import NOW, Loopback, ToldScanner, build, outcomes
 from support.scanners.advisories import ToldAdvisories
 from support.values import finding
@@ -23,6 +24,7 @@ from bot.model.evidence import Severity
 from bot.model.image import RegistryRecord
 from bot.model.limits import ProposalLimits, ProposalSchedule
 from bot.model.policy import PolicyConfig, PolicyRule
+from bot.model.proposal import RequestState
 from bot.model.reference import Digest, TagRef
 from bot.model.report import ProposalReport, RunReport
 from bot.reports.json_document import render_run_document
@@ -70,7 +72,7 @@ def wait(world: Loopback, days: float) -> None:
 
 
 def find_request(stand: Stand):
-    return next(each for each in stand.requests() if each.branch == BRANCH and each.state == "open")
+    return next(each for each in stand.requests() if each.state is RequestState.OPEN)
 
 
 def find_report(report: RunReport) -> ProposalReport:
@@ -128,6 +130,16 @@ def test_date_stays_when_scans_fail_and_the_request_still_becomes_overdue(start_
     request = find_request(stand)
     assert "CVE-1900-0001" in request.body
     assert request.labels == ("basebump-overdue",)
+
+
+def test_request_without_scan_results_has_an_unknown_date(start_stand, scanned):
+    scanned.scanner = ToldScanner({})
+    report = scanned.run([start_stand(LocalStand, FILES).fleet()])
+    assert (find_report(report).due, find_report(report).is_due_unknown) == (None, True)
+    assert "Due dates not known, because scan results are missing: 1." in render_run_text(report)
+    assert 'basebump_due_unknown{forge="local"} 1' in render_metrics(report)
+    (proposal,) = json.loads(render_run_document(report))["repositories"][0]["proposals"]
+    assert (proposal["due_at"], proposal["due_unknown"], proposal["overdue"]) == (None, True, False)
 
 
 def test_date_stays_when_the_registry_gives_no_answer(start_stand, scanned):
@@ -242,3 +254,19 @@ def test_outputs_count_overdue_proposals(start_stand, scanned):
     assert board is not None
     assert "**1 request overdue.**" in board.body
     assert "⚠️ **overdue** since 2026-12-02 12:00 UTC" in board.body
+
+
+def test_settled_repository_is_read_when_its_request_becomes_overdue(loopback, tmp_path):
+    twins = Twins(loopback, tmp_path)
+    set_rules(twins, due=DuePeriods(high=2 * DAY))
+    twins.loopback.move("nginx", "1", "nginx 1")
+    twins.settle()
+    reads = twins.changing.read_count
+    twins.now += DAY
+    twins.run()
+    assert twins.changing.read_count == reads
+    twins.now += DAY
+    for report in twins.run():
+        assert "Overdue: 1 of 1 proposal with a due date." in render_run_text(report)
+    assert "**overdue** since" in find_request(twins.changing.stand).body
+    twins.assert_equal()

@@ -405,7 +405,7 @@ def test_overdue_proposals_come_first_with_their_owners():
     outlined = Outline(shown)
     assert outlined.rows("overdue since 2026-11-06 00:00 UTC (critical)", "@acme/web, @acme/<b>")
     assert outlined.rows("accepted risk (high)")
-    assert outlined.rows("Overdue", "1 of 3", "proposals with a due date; 1 declined (accepted risk)")
+    assert outlined.rows("Overdue", "1 of 3", "proposals with a due date; 0 not scanned; 1 declined (accepted risk)")
 
 
 def test_page_without_due_dates_has_neither_figure_nor_column():

@@ -83,24 +83,31 @@ def compute_due_date(
         recorded: The due date in the mark of the open request; None if there is none.
         fix_times: The times from which due dates are counted.
     """
-    with_periods = [(update, evidence, update.tracked_image.policy.due) for update, evidence in updates]
-    periods = [each for _, _, each in with_periods if each is not None]
-    if not periods:
+    by_transition = _collect_periods(
+        (update, evidence, update.tracked_image.policy.due) for update, evidence in updates
+    )
+    if not by_transition:
         return None
-    candidates = [
-        candidate
-        for update, evidence, due in with_periods
-        if due is not None
-        for candidate in _list_candidates(update, evidence, due, fix_times)
-    ]
+    candidates = list(_list_candidates(by_transition, fix_times))
     due_date = (
-        _keep_recorded(recorded, candidates, periods, fix_times.now)
+        _keep_recorded(recorded, candidates, [periods for _, periods in by_transition], fix_times.now)
         if recorded is not None
         else min(
             (DueDate(each.fix_time + each.period, each.fixes) for each in candidates), key=_get_order, default=None
         )
     )
     return read_due_date(due_date, fix_times.now)
+
+
+def is_due_date_unknown(updates: Iterable[UpdateWithEvidence]) -> bool:
+    """Return True if the policy may set a due date, but it is not known what an update fixes.
+
+    A reference without a digest does not count, because there is no old image to compare with.
+    """
+    return any(
+        update.tracked_image.policy.due is not None and evidence.old is not None and evidence.delta is None
+        for update, evidence in updates
+    )
 
 
 def read_due_date(due_date: DueDate | None, now: datetime) -> DueDate | None:
@@ -117,12 +124,10 @@ def compute_waiting_limit(updates: Iterable[UpdateWithEvidence], fix_times: FixT
     This depends on the operator's policy only. A repository's own file can make due dates earlier, but must not lift
     the limits of the operator.
     """
-    times = (
-        candidate.fix_time + candidate.period
-        for update, evidence in updates
-        if (due := update.tracked_image.policy.operator_due) is not None
-        for candidate in _list_candidates(update, evidence, due, fix_times)
+    by_transition = _collect_periods(
+        (update, evidence, update.tracked_image.policy.operator_due) for update, evidence in updates
     )
+    times = (each.fix_time + each.period for each in _list_candidates(by_transition, fix_times))
     due_at = min(times, default=None)
     return due_at - NEAR if due_at is not None else None
 
@@ -157,14 +162,25 @@ class _Candidate:
     fixes: DueClass
 
 
-def _list_candidates(
-    update: ImageUpdate, evidence: Evidence, periods: DuePeriods, fix_times: FixTimes
-) -> Iterator[_Candidate]:
-    """Yield the classes of what an update fixes. Nothing is yielded if it is not known what the update fixes."""
-    for due_class, period in periods.list_periods():
-        if has_fix_for(evidence, _URGENCIES[due_class]):
-            fix_time = fix_times.find_fix_time(get_first_transition(update), evidence)
-            yield _Candidate(fix_time, period, due_class)
+_PeriodsByTransition = Mapping[tuple[Transition, DuePeriods], Evidence]
+"""The evidence on each update of an image, by the update and the durations of its policy. Many references can share
+both."""
+
+
+def _collect_periods(updates: Iterable[tuple[ImageUpdate, Evidence, DuePeriods | None]]) -> _PeriodsByTransition:
+    return {
+        (get_first_transition(update), periods): evidence
+        for update, evidence, periods in updates
+        if periods is not None
+    }
+
+
+def _list_candidates(by_transition: _PeriodsByTransition, fix_times: FixTimes) -> Iterator[_Candidate]:
+    """Yield the classes of what updates fix. Nothing is yielded for an update if it is not known what it fixes."""
+    for (transition, periods), evidence in by_transition.items():
+        for due_class, period in periods.list_periods():
+            if has_fix_for(evidence, _URGENCIES[due_class]):
+                yield _Candidate(fix_times.find_fix_time(transition, evidence), period, due_class)
 
 
 def _keep_recorded(

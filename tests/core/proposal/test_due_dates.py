@@ -18,6 +18,7 @@ from bot.core.proposal.due_dates import (
     compute_due_date,
     compute_waiting_limit,
     find_recorded_due_date,
+    is_due_date_unknown,
 )
 from bot.core.proposal.markers import BodyMarker, parse_marker, render_marker
 from bot.core.transition import get_first_transition
@@ -212,6 +213,19 @@ DATE, EARLIER = DueDate(NOW + DAY, DueClass.HIGH), DueDate(NOW - DAY, DueClass.C
 )
 def test_proposal_continues_the_date_of_its_open_request_or_deleted_branch(requests, expected):
     assert find_recorded_due_date(requests) == expected
+
+
+@pytest.mark.parametrize(
+    ("update", "evidence", "expected"),
+    [
+        (move(), UNKNOWN, True),
+        (move(), fixes(), False),
+        (move(None), UNKNOWN, False),
+        (move(), replace(UNKNOWN, old=None), False),
+    ],
+)
+def test_due_date_is_unknown_if_the_policy_sets_one_and_the_images_were_not_compared(update, evidence, expected):
+    assert is_due_date_unknown([(update, evidence)]) is expected
 
 
 # Limits
