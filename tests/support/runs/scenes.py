@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from itertools import takewhile
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from support.runs.worlds import Loopback, ToldScanner, build
 from support.values import finding
 
 from bot.core.proposal.markers import shorten_commit
+from bot.model.due_date import DuePeriods
+from bot.model.evidence import Severity
 from bot.model.limits import RolloutOptions
 from bot.model.policy import PolicyRule, RuleMatch
 from bot.model.vocabulary import RunLevel
@@ -80,6 +83,14 @@ class Scene:
     def learns(self, identifier: str) -> None:
         digests = {digest: (finding(identifier),) for digest in (OLD, NEW)}
         self.loopback.scanner = ToldScanner(digests)
+
+    def has_due_dates(self) -> None:
+        """Let the new image fix a critical vulnerability, which is to be merged within a week."""
+        self.loopback.scanner = ToldScanner({OLD: (finding("CVE-1900-0002", Severity.CRITICAL),), NEW: ()})
+        self.follows(PolicyRule(due=DuePeriods(critical=timedelta(days=7))))
+
+    def week_passes(self) -> None:
+        self.loopback.now += timedelta(days=7)
 
     def base_moves_to(self, digest: str) -> None:
         pinned = PYTHON["tools/Dockerfile"].replace("slim", f"slim@{digest}")
@@ -252,6 +263,7 @@ SCENES: dict[str, list[Act]] = {
         moves_on,
         RUN,
     ],
+    "a request becomes overdue": [Scene.has_due_dates, RUN, Scene.week_passes, RUN],
     "the first of a repository": [
         Scene.another_line,
         lambda scene: scene.has(rollout=RolloutOptions(first_proposal=True)),
