@@ -148,6 +148,17 @@ def test_a_list_without_scope_contains_neither_tree_nor_activity(stand):
     assert (repository.tree, repository.activity) == (None, None)
 
 
+@without(local="it needs no requests")
+def test_list_costs_no_more_requests_with_activities(stand):
+    fleet = stand.fleet()
+    list(fleet.list_repositories(frozenset()))  # identifies the token, once for the whole run
+    with stand.server.watched() as without_activities:
+        list(fleet.list_repositories(frozenset()))
+    with stand.server.watched() as lines:
+        list(fleet.list_repositories(frozenset(), SCOPE))
+    assert len(lines) <= len(without_activities)
+
+
 COSTS = {"github": (1, 2), "gitlab": (1, 2), "azure": (2, 3), "gitea": (1, 3)}
 """The requests that read the activity of one repository, without branches of basebump and with one open request."""
 

@@ -33,6 +33,7 @@ _OWNED_QUERY = """query($owner: String!, $first: Int!, $after: String) {
     ) { pageInfo { hasNextPage endCursor } nodes { ...Found } }
   }
 }"""
+_GATEWAY_TIMEOUT = 504
 _NOT_FOUND = "NOT_FOUND"
 """The type of the problem that a repository does not exist, or that the token cannot see it."""
 _IDS_QUERY = "query($ids: [ID!]!) { nodes(ids: $ids) { ...Found } }"
@@ -164,7 +165,8 @@ class GitHubCatalogue:
         """Send a query whose results are repositories, and return its data.
 
         If the token cannot read a part of an activity, GitHub omits the whole repository. The query is then repeated
-        without activities. Raises RefusedError and UnsupportedQueryError.
+        without activities. If GitHub omits parts because the query is too large, RefusedError is raised, as after a
+        timeout. Raises RefusedError and UnsupportedQueryError.
         """
         fields = _REPOSITORY_FIELDS + (build_activity_fields(scope) if scope is not None else "")
         answer = run_query(
@@ -175,6 +177,8 @@ class GitHubCatalogue:
             owner,
             ISSUES_READ if scope is not None and scope.has_dashboard else CONTENTS_READ,
         )
+        if scope is not None and answer.is_truncated:
+            raise RefusedError(f"{owner}: GitHub omitted a part of the answer to a query", status=_GATEWAY_TIMEOUT)
         if scope is not None and any(each.get("type") != _NOT_FOUND for each in answer.problems):
             return self._run_query(action, query, variables, owner, None)
         return answer.data

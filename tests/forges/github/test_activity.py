@@ -101,6 +101,14 @@ def test_repository_whose_activity_the_token_may_not_read_stays_in_the_list(serv
     assert all(each.activity is None for each in listed)
 
 
+def test_smaller_pages_are_requested_if_the_server_omits_a_part(server):
+    limit = {"type": "RESOURCE_LIMITS_EXCEEDED", "path": ["repositoryOwner"], "message": "Resource limits exceeded"}
+    server.fail("POST /graphql", Reply(200, {"data": {"repositoryOwner": None}, "errors": [limit]}))
+    assert _list_known(server, ACME) == BOTH_KNOWN
+    sizes = [each.request["variables"]["first"] for each in server.exchanges if each.target == "/graphql"]
+    assert sizes == [100, 50]
+
+
 @pytest.mark.parametrize("names", [(ACME,), ("acme/api", "acme/web")], ids=["owner", "names"])
 @pytest.mark.parametrize(
     ("reply", "times"),
@@ -164,10 +172,9 @@ def test_activity_of_a_single_repository_costs_a_request_for_each_kind_of_data(g
     propose(github)
     with github.server.watched() as lines:
         fleet.read_activity(repository, WITH_DASHBOARD)
-    assert [line.partition("?")[0] for line in lines] == [
+    assert [line.partition("?")[0] for line in lines if line != "GET /user"] == [
         "GET /repos/acme/web/git/matching-refs/heads/basebump/",
         "GET /repos/acme/web/pulls",
-        "GET /user",
         "GET /repos/acme/web/issues",
     ]
 
