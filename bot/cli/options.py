@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def _find_config(context: click.Context, _option: click.Parameter, path: Path | None) -> Path | None:
+def _find_config(context: click.Context, _option: click.Parameter | None, path: Path | None) -> Path | None:
     """Return the config that the user named, or the config that is found in the current folder; None if there is none.
 
     A config that is found is named on stderr.
@@ -40,7 +40,7 @@ def _find_config(context: click.Context, _option: click.Parameter, path: Path | 
     return found
 
 
-def _require_config(context: click.Context, option: click.Parameter, path: Path | None) -> Path | None:
+def _require_config(context: click.Context, option: click.Parameter | None, path: Path | None) -> Path | None:
     """Return the config as `_find_config` does. Raises click.UsageError if there is none."""
     config = _find_config(context, option, path)
     if config is None and not context.resilient_parsing:
@@ -65,7 +65,21 @@ def required_config_option(command: Function) -> Function:
     return _build_config_option(_require_config)(command)
 
 
-def _build_config_option(callback: Callable[..., Path | None]) -> Callable[[Function], Function]:
+def late_config_option(command: Function) -> Function:
+    """Add `-c` to a command that only sometimes needs a config, and then calls `require_config`."""
+    return _build_config_option(None)(command)
+
+
+def require_config(path: Path | None) -> Path:
+    """Return the config that the user named, or the one in the current folder. Raises click.UsageError without one."""
+    context = click.get_current_context()
+    config = _require_config(context, None, path)
+    if config is None:  # only while a shell completes a command, which then does not run
+        raise click.Abort
+    return config
+
+
+def _build_config_option(callback: Callable[..., Path | None] | None) -> Callable[[Function], Function]:
     return click.option(
         "-c",
         "--config",

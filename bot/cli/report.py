@@ -1,15 +1,19 @@
-"""`basebump report`: creates an HTML page from the JSON output of one or several runs."""
+"""`basebump report`: an HTML page from the JSON output of runs, or how long fixes waited, from the state."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import click
 
+from bot.cli import options
 from bot.cli.export_files import check_writable
 from bot.cli.messages import write_message, write_note
 from bot.cli.outputs import render_page, show
+from bot.cli.patch_report import render_patch_report
+from bot.core.durations import parse_duration
 from bot.core.markdown import make_console_line
 from bot.core.notes import MAX_NOTE_LENGTH
 from bot.model.errors import UsageError
@@ -27,28 +31,72 @@ def _parse_page_file(_context: click.Context, _option: click.Parameter, text: st
     return check_writable(text) if text is not None else None
 
 
+def _parse_period(_context: click.Context, _option: click.Parameter, text: str | None) -> timedelta | None:
+    try:
+        return parse_duration(text) if text is not None else None
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
 @click.command()
-@click.argument("documents", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="RUN.json…")
+@click.argument("documents", type=click.Path(path_type=Path), nargs=-1, metavar="[RUN.json…]")
 @click.option(
     "-o", "--html", "page_file", metavar="FILE", callback=_parse_page_file, help="Write to FILE instead of stdout."
 )
 @click.option("--fail-overdue", "fails_if_overdue", is_flag=True, help="End with exit code 4 if proposals are overdue.")
-def command(documents: tuple[Path, ...], page_file: Path | None, *, fails_if_overdue: bool) -> int:
-    """Create an HTML page from the JSON output of `run` or `scan`.
+@click.option(
+    "--since",
+    "period",
+    metavar="DURATION",
+    callback=_parse_period,
+    help="Show how long fixes waited that were merged in the last DURATION, such as `90d`, or that still wait.",
+)
+@options.late_config_option
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(("text", "json", "csv")),
+    default="text",
+    show_default=True,
+    help="The format of the result of --since.",
+)
+def command(
+    documents: tuple[Path, ...],
+    page_file: Path | None,
+    period: timedelta | None,
+    config_file: Path | None,
+    output_format: str,
+    *,
+    fails_if_overdue: bool,
+) -> int:
+    """Create an HTML page from the JSON output of `run` or `scan`, or show how long fixes waited.
 
     The files of several runs that shared a fleet (`--shard`) become one page. If several files contain the same
     repository, the last file counts.
 
     With --fail-overdue, the exit code is 4 if the due date of a proposal had passed at the time of its run.
+
+    With --since and without files, the result is the time from the first sighting of a fix to its merge, by severity,
+    team, repository and month. It comes from the state of the config alone.
     """
+    if period is not None and not documents and not fails_if_overdue:
+        config_file = options.require_config(config_file)
+        is_for_file = page_file is not None
+        _write_result(render_patch_report(config_file, period, output_format, is_for_file=is_for_file), page_file)
+        return ExitCode.DONE
+    if not documents or period is not None:
+        raise click.UsageError("name either the JSON output of runs, or a period with --since")
     runs = _read_runs(documents)
-    html_text = render_page(runs)
-    if page_file is None:
-        show(html_text)
-    else:
-        page_file.write_text(f"{html_text}\n", encoding="utf-8")
-        write_note(f"wrote the page to {page_file}")
+    _write_result(render_page(runs), page_file)
     return _report_overdue(runs) if fails_if_overdue else ExitCode.DONE
+
+
+def _write_result(text: str, file: Path | None) -> None:
+    if file is None:
+        show(text)
+    else:
+        file.write_text(f"{text}\n", encoding="utf-8")
+        write_note(f"wrote the result to {file}")
 
 
 def _report_overdue(runs: Sequence[RunFacts]) -> ExitCode:

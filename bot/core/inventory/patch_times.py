@@ -1,0 +1,161 @@
+"""Find out how long a fleet took to merge fixes of vulnerabilities.
+
+A fix is available to a base branch from the time at which basebump first saw the digest that a request proposes, or
+from the opening of this request if that was earlier, because a request can be updated to a later digest. The time to
+patch ends with the merge.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from bot.core.inventory.history import CLOCK_TOLERANCE, find_first_sightings
+from bot.core.proposal.branch_ownership import ImageVersion, parse_targets
+from bot.model.fleet_history import FleetHistory, HeldDigest
+from bot.model.inventory import BranchKey, StoredRequest
+from bot.model.patch_times import FixSeverity, Patch, PatchGrouping, PatchSummary
+from bot.model.proposal import RequestState
+from bot.model.reference import Digest
+
+NO_OWNER = "(no owner)"
+"""The team of patches in files without an owner."""
+ALL_PATCHES = "all"
+"""The only group of `PatchGrouping.ALL`."""
+
+_Sightings = Mapping[tuple[str, Digest], datetime]
+
+
+def find_patches(history: FleetHistory) -> tuple[Patch, ...]:
+    """Return the updates that fix vulnerabilities, sorted by the time since which they are available.
+
+    Requests that were closed without a merge do not count, unless the base branch was updated in another way. Neither
+    do requests for which it is unknown what they fix. An update of several images counts once.
+    """
+    sightings = find_first_sightings(history.observations)
+    requests: dict[BranchKey, list[StoredRequest]] = defaultdict(list)
+    for each in history.requests:
+        if get_fix_severity(each.request.fixes) is not None:
+            requests[each.key].append(each.request)
+    held_by_image: dict[tuple[BranchKey, str], list[HeldDigest]] = defaultdict(list)
+    for held in history.held:
+        held_by_image[held.key, held.repository].append(held)
+    patches: dict[tuple[BranchKey, tuple[tuple[str, int], ...]], Patch] = {}
+    for (key, _), spans in held_by_image.items():
+        for held in spans:
+            found = [each for each in requests.get(key, ()) if _updates(each, held, spans)]
+            patch = _build_patch(held, found, sightings)
+            same = (key, tuple((each.branch, each.number) for each in found))
+            if patch is not None and (same not in patches or patch.available_at < patches[same].available_at):
+                patches[same] = patch
+    return tuple(sorted(patches.values(), key=lambda each: (each.available_at, each.key, each.image)))
+
+
+def get_fix_severity(fixes: Mapping[str, int] | None) -> FixSeverity | None:
+    """Return the most severe of the vulnerabilities that are fixed; None if there are none, or if it is unknown."""
+    return next((each for each in FixSeverity if fixes and fixes.get(each.value, 0) > 0), None)
+
+
+def summarise_patches(
+    patches: Iterable[Patch], grouping: PatchGrouping, since: datetime, now: datetime
+) -> tuple[PatchSummary, ...]:
+    """Return a summary of each group of the patches that were merged after `since`, or that wait."""
+    groups: dict[str, list[Patch]] = defaultdict(list)
+    for patch in patches:
+        if patch.patched_at is None or patch.patched_at >= since:
+            for group in _list_groups(patch, grouping):
+                groups[group].append(patch)
+    severities: list[str] = [each.value for each in FixSeverity]
+    is_by_severity = grouping is PatchGrouping.SEVERITY
+    names = sorted(groups, key=severities.index) if is_by_severity else sorted(groups)
+    return tuple(_summarise(name, groups[name], now) for name in names)
+
+
+def find_percentile(values: Sequence[timedelta], share: float) -> timedelta | None:
+    """Return the smallest of the values such that `share` of them are at most as large; None if there are none."""
+    if not values:
+        return None
+    return sorted(values)[math.ceil(share * len(values)) - 1]
+
+
+def _updates(request: StoredRequest, held: HeldDigest, spans: Sequence[HeldDigest]) -> bool:
+    """Return True if the request was opened to update a digest while the base branch held it.
+
+    A request for a tag that the base branch did not use yet changes the tag of the others.
+    """
+    if held.digest is None:
+        return False
+    if request.opened_at is None:
+        is_in_time = request.state is RequestState.OPEN and held.ended_at is None
+    else:
+        is_late_enough = held.is_since_first_visit or held.since - CLOCK_TOLERANCE <= request.opened_at
+        is_in_time = is_late_enough and (held.ended_at is None or request.opened_at < held.ended_at)
+    used_tags = {each.tag for each in spans if request.opened_at is None or each.since <= request.opened_at}
+    return is_in_time and any(
+        held.tag in {None, tag} or tag not in used_tags
+        for repository, tag, digest in parse_targets(request.targets)
+        if repository == held.repository and digest != held.digest
+    )
+
+
+def _build_patch(held: HeldDigest, requests: Sequence[StoredRequest], sightings: _Sightings) -> Patch | None:
+    """Return the patch that the requests for a held digest make together; None if there is none."""
+    merges = [each.ended_at for each in requests if each.state is RequestState.MERGED and each.ended_at is not None]
+    is_open = held.ended_at is None and not merges
+    if not requests or (is_open and all(each.state is not RequestState.OPEN for each in requests)):
+        return None
+    severities = [severity for each in requests if (severity := get_fix_severity(each.fixes)) is not None]
+    return Patch(
+        key=held.key,
+        image=held.name,
+        severity=min(severities, key=list(FixSeverity).index),
+        available_at=_find_available_time(held, requests, sightings),
+        patched_at=None if is_open else (max(merges) if merges else held.ended_at),
+        owners=held.owners,
+        request=max(requests, key=lambda each: (each.state is RequestState.OPEN, each.number)),
+        is_merged_by_basebump=bool(merges),
+    )
+
+
+def _find_available_time(held: HeldDigest, requests: Sequence[StoredRequest], sightings: _Sightings) -> datetime:
+    """Return the time since which the base branch could have had the fix.
+
+    It is not before the base branch held the vulnerable digest, as far as the state or an earlier request shows it.
+    """
+    opened = [each.opened_at for each in requests if each.opened_at is not None]
+    images: frozenset[ImageVersion] = frozenset().union(*(parse_targets(each.targets) for each in requests))
+    seen = [sightings.get((repository, Digest(digest))) for repository, _, digest in images]
+    available_at = min((time for time in (*opened, *seen) if time is not None), default=held.since)
+    return max(min((held.since, *opened)), available_at)
+
+
+def _list_groups(patch: Patch, grouping: PatchGrouping) -> Sequence[str]:
+    """Return the groups of a patch. A patch of several teams is in several groups."""
+    match grouping:
+        case PatchGrouping.ALL:
+            return (ALL_PATCHES,)
+        case PatchGrouping.SEVERITY:
+            return (patch.severity.value,)
+        case PatchGrouping.TEAM:
+            return patch.owners or (NO_OWNER,)
+        case PatchGrouping.REPOSITORY:
+            return (patch.key.repository,)
+        case PatchGrouping.MONTH:
+            return (f"{patch.patched_at:%Y-%m}",) if patch.patched_at is not None else ()
+    assert_never(grouping)
+
+
+def _summarise(group: str, patches: Sequence[Patch], now: datetime) -> PatchSummary:
+    merged = [max(each.patched_at - each.available_at, timedelta()) for each in patches if each.patched_at is not None]
+    waiting = [now - each.available_at for each in patches if each.patched_at is None]
+    return PatchSummary(
+        group=group,
+        patched=len(merged),
+        median=find_percentile(merged, 0.5),
+        percentile_90=find_percentile(merged, 0.9),
+        open=len(waiting),
+        oldest_open=max(waiting, default=None),
+    )

@@ -1,0 +1,107 @@
+"""`basebump report --since`: how long fixes waited, from the state alone."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from support.visits import API, NEW, OLD, PYTHON, build_request, build_verdict, build_visit
+
+from bot.model.image import TagDescriptor
+from bot.model.proposal import RequestState
+from bot.state.database import Database
+from bot.state.inventory_store import DatabaseInventoryStore
+from bot.state.state_store import DatabaseStateStore
+
+DAY = timedelta(days=1)
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture
+def fleet(tmp_path, config):
+    """Write a state in which one fix was merged after four days, and another one waits for nine days."""
+    database = Database.sqlite(tmp_path / "state.db")
+    inventory, observations = DatabaseInventoryStore(database), DatabaseStateStore(database, lambda: NOW)
+    for days, digest in ((30, OLD), (9, NEW)):
+        observations.record_tags({PYTHON: TagDescriptor(digest, "")}, NOW - days * DAY)
+    old, new = (build_verdict(f"python:3.12@{each}", owners=("@acme/web",)) for each in (OLD, NEW))
+    opened = {"opened_at": NOW - 8 * DAY, "url": "https://x/7"}
+    first, second = (build_request(7, **opened, fixes=fixes) for fixes in ({"critical": 1}, {"high": 2}))
+    visits = [build_visit(old, requests=(first,)), build_visit(old, key=API, requests=(second,))]
+    inventory.record_visits(visits, {}, NOW - 10 * DAY)
+    merged = build_request(7, RequestState.MERGED, ended_at=NOW - 5 * DAY)
+    inventory.record_visits([build_visit(new, requests=(merged,))], {}, NOW - 4 * DAY)
+    return config("state: sqlite:///state.db\n")
+
+
+def test_text_has_a_table_for_each_grouping(basebump, fleet):
+    code, out, err = basebump("report", "--since", "90d", "-c", fleet)
+    assert (code, err) == (0, "")
+    blocks = [block.splitlines() for block in out.split("\n\n")]
+    assert blocks[0] == ["1 fix merged in 90 days, 1 waiting."]
+    assert blocks[1] == [
+        "All fixes",
+        "  group  merged  median  9 of 10 within  open  oldest open",
+        "  all    1       4 days  4 days          1     9 days",
+    ]
+    assert [row.split() for row in blocks[2][2:]] == [
+        ["critical", "1", "4", "days", "4", "days", "0", "-"],
+        ["high", "0", "-", "-", "1", "9", "days"],
+    ]
+    assert [block[0] for block in blocks[3:6]] == ["By team", "By repository, slowest first", "By month of the merge"]
+    assert [row.split()[0] for row in blocks[4][2:]] == ["acme/api", "acme/web"]
+    assert max(map(len, out.splitlines())) <= 110
+
+
+def test_json_has_the_summaries_and_each_fix(basebump, fleet):
+    document = json.loads(basebump("report", "--since", "90d", "-c", fleet, "--format", "json")[1])
+    assert document["summaries"][0] == {
+        "by": "all",
+        "group": "all",
+        "merged": 1,
+        "median_seconds": 4 * 24 * 3600,
+        "percentile_90_seconds": 4 * 24 * 3600,
+        "open": 1,
+        "oldest_open_seconds": pytest.approx(9 * 24 * 3600, abs=600),
+    }
+    assert [(each["repository"], each["severity"], each["merged_by_basebump"]) for each in document["patches"]] == [
+        ("acme/api", "high", False),
+        ("acme/web", "critical", True),
+    ]
+
+
+def test_csv_has_all_tables(basebump, fleet):
+    rows = list(csv.DictReader(io.StringIO(basebump("report", "--since", "90d", "-c", fleet, "--format", "csv")[1])))
+    assert {row["by"] for row in rows} == {"all", "severity", "team", "repository", "month"}
+    assert [row["median_seconds"] for row in rows if row["group"] == "high"] == [""]
+
+
+def test_period_without_fixes_has_no_tables(basebump, fleet):
+    code, out, _ = basebump("report", "--since", "3d", "-c", fleet, "--format", "json")
+    summaries = json.loads(out)["summaries"]
+    assert (code, summaries[0]["merged"], summaries[0]["median_seconds"]) == (0, 0, None)
+    assert "month" not in {each["by"] for each in summaries}
+
+
+def test_result_is_written_to_a_file(basebump, fleet, tmp_path):
+    file = tmp_path / "fixes.txt"
+    code, out, err = basebump("report", "--since", "90d", "-c", fleet, "-o", file)
+    assert (code, out, err) == (0, "", f"note: wrote the result to {file}\n")
+    assert file.read_text().startswith("1 fix merged in 90 days, 1 waiting.\n")
+
+
+@pytest.mark.parametrize("arguments", [(), ("--since", "90d", "run.json"), ("--since", "90d", "--fail-overdue")])
+def test_documents_and_a_period_exclude_each_other(basebump, fleet, arguments):
+    code, out, err = basebump("report", *arguments, "-c", fleet)
+    assert (code, out) == (2, "")
+    assert "name either the JSON output of runs, or a period with --since" in err
+
+
+@pytest.mark.parametrize("period", ["90", "3w", "500d"])
+def test_period_is_a_number_of_hours_or_days(basebump, fleet, period):
+    code, _, err = basebump("report", "--since", period, "-c", fleet)
+    assert code == 2
+    assert "invalid value for '--since'" in err
