@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -18,6 +19,7 @@ def main() -> int:
     _discard_stderr()
     if code == ExitCode.INTERRUPTED:
         os._exit(code)
+    gc.freeze()  # at exit, Python would search all objects for cycles, which takes 0.2 seconds after a large scan
     return code
 
 
