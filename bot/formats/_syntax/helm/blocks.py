@@ -8,7 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from bot.formats._syntax.helm.actions import ActionToken, TemplateAction, UnsupportedTemplateError, read_actions
+from bot.formats._syntax.helm.actions import (
+    ActionExpression,
+    TemplateAction,
+    UnsupportedTemplateError,
+    read_actions,
+)
 
 MAX_ACTIONS = 20_000
 """Limit on the actions of one file. The longest templates of large charts have a few thousand."""
@@ -16,30 +21,24 @@ MAX_BLOCKS = 50
 """Limit on nested blocks. People nest at most about ten."""
 
 
-class TextNode(NamedTuple):
-    """Literal text of a template. It is never empty."""
-
-    text: str
-
-
 class OutputNode(NamedTuple):
     """An action that outputs the value of an expression."""
 
-    tokens: tuple[ActionToken, ...]
+    expression: ActionExpression
 
 
 class TemplateCall(NamedTuple):
     """An action that outputs the result of another template: `{{ template "name" . }}` or `{{ block "name" . }}`."""
 
     template: str
-    argument: tuple[ActionToken, ...]
+    argument: ActionExpression
 
 
 class VariableAssignment(NamedTuple):
     """An action that assigns the value of an expression to variables, such as `{{ $name := .Values.name }}`."""
 
     variables: Sequence[str]
-    tokens: tuple[ActionToken, ...]
+    expression: ActionExpression
 
 
 class BlockBranch(NamedTuple):
@@ -48,7 +47,7 @@ class BlockBranch(NamedTuple):
     keyword: str
     """`if`, `with` or `range`, or `else` for the last branch."""
     variables: Sequence[str]
-    tokens: tuple[ActionToken, ...]
+    expression: ActionExpression
     body: TemplateBody
 
 
@@ -62,18 +61,20 @@ class ControlBlock(NamedTuple):
         return self.branches[-1].keyword != "else"
 
 
-TemplateNode = TextNode | OutputNode | TemplateCall | VariableAssignment | ControlBlock
+TemplateNode = str | OutputNode | TemplateCall | VariableAssignment | ControlBlock
+"""A node of a template. A string is a literal text, which is never empty."""
 TemplateBody = Sequence[TemplateNode]
 
 
-def read_blocks(text: str) -> tuple[TemplateBody, list[tuple[str, TemplateBody]]]:
+def read_blocks(text: str, *, with_texts: bool = True) -> tuple[TemplateBody, list[tuple[str, TemplateBody]]]:
     """Parse a template file. Return the nodes of the file itself, and (name, nodes) of each template that it defines.
 
-    A file defines templates with `define` and `block`. Raises UnsupportedTemplateError.
+    A file defines templates with `define` and `block`. If `with_texts` is False, literal texts are left out, which
+    saves time. Raises UnsupportedTemplateError.
     """
     if text.count("{{") > MAX_ACTIONS:
         raise UnsupportedTemplateError
-    reader = _BlockReader(read_actions(text))
+    reader = _BlockReader(read_actions(text, with_texts=with_texts))
     body = reader.read_body(0)
     return body, reader.definitions
 
@@ -84,7 +85,7 @@ class _BlockReader:
     def __init__(self, pieces: Iterator[str | TemplateAction]) -> None:
         self._pieces = pieces
         self.definitions: list[tuple[str, TemplateBody]] = []
-        self._end_action = TemplateAction(())
+        self._end_action: TemplateAction | None = None
         """The `end` or `else` after the last body."""
 
     def read_body(self, depth: int) -> TemplateBody:
@@ -97,7 +98,7 @@ class _BlockReader:
         nodes: list[TemplateNode] = []
         for piece in self._pieces:
             if isinstance(piece, str):
-                nodes.append(TextNode(piece))
+                nodes.append(piece)
             elif piece.keyword in {"end", "else"}:
                 self._end_action = piece
                 if not depth:
@@ -115,43 +116,19 @@ class _BlockReader:
             case "if" | "with" | "range":
                 nodes.append(ControlBlock(list(self._read_branches(action, depth))))
             case "define" | "block" | "template":
-                template = _parse_template_call(action)
                 if action.keyword != "template":
-                    self.definitions.append((template.template, self.read_body(depth + 1)))
+                    self.definitions.append((action.name, self.read_body(depth + 1)))
                 if action.keyword != "define":
-                    nodes.append(template)
+                    nodes.append(TemplateCall(action.name, action.expression))
             case "break" | "continue":
                 pass
+            case _ if action.variables:
+                nodes.append(VariableAssignment(action.variables, action.expression))
             case _:
-                variables, tokens = _split_assignment(action.tokens)
-                nodes.append(VariableAssignment(variables, tokens) if variables else OutputNode(tokens))
+                nodes.append(OutputNode(action.expression))
 
-    def _read_branches(self, opening: TemplateAction, depth: int) -> Iterator[BlockBranch]:
-        while opening.keyword != "end":
-            tokens = opening.tokens[1:] if opening.keyword == "else" else opening.tokens
-            keyword = tokens[0].text if tokens else "else"
-            variables, condition = _split_assignment(tokens[1:])
-            yield BlockBranch(keyword, variables, condition, self.read_body(depth + 1))
+    def _read_branches(self, opening: TemplateAction | None, depth: int) -> Iterator[BlockBranch]:
+        while opening is not None and opening.keyword != "end":
+            body = self.read_body(depth + 1)
+            yield BlockBranch(opening.name or opening.keyword, opening.variables, opening.expression, body)
             opening = self._end_action
-
-
-def _parse_template_call(action: TemplateAction) -> TemplateCall:
-    match action.tokens:
-        case (_, ActionToken("text", name), *given):
-            return TemplateCall(name, tuple(given))
-        case _:
-            raise UnsupportedTemplateError
-
-
-def _split_assignment(tokens: tuple[ActionToken, ...]) -> tuple[list[str], tuple[ActionToken, ...]]:
-    """Split `$a, $b := EXPRESSION` into the names of the variables and the tokens of the expression.
-
-    If `tokens` are not an assignment, return no variables and all tokens. Raises UnsupportedTemplateError.
-    """
-    for at, token in enumerate(tokens[:4]):
-        if token.kind == "sign" and token.text in {":=", "="}:
-            variables = [each.text for each in tokens[:at] if each.text != ","]
-            if not variables or not all(variable.startswith("$") for variable in variables):
-                raise UnsupportedTemplateError
-            return variables, tokens[at + 1 :]
-    return [], tokens

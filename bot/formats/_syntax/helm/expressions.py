@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache, reduce
 
-from bot.formats._syntax.helm.actions import ActionToken, UnsupportedTemplateError
+from bot.formats._syntax.helm.actions import ActionExpression, ActionToken, UnsupportedTemplateError
 from bot.formats._syntax.helm.expression_values import (
     ANY_ITEM,
     NO_VALUE,
@@ -31,9 +31,6 @@ _END = ActionToken("end", "", is_attached=False)
 
 MAX_DEPTH = 30
 """Limit on nested parentheses. People nest at most about five."""
-
-_MAX_CACHED_TOKENS = 50
-"""Longer expressions are rarely repeated. Without the limit, a few thousand of them would fill the memory."""
 
 _CONSTANTS = frozenset({"true", "false", "nil"})
 _VERB = re.compile(r"%(?:%|(?P<format>[-+# 0]*\d*(?:\.\d+)?[a-zA-Z]))")
@@ -203,19 +200,22 @@ class ExpressionEvaluator:
         """
         self.variables[variable] = self.variables.get(variable, NO_VALUE).merge(value)
 
-    def evaluate(self, tokens: tuple[ActionToken, ...], dot: ExpressionValue) -> ExpressionValue:
+    def evaluate(self, expression: ActionExpression, dot: ExpressionValue) -> ExpressionValue:
         """Return the sources of an expression's result. `dot` is the value of `.` in the expression."""
-        if len(tokens) > _MAX_CACHED_TOKENS or _has_variables(tokens):
-            return self.evaluate_uncached(tokens, dot)
-        value, unknown = _evaluate_without_variables(tokens, dot)
-        self.unknown_sources |= unknown
+        if not expression.is_cacheable:
+            return self.evaluate_uncached(expression, dot)
+        value, unknown = _evaluate_without_variables(expression, dot)
+        if unknown:
+            self.unknown_sources |= unknown
         return value
 
-    def evaluate_uncached(self, tokens: tuple[ActionToken, ...], dot: ExpressionValue) -> ExpressionValue:
+    def evaluate_uncached(self, expression: ActionExpression, dot: ExpressionValue) -> ExpressionValue:
         """Return the same as `evaluate`, without using the cache."""
-        reader = _ExpressionReader(self, tokens, dot)
+        reader = _ExpressionReader(self, expression.tokens, dot)
+        if len(expression.tokens) == 1 and expression.tokens[0].kind not in {"word", "sign"}:  # nearly half of all
+            return reader.parse_primary(expression.tokens[0], 0)
         value = reader.parse_pipeline(0)
-        if reader.position < len(tokens):
+        if reader.position < len(expression.tokens):
             raise UnsupportedTemplateError
         return value
 
@@ -255,16 +255,9 @@ class ExpressionEvaluator:
         )
 
 
-def _has_variables(tokens: tuple[ActionToken, ...]) -> bool:
-    for kind, text, _ in tokens:  # noqa: SIM110 - a generator takes twice as long
-        if kind == "variable" and text != "$":
-            return True
-    return False
-
-
 @lru_cache(maxsize=4096)
 def _evaluate_without_variables(
-    tokens: tuple[ActionToken, ...], dot: ExpressionValue
+    expression: ActionExpression, dot: ExpressionValue
 ) -> tuple[ExpressionValue, frozenset[ValuePath | TemplateInclusion]]:
     """Return the value of an expression without variables, and the sources that it uses in an unknown way.
 
@@ -272,7 +265,7 @@ def _evaluate_without_variables(
     cached, because templates repeat the same expressions.
     """
     evaluator = ExpressionEvaluator()
-    return evaluator.evaluate_uncached(tokens, dot), frozenset(evaluator.unknown_sources)
+    return evaluator.evaluate_uncached(expression, dot), frozenset(evaluator.unknown_sources)
 
 
 class _ExpressionReader:
@@ -308,13 +301,13 @@ class _ExpressionReader:
         return operands
 
     def _parse_operand(self, token: ActionToken, depth: int) -> ExpressionValue:
-        value = self._parse_primary(token, depth)
+        value = self.parse_primary(token, depth)
         while (following := self._tokens[self.position]).is_attached and following.kind == "fields":
             self.position += 1
             value = self._follow_fields(value, following)
         return value
 
-    def _parse_primary(self, token: ActionToken, depth: int) -> ExpressionValue:
+    def parse_primary(self, token: ActionToken, depth: int) -> ExpressionValue:
         match token.kind:
             case "text" | "number":
                 return ExpressionValue(literal=token.text)

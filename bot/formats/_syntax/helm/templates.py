@@ -13,13 +13,12 @@ from collections.abc import Iterator, Sequence
 from enum import StrEnum, auto
 from typing import assert_never
 
-from bot.formats._syntax.helm.actions import UnsupportedTemplateError
+from bot.formats._syntax.helm.actions import ActionExpression, UnsupportedTemplateError
 from bot.formats._syntax.helm.blocks import (
     ControlBlock,
     OutputNode,
     TemplateBody,
     TemplateCall,
-    TextNode,
     VariableAssignment,
     read_blocks,
 )
@@ -79,13 +78,15 @@ def read_chart_template(path: FilePath, content: bytes) -> Iterator[ChartTemplat
     text = content.decode(errors="replace")
     if "{{" not in text:
         return
+    may_end_images = "image" in text or "image" in text.lower()
+    may_need_texts = may_end_images or any(word in text for word in ("define", "block", ALGORITHM_PREFIX))
     try:
-        body, defined = read_blocks(text)
+        body, defined = read_blocks(text, with_texts=may_need_texts)
     except UnsupportedTemplateError:
         yield ChartTemplate(path, "", _UNKNOWN)
         return
     is_note = path.endswith(f"/{_NOTES}")
-    yield ChartTemplate(path, "", frozenset() if is_note else _find_uses(body, may_end_images="image" in text.lower()))
+    yield ChartTemplate(path, "", frozenset() if is_note else _find_uses(body, may_end_images=may_end_images))
     for name, inside in defined:
         yield ChartTemplate(path, name, _find_uses(inside, may_end_images=True, is_defined=True))
 
@@ -109,13 +110,13 @@ def _compute_following(
     """
     for node in reversed(body):
         match node:
-            case TextNode():
-                following = _get_following_before_text(node.text, following)
+            case str():
+                following = _get_following_before_text(node, following)
             case OutputNode() | TemplateCall():
                 following_by_output[id(node)] = following
                 following = (
                     _LINE_END_FOLLOWS
-                    if isinstance(node, OutputNode) and _has_leading_line_break(node)
+                    if isinstance(node, OutputNode) and node.expression.starts_with_line_break
                     else _OTHER_FOLLOWS
                 )
             case ControlBlock():
@@ -131,24 +132,14 @@ def _compute_following(
     return following
 
 
-def _has_leading_line_break(output: OutputNode) -> bool:
-    """Return True if an output starts with a line break because it ends in `nindent`, as in `{{ … | nindent 2 }}`."""
-    last = [token.text for token in output.tokens if token.kind in {"word", "sign"}][-1:]
-    return last == ["nindent"]
-
-
 def _get_repeated_following(body: TemplateBody) -> _FollowingText:
     """Return the kinds of text with which `body`, the body of a loop, starts when the loop runs once more."""
-    return (
-        _get_following_before_text(body[0].text, _OTHER_FOLLOWS)
-        if body and isinstance(body[0], TextNode)
-        else _OTHER_FOLLOWS
-    )
+    return _get_following_before_text(body[0], _OTHER_FOLLOWS) if body and isinstance(body[0], str) else _OTHER_FOLLOWS
 
 
 def _get_following_before_text(text: str, following: _FollowingText) -> _FollowingText:
     text = text[1:] if text[0] in "\"'" else text
-    if not text.strip():
+    if not text or text.isspace():
         return following if "\n" not in text or following == _END_FOLLOWS else _LINE_END_FOLLOWS
     if text.startswith("@"):
         return _DIGEST_FOLLOWS
@@ -206,6 +197,8 @@ class _TemplateWalk:
         self._prefix = ReferencePrefix()
         """The text that is output so far on the current line, or after the last key of an image on this line."""
         self.uses: set[tuple[TemplateSource, ValueUse]] = set()
+        self._other_outputs: set[tuple[ActionExpression, ExpressionValue]] = set()
+        """The expressions whose sources are in `uses` already as OTHER, each with its dot. Templates repeat many."""
 
     def walk_body(self, body: TemplateBody, dot: ExpressionValue, line_state: _LineState) -> _LineState:
         """Record how the nodes of `body` use chart values. Return the state of the current line after `body`.
@@ -214,28 +207,43 @@ class _TemplateWalk:
         """
         for node in body:
             match node:
-                case TextNode():
-                    self._is_behind_algorithm = node.text.endswith(ALGORITHM_PREFIX)
+                case str():
+                    self._is_behind_algorithm = node.endswith(ALGORITHM_PREFIX)
                     if self._may_end_images:
-                        line_state = self._add_text(node.text, line_state)
+                        line_state = self._add_text(node, line_state)
                 case OutputNode() | TemplateCall():
-                    value = self._evaluate_node(node, dot)
-                    value = value.as_digest if self._is_behind_algorithm else value
-                    self._is_behind_algorithm = False
-                    if not self._may_end_images:
-                        self._record_uses(value, ValueUse.OTHER)
-                        continue
-                    self._record_uses(value, self._classify_use(self._following_by_output[id(node)], line_state))
-                    line_state = _LineState.IMAGE if line_state in _IMAGE_STATES else _LineState.OTHER
-                    self._prefix = self._prefix.add_value(value)
+                    line_state = self._walk_output(node, dot, line_state)
                 case VariableAssignment():
                     self.has_loop_assignment = self.has_loop_assignment or self._loop_depth > 0
-                    self._assign(node.variables, self.evaluator.evaluate(node.tokens, dot))
+                    self._assign(node.variables, self.evaluator.evaluate(node.expression, dot))
                 case ControlBlock():
                     line_state = self._walk_block(node, dot, line_state)
                 case _:
                     assert_never(node)
         return line_state
+
+    def _walk_output(self, node: OutputNode | TemplateCall, dot: ExpressionValue, line_state: _LineState) -> _LineState:
+        """Record how an output uses chart values. Return the state of the current line after the output."""
+        is_behind_algorithm, self._is_behind_algorithm = self._is_behind_algorithm, False
+        if not self._may_end_images and not is_behind_algorithm:
+            self._record_other_output(node, dot)
+            return line_state
+        value = self._evaluate_node(node, dot)
+        value = value.as_digest if is_behind_algorithm else value
+        if not self._may_end_images:
+            self._record_uses(value, ValueUse.OTHER)
+            return line_state
+        self._record_uses(value, self._classify_use(self._following_by_output[id(node)], line_state))
+        self._prefix = self._prefix.add_value(value)
+        return _LineState.IMAGE if line_state in _IMAGE_STATES else _LineState.OTHER
+
+    def _record_other_output(self, node: OutputNode | TemplateCall, dot: ExpressionValue) -> None:
+        """Record that an output uses chart values outside of image references, unless this is already recorded."""
+        if not isinstance(node, OutputNode) or not node.expression.is_cacheable:
+            self._record_uses(self._evaluate_node(node, dot), ValueUse.OTHER)
+        elif (node.expression, dot) not in self._other_outputs:
+            self._other_outputs.add((node.expression, dot))
+            self._record_uses(self.evaluator.evaluate(node.expression, dot), ValueUse.OTHER)
 
     def _add_text(self, text: str, line_state: _LineState) -> _LineState:
         """Return the state of the current line after `text` is output. `line_state` is its state before `text`."""
@@ -248,8 +256,8 @@ class _TemplateWalk:
 
     def _evaluate_node(self, node: OutputNode | TemplateCall, dot: ExpressionValue) -> ExpressionValue:
         if isinstance(node, OutputNode):
-            return self.evaluator.evaluate(node.tokens, dot)
-        argument = self.evaluator.evaluate(node.argument, dot) if node.argument else NO_VALUE
+            return self.evaluator.evaluate(node.expression, dot)
+        argument = self.evaluator.evaluate(node.argument, dot) if node.argument.tokens else NO_VALUE
         return self.evaluator.include_template(ExpressionValue(literal=node.template), argument)
 
     def _classify_use(self, following: _FollowingText, line_state: _LineState) -> ValueUse:
@@ -266,7 +274,7 @@ class _TemplateWalk:
         branch_prefixes: list[ReferencePrefix] = []
         for branch in block.branches:
             self._prefix = prefix_before
-            value = NO_VALUE if branch.keyword == "else" else self.evaluator.evaluate(branch.tokens, dot)
+            value = NO_VALUE if branch.keyword == "else" else self.evaluator.evaluate(branch.expression, dot)
             self._record_uses(value, ValueUse.CONDITION)
             is_loop = branch.keyword == "range"
             value = value.get_entry(ANY_ITEM) if is_loop else value
