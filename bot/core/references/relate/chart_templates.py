@@ -18,7 +18,7 @@ from posixpath import basename, dirname, join
 from bot.core.references.chart_names import ANY_KEY, NO_NAME, ResolvedName, are_names_of_image
 from bot.core.references.locking import unlock_allowed
 from bot.core.references.relate.chart_loading import SUBCHARTS, ChartLoader
-from bot.core.references.relate.template_uses import UNKNOWN_USE, PathCounter, ValuePathUse, collect_uses
+from bot.core.references.relate.template_uses import UNKNOWN_USE, VALUES, PathCounter, ValuePathUse, collect_uses
 from bot.core.references.relate.values_folders import ValuesFolders
 from bot.model.chart_facts import ChartMetadata, ChartTemplate, ChartValue, ValuePath, ValuesFileUse, ValueUse
 from bot.model.cross_file import CrossFileFact
@@ -32,7 +32,6 @@ MAX_SUBCHARTS = 20
 
 _FORMAT = "helm"
 _TEMPLATES = "/templates/"
-_VALUES = "Values"
 _OTHER_USES = {ValueUse.OTHER, ValueUse.OTHER_IMAGE, ValueUse.BEHIND_ALGORITHM}
 _IMAGE_USES = {ValueUse.IMAGE, ValueUse.IMAGE_OR_APP_VERSION}
 _GLOBAL = "global"
@@ -218,7 +217,7 @@ def _find_empty_values(values: Sequence[ChartValue], index: _TemplateIndex) -> d
     empty_values: dict[str, set[ValuePath]] = defaultdict(set)
     for value in sorted(values, key=lambda each: each.text == "", reverse=True):
         chart = index.find_chart(value.path)
-        path = (_VALUES, *value.locator.split("/")[1:])
+        path = (VALUES, *value.locator.split("/")[1:])
         if chart is not None:
             (empty_values[chart].discard if value.text else empty_values[chart].add)(path)
     return empty_values
@@ -306,8 +305,8 @@ def _prefix_name(name: ResolvedName, subchart: str) -> ResolvedName:
 
 def _prefix_path(path: ValuePath, subchart: str) -> ValuePath:
     """Convert the path of a value in a subchart to its path in the chart around it."""
-    is_subchart_value = path[:1] == (_VALUES,) and path[1:2] != (_GLOBAL,)
-    return (_VALUES, basename(subchart), *path[1:]) if is_subchart_value or not path else path
+    is_subchart_value = path[:1] == (VALUES,) and path[1:2] != (_GLOBAL,)
+    return (VALUES, basename(subchart), *path[1:]) if is_subchart_value or not path else path
 
 
 def _list_chart_folders(path: FilePath) -> Iterator[str]:
@@ -337,11 +336,12 @@ class _ValueUses:
 
     def add_use(self, path_use: ValuePathUse) -> None:
         value_path, use, written_name = path_use
-        if value_path[:1] not in {(), (_VALUES,)} or use is ValueUse.CONDITION:
-            return  # the path is metadata of the chart, release or cluster, or the value is only tested
         values = self
         for key in value_path[1:]:
-            values = values.children.setdefault(key, _ValueUses())
+            inside = values.children.get(key)
+            if inside is None:  # not `setdefault`, which would create an object for every key of every path
+                inside = values.children[key] = _ValueUses()
+            values = inside
         values.direct_uses.add((use, written_name))
 
     def get_uses(self, keys: Sequence[str]) -> set[_NamedUse]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -38,6 +38,8 @@ MAX_KEYS = 40
 MAX_NAME_DEPTH = 20
 """Limit for the templates that include each other to write the name of one image. Charts nest at most about three."""
 
+VALUES = "Values"
+"""The key of a chart's values in the data of its templates."""
 _LIBRARY = "common."
 """Prefix of a template library that most charts by Bitnami, and many others, include as a dependency. Templates pass
 the values to it as named arguments, next to the context
@@ -88,6 +90,9 @@ class _TemplateInput:
         For example, if the template was included with `.Values.web`, the path `("tag",)` refers to `("Values", "web",
         "tag")`.
         """
+        if not self.named_paths and len(self.value_paths) == 1:  # as for nearly all templates
+            (path,) = self.value_paths
+            return frozenset({(*path, *value_path)})
         named = {key: paths for key, paths in self.named_paths if not value_path or value_path[0] in {key, ANY_KEY}}
         inside = frozenset[ValuePath]().union(*named.values())
         return frozenset(
@@ -150,8 +155,8 @@ class _NameResolver:
             case TemplateInclusion():
                 inner_input = template_input.build_inclusion_input(source)
                 uses = [each for found in self.find_definitions(source.template) for each in found.uses]
-                ends = [_make_end(written) for written, use in uses if use is ValueUse.END]
-                names = (end.written_name | {frozenset({end.source})} for end in ends)
+                ends = [_split_end(written) for written, use in uses if use is ValueUse.END]
+                names = (written_name | {frozenset({end})} for end, written_name, _ in ends)
                 resolved = combine_alternatives(self.resolve_name(name, inner_input, depth + 1) for name in names)
                 return resolved if ends else UNKNOWN_NAME
             case _:
@@ -162,7 +167,7 @@ class _NameResolver:
 def collect_uses(
     templates: Iterable[ChartTemplate], find_definitions: _DefinitionFinder, path_counter: PathCounter
 ) -> frozenset[ValuePathUse]:
-    """Return how `templates`, and all templates that they include, use the chart's values.
+    """Return how `templates`, and all templates that they include, use the chart's values. Tests are left out.
 
     If the templates include too many others (MAX_INCLUSIONS), if the data of a template has too many paths, or if all
     charts of the tree together have too many, the result states that the use of all values is unknown.
@@ -182,44 +187,50 @@ def collect_uses(
         if len(visited) > MAX_INCLUSIONS or template_input.is_too_large or path_counter.is_exceeded:
             return UNKNOWN_USE
         for written, use in template.uses:
-            end = _make_end(written)
+            source, written_name, fallback = _split_end(written)
             effect = purpose if use is ValueUse.END else use
             name = NO_NAME
             if effect is ValueUse.IMAGE:
-                name = resolver.resolve_name(end.written_name, template_input)
+                name = resolver.resolve_name(written_name, template_input)
                 name = limit_name(name | outer_name) if use is ValueUse.END else name
-            source = end.source
             if not isinstance(source, TemplateInclusion):
-                uses |= _resolve_end(end, source, template_input, effect, name)
+                if effect is ValueUse.IMAGE and _is_app_version(fallback, template_input):
+                    effect = ValueUse.IMAGE_OR_APP_VERSION
+                uses.update(_list_path_uses(template_input.resolve_path(source), effect, name))
                 continue
             inner_input = template_input.build_inclusion_input(source)
             included_templates = find_definitions(source.template)
             pending += [(each, inner_input, effect, name) for each in included_templates]
             if not included_templates:
-                uses |= _assume_external_uses(source.template, inner_input, effect, name)
+                uses.update(_assume_external_uses(source.template, inner_input, effect, name))
     return frozenset(uses)
 
 
-def _make_end(source: TemplateSource) -> ReferenceEnd:
-    return source if isinstance(source, ReferenceEnd) else ReferenceEnd(source)
+def _split_end(source: TemplateSource) -> tuple[ValuePath | TemplateInclusion, WrittenName, ValuePath | None]:
+    """Return the fields of a `ReferenceEnd`. Any other source follows no name, and nothing replaces it."""
+    if isinstance(source, ReferenceEnd):
+        return source.source, source.written_name, source.fallback_path
+    return source, NO_NAME, None
 
 
-def _resolve_end(
-    end: ReferenceEnd,
-    value_path: ValuePath,
-    template_input: _TemplateInput,
-    effect: ValueUse,
-    written_name: ResolvedName,
-) -> frozenset[ValuePathUse]:
-    """Return the use of the value `value_path`. Only the fallback `.Chart.AppVersion` makes a difference."""
-    is_version = end.fallback_path is not None and template_input.resolve_path(end.fallback_path) == _APP_VERSION
-    use = ValueUse.IMAGE_OR_APP_VERSION if is_version and effect is ValueUse.IMAGE else effect
-    return frozenset(ValuePathUse(path, use, written_name) for path in template_input.resolve_path(value_path))
+def _is_app_version(fallback: ValuePath | None, template_input: _TemplateInput) -> bool:
+    return fallback is not None and template_input.resolve_path(fallback) == _APP_VERSION
+
+
+def _list_path_uses(paths: Iterable[ValuePath], effect: ValueUse, name: ResolvedName) -> Iterator[ValuePathUse]:
+    """Yield the use of each path, except for tests and for data that are not values, such as the name of the release.
+
+    Most paths in templates are left out here, before the values that lead to them are stored.
+    """
+    if effect is not ValueUse.CONDITION:
+        for path in paths:
+            if not path or path[0] == VALUES:
+                yield ValuePathUse(path, effect, name)
 
 
 def _assume_external_uses(
     template: str, template_input: _TemplateInput, effect: ValueUse, written_name: ResolvedName
-) -> frozenset[ValuePathUse]:
+) -> Iterator[ValuePathUse]:
     """Return how a template that is not in the tree is assumed to use the chart values that are passed to it.
 
     - The template `common.images.image` of the library `common` writes an image reference that ends with the tag of
@@ -232,10 +243,9 @@ def _assume_external_uses(
     """
     named_paths = dict(template_input.named_paths)
     if template == _LIBRARY_IMAGE:
-        return frozenset(
-            ValuePathUse((*path, "tag"), effect, written_name) for path in named_paths.get("imageRoot", ())
-        )
+        paths = ((*path, "tag") for path in named_paths.get("imageRoot", ()))
+        return _list_path_uses(paths, effect, written_name)
     value_paths = template_input.value_paths.union(*named_paths.values())
     if template.startswith(_LIBRARY):
-        return frozenset(ValuePathUse(path, ValueUse.OTHER) for path in value_paths if path)
-    return frozenset(ValuePathUse(path, ValueUse.UNKNOWN) for path in value_paths)
+        return _list_path_uses(filter(None, value_paths), ValueUse.OTHER, NO_NAME)
+    return _list_path_uses(value_paths, ValueUse.UNKNOWN, NO_NAME)
