@@ -22,6 +22,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from bot.formats._syntax.last_result import remember_last
 from bot.formats._syntax.yaml.document_starts import has_usual_line_breaks, may_contain_list
 from bot.formats._syntax.yaml.key_escapes import KEY_END, has_unusual_keys, may_be_escaped
 
@@ -29,11 +30,16 @@ _NO_COLLECTION = rb"(?![ \t\r\n]*(?:\[|\{(?![{%]))|[ \t]*\r?\n[ \t\r\n]*[A-Za-z0
 """Not followed by a collection in flow style, or by the first key of a block mapping. `{{` and `{%` are allowed,
 because templates replace them by a text."""
 _IMAGE_KEY_PATTERNS = tuple(
-    re.compile(key + KEY_END)
-    for key in (rb"image(?:s|Name)?", rb"Image(?:s|Name)?", rb"reference", rb"values(?:Object|Content)?")
+    (word, re.compile(word + ending + KEY_END))
+    for word, ending in (
+        (b"image", rb"(?:s|Name)?"),
+        (b"Image", rb"(?:s|Name)?"),
+        (b"reference", b""),
+        (b"values", rb"(?:Object|Content)?"),
+    )
 )
-"""The keys of IMAGE_KEYS, with one pattern for each. A single pattern for all would have no fixed prefix to search for,
-and would take eight times as long."""
+"""The keys of IMAGE_KEYS, with one pattern for each, and the word at the start of each pattern. Most bytes contain none
+of the words, and searching for a word is much faster. A single pattern for all would take eight times as long."""
 _VERSION, _KIND = (re.compile(b"".join((key, KEY_END, _NO_COLLECTION))) for key in (b"apiVersion", b"kind"))
 """The keys of an object, with a value that may be a text."""
 _OPERATION = re.compile(rb"(?<![A-Za-z0-9_-])op" + KEY_END)
@@ -60,6 +66,7 @@ def may_hold_images(raw: bytes) -> bool:
     return not is_only_definition(raw) and may_name_images(raw)
 
 
+@remember_last
 def may_name_images(raw: bytes) -> bool:
     """Return False if `raw` certainly contains no image and nothing about images in other files.
 
@@ -81,10 +88,10 @@ def _may_contain_object(raw: bytes) -> bool:
 
 def _has_patch_keys(raw: bytes) -> bool:
     return (
-        b"op" in raw
+        b"value" in raw
         and b"path" in raw
-        and b"value" in raw
         and (b"image" in raw or b"reference" in raw)
+        and b"op" in raw
         and (_OPERATION.search(raw) is not None or has_unusual_keys(raw))
     )
 
@@ -96,9 +103,12 @@ def _has_fact_words(raw: bytes) -> bool:
 
 
 def _has_image_key(raw: bytes) -> bool:
-    if any(key.search(raw) for key in _IMAGE_KEY_PATTERNS):
-        return True
-    has_word = any(word in raw for word in (b"mage", b"reference", b"values"))
+    has_word = False
+    for word, key in _IMAGE_KEY_PATTERNS:
+        if word in raw:
+            has_word = True
+            if key.search(raw) is not None:
+                return True
     return has_word and has_unusual_keys(raw)
 
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import re
 
+from bot.formats._syntax.last_result import remember_last
+
 _ESCAPE = re.compile(rb"\\(?:x[4-7]|u00[4-7]|U000000[4-7]|(?<![ \t]\\)[\r\n\xc2\xe2])")
 """Escapes in double quotes that can represent a letter of a key, or join two lines in the middle of a word.
 
@@ -32,7 +34,12 @@ def may_be_escaped(raw: bytes) -> bool:
 
     If the result is False, a search for the bytes of a key in `raw` finds every occurrence of the key.
     """
-    return b"\\" in raw and _ESCAPE.search(raw) is not None
+    return b"\\" in raw and _has_escape(raw)
+
+
+@remember_last
+def _has_escape(raw: bytes) -> bool:
+    return _ESCAPE.search(raw) is not None
 
 
 def has_unusual_keys(raw: bytes) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import yaml
 
+from bot.formats._syntax.yaml.indicators import IndicatorCounter
 from bot.formats._syntax.yaml.key_paths import ALL_ITEMS, ALL_VALUES, KeyPath
 from bot.formats._syntax.yaml.sections import BrokenSection, LineCounter, SectionSource, is_blank, split_sections
 from bot.formats._syntax.yaml.trees import (
@@ -75,7 +76,6 @@ megabytes."""
 
 _FRAGMENT_PREFIX = "x-"
 """Prefix of the keys of fragments (https://docs.docker.com/reference/compose-file/extension/)."""
-_INDICATORS = b":,-?[{"
 
 
 @dataclass(slots=True)
@@ -322,14 +322,14 @@ def read_inner_documents(text: bytes, is_relevant: Callable[[bytes], bool]) -> I
 def _iterate_documents(
     sections: list[_ParsedSection], is_relevant: Callable[[bytes], bool]
 ) -> Iterator[YamlDocument | BrokenSection]:
-    index = indicator_count = 0
+    index = 0
+    indicators = IndicatorCounter()
     for section in sections:
         source = section.source
         if not is_relevant(source.raw):
             index += not is_blank(source.raw)
             continue
-        indicator_count += len(source.raw) - len(source.raw.translate(None, _INDICATORS))
-        if indicator_count > MAX_INDICATORS:
+        if indicators.exceed(source.raw, MAX_INDICATORS):
             yield _make_unread_section(source)
             return
         for tree in section.parse():

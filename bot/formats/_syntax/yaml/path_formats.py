@@ -37,8 +37,11 @@ class YamlPathFormat:
 
     def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
         """Return the paths of the files that this format reads."""
-        # Searching for a word is much faster than matching the pattern, which most paths do not match.
-        found = {path for word in self.path_words for path in paths if word in path.lower()}
+        # Searching for a word is much faster than matching the pattern, which most paths do not match. Most words are
+        # in no path of a tree.
+        all_paths = "\n".join(paths).lower()
+        words = [word for word in self.path_words if word in all_paths]
+        found = {path for path in paths if any(word in path.lower() for word in words)} if words else set[FilePath]()
         return [path for path in sorted(found) if self.path_pattern.fullmatch(path)]
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
