@@ -26,7 +26,7 @@ class _KubernetesFormat:
     has_line_end_comments = True
 
     def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
-        return [path for path in paths if path.endswith((".yaml", ".yml")) or _FILE_NAME.fullmatch(path)]
+        return [path for path in paths if path.endswith((".yaml", ".yml")) or _is_other_manifest(path)]
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         content = file.content
@@ -44,6 +44,10 @@ class _KubernetesFormat:
         from bot.formats._readers.kubernetes import read
 
         return read(file)
+
+
+def _is_other_manifest(path: FilePath) -> bool:
+    return path.lower().endswith((".yaml", ".yml", ".json")) and _FILE_NAME.fullmatch(path) is not None
 
 
 FORMAT: FileFormat = _KubernetesFormat()

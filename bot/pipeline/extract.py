@@ -298,10 +298,11 @@ def relate_references(
 
         facts.append(TreeBranch(repository.base_branch, repository.is_default_base))
     references = apply_cross_file_facts((reading.references for reading in readings), facts, tree_budget)
+    paths = {reference.path for reference in references}
     files_with_comments = {
         reading.file.path: IgnoreCommentFinder(comment_lines, at_line_end=reading.file_format.has_line_end_comments)
         for reading in readings
-        if (comment_lines := split_commented_lines(reading.file.content)) is not None
+        if reading.file.path in paths and (comment_lines := split_commented_lines(reading.file.content)) is not None
     }
     return (
         tuple(_add_ignore_comment(reference, files_with_comments) for reference in references)

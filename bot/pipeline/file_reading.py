@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bot.model.cost_limits import MAX_FILE_FACTS, MAX_FILE_REFERENCES
 from bot.model.errors import TreeError
@@ -32,9 +32,11 @@ _TEXT_FORMAT = "text"
 """The name of the format that finds image references in any text."""
 
 
-@dataclass(frozen=True, slots=True)
-class SelectedFile:
-    """A file to read, and the formats that select it."""
+class SelectedFile(NamedTuple):
+    """A file to read, and the formats that select it.
+
+    This is a named tuple and not a dataclass, because one is created for each file of a tree.
+    """
 
     entry: TreeEntry
     formats: tuple[FileFormat, ...]
@@ -55,9 +57,11 @@ class FileReading:
     """Facts that the file states about references in other files."""
 
 
-@dataclass(frozen=True, slots=True)
-class FileContents:
-    """The size of a file in bytes, and the readings of all formats that found something in the file."""
+class FileContents(NamedTuple):
+    """The size of a file in bytes, and the readings of all formats that found something in the file.
+
+    This is a named tuple and not a dataclass, because one is created for each file of a tree.
+    """
 
     size: int
     readings: tuple[FileReading, ...] = ()
@@ -92,6 +96,8 @@ def _read_contents(file: SourceFile, formats: Sequence[FileFormat]) -> FileConte
         first = next(items, None)
         if first is not None:
             readings.append(_collect_items(file, file_format, chain((first,), items)))
+    if not readings:
+        return FileContents(len(file.content))
     found = [each for each in _leave_out_repetitions(readings) if each.references or each.facts]
     return FileContents(len(file.content), tuple(found))
 
