@@ -20,7 +20,7 @@ from bot.forges.azure.connection import BYTES, ZIP, AzureRemote
 from bot.forges.azure.errors import AZURE_ERRORS
 from bot.forges.git.tree_by_git import ApiLimits, TreeByGit
 from bot.forges.hosted.files import BlobReader, ListedTree, QueriedContents, TreeListing
-from bot.forges.hosted.folders import FOLDER, FolderReader, TreeNode, is_whole_tree, select_files
+from bot.forges.hosted.folders import FOLDER, FolderReader, ListedNodes, TreeNode, is_whole_tree
 from bot.forges.hosted.refusal import UnsupportedQueryError
 from bot.forges.hosted.rest import Query
 from bot.model.forge import TreeEntry
@@ -45,7 +45,7 @@ def open_tree(remote: AzureRemote, commit: str, read_tree_id: Callable[[], str])
         """List the files in one answer. The result is complete if its hash is that of the tree."""
         tree = read_tree_id()
         nodes = _read_nodes(remote, "list the files", tree, {"recursive": "true"})
-        return TreeListing(select_files(nodes), is_complete=is_whole_tree(tree, nodes))
+        return ListedNodes(nodes, is_whole_tree(tree, nodes)).select_files()
 
     return TreeByGit(partial(remote.connection.build_origin, remote.name), commit).open_after_api(
         list_files,

@@ -7,7 +7,6 @@ the rights of the account can be checked.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from bot.core.globs import is_glob_match
 from bot.forges.gitea.connection import ADMIN_MESSAGE, FORGEJO_MARK, RULES, GiteaConnection, GiteaRemote
@@ -15,23 +14,18 @@ from bot.forges.gitea.errors import READ_ISSUE, WRITE_ISSUE, WRITE_REPOSITORY
 from bot.forges.hosted.examination import (
     EXAMPLE_SLUG,
     IDENTIFY_ACTION,
+    PUSH_ACTION,
+    RestExamination,
     check_missing_token,
     check_protection,
-    check_reading,
 )
 from bot.forges.hosted.forge import HostedRepository
-from bot.forges.hosted.refusal import RefusedError
 from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem, report_unknown
 from bot.model.vocabulary import RunLevel
 
-WRITE_ACTION = "push branches"
 
-
-@dataclass(frozen=True, slots=True)
-class GiteaExamination:
+class GiteaExamination(RestExamination[GiteaConnection]):
     """Diagnoses the rights of one token on one server; implements `ServerExamination`."""
-
-    connection: GiteaConnection = field(repr=False)
 
     def check_token(self, target: DiagnosisTarget) -> Iterator[Check]:
         version = self.connection.get_version()
@@ -39,7 +33,7 @@ class GiteaExamination:
         yield report_ok(self.connection.url, "read the version", f"it is {name} {version}")
         account = self.connection.get_account()
         if account.id is None:
-            yield from check_missing_token(self.connection.url, name, target, WRITE_ACTION)
+            yield from check_missing_token(self.connection.url, name, target, PUSH_ACTION)
             return
         if not account.is_admin:
             yield report_ok(self.connection.url, IDENTIFY_ACTION, f"it belongs to {account.id}")
@@ -51,36 +45,21 @@ class GiteaExamination:
             message = f"{name} does not report the token's scopes; hint: check that the token has {scopes}"
             yield report_unknown(self.connection.url, "check the scopes of the token", message)
 
-    def check_repository(
-        self, hosted: HostedRepository, base_branch: str | None, target: DiagnosisTarget
-    ) -> Iterator[Check]:
+    def read_requests(self, hosted: HostedRepository) -> object:
+        """Read a pull request, and its issue, whose history shows labels and the like. They need different scopes."""
         remote = GiteaRemote(self.connection, hosted.name)
-        yield from check_reading(
-            hosted,
-            base_branch,
-            request_noun="pull requests",
-            list_requests=lambda: _read_requests(remote),
-            has_dashboard=target.has_dashboards,
+        remote.read_json("list the pull requests", "/pulls", query={"limit": 1})
+        return remote.read_json("list the issues", "/issues", READ_ISSUE, {"type": "pulls", "limit": 1})
+
+    def check_writing(self, name: str, target: DiagnosisTarget) -> Iterator[Check]:
+        remote, prefix = GiteaRemote(self.connection, name), target.branch_prefix
+        yield _check_account(remote)
+        yield check_protection(
+            name,
+            prefix,
+            lambda: [str(each["rule_name"]) for each in remote.read_json("list the rules", RULES)],
+            lambda rule: rule.startswith(prefix) or is_glob_match(rule, prefix + EXAMPLE_SLUG),
         )
-        if target.level > RunLevel.REPORT and self.connection.get_account().id is not None:
-            try:
-                with hosted.errors.translate(hosted.name):
-                    yield _check_account(remote)
-                    prefix = target.branch_prefix
-                    yield check_protection(
-                        remote.name,
-                        prefix,
-                        lambda: [str(each["rule_name"]) for each in remote.read_json("list the rules", RULES)],
-                        lambda rule: rule.startswith(prefix) or is_glob_match(rule, prefix + EXAMPLE_SLUG),
-                    )
-            except RefusedError as refusal:
-                yield report_problem(hosted.name, WRITE_ACTION, str(refusal))
-
-
-def _read_requests(remote: GiteaRemote) -> None:
-    """Read a pull request, and its issue, whose history shows labels and the like. They need different scopes."""
-    remote.read_json("list the pull requests", "/pulls", query={"limit": 1})
-    remote.read_json("list the issues", "/issues", READ_ISSUE, {"type": "pulls", "limit": 1})
 
 
 def _check_account(remote: GiteaRemote) -> Check:
@@ -94,5 +73,5 @@ def _check_account(remote: GiteaRemote) -> Check:
     }
     reason = next((text for text, applies in reasons.items() if applies), None)
     if reason is not None:
-        return report_problem(remote.name, WRITE_ACTION, reason)
-    return report_ok(remote.name, WRITE_ACTION, "the account may write to the repository")
+        return report_problem(remote.name, PUSH_ACTION, reason)
+    return report_ok(remote.name, PUSH_ACTION, "the account may write to the repository")

@@ -14,8 +14,8 @@ from bot.forges._git_objects import split_into_batches
 from bot.forges.git.tree_by_git import ApiLimits, TreeByGit
 from bot.forges.gitea.connection import FORGEJO_MARK, GiteaRemote
 from bot.forges.gitea.errors import GITEA_ERRORS
-from bot.forges.hosted.files import BlobReader, ListedTree, QueriedContents, TreeListing, index_contents
-from bot.forges.hosted.folders import TreeNode, select_files
+from bot.forges.hosted.files import BlobReader, ListedTree, QueriedContents, index_contents
+from bot.forges.hosted.folders import ListedNodes, TreeNode
 from bot.forges.hosted.refusal import RefusedError, UnsupportedQueryError
 from bot.forges.hosted.rest import RestAnswer
 from bot.model.forge import TreeEntry
@@ -38,24 +38,17 @@ Forgejo's documentation warns of 2,083."""
 def open_tree(remote: GiteaRemote, commit: str) -> ListedTree:
     """Return the tree of one commit. Its files are listed when they are first needed."""
     return TreeByGit(partial(remote.connection.build_origin, remote.name), commit).open_after_api(
-        partial(_list_files, remote, commit),
+        lambda most: list_nodes(remote, commit, most).select_files(),
         BlobReader("Gitea", partial(_fetch_blob, remote), GiteaBatchQuery(remote, commit)),
         ApiLimits(ENTRIES_BY_API, MAX_ENTRIES, FILES_BY_API),
         partial(GITEA_ERRORS.translate, remote.name),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class ListedNodes:
-    """The entries of a tree except its folders, by path, also symbolic links and submodules."""
-
-    nodes: Mapping[str, TreeNode]
-    is_complete: bool
-    """False if entries are missing, because there are too many, or because two of them have the same name."""
-
-
 def list_nodes(remote: GiteaRemote, commit: str, max_entries: int | None = None) -> ListedNodes:
-    """List the entries of a commit's tree, page by page, `MAX_ENTRIES` at most by default. Raises RefusedError.
+    """List the entries of a commit's tree without its folders, `MAX_ENTRIES` at most by default. Raises RefusedError.
+
+    If two entries have the same name, the result is incomplete.
 
     https://docs.gitea.com/api/next/#tag/repository/operation/GetTree
     """
@@ -78,11 +71,6 @@ def list_nodes(remote: GiteaRemote, commit: str, max_entries: int | None = None)
     )
     nodes = {str(each["path"]): TreeNode(str(each["mode"]), str(each["sha"]), int(each["size"])) for each in entries}
     return ListedNodes(nodes, is_complete=not truncations[-1] and len(nodes) == len(entries))
-
-
-def _list_files(remote: GiteaRemote, commit: str, max_entries: int | None) -> TreeListing:
-    listed = list_nodes(remote, commit, max_entries)
-    return TreeListing(select_files(listed.nodes), listed.is_complete)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Generic, Protocol
 
 from bot.forges.hosted.fleet import HostedServer
 from bot.forges.hosted.forge import HostedRepository
 from bot.forges.hosted.records import HostedDashboard
 from bot.forges.hosted.refusal import RefusedError
+from bot.forges.hosted.rest import Connection_co
 from bot.forges.selection import check_selection
 from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem, report_unknown
 from bot.model.errors import ForgeError
@@ -16,7 +19,7 @@ from bot.model.forge import GitRepository
 from bot.model.report import RunFailure
 from bot.model.vocabulary import RunLevel
 
-IDENTIFY_ACTION = "identify the token"
+IDENTIFY_ACTION, PUSH_ACTION = "identify the token", "push branches"
 MAX_EXAMINED_REPOSITORIES = 50
 """The largest number of repositories of one forge on which rights are checked. Each takes several requests."""
 
@@ -58,12 +61,52 @@ def examine_server(
     yield from examine_repositories(server.url, selected, check_repository)
 
 
-def check_missing_token(url: str, server: str, target: DiagnosisTarget, write_action: str) -> Iterator[Check]:
-    """Yield the results if no token is configured. `server` is the name of the server in the results."""
+def check_missing_token(
+    url: str, server: str, target: DiagnosisTarget, write_action: str, settings: str = "`token_env`"
+) -> Iterator[Check]:
+    """Yield the results if no token is configured.
+
+    `server` is the name of the server in the results, and `settings` are those that configure a token.
+    """
     yield report_ok(url, IDENTIFY_ACTION, f"there is no token, and {server} answers without one")
     if target.level > RunLevel.REPORT:
-        message = "no token is configured, but writing needs a token; hint: set `token_env`"
+        message = f"no token is configured, but writing needs a token; hint: set {settings}"
         yield report_problem(url, write_action, message)
+
+
+@dataclass(frozen=True, slots=True)
+class RestExamination(ABC, Generic[Connection_co]):
+    """Diagnoses the rights of one token on one server that reports neither all scopes nor all permissions."""
+
+    connection: Connection_co = field(repr=False)
+
+    @abstractmethod
+    def check_token(self, target: DiagnosisTarget) -> Iterator[Check]: ...
+
+    @abstractmethod
+    def read_requests(self, hosted: HostedRepository) -> object:
+        """Send the requests that read pull requests. Raises RefusedError."""
+
+    @abstractmethod
+    def check_writing(self, name: str, target: DiagnosisTarget) -> Iterator[Check]:
+        """Check whether the token may write to a repository, and yield the results. Raises RefusedError."""
+
+    def check_repository(
+        self, hosted: HostedRepository, base_branch: str | None, target: DiagnosisTarget
+    ) -> Iterator[Check]:
+        yield from check_reading(
+            hosted,
+            base_branch,
+            request_noun="pull requests",
+            list_requests=lambda: self.read_requests(hosted),
+            has_dashboard=target.has_dashboards,
+        )
+        if target.level > RunLevel.REPORT and self.connection.has_token:
+            try:
+                with hosted.errors.translate(hosted.name):
+                    yield from self.check_writing(hosted.name, target)
+            except RefusedError as refusal:
+                yield report_problem(hosted.name, PUSH_ACTION, str(refusal))
 
 
 def check_protection(

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bot.forges._git_objects import EXECUTABLE, REGULAR, RegularFile
+from bot.forges.hosted.files import TreeListing
 from bot.forges.hosted.refusal import RefusedError
 from bot.model.branch_ownership import FileDifference, TreeObject
 from bot.model.source import FilePath
@@ -39,6 +40,19 @@ class TreeNode:
     @property
     def is_regular_file(self) -> bool:
         return self.mode in (REGULAR, EXECUTABLE)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedNodes:
+    """The entries of a tree by path."""
+
+    nodes: Mapping[str, TreeNode]
+    is_complete: bool
+    """False if entries are missing."""
+
+    def select_files(self) -> TreeListing:
+        """Return those of the entries that are regular files."""
+        return TreeListing(select_files(self.nodes), self.is_complete)
 
 
 def select_files(nodes: Mapping[str, TreeNode]) -> dict[FilePath, RegularFile]:

@@ -5,18 +5,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic
 
 from bot.forges.hosted.catalogue import ListedRepository, find_each
 from bot.forges.hosted.examination import ServerExamination, examine_server
 from bot.forges.hosted.forge import HostedRepository
 from bot.forges.hosted.refusal import RefusedError
-from bot.forges.hosted.rest import RestConnection
+from bot.forges.hosted.rest import Connection_co
 from bot.model.diagnosis import Check, DiagnosisTarget
 from bot.model.forge import ActivityScope, GitRepository
 from bot.model.report import RunFailure
-
-Connection_co = TypeVar("Connection_co", bound=RestConnection, covariant=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,8 +100,8 @@ def test_doctor_names_the_account_and_what_it_cannot_know(server):
     assert BOT in found[server.url, "identify the token"].result
     scopes = found[server.url, "check the scopes of the token"]
     assert (scopes.status, "`auth: azure`" in scopes.result) == (CheckStatus.UNKNOWN, True)
-    assert found["Shop/web", "push branches and open pull requests"].status is CheckStatus.UNKNOWN
-    for action in ("read files", "read pull requests", "check that basebump/* has no policies"):
+    assert found["Shop/web", "push branches"].status is CheckStatus.UNKNOWN
+    for action in ("read files", "read pull requests", "check that basebump/* is unprotected"):
         assert found["Shop/web", action].status is CheckStatus.OK
     assert server.writes == []
 
@@ -109,7 +109,7 @@ def test_doctor_names_the_account_and_what_it_cannot_know(server):
 def test_doctor_finds_policies_on_basebumps_branches(server):
     (repository,) = add(server, "Shop/web")
     repository.policies.append(Policy(1, BUILD, {}, "refs/heads/basebump/", is_prefix=True))
-    found = checks(server, "Shop/web")["Shop/web", "check that basebump/* has no policies"]
+    found = checks(server, "Shop/web")["Shop/web", "check that basebump/* is unprotected"]
     assert found.status is CheckStatus.PROBLEM
     assert "`branch_prefix`" in found.result
 
@@ -125,7 +125,7 @@ def test_doctor_knows_the_kind_of_token(server):
 def test_doctor_says_that_writing_needs_a_token(server):
     add(server, "Shop/web")
     found = checks(server, "Shop/web", token=None)
-    assert found[server.url, "push branches and open pull requests"].status is CheckStatus.PROBLEM
+    assert found[server.url, "push branches"].status is CheckStatus.PROBLEM
     assert (server.url, "push branches") not in checks(server, "Shop/web", token=None, level=RunLevel.REPORT)
 
 
@@ -133,7 +133,7 @@ def test_doctor_says_that_writing_needs_a_token(server):
 def test_doctor_reports_what_each_level_needs(server, level):
     add(server, "Shop/web")
     actions = {action for subject, action in checks(server, "Shop/web", level=level) if subject == "Shop/web"}
-    assert ("check that basebump/* has no policies" in actions) == (level > RunLevel.REPORT)
+    assert ("check that basebump/* is unprotected" in actions) == (level > RunLevel.REPORT)
 
 
 def test_there_is_no_dashboard(server):
