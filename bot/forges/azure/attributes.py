@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from bot.forges.azure.connection import AzureRemote
-from bot.forges.azure.errors import AZURE_ERRORS, PROPOSE_ACCESS
+from bot.forges.azure.errors import AZURE_ERRORS
 from bot.forges.hosted.attributes import CheckedAutomerge
 from bot.forges.hosted.refusal import RefusedError
 from bot.model.request_attributes import TEAM_PREFIX, RequestAttributes
@@ -67,10 +67,10 @@ class AzureAttributes:
 
     def add_labels(self, number: int, labels: Sequence[str]) -> None:
         for label in labels:
-            self._write(f"label pull request !{number}", "POST", f"{number}/labels", {"name": label})
+            self._remote.write_request(number, "label", "POST", "/labels", {"name": label})
 
     def remove_label(self, number: int, label: str) -> None:
-        self._write(f"remove a label of pull request !{number}", "DELETE", f"{number}/labels/{quote(label, safe='')}")
+        self._remote.write_request(number, "remove a label of", "DELETE", f"/labels/{quote(label, safe='')}")
 
     def request_reviews(self, number: int, people: Sequence[str], teams: Sequence[str]) -> None:
         """Request reviews from teams of the project, and from members of its teams."""
@@ -79,7 +79,7 @@ class AzureAttributes:
             if reviewer is None:
                 raise RefusedError("no team of the project has such a member", status=None)
             body = {"id": reviewer, "vote": 0}
-            self._write(f"request a review of pull request !{number}", "PUT", f"{number}/reviewers/{reviewer}", body)
+            self._remote.write_request(number, "request a review of", "PUT", f"/reviewers/{reviewer}", body)
 
     def assign(self, number: int, people: Sequence[str]) -> Collection[str]:  # noqa: ARG002 - for nobody
         raise RefusedError("Azure Repos has no assignees", status=None)
@@ -110,9 +110,6 @@ class AzureAttributes:
         ]
         return {_get_reviewer_name(each).lower(): str(each["id"]) for each in members}
 
-    def _write(self, action: str, method: str, path: str, body: object = None) -> None:
-        self._remote.write_json(action, method, f"/pullRequests/{path}", body, PROPOSE_ACCESS)
-
 
 class AzureAutomerge(CheckedAutomerge[AzureRemote]):
     """Automatic completion of pull requests in one repository; implements `AutomergeApi`."""
@@ -121,7 +118,7 @@ class AzureAutomerge(CheckedAutomerge[AzureRemote]):
     failure = "Auto-complete was not set"
 
     def disable(self, number: int) -> None:
-        self._edit(number, f"end auto-complete of pull request !{number}", {"autoCompleteSetBy": {"id": NOBODY}})
+        self.remote.write_request(number, "end auto-complete of", "PATCH", "", {"autoCompleteSetBy": {"id": NOBODY}})
 
     def try_enable(self, number: int, head: str | None) -> str | None:
         data = read_request(self.remote, number)
@@ -142,12 +139,9 @@ class AzureAutomerge(CheckedAutomerge[AzureRemote]):
             return "the policy of the target branch allows no way to complete it"
         options = {"mergeStrategy": strategy, "deleteSourceBranch": True}
         body = {"autoCompleteSetBy": {"id": self.remote.connection.get_account().id}, "completionOptions": options}
-        answer = self._edit(number, f"set auto-complete of pull request !{number}", body)
+        answer = self.remote.write_request(number, "set auto-complete of", "PATCH", "", body)
         is_set = answer.get("autoCompleteSetBy") or answer["status"] == "completed"
         return None if is_set else "Azure DevOps ignored the request"
-
-    def _edit(self, number: int, action: str, fields: Mapping[str, object]) -> Any:
-        return self.remote.write_json(action, "PATCH", f"/pullrequests/{number}", fields, PROPOSE_ACCESS)
 
 
 def read_request(remote: AzureRemote, number: int) -> Mapping[str, Any]:

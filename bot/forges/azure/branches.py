@@ -16,6 +16,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -189,15 +190,11 @@ class AzureBranches:
         Raises ForgeError if the branch was not changed. If only a temporary branch could not be deleted, a later write
         tries again.
         """
-        sweeping = [_RefUpdate(name, oid, _NO_COMMIT) for name, oid in self._leftovers.items()]
         try:
-            statuses = self._update_refs([update, *sweeping])
+            statuses = self._update_and_sweep([update])
         except RefusedError as refusal:
             self._settle(update, refusal)
             return
-        self._leftovers = {
-            each.branch: each.old for each in sweeping if statuses.get(each.branch) not in {*_DONE_STATUSES, _STALE}
-        }
         status = statuses.get(update.branch)
         if status in _DONE_STATUSES:
             return
@@ -226,11 +223,17 @@ class AzureBranches:
     def _sweep(self) -> None:
         """Delete the temporary branches that interrupted runs left. If this fails, a later write tries again."""
         if self._leftovers:
-            try:
-                self._update_refs([_RefUpdate(name, oid, _NO_COMMIT) for name, oid in self._leftovers.items()])
-            except RefusedError:
-                return
-            self._leftovers = {}
+            with suppress(RefusedError):
+                self._update_and_sweep([])
+
+    def _update_and_sweep(self, updates: Sequence[_RefUpdate]) -> Mapping[str, str]:
+        """Change branches and delete all leftovers in one request. Return the results as `_update_refs` does."""
+        sweeping = [_RefUpdate(name, oid, _NO_COMMIT) for name, oid in self._leftovers.items()]
+        statuses = self._update_refs([*updates, *sweeping])
+        self._leftovers = {
+            each.branch: each.old for each in sweeping if statuses.get(each.branch) not in {*_DONE_STATUSES, _STALE}
+        }
+        return statuses
 
     def _update_refs(self, updates: Sequence[_RefUpdate]) -> Mapping[str, str]:
         """Send changes of branches, and return the status of each of them by branch. Raises RefusedError."""

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
-from bot.forges.azure.errors import AZURE_ERRORS, READ_ACCESS, SIGN_IN_MESSAGE, WRITE_ACCESS
+from bot.forges.azure.errors import AZURE_ERRORS, PROPOSE_ACCESS, READ_ACCESS, SIGN_IN_MESSAGE, WRITE_ACCESS
 from bot.forges.git.remote import GitOrigin
 from bot.forges.hosted.refusal import NOT_FOUND, UNAUTHORIZED, AnswerError, RefusedAnswer
 from bot.forges.hosted.rest import JSON, Query, RestAccount, RestAnswer, RestConnection, RestRemote, RestRequest
@@ -188,6 +188,17 @@ class AzureRemote(RestRemote[AzureConnection]):
         action, path = f"{action} of {self.name}", self.path + path
         request = RestRequest(action, READ_ACCESS, method, path, query, body, accept=accept)
         return self.connection.fetch(request).content
+
+    def write_request(
+        self, number: int, action: str, method: str, path: str, body: object = None, content_type: str = JSON
+    ) -> Any:
+        """Send a request that changes a pull request, and return the JSON value in the answer; None if it has none.
+
+        `action` is the beginning of a description, such as `comment on`. `path` is below that of the pull request.
+        """
+        action = f"{action} pull request !{number}"
+        path = f"/pullRequests/{number}{path}" if path else f"/pullrequests/{number}"
+        return self.write_json(action, method, path, body, PROPOSE_ACCESS, content_type)
 
     def list_values(self, action: str, path: str, query: Query | None = None) -> list[Any]:
         return self.connection.list_values(f"{action} of {self.name}", self.path + path, query)

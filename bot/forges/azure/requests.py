@@ -8,8 +8,10 @@ https://learn.microsoft.com/en-us/rest/api/azure/devops/git/pull-requests
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from types import MappingProxyType
 from typing import Any
 
 from bot.core.proposal.request_text import split_text
@@ -19,12 +21,12 @@ from bot.forges.azure.branches import AzureBranches
 from bot.forges.azure.connection import AzureRemote
 from bot.forges.azure.errors import ALREADY_OPEN_CODE, AZURE_ERRORS, NOT_EDITABLE_CODE, PROPOSE_ACCESS
 from bot.forges.azure.texts import AzureTexts, list_threads
-from bot.forges.hosted.attributes import AttributesOutcome, AttributesWriter
+from bot.forges.hosted.attributes import AttributesWriter
 from bot.forges.hosted.branches import build_request_ended_error
 from bot.forges.hosted.forge import RequestEdit
+from bot.forges.hosted.records import ListedStatus
 from bot.forges.hosted.refusal import RefusedError, is_permanent_refusal
 from bot.forges.hosted.request_reader import MAX_COMMENTS, MAX_ENDED, ListedRequest, MergeState, ReviewState
-from bot.forges.hosted.rest import RestAccount
 from bot.forges.hosted.rest_requests import RestRequestReader
 from bot.forges.hosted.texts import StoredData, TextWriter, complete_request
 from bot.model.forge import OpenedRequest
@@ -213,7 +215,7 @@ class AzureRequestWriter:
         data, link_notes = self._open(proposal.branch, body)
         number = int(data["pullRequestId"])
         added = self._attributes.set_attributes(number, proposal.attributes.subtract(parse_attributes(data)))
-        notes = self._write_rest(number, proposal.body, StoredData(), added, proposal.attributes.status)
+        notes = self._write_rest(number, proposal.body, StoredData(), added.attributes, proposal.attributes.status)
         return OpenedRequest(number, _build_url(data), (*link_notes, *added.notes, *notes))
 
     def is_already_open(self, refusal: RefusedError) -> bool:
@@ -230,16 +232,16 @@ class AzureRequestWriter:
         if edit.is_draft is not None and edit.is_draft != bool(current.get("isDraft")):
             fields["isDraft"] = edit.is_draft
         if fields:
-            self._edit(number, f"edit pull request !{number}", fields)
+            self._edit(number, "edit", fields)
         stored = self._texts.read_stored(number)
         missing = edit.attributes.subtract(parse_attributes(current)).subtract(stored.ever_set)
         added = self._attributes.set_attributes(number, missing)
         self._attributes.remove_labels(number, edit.removed_labels)
         text = edit.body if edit.is_reworded else None
-        return (*added.notes, *self._write_rest(number, text, stored, added, edit.attributes.status))
+        return (*added.notes, *self._write_rest(number, text, stored, added.attributes, edit.attributes.status))
 
     def close(self, number: int) -> None:
-        self._edit(number, f"abandon pull request !{number}", {"status": ABANDONED})
+        self._edit(number, "abandon", {"status": ABANDONED})
 
     def add_comment(self, number: int, text: str) -> None:
         """Comment on a pull request, in a thread that is closed from the start."""
@@ -250,7 +252,7 @@ class AzureRequestWriter:
         number: int,
         text: str | None,
         stored: StoredData,
-        added: AttributesOutcome,
+        added: RequestAttributes,
         status: CommitStatus | None,
     ) -> tuple[str, ...]:
         """Write the parts of a text besides the body, and the status of the pull request. Return a note for a failure.
@@ -260,74 +262,65 @@ class AzureRequestWriter:
 
         def set_status() -> None:
             if status is not None:
-                action, path = f"set the status of pull request !{number}", f"/pullRequests/{number}/statuses"
-                self._write(action, "POST", path, _build_status(status))
+                self._remote.write_request(number, "set the status of", "POST", "/statuses", _build_status(status))
 
-        attributes = RequestAttributes(labels=added.labels, reviewers=added.reviewers)
-        return TextWriter(self._texts).write_rest(number, text, stored, attributes, set_status)
+        return TextWriter(self._texts).write_rest(number, text, stored, added, set_status)
 
     def _open(self, branch: str, body: Mapping[str, object]) -> tuple[Any, tuple[str, ...]]:
         """Create a pull request that is linked to the work items, and return its data.
 
         If it cannot be linked, create it without links, and also return a note.
         """
+        notes: tuple[str, ...] = ()
+        if self._work_items:
+            try:
+                return self._create(branch, {**body, "workItemRefs": self._work_items}), notes
+            except RefusedError as refusal:
+                if self.is_already_open(refusal) or not is_permanent_refusal(refusal):
+                    raise
+                notes = (f"The work items could not be linked: {refusal}.",)
+        return self._create(branch, body), notes
+
+    def _create(self, branch: str, body: Mapping[str, object]) -> Any:
         action = f"open a pull request for {branch}"
-        if not self._work_items:
-            return self._write(action, "POST", "/pullrequests", body), ()
-        try:
-            return self._write(action, "POST", "/pullrequests", {**body, "workItemRefs": self._work_items}), ()
-        except RefusedError as refusal:
-            if self.is_already_open(refusal) or not is_permanent_refusal(refusal):
-                raise
-            note = f"The work items could not be linked: {refusal}."
-        return self._write(action, "POST", "/pullrequests", body), (note,)
+        return self._remote.write_json(action, "POST", "/pullrequests", body, PROPOSE_ACCESS)
 
     def _edit(self, number: int, action: str, fields: Mapping[str, object]) -> None:
         try:
-            self._write(action, "PATCH", f"/pullrequests/{number}", fields)
+            self._remote.write_request(number, action, "PATCH", "", fields)
         except RefusedError as refusal:
             if NOT_EDITABLE_CODE in refusal.server_message:
                 raise build_request_ended_error(number, self._remote.name) from refusal
             raise
 
-    def _write(self, action: str, method: str, path: str, body: object) -> Any:
-        return self._remote.write_json(action, method, path, body, PROPOSE_ACCESS)
 
-
-_AZURE_STATES = {StatusState.SUCCESS: "succeeded", StatusState.FAILURE: "failed"}
 STATUS_GENRE, STATUS_NAME = STATUS_CONTEXT.split("/")
+_STATUS_WORDS = MappingProxyType({StatusState.SUCCESS: "succeeded", StatusState.FAILURE: "failed"})
 
 
+@dataclass(frozen=True, slots=True)
 class AzureStatuses:
     """The commit statuses of one repository; implements `StatusApi`. Methods raise RefusedError."""
 
-    def __init__(self, remote: AzureRemote) -> None:
-        self._remote = remote
+    remote: AzureRemote
+    state_words = _STATUS_WORDS
 
-    def read_status(self, commit: str) -> CommitStatus | None:
-        account = self._remote.connection.get_account()
-        statuses = self._remote.list_values(f"read the status of {commit}", f"/commits/{commit}/statuses")
-        own = [each for each in statuses if _is_own_status(each, account)]
-        newest = max(own, key=lambda each: int(each["id"]), default=None)
-        return _parse_status(newest) if newest is not None else None
+    def list_own_statuses(self, commit: str) -> Iterable[ListedStatus]:
+        account = self.remote.connection.get_account()
+        statuses = self.remote.list_values(f"read the status of {commit}", f"/commits/{commit}/statuses")
+        return [
+            ListedStatus(int(each["id"]), str(each["state"]), str(each.get("description") or ""))
+            for each in statuses
+            if (each["context"].get("genre"), each["context"]["name"]) == (STATUS_GENRE, STATUS_NAME)
+            and account.has_id(str(each["createdBy"]["id"]))
+        ]
 
     def post_status(self, branch: str, commit: str, status: CommitStatus) -> None:  # noqa: ARG002 - the commit suffices
         action, path = f"set the status of {commit}", f"/commits/{commit}/statuses"
-        self._remote.write_json(action, "POST", path, _build_status(status))
+        self.remote.write_json(action, "POST", path, _build_status(status))
 
 
 def _build_status(status: CommitStatus) -> dict[str, object]:
     """Return a status in the form of the API."""
     context = {"genre": STATUS_GENRE, "name": STATUS_NAME}
-    return {"state": _AZURE_STATES[status.state], "description": status.description, "context": context}
-
-
-def _is_own_status(status: Mapping[str, Any], account: RestAccount) -> bool:
-    context = status["context"]
-    is_named = (context.get("genre"), context["name"]) == (STATUS_GENRE, STATUS_NAME)
-    return is_named and account.has_id(str(status["createdBy"]["id"]))
-
-
-def _parse_status(data: Mapping[str, Any]) -> CommitStatus | None:
-    state = next((each for each, word in _AZURE_STATES.items() if word == data["state"]), None)
-    return CommitStatus(state, str(data.get("description") or "")) if state is not None else None
+    return {"state": _STATUS_WORDS[status.state], "description": status.description, "context": context}

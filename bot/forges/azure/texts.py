@@ -11,10 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.forges.azure.connection import JSON_PATCH, AzureRemote
-from bot.forges.azure.errors import PROPOSE_ACCESS
 from bot.forges.hosted.refusal import RefusedError
 from bot.forges.hosted.request_reader import MAX_COMMENTS
-from bot.forges.hosted.rest import JSON
 from bot.forges.hosted.texts import AppendixComment, StoredData
 from bot.model.request_attributes import RequestAttributes
 
@@ -47,7 +45,7 @@ class AzureTexts:
             "status": CLOSED_THREAD,
             "properties": dict(properties or {}),
         }
-        self._write(f"comment on pull request !{number}", "POST", f"/pullRequests/{number}/threads", body)
+        self.remote.write_request(number, "comment on", "POST", "/threads", body)
 
     def find_appendix(self, number: int) -> AppendixComment | None:
         """Return the comment that contains the appendix, which is the first one of its thread."""
@@ -56,7 +54,7 @@ class AzureTexts:
             is_marked = APPENDIX_PROPERTY in (thread.get("properties") or {}) and not thread.get("isDeleted")
             for first in thread["comments"][:1] if is_marked else ():
                 if account.has_id(str(first["author"]["id"])):
-                    path = f"/pullRequests/{number}/threads/{int(thread['id'])}/comments/{int(first['id'])}"
+                    path = f"/threads/{int(thread['id'])}/comments/{int(first['id'])}"
                     return AppendixComment(path, str(first.get("content") or ""))
         return None
 
@@ -64,7 +62,7 @@ class AzureTexts:
         if comment is None:
             self.write_comment(number, appendix, {APPENDIX_PROPERTY: {"$type": "System.String", "$value": "1"}})
         else:
-            self._write(f"edit a comment on pull request !{number}", "PATCH", comment.path, {"content": appendix})
+            self.remote.write_request(number, "edit a comment on", "PATCH", comment.path, {"content": appendix})
 
     def write_stored(self, number: int, old: StoredData, new: StoredData) -> None:
         """Write the properties that changed, and check that Azure DevOps stored them as they were sent.
@@ -80,17 +78,13 @@ class AzureTexts:
             patch.append({**change, "path": f"/{MARKER_PROPERTY}"})
         if not patch:
             return
-        action, path = f"edit the properties of pull request !{number}", f"/pullRequests/{number}/properties"
-        answer = self._write(action, "PATCH", path, patch, content_type=JSON_PATCH)
+        answer = self.remote.write_request(number, "edit the properties of", "PATCH", "/properties", patch, JSON_PATCH)
         if _parse_stored(answer) != new:
             raise RefusedError(
                 f"{self.remote.name}: Azure DevOps stored a property of pull request !{number} differently from what "
                 "was sent; hint: propose fewer images at once",
                 status=None,
             )
-
-    def _write(self, action: str, method: str, path: str, body: object, content_type: str = JSON) -> Any:
-        return self.remote.write_json(action, method, path, body, PROPOSE_ACCESS, content_type)
 
 
 def list_threads(remote: AzureRemote, number: int) -> Sequence[Mapping[str, Any]]:

@@ -6,10 +6,11 @@ creates one. https://docs.gitlab.com/api/commits/#commit-status
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from types import MappingProxyType
 from typing import Any
 
 from gitlab.v4.objects import Project
@@ -26,7 +27,7 @@ from bot.forges.gitlab.request_state import (
 )
 from bot.forges.hosted.branches import build_request_ended_error
 from bot.forges.hosted.forge import RequestEdit
-from bot.forges.hosted.records import MAX_ISSUES, ListedIssue
+from bot.forges.hosted.records import MAX_ISSUES, ListedIssue, ListedStatus
 from bot.forges.hosted.refusal import CONFLICT, FORBIDDEN, NOT_FOUND, RefusedError
 from bot.forges.hosted.request_reader import MAX_COMMENTS, MAX_ENDED, ListedRequest, MergeState, ReviewState
 from bot.model.forge import OpenedRequest
@@ -279,36 +280,28 @@ class GitLabRequestWriter:
         )
 
 
-_GITLAB_STATES = {StatusState.SUCCESS: "success", StatusState.FAILURE: "failed"}
-
-
 @dataclass(frozen=True, slots=True)
 class GitLabStatuses:
     """The commit statuses of one project; implements `StatusApi`. Methods raise RefusedError."""
 
     remote: GitLabRemote
+    state_words = MappingProxyType({StatusState.SUCCESS: "success", StatusState.FAILURE: "failed"})
 
-    def read_status(self, commit: str) -> CommitStatus | None:
-        """Return the last status that basebump set on a commit.
-
-        Returns None if there is none, or if its state is one that basebump never sets. Everyone who can push can set a
-        status with any name, so statuses of other accounts are ignored.
-        """
+    def list_own_statuses(self, commit: str) -> Iterable[ListedStatus]:
         username = self.remote.connection.get_account().username
 
-        def fetch(project: Project) -> CommitStatus | None:
+        def fetch(project: Project) -> list[ListedStatus]:
             statuses = project.commits.get(commit, lazy=True).statuses
             named = islice(statuses.list(name=STATUS_CONTEXT, all=True, iterator=True), PER_PAGE)
-            own_statuses = [each for each in named if each.author["username"] == username]
-            newest = max(own_statuses, key=lambda each: int(each.id), default=None)
-            return _parse_status(newest.attributes) if newest is not None else None
+            own = [each for each in named if each.author["username"] == username]
+            return [ListedStatus(int(each.id), str(each.status), str(each.description)) for each in own]
 
         return self.remote.read(f"read the status of {commit}", fetch)
 
     def post_status(self, branch: str, commit: str, status: CommitStatus) -> None:
         """Set basebump's status of a commit. `branch` is the branch that points to the commit."""
         body = {
-            "state": _GITLAB_STATES[status.state],
+            "state": self.state_words[status.state],
             "name": STATUS_CONTEXT,
             "ref": branch,
             "description": status.description,
@@ -317,11 +310,6 @@ class GitLabStatuses:
             f"set the status of {commit}",
             lambda project: project.commits.get(commit, lazy=True).statuses.create(body),
         )
-
-
-def _parse_status(data: Mapping[str, Any]) -> CommitStatus | None:
-    state = next((each for each, word in _GITLAB_STATES.items() if word == data["status"]), None)
-    return CommitStatus(state, str(data["description"])) if state is not None else None
 
 
 @dataclass(frozen=True, slots=True)

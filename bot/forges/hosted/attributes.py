@@ -57,10 +57,8 @@ class AttributeApi(Protocol):
 class AttributesOutcome:
     """The outcome of setting attributes of a pull request."""
 
-    labels: tuple[str, ...]
-    """The labels that were set."""
-    reviewers: tuple[str, ...]
-    """The users and teams of whom a review was requested."""
+    attributes: RequestAttributes
+    """The labels that were set, and the users and teams of whom a review was requested."""
     notes: tuple[str, ...]
     """A note for each attribute that could not be set."""
 
@@ -85,7 +83,9 @@ class AttributesWriter:
         self._set_assignees(number, attributes.assignees, notes)
         if attributes.milestone is not None:
             self._set_milestone(number, attributes.milestone, notes)
-        return AttributesOutcome(tuple(labels), tuple(reviewers), tuple(notes))
+        return AttributesOutcome(
+            RequestAttributes(labels=tuple(labels), reviewers=tuple(reviewers)), notes=tuple(notes)
+        )
 
     def remove_labels(self, number: int, labels: Sequence[str]) -> None:
         """Remove labels from a pull request, as far as they are set. Raises RefusedError."""

@@ -8,12 +8,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Generic, Protocol, TypeVar
 
 from bot.forges.hosted.attributes import AttributeApi, AttributesWriter
 from bot.forges.hosted.branches import build_request_ended_error
 from bot.forges.hosted.forge import RequestEdit
-from bot.forges.hosted.records import ListedIssue
+from bot.forges.hosted.records import ListedIssue, ListedStatus
 from bot.forges.hosted.refusal import RefusedError, ServerErrors
 from bot.model.forge import OpenedRequest
 from bot.model.proposal import NO_DRAFTS, Proposal
@@ -150,20 +151,18 @@ class PullStatuses(ABC, Generic[Remote_co]):
     """The commit statuses of one repository; implements `StatusApi`. Methods raise RefusedError."""
 
     remote: Remote_co
+    state_words = MappingProxyType({each: each.value for each in StatusState})
 
     @abstractmethod
     def list_statuses(self, commit: str) -> Iterable[tuple[Mapping[str, Any], str]]:
         """Return the statuses of a commit, and the state of each."""
 
-    def read_status(self, commit: str) -> CommitStatus | None:
-        """Return the last status that basebump set. Everyone who can push can set statuses with the same name."""
-        own = [
-            (int(status["id"]), state, str(status["description"]))
+    def list_own_statuses(self, commit: str) -> Iterable[ListedStatus]:
+        return [
+            ListedStatus(int(status["id"]), state, str(status["description"]))
             for status, state in self.list_statuses(commit)
             if status["context"] == STATUS_CONTEXT and self.remote.is_own_user(status["creator"])
         ]
-        _, state, description = max(own, default=(0, "", ""))
-        return CommitStatus(StatusState(state), description) if state in list(StatusState) else None
 
     def post_status(self, branch: str, commit: str, status: CommitStatus) -> None:  # noqa: ARG002 - it needs no branch
         body = {"state": status.state.value, "description": status.description, "context": STATUS_CONTEXT}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,7 +12,7 @@ from bot.core.proposal.markers import record_status
 from bot.forges.hosted.refusal import RefusedError, ServerErrors, is_permanent_refusal
 from bot.model.dashboard import DashboardIssue
 from bot.model.errors import ForgeError
-from bot.model.request_attributes import CommitStatus
+from bot.model.request_attributes import CommitStatus, StatusState
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +33,28 @@ NO_BODY_ADDITION = StatusOutcome()
 """The outcome of an action that was not needed. It adds nothing to the body of a pull request, and has no notes."""
 
 
+@dataclass(frozen=True, slots=True)
+class ListedStatus:
+    """A commit status in an answer of the server."""
+
+    id: int
+    state: str
+    """The state in the server's word."""
+    description: str
+
+
 class StatusApi(Protocol):
     """The commit statuses of one repository on a server. Methods raise RefusedError."""
 
-    def read_status(self, commit: str) -> CommitStatus | None:
-        """Return the last status that basebump set on a commit.
+    @property
+    def state_words(self) -> Mapping[StatusState, str]:
+        """The server's words for the states that basebump sets."""
+        ...
 
-        Returns None if there is none, or if its state is one that basebump never sets.
+    def list_own_statuses(self, commit: str) -> Iterable[ListedStatus]:
+        """Return basebump's statuses of a commit that the token's account set.
+
+        Everyone who can push can set a status with any name, so statuses of other accounts are left out.
         """
         ...
 
@@ -75,7 +90,7 @@ class StatusWriter:
         if self._refusal_note:
             return StatusOutcome((commit, status), (self._refusal_note,))
         try:
-            if is_new or self._statuses.read_status(commit) != status:
+            if is_new or self._read_status(commit) != status:
                 self._statuses.post_status(branch, commit, status)
         except RefusedError as refusal:
             note = f"The status could not be set: {refusal}."
@@ -93,10 +108,20 @@ class StatusWriter:
         if self._refusal_note:
             return StatusOutcome(notes=(self._refusal_note,))
         try:
-            status = self._statuses.read_status(source)
+            status = self._read_status(source)
         except RefusedError as refusal:
             return StatusOutcome(notes=(f"The status of an earlier commit could not be read: {refusal}.",))
         return self.set_status(branch, commit, status, is_new=False)
+
+    def _read_status(self, commit: str) -> CommitStatus | None:
+        """Return the last status that basebump set on a commit. Raises RefusedError.
+
+        Returns None if there is none, or if its state is one that basebump never sets.
+        """
+        newest = max(self._statuses.list_own_statuses(commit), key=lambda each: each.id, default=None)
+        words = self._statuses.state_words.items()
+        state = next((each for each, word in words if newest is not None and word == newest.state), None)
+        return CommitStatus(state, newest.description) if newest is not None and state is not None else None
 
 
 DASHBOARD_LABEL = "basebump-dashboard"

@@ -35,7 +35,7 @@ class AppendixComment:
     """The comment of the token's account that contains the appendix."""
 
     path: str
-    """The path of the comment in the API."""
+    """The path of the comment in the API, below that of the pull request."""
     content: str
 
 
