@@ -1,0 +1,193 @@
+"""Measure the inventory in SQLite and PostgreSQL: `python bench/inventory.py [REPOSITORIES …]`.
+
+Without arguments, fleets of 10,000 and 100,000 repositories are made up, which takes some minutes. Each repository uses
+four of 300 tags, was visited three times in a year, and had two requests, one of which is open in 15 % of them. Times
+are processor times of the client if nothing else is said, and those of queries are the smallest of several.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(PROJECT), str(PROJECT / "tests")]
+
+from sqlalchemy import text  # noqa: E402 - the folders are put on the path above
+from support.postgresql import PostgresqlServer  # noqa: E402
+from support.values import digest  # noqa: E402
+from support.visits import build_request, build_verdict, build_visit  # noqa: E402
+
+from bot.core.inventory.patch_times import find_patches  # noqa: E402
+from bot.model.image import TagDescriptor  # noqa: E402
+from bot.model.inventory import BranchConditions, BranchKey, BranchVisit, SettledBranch, StoredRequest  # noqa: E402
+from bot.model.proposal import RequestState  # noqa: E402
+from bot.model.reference import Digest, ImageReference, TagRef  # noqa: E402
+from bot.state.database import Database  # noqa: E402
+from bot.state.inventory_reader import DatabaseInventoryReader  # noqa: E402
+from bot.state.inventory_store import DatabaseInventoryStore  # noqa: E402
+from bot.state.state_store import DatabaseStateStore  # noqa: E402
+
+DAY = timedelta(days=1)
+NOW = datetime.now(UTC)
+ROUNDS = (300 * DAY, 100 * DAY, DAY)
+"""How long ago the visits of a repository were. In each of them, all tags have new digests."""
+TAGS = [TagRef(f"docker.io/library/base{number}", f"{number % 7}-slim") for number in range(300)]
+BATCH = 1000
+PER_REPOSITORY = 4
+OPEN_PERCENT = 15
+COLLECT_EVERY = 1_000_000
+"""As in the command line (`bot.cli.app`)."""
+IMAGE = ImageReference.parse("base7:0-slim")
+CONFIG = "schema: 1\nstate: {state}\nforges: [{{kind: github, repositories: [acme/r0], token_env: TOKEN}}]\n"
+
+
+def build_fleet_visit(number: int, turn: int) -> BranchVisit:
+    """Return the visit of a repository in one of the rounds."""
+    key = BranchKey("github", "github.com", f"acme/r{number:06}", "main")
+    tags = [TAGS[(number * 7 + place * 31) % (len(TAGS) if place else 40)] for place in range(PER_REPOSITORY)]
+    held = {tag_ref: get_digest(tag_ref, turn) for tag_ref in dict.fromkeys(tags)}
+    owners = (f"@acme/team{number % 50}",)
+    verdicts = [
+        build_verdict(f"{tag_ref}@{held[tag_ref]}", path=f"service{place}/Dockerfile", owners=owners)
+        for place, tag_ref in enumerate(tags)
+    ]
+    head = f"{turn}{number:039x}"
+    conditions = BranchConditions(head, "7" * 40, "a" * 32, None, "r" * 32, "u" * 32, "e" * 32)
+    requests = list_requests(number, tags[0], turn)
+    return build_visit(
+        *verdicts, key=key, head=head, reader="r" * 32, requests=requests, settled=SettledBranch(conditions, held)
+    )
+
+
+def list_requests(number: int, tag_ref: TagRef, turn: int) -> tuple[StoredRequest, ...]:
+    """Return a request of each earlier round, which was merged, and an open one in 15 % of the repositories."""
+    has_open = turn == len(ROUNDS) - 1 and number % 100 < OPEN_PERCENT
+    return tuple(
+        build_request(
+            turn_of_request + 1,
+            RequestState.MERGED if turn_of_request < turn else RequestState.OPEN,
+            branch=f"basebump/{turn_of_request}",
+            targets=(f"{tag_ref}@{get_digest(tag_ref, turn_of_request + 1)}",),
+            url=f"https://github.com/acme/r{number:06}/pull/{turn_of_request + 1}",
+            opened_at=NOW - ROUNDS[turn_of_request] + DAY,
+            ended_at=NOW - ROUNDS[turn_of_request] + (2 + number % 30) * DAY if turn_of_request < turn else None,
+            fixes={"critical": number % 3, "high": 1},
+        )
+        for turn_of_request in range(turn + has_open)
+    )
+
+
+def get_digest(tag_ref: TagRef, turn: int) -> Digest:
+    return digest(f"{tag_ref}{turn}")
+
+
+def fill(database: Database, count: int) -> float:
+    """Fill the database; return the processor time for the visit of a thousand repositories."""
+    inventory, observations = DatabaseInventoryStore(database), DatabaseStateStore(database, lambda: NOW)
+    took = []
+    for turn, ago in enumerate(ROUNDS):
+        descriptors = {tag_ref: TagDescriptor(get_digest(tag_ref, turn), "") for tag_ref in TAGS}
+        observations.record_tags(descriptors, NOW - ago - DAY)
+        for start in range(0, count, BATCH):
+            visits = [build_fleet_visit(number, turn) for number in range(start, min(start + BATCH, count))]
+            began = time.process_time()
+            inventory.record_visits(visits, {}, NOW - ago)
+            took.append(time.process_time() - began)
+    return sorted(took)[len(took) // 2]
+
+
+def measure(act: Callable[[], object], times: int = 5) -> tuple[float, float]:
+    """Return the processor time and the elapsed time of the fastest of several calls."""
+    results = []
+    for _ in range(times):
+        began, began_processor = time.monotonic(), time.process_time()
+        act()
+        results.append((time.process_time() - began_processor, time.monotonic() - began))
+    return min(results, key=lambda each: each[1])
+
+
+def measure_process(folder: Path, *arguments: str) -> float:
+    """Return the processor time of a whole process of basebump; the smallest of three."""
+    environment, results = {**os.environ, "PYTHONPATH": str(PROJECT)}, []
+    command = [sys.executable, "-m", "bot", *arguments]
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    for _ in range(3):
+        began = os.times()
+        subprocess.run(command, cwd=folder, check=True, env=environment, **silent)
+        ended = os.times()
+        results.append(ended.children_user + ended.children_system - began.children_user - began.children_system)
+    return min(results)
+
+
+def report(database: Database, state: str, count: int, measure_size: Callable[[], float]) -> None:
+    """Fill a database with a fleet, and print a table of what it costs to use it."""
+    print(f"\n{state.partition(':')[0]}, {count:,} repositories, {PER_REPOSITORY * count:,} references")
+    print_row("record 1,000 visits", fill(database, count))
+    print(f"  {'size of the state':<48} {measure_size():8.0f} MiB", flush=True)
+    inventory, reader = DatabaseInventoryStore(database), DatabaseInventoryReader(database)
+    keys = [BranchKey("github", "github.com", f"acme/r{number:06}", "main") for number in range(10_000)]
+    print_row("load 10,000 branches", *measure(lambda: inventory.load_branches(keys)))
+    print_row("load 10,000 reports", *measure(lambda: inventory.load_reports(keys), 1))
+    print_row(
+        "record that 10,000 branches were listed", *measure(lambda: inventory.record_seen(keys, datetime.now(UTC)), 1)
+    )
+    users = len(inventory.list_users(IMAGE))
+    print_row(f"users of an image ({users:,} repositories)", *measure(lambda: inventory.list_users(IMAGE)))
+    print_row(f"usages of an image ({users:,} repositories)", *measure(lambda: reader.list_usages(IMAGE)))
+    print_row("coverage", *measure(reader.load_coverage))
+    print_row("history of a repository", *measure(lambda: reader.load_repository_history("acme/r000007")))
+    print_row("history of an image", *measure(lambda: reader.load_image_history(IMAGE), 2))
+    since = NOW - 90 * DAY
+    history = reader.load_patch_history(since)
+    patches = len(find_patches(history))
+    print_row(f"read the fixes of 90 days ({patches:,})", *measure(lambda: reader.load_patch_history(since), 1))
+    print_row("find their times to patch", *measure(lambda: find_patches(history), 1))
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "basebump.yaml").write_text(CONFIG.format(state=state), encoding="utf-8")
+        print_row("process: usage of an image", measure_process(Path(folder), "usage", str(IMAGE)))
+        print_row("process: history of a repository", measure_process(Path(folder), "history", "acme/r000007"))
+
+
+def print_row(title: str, processor_time: float, elapsed: float | None = None) -> None:
+    shown = f"{1000 * elapsed:8.0f} ms elapsed" if elapsed is not None else ""
+    print(f"  {title:<48} {1000 * processor_time:8.0f} ms {shown}", flush=True)
+
+
+def measure_inventory(counts: Iterable[int]) -> None:
+    """Print a table for each database and each number of repositories."""
+    for count in counts:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "state.db"
+            report(
+                Database.sqlite(path),
+                f"sqlite:///{path}",
+                count,
+                lambda folder=folder: sum(each.stat().st_size for each in Path(folder).iterdir()) / 2**20,
+            )
+    with PostgresqlServer() as server:
+        for count in counts:
+            address = server.fresh()
+            database = Database.postgresql(address)
+            report(database, address, count, lambda database=database: measure_postgresql(database))
+
+
+def measure_postgresql(database: Database) -> float:
+    """Return the size of a PostgreSQL database in MiB, after its statistics were updated."""
+    with database.open_for_writing() as connection:
+        connection.execute(text("ANALYZE"))
+    with database.open_for_reading() as connection:
+        size: int = connection.execute(text("SELECT pg_database_size(current_database())")).scalar_one()
+    return size / 2**20
+
+
+if __name__ == "__main__":
+    gc.set_threshold(COLLECT_EVERY, *gc.get_threshold()[1:])
+    measure_inventory([int(each) for each in sys.argv[1:]] or [10_000, 100_000])
