@@ -96,23 +96,26 @@ class MeasuredFleet:
     def run(self, title: str, *options: str) -> Cost:
         exchanges_before = len(self.server.exchanges)
         served_before = len(self.loopback.registry.served_requests)
-        process = subprocess.Popen(
-            [PROJECT / ".venv/bin/basebump", "run", "--config", self.config, "--level", "propose", *options],
-            stdout=subprocess.DEVNULL,
-            stderr=None if "BENCH_STDERR" in os.environ else subprocess.DEVNULL,
+        timed = subprocess.run(
+            [
+                *(sys.executable, BENCH / "timed.py", PROJECT / ".venv/bin/basebump", "run"),
+                *("--config", self.config, "--level", "propose", *options),
+            ],
+            stdout=subprocess.PIPE,
             env={**os.environ, "ACME_TOKEN": TOKEN, "HOME": str(self.folder)},
+            text=True,
+            check=False,
         )
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+        seconds, kibibytes = map(float, timed.stdout.split())
         served = self.loopback.registry.served_requests[served_before:]
         heads = sum(each.method == "HEAD" for each in served)
         cost = Cost(
             len(self.server.exchanges) - exchanges_before,
             heads,
             len(served) - heads,
-            usage.ru_utime + usage.ru_stime,
-            usage.ru_maxrss / 1024,
-            process.returncode,
+            seconds,
+            kibibytes / 1024,
+            timed.returncode,
         )
         print(cost.format_row(title), flush=True)
         return cost
