@@ -16,7 +16,8 @@ from bot.cli.messages import write_message, write_note
 from bot.cli.presentation import get_output_path
 from bot.model.report import RunReport
 
-if TYPE_CHECKING:  # only HTML pages need it
+if TYPE_CHECKING:  # only HTML pages need them
+    from bot.model.patch_times import FleetTrends
     from bot.reports.run_facts import RunFacts
 
 FORMATS = ("text", "json", "sarif", "jsonl", "markdown", "html", "metrics")
@@ -154,13 +155,16 @@ def render_html(document: str) -> str:
     return render_page([read_document(document)])
 
 
-def render_page(runs: Sequence[RunFacts]) -> str:
-    """Return the HTML page for a run, or one page for several runs that each handled a part of a fleet (`--shard`)."""
+def render_page(runs: Sequence[RunFacts], trends: FleetTrends | None = None) -> str:
+    """Return the HTML page for a run, or one page for several runs that each handled a part of a fleet (`--shard`).
+
+    If `trends` is not None, the page shows the fixes of the fleet over time.
+    """
     from bot import resources
     from bot.reports.html import PageParts, render_html_page
 
     files = ("report.html.j2", "report.css", "report.js")
-    return render_html_page(runs, PageParts(*map(resources.read_template, files)))
+    return render_html_page(runs, PageParts(*map(resources.read_template, files)), trends)
 
 
 def render_report(report: RunReport, output_format: str) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from bot.cli.screen import find_screen_width, show_lines
 
 if TYPE_CHECKING:
+    from bot.model.patch_times import FleetTrends
     from bot.reports.patch_times import PatchReport
 
 
@@ -26,6 +27,20 @@ def render_patch_report(config_file: Path, period: timedelta, output_format: str
     if is_for_file:
         return join_lines(render_patch_lines(report, None))
     return show_lines(render_patch_lines(report, find_screen_width(sys.stdout)), sys.stdout)
+
+
+def load_trends(config_file: Path, period: timedelta) -> FleetTrends | None:
+    """Return the fixes over a period that ends now; None if the state contains no visit yet. Raises StateError."""
+    from bot.core.inventory.patch_times import find_patches
+    from bot.core.inventory.trends import MEDIAN_PERIOD, build_trends
+    from bot.wiring.inventory import open_inventory
+
+    inventory, now = open_inventory(config_file), datetime.now(UTC)
+    started_at = inventory.load_coverage().first_read_at
+    if started_at is None:
+        return None
+    since = max(now - period, started_at)
+    return build_trends(find_patches(inventory.load_patch_history(since - MEDIAN_PERIOD)), since, now)
 
 
 def _build_report(config_file: Path, period: timedelta) -> PatchReport:

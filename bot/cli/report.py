@@ -12,7 +12,7 @@ from bot.cli import options
 from bot.cli.export_files import check_writable
 from bot.cli.messages import write_message, write_note
 from bot.cli.outputs import render_page, show
-from bot.cli.patch_report import render_patch_report
+from bot.cli.patch_report import load_trends, render_patch_report
 from bot.core.durations import parse_duration
 from bot.core.markdown import make_console_line
 from bot.core.notes import MAX_NOTE_LENGTH
@@ -56,16 +56,14 @@ def _parse_period(_context: click.Context, _option: click.Parameter, text: str |
     "--format",
     "output_format",
     type=click.Choice(("text", "json", "csv")),
-    default="text",
-    show_default=True,
-    help="The format of the result of --since.",
+    help="The format of the result of --since without files.  [default: text]",
 )
 def command(
     documents: tuple[Path, ...],
     page_file: Path | None,
     period: timedelta | None,
     config_file: Path | None,
-    output_format: str,
+    output_format: str | None,
     *,
     fails_if_overdue: bool,
 ) -> int:
@@ -77,17 +75,21 @@ def command(
     With --fail-overdue, the exit code is 4 if the due date of a proposal had passed at the time of its run.
 
     With --since and without files, the result is the time from the first sighting of a fix to its merge, by severity,
-    team, repository and month. It comes from the state of the config alone.
+    team, repository and month. It comes from the state of the config alone. With --since and files, the page also
+    shows the fixes over this time.
     """
-    if period is not None and not documents and not fails_if_overdue:
-        config_file = options.require_config(config_file)
-        is_for_file = page_file is not None
-        _write_result(render_patch_report(config_file, period, output_format, is_for_file=is_for_file), page_file)
+    if not documents and (period is None or fails_if_overdue):
+        raise click.UsageError("name files that `run` or `scan` wrote with --format json, or a period with --since")
+    if not documents and period is not None:
+        config_file, is_for_file = options.require_config(config_file), page_file is not None
+        text = render_patch_report(config_file, period, output_format or "text", is_for_file=is_for_file)
+        _write_result(text, page_file)
         return ExitCode.DONE
-    if not documents or period is not None:
-        raise click.UsageError("name either the JSON output of runs, or a period with --since")
+    if output_format is not None:
+        raise click.UsageError("--format is only for --since without files, because files become an HTML page")
+    trends = load_trends(options.require_config(config_file), period) if period is not None else None
     runs = _read_runs(documents)
-    _write_result(render_page(runs), page_file)
+    _write_result(render_page(runs, trends), page_file)
     return _report_overdue(runs) if fails_if_overdue else ExitCode.DONE
 
 

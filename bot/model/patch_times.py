@@ -66,3 +66,25 @@ class PatchSummary:
     """The number of fixes that wait."""
     oldest_open: timedelta | None
     """The time since the availability of the fix that waits the longest; None if none waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrendPoint:
+    """The fixes of a fleet at one time."""
+
+    at: datetime
+    open: int
+    """The number of fixes that waited."""
+    exploited_open: int
+    """The number of these fixes of vulnerabilities that are known to be exploited."""
+    median: timedelta | None
+    """The median of the times to patch of the fixes that were merged shortly before; None if none was merged."""
+
+
+@dataclass(frozen=True, slots=True)
+class FleetTrends:
+    """The fixes of a fleet over time, and the summaries of the whole time."""
+
+    points: tuple[TrendPoint, ...]
+    by_severity: tuple[PatchSummary, ...]
+    by_team: tuple[PatchSummary, ...]

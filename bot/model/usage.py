@@ -58,4 +58,6 @@ class InventoryCoverage:
     branches_with_unread_files: int
     """The number of base branches in which the last visit could not read some files."""
     oldest_read_at: datetime | None
-    """The time of the visit that is the longest ago; None if the state covers no base branch."""
+    """The oldest of the times of the last visits; None if the state covers no base branch."""
+    first_read_at: datetime | None = None
+    """The time of the first visit in the state, before which nothing is known; None if the state has none."""

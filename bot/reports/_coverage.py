@@ -34,6 +34,7 @@ def build_coverage(coverage: InventoryCoverage) -> JsonValue:
         "branches": coverage.branches,
         "branches_with_unread_files": coverage.branches_with_unread_files,
         "oldest_read_at": format_time(coverage.oldest_read_at),
+        "first_read_at": format_time(coverage.first_read_at),
     }
 
 

@@ -20,8 +20,10 @@ from markupsafe import Markup
 
 from bot import __version__
 from bot.model.errors import BasebumpError
+from bot.model.patch_times import FleetTrends
 from bot.reports._fleet_page import build_page
 from bot.reports._image_rows import SHOWN_SEVERITIES
+from bot.reports._trend_charts import build_trend_section
 from bot.reports.run_facts import RunFacts, merge_runs
 
 MAX_BYTES = 5_000_000
@@ -48,8 +50,10 @@ class PageParts:
     """The page is complete even if a browser does not run the script."""
 
 
-def render_html_page(runs: Sequence[RunFacts], parts: PageParts) -> str:
+def render_html_page(runs: Sequence[RunFacts], parts: PageParts, trends: FleetTrends | None = None) -> str:
     """Return the page of a run, or one page for several runs that each handled a part of a fleet.
+
+    If `trends` is not None, the page shows the fixes of the fleet over time.
 
     If the page is longer than MAX_BYTES, its lists get fewer rows. Raises PageTooLongError if this is not enough.
     """
@@ -61,6 +65,7 @@ def render_html_page(runs: Sequence[RunFacts], parts: PageParts) -> str:
         "script": script,
         "version": __version__,
         "severities": SHOWN_SEVERITIES,
+        "trends": build_trend_section(trends) if trends is not None else None,
     }
     template = _compile_template(parts.template)
     for rows in _ROW_LIMITS:

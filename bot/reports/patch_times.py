@@ -73,7 +73,11 @@ def render_patch_lines(report: PatchReport, screen_width: int | None) -> list[Li
         for grouping, group in report.summaries.items()
         if group
     )
-    return join_blocks([title], *tables, list(describe_coverage(report.coverage, report.now)))
+    coverage = list(describe_coverage(report.coverage, report.now))
+    started_at = report.coverage.first_read_at
+    if started_at is not None and started_at > report.since:
+        coverage.insert(0, f"The state begins on {started_at:%Y-%m-%d}, so earlier fixes are not known.")
+    return join_blocks([title], *tables, coverage)
 
 
 def _render_table(summaries: Sequence[PatchSummary], screen_width: int | None) -> Iterator[Line]:

@@ -57,8 +57,8 @@ class DatabaseInventoryReader:
         """Return the number of base branches in the state, and the age of the data."""
         unread = func.count().filter(BRANCHES.c.has_unread_files)
         with self._database.open_for_reading() as connection:
-            row = connection.execute(select(func.count(), unread, func.min(BRANCHES.c.read_at)).select_from(BRANCHES))
-            return InventoryCoverage(*row.one())
+            times = (func.min(BRANCHES.c.read_at), func.min(BRANCHES.c.first_read_at))
+            return InventoryCoverage(*connection.execute(select(func.count(), unread, *times)).one())
 
     def load_repository_history(self, repository: str) -> FleetHistory:
         """Return the history of all base branches of the repositories with this name, on any forge."""

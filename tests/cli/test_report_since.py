@@ -8,10 +8,13 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from support.runs.reports import repository, run_report
 from support.visits import API, NEW, OLD, PYTHON, build_request, build_verdict, build_visit
+from support.witnesses.pages import Outline
 
 from bot.model.image import TagDescriptor
 from bot.model.proposal import RequestState
+from bot.reports.json_document import render_run_document
 from bot.state.database import Database
 from bot.state.inventory_store import DatabaseInventoryStore
 from bot.state.state_store import DatabaseStateStore
@@ -93,11 +96,36 @@ def test_result_is_written_to_a_file(basebump, fleet, tmp_path):
     assert file.read_text().startswith("1 fix merged in 90 days, 1 waiting.\n")
 
 
-@pytest.mark.parametrize("arguments", [(), ("--since", "90d", "run.json"), ("--since", "90d", "--fail-overdue")])
-def test_documents_and_a_period_exclude_each_other(basebump, fleet, arguments):
+@pytest.mark.parametrize("arguments", [(), ("--since", "90d", "--fail-overdue")])
+def test_files_or_a_period_must_be_named(basebump, fleet, arguments):
     code, out, err = basebump("report", *arguments, "-c", fleet)
     assert (code, out) == (2, "")
-    assert "name either the JSON output of runs, or a period with --since" in err
+    assert "name files that `run` or `scan` wrote with --format json, or a period with --since" in err
+
+
+def test_page_of_files_has_no_other_format(basebump, fleet):
+    code, _, err = basebump("report", "run.json", "--format", "csv", "-c", fleet)
+    assert code == 2
+    assert "--format is only for --since without files" in err
+
+
+def test_page_shows_the_fixes_over_time(basebump, fleet, tmp_path):
+    document = tmp_path / "run.json"
+    document.write_text(render_run_document(run_report(repository())), encoding="utf-8")
+    code, page, _ = basebump("report", document, "--since", "90d", "-c", fleet)
+    assert code == 0
+    assert Outline(page).rows("@acme/web", "1", "4 days", "4 days", "1", "9 days")
+    assert 'aria-label="Waiting fixes: 1 now, at most 2"' in page
+    assert "Fixes over time" not in basebump("report", document)[1]
+
+
+def test_page_of_an_empty_state_has_no_fixes(basebump, config, tmp_path):
+    Database.sqlite(tmp_path / "state.db")
+    document = tmp_path / "run.json"
+    document.write_text(render_run_document(run_report(repository())), encoding="utf-8")
+    code, page, _ = basebump("report", document, "--since", "90d", "-c", config("state: sqlite:///state.db\n"))
+    assert code == 0
+    assert "Fixes over time" not in page
 
 
 @pytest.mark.parametrize("period", ["90", "3w", "500d"])

@@ -73,8 +73,13 @@ def test_json_has_the_request_and_the_age_of_the_data(basebump, fleet):
     assert usage["requests"] == [{"number": 12, "url": "https://github.com/acme/web/pull/12", "opened_at": None}]
     assert (usage["repository"], usage["base_branch"], usage["line"]) == (WEB.repository, "main", 1)
     assert (usage["since_first_visit"], usage["owners"]) == (True, ["@acme/web"])
-    coverage = {"branches": 2, "branches_with_unread_files": 1, "oldest_read_at": f"{READ_AT:%Y-%m-%dT%H:%M:%SZ}"}
-    assert document["coverage"] == coverage
+    at = f"{READ_AT:%Y-%m-%dT%H:%M:%SZ}"
+    assert document["coverage"] == {
+        "branches": 2,
+        "branches_with_unread_files": 1,
+        "oldest_read_at": at,
+        "first_read_at": at,
+    }
 
 
 def test_csv_has_a_row_for_each_reference_and_no_formulas(basebump, fleet):

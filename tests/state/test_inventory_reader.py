@@ -98,10 +98,11 @@ def test_request_that_changes_the_tag_belongs_to_the_tags_without_a_request(plac
 
 
 def test_coverage_counts_branches_and_finds_the_oldest_visit(place, inventory, reader):
-    assert reader.load_coverage() == InventoryCoverage(0, 0, None)
+    assert reader.load_coverage() == InventoryCoverage(0, 0, None, None)
     inventory.record_visits([build_visit()], {}, place.now)
     inventory.record_visits([build_visit(key=API, has_unread_files=True)], {}, place.now + DAY)
-    assert reader.load_coverage() == InventoryCoverage(2, 1, place.now)
+    inventory.record_visits([build_visit()], {}, place.now + 2 * DAY)
+    assert reader.load_coverage() == InventoryCoverage(2, 1, place.now + DAY, place.now)
 
 
 def record_history(place, inventory) -> None:

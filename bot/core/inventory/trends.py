@@ -1,0 +1,44 @@
+"""The fixes of a fleet over time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from bot.core.inventory.patch_times import find_percentile, summarise_patches
+from bot.model.patch_times import FixSeverity, FleetTrends, Patch, PatchGrouping, TrendPoint
+
+MEDIAN_PERIOD = timedelta(days=30)
+"""A point of the line of medians is about the fixes that were merged in this time before it."""
+POINTS = 53
+"""The number of points of a line: one for each week of a year."""
+
+
+def build_trends(patches: Sequence[Patch], since: datetime, now: datetime) -> FleetTrends:
+    """Return the fixes from `since` until `now`.
+
+    `patches` must contain all fixes that were merged after `since`, and for the first medians those that were merged in
+    MEDIAN_PERIOD before.
+    """
+    return FleetTrends(
+        tuple(_list_points(patches, since, now)),
+        summarise_patches(patches, PatchGrouping.SEVERITY, since, now),
+        summarise_patches(patches, PatchGrouping.TEAM, since, now),
+    )
+
+
+def _list_points(patches: Sequence[Patch], since: datetime, now: datetime) -> Iterator[TrendPoint]:
+    for index in range(POINTS):
+        at = since + (now - since) * index / (POINTS - 1)
+        waiting = [patch for patch in patches if _waits(patch, at)]
+        times = [
+            max(patch.patched_at - patch.available_at, timedelta())
+            for patch in patches
+            if patch.patched_at is not None and at - MEDIAN_PERIOD < patch.patched_at <= at
+        ]
+        exploited = sum(patch.severity is FixSeverity.EXPLOITED for patch in waiting)
+        yield TrendPoint(at, len(waiting), exploited, find_percentile(times, 0.5))
+
+
+def _waits(patch: Patch, at: datetime) -> bool:
+    return patch.available_at <= at and (patch.patched_at is None or at < patch.patched_at)

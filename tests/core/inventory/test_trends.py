@@ -1,0 +1,44 @@
+"""The fixes of a fleet over time."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from support.visits import NOW, WEB, build_request
+
+from bot.core.inventory.trends import MEDIAN_PERIOD, POINTS, build_trends
+from bot.model.patch_times import FixSeverity, Patch
+
+DAY = timedelta(days=1)
+SINCE = NOW - (POINTS - 1) * DAY
+
+
+def patch(available: int, patched: int | None = None, severity: FixSeverity = FixSeverity.HIGH) -> Patch:
+    """Return a fix that was available and merged so many days ago."""
+    patched_at = NOW - patched * DAY if patched is not None else None
+    return Patch(WEB, "python:3.12", severity, NOW - available * DAY, patched_at, ("@a",), build_request())
+
+
+def test_fix_waits_from_its_availability_until_its_merge():
+    points = build_trends([patch(10, 4), patch(6), patch(300, 200)], SINCE, NOW).points
+    assert [point.at for point in points] == [SINCE + day * DAY for day in range(POINTS)]
+    assert [point.open for point in points[-12:]] == [0, 1, 1, 1, 1, 2, 2, 1, 1, 1, 1, 1]
+
+
+def test_exploited_fixes_are_also_counted_alone():
+    points = build_trends([patch(3), patch(2, severity=FixSeverity.EXPLOITED)], SINCE, NOW).points
+    assert [(point.open, point.exploited_open) for point in points[-4:]] == [(1, 0), (2, 1), (2, 1), (2, 1)]
+
+
+def test_median_is_that_of_the_days_before_and_unknown_without_a_merge():
+    points = build_trends([patch(50, 48), patch(49, 40)], SINCE, NOW).points
+    assert [point.median for point in points[:5]] == [None, None, None, None, 2 * DAY]
+    assert points[-1 - 40].median == 2 * DAY
+    assert points[-1 - 40 + (MEDIAN_PERIOD // DAY) - 8].median == 9 * DAY
+    assert points[-1].median is None
+
+
+def test_trends_have_summaries_by_severity_and_team():
+    trends = build_trends([patch(10, 4), patch(6), patch(300, 200)], SINCE, NOW)
+    assert [(each.group, each.patched, each.open) for each in trends.by_severity] == [("high", 1, 1)]
+    assert [each.group for each in trends.by_team] == ["@a"]
