@@ -63,3 +63,5 @@ class DueDate:
     """The most urgent class among the fixes that determine the date."""
     is_overdue: bool = False
     """True if `at` has passed. A date that was read from a mark is not compared with the clock, and is False."""
+    is_private: bool = False
+    """True if the date may depend on evidence that must not be shown where everyone can read it."""

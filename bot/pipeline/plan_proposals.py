@@ -165,7 +165,8 @@ class _ProposalBuilder:
         with_evidence = [(update, self.evidence[get_first_transition(update)]) for update in updates]
         with_shown_evidence = [(update, shown[get_first_transition(update)]) for update in updates]
         due = compute_due_date(with_evidence, recorded, self.fix_times)
-        shown_due = compute_due_date(with_shown_evidence, recorded, self.fix_times)
+        shown_recorded = None if recorded is not None and recorded.is_private and style.is_public else recorded
+        shown_due = compute_due_date(with_shown_evidence, shown_recorded, self.fix_times)
         is_draft = any(update.needs_review or update.tracked_image.policy.draft for update in updates)
         needs_people = is_draft or self.update_group.is_onboarding
         automerge = not needs_people and all(can_automerge(*each) for each in with_evidence)

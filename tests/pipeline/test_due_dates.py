@@ -223,7 +223,7 @@ def test_public_repository_shows_no_date_that_depends_on_private_evidence(stand_
     wait(scanned, 0)
     scanned.facts = PushedAt(NOW - 9 * DAY)
     report = scanned.run([stand.fleet()], has_dashboards=True)
-    assert find_report(report).due == DueDate(NOW - 2 * DAY, DueClass.CRITICAL, is_overdue=True)
+    assert find_report(report).due == DueDate(NOW - 2 * DAY, DueClass.CRITICAL, is_overdue=True, is_private=True)
     request = find_request(stand)
     assert parse_marker(request.body).due is None
     assert request.labels == ()
@@ -235,6 +235,20 @@ def test_public_repository_shows_no_date_that_depends_on_private_evidence(stand_
         assert "erge by" not in text
     wait(scanned, 1)
     assert outcomes(scanned.run([stand.fleet()])) == ["unchanged"]
+
+
+@pytest.mark.parametrize("stand_class", [GitHubStand, GitLabStand])
+def test_request_loses_its_private_date_when_the_repository_becomes_public(stand_class, start_stand, scanned):
+    scanned.is_private = lambda line: True
+    stand = start_stand(stand_class, FILES)
+    hosted = stand.repository if isinstance(stand, GitHubStand) else stand.project
+    hosted.private = True
+    scanned.run([stand.fleet()])
+    assert parse_marker(find_request(stand).body).due == DueDate(DUE, DueClass.CRITICAL, is_private=True)
+    hosted.private = False
+    assert outcomes(scanned.run([stand.fleet()])) == ["refreshed"]
+    assert parse_marker(find_request(stand).body).due is None
+    assert "Merge by" not in find_request(stand).body
 
 
 def test_outputs_count_overdue_proposals(start_stand, scanned):

@@ -12,7 +12,7 @@ that it depends neither on the state nor on later digests:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from bot.core.choice.ages import determine_known_since
@@ -89,14 +89,14 @@ def compute_due_date(
     if not by_transition:
         return None
     candidates = list(_list_candidates(by_transition, fix_times))
-    due_date = (
-        _keep_recorded(recorded, candidates, [periods for _, periods in by_transition], fix_times.now)
-        if recorded is not None
-        else min(
-            (DueDate(each.fix_time + each.period, each.fixes) for each in candidates), key=_get_order, default=None
-        )
-    )
-    return read_due_date(due_date, fix_times.now)
+    if recorded is not None:
+        due_date = _keep_recorded(recorded, candidates, [periods for _, periods in by_transition], fix_times.now)
+    elif candidates:
+        due_date = min((DueDate(each.fix_time + each.period, each.fixes) for each in candidates), key=_get_order)
+    else:
+        return None
+    is_private = due_date.is_private or any(each.is_private for each in by_transition.values())
+    return read_due_date(replace(due_date, is_private=is_private), fix_times.now)
 
 
 def is_due_date_unknown(updates: Iterable[UpdateWithEvidence]) -> bool:
@@ -115,7 +115,7 @@ def read_due_date(due_date: DueDate | None, now: datetime) -> DueDate | None:
     if due_date is None:
         return None
     at = due_date.at.astimezone(UTC).replace(microsecond=0)
-    return DueDate(at, due_date.fixes, is_overdue=now >= at)
+    return replace(due_date, at=at, is_overdue=now >= at)
 
 
 def compute_waiting_limit(updates: Iterable[UpdateWithEvidence], fix_times: FixTimes) -> datetime | None:
@@ -194,9 +194,9 @@ def _keep_recorded(
     at = min(recorded.at, now + longest)
     more_urgent = [each for each in candidates if each.fixes.position < recorded.fixes.position]
     if not more_urgent:
-        return DueDate(at, recorded.fixes)
+        return replace(recorded, at=at)
     worst = min(more_urgent, key=lambda each: (each.fixes.position, each.period))
-    return DueDate(min(at, now + worst.period), worst.fixes)
+    return replace(recorded, at=min(at, now + worst.period), fixes=worst.fixes)
 
 
 def _get_order(due_date: DueDate) -> tuple[datetime, int]:

@@ -150,7 +150,8 @@ def render_marker(marker: BodyMarker) -> str:
     if marker.started_commit:
         document["started"] = marker.started_commit
     if marker.due is not None:
-        document["due"] = {"at": marker.due.at.isoformat(timespec="seconds"), "fixes": marker.due.fixes}
+        due = {"at": marker.due.at.isoformat(timespec="seconds"), "fixes": marker.due.fixes}
+        document["due"] = due | ({"private": True} if marker.due.is_private else {})
     content = json.dumps(document, separators=(",", ":"))
     # A `>` or `--` could end the comment (https://html.spec.whatwg.org/multipage/syntax.html#comments), a `<` could
     # begin another. In JSON they occur in strings only, where escapes are equivalent.
@@ -265,12 +266,13 @@ def _parse_status_attempt(document: Mapping[str, object]) -> StatusAttempt | Non
 
 def _parse_due_date(document: Mapping[str, object]) -> DueDate | None:
     match document.get("due"):
-        case {"at": str(time), "fixes": str(word)} if _TIME.fullmatch(time):
+        case {"at": str(time), "fixes": str(word), **others} if _TIME.fullmatch(time):
             fixes = next((each for each in DueClass if each == word), None)
             try:
-                return DueDate(datetime.fromisoformat(time), fixes) if fixes is not None else None
+                at = datetime.fromisoformat(time)
             except ValueError:
                 return None
+            return DueDate(at, fixes, is_private=others.get("private") is True) if fixes is not None else None
     return None
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -195,6 +196,8 @@ WRITTEN_DUE = '"due":{"at":"2026-12-02T12:00:00+00:00","fixes":"critical"}'
 def test_due_date_stays_in_the_mark_whatever_else_is_recorded():
     body = f"text\n\n{render_marker(BodyMarker(TARGETS, REPORT, due=DUE))}"
     assert WRITTEN_DUE in body
+    private = replace(DUE, is_private=True)
+    assert parse_marker(render_marker(BodyMarker(TARGETS, REPORT, due=private))).due == private
     for changed in (body, mark_withdrawn(body), record_started_commit(body, "a" * 40)):
         assert parse_marker(changed).due == DUE
 
