@@ -9,7 +9,7 @@ from itertools import groupby
 
 from bot.core.markdown import make_console_line
 from bot.model.patch_times import FleetTrends, PatchSummary
-from bot.reports._coverage import describe_duration
+from bot.reports._inventory_parts import describe_duration
 
 WIDTH, HEIGHT = 300, 80
 """The size of the drawing area of a chart, in the units of its `viewBox`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import assert_never
 
 from bot.core.markdown import make_console_line
@@ -15,13 +15,22 @@ from bot.model.inventory import BranchKey, StoredRequest
 from bot.model.reference import TagRef
 from bot.model.report import SCHEMA
 from bot.model.usage import InventoryCoverage
-from bot.reports._coverage import build_coverage, describe_coverage, describe_duration
+from bot.reports._inventory_parts import (
+    BRANCH_COLUMNS,
+    build_branch,
+    build_coverage,
+    count_seconds,
+    describe_coverage,
+    describe_duration,
+    list_branch_cells,
+)
 from bot.reports.csv_text import Cell, render_csv
 from bot.reports.json_text import JsonValue, format_time, render_json
 from bot.reports.styled_lines import Line, Style, StyledLine, join_blocks
 
 _COLUMNS = (
-    *("forge", "host", "repository", "base_branch", "canonical", "tag", "digest", "since", "since_first_visit"),
+    *BRANCH_COLUMNS,
+    *("canonical", "tag", "digest", "since", "since_first_visit"),
     *("until", "moved_by", "request_number", "request_url", "first_seen", "seconds_since_first_seen"),
     "seconds_since_opened",
 )
@@ -133,10 +142,7 @@ def _build_observation(observation: TagObservation) -> JsonValue:
 def _build_move(move: DigestMove) -> JsonValue:
     held, request = move.held, move.request
     return {
-        "forge": held.key.forge,
-        "host": held.key.host or None,
-        "repository": held.key.repository,
-        "base_branch": held.key.base_branch,
+        **build_branch(held.key),
         "canonical": held.repository,
         "tag": held.tag,
         "digest": held.digest,
@@ -146,8 +152,8 @@ def _build_move(move: DigestMove) -> JsonValue:
         "moved_by": move.origin.value,
         "request": _build_request(request) if request is not None else None,
         "first_seen": format_time(move.first_seen),
-        "seconds_since_first_seen": _count_seconds(move.wait_since_first_seen),
-        "seconds_since_opened": _count_seconds(move.wait_since_opened),
+        "seconds_since_first_seen": count_seconds(move.wait_since_first_seen),
+        "seconds_since_opened": count_seconds(move.wait_since_opened),
     }
 
 
@@ -163,10 +169,7 @@ def _build_request(request: StoredRequest) -> JsonValue:
 def _build_row(move: DigestMove) -> list[Cell]:
     held, request = move.held, move.request
     return [
-        held.key.forge,
-        held.key.host,
-        held.key.repository,
-        held.key.base_branch,
+        *list_branch_cells(held.key),
         held.repository,
         held.tag,
         held.digest,
@@ -177,10 +180,6 @@ def _build_row(move: DigestMove) -> list[Cell]:
         request.number if request is not None else None,
         request.url if request is not None else None,
         format_time(move.first_seen),
-        _count_seconds(move.wait_since_first_seen),
-        _count_seconds(move.wait_since_opened),
+        count_seconds(move.wait_since_first_seen),
+        count_seconds(move.wait_since_opened),
     ]
-
-
-def _count_seconds(wait: timedelta | None) -> int | None:
-    return int(wait.total_seconds()) if wait is not None else None

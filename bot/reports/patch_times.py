@@ -10,7 +10,14 @@ from bot.core.markdown import make_console_line
 from bot.model.patch_times import Patch, PatchGrouping, PatchSummary
 from bot.model.report import SCHEMA
 from bot.model.usage import InventoryCoverage
-from bot.reports._coverage import build_coverage, count_things, describe_coverage, describe_duration
+from bot.reports._inventory_parts import (
+    build_branch,
+    build_coverage,
+    count_seconds,
+    count_things,
+    describe_coverage,
+    describe_duration,
+)
 from bot.reports._table import Column, render_table
 from bot.reports.csv_text import Cell, render_csv
 from bot.reports.json_text import JsonValue, format_time, render_json
@@ -117,19 +124,16 @@ def _build_row(grouping: PatchGrouping, summary: PatchSummary) -> list[Cell]:
         grouping.value,
         summary.group,
         summary.patched,
-        _count_seconds(summary.median),
-        _count_seconds(summary.percentile_90),
+        count_seconds(summary.median),
+        count_seconds(summary.percentile_90),
         summary.open,
-        _count_seconds(summary.oldest_open),
+        count_seconds(summary.oldest_open),
     ]
 
 
 def _build_patch(patch: Patch) -> JsonValue:
     return {
-        "forge": patch.key.forge,
-        "host": patch.key.host or None,
-        "repository": patch.key.repository,
-        "base_branch": patch.key.base_branch,
+        **build_branch(patch.key),
         "image": patch.image,
         "severity": patch.severity.value,
         "available_at": format_time(patch.available_at),
@@ -138,7 +142,3 @@ def _build_patch(patch: Patch) -> JsonValue:
         "owners": list(patch.owners),
         "request": {"number": patch.request.number, "url": patch.request.url},
     }
-
-
-def _count_seconds(duration: timedelta | None) -> int | None:
-    return int(duration.total_seconds()) if duration is not None else None

@@ -12,7 +12,14 @@ from bot.core.transition import shorten_digest
 from bot.model.reference import Digest, ImageReference
 from bot.model.report import SCHEMA
 from bot.model.usage import ImageUsage, InventoryCoverage, UpdateRequest
-from bot.reports._coverage import build_coverage, count_things, describe_coverage
+from bot.reports._inventory_parts import (
+    BRANCH_COLUMNS,
+    build_branch,
+    build_coverage,
+    count_things,
+    describe_coverage,
+    list_branch_cells,
+)
 from bot.reports.csv_text import Cell, render_csv
 from bot.reports.json_text import JsonValue, format_time, render_json
 from bot.reports.styled_lines import Line, Style, StyledLine
@@ -22,7 +29,8 @@ _LOCATION_WIDTH = 37
 """The maximum width of the columns of files and tags, so that all columns fit 80 characters. A longer path is not cut,
 and moves the rest of its line to the right."""
 _COLUMNS = (
-    *("forge", "host", "repository", "base_branch", "path", "line", "format", "written", "tag", "digest", "status"),
+    *BRANCH_COLUMNS,
+    *("path", "line", "format", "written", "tag", "digest", "status"),
     *("reason", "since", "since_first_visit", "read_at", "owners", "request_numbers", "request_urls"),
 )
 
@@ -106,10 +114,7 @@ def _locate(usage: ImageUsage) -> str:
 
 def _build_usage(usage: ImageUsage) -> JsonValue:
     return {
-        "forge": usage.key.forge,
-        "host": usage.key.host or None,
-        "repository": usage.key.repository,
-        "base_branch": usage.key.base_branch,
+        **build_branch(usage.key),
         "path": usage.path,
         "line": usage.line_number,
         "format": usage.format,
@@ -131,10 +136,7 @@ def _build_usage(usage: ImageUsage) -> JsonValue:
 
 def _build_row(usage: ImageUsage) -> list[Cell]:
     return [
-        usage.key.forge,
-        usage.key.host,
-        usage.key.repository,
-        usage.key.base_branch,
+        *list_branch_cells(usage.key),
         usage.path,
         usage.line_number,
         usage.format,

@@ -35,6 +35,9 @@ from bot.state.inventory_tables import (
 from bot.state.inventory_writer import VisitWriter, delete_unneeded_evidence
 from bot.state.tables import TAGS_KEPT, split_into_batches
 
+VISITS_PER_TRANSACTION = 2000
+"""The maximum number of visits that are written in one transaction. Other processes wait for it about a second."""
+
 
 class DatabaseInventoryStore:
     """Implements `bot.inventory_ports.InventoryStore`. Several threads and processes can use the same database."""
@@ -101,11 +104,10 @@ class DatabaseInventoryStore:
         `evidence` is that of the whole run. It is stored for the transitions of settled branches. A visit is left out
         if a parallel run already stored a visit of the same branch that started later.
         """
-        if not visits:
-            return
-        with self._database.open_for_writing() as connection:
-            VisitWriter(connection, evidence, at).write(visits)
-            delete_unneeded_evidence(connection)
+        for start in range(0, len(visits), VISITS_PER_TRANSACTION):
+            with self._database.open_for_writing() as connection:
+                VisitWriter(connection, evidence, at).write(visits[start : start + VISITS_PER_TRANSACTION])
+                delete_unneeded_evidence(connection)
 
     def record_seen(self, keys: Collection[BranchKey], at: datetime) -> None:
         """Store that a run listed these base branches at the time `at`, whether it read them or not."""

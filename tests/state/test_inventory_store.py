@@ -28,6 +28,7 @@ from bot.model.reference import ImageReference
 from bot.model.report import ProposalReport
 from bot.model.source import EditSlot, FilePath, NotEditable, Span, UnsupportedText
 from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome, Reason
+from bot.state import inventory_store
 from bot.state.inventory_tables import BRANCH_DETAILS, BRANCHES, REQUESTS, TRANSITION_EVIDENCE
 
 MOVE = Transition(PYTHON, OLD, NEW, ("linux/amd64",))
@@ -243,3 +244,13 @@ def test_a_late_list_does_not_move_the_time_at_which_a_branch_was_seen(inventory
     inventory.record_seen([], place.now)
     inventory.record_seen([API], place.now + timedelta(days=350))
     assert inventory.load_branches([WEB]).keys() == {WEB}
+
+
+def test_visits_beyond_the_size_of_a_transaction_are_stored_as_well(inventory, place, monkeypatch):
+    monkeypatch.setattr(inventory_store, "VISITS_PER_TRANSACTION", 2)
+    keys = [replace(WEB, repository=f"acme/{number}") for number in range(5)]
+    moved = build_verdict(f"python:3.12@{OLD}", OccurrenceStatus.HELD, transition=MOVE)
+    evidence = {MOVE: Evidence(None, scan(), None)}
+    inventory.record_visits([build_visit(moved, key=key, settled=build_settled()) for key in keys], evidence, place.now)
+    assert [each.settled for each in inventory.load_branches(keys).values()] == [build_settled()] * 5
+    assert inventory.load_evidence([MOVE]) == evidence

@@ -1,12 +1,27 @@
-"""Describes the age and the gaps of the data in the state."""
+"""Parts of all outputs that come from the inventory: names of base branches, durations, and the age of the data."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from bot.model.inventory import BranchKey
 from bot.model.usage import InventoryCoverage
+from bot.reports.csv_text import Cell
 from bot.reports.json_text import JsonValue, format_time
+
+BRANCH_COLUMNS = ("forge", "host", "repository", "base_branch")
+"""The keys and the columns that name a base branch."""
+
+
+def build_branch(key: BranchKey) -> dict[str, JsonValue]:
+    """Return the keys that name a base branch in JSON. A folder on this machine has no host."""
+    return {**dict(zip(BRANCH_COLUMNS, list_branch_cells(key), strict=True)), "host": key.host or None}
+
+
+def list_branch_cells(key: BranchKey) -> list[Cell]:
+    """Return the cells that name a base branch in CSV."""
+    return [key.forge, key.host, key.repository, key.base_branch]
 
 
 def describe_coverage(coverage: InventoryCoverage, now: datetime) -> Iterator[str]:
@@ -45,6 +60,10 @@ def describe_duration(seconds: float) -> str:
         return "less than an hour"
     days = hours // 24
     return count_things(days, "day", "days") if days > 1 else count_things(hours, "hour", "hours")
+
+
+def count_seconds(duration: timedelta | None) -> int | None:
+    return int(duration.total_seconds()) if duration is not None else None
 
 
 def format_minute(time: datetime) -> str:

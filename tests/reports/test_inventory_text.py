@@ -1,0 +1,91 @@
+"""No output of the inventory breaks or contains commands, whatever text comes from files and forges."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import unicodedata
+from dataclasses import replace
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+from support.runs.reports import HOSTILE
+from support.visits import NEW, NOW, WEB, build_request
+
+from bot.model.fleet_history import DigestMove, HeldDigest, MoveOrigin
+from bot.model.patch_times import FixSeverity, Patch, PatchGrouping, PatchSummary
+from bot.model.reference import ImageReference
+from bot.model.usage import ImageUsage, InventoryCoverage, UpdateRequest
+from bot.reports.csv_text import render_csv
+from bot.reports.history import HistoryAnswer, render_history_csv, render_history_document, render_history_lines
+from bot.reports.patch_times import PatchReport, render_patch_csv, render_patch_document, render_patch_lines
+from bot.reports.styled_lines import join_lines
+from bot.reports.usage import UsageAnswer, render_usage_csv, render_usage_document, render_usage_lines
+
+ANY = st.one_of(
+    st.text(st.sampled_from("`|<>[](){}*_#@!:\\\\~$&;,\"'\n\r\t\x1b\u202e\u2028 =+-ax/.")),
+    st.text(st.characters(codec=None)),
+    st.sampled_from(["", "::error::x", "##vso[task.x]y", "=1+1", "@a", '"']),
+)
+COVERAGE = InventoryCoverage(1, 0, NOW, NOW)
+
+
+def render_all(word: str) -> tuple[list[str], list[str], list[str]]:
+    """Return all texts, documents and CSV files of answers that contain the word wherever text comes from outside."""
+    key, request = replace(WEB, repository=word, base_branch=word), build_request(1, url=word)
+    usage = ImageUsage(
+        key,
+        word,
+        1,
+        "dockerfile",
+        word,
+        "3.12",
+        NEW,
+        "update",
+        None,
+        (word,),
+        NOW,
+        False,
+        NOW,
+        (UpdateRequest(1, word, NOW),),
+    )
+    used = UsageAnswer(ImageReference.parse("python"), None, [usage], COVERAGE)
+    held = HeldDigest(key, word, word, NEW, NOW, is_since_first_visit=False)
+    history = HistoryAnswer(word, [DigestMove(held, MoveOrigin.BASEBUMP, NOW, request)], (), COVERAGE)
+    patch = Patch(key, word, FixSeverity.HIGH, NOW, None, (word,), request)
+    summaries = {PatchGrouping.TEAM: [PatchSummary(word, 0, None, None, 1, NOW - NOW)]}
+    patches = PatchReport(NOW, NOW, [patch], summaries, COVERAGE)
+    lines = (render_usage_lines(used, NOW), render_history_lines(history, NOW), render_patch_lines(patches, None))
+    documents = (render_usage_document(used), render_history_document(history), render_patch_document(patches))
+    return (
+        list(map(join_lines, lines)),
+        list(documents),
+        [render_usage_csv(used), render_history_csv(history), render_patch_csv(patches)],
+    )
+
+
+@given(ANY)
+@example(HOSTILE)
+def test_outputs_contain_no_commands(word):
+    texts, documents, tables = render_all(word)
+    for text in (*texts, *documents, *tables):
+        assert not {each for each in text if unicodedata.category(each) in {"Cc", "Cf", "Cs"}} - {"\n"}
+        assert "##vso[" not in text
+        assert not [line for line in text.split("\n") if line.lstrip().startswith("::")]
+    for document in documents:
+        assert document.isascii()
+        json.loads(document)
+
+
+@given(ANY)
+@example(HOSTILE)
+def test_csv_has_equally_long_rows_without_formulas(word):
+    for table in render_all(word)[2]:
+        rows = list(csv.reader(io.StringIO(table)))
+        assert len({len(row) for row in rows}) == 1
+        assert not [cell for row in rows for cell in row if cell.startswith(("=", "+", "-", "@"))]
+
+
+def test_csv_writes_numbers_truth_and_absence():
+    assert render_csv(("a", "b", "c"), [(-1, True, None), (1.5, False, "x, y")]) == 'a,b,c\n-1,true,\n1.5,false,"x, y"'
