@@ -23,6 +23,7 @@ from github.Repository import Repository
 from bot.forges.github.client import create_client
 from bot.forges.github.errors import (
     CONTENTS_READ,
+    CONTENTS_WRITE,
     GITHUB_ERRORS,
     ISSUES_WRITE,
     METADATA_READ,
@@ -31,7 +32,7 @@ from bot.forges.github.errors import (
     STATUSES_WRITE,
     explain_error,
 )
-from bot.forges.hosted.connection import ClientPool, RequestSender, SharedValue, create_pace
+from bot.forges.hosted.connection import ClientConnection, ClientPool, SharedValue, create_pace
 from bot.forges.hosted.pulls import PullPermissions
 from bot.forges.hosted.refusal import (
     FORBIDDEN,
@@ -121,11 +122,13 @@ class StaticToken:
         return None
 
 
-class GitHubConnection:
+class GitHubConnection(ClientConnection[Github]):
     """The access to one GitHub server, which all threads share.
 
     If the server lacks a feature, this is recorded, so that the feature is not requested again.
     """
+
+    read_permission, write_permission = METADATA_READ, CONTENTS_WRITE
 
     def __init__(
         self,
@@ -148,10 +151,9 @@ class GitHubConnection:
         self._tokens = tokens
         self._is_enterprise_server = not _is_hosted_by_github(url)
         pace = create_pace(url, pause)
+        super().__init__(pause, seconds_between_writes)
         self._clients = ClientPool(lambda: create_client(url, ca, pace))
         self._account = SharedValue[GitHubAccount]()
-        self._sender = RequestSender(pause, seconds_between_writes=seconds_between_writes)
-        self.pause = pause
         self.can_compare_and_swap = True
         """False after the server refused the mutation `updateRefs`, because the server is too old."""
         self.can_query_reviews = True
@@ -161,38 +163,8 @@ class GitHubConnection:
         self.has_job_token: bool | None = None
         """True if the token is the `GITHUB_TOKEN` of a job of GitHub Actions; None until this has been checked."""
 
-    def read(
-        self, action: str, call: Callable[[Github], Answer], permission: str = METADATA_READ, *, about: str = ""
-    ) -> Answer:
-        """Make a call that reads something, and return its result. The call is repeated after temporary failures.
-
-        Args:
-            action: What the call does, for error messages, such as `read the label security`.
-            call: Sends requests with a client of PyGithub.
-            permission: The permission that the call requires, such as `contents: write`.
-            about: The owner or the `owner/name` that the call is about, which determines the token of an App.
-
-        Raises:
-            RefusedError: If GitHub refuses a request or does not answer.
-        """
-        token = self._tokens.get_token(about, permission)
-        return self._sender.read(lambda: self._call(action, call, permission, token))
-
-    def try_once(self, action: str, call: Callable[[Github], Answer], permission: str, *, about: str) -> Answer:
-        """Make a call that reads something, and do not repeat the call after failures.
-
-        The call is not repeated because callers have an alternative to it. The parameters are explained at `read`.
-        Raises RefusedError.
-        """
-        return self._call(action, call, permission, self._tokens.get_token(about, permission))
-
-    def write(self, action: str, call: Callable[[Github], Answer], permission: str, *, about: str) -> Answer:
-        """Make a call that changes something, and return its result. Only one thread makes such a call at a time.
-
-        The parameters are explained at `read`. Raises RefusedError.
-        """
-        token = self._tokens.get_token(about, permission)
-        return self._sender.write(lambda: self._call(action, call, permission, token))
+    def get_token(self, about: str, permission: str) -> str | None:
+        return self._tokens.get_token(about, permission)
 
     def get_account(self) -> GitHubAccount:
         """Return the account of the token. The account is fetched only once. Raises RefusedError."""
@@ -226,7 +198,7 @@ class GitHubConnection:
             return None
         return login if login.endswith(_BOT_SUFFIX) else f"{login}{_BOT_SUFFIX}"
 
-    def _call(self, action: str, call: Callable[[Github], Answer], permission: str, token: str | None) -> Answer:
+    def make_call(self, action: str, call: Callable[[Github], Answer], permission: str, token: str | None) -> Answer:
         try:
             client, current, session = self._clients.get()
             previous, current.secret = current.secret, token

@@ -24,7 +24,7 @@ from gitlab.v4.objects import Project
 
 from bot.forges.git.remote import GitOrigin
 from bot.forges.gitlab.errors import GITLAB_ERRORS, READ_ACCESS, WRITE_ACCESS, explain_error
-from bot.forges.hosted.connection import ClientConnection, SharedValue, create_pace
+from bot.forges.hosted.connection import ClientConnection, ClientPool, SharedValue, create_pace
 from bot.forges.hosted.refusal import (
     FORBIDDEN,
     NOT_FOUND,
@@ -172,7 +172,8 @@ class GitLabConnection(ClientConnection[_SingleTryClient]):
         self._secret = token.secret if isinstance(token, JobToken) else token
         self._ca = ca
         self._pace = create_pace(url, pause)
-        super().__init__(lambda: _SingleTryClient(url, token, ca, self._pace), pause, seconds_between_writes)
+        super().__init__(pause, seconds_between_writes)
+        self._clients = ClientPool(lambda: _SingleTryClient(url, token, ca, self._pace))
         self._account = SharedValue[GitLabAccount]()
         self._user_lock = threading.Lock()
         self._user_ids: dict[str, int | None] = {}
@@ -189,13 +190,15 @@ class GitLabConnection(ClientConnection[_SingleTryClient]):
         """True if the token is the token of a CI job."""
         return isinstance(self._token, JobToken)
 
-    def write(self, action: str, call: Callable[[_SingleTryClient], Answer], permission: str | None = None) -> Answer:
+    def write(
+        self, action: str, call: Callable[[_SingleTryClient], Answer], permission: str | None = None, *, about: str = ""
+    ) -> Answer:
         """Make a call that changes something, as `ClientConnection.write` does.
 
         If the token is that of a CI job, no call is made, because such a token cannot write.
         """
         self.refuse_job_token(action, permission or self.write_permission)
-        return super().write(action, call, permission)
+        return super().write(action, call, permission, about=about)
 
     def build_origin(self, name: str) -> GitOrigin:
         """Return the clone URL of a project, together with the login for this kind of token.
@@ -255,16 +258,21 @@ class GitLabConnection(ClientConnection[_SingleTryClient]):
                 return GitLabAccount(None, frozenset())
             raise
 
-    def make_call(self, action: str, call: Callable[[_SingleTryClient], Answer], permission: str) -> Answer:
+    def get_token(self, about: str, permission: str) -> str | None:  # noqa: ARG002 - the same for all
+        return self._secret
+
+    def make_call(
+        self, action: str, call: Callable[[_SingleTryClient], Answer], permission: str, token: str | None
+    ) -> Answer:
         client: _SingleTryClient | None = None
         try:
-            client = self.clients.get()
+            client = self._clients.get()
             with client.limit_call():
                 return call(client)
         except _CLIENT_ERRORS as error:
             headers = client.last_headers if client is not None else {}
             now = datetime.now(UTC)
-            refusal = explain_error(error, action, permission, headers, secret=self._secret, now=now)
+            refusal = explain_error(error, action, permission, headers, secret=token, now=now)
             if self.has_job_token and refusal.status in _DENIED_STATUSES:
                 failure = f"GitLab does not allow a job token to {action}, which takes 18.4 or later"
                 message = f"{failure}; {_JOB_HINT} {permission}"

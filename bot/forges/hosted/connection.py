@@ -147,42 +147,55 @@ class ClientConnection(ABC, Generic[Client]):
     write_permission: str
     """What a token needs for calls that change something."""
 
-    def __init__(
-        self, create_client: Callable[[], Client], pause: Callable[[float], None], seconds_between_writes: float
-    ) -> None:
-        """Prepare to make calls. The parameters are those of `ClientPool` and `RequestSender`."""
-        self.clients = ClientPool(create_client)
+    def __init__(self, pause: Callable[[float], None], seconds_between_writes: float) -> None:
+        """Prepare to make calls. The parameters are those of `RequestSender`."""
         self._sender = RequestSender(pause, seconds_between_writes=seconds_between_writes)
         self.pause = pause
 
-    def read(self, action: str, call: Callable[[Client], Answer], permission: str | None = None) -> Answer:
+    def read(
+        self, action: str, call: Callable[[Client], Answer], permission: str | None = None, *, about: str = ""
+    ) -> Answer:
         """Make a call that reads something, and return its result. The call is repeated after temporary failures.
 
         Args:
             action: What the call does, for error messages, such as `list the milestones`.
             call: Sends requests with a client.
             permission: What the call requires of the token, for the hint in messages; None for `read_permission`.
+            about: The owner or the `owner/name` that the call is about, if the token depends on it.
 
         Raises:
             RefusedError: If the server refuses a request or does not answer.
         """
-        return self._sender.read(lambda: self.try_once(action, call, permission))
+        permission = permission or self.read_permission
+        token = self.get_token(about, permission)
+        return self._sender.read(lambda: self.make_call(action, call, permission, token))
 
-    def write(self, action: str, call: Callable[[Client], Answer], permission: str | None = None) -> Answer:
+    def write(
+        self, action: str, call: Callable[[Client], Answer], permission: str | None = None, *, about: str = ""
+    ) -> Answer:
         """Make a call that changes something, and return its result. Only one thread makes such a call at a time.
 
         The parameters are explained at `read`; None stands for `write_permission`. Raises RefusedError.
         """
-        return self._sender.write(lambda: self.make_call(action, call, permission or self.write_permission))
+        permission = permission or self.write_permission
+        token = self.get_token(about, permission)
+        return self._sender.write(lambda: self.make_call(action, call, permission, token))
 
-    def try_once(self, action: str, call: Callable[[Client], Answer], permission: str | None = None) -> Answer:
+    def try_once(
+        self, action: str, call: Callable[[Client], Answer], permission: str | None = None, *, about: str = ""
+    ) -> Answer:
         """Make a call that reads something, and do not repeat the call after failures.
 
         The call is not repeated if callers have an alternative to it. The parameters are explained at `read`. Raises
         RefusedError.
         """
-        return self.make_call(action, call, permission or self.read_permission)
+        permission = permission or self.read_permission
+        return self.make_call(action, call, permission, self.get_token(about, permission))
 
     @abstractmethod
-    def make_call(self, action: str, call: Callable[[Client], Answer], permission: str) -> Answer:
+    def get_token(self, about: str, permission: str) -> str | None:
+        """Return the token for a call; None to make it without a token. Raises RefusedError."""
+
+    @abstractmethod
+    def make_call(self, action: str, call: Callable[[Client], Answer], permission: str, token: str | None) -> Answer:
         """Make a call with the client of the current thread. Convert exceptions of the client to RefusedError."""
