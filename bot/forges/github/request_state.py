@@ -257,13 +257,10 @@ def _has_strict_ruleset(remote: GitHubRemote, branch: str) -> bool:
 
     https://docs.github.com/en/rest/repos/rules#get-rules-for-a-branch
     """
-
-    def fetch(repository: Repository) -> bool:
-        rules = _get_json(repository, f"rules/branches/{quote(branch, safe='')}")
-        checks = (each["parameters"] for each in rules if each["type"] == _STATUS_CHECKS)
-        return any(each["strict_required_status_checks_policy"] for each in checks)
-
-    return remote.read(f"read the rules for {branch}", fetch, METADATA_READ)
+    path = f"/rules/branches/{quote(branch, safe='')}"
+    rules = remote.read_json(f"read the rules for {branch}", path, METADATA_READ)
+    checks = (each["parameters"] for each in rules if each["type"] == _STATUS_CHECKS)
+    return any(each["strict_required_status_checks_policy"] for each in checks)
 
 
 def _has_strict_protection(remote: GitHubRemote, branch: str) -> bool:
@@ -271,18 +268,5 @@ def _has_strict_protection(remote: GitHubRemote, branch: str) -> bool:
 
     https://docs.github.com/en/rest/branches/branch-protection
     """
-    path = f"branches/{quote(branch, safe='')}/protection/required_status_checks"
-    return remote.read(
-        f"read the protection of {branch}",
-        lambda repository: bool(_get_json(repository, path)["strict"]),
-        ADMINISTRATION_READ,
-    )
-
-
-def _get_json(repository: Repository, path: str) -> Any:
-    """Return the JSON at a path below the repository's URL.
-
-    PyGithub is not used for these paths, because it has no methods for them or its methods send more requests.
-    """
-    _, answer = repository.requester.requestJsonAndCheck("GET", f"{repository.url}/{path}")
-    return answer
+    path = f"/branches/{quote(branch, safe='')}/protection/required_status_checks"
+    return bool(remote.read_json(f"read the protection of {branch}", path, ADMINISTRATION_READ)["strict"])

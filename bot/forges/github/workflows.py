@@ -127,13 +127,8 @@ class WorkflowStarter:
                 yield workflow, refusal
 
     def _dispatch(self, workflow: str, branch: str) -> None:
-        self.remote.write(
-            f"start the workflow {workflow}",
-            lambda repository: repository.requester.requestJsonAndCheck(
-                "POST", f"{repository.url}/actions/workflows/{workflow}/dispatches", input={"ref": branch}
-            ),
-            ACTIONS_WRITE,
-        )
+        action, path = f"start the workflow {workflow}", f"/actions/workflows/{workflow}/dispatches"
+        self.remote.write_json(action, "POST", path, {"ref": branch}, ACTIONS_WRITE)
 
     def _list_started_workflows(self, commit: str) -> frozenset[str]:
         """Return the file names of the workflows that have run for a commit. Raises RefusedError.
