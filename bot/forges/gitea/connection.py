@@ -19,7 +19,6 @@ from bot.forges.gitea.errors import (
     READ_USER,
     WRITE_ISSUE,
     WRITE_REPOSITORY,
-    list_messages,
 )
 from bot.forges.hosted.connection import SharedValue
 from bot.forges.hosted.pulls import PullPermissions
@@ -80,7 +79,13 @@ class GiteaConnection(RestConnection):
         return {"limit": self.get_page_size(), "page": page}
 
     def list_messages(self, data: Any) -> Iterator[str]:
-        return list_messages(data)
+        """Yield the messages: https://docs.gitea.com/development/api-usage."""
+        if isinstance(data, dict):
+            message, errors = data.get("message"), data.get("errors")
+            if isinstance(message, str):
+                yield message
+            if isinstance(errors, list):
+                yield from (each for each in errors if isinstance(each, str))
 
     def get_version(self) -> str:
         """Return the version of the server, such as `1.26.0`, or `16.0.1+gitea-1.22.0` of a Forgejo."""

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 from bot.forges.hosted.refusal import (
     FORBIDDEN,
     INVALID_TOKEN_MEANING,
@@ -53,13 +50,3 @@ GITEA_ERRORS = ServerErrors(
         RefusalMeaning(range(300, 400), "it has moved to another address; hint: write the new address in the config"),
     ),
 )
-
-
-def list_messages(data: Any) -> Iterator[str]:
-    """Yield the messages in the answer to a refused request: https://docs.gitea.com/development/api-usage."""
-    if isinstance(data, dict):
-        message, errors = data.get("message"), data.get("errors")
-        if isinstance(message, str):
-            yield message
-        if isinstance(errors, list):
-            yield from (each for each in errors if isinstance(each, str))
