@@ -82,23 +82,33 @@ def find_percentile(values: Sequence[timedelta], share: float) -> timedelta | No
 
 
 def _updates(request: StoredRequest, held: HeldDigest, spans: Sequence[HeldDigest]) -> bool:
-    """Return True if the request was opened to update a digest while the base branch held it.
+    """Return True if the request was made to update a digest that the base branch held at that time.
 
     A request for a tag that the base branch did not use yet changes the tag of the others.
     """
-    if held.digest is None:
+    if held.digest is None or not _is_in_time(request, held):
         return False
-    if request.opened_at is None:
-        is_in_time = request.state is RequestState.OPEN and held.ended_at is None
-    else:
-        is_late_enough = held.is_since_first_visit or held.since - CLOCK_TOLERANCE <= request.opened_at
-        is_in_time = is_late_enough and (held.ended_at is None or request.opened_at < held.ended_at)
     used_tags = {each.tag for each in spans if request.opened_at is None or each.since <= request.opened_at}
-    return is_in_time and any(
+    return any(
         held.tag in {None, tag} or tag not in used_tags
         for repository, tag, digest in parse_targets(request.targets)
         if repository == held.repository and digest != held.digest
     )
+
+
+def _is_in_time(request: StoredRequest, held: HeldDigest) -> bool:
+    """Return True if the base branch held the digest when the request was opened.
+
+    If the time of the opening is unknown, the time of the merge counts, and for an open request the present time.
+    """
+    is_late_enough = held.is_since_first_visit
+    if request.opened_at is not None:
+        is_late_enough |= held.since - CLOCK_TOLERANCE <= request.opened_at
+        return is_late_enough and (held.ended_at is None or request.opened_at < held.ended_at)
+    if request.ended_at is not None:
+        is_late_enough |= held.since <= request.ended_at
+        return is_late_enough and (held.ended_at is None or request.ended_at <= held.ended_at)
+    return request.state is RequestState.OPEN and held.ended_at is None
 
 
 def _build_patch(held: HeldDigest, requests: Sequence[StoredRequest], sightings: _Sightings) -> Patch | None:

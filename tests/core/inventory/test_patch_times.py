@@ -70,6 +70,14 @@ def test_fix_of_an_open_request_waits():
     assert find(waiting(opened_at=None), spans=spans, observations=[seen(NOW - 3 * DAY)]) == [(3 * DAY, None)]
 
 
+def test_request_without_a_known_opening_counts_by_its_merge():
+    """The local forge does not record when a request was opened."""
+    assert find(merged(opened_at=None, ended_at=NOW), observations=[seen(NOW - 3 * DAY)]) == [(3 * DAY, timedelta())]
+    assert find(merged(opened_at=None, ended_at=NOW + DAY)) == []
+    assert find(merged(opened_at=None, ended_at=START - DAY)) == []
+    assert find(merged(opened_at=None, ended_at=None)) == []
+
+
 def test_closed_request_is_followed_by_the_next_one():
     """The time to patch begins with the first of them, because the branch held the same digest all the time."""
     closed = merged(1, state=RequestState.CLOSED, opened_at=NOW - 9 * DAY, ended_at=NOW - 7 * DAY)

@@ -1,0 +1,42 @@
+"""What runs store in the inventory, as `usage` and `history` show it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from support.git import Git
+
+pytestmark = pytest.mark.real("git")
+
+
+@pytest.fixture
+def fleet(tmp_path, basebump, config, loopback):
+    """Propose an update to a local repository, and return the repository, the config and both digests."""
+    old, new = (loopback.move("python", "3.12", content) for content in ("old", "now"))
+    git = Git.create(tmp_path / "repositories" / "web.git", {"Dockerfile": f"FROM python:3.12@{old}\n"})
+    path = config(f"forges: [{{kind: local, url: {tmp_path / 'repositories'}}}]\nstate: sqlite:///state.db\n")
+    for _ in range(2):  # the second run lists the request that the first one opened
+        assert basebump("run", "--config", path, "--level", "propose")[0] == 0
+    return git, path, old, new
+
+
+def test_usage_and_history_follow_a_merged_update(basebump, fleet):
+    git, path, old, new = fleet
+    (usage,) = json.loads(basebump("usage", "python:3.12", "-c", path, "--format", "json")[1])["usages"]
+    assert (usage["repository"], usage["path"], usage["digest"], usage["status"]) == (
+        "web",
+        "Dockerfile",
+        old,
+        "update",
+    )
+    assert len(usage["requests"]) == 1
+    branch = git.run("for-each-ref", "--format=%(refname)", "refs/heads/basebump/").split()[0]
+    git.run("update-ref", "refs/heads/main", branch)
+    assert basebump("run", "--config", path, "--level", "propose")[0] == 0
+    (usage,) = json.loads(basebump("usage", "python:3.12", "-c", path, "--format", "json")[1])["usages"]
+    assert (usage["digest"], usage["since_first_visit"], usage["requests"]) == (new, False, [])
+    assert basebump("usage", f"python:3.12@{old}", "-c", path)[1].startswith("No base branch uses")
+    moves = json.loads(basebump("history", "web", "-c", path, "--format", "json")[1])["moves"]
+    assert [each["digest"] for each in moves] == [new, old]
+    assert moves[0]["first_seen"] is not None
