@@ -11,7 +11,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from types import MappingProxyType
 from typing import Any
 
 from bot.core.proposal.request_text import split_text
@@ -20,7 +19,7 @@ from bot.forges.azure.attributes import AzureAttributes, parse_attributes, read_
 from bot.forges.azure.branches import AzureBranches
 from bot.forges.azure.connection import AzureRemote
 from bot.forges.azure.errors import ALREADY_OPEN_CODE, AZURE_ERRORS, NOT_EDITABLE_CODE, PROPOSE_ACCESS
-from bot.forges.azure.texts import AzureTexts, list_threads
+from bot.forges.azure.texts import STATUS_GENRE, STATUS_NAME, STATUS_WORDS, AzureTexts, build_status, list_threads
 from bot.forges.hosted.attributes import AttributesWriter
 from bot.forges.hosted.branches import build_request_ended_error
 from bot.forges.hosted.forge import RequestEdit
@@ -31,7 +30,7 @@ from bot.forges.hosted.rest_requests import RestRequestReader
 from bot.forges.hosted.texts import StoredData, TextWriter, complete_request
 from bot.model.forge import OpenedRequest
 from bot.model.proposal import Proposal, RequestState
-from bot.model.request_attributes import STATUS_CONTEXT, CommitStatus, RequestAttributes, StatusState
+from bot.model.request_attributes import CommitStatus
 
 ACTIVE, ABANDONED = "active", "abandoned"
 LISTED_DESCRIPTION = 400
@@ -202,6 +201,7 @@ class AzureRequestWriter:
         self._work_items = [{"id": str(each)} for each in work_items]
         self._attributes = AttributesWriter(AzureAttributes(remote), AZURE_ERRORS)
         self._texts = AzureTexts(remote)
+        self._text_writer = TextWriter(self._texts)
 
     def create(self, target_branch: str, proposal: Proposal) -> OpenedRequest:
         """Create a pull request with its body, and then set its attributes, the rest of its text and its status."""
@@ -215,7 +215,8 @@ class AzureRequestWriter:
         data, link_notes = self._open(proposal.branch, body)
         number = int(data["pullRequestId"])
         added = self._attributes.set_attributes(number, proposal.attributes.subtract(parse_attributes(data)))
-        notes = self._write_rest(number, proposal.body, StoredData(), added.attributes, proposal.attributes.status)
+        status = proposal.attributes.status
+        notes = self._text_writer.write_rest(number, proposal.body, StoredData(), added.attributes, status)
         return OpenedRequest(number, _build_url(data), (*link_notes, *added.notes, *notes))
 
     def is_already_open(self, refusal: RefusedError) -> bool:
@@ -238,7 +239,8 @@ class AzureRequestWriter:
         added = self._attributes.set_attributes(number, missing)
         self._attributes.remove_labels(number, edit.removed_labels)
         text = edit.body if edit.is_reworded else None
-        return (*added.notes, *self._write_rest(number, text, stored, added.attributes, edit.attributes.status))
+        status = edit.attributes.status
+        return (*added.notes, *self._text_writer.write_rest(number, text, stored, added.attributes, status))
 
     def close(self, number: int) -> None:
         self._edit(number, "abandon", {"status": ABANDONED})
@@ -246,25 +248,6 @@ class AzureRequestWriter:
     def add_comment(self, number: int, text: str) -> None:
         """Comment on a pull request, in a thread that is closed from the start."""
         self._texts.write_comment(number, text)
-
-    def _write_rest(
-        self,
-        number: int,
-        text: str | None,
-        stored: StoredData,
-        added: RequestAttributes,
-        status: CommitStatus | None,
-    ) -> tuple[str, ...]:
-        """Write the parts of a text besides the body, and the status of the pull request. Return a note for a failure.
-
-        The policy Status check waits for statuses of pull requests, and ignores those of commits.
-        """
-
-        def set_status() -> None:
-            if status is not None:
-                self._remote.write_request(number, "set the status of", "POST", "/statuses", _build_status(status))
-
-        return TextWriter(self._texts).write_rest(number, text, stored, added, set_status)
 
     def _open(self, branch: str, body: Mapping[str, object]) -> tuple[Any, tuple[str, ...]]:
         """Create a pull request that is linked to the work items, and return its data.
@@ -294,16 +277,12 @@ class AzureRequestWriter:
             raise
 
 
-STATUS_GENRE, STATUS_NAME = STATUS_CONTEXT.split("/")
-_STATUS_WORDS = MappingProxyType({StatusState.SUCCESS: "succeeded", StatusState.FAILURE: "failed"})
-
-
 @dataclass(frozen=True, slots=True)
 class AzureStatuses:
     """The commit statuses of one repository; implements `StatusApi`. Methods raise RefusedError."""
 
     remote: AzureRemote
-    state_words = _STATUS_WORDS
+    state_words = STATUS_WORDS
 
     def list_own_statuses(self, commit: str) -> Iterable[ListedStatus]:
         account = self.remote.connection.get_account()
@@ -317,10 +296,4 @@ class AzureStatuses:
 
     def post_status(self, branch: str, commit: str, status: CommitStatus) -> None:  # noqa: ARG002 - the commit suffices
         action, path = f"set the status of {commit}", f"/commits/{commit}/statuses"
-        self.remote.write_json(action, "POST", path, _build_status(status))
-
-
-def _build_status(status: CommitStatus) -> dict[str, object]:
-    """Return a status in the form of the API."""
-    context = {"genre": STATUS_GENRE, "name": STATUS_NAME}
-    return {"state": _STATUS_WORDS[status.state], "description": status.description, "context": context}
+        self.remote.write_json(action, "POST", path, build_status(status))

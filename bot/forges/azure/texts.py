@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from bot.forges.azure.connection import JSON_PATCH, AzureRemote
 from bot.forges.hosted.refusal import RefusedError
 from bot.forges.hosted.request_reader import MAX_COMMENTS
 from bot.forges.hosted.texts import AppendixComment, StoredData
-from bot.model.request_attributes import RequestAttributes
+from bot.model.request_attributes import STATUS_CONTEXT, CommitStatus, RequestAttributes, StatusState
 
 MARKER_PROPERTY = "basebump.mark"
 """The property of a pull request that contains the marker."""
@@ -25,6 +26,8 @@ APPENDIX_PROPERTY = "basebump.appendix"
 CLOSED_THREAD = 4
 """The status of a thread that needs no answer, so that the policy Comment requirements does not block the merge."""
 _TEXT_COMMENT = 1
+STATUS_GENRE, STATUS_NAME = STATUS_CONTEXT.split("/")
+STATUS_WORDS = MappingProxyType({StatusState.SUCCESS: "succeeded", StatusState.FAILURE: "failed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,16 @@ class AzureTexts:
                 "was sent; hint: propose fewer images at once",
                 status=None,
             )
+
+    def set_status(self, number: int, status: CommitStatus) -> None:
+        """Set the status for which the policy Status check waits. The policy ignores the statuses of commits."""
+        self.remote.write_request(number, "set the status of", "POST", "/statuses", build_status(status))
+
+
+def build_status(status: CommitStatus) -> dict[str, object]:
+    """Return a status in the form of the API."""
+    context = {"genre": STATUS_GENRE, "name": STATUS_NAME}
+    return {"state": STATUS_WORDS[status.state], "description": status.description, "context": context}
 
 
 def list_threads(remote: AzureRemote, number: int) -> Sequence[Mapping[str, Any]]:

@@ -10,14 +10,13 @@ Everyone who can read a repository can write properties. Therefore a marker is o
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from bot.core.proposal.request_text import RequestText, split_text
 from bot.forges.hosted.refusal import RefusedError
 from bot.forges.hosted.request_reader import ListedRequest
-from bot.model.request_attributes import NO_ATTRIBUTES, RequestAttributes
+from bot.model.request_attributes import NO_ATTRIBUTES, CommitStatus, RequestAttributes
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +53,10 @@ class TextApi(Protocol):
         """Replace the content of `comment`; create the comment if it is None."""
         ...
 
+    def set_status(self, number: int, status: CommitStatus) -> None:
+        """Set basebump's status of a pull request."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class TextWriter:
@@ -67,20 +70,20 @@ class TextWriter:
         text: str | None,
         stored: StoredData,
         added: RequestAttributes,
-        set_status: Callable[[], None],
+        status: CommitStatus | None,
     ) -> tuple[str, ...]:
         """Write the appendix and the marker of a text whose body was already written, and the attributes that were set.
 
         The marker is written last. If a run is interrupted before, the marker is missing or still the old one, so that
-        the next run writes the text again. `set_status` is called before the marker is written, because the marker
-        states that the status was set. If the status cannot be set, return a note.
+        the next run writes the text again. The status is set before the marker is written, because the marker states
+        that it was set. If it cannot be set, return a note.
 
         Args:
             number: The number of the pull request.
             text: The new text; None if it does not change.
             stored: The current data in the properties.
             added: The labels and reviewers that this run added.
-            set_status: Sets the status of the pull request, and raises RefusedError.
+            status: The status of the pull request; None if it has none.
         """
         notes: tuple[str, ...] = ()
         marker = stored.marker
@@ -89,9 +92,9 @@ class TextWriter:
             marker = parts.marker
             if parts.appendix:
                 self._write_appendix(number, parts.appendix)
-        if marker != stored.marker:
+        if marker != stored.marker and status is not None:
             try:
-                set_status()
+                self.api.set_status(number, status)
             except RefusedError as refusal:
                 notes = (f"The status of the pull request could not be set: {refusal}.",)
         self.api.write_stored(number, stored, StoredData(marker, _merge(stored.ever_set, added)))
