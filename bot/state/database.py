@@ -18,7 +18,7 @@ from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from bot.model.errors import StateError, UnusableStateError
-from bot.state.migration import NewerSchemaError, migrate_tables
+from bot.state.migration import MIGRATIONS, NewerSchemaError, get_version, migrate_tables
 
 BUSY = 30
 """Seconds to wait for another writing process. Writing the state of a thousand images takes less than a second."""
@@ -73,12 +73,17 @@ class Database:
 
         As a side effect, only the owner can access the file from then on.
         """
+        return cls.sqlite_unmigrated(path).migrate()
+
+    @classmethod
+    def sqlite_unmigrated(cls, path: Path) -> Database:
+        """Open a database in a file without creating or migrating its tables. The side effect is that of `sqlite`."""
         _make_private(path)
         url = URL.create("sqlite", database=str(path))
         engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": BUSY})
         event.listen(engine, "connect", _prepare)
         event.listen(engine, "begin", _begin)
-        return cls(engine, str(path)).migrate()
+        return cls(engine, str(path))
 
     @classmethod
     def sqlite_read_only(cls, path: Path) -> Database:
@@ -130,6 +135,12 @@ class Database:
                 )
                 raise UnusableStateError(message) from error
         return self
+
+    def migrate_for_reading(self) -> Database:
+        """Do the same as `migrate`, but do not wait for writers if the tables are already those of this release."""
+        with self.open_for_reading() as connection:
+            is_current = get_version(connection) == 1 + len(MIGRATIONS)
+        return self if is_current else self.migrate()
 
     def check_pages(self) -> None:
         """Check every page of an SQLite file. Raises UnusableStateError if a page is damaged.

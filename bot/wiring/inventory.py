@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from bot.model.errors import StateError, UsageError
 
@@ -18,19 +18,23 @@ def open_inventory(config_file: Path) -> InventoryReader:
         UsageError: If the config has no state.
         StateError: If no run created the state yet, or if it cannot be used.
     """
-    from bot.settings import StateFile, load
+    from bot.settings import StateFile, StateServer, load
+    from bot.state.database import Database
     from bot.state.inventory_reader import DatabaseInventoryReader
-    from bot.wiring import open_database
 
-    settings = load(config_file, requires_forges=False)
-    if isinstance(settings.state, StateFile) and not settings.state.path.exists():
-        raise StateError(
-            f"there is no state in {settings.state.path} yet; hint: `basebump run` with this config creates it"
-        )
-    database = open_database(settings)
-    if database is None:
-        raise UsageError(
-            f"{config_file} has no `state`, so basebump does not remember which images are used; hint: add `state: "
-            "sqlite:///PATH` and run `basebump run`"
-        )
-    return DatabaseInventoryReader(database)
+    state = load(config_file, requires_forges=False).state
+    match state:
+        case None:
+            raise UsageError(
+                f"{config_file} has no `state`, so basebump does not remember which images are used; hint: add `state: "
+                "sqlite:///PATH` and run `basebump run`"
+            )
+        case StateFile(path):
+            if not path.exists():
+                raise StateError(f"there is no state in {path} yet; hint: `basebump run` with this config creates it")
+            database = Database.sqlite_unmigrated(path)
+        case StateServer(url):
+            database = Database.postgresql_unmigrated(url)
+        case _:
+            assert_never(state)
+    return DatabaseInventoryReader(database.migrate_for_reading())

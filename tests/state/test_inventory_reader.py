@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from support.visits import API, NEW, OLD, PYTHON, WEB, build_request, build_verdict, build_visit
@@ -15,6 +16,7 @@ from bot.model.proposal import RequestState
 from bot.model.reference import ImageReference
 from bot.model.usage import InventoryCoverage, UpdateRequest
 from bot.model.vocabulary import OccurrenceStatus, Reason
+from bot.state.database import Database
 from bot.state.inventory_reader import DatabaseInventoryReader
 
 DAY = timedelta(days=1)
@@ -151,3 +153,19 @@ def test_patch_history_has_only_branches_whose_fixes_ended_recently(place, inven
     assert {each.owners for each in history.held if each.digest == NEW} == {("@a", "@b")}
     assert [each.request.number for each in history.requests] == [7]
     assert reader.load_patch_history(place.now + 5 * DAY) == FleetHistory()
+
+
+def open_for_reading(place) -> Database:
+    unmigrated = place.opening.replace("(", "_unmigrated(", 1)
+    return eval(unmigrated, {"Database": Database, "Path": Path}).migrate_for_reading()
+
+
+def test_questions_are_answered_while_a_run_writes(place, inventory):
+    inventory.record_visits([build_visit("python:3.12")], {}, place.now)
+    with place.database().open_for_writing():
+        reader = DatabaseInventoryReader(open_for_reading(place))
+        assert len(reader.list_usages(ImageReference.parse("python"))) == 1
+
+
+def test_missing_tables_are_created_before_they_are_read(place):
+    assert DatabaseInventoryReader(open_for_reading(place)).load_coverage().branches == 0
