@@ -19,6 +19,12 @@ MAX_TEXT_BYTES = 1024 * 1024
 (https://kubernetes.io/docs/concepts/configuration/configmap/)."""
 
 
+def encode_text(scalar: YamlScalar) -> bytes | None:
+    """Return the text of `scalar`, or None if the text is longer than MAX_TEXT_BYTES."""
+    content = scalar.value.encode(errors="replace")
+    return content if len(content) <= MAX_TEXT_BYTES else None
+
+
 class EmbeddedText(NamedTuple):
     """The text of a YAML scalar that is read as YAML itself, with the offset of each of its lines in the file."""
 
@@ -30,11 +36,8 @@ class EmbeddedText(NamedTuple):
     """The file offset of each line of the text, or None if escapes or folding change the lines."""
 
     @classmethod
-    def create(cls, document: YamlDocument, scalar: YamlScalar) -> EmbeddedText | None:
-        """Return the text of `scalar`, or None if the text is longer than MAX_TEXT_BYTES."""
-        content = scalar.value.encode(errors="replace")
-        if len(content) > MAX_TEXT_BYTES:
-            return None
+    def create(cls, document: YamlDocument, scalar: YamlScalar, content: bytes) -> EmbeddedText:
+        """Return the text of `scalar`. `content` is the result of `encode_text`."""
         line_starts = _find_line_starts(document, scalar, content)
         if line_starts is None:
             return cls(content, document.get_line_number(scalar), None)

@@ -13,7 +13,7 @@ from typing import NamedTuple, assert_never
 
 from bot.core.references.locking import lock_occurrence
 from bot.formats._syntax.helm.value_images import find_images_below, read_images
-from bot.formats._syntax.kubernetes.embedded_texts import EmbeddedText
+from bot.formats._syntax.kubernetes.embedded_texts import EmbeddedText, encode_text
 from bot.formats._syntax.kubernetes.gitops_facts import list_facts
 from bot.formats._syntax.kubernetes.image_fields import FieldShape, ImagePaths
 from bot.formats._syntax.kubernetes.jobs import is_job, is_replaced
@@ -113,9 +113,12 @@ class ObjectReader:
         If `image_paths` is None, the text is expected to contain objects or parts of objects, such as a patch. If the
         text contains something else, `image_paths` are the paths of its image fields.
         """
-        text = EmbeddedText.create(document, scalar)
-        if text is not None:
-            found = replace(self, is_embedded=True, image_paths=image_paths).read_text(text.content)
+        content = encode_text(scalar)
+        if content is None:
+            return
+        found = list(replace(self, is_embedded=True, image_paths=image_paths).read_text(content))
+        if found:  # most texts contain no image, so their positions are not needed
+            text = EmbeddedText.create(document, scalar, content)
             is_shared = document.is_shared(scalar)
             yield from text.map_references(found, locator, is_shared=is_shared, is_editable=is_patch)
 
