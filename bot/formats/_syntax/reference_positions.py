@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -48,7 +47,7 @@ class UniqueLocators:
 
     def __init__(self, separator: str = "#") -> None:
         self._separator = separator
-        self._counts: Counter[str] = Counter()
+        self._counts: dict[str, int] = {}
 
     def make_unique(self, locator: str) -> str:
         """Return `locator` unchanged at its first use, and with a number such as `#1` at every later use.
@@ -56,10 +55,10 @@ class UniqueLocators:
         A number is skipped if a key in the file already ends in it.
         """
         unique = locator
-        while self._counts[unique]:
+        while unique in self._counts:
             unique = f"{locator}{self._separator}{self._counts[locator]}"
             self._counts[locator] += 1
-        self._counts[unique] += 1
+        self._counts[unique] = 1
         return unique
 
 

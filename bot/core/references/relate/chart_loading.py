@@ -32,6 +32,7 @@ class ChartLoader:
         """Outermost charts only, because Helm does not load a copy in the `charts/` folder of another chart."""
         self._dependencies: dict[str, list[ChartDependency]] = defaultdict(list)
         """The dependencies of each outermost chart and of all charts in it."""
+        self._outermost: dict[str, str] = {}
         self._loaded_charts: dict[str, Sequence[str]] = {}
         self._direct_dependencies: dict[str, Sequence[str]] = {}
         for chart in metadata:
@@ -46,6 +47,11 @@ class ChartLoader:
 
         A chart that is not in the `charts/` folder of another chart is returned unchanged.
         """
+        if folder not in self._outermost:
+            self._outermost[folder] = self._find_outermost(folder)
+        return self._outermost[folder]
+
+    def _find_outermost(self, folder: str) -> str:
         outermost = folder
         while basename(dirname(folder)) == SUBCHARTS:
             folder = dirname(dirname(folder))
