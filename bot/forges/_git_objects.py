@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from bot.model.forge import TreeEntry
@@ -38,13 +38,20 @@ def split_into_batches(
     An entry that is larger than `max_bytes` forms a batch by itself. An entry of unknown size counts as zero bytes. If
     `max_files` is None, the number of files in a batch is not limited.
     """
+    return split_by_cost(entries, lambda entry: entry.size or 0, max_bytes, max_files)
+
+
+def split_by_cost(
+    entries: Sequence[TreeEntry], get_cost: Callable[[TreeEntry], int], max_cost: int, max_files: int | None = None
+) -> Iterator[list[TreeEntry]]:
+    """Yield the entries in batches whose costs are at most `max_cost` together, as `split_into_batches` does."""
     batch: list[TreeEntry] = []
-    size = 0
+    cost = 0
     for entry in entries:
-        size += entry.size or 0
-        if batch and (size > max_bytes or len(batch) == max_files):
+        cost += get_cost(entry)
+        if batch and (cost > max_cost or len(batch) == max_files):
             yield batch
-            batch, size = [], entry.size or 0
+            batch, cost = [], get_cost(entry)
         batch.append(entry)
     if batch:
         yield batch

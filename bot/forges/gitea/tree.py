@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from bot.forges._git_objects import split_into_batches
+from bot.forges._git_objects import split_by_cost, split_into_batches
 from bot.forges.git.tree_by_git import ApiLimits, TreeByGit
 from bot.forges.gitea.connection import FORGEJO_MARK, GiteaRemote
 from bot.forges.gitea.errors import GITEA_ERRORS
@@ -86,16 +86,7 @@ class GiteaBatchQuery:
 
     def split(self, entries: Sequence[TreeEntry]) -> Iterator[Sequence[TreeEntry]]:
         for batch in split_into_batches(entries, MAX_BATCH_BYTES, self.remote.connection.get_limits().files):
-            part: list[TreeEntry] = []
-            characters = 0
-            for entry in batch:
-                length = max(len(json.dumps(entry.path)), len(entry.oid or "")) + 1
-                if part and characters + length > MAX_URL_CHARACTERS:
-                    yield part
-                    part, characters = [], 0
-                part.append(entry)
-                characters += length
-            yield part
+            yield from split_by_cost(batch, _measure_name, MAX_URL_CHARACTERS)
 
     def query_contents(self, entries: Sequence[TreeEntry]) -> QueriedContents:
         connection = self.remote.connection
@@ -116,6 +107,11 @@ class GiteaBatchQuery:
         with GITEA_ERRORS.translate(self.remote.name):
             contents = [_decode(each) for each in answer if each is not None and each.get("content")]
             return QueriedContents(index_contents(contents, sample_oid=entries[0].oid or ""))
+
+
+def _measure_name(entry: TreeEntry) -> int:
+    """Return the characters that the path or the object id of an entry takes in a URL, with a separator."""
+    return max(len(json.dumps(entry.path)), len(entry.oid or "")) + 1
 
 
 def _decode(blob: Mapping[str, Any]) -> bytes:
