@@ -12,7 +12,7 @@ from bot.model.reference import Digest, TagRef
 from bot.state.inventory_tables import BRANCHES, DIGESTS, TAGS
 from bot.state.tables import split_into_batches
 
-_COLUMNS = tuple(column for column in BRANCHES.c if column is not BRANCHES.c.first_read_at)
+_COLUMNS = tuple(each for each in BRANCHES.c if each.name not in {"first_read_at", "seen_at"})
 
 
 def find_branches(connection: Connection, keys: Collection[BranchKey]) -> dict[BranchKey, Row[Any]]:

@@ -114,9 +114,9 @@ class DatabaseInventoryStore:
         if not keys:
             return
         with self._database.open_for_writing() as connection:
-            ids = [row.id for row in find_branches(connection, keys).values() if row.seen_at < at]
-            for batch in split_into_batches(ids):
-                connection.execute(update(BRANCHES).where(BRANCHES.c.id.in_(batch)).values(seen_at=at))
+            for batch in split_into_batches([row.id for row in find_branches(connection, keys).values()]):
+                is_later = (BRANCHES.c.id.in_(batch), BRANCHES.c.seen_at < at)
+                connection.execute(update(BRANCHES).where(*is_later).values(seen_at=at))
             _prune(connection, at)
 
 

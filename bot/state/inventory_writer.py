@@ -9,7 +9,7 @@ from dataclasses import astuple, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, case, delete, insert, select, update
 
 from bot.model.decision import Transition
 from bot.model.evidence import Evidence
@@ -34,11 +34,12 @@ from bot.state.inventory_tables import (
     SPANS,
     TRANSITION_EVIDENCE,
 )
-from bot.state.tables import split_into_batches, write_rows
+from bot.state.tables import UtcDateTime, split_into_batches, write_rows
 
+_AT = bindparam("at", type_=UtcDateTime)
 _UPDATED: Mapping[str, Any] = {
-    "read_at": bindparam("at"),
-    "seen_at": bindparam("seen"),
+    "read_at": _AT,
+    "seen_at": case((BRANCHES.c.seen_at < _AT, _AT), else_=BRANCHES.c.seen_at),
     **{name: bindparam(name) for name in ("head", "reader", "has_unread_files")},
 }
 """The columns of a branch that every visit updates."""
@@ -93,7 +94,7 @@ class VisitWriter:
                 times = dict.fromkeys(("first_read_at", "read_at", "seen_at"), self._at)
                 new.append(names | values | times)
             else:
-                known.append({"of": row.id, "at": self._at, "seen": max(row.seen_at, self._at)} | values)
+                known.append({"of": row.id, "at": self._at} | values)
         if new:
             self._connection.execute(insert(BRANCHES), new)
         if known:

@@ -244,6 +244,11 @@ def test_a_late_list_does_not_move_the_time_at_which_a_branch_was_seen(inventory
     inventory.record_seen([], place.now)
     inventory.record_seen([API], place.now + timedelta(days=350))
     assert inventory.load_branches([WEB]).keys() == {WEB}
+    inventory.record_visits([build_visit()], {}, place.now + timedelta(days=360))
+    inventory.record_seen([WEB], place.now + timedelta(days=350))
+    with place.database().open_for_reading() as connection:
+        seen_at = connection.execute(select(BRANCHES.c.seen_at)).scalar_one()
+    assert seen_at == place.now + timedelta(days=360)
 
 
 def test_visits_beyond_the_size_of_a_transaction_are_stored_as_well(inventory, place, monkeypatch):
