@@ -8,13 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:  # only signatures need these imports, so they do not slow down the start
-    from collections.abc import Collection, Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Callable, Collection, Mapping, Sequence
+    from datetime import datetime, timedelta
 
     from bot.model.decision import Transition
     from bot.model.evidence import Evidence
     from bot.model.fleet_history import FleetHistory
     from bot.model.inventory import BranchKey, BranchVisit, StoredBranch
+    from bot.model.limits import Opening
     from bot.model.reference import ImageReference
     from bot.model.report import RepositoryReport
     from bot.model.usage import ImageUsage, InventoryCoverage
@@ -81,3 +82,21 @@ class InventoryReader(Protocol):
 
         Open requests count, too. Spans that ended before are left out, as well as other requests.
         """
+
+
+class OpeningLedger(Protocol):
+    """The proposals that runs with the same state opened recently. Both methods raise StateError.
+
+    If the data is lost, each run counts only its own proposals, until the window of the limits has passed.
+    """
+
+    def reserve(
+        self, choose: Callable[[Sequence[Opening]], Sequence[Opening]], at: datetime, window: timedelta
+    ) -> None:
+        """Call `choose` with the openings since `at - window`, and store the openings that it returns.
+
+        No other run can reserve at the same time. Without a state, `choose` gets no openings, and nothing is stored.
+        """
+
+    def give_back(self, openings: Collection[Opening]) -> None:
+        """Remove openings that did not take place."""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
+
+LIMIT_WINDOW = timedelta(hours=1)
+"""The default of `ProposalLimits.window`. The parts of a run (shards) that start together usually end within it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProposalLimits:
-    """The maximum number of proposals that may be opened. A field is None if there is no limit."""
+    """The maximum number of proposals that may be opened. A number is None if there is no limit."""
 
     new_per_repository: int | None = None
     """The limit for one repository in one run."""
@@ -15,6 +19,22 @@ class ProposalLimits:
     """The limit for all repositories of a run combined."""
     open_per_repository: int | None = None
     """The limit of proposals that are open in a repository at the same time, including those of earlier runs."""
+    window: timedelta = LIMIT_WINDOW
+    """All runs that use the same state count together what they opened within this time, for `new_per_run`,
+    `new_per_repository` and `RolloutOptions.repositories_per_run`. Without a state, each run counts alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A proposal that a run opens, or opened within the window of the limits."""
+
+    repository: tuple[str, str, str]
+    """The kind of the forge, its host (empty for a local folder), and the name of the repository."""
+    branch: str
+    counts_per_run: bool
+    """True if it counts towards `new_per_run`."""
+    is_first_of_repository: bool
+    """True if it counts towards `repositories_per_run`."""
 
 
 DEFAULT_FLEET_LIMITS = ProposalLimits(new_per_repository=2, new_per_run=50, open_per_repository=5)

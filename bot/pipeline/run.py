@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from itertools import islice
 
 from bot.core.budgets import RunBudget, TreeBudget
 from bot.core.choice.verdict import build_verdict
-from bot.core.proposal.limits import OpenQueue, defer_proposals
 from bot.core.proposal.refusals import report_refusals
 from bot.model.decision import Decision
 from bot.model.errors import ConfigError, ForgeError, TreeError
 from bot.model.forge import GitRepository
-from bot.model.limits import DEFAULT_FLEET_LIMITS, DEFAULT_REPOSITORIES_PER_RUN, ProposalLimits
-from bot.model.proposal import CloseRequest, OpenRequest, RequestState
 from bot.model.report import RepositoryReport, RunFailure, RunReport
 from bot.model.run_scope import RunScope
 from bot.model.vocabulary import FailureStage
@@ -25,6 +21,7 @@ from bot.pipeline.decide_updates import DecisionResult, decide_updates
 from bot.pipeline.execute_steps import ExecutionResult, execute_steps
 from bot.pipeline.expedite_urgent import expedite_urgent
 from bot.pipeline.extract import ExtractResult, extract_references
+from bot.pipeline.opening_limits import apply_limits, give_back_unopened
 from bot.pipeline.pushed_branches import record_pushes
 from bot.pipeline.record_visits import VisitedBranch, VisitRecorder
 from bot.pipeline.repository_plan import BranchPlan, RepositoryPlan, RepositoryPlanner, RepositoryScan
@@ -55,7 +52,8 @@ def run_fleets(fleets: Sequence[Fleet], context: RunContext, options: RunOptions
     repository_plans = _plan_repositories(scan_result.repository_scans, decision_result, context, options)
     expedite_result = expedite_urgent(_list_branch_plans(repository_plans), decision_result.resolutions, context)
     repository_plans = _replace_branch_plans(repository_plans, expedite_result.branch_plans)
-    repository_plans = _replace_branch_plans(repository_plans, _apply_limits(repository_plans, options, context.now))
+    limit_result = apply_limits(repository_plans, context, options)
+    repository_plans = _replace_branch_plans(repository_plans, limit_result.branch_plans)
     execution_results = _execute_steps(repository_plans, context, options)
     reports = tuple(
         _build_report(repository_plan, each, options)
@@ -66,6 +64,8 @@ def run_fleets(fleets: Sequence[Fleet], context: RunContext, options: RunOptions
         each for each in expedite_result.failures if each not in decision_result.failures
     ]  # a list that could not be read fails in both phases
     failures += [failure for each in execution_results for failure in each.failures]
+    failures += limit_result.failures
+    failures += give_back_unopened(limit_result.openings, repository_plans, execution_results, context)
     failures += record_pushes(repository_plans, execution_results, context)
     failures += sync_dashboards(repository_plans, reports, decision_result.evidence, options)
     visited = [
@@ -115,38 +115,6 @@ def _replace_branch_plans(
     """
     remaining = iter(branch_plans)
     return [replace(each, branch_plans=tuple(islice(remaining, len(each.branch_plans)))) for each in repository_plans]
-
-
-def _apply_limits(
-    repository_plans: Sequence[RepositoryPlan], options: RunOptions, now: datetime
-) -> Iterator[BranchPlan]:
-    """Yield the plans of all branches, after applying the limits and schedules for opening proposals.
-
-    If a proposal must not be opened in this run, the step to open it is replaced with a step that defers it.
-    """
-    deferrals_by_plan = defer_proposals([_build_queue(each, options) for each in repository_plans], now)
-    for each, deferred in zip(repository_plans, deferrals_by_plan, strict=True):
-        for branch_plan in each.branch_plans:
-            yield replace(branch_plan, step=deferred.get(branch_plan.branch, branch_plan.step))
-
-
-def _build_queue(repository_plan: RepositoryPlan, options: RunOptions) -> OpenQueue:
-    """Return the proposals to open in a repository, with the limits that apply to them.
-
-    If the config sets no limits, there are default limits for repositories that the config selects by owner or topic,
-    and no limits for repositories that it names.
-    """
-    repository_scan, configured_wave = repository_plan.repository_scan, options.rollout.repositories_per_run
-    is_selected = repository_scan.repository.is_selected_by_owner
-    limits = options.limits or (DEFAULT_FLEET_LIMITS if is_selected else ProposalLimits())
-    wave = configured_wave or (DEFAULT_REPOSITORIES_PER_RUN if is_selected else None)
-    steps = [branch_plan.step for branch_plan in repository_plan.branch_plans]
-    states = (each.state for branch_plan in repository_plan.branch_plans for each in branch_plan.requests)
-    open_now = sum(state is RequestState.OPEN for state in states) - sum(
-        isinstance(step, CloseRequest) for step in steps
-    )
-    opens = [step for step in steps if isinstance(step, OpenRequest)]
-    return OpenQueue((id(repository_scan.fleet), repository_scan.repository.name), limits, opens, open_now, wave)
 
 
 def _execute_steps(

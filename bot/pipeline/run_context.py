@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.branch_ports import PushStore
-from bot.inventory_ports import InventoryStore
+from bot.inventory_ports import InventoryStore, OpeningLedger
 from bot.model.forge import ForgeLimits, GitRepository
 from bot.model.image import TagDescriptor
 from bot.model.limits import ProposalLimits, RolloutOptions
@@ -61,6 +61,7 @@ class RunContext:
     superseded_store: SupersededStore
     push_store: PushStore
     inventory_store: InventoryStore
+    opening_ledger: OpeningLedger
     registry_facts: RegistryFacts
     read_rules: RulesReader
     known_lookups: KnownLookups = KnownLookups()

@@ -12,6 +12,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from bot.model.cost_limits import MAX_REPOSITORY_RULES
+from bot.model.limits import LIMIT_WINDOW
 from bot.settings import address_fields, fields, name_fields, time_fields, values
 from bot.settings.forge_entries import FORGE_KINDS, ForgeEntry
 from bot.settings.rules import RepositoryRuleEntry, RuleEntry
@@ -241,6 +242,11 @@ class LimitsSection(ConfigSection):
     open_per_repository: fields.Count | None = None
     """How many proposals may be open at the same time in one repository. Default without this section: 5 in
     repositories selected by owner, no limit in others.
+    """
+    window: time_fields.PositiveDuration = LIMIT_WINDOW
+    """All runs that use the same `state` count together what they opened within this time, for `new_per_run`,
+    `new_per_repository` and `rollout.repositories_per_run`. Set it to the time that all parts of a run take. Without a
+    `state`, each run counts alone.
     """
 
 

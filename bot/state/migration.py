@@ -29,7 +29,21 @@ def _migrate_to_version_3(connection: Connection) -> None:
     connection.exec_driver_sql(f"CREATE TABLE pushes ({columns}, PRIMARY KEY (forge, host, repository, branch))")
 
 
-MIGRATIONS: tuple[Migration, ...] = (_migrate_to_version_2, _migrate_to_version_3, migrate_to_version_4)
+def _migrate_to_version_5(connection: Connection) -> None:
+    """Add the table of the proposals that were opened recently."""
+    time_type = "DATETIME" if connection.dialect.name == "sqlite" else "TIMESTAMP WITH TIME ZONE"
+    columns = "forge TEXT NOT NULL, host TEXT NOT NULL, repository TEXT NOT NULL, branch TEXT NOT NULL"
+    columns += ", counts_per_run BOOLEAN NOT NULL, is_first_of_repository BOOLEAN NOT NULL"
+    columns += f", opened_at {time_type} NOT NULL"
+    connection.exec_driver_sql(f"CREATE TABLE openings ({columns}, PRIMARY KEY (forge, host, repository, branch))")
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    _migrate_to_version_2,
+    _migrate_to_version_3,
+    migrate_to_version_4,
+    _migrate_to_version_5,
+)
 """The migrations in order. The first one migrates version 1 of the tables to version 2.
 
 A migration never changes after its release. Therefore no migration uses a `Table`, because its definition may change.

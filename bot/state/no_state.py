@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 
 from bot.model.branch_ownership import BranchPush
 from bot.model.decision import Transition
@@ -12,6 +12,7 @@ from bot.model.forge import GitRepository
 from bot.model.history import SupersededTag, TagObservation
 from bot.model.image import CachedManifest, TagDescriptor
 from bot.model.inventory import BranchKey, BranchVisit, StoredBranch
+from bot.model.limits import Opening
 from bot.model.reference import Digest, ImageReference, TagRef
 from bot.model.report import RepositoryReport
 
@@ -97,4 +98,20 @@ class NoInventoryStore:
         """Do nothing."""
 
     def record_seen(self, keys: Collection[BranchKey], at: datetime) -> None:
+        """Do nothing."""
+
+
+class NoOpeningLedger:
+    """Implements `bot.inventory_ports.OpeningLedger` for configs without `state`. Each run counts alone."""
+
+    def reserve(
+        self,
+        choose: Callable[[Sequence[Opening]], Sequence[Opening]],
+        at: datetime,  # noqa: ARG002 - the Protocol's signature
+        window: timedelta,  # noqa: ARG002 - the Protocol's signature
+    ) -> None:
+        """Call `choose` with no openings, and store nothing."""
+        choose(())
+
+    def give_back(self, openings: Collection[Opening]) -> None:
         """Do nothing."""

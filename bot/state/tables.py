@@ -8,7 +8,7 @@ from itertools import islice
 from types import ModuleType
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, Connection, DateTime, Dialect, Integer, MetaData, Table, Text, TypeDecorator
+from sqlalchemy import Boolean, Column, Connection, DateTime, Dialect, Integer, MetaData, Table, Text, TypeDecorator
 
 TAGS_KEPT = timedelta(days=400)
 """How long the last observation of a tag is kept. This is a year, and some time for runs that are late."""
@@ -107,6 +107,19 @@ PUSHES = Table(
     Column("commit_id", Text, nullable=False),
     Column("intent", Text, nullable=False),
     Column("pushed_at", UtcDateTime, nullable=False),
+)
+
+
+OPENINGS = Table(
+    "openings",
+    METADATA,
+    Column("forge", Text, primary_key=True),
+    Column("host", Text, primary_key=True),  # empty for a local folder
+    Column("repository", Text, primary_key=True),
+    Column("branch", Text, primary_key=True),
+    Column("counts_per_run", Boolean, nullable=False),
+    Column("is_first_of_repository", Boolean, nullable=False),
+    Column("opened_at", UtcDateTime, nullable=False),
 )
 
 

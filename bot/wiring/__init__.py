@@ -12,21 +12,19 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING
 
 from bot.formats import load_all_formats, load_formats_with_globs
 from bot.model.errors import UsageError
 from bot.model.policy import PolicyConfig
 from bot.model.vocabulary import RunLevel
 from bot.pipeline.scan import OfflineContext
-from bot.ports import AdvisorySource, Fleet, ProgressReporter, RulesReader, SourceHistory, StateStore, SupersededStore
+from bot.ports import AdvisorySource, Fleet, ProgressReporter, RulesReader, SourceHistory
 from bot.registry_ports import Registry
 from bot.wiring.found_config import FoundConfigPath, refuse_untrusted_settings
 from bot.wiring.registries import build_registry, list_builders
 
 if TYPE_CHECKING:
-    from bot.branch_ports import PushStore
-    from bot.inventory_ports import InventoryStore
     from bot.model.policy import PolicyRule
     from bot.model.run_scope import RunScope
     from bot.model.trust import TrustEntry
@@ -34,7 +32,6 @@ if TYPE_CHECKING:
     from bot.pipeline.run_context import RunContext, RunOptions, TemplateSources
     from bot.registries.oci import OciRegistry
     from bot.settings import EnrichmentSettings, Settings
-    from bot.state.database import Database
 
 
 class SystemClock:
@@ -183,13 +180,14 @@ def _build_context(
     from bot.pipeline.run_context import RunContext
     from bot.verifiers import create_verifiers
     from bot.wiring.scanners import build_scanner_selector, use_installed_scanner
+    from bot.wiring.state import open_state_stores
 
     registry = build_registry(settings)
     uses_default_scanner = uses_default_scanner and not settings.scanners
     scanners = build_scanner_selector(
         use_installed_scanner(settings) if uses_default_scanner else settings, registry, cache
     )
-    state_store, superseded_store, push_store, inventory_store = open_state_stores(settings)
+    stores = open_state_stores(settings)
     clock = SystemClock()
     return RunContext(
         formats=load_formats_with_globs(dict(settings.files)),
@@ -200,10 +198,11 @@ def _build_context(
         clock=clock,
         now=clock.now(),
         progress=progress,
-        state_store=state_store,
-        superseded_store=superseded_store,
-        push_store=push_store,
-        inventory_store=inventory_store,
+        state_store=stores.state_store,
+        superseded_store=stores.superseded_store,
+        push_store=stores.push_store,
+        inventory_store=stores.inventory_store,
+        opening_ledger=stores.opening_ledger,
         registry_facts=registry.create_facts(),
         read_rules=_read_rules,
         advisories=build_advisories(settings.enrichment, registry),
@@ -299,45 +298,3 @@ def _load_settings(config_file: Path | None, *, must_have_forges: bool, is_offli
     if isinstance(config_file, FoundConfigPath) and not must_have_forges and not is_offline:
         refuse_untrusted_settings(settings)
     return settings
-
-
-def open_state_stores(settings: Settings) -> tuple[StateStore, SupersededStore, PushStore, InventoryStore]:
-    """Open the stores for observations, for superseded tags, for pushed commits and for the inventory.
-
-    If no state is configured, the stores keep nothing.
-
-    If the database cannot be used, StateError is raised before the run starts.
-    """
-    from bot.state.no_state import NoInventoryStore, NoPushStore, NoStateStore, NoSupersededStore
-
-    database = open_database(settings)
-    if database is None:
-        return NoStateStore(), NoSupersededStore(), NoPushStore(), NoInventoryStore()
-    from bot.state.inventory_store import DatabaseInventoryStore
-    from bot.state.push_store import DatabasePushStore
-    from bot.state.state_store import DatabaseStateStore
-    from bot.state.superseded_tags import DatabaseSupersededStore
-
-    state_store = DatabaseStateStore(database, SystemClock().now)
-    return (
-        state_store,
-        DatabaseSupersededStore(database),
-        DatabasePushStore(database),
-        DatabaseInventoryStore(database),
-    )
-
-
-def open_database(settings: Settings) -> Database | None:
-    """Open the database of the state; None if no state is configured. Raises StateError if it cannot be used."""
-    from bot.settings import StateFile, StateServer
-
-    if settings.state is None:
-        return None
-    from bot.state.database import Database
-
-    match settings.state:
-        case StateFile(path):
-            return Database.sqlite(path)
-        case StateServer(url):
-            return Database.postgresql(url)
-    assert_never(settings.state)

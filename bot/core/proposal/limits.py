@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
 
 from bot.model.dashboard import UserRequest
-from bot.model.limits import ProposalLimits, ProposalSchedule
+from bot.model.limits import Opening, ProposalLimits, ProposalSchedule
 from bot.model.proposal import DeferProposal, DeferralReason, OpenRequest, Proposal
 
 _IMMEDIATE_REQUESTS = frozenset({UserRequest.OPEN, UserRequest.AGAIN})
@@ -30,28 +30,58 @@ class OpenQueue:
     """Number of basebump's open requests for this base branch that this run leaves open."""
     repositories_per_run: int | None = None
     """How many repositories a run may onboard. None if onboarding this repository does not count towards the limit."""
+    full_name: tuple[str, str, str] = ("", "", "")
+    """The name of the repository in an `Opening`."""
+
+    def build_opening(self, proposal: Proposal) -> Opening:
+        """Return the entry for a proposal that is opened."""
+        return Opening(
+            self.full_name,
+            proposal.branch,
+            counts_per_run=self.limits.new_per_run is not None,
+            is_first_of_repository=proposal.is_onboarding and self.repositories_per_run is not None,
+        )
 
 
-@dataclass(slots=True)
 class _OpenCounts:
-    """The numbers of open requests and of proposals opened in this run, for comparison with the limits."""
+    """The numbers of open requests and of proposals that were opened, for comparison with the limits.
 
-    open_by_repository: Counter[Hashable]
-    new_by_repository: Counter[Hashable] = field(default_factory=Counter)
-    new_in_run: int = 0
-    """Number of proposals opened in this run that count towards the limit per run."""
-    onboarded: set[Hashable] = field(default_factory=set)
+    What other runs opened recently is counted, too, and what an interrupted run was about to open.
+    """
+
+    def __init__(self, queues: Sequence[OpenQueue], recent: Sequence[Opening]) -> None:
+        self.open_by_repository = sum((Counter({each.repository: each.open_count}) for each in queues), Counter())
+        by_name = Counter(each.repository for each in recent)
+        self.new_by_repository: Counter[Hashable] = Counter(
+            {each.repository: by_name[each.full_name] for each in queues}
+        )
+        self.new_in_run = sum(each.counts_per_run for each in recent)
+        self.onboarded: set[Hashable] = {each.repository for each in recent if each.is_first_of_repository}
+        self._reserved = {(each.repository, each.branch) for each in recent}
+
+    def is_reserved(self, queue: OpenQueue, proposal: Proposal) -> bool:
+        """Return True if another run opened the proposal recently, or was interrupted before. It is counted already."""
+        return (queue.full_name, proposal.branch) in self._reserved
+
+    def is_onboarded(self, queue: OpenQueue) -> bool:
+        return queue.repository in self.onboarded or queue.full_name in self.onboarded
 
     def add(self, queue: OpenQueue, proposal: Proposal) -> None:
         self.open_by_repository[queue.repository] += 1
+        if self.is_reserved(queue, proposal):
+            return
         self.new_by_repository[queue.repository] += 1
         self.new_in_run += queue.limits.new_per_run is not None
-        if proposal.is_onboarding and queue.repositories_per_run is not None:
+        if proposal.is_onboarding and queue.repositories_per_run is not None and not self.is_onboarded(queue):
             self.onboarded.add(queue.repository)
 
 
-def defer_proposals(queues: Sequence[OpenQueue], now: datetime) -> list[dict[str, DeferProposal]]:
+def defer_proposals(
+    queues: Sequence[OpenQueue], now: datetime, recent: Sequence[Opening] = ()
+) -> list[dict[str, DeferProposal]]:
     """Return the proposals that must not be opened in this run, each with the reason why it has to wait.
+
+    `recent` are the proposals that runs with the same state opened within the window of the limits.
 
     The result has one dictionary for each of `queues`, in the same order. Its keys are branch names.
 
@@ -60,7 +90,7 @@ def defer_proposals(queues: Sequence[OpenQueue], now: datetime) -> list[dict[str
     it replaces a digest that no longer exists, or if its due date is near.
     """
     deferred: list[dict[str, DeferProposal]] = [{} for _ in queues]
-    open_counts = _OpenCounts(sum((Counter({queue.repository: queue.open_count}) for queue in queues), Counter()))
+    open_counts = _OpenCounts(queues, recent)
     candidates = ((index, step.proposal) for index, queue in enumerate(queues) for step in queue.open_steps)
     for index, proposal in sorted(candidates, key=lambda each: _get_sort_key(each[1])):
         why = _find_deferral_reason(queues[index], proposal, open_counts, now)
@@ -78,7 +108,8 @@ def _find_deferral_reason(
     if proposal.replaces_gone_digest or is_due_soon or proposal.user_requests & _IMMEDIATE_REQUESTS:
         return None
     limits, repository = queue.limits, queue.repository
-    is_new = proposal.is_onboarding and repository not in open_counts.onboarded
+    is_reserved = open_counts.is_reserved(queue, proposal)
+    is_new = proposal.is_onboarding and not is_reserved and not open_counts.is_onboarded(queue)
     if is_new and _is_reached(queue.repositories_per_run, len(open_counts.onboarded)):
         return DeferralReason.ROLLOUT
     if proposal.awaits_evidence:
@@ -89,6 +120,8 @@ def _find_deferral_reason(
         return DeferralReason.SCHEDULE
     if _is_reached(limits.open_per_repository, open_counts.open_by_repository[repository]):
         return DeferralReason.OPEN_PER_REPOSITORY
+    if is_reserved:
+        return None
     if _is_reached(limits.new_per_repository, open_counts.new_by_repository[repository]):
         return DeferralReason.NEW_PER_REPOSITORY
     return DeferralReason.NEW_PER_RUN if _is_reached(limits.new_per_run, open_counts.new_in_run) else None

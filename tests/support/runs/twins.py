@@ -154,7 +154,7 @@ class Twins:
             clock=SetClock(self.now),
             select_scanner=lambda _: self.scanner,
             reader_fingerprint=self.reader,
-            rules_fingerprint=fingerprint((self.policy_config,)),
+            rules_fingerprint=fingerprint((self.policy_config, self.has_dashboards)),
         )
         options = RunOptions(
             self.policy_config, "basebump/", TEMPLATES, RunLevel.PROPOSE, has_dashboards=self.has_dashboards

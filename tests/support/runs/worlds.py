@@ -16,7 +16,7 @@ from bot.cli.terminal import NoProgress
 from bot.demo.images import DemoPackage, ImageStore, build_debian_root, build_image, build_index, build_layer
 from bot.demo.loopback_registry import LoopbackRegistry
 from bot.formats import load_all_formats
-from bot.inventory_ports import InventoryStore
+from bot.inventory_ports import InventoryStore, OpeningLedger
 from bot.model.evidence import Finding, NotScanned, Scan, ScannerIdentity, ScanOutcome, ScanSubject, UnscannedReason
 from bot.model.policy import PolicyConfig
 from bot.model.reference import Digest, TagRef
@@ -30,7 +30,7 @@ from bot.registries.oci import OciRegistry
 from bot.registry_ports import Registry, RegistryFacts
 from bot.scanners.no_scanner import NoScanner
 from bot.settings import load_repository_rules
-from bot.state.no_state import NoInventoryStore, NoPushStore, NoStateStore, NoSupersededStore
+from bot.state.no_state import NoInventoryStore, NoOpeningLedger, NoPushStore, NoStateStore, NoSupersededStore
 from bot.verifiers.cosign import CosignVerifier
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -73,6 +73,7 @@ def build_context(registry: Registry | None = None, **changes) -> RunContext:
         "superseded_store": NoSupersededStore(),
         "push_store": NoPushStore(),
         "inventory_store": NoInventoryStore(),
+        "opening_ledger": NoOpeningLedger(),
         "registry_facts": NoFacts(),
         "read_rules": load_repository_rules,
     }
@@ -121,6 +122,7 @@ class Loopback:
     ends: SupersededStore = field(default_factory=NoSupersededStore)
     pushes: PushStore = field(default_factory=NoPushStore)
     inventory: InventoryStore = field(default_factory=NoInventoryStore)
+    ledger: OpeningLedger = field(default_factory=NoOpeningLedger)
     facts: RegistryFacts = field(default_factory=NoFacts)
     advisories: AdvisorySource | None = None
     is_private: Callable[[TagRef], bool] = lambda _: False
@@ -145,6 +147,7 @@ class Loopback:
             superseded_store=self.ends,
             push_store=self.pushes,
             inventory_store=self.inventory,
+            opening_ledger=self.ledger,
             registry_facts=self.facts,
             verifiers=(CosignVerifier(registry.create_artifacts()),),
             advisories=self.advisories,

@@ -1,0 +1,64 @@
+"""Open the stores of the state that a config names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, assert_never
+
+from bot.settings import Settings
+
+if TYPE_CHECKING:
+    from bot.branch_ports import PushStore
+    from bot.inventory_ports import InventoryStore, OpeningLedger
+    from bot.ports import StateStore, SupersededStore
+    from bot.state.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class StateStores:
+    """The stores of one state. If no state is configured, they keep nothing."""
+
+    state_store: StateStore
+    superseded_store: SupersededStore
+    push_store: PushStore
+    inventory_store: InventoryStore
+    opening_ledger: OpeningLedger
+
+
+def open_state_stores(settings: Settings) -> StateStores:
+    """Open the stores of the state. Raises StateError if the database cannot be used."""
+    from bot.state.no_state import NoInventoryStore, NoOpeningLedger, NoPushStore, NoStateStore, NoSupersededStore
+
+    database = open_database(settings)
+    if database is None:
+        return StateStores(NoStateStore(), NoSupersededStore(), NoPushStore(), NoInventoryStore(), NoOpeningLedger())
+    from bot.state.inventory_store import DatabaseInventoryStore
+    from bot.state.opening_ledger import DatabaseOpeningLedger
+    from bot.state.push_store import DatabasePushStore
+    from bot.state.state_store import DatabaseStateStore
+    from bot.state.superseded_tags import DatabaseSupersededStore
+
+    return StateStores(
+        DatabaseStateStore(database, lambda: datetime.now(UTC)),
+        DatabaseSupersededStore(database),
+        DatabasePushStore(database),
+        DatabaseInventoryStore(database),
+        DatabaseOpeningLedger(database),
+    )
+
+
+def open_database(settings: Settings) -> Database | None:
+    """Open the database of the state; None if no state is configured. Raises StateError if it cannot be used."""
+    from bot.settings import StateFile, StateServer
+
+    if settings.state is None:
+        return None
+    from bot.state.database import Database
+
+    match settings.state:
+        case StateFile(path):
+            return Database.sqlite(path)
+        case StateServer(url):
+            return Database.postgresql(url)
+    assert_never(settings.state)
