@@ -7,7 +7,7 @@ How many points were tried on which forge is said at the end of the run of tests
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -16,11 +16,13 @@ from typing import NamedTuple
 import pytest
 from support.forges.kill_points import note_kills
 from support.forges.stands import Killed
+from support.postgresql import PostgresqlServer
 from support.runs.scenes import PUSH, PYTHON, RUN, SCENES, STANDS, WITHOUT, Act, Scene, count_tried
 from support.runs.worlds import Loopback
 
 from bot.model.proposal import RequestState
 from bot.model.vocabulary import RunLevel
+from bot.state.database import Database
 
 pytestmark = [
     pytest.mark.real("git"),
@@ -47,6 +49,8 @@ class Stage:
     loopback: Loopback
     files: dict[str, str] = field(default_factory=lambda: PYTHON)
     count: Iterator[int] = field(default_factory=count)
+    open_state: Callable[[Path], Database] | None = None
+    """Opens the state in which the runs of a scene remember; its folder is that of the scene. None for no state."""
 
     def play(self, acts: list[Act], tried: int) -> list[Played]:
         """Play a scene and return what came of each act; another run at its end writes nothing."""
@@ -96,7 +100,10 @@ class Stage:
 
     def scene(self) -> Scene:
         fresh = Loopback(self.loopback.registry, self.loopback.store)  # nobody remembers what a scanner was told
-        return Scene(self.folder / f"scene-{next(self.count)}", fresh, self.forge, self.files)
+        scene = Scene(self.folder / f"scene-{next(self.count)}", fresh, self.forge, self.files)
+        if self.open_state is not None:
+            fresh.remember(self.open_state(self.folder / f"state-{next(self.count)}.db"))
+        return scene
 
     def kills(self, acts: list[Act]) -> int:
         """Kill every run of a scene before each of its writes, and compare with a clean play; return how often."""
@@ -118,6 +125,24 @@ def test_a_run_killed_before_any_write_is_healed_by_the_next_which_ends_all_writ
         pytest.skip(WITHOUT[forge, title])
     kills = Stage(forge, tmp_path, loopback).kills(SCENES[title])
     note_kills(request, forge, kills)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("forge", ["local", "github"])
+@pytest.mark.parametrize("title", SCENES)
+def test_a_killed_run_is_healed_with_a_state_as_well(title, forge, tmp_path, loopback):
+    if (forge, title) in WITHOUT:
+        pytest.skip(WITHOUT[forge, title])
+    Stage(forge, tmp_path, loopback, open_state=Database.sqlite).kills(SCENES[title])
+
+
+@pytest.mark.real("postgresql")
+@pytest.mark.parametrize("title", ["opened", "declined, then the next digest", "two at once"])
+def test_a_killed_run_is_healed_with_a_state_on_a_server(title, tmp_path, loopback):
+    with PostgresqlServer() as server:
+        Stage("local", tmp_path, loopback, open_state=lambda _: Database.postgresql(server.fresh())).kills(
+            SCENES[title]
+        )
 
 
 def test_a_scene_tries_what_follows_the_beginning_of_another():

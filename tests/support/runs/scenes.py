@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
-from itertools import takewhile
+from datetime import datetime, timedelta
+from itertools import count, takewhile
 from pathlib import Path
 
 from support.forges.forge_stands import select_stands
 from support.forges.stands import Request
 from support.git import Commit
-from support.runs.worlds import Loopback, ToldScanner, build
+from support.runs.worlds import NOW, Loopback, ToldScanner, build
 from support.values import finding
 
 from bot.core.proposal.markers import shorten_commit
@@ -61,6 +61,7 @@ class Scene:
         self.stand = STANDS[forge](root, files)
         self.loopback = loopback
         self.orders: dict[str, object] = {}
+        self.database_times = count()
         self.moves("new")
 
     def run(self) -> None:
@@ -82,11 +83,16 @@ class Scene:
 
     def learns(self, identifier: str) -> None:
         digests = {digest: (finding(identifier),) for digest in (OLD, NEW)}
-        self.loopback.scanner = ToldScanner(digests)
+        self.loopback.scanner = ToldScanner(digests, self._next_database())
+
+    def _next_database(self) -> datetime:
+        """Return the time of the database of a scanner, which learnt something since the one before."""
+        return NOW - timedelta(hours=1) + timedelta(minutes=next(self.database_times))
 
     def has_due_dates(self) -> None:
         """Let the new image fix a critical vulnerability, which is to be merged within a week."""
-        self.loopback.scanner = ToldScanner({OLD: (finding("CVE-1900-0002", Severity.CRITICAL),), NEW: ()})
+        findings = {OLD: (finding("CVE-1900-0002", Severity.CRITICAL),), NEW: ()}
+        self.loopback.scanner = ToldScanner(findings, self._next_database())
         self.follows(PolicyRule(due=DuePeriods(critical=timedelta(days=7))))
 
     def week_passes(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from support.registries.no_facts import NoFacts
 from bot import resources
 from bot.branch_ports import PushStore
 from bot.cli.terminal import NoProgress
+from bot.core.inventory.fingerprints import fingerprint
 from bot.demo.images import DemoPackage, ImageStore, build_debian_root, build_image, build_index, build_layer
 from bot.demo.loopback_registry import LoopbackRegistry
 from bot.formats import load_all_formats
@@ -30,7 +31,13 @@ from bot.registries.oci import OciRegistry
 from bot.registry_ports import Registry, RegistryFacts
 from bot.scanners.no_scanner import NoScanner
 from bot.settings import load_repository_rules
+from bot.state.database import Database
+from bot.state.inventory_store import DatabaseInventoryStore
 from bot.state.no_state import NoInventoryStore, NoOpeningLedger, NoPushStore, NoStateStore, NoSupersededStore
+from bot.state.opening_ledger import DatabaseOpeningLedger
+from bot.state.push_store import DatabasePushStore
+from bot.state.state_store import DatabaseStateStore
+from bot.state.superseded_tags import DatabaseSupersededStore
 from bot.verifiers.cosign import CosignVerifier
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -81,15 +88,19 @@ def build_context(registry: Registry | None = None, **changes) -> RunContext:
 
 
 class ToldScanner:
-    """Knows the findings of the digests it is told of, and of no others."""
+    """Knows the findings of the digests it is told of, and of no others.
 
-    def __init__(self, findings: dict[Digest, tuple[Finding, ...]]) -> None:
+    Scanners that are told something else have databases of different times.
+    """
+
+    def __init__(self, findings: dict[Digest, tuple[Finding, ...]], database: datetime = NOW) -> None:
         self.findings = findings
+        self.database = database
         self.expected: list[ScanSubject] = []
         self.asked: list[ScanSubject] = []
 
     def get_identity(self) -> ScannerIdentity:
-        return ScannerIdentity("Told", "1", NOW)
+        return ScannerIdentity("Told", "1", self.database)
 
     def prefetch(self, subjects) -> None:
         self.expected = [*self.expected, *subjects]
@@ -156,9 +167,18 @@ class Loopback:
             now=self.now,
         )
 
+    def remember(self, database: Database) -> None:
+        """Keep everything that runs remember in a database."""
+        self.memory = DatabaseStateStore(database, lambda: self.now)
+        self.ends = DatabaseSupersededStore(database)
+        self.pushes = DatabasePushStore(database)
+        self.inventory = DatabaseInventoryStore(database)
+        self.ledger = DatabaseOpeningLedger(database)
+
     def run(self, fleets: Iterable[Fleet], level: RunLevel = RunLevel.PROPOSE, **orders) -> RunReport:
         wanted = RunOptions(self.rulebook, "basebump/", **{"templates": TEMPLATES, "level": level, **orders})
-        return run_fleets(tuple(fleets), self.world(), wanted)
+        context = replace(self.world(), rules_fingerprint=fingerprint((replace(wanted, level=RunLevel.REPORT),)))
+        return run_fleets(tuple(fleets), context, wanted)
 
 
 @contextmanager
