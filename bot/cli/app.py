@@ -41,7 +41,9 @@ COMMANDS = {
     "compare": CommandEntry(
         "bot.cli.compare", "Show which vulnerabilities an update from OLD to NEW fixes and introduces."
     ),
-    "report": CommandEntry("bot.cli.report", "Create an HTML page from the JSON output of `run` or `scan`."),
+    "report": CommandEntry(
+        "bot.cli.report", "Create an HTML page from the JSON output of `run` or `scan`, or show how long fixes waited."
+    ),
     "usage": CommandEntry("bot.cli.usage", "List the repositories and files that use IMAGE, from the state alone."),
     "history": CommandEntry(
         "bot.cli.history",
