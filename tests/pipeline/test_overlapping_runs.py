@@ -9,10 +9,12 @@ from itertools import count
 import pytest
 from support.forges.forge_stands import select_stands
 from support.forges.stands import CountedFleet, Writes
-from support.runs.worlds import build
+from support.postgresql import PostgresqlServer
+from support.runs.worlds import Loopback, build
 
 from bot.model.report import RunReport
 from bot.model.vocabulary import FailureStage
+from bot.state.database import Database
 
 pytestmark = pytest.mark.real("git")
 
@@ -73,12 +75,44 @@ PASTS = {
 @pytest.mark.parametrize("forge", STANDS)
 @pytest.mark.parametrize("past", PASTS)
 def test_next_run_completes_what_two_overlapping_runs_left_undone(past, forge, tmp_path, loopback):
-    alone = _played(Play(forge, tmp_path / "alone", loopback), past)
+    compare_with_single_run(past, forge, tmp_path, loopback)
+
+
+@pytest.mark.parametrize("forge", ["local", "github"])
+@pytest.mark.parametrize("past", PASTS)
+def test_overlapping_runs_may_share_a_state(past, forge, tmp_path, loopback):
+    """The state of each play contains what its earlier runs remembered."""
+    names = count()
+
+    def open_state() -> Database:
+        return Database.sqlite(tmp_path / f"state-{next(names)}.db")
+
+    compare_with_single_run(past, forge, tmp_path, loopback, open_state)
+
+
+@pytest.mark.real("postgresql")
+def test_overlapping_runs_may_share_a_state_on_a_server(tmp_path, loopback):
+    with PostgresqlServer() as server:
+        compare_with_single_run(
+            "the tags moved on", "local", tmp_path, loopback, lambda: Database.postgresql(server.fresh())
+        )
+
+
+def compare_with_single_run(past, forge, tmp_path, loopback, open_state: Callable[[], Database] | None = None) -> None:
+    """Execute a whole run before each write of another run, and compare the next run's result with a single run."""
+
+    def start(name: str) -> Play:
+        fresh = Loopback(loopback.registry, loopback.store)
+        if open_state is not None:
+            fresh.remember(open_state())
+        return _played(Play(forge, tmp_path / name, fresh), past)
+
+    alone = start("alone")
     alone.run()
     settled = alone.state()
     alone.stand.end()
     for write in count(1):
-        play = _played(Play(forge, tmp_path / str(write), loopback), past)
+        play = start(str(write))
         try:
             late, met = play.run_into(write)
             if not met:
