@@ -153,7 +153,7 @@ class VisitRecorder:
         They are only stored as history. They decide nothing, so that a run without a state has the same results.
         """
         open_before = listed.stored.open_request_branches if listed.stored is not None else frozenset()
-        missing = open_before - {each.branch for each in requests}
+        missing = open_before - {each.branch for each in requests if each.state is not RequestState.BRANCH}
         if not missing:
             return ()
         try:

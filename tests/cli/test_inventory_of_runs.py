@@ -40,3 +40,4 @@ def test_usage_and_history_follow_a_merged_update(basebump, fleet):
     moves = json.loads(basebump("history", "web", "-c", path, "--format", "json")[1])["moves"]
     assert [each["digest"] for each in moves] == [new, old]
     assert moves[0]["first_seen"] is not None
+    assert [each["moved_by"] for each in moves] == ["basebump", "first-visit"]
