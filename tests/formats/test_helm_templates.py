@@ -382,3 +382,20 @@ def test_no_template_raises(text):
 def test_the_bounds_of_templates_are_those_that_people_stay_below():
     assert expression_values.MAX_VALUE_PATH >= 15
     assert expression_values.MAX_SOURCES >= 30
+
+
+def test_records_repeated_outputs_for_each_dot():
+    text = "{{ with .Values.a }}{{ .b }}{{ .b }}{{ end }}{{ with .Values.c }}{{ .tag }}{{ .b }}{{ end }}"
+    outputs = {source for source, use in templates_of(text)[""].uses if use is OTHER}
+    assert outputs == {("Values", "a", "b"), ("Values", "c", "tag"), ("Values", "c", "b")}
+
+
+def test_records_outputs_of_a_variable_that_is_assigned_again():
+    text = "{{ $v := .Values.a }}{{ $v }}{{ $v = .Values.b }}{{ $v }}"
+    assert {(("Values", "a"), OTHER), (("Values", "b"), OTHER)} <= templates_of(text)[""].uses
+
+
+@pytest.mark.parametrize("between", ["", "{{ if .Values.a }}x{{ end }}"])
+def test_algorithm_outside_of_images_makes_the_value_a_digest_without_algorithm(between: str):
+    use = ValueUse.OTHER if between else ValueUse.BEHIND_ALGORITHM
+    assert (("Values", "tag"), use) in templates_of(f"checksum: sha256:{between}{{{{ .Values.tag }}}}")[""].uses
