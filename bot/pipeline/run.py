@@ -75,7 +75,7 @@ def run_fleets(fleets: Sequence[Fleet], context: RunContext, options: RunOptions
     failures += visit_recorder.record_visits(visited, triage_result)
     return RunReport(
         options.level,
-        (*reports, *triage_result.reports),
+        _sort_reports((*reports, *triage_result.reports), scan_result.repositories),
         {**triage_result.evidence, **decision_result.evidence},
         tuple(failures),
         started,
@@ -160,11 +160,21 @@ def _build_report(
     )
 
 
+def _sort_reports(
+    reports: Iterable[RepositoryReport], repositories: Iterable[GitRepository]
+) -> tuple[RepositoryReport, ...]:
+    """Return the reports in the order of the list of repositories, whether the repositories were read or not."""
+    positions = {(each.forge, each.name, each.base_branch): position for position, each in enumerate(repositories)}
+    return tuple(sorted(reports, key=lambda each: positions[each.forge, each.name, each.base_branch]))
+
+
 @dataclass(frozen=True, slots=True)
 class _ScanResult:
     repository_scans: tuple[RepositoryScan, ...]
     failures: tuple[RunFailure, ...]
     triage_result: TriageResult
+    repositories: tuple[GitRepository, ...]
+    """All listed repositories, whether they were read or not."""
 
 
 def _scan_fleets(
@@ -197,6 +207,7 @@ def _scan_fleets(
         tuple(repository_scans if scope.image is None else _select_scans_using_image(repository_scans, scope)),
         tuple(failures),
         triage_result,
+        tuple(each for _, each in repositories),
     )
 
 
