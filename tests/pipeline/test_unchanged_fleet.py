@@ -12,10 +12,12 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from support.forges.stands import LocalStand
-from support.runs.twins import BlindInventory, DatedScanner, Twins, edit_stored, set_rules
+from support.runs.twins import BlindInventory, BrokenInventory, DatedScanner, Twins, edit_stored, set_rules
 
 from bot.model.modes import UpdateMode
+from bot.model.reference import ImageReference
 from bot.model.report import RunReport
+from bot.model.run_scope import RunScope
 from bot.reports.json_document import render_run_document
 from bot.reports.text import render_run_text
 
@@ -286,3 +288,66 @@ def test_any_sequence_of_changes_ends_in_the_same_forge(loopback, tmp_path_facto
             change(twins)
         twins.run()
         twins.assert_equal()
+
+
+def test_every_repository_is_read_within_a_week_although_nothing_changed(twins):
+    twins.settle()
+    reads = twins.changing.read_count
+    for _ in range(14):
+        twins.now += timedelta(hours=12)
+        twins.run()
+    assert twins.changing.read_count - reads in {1, 2}
+
+
+def test_change_that_triage_missed_is_reported_as_a_bug_when_its_turn_comes(loopback, tmp_path):
+    twins = Twins(loopback, tmp_path, lambda store: BlindInventory(store, "activity"))
+    settle_with_request(twins)
+    delete_branch(twins)
+    assert twins.run()[0].failed == ()
+    twins.now += timedelta(days=8)
+    report, _ = twins.run()
+    assert [failure.subject for failure in report.failed] == ["acme (main)"]
+    assert "report this as a bug" in report.failed[0].error
+    twins.assert_equal()
+
+
+def test_repository_that_the_user_names_is_read(twins):
+    twins.settle()
+    reads = twins.changing.read_count
+    twins.run(RunScope(names=frozenset({"acme"})))
+    assert twins.changing.read_count == reads + 1
+
+
+@pytest.mark.parametrize(
+    ("image", "is_read"),
+    [("nginx", True), ("nginx:1", True), ("docker.io/library/nginx:1", True), ("nginx:2", False), ("busybox", False)],
+)
+def test_run_for_an_image_reads_only_its_users(twins, image, is_read):
+    twins.settle()
+    reads = twins.changing.read_count
+    twins.run(RunScope(image=ImageReference.parse(image)))
+    assert twins.changing.read_count - reads == int(is_read)
+
+
+def test_run_for_an_image_reads_repositories_whose_files_changed(twins):
+    twins.settle()
+    commit_new_image(twins)
+    reads = twins.changing.read_count
+    twins.run(RunScope(image=ImageReference.parse("busybox")))
+    assert twins.changing.read_count == reads + 1
+
+
+def test_tag_that_cannot_be_looked_up_leads_to_a_visit_that_reports_it(twins):
+    twins.settle()
+    twins.loopback.store.remove("library/nginx", twins.digests["nginx"])
+    report, whole_report = twins.run()
+    assert read_document(report) == read_document(whole_report)
+    twins.assert_equal()
+
+
+def test_state_that_cannot_be_read_is_reported_and_everything_is_read(loopback, tmp_path):
+    twins = Twins(loopback, tmp_path, BrokenInventory)
+    report, _ = twins.run()
+    assert {(failure.subject, failure.error) for failure in report.failed} == {("state", "the state is broken")}
+    assert twins.changing.read_count == 1
+    twins.assert_equal()

@@ -17,10 +17,12 @@ from support.values import SCANNER, finding
 
 from bot.core.inventory.fingerprints import fingerprint
 from bot.inventory_ports import InventoryStore
+from bot.model.errors import StateError
 from bot.model.evidence import Scan, ScannerIdentity, ScanOutcome, ScanSubject, Severity
 from bot.model.inventory import BranchKey, StoredBranch
 from bot.model.policy import PolicyConfig, PolicyRule
 from bot.model.report import RunReport
+from bot.model.run_scope import RunScope
 from bot.model.vocabulary import RunLevel
 from bot.pipeline.run import run_fleets
 from bot.pipeline.run_context import RunContext, RunOptions
@@ -145,7 +147,7 @@ class Twins:
         for twin in (self.changing, self.whole):
             act(twin.stand)
 
-    def run(self) -> tuple[RunReport, RunReport]:
+    def run(self, scope: RunScope | None = None) -> tuple[RunReport, RunReport]:
         """Run over both, and return the reports. The time passes by a minute."""
         self.now += timedelta(minutes=1)
         context = replace(
@@ -157,7 +159,12 @@ class Twins:
             rules_fingerprint=fingerprint((self.policy_config, self.has_dashboards)),
         )
         options = RunOptions(
-            self.policy_config, "basebump/", TEMPLATES, RunLevel.PROPOSE, has_dashboards=self.has_dashboards
+            self.policy_config,
+            "basebump/",
+            TEMPLATES,
+            RunLevel.PROPOSE,
+            scope or RunScope(),
+            has_dashboards=self.has_dashboards,
         )
         return self.changing.run(context, options), self.whole.run(context, options)
 
@@ -225,3 +232,14 @@ class BlindInventory:
             case condition:
                 settled = replace(settled, conditions=replace(settled.conditions, **{condition: Anything()}))
         return replace(stored, settled=settled)
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenInventory:
+    """An inventory whose state can be neither read nor written."""
+
+    inventory: InventoryStore
+    is_available: bool = True
+
+    def __getattr__(self, name: str):
+        raise StateError("the state is broken")
