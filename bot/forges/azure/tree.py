@@ -8,7 +8,9 @@ reads many files with fewer requests than the API.
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -33,6 +35,10 @@ MAX_BATCH_FILES = 100
 MAX_BATCH_BYTES = 8 * 1024 * 1024
 """The largest size of the files in one request, in bytes."""
 _FOLDER_KIND = "tree"
+_COMPRESSIONS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+"""The compressions whose size in memory Python can limit. An archive with another one is not unpacked."""
+_ARCHIVE_ERRORS = (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, EOFError, OSError, RuntimeError)
+"""The exceptions that are raised for damaged archives, besides ValueError."""
 
 
 def open_tree(remote: AzureRemote, commit: str, read_tree_id: Callable[[], str]) -> ListedTree:
@@ -93,15 +99,20 @@ class AzureBatchQuery:
         try:
             with zipfile.ZipFile(io.BytesIO(packed)) as archive:
                 contents = list(_unpack(archive, max_bytes, len(entries)))
-        except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, RuntimeError) as error:
+        except (*_ARCHIVE_ERRORS, ValueError) as error:
             raise UnsupportedQueryError from error
         return QueriedContents({hash_blob(content): content for content in contents})
 
 
 def _unpack(archive: zipfile.ZipFile, max_bytes: int, max_files: int) -> Iterator[bytes]:
-    """Yield the contents of the files in an archive, at most `max_bytes` bytes and `max_files` files in total."""
+    """Yield the contents of the files in an archive, at most `max_bytes` bytes and `max_files` files in total.
+
+    Raises NotImplementedError if a file is compressed in another way than those in `_COMPRESSIONS`.
+    """
     remaining = max_bytes
     for member in archive.infolist()[:max_files]:
+        if member.compress_type not in _COMPRESSIONS:
+            raise NotImplementedError(f"compression {member.compress_type}")
         with archive.open(member) as file:
             content = file.read(remaining + 1)
         if len(content) > remaining:

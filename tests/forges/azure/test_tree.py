@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 import zipfile
 
 import pytest
@@ -65,21 +66,59 @@ def test_files_are_found_by_their_hashes_whatever_their_names_in_the_archive(sta
     assert sent(stand, "/blobs/") == []
 
 
-@pytest.mark.parametrize("answer", [b"no archive", b"PK\x05\x06" + bytes(18)])
+def pack(content: bytes, compression: int) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", compression) as archive:
+        archive.writestr("name", content)
+    return packed.getvalue()
+
+
+def damage(position: int, damaged: bytes) -> bytes:
+    """Return an archive with other bytes at a position, which counts from its end if it is negative."""
+    archive = bytearray(pack(bytes(range(256)), zipfile.ZIP_DEFLATED))
+    start = position % len(archive)
+    archive[start : start + len(damaged)] = damaged
+    return bytes(archive)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(b"no archive", id="other-file"),
+        pytest.param(b"PK\x05\x06" + bytes(18), id="empty"),
+        pytest.param(damage(34, b"\xff" * 20), id="damaged-content"),
+        pytest.param(
+            damage(-26, b"\xff\xfe\xff\xfe").replace(b"\x14\x00\x00\x00\x08", b"\x14\x00\x00\x08\x08"), id="name"
+        ),
+        pytest.param(pack(b"x" * 99, zipfile.ZIP_DEFLATED)[20:], id="without-its-beginning"),
+        pytest.param(pack(b"x" * 99, zipfile.ZIP_LZMA), id="other-compression"),
+    ],
+)
 def test_files_are_read_one_by_one_if_the_archive_cannot_be_used(stand, answer):
     stand.server.fail("POST .*/blobs", Reply(200, answer, {"Content-Type": "application/zip"}), times=9)
     assert read(open_tree(stand)) == expected(stand)
 
 
 def test_archive_that_grows_beyond_the_sizes_of_its_files_is_not_unpacked(stand, monkeypatch):
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("bomb", bytes(10_000_000))
-    stand.server.fail("POST .*/blobs", Reply(200, packed.getvalue(), {"Content-Type": "application/zip"}), times=9)
+    packed = pack(bytes(10_000_000), zipfile.ZIP_DEFLATED)
+    stand.server.fail("POST .*/blobs", Reply(200, packed, {"Content-Type": "application/zip"}), times=9)
     hashed = []
     monkeypatch.setattr(azure_tree, "hash_blob", lambda content: hashed.append(len(content)))
     assert read(open_tree(stand)) == expected(stand)
     assert hashed == []
+
+
+def test_compression_whose_result_cannot_be_limited_is_not_unpacked(stand):
+    packed = pack(bytes(200_000_000), zipfile.ZIP_BZIP2)
+    stand.server.fail("POST .*/blobs", Reply(200, packed, {"Content-Type": "application/zip"}), times=9)
+    tree = open_tree(stand)
+    entries = list(tree.list_entries())
+    tracemalloc.start()
+    contents = list(tree.read(entries))
+    _, most_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert dict(zip([entry.path for entry in entries], contents, strict=True)) == expected(stand)
+    assert most_bytes < 50_000_000
 
 
 def test_content_that_does_not_match_its_object_is_refused(stand):
