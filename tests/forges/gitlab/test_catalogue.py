@@ -11,7 +11,7 @@ from support.forges.gitlab.stand import BOT, TOKEN
 from support.forges.hosted_stand import no_pause
 from support.forges.server import Reply
 
-from bot.forges.gitlab import server as gitlab_server
+from bot.forges.gitlab import catalogue as gitlab_catalogue
 from bot.forges.hosted import catalogue as hosted_catalogue
 from bot.forges.selection import RepositorySelection
 from bot.model.forge import GitRepository
@@ -115,7 +115,7 @@ def test_pages_follow_each_other_to_the_last_that_is_looked_at(server, graphql, 
     for number in range(205):
         server.world.add_project(f"big/r{number:03}", FILES if number in (0, 100, 204) else None)
     assert _names(server, RepositorySelection("big")) == ["big/r000", "big/r100", "big/r204"]
-    for catalogue in (hosted_catalogue, gitlab_server):
+    for catalogue in (hosted_catalogue, gitlab_catalogue):
         monkeypatch.setattr(catalogue, "MAX_PAGES", 2)
     assert len(_names(server, RepositorySelection("big"))) == 2
 

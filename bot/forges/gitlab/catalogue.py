@@ -1,0 +1,158 @@
+"""The lists of the projects of a GitLab server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from typing import Any
+
+from gitlab import Gitlab
+
+from bot.forges.gitlab.connection import PER_PAGE, GitLabConnection, run_query
+from bot.forges.gitlab.errors import translate_errors
+from bot.forges.hosted.catalogue import MAX_PAGES, CataloguePage, ListedRepository, list_by_pages
+from bot.forges.hosted.refusal import NOT_FOUND, RefusedError, UnsupportedQueryError
+
+_OWNER_KINDS = ("group", "namespace")
+"""The fields of GraphQL for the kinds of owners: groups that the token can see, and the namespaces of users."""
+_OWNED_QUERY = """query($owner: ID!, $first: Int!, $after: String) {
+  owner: %s(fullPath: $owner) {
+    projects(first: $first, after: $after, includeSubgroups: true, notAimedForDeletion: true) {
+      pageInfo { hasNextPage endCursor }
+      nodes { id fullPath archived isForked visibility topics repository { rootRef empty tree { lastCommit { sha } } } }
+    }
+  }
+}"""
+"""A page of a hundred projects has a complexity of about 60. The limit for one query is 250."""
+
+
+class _UnknownOwnerError(Exception):
+    """There is no group, or no user namespace, with this name."""
+
+
+@dataclass(frozen=True, slots=True)
+class GitLabCatalogue:
+    """Finds and lists the projects of one GitLab server. Methods raise RefusedError.
+
+    GraphQL returns a hundred projects at once, with the commits of their default branches. If the server has no GraphQL
+    API or refuses the query, REST is used, which returns no commits.
+    """
+
+    connection: GitLabConnection
+
+    def find_named(self, name: str) -> ListedRepository:
+        """Return the project with this full path.
+
+        If the project was moved and `name` is its former path, the project is returned, too.
+        """
+        with translate_errors(name):
+            return self.connection.read(
+                f"find the project {name}", lambda client: _parse_rest(client.projects.get(name).attributes)
+            )
+
+    def list_owned(self, owner: str, is_selected: Callable[[ListedRepository], bool]) -> list[ListedRepository]:
+        """Return the projects of a group or user for which `is_selected` returns True, sorted by name.
+
+        If `owner` is a group, its subgroups are included.
+        """
+        try:
+            projects = self._list_by_graphql(owner)
+        except (UnsupportedQueryError, RefusedError):
+            projects = self._list_by_rest(owner)
+        return sorted(filter(is_selected, projects), key=lambda each: each.name.lower())
+
+    def _list_by_graphql(self, owner: str) -> list[ListedRepository]:
+        """Return all projects of an owner, listed by GraphQL. Raises RefusedError and UnsupportedQueryError."""
+        for kind in _OWNER_KINDS:
+            query_page = partial(self._query_page, owner, _OWNED_QUERY % kind)
+            try:
+                return list_by_pages(query_page)
+            except _UnknownOwnerError:
+                continue
+        raise RefusedError(
+            f"GitLab does not show a group or user named '{owner}'; hint: check the name", status=NOT_FOUND
+        )
+
+    def _query_page(self, owner: str, text: str, size: int, cursor: str | None) -> CataloguePage:
+        variables = {"owner": owner, "first": size, "after": cursor}
+        answer = run_query(self.connection, f"list the projects of {owner}", text, variables)
+        with translate_errors(owner):
+            if answer["owner"] is None:
+                raise _UnknownOwnerError
+            page = answer["owner"]["projects"]
+            repositories = [_parse_graphql(each) for each in page["nodes"] if each is not None]
+            position = page["pageInfo"]
+            return CataloguePage(
+                repositories, position["hasNextPage"], position["endCursor"] if position["hasNextPage"] else None
+            )
+
+    def _list_by_rest(self, owner: str) -> list[ListedRepository]:
+        """Return all projects of the group `owner`. If there is no such group, return all projects of the user `owner`.
+
+        https://docs.gitlab.com/api/groups/#list-projects, https://docs.gitlab.com/api/projects/#list-a-users-projects
+        """
+        order: dict[str, Any] = {"archived": False, "order_by": "id", "sort": "asc"}
+        try:
+            return self._read_pages(
+                owner,
+                lambda client: client.groups.get(owner, lazy=True).projects.list(
+                    iterator=True, include_subgroups=True, with_shared=False, **order
+                ),
+            )
+        except RefusedError as refusal:
+            if refusal.status != NOT_FOUND or "/" in owner:
+                raise
+        return self._read_pages(
+            owner, lambda client: client.users.get(owner, lazy=True).projects.list(iterator=True, **order)
+        )
+
+    def _read_pages(self, owner: str, pages: Callable[[Gitlab], Iterable[Any]]) -> list[ListedRepository]:
+        def fetch(client: Gitlab) -> list[ListedRepository]:
+            return [_parse_rest(each.attributes) for each in islice(pages(client), MAX_PAGES * PER_PAGE)]
+
+        return self.connection.read(f"list the projects of {owner}", fetch)
+
+
+def _parse_graphql(node: Mapping[str, Any]) -> ListedRepository:
+    repository = node["repository"] or {
+        "empty": True,
+        "rootRef": None,
+        "tree": None,
+    }  # null if not visible
+    commit = (repository["tree"] or {}).get("lastCommit")
+    return ListedRepository(
+        name=str(node["fullPath"]),
+        server_id=str(int(node["id"].rpartition("/")[2])),
+        default_branch=repository["rootRef"],
+        topics=tuple(node["topics"] or ()),
+        is_excluded=bool(node["archived"] or node["isForked"] or repository["empty"]),
+        head_commit=str(commit["sha"]) if commit else None,
+        is_public=_is_public(node["visibility"]),
+    )
+
+
+def _parse_rest(project: Mapping[str, Any]) -> ListedRepository:
+    """Return the project in an answer of the REST API.
+
+    Some fields may be missing, because the token may not read them or because the server is too old.
+    """
+    return ListedRepository(
+        name=str(project["path_with_namespace"]),
+        server_id=str(int(project["id"])),
+        default_branch=project.get("default_branch"),
+        topics=tuple(project.get("topics") or ()),
+        is_excluded=any(
+            project.get(key) for key in ("archived", "empty_repo", "forked_from_project", "marked_for_deletion_on")
+        ),
+        is_public=_is_public(project.get("visibility")),
+    )
+
+
+def _is_public(visibility: str | None) -> bool | None:
+    """Return True if everybody can see a project; None if GitLab reports no visibility.
+
+    An internal project is visible only to users with an account, so the result is False.
+    """
+    return visibility == "public" if visibility is not None else None
