@@ -66,7 +66,7 @@ def _check_site(findings: FolderFindings) -> None:
     from bot.starter.workflow_text import WORKFLOWS
 
     forge, workflow = findings.forge, findings.workflow
-    if forge is None or workflow is None or forge.kind == workflow:
+    if forge is None or forge.kind is None or workflow is None or forge.kind == workflow:
         return
     fitting = f"use `--workflow {forge.kind}`" if forge.kind in WORKFLOWS else "omit `--workflow`"
     raise UsageError(

@@ -21,18 +21,17 @@ STATE_IGNORE_TEXT = "*\n!.gitignore\n"
 """The content of a file in the folder of the state. With it, every clone has the folder, and git ignores the state."""
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
 """Texts that need no quotes in YAML, unless they are in _WORDS."""
-_TOKEN_VARIABLES = {"github": "GITHUB_TOKEN", "gitlab": "GITLAB_TOKEN"}
-"""The usual names of the environment variables that hold tokens. Without a pipeline, Azure Repos needs no token."""
+AZURE_SERVICES = "https://dev.azure.com/"
+"""The beginning of the URL of an organization on Azure DevOps Services."""
+_TOKEN_VARIABLES = {
+    "github": "GITHUB_TOKEN",
+    "gitlab": "GITLAB_TOKEN",
+    "gitea": "GITEA_TOKEN",
+    "azure": "AZURE_DEVOPS_TOKEN",
+}
+"""The usual names of the environment variables that hold tokens, by the kind of the forge."""
 _JOB_TOKEN_VARIABLES = {"github": "BASEBUMP_TOKEN", "azure": AZURE_JOB_TOKEN}
 """The environment variables in which workflows pass the tokens of their jobs to basebump."""
-_EXAMPLES = {
-    "github": ("  - kind: github", "    token_env: GITHUB_TOKEN", "    repositories: [OWNER/NAME]"),
-    "azure": (
-        *("  - kind: azure", "    url: https://dev.azure.com/ORGANIZATION"),
-        *(f"    token_env: {AZURE_JOB_TOKEN}", "    repositories: [PROJECT/REPOSITORY]"),
-    ),
-}
-"""Entries to fill in, if the folder is not a clone of a repository on a known forge."""
 _WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
 
 
@@ -50,12 +49,12 @@ class FoundRegistry:
 class ForgeRepository:
     """The repository on a forge that a folder is a clone of."""
 
-    kind: str
-    """`github`, `gitlab` or `azure`."""
+    kind: str | None
+    """`github`, `gitlab`, `gitea` or `azure`; None if it is unknown."""
     name: str
     """For example `acme/web`."""
     url: str | None = None
-    """The URL of the organization on Azure DevOps; None on other forges."""
+    """The URL of the forge; None if basebump has a default for its kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +66,13 @@ class FolderFindings:
     translations: Sequence[BotTranslation]
     workflow: str | None = None
     """The key in `WORKFLOWS` of the file that is written besides the config; None if there is none."""
+
+
+_EXAMPLES = {
+    "github": ForgeRepository("github", "OWNER/NAME"),
+    "azure": ForgeRepository("azure", "PROJECT/REPOSITORY", f"{AZURE_SERVICES}ORGANIZATION"),
+}
+"""Repositories to fill in, if the folder is not a clone of a repository on a forge."""
 
 
 def write_config_text(findings: FolderFindings) -> str:
@@ -92,23 +98,36 @@ def _write_head() -> Iterator[str]:
 
 def _write_forges(findings: FolderFindings) -> Iterator[str]:
     forge = findings.forge
-    if forge is None:
-        yield from _comment(
-            "The repositories for which `basebump run` opens proposals. `scan` and `check` do not need this section."
-        )
-        yield from (f"#{line}" for line in ("forges:", *_EXAMPLES[findings.workflow or "github"]))
+    if forge is not None and forge.kind is not None:
+        yield from _comment("The repositories for which `basebump run` opens proposals.")
+        yield "forges:"
+        yield from _write_forge(forge, forge.kind, is_in_workflow=findings.workflow is not None)
         return
-    yield from _comment("The repositories for which `basebump run` opens proposals.")
-    yield from ("forges:", f"  - kind: {forge.kind}")
+    yield from _comment(
+        "The repositories for which `basebump run` opens proposals. `scan` and `check` do not need this section."
+    )
+    if forge is not None and findings.workflow is None:
+        yield from _comment(
+            "basebump does not know which software runs on this server. `gitea` also stands for Forgejo. Otherwise, "
+            "write `gitlab`, or `github` for GitHub Enterprise Server. Then remove the `#`."
+        )
+    kind = findings.workflow or ("github" if forge is None else "gitea")
+    example = _EXAMPLES[kind] if forge is None or kind == "azure" else forge
+    lines = _write_forge(example, kind, is_in_workflow=findings.workflow is not None)
+    yield from (f"#{line}" for line in ("forges:", *lines))
+
+
+def _write_forge(forge: ForgeRepository, kind: str, *, is_in_workflow: bool) -> Iterator[str]:
+    """Yield the lines of one entry of `forges`."""
+    yield f"  - kind: {kind}"
     if forge.url is not None:
         yield f"    url: {_format_text(forge.url)}"
-    variables = _JOB_TOKEN_VARIABLES if findings.workflow else _TOKEN_VARIABLES
-    if forge.kind in variables:
-        yield from _comment("The name of the environment variable that holds the token, and never the token itself.", 4)
-        yield f"    token_env: {variables[forge.kind]}"
-    else:
+    if not is_in_workflow and (forge.url or "").startswith(AZURE_SERVICES):
         yield from _comment("Log in with Microsoft Entra, for example with `az login`.", 4)
         yield "    auth: azure"
+    else:
+        yield from _comment("The name of the environment variable that holds the token, and never the token itself.", 4)
+        yield f"    token_env: {(_JOB_TOKEN_VARIABLES if is_in_workflow else _TOKEN_VARIABLES)[kind]}"
     yield f"    repositories: [{_format_text(forge.name)}]"
 
 

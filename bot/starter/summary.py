@@ -31,7 +31,9 @@ def _list_findings(report: RunReport, findings: FolderFindings) -> Iterator[str]
     if findings.registries:
         yield f"Registries that are not well known: {', '.join(each.host for each in findings.registries)}."
     if findings.forge is None:
-        yield "No repository on GitHub, GitLab or Azure Repos was found, so `forges` in the config is a comment."
+        yield "The folder has no git remote `origin` on a forge, so `forges` in the config is a comment."
+    elif findings.forge.kind is None:
+        yield f"The software of {findings.forge.url} is unknown, so `forges` in the config is a comment to complete."
 
 
 def _list_files(files: Sequence[str]) -> Iterator[str]:
@@ -40,9 +42,14 @@ def _list_files(files: Sequence[str]) -> Iterator[str]:
 
 
 def _suggest_workflow(findings: FolderFindings) -> Iterator[str]:
-    workflow = WORKFLOWS.get(findings.forge.kind) if findings.forge is not None and findings.workflow is None else None
-    if findings.forge is not None and workflow is not None:
-        command = f"basebump init --workflow {findings.forge.kind}"
+    if findings.workflow is not None:
+        written = WORKFLOWS[findings.workflow]
+        yield f"{written.page} in basebump's repository describes the next steps, such as permissions."
+        return
+    kind = findings.forge.kind if findings.forge is not None else None
+    workflow = WORKFLOWS.get(kind) if kind is not None else None
+    if workflow is not None:
+        command = f"basebump init --workflow {kind}"
         yield f"To run basebump in {workflow.service}, delete this config and run `{command}`."
 
 

@@ -114,6 +114,8 @@ class Workflow:
     """The name of the site whose repositories the file is for."""
     path: str
     """The path of the file in the repository."""
+    page: str
+    """The path of the page about it in basebump's repository."""
     template: str
 
     def write_text(self, config_path: str) -> str:
@@ -123,7 +125,9 @@ class Workflow:
 
 
 WORKFLOWS: Mapping[str, Workflow] = {
-    "github": Workflow("GitHub Actions", "GitHub", ".github/workflows/basebump.yml", _GITHUB),
-    "azure": Workflow("Azure Pipelines", "Azure Repos", ".azure-pipelines/basebump.yml", _AZURE),
+    "github": Workflow("GitHub Actions", "GitHub", ".github/workflows/basebump.yml", "docs/github-action.md", _GITHUB),
+    "azure": Workflow(
+        "Azure Pipelines", "Azure Repos", ".azure-pipelines/basebump.yml", "docs/azure-pipelines.md", _AZURE
+    ),
 }
 """The files that `basebump init` can write, by the kind of the forge in the config."""

@@ -85,6 +85,7 @@ def test_pipeline_uses_the_config_and_the_token_of_its_job(folder, basebump):
     add_remote(folder, "https://acme@dev.azure.com/acme/Web%20Shop/_git/web")
     code, out, _ = basebump("init", folder, "--workflow", "azure")
     assert (code, "--workflow" in out) == (0, False)
+    assert "docs/azure-pipelines.md in basebump's repository describes the next steps" in out
     pipeline = (folder / ".azure-pipelines/basebump.yml").read_text(encoding="utf-8")
     config = (folder / "basebump.yaml").read_text(encoding="utf-8")
     assert "--config self/basebump.yaml " in pipeline
@@ -102,6 +103,14 @@ def test_pipeline_is_suggested_for_a_repository_on_azure_repos(folder, basebump)
     assert code == 0
     assert "To run basebump in Azure Pipelines, delete this config and run `basebump init --workflow azure`.\n" in out
     assert "auth: azure\n" in (folder / "basebump.yaml").read_text(encoding="utf-8")
+
+
+def test_server_of_an_unknown_kind_is_named(folder, basebump):
+    add_remote(folder, "https://git.example.com/acme/web.git")
+    code, out, _ = basebump("init", folder)
+    assert code == 0
+    assert "The software of https://git.example.com is unknown, so `forges` in the config is a comment" in out
+    assert basebump("config", "check", folder / "basebump.yaml")[0] == 0
 
 
 @pytest.mark.parametrize(

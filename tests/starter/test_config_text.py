@@ -112,11 +112,31 @@ def test_config_for_azure_repos_uses_entra_outside_of_pipelines(workflow, login)
     assert (parsed.auth == "azure", parsed.token_env) == login
 
 
-def test_pipeline_without_a_known_repository_has_a_config_to_fill_in():
-    section = write_config_text(FolderFindings(None, (), (), "azure")).split("\n\n")[1]
+def parse_example(findings):
+    """Return the forge of a config in which a user removes the `#` from the example."""
+    section = write_config_text(findings).split("\n\n")[1]
     example = "\n".join(line[1:] for line in section.splitlines() if line[1:2] != " " or line[2] == " ")
     (forge,) = parse_config(f"schema: 1\n{example}\n").forges
+    return forge
+
+
+def test_pipeline_without_a_known_repository_has_a_config_to_fill_in():
+    forge = parse_example(FolderFindings(None, (), (), "azure"))
     assert (forge.url, forge.repositories) == ("https://dev.azure.com/ORGANIZATION", ("PROJECT/REPOSITORY",))
+
+
+@pytest.mark.parametrize(("workflow", "kind"), [(None, "gitea"), ("github", "github")])
+def test_repository_on_an_unknown_server_is_an_example(workflow, kind):
+    unknown = ForgeRepository(None, "acme/web", "https://git.example.com")
+    assert parse_config(write_config_text(FolderFindings(unknown, (), (), workflow))).forges == ()
+    forge = parse_example(FolderFindings(unknown, (), (), workflow))
+    assert (forge.kind, forge.url, forge.repositories) == (kind, "https://git.example.com", ("acme/web",))
+
+
+def test_config_of_a_repository_on_an_azure_devops_server_names_a_token():
+    server = ForgeRepository("azure", "shop/web", "https://azure.example.com/acme")
+    (forge,) = parse_config(write_config_text(FolderFindings(server, (), ()))).forges
+    assert (forge.auth, forge.token_env) == (None, "AZURE_DEVOPS_TOKEN")
 
 
 @pytest.mark.parametrize(
@@ -136,9 +156,21 @@ def test_pipeline_without_a_known_repository_has_a_config_to_fill_in():
         ("git@ssh.dev.azure.com:v3/acme/shop/web", ForgeRepository("azure", "shop/web", ACME)),
         ("ssh://git@ssh.dev.azure.com/v3/acme/shop/web", ForgeRepository("azure", "shop/web", ACME)),
         ("acme@vs-ssh.visualstudio.com:v3/acme/shop/web", ForgeRepository("azure", "shop/web", ACME)),
-        ("https://dev.azure.com.example.com/acme/shop/_git/web", None),
+        (
+            "https://x@azure.example.com:8443/tfs/DefaultCollection/Web%20Shop/_git/web",
+            ForgeRepository("azure", "Web Shop/web", "https://azure.example.com:8443/tfs/DefaultCollection"),
+        ),
+        (
+            "https://azure.example.com/acme/_git/web",
+            ForgeRepository("azure", "web/web", "https://azure.example.com/acme"),
+        ),
+        ("https://codeberg.org/acme/web.git", ForgeRepository("gitea", "acme/web", "https://codeberg.org")),
+        ("git@codeberg.org:acme/web.git", ForgeRepository("gitea", "acme/web", "https://codeberg.org")),
+        ("https://git.example.com/acme/web.git", ForgeRepository(None, "acme/web", "https://git.example.com")),
+        ("https://git.example.com:3000/acme/web", ForgeRepository(None, "acme/web", "https://git.example.com:3000")),
+        ("ssh://git@git.example.com:2222/acme/web", ForgeRepository(None, "acme/web", "https://git.example.com")),
         ("https://dev.azure.com/acme/shop", None),
-        ("https://git.example.com/acme/web.git", None),
+        ("https://acme.visualstudio.com/a/b/c/_git/web", None),
         ("/srv/git/web.git", None),
         ("", None),
     ],
