@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -25,7 +24,14 @@ from bot.forges.hosted.branches import build_request_ended_error
 from bot.forges.hosted.forge import RequestEdit
 from bot.forges.hosted.records import ListedStatus
 from bot.forges.hosted.refusal import RefusedError, is_permanent_refusal
-from bot.forges.hosted.request_reader import MAX_COMMENTS, MAX_ENDED, ListedRequest, MergeState, ReviewState
+from bot.forges.hosted.request_reader import (
+    MAX_COMMENTS,
+    MAX_ENDED,
+    ListedRequest,
+    MergeState,
+    ReviewState,
+    parse_request_time,
+)
 from bot.forges.hosted.rest_requests import RestRequestReader
 from bot.forges.hosted.texts import StoredData, TextWriter, complete_request
 from bot.model.forge import OpenedRequest
@@ -174,8 +180,8 @@ def _parse_request(data: Mapping[str, Any], own_account: str | None) -> ListedRe
         url=_build_url(data),
         title=str(data["title"]),
         body=str(data.get("description") or ""),
-        opened_at=datetime.fromisoformat(data["creationDate"]),
-        closed_at=datetime.fromisoformat(closed_at) if closed_at else None,
+        opened_at=parse_request_time(data["creationDate"]),
+        closed_at=parse_request_time(closed_at) if closed_at else None,
         attributes=parse_attributes(data),
         has_automerge=has_automerge,
         automerge_by=str(automerge_by["id"]) if has_automerge and automerge_by else None,

@@ -12,7 +12,7 @@ from typing import Any
 
 from bot.forges.gitea.connection import GiteaRemote
 from bot.forges.gitea.errors import READ_ISSUE
-from bot.forges.hosted.request_reader import is_closed_by_deletion
+from bot.forges.hosted.request_reader import is_closed_by_deletion, parse_request_time
 from bot.model.request_attributes import TEAM_PREFIX, RequestAttributes
 
 MAX_EVENTS = 1_000
@@ -63,5 +63,5 @@ def parse_history(events: Sequence[Mapping[str, Any]]) -> RequestHistory:
         ),
         automerge_by=str(switches[-1]["user"]["login"]) if is_enabled else None,
         has_reviews=any(each["type"] == "review" for each in events),
-        deletions=[datetime.fromisoformat(each["created_at"]) for each in events if each["type"] == "delete_branch"],
+        deletions=[parse_request_time(each["created_at"]) for each in events if each["type"] == "delete_branch"],
     )

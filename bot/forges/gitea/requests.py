@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from bot.core.globs import is_glob_match
@@ -16,7 +15,7 @@ from bot.forges.hosted.forge import RequestEdit
 from bot.forges.hosted.pulls import PullIssues, PullStatuses, PullWriter
 from bot.forges.hosted.records import MAX_ISSUES
 from bot.forges.hosted.refusal import CONFLICT, FORBIDDEN, NOT_FOUND, RefusedError
-from bot.forges.hosted.request_reader import MAX_ENDED, ListedRequest, MergeState, ReviewState
+from bot.forges.hosted.request_reader import MAX_ENDED, ListedRequest, MergeState, ReviewState, parse_request_time
 from bot.forges.hosted.rest_requests import RestRequestReader
 from bot.model.proposal import RequestState
 from bot.model.request_attributes import RequestAttributes
@@ -158,9 +157,9 @@ def _parse_request(data: Mapping[str, Any]) -> ListedRequest:
         url=str(data["html_url"]),
         title=str(data["title"]).removeprefix(DRAFT_PREFIX),
         body=str(data["body"] or ""),
-        opened_at=datetime.fromisoformat(data["created_at"]),
-        closed_at=datetime.fromisoformat(data["closed_at"]) if data["closed_at"] else None,
-        updated_at=datetime.fromisoformat(data["updated_at"]),
+        opened_at=parse_request_time(data["created_at"]),
+        closed_at=parse_request_time(data["closed_at"]) if data["closed_at"] else None,
+        updated_at=parse_request_time(data["updated_at"]),
         attributes=RequestAttributes(labels=tuple(str(each["name"]) for each in data["labels"] or ())),
         opened_by=get_login(data["user"]),
     )

@@ -17,7 +17,7 @@ from gitlab.v4.objects import Project
 
 from bot.forges.gitlab.connection import PER_PAGE, GitLabRemote
 from bot.forges.hosted.refusal import FORBIDDEN, NOT_FOUND, RefusedError
-from bot.forges.hosted.request_reader import MergeState, is_closed_by_deletion
+from bot.forges.hosted.request_reader import MergeState, is_closed_by_deletion, parse_request_time
 from bot.model.request_attributes import STATUS_CONTEXT, RequestAttributes
 
 MAX_EVENTS = 500
@@ -77,7 +77,7 @@ def is_closed_by_branch_deletion(remote: GitLabRemote, number: int, branch: str,
         newest_first = {"activity_filter": "only_activity", "order_by": "created_at", "sort": "desc"}
         notes = project.mergerequests.get(number, lazy=True).notes.list(iterator=True, **newest_first)
         deletions = (each for each in islice(notes, MAX_LAST) if each.system and str(each.body) == deletion_note)
-        return [datetime.fromisoformat(each.created_at) for each in deletions]
+        return [parse_request_time(each.created_at) for each in deletions]
 
     try:
         return is_closed_by_deletion(closed_at, remote.read(f"read who closed merge request !{number}", fetch))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import islice
 from types import MappingProxyType
 from typing import Any
@@ -29,7 +28,14 @@ from bot.forges.hosted.branches import build_request_ended_error
 from bot.forges.hosted.forge import RequestEdit
 from bot.forges.hosted.records import MAX_ISSUES, ListedIssue, ListedStatus
 from bot.forges.hosted.refusal import CONFLICT, FORBIDDEN, NOT_FOUND, RefusedError
-from bot.forges.hosted.request_reader import MAX_COMMENTS, MAX_ENDED, ListedRequest, MergeState, ReviewState
+from bot.forges.hosted.request_reader import (
+    MAX_COMMENTS,
+    MAX_ENDED,
+    ListedRequest,
+    MergeState,
+    ReviewState,
+    parse_request_time,
+)
 from bot.model.forge import OpenedRequest
 from bot.model.proposal import Proposal, RequestState
 from bot.model.request_attributes import STATUS_CONTEXT, CommitStatus, StatusState
@@ -200,9 +206,9 @@ def _parse_request(data: Mapping[str, Any]) -> ListedRequest:
         automerge_by=str(data["merge_user"]["username"]) if has_automerge and data.get("merge_user") else None,
         attributes=parse_attributes(data),
         opened_by=str(data["author"]["username"]) if data.get("author") else None,
-        opened_at=datetime.fromisoformat(data["created_at"]),
-        closed_at=datetime.fromisoformat(ended_at) if ended_at else None,
-        updated_at=datetime.fromisoformat(data["updated_at"]),
+        opened_at=parse_request_time(data["created_at"]),
+        closed_at=parse_request_time(ended_at) if ended_at else None,
+        updated_at=parse_request_time(data["updated_at"]),
     )
 
 

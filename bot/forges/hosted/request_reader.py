@@ -143,6 +143,14 @@ class RequestReader(Protocol):
         ...
 
 
+def parse_request_time(text: str) -> datetime:
+    """Return a time in an answer. Raises ValueError if it has no time zone, so that it cannot be compared."""
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        raise ValueError(f"{text!r} has no time zone")
+    return time
+
+
 def is_closed_by_deletion(closed_at: datetime, deletions: Iterable[datetime]) -> bool:
     """Return True if a pull request was closed because its branch was deleted.
 

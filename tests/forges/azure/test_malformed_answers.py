@@ -1,0 +1,21 @@
+"""Answers that no Azure DevOps sends. They are failures of one repository, and do not end the run."""
+
+from __future__ import annotations
+
+import pytest
+from support.forges.azure.shapes import Shapes
+from support.forges.contract_scene import BRANCH, PREFIX, propose
+
+from bot.forges.hosted.refusal import RefusedError
+
+
+@pytest.mark.parametrize("time", ["2026-11-25T12:00:00", "yesterday", None])
+def test_request_whose_time_cannot_be_compared_is_refused(stand, time):
+    propose(stand)
+    (request,) = stand.repository.requests
+    shapes = Shapes(stand.server.url)
+    answer = shapes.request(stand.repository, request, is_listed=True) | {"creationDate": time}
+    stand.server.fail("GET .*/pullrequests[?]", stand.server.reply({"count": 1, "value": [answer]}))
+    forge = stand.forge()
+    with pytest.raises(RefusedError, match="not shaped like Azure DevOps's"):
+        forge.list_requests(PREFIX, frozenset({BRANCH}))
