@@ -64,7 +64,7 @@ class AzureActivityReader:
         reader = AzureRequestReader(remote, AzureBranches(remote, AzureCommits(remote)))
         return RepositoryActivity(
             branches={name: commit for name, commit in branches.items() if name.startswith(prefix)},
-            requests={each.number: reader.complete(each) for each in requests},
+            requests={each.number: each for each in reader.complete(requests)},
             issues={},
         )
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from bot.core.proposal.request_text import split_text
+from bot.core.proposal.request_text import count_characters, split_text
 from bot.forges._git_objects import BRANCHES
 from bot.forges.azure.attributes import AzureAttributes, parse_attributes, read_request
 from bot.forges.azure.branches import AzureBranches
@@ -41,6 +41,9 @@ from bot.model.request_attributes import CommitStatus
 ACTIVE, ABANDONED = "active", "abandoned"
 LISTED_DESCRIPTION = 400
 """The largest number of characters of a description in a list. A longer description is cut off."""
+MAX_FOREIGN_REQUESTS = 20
+"""The largest number of pull requests of other accounts whose whole texts are read in one list. Everyone who can push
+can open many of them, and each takes up to two requests."""
 MIN_APPROVAL = 5
 """The votes 10 (approved) and 5 (approved with suggestions) accept a pull request."""
 
@@ -61,13 +64,13 @@ class AzureRequestReader(RestRequestReader[AzureRemote]):
 
     def list_open(self, branches: Collection[str]) -> Sequence[ListedRequest]:
         self._active = self._list_matching("list the active pull requests", {"status": ACTIVE})
-        return [self.complete(each) for each in self._active if each.branch in branches]
+        return self.complete([each for each in self._active if each.branch in branches])
 
     def list_of_branch(self, branch: str) -> Sequence[ListedRequest]:
         """Return the newest pull requests of a branch, at most `MAX_ENDED`, whether active, abandoned or completed."""
         conditions = {"status": "all", "sourceRefName": f"{BRANCHES}{branch}"}
         requests = self._list_matching(f"list the pull requests of {branch}", conditions, MAX_ENDED)
-        return [each if each.state is RequestState.MERGED else self.complete(each) for each in requests]
+        return self.complete(requests)
 
     def list_without_branch(self, prefix: str, branches: Collection[str]) -> Sequence[ListedRequest]:
         """Return the active pull requests of the token's account whose branches begin with `prefix`, and do not exist.
@@ -82,7 +85,7 @@ class AzureRequestReader(RestRequestReader[AzureRemote]):
             conditions = {"status": ACTIVE, "creatorId": account.id}
             active = self._list_matching("list basebump's active pull requests", conditions)
         own = [each for each in active if account.has_id(each.opened_by) and each.branch.startswith(prefix)]
-        return [self.complete(each) for each in own if each.branch not in branches]
+        return self.complete([each for each in own if each.branch not in branches])
 
     def list_open_of_branch(self, branch: str, target_branch: str) -> Sequence[ListedRequest]:
         refs = {"sourceRefName": f"{BRANCHES}{branch}", "targetRefName": f"{BRANCHES}{target_branch}"}
@@ -129,13 +132,24 @@ class AzureRequestReader(RestRequestReader[AzureRemote]):
         """
         return frozenset(each.number for each in requests if self.account.has_id(each.closed_by))
 
-    def complete(self, request: ListedRequest) -> ListedRequest:
-        """Return a pull request with its whole text, and with all attributes that basebump ever set.
+    def complete(self, requests: Iterable[ListedRequest]) -> list[ListedRequest]:
+        """Return pull requests with their whole texts, and with all attributes that basebump ever set.
 
-        The list contains the beginning of the description, and the current attributes.
+        A list contains the beginning of the description, and the current attributes. Merged pull requests are returned
+        as they were listed, and so are those of other accounts if there are more than `MAX_FOREIGN_REQUESTS`.
         """
+        foreign_count, completed = 0, []
+        for each in requests:
+            is_needed = each.state is not RequestState.MERGED
+            if is_needed and not self.account.has_id(each.opened_by):
+                foreign_count += 1
+                is_needed = foreign_count <= MAX_FOREIGN_REQUESTS
+            completed.append(self._complete_one(each) if is_needed else each)
+        return completed
+
+    def _complete_one(self, request: ListedRequest) -> ListedRequest:
         description = request.body
-        if len(description) >= LISTED_DESCRIPTION:
+        if count_characters(description) >= LISTED_DESCRIPTION - 1:  # one less if a character with two units was cut
             description = str(read_request(self.remote, request.number).get("description") or "")
         return complete_request(request, description, self._texts.read_stored(request.number))
 

@@ -25,6 +25,7 @@ from support.forges.hosted_stand import no_pause
 
 from bot.core.proposal.markers import BodyMarker, parse_marker, render_marker
 from bot.core.proposal.request_text import RequestText
+from bot.forges.azure import requests as azure_requests
 from bot.forges.azure.texts import APPENDIX_PROPERTY, MARKER_PROPERTY, SET_PROPERTY
 from bot.model.errors import ForgeError
 from bot.model.proposal import RequestState
@@ -86,6 +87,13 @@ def test_description_longer_than_in_lists_is_read_whole(stand):
     assert seen.body.startswith(f"{body}\n")
     stand.close_request(BRANCH)
     assert one(stand, RequestState.CLOSED).body == seen.body
+
+
+@pytest.mark.parametrize("start", ["", "x"])
+def test_description_of_rare_characters_is_read_whole(stand, start):
+    body = start + "\U0001f600" * 250 + "!"
+    open_with(stand, body=RequestText(body, marker=MARKER).join())
+    assert open_one(stand).body.startswith(f"{body}\n")
 
 
 def test_description_is_counted_as_azure_counts_it(stand):
@@ -323,6 +331,19 @@ def test_conflicts_are_those_with_the_current_base(stand):
     propose(stand)
     stand.commit("main", {"README.md": "Elsewhere.\n"})
     assert not open_one(stand).has_conflicts
+
+
+def test_only_some_of_many_requests_of_others_are_read_one_by_one(stand, monkeypatch):
+    monkeypatch.setattr(azure_requests, "MAX_FOREIGN_REQUESTS", 2)
+    open_with(stand, body=text())
+    for number in range(5):
+        stand.git.commit(f"{PREFIX}other-{number}", {"README.md": "A person's.\n"})
+        stand.propose_by_hand(f"{PREFIX}other-{number}")
+    with stand.server.watched() as lines:
+        listed = stand.forge().list_requests(PREFIX, frozenset())
+    assert len(listed) == 6
+    assert parse_marker(listed[-1].body).targets == TARGETS
+    assert len([line for line in lines if "/properties" in line]) == 3
 
 
 def test_requests_of_others_are_not_read_one_by_one(stand):

@@ -29,6 +29,11 @@ def moment(when: datetime) -> str:
     return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
 
 
+def _cut(description: str) -> str:
+    """Return the beginning of a description; characters are counted as .NET counts them."""
+    return description.encode("utf-16-le")[: 2 * LISTED_DESCRIPTION].decode("utf-16-le", "replace")
+
+
 def commit_date(seconds: int) -> str:
     """Return the date of a commit; git takes years that Python has not."""
     if seconds >= datetime.max.replace(tzinfo=UTC).timestamp():
@@ -154,7 +159,7 @@ class Shapes:
             "createdBy": self.account(request.account),
             "creationDate": moment(request.created),
             "title": request.title,
-            "description": request.description[: LISTED_DESCRIPTION if is_listed else None],
+            "description": _cut(request.description) if is_listed else request.description,
             "sourceRefName": f"refs/heads/{request.branch}",
             "targetRefName": f"refs/heads/{request.target}",
             "mergeStatus": request.merge_status,
