@@ -33,7 +33,7 @@ class AzureActivityReader:
         self._connection = connection
         self._project = project
         self._scope = scope
-        self._active: SharedValue[Mapping[str, list[Mapping[str, Any]]]] = SharedValue()
+        self._active: SharedValue[Mapping[str, list[Mapping[str, Any]]] | None] = SharedValue()
 
     def add_activity(self, listed: ListedRepository) -> ListedRepository:
         """Return a repository with the last commit of its default branch, and with its activity.
@@ -50,12 +50,18 @@ class AzureActivityReader:
                 activity = self._read_activity(remote, branches)
         except RefusedError:
             return listed
-        return replace(listed, head_commit=head_commit, activity=activity.fingerprint)
+        return replace(listed, head_commit=head_commit, activity=activity.fingerprint if activity is not None else None)
 
-    def _read_activity(self, remote: AzureRemote, branches: Mapping[str, str]) -> RepositoryActivity:
-        """Return the activity, as `read_activity` in `bot.forges.hosted.activity` does with more requests."""
+    def _read_activity(self, remote: AzureRemote, branches: Mapping[str, str]) -> RepositoryActivity | None:
+        """Return the activity, as `read_activity` in `bot.forges.hosted.activity` does with more requests.
+
+        Return None if the pull requests of the project cannot be listed.
+        """
         account, prefix = self._connection.get_account(), self._scope.branch_prefix
-        active = self._active.get(self._list_active).get(str(remote.repository_id), [])
+        active_by_repository = self._active.get(self._list_active)
+        if active_by_repository is None:
+            return None
+        active = active_by_repository.get(str(remote.repository_id), [])
         requests = [
             each
             for each in parse_requests(active, account.id)
@@ -68,16 +74,23 @@ class AzureActivityReader:
             issues={},
         )
 
-    def _list_active(self) -> Mapping[str, list[Mapping[str, Any]]]:
+    def _list_active(self) -> Mapping[str, list[Mapping[str, Any]]] | None:
         """Return all active pull requests of the project, by the id of their repository.
+
+        Return None if they cannot be listed. They are not requested again then, because all repositories need them.
 
         https://learn.microsoft.com/en-us/rest/api/azure/devops/git/pull-requests/get-pull-requests-by-project
         """
         path = f"/{quote(self._project, safe='')}/_apis/git/pullrequests"
         query = {"searchCriteria.status": ACTIVE}
         active: dict[str, list[Mapping[str, Any]]] = {}
-        for each in self._connection.list_pages(f"list the pull requests of {self._project}", path, query=query):
-            active.setdefault(str(each["repository"]["id"]), []).append(each)
+        try:
+            with AZURE_ERRORS.translate(self._project):
+                action = f"list the pull requests of {self._project}"
+                for each in self._connection.list_pages(action, path, query=query):
+                    active.setdefault(str(each["repository"]["id"]), []).append(each)
+        except RefusedError:
+            return None
         return active
 
 

@@ -93,6 +93,15 @@ def test_repository_without_list_is_listed_with_its_head(server):
     assert all(each.commit for each in listed.values())
 
 
+def test_list_of_the_project_is_not_requested_again_if_it_fails(server):
+    answer = [{"pullRequestId": 1, "repository": {}}]
+    server.fail("GET /Shop/_apis/git/pullrequests", server.reply({"count": 1, "value": answer}), times=9)
+    with server.watched() as lines:
+        listed = _list(server, SHOP)
+    assert _shorten(lines).count("pullrequests") == 1
+    assert [(each.activity, each.commit is not None) for each in listed.values()] == 3 * [(None, True)]
+
+
 def test_activity_is_unknown_if_the_branches_do_not_fit_on_a_page(server):
     (web,) = [each for each in server.world.repositories if each.path == "Shop/web"]
     head = web.git.need("main")
