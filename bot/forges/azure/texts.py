@@ -107,7 +107,8 @@ def list_threads(remote: AzureRemote, number: int) -> Sequence[Mapping[str, Any]
 
 def _parse_stored(answer: Mapping[str, Any]) -> StoredData:
     """Return the data in the properties of a pull request. Everyone can write them, so other forms are ignored."""
-    values = {name: str(each["$value"]) for name, each in answer["value"].items()}
+    stored = ((name, answer["value"].get(name)) for name in (MARKER_PROPERTY, SET_PROPERTY))
+    values = {name: str(each.get("$value", "")) for name, each in stored if isinstance(each, Mapping)}
     try:
         names = json.loads(values.get(SET_PROPERTY, "{}"))
         labels, reviewers = (tuple(map(str, names.get(key, ()))) for key in ("labels", "reviewers"))

@@ -196,6 +196,14 @@ def test_property_in_another_form_is_ignored(stand, value):
     assert open_one(stand).ever_set.labels == ()
 
 
+@pytest.mark.parametrize("value", [None, 7, [], {"$type": "System.Byte[]"}])
+@pytest.mark.parametrize("name", [MARKER_PROPERTY, SET_PROPERTY, "other"])
+def test_property_without_text_is_ignored(stand, name, value):
+    propose(stand)
+    stand.server.fail("GET .*/properties", stand.server.reply({"count": 1, "value": {name: value}}))
+    assert open_one(stand).ever_set.labels == ()
+
+
 def test_label_by_which_a_user_asked_is_removed(stand):
     open_with(stand)
     stand.label(BRANCH, "basebump-rebase")
