@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
     from bot.branch_ports import BranchJudge
     from bot.model.advisory import AdvisoryResult
     from bot.model.build_task import BuildTask
+    from bot.model.ci import CiOutcome
     from bot.model.dashboard import DashboardIssue
     from bot.model.diagnosis import Check, DiagnosisTarget
     from bot.model.errors import TreeError
@@ -124,6 +125,12 @@ class Fleet(Diagnosable, Protocol):
         """Return the fingerprint of the activity in one repository, for forges that cannot list it for many.
 
         Return None if it cannot be determined. Raises ForgeError.
+        """
+
+    def read_ci_outcomes(self, repository: GitRepository, commits: Collection[str]) -> Mapping[str, CiOutcome]:
+        """Return the outcome of CI on commits of a repository, without basebump's own status. It raises nothing.
+
+        Commits are missing if the forge has no CI, or if their checks could not be read.
         """
 
     def open_tree(self, repository: GitRepository) -> FileTree:

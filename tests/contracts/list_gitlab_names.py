@@ -42,6 +42,7 @@ OPERATIONS = (
     f"get {PROJECT}/repository/branches",
     f"get {PROJECT}/repository/branches/{{branch}}",
     f"delete {PROJECT}/repository/branches/{{branch}}",
+    "get /merge_requests",
     f"get {PROJECT}/merge_requests",
     f"post {PROJECT}/merge_requests",
     f"get {REQUEST}",
@@ -77,6 +78,7 @@ ISSUE = {
     ],
 }
 BY_HAND[f"get {PROJECT}/issues"] = ISSUE | {"parameters": ["labels", "state", "scope", "author_username", "page"]}
+BY_HAND["get /issues"] = BY_HAND[f"get {PROJECT}/issues"]
 BY_HAND[f"post {PROJECT}/issues"] = BY_HAND[f"put {PROJECT}/issues/{{issue_iid}}"] = ISSUE
 BY_HAND[f"get {PROJECT}/milestones"] = {
     "parameters": ["iids", "state", "title", "search", "include_ancestors", "updated_before", "updated_after"],
@@ -100,7 +102,7 @@ BY_HAND[f"post {REQUEST}/notes"] = BY_HAND[f"get {REQUEST}/notes"] | {
 }
 
 FIELDS = {
-    "Query": ("group", "namespace", "project", "queryComplexity"),
+    "Query": ("group", "namespace", "project", "projects", "queryComplexity"),
     "Group": ("projects",),
     "Namespace": ("projects",),
     "ProjectConnection": ("nodes", "pageInfo"),
@@ -116,6 +118,8 @@ FIELDS = {
 """Of GraphQL, by their types."""
 FIELDS_BY_HAND = {"Project": {"isForked": []}}
 """Newer than the schema that is read: https://docs.gitlab.com/api/graphql/reference/#project."""
+ARGUMENTS_BY_HAND = {("Query", "projects"): ["fullPaths"]}
+"""Newer as well: https://docs.gitlab.com/api/graphql/reference/#queryprojects."""
 
 
 def names_of(whole: dict[str, Any]) -> dict[str, Any]:
@@ -159,7 +163,10 @@ def graphql_names_of(schema: DocumentNode) -> dict[str, dict[str, list[str]]]:
     types = {each.name.value: each for each in schema.definitions if isinstance(each, ObjectTypeDefinitionNode)}
     return {
         name: {
-            each.name.value: sorted(argument.name.value for argument in each.arguments or ())
+            each.name.value: sorted(
+                [argument.name.value for argument in each.arguments or ()]
+                + ARGUMENTS_BY_HAND.get((name, each.name.value), [])
+            )
             for each in types[name].fields
             if each.name.value in kept
         }

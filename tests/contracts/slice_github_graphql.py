@@ -49,7 +49,11 @@ FIELDS = {
     "Ref": ("id", "name", "target"),
     "RefConnection": ("nodes", "pageInfo"),
     "GitObject": ("id", "oid"),
-    "Commit": ("id", "oid", "tree"),
+    "CheckRun": ("conclusion", "status"),
+    "Commit": ("id", "oid", "statusCheckRollup", "tree"),
+    "StatusCheckRollup": ("contexts",),
+    "StatusCheckRollupContextConnection": ("nodes", "pageInfo"),
+    "StatusContext": ("context", "state"),
     "Tree": ("id", "oid"),
     "Blob": ("id", "oid", "text"),
     "PullRequest": (
@@ -83,7 +87,7 @@ FIELDS = {
     "User": ("id", "login", "name", "repositories"),
 }
 """By their types; what the unions between them have besides is left out."""
-UNIONS = ("Assignee", "PullRequestTimelineItems", "RequestedReviewer", "SearchResultItem")
+UNIONS = ("Assignee", "PullRequestTimelineItems", "RequestedReviewer", "SearchResultItem", "StatusCheckRollupContext")
 BUILT_IN = frozenset({"Boolean", "ID", "Int", "String"})
 
 

@@ -12,6 +12,7 @@ from bot.forges._git_objects import BRANCHES
 from bot.forges.azure.activity import AzureActivityReader
 from bot.forges.azure.attributes import AzureAutomerge
 from bot.forges.azure.branches import AzureBranches
+from bot.forges.azure.ci import AzureCi
 from bot.forges.azure.commits import AzureCommits
 from bot.forges.azure.connection import ENTRA_SCOPE, AzureConnection, AzureCredential, AzureRemote, CredentialKind
 from bot.forges.azure.errors import AZURE_ERRORS
@@ -133,6 +134,7 @@ class AzureServer(RestServer[AzureConnection]):
             request_writer=AzureRequestWriter(remote, self.work_items),
             automerge=AzureAutomerge(remote),
             statuses=AzureStatuses(remote),
+            ci=AzureCi(remote),
             issues=None,
             list_without_branch=requests.list_without_branch,
             has_change_times=False,

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from bot.forges.gitea.attributes import GiteaAutomerge
 from bot.forges.gitea.branches import GiteaBranches
+from bot.forges.gitea.ci import GiteaCi
 from bot.forges.gitea.commits import GiteaCommits
 from bot.forges.gitea.connection import GiteaConnection, GiteaRemote
 from bot.forges.gitea.errors import GITEA_ERRORS, READ_ORGANIZATION, READ_USER
@@ -89,6 +90,7 @@ class GiteaServer(RestServer[GiteaConnection]):
             request_writer=GiteaRequestWriter(remote),
             automerge=GiteaAutomerge(remote),
             statuses=GiteaStatuses(remote),
+            ci=GiteaCi(remote),
             issues=GiteaIssues(remote),
         )
 

@@ -13,6 +13,7 @@ from bot.forges.github.app import AppKey, AppTokens, InvalidKeyError
 from bot.forges.github.attributes import GitHubAutomerge
 from bot.forges.github.branches import WORKFLOWS_FOLDER, GitHubBranches
 from bot.forges.github.catalogue import GitHubCatalogue
+from bot.forges.github.ci import GitHubCi
 from bot.forges.github.commits import GitHubCommits
 from bot.forges.github.connection import GitHubConnection, GitHubRemote, StaticToken, TokenSource
 from bot.forges.github.errors import GITHUB_ERRORS
@@ -154,6 +155,7 @@ class GitHubServer:
             automerge=GitHubAutomerge(remote),
             statuses=GitHubStatuses(remote),
             issues=GitHubIssues(remote),
+            ci=GitHubCi(remote),
             workflows=WorkflowStarter(remote),
         )
 

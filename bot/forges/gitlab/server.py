@@ -9,9 +9,11 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
+from bot.forges.gitlab.activity import GitLabActivityReader
 from bot.forges.gitlab.attributes import GitLabAutomerge
 from bot.forges.gitlab.branches import GitLabBranches
 from bot.forges.gitlab.catalogue import GitLabCatalogue
+from bot.forges.gitlab.ci import GitLabCi
 from bot.forges.gitlab.commits import GitLabCommits
 from bot.forges.gitlab.connection import GitLabConnection, GitLabRemote, JobToken
 from bot.forges.gitlab.errors import GITLAB_ERRORS
@@ -24,7 +26,7 @@ from bot.forges.gitlab.requests import (
     GitLabStatuses,
 )
 from bot.forges.gitlab.tree import open_tree
-from bot.forges.hosted.catalogue import ListedRepository
+from bot.forges.hosted.catalogue import ListedRepository, find_each
 from bot.forges.hosted.examination import examine_server
 from bot.forges.hosted.fleet import get_clone_host
 from bot.forges.hosted.forge import HostedRepository
@@ -80,6 +82,8 @@ class GitLabServer:
     url: str
     connection: GitLabConnection = field(repr=False)
     has_token: bool
+    readers: dict[ActivityScope, GitLabActivityReader] = field(default_factory=dict, repr=False, compare=False)
+    """The objects that read the activities of projects. All owners share their lists."""
 
     kind = KIND
 
@@ -101,35 +105,34 @@ class GitLabServer:
         return self.connection.has_job_token
 
     def find_named(
-        self,
-        names: Sequence[str],
-        activity_scope: ActivityScope | None = None,  # noqa: ARG002 - no list contains it
+        self, names: Sequence[str], activity_scope: ActivityScope | None = None
     ) -> Iterator[tuple[str, ListedRepository | RefusedError]]:
         """Look up projects by full path; yield each path with its project, or with the error if it cannot be read.
 
         If the token is that of a CI job, git reads the default branch of each project, because such a token cannot look
         up projects with the API.
         """
-        for name in names:
-            try:
-                if self.connection.has_job_token:
-                    yield name, self._find_by_git(name)
-                else:
-                    yield name, GitLabCatalogue(self.connection).find_named(name)
-            except RefusedError as refusal:
-                yield name, refusal
+        if self.connection.has_job_token:
+            yield from find_each(names, GITLAB_ERRORS, self._find_by_git)
+            return
+        reader = self._get_reader(len(names), activity_scope)
+        for name, listed in GitLabCatalogue(self.connection).find_named(names):
+            has_activity = reader is not None and isinstance(listed, ListedRepository)
+            yield name, reader.add_activity(listed) if has_activity else listed
 
     def list_owned(
         self,
         owner: str,
         is_selected: Callable[[ListedRepository], bool],
-        activity_scope: ActivityScope | None = None,  # noqa: ARG002 - no list contains it
+        activity_scope: ActivityScope | None = None,
     ) -> Sequence[ListedRepository]:
         """Return the projects of an owner for which `is_selected` returns True, sorted by name. Raises RefusedError."""
         if self.connection.has_job_token:
             message = "a job token cannot list projects; hint: name each project, or set `token_env` to an access token"
             raise RefusedError(message, status=None)
-        return GitLabCatalogue(self.connection).list_owned(owner, is_selected)
+        selected = GitLabCatalogue(self.connection).list_owned(owner, is_selected)
+        reader = self._get_reader(len(selected), activity_scope)
+        return selected if reader is None else list(map(reader.add_activity, selected))
 
     def list_default_owners(self) -> Sequence[str]:
         """Return an empty list, because a config for GitLab must always select projects or owners."""
@@ -162,6 +165,7 @@ class GitLabServer:
             request_writer=GitLabRequestWriter(remote),
             automerge=GitLabAutomerge(remote),
             statuses=GitLabStatuses(remote),
+            ci=GitLabCi(remote),
             issues=GitLabIssues(remote),
             is_read_only=self.connection.has_job_token,
         )
@@ -170,6 +174,15 @@ class GitLabServer:
         """Check the token and its rights in some of `repositories`, and yield the results."""
         examination = GitLabExamination(self.connection, self.url, self.has_token)
         return examine_server(self, examination, target, repositories)
+
+    def _get_reader(self, count: int, scope: ActivityScope | None) -> GitLabActivityReader | None:
+        """Return the object that reads the activities of `count` projects; None if they are not listed.
+
+        The activity of a single project takes fewer requests without the lists of everything that the account created.
+        """
+        if scope is None or count <= 1 or not self.has_token:
+            return None
+        return self.readers.setdefault(scope, GitLabActivityReader(self.connection, scope))
 
     def _find_by_git(self, name: str) -> ListedRepository:
         """Read the default branch of a project with git, and return the project. Raises RefusedError.

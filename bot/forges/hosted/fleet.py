@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from typing import Protocol
 from urllib.parse import urlsplit
 
 from bot.core.proposal.base_branches import get_literal_prefix, match_branches
 from bot.forges.hosted.activity import read_activity
 from bot.forges.hosted.catalogue import ListedRepository
+from bot.forges.hosted.ci import MAX_CI_COMMITS
 from bot.forges.hosted.files import ListedTree
 from bot.forges.hosted.forge import HostedForge, HostedRepository
 from bot.forges.hosted.records import HostedDashboard
 from bot.forges.hosted.refusal import NOT_FOUND, RefusedError
 from bot.forges.hosted.trial import try_writes
 from bot.forges.selection import RepositorySelection, deduplicate_repositories
+from bot.model.ci import CiOutcome
 from bot.model.diagnosis import Check, DiagnosisTarget
-from bot.model.errors import TreeError
+from bot.model.errors import ForgeError, TreeError
 from bot.model.forge import ActivityScope, GitRepository
 from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage
@@ -163,6 +166,20 @@ class HostedFleet:
             activity = read_activity(hosted, activity_scope)
         return activity.fingerprint if activity is not None else None
 
+    def read_ci_outcomes(self, repository: GitRepository, commits: Collection[str]) -> Mapping[str, CiOutcome]:
+        """Return the outcome of CI on commits of a repository, at most `MAX_CI_COMMITS`. It raises nothing.
+
+        Nothing but statistics depends on the result, so that an error is no failure of the run.
+        """
+        hosted = self._open(repository.name)
+        if hosted.ci is None or not commits:
+            return {}
+        try:
+            with hosted.errors.translate(hosted.name):  # raises a RefusedError, which is a ForgeError
+                return hosted.ci.read_outcomes(list(islice(sorted(commits), MAX_CI_COMMITS)))
+        except ForgeError:
+            return {}
+
     def get_forge(self, repository: GitRepository) -> Forge:
         """Return the operations on the branches and pull requests of a repository."""
         return self._open_forge(repository)
@@ -278,6 +295,7 @@ class HostedFleet:
                         files_url=self.server.build_files_url(listed.name, branch),
                         tree=listed.tree if commit == listed.head_commit else None,
                         activity=listed.activity,
+                        listed_requests=listed.listed_requests,
                     )
                     for branch, commit, is_default in self._list_base_branches(listed)
                 ] or [repository]

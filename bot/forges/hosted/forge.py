@@ -22,6 +22,7 @@ from bot.forges.hosted.branches import (
     require_base_commit,
     require_request_number,
 )
+from bot.forges.hosted.ci import CiApi
 from bot.forges.hosted.files import ListedTree
 from bot.forges.hosted.heads import BranchTip, CommitReader
 from bot.forges.hosted.records import NO_BODY_ADDITION, IssueApi, StatusApi, StatusOutcome, StatusWriter
@@ -151,6 +152,8 @@ class HostedRepository:
     statuses: StatusApi
     issues: IssueApi | None
     """None if the server has no issues, so that there is no dashboard."""
+    ci: CiApi | None = None
+    """None if the outcome of CI cannot be read."""
     workflows: WorkflowApi | None = None
     """None if the server always starts CI by itself."""
     has_request_statuses: bool = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -15,6 +15,7 @@ from bot.forges.local.forge import LocalForge
 from bot.forges.local.proposal_reader import LocalProposalReader
 from bot.forges.local.refs import BRANCHES, ProposalRefs, StoredState, translate_git_errors
 from bot.forges.selection import check_selection
+from bot.model.ci import CiOutcome
 from bot.model.diagnosis import Check, DiagnosisTarget
 from bot.model.errors import ForgeError, TreeError
 from bot.model.forge import ActivityScope, GitRepository
@@ -142,6 +143,10 @@ class LocalFleet:
             refs = ProposalRefs(self._open_git(repository.name))
             tree, activity = refs.read_activity(scope.branch_prefix, repository.base_branch, repository.commit)
         return replace(repository, tree=tree, activity=activity)
+
+    def read_ci_outcomes(self, repository: GitRepository, commits: Collection[str]) -> Mapping[str, CiOutcome]:  # noqa: ARG002 - the Protocol's
+        """Return an empty mapping, because a folder has no CI."""
+        return {}
 
     def open_tree(self, repository: GitRepository) -> LocalTree:
         """Return the files of the base branch's commit. Raises TreeError if the base branch has no commit."""

@@ -87,6 +87,10 @@ class HostedStand(GitStand):
         """Let a person approve the open request of a branch."""
 
     @abstractmethod
+    def report_check(self, commit: str, state: str, context: str = "ci/build") -> None:
+        """Let a CI system report that its check of a commit `passed`, `failed` or is `pending`."""
+
+    @abstractmethod
     def reopen_request(self, branch: str) -> None:
         """Let a person open the newest request of a branch again."""
 

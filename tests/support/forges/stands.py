@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -31,6 +31,7 @@ from support.git import Commit, Content, File, Git
 
 from bot.branch_ports import BranchJudge
 from bot.forges.local.fleet import LocalFleet
+from bot.model.ci import CiOutcome
 from bot.model.dashboard import DashboardIssue
 from bot.model.forge import ActivityScope, ForgeLimits, GitRepository, OpenedRequest
 from bot.model.proposal import Proposal, RemoteRequest, RequestState
@@ -376,6 +377,9 @@ class CountedFleet:
 
     def read_activity(self, repository: GitRepository, activity_scope: ActivityScope) -> str | None:
         return self.fleet.read_activity(repository, activity_scope)
+
+    def read_ci_outcomes(self, repository: GitRepository, commits: Collection[str]) -> Mapping[str, CiOutcome]:
+        return self.fleet.read_ci_outcomes(repository, commits)
 
     def open_tree(self, repository: GitRepository) -> FileTree:
         return self.fleet.open_tree(repository)

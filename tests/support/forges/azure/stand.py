@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from support.forges.azure.server import AzureServer
-from support.forges.azure.state import Comment, PullRequest, Reviewer, Thread
+from support.forges.azure.state import Comment, PullRequest, Reviewer, Status, Thread
 from support.forges.fleets import open_azure_fleet
 from support.forges.hosted_stand import HostedStand, no_pause
 from support.forges.server import Mortal
@@ -110,6 +110,11 @@ class AzureStand(HostedStand):
         given = self.repository.statuses.get(self.branches()[branch], [])
         own = [each for each in given if f"{each.genre}/{each.name}" == STATUS_CONTEXT]
         return [CommitStatus(words[each.state], each.description or "") for each in own]
+
+    def report_check(self, commit: str, state: str, context: str = "ci/build") -> None:
+        given = self.repository.statuses.setdefault(commit, [])
+        word, (genre, name) = {"passed": "succeeded"}.get(state, state), context.split("/")
+        given.append(Status(len(given) + 1, self.server.world.ada, word, None, genre, name))
 
     def requests(self) -> list[Request]:
         self.settle()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from support.forges.fleets import open_gitea_fleet
 from support.forges.gitea.server import ForgejoServer, GiteaServer
-from support.forges.gitea.state import Pull, Review
+from support.forges.gitea.state import Pull, Review, Status
 from support.forges.hosted_stand import HostedStand, no_pause
 from support.forges.server import Mortal
 from support.forges.stands import Request
@@ -109,6 +109,12 @@ class GiteaStand(HostedStand):
         head = self.branches()[branch]
         given = [each for each in self.repository.statuses if each.sha == head]
         return [CommitStatus(StatusState(each.state), each.description) for each in given]
+
+    def report_check(self, commit: str, state: str, context: str = "ci/build") -> None:
+        world = self.server.world
+        words = {"passed": "success", "failed": "failure", "pending": "pending"}
+        status = Status(world.next_id(), commit, context, words[state], "", world.add_user("ada"))
+        self.repository.statuses.append(status)
 
     def requests(self) -> list[Request]:
         self.settle()

@@ -23,7 +23,7 @@ from graphql import (
 )
 from support.forges.github.calls import Call, ProblemError, Reply
 from support.forges.github.git_data import move_ref, refuse_workflows
-from support.forges.github.graphql_requests import issues, pull_requests, pull_shape, refs, search
+from support.forges.github.graphql_requests import checks_of, issues, pull_requests, pull_shape, refs, search
 from support.forges.github.merging import arm, disarm
 from support.forges.github.permissions import permits
 from support.forges.github.state import Account, Pull, Repository
@@ -192,11 +192,26 @@ class _Root:
 
         return listed
 
+    def _may_read_checks(self, repository: Repository, shape: Callable[[], Any]) -> Callable[[], Any]:
+        """Return what lists the checks of a commit, if the token's permissions let it."""
+        granted = self._call.token.permissions if self._call.token is not None else None
+        may_read = granted is None or all(permits(granted, each, "read") for each in ("checks", "statuses"))
+        if repository.private and not may_read:
+            return self._refuse_checks
+        return shape
+
+    @staticmethod
+    def _refuse_checks() -> Any:
+        raise RefusedError("FORBIDDEN", "Resource not accessible by integration")
+
     def _object(self, repository: Repository, oid: str) -> Mapping[str, Any] | None:
         token = self._call.token
         granted: Mapping[str, str] | None = token.permissions if token is not None else None
         if repository.private and granted is not None and not permits(granted, "contents", "read"):
             raise RefusedError("FORBIDDEN", "Resource not accessible by integration")
+        if repository.git.exists(f"{oid}^{{commit}}"):
+            rollup = self._may_read_checks(repository, functools.partial(checks_of, repository, oid))
+            return {"__typename": "Commit", "oid": oid, "statusCheckRollup": rollup}
         if not repository.git.exists(f"{oid}^{{blob}}"):
             return None
         content = repository.git.run("cat-file", "blob", oid)

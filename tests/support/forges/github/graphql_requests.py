@@ -110,6 +110,17 @@ def refs(repository: Repository, *, refPrefix: str, query: str, first: int) -> S
     return _page(found, first)
 
 
+def checks_of(repository: Repository, commit: str) -> Shape | None:
+    """Return the check runs of a commit, and the last status of each context; None if there are none."""
+    last = {each.context: each.state for each in repository.statuses.get(commit, ())}
+    nodes: list[Shape] = [
+        {"__typename": "CheckRun", "status": status, "conclusion": conclusion}
+        for status, conclusion in repository.check_runs.get(commit, ())
+    ]
+    nodes += [{"__typename": "StatusContext", "context": name, "state": state.upper()} for name, state in last.items()]
+    return {"contexts": lambda **words: _page(nodes, words["first"])} if nodes else None
+
+
 def search(shapes: Shapes, repositories: Mapping[str, Repository], query: str, kind: str, most: int) -> Shape:
     """Find issues or pull requests by the qualifiers that are known here; another one is a KeyError."""
     qualifiers: dict[str, list[str]] = {"repo": [], "type": [], "state": [], "label": []}

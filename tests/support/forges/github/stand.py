@@ -10,7 +10,7 @@ from support.forges.fleets import open_github_fleet
 from support.forges.github.apps import private_key, public_key
 from support.forges.github.graphql import GraphQL
 from support.forges.github.server import GitHubServer
-from support.forges.github.state import Comment, Pull, Review
+from support.forges.github.state import Comment, Pull, Review, Status
 from support.forges.hosted_stand import HostedStand, no_pause
 from support.forges.server import Mortal
 from support.forges.stands import Request
@@ -25,6 +25,7 @@ TOKEN = "ghp_of-the-bot"
 BOT = "basebump-bot"
 PERMISSIONS = {
     "metadata": "read",
+    "checks": "read",
     "contents": "write",
     "pull_requests": "write",
     "statuses": "write",
@@ -116,6 +117,12 @@ class GitHubStand(HostedStand):
     def statuses(self, branch: str) -> list[CommitStatus]:
         given = self.repository.statuses.get(self.branches()[branch], [])
         return [CommitStatus(StatusState(each.state), each.description) for each in given]
+
+    def report_check(self, commit: str, state: str, context: str = "ci/build") -> None:
+        world = self.server.world
+        words = {"passed": "success", "failed": "failure", "pending": "pending"}
+        status = Status(world.next_id(), context, words[state], "", world.accounts["ada"])
+        self.repository.statuses.setdefault(commit, []).append(status)
 
     def requests(self) -> list[Request]:
         self.settle()

@@ -257,6 +257,8 @@ class Repository:
     milestones: dict[str, int] = field(default_factory=dict)
     """The open ones: their titles and numbers."""
     statuses: dict[str, list[Status]] = field(default_factory=dict)
+    check_runs: dict[str, list[tuple[str, str | None]]] = field(default_factory=dict)
+    """The status and the conclusion of each check run, by commit."""
     """Of commits, oldest first."""
     signed: set[str] = field(default_factory=set)
     """The commits that GitHub signed."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from support.forges.fleets import open_gitlab_fleet
 from support.forges.gitlab.server import GitLabServer
-from support.forges.gitlab.state import MergeRequest, Note
+from support.forges.gitlab.state import MergeRequest, Note, Status
 from support.forges.hosted_stand import HostedStand, no_pause
 from support.forges.server import Mortal
 from support.forges.stands import Request
@@ -94,6 +94,12 @@ class GitLabStand(HostedStand):
         head = self.branches()[branch]
         given = [each for each in self.project.statuses if (each.sha, each.ref) == (head, branch)]
         return [CommitStatus(words[each.state], each.description) for each in given]
+
+    def report_check(self, commit: str, state: str, context: str = "ci/build") -> None:
+        world = self.server.world
+        word = {"passed": "success"}.get(state, state)
+        ref = next((name for name, head in self.branches().items() if head == commit), "main")
+        self.project.statuses.append(Status(world.next_id(), commit, ref, context, word, "", world.ada))
 
     def requests(self) -> list[Request]:
         self.settle()

@@ -1,0 +1,44 @@
+"""The commit statuses of commits on Gitea and Forgejo, which also contain the results of their own Actions."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from bot.forges.gitea.connection import GiteaRemote
+from bot.forges.hosted.ci import combine_checks
+from bot.model.ci import CiOutcome
+from bot.model.request_attributes import STATUS_CONTEXT
+
+MAX_STATUSES = 200
+"""The largest number of statuses of one commit that are read. Each change of a check adds one."""
+_STATES = {
+    "success": CiOutcome.PASSED,
+    "failure": CiOutcome.FAILED,
+    "error": CiOutcome.FAILED,
+    "pending": CiOutcome.PENDING,
+    "warning": CiOutcome.NONE,
+    "skipped": CiOutcome.NONE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GiteaCi:
+    """The checks of the commits of one repository; implements `CiApi`. Methods raise RefusedError."""
+
+    remote: GiteaRemote
+
+    def read_outcomes(self, commits: Collection[str]) -> Mapping[str, CiOutcome]:
+        """Return the outcome of CI on each commit, with at least one request for each."""
+        return {commit: self._read_outcome(commit) for commit in sorted(commits)}
+
+    def _read_outcome(self, commit: str) -> CiOutcome:
+        action, path = f"read the statuses of {commit}", f"/statuses/{commit}"
+        listed = self.remote.list_pages(action, path, max_items=MAX_STATUSES + 1)
+        if len(listed) > MAX_STATUSES:
+            return CiOutcome.UNKNOWN
+        oldest_first = sorted(listed, key=lambda each: int(each["id"]))
+        last = {str(each["context"]): str(each["status"]) for each in oldest_first}
+        return combine_checks(
+            _STATES.get(state, CiOutcome.UNKNOWN) for context, state in last.items() if context != STATUS_CONTEXT
+        )

@@ -1,0 +1,84 @@
+"""Contract of all forges for the outcome of CI on commits, without basebump's own status."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+from support.forges.contract_scene import BRANCH, propose
+from support.forges.hosted_stand import HostedStand
+from support.forges.server import Reply
+
+from bot.forges.hosted.ci import MAX_CI_COMMITS
+from bot.model.ci import CiOutcome
+from bot.model.forge import GitRepository
+from bot.model.request_attributes import STATUS_CONTEXT
+
+pytestmark = [
+    pytest.mark.over_forges(local="a folder has no CI"),
+    pytest.mark.parametrize(
+        "new_stand", ["github", "github-app", "gitlab", "azure", "gitea", "forgejo"], indirect=True
+    ),
+]
+NO_COMMIT = "1" * 40
+
+
+def read_outcomes(stand: HostedStand, *commits: str) -> Mapping[str, CiOutcome]:
+    fleet = stand.fleet()
+    (repository,) = fleet.list_repositories(frozenset({stand.name}))
+    assert isinstance(repository, GitRepository)
+    return fleet.read_ci_outcomes(repository, commits)
+
+
+def read_outcome(stand: HostedStand, commit: str) -> CiOutcome:
+    return read_outcomes(stand, commit)[commit]
+
+
+@pytest.fixture
+def head(stand) -> str:
+    """Open a request, and return the last commit of its branch."""
+    propose(stand)
+    return stand.branches()[BRANCH]
+
+
+def test_outcome_is_that_of_the_last_report_of_each_check(stand, head):
+    assert read_outcome(stand, head) is CiOutcome.NONE
+    stand.report_check(head, "passed", "ci/lint")
+    stand.report_check(head, "pending")
+    assert read_outcome(stand, head) is CiOutcome.PENDING
+    stand.report_check(head, "failed")
+    assert read_outcome(stand, head) is CiOutcome.FAILED
+    stand.report_check(head, "passed")
+    assert read_outcome(stand, head) is CiOutcome.PASSED
+
+
+def test_own_status_does_not_count(stand, head):
+    stand.report_check(head, "failed", STATUS_CONTEXT)
+    assert read_outcome(stand, head) is CiOutcome.NONE
+    stand.report_check(head, "passed")
+    assert read_outcome(stand, head) is CiOutcome.PASSED
+
+
+def test_outcome_of_a_merged_commit_is_still_there(stand, head):
+    stand.report_check(head, "passed")
+    stand.merge_request(BRANCH)
+    stand.delete_branch(BRANCH)
+    assert read_outcome(stand, head) is CiOutcome.PASSED
+
+
+def test_unreadable_checks_are_unknown_and_no_error(stand, head):
+    stand.report_check(head, "passed")
+    assert read_outcomes(stand, head, NO_COMMIT).get(NO_COMMIT) is not CiOutcome.PASSED
+    stand.server.fail(".*(graphql|statuses)", Reply(403, {"message": "Forbidden"}), times=9)
+    assert read_outcomes(stand, head) == {}
+
+
+def test_number_of_requests_is_limited(stand, head):
+    fleet = stand.fleet()
+    (repository,) = fleet.list_repositories(frozenset({stand.name}))
+    fleet.read_ci_outcomes(repository, [head])
+    with stand.server.watched() as lines:
+        assert fleet.read_ci_outcomes(repository, []) == {}
+        assert lines == []
+        fleet.read_ci_outcomes(repository, [f"{index:040x}" for index in range(1, MAX_CI_COMMITS + 20)])
+    assert 1 <= len(lines) <= MAX_CI_COMMITS
