@@ -300,6 +300,8 @@ def _build_request_row(
     if ended_at is None:
         ended_at = at if known.get("state") == RequestState.OPEN.value else known.get("ended_at")
     fixes = json.dumps(dict(request.fixes), sort_keys=True) if request.fixes is not None else None
+    # Azure Repos lists completed pull requests without the marker, which contains the targets.
+    targets = json.dumps(request.targets) if request.targets else known.get("targets", "[]")
     return {
         "branch": branch,
         "head_branch": key[0],
@@ -308,7 +310,7 @@ def _build_request_row(
         "url": make_storable(request.url) if request.url else known.get("url"),
         "opened_at": request.opened_at or known.get("opened_at"),
         "ended_at": None if request.state is RequestState.OPEN else ended_at,
-        "targets": json.dumps(request.targets),
+        "targets": targets,
         "fixes": fixes or known.get("fixes"),
     }
 

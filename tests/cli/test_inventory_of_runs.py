@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from support.forges.azure.stand import AzureStand
 from support.git import Git
 
 pytestmark = pytest.mark.real("git")
@@ -41,3 +42,15 @@ def test_usage_and_history_follow_a_merged_update(basebump, fleet):
     assert [each["digest"] for each in moves] == [new, old]
     assert moves[0]["first_seen"] is not None
     assert [each["moved_by"] for each in moves] == ["basebump", "first-visit"]
+
+
+def test_history_names_the_merged_pull_request_on_azure_repos(basebump, configure, serve, loopback):
+    old, new = (loopback.move("python", "3.12", content) for content in ("old", "now"))
+    azure = serve(AzureStand, {"Dockerfile": f"FROM python:3.12@{old}\n"})
+    path = configure(azure, more="state: sqlite:///state.db\n")
+    for _ in range(2):
+        assert basebump("run", "--config", path, "--level", "propose")[0] == 0
+    azure.merge_request(azure.requests()[0].branch)
+    assert basebump("run", "--config", path, "--level", "propose")[0] == 0
+    newest, _ = json.loads(basebump("history", azure.name, "-c", path, "--format", "json")[1])["moves"]
+    assert (newest["digest"], newest["moved_by"], newest["request"]["number"]) == (new, "basebump", 1)

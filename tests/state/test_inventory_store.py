@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 
@@ -196,7 +197,7 @@ def test_request_that_is_no_longer_listed_was_closed(inventory, place):
     assert load_requests(place) == [(1, "closed", opened_at, later, '{"high": 2}')]
     inventory.record_visits([build_visit()], {}, later + HOUR)
     assert load_requests(place) == [(1, "closed", opened_at, later, '{"high": 2}')]
-    assert inventory.load_branches([WEB])[WEB].open_request_branches == frozenset()
+    assert inventory.load_branches([WEB])[WEB].open_request_heads == {}
 
 
 def test_merged_request_keeps_what_was_known_of_it(inventory, place):
@@ -207,6 +208,15 @@ def test_merged_request_keeps_what_was_known_of_it(inventory, place):
     merged = build_request(state=RequestState.MERGED, ended_at=merged_at)
     inventory.record_visits([build_visit(requests=(merged, build_request(2)))], {}, place.now + 2 * HOUR)
     assert load_requests(place) == [(1, "merged", opened_at, merged_at, '{"high": 2}'), (2, "open", None, None, None)]
+
+
+def test_merged_request_without_targets_keeps_the_known_targets(inventory, place):
+    inventory.record_visits([build_visit(requests=(build_request(),))], {}, place.now)
+    merged = build_request(state=RequestState.MERGED, targets=())
+    inventory.record_visits([build_visit(requests=(merged, build_request(2, targets=())))], {}, place.now + HOUR)
+    with place.database().open_for_reading() as connection:
+        targets = connection.scalars(select(REQUESTS.c.targets).order_by(REQUESTS.c.number))
+        assert [json.loads(each) for each in targets] == [[f"{PYTHON}@{NEW}"], []]
 
 
 def test_request_without_a_known_end_ended_when_a_run_first_saw_it(inventory, place):
