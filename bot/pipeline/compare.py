@@ -11,6 +11,7 @@ from bot.core.transition import DEFAULT_PLATFORM
 from bot.model.comparison import ComparedImage, Comparison
 from bot.model.contents import TransitionContents
 from bot.model.decision import Transition
+from bot.model.errors import UsageError
 from bot.model.evidence import ScanOutcome, ScanSubject
 from bot.model.image import ImageFacts
 from bot.model.reference import DEFAULT_TAG, ImageReference, TagRef
@@ -54,10 +55,13 @@ def compare_images(
     Raises:
         RegistryError: If an image cannot be looked up.
         StateError: If the state cannot be read.
+        UsageError: If neither image has the platform.
     """
     context.progress.start_phase("Looking up images", 2)
     old_image, new_image = (_fetch_image(reference, context) for reference in (old, new))
     context.progress.finish_phase()
+    if platform is not None:
+        _check_platform(platform, (old_image.facts, new_image.facts))
     platform = platform or choose_platform(old_image.facts, new_image.facts)
     transitions = [each.make_transition(platform) for each in (old_image, new_image)]
     assessed = assess(transitions, context)
@@ -83,6 +87,16 @@ def compare_images(
         evidence=enriched.evidence[transitions[1]],
         failed=tuple(dict.fromkeys((*assessed.failures, *inspection_failures, *verified.failures, *enriched.failures))),
     )
+
+
+def _check_platform(platform: str, images: Sequence[ImageFacts]) -> None:
+    """Raise UsageError if both images are indexes, and neither has the platform.
+
+    The platform of a single image is known only after its config was read, so it is not checked.
+    """
+    available = tuple(dict.fromkeys(each for image in images for each in image.platforms))
+    if all(image.platforms for image in images) and not any(is_same_platform(each, platform) for each in available):
+        raise UsageError(f"neither image has the platform {platform!r}; hint: use one of {', '.join(available)}")
 
 
 def choose_platform(old: ImageFacts, new: ImageFacts) -> str:

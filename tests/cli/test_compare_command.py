@@ -147,8 +147,12 @@ def test_compares_the_requested_platform(compare, stand):
             "cannot contact 'registry.acme.dev': it is neither a well-known registry",
         ),
         ((PYTHON, PYTHON, "--platform", "arm64"), "'arm64' is not a platform"),
+        (
+            (PYTHON, PYTHON, "--platform", "linux/s390x"),
+            "neither image has the platform 'linux/s390x'\nhint: use one of linux/amd64, linux/arm64\n",
+        ),
     ],
-    ids=["reference", "registry", "platform"],
+    ids=["reference", "registry", "platform", "missing-platform"],
 )
 def test_unusable_arguments_are_wrong_usage(compare, named, said):
     code, out, err = compare(named=named)
