@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 
 from bot.core.choice.decide import decide
 from bot.core.choice.end_of_life import replace_if_superseded
@@ -55,6 +56,10 @@ from bot.registry_ports import Registry
 
 MAX_BASES = 50
 """The maximum number of base images that a run looks up. Even large fleets use fewer distinct base images."""
+
+
+_TAG_LISTS = 1000
+"""Number of lists of tags whose hashes are cached, because many base branches depend on the same list."""
 
 
 def _return_true(_: ImageUpdate) -> bool:
@@ -199,7 +204,8 @@ class TagDependencies:
     """Fingerprints of the lists of tags, by repository."""
 
 
-def fingerprint_tag_list(tags: Iterable[str]) -> str:
+@lru_cache(_TAG_LISTS)
+def fingerprint_tag_list(tags: tuple[str, ...]) -> str:
     """Return a hash of the tags of a repository, whatever their order."""
     return fingerprint(sorted(tags))
 
