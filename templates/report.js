@@ -36,7 +36,7 @@ const COLUMNS = [
   { key: "exploited", title: "Exploited", isNumber: true, isSeverity: true },
   { key: "status", title: "Status" },
   { key: "digest", title: "Next digest" },
-  { key: "request", title: "Request" },
+  { key: "request", title: "Proposal" },
 ];
 const FINDINGS = {
   exploited: ["Exploited", (row) => row.exploited > 0],

@@ -15,8 +15,9 @@ WIDTH, HEIGHT = 300, 80
 """The size of the drawing area of a chart, in the units of its `viewBox`."""
 MAX_TEAMS = 20
 """The maximum number of teams that the page lists."""
-UNKNOWN = "not known"
-"""The words for a value that is not known, for example because no fix was merged."""
+NOTHING_MERGED = "no fix was merged"
+NOTHING_MERGED_RECENTLY = "none merged recently"
+"""The words for medians of no fixes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,9 @@ class TrendLine:
 
     title: str
     highest: str
+    """For example `at most 4 days`."""
     last: str
+    """For example `3 days now`."""
     segments: tuple[str, ...]
     """The points of the line as `x,y x,y …`. The line has gaps where the value is not known."""
     severity: str = ""
@@ -76,8 +79,8 @@ def _build_line(
     highest, last = max(known, default=0.0), values[-1]
     return TrendLine(
         title=title,
-        highest=describe(highest) if known else UNKNOWN,
-        last=describe(last) if last is not None else UNKNOWN,
+        highest=f"at most {describe(highest)}" if known else NOTHING_MERGED,
+        last=f"{describe(last)} now" if last is not None else NOTHING_MERGED_RECENTLY,
         segments=tuple(_list_segments(values, highest or 1.0)),
         severity=severity,
     )

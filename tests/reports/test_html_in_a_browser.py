@@ -40,6 +40,20 @@ CONTRAST = """
 """The lowest contrast of any text with its background: https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio."""
 
 
+BROKEN_HEADINGS = """
+[...document.querySelectorAll("thead th")].filter((heading) => heading.checkVisibility() && heading.textContent)
+  .filter((heading) => {
+    const [text, range] = [document.createTreeWalker(heading, NodeFilter.SHOW_TEXT).nextNode(), document.createRange()];
+    return [...text.data.matchAll(/\\S+/g)].some(({ 0: word, index }) => {
+      range.setStart(text, index);
+      range.setEnd(text, index + word.length);
+      return new Set([...range.getClientRects()].map((each) => each.top)).size > 1;
+    });
+  }).map((heading) => heading.textContent)
+"""
+"""The headings of columns in which a word begins in one line and ends in another."""
+
+
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     """Write the page of a small fleet, and return its path."""
@@ -83,6 +97,12 @@ def test_axe_finds_no_obstacle(shown, page, width, scheme):
     shown.evaluate(files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
     violations = shown.evaluate("axe.run().then((found) => found.violations)")
     assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in violations] == []
+
+
+@pytest.mark.parametrize("width", [400, 1200])
+def test_headings_of_columns_are_not_broken_within_words(shown, page, width):
+    shown.show(page, width=width)
+    assert shown.evaluate(BROKEN_HEADINGS) == []
 
 
 def test_dark_scheme_has_a_dark_background(shown, page):

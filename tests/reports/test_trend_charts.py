@@ -31,19 +31,19 @@ def trends(*medians: int | None, teams: tuple[str, ...] = ("@a",)) -> FleetTrend
 def test_line_is_scaled_to_its_highest_value():
     waiting, exploited, _ = build_trend_section(trends(1, 1, 1, 1, 1)).lines
     assert waiting.segments == ("0.0,80.0 75.0,60.0 150.0,40.0 225.0,20.0 300.0,0.0",)
-    assert (waiting.highest, waiting.last) == ("8", "8")
+    assert (waiting.highest, waiting.last) == ("at most 8", "8 now")
     assert exploited.segments == ("0.0,80.0 75.0,80.0 150.0,80.0 225.0,80.0 300.0,80.0",)
 
 
 def test_line_has_a_gap_where_the_value_is_not_known():
     *_, median = build_trend_section(trends(4, None, 2, 3, None)).lines
     assert median.segments == ("0.0,0.0", "150.0,40.0 225.0,20.0")
-    assert (median.highest, median.last) == ("4 days", "not known")
+    assert (median.highest, median.last) == ("at most 4 days", "none merged recently")
 
 
 def test_line_without_any_value_is_empty():
     *_, median = build_trend_section(trends(None, None)).lines
-    assert (median.segments, median.highest, median.last) == ((), "not known", "not known")
+    assert (median.segments, median.highest, median.last) == ((), "no fix was merged", "none merged recently")
 
 
 def test_page_escapes_teams_and_counts_those_that_do_not_fit():
