@@ -34,7 +34,10 @@ class GitRepository:
     is_selected_by_owner: bool = False
     """True if the config selects the repository by owner or topic; False if it is named."""
     host: str | None = None
-    """`host[:port]` from which git can clone the repository; None if others cannot clone it, like a local folder."""
+    """`host[:port]` from which git can clone the repository as `https://HOST/NAME.git`; None if the clone URL has
+    another form, or if others cannot clone it, like a local folder."""
+    site: str | None = None
+    """`host[:port]/path` of the server; None for a local folder."""
     configured_name: str | None = None
     """The name in the config if it differs from `name`, because the repository was renamed or transferred; else
     None."""
@@ -50,6 +53,11 @@ class GitRepository:
     activity: str | None = field(default=None, compare=False)
     """A hash of what users and basebump may have changed besides the base branch (`ActivityScope`); None if the list of
     repositories did not contain it."""
+
+    @property
+    def server(self) -> str:
+        """The address that distinguishes repositories of the same name in the state; empty for a local folder."""
+        return self.host or self.site or ""
 
     @property
     def may_be_public(self) -> bool:

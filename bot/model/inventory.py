@@ -27,7 +27,7 @@ class BranchKey:
     forge: str
     """The kind of forge, such as `github`."""
     host: str
-    """`host[:port]` of the forge; empty for a local folder."""
+    """`host[:port]` of the forge, with the path if the address has one; empty for a local folder."""
     repository: str
     base_branch: str
 
@@ -36,7 +36,7 @@ class BranchKey:
         """Return the key of a repository with its base branch; None if there is no base branch."""
         if repository.base_branch is None:
             return None
-        return cls(repository.forge, repository.host or "", repository.name, repository.base_branch)
+        return cls(repository.forge, repository.server, repository.name, repository.base_branch)
 
 
 @dataclass(frozen=True, slots=True)

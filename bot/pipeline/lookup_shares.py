@@ -58,8 +58,8 @@ def limit_lookups(
     )
 
 
-def _get_key(repository: GitRepository) -> tuple[str, str | None, str]:
-    return repository.forge, repository.host, repository.name
+def _get_key(repository: GitRepository) -> tuple[str, str, str]:
+    return repository.forge, repository.server, repository.name
 
 
 def _get_image(tracked_image: TrackedImage) -> _LookedUpImage:

@@ -89,7 +89,7 @@ def give_back_unopened(
 def _get_full_name(repository_plan: RepositoryPlan) -> tuple[str, str, str]:
     """Return the name of a repository in the ledger."""
     repository = repository_plan.repository_scan.repository
-    return repository.forge, repository.host or "", repository.name
+    return repository.forge, repository.server, repository.name
 
 
 def _replace_deferred(

@@ -23,7 +23,7 @@ class DatabasePushStore:
         """Return the last commit that basebump pushed to each branch of a repository, by branch name."""
         is_same = (
             PUSHES.c.forge == repository.forge,
-            PUSHES.c.host == (repository.host or ""),
+            PUSHES.c.host == repository.server,
             PUSHES.c.repository == repository.name,
         )
         with self._database.open_for_reading() as connection:
@@ -35,7 +35,7 @@ class DatabasePushStore:
         rows = [
             {
                 "forge": repository.forge,
-                "host": repository.host or "",
+                "host": repository.server,
                 "repository": repository.name,
                 "branch": branch,
                 "commit_id": push.commit,

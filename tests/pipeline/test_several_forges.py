@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from support.forges.azure.stand import AzureStand
 from support.forges.github.stand import GitHubStand
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.stands import LocalStand
 from support.runs.worlds import ToldScanner, build, outcomes
 from support.values import finding
+
+from bot.model.reference import ImageReference
+from bot.state.database import Database
+from bot.state.inventory_reader import DatabaseInventoryReader
 
 pytestmark = pytest.mark.real("git")
 
@@ -42,6 +47,26 @@ def test_transition_on_two_forges_is_fetched_and_scanned_once(fleets, loopback):
     assert {digest for digest, _ in asked} == {OLD, NEW}
     fetched = [each.path for each in loopback.registry.served_requests if each.method == "GET"]
     assert len(fetched) == len(set(fetched))
+
+
+def test_repositories_of_the_same_name_on_two_servers_have_states_of_their_own(tmp_path, loopback):
+    loopback.move("python", "3.12-slim", "old")
+    stands = [AzureStand(tmp_path / name, FILES) for name in ("one", "other")]
+    try:
+        assert len({stand.name for stand in stands}) == 1
+        stands[1].commit("main", {"README.md": "# Another repository\n"})
+        database = Database.sqlite(tmp_path / "state.db")
+        loopback.remember(database)
+        fleets = [stand.fleet() for stand in stands]
+        loopback.run(fleets)
+        with stands[0].server.watched() as lines, stands[1].server.watched() as other_lines:
+            loopback.run(fleets)
+        assert not [line for line in (*lines, *other_lines) if "/trees/" in line]
+        usages = DatabaseInventoryReader(database).list_usages(ImageReference.parse("python"))
+        assert {each.key.host for each in usages} == {f"{stand.server.host}/org" for stand in stands}
+    finally:
+        for stand in stands:
+            stand.end()
 
 
 def test_failing_forge_does_not_affect_others(fleets, loopback, tmp_path):

@@ -282,8 +282,15 @@ class HostedFleet:
         single failure.
         """
         self._server_ids[listed.name] = listed.server_id
-        host, is_public = self.server.clone_host, listed.is_public
-        repository = GitRepository(self.server.kind, listed.name, None, None, host=host, is_public=is_public)
+        repository = GitRepository(
+            self.server.kind,
+            listed.name,
+            None,
+            None,
+            host=self.server.clone_host,
+            site=_get_site(self.server.url),
+            is_public=listed.is_public,
+        )
         try:
             with self._open(listed.name).errors.translate(listed.name):
                 return [
@@ -328,6 +335,12 @@ class HostedFleet:
 
     def _open(self, name: str) -> HostedRepository:
         return self.server.open_repository(name, self._server_ids.get(name))
+
+
+def _get_site(url: str) -> str:
+    """Return the address of a server without its scheme."""
+    parts = urlsplit(url)
+    return f"{parts.netloc.lower()}{parts.path.rstrip('/')}"
 
 
 def get_clone_host(url: str) -> str | None:
