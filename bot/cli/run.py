@@ -29,7 +29,7 @@ from bot.reports.text import render_run_text
     type=click.Choice([level.word for level in RunLevel]),
     default=RunLevel.REPORT.word,
     show_default=True,
-    help="Only report; also push branches; also open requests.",
+    help="Only report; also push branches; also open pull requests.",
 )
 @add_scope_options
 @options.add_format_option(*FORMATS)

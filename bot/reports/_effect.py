@@ -49,7 +49,7 @@ def summarise_run_effect(report: RunReport) -> str:
     if effect is None:
         return ""
     count = len(list_risky_proposals(report))
-    warning = f"; {count} {'request adds' if count == 1 else 'requests add'} a critical or exploited vulnerability"
+    warning = f"; {count} {'proposal adds' if count == 1 else 'proposals add'} a critical or exploited vulnerability"
     return f"{str(effect).capitalize()}{warning if count else ''}."
 
 

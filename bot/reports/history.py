@@ -71,7 +71,11 @@ def render_history_lines(answer: HistoryAnswer, now: datetime) -> list[Line]:
     """Return the text output of `history`: the digests of each tag in each base branch, newest first."""
     coverage = list(describe_coverage(answer.coverage, now))
     if not answer.moves:
-        return [f"The state knows neither a repository nor an image {make_console_line(answer.name)}.", "", *coverage]
+        return [
+            f"The state contains neither a repository nor an image named {make_console_line(answer.name)}.",
+            "",
+            *coverage,
+        ]
     return join_blocks(*_list_registry_blocks(answer.observations), *_list_branch_blocks(answer.moves), coverage)
 
 
@@ -119,8 +123,8 @@ def _render_move(move: DigestMove) -> Iterator[Line]:
 
 def _describe_request(request: StoredRequest | None) -> str:
     if request is None or not request.number:
-        return "request of basebump"
-    return f"request #{request.number}" + (f": {make_console_line(request.url)}" if request.url else "")
+        return "a pull request of basebump"
+    return f"pull request #{request.number}" + (f": {make_console_line(request.url)}" if request.url else "")
 
 
 def _describe_waits(move: DigestMove) -> str:

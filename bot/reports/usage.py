@@ -104,7 +104,7 @@ def _render_usage(usage: ImageUsage, width: int, tag_width: int) -> Line:
 
 
 def _render_request(request: UpdateRequest) -> Line:
-    number = f"request #{request.number}" if request.number else "a request"
+    number = f"pull request #{request.number}" if request.number else "a pull request"
     return StyledLine(f"  {number} is open", f": {make_console_line(request.url)}" if request.url else "", Style.GOOD)
 
 

@@ -48,7 +48,7 @@ def test_history_of_a_repository_names_the_request_and_the_waits(basebump, fleet
     assert code == 0
     assert out.splitlines()[:-1] == [
         "docker.io/library/python:3.12 in acme/web (main)",
-        f"  {at(5)}  {NEW[7:19]}  request #7: {URL}",
+        f"  {at(5)}  {NEW[7:19]}  pull request #7: {URL}",
         "                            first seen 3 days before, open for 2 days",
         f"  {at(3)}  {OLD[7:19]}  found by the first run",
         "",
@@ -70,7 +70,7 @@ def test_history_of_an_image_has_the_digests_of_the_registry_and_all_branches(ba
         f"  {at(3)}  {OLD[7:19]}  found by the first run",
         "",
     ]
-    assert basebump("history", "python:3.13", "-c", fleet)[1].startswith("The state knows neither")
+    assert basebump("history", "python:3.13", "-c", fleet)[1].startswith("The state contains neither")
 
 
 def test_json_has_each_move_with_its_request(basebump, fleet):

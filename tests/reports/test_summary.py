@@ -54,7 +54,7 @@ def test_summary_begins_with_requests_that_add_grave_vulnerabilities():
     harmless = replace(proposal("Update redis:7"), images=())
     shown = render_markdown_summary(run_report(repository(update(), proposals=(harmless, proposal())), evidence=worse))
     assert shown.startswith(
-        "**Fixes none, adds 1 (1 critical); 1 request adds a critical or exploited vulnerability.**\n"
+        "**Fixes none, adds 1 (1 critical); 1 proposal adds a critical or exploited vulnerability.**\n"
     )
     assert shown.index("Update node:22") < shown.index("Update redis:7")
 
