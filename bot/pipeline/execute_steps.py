@@ -37,11 +37,11 @@ FOREIGN_COMMIT_COMMENT = (
     "pushes to it or closes it. Newer updates are proposed again once this request is merged or closed."
 )
 
-_DELETED_BRANCH_NOTE = "Its branch has no request and is no longer needed."
+_DELETED_BRANCH_NOTE = "Its branch has no open pull request, and is no longer needed."
 
 _NO_CHANGE_OUTCOMES: dict[NoChangeReason, tuple[ProposalOutcome, str]] = {
     NoChangeReason.UNCHANGED: (ProposalOutcome.UNCHANGED, ""),
-    NoChangeReason.DECLINED: (ProposalOutcome.DECLINED, "A user closed a request with exactly these updates."),
+    NoChangeReason.DECLINED: (ProposalOutcome.DECLINED, "A user closed a pull request with exactly these updates."),
     NoChangeReason.OPTED_OUT: (
         ProposalOutcome.DECLINED,
         "A user closed the first proposal of this repository, which opts the repository out.",
