@@ -158,9 +158,18 @@ class Database:
 
     @contextmanager
     def open_for_reading(self) -> Iterator[Connection]:
-        """Open a connection for reading. Raises StateError."""
+        """Open a connection for reading. Raises StateError, also if the code in the `with` block finds invalid values.
+
+        basebump never writes such values, but users and damaged disks can change a database.
+        """
         with self._translate_errors(), self._engine.connect() as connection:
-            yield connection
+            try:
+                yield connection
+            except (ValueError, TypeError, LookupError) as error:
+                raise StateError(
+                    f"cannot use the state in {self._display_name}: it contains values that basebump never writes "
+                    f"({type(error).__name__}); hint: {_OTHERWISE}"
+                ) from error
 
     @contextmanager
     def open_for_writing(self) -> Iterator[Connection]:

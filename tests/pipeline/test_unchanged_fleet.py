@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 
@@ -52,6 +54,27 @@ def test_repository_with_an_open_request_is_not_read_again_either(twins):
     assert read_document(report) == read_document(whole_report)
     assert render_run_text(report) == render_run_text(whole_report)
     twins.assert_equal()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM tags",
+        "UPDATE branch_tags SET digest = 999",
+        "UPDATE branches SET read_at = 'yesterday'",
+        "UPDATE settled_branches SET due_at = 5",
+        "UPDATE reports SET document = '{'",
+        "UPDATE transition_evidence SET document = 7",
+    ],
+)
+def test_damaged_state_changes_no_proposal(twins, statement):
+    settle_with_request(twins)
+    with closing(sqlite3.connect(twins.folder / "changing.db", isolation_level=None)) as connection:
+        assert connection.execute(statement).rowcount
+    report, whole_report = twins.run()
+    twins.assert_equal()
+    assert [each.proposals for each in report.repositories] == [each.proposals for each in whole_report.repositories]
+    assert {each.subject for each in report.failed} <= {"state"}
 
 
 Change = Callable[[Twins], None]
