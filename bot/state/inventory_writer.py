@@ -6,7 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, case, delete, insert, select, update
@@ -36,6 +36,8 @@ from bot.state.inventory_tables import (
 )
 from bot.state.tables import UtcDateTime, split_into_batches, write_rows
 
+LONGEST_RUN = timedelta(days=1)
+"""The longest time that a run takes. Only a run with a wrong clock can find a visit that started even later."""
 _AT = bindparam("at", type_=UtcDateTime)
 _UPDATED: Mapping[str, Any] = {
     "read_at": _AT,
@@ -71,10 +73,14 @@ class VisitWriter:
         """The numbers of evidence that was written; None if the evidence cannot be stored."""
 
     def write(self, visits: Iterable[BranchVisit]) -> None:
-        """Write the visits. A visit is left out if a run that started later already wrote one of the same branch."""
+        """Write the visits. A visit is left out if a run that started later already wrote one of the same branch.
+
+        A visit is not left out if the other one is so much later that the clock of one of the runs must be wrong.
+        """
         visits_by_key = {visit.key: visit for visit in visits if _is_key_storable(visit.key)}
         rows = find_branches(self._connection, visits_by_key)
-        current = [visit for key, visit in visits_by_key.items() if key not in rows or rows[key].read_at <= self._at]
+        is_later = {key: self._at < row.read_at <= self._at + LONGEST_RUN for key, row in rows.items()}
+        current = [visit for key, visit in visits_by_key.items() if not is_later.get(key)]
         self._write_branches(current, rows)
         rows = find_branches(self._connection, [visit.key for visit in current])
         for batch in split_into_batches(current):

@@ -64,6 +64,12 @@ def test_earlier_visit_of_a_parallel_run_is_left_out(inventory, place):
     assert (inventory.load_branches([WEB]), inventory.load_reports([WEB])) == before
 
 
+def test_visit_of_a_run_whose_clock_was_wrong_is_replaced(inventory, place):
+    inventory.record_visits([build_visit(settled=build_settled())], {}, place.now + 1000 * 24 * HOUR)
+    inventory.record_visits([build_visit(head="beef")], {}, place.now)
+    assert inventory.load_branches([WEB]) == {WEB: StoredBranch("beef", "reader 1", place.now)}
+
+
 def test_same_repository_on_two_forges_and_two_branches_is_stored_four_times(inventory, place):
     keys = [BranchKey("gitea", host, "acme/web", base) for host in ("git.one", "git.two") for base in ("main", "1.x")]
     inventory.record_visits([build_visit(key=key, head=str(n)) for n, key in enumerate(keys)], {}, place.now)

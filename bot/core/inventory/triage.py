@@ -30,8 +30,8 @@ def find_visit_reason(
         current: The present conditions. `current.evidence` is empty if the last visit depended on no evidence.
         now: The present time.
     """
-    if stored is None or stored.settled is None:
-        return VisitReason.UNSETTLED
+    if stored is None or stored.settled is None or stored.read_at > now:
+        return VisitReason.UNSETTLED  # a visit in the future had a wrong clock, so that its due time means nothing
     before = stored.settled.conditions
     if _have_files_changed(stored, before, current):
         return VisitReason.FILES_CHANGED

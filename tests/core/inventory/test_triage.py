@@ -34,6 +34,11 @@ def test_branch_is_read_if_it_is_new_or_was_not_settled():
     assert find(replace(STORED, settled=None)) is VisitReason.UNSETTLED
 
 
+def test_visit_in_the_future_proves_nothing():
+    future = NOW + timedelta(days=400)
+    assert find(replace(STORED, read_at=future, settled=replace(SETTLED, due_at=future))) is VisitReason.UNSETTLED
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
