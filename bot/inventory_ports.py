@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
 
     from bot.model.decision import Transition
     from bot.model.evidence import Evidence
-    from bot.model.fleet_history import FleetHistory
+    from bot.model.fleet_history import BranchRequest, FleetHistory
     from bot.model.inventory import BranchKey, BranchVisit, StoredBranch
     from bot.model.limits import Opening
     from bot.model.reference import ImageReference
@@ -45,6 +45,9 @@ class InventoryStore(Protocol):
 
         If `image` has a tag, only branches with this tag are returned.
         """
+
+    def load_requests(self, repositories: Collection[str]) -> Sequence[BranchRequest]:
+        """Return the requests in all base branches that ever used one of these repositories of images."""
 
     def record_visits(
         self, visits: Sequence[BranchVisit], evidence: Mapping[Transition, Evidence], at: datetime

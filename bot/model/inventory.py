@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from bot.model.ci import CiOutcome
 from bot.model.forge import GitRepository
 from bot.model.reference import Digest, TagRef
 
@@ -89,8 +90,9 @@ class StoredBranch:
     """True if the last visit could not read some files, so that the state may lack image references."""
     settled: SettledBranch | None = None
     """None if something was left to do after the last visit, or if something could not be determined."""
-    open_request_branches: frozenset[str] = frozenset()
-    """The branches of basebump that had an open request at the end of the last visit."""
+    open_request_heads: Mapping[str, str | None] = field(default_factory=dict)
+    """The branches of basebump that had an open request at the end of the last visit, each with its last commit. The
+    commit is None if it contained other changes than basebump's, or if it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,12 @@ class StoredRequest:
     fixes: Mapping[str, int] | None = None
     """The number of distinct vulnerabilities that the request fixes, by severity, and under `exploited` those that are
     known to be exploited. None if it is unknown what the request fixes."""
+    head: str | None = None
+    """The last commit of the branch. None if it contains other changes than basebump's, or if it is not known."""
+    ci: CiOutcome = CiOutcome.UNKNOWN
+    """The outcome of CI on `head`."""
+    base_ci: CiOutcome = CiOutcome.UNKNOWN
+    """The outcome of CI on the base branch, at the visit that found that CI failed on `head`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import assert_never
 from bot.core.proposal.markers import mark_withdrawn, parse_marker
 from bot.model.branch_ownership import BranchPush
 from bot.model.errors import ForgeError, ProtectedFileError
+from bot.model.forge import OpenedRequest
 from bot.model.proposal import (
     CloseRequest,
     DeferProposal,
@@ -75,6 +76,8 @@ class StepExecutor:
     level: RunLevel
     pushes: dict[str, BranchPush] = field(default_factory=dict)
     """The commits that were pushed, by branch."""
+    opened: dict[str, OpenedRequest] = field(default_factory=dict)
+    """The requests that were opened, by branch."""
 
     def execute_step(self, step: ProposalStep, desired: Proposal | NoProposal) -> ProposalReport:
         """Execute a step and return its result.
@@ -123,6 +126,7 @@ class StepExecutor:
         opened = self.forge.open(
             _mention_predecessor(proposal, step.withdrawn_request, self.forge.limits.number_prefix)
         )
+        self.opened[proposal.branch] = opened
         return _report_proposal(proposal, ProposalOutcome.OPENED, opened.url, " ".join(opened.notes))
 
     def _update_request(self, step: UpdateRequest) -> ProposalReport:
@@ -275,6 +279,8 @@ class ExecutionResult:
     failures: tuple[RunFailure, ...] = ()
     pushes: Mapping[str, BranchPush] = field(default_factory=dict)
     """The commits that were pushed, by branch."""
+    opened: Mapping[str, OpenedRequest] = field(default_factory=dict)
+    """The requests that were opened, by branch."""
 
 
 def execute_steps(subject: str, forge: Forge, branch_plans: Sequence[BranchPlan], level: RunLevel) -> ExecutionResult:
@@ -292,4 +298,4 @@ def execute_steps(subject: str, forge: Forge, branch_plans: Sequence[BranchPlan]
             report = report_failure(branch_plan.desired, branch_plan.branch, str(error))
             failures.append(RunFailure(f"{subject} {branch_plan.branch}", FailureStage.PROPOSE, str(error)))
         reports.append(_add_due_date(report, branch_plan.desired))
-    return ExecutionResult(tuple(reports), tuple(failures), executor.pushes)
+    return ExecutionResult(tuple(reports), tuple(failures), executor.pushes, executor.opened)

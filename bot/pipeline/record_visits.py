@@ -2,58 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
-from bot.core.evidence.compare import collect_exploited_ids, count_by_severity, count_distinct, filter_exploited
 from bot.core.inventory.settle import (
     are_decisions_lasting,
     find_due_time,
+    is_ci_awaited,
     is_evidence_lasting,
     is_step_done,
     list_possible_transitions,
     list_tracked_images,
 )
 from bot.core.inventory.triage import find_tag_reason
-from bot.core.proposal.markers import parse_marker
-from bot.core.transition import get_first_transition
 from bot.model.decision import ImageUpdate, Transition
-from bot.model.errors import ForgeError, StateError
-from bot.model.evidence import Evidence
+from bot.model.errors import StateError
 from bot.model.inventory import BranchConditions, BranchKey, BranchVisit, SettledBranch, StoredRequest, VisitReason
 from bot.model.proposal import (
     CloseRequest,
     DeleteBranch,
     OpenRequest,
     Proposal,
-    RemoteRequest,
     RequestState,
     UpdateRequest,
 )
-from bot.model.report import RepositoryReport, RunFailure
+from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage
 from bot.pipeline.decide_updates import DecisionResult, TagDependencies
 from bot.pipeline.evidence_versions import EvidenceVersions
-from bot.pipeline.execute_steps import ExecutionResult
 from bot.pipeline.registry_failures import STATE_SUBJECT
 from bot.pipeline.repository_plan import BranchPlan, RepositoryPlan
+from bot.pipeline.request_records import RequestRecorder, VisitedBranch
 from bot.pipeline.run_context import RunContext, RunOptions
-from bot.pipeline.triage import ListedBranch, TriageResult
+from bot.pipeline.triage import TriageResult
+from bot.pipeline.worker_pool import FORGE_POOL
 
 _MISSED = (
     "the regular visit changes something here, but nothing that basebump compares between visits had changed; "
     "hint: report this as a bug, unless the settings of the repository or its branches were changed"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class VisitedBranch:
-    """A base branch that the run read, with the results."""
-
-    listed: ListedBranch
-    plan: RepositoryPlan
-    result: ExecutionResult
-    report: RepositoryReport
 
 
 class VisitRecorder:
@@ -73,11 +60,14 @@ class VisitRecorder:
         if not store.is_available:
             return
         visits: list[BranchVisit] = []
-        for each in visited:
+        known = [each for each in visited if each.listed.key is not None]
+        recorder = RequestRecorder(self._context, self._options.branch_prefix, self._decision_result.evidence)
+        requests = FORGE_POOL.run_phase("Reading CI", recorder.list_requests, known, self._context.progress)
+        for each, listed_requests in zip(known, requests, strict=True):
             key, conditions = each.listed.key, each.listed.conditions
             if key is not None and conditions is not None:
                 dependencies = self._find_dependencies(each.plan)
-                visits.append(self._build_visit(key, conditions, each, dependencies))
+                visits.append(self._build_visit(key, conditions, each, dependencies, listed_requests))
                 if _is_missed(each, dependencies):
                     yield RunFailure(each.report.title, FailureStage.SURVEY, _MISSED)
         evidence = {**triage_result.evidence, **self._decision_result.evidence}
@@ -92,16 +82,21 @@ class VisitRecorder:
         return self._decision_result.lookup_result.find_dependencies(images)
 
     def _build_visit(
-        self, key: BranchKey, conditions: BranchConditions, branch: VisitedBranch, dependencies: TagDependencies | None
+        self,
+        key: BranchKey,
+        conditions: BranchConditions,
+        branch: VisitedBranch,
+        dependencies: TagDependencies | None,
+        requests: tuple[StoredRequest, ...] | None,
     ) -> BranchVisit:
         return BranchVisit(
             key,
             conditions.head,
             conditions.reader,
             branch.report,
-            self._list_requests(branch),
+            requests,
             branch.plan.repository_scan.extract_result.has_unread_files,
-            self._settle(conditions, branch, dependencies),
+            self._settle(conditions, branch, dependencies) if not self._is_ci_awaited(branch, requests) else None,
         )
 
     def _settle(
@@ -110,6 +105,8 @@ class VisitRecorder:
         """Return the branch as settled. Return None if something is left to do, or if some data may change unseen."""
         plan, decisions = branch.plan, branch.plan.proposal_plan.decisions
         if dependencies is None or conditions.activity is None or not _is_complete(branch):
+            return None
+        if not _are_requests_listed(branch):
             return None
         if not are_decisions_lasting(decisions) or not all(is_step_done(each.step) for each in plan.branch_plans):
             return None
@@ -127,6 +124,15 @@ class VisitRecorder:
         due_at = find_due_time(decisions, due_dates, self._options.policy_config, self._context.now)
         return SettledBranch(conditions, dependencies.tags, dependencies.tag_lists, due_at)
 
+    def _is_ci_awaited(self, branch: VisitedBranch, requests: Iterable[StoredRequest] | None) -> bool:
+        """Return True if the next run must read the outcome of CI on an open request, because CI has not ended."""
+        committed_at = {(each.branch, each.number or 0): each.committed_at for each in branch.plan.requests or ()}
+        return any(
+            each.state is RequestState.OPEN
+            and is_ci_awaited(each.ci, committed_at.get((each.branch, each.number)), self._context.now)
+            for each in requests or ()
+        )
+
     def _is_evidence_lasting(self, transition: Transition) -> bool:
         return is_evidence_lasting(
             self._decision_result.evidence.get(transition),
@@ -134,58 +140,6 @@ class VisitRecorder:
                 map(self._evidence_versions.has_known_scanner, (transition.tag_ref, transition.new_tag_ref))
             ),
         )
-
-    def _list_requests(self, branch: VisitedBranch) -> tuple[StoredRequest, ...] | None:
-        """Return what is known about the requests of a repository. Return None if they could not be listed."""
-        requests = branch.plan.requests
-        if requests is None:
-            return None
-        updates = {each.branch: each.updates for each in branch.plan.branch_plans}
-        return tuple(
-            _build_stored_request(request, self._count_fixes(updates.get(request.branch, ())))
-            for request in (*requests, *self._list_ended(branch.listed, requests))
-            if request.state is not RequestState.BRANCH
-        )
-
-    def _list_ended(self, listed: ListedBranch, requests: Sequence[RemoteRequest]) -> Iterable[RemoteRequest]:
-        """Return the requests that were open at the last visit, and that were merged or closed since.
-
-        They are only stored as history. They decide nothing, so that a run without a state has the same results.
-        """
-        open_before = listed.stored.open_request_branches if listed.stored is not None else frozenset()
-        missing = open_before - {each.branch for each in requests if each.state is not RequestState.BRANCH}
-        if not missing:
-            return ()
-        try:
-            found = listed.fleet.get_forge(listed.repository).list_requests(self._options.branch_prefix, missing)
-        except ForgeError:  # the state then records only that the requests ended
-            return ()
-        return [each for each in found if each.branch in missing]
-
-    def _count_fixes(self, updates: Sequence[ImageUpdate]) -> Mapping[str, int] | None:
-        """Return the number of distinct vulnerabilities that updates fix, by severity; None if some are unknown."""
-        found = [self._decision_result.evidence.get(get_first_transition(update)) for update in updates]
-        known = [each for each in found if each is not None and each.delta is not None]
-        return _count_fixes(known) if updates and len(known) == len(found) else None
-
-
-def _count_fixes(evidence: Sequence[Evidence]) -> Mapping[str, int]:
-    fixed = [finding for each in evidence if each.delta is not None for finding in each.delta.fixed]
-    exploited = count_distinct(filter_exploited(fixed, collect_exploited_ids(evidence)))
-    return {**{severity.word: count for severity, count in count_by_severity(fixed).items()}, "exploited": exploited}
-
-
-def _build_stored_request(request: RemoteRequest, fixes: Mapping[str, int] | None) -> StoredRequest:
-    return StoredRequest(
-        branch=request.branch,
-        number=request.number or 0,
-        state=request.state,
-        targets=parse_marker(request.body).targets,
-        url=request.url,
-        opened_at=request.opened_at,
-        ended_at=request.closed_at,
-        fixes=fixes,
-    )
 
 
 def _is_complete(branch: VisitedBranch) -> bool:
@@ -200,15 +154,30 @@ def _is_complete(branch: VisitedBranch) -> bool:
     )
 
 
+def _are_requests_listed(branch: VisitedBranch) -> bool:
+    """Return True if the activity in the list of repositories covers all open requests that the visit found."""
+    listed_numbers = branch.listed.repository.listed_requests
+    return listed_numbers is None or all(
+        each.number in listed_numbers for each in branch.plan.requests or () if each.state is RequestState.OPEN
+    )
+
+
 def _is_missed(branch: VisitedBranch, dependencies: TagDependencies | None) -> bool:
     """Return True if a regular visit of a settled branch changes something, although nothing seems to have changed."""
     settled = branch.listed.settled
     if branch.listed.reason is not VisitReason.IN_TURN or settled is None or dependencies is None:
         return False
+    if not _are_requests_listed(branch):
+        return False
     if find_tag_reason(settled, dependencies.tags, dependencies.tag_lists) is not None:
         return False
-    return any(map(_is_change, branch.plan.branch_plans))
+    has_all_branches = branch.listed.repository.listed_requests is None
+    return any(_is_change(each, has_all_branches=has_all_branches) for each in branch.plan.branch_plans)
 
 
-def _is_change(branch_plan: BranchPlan) -> bool:
-    return isinstance(branch_plan.step, OpenRequest | UpdateRequest | CloseRequest | DeleteBranch)
+def _is_change(branch_plan: BranchPlan, *, has_all_branches: bool) -> bool:
+    """Return True if a step changes something. Branches without a request count only if the forge lists them."""
+    step = branch_plan.step
+    return isinstance(step, OpenRequest | UpdateRequest | CloseRequest) or (
+        has_all_branches and isinstance(step, DeleteBranch)
+    )

@@ -23,8 +23,9 @@ from bot.pipeline.expedite_urgent import expedite_urgent
 from bot.pipeline.extract import ExtractResult, extract_references
 from bot.pipeline.opening_limits import apply_limits, give_back_unopened
 from bot.pipeline.pushed_branches import record_pushes
-from bot.pipeline.record_visits import VisitedBranch, VisitRecorder
+from bot.pipeline.record_visits import VisitRecorder
 from bot.pipeline.repository_plan import BranchPlan, RepositoryPlan, RepositoryPlanner, RepositoryScan
+from bot.pipeline.request_records import VisitedBranch
 from bot.pipeline.run_context import RunContext, RunOptions
 from bot.pipeline.triage import ListedBranch, TriageResult, build_activity_scope, select_branches
 from bot.pipeline.worker_pool import FORGE_POOL

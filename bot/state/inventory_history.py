@@ -15,6 +15,7 @@ from bot.model.history import TagObservation
 from bot.model.inventory import BranchKey, StoredRequest
 from bot.model.proposal import RequestState
 from bot.model.reference import Digest, ImageReference, TagRef
+from bot.state.inventory_rows import parse_ci
 from bot.state.inventory_tables import BRANCHES, DIGESTS, IMAGE_REFERENCES, REQUESTS, SPANS, TAGS
 from bot.state.tables import SIGHTINGS, split_into_batches
 
@@ -46,6 +47,21 @@ def read_patch_history(connection: Connection, since: datetime) -> FleetHistory:
     branches = BRANCHES.c.id.in_(select(REQUESTS.c.branch).where(is_fixing))
     is_held = branches & or_(SPANS.c.ended_at.is_(None), SPANS.c.ended_at >= since)
     return _read_history(connection, is_held, is_fixing, has_owners=True)
+
+
+def read_image_requests(connection: Connection, repositories: Collection[str]) -> Iterator[BranchRequest]:
+    """Yield the requests in all base branches that ever used one of these repositories of images."""
+    columns = [column for column in REQUESTS.c if column is not REQUESTS.c.branch]
+    for batch in split_into_batches(sorted(repositories)):
+        users = select(SPANS.c.branch).join(TAGS, TAGS.c.id == SPANS.c.tag).where(TAGS.c.repository.in_(batch))
+        yield from map(
+            _build_request,
+            connection.execute(
+                select(*_KEY_COLUMNS, *columns)
+                .join(BRANCHES, BRANCHES.c.id == REQUESTS.c.branch)
+                .where(REQUESTS.c.branch.in_(users))
+            ),
+        )
 
 
 def _read_history(
@@ -122,5 +138,8 @@ def _build_request(row: Row[Any]) -> BranchRequest:
         opened_at=row.opened_at,
         ended_at=row.ended_at,
         fixes=json.loads(row.fixes) if row.fixes is not None else None,
+        head=row.head,
+        ci=parse_ci(row.ci),
+        base_ci=parse_ci(row.base_ci),
     )
     return BranchRequest(BranchKey(row.forge, row.host, row.repository, row.base_branch), request)

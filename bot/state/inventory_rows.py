@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select
 
+from bot.model.ci import CiOutcome
 from bot.model.inventory import BranchKey
 from bot.model.reference import Digest, TagRef
 from bot.state.inventory_tables import BRANCHES, DIGESTS, TAGS
@@ -70,6 +71,11 @@ class RowNumbers:
         for batch in split_into_batches(sorted(digests)):
             for row in self._connection.execute(select(DIGESTS).where(DIGESTS.c.digest.in_(batch))):
                 self._digest_ids[Digest(row.digest)] = row.id
+
+
+def parse_ci(word: str | None) -> CiOutcome:
+    """Return the outcome of CI in a row. NULL, and the words of later releases, stand for an unknown outcome."""
+    return CiOutcome(word) if word in set(CiOutcome) else CiOutcome.UNKNOWN
 
 
 def is_storable(text: str) -> bool:

@@ -11,12 +11,14 @@ from sqlalchemy import Connection, Row, delete, select, update
 
 from bot.model.decision import Transition
 from bot.model.evidence import Evidence
+from bot.model.fleet_history import BranchRequest
 from bot.model.inventory import BranchConditions, BranchKey, BranchVisit, SettledBranch, StoredBranch
 from bot.model.proposal import RequestState
 from bot.model.reference import Digest, ImageReference, TagRef
 from bot.model.report import RepositoryReport
 from bot.state.database import Database
 from bot.state.inventory_documents import parse_evidence, parse_report, serialise_transition
+from bot.state.inventory_history import read_image_requests
 from bot.state.inventory_rows import find_branches
 from bot.state.inventory_tables import (
     BRANCH_DETAILS,
@@ -96,6 +98,11 @@ class DatabaseInventoryStore:
         with self._database.open_for_reading() as connection:
             return frozenset(BranchKey(*row) for row in connection.execute(users))
 
+    def load_requests(self, repositories: Collection[str]) -> Sequence[BranchRequest]:
+        """Return the requests in all base branches that ever used one of these repositories of images."""
+        with self._database.open_for_reading() as connection:
+            return tuple(read_image_requests(connection, repositories))
+
     def record_visits(
         self, visits: Sequence[BranchVisit], evidence: Mapping[Transition, Evidence], at: datetime
     ) -> None:
@@ -156,9 +163,10 @@ def _load_batch(
     for branch, tag, fingerprint in list_rows:
         tag_lists[branch][texts.tags[tag].repository] = fingerprint
     is_open = (REQUESTS.c.branch.in_(ids), REQUESTS.c.state == RequestState.OPEN.value)
-    open_branches = defaultdict[int, set[str]](set)
-    for branch, head_branch in connection.execute(select(REQUESTS.c.branch, REQUESTS.c.head_branch).where(*is_open)):
-        open_branches[branch].add(head_branch)
+    open_heads = defaultdict[int, dict[str, str | None]](dict)
+    columns = (REQUESTS.c.branch, REQUESTS.c.head_branch, REQUESTS.c.head)
+    for branch, head_branch, head in connection.execute(select(*columns).where(*is_open)):
+        open_heads[branch][head_branch] = head
     return {
         key: StoredBranch(
             head=row.head,
@@ -166,7 +174,7 @@ def _load_batch(
             read_at=row.read_at,
             has_unread_files=row.has_unread_files,
             settled=_build_settled_branch(row, settled_rows.get(row.id), tags, tag_lists),
-            open_request_branches=frozenset(open_branches.get(row.id, ())),
+            open_request_heads=open_heads.get(row.id, {}),
         )
         for key, row in rows_by_key.items()
     }

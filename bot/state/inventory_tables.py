@@ -132,6 +132,9 @@ REQUESTS = Table(
     Column("ended_at", UtcDateTime),
     Column("targets", Text, nullable=False),  # a JSON list
     Column("fixes", Text),  # a JSON object
+    Column("head", Text),
+    Column("ci", Text),
+    Column("base_ci", Text),
     sqlite_with_rowid=False,
 )
 """The pull and merge requests of basebump."""

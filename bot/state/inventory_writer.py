@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, case, delete, insert, select, update
 
+from bot.model.ci import CiOutcome
 from bot.model.decision import Transition
 from bot.model.evidence import Evidence
 from bot.model.inventory import BranchKey, BranchVisit, SettledBranch, StoredRequest
@@ -18,7 +19,7 @@ from bot.model.proposal import RequestState
 from bot.model.reference import Digest, TagRef
 from bot.model.report import Verdict
 from bot.state.inventory_documents import serialise_evidence, serialise_report, serialise_transition
-from bot.state.inventory_rows import RowNumbers, find_branches, is_storable, make_storable
+from bot.state.inventory_rows import RowNumbers, find_branches, is_storable, make_storable, parse_ci
 from bot.state.inventory_tables import (
     BRANCH_EVIDENCE,
     BRANCH_TAG_LISTS,
@@ -318,7 +319,18 @@ def _build_request_row(
         "ended_at": None if request.state is RequestState.OPEN else ended_at,
         "targets": targets,
         "fixes": fixes or known.get("fixes"),
+        **_build_ci_columns(request, known),
     }
+
+
+def _build_ci_columns(request: StoredRequest, known: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return the columns for the outcome of CI. A result for a commit is kept until there is another result for it."""
+    ci, base_ci = request.ci, request.base_ci
+    if request.head is None or request.head == known.get("head"):
+        known_ci = parse_ci(known.get("ci"))
+        ci = known_ci if known_ci.is_final and not ci.is_final else ci
+        base_ci = parse_ci(known.get("base_ci")) if base_ci is CiOutcome.UNKNOWN else base_ci
+    return {"head": request.head or known.get("head"), "ci": ci.value, "base_ci": base_ci.value}
 
 
 def delete_unneeded_evidence(connection: Connection) -> None:

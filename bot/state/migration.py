@@ -38,11 +38,18 @@ def _migrate_to_version_5(connection: Connection) -> None:
     connection.exec_driver_sql(f"CREATE TABLE openings ({columns}, PRIMARY KEY (forge, host, repository, branch))")
 
 
+def _migrate_to_version_6(connection: Connection) -> None:
+    """Add the outcome of CI to requests."""
+    for column in ("head", "ci", "base_ci"):
+        connection.exec_driver_sql(f"ALTER TABLE requests ADD COLUMN {column} TEXT")
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     _migrate_to_version_2,
     _migrate_to_version_3,
     migrate_to_version_4,
     _migrate_to_version_5,
+    _migrate_to_version_6,
 )
 """The migrations in order. The first one migrates version 1 of the tables to version 2.
 

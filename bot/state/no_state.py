@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from bot.model.branch_ownership import BranchPush
 from bot.model.decision import Transition
 from bot.model.evidence import Evidence, Scan, ScannerIdentity, ScanSubject
+from bot.model.fleet_history import BranchRequest
 from bot.model.forge import GitRepository
 from bot.model.history import SupersededTag, TagObservation
 from bot.model.image import CachedManifest, TagDescriptor
@@ -91,6 +92,10 @@ class NoInventoryStore:
     def list_users(self, image: ImageReference) -> frozenset[BranchKey]:  # noqa: ARG002 - the Protocol's signature
         """Return no branches."""
         return frozenset()
+
+    def load_requests(self, repositories: Collection[str]) -> Sequence[BranchRequest]:  # noqa: ARG002 - the Protocol's
+        """Return no requests."""
+        return ()
 
     def record_visits(
         self, visits: Sequence[BranchVisit], evidence: Mapping[Transition, Evidence], at: datetime

@@ -47,7 +47,7 @@ def test_settled_branch_is_read_back(inventory, place):
     inventory.record_visits(
         [build_visit(requests=(build_request(),), settled=state, has_unread_files=True)], {}, place.now
     )
-    stored = StoredBranch("c0ffee", "reader 1", place.now, True, state, frozenset({"basebump/python"}))
+    stored = StoredBranch("c0ffee", "reader 1", place.now, True, state, {"basebump/python": None})
     assert inventory.load_branches([WEB, API]) == {WEB: stored}
 
 

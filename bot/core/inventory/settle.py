@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import assert_never
 
 from bot.core.transition import build_transition
+from bot.model.ci import CiOutcome
 from bot.model.decision import (
     Decision,
     HeldUpdate,
@@ -34,6 +35,11 @@ from bot.model.request_attributes import NO_ATTRIBUTES
 from bot.model.signature import TransitionSignatures, VerifiedSignature
 from bot.model.vocabulary import Reason
 
+MAX_CI_DURATION = timedelta(hours=24)
+"""How long a request is read in every run while its checks are pending. A job of GitHub Actions ends after six hours at
+the latest, and daily runs must see its end once. After that, the outcome counts as unknown."""
+MAX_CI_START = timedelta(hours=1)
+"""How long a request without any check is read in every run. A repository without CI never has a check."""
 _LASTING_HOLDS = frozenset({Reason.INDEX_CHURN, Reason.PLATFORM_LOST, Reason.OLDER, Reason.SEEN_BEFORE})
 """Holds that depend only on the two images. All other holds depend on time or on the registry."""
 _LASTING_REFUSALS = frozenset({Reason.INTRODUCED, Reason.DOWNGRADE})
@@ -97,6 +103,18 @@ def is_step_done(step: ProposalStep) -> bool:
         and step.request is not None
         and step.request.state is RequestState.OPEN
     )
+
+
+def is_ci_awaited(outcome: CiOutcome, committed_at: datetime | None, now: datetime) -> bool:
+    """Return True if CI may still end on the last commit of a request, and the forge does not report when it does.
+
+    No forge changes the time of the last change of a request when its checks end. The request is therefore read again
+    until its commit is old.
+    """
+    if committed_at is None:
+        return False
+    limits = {CiOutcome.PENDING: MAX_CI_DURATION, CiOutcome.NONE: MAX_CI_START}
+    return abs(now - committed_at) < limits.get(outcome, timedelta())
 
 
 def find_due_time(

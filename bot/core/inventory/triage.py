@@ -75,7 +75,7 @@ def _have_files_changed(stored: StoredBranch, before: BranchConditions, current:
     if current.head == before.head:
         return False
     has_same_tree = current.tree is not None and current.tree == before.tree
-    return not has_same_tree or bool(stored.open_request_branches)
+    return not has_same_tree or bool(stored.open_request_heads)
 
 
 def _get_turn(key: BranchKey) -> timedelta:

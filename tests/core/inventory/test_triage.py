@@ -64,7 +64,7 @@ def test_activity_that_was_unknown_proves_nothing():
 
 def test_new_commit_with_the_same_files_is_no_reason_without_an_open_request():
     assert find(head="3" * 40) is None
-    with_request = replace(STORED, open_request_branches=frozenset({"basebump/nginx"}))
+    with_request = replace(STORED, open_request_heads={"basebump/nginx": None})
     assert find(with_request, head="3" * 40) is VisitReason.FILES_CHANGED
 
 

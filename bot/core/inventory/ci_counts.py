@@ -1,0 +1,88 @@
+"""Count the outcomes of CI on the requests that propose a digest, over all repositories of a fleet."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+
+from bot.model.ci import CiOutcome, FleetOutcome
+from bot.model.fleet_history import BranchRequest
+from bot.model.inventory import StoredRequest
+from bot.model.proposal import RequestState, Target
+
+MIN_BROKEN_REPOSITORIES = 3
+"""The smallest number of repositories in which a digest must break CI before it is not proposed to others. One
+repository can break by itself, and two can share a test. Whoever can push to a single repository, and can therefore
+forge its statuses, cannot stop the updates of the others."""
+MIN_BROKEN_SHARE = 0.5
+"""The smallest share of broken repositories among those in which CI ended. If CI passes in most repositories, the
+others have a reason of their own."""
+
+_Repository = tuple[str, str, str]
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+def count_outcomes(requests: Iterable[BranchRequest], targets: Collection[Target]) -> Mapping[Target, FleetOutcome]:
+    """Return the outcomes of CI for each target. Targets without any request are missing.
+
+    Every repository counts once for a target, with the newest of its requests in which CI ended, whatever the number of
+    its base branches and requests.
+    """
+    names = {_get_name(target) for target in targets}
+    by_repository: dict[_Repository, list[BranchRequest]] = defaultdict(list)
+    for each in requests:
+        if any(_get_name(target) in names for target in each.request.targets):
+            by_repository[each.key.forge, each.key.host, each.key.repository].append(each)
+    counted: dict[Target, list[tuple[CiOutcome, bool, bool]]] = defaultdict(list)
+    for own in by_repository.values():
+        newest_first = sorted(own, key=lambda each: _get_age(each.request), reverse=True)
+        for target in {target for each in own for target in each.request.targets}.intersection(targets):
+            counted[target].append(_summarise_repository(newest_first, target))
+    return {target: _combine(votes) for target, votes in counted.items()}
+
+
+def _summarise_repository(newest_first: Sequence[BranchRequest], target: Target) -> tuple[CiOutcome, bool, bool]:
+    """Return the outcome of CI in one repository, whether the target broke it, and whether it was merged there."""
+    proposing = [each for each in newest_first if target in each.request.targets]
+    is_merged = any(each.request.state is RequestState.MERGED for each in proposing)
+    finished = next((each for each in proposing if each.request.ci.is_final), None)
+    if finished is None:
+        return CiOutcome.UNKNOWN, False, is_merged
+    is_broken = finished.request.ci is CiOutcome.FAILED and _has_passed_before(newest_first, finished, target)
+    return finished.request.ci, is_broken, is_merged
+
+
+def _has_passed_before(newest_first: Sequence[BranchRequest], failed: BranchRequest, target: Target) -> bool:
+    """Return True if CI passed without the target: on the base branch, or on the request for the digest before."""
+    if failed.request.base_ci is CiOutcome.PASSED:
+        return True
+    name = _get_name(target)
+    earlier = (
+        each.request.ci
+        for each in newest_first[newest_first.index(failed) + 1 :]
+        if each.key == failed.key and each.request.ci.is_final and target not in each.request.targets
+        if any(_get_name(other) == name for other in each.request.targets)
+    )
+    return next(earlier, CiOutcome.UNKNOWN) is CiOutcome.PASSED
+
+
+def _combine(votes: Sequence[tuple[CiOutcome, bool, bool]]) -> FleetOutcome:
+    passed, failed = (sum(ci is each for ci, _, _ in votes) for each in (CiOutcome.PASSED, CiOutcome.FAILED))
+    broken = sum(is_broken for _, is_broken, _ in votes)
+    return FleetOutcome(
+        passed=passed,
+        failed=failed,
+        merged=sum(is_merged for _, _, is_merged in votes),
+        broken=broken,
+        is_failing=broken >= MIN_BROKEN_REPOSITORIES and broken >= MIN_BROKEN_SHARE * (passed + failed),
+    )
+
+
+def _get_name(target: Target) -> str:
+    """Return the repository and the tag of a target."""
+    return target.rpartition("@")[0]
+
+
+def _get_age(request: StoredRequest) -> tuple[datetime, int]:
+    return request.opened_at or _LONG_AGO, request.number

@@ -1,0 +1,54 @@
+"""The outcome of CI on requests is kept in the inventory, and read back for the images of a run."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from support.visits import API, PYTHON, WEB, build_request, build_visit
+
+from bot.model.ci import CiOutcome
+from bot.model.proposal import RequestState
+
+HOUR = timedelta(hours=1)
+USES_PYTHON = "python:3.12"
+HEAD, NEWER_HEAD = "c" * 40, "d" * 40
+
+
+def record(inventory, at, *requests, key=WEB):
+    inventory.record_visits([build_visit(USES_PYTHON, requests=requests, key=key)], {}, at)
+
+
+def load(inventory):
+    return [(each.key, each.request) for each in inventory.load_requests([PYTHON.repository])]
+
+
+def test_outcome_is_read_back_for_the_users_of_an_image(inventory, place):
+    failed = build_request(head=HEAD, ci=CiOutcome.FAILED, base_ci=CiOutcome.PASSED)
+    record(inventory, place.now, failed)
+    record(inventory, place.now, build_request(2), key=API)
+    assert sorted(load(inventory), key=lambda each: each[1].number) == [(WEB, failed), (API, build_request(2))]
+    assert inventory.load_requests(["docker.io/library/node"]) == ()
+    assert inventory.load_branches([WEB])[WEB].open_request_heads == {"basebump/python": HEAD}
+
+
+def test_result_of_a_commit_is_kept_when_it_cannot_be_read_again(inventory, place):
+    record(inventory, place.now, build_request(head=HEAD, ci=CiOutcome.FAILED, base_ci=CiOutcome.PASSED))
+    record(inventory, place.now + HOUR, build_request(head=HEAD, ci=CiOutcome.UNKNOWN))
+    merged = build_request(state=RequestState.MERGED, ended_at=place.now + HOUR, head=HEAD, ci=CiOutcome.FAILED)
+    record(inventory, place.now + 2 * HOUR, merged)
+    ((_, request),) = load(inventory)
+    assert (request.state, request.head) == (RequestState.MERGED, HEAD)
+    assert (request.ci, request.base_ci) == (CiOutcome.FAILED, CiOutcome.PASSED)
+
+
+def test_later_result_of_a_commit_counts(inventory, place):
+    record(inventory, place.now, build_request(head=HEAD, ci=CiOutcome.FAILED))
+    record(inventory, place.now + HOUR, build_request(head=HEAD, ci=CiOutcome.PASSED))
+    assert load(inventory)[0][1].ci is CiOutcome.PASSED
+
+
+def test_result_of_another_commit_does_not_count(inventory, place):
+    record(inventory, place.now, build_request(head=HEAD, ci=CiOutcome.PASSED))
+    record(inventory, place.now + HOUR, build_request(head=NEWER_HEAD, ci=CiOutcome.UNKNOWN))
+    ((_, request),) = load(inventory)
+    assert (request.head, request.ci) == (NEWER_HEAD, CiOutcome.UNKNOWN)
