@@ -53,6 +53,9 @@ class GitRepository:
     activity: str | None = field(default=None, compare=False)
     """A hash of what users and basebump may have changed besides the base branch (`ActivityScope`); None if the list of
     repositories did not contain it."""
+    listed_requests: frozenset[int] | None = field(default=None, compare=False)
+    """The numbers of the open requests that `activity` covers, if it covers no other requests and no branches without
+    an open request. None if it covers all of them."""
 
     @property
     def server(self) -> str:
@@ -83,6 +86,13 @@ class ActivityScope:
     It always covers the branches of basebump with their last commits, and the open requests of these branches with the
     time of their last change. Whatever a user can do to a request to change basebump's next step must change the
     fingerprint: comments, labels, reviews, edits, closing and reopening.
+
+    If a forge has no list of branches (GitLab), the fingerprint covers only branches with an open request of basebump's
+    account (`GitRepository.listed_requests`). This is enough, because a base branch with something left to do is never
+    settled, such as a branch of basebump without an open request. A base branch is not settled either if it has an open
+    request that is not in the list. Branches that appear later are seen by the visit that every repository gets within
+    seven days, or earlier if something else changes. If a run is killed after a push, and the tag then points to its
+    former digest again, a superfluous branch remains until this visit deletes it.
     """
 
     branch_prefix: str

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
+from bot.core.inventory.fingerprints import fingerprint
 from bot.forges._git_objects import BRANCHES
 from bot.forges.azure.branches import AzureBranches
 from bot.forges.azure.commits import AzureCommits
@@ -70,7 +71,7 @@ class AzureActivityReader:
         reader = AzureRequestReader(remote, AzureBranches(remote, AzureCommits(remote)))
         return RepositoryActivity(
             branches={name: commit for name, commit in branches.items() if name.startswith(prefix)},
-            requests={each.number: each for each in reader.complete(requests)},
+            requests={each.number: fingerprint((each,)) for each in reader.complete(requests)},
             issues={},
         )
 

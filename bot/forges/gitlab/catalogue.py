@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -21,11 +21,22 @@ _OWNED_QUERY = """query($owner: ID!, $first: Int!, $after: String) {
   owner: %s(fullPath: $owner) {
     projects(first: $first, after: $after, includeSubgroups: true, notAimedForDeletion: true) {
       pageInfo { hasNextPage endCursor }
-      nodes { id fullPath archived isForked visibility topics repository { rootRef empty tree { lastCommit { sha } } } }
+      nodes { ...Found }
     }
   }
 }"""
-"""A page of a hundred projects has a complexity of about 60. The limit for one query is 250."""
+_MAX_NAMES = 50
+"""The largest number of projects that GitLab looks up by name with one query."""
+_NAMED_QUERY = "query($names: [String!]!) { projects(fullPaths: $names) { nodes { ...Found } } }"
+_FRAGMENT = """
+fragment Found on Project {
+  id fullPath archived isForked visibility topics repository { rootRef empty tree { lastCommit { sha } } }
+}"""
+"""A page of a hundred projects has a complexity of about 60. The limit for one query is 250.
+
+`lastCommit` of the root folder is the commit that the default branch points to, also if it is a merge or empty. GitLab
+lists the history of the branch without a path then (`LastCommitResolver`).
+"""
 
 
 class _UnknownOwnerError(Exception):
@@ -34,7 +45,7 @@ class _UnknownOwnerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class GitLabCatalogue:
-    """Finds and lists the projects of one GitLab server. Methods raise RefusedError.
+    """Finds and lists the projects of one GitLab server.
 
     GraphQL returns a hundred projects at once, with the commits of their default branches. If the server has no GraphQL
     API or refuses the query, REST is used, which returns no commits.
@@ -42,20 +53,23 @@ class GitLabCatalogue:
 
     connection: GitLabConnection
 
-    def find_named(self, name: str) -> ListedRepository:
-        """Return the project with this full path.
+    def find_named(self, names: Sequence[str]) -> Iterator[tuple[str, ListedRepository | RefusedError]]:
+        """Look up projects by full path; yield each path with its project, or with the error if it cannot be read.
 
-        If the project was moved and `name` is its former path, the project is returned, too.
+        GraphQL finds neither projects by their former paths nor, on some servers, those that are marked for deletion.
+        REST finds them, and its error messages are better.
         """
-        with translate_errors(name):
-            return self.connection.read(
-                f"find the project {name}", lambda client: _parse_rest(client.projects.get(name).attributes)
-            )
+        found: dict[str, ListedRepository] = {}
+        if len(names) > 1:
+            for start in range(0, len(names), _MAX_NAMES):
+                found |= self._find_by_graphql(names[start : start + _MAX_NAMES])
+        for name in names:
+            yield name, found.get(name.lower()) or self._find_by_rest(name)
 
     def list_owned(self, owner: str, is_selected: Callable[[ListedRepository], bool]) -> list[ListedRepository]:
         """Return the projects of a group or user for which `is_selected` returns True, sorted by name.
 
-        If `owner` is a group, its subgroups are included.
+        If `owner` is a group, its subgroups are included. Raises RefusedError.
         """
         try:
             projects = self._list_by_graphql(owner)
@@ -63,10 +77,29 @@ class GitLabCatalogue:
             projects = self._list_by_rest(owner)
         return sorted(filter(is_selected, projects), key=lambda each: each.name.lower())
 
+    def _find_by_graphql(self, names: Sequence[str]) -> dict[str, ListedRepository]:
+        """Look up projects with one query. Return those that were found, by their paths in lower case."""
+        try:
+            answer = run_query(self.connection, "find projects", _NAMED_QUERY + _FRAGMENT, {"names": list(names)})
+            with translate_errors(", ".join(names)):
+                projects = [_parse_graphql(each) for each in answer["projects"]["nodes"] if each is not None]
+        except (UnsupportedQueryError, RefusedError):
+            return {}
+        return {each.name.lower(): each for each in projects}
+
+    def _find_by_rest(self, name: str) -> ListedRepository | RefusedError:
+        try:
+            with translate_errors(name):
+                return self.connection.read(
+                    f"find the project {name}", lambda client: _parse_rest(client.projects.get(name).attributes)
+                )
+        except RefusedError as refusal:
+            return refusal
+
     def _list_by_graphql(self, owner: str) -> list[ListedRepository]:
         """Return all projects of an owner, listed by GraphQL. Raises RefusedError and UnsupportedQueryError."""
         for kind in _OWNER_KINDS:
-            query_page = partial(self._query_page, owner, _OWNED_QUERY % kind)
+            query_page = partial(self._query_page, owner, _OWNED_QUERY % kind + _FRAGMENT)
             try:
                 return list_by_pages(query_page)
             except _UnknownOwnerError:

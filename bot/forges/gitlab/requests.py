@@ -153,9 +153,9 @@ class GitLabRequestReader:
         def fetch(project: Project) -> list[ListedRequest]:
             merge_requests = project.mergerequests.list(iterator=True, **conditions)
             return [
-                _parse_request(each.attributes)
+                parse_request(each.attributes)
                 for each in islice(merge_requests, max_requests)
-                if _is_from_own_branch(each.attributes)
+                if is_from_own_branch(each.attributes)
             ]
 
         return self.remote.read(action, fetch)
@@ -180,7 +180,7 @@ class GitLabRequestReader:
             raise
 
 
-def _is_from_own_branch(data: Mapping[str, Any]) -> bool:
+def is_from_own_branch(data: Mapping[str, Any]) -> bool:
     """Return True if the branch of a merge request is in the project itself, and not in a fork.
 
     If the branch was in a fork that was deleted, GitLab reports no project for the branch, and the result is False.
@@ -188,7 +188,8 @@ def _is_from_own_branch(data: Mapping[str, Any]) -> bool:
     return bool(data["source_project_id"] == data["target_project_id"])
 
 
-def _parse_request(data: Mapping[str, Any]) -> ListedRequest:
+def parse_request(data: Mapping[str, Any]) -> ListedRequest:
+    """Return a merge request in a list that the server returned."""
     title = str(data["title"])
     state = _STATES[data["state"]]
     has_automerge = state is RequestState.OPEN and bool(data.get("merge_when_pipeline_succeeds"))
@@ -339,7 +340,7 @@ class GitLabIssues:
         def fetch(project: Project) -> list[ListedIssue]:
             issues = project.issues.list(labels=label, state="all", iterator=True)
             return [
-                ListedIssue(int(each.iid), str(each.title), each.description, each.state == "opened")
+                parse_issue(each.attributes)
                 for each in islice(issues, MAX_ISSUES)
                 if each.author["username"] == username
             ]
@@ -361,3 +362,8 @@ class GitLabIssues:
         """Replace the body of an issue, and close the issue."""
         fields = {"description": body, "state_event": "close"}
         self.remote.write("close the dashboard", lambda project: project.issues.update(number, fields))
+
+
+def parse_issue(data: Mapping[str, Any]) -> ListedIssue:
+    """Return an issue in a list that the server returned."""
+    return ListedIssue(int(data["iid"]), str(data["title"]), data["description"], data["state"] == "opened")

@@ -117,8 +117,10 @@ class GitLabServer:
             return
         reader = self._get_reader(len(names), activity_scope)
         for name, listed in GitLabCatalogue(self.connection).find_named(names):
-            has_activity = reader is not None and isinstance(listed, ListedRepository)
-            yield name, reader.add_activity(listed) if has_activity else listed
+            if reader is not None and isinstance(listed, ListedRepository):
+                yield name, reader.add_activity(listed)
+            else:
+                yield name, listed
 
     def list_owned(
         self,

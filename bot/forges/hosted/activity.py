@@ -22,7 +22,8 @@ class RepositoryActivity:
     branches: Mapping[str, str]
     """The last commit of each branch, by branch name."""
     requests: Mapping[int, object]
-    """For each pull request, by number: values that change with everything that users can do to the pull request."""
+    """For each pull request, by number: values that change with everything that users can do to the pull request, or a
+    hash of them."""
     issues: Mapping[int, object]
     """The same for the issues with the label of the dashboard; empty if there is no dashboard."""
 
@@ -48,6 +49,6 @@ def read_activity(hosted: HostedRepository, scope: ActivityScope) -> RepositoryA
         issues = hosted.issues.list_own_issues(DASHBOARD_LABEL)
     return RepositoryActivity(
         branches={branch: tip.commit for branch, tip in tips.items()},
-        requests={each.number: each for each in requests},
-        issues={each.number: each for each in issues},
+        requests={each.number: fingerprint((each,)) for each in requests},
+        issues={each.number: fingerprint((each,)) for each in issues},
     )

@@ -177,10 +177,12 @@ def test_an_owner_of_whom_nothing_is_asked_for_is_not_looked_at(server):
     assert server.lines == []
 
 
-def test_a_name_of_a_group_is_looked_up_alone_and_still_has_to_be_selected(server):
+def test_names_of_a_group_are_looked_up_without_the_others_and_still_have_to_be_selected(server):
     only = ["acme/WEB", "acme/old", "acme/going", "acme/shop/api", "acme/nowhere"]
     assert _names(server, RepositorySelection("acme", exclude=("shop/*",)), only=only) == ["acme/web"]
-    assert not any("/groups/" in line or "graphql" in line for line in server.lines)
+    assert not any("/groups/" in line for line in server.lines)
+    (query,) = [each.request for each in server.exchanges if each.request]
+    assert sorted(query["variables"]["names"]) == sorted(each.lower() for each in only)
 
 
 def test_a_project_of_a_group_that_cannot_be_asked_fails_and_the_others_go_on(server):

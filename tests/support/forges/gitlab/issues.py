@@ -15,6 +15,21 @@ def list_issues(call: Call) -> Reply:
     return call.page([call.shapes.issue(call.project, each) for each in reversed(found)])
 
 
+def list_own_issues(call: Call) -> Reply:
+    """Return what the account wrote, in whatever project."""
+    assert (call.words["scope"], call.words["state"]) == ("created_by_me", "all")
+    user, wanted = call.writer.user, set(call.words["labels"].split(","))
+    projects = [each for each in call.world.projects if each.has_issues and each.seen_by(user)]
+    return call.page(
+        [
+            call.shapes.issue(project, each)
+            for project in projects
+            for each in reversed(project.issues)
+            if each.user is user and wanted <= set(each.labels)
+        ]
+    )
+
+
 def create_issue(call: Call) -> Reply:
     _refuse_where_there_are_none(call)
     project, title, description = call.project, call.need("title"), call.words.get("description")

@@ -24,6 +24,22 @@ def list_requests(call: Call) -> Reply:
     return call.page([call.shapes.request(call.project, each) for each in found])
 
 
+def list_own_requests(call: Call) -> Reply:
+    """Return what the account opened, in whatever project."""
+    assert (call.words["scope"], call.words["state"]) == ("created_by_me", "opened")
+    user = call.writer.user
+    for project in call.world.projects:
+        project.settle()
+    found = [
+        (project, each)
+        for project in call.world.projects
+        for each in project.requests
+        if each.user is user and each.state == "opened" and project.seen_by(user)
+    ]
+    found.sort(key=lambda pair: pair[1].created, reverse=True)
+    return call.page([call.shapes.request(*pair) for pair in found])
+
+
 def get_request(call: Call, number: str) -> Reply:
     return Reply(200, call.shapes.one_request(call.project, find(call, number)))
 
