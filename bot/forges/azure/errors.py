@@ -50,8 +50,8 @@ AZURE_ERRORS = ServerErrors(
         RefusalMeaning(
             {UNAUTHORIZED},
             "it does not accept the token, which may have expired, or whose account is not in the organization; hint: "
-            "create a new token and set the variable of `token_env` to it, or use `auth: azure` and add the identity "
-            "to the organization",
+            "create a new token and set the variable of `token_env` to it (a personal access token needs another "
+            "variable than SYSTEM_ACCESSTOKEN), or use `auth: azure` and add the identity to the organization",
         ),
         RefusalMeaning(
             {FORBIDDEN},
@@ -76,7 +76,7 @@ AZURE_ERRORS = ServerErrors(
         RefusalMeaning(
             {NOT_FOUND},
             "it does not exist, is disabled, or the token may not see it; hint: check the name, and give the account "
-            "{permission}",
+            "{permission}; the YAML file of a pipeline must also name the repository",
         ),
         RefusalMeaning(
             _ANY_ERROR,

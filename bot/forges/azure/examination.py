@@ -50,7 +50,7 @@ class AzureExamination(RestExamination[AzureConnection]):
             name,
             PUSH_ACTION,
             "Azure DevOps reports permissions only when they are used; hint: give the account Contribute, Create "
-            "branch and Contribute to pull requests on the repository",
+            "branch and Contribute to pull requests on the repository, and try them with `--try-writes`",
         )
         remote = AzureRemote(self.connection, name)
 
