@@ -14,10 +14,12 @@ https://learn.microsoft.com/en-us/rest/api/azure/devops/git/refs/update-refs
 from __future__ import annotations
 
 import base64
-import hashlib
-from collections.abc import Mapping, Sequence
+import re
+import secrets
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from bot.forges._git_objects import BRANCHES, RegularFile
@@ -41,7 +43,10 @@ _ALL_OURS = "basebump"
 """The beginning of temporary branches and of branches with the default prefix, so that one request lists both."""
 _NO_COMMIT = "0" * 40
 _STALE, _DONE_STATUSES = "staleOldObjectId", frozenset({"succeeded", "succeededNonExistentRef", "succeededCorruptRef"})
-_NAME_LENGTH = 16
+_NAME_BYTES = 8
+_TEMPORARY_NAME = re.compile(rf"{TEMPORARY_PREFIX}[0-9a-f]{{{2 * _NAME_BYTES}}}", re.ASCII)
+MAX_LEFTOVERS = 50
+"""The largest number of temporary branches that one run deletes. Everyone who can push can create branches."""
 
 _UPDATE_HINTS = {
     "forcePushRequired": "another account created the branch; hint: delete the branch, or give the account the "
@@ -53,6 +58,8 @@ _UPDATE_HINTS = {
     "refNameConflict": "there is a branch whose name differs only in upper and lower case; hint: delete that branch",
 }
 """Explanations and hints for statuses of ref updates: the schema of `GitRefUpdateResult`."""
+_FINAL_STATUSES = frozenset({*_DONE_STATUSES, _STALE, *_UPDATE_HINTS})
+"""Statuses that are about the item itself. Any other can be the consequence of another item in the same request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +78,10 @@ class AzureBranches:
         self._remote = remote
         self._commits = commits
         self._leftovers: dict[str, str] = {}
-        """Temporary branches of interrupted runs that were listed, with their commits. The next write deletes them."""
+        """Temporary branches that the next write deletes, with their commits: those of this object, and those of
+        interrupted runs that were listed."""
+        self._own_temporary: set[str] = set()
+        """The temporary branches that this object created."""
 
     def list_tips(self, prefix: str) -> dict[str, BranchTip]:
         """Return the branches whose names begin with `prefix`, each with the commit that it points to, by branch name.
@@ -82,7 +92,8 @@ class AzureBranches:
         listed = self._list(_ALL_OURS if prefix.startswith(_ALL_OURS) else prefix)
         if prefix.endswith("/") and not prefix.startswith(_ALL_OURS):
             listed |= self._list(TEMPORARY_PREFIX)
-        self._leftovers |= {name: oid for name, oid in listed.items() if name.startswith(TEMPORARY_PREFIX)}
+        leftovers = (name for name in sorted(listed) if _TEMPORARY_NAME.fullmatch(name))
+        self._leftovers |= {name: listed[name] for name in islice(leftovers, MAX_LEFTOVERS)}
         return {
             name: self._build_tip(oid)
             for name, oid in listed.items()
@@ -103,8 +114,8 @@ class AzureBranches:
         """Create a commit with the parent `base` and these changed files, point `branch` to it, and return its id.
 
         If `expected_head` is None, one request creates both the branch and the commit. If `expected_head` is given, the
-        branch is rebuilt with the help of a temporary branch. The stored files are compared with the sent ones before
-        the branch is moved.
+        branch is rebuilt with the help of a temporary branch, whose name nobody can guess and use before. The stored
+        files are compared with the sent ones before the branch is moved.
         """
         base_files = self._commits.folders.find_files(self._commits.read_tree_id(base), [each.path for each in changes])
         expected = build_expected_files(changes, base_files, self._remote.name)
@@ -113,8 +124,9 @@ class AzureBranches:
             self._verify_stored_files(base, branch, commit, expected)
             self._sweep()
             return commit
-        temporary = TEMPORARY_PREFIX + hashlib.sha256(branch.encode()).hexdigest()[:_NAME_LENGTH]
-        commit = self._create_temporary_branch(base, temporary, changes, message)
+        temporary = TEMPORARY_PREFIX + secrets.token_hex(_NAME_BYTES)
+        commit = self._create_branch(base, temporary, changes, message)
+        self._own_temporary.add(temporary)
         self._leftovers[temporary] = commit
         self._verify_stored_files(base, temporary, commit, expected)
         self._move(_RefUpdate(branch, expected_head, commit))
@@ -143,14 +155,6 @@ class AzureBranches:
             if refusal.status == CONFLICT or STALE_REF_CODE in refusal.server_message:
                 raise build_branch_moved_error(branch, self._remote.name) from refusal
             return find_pushed_commit(branch, self._remote.name, base, message, None, refusal, self.read_tip)
-
-    def _create_temporary_branch(self, base: str, branch: str, changes: Sequence[FileChange], message: str) -> str:
-        """Create a temporary branch with a commit. If an interrupted run left the branch, delete it first."""
-        old_commit = self._leftovers.get(branch)
-        if old_commit is not None:
-            self._update_refs([_RefUpdate(branch, old_commit, _NO_COMMIT)])
-            del self._leftovers[branch]
-        return self._create_branch(base, branch, changes, message)
 
     def _push(self, base: str, branch: str, changes: Sequence[FileChange], message: str) -> str:
         """Send a push, and return the id of the new commit. Raises RefusedError."""
@@ -188,10 +192,13 @@ class AzureBranches:
         """Change a branch, and delete all leftover temporary branches in the same request.
 
         Raises ForgeError if the branch was not changed. If only a temporary branch could not be deleted, a later write
-        tries again.
+        tries again. If the branch may not have been changed because a temporary branch of another run could not be
+        deleted, the request is repeated without such branches.
         """
         try:
-            statuses = self._update_and_sweep([update])
+            statuses = self._update_and_sweep([update], self._leftovers)
+            if statuses.get(update.branch) not in _FINAL_STATUSES and self._leftovers.keys() - self._own_temporary:
+                statuses = self._update_and_sweep([update], self._leftovers.keys() & self._own_temporary)
         except RefusedError as refusal:
             self._settle(update, refusal)
             return
@@ -224,15 +231,15 @@ class AzureBranches:
         """Delete the temporary branches that interrupted runs left. If this fails, a later write tries again."""
         if self._leftovers:
             with suppress(RefusedError):
-                self._update_and_sweep([])
+                self._update_and_sweep([], self._leftovers)
 
-    def _update_and_sweep(self, updates: Sequence[_RefUpdate]) -> Mapping[str, str]:
-        """Change branches and delete all leftovers in one request. Return the results as `_update_refs` does."""
-        sweeping = [_RefUpdate(name, oid, _NO_COMMIT) for name, oid in self._leftovers.items()]
+    def _update_and_sweep(self, updates: Sequence[_RefUpdate], leftovers: Collection[str]) -> Mapping[str, str]:
+        """Change branches and delete some leftovers in one request. Return the results as `_update_refs` does."""
+        sweeping = [_RefUpdate(name, self._leftovers[name], _NO_COMMIT) for name in leftovers]
         statuses = self._update_refs([*updates, *sweeping])
-        self._leftovers = {
-            each.branch: each.old for each in sweeping if statuses.get(each.branch) not in {*_DONE_STATUSES, _STALE}
-        }
+        for name in [*leftovers]:
+            if statuses.get(name) in {*_DONE_STATUSES, _STALE}:
+                del self._leftovers[name]
         return statuses
 
     def _update_refs(self, updates: Sequence[_RefUpdate]) -> Mapping[str, str]:

@@ -114,13 +114,38 @@ def test_one_request_lists_the_branches_and_the_leftovers_of_the_default_prefix(
 
 
 def test_leftovers_are_found_with_another_prefix_too(stand):
-    stand.git.commit(f"{TEMPORARY_PREFIX}0123", {"Dockerfile": "FROM x\n"})
-    stand.repository.creators[f"refs/heads/{TEMPORARY_PREFIX}0123"] = stand.token.account
+    leftover = f"{TEMPORARY_PREFIX}{'0123' * 4}"
+    stand.git.commit(leftover, {"Dockerfile": "FROM x\n"})
+    stand.repository.creators[f"refs/heads/{leftover}"] = stand.token.account
     push(stand, "deps/python")
     forge = stand.forge()
     (seen,) = forge.list_requests("deps/", frozenset())
     forge.delete_branch(seen)
     assert stand.git.branches().keys() == {"main"}
+
+
+@pytest.mark.parametrize("is_atomic", [True, False])
+def test_temporary_branch_of_a_user_stops_neither_rebuilds_nor_deletions(stand, is_atomic):
+    stand.server.world.assumptions.are_refs_atomic = is_atomic
+    old = push(stand)
+    foreign = [f"{TEMPORARY_PREFIX}{'0123' * 4}", f"{TEMPORARY_PREFIX}work"]
+    for each in foreign:
+        stand.git.commit(each, {"Dockerfile": "FROM x\n"})
+    new = rebuild(stand, old)
+    assert stand.branches()[BRANCH] == new
+    assert temporary(stand) == foreign
+    stand.forge().delete_branch(look(stand)[0])
+    assert stand.branches().keys() == {"main"}
+
+
+def test_temporary_branches_have_different_names_so_that_nobody_can_take_them_before(stand):
+    commit = push(stand)
+    for number in (3, 4):
+        commit = push(stand, changes=NEWER_CHANGES, message=message_of(str(number) * 16), over=commit)
+    pushed = [
+        each.request["refUpdates"][0]["name"] for each in stand.server.writes if each.asked.path.endswith("/pushes")
+    ]
+    assert len(set(pushed)) == 3
 
 
 @pytest.mark.parametrize("is_atomic", [True, False])
