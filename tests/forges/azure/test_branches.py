@@ -131,10 +131,14 @@ def test_temporary_branch_of_a_user_stops_neither_rebuilds_nor_deletions(stand, 
     foreign = [f"{TEMPORARY_PREFIX}{'0123' * 4}", f"{TEMPORARY_PREFIX}work"]
     for each in foreign:
         stand.git.commit(each, {"Dockerfile": "FROM x\n"})
-    new = rebuild(stand, old)
+    forge = stand.forge()
+    assert [each.head for each in forge.list_requests(PREFIX, frozenset())] == [old]
+    new = forge.push(BRANCH, NEWER_CHANGES, message_of("3" * 16), old)
     assert stand.branches()[BRANCH] == new
     assert temporary(stand) == foreign
-    stand.forge().delete_branch(look(stand)[0])
+    forge = stand.forge()
+    (rebuilt,) = forge.list_requests(PREFIX, frozenset())
+    forge.delete_branch(rebuilt)
     assert stand.branches().keys() == {"main"}
 
 
