@@ -49,7 +49,7 @@ def _parse_period(_context: click.Context, _option: click.Parameter, text: str |
     "period",
     metavar="DURATION",
     callback=_parse_period,
-    help="Show how long fixes waited that were merged in the last DURATION, such as `90d`, or that still wait.",
+    help="Show how long fixes waited: those merged in the last DURATION, such as `90d`, and those that still wait.",
 )
 @options.late_config_option
 @click.option(
@@ -78,7 +78,11 @@ def command(
     team, repository and month. It comes from the state of the config alone. With --since and files, the page also
     shows the fixes over this time.
     """
-    if not documents and (period is None or fails_if_overdue):
+    if not documents and fails_if_overdue:
+        raise click.UsageError(
+            "--fail-overdue reads the results of runs: name files that `run` wrote with --format json"
+        )
+    if not documents and period is None:
         raise click.UsageError("name files that `run` or `scan` wrote with --format json, or a period with --since")
     if not documents and period is not None:
         config_file, is_for_file = options.require_config(config_file), page_file is not None

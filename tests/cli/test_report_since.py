@@ -96,11 +96,17 @@ def test_result_is_written_to_a_file(basebump, fleet, tmp_path):
     assert file.read_text().startswith("1 fix merged in 90 days, 1 waiting.\n")
 
 
-@pytest.mark.parametrize("arguments", [(), ("--since", "90d", "--fail-overdue")])
-def test_files_or_a_period_must_be_named(basebump, fleet, arguments):
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "name files that `run` or `scan` wrote with --format json, or a period with --since"),
+        (("--since", "90d", "--fail-overdue"), "--fail-overdue reads the results of runs: name files that `run` wrote"),
+    ],
+)
+def test_files_or_a_period_must_be_named(basebump, fleet, arguments, message):
     code, out, err = basebump("report", *arguments, "-c", fleet)
     assert (code, out) == (2, "")
-    assert "name files that `run` or `scan` wrote with --format json, or a period with --since" in err
+    assert message in err
 
 
 def test_page_of_files_has_no_other_format(basebump, fleet):
