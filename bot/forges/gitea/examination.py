@@ -42,7 +42,8 @@ class GiteaExamination(RestExamination[GiteaConnection]):
             yield report(self.connection.url, IDENTIFY_ACTION, ADMIN_MESSAGE.format(login=account.id))
         if target.level > RunLevel.REPORT:
             scopes = f"{WRITE_REPOSITORY} and {WRITE_ISSUE}"
-            message = f"{name} does not report the token's scopes; hint: check that the token has {scopes}"
+            hint = f"check that the token has {scopes}, and try them with `--try-writes`"
+            message = f"{name} does not report the token's scopes; hint: {hint}"
             yield report_unknown(self.connection.url, "check the scopes of the token", message)
 
     def read_requests(self, hosted: HostedRepository) -> object:
