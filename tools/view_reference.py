@@ -9,7 +9,16 @@ from tools.checkout import ROOT, replace_part
 
 PAGE = ROOT / "docs" / "templates.md"
 SOURCE = "from the views"
-MODULES = ("view/proposal", "view/scans", "view/contents", "view/trust", "view/due_dates", "titles", "view/dashboard")
+MODULES = (
+    "view/proposal",
+    "view/scans",
+    "view/contents",
+    "view/trust",
+    "view/due_dates",
+    "view/fleet",
+    "titles",
+    "view/dashboard",
+)
 FOLDER = ROOT / "bot" / "core" / "proposal"
 
 

@@ -9,6 +9,7 @@ from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Literal
 
 from bot.model.advisory import AdvisoryList, ListVersions
+from bot.model.ci import FleetOutcome
 from bot.model.contents import InstalledPackage, PackageChange, TransitionContents
 from bot.model.reference import Digest, TagRef
 
@@ -204,3 +205,6 @@ class Evidence:
     """The evidence for each platform if the images were scanned on several platforms. The other fields combine it."""
     is_private: bool = False
     """True if the findings must not be shown where everyone can read them."""
+    fleet_outcome: FleetOutcome | None = None
+    """The outcome of CI on the requests of the fleet that propose the new digest; None if there are none, or no state.
+    It changes with every request, so it is not a part of the fingerprint of a proposal."""

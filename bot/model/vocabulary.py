@@ -38,6 +38,7 @@ class Reason(StrEnum):
     TOO_YOUNG = "too-young"
     NOT_PULLABLE = "not-pullable"
     RETENTION_RISK = "retention-risk"
+    FAILING_ELSEWHERE = "failing-elsewhere"
     # refused
     INTRODUCED = "introduced"
     DOWNGRADE = "downgrade"
@@ -111,6 +112,9 @@ REASON_SENTENCES: dict[Reason, str] = {
     Reason.TOO_YOUNG: "The newer image has not reached the minimum age that a rule requires.",
     Reason.NOT_PULLABLE: "The newer image cannot be pulled from the repository that the file names.",
     Reason.RETENTION_RISK: "The image that is old enough has no tag, and its registry deletes untagged images.",
+    Reason.FAILING_ELSEWHERE: (
+        "CI fails with the newer image in several repositories of the fleet, and passes there without it."
+    ),
     Reason.INTRODUCED: "The newer image introduces more vulnerabilities than a rule allows.",
     Reason.DOWNGRADE: "The newer image contains older packages than the image in the file.",
     Reason.NOT_SCANNED: "A rule requires a scan, and the image was not scanned.",
@@ -193,6 +197,7 @@ REASONS_BY_STATUS: dict[OccurrenceStatus, tuple[Reason, ...]] = {
         Reason.TOO_YOUNG,
         Reason.NOT_PULLABLE,
         Reason.RETENTION_RISK,
+        Reason.FAILING_ELSEWHERE,
     ),
     OccurrenceStatus.REFUSED: (
         Reason.INTRODUCED,
@@ -263,6 +268,7 @@ ACCEPTABLE_REASONS: tuple[Reason, ...] = (
     Reason.SEEN_BEFORE,
     Reason.OLDER,
     Reason.LOCKED,
+    Reason.FAILING_ELSEWHERE,
     Reason.INTRODUCED,
     Reason.DOWNGRADE,
     Reason.NOT_SCANNED,

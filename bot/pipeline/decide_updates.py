@@ -22,6 +22,7 @@ from bot.core.evidence.base_images import describe_outdated_base, get_stated_bas
 from bot.core.evidence.gates import apply_gates
 from bot.core.inventory.fingerprints import fingerprint
 from bot.core.notes import add_image_note
+from bot.core.proposal.due_dates import FixTimes, compute_due_date
 from bot.core.references.reconcile import reconcile_decisions
 from bot.core.references.select import (
     RepositoryBranch,
@@ -29,7 +30,7 @@ from bot.core.references.select import (
     select_reference,
     skip_unknown_registry,
 )
-from bot.core.transition import build_transition
+from bot.core.transition import build_transition, get_first_transition
 from bot.model.decision import (
     Decision,
     ImageUpdate,
@@ -48,6 +49,7 @@ from bot.model.reference import Digest, TagRef
 from bot.model.report import RunFailure
 from bot.pipeline.collect_evidence import collect_evidence
 from bot.pipeline.extract import ExtractResult
+from bot.pipeline.fleet_outcomes import add_fleet_outcomes
 from bot.pipeline.lookup_shares import limit_lookups
 from bot.pipeline.resolve_tags import ResolveResult, TagLookup, resolve_tags
 from bot.pipeline.run_context import RunContext
@@ -115,10 +117,23 @@ def decide_updates(
         for candidate in update.candidates
     }
     collected = collect_evidence(transitions, policy_config.trust, context)
+    with_outcomes = add_fleet_outcomes(collected.evidence, context)
+    evidence, fix_times = with_outcomes.evidence, FixTimes(lookup_result.resolutions, context.now)
+
+    def is_overdue(update: ImageUpdate) -> bool:
+        due = compute_due_date([(update, evidence[get_first_transition(update)])], None, fix_times)
+        return due is not None and due.is_overdue
+
     gated_decisions = [
         reconcile_decisions(
             [
-                apply_gates(each, collected.evidence, context.now, is_public=extract_result.repository.may_be_public)
+                apply_gates(
+                    each,
+                    evidence,
+                    context.now,
+                    is_public=extract_result.repository.may_be_public,
+                    is_overdue=is_overdue,
+                )
                 if isinstance(each, ImageUpdate) and needs_evidence(each)
                 else each
                 for each in repository_items
@@ -126,8 +141,8 @@ def decide_updates(
         )
         for extract_result, repository_items in zip(extract_results, decisions, strict=True)
     ]
-    failures = (*shares.failures, *lookup_result.failures, *collected.failures)
-    return DecisionResult(tuple(gated_decisions), collected.evidence, lookup_result, failures)
+    failures = (*shares.failures, *lookup_result.failures, *collected.failures, *with_outcomes.failures)
+    return DecisionResult(tuple(gated_decisions), evidence, lookup_result, failures)
 
 
 def _select_images(

@@ -60,7 +60,10 @@ _NO_CHANGE_OUTCOMES: dict[NoChangeReason, tuple[ProposalOutcome, str]] = {
         ProposalOutcome.LEFT_ALONE,
         "The only change is that a newer digest is old enough now; that update waits.",
     ),
-    NoChangeReason.UNKNOWN: (ProposalOutcome.LEFT_ALONE, "Some data that it depends on was not read in this run."),
+    NoChangeReason.UNKNOWN: (
+        ProposalOutcome.LEFT_ALONE,
+        "Its update is paused, or some data that it depends on was not read in this run.",
+    ),
     NoChangeReason.TAKEN: (ProposalOutcome.LEFT_ALONE, "Its branch contains commits that are not basebump's."),
 }
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from bot.core.proposal.markers import parse_marker
 from bot.model.decision import (
     Decision,
+    HeldUpdate,
     RefusedUpdate,
     SkippedReference,
     UnresolvedReference,
@@ -50,10 +51,13 @@ def is_fully_resolved_branch(
 def _is_undecided(decision: Decision) -> bool:
     """Return True if a later run may decide differently although the image did not change.
 
-    This is the case if some data was not available in this run, or if updates are paused.
+    This is the case if some data was not available in this run, or if updates are paused. Open requests then stay as
+    they are.
     """
     match decision:
         case UnresolvedReference() | RefusedUpdate(reason=Reason.NOT_SCANNED) | SkippedReference(reason=Reason.PAUSED):
+            return True
+        case HeldUpdate(reason=Reason.FAILING_ELSEWHERE):
             return True
         case SkippedReference(reason=reason):
             digest_slot = decision.occurrence.digest_slot

@@ -177,6 +177,7 @@ AcceptableReason = Literal[
     Reason.SEEN_BEFORE,
     Reason.OLDER,
     Reason.LOCKED,
+    Reason.FAILING_ELSEWHERE,
     Reason.INTRODUCED,
     Reason.DOWNGRADE,
     Reason.NOT_SCANNED,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
 from bot.core.choice.holds import describe_acceptance, is_lower_version
 from bot.core.evidence import private_evidence
 from bot.core.evidence.compare import has_fix_for
+from bot.core.evidence.fleet_outcomes import hold_if_failing
+from bot.core.evidence.review_reasons import add_candidate_note, add_review_reason
 from bot.core.evidence.rollback import describe_rollback
 from bot.core.evidence.several_platforms import list_checked_evidence
 from bot.core.evidence.trust import check_signatures
@@ -29,8 +31,17 @@ from bot.model.policy import Policy
 from bot.model.vocabulary import Reason
 
 
+def _return_false(_: ImageUpdate) -> bool:
+    return False
+
+
 def apply_gates(
-    update: ImageUpdate, evidence: Mapping[Transition, Evidence], now: datetime, *, is_public: bool = False
+    update: ImageUpdate,
+    evidence: Mapping[Transition, Evidence],
+    now: datetime,
+    *,
+    is_public: bool = False,
+    is_overdue: Callable[[ImageUpdate], bool] = _return_false,
 ) -> ImageUpdate | HeldUpdate | RefusedUpdate | UnresolvedReference:
     """Return the update with only the newest candidate that passes all gates, or the reason that there is none.
 
@@ -42,7 +53,8 @@ def apply_gates(
     - An `UnresolvedReference` if it is unknown whether a candidate passes, because a registry or a vulnerability list
       could not be read. Candidates that are older than this one are not checked.
 
-    If everyone can read the result (`is_public`), its reasons contain no details of private evidence.
+    If everyone can read the result (`is_public`), its reasons contain no details of private evidence. `is_overdue`
+    returns True if an update with a single candidate is overdue.
     """
     first_failure: HeldUpdate | RefusedUpdate | None = None
     for candidate in update.candidates:
@@ -55,6 +67,7 @@ def apply_gates(
             replace(update, candidates=(candidate,)),
             candidate_evidence,
             now,
+            is_overdue,
             can_show_details=not (is_public and candidate_evidence.is_private),
         )
         if isinstance(gate_result, ImageUpdate | UnresolvedReference):
@@ -64,7 +77,12 @@ def apply_gates(
 
 
 def _check_candidate(
-    update: ImageUpdate, evidence: Evidence, now: datetime, *, can_show_details: bool
+    update: ImageUpdate,
+    evidence: Evidence,
+    now: datetime,
+    is_overdue: Callable[[ImageUpdate], bool],
+    *,
+    can_show_details: bool,
 ) -> ImageUpdate | HeldUpdate | RefusedUpdate | UnresolvedReference:
     """Check the single candidate of an update.
 
@@ -84,7 +102,7 @@ def _check_candidate(
     limit_exceeded = find_exceeded_limit(evidence, policy.allow_introduced)
     if limit_exceeded is not None and limit_exceeded.is_old_image_worse:
         without_numbers = _describe_without_numbers(Reason.INTRODUCED)
-        update = _add_review_reason(
+        update = add_review_reason(
             update,
             str(limit_exceeded) if can_show_details else f"{without_numbers}; the pinned image is worse",
             fact=limit_exceeded.fact if can_show_details else f"{without_numbers}; staying is worse",
@@ -93,7 +111,7 @@ def _check_candidate(
         why = detail if can_show_details or reason not in _PUBLIC_DETAILS else _describe_without_numbers(reason)
         accepted = describe_acceptance(update.tracked_image, reason, why, now)
         if accepted:
-            update = _add_candidate_note(update, accepted)
+            update = add_candidate_note(update, accepted)
         elif reason is Reason.INTRODUCED and _is_list_unread(AdvisoryList.VEX, evidence):
             return UnresolvedReference(
                 update.tracked_image, Reason.LISTS_UNREAD, f"{why}; whether anybody answers for that is not known"
@@ -105,8 +123,9 @@ def _check_candidate(
                 else RefusedUpdate(update, reason, why)
             )
         elif reason is Reason.DOWNGRADE:  # the pinned digest cannot stay, so a maintainer has to review the update
-            update = _add_review_reason(update, f"it looks like a rollback: {why}")
-    return replace(update, added_risk=find_added_risk(evidence, policy.allow_introduced))
+            update = add_review_reason(update, f"it looks like a rollback: {why}")
+    update = replace(update, added_risk=find_added_risk(evidence, policy.allow_introduced))
+    return hold_if_failing(update, evidence, now, is_overdue=is_overdue(update))
 
 
 _PUBLIC_DETAILS = {
@@ -140,29 +159,6 @@ def _list_objections(
     older_version_detail = next(filter(None, map(_describe_older_version, list_checked_evidence(evidence))), "")
     if older_version_detail:
         yield Reason.OLDER, older_version_detail
-
-
-def _add_candidate_note(update: ImageUpdate, note: str) -> ImageUpdate:
-    """Return the update with `note` added to its first candidate. A note that it has already is not repeated."""
-    first, *others = update.candidates
-    notes = tuple(dict.fromkeys((*first.notes, note)))
-    return replace(update, candidates=(replace(first, notes=notes), *others))
-
-
-def _add_review_reason(update: ImageUpdate, why: str, *, fact: str | None = None) -> ImageUpdate:
-    """Return the update with `why` added to the reasons that a maintainer should review it.
-
-    If `why` is already among these reasons, return the update unchanged. `fact` stands for the reason in fingerprints;
-    None if the words of the reason do.
-    """
-    sentence, stated = (f"{each[0].upper()}{each[1:]}." for each in (why, fact or why))
-    if sentence in update.review_reason:
-        return update
-    return replace(
-        update,
-        review_reason=f"{update.review_reason} {sentence}".strip(),
-        review_facts=f"{update.review_facts} {stated}".strip(),
-    )
 
 
 def _describe_older_version(evidence: Evidence) -> str:

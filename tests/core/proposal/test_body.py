@@ -26,6 +26,7 @@ from bot.core.proposal.view.findings import strip_package_name
 from bot.core.proposal.view.proposal import build_proposal_view
 from bot.core.transition import get_first_transition
 from bot.model.advisory import ListVersions
+from bot.model.ci import FleetOutcome
 from bot.model.decision import AddedRisk, UpdateCause
 from bot.model.evidence import NotScanned, Severity, UnscannedReason
 from bot.model.modes import OnClose
@@ -365,3 +366,31 @@ def test_title_template_copied_from_earlier_version_still_renders():
     head = build_head(UpdateGroup(MOVE.tracked_image.tag_ref), (MOVE,), list(evidence().values()))
     source = (EARLIER / "title.txt.j2").read_text(encoding="utf-8")
     assert render_title(source, head, 256).endswith(", fixes 1 (1 critical)")
+
+
+def in_fleet(outcome):
+    return {move: replace(found, fleet_outcome=outcome) for move, found in evidence().items()}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "text"),
+    [
+        (FleetOutcome(passed=12, failed=2, merged=9), "CI passed in 12 of 14 repositories of this fleet, merged in 9"),
+        (FleetOutcome(passed=1), "CI passed in 1 of 1 repository of this fleet, merged in none"),
+        (FleetOutcome(merged=3), "merged in 3 repositories of this fleet"),
+        (
+            FleetOutcome(passed=3, failed=5, merged=1, broken=4, is_failing=True),
+            "⚠️ CI **failed in 5 of 8** repositories of this fleet, merged in 1",
+        ),
+    ],
+)
+def test_body_says_how_ci_ended_in_the_fleet(outcome, text):
+    waiting = "not by basebump: wait for the checks of this repository"
+    assert f"| Tested | {text} · {waiting} |\n" in body(known=in_fleet(outcome))
+    assert f"| Tested | {waiting} |\n" in body(known=in_fleet(FleetOutcome()))
+    several = {**in_fleet(outcome), **evidence(None, None, PIN)}
+    assert f" Tested: {text}." in body((MOVE, PIN), several)
+
+
+def test_outcome_of_ci_is_no_reason_to_write_an_open_request_again():
+    assert compute_fingerprint((MOVE,), in_fleet(FleetOutcome(passed=9))) == compute_fingerprint((MOVE,), evidence())

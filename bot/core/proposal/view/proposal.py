@@ -20,6 +20,7 @@ from bot.core.proposal.transition_groups import (
 )
 from bot.core.proposal.view.contents import ContentsView, PackagesView, build_contents_view, build_packages_view
 from bot.core.proposal.view.due_dates import DueView
+from bot.core.proposal.view.fleet import FleetView, build_fleet_view
 from bot.core.proposal.view.scans import DeltaView, ScanView, build_delta_view, build_scan_view, format_day
 from bot.core.proposal.view.trust import TrustView, build_trust_view
 from bot.core.proposal.view.update_reasons import build_compare_command, link_repository, list_reasons
@@ -178,6 +179,8 @@ class TransitionView:
     """True if the contents of both images were looked up. If they could not be read, `contents` is None."""
     compare_command: Text | None
     """The command that compares both images again; None if the file has no digest."""
+    fleet: FleetView | None
+    """The outcome of CI with the new digest in the repositories of the fleet; None if it is not known."""
 
 
 def build_proposal_view(
@@ -319,6 +322,7 @@ def _build_transition_view(
         adds_risk=update.added_risk is not None,
         is_contents_read=contents is not None,
         compare_command=build_compare_command(update, transition),
+        fleet=build_fleet_view(evidence.fleet_outcome),
     )
 
 
