@@ -59,6 +59,7 @@ def _expected(server, *names):
             head,
             is_selected_by_owner=True,
             host=server.host,
+            site=server.host,
             is_public=not each.private,
         )
         for each in projects
