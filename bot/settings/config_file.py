@@ -47,10 +47,10 @@ def _read_again(path: Path) -> bytes:
 
 
 def _load(path: Path, *, requires_forges: bool) -> values.Settings:
-    document, duplicate_keys = parse_document_file(path)
+    document, yaml_problems = parse_document_file(path)
     config, problems = validate_config(document, requires_forges=requires_forges)
-    if config is None or duplicate_keys or problems:
-        raise ConfigError(str(path), (*duplicate_keys, *problems))
+    if config is None or yaml_problems or problems:
+        raise ConfigError(str(path), (*yaml_problems, *problems))
     return _convert_config(document, config, path)
 
 
@@ -217,19 +217,19 @@ def load_repository_rules(content: bytes, source: str, age_registries: frozenset
 def _load_repository_rules(
     content: bytes, source: str, age_registries: frozenset[str] | None
 ) -> tuple[PolicyRule, ...]:
-    document, duplicate_keys = parse_document(content, source)
+    document, yaml_problems = parse_document(content, source)
     try:
         repository_file = schema.RepositoryFile.model_validate(document)
     except ValidationError as error:
         invalid_values = convert_errors(document, error, schema.RepositoryFile)
-        raise ConfigError(source, tuple(_limit_problems(chain(duplicate_keys, invalid_values)))) from None
+        raise ConfigError(source, tuple(_limit_problems(chain(yaml_problems, invalid_values)))) from None
     unreachable_ages = (
         ()
         if age_registries is None
         else age_checks.check_min_ages(tuple(iterate_entries(document, "policy")), age_registries)
     )
     rules = tuple(rule.to_policy() for rule in repository_file.policy)
-    if problems := (*duplicate_keys, *unreachable_ages, *_check_totals(rules)):
+    if problems := (*yaml_problems, *unreachable_ages, *_check_totals(rules)):
         raise ConfigError(source, tuple(_limit_problems(problems)))
     return rules
 
@@ -258,15 +258,13 @@ def _read_end_of_life(path: Path) -> tuple[ConfiguredEndOfLife, ...]:
 
     Raises ConfigError with all problems of that file.
     """
-    document, duplicate_keys = parse_document_file(path)
+    document, yaml_problems = parse_document_file(path)
     try:
         end_of_life_file = schema.EndOfLifeFile.model_validate(document)
     except ValidationError as error:
-        raise ConfigError(
-            str(path), (*duplicate_keys, *convert_errors(document, error, schema.EndOfLifeFile))
-        ) from None
-    if duplicate_keys:
-        raise ConfigError(str(path), duplicate_keys)
+        raise ConfigError(str(path), (*yaml_problems, *convert_errors(document, error, schema.EndOfLifeFile))) from None
+    if yaml_problems:
+        raise ConfigError(str(path), yaml_problems)
     return tuple(
         ConfiguredEndOfLife(each.image, each.tag, each.date, each.successor) for each in end_of_life_file.images
     )

@@ -126,8 +126,8 @@ class _RefusedYamlError(yaml.YAMLError):
 class _BoundedLoader(yaml.SafeLoader):
     """A YAML loader that also checks the nesting and the keys of a config file.
 
-    It raises an error if values are nested deeper than MAX_DEPTH, or if a key is not a string, such as `1` or `yes`.
-    A duplicate key does not stop the parsing, but is added to `problems`.
+    It raises an error if values are nested deeper than MAX_DEPTH. A duplicate key, or a key that is not a string, such
+    as `1` or `yes`, does not stop the parsing, but is added to `problems`. A key that is not a string is left out.
     """
 
     def __init__(self, text: str) -> None:
@@ -149,18 +149,19 @@ class _BoundedLoader(yaml.SafeLoader):
         node = super().compose_mapping_node(anchor)
         keys: set[str] = set()
         for key, _ in node.value:
-            if key.tag == _MERGE_TAG:
-                continue
-            if key.tag != _TEXT_TAG:
-                raise _RefusedYamlError(
-                    key, f"the key {_format_key(key)} is not a string in YAML; hint: put the key in quotes"
-                )
-            if key.value in keys:
-                position = FilePosition(key.start_mark.line + 1, key.start_mark.column + 1)
-                message = f"the key {_format_key(key)} is in this mapping a second time; hint: remove one of the keys"
-                self.problems.append(ConfigProblem(f"line {position.line}", message, position))
-            keys.add(key.value)
+            if key.tag not in (_TEXT_TAG, _MERGE_TAG):
+                self._add_problem(key, "is not a string in YAML; hint: put the key in quotes")
+            elif key.tag == _TEXT_TAG and key.value in keys:
+                self._add_problem(key, "is in this mapping a second time; hint: remove one of the keys")
+            elif key.tag == _TEXT_TAG:
+                keys.add(key.value)
+        node.value = [(key, value) for key, value in node.value if key.tag in (_TEXT_TAG, _MERGE_TAG)]
         return node
+
+    def _add_problem(self, key: yaml.Node, message: str) -> None:
+        position = FilePosition(key.start_mark.line + 1, key.start_mark.column + 1)
+        problem = ConfigProblem(f"line {position.line}", f"the key {_format_key(key)} {message}", position)
+        self.problems.append(problem)
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: FBT001, FBT002 - as in PyYAML
         try:
