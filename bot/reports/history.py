@@ -112,7 +112,7 @@ def _render_move(move: DigestMove) -> Iterator[Line]:
         case MoveOrigin.BASEBUMP:
             yield StyledLine(head, _describe_request(move.request), Style.GOOD)
         case MoveOrigin.OTHER:
-            yield StyledLine(head, "not basebump", Style.EXPLANATION)
+            yield StyledLine(head, "not by basebump", Style.EXPLANATION)
         case MoveOrigin.FIRST_VISIT:
             yield StyledLine(head, "found by the first run", Style.FAINT)
         case _:

@@ -65,7 +65,7 @@ def test_history_of_an_image_has_the_digests_of_the_registry_and_all_branches(ba
         "",
         "docker.io/library/python:3.12 in acme/api (main)",
         f"  {at(9)}  no longer used",
-        f"  {at(8)}  {NEW[7:19]}  not basebump",
+        f"  {at(8)}  {NEW[7:19]}  not by basebump",
         "                            first seen 6 days before",
         f"  {at(3)}  {OLD[7:19]}  found by the first run",
         "",
