@@ -74,6 +74,8 @@ class Stand(Protocol):
 
     def fleet(self) -> Fleet: ...
 
+    def larger_fleet(self) -> Fleet: ...
+
     def forge(self) -> Forge: ...
 
     # What people do.
@@ -192,6 +194,10 @@ class GitStand(ABC):
 
     @abstractmethod
     def fleet(self) -> Fleet: ...
+
+    def larger_fleet(self) -> Fleet:
+        """Return a fleet with one repository more, where a list of many contains other data than that of one."""
+        return self.fleet()
 
     def forge(self, base: str = "main") -> Forge:
         fleet = self.fleet()

@@ -45,6 +45,12 @@ class AzureStand(HostedStand):
         words = {"selected": [self.name], "base_branches": self.base_branches, "pause": no_pause}
         return Mortal(open_azure_fleet(self.server.url, TOKEN, **words), self.server)
 
+    def larger_fleet(self) -> Fleet:
+        names = [self.name, "Acme Shop/other"]
+        if all(each.path != names[1] for each in self.server.world.repositories):
+            self.server.world.add_repository(names[1], {"README.md": "Nothing to see.\n"}, private=True, members={BOT})
+        return open_azure_fleet(self.server.url, TOKEN, selected=names, pause=no_pause)
+
     def client(self, url: str, names: Sequence[str], pause: Callable[[float], None] = no_pause) -> Fleet:
         return open_azure_fleet(url, TOKEN, selected=names, pause=pause)
 

@@ -20,6 +20,7 @@ from bot.ports import Fleet
 
 TOKEN = "glpat-of-the-bot"
 BOT = "basebump-bot"
+OTHER_PROJECT = "acme/shop/other"
 
 _STATES = {"opened": RequestState.OPEN, "closed": RequestState.CLOSED, "merged": RequestState.MERGED}
 
@@ -38,6 +39,11 @@ class GitLabStand(HostedStand):
     def fleet(self) -> Fleet:
         words = {"selected": [self.name], "base_branches": self.base_branches, "pause": no_pause}
         return Mortal(open_gitlab_fleet(self.server.url, TOKEN, **words), self.server)
+
+    def larger_fleet(self) -> Fleet:
+        if self.server.world.find(OTHER_PROJECT) is None:
+            self.server.world.add_project(OTHER_PROJECT, {"README.md": "Nothing to see.\n"}, members={BOT})
+        return open_gitlab_fleet(self.server.url, TOKEN, selected=[self.name, OTHER_PROJECT], pause=no_pause)
 
     def client(self, url: str, names: Sequence[str], pause: Callable[[float], None] = no_pause) -> Fleet:
         return open_gitlab_fleet(url, TOKEN, selected=names, pause=pause)
