@@ -1,7 +1,8 @@
 """Attributes of pull requests on Azure DevOps: labels, reviewers, and automatic completion.
 
 A pull request that is set to complete automatically is completed at once if no blocking policy of the target branch has
-to wait for anything. Therefore basebump sets it only if the target branch has a blocking policy.
+to wait for anything. Therefore basebump sets it only if the target branch has a blocking policy that waits for users or
+for CI, whatever files the pull request changes.
 """
 
 from __future__ import annotations
@@ -15,12 +16,19 @@ from bot.forges.azure.connection import AzureRemote
 from bot.forges.azure.errors import AZURE_ERRORS
 from bot.forges.hosted.attributes import CheckedAutomerge
 from bot.forges.hosted.refusal import RefusedError
-from bot.model.request_attributes import TEAM_PREFIX, RequestAttributes
+from bot.model.request_attributes import STATUS_CONTEXT, TEAM_PREFIX, RequestAttributes
 
 NOBODY = "00000000-0000-0000-0000-000000000000"
 """The id that ends automatic completion."""
 MERGE_STRATEGY_POLICY = "fa4e907d-c16b-4a4c-9dfa-4916e5d171ab"
 """The type of the policy that limits the ways to complete a pull request."""
+_BUILD_POLICY = "0609b952-1397-4640-95ec-e00a01b2c241"
+_STATUS_POLICY = "cbdc66da-9728-4af8-aada-9a5a32e4a226"
+_REVIEWERS_POLICY = "fa4e907d-c16b-4a4c-9dfa-4906e5d171dd"
+_NAMED_REVIEWERS_POLICY = "fd2167ab-b0be-447a-8ec8-39368250530e"
+_WAITING_POLICIES = frozenset({_BUILD_POLICY, _STATUS_POLICY, _REVIEWERS_POLICY, _NAMED_REVIEWERS_POLICY})
+"""The types of policies that wait for users or CI. Others are met from the start, such as the policy that limits the
+ways to complete a pull request, and the policy that waits for comments to be resolved."""
 MAX_TEAMS, MAX_MEMBERS = 200, 500
 """The largest numbers of teams of a project, and of members of a team, that are searched for reviewers."""
 
@@ -129,10 +137,10 @@ class AzureAutomerge(CheckedAutomerge[AzureRemote]):
         if head is not None and data["lastMergeSourceCommit"]["commitId"] != head:
             return "another user pushed to the branch, or Azure DevOps does not know the last commit yet"
         policies = list_blocking_policies(self.remote, str(data["repository"]["id"]), str(data["targetRefName"]))
-        if not policies:
+        if not any(map(_is_waiting, policies)):
             return (
-                "no blocking policy protects the target branch, so that it would be completed at once; hint: add a "
-                "build validation or another required policy"
+                "no blocking policy of the target branch waits for reviewers or CI, so that it would be completed at "
+                "once; hint: add a build validation or another required policy, without a path filter"
             )
         strategy = _choose_strategy(policies)
         if strategy is None:
@@ -158,6 +166,20 @@ def list_blocking_policies(remote: AzureRemote, repository_id: str, ref: str) ->
         {"repositoryId": repository_id, "refName": ref},
     )
     return [each for each in policies if each["isEnabled"] and each["isBlocking"] and not each.get("isDeleted")]
+
+
+def _is_waiting(policy: Mapping[str, Any]) -> bool:
+    """Return True if a policy waits for users or for CI, whatever files a pull request changes.
+
+    A policy with a path filter may not apply, and the status of basebump itself says nothing about CI.
+    """
+    settings = policy["settings"]
+    status = f"{settings.get('statusGenre')}/{settings.get('statusName')}"
+    return (
+        str(policy["type"]["id"]).lower() in _WAITING_POLICIES
+        and not settings.get("filenamePatterns")
+        and status != STATUS_CONTEXT
+    )
 
 
 def _choose_strategy(policies: Sequence[Mapping[str, Any]]) -> str | None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pytest
 from support.forges.azure.scene import get_request, open_with
-from support.forges.azure.state import BUILD, MERGE_STRATEGY, MIN_REVIEWERS, Policy, Reviewer
+from support.forges.azure.state import BUILD, MERGE_STRATEGY, MIN_REVIEWERS, STATUS_CHECK, Policy, Reviewer
 from support.forges.contract_scene import BRANCH, NEWER_CHANGES, look, message_of, open_one
 
 from bot.model.proposal import RequestState
 from bot.model.request_attributes import RequestAttributes
+
+COMMENTS = "c6a1889d-b943-4856-b76f-9e46bb6b0df2"
+"""The policy that waits for comments to be resolved."""
 
 
 def arm(stand, *policies):
@@ -26,11 +29,20 @@ def test_auto_complete_waits_for_a_blocking_policy(stand):
 
 
 @pytest.mark.parametrize(
-    "policies", [(), (Policy(1, BUILD, {}, is_blocking=False),), (Policy(1, BUILD, {}, "refs/x"),)]
+    "policies",
+    [
+        pytest.param((), id="none"),
+        pytest.param((Policy(1, BUILD, {}, is_blocking=False),), id="optional"),
+        pytest.param((Policy(1, BUILD, {}, "refs/x"),), id="of-another-branch"),
+        pytest.param((Policy(1, BUILD, {"filenamePatterns": ["/src/*"]}),), id="of-some-files"),
+        pytest.param((Policy(1, MERGE_STRATEGY, {"allowSquash": True}),), id="about-the-merge"),
+        pytest.param((Policy(1, COMMENTS, {}),), id="about-comments"),
+        pytest.param((Policy(1, STATUS_CHECK, {"statusGenre": "basebump", "statusName": "evidence"}),), id="own"),
+    ],
 )
 def test_auto_complete_is_not_set_if_nothing_would_have_to_be_waited_for(stand, policies):
     (note,) = arm(stand, *policies)
-    assert "no blocking policy protects the target branch" in note
+    assert "no blocking policy of the target branch waits for reviewers or CI" in note
     assert get_request(stand).status == "active"
 
 
