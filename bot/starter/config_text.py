@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from textwrap import wrap
 
 from bot.model.hosts import is_acr
@@ -108,11 +108,14 @@ def _write_forges(findings: FolderFindings) -> Iterator[str]:
     )
     if forge is not None and findings.workflow is None:
         yield from _comment(
-            "basebump does not know which software runs on this server. `gitea` also stands for Forgejo. Otherwise, "
-            "write `gitlab`, or `github` for GitHub Enterprise Server. Then remove the `#`."
+            "basebump does not know which software runs on this server. `gitea` is for Gitea and Forgejo. For GitLab, "
+            "write `gitlab`. For GitHub Enterprise Server, write `github`, and `/api/v3` at the end of the URL. Then "
+            "remove the `#`."
         )
     kind = findings.workflow or ("github" if forge is None else "gitea")
     example = _EXAMPLES[kind] if forge is None or kind == "azure" else forge
+    if kind == "github" and example.url is not None:
+        example = replace(example, url=f"{example.url}/api/v3")
     lines = _write_forge(example, kind, is_in_workflow=findings.workflow is not None)
     yield from (f"#{line}" for line in ("forges:", *lines))
 

@@ -125,12 +125,15 @@ def test_pipeline_without_a_known_repository_has_a_config_to_fill_in():
     assert (forge.url, forge.repositories) == ("https://dev.azure.com/ORGANIZATION", ("PROJECT/REPOSITORY",))
 
 
-@pytest.mark.parametrize(("workflow", "kind"), [(None, "gitea"), ("github", "github")])
-def test_repository_on_an_unknown_server_is_an_example(workflow, kind):
+@pytest.mark.parametrize(
+    ("workflow", "kind", "url"),
+    [(None, "gitea", "https://git.example.com"), ("github", "github", "https://git.example.com/api/v3")],
+)
+def test_repository_on_an_unknown_server_is_an_example(workflow, kind, url):
     unknown = ForgeRepository(None, "acme/web", "https://git.example.com")
     assert parse_config(write_config_text(FolderFindings(unknown, (), (), workflow))).forges == ()
     forge = parse_example(FolderFindings(unknown, (), (), workflow))
-    assert (forge.kind, forge.url, forge.repositories) == (kind, "https://git.example.com", ("acme/web",))
+    assert (forge.kind, forge.url, forge.repositories) == (kind, url, ("acme/web",))
 
 
 def test_config_of_a_repository_on_an_azure_devops_server_names_a_token():
