@@ -118,6 +118,8 @@ class StoredRequest:
     """The outcome of CI on `head`."""
     base_ci: CiOutcome = CiOutcome.UNKNOWN
     """The outcome of CI on the base branch, at the visit that found that CI failed on `head`."""
+    due_at: datetime | None = None
+    """The time by which the request is to be merged; None if it has no due date, or if it is not known."""
 
 
 @dataclass(frozen=True, slots=True)

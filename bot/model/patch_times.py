@@ -77,6 +77,8 @@ class TrendPoint:
     """The number of fixes that waited."""
     exploited_open: int
     """The number of these fixes of vulnerabilities that are known to be exploited."""
+    overdue: int
+    """The number of these fixes whose due date had passed."""
     median: timedelta | None
     """The median of the times to patch of the fixes that were merged shortly before; None if none was merged."""
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from bot.core.evidence.compare import collect_exploited_ids, count_by_severity, count_distinct, filter_exploited
-from bot.core.proposal.markers import parse_marker
+from bot.core.proposal.markers import BodyMarker, parse_marker
 from bot.core.transition import get_first_transition
 from bot.model.ci import CiOutcome
 from bot.model.decision import ImageUpdate, Transition
@@ -88,6 +89,7 @@ class RequestRecorder:
                 opened_at=self.context.now,
                 fixes=self._count_fixes(each.updates),
                 head=push.commit if push is not None else next(existing, None),
+                due_at=_get_due_time(parse_marker(desired.body)),
             )
 
     def _add_ci(self, branch: VisitedBranch, requests: Sequence[StoredRequest]) -> Iterator[StoredRequest]:
@@ -132,15 +134,21 @@ def _count_fixes(evidence: Sequence[Evidence]) -> Mapping[str, int]:
     return {**{severity.word: count for severity, count in count_by_severity(fixed).items()}, "exploited": exploited}
 
 
+def _get_due_time(marker: BodyMarker) -> datetime | None:
+    return marker.due.at if marker.due is not None else None
+
+
 def _build_stored_request(request: RemoteRequest, fixes: Mapping[str, int] | None, head: str | None) -> StoredRequest:
+    marker = parse_marker(request.body)
     return StoredRequest(
         branch=request.branch,
         number=request.number or 0,
         state=request.state,
-        targets=parse_marker(request.body).targets,
+        targets=marker.targets,
         url=request.url,
         opened_at=request.opened_at,
         ended_at=request.closed_at,
         fixes=fixes,
         head=head,
+        due_at=_get_due_time(marker),
     )

@@ -141,5 +141,6 @@ def _build_request(row: Row[Any]) -> BranchRequest:
         head=row.head,
         ci=parse_ci(row.ci),
         base_ci=parse_ci(row.base_ci),
+        due_at=row.due_at,
     )
     return BranchRequest(BranchKey(row.forge, row.host, row.repository, row.base_branch), request)

@@ -135,6 +135,7 @@ REQUESTS = Table(
     Column("head", Text),
     Column("ci", Text),
     Column("base_ci", Text),
+    Column("due_at", UtcDateTime),
     sqlite_with_rowid=False,
 )
 """The pull and merge requests of basebump."""

@@ -319,6 +319,7 @@ def _build_request_row(
         "ended_at": None if request.state is RequestState.OPEN else ended_at,
         "targets": targets,
         "fixes": fixes or known.get("fixes"),
+        "due_at": request.due_at or known.get("due_at"),
         **_build_ci_columns(request, known),
     }
 

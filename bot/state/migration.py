@@ -44,12 +44,19 @@ def _migrate_to_version_6(connection: Connection) -> None:
         connection.exec_driver_sql(f"ALTER TABLE requests ADD COLUMN {column} TEXT")
 
 
+def _migrate_to_version_7(connection: Connection) -> None:
+    """Add the due dates of requests."""
+    time_type = "DATETIME" if connection.dialect.name == "sqlite" else "TIMESTAMP WITH TIME ZONE"
+    connection.exec_driver_sql(f"ALTER TABLE requests ADD COLUMN due_at {time_type}")
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     _migrate_to_version_2,
     _migrate_to_version_3,
     migrate_to_version_4,
     _migrate_to_version_5,
     _migrate_to_version_6,
+    _migrate_to_version_7,
 )
 """The migrations in order. The first one migrates version 1 of the tables to version 2.
 

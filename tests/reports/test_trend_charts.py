@@ -21,7 +21,7 @@ PARTS = PageParts(*map(resources.read_template, ("report.html.j2", "report.css",
 
 def trends(*medians: int | None, teams: tuple[str, ...] = ("@a",)) -> FleetTrends:
     points = tuple(
-        TrendPoint(NOW + day * DAY, 2 * day, 0, median * DAY if median is not None else None)
+        TrendPoint(NOW + day * DAY, 2 * day, 0, 0, median * DAY if median is not None else None)
         for day, median in enumerate(medians)
     )
     summaries = tuple(PatchSummary(team, 1234, DAY, 3 * DAY, 0, None) for team in teams)
@@ -54,3 +54,12 @@ def test_page_escapes_teams_and_counts_those_that_do_not_fit():
     assert "@team18" in page
     assert "@team19" not in page
     assert "5 more groups do not fit here." in page
+
+
+def test_overdue_fixes_have_a_line_only_if_there_were_any():
+    def list_titles(overdue: int) -> list[str]:
+        points = (TrendPoint(NOW, 3, 0, 0, None), TrendPoint(NOW + DAY, 3, 0, overdue, None))
+        return [line.title for line in build_trend_section(FleetTrends(points, (), ())).lines]
+
+    assert "Overdue fixes" not in list_titles(0)
+    assert "Overdue fixes" in list_titles(2)

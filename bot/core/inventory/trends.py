@@ -37,7 +37,8 @@ def _list_points(patches: Sequence[Patch], since: datetime, now: datetime) -> It
             if patch.patched_at is not None and at - MEDIAN_PERIOD < patch.patched_at <= at
         ]
         exploited = sum(patch.severity is FixSeverity.EXPLOITED for patch in waiting)
-        yield TrendPoint(at, len(waiting), exploited, find_percentile(times, 0.5))
+        overdue = sum(patch.request.due_at is not None and patch.request.due_at <= at for patch in waiting)
+        yield TrendPoint(at, len(waiting), exploited, overdue, find_percentile(times, 0.5))
 
 
 def _waits(patch: Patch, at: datetime) -> bool:

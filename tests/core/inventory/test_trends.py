@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from support.visits import NOW, WEB, build_request
@@ -28,6 +29,12 @@ def test_fix_waits_from_its_availability_until_its_merge():
 def test_exploited_fixes_are_also_counted_alone():
     points = build_trends([patch(3), patch(2, severity=FixSeverity.EXPLOITED)], SINCE, NOW).points
     assert [(point.open, point.exploited_open) for point in points[-4:]] == [(1, 0), (2, 1), (2, 1), (2, 1)]
+
+
+def test_fix_is_overdue_from_its_due_date_until_its_merge():
+    late = replace(patch(10, 4), request=replace(build_request(), due_at=NOW - 6 * DAY))
+    points = build_trends([late, patch(8)], SINCE, NOW).points
+    assert [point.overdue for point in points[-9:]] == [0, 0, 1, 1, 0, 0, 0, 0, 0]
 
 
 def test_median_is_that_of_the_days_before_and_unknown_without_a_merge():
