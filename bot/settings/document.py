@@ -64,7 +64,7 @@ def parse_document(content: bytes, source: str) -> tuple[Document, tuple[ConfigP
         message = ", ".join(part for part in (error.context, error.problem) if part)
         raise _build_config_error(
             source,
-            f"the file is not valid YAML: {message}",
+            f"the file is not valid YAML: {message}; hint: correct this error first, because it hides other errors",
             FilePosition(mark.line + 1, mark.column + 1) if mark else None,
         ) from None
     except yaml.YAMLError as error:
