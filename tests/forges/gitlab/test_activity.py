@@ -99,6 +99,10 @@ def test_activity_in_the_list_equals_the_one_that_is_read_for_one_project(server
 def test_list_names_the_merge_requests_that_it_covers(server):
     _propose(server, "acme/web", OTHER, author="ada")
     _propose(server, "acme/web", "feature")
+    web, _ = server.world.find("acme/web")
+    fork = server.world.fork(web, BOT)
+    fork.git.commit(BRANCH, {"Dockerfile": "FROM node:23\n"}, "Newer")
+    server.world.propose(web, fork, BRANCH, server.world.users[BOT])
     listed = _list(server, ACME)
     assert {name: each.listed_requests for name, each in listed.items()} == {
         "acme/shop/api": frozenset({1}),
