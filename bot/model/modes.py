@@ -27,7 +27,7 @@ class SplitBy(StrEnum):
 
 
 class OnClose(StrEnum):
-    """Which digests are not proposed again after a user closed a request without merging it."""
+    """Which digests are not proposed again after a user closed a pull request without merging it."""
 
     DIGEST = "digest"
     """Only the proposed digests. The next digest is proposed again."""
