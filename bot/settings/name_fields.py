@@ -43,7 +43,9 @@ _TRAILER = re.compile(
     r"(?!(?i:Basebump-(?:Intent|Base)):)[A-Za-z0-9-]{1,60}: [^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]{0,300})"
 )
 _LOGIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", re.ASCII)
-_REVIEWER = re.compile(rf"(?:{TEAM_PREFIX})?{_LOGIN.pattern}", re.ASCII)
+_TEAM = r"[A-Za-z0-9_][A-Za-z0-9_. -]{0,98}[A-Za-z0-9_.-]|[A-Za-z0-9_]"
+"""A team. On Azure DevOps, its name can contain spaces, as in `Shop Team`, which is the first team of a project."""
+_REVIEWER = re.compile(rf"{_LOGIN.pattern}|{TEAM_PREFIX}(?:{_TEAM})", re.ASCII)
 _GUID = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 _SUBSCRIPTION = re.compile(_GUID, re.ASCII)
 _REGISTRY_RESOURCE = re.compile(

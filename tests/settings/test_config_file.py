@@ -381,3 +381,8 @@ def test_rules_may_use_kev_if_the_catalogue_is_configured(settings_of):
     assert rule.keys["due"] == DuePeriods(exploited=timedelta(days=3), high=timedelta(days=30))
     assert rule.keys["bypass_min_age_for"] == (AdvisoryList.KEV, Severity.CRITICAL)
     assert rule.keys["open_when"] == OpenCondition(AdvisoryList.KEV, timedelta(days=30))
+
+
+def test_name_of_a_team_may_contain_spaces(settings_of):
+    (rule,) = settings_of("policy: [{reviewers: [ada, 'team:Shop Team', team:x]}]").policy.rules
+    assert rule.keys["reviewers"] == ("ada", "team:Shop Team", "team:x")

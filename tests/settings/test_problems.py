@@ -74,6 +74,8 @@ WRONG = [
     ("policy: [{rebase: sometimes}]", "policy[0].rebase", "`sometimes`"),
     ("policy: [{reviewers: ['@ada']}]", "policy[0].reviewers[0]", "a team as `team:NAME`"),
     ("policy: [{reviewers: ['group:ops']}]", "policy[0].reviewers[0]", "a team as `team:NAME`"),
+    ("policy: [{reviewers: ['team:ops ']}]", "policy[0].reviewers[0]", "a team as `team:NAME`"),
+    ("policy: [{reviewers: ['Ada Lovelace']}]", "policy[0].reviewers[0]", "a team as `team:NAME`"),
     ("policy: [{assignees: ['team:ops']}]", "policy[0].assignees[0]", "is not a login"),
     ("policy: [{milestone: ' '}]", "policy[0].milestone", "must not be empty"),
     ("policy: [{automerge: true}]", "policy[0].automerge", "must be a mapping of keys"),

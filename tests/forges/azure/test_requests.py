@@ -214,9 +214,9 @@ def test_label_by_which_a_user_asked_is_removed(stand):
 
 def test_reviewers_are_members_of_teams_and_teams(stand):
     world = stand.server.world
-    ada, team = world.ada, world.add_account("Platform", is_container=True)
+    ada, team = world.ada, world.add_account("Shop Team", is_container=True)
     world.teams.append((team, [ada]))
-    opened = open_with(stand, RequestAttributes(reviewers=("ada", "team:Platform", "nobody")))
+    opened = open_with(stand, RequestAttributes(reviewers=("ada", "team:Shop Team", "nobody")))
     (note,) = opened.notes
     assert "A review of `nobody` could not be requested: no team of the project has such a member" in note
     assert [each.account for each in get_request(stand).reviewers] == [ada, team]
