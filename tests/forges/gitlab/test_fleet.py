@@ -44,7 +44,7 @@ def test_a_named_project_takes_two_requests_the_second_by_its_id(server):
     project = server.world.add_project("acme/shop/web", FILES)
     head = project.git.need("main")
     assert list(_fleet(server, "acme/shop/web").list_repositories(frozenset())) == [
-        GitRepository("gitlab", "acme/shop/web", "main", head, host=server.host, is_public=True)
+        GitRepository("gitlab", "acme/shop/web", "main", head, host=server.host, site=server.host, is_public=True)
     ]
     assert server.lines == [
         "GET /projects/acme/shop/web",
