@@ -57,6 +57,8 @@ _OUTCOME_STYLES: dict[ProposalOutcome, Style] = {
 
 MAX_COLUMN_WIDTH = 60
 """The maximum width of the column for references. A longer reference is not shortened."""
+MAX_PROPOSAL_NOTE = 1000
+"""The maximum number of characters of the note of a proposal, such as a refused label with a hint."""
 MAX_NOTE_REPETITIONS = 3
 """The number of image references of a repository below which the same note is shown. A note of more image references is
 shown only below the first of them."""
@@ -325,8 +327,9 @@ def _render_proposal(proposal: ProposalReport) -> Iterator[Line]:
         yield StyledLine(f"{'':>13}  ", describe_due_date(proposal.due), style)
     if proposal.accepted_risk is not None:
         yield StyledLine(f"{'':>13}  ", f"Accepted risk ({proposal.accepted_risk}).", Style.EXPLANATION)
-    if proposal.note:
-        yield StyledLine(f"{'':>13}  ", make_console_line(proposal.note), Style.EXPLANATION)
+    # The note of a failure is in the list of failures, with its hint.
+    if proposal.note and proposal.outcome is not ProposalOutcome.FAILED:
+        yield StyledLine(f"{'':>13}  ", make_console_line(proposal.note, MAX_PROPOSAL_NOTE), Style.EXPLANATION)
 
 
 def _summarise_proposals(report: RunReport) -> Iterator[str]:

@@ -1,0 +1,23 @@
+"""The text output of `run`: which notes of proposals it shows."""
+
+from __future__ import annotations
+
+from support.runs.reports import failure, proposal, repository, run_report
+
+from bot.model.vocabulary import ProposalOutcome
+from bot.reports.text import render_run_text
+
+NOTE = f"Label `deps` could not be set: {'x' * 300}; hint: create the label by hand"
+
+
+def test_note_of_a_proposal_is_shown_with_its_hint():
+    text = render_run_text(run_report(repository(proposals=(proposal(note=NOTE),))))
+    assert f"               {NOTE}\n" in text
+
+
+def test_error_of_a_failed_proposal_is_shown_only_in_the_list_of_failures():
+    failed = proposal(outcome=ProposalOutcome.FAILED, note="TF401027: no permission")
+    text = render_run_text(
+        run_report(repository(proposals=(failed,)), failed=[failure(error="TF401027: no permission")])
+    )
+    assert text.count("TF401027") == 1
