@@ -51,7 +51,8 @@ PIPELINE_VARIABLES = (
 agent sets the URL, and the pipeline must pass the token (`env: SYSTEM_ACCESSTOKEN: $(System.AccessToken)`)."""
 SETUP_HINT = (
     "set AZURE_CLIENT_ID and AZURE_TENANT_ID together with AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH or "
-    "AZURE_FEDERATED_TOKEN_FILE, give the GitHub workflow `id-token: write`, or run `az login`"
+    "AZURE_FEDERATED_TOKEN_FILE, give the GitHub workflow `id-token: write`, use the task AzureCLI@2 and map "
+    "SYSTEM_ACCESSTOKEN in Azure Pipelines, or run `az login`"
 )
 
 
