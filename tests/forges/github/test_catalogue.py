@@ -43,7 +43,14 @@ def _expected(server, *names, **more):
     listed = [server.world.repositories[name] for name in names]
     return [
         GitRepository(
-            "github", each.name, "main", each.git.need("main"), host=server.host, is_public=not each.private, **more
+            "github",
+            each.name,
+            "main",
+            each.git.need("main"),
+            host=server.host,
+            site=server.host,
+            is_public=not each.private,
+            **more,
         )
         for each in listed
     ]

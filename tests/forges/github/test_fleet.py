@@ -62,7 +62,7 @@ def test_a_named_repository_takes_two_requests(server):
     repository = server.world.add_repository("acme/web", FILES)
     head = repository.git.need("main")
     assert list(_fleet(server, "acme/web").list_repositories(frozenset())) == [
-        GitRepository("github", "acme/web", "main", head, host=host_of(server), is_public=True)
+        GitRepository("github", "acme/web", "main", head, host=host_of(server), site=host_of(server), is_public=True)
     ]
     assert server.lines == ["GET /repos/acme/web", "GET /repos/acme/web/git/ref/heads/main"]
 
