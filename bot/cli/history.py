@@ -12,6 +12,7 @@ import click
 from bot.cli import options
 from bot.cli.outputs import write_result
 from bot.cli.screen import show_lines
+from bot.core.inventory.ci_counts import count_outcomes
 from bot.core.inventory.history import list_moves
 from bot.model.errors import InvalidReferenceError
 from bot.model.reference import ImageReference
@@ -56,4 +57,5 @@ def _find_history(inventory: InventoryReader, name: str) -> HistoryAnswer:
         raise click.BadParameter(f"the state knows no repository of this name, and {error}") from error
     history = inventory.load_image_history(image)
     observations = [each for each in history.observations if image.tag in {None, each.tag_ref.tag}]
-    return HistoryAnswer(name, list_moves(history), observations, coverage)
+    outcomes = count_outcomes(history.requests, {f"{each.tag_ref}@{each.digest}" for each in observations})
+    return HistoryAnswer(name, list_moves(history), observations, coverage, outcomes)

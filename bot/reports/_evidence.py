@@ -15,6 +15,7 @@ from bot.model.proposal import ProposedImage
 from bot.model.reference import TagRef
 from bot.model.report import Verdict
 from bot.model.signature import SignatureOutcome, TransitionSignatures
+from bot.reports._fleet_outcomes import render_fleet_outcome
 from bot.reports.json_text import JsonValue, format_time
 
 SCANNED = "scanned"
@@ -66,6 +67,7 @@ def render_evidence(transition: Transition, evidence: Evidence) -> JsonValue:
         "database": format_time(scanner.database if scanner is not None else None),
         "signatures": _render_signatures(evidence.signatures) if evidence.signatures is not None else None,
         "lookups": render_lookups(evidence, are_signatures_checked=evidence.signatures is not None),
+        **({"fleet": render_fleet_outcome(evidence.fleet_outcome)} if evidence.fleet_outcome is not None else {}),
     }
 
 

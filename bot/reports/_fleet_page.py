@@ -121,6 +121,16 @@ class NotUpdatedRow:
 
 
 @dataclass(frozen=True, slots=True)
+class PausedRow:
+    """An image with a new digest that is not proposed any more, because CI fails with it in several repositories."""
+
+    image: str
+    why: str
+    repository_count: int
+    """The number of repositories that wait."""
+
+
+@dataclass(frozen=True, slots=True)
 class RepositoryRow:
     """The counts of one repository."""
 
@@ -147,6 +157,7 @@ class FleetPage:
     risks: tuple[RiskFigure, ...]
     figures: tuple[tuple[str, str], ...]
     charts: tuple[PageChart, ...]
+    paused: ShownRows[PausedRow]
     failed: ShownRows[FailureFacts]
     groups: tuple[ProposalGroup, ...]
     not_updated: ShownRows[NotUpdatedRow]
@@ -169,6 +180,7 @@ def build_page(run: RunFacts, rows: int) -> FleetPage:
         risks=build_risk_figures(located, images, [each for tree in run.repositories for each in tree.proposals]),
         figures=_build_figures(run, located, len(images)),
         charts=build_charts(located),
+        paused=_build_paused_rows(located, min(rows, MAX_LISTED)),
         failed=_cut_rows(run.failures, min(rows, MAX_LISTED), _shorten_failure),
         groups=tuple(_build_groups(run, min(rows, MAX_LISTED))),
         not_updated=_build_not_updated_rows(located, min(rows, MAX_LISTED)),
@@ -269,6 +281,17 @@ def _build_not_updated_row(at: OccurrenceInRepository) -> NotUpdatedRow:
         format_repository(at.repository),
         format_position(at.occurrence),
     )
+
+
+def _build_paused_rows(located: Iterable[OccurrenceInRepository], rows: int) -> ShownRows[PausedRow]:
+    """Return the images whose new digest fails CI in several repositories, beginning with the most used image."""
+    waiting: dict[tuple[str, str], set[str]] = {}
+    for at in located:
+        if at.occurrence.reason == Reason.FAILING_ELSEWHERE:
+            why = shorten_text(at.occurrence.detail or Reason.FAILING_ELSEWHERE.sentence)
+            waiting.setdefault((format_image(at.image), why), set()).add(format_repository(at.repository))
+    most_first = sorted(waiting.items(), key=lambda entry: (-len(entry[1]), entry[0]))
+    return _cut_rows([PausedRow(image, why, len(names)) for (image, why), names in most_first], rows, lambda row: row)
 
 
 def _build_repository_row(tree: RepositoryFacts) -> RepositoryRow:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import assert_never
 
 from bot.core.markdown import make_console_line
 from bot.core.transition import shorten_digest
+from bot.model.ci import FleetOutcome
 from bot.model.fleet_history import DigestMove, MoveOrigin
 from bot.model.history import TagObservation
 from bot.model.inventory import BranchKey, StoredRequest
+from bot.model.proposal import Target
 from bot.model.reference import TagRef
 from bot.model.report import SCHEMA
 from bot.model.usage import InventoryCoverage
+from bot.reports._fleet_outcomes import render_fleet_outcome
 from bot.reports._inventory_parts import (
     BRANCH_COLUMNS,
     build_branch,
@@ -47,6 +50,12 @@ class HistoryAnswer:
     observations: Sequence[TagObservation]
     """The digests that the tags of an image pointed to; empty for the history of a repository."""
     coverage: InventoryCoverage
+    outcomes: Mapping[Target, FleetOutcome] = field(default_factory=dict)
+    """The outcomes of CI on the requests that proposed the digests in `observations`."""
+
+    def get_outcome(self, observation: TagObservation) -> FleetOutcome | None:
+        """Return the outcome of CI with a digest; None if no request proposed it."""
+        return self.outcomes.get(f"{observation.tag_ref}@{observation.digest}")
 
 
 def render_history_document(answer: HistoryAnswer) -> str:
@@ -56,7 +65,7 @@ def render_history_document(answer: HistoryAnswer) -> str:
             "schema": SCHEMA,
             "name": answer.name,
             "coverage": build_coverage(answer.coverage),
-            "observations": [_build_observation(each) for each in answer.observations],
+            "observations": [_build_observation(each, answer.get_outcome(each)) for each in answer.observations],
             "moves": [_build_move(each) for each in answer.moves],
         }
     )
@@ -76,17 +85,28 @@ def render_history_lines(answer: HistoryAnswer, now: datetime) -> list[Line]:
             "",
             *coverage,
         ]
-    return join_blocks(*_list_registry_blocks(answer.observations), *_list_branch_blocks(answer.moves), coverage)
+    return join_blocks(*_list_registry_blocks(answer), *_list_branch_blocks(answer.moves), coverage)
 
 
-def _list_registry_blocks(observations: Sequence[TagObservation]) -> Iterator[list[Line]]:
-    """Yield the digests that each tag pointed to, newest first."""
+def _list_registry_blocks(answer: HistoryAnswer) -> Iterator[list[Line]]:
+    """Yield the digests that each tag pointed to, newest first, and how CI ended with each of them."""
     by_tag: dict[TagRef, list[TagObservation]] = {}
-    for each in observations:
+    for each in answer.observations:
         by_tag.setdefault(each.tag_ref, []).append(each)
     for tag_ref, of_tag in by_tag.items():
-        rows = [f"  {each.first_seen:%Y-%m-%d}  {shorten_digest(each.digest)}" for each in reversed(of_tag)]
+        rows = [
+            f"  {each.first_seen:%Y-%m-%d}  {shorten_digest(each.digest)}{_describe_outcome(answer.get_outcome(each))}"
+            for each in reversed(of_tag)
+        ]
         yield [StyledLine("", f"{make_console_line(str(tag_ref))} in the registry", Style.UPDATE), *rows]
+
+
+def _describe_outcome(outcome: FleetOutcome | None) -> str:
+    """Return how CI ended with a digest, for the end of a line; empty if nothing is known."""
+    if outcome is None or not (outcome.finished or outcome.merged):
+        return ""
+    tested = f"CI passed in {outcome.passed} of {outcome.finished}, " if outcome.finished else ""
+    return f"  {tested}merged in {outcome.merged}{', paused' if outcome.is_failing else ''}"
 
 
 def _list_branch_blocks(moves: Sequence[DigestMove]) -> Iterator[list[Line]]:
@@ -133,13 +153,14 @@ def _describe_waits(move: DigestMove) -> str:
     return ", ".join(text.format(describe_duration(wait.total_seconds())) for text, wait in waits if wait is not None)
 
 
-def _build_observation(observation: TagObservation) -> JsonValue:
+def _build_observation(observation: TagObservation, outcome: FleetOutcome | None) -> JsonValue:
     return {
         "canonical": observation.tag_ref.repository,
         "tag": observation.tag_ref.tag,
         "digest": observation.digest,
         "first_seen": format_time(observation.first_seen),
         "last_seen": format_time(observation.last_seen),
+        "fleet": render_fleet_outcome(outcome) if outcome is not None else None,
     }
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from support.visits import API, NEW, OLD, PYTHON, build_request, build_visit
 
+from bot.model.ci import CiOutcome
 from bot.model.image import TagDescriptor
 from bot.model.inventory import BranchKey
 from bot.model.proposal import RequestState
@@ -33,7 +34,8 @@ def fleet(tmp_path, config):
     inventory, observations = DatabaseInventoryStore(database), DatabaseStateStore(database, lambda: START)
     for days, digest in ((0, OLD), (2, NEW)):
         observations.record_tags({PYTHON: TagDescriptor(digest, "")}, START + days * DAY)
-    opened = build_request(7, url=URL, opened_at=START + 3 * DAY)
+    ci = {"head": "c" * 40, "ci": CiOutcome.PASSED}
+    opened = build_request(7, url=URL, opened_at=START + 3 * DAY, **ci)
     merged = build_request(7, RequestState.MERGED, ended_at=START + 5 * DAY)
     inventory.record_visits([build_visit(f"python:3.12@{OLD}", requests=(opened,))], {}, START + 3 * DAY)
     inventory.record_visits([build_visit(f"python:3.12@{OLD}", key=API)], {}, START + 3 * DAY)
@@ -60,7 +62,7 @@ def test_history_of_an_image_has_the_digests_of_the_registry_and_all_branches(ba
     assert code == 0
     assert out.splitlines()[:10] == [
         "docker.io/library/python:3.12 in the registry",
-        f"  {at(2)}  {NEW[7:19]}",
+        f"  {at(2)}  {NEW[7:19]}  CI passed in 1 of 1, merged in 1",
         f"  {at(0)}  {OLD[7:19]}",
         "",
         "docker.io/library/python:3.12 in acme/api (main)",
@@ -86,6 +88,8 @@ def test_json_has_each_move_with_its_request(basebump, fleet):
     assert document["moves"][1]["seconds_since_first_seen"] == 3 * 24 * 3600
     assert document["moves"][1]["seconds_since_opened"] == 2 * 24 * 3600
     assert [each["digest"] for each in document["observations"]] == [OLD, NEW]
+    counts = {"passed": 1, "failed": 0, "merged": 1, "broken": 0, "failing": False}
+    assert [each["fleet"] for each in document["observations"]] == [None, counts]
 
 
 def test_csv_has_a_line_for_each_move(basebump, fleet):

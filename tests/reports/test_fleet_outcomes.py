@@ -1,0 +1,70 @@
+"""Reports show how CI ended with a new digest in the repositories of the fleet."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from support.runs.reports import HOSTILE, KNOWN, MOVED, repository, run_report, update, verdict
+from support.witnesses.pages import Outline
+
+from bot import resources
+from bot.model.ci import FleetOutcome
+from bot.model.vocabulary import OccurrenceStatus, Reason
+from bot.reports.html import PageParts, render_html_page
+from bot.reports.json_document import render_run_document
+from bot.reports.run_facts import read_document
+
+PARTS = PageParts(*map(resources.read_template, ("report.html.j2", "report.css", "report.js")))
+WHY = "CI fails with 3e2d52064131 in 5 of 8 repositories of this fleet, in 4 of which it passes without it"
+OUTCOME = FleetOutcome(passed=12, failed=2, merged=9, broken=1)
+
+
+def hold(detail=WHY, **more):
+    return verdict(OccurrenceStatus.HELD, Reason.FAILING_ELSEWHERE, detail=detail, **more)
+
+
+def render_page(*repositories):
+    return render_html_page([read_document(render_run_document(run_report(*repositories)))], PARTS)
+
+
+def test_page_lists_paused_digests_before_everything_else():
+    page = render_page(
+        repository(hold(), hold(line_number=2), update(line_number=3)),
+        repository(hold(), name="acme/api"),
+        repository(hold("CI fails with another digest", written="redis:7"), name="acme/cache"),
+    )
+    outline = Outline(page)
+    assert outline.rows("docker.io/library/node:22", WHY, "2")
+    assert outline.rows("docker.io/library/redis:7", "CI fails with another digest", "1")
+    headings = [name for name in ("paused", "risk", "images", "proposals") if f'<section id="{name}"' in page]
+    assert headings == ["paused", "risk", "images", "proposals"]
+    assert [page.index(f'<section id="{name}"') for name in headings] == sorted(
+        page.index(f'<section id="{name}"') for name in headings
+    )
+    assert page.index(WHY) < page.index("docker.io/library/redis:7")
+
+
+def test_page_without_paused_digests_does_not_mention_them():
+    assert 'id="paused"' not in render_page(repository(update()))
+
+
+def test_reason_from_another_program_is_only_text():
+    shape = Outline(render_page(repository(hold(HOSTILE)))).shape()
+    assert shape == Outline(render_page(repository(hold("plain")))).shape()
+
+
+def test_json_has_the_outcome_with_the_evidence():
+    evidence = replace(KNOWN, fleet_outcome=OUTCOME)
+    report = replace(run_report(repository(update())), evidence={MOVED: evidence})
+    (tree,) = json.loads(render_run_document(report))["repositories"]
+    assert tree["occurrences"][0]["evidence"]["fleet"] == {
+        "passed": 12,
+        "failed": 2,
+        "merged": 9,
+        "broken": 1,
+        "failing": False,
+    }
+    read_document(render_run_document(report))
+    (tree,) = json.loads(render_run_document(replace(report, evidence={MOVED: KNOWN})))["repositories"]
+    assert "fleet" not in tree["occurrences"][0]["evidence"]
