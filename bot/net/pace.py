@@ -26,6 +26,9 @@ PROMPT_SECONDS = 10.0
 MAX_SLOW_SECONDS = 300.0
 """The time that a run may spend in slow exchanges with one host: as long as five exchanges that reach their deadline.
 Concurrent exchanges count once. Without this limit, a host could delay a run by a minute for each of its images."""
+MAX_WAITED_SECONDS = 3600.0
+"""The time that a run may wait because one host asks for it. Waits at the same time count once. Without this limit, a
+host could delay a run by a minute for each of its requests."""
 
 
 @dataclass(slots=True)
@@ -60,13 +63,17 @@ class HostPace:
         self._slow_seconds = 0.0
         self._counted_until = 0.0
         """End of the last slow exchange that is included in `_slow_seconds`."""
+        self._waited_seconds = 0.0
+        self._waited_until = 0.0
+        """End of the last wait that is included in `_waited_seconds`."""
 
     @contextmanager
     def wait_for_turn(self) -> Iterator[HostTurn]:
         """Wait until a request to the host may be sent. The caller sends the request within the `with` block.
 
         Raises RateLimitedError if the wait would be longer than MAX_PAUSE, and UnreachableError if slow exchanges with
-        the host have already taken more than `max_slow_seconds`.
+        the host have already taken more than `max_slow_seconds`, or the waits in `record_wait` more than
+        MAX_WAITED_SECONDS.
         """
         with self._slots:
             delay = self._reserve_turn()
@@ -98,17 +105,26 @@ class HostPace:
                 self._slow_seconds += end - max(start, self._counted_until)
                 self._counted_until = end
 
+    def record_wait(self, seconds: float) -> None:
+        """Count a wait of the caller that begins now, because the host asked for it."""
+        with self._lock:
+            now = self._clock()
+            end = max(now + seconds, self._waited_until)
+            self._waited_seconds += end - max(now, self._waited_until)
+            self._waited_until = end
+
     def _reserve_turn(self) -> float:
         """Reserve a time for the caller's next request, and return the seconds until then.
 
         A result of zero or less means that the request may be sent at once. Raises RateLimitedError if the wait would
-        be longer than MAX_PAUSE, and UnreachableError if the host has used up `max_slow_seconds`.
+        be longer than MAX_PAUSE, and UnreachableError if the host has used up one of its times.
         """
         with self._lock:
-            if self._slow_seconds > self._max_slow_seconds:
+            is_too_slow = self._slow_seconds > self._max_slow_seconds
+            if is_too_slow or self._waited_seconds > MAX_WAITED_SECONDS:
                 raise UnreachableError(
                     f"{self._host} is not contacted again in this run, because it kept requests waiting for "
-                    f"{self._slow_seconds:.0f} seconds",
+                    f"{self._slow_seconds if is_too_slow else self._waited_seconds:.0f} seconds",
                     is_permanent=True,
                 )
             now = self._clock()

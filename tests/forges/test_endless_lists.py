@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 
 import pytest
 from support.forges import git_http
@@ -19,6 +20,7 @@ from bot.forges.gitea.connection import GiteaConnection
 from bot.forges.github.connection import GitHubConnection, StaticToken
 from bot.forges.gitlab.connection import GitLabConnection
 from bot.forges.hosted import connection as hosted_connection
+from bot.forges.hosted import rest as hosted_rest
 from bot.forges.hosted.heads import BranchTip
 from bot.forges.hosted.refusal import RefusedError
 from bot.model.forge import TreeEntry
@@ -133,6 +135,30 @@ def test_forge_is_not_contacted_again_when_slow_exchanges_used_up_their_time():
         with pytest.raises(UnreachableError, match="not contacted again"):
             session.get(server.url, timeout=5)
         assert len(server.received) == 16
+
+
+@pytest.mark.parametrize("reply", [{"status": 200}, {"status": 429}], ids=["delayed", "refused"])
+@pytest.mark.parametrize("connection_class", [AzureConnection, GiteaConnection])
+def test_forge_is_not_contacted_again_when_it_asked_for_too_many_waits(connection_class, reply, monkeypatch):
+    now = 0.0
+
+    def sleep(seconds):
+        nonlocal now
+        now += seconds
+
+    monkeypatch.setattr(
+        hosted_rest,
+        "create_pace",
+        lambda url, pause: HostPace(url, pause, lambda: now, hosted_connection.MAX_SLOW_SECONDS),
+    )
+    answer = Reply(reply["status"], b"{}", {"Content-Type": "application/json", "Retry-After": "60"})
+    with Listener(lambda _: answer) as server:
+        connection = connection_class(server.url, None, pause=sleep)
+        for _ in range(100):
+            with suppress(RefusedError):
+                connection.read("look", "/x")
+        assert len(server.received) < 100
+    assert now < 4_000
 
 
 def test_forge_is_not_contacted_again_when_slow_exchanges_of_git_used_up_their_time():

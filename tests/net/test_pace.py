@@ -17,6 +17,7 @@ from bot.net.pace import (
     MAX_CONCURRENT_REQUESTS,
     MAX_PAUSE,
     MAX_SLOW_SECONDS,
+    MAX_WAITED_SECONDS,
     PROMPT_SECONDS,
     REQUEST_SPACING,
     HostPace,
@@ -235,6 +236,20 @@ def test_slow_exchanges_at_the_same_time_count_once():
             stack.enter_context(pace.wait_for_turn())
         clock.now += PROMPT_SECONDS + 1
     asked(pace.wait_for_turn())
+
+
+def test_host_is_not_contacted_again_when_it_asked_for_too_many_waits():
+    clock = Time()
+    pace = clock.pace()
+    for _ in range(int(MAX_WAITED_SECONDS // 60)):
+        pace.record_wait(60)
+        pace.record_wait(59)
+        clock.sleep(60)
+    asked(pace.wait_for_turn())
+    pace.record_wait(1)
+    with pytest.raises(UnreachableError, match="kept requests waiting for 3601 seconds") as caught:
+        asked(pace.wait_for_turn())
+    assert caught.value.is_permanent
 
 
 def test_slow_targets_of_redirects_use_up_time_of_host_that_redirects():

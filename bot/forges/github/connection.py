@@ -151,7 +151,7 @@ class GitHubConnection(ClientConnection[Github]):
         self._tokens = tokens
         self._is_enterprise_server = not _is_hosted_by_github(url)
         pace = create_pace(url, pause)
-        super().__init__(pause, seconds_between_writes)
+        super().__init__(pause, seconds_between_writes, pace)
         self._clients = ClientPool(lambda: create_client(url, ca, pace))
         self._account = SharedValue[GitHubAccount]()
         self.can_compare_and_swap = True

@@ -172,7 +172,7 @@ class GitLabConnection(ClientConnection[_SingleTryClient]):
         self._secret = token.secret if isinstance(token, JobToken) else token
         self._ca = ca
         self._pace = create_pace(url, pause)
-        super().__init__(pause, seconds_between_writes)
+        super().__init__(pause, seconds_between_writes, self._pace)
         self._clients = ClientPool(lambda: _SingleTryClient(url, token, ca, self._pace))
         self._account = SharedValue[GitLabAccount]()
         self._user_lock = threading.Lock()

@@ -75,6 +75,7 @@ class RequestSender:
         *,
         seconds_between_writes: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
+        record_wait: Callable[[float], None] = lambda _: None,
     ) -> None:
         """Prepare to send requests.
 
@@ -82,8 +83,10 @@ class RequestSender:
             pause: Waits for a number of seconds.
             seconds_between_writes: The shortest time between the end of a write and the start of the next one.
             clock: Returns the time in seconds; only differences are used.
+            record_wait: Counts the seconds of a wait for the end of a rate limit.
         """
         self.pause = pause
+        self._record_wait = record_wait
         self._seconds_between_writes = seconds_between_writes
         self._clock = clock
         self._write_lock = threading.Lock()
@@ -108,6 +111,8 @@ class RequestSender:
                 wait = backoff if refusal.may_have_worked else refusal.retry_after
                 if wait is None or wait > MAX_WAIT or not refusal.should_repeat:
                     raise
+                if refusal.retry_after is not None:
+                    self._record_wait(wait)
             self.pause(wait)
         return call()
 
@@ -125,6 +130,7 @@ class RequestSender:
         except RefusedError as refusal:
             if refusal.retry_after is None or refusal.retry_after > MAX_WAIT:
                 raise
+            self._record_wait(refusal.retry_after)
             self.pause(refusal.retry_after)
         return self._write_in_turn(call)
 
@@ -147,9 +153,9 @@ class ClientConnection(ABC, Generic[Client]):
     write_permission: str
     """What a token needs for calls that change something."""
 
-    def __init__(self, pause: Callable[[float], None], seconds_between_writes: float) -> None:
-        """Prepare to make calls. The parameters are those of `RequestSender`."""
-        self._sender = RequestSender(pause, seconds_between_writes=seconds_between_writes)
+    def __init__(self, pause: Callable[[float], None], seconds_between_writes: float, pace: HostPace) -> None:
+        """Prepare to make calls. `pace` counts the waits, and the other parameters are those of `RequestSender`."""
+        self._sender = RequestSender(pause, seconds_between_writes=seconds_between_writes, record_wait=pace.record_wait)
         self.pause = pause
 
     def read(

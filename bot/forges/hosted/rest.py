@@ -138,7 +138,9 @@ class RestConnection(ABC):
         self.ca = ca
         self.pace = create_pace(url, pause)
         self._sessions = ClientPool(self._create_session)
-        self._sender = RequestSender(pause, seconds_between_writes=seconds_between_writes)
+        self._sender = RequestSender(
+            pause, seconds_between_writes=seconds_between_writes, record_wait=self.pace.record_wait
+        )
         self._account = SharedValue[RestAccount]()
 
     @abstractmethod
@@ -273,7 +275,9 @@ class RestConnection(ABC):
         self.check_answer(request, answer)
         wait = answer.headers.get("retry-after", "")
         if wait.isdecimal():
-            self.pause(min(float(wait), MAX_WAIT))
+            seconds = min(float(wait), MAX_WAIT)
+            self.pace.record_wait(seconds)
+            self.pause(seconds)
         return replace(answer, value=_parse_json(answer.content)) if request.accept == JSON else answer
 
     def check_answer(self, request: RestRequest, answer: RestAnswer) -> None:  # noqa: ARG002 - some servers need it
