@@ -34,6 +34,15 @@ class TagDescriptor:
     """The ETag of the response; None if there was no ETag. The next request sends it, to check whether the descriptor
     is still valid."""
 
+    @property
+    def matching_etag(self) -> str | None:
+        """The ETag; None if it is the digest of another manifest, as in a damaged state.
+
+        Most registries use the digest as the ETag.
+        """
+        stated = (self.etag or "").strip('"')
+        return None if stated.startswith("sha256:") and stated != self.digest else self.etag
+
 
 @dataclass(frozen=True, slots=True)
 class ChildManifest:

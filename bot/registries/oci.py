@@ -90,7 +90,7 @@ class OciRegistry:
         Raises RegistryError.
         """
         repository_endpoint = find_repository_endpoint(self._endpoints, self.get_origin(tag_ref))
-        etag = known_descriptor.etag if known_descriptor else None
+        etag = known_descriptor.matching_etag if known_descriptor else None
         request = replace(
             repository_endpoint.make_manifest_request(quote(tag_ref.tag, safe=""), method="HEAD"), etag=etag
         )
