@@ -6,7 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, case, delete, insert, select, update
@@ -35,10 +35,8 @@ from bot.state.inventory_tables import (
     SPANS,
     TRANSITION_EVIDENCE,
 )
-from bot.state.tables import UtcDateTime, split_into_batches, write_rows
+from bot.state.tables import LONGEST_RUN, UtcDateTime, split_into_batches, write_rows
 
-LONGEST_RUN = timedelta(days=1)
-"""The longest time that a run takes. Only a run with a wrong clock can find a visit that started even later."""
 _AT = bindparam("at", type_=UtcDateTime)
 _UPDATED: Mapping[str, Any] = {
     "read_at": _AT,

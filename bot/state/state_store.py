@@ -18,7 +18,17 @@ from bot.model.image import CachedManifest, TagDescriptor
 from bot.model.reference import Digest, TagRef
 from bot.state.database import Database
 from bot.state.documents import parse_document, serialise_document
-from bot.state.tables import ANSWERS, ENDS, EVIDENCE, MANIFESTS, SIGHTINGS, TAGS_KEPT, split_into_batches, write_rows
+from bot.state.tables import (
+    ANSWERS,
+    ENDS,
+    EVIDENCE,
+    LONGEST_RUN,
+    MANIFESTS,
+    SIGHTINGS,
+    TAGS_KEPT,
+    split_into_batches,
+    write_rows,
+)
 
 MANIFESTS_KEPT = timedelta(days=90)
 """How long a manifest is kept. Fetching it again every few months costs less than keeping the manifests of images that
@@ -66,14 +76,15 @@ class DatabaseStateStore:
         """Store the digests that tags pointed to at the time `at`, and delete data that is too old.
 
         A tag is left out if a parallel run already stored an observation later than `at`. If the older digest were
-        stored after the newer one, it would look as if the publisher had rolled the tag back.
+        stored after the newer one, it would look as if the publisher had rolled the tag back. If the stored observation
+        is so much later that the clock of one of the runs must be wrong, the tag is not left out.
         """
         with self._database.open_for_writing() as connection:
             last_rows = _select_last_observations(connection, descriptors)
             new_tags = [
                 tag_ref
                 for tag_ref in sorted(descriptors)
-                if tag_ref not in last_rows or last_rows[tag_ref].last_seen <= at
+                if tag_ref not in last_rows or not at < last_rows[tag_ref].last_seen <= at + LONGEST_RUN
             ]
             rows = [
                 _build_observation_row(tag_ref, descriptors[tag_ref].digest, last_rows.get(tag_ref), at)
@@ -170,7 +181,7 @@ def _build_observation_row(tag_ref: TagRef, digest: Digest, last: Row[Any] | Non
     """
     row = {"repository": tag_ref.repository, "tag": tag_ref.tag, "digest": digest, "last_seen": at}
     if last is not None and last.digest == digest:
-        return row | {"ordinal": last.ordinal, "first_seen": last.first_seen}
+        return row | {"ordinal": last.ordinal, "first_seen": min(last.first_seen, at)}
     return row | {"ordinal": last.ordinal + 1 if last else 0, "first_seen": at}
 
 

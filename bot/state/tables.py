@@ -12,6 +12,8 @@ from sqlalchemy import Boolean, Column, Connection, DateTime, Dialect, Integer, 
 
 TAGS_KEPT = timedelta(days=400)
 """How long the last observation of a tag is kept. This is a year, and some time for runs that are late."""
+LONGEST_RUN = timedelta(days=1)
+"""The longest time that a run takes. Only a run with a wrong clock can find data that is even later than its start."""
 BATCH_SIZE = 500
 """The maximum number of values in one query. SQLite accepts a few thousand."""
 

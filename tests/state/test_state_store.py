@@ -97,6 +97,14 @@ def test_older_descriptor_does_not_replace_later_observation(memory, now):
     assert memory.load_descriptors([LINE]) == {LINE: claim("B", '"b"')}
 
 
+@pytest.mark.parametrize("has_moved", [True, False])
+def test_observation_of_a_run_whose_clock_was_wrong_is_replaced(memory, now, has_moved):
+    memory.record_tags({LINE: claim("A")}, now + 30_000 * DAY)
+    current = "B" if has_moved else "A"
+    memory.record_tags({LINE: claim(current)}, now)
+    assert stays(memory)[-1] == (digest(current), now, now)
+
+
 def test_stores_last_descriptor_with_etag(memory, now):
     memory.record_tags({LINE: claim("A", 'W/"a"'), OTHER: claim("O")}, now)
     memory.record_tags({LINE: claim("B", '"b"')}, now + DAY)
