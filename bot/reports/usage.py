@@ -109,7 +109,8 @@ def _render_request(request: UpdateRequest) -> Line:
 
 
 def _locate(usage: ImageUsage) -> str:
-    return f"{make_console_line(usage.path)}:{usage.line_number}"
+    location = f"{make_console_line(usage.path)}:{usage.line_number}"
+    return make_console_line(location, len(location))  # the path `:` would make it begin with `::`
 
 
 def _build_usage(usage: ImageUsage) -> JsonValue:

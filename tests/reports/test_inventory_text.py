@@ -67,6 +67,7 @@ def render_all(word: str) -> tuple[list[str], list[str], list[str]]:
 
 @given(ANY)
 @example(HOSTILE)
+@example(":")
 def test_outputs_contain_no_commands(word):
     texts, documents, tables = render_all(word)
     for text in (*texts, *documents, *tables):
