@@ -25,6 +25,7 @@ from support.postgresql import PostgresqlServer  # noqa: E402
 from support.values import digest  # noqa: E402
 from support.visits import build_request, build_verdict, build_visit  # noqa: E402
 
+from bot.core.inventory.ci_counts import count_outcomes  # noqa: E402
 from bot.core.inventory.patch_times import find_patches  # noqa: E402
 from bot.model.image import TagDescriptor  # noqa: E402
 from bot.model.inventory import BranchConditions, BranchKey, BranchVisit, SettledBranch, StoredRequest  # noqa: E402
@@ -145,6 +146,13 @@ def report(database: Database, state: str, count: int, measure_size: Callable[[]
     print_row("coverage", *measure(reader.load_coverage))
     print_row("history of a repository", *measure(lambda: reader.load_repository_history("acme/r000007")))
     print_row("history of an image", *measure(lambda: reader.load_image_history(IMAGE), 2))
+    repositories = {IMAGE.repository}
+    requests = inventory.load_requests(repositories, NOW - 365 * DAY)
+    targets = {target for each in requests for target in each.request.targets}
+    title = f"requests of an image ({len(requests):,})"
+    print_row(title, *measure(lambda: inventory.load_requests(repositories, NOW - 365 * DAY), 2))
+    title = f"how CI ended on them ({len(targets):,} digests)"
+    print_row(title, *measure(lambda: count_outcomes(requests, targets), 1))
     since = NOW - 90 * DAY
     history = reader.load_patch_history(since)
     patches = len(find_patches(history))

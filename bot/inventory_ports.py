@@ -46,8 +46,11 @@ class InventoryStore(Protocol):
         If `image` has a tag, only branches with this tag are returned.
         """
 
-    def load_requests(self, repositories: Collection[str]) -> Sequence[BranchRequest]:
-        """Return the requests in all base branches that ever used one of these repositories of images."""
+    def load_requests(self, repositories: Collection[str], since: datetime) -> Sequence[BranchRequest]:
+        """Return the requests in all base branches that ever used one of these repositories of images.
+
+        Requests that were opened before `since` are left out.
+        """
 
     def record_visits(
         self, visits: Sequence[BranchVisit], evidence: Mapping[Transition, Evidence], at: datetime

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from bot.core.inventory.ci_counts import count_outcomes
+from bot.core.inventory.ci_counts import MAX_REQUEST_AGE, count_outcomes
 from bot.model.decision import Transition
 from bot.model.errors import StateError
 from bot.model.evidence import Evidence
@@ -25,7 +25,9 @@ def add_fleet_outcomes(evidence: Mapping[Transition, Evidence], context: RunCont
         return EvidenceResult(evidence)
     targets = {transition: f"{transition.new_tag_ref}@{transition.new}" for transition in evidence}
     try:
-        requests = context.inventory_store.load_requests({each.tag_ref.repository for each in evidence})
+        requests = context.inventory_store.load_requests(
+            {each.tag_ref.repository for each in evidence}, context.now - MAX_REQUEST_AGE
+        )
     except StateError as error:
         return EvidenceResult(evidence, (RunFailure(STATE_SUBJECT, FailureStage.ASSESS, str(error)),))
     outcomes = count_outcomes(requests, set(targets.values()))

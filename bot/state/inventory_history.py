@@ -49,8 +49,13 @@ def read_patch_history(connection: Connection, since: datetime) -> FleetHistory:
     return _read_history(connection, is_held, is_fixing, has_owners=True)
 
 
-def read_image_requests(connection: Connection, repositories: Collection[str]) -> Iterator[BranchRequest]:
-    """Yield the requests in all base branches that ever used one of these repositories of images."""
+def read_image_requests(
+    connection: Connection, repositories: Collection[str], since: datetime
+) -> Iterator[BranchRequest]:
+    """Yield the requests in all base branches that ever used one of these repositories of images.
+
+    Requests that were opened before `since` are left out.
+    """
     columns = [column for column in REQUESTS.c if column is not REQUESTS.c.branch]
     for batch in split_into_batches(sorted(repositories)):
         users = select(SPANS.c.branch).join(TAGS, TAGS.c.id == SPANS.c.tag).where(TAGS.c.repository.in_(batch))
@@ -59,7 +64,10 @@ def read_image_requests(connection: Connection, repositories: Collection[str]) -
             connection.execute(
                 select(*_KEY_COLUMNS, *columns)
                 .join(BRANCHES, BRANCHES.c.id == REQUESTS.c.branch)
-                .where(REQUESTS.c.branch.in_(users))
+                .where(
+                    REQUESTS.c.branch.in_(users),
+                    or_(REQUESTS.c.opened_at.is_(None), REQUESTS.c.opened_at >= since),
+                )
             ),
         )
 

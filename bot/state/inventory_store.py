@@ -98,10 +98,13 @@ class DatabaseInventoryStore:
         with self._database.open_for_reading() as connection:
             return frozenset(BranchKey(*row) for row in connection.execute(users))
 
-    def load_requests(self, repositories: Collection[str]) -> Sequence[BranchRequest]:
-        """Return the requests in all base branches that ever used one of these repositories of images."""
+    def load_requests(self, repositories: Collection[str], since: datetime) -> Sequence[BranchRequest]:
+        """Return the requests in all base branches that ever used one of these repositories of images.
+
+        Requests that were opened before `since` are left out.
+        """
         with self._database.open_for_reading() as connection:
-            return tuple(read_image_requests(connection, repositories))
+            return tuple(read_image_requests(connection, repositories, since))
 
     def record_visits(
         self, visits: Sequence[BranchVisit], evidence: Mapping[Transition, Evidence], at: datetime

@@ -93,7 +93,7 @@ class NoInventoryStore:
         """Return no branches."""
         return frozenset()
 
-    def load_requests(self, repositories: Collection[str]) -> Sequence[BranchRequest]:  # noqa: ARG002 - the Protocol's
+    def load_requests(self, repositories: Collection[str], since: datetime) -> Sequence[BranchRequest]:  # noqa: ARG002 - the Protocol's
         """Return no requests."""
         return ()
 

@@ -19,6 +19,7 @@ from bot.state.database import Database
 
 pytestmark = pytest.mark.real("git")
 
+YESTERDAY = datetime.now(UTC) - timedelta(days=1)
 OLD = build("old").digest
 FILES = {"Dockerfile": f"FROM nginx:1@{OLD}\n"}
 NUMBER_BROKEN = 3
@@ -60,7 +61,7 @@ class Fleet:
         assert outcomes(self.run(broken)) == ["unchanged"] * count
 
     def load_requests(self):
-        return [each.request for each in self.loopback.inventory.load_requests(["docker.io/library/nginx"])]
+        return [each.request for each in self.loopback.inventory.load_requests(["docker.io/library/nginx"], YESTERDAY)]
 
 
 def get_branch(stand: GitHubStand) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from support.visits import API, PYTHON, WEB, build_request, build_visit
+from support.visits import API, NOW, PYTHON, WEB, build_request, build_visit
 
 from bot.model.ci import CiOutcome
 from bot.model.proposal import RequestState
@@ -19,7 +19,7 @@ def record(inventory, at, *requests, key=WEB):
 
 
 def load(inventory):
-    return [(each.key, each.request) for each in inventory.load_requests([PYTHON.repository])]
+    return [(each.key, each.request) for each in inventory.load_requests([PYTHON.repository], NOW - HOUR)]
 
 
 def test_outcome_is_read_back_for_the_users_of_an_image(inventory, place):
@@ -27,7 +27,7 @@ def test_outcome_is_read_back_for_the_users_of_an_image(inventory, place):
     record(inventory, place.now, failed)
     record(inventory, place.now, build_request(2), key=API)
     assert sorted(load(inventory), key=lambda each: each[1].number) == [(WEB, failed), (API, build_request(2))]
-    assert inventory.load_requests(["docker.io/library/node"]) == ()
+    assert inventory.load_requests(["docker.io/library/node"], NOW - HOUR) == ()
     assert inventory.load_branches([WEB])[WEB].open_request_heads == {"basebump/python": HEAD}
 
 
@@ -52,3 +52,8 @@ def test_result_of_another_commit_does_not_count(inventory, place):
     record(inventory, place.now + HOUR, build_request(head=NEWER_HEAD, ci=CiOutcome.UNKNOWN))
     ((_, request),) = load(inventory)
     assert (request.head, request.ci) == (NEWER_HEAD, CiOutcome.UNKNOWN)
+
+
+def test_requests_of_long_ago_are_left_out(inventory, place):
+    record(inventory, place.now, build_request(1, opened_at=NOW - 2 * HOUR), build_request(2, opened_at=NOW))
+    assert [request.number for _, request in load(inventory)] == [2]

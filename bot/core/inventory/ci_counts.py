@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from bot.model.ci import CiOutcome, FleetOutcome
 from bot.model.fleet_history import BranchRequest
@@ -18,6 +18,9 @@ forge its statuses, cannot stop the updates of the others."""
 MIN_BROKEN_SHARE = 0.5
 """The smallest share of broken repositories among those in which CI ended. If CI passes in most repositories, the
 others have a reason of their own."""
+
+MAX_REQUEST_AGE = timedelta(days=90)
+"""The requests that count were opened within this time. It bounds the data, and few digests are proposed for longer."""
 
 _Repository = tuple[str, str, str]
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
