@@ -41,6 +41,9 @@ class ImageUsage:
     """True if the first visit of the base branch already found the image, so that it may have used it before."""
     read_at: datetime
     """The time of the last visit of the base branch."""
+    seen_at: datetime
+    """The time of the last run that listed the base branch. If this is long ago, the repository may have been renamed,
+    archived or removed."""
     requests: tuple[UpdateRequest, ...] = ()
     """The open requests that update this image in this base branch."""
 

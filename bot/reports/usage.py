@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 
 from bot.core.markdown import make_console_line
@@ -25,13 +25,15 @@ from bot.reports.json_text import JsonValue, format_time, render_json
 from bot.reports.styled_lines import Line, Style, StyledLine
 
 _NOT_PINNED = "not pinned"
+UNLISTED_AFTER = timedelta(days=8)
+"""The time after which a base branch that no run lists gets a remark. Most fleets have a run in each week."""
 _LOCATION_WIDTH = 37
 """The maximum width of the columns of files and tags, so that all columns fit 80 characters. A longer path is not cut,
 and moves the rest of its line to the right."""
 _COLUMNS = (
     *BRANCH_COLUMNS,
     *("path", "line", "format", "written", "tag", "digest", "status"),
-    *("reason", "since", "since_first_visit", "read_at", "owners", "request_numbers", "request_urls"),
+    *("reason", "since", "since_first_visit", "read_at", "seen_at", "owners", "request_numbers", "request_urls"),
 )
 
 
@@ -79,6 +81,7 @@ def render_usage_lines(answer: UsageAnswer, now: datetime) -> list[Line]:
         lines += [_render_usage(each, width, tag_width) for each in usages]
         requests = dict.fromkeys(request for usage in usages for request in usage.requests)
         lines += [_render_request(each) for each in requests]
+        lines += _render_unlisted(usages[0].seen_at, now)
         lines.append("")
     return [*lines, *describe_coverage(answer.coverage, now)]
 
@@ -101,6 +104,13 @@ def _render_usage(usage: ImageUsage, width: int, tag_width: int) -> Line:
     since = f"since {'at least ' if usage.is_since_first_visit else ''}{usage.since:%Y-%m-%d}"
     style = Style.WARNING if usage.digest is None else Style.EXPLANATION
     return StyledLine(f"  {_locate(usage):<{width}}  {tag}", f"{pin:<12}  {since}", style)
+
+
+def _render_unlisted(seen_at: datetime, now: datetime) -> Iterator[Line]:
+    """Yield a remark if no run listed the base branch for some time, although runs may list only some repositories."""
+    if now - seen_at >= UNLISTED_AFTER:
+        reason = "it may have been renamed, archived or removed"
+        yield StyledLine(f"  not listed since {seen_at:%Y-%m-%d}", f": {reason}", Style.WARNING)
 
 
 def _render_request(request: UpdateRequest) -> Line:
@@ -127,6 +137,7 @@ def _build_usage(usage: ImageUsage) -> JsonValue:
         "since": format_time(usage.since),
         "since_first_visit": usage.is_since_first_visit,
         "read_at": format_time(usage.read_at),
+        "seen_at": format_time(usage.seen_at),
         "owners": list(usage.owners),
         "requests": [
             {"number": each.number, "url": each.url, "opened_at": format_time(each.opened_at)}
@@ -149,6 +160,7 @@ def _build_row(usage: ImageUsage) -> list[Cell]:
         format_time(usage.since),
         usage.is_since_first_visit,
         format_time(usage.read_at),
+        format_time(usage.seen_at),
         " ".join(usage.owners),
         " ".join(str(each.number) for each in usage.requests),
         " ".join(each.url for each in usage.requests if each.url),

@@ -90,7 +90,8 @@ def _select_usages(image: ImageReference) -> Select[Any]:
         SPANS.c.ended_at.is_(None),
     )
     columns = (
-        *(BRANCHES.c[name] for name in ("forge", "host", "repository", "base_branch", "first_read_at", "read_at")),
+        *(BRANCHES.c[name] for name in ("forge", "host", "repository", "base_branch")),
+        *(BRANCHES.c[name] for name in ("first_read_at", "read_at", "seen_at")),
         *(IMAGE_REFERENCES.c[name] for name in ("path", "line_number", "format", "written", "status", "reason")),
         IMAGE_REFERENCES.c.branch,
         IMAGE_REFERENCES.c.owners,
@@ -167,5 +168,6 @@ def _build_usage(row: Row[Any], requests: _Requests) -> ImageUsage:
         since=since,
         is_since_first_visit=since <= row.first_read_at,
         read_at=row.read_at,
+        seen_at=row.seen_at,
         requests=tuple(open_requests),
     )

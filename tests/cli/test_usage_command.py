@@ -107,3 +107,16 @@ def test_not_on_needs_a_digest(basebump, fleet, digest):
     code, _, err = basebump("usage", "python", "--not-on", digest, "-c", fleet)
     assert code == 2
     assert "is not a digest" in err
+
+
+def test_repository_that_no_run_lists_any_more_is_pointed_out(basebump, config, tmp_path):
+    inventory = DatabaseInventoryStore(Database.sqlite(tmp_path / "state.db"))
+    long_ago = datetime.now(UTC) - timedelta(days=20)
+    verdict = build_verdict(f"python:3.12@{OLD}")
+    inventory.record_visits([build_visit(verdict), build_visit(verdict, key=API)], {}, long_ago)
+    inventory.record_seen([API], READ_AT)
+    path = config("state: sqlite:///state.db\n")
+    out = basebump("usage", "python:3.12", "-c", path)[1]
+    assert out.count(f"  not listed since {long_ago:%Y-%m-%d}: it may have been renamed, archived or removed\n") == 1
+    (api, web) = json.loads(basebump("usage", "python:3.12", "-c", path, "--format", "json")[1])["usages"]
+    assert api["seen_at"] > web["seen_at"]

@@ -48,6 +48,7 @@ def render_all(word: str) -> tuple[list[str], list[str], list[str]]:
         NOW,
         False,
         NOW,
+        NOW,
         (UpdateRequest(1, word, NOW),),
     )
     used = UsageAnswer(ImageReference.parse("python"), None, [usage], COVERAGE)
