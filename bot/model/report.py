@@ -84,6 +84,9 @@ class RepositoryReport:
     """The name in the config if the repository was renamed; else None."""
     files_url: str | None = None
     """The URL to which the path of a file is appended, at the site of the forge; None if there is no such site."""
+    read_at: datetime | None = None
+    """The time at which an earlier run read the base branch, if this run did not, because nothing had changed; None if
+    this run read it."""
 
     @property
     def title(self) -> str:

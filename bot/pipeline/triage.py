@@ -243,9 +243,10 @@ class _Triage:
                     reports[each.key],
                     configured_name=each.repository.configured_name,
                     files_url=each.repository.files_url,
+                    read_at=each.stored.read_at,
                 )
                 for each in unchanged
-                if each.key is not None
+                if each.key is not None and each.stored is not None
             ),
             evidence=evidence,
         )

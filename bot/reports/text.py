@@ -362,8 +362,19 @@ def describe_unscanned(report: RunReport) -> Iterator[str]:
         yield f"{what}: {why}"
 
 
+def describe_unread(report: RunReport) -> Iterator[str]:
+    """Yield a sentence about the base branches that the run did not read; nothing if it read all of them."""
+    times = [each.read_at for each in report.repositories if each.read_at is not None]
+    if times:
+        yield (
+            f"{len(times)} of {len(report.repositories)} base branches were not read again, because nothing changed "
+            f"since the last visit. The oldest visit was on {min(times):%Y-%m-%d %H:%M} UTC."
+        )
+
+
 def describe_gaps(report: RunReport) -> Iterator[str]:
-    """Yield sentences about scans and lookups that did not take place; nothing if there are no updates."""
+    """Yield sentences about visits, scans and lookups that did not take place."""
+    yield from describe_unread(report)
     yield from describe_unscanned(report)
     if missing_lookups := describe_missing_lookups(report.evidence.values()):
         yield missing_lookups
