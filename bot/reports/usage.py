@@ -89,7 +89,8 @@ def render_usage_lines(answer: UsageAnswer, now: datetime) -> list[Line]:
 def _describe_result(answer: UsageAnswer) -> str:
     """Return a sentence with the number of repositories and files that use the image."""
     name, usages = str(answer.image), answer.usages
-    condition = f" with another digest than {answer.excluded_digest}, or without one" if answer.excluded_digest else ""
+    excluded = shorten_digest(answer.excluded_digest) if answer.excluded_digest is not None else ""
+    condition = f" with another digest than {excluded}, or without one" if excluded else ""
     if not usages:
         return f"No base branch uses {name}{condition}."
     branches = len({usage.key for usage in usages})
