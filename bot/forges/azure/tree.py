@@ -107,12 +107,12 @@ class AzureBatchQuery:
 def _unpack(archive: zipfile.ZipFile, max_bytes: int, max_files: int) -> Iterator[bytes]:
     """Yield the contents of the files in an archive, at most `max_bytes` bytes and `max_files` files in total.
 
-    Raises NotImplementedError if a file is compressed in another way than those in `_COMPRESSIONS`.
+    Raises BadZipFile if a file is compressed in another way than those in `_COMPRESSIONS`.
     """
     remaining = max_bytes
     for member in archive.infolist()[:max_files]:
         if member.compress_type not in _COMPRESSIONS:
-            raise NotImplementedError(f"compression {member.compress_type}")
+            raise zipfile.BadZipFile(f"compression {member.compress_type}")
         with archive.open(member) as file:
             content = file.read(remaining + 1)
         if len(content) > remaining:
