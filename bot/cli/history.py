@@ -46,7 +46,7 @@ def command(name: str, config_file: Path, output_format: str) -> None:
 
 
 def _find_history(inventory: InventoryReader, name: str) -> HistoryAnswer:
-    """Return the history of the repository `name`. If there is no such repository, return that of the image."""
+    """Return the history of the repository `name`, or of the image `name` if the state has no such repository."""
     coverage = inventory.load_coverage()
     history = inventory.load_repository_history(name)
     if history.held:

@@ -63,7 +63,7 @@ def build_trend_section(trends: FleetTrends) -> TrendSection:
     medians = [point.median.total_seconds() if point.median is not None else None for point in points]
     lines = (
         _build_line("Waiting fixes", waiting, _describe_count),
-        _build_line("Waiting fixes, exploited", exploited, _describe_count, "exploited"),
+        _build_line("Waiting fixes of exploited vulnerabilities", exploited, _describe_count, "exploited"),
         *([_build_line("Overdue fixes", overdue, _describe_count, "critical")] if any(overdue) else []),
         _build_line("Median time to patch", medians, describe_duration),
     )

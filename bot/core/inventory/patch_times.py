@@ -55,7 +55,7 @@ def find_patches(history: FleetHistory) -> tuple[Patch, ...]:
 
 
 def get_fix_severity(fixes: Mapping[str, int] | None) -> FixSeverity | None:
-    """Return the most severe of the vulnerabilities that are fixed; None if there are none, or if it is unknown."""
+    """Return the highest severity among the fixed vulnerabilities; None if nothing is fixed, or if it is unknown."""
     return next((each for each in FixSeverity if fixes and fixes.get(each.value, 0) > 0), None)
 
 
@@ -75,7 +75,10 @@ def summarise_patches(
 
 
 def find_percentile(values: Sequence[timedelta], share: float) -> timedelta | None:
-    """Return the smallest of the values such that `share` of them are at most as large; None if there are none."""
+    """Return a percentile of the values; None if there are no values. A `share` of 0.9 means the 90th percentile.
+
+    This is the nearest-rank method: the result is always one of the values.
+    """
     if not values:
         return None
     return sorted(values)[math.ceil(share * len(values)) - 1]

@@ -120,7 +120,7 @@ def is_ci_awaited(outcome: CiOutcome, committed_at: datetime | None, now: dateti
 def find_due_time(
     decisions: Iterable[Decision], due_dates: Iterable[DueDate], policy_config: PolicyConfig, now: datetime
 ) -> datetime | None:
-    """Return the next time at which something may change only because time passes; None if there is no such time.
+    """Return the next time at which the result of a visit may change without any other change; None without one.
 
     This can be a decision, or a proposal that becomes overdue. All dates in `end_of_life` count, whether or not they
     apply to one of the decisions.

@@ -102,7 +102,7 @@ def compute_due_date(
 def is_due_date_unknown(updates: Iterable[UpdateWithEvidence]) -> bool:
     """Return True if the policy may set a due date, but it is not known what an update fixes.
 
-    A reference without a digest does not count, because there is no old image to compare with.
+    References without a digest are ignored, because they have no old image to compare with.
     """
     return any(
         update.tracked_image.policy.due is not None and evidence.old is not None and evidence.delta is None

@@ -89,10 +89,10 @@ class AzureAttributes:
             body = {"id": reviewer, "vote": 0}
             self._remote.write_request(number, "request a review of", "PUT", f"/reviewers/{reviewer}", body)
 
-    def assign(self, number: int, people: Sequence[str]) -> Collection[str]:  # noqa: ARG002 - for nobody
+    def assign(self, number: int, people: Sequence[str]) -> Collection[str]:  # noqa: ARG002 - the Protocol's signature
         raise RefusedError("Azure Repos has no assignees", status=None)
 
-    def find_milestone(self, title: str) -> int | None:  # noqa: ARG002 - for no title
+    def find_milestone(self, title: str) -> int | None:  # noqa: ARG002 - the Protocol's signature
         raise RefusedError("Azure Repos has no milestones for pull requests", status=None)
 
     def set_milestone(self, number: int, milestone: int) -> None:

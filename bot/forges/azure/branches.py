@@ -114,8 +114,8 @@ class AzureBranches:
         """Create a commit with the parent `base` and these changed files, point `branch` to it, and return its id.
 
         If `expected_head` is None, one request creates both the branch and the commit. If `expected_head` is given, the
-        branch is rebuilt with the help of a temporary branch, whose name nobody can guess and use before. The stored
-        files are compared with the sent ones before the branch is moved.
+        branch is rebuilt with the help of a temporary branch. Its name is random, so that nobody can block it. The
+        stored files are compared with the sent ones before the branch is moved.
         """
         base_files = self._commits.folders.find_files(self._commits.read_tree_id(base), [each.path for each in changes])
         expected = build_expected_files(changes, base_files, self._remote.name)

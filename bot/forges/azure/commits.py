@@ -79,8 +79,8 @@ class AzureCommits(ComparedCommits):
     def _is_own(self, data: Mapping[str, Any]) -> bool:
         """Return True if the token's account pushed a commit, and is its author and its committer.
 
-        Azure DevOps records the account that pushed a commit, which nobody can forge. If the answer does not contain
-        it, the email addresses of author and committer must be the account's.
+        Azure DevOps itself records the account that pushed a commit, so this cannot be forged. If the answer does not
+        contain it, the email addresses of author and committer must be the account's.
         """
         account = self._remote.connection.get_account()
         emails = {str(data[role]["email"]).lower() for role in ("author", "committer")}

@@ -148,7 +148,7 @@ class AzureServer(RestServer[AzureConnection]):
                 yield report_ok(project, "leave out repositories", f"{', '.join(reasons)}")
 
     def _create_readers(self, counts: Mapping[str, int], scope: ActivityScope | None) -> dict[str, AzureActivityReader]:
-        """Return what reads the activity of the repositories of each project, if it has more than one repository.
+        """Return a reader of activities for each project with more than one repository, by project.
 
         The activity of a single repository takes fewer requests without the list of the whole project.
         """

@@ -33,7 +33,7 @@ class TreeByGit:
     """The files of one commit, read with git."""
 
     build_origin: Callable[[], GitOrigin]
-    """Returns the clone URL with the login, and raises RefusedError if there is no login."""
+    """Returns the URL and the login with which git clones the repository. Raises RefusedError without a login."""
     commit: str
 
     def list_files(self) -> TreeListing:

@@ -20,7 +20,7 @@ from bot.forges.hosted.refusal import CONFLICT, NOT_FOUND, RefusedError
 from bot.model.source import FileChange
 
 _NO_BRANCH = (NOT_FOUND, CONFLICT)
-"""The statuses of answers if there is no such branch, or if the repository has no commits."""
+"""The HTTP statuses that mean that the branch does not exist, or that the repository has no commits."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ class GiteaServer(RestServer[GiteaConnection]):
         return _parse_repository(GiteaRemote(self.connection, name).read_json("read the settings"))
 
     def list_all(self, owner: str) -> Iterable[ListedRepository]:
-        """Return the repositories of an organization, or of the user with this name if there is no organization."""
+        """Return the repositories of the organization `owner`. If there is none, return those of the user `owner`."""
         try:
             listed = self._list(owner, "orgs", READ_ORGANIZATION)
         except RefusedError as refusal:
