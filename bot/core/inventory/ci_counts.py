@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from bot.model.ci import CiOutcome, FleetOutcome
 from bot.model.fleet_history import BranchRequest
@@ -22,6 +23,16 @@ others have a reason of their own."""
 MAX_REQUEST_AGE = timedelta(days=90)
 """The requests that count were opened within this time. It bounds the data, and few digests are proposed for longer."""
 
+
+class _RepositoryOutcome(NamedTuple):
+    """What one repository shows about a target."""
+
+    ci: CiOutcome
+    is_broken: bool
+    """True if CI fails with the target, and passed without it."""
+    is_merged: bool
+
+
 _Repository = tuple[str, str, str]
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
@@ -37,23 +48,23 @@ def count_outcomes(requests: Iterable[BranchRequest], targets: Collection[Target
     for each in requests:
         if any(_get_name(target) in names for target in each.request.targets):
             by_repository[each.key.forge, each.key.host, each.key.repository].append(each)
-    counted: dict[Target, list[tuple[CiOutcome, bool, bool]]] = defaultdict(list)
+    counted: dict[Target, list[_RepositoryOutcome]] = defaultdict(list)
     for own in by_repository.values():
         newest_first = sorted(own, key=lambda each: _get_age(each.request), reverse=True)
         for target in {target for each in own for target in each.request.targets}.intersection(targets):
             counted[target].append(_summarise_repository(newest_first, target))
-    return {target: _combine(votes) for target, votes in counted.items()}
+    return {target: _combine(outcomes) for target, outcomes in counted.items()}
 
 
-def _summarise_repository(newest_first: Sequence[BranchRequest], target: Target) -> tuple[CiOutcome, bool, bool]:
-    """Return the outcome of CI in one repository, whether the target broke it, and whether it was merged there."""
+def _summarise_repository(newest_first: Sequence[BranchRequest], target: Target) -> _RepositoryOutcome:
+    """Return what the requests of one repository, newest first, show about a target."""
     proposing = [each for each in newest_first if target in each.request.targets]
     is_merged = any(each.request.state is RequestState.MERGED for each in proposing)
     finished = next((each for each in proposing if each.request.ci.is_final), None)
     if finished is None:
-        return CiOutcome.UNKNOWN, False, is_merged
+        return _RepositoryOutcome(CiOutcome.UNKNOWN, is_broken=False, is_merged=is_merged)
     is_broken = finished.request.ci is CiOutcome.FAILED and _has_passed_before(newest_first, finished, target)
-    return finished.request.ci, is_broken, is_merged
+    return _RepositoryOutcome(finished.request.ci, is_broken=is_broken, is_merged=is_merged)
 
 
 def _has_passed_before(newest_first: Sequence[BranchRequest], failed: BranchRequest, target: Target) -> bool:
@@ -70,13 +81,13 @@ def _has_passed_before(newest_first: Sequence[BranchRequest], failed: BranchRequ
     return next(earlier, CiOutcome.UNKNOWN) is CiOutcome.PASSED
 
 
-def _combine(votes: Sequence[tuple[CiOutcome, bool, bool]]) -> FleetOutcome:
-    passed, failed = (sum(ci is each for ci, _, _ in votes) for each in (CiOutcome.PASSED, CiOutcome.FAILED))
-    broken = sum(is_broken for _, is_broken, _ in votes)
+def _combine(outcomes: Sequence[_RepositoryOutcome]) -> FleetOutcome:
+    passed, failed = (sum(one.ci is each for one in outcomes) for each in (CiOutcome.PASSED, CiOutcome.FAILED))
+    broken = sum(each.is_broken for each in outcomes)
     return FleetOutcome(
         passed=passed,
         failed=failed,
-        merged=sum(is_merged for _, _, is_merged in votes),
+        merged=sum(each.is_merged for each in outcomes),
         broken=broken,
         is_failing=broken >= MIN_BROKEN_REPOSITORIES and broken >= MIN_BROKEN_SHARE * (passed + failed),
     )
