@@ -24,7 +24,8 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
 class InventoryStore(Protocol):
     """The base branches that earlier runs read. Every method raises StateError.
 
-    If the data is lost, the next run reads every base branch, and history starts again. There is no other effect.
+    If the data is lost, the next run reads every base branch, and history starts again. Digests that failed CI in other
+    repositories are no longer held. There is no other effect.
     """
 
     @property
