@@ -65,7 +65,7 @@ def _render_repository(repository: RepositoryReport, evidence_index: EvidenceInd
         "unsupported": [render_unsupported(each) for each in repository.unsupported],
         "proposals": [render_proposal(each, evidence_index) for each in repository.proposals],
         "files_url": repository.files_url,
-        **({"read_at": format_time(repository.read_at)} if repository.read_at is not None else {}),
+        "read_at": format_time(repository.read_at),
     }
 
 

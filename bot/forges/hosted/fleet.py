@@ -169,7 +169,7 @@ class HostedFleet:
     def read_ci_outcomes(self, repository: GitRepository, commits: Collection[str]) -> Mapping[str, CiOutcome]:
         """Return the outcome of CI on commits of a repository, at most `MAX_CI_COMMITS`. It raises nothing.
 
-        Nothing but statistics depends on the result, so that an error is no failure of the run.
+        An outcome that is not known neither counts nor holds an update, so that an error is no failure of the run.
         """
         hosted = self._open(repository.name)
         if hosted.ci is None or not commits:
