@@ -239,17 +239,25 @@ class _Triage:
             to_read=tuple(each for each in branches if each.reason is not None),
             unchanged_keys=tuple(each.key for each in unchanged if each.key is not None),
             reports=tuple(
-                replace(
-                    reports[each.key],
-                    configured_name=each.repository.configured_name,
-                    files_url=each.repository.files_url,
-                    read_at=each.stored.read_at,
-                )
+                _name_report(reports[each.key], each.repository, each.stored)
                 for each in unchanged
                 if each.key is not None and each.stored is not None
             ),
             evidence=evidence,
         )
+
+
+def _name_report(report: RepositoryReport, repository: GitRepository, stored: StoredBranch) -> RepositoryReport:
+    """Return a stored report with the present names of its repository, which the database cannot change."""
+    return replace(
+        report,
+        forge=repository.forge,
+        name=repository.name,
+        base_branch=repository.base_branch,
+        configured_name=repository.configured_name,
+        files_url=repository.files_url,
+        read_at=stored.read_at,
+    )
 
 
 def _ask(

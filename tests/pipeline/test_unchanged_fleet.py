@@ -72,6 +72,7 @@ def test_repository_with_an_open_request_is_not_read_again_either(twins):
         "UPDATE branches SET read_at = 'yesterday'",
         "UPDATE settled_branches SET due_at = 5",
         "UPDATE reports SET document = '{'",
+        """UPDATE reports SET document = replace(document, '"acme"', '"other"')""",
         "UPDATE answers SET digest = 'sha256:' || hex(zeroblob(32))",
         "UPDATE answers SET digest = 'latest'",
         "UPDATE transition_evidence SET document = 7",
