@@ -24,9 +24,9 @@ class EvidenceVersions:
         return fingerprint((identities, self._list_versions))
 
     def has_known_scanner(self, tag_ref: TagRef) -> bool:
-        """Return True if the scanner of an image has a version, so that its results do not change without the version.
+        """Return True if the scanner of an image states a version, and its results change only with this version.
 
-        A service may return other results at any time, and has no version.
+        A scanning service states none, because its results may change at any time.
         """
         identity = self._get_identity(tag_ref)
         return identity is not None and (identity.database is not None or identity.run is not None)

@@ -1,4 +1,4 @@
-"""Decide whether a base branch is settled after a visit, and how long.
+"""Decide whether a base branch is settled after a visit, and until when.
 
 A branch is settled if the next run would make the same decisions and change nothing, as long as nothing changes on
 which the decisions depend. If in doubt, a branch is not settled, so that the next run reads it.
@@ -83,7 +83,7 @@ def list_possible_transitions(decisions: Iterable[Decision]) -> Iterator[Transit
 def is_evidence_lasting(evidence: Evidence | None, *, is_scanner_known: bool) -> bool:
     """Return True if the next run gets the same evidence, as long as scanners and lists are unchanged.
 
-    `is_scanner_known` is True if the scanner has a version without which its results do not change.
+    `is_scanner_known` is True if the scanner states a version, and its results change only with this version.
     """
     if evidence is None or (evidence.list_versions is not None and evidence.list_versions.unread_lists):
         return False
