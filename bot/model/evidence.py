@@ -51,6 +51,8 @@ class Finding:
     title: str = ""
     platforms: tuple[str, ...] = ()
     """The platforms that have the finding; empty if all compared platforms have it."""
+    fix_published_at: datetime | None = field(default=None, compare=False)
+    """The time at which the fix was published, according to the scanner; None if the scanner does not state it."""
 
 
 @dataclass(frozen=True, slots=True)

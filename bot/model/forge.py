@@ -108,7 +108,7 @@ class ForgeLimits:
     body_characters: int
     title_characters: int
     appendix_characters: int = 0
-    """Limit for the appendix of a body, which contains the evidence. If it is not 0, body, appendix and marker have
+    """Limit for the appendix of a body, which contains the evidence. If it is not 0, body, appendix and mark have
     places of their own. If it is 0, the forge stores the whole text as the body."""
     number_prefix: str = "#"
     """The character in front of a request's number in texts: `#` on GitHub, `!` on GitLab."""

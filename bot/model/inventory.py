@@ -120,6 +120,9 @@ class StoredRequest:
     """The outcome of CI on the base branch, at the visit that found that CI failed on `head`."""
     due_at: datetime | None = None
     """The time by which the request is to be merged; None if it has no due date, or if it is not known."""
+    fix_published_at: datetime | None = None
+    """The time at which the first fix of the most severe vulnerabilities in `fixes` was published, according to the
+    scanner; None if the scanner does not state it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from bot.core.proposal.dashboard import (
     EMPTY_BODY,
     BranchReport,
     DashboardStep,
-    add_marker,
+    add_mark,
     choose_dashboard_step,
 )
 from bot.core.proposal.render import render_dashboard
@@ -28,7 +28,7 @@ from bot.pipeline.repository_plan import RepositoryPlan, report_dashboard_failur
 from bot.pipeline.run_context import RunOptions
 from bot.ports import Dashboard
 
-MARKER_RESERVE = 200
+MARK_RESERVE = 200
 """Characters of the issue body that are reserved for the mark, an HTML comment that identifies the issue."""
 
 
@@ -104,4 +104,4 @@ def _render_body(branches: Sequence[BranchReport], limit: int, options: RunOptio
     def build_limited_view(rows: int) -> DashboardView:
         return build_dashboard(branches, rows, is_public=is_public)
 
-    return add_marker(render_dashboard(template, build_limited_view, limit - MARKER_RESERVE))
+    return add_mark(render_dashboard(template, build_limited_view, limit - MARK_RESERVE))

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
-from bot.core.proposal.markers import mark_withdrawn, parse_marker
+from bot.core.proposal.marks import mark_withdrawn, parse_mark
 from bot.model.branch_ownership import BranchPush
 from bot.model.errors import ForgeError, ProtectedFileError
 from bot.model.forge import OpenedRequest
@@ -175,7 +175,7 @@ class StepExecutor:
         request = step.request
         if self.level < RunLevel.PROPOSE:
             return _report_request(request, ProposalOutcome.WOULD_CLOSE, step.reason)
-        if not parse_marker(request.body).is_withdrawn:
+        if not parse_mark(request.body).is_withdrawn:
             words = f"Withdrawn: {step.reason}\n\n"
             body = mark_withdrawn(words + request.body.removeprefix(words))
             self.forge.update_request(request, request.title, body)

@@ -11,7 +11,7 @@ from bot.core.proposal.automerge import can_automerge, is_automerge_unknown
 from bot.core.proposal.commit_status import build_status
 from bot.core.proposal.due_dates import FixTimes, compute_due_date, compute_waiting_limit, is_due_date_unknown
 from bot.core.proposal.fingerprint import compute_fingerprint
-from bot.core.proposal.markers import BodyMarker, append_trailers, render_marker
+from bot.core.proposal.marks import BodyMark, append_trailers, render_mark
 from bot.core.proposal.merged_options import (
     collect_schedules,
     compute_priority,
@@ -308,11 +308,11 @@ def _render_proposal(
         protected_files=protected_files,
         due=shown_due,
     )
-    marker = render_marker(BodyMarker(targets, report, has_automerge=automerge, due=shown_due))
+    mark = render_mark(BodyMark(targets, report, has_automerge=automerge, due=shown_due))
     head = build_head(update_group, updates, list(shown_evidence.values()))
     return _RenderedProposal(
         title=render_title(style.templates.title, head, style.limits.title_characters),
-        body=_render_text(style, build_limited_view, marker),
+        body=_render_text(style, build_limited_view, mark),
         commit_message=append_trailers(
             render_message(style.templates.message, head), intent, style.trailers, update_group.base
         ),
@@ -322,12 +322,12 @@ def _render_proposal(
     )
 
 
-def _render_text(style: ProposalStyle, view_builder: Callable[[int], ProposalView], marker: str) -> str:
-    """Render the text of a proposal: its body with the marker, and an appendix if the forge has short bodies."""
+def _render_text(style: ProposalStyle, view_builder: Callable[[int], ProposalView], mark: str) -> str:
+    """Render the text of a proposal: its body with the mark, and an appendix if the forge has short bodies."""
     limits, templates = style.limits, style.templates
     space = limits.body_characters - RESERVED_BODY_CHARACTERS
     if limits.appendix_characters:
         summary = render_body(templates.summary, view_builder, space)
         appendix = render_body(templates.appendix, view_builder, limits.appendix_characters)
-        return RequestText(summary.strip(), appendix.strip(), marker).join()
-    return RequestText(render_body(templates.body, view_builder, space - len(marker)).rstrip(), marker=marker).join()
+        return RequestText(summary.strip(), appendix.strip(), mark).join()
+    return RequestText(render_body(templates.body, view_builder, space - len(mark)).rstrip(), mark=mark).join()

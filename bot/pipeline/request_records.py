@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot.core.evidence.compare import collect_exploited_ids, count_by_severity, count_distinct, filter_exploited
-from bot.core.proposal.markers import BodyMarker, parse_marker
+from bot.core.inventory.fix_counts import RequestFixes, summarise_fixes
+from bot.core.proposal.marks import BodyMark, parse_mark
 from bot.core.transition import get_first_transition
 from bot.model.ci import CiOutcome
 from bot.model.decision import ImageUpdate, Transition
@@ -48,7 +48,7 @@ class RequestRecorder:
         updates = {each.branch: each.updates for each in branch.plan.branch_plans}
         heads_before = branch.listed.stored.open_request_heads if branch.listed.stored is not None else {}
         found = [
-            _build_stored_request(request, self._count_fixes(updates.get(request.branch, ())), head)
+            _build_stored_request(request, self._find_fixes(updates.get(request.branch, ())), head)
             for request, head in (
                 *((request, _get_own_head(request)) for request in requests),
                 *((request, heads_before[request.branch]) for request in self._list_ended(branch.listed, requests)),
@@ -78,18 +78,19 @@ class RequestRecorder:
             opened, desired = branch.result.opened.get(each.branch), each.desired
             if opened is None or not isinstance(desired, Proposal):
                 continue
-            push = branch.result.pushes.get(each.branch)
+            push, fixes = branch.result.pushes.get(each.branch), self._find_fixes(each.updates)
             existing = (request.head for request in each.requests if request.state is RequestState.BRANCH)
             yield StoredRequest(
                 branch=each.branch,
                 number=opened.number or 0,
                 state=RequestState.OPEN,
-                targets=parse_marker(desired.body).targets,
+                targets=parse_mark(desired.body).targets,
                 url=opened.url,
                 opened_at=self.context.now,
-                fixes=self._count_fixes(each.updates),
+                fixes=fixes.counts if fixes is not None else None,
                 head=push.commit if push is not None else next(existing, None),
-                due_at=_get_due_time(parse_marker(desired.body)),
+                due_at=_get_due_time(parse_mark(desired.body)),
+                fix_published_at=fixes.published_at if fixes is not None else None,
             )
 
     def _add_ci(self, branch: VisitedBranch, requests: Sequence[StoredRequest]) -> Iterator[StoredRequest]:
@@ -113,11 +114,11 @@ class RequestRecorder:
             else:
                 yield each
 
-    def _count_fixes(self, updates: Sequence[ImageUpdate]) -> Mapping[str, int] | None:
-        """Return the number of distinct vulnerabilities that updates fix, by severity; None if some are unknown."""
+    def _find_fixes(self, updates: Sequence[ImageUpdate]) -> RequestFixes | None:
+        """Return the distinct vulnerabilities that updates fix; None if some are unknown."""
         found = [self.evidence.get(get_first_transition(update)) for update in updates]
         known = [each for each in found if each is not None and each.delta is not None]
-        return _count_fixes(known) if updates and len(known) == len(found) else None
+        return summarise_fixes(known) if updates and len(known) == len(found) else None
 
 
 def _get_own_head(request: RemoteRequest) -> str | None:
@@ -128,27 +129,22 @@ def _get_own_head(request: RemoteRequest) -> str | None:
     return request.head if request.intent is not None and request.is_confirmed else None
 
 
-def _count_fixes(evidence: Sequence[Evidence]) -> Mapping[str, int]:
-    fixed = [finding for each in evidence if each.delta is not None for finding in each.delta.fixed]
-    exploited = count_distinct(filter_exploited(fixed, collect_exploited_ids(evidence)))
-    return {**{severity.word: count for severity, count in count_by_severity(fixed).items()}, "exploited": exploited}
+def _get_due_time(mark: BodyMark) -> datetime | None:
+    return mark.due.at if mark.due is not None else None
 
 
-def _get_due_time(marker: BodyMarker) -> datetime | None:
-    return marker.due.at if marker.due is not None else None
-
-
-def _build_stored_request(request: RemoteRequest, fixes: Mapping[str, int] | None, head: str | None) -> StoredRequest:
-    marker = parse_marker(request.body)
+def _build_stored_request(request: RemoteRequest, fixes: RequestFixes | None, head: str | None) -> StoredRequest:
+    mark = parse_mark(request.body)
     return StoredRequest(
         branch=request.branch,
         number=request.number or 0,
         state=request.state,
-        targets=marker.targets,
+        targets=mark.targets,
         url=request.url,
         opened_at=request.opened_at,
         ended_at=request.closed_at,
-        fixes=fixes,
+        fixes=fixes.counts if fixes is not None else None,
         head=head,
-        due_at=_get_due_time(marker),
+        due_at=_get_due_time(mark),
+        fix_published_at=fixes.published_at if fixes is not None else None,
     )

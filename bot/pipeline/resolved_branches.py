@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
-from bot.core.proposal.markers import parse_marker
+from bot.core.proposal.marks import parse_mark
 from bot.model.decision import (
     Decision,
     HeldUpdate,
@@ -22,7 +22,7 @@ from bot.pipeline.plan_proposals import PlannedProposal
 
 def list_proposed_tags(requests: Iterable[RemoteRequest]) -> frozenset[str]:
     """Return the tags for which the requests propose digests, each as `repository:tag`."""
-    return frozenset(target.rpartition("@")[0] for each in requests for target in parse_marker(each.body).targets)
+    return frozenset(target.rpartition("@")[0] for each in requests for target in parse_mark(each.body).targets)
 
 
 def is_fully_resolved_branch(

@@ -150,5 +150,6 @@ def _build_request(row: Row[Any]) -> BranchRequest:
         ci=parse_ci(row.ci),
         base_ci=parse_ci(row.base_ci),
         due_at=row.due_at,
+        fix_published_at=row.fix_published_at,
     )
     return BranchRequest(BranchKey(row.forge, row.host, row.repository, row.base_branch), request)

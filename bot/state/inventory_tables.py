@@ -136,6 +136,7 @@ REQUESTS = Table(
     Column("ci", Text),
     Column("base_ci", Text),
     Column("due_at", UtcDateTime),
+    Column("fix_published_at", UtcDateTime),
     sqlite_with_rowid=False,
 )
 """The pull and merge requests of basebump."""

@@ -305,7 +305,7 @@ def _build_request_row(
     if ended_at is None:
         ended_at = at if known.get("state") == RequestState.OPEN.value else known.get("ended_at")
     fixes = json.dumps(dict(request.fixes), sort_keys=True) if request.fixes is not None else None
-    # Azure Repos lists completed pull requests without the marker, which contains the targets.
+    # Azure Repos lists completed pull requests without the mark, which contains the targets.
     targets = json.dumps(request.targets) if request.targets else known.get("targets", "[]")
     return {
         "branch": branch,
@@ -317,6 +317,7 @@ def _build_request_row(
         "ended_at": None if request.state is RequestState.OPEN else ended_at,
         "targets": targets,
         "fixes": fixes or known.get("fixes"),
+        "fix_published_at": request.fix_published_at if fixes is not None else known.get("fix_published_at"),
         "due_at": request.due_at or known.get("due_at"),
         **_build_ci_columns(request, known),
     }

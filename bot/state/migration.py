@@ -50,6 +50,12 @@ def _migrate_to_version_7(connection: Connection) -> None:
     connection.exec_driver_sql(f"ALTER TABLE requests ADD COLUMN due_at {time_type}")
 
 
+def _migrate_to_version_8(connection: Connection) -> None:
+    """Add the time at which the fixes of requests were published."""
+    time_type = "DATETIME" if connection.dialect.name == "sqlite" else "TIMESTAMP WITH TIME ZONE"
+    connection.exec_driver_sql(f"ALTER TABLE requests ADD COLUMN fix_published_at {time_type}")
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     _migrate_to_version_2,
     _migrate_to_version_3,
@@ -57,6 +63,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     _migrate_to_version_5,
     _migrate_to_version_6,
     _migrate_to_version_7,
+    _migrate_to_version_8,
 )
 """The migrations in order. The first one migrates version 1 of the tables to version 2.
 

@@ -9,7 +9,7 @@ from support.forges.github.stand import GitHubStand
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.hosted_stand import HostedStand
 
-from bot.core.proposal.markers import append_trailers
+from bot.core.proposal.marks import append_trailers
 from bot.model.forge import GitRepository
 from bot.model.proposal import Proposal, RequestState
 from bot.model.report import RunFailure

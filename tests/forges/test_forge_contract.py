@@ -23,7 +23,7 @@ from support.forges.contract_scene import (
 )
 from support.git import EXECUTABLE, REGULAR, File
 
-from bot.core.proposal.markers import format_intent_trailer
+from bot.core.proposal.marks import format_intent_trailer
 from bot.model.errors import ForgeError, TreeError
 from bot.model.forge import TreeEntry
 from bot.model.proposal import RequestState

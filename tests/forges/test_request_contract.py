@@ -22,7 +22,7 @@ from support.forges.contract_scene import (
     push,
 )
 
-from bot.core.proposal.markers import BodyMarker, mark_withdrawn, parse_marker, render_marker
+from bot.core.proposal.marks import BodyMark, mark_withdrawn, parse_mark, render_mark
 from bot.core.proposal.request_text import RequestText, split_text
 from bot.model.errors import ForgeError
 from bot.model.proposal import RequestState
@@ -38,7 +38,7 @@ def test_an_opened_request_is_seen_as_it_was_proposed(stand):
     seen = open_one(stand)
     assert (seen.title, seen.head, seen.intent) == (proposal().title, head, INTENT)
     assert (seen.number, seen.url) == (opened.number, opened.url)
-    assert parse_marker(seen.body) == parse_marker(BODY)
+    assert parse_mark(seen.body) == parse_mark(BODY)
     assert not seen.has_commented
     assert not seen.has_conflicts
     assert not seen.is_accepted
@@ -87,24 +87,24 @@ def test_a_push_to_an_open_request_keeps_it_open(stand):
 )
 def test_titles_and_bodies_come_back_as_they_were(stand, words):
     seen = propose(
-        stand, title=words, body=f"{words}\n\n| a | b |\n|---|---|\n\n{render_marker(BodyMarker((words,), REPORT))}"
+        stand, title=words, body=f"{words}\n\n| a | b |\n|---|---|\n\n{render_mark(BodyMark((words,), REPORT))}"
     )
     assert seen.title == words
     assert seen.body.startswith(words)
-    assert parse_marker(seen.body).targets == (words,)
+    assert parse_mark(seen.body).targets == (words,)
     (request,) = stand.requests()
     assert (request.title, request.body) == (seen.title, seen.body)
 
 
 def test_a_body_may_be_as_long_as_the_limit_and_no_longer(stand):
-    limits, remembered = stand.forge().limits, render_marker(BodyMarker(TARGETS, REPORT))
+    limits, remembered = stand.forge().limits, render_mark(BodyMark(TARGETS, REPORT))
     most = limits.body_characters
     is_whole = not limits.appendix_characters
     """Whether the mark is a part of the body."""
     words = "ü" * (most - len(remembered) if is_whole else most)
-    seen = propose(stand, body=words + remembered if is_whole else RequestText(words, marker=remembered).join())
+    seen = propose(stand, body=words + remembered if is_whole else RequestText(words, mark=remembered).join())
     assert len(seen.body if is_whole else split_text(seen.body).body) == most
-    assert parse_marker(seen.body).targets == TARGETS
+    assert parse_mark(seen.body).targets == TARGETS
     with pytest.raises(ForgeError, match=r"character|long"):
         stand.forge().update_request(seen, seen.title, "x" * (most + 1))
     assert open_one(stand).body == seen.body
@@ -132,8 +132,8 @@ def test_a_closed_request_is_seen_as_closed_with_its_body_when_wanted(stand):
     stand.forge().delete_branch(seen)
     (closed,) = look(stand)
     assert (closed.state, closed.number) == (RequestState.CLOSED, seen.number)
-    assert parse_marker(closed.body).is_withdrawn
-    assert parse_marker(closed.body).targets == TARGETS
+    assert parse_mark(closed.body).is_withdrawn
+    assert parse_mark(closed.body).targets == TARGETS
     assert stand.forge().list_requests(PREFIX, frozenset({OTHER})) == ()
     assert BRANCH not in stand.branches()
 
@@ -143,7 +143,7 @@ def test_a_request_that_a_person_closed_keeps_its_mark(stand):
     stand.close_request(BRANCH)
     closed = one(stand, RequestState.CLOSED)
     assert closed.body == seen.body
-    assert not parse_marker(closed.body).is_withdrawn
+    assert not parse_mark(closed.body).is_withdrawn
 
 
 def test_a_branch_that_outlives_its_request_is_seen_beside_it(stand):

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from support.forges.contract_scene import BRANCH, PREFIX, look, open_one, proposal, push
 
-from bot.core.proposal.markers import StatusAttempt, parse_marker, shorten_commit
+from bot.core.proposal.marks import StatusAttempt, parse_mark, shorten_commit
 from bot.model.request_attributes import CommitStatus, RequestAttributes, StatusState
 
 pytestmark = [
@@ -40,7 +40,7 @@ def amend(stand, seen, status, **words):
 def test_the_commit_of_a_request_gets_it_before_the_request_whose_mark_then_names_it(stand):
     seen = propose(stand)
     assert stand.statuses(BRANCH) == [GOOD]
-    assert parse_marker(seen.body).status_attempt == StatusAttempt(shorten_commit(seen.head), GOOD)
+    assert parse_mark(seen.body).status_attempt == StatusAttempt(shorten_commit(seen.head), GOOD)
     is_status = [re.match(stand.status_request, line) is not None for line in stand.writes]
     assert is_status.count(True) == 1
     assert not is_status[-1]
@@ -56,7 +56,7 @@ def test_another_verdict_is_set_on_the_same_commit_and_counts(stand):
     seen = propose(stand)
     assert amend(stand, seen, BAD) == ()
     assert stand.statuses(BRANCH) == [GOOD, BAD]
-    assert parse_marker(open_one(stand).body).status_attempt == StatusAttempt(shorten_commit(seen.head), BAD)
+    assert parse_mark(open_one(stand).body).status_attempt == StatusAttempt(shorten_commit(seen.head), BAD)
 
 
 def test_what_is_there_is_read_and_not_written_again(stand):
@@ -90,7 +90,7 @@ def test_a_merge_of_the_base_gets_its_own_and_the_mark_names_it(stand):
     assert updated.intent == seen.intent
     assert amend(stand, updated, GOOD) == ()
     assert stand.statuses(BRANCH) == [GOOD]
-    assert parse_marker(open_one(stand).body).status_attempt == StatusAttempt(shorten_commit(head), GOOD)
+    assert parse_mark(open_one(stand).body).status_attempt == StatusAttempt(shorten_commit(head), GOOD)
 
 
 def test_what_the_token_may_not_is_a_note_and_remembered_as_tried(stand):
@@ -100,7 +100,7 @@ def test_what_the_token_may_not_is_a_note_and_remembered_as_tried(stand):
     (note,) = forge.open(replace(proposal(), attributes=RequestAttributes(status=GOOD))).notes
     assert "The status " in note
     seen = open_one(stand)
-    assert parse_marker(seen.body).status_attempt == StatusAttempt(shorten_commit(seen.head), GOOD)
+    assert parse_mark(seen.body).status_attempt == StatusAttempt(shorten_commit(seen.head), GOOD)
     tried = _count_tries(stand)
     forge.update_request(seen, "Other words", seen.body, RequestAttributes(status=BAD))
     assert _count_tries(stand) == tried  # once for a token that may not
@@ -117,6 +117,6 @@ def test_what_failed_for_now_is_a_note_and_for_the_next_run_to_try_again(stand):
     (note,) = forge.open(replace(proposal(), attributes=RequestAttributes(status=GOOD))).notes
     assert "The status " in note
     seen = open_one(stand)
-    assert parse_marker(seen.body).status_attempt is None
+    assert parse_mark(seen.body).status_attempt is None
     assert amend(stand, seen, GOOD) == ()
     assert stand.statuses(BRANCH) == [GOOD]

@@ -11,7 +11,7 @@ from support.forges.kill_points import note_kills
 from support.forges.stands import Killed
 from support.runs.worlds import build, outcomes
 
-from bot.core.proposal.markers import parse_base_branch
+from bot.core.proposal.marks import parse_base_branch
 from bot.core.proposal.update_groups import build_branch_name, build_tag_key
 from bot.model.modes import UpdateMode
 from bot.model.policy import PolicyRule, RuleMatch

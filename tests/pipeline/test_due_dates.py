@@ -18,7 +18,7 @@ from support.runs.worlds import NOW, Loopback, ToldScanner, build, outcomes
 from support.scanners.advisories import ToldAdvisories
 from support.values import finding
 
-from bot.core.proposal.markers import parse_marker
+from bot.core.proposal.marks import parse_mark
 from bot.model.due_date import DueClass, DueDate, DuePeriods
 from bot.model.evidence import Severity
 from bot.model.image import RegistryRecord
@@ -102,7 +102,7 @@ def test_request_states_and_keeps_its_date_and_becomes_overdue(kind, start_stand
     assert find_report(report).due == DueDate(DUE, DueClass.CRITICAL, is_overdue=True)
     request = find_request(stand)
     assert "**overdue** since 2026-12-02 12:00 UTC" in request.body
-    assert parse_marker(request.body).due == DueDate(DUE, DueClass.CRITICAL)
+    assert parse_mark(request.body).due == DueDate(DUE, DueClass.CRITICAL)
     if isinstance(stand, HostedStand):
         assert request.labels == ("basebump-overdue",)
     writes = list(stand.writes)
@@ -225,7 +225,7 @@ def test_public_repository_shows_no_date_that_depends_on_private_evidence(stand_
     report = scanned.run([stand.fleet()], has_dashboards=True)
     assert find_report(report).due == DueDate(NOW - 2 * DAY, DueClass.CRITICAL, is_overdue=True, is_private=True)
     request = find_request(stand)
-    assert parse_marker(request.body).due is None
+    assert parse_mark(request.body).due is None
     assert request.labels == ()
     (repository,) = stand.fleet().list_repositories(frozenset({stand.name}))
     board = stand.fleet().get_dashboard(repository).read()
@@ -244,10 +244,10 @@ def test_request_loses_its_private_date_when_the_repository_becomes_public(stand
     hosted = stand.repository if isinstance(stand, GitHubStand) else stand.project
     hosted.private = True
     scanned.run([stand.fleet()])
-    assert parse_marker(find_request(stand).body).due == DueDate(DUE, DueClass.CRITICAL, is_private=True)
+    assert parse_mark(find_request(stand).body).due == DueDate(DUE, DueClass.CRITICAL, is_private=True)
     hosted.private = False
     assert outcomes(scanned.run([stand.fleet()])) == ["refreshed"]
-    assert parse_marker(find_request(stand).body).due is None
+    assert parse_mark(find_request(stand).body).due is None
     assert "Merge by" not in find_request(stand).body
 
 

@@ -17,7 +17,7 @@ from support.git import EXECUTABLE, LINK, File
 from support.runs.worlds import NOW, ToldScanner, build, outcomes
 from support.values import finding
 
-from bot.core.proposal.markers import BodyMarker, parse_marker, render_marker
+from bot.core.proposal.marks import BodyMark, parse_mark, render_mark
 from bot.core.proposal.update_groups import hash_written_values
 from bot.forges.gitlab.server import JobToken
 from bot.model.modes import UpdateMode
@@ -210,7 +210,7 @@ def forge_mark(stand) -> None:
     """Let the text of the request name the attacker's digest, and say that basebump checked it."""
     body = stand.requests()[0].body
     forged = body.replace(NEW, EVIL)
-    assert EVIL in parse_marker(forged).targets[0]
+    assert EVIL in parse_mark(forged).targets[0]
     stand.edit_body(BRANCH, forged)
 
 
@@ -237,7 +237,7 @@ def test_automerge_is_disabled_on_a_forged_branch(github, known, forgery, has_fo
     (pull,) = github.repository.pulls
     assert pull.auto_merge is github.token.account
     if has_forged_mark:
-        github.edit_body(BRANCH, render_marker(BodyMarker((TARGET,), "2" * 16)))
+        github.edit_body(BRANCH, render_mark(BodyMark((TARGET,), "2" * 16)))
     forge_commit(github, FORGERIES[forgery])
     assert run(github, known) == "left-alone"
     assert pull.auto_merge is None

@@ -8,7 +8,7 @@ import pytest
 from support.forges.stands import LocalStand
 from support.runs.worlds import Loopback, build, outcomes
 
-from bot.core.proposal.markers import parse_marker
+from bot.core.proposal.marks import parse_mark
 from bot.core.proposal.update_groups import MAX_TARGETS_LENGTH, build_branch_name, build_group_key, build_tag_key
 from bot.model.modes import SplitBy
 from bot.model.policy import PolicyRule, RuleMatch
@@ -149,7 +149,7 @@ def test_group_of_many_images_is_proposed_and_declined_as_one(tmp_path, loopback
     stand = LocalStand(tmp_path, {"Dockerfile": "".join(f"FROM {name}:1@{OLD}\n" for name in names)})
     (opened,) = propose(stand, loopback, PolicyRule(group="all")).values()
     assert (opened.outcome.value, len(opened.images)) == ("opened", len(names))
-    assert len(parse_marker(opened.body).targets) == 1
+    assert len(parse_mark(opened.body).targets) == 1
     (unchanged,) = propose(stand, loopback, PolicyRule(group="all")).values()
     assert unchanged.outcome.value == "unchanged"
     stand.close_request(opened.branch)

@@ -14,7 +14,7 @@ from support.forges.stands import LocalStand
 from support.runs.worlds import ToldScanner, build
 from support.values import finding
 
-from bot.core.proposal.markers import append_trailers
+from bot.core.proposal.marks import append_trailers
 from bot.core.references.git_blobs import hash_blob
 from bot.forges.gitlab import connection as gitlab_connection
 from bot.forges.hosted import requests as hosted_requests

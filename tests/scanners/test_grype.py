@@ -53,6 +53,33 @@ class TestFindings:
         scan = stand.scanner().scan(subject())
         assert (scan.os, scan.created, scan.version) == ("debian 12", datetime(2026, 11, 1, 10, tzinfo=UTC), "12.7")
 
+    @pytest.mark.parametrize(
+        ("available", "suggested", "published"),
+        [
+            (None, None, None),
+            ([], None, None),
+            ([{"version": "5.3-1", "date": "2026-11-03", "kind": "advisory"}], None, datetime(2026, 11, 3, tzinfo=UTC)),
+            ([{"version": "5.3-1", "date": "2026-11-03T07:00:00-05:00"}], None, datetime(2026, 11, 3, tzinfo=UTC)),
+            ([{"version": "5.3-1", "date": "soon"}, {"version": "5.3-1"}], None, None),
+            (
+                [{"version": "6.0", "date": "2026-11-09"}, {"version": "5.3-1", "date": "2026-11-03"}],
+                None,
+                datetime(2026, 11, 3, tzinfo=UTC),
+            ),
+            (
+                [{"version": "6.0", "date": "2026-11-09"}, {"version": "5.3-1", "date": "2026-11-03"}],
+                "6.0",
+                datetime(2026, 11, 9, tzinfo=UTC),
+            ),
+        ],
+    )
+    def test_publication_of_a_fix_is_that_of_the_suggested_version(self, stand, available, suggested, published):
+        found = match("CVE-2026-0001", matchDetails=[{"fix": suggested and {"suggestedVersion": suggested}}])
+        found["vulnerability"]["fix"]["available"] = available
+        stand.scene["reports"] = {NEW: report(found)}
+        (finding,) = stand.scanner().scan(subject()).findings
+        assert finding.fix_published_at == published
+
     def test_an_image_is_scanned_once(self, stand):
         stand.scene["reports"] = {NEW: report(match("CVE-2026-0001"))}
         scanner = stand.scanner()

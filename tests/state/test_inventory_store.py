@@ -216,6 +216,19 @@ def test_merged_request_keeps_what_was_known_of_it(inventory, place):
     assert load_requests(place) == [(1, "merged", opened_at, merged_at, '{"high": 2}'), (2, "open", None, None, None)]
 
 
+def test_request_keeps_the_publication_of_its_fix_until_its_fixes_are_determined_again(inventory, place):
+    published_at = place.now - 9 * HOUR
+    for fixes, published, expected in (
+        ({"high": 2}, published_at, published_at),
+        (None, None, published_at),
+        ({"critical": 1}, None, None),
+    ):
+        request = build_request(fixes=fixes, fix_published_at=published)
+        inventory.record_visits([build_visit(requests=(request,))], {}, place.now)
+        (found,) = inventory.load_requests([PYTHON.repository], place.now - HOUR)
+        assert found.request.fix_published_at == expected
+
+
 def test_merged_request_without_targets_keeps_the_known_targets(inventory, place):
     inventory.record_visits([build_visit(requests=(build_request(),))], {}, place.now)
     merged = build_request(state=RequestState.MERGED, targets=())

@@ -18,10 +18,10 @@ from bot.model.report import RepositoryReport
 DASHBOARD_TITLE = "basebump: base images"
 CONFIG_ERROR_TITLE = "basebump: the file of this repository cannot be used"
 
-_MARKER = "<!-- basebump:dashboard:1 -->"
-_EMPTY_MARKER = "<!-- basebump:dashboard:1 empty -->"
-"""The marker of a dashboard issue that basebump closed because there was nothing to show."""
-EMPTY_BODY = f"{_EMPTY_MARKER}\nThere is nothing to show at the moment.\n"
+_MARK = "<!-- basebump:dashboard:1 -->"
+_EMPTY_MARK = "<!-- basebump:dashboard:1 empty -->"
+"""The mark of a dashboard issue that basebump closed because there was nothing to show."""
+EMPTY_BODY = f"{_EMPTY_MARK}\nThere is nothing to show at the moment.\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +58,18 @@ def choose_dashboard_step(issue: DashboardIssue | None, body: str | None) -> Das
     if issue is None:
         return DashboardStep.WRITE
     if not issue.is_open:
-        return DashboardStep.WRITE if _EMPTY_MARKER in issue.body else DashboardStep.LEAVE
+        return DashboardStep.WRITE if _EMPTY_MARK in issue.body else DashboardStep.LEAVE
     return DashboardStep.LEAVE if issue.body == body else DashboardStep.WRITE
 
 
 def is_dashboard_body(body: str) -> bool:
-    """Return True if `body` starts with the marker of a dashboard.
+    """Return True if `body` starts with the mark of a dashboard.
 
-    Check only issues that basebump's own account created, because anyone can write the marker.
+    Check only issues that basebump's own account created, because anyone can write the mark.
     """
-    return body.startswith((_MARKER, _EMPTY_MARKER))
+    return body.startswith((_MARK, _EMPTY_MARK))
 
 
-def add_marker(text: str) -> str:
-    """Return `text` with the marker by which basebump recognises its dashboard."""
-    return f"{_MARKER}\n{text.strip()}\n"
+def add_mark(text: str) -> str:
+    """Return `text` with the mark by which basebump recognises its dashboard."""
+    return f"{_MARK}\n{text.strip()}\n"

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import assert_never
 
 from bot.core.proposal.fingerprint import is_outdated
-from bot.core.proposal.markers import parse_marker
+from bot.core.proposal.marks import parse_mark
 from bot.core.proposal.missing_attributes import (
     find_missing_attributes,
     find_missing_on_last_commit,
@@ -90,7 +90,7 @@ def next_step(
     ):
         return refusal
     withdrawn_request = (
-        closed_requests[0] if closed_requests and parse_marker(closed_requests[0].body).is_withdrawn else None
+        closed_requests[0] if closed_requests and parse_mark(closed_requests[0].body).is_withdrawn else None
     )
     was_merged = any(each.state is RequestState.MERGED for each in requests)
     is_ready = branch is not None and branch.intent == desired.intent and not branch.has_conflicts and not was_merged
@@ -207,14 +207,14 @@ def _should_rebuild(request: RemoteRequest, desired: Proposal) -> bool:
 
 
 def _should_update_text(request: RemoteRequest, desired: Proposal) -> bool:
-    marker = parse_marker(request.body)
+    mark = parse_mark(request.body)
     has_user_requests = parse_checkboxes(request.body) or request.user_requests
     has_automerge = bool(desired.attributes.automerge) or is_automerge_kept(request, desired)
-    changes = has_user_requests or marker.has_automerge is not has_automerge
-    is_wrong = marker.is_withdrawn or set(marker.targets) != set(desired.targets)
-    if is_wrong or marker.report is None or changes:
+    changes = has_user_requests or mark.has_automerge is not has_automerge
+    is_wrong = mark.is_withdrawn or set(mark.targets) != set(desired.targets)
+    if is_wrong or mark.report is None or changes:
         return True
-    return is_outdated(marker.report, desired.report_fingerprint)
+    return is_outdated(mark.report, desired.report_fingerprint)
 
 
 def _find_wait_reason(request: RemoteRequest, desired: Proposal, now: datetime) -> NoChangeReason | None:
@@ -239,7 +239,7 @@ def _find_wait_reason(request: RemoteRequest, desired: Proposal, now: datetime) 
         return NoChangeReason.ACCEPTED
     if _should_rebuild(request, desired):
         return None
-    is_only_aged = desired.is_only_aged and _get_tags(parse_marker(request.body).targets) == _get_tags(desired.targets)
+    is_only_aged = desired.is_only_aged and _get_tags(parse_mark(request.body).targets) == _get_tags(desired.targets)
     return NoChangeReason.SLIDING if is_only_aged else None
 
 
@@ -253,7 +253,7 @@ def may_be_declined(request_state: RequestState, body: str) -> bool:
     This is the case if the request is closed, and its text (`body`) does not record that basebump withdrew the request.
     The caller must still find out from the forge who closed it.
     """
-    return request_state is RequestState.CLOSED and not parse_marker(body).is_withdrawn
+    return request_state is RequestState.CLOSED and not parse_mark(body).is_withdrawn
 
 
 def _is_closed_by_user(closed_request: RemoteRequest) -> bool:
@@ -261,7 +261,7 @@ def _is_closed_by_user(closed_request: RemoteRequest) -> bool:
 
     Return False if basebump withdrew the request, or if the request was closed because its branch was deleted.
     """
-    return not parse_marker(closed_request.body).is_withdrawn and not closed_request.is_closed_by_branch_deletion
+    return not parse_mark(closed_request.body).is_withdrawn and not closed_request.is_closed_by_branch_deletion
 
 
 def _is_muting(closed_request: RemoteRequest, desired: Proposal) -> bool:
@@ -271,10 +271,10 @@ def _is_muting(closed_request: RemoteRequest, desired: Proposal) -> bool:
     `on_close: line`.
     """
     is_muting_close = _is_closed_by_user(closed_request) and desired.on_close is OnClose.LINE
-    return is_muting_close and _get_tags(desired.targets) <= _get_tags(parse_marker(closed_request.body).targets)
+    return is_muting_close and _get_tags(desired.targets) <= _get_tags(parse_mark(closed_request.body).targets)
 
 
 def _is_declining(closed_request: RemoteRequest, desired: Proposal) -> bool:
     """Return True if a user closed a request that proposed exactly the same tags and digests as `desired`."""
-    declined_targets = set(parse_marker(closed_request.body).targets)
+    declined_targets = set(parse_mark(closed_request.body).targets)
     return _is_closed_by_user(closed_request) and bool(declined_targets) and declined_targets == set(desired.targets)

@@ -1,7 +1,7 @@
-"""The parts of a request's text: body, appendix and marker.
+"""The parts of a request's text: body, appendix and mark.
 
 Most forges show one text, which contains everything. A forge whose bodies are short gets a body with the most important
-facts, an appendix with the evidence, and the marker, and stores each of them in a place of its own: on Azure Repos, the
+facts, an appendix with the evidence, and the mark, and stores each of them in a place of its own: on Azure Repos, the
 description, a comment, and a property of the pull request. Everything else in basebump handles the three parts as one
 text, so that the rules for changing a request are the same on all forges.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.core.proposal.markers import find_marker
+from bot.core.proposal.marks import find_mark
 from bot.model.errors import ForgeError
 from bot.model.forge import ForgeLimits
 
@@ -25,21 +25,21 @@ class RequestText:
 
     body: str
     appendix: str = ""
-    marker: str = ""
-    """The hidden comment with the data of basebump; see `bot.core.proposal.markers`."""
+    mark: str = ""
+    """The hidden comment with the data of basebump; see `bot.core.proposal.marks`."""
 
     def join(self) -> str:
         """Return the parts as one text, from which `split_text` returns the same parts."""
         appendix = f"{APPENDIX_LINE}\n\n{self.appendix}" if self.appendix else ""
-        return "\n\n".join(filter(None, (self.body, appendix, self.marker))) + "\n"
+        return "\n\n".join(filter(None, (self.body, appendix, self.mark))) + "\n"
 
 
 def split_text(text: str) -> RequestText:
     """Return the parts of the text of a request, without blank lines around them."""
-    marker = find_marker(text)
-    before, _, after = text.rpartition(marker) if marker else (text, "", "")
+    mark = find_mark(text)
+    before, _, after = text.rpartition(mark) if mark else (text, "", "")
     body, _, appendix = f"\n{before}{after}\n".partition(f"\n{APPENDIX_LINE}\n")
-    return RequestText(body.strip(), appendix.strip(), marker)
+    return RequestText(body.strip(), appendix.strip(), mark)
 
 
 def check_text_length(limits: ForgeLimits, title: str, text: str) -> None:

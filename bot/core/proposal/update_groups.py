@@ -151,7 +151,7 @@ def build_update_groups(
 def list_targets(updates: Iterable[ImageUpdate]) -> tuple[Target, ...]:
     """Return the new images of a proposal as sorted texts `repository:tag@digest`, without duplicates.
 
-    The texts are stored in the marker of the request. If all of them together are too long for it, the result is only
+    The texts are stored in the mark of the request. If all of them together are too long for it, the result is only
     `*@sha256:<hash>`, with a hash of all texts.
     """
     transitions = map(get_first_transition, updates)

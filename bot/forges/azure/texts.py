@@ -17,8 +17,8 @@ from bot.forges.hosted.request_reader import MAX_COMMENTS
 from bot.forges.hosted.texts import AppendixComment, StoredData
 from bot.model.request_attributes import STATUS_CONTEXT, CommitStatus, RequestAttributes, StatusState
 
-MARKER_PROPERTY = "basebump.mark"
-"""The property of a pull request that contains the marker."""
+MARK_PROPERTY = "basebump.mark"
+"""The property of a pull request that contains the mark."""
 SET_PROPERTY = "basebump.set"
 """The property of a pull request that contains the attributes that basebump ever set."""
 APPENDIX_PROPERTY = "basebump.appendix"
@@ -70,15 +70,15 @@ class AzureTexts:
     def write_stored(self, number: int, old: StoredData, new: StoredData) -> None:
         """Write the properties that changed, and check that Azure DevOps stored them as they were sent.
 
-        An empty marker removes the old one.
+        An empty mark removes the old one.
         """
         patch: list[Mapping[str, str]] = []
         if new.ever_set != old.ever_set:
             names = {"labels": new.ever_set.labels, "reviewers": new.ever_set.reviewers}
             patch.append({"op": "add", "path": f"/{SET_PROPERTY}", "value": json.dumps(names)})
-        if new.marker != old.marker:
-            change = {"op": "add", "value": new.marker} if new.marker else {"op": "remove"}
-            patch.append({**change, "path": f"/{MARKER_PROPERTY}"})
+        if new.mark != old.mark:
+            change = {"op": "add", "value": new.mark} if new.mark else {"op": "remove"}
+            patch.append({**change, "path": f"/{MARK_PROPERTY}"})
         if not patch:
             return
         answer = self.remote.write_request(number, "edit the properties of", "PATCH", "/properties", patch, JSON_PATCH)
@@ -107,11 +107,11 @@ def list_threads(remote: AzureRemote, number: int) -> Sequence[Mapping[str, Any]
 
 def _parse_stored(answer: Mapping[str, Any]) -> StoredData:
     """Return the data in the properties of a pull request. Everyone can write them, so other forms are ignored."""
-    stored = ((name, answer["value"].get(name)) for name in (MARKER_PROPERTY, SET_PROPERTY))
+    stored = ((name, answer["value"].get(name)) for name in (MARK_PROPERTY, SET_PROPERTY))
     values = {name: str(each.get("$value", "")) for name, each in stored if isinstance(each, Mapping)}
     try:
         names = json.loads(values.get(SET_PROPERTY, "{}"))
         labels, reviewers = (tuple(map(str, names.get(key, ()))) for key in ("labels", "reviewers"))
     except (ValueError, TypeError, AttributeError, RecursionError):
         labels, reviewers = (), ()
-    return StoredData(values.get(MARKER_PROPERTY, ""), RequestAttributes(labels=labels, reviewers=reviewers))
+    return StoredData(values.get(MARK_PROPERTY, ""), RequestAttributes(labels=labels, reviewers=reviewers))

@@ -11,7 +11,7 @@ from github.NamedUser import NamedUser
 from github.PullRequest import PullRequest
 from github.Repository import Repository
 
-from bot.core.proposal.markers import COMMENT_MARKER
+from bot.core.proposal.marks import COMMENT_MARK
 from bot.forges.github.attributes import GitHubAttributes
 from bot.forges.github.client import PER_PAGE
 from bot.forges.github.connection import GitHubRemote, get_login
@@ -81,7 +81,7 @@ class GitHubRequestReader:
 
         def fetch(repository: Repository) -> bool:
             comments = islice(repository.get_issue(number).get_comments(), MAX_COMMENTS)
-            return any(COMMENT_MARKER in (each.body or "") and account.is_account(each.user) for each in comments)
+            return any(COMMENT_MARK in (each.body or "") and account.is_account(each.user) for each in comments)
 
         return self.remote.read(f"read the comments on pull request #{number}", fetch, PULLS_READ)
 

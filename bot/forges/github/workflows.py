@@ -2,7 +2,7 @@
 
 GitHub starts no workflows for pushes and pull requests with such a token
 (https://docs.github.com/en/actions/concepts/security/github_token). basebump can start workflows by name (`dispatch` in
-the config). If CI does not run, basebump writes a notice at the beginning of the pull request's body. The marker, a
+the config). If CI does not run, basebump writes a notice at the beginning of the pull request's body. The mark, a
 hidden comment in the body, records the commit for which workflows were started.
 """
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from github.Repository import Repository
 
-from bot.core.proposal.markers import parse_marker, record_started_commit
+from bot.core.proposal.marks import parse_mark, record_started_commit
 from bot.forges.github.branches import WORKFLOWS_FOLDER
 from bot.forges.github.client import PER_PAGE
 from bot.forges.github.connection import GitHubConnection, GitHubRemote
@@ -42,13 +42,13 @@ class WorkflowStartResult:
     """A notice for the beginning of the request's body; empty if there is none."""
 
     def add_to_body(self, body: str) -> str:
-        """Return the body of a pull request with the notice at its beginning and the commit in its hidden marker.
+        """Return the body of a pull request with the notice at its beginning and the commit in its hidden mark.
 
-        If there is no new commit to record, the marker does not change. If the proposal is withdrawn, no notice is
+        If there is no new commit to record, the mark does not change. If the proposal is withdrawn, no notice is
         added.
         """
         body = body if self.commit is None else record_started_commit(_remove_notice(body), self.commit)
-        return body if self.notice in body or parse_marker(body).is_withdrawn else f"{self.notice}{body}"
+        return body if self.notice in body or parse_mark(body).is_withdrawn else f"{self.notice}{body}"
 
 
 def _has_notice(body: str) -> bool:

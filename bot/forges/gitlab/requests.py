@@ -14,7 +14,7 @@ from typing import Any
 
 from gitlab.v4.objects import Project
 
-from bot.core.proposal.markers import COMMENT_MARKER
+from bot.core.proposal.marks import COMMENT_MARK
 from bot.forges.gitlab.attributes import GitLabAttributesWriter, describe_left_out, parse_attributes
 from bot.forges.gitlab.connection import PER_PAGE, GitLabRemote
 from bot.forges.gitlab.request_state import (
@@ -97,7 +97,7 @@ class GitLabRequestReader:
             merge_request = project.mergerequests.get(number, lazy=True)
             notes = merge_request.notes.list(iterator=True, order_by="created_at", sort="asc")
             return any(
-                COMMENT_MARKER in str(note.body) and note.author["username"] == username
+                COMMENT_MARK in str(note.body) and note.author["username"] == username
                 for note in islice(notes, MAX_COMMENTS)
             )
 

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Protocol
 
 from bot.branch_ports import BranchJudge
-from bot.core.proposal.markers import COMMENT_MARKER
+from bot.core.proposal.marks import COMMENT_MARK
 from bot.core.proposal.request_text import check_text_length
 from bot.core.proposal.user_requests import get_labels
 from bot.forges.hosted.branches import (
@@ -279,10 +279,10 @@ class HostedForge:
             self._hosted.request_writer.close(number)
 
     def add_comment(self, request: RemoteRequest, text: str) -> None:
-        """Add a comment to an open pull request, with a hidden marker by which `list_requests` finds the comment."""
+        """Add a comment to an open pull request, with a hidden mark by which `list_requests` finds the comment."""
         number = require_request_number(request)
         with self._translate_errors():
-            self._hosted.request_writer.add_comment(number, f"{text}\n\n{COMMENT_MARKER}")
+            self._hosted.request_writer.add_comment(number, f"{text}\n\n{COMMENT_MARK}")
 
     def delete_branch(self, request: RemoteRequest) -> None:
         """Delete the branch if it still points to `request.head`; do nothing if the branch does not exist."""
@@ -334,7 +334,7 @@ class HostedForge:
         return self._statuses.set_status(branch, pushed or tip, attributes.status, is_new=pushed is not None)
 
     def _set_status_of_request(self, number: int, proposal: Proposal, tip: str | None) -> tuple[str, ...]:
-        """Set the status of a pull request that was just opened, record it in the marker, and return notes.
+        """Set the status of a pull request that was just opened, record it in the mark, and return notes.
 
         If a run is interrupted before the status is recorded, the next run sets the status again.
         """

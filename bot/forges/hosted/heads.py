@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from bot.core.proposal.markers import parse_base_branch, parse_intent
+from bot.core.proposal.marks import parse_base_branch, parse_intent
 from bot.forges._git_objects import PARENTS_OF_MERGE
 from bot.model.branch_ownership import BranchVerdict, FileDifference
 

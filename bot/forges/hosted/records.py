@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bot.core.proposal.dashboard import is_dashboard_body
-from bot.core.proposal.markers import record_status
+from bot.core.proposal.marks import record_status
 from bot.forges.hosted.refusal import RefusedError, ServerErrors, is_permanent_refusal
 from bot.model.dashboard import DashboardIssue
 from bot.model.errors import ForgeError
@@ -25,7 +25,7 @@ class StatusOutcome:
     notes: tuple[str, ...] = ()
 
     def add_to_body(self, body: str) -> str:
-        """Return the body of a pull request with the commit and its status recorded in the marker, a hidden comment."""
+        """Return the body of a pull request with the commit and its status recorded in the mark, a hidden comment."""
         return body if self.recorded_status is None else record_status(body, *self.recorded_status)
 
 

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Generic, TypeVar
 
-from bot.core.proposal.markers import COMMENT_MARKER
+from bot.core.proposal.marks import COMMENT_MARK
 from bot.forges.hosted.request_reader import ListedRequest
 from bot.forges.hosted.rest import RestAccount, RestConnection, RestRemote
 
@@ -42,6 +42,4 @@ class RestRequestReader(ABC, Generic[Remote]):
         return self.account.has_id(request.opened_by)
 
     def has_own_comment(self, number: int) -> bool:
-        return any(
-            COMMENT_MARKER in text and self.account.has_id(author) for author, text in self.list_comments(number)
-        )
+        return any(COMMENT_MARK in text and self.account.has_id(author) for author, text in self.list_comments(number))

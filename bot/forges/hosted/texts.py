@@ -1,11 +1,11 @@
 """The parts of the text of a pull request, for servers on which each of them has a place of its own.
 
-The body is the description. The appendix is a comment. The marker is a property of the pull request. When a text is
+The body is the description. The appendix is a comment. The mark is a property of the pull request. When a text is
 read, the appendix is left out, because nothing depends on it.
 
 Another property contains the labels and reviewers that basebump set, because such servers have no history of them.
 
-Everyone who can read a repository can write properties. Therefore a marker is only a hint, as everywhere in basebump.
+Everyone who can read a repository can write properties. Therefore a mark is only a hint, as everywhere in basebump.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from bot.model.request_attributes import NO_ATTRIBUTES, CommitStatus, RequestAtt
 class StoredData:
     """What basebump stored in the properties of a pull request."""
 
-    marker: str = ""
+    mark: str = ""
     """Empty if there is none."""
     ever_set: RequestAttributes = NO_ATTRIBUTES
     """The labels and reviewers that basebump set at any time."""
@@ -72,10 +72,10 @@ class TextWriter:
         added: RequestAttributes,
         status: CommitStatus | None,
     ) -> tuple[str, ...]:
-        """Write the appendix and the marker of a text whose body was already written, and the attributes that were set.
+        """Write the appendix and the mark of a text whose body was already written, and the attributes that were set.
 
-        The marker is written last. If a run is interrupted before, the marker is missing or still the old one, so that
-        the next run writes the text again. The status is set before the marker is written, because the marker states
+        The mark is written last. If a run is interrupted before, the mark is missing or still the old one, so that
+        the next run writes the text again. The status is set before the mark is written, because the mark states
         that it was set. If it cannot be set, return a note.
 
         Args:
@@ -86,18 +86,18 @@ class TextWriter:
             status: The status of the pull request; None if it has none.
         """
         notes: tuple[str, ...] = ()
-        marker = stored.marker
+        mark = stored.mark
         if text is not None:
             parts = split_text(text)
-            marker = parts.marker
+            mark = parts.mark
             if parts.appendix:
                 self._write_appendix(number, parts.appendix)
-        if marker != stored.marker and status is not None:
+        if mark != stored.mark and status is not None:
             try:
                 self.api.set_status(number, status)
             except RefusedError as refusal:
                 notes = (f"The status of the pull request could not be set: {refusal}.",)
-        self.api.write_stored(number, stored, StoredData(marker, _merge(stored.ever_set, added)))
+        self.api.write_stored(number, stored, StoredData(mark, _merge(stored.ever_set, added)))
         return notes
 
     def _write_appendix(self, number: int, appendix: str) -> None:
@@ -112,7 +112,7 @@ def complete_request(request: ListedRequest, description: str, stored: StoredDat
 
     `description` is its whole description. `request` has the current attributes.
     """
-    text = RequestText(_normalise(description), marker=stored.marker).join()
+    text = RequestText(_normalise(description), mark=stored.mark).join()
     return replace(request, body=text, attributes=_merge(request.attributes, stored.ever_set))
 
 

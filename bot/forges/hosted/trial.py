@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from bot.core.proposal.markers import BodyMarker, append_trailers, mark_withdrawn, parse_marker, render_marker
+from bot.core.proposal.marks import BodyMark, append_trailers, mark_withdrawn, parse_mark, render_mark
 from bot.core.proposal.request_text import RequestText, split_text
 from bot.forges.hosted.files import ListedTree
 from bot.forges.hosted.forge import HostedForge
@@ -108,9 +108,9 @@ class _Trial:
         (request,) = self._require(RequestState.OPEN)
         if (request.title, split_text(request.body).body) != (_TITLE, _WORDS):
             raise ForgeError("the server returns another text than the one that was written")
-        if parse_marker(request.body).targets != (_TARGET,):
-            raise ForgeError("the server does not return the marker in the text")
-        return "title, body and marker are as they were written"
+        if parse_mark(request.body).targets != (_TARGET,):
+            raise ForgeError("the server does not return the mark in the text")
+        return "title, body and mark are as they were written"
 
     def _rebuild(self) -> str:
         self.head = self._push(_INTENTS[1], self.head)
@@ -123,16 +123,16 @@ class _Trial:
         (request,) = self._require(RequestState.OPEN)
         self.open_forge().update_request(request, _TITLE, mark_withdrawn(request.body))
         (edited,) = self._require(RequestState.OPEN)
-        if not parse_marker(edited.body).is_withdrawn:
-            raise ForgeError("the server does not return the marker that was written")
-        return "the new marker was stored"
+        if not parse_mark(edited.body).is_withdrawn:
+            raise ForgeError("the server does not return the mark that was written")
+        return "the new mark was stored"
 
     def _close(self) -> str:
         (request,) = self._require(RequestState.OPEN)
         self.open_forge().close(request)
         (closed,) = self._require(RequestState.CLOSED)
-        if not parse_marker(closed.body).is_withdrawn:
-            raise ForgeError("the closed pull request does not have its marker any more")
+        if not parse_mark(closed.body).is_withdrawn:
+            raise ForgeError("the closed pull request does not have its mark any more")
         return f"pull request {closed.number} is closed, and counts as withdrawn"
 
     def _push(self, intent: str, expected_head: str | None) -> str:
@@ -150,9 +150,9 @@ class _Trial:
         raise ForgeError(f"{self.repository.name} has no small file to change; hint: choose another repository")
 
     def _build_proposal(self) -> Proposal:
-        text = RequestText(_WORDS, "Evidence.", render_marker(BodyMarker((_TARGET,), _REPORT)))
+        text = RequestText(_WORDS, "Evidence.", render_mark(BodyMark((_TARGET,), _REPORT)))
         body = (
-            text.join() if self.open_forge().limits.appendix_characters else RequestText(_WORDS, "", text.marker).join()
+            text.join() if self.open_forge().limits.appendix_characters else RequestText(_WORDS, "", text.mark).join()
         )
         return Proposal(self.branch, _TITLE, body, _TITLE, (), (), (_TARGET,), _INTENTS[0], _REPORT)
 

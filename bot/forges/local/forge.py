@@ -18,7 +18,7 @@ from dataclasses import replace
 
 from bot.branch_ports import BranchJudge
 from bot.core.proposal.base_branches import BaseBranch
-from bot.core.proposal.markers import parse_marker
+from bot.core.proposal.marks import parse_mark
 from bot.core.proposal.request_text import check_text_length
 from bot.forges.git.command import GitRunner, RefUpdate, encode_text
 from bot.forges.git.commit import create_commit
@@ -133,7 +133,7 @@ class LocalForge:
             if (
                 current is not None
                 and current.state is StoredState.CLOSED
-                and not parse_marker(current.body).is_withdrawn
+                and not parse_mark(current.body).is_withdrawn
             ):
                 declined = build_declined_ref(branch, current)
                 updates.append(RefUpdate(declined, self._refs.read_oid(declined), current.blob_name))
@@ -202,7 +202,7 @@ class LocalForge:
     def decline_proposal(self, branch: str) -> bool:
         """Close an open proposal because a user declined it.
 
-        The hidden marker in the proposal's body is not changed, so that later runs recognise that a user declined the
+        The hidden mark in the proposal's body is not changed, so that later runs recognise that a user declined the
         proposal. If the branch contains commits of users or is checked out, it is kept. If neither is true, it is
         deleted.
 

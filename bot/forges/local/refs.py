@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from bot.core.inventory.fingerprints import fingerprint
-from bot.core.proposal.markers import parse_base_branch, parse_intent
+from bot.core.proposal.marks import parse_base_branch, parse_intent
 from bot.forges.git.command import GitIdentity, GitRunner, decode_output, encode_text
 from bot.model.errors import ForgeError, ProcessError
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 
 from bot.core.evidence.build_time import parse_build_time
@@ -147,6 +147,10 @@ def _read_findings(match: ReportObject) -> Iterator[Finding]:
         raise UnreadableReportError("the report has a match without an id or a package")
     fix = read_object(vulnerability.get("fix"))
     versions = read_texts(fix.get("versions"))
+    suggested = {
+        read_text(read_object(each.get("fix")).get("suggestedVersion"))
+        for each in read_objects(match.get("matchDetails"))
+    }
     related = (read_text(each.get("id")) for each in read_objects(match.get("relatedVulnerabilities")))
     package_type = read_text(artifact.get("type"))
     for identifier in get_canonical_ids(vulnerability_id, related):
@@ -158,7 +162,23 @@ def _read_findings(match: ReportObject) -> Iterator[Finding]:
             fixed_in=", ".join(versions) or None,
             severity=parse_severity(read_text(vulnerability.get("severity"))),
             title=shorten_to_line(read_text(vulnerability.get("description"))),
+            fix_published_at=_find_publication(fix, suggested),
         )
+
+
+def _find_publication(fix: ReportObject, suggested_versions: Collection[str]) -> datetime | None:
+    """Return the time at which a fix was published; None if the report does not state it.
+
+    If several versions fix a vulnerability, the versions that Grype suggests for the package count, or else the first
+    one. Grype states days: those of a release, an advisory or a commit, or of the first data about the fix.
+    """
+    dates = {
+        read_text(each.get("version")): day
+        for each in read_objects(fix.get("available"))
+        if (day := parse_time(read_text(each.get("date"))[:10])) is not None
+    }
+    suggested_dates = (date for version, date in dates.items() if version in suggested_versions)
+    return min(suggested_dates, default=min(dates.values(), default=None))
 
 
 def _get_source_package(artifact: ReportObject) -> str:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from bot.core.globs import is_glob_match
 from bot.core.proposal.base_branches import BaseBranch, get_literal_prefix, match_branches
-from bot.core.proposal.markers import append_trailers, parse_base_branch, parse_intent
+from bot.core.proposal.marks import append_trailers, parse_base_branch, parse_intent
 
 BRANCHES = ["develop", "main", "release/1.0", "release/1.0/hotfix", "release/2.0"]
 INTENT = "1" * 16

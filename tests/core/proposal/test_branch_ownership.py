@@ -16,7 +16,7 @@ from bot.core.proposal.branch_ownership import (
     judge_images,
     parse_targets,
 )
-from bot.core.proposal.markers import BodyMarker, render_marker
+from bot.core.proposal.marks import BodyMark, render_mark
 from bot.core.proposal.update_groups import hash_written_values
 from bot.core.references.edit import apply_edits, build_edit
 from bot.formats import load_all_formats
@@ -138,7 +138,7 @@ def images(value: str = NEW) -> tuple[WrittenImage, ...]:
 
 
 def claim(*targets: str, intent: str = "9" * 16, has_request: bool = True) -> BranchClaim:
-    body = render_marker(BodyMarker(targets, "2" * 16))
+    body = render_mark(BodyMark(targets, "2" * 16))
     return BranchClaim("basebump/debian", "c0ffee", intent, body if has_request else None)
 
 

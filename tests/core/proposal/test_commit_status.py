@@ -12,13 +12,13 @@ from support.values import finding, scan
 
 from bot.core.evidence.compare import compare_scans
 from bot.core.proposal.commit_status import build_status
-from bot.core.proposal.markers import (
-    BodyMarker,
+from bot.core.proposal.marks import (
+    BodyMark,
     StatusAttempt,
     mark_withdrawn,
-    parse_marker,
+    parse_mark,
     record_status,
-    render_marker,
+    render_mark,
     shorten_commit,
 )
 from bot.model.evidence import NotScanned, Severity, UnscannedReason
@@ -94,7 +94,7 @@ def test_a_status_fits_every_forge():
     assert len(words(*every, is_doubted=True)) == MAX_STATUS_DESCRIPTION
 
 
-# ---- stored in the marker ----------------------------------------------------------------------------------------
+# ---- stored in the mark ----------------------------------------------------------------------------------------
 
 
 HEAD = "a" * 40
@@ -108,14 +108,14 @@ def on(commit, status=STATUS):
 
 
 def body(status=None, report=REPORT):
-    return f"text\n\n{render_marker(BodyMarker(TARGETS, report, status_attempt=status))}"
+    return f"text\n\n{render_mark(BodyMark(TARGETS, report, status_attempt=status))}"
 
 
 def test_a_mark_remembers_the_commit_whose_status_was_tried():
     written = record_status(body(), HEAD, STATUS)
-    assert parse_marker(written) == BodyMarker(TARGETS, REPORT, status_attempt=on(HEAD))
+    assert parse_mark(written) == BodyMark(TARGETS, REPORT, status_attempt=on(HEAD))
     assert record_status(record_status(body(), "b" * 40, STATUS), HEAD, STATUS) == written
-    assert parse_marker(mark_withdrawn(written)).status_attempt == on(HEAD)
+    assert parse_mark(mark_withdrawn(written)).status_attempt == on(HEAD)
     assert record_status("no mark", HEAD, STATUS) == "no mark"
 
 
@@ -132,12 +132,12 @@ def test_a_mark_remembers_the_commit_whose_status_was_tried():
 )
 def test_what_is_no_status_in_a_mark_is_none(said):
     was = '"withdrawn":false'
-    assert parse_marker(body().replace(was, f'{was},"status":{json.dumps(said)}')) == BodyMarker(TARGETS, REPORT)
+    assert parse_mark(body().replace(was, f'{was},"status":{json.dumps(said)}')) == BodyMark(TARGETS, REPORT)
 
 
 def test_what_a_mark_says_becomes_one_short_line():
     long = CommitStatus(StatusState.FAILURE, "line\nafter line " * 50)
-    found = parse_marker(record_status(body(), HEAD, long)).status_attempt
+    found = parse_mark(record_status(body(), HEAD, long)).status_attempt
     assert found.status.state is StatusState.FAILURE
     assert len(found.status.description) == MAX_STATUS_DESCRIPTION
     assert "\n" not in found.status.description

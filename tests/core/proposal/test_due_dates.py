@@ -20,7 +20,7 @@ from bot.core.proposal.due_dates import (
     find_recorded_due_date,
     is_due_date_unknown,
 )
-from bot.core.proposal.markers import BodyMarker, parse_marker, render_marker
+from bot.core.proposal.marks import BodyMark, parse_mark, render_mark
 from bot.core.transition import get_first_transition
 from bot.model.decision import Transition
 from bot.model.due_date import DueClass, DueDate, DuePeriods, select_shorter_periods
@@ -191,7 +191,7 @@ def test_edited_mark_cannot_move_the_date_beyond_the_longest_duration():
 
 
 def request(state: RequestState, due: DueDate | None = None, **more) -> RemoteRequest:
-    body = render_marker(BodyMarker(("x@y",), None, is_withdrawn=more.pop("withdrawn", False), due=due))
+    body = render_mark(BodyMark(("x@y",), None, is_withdrawn=more.pop("withdrawn", False), due=due))
     return RemoteRequest("basebump/a", state, "0" * 40, "1" * 16, body=body, **more)
 
 
@@ -299,6 +299,6 @@ def test_date_never_moves_later_over_any_runs_and_lost_states(runs):
             assert due.fixes.position <= recorded.fixes.position
             if due.at < recorded.at:
                 assert due.fixes.position < recorded.fixes.position
-        body = f"text\n\n{render_marker(BodyMarker(('x@y',), None, due=due))}"
-        recorded = parse_marker(body).due
+        body = f"text\n\n{render_mark(BodyMark(('x@y',), None, due=due))}"
+        recorded = parse_mark(body).due
         assert recorded == (due and replace(due, is_overdue=False))

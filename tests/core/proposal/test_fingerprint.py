@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.core.report_scenes import build_report_scenes, load_recorded_fingerprints
-from support.values import digest, scan, update
+from support.values import digest, finding, scan, update
 
 from bot.core.evidence.compare import compare_scans
 from bot.core.proposal import report_facts
 from bot.core.proposal.fingerprint import MAX_TRANSITIONS, compute_fingerprint, has_less_evidence, is_outdated
-from bot.core.proposal.markers import BodyMarker, parse_marker, render_marker
+from bot.core.proposal.marks import BodyMark, parse_mark, render_mark
 from bot.core.transition import get_first_transition
 from bot.model.evidence import NotScanned, UnscannedReason
 
@@ -46,8 +47,8 @@ def test_a_text_knows_less_exactly_where_it_lacks_something_that_the_other_has(p
 
 @pytest.mark.parametrize("known", [(True,), (False,), (True, False), (False, False, False)])
 def test_a_report_is_remembered_whatever_it_lacks(known):
-    body = render_marker(BodyMarker(("x@y",), report(*known)))
-    assert parse_marker(body).report == report(*known)
+    body = render_mark(BodyMark(("x@y",), report(*known)))
+    assert parse_mark(body).report == report(*known)
 
 
 def test_a_report_of_one_move_and_one_that_lacks_nothing_are_sixteen_digits():
@@ -75,3 +76,12 @@ def test_fingerprint_needs_no_view_of_a_template():
     assert re.findall(r"^from bot\.core\.proposal\.view\.(.*)$", source, re.MULTILINE) == [
         "trust import get_signature_state"
     ]
+
+
+def test_fingerprint_does_not_contain_the_publication_of_a_fix():
+    def compute(published_at: datetime | None) -> str:
+        fixed = finding("CVE-2026-0001", fix_published_at=published_at)
+        transition = get_first_transition(MOVES[0])
+        return compute_fingerprint(MOVES[:1], {transition: compare_scans(scan(fixed), scan())})
+
+    assert compute(datetime(2026, 11, 3, tzinfo=UTC)) == compute(None)

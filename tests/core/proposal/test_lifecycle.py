@@ -7,7 +7,7 @@ import pytest
 from support.core.lifecycle_scene import BRANCH, NOT_WANTED, NOW, REPORT, TARGETS, TARGETS_BEFORE, WANTED, shown, step
 from support.values import digest
 
-from bot.core.proposal.markers import BodyMarker, render_marker
+from bot.core.proposal.marks import BodyMark, render_mark
 from bot.model.dashboard import UserRequest
 from bot.model.modes import OnClose, Rebase
 from bot.model.proposal import (
@@ -105,7 +105,7 @@ def test_a_persons_commit_means_hands_off_and_is_said_once(wanted):
     assert step(wanted, told) == NoChange(BRANCH, NoChangeReason.EDITED, told)
 
 
-TICKED = f"- [x] <!-- basebump:rebase --> words\n\n{render_marker(BodyMarker(TARGETS, REPORT))}"
+TICKED = f"- [x] <!-- basebump:rebase --> words\n\n{render_mark(BodyMark(TARGETS, REPORT))}"
 
 
 def test_a_ticked_box_rebuilds_the_branch_whoever_committed_to_it_and_is_cleared():
@@ -136,14 +136,14 @@ def test_checkbox_in_a_request_that_somebody_else_opened_does_not_discard_the_co
 @pytest.mark.parametrize("desired", [WANTED, NOT_WANTED])
 @pytest.mark.parametrize("known", [True, False])
 def test_automerge_is_disabled_on_a_branch_that_a_user_changed(has_mark, desired, known):
-    body = render_marker(BodyMarker(TARGETS, REPORT, has_automerge=has_mark))
+    body = render_mark(BodyMark(TARGETS, REPORT, has_automerge=has_mark))
     edited = shown(intent=None, body=body, has_automerge=True, has_commented=True)
     left = NoChange(BRANCH, NoChangeReason.EDITED, edited, attributes=RequestAttributes(automerge=False))
     assert step(desired, edited, known=known) == left
 
 
 def test_automerge_is_disabled_while_waiting_if_nobody_knows_the_digests_on_the_branch():
-    body = render_marker(BodyMarker(TARGETS_BEFORE, REPORT, has_automerge=True))
+    body = render_mark(BodyMark(TARGETS_BEFORE, REPORT, has_automerge=True))
     waits = shown(intent="9" * 16, body=body, has_automerge=True, is_accepted=True, committed_at=NOW)
     assert step(WANTED, waits) == NoChange(BRANCH, NoChangeReason.ACCEPTED, waits)
     unknown = replace(waits, is_confirmed=False)

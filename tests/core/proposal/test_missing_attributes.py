@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from support.core.lifecycle_scene import BRANCH, INTENT, NOW, REPORT, TARGETS, WANTED, shown, step
 
-from bot.core.proposal.markers import BodyMarker, render_marker
+from bot.core.proposal.marks import BodyMark, render_mark
 from bot.model.due_date import DueClass, DueDate
 from bot.model.proposal import NoChange, NoChangeReason, UpdateRequest
 from bot.model.request_attributes import NO_ATTRIBUTES, OVERDUE_LABEL, RequestAttributes
@@ -78,7 +78,7 @@ def test_request_that_waits_for_its_next_update_gets_the_label_of_overdue_reques
 # Automerge
 
 
-ARMED_BODY = f"text\n\n{render_marker(BodyMarker(TARGETS, REPORT, has_automerge=True))}"
+ARMED_BODY = f"text\n\n{render_mark(BodyMark(TARGETS, REPORT, has_automerge=True))}"
 MERGING = replace(WANTED, attributes=RequestAttributes(automerge=True))
 
 
@@ -120,7 +120,7 @@ def test_what_no_longer_holds_its_conditions_is_disarmed(intent):
 
 def test_what_is_to_merge_by_itself_stays_so_in_a_run_that_knows_less():
     known = f"{REPORT[:-1]}0"
-    body = f"text\n\n{render_marker(BodyMarker(TARGETS, known, has_automerge=True))}"
+    body = f"text\n\n{render_mark(BodyMark(TARGETS, known, has_automerge=True))}"
     before = shown(
         body=body, has_automerge=True, ever_set=RequestAttributes(automerge=True), opened_at=NOW, committed_at=NOW
     )

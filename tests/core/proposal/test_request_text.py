@@ -9,7 +9,7 @@ from support.runs.worlds import APPENDIX_TEMPLATE, SUMMARY_TEMPLATE
 from support.values import digest, finding, scan, update
 
 from bot.core.evidence.compare import compare_scans
-from bot.core.proposal.markers import BodyMarker, parse_marker, record_status, render_marker
+from bot.core.proposal.marks import BodyMark, parse_mark, record_status, render_mark
 from bot.core.proposal.render import render_body
 from bot.core.proposal.request_text import (
     APPENDIX_LINE,
@@ -26,7 +26,7 @@ from bot.model.evidence import Severity
 from bot.model.forge import ForgeLimits
 from bot.model.request_attributes import CommitStatus, StatusState
 
-MARKER = render_marker(BodyMarker(("docker.io/library/python:3.12@" + digest("new"),), "0" * 16))
+MARK = render_mark(BodyMark(("docker.io/library/python:3.12@" + digest("new"),), "0" * 16))
 SHORT = ForgeLimits(body_characters=4_000, title_characters=400, appendix_characters=150_000)
 SPACE = 3_100
 """The characters of a short body without those that are reserved for later sentences."""
@@ -42,15 +42,15 @@ def appendix(updates, known, **options):
     return render_body(APPENDIX_TEMPLATE, lambda rows: build_proposal_view(updates, known, rows, **options), 150_000)
 
 
-@given(PARTS, PARTS, st.sampled_from(["", MARKER]))
-def test_parts_of_a_text_are_the_same_after_joining_and_splitting(body, evidence_text, marker):
-    parts = RequestText(body, evidence_text, marker)
+@given(PARTS, PARTS, st.sampled_from(["", MARK]))
+def test_parts_of_a_text_are_the_same_after_joining_and_splitting(body, evidence_text, mark):
+    parts = RequestText(body, evidence_text, mark)
     assert split_text(parts.join()) == parts
 
 
 def test_text_of_other_forges_has_neither_appendix_nor_other_parts():
-    text = RequestText("words", marker=MARKER).join()
-    assert text == f"words\n\n{MARKER}\n"
+    text = RequestText("words", mark=MARK).join()
+    assert text == f"words\n\n{MARK}\n"
     assert APPENDIX_LINE not in text
 
 
@@ -59,13 +59,13 @@ def test_only_a_whole_line_separates_the_appendix():
     assert split_text(quoted) == RequestText(quoted)
 
 
-def test_status_is_recorded_in_the_marker_of_a_text_with_an_appendix():
+def test_status_is_recorded_in_the_mark_of_a_text_with_an_appendix():
     text = record_status(
-        RequestText("words", "evidence", MARKER).join(), "a" * 40, CommitStatus(StatusState.SUCCESS, "ok")
+        RequestText("words", "evidence", MARK).join(), "a" * 40, CommitStatus(StatusState.SUCCESS, "ok")
     )
     parts = split_text(text)
     assert (parts.body, parts.appendix) == ("words", "evidence")
-    assert parse_marker(parts.marker).status_attempt is not None
+    assert parse_mark(parts.mark).status_attempt is not None
 
 
 @pytest.mark.parametrize(
@@ -81,10 +81,10 @@ def test_part_that_is_too_long_is_refused_by_name(text, named):
         check_text_length(SHORT, "title", text.join())
 
 
-def test_marker_does_not_count_where_it_has_a_place_of_its_own():
-    check_text_length(SHORT, "title", RequestText("x" * 4_000, "y" * 150_000, MARKER).join())
+def test_mark_does_not_count_where_it_has_a_place_of_its_own():
+    check_text_length(SHORT, "title", RequestText("x" * 4_000, "y" * 150_000, MARK).join())
     with pytest.raises(ForgeError, match="the body has"):
-        check_text_length(ForgeLimits(4_000, 400), "title", RequestText("x" * 4_000, marker=MARKER).join())
+        check_text_length(ForgeLimits(4_000, 400), "title", RequestText("x" * 4_000, mark=MARK).join())
 
 
 @pytest.mark.parametrize("name", build_report_scenes())

@@ -12,8 +12,8 @@ from support.values import digest, finding, scan, update
 from bot.core.evidence.compare import compare_scans
 from bot.core.evidence.private_evidence import WITHHELD_SCAN
 from bot.core.markdown import Plain
-from bot.core.proposal.markers import append_trailers
-from bot.core.proposal.markers import parse_intent as intent_in
+from bot.core.proposal.marks import append_trailers
+from bot.core.proposal.marks import parse_intent as intent_in
 from bot.core.proposal.render import TemplateFailedError, render_message, render_title
 from bot.core.proposal.titles import HeadView, TagUpdateView, build_head, build_headline
 from bot.core.proposal.update_groups import UpdateGroup, build_update_groups, compute_intent

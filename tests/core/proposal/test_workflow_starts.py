@@ -1,4 +1,4 @@
-"""Tests of the start of workflows: what a marker stores about it, and when they must still be started."""
+"""Tests of the start of workflows: what a mark stores about it, and when they must still be started."""
 
 from dataclasses import replace
 
@@ -6,13 +6,13 @@ import pytest
 from support.forges.contract_scene import REPORT, TARGETS, proposal
 from support.runs.worlds import NOW
 
-from bot.core.proposal.markers import (
-    BodyMarker,
+from bot.core.proposal.marks import (
+    BodyMark,
     mark_withdrawn,
-    parse_marker,
+    parse_mark,
     record_started_commit,
     record_status,
-    render_marker,
+    render_mark,
     shorten_commit,
 )
 from bot.core.proposal.missing_attributes import find_missing_attributes, find_missing_on_last_commit
@@ -20,7 +20,7 @@ from bot.model.proposal import RemoteRequest, RequestState
 from bot.model.request_attributes import NO_ATTRIBUTES, CommitStatus, RequestAttributes, StatusState
 
 HEAD = "a" * 40
-BODY = f"text\n\n{render_marker(BodyMarker(TARGETS, REPORT))}"
+BODY = f"text\n\n{render_mark(BodyMark(TARGETS, REPORT))}"
 CI = RequestAttributes(workflows=("ci.yml",))
 WANTED = replace(proposal(), attributes=CI)
 
@@ -30,22 +30,22 @@ def seen(body=BODY, head=HEAD):
 
 
 def test_a_mark_keeps_the_commit_beside_all_else():
-    assert parse_marker(record_started_commit(BODY, HEAD)) == BodyMarker(
+    assert parse_mark(record_started_commit(BODY, HEAD)) == BodyMark(
         TARGETS, REPORT, started_commit=shorten_commit(HEAD)
     )
     assert record_started_commit(record_started_commit(BODY, "b" * 40), HEAD) == record_started_commit(BODY, HEAD)
     both = mark_withdrawn(
         record_started_commit(record_status(BODY, HEAD, CommitStatus(StatusState.SUCCESS, "Good")), HEAD)
     )
-    assert parse_marker(both).started_commit == shorten_commit(HEAD)
-    assert parse_marker(both).status_attempt is not None
+    assert parse_mark(both).started_commit == shorten_commit(HEAD)
+    assert parse_mark(both).status_attempt is not None
     assert record_started_commit("no mark", HEAD) == "no mark"
 
 
 @pytest.mark.parametrize("said", ["null", "7", '"short"', '"AAAAAAAAAAAA"', '["aaaaaaaaaaaa"]'])
 def test_what_is_no_commit_is_none(said):
     body = record_started_commit(BODY, HEAD).replace('"aaaaaaaaaaaa"', said)
-    assert parse_marker(body) == BodyMarker(TARGETS, REPORT)
+    assert parse_mark(body) == BodyMark(TARGETS, REPORT)
 
 
 def test_they_are_started_for_a_last_commit_for_which_nobody_tried():

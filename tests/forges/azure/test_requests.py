@@ -23,20 +23,20 @@ from support.forges.contract_scene import (
 from support.forges.fleets import open_azure_fleet
 from support.forges.hosted_stand import no_pause
 
-from bot.core.proposal.markers import BodyMarker, parse_marker, render_marker
+from bot.core.proposal.marks import BodyMark, parse_mark, render_mark
 from bot.core.proposal.request_text import RequestText
 from bot.forges.azure import requests as azure_requests
-from bot.forges.azure.texts import APPENDIX_PROPERTY, MARKER_PROPERTY, SET_PROPERTY
+from bot.forges.azure.texts import APPENDIX_PROPERTY, MARK_PROPERTY, SET_PROPERTY
 from bot.model.errors import ForgeError
 from bot.model.proposal import RequestState
 from bot.model.request_attributes import CommitStatus, RequestAttributes, StatusState
 
-MARKER = render_marker(BodyMarker(TARGETS, REPORT))
+MARK = render_mark(BodyMark(TARGETS, REPORT))
 GOOD = CommitStatus(StatusState.SUCCESS, "Fixes 7 (1 critical), adds none")
 
 
 def text(body="Moves python.", appendix="All that it fixes."):
-    return RequestText(body, appendix, MARKER).join()
+    return RequestText(body, appendix, MARK).join()
 
 
 def threads(stand):
@@ -52,7 +52,7 @@ def test_text_is_stored_in_description_thread_and_property(stand):
     assert request.description == "Moves python."
     assert threads(stand) == [("closed", ["All that it fixes."])]
     assert APPENDIX_PROPERTY in request.threads[0].properties
-    assert request.properties == {MARKER_PROPERTY: MARKER}
+    assert request.properties == {MARK_PROPERTY: MARK}
 
 
 def test_appendix_is_edited_in_place_and_only_if_it_changed(stand):
@@ -82,7 +82,7 @@ def test_appendix_of_another_account_is_left_alone(stand):
 
 def test_description_longer_than_in_lists_is_read_whole(stand):
     body = "x" * 3_999 + "!"
-    open_with(stand, body=RequestText(body, marker=MARKER).join())
+    open_with(stand, body=RequestText(body, mark=MARK).join())
     seen = open_one(stand)
     assert seen.body.startswith(f"{body}\n")
     stand.close_request(BRANCH)
@@ -92,13 +92,13 @@ def test_description_longer_than_in_lists_is_read_whole(stand):
 @pytest.mark.parametrize("start", ["", "x"])
 def test_description_of_rare_characters_is_read_whole(stand, start):
     body = start + "\U0001f600" * 250 + "!"
-    open_with(stand, body=RequestText(body, marker=MARKER).join())
+    open_with(stand, body=RequestText(body, mark=MARK).join())
     assert open_one(stand).body.startswith(f"{body}\n")
 
 
 def test_description_is_counted_as_azure_counts_it(stand):
     with pytest.raises(ForgeError, match="the body has 4002 characters"):
-        open_with(stand, body=RequestText("\U0001f600" * 2_001, marker=MARKER).join())
+        open_with(stand, body=RequestText("\U0001f600" * 2_001, mark=MARK).join())
 
 
 def test_line_ends_of_a_browser_are_no_change_of_the_text(stand):
@@ -115,7 +115,7 @@ def test_mark_is_written_last(stand):
 
 
 def test_mark_that_is_stored_differently_is_a_failure(stand):
-    answer = stand.server.reply({"count": 1, "value": {MARKER_PROPERTY: {"$type": "System.String", "$value": "cut"}}})
+    answer = stand.server.reply({"count": 1, "value": {MARK_PROPERTY: {"$type": "System.String", "$value": "cut"}}})
     stand.server.fail("PATCH .*/properties", answer, times=9)
     with pytest.raises(ForgeError, match=r"stored a property .* hint"):
         open_with(stand)
@@ -197,7 +197,7 @@ def test_property_in_another_form_is_ignored(stand, value):
 
 
 @pytest.mark.parametrize("value", [None, 7, [], {"$type": "System.Byte[]"}])
-@pytest.mark.parametrize("name", [MARKER_PROPERTY, SET_PROPERTY, "other"])
+@pytest.mark.parametrize("name", [MARK_PROPERTY, SET_PROPERTY, "other"])
 def test_property_without_text_is_ignored(stand, name, value):
     propose(stand)
     stand.server.fail("GET .*/properties", stand.server.reply({"count": 1, "value": {name: value}}))
@@ -306,7 +306,7 @@ def test_status_that_the_request_may_not_have_is_a_note(stand):
     stand.server.fail("POST .*/pullRequests/.*/statuses", stand.server.problem(403, "No"), times=9)
     (note,) = open_with(stand, RequestAttributes(status=GOOD), body=text()).notes
     assert "The status of the pull request could not be set" in note
-    assert parse_marker(open_one(stand).body).targets == TARGETS
+    assert parse_mark(open_one(stand).body).targets == TARGETS
 
 
 # Life
@@ -350,7 +350,7 @@ def test_only_some_of_many_requests_of_others_are_read_one_by_one(stand, monkeyp
     with stand.server.watched() as lines:
         listed = stand.forge().list_requests(PREFIX, frozenset())
     assert len(listed) == 6
-    assert parse_marker(listed[-1].body).targets == TARGETS
+    assert parse_mark(listed[-1].body).targets == TARGETS
     assert len([line for line in lines if "/properties" in line]) == 3
 
 

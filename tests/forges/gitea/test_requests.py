@@ -9,7 +9,7 @@ from support.forges.contract_scene import BRANCH, OTHER, look, one, open_one, pr
 from support.forges.gitea.stand import BOT, TOKEN, ForgejoStand, GiteaStand
 from support.forges.hosted_stand import no_pause
 
-from bot.core.proposal.markers import COMMENT_MARKER
+from bot.core.proposal.marks import COMMENT_MARK
 from bot.forges.gitea.commits import GiteaCommits
 from bot.forges.gitea.connection import GiteaConnection, GiteaRemote
 from bot.forges.gitea.requests import GiteaRequestReader
@@ -192,9 +192,9 @@ def test_own_comment_is_found_after_many_comments_of_others(stand):
     connection = GiteaConnection(stand.server.url, TOKEN, pause=no_pause)
     requests = GiteaRequestReader(GiteaRemote(connection, stand.name))
     for _ in range(501):
-        stand.repository.note(pull_of(stand), "comment", stand.server.world.ada, f"Hello! {COMMENT_MARKER}")
+        stand.repository.note(pull_of(stand), "comment", stand.server.world.ada, f"Hello! {COMMENT_MARK}")
     assert not requests.has_own_comment(number)
-    stand.repository.note(pull_of(stand), "comment", stand.token.user, COMMENT_MARKER)
+    stand.repository.note(pull_of(stand), "comment", stand.token.user, COMMENT_MARK)
     assert requests.has_own_comment(number)
 
 

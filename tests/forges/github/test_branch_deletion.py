@@ -8,7 +8,7 @@ import pytest
 from support.forges.github.graphql import GraphQL
 from support.forges.github.scene import BRANCH, look, propose
 
-from bot.core.proposal.markers import BodyMarker, render_marker
+from bot.core.proposal.marks import BodyMark, render_mark
 from bot.model.proposal import RequestState
 
 
@@ -40,7 +40,7 @@ def test_what_a_person_closed_later_though_its_branch_had_been_gone_for_a_while_
 
 def test_what_we_took_back_ourselves_is_not_asked_about(github):
     propose(github)
-    github.repository.pulls[0].body = render_marker(BodyMarker(is_withdrawn=True))
+    github.repository.pulls[0].body = render_mark(BodyMark(is_withdrawn=True))
     github.delete_branch(BRANCH)
     assert not closed(github).is_closed_by_branch_deletion
     assert not any("Vanished" in str(each.request) for each in github.server.exchanges)

@@ -7,7 +7,7 @@ from support.forges.github.graphql import GraphQL
 from support.forges.github.stand import GitHubStand
 from support.forges.github.state import Issue
 
-from bot.core.proposal.dashboard import DASHBOARD_TITLE, add_marker
+from bot.core.proposal.dashboard import DASHBOARD_TITLE, add_mark
 from bot.forges.hosted.records import DASHBOARD_LABEL
 
 pytestmark = pytest.mark.real("git")
@@ -23,12 +23,10 @@ def stand(tmp_path):
 def test_an_issue_of_nobody_whom_github_knows_is_none_of_ours_and_hides_no_other(stand):
     (repository,) = stand.fleet().list_repositories(frozenset())
     dashboard = stand.fleet().get_dashboard(repository)
-    dashboard.write(None, DASHBOARD_TITLE, add_marker("ours"))
-    theirs = Issue(
-        stand.repository.next_number(), None, DASHBOARD_TITLE, add_marker("theirs"), labels=[DASHBOARD_LABEL]
-    )
+    dashboard.write(None, DASHBOARD_TITLE, add_mark("ours"))
+    theirs = Issue(stand.repository.next_number(), None, DASHBOARD_TITLE, add_mark("theirs"), labels=[DASHBOARD_LABEL])
     stand.repository.issues.append(theirs)
-    assert dashboard.read().body == add_marker("ours")
+    assert dashboard.read().body == add_mark("ours")
 
 
 def add_labelled_issue(stand, author, body) -> None:
@@ -48,12 +46,12 @@ def job(tmp_path):
 @pytest.mark.parametrize(("login", "kind"), [("stranger", "User"), ("basebump-bot", "User"), ("other[bot]", "Bot")])
 def test_job_token_does_not_obey_the_issue_of_another_author(job, login, kind):
     author = job.server.world.add_account(login, kind)
-    add_labelled_issue(job, author, add_marker("- [x] <!-- basebump:open basebump/x -->"))
+    add_labelled_issue(job, author, add_mark("- [x] <!-- basebump:open basebump/x -->"))
     (repository,) = job.fleet().list_repositories(frozenset())
     dashboard = job.fleet().get_dashboard(repository)
     assert dashboard.read() is None
-    dashboard.write(None, DASHBOARD_TITLE, add_marker("ours"))
-    assert dashboard.read().body == add_marker("ours")
+    dashboard.write(None, DASHBOARD_TITLE, add_mark("ours"))
+    assert dashboard.read().body == add_mark("ours")
 
 
 def test_job_token_without_graphql_obeys_only_bots(tmp_path):
@@ -61,8 +59,8 @@ def test_job_token_without_graphql_obeys_only_bots(tmp_path):
     job = GitHubStand(tmp_path, {"Dockerfile": "FROM x\n"}, is_app=True, enterprise=True, graphql=GraphQL.NONE)
     (repository,) = job.fleet().list_repositories(frozenset())
     dashboard = job.fleet().get_dashboard(repository)
-    add_labelled_issue(job, job.server.world.add_account("stranger"), add_marker("theirs"))
+    add_labelled_issue(job, job.server.world.add_account("stranger"), add_mark("theirs"))
     assert dashboard.read() is None
-    dashboard.write(None, DASHBOARD_TITLE, add_marker("ours"))
-    assert dashboard.read().body == add_marker("ours")
+    dashboard.write(None, DASHBOARD_TITLE, add_mark("ours"))
+    assert dashboard.read().body == add_mark("ours")
     job.end()

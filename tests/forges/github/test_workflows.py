@@ -11,7 +11,7 @@ from support.forges.github.graphql import GraphQL
 from support.forges.github.runs import Run
 from support.forges.github.stand import GitHubAppStand, GitHubStand
 
-from bot.core.proposal.markers import parse_marker, shorten_commit
+from bot.core.proposal.marks import parse_mark, shorten_commit
 from bot.model.request_attributes import RequestAttributes
 
 pytestmark = pytest.mark.real("git")
@@ -79,7 +79,7 @@ def test_they_start_on_the_branch_before_there_is_a_request_whose_mark_then_name
     assert propose(stand, CI, LINT) == ()
     head = stand.branches()[BRANCH]
     assert started(stand) == [(CI, BRANCH, head), (LINT, BRANCH, head)]
-    assert parse_marker(open_one(stand).body).started_commit == shorten_commit(head)
+    assert parse_mark(open_one(stand).body).started_commit == shorten_commit(head)
     writes = [line.rpartition("/")[2] for line in stand.writes][-3:]
     assert writes == ["dispatches", "dispatches", "pulls"]
 
@@ -103,7 +103,7 @@ def test_what_ran_already_is_not_started_again_whoever_started_it(stand):
     forge.list_requests("basebump/", frozenset({BRANCH}))
     assert forge.open(wanted(CI, LINT)).notes == ()
     assert [workflow for workflow, *_ in started(stand)] == [CI, LINT]
-    assert parse_marker(open_one(stand).body).started_commit == shorten_commit(head)
+    assert parse_mark(open_one(stand).body).started_commit == shorten_commit(head)
 
 
 def test_a_newer_commit_has_them_started_again(stand):
@@ -113,7 +113,7 @@ def test_a_newer_commit_has_them_started_again(stand):
     assert forge.update_request(seen, "Other", seen.body, RequestAttributes(workflows=(CI,))) == ()
     head = stand.branches()[BRANCH]
     assert [commit for _, _, commit in started(stand)] == [seen.head, head]
-    assert parse_marker(open_one(stand).body).started_commit == shorten_commit(head)
+    assert parse_mark(open_one(stand).body).started_commit == shorten_commit(head)
 
 
 def test_other_words_for_the_same_commit_start_nothing(stand):
@@ -134,7 +134,7 @@ def test_one_that_cannot_be_started_is_a_note_and_said_first_and_costs_no_other(
     assert [each for each, *_ in started(stand)] == [CI]
     seen = open_one(stand)
     assert re.match(rf"> \*\*.*:\*\* `{workflow}` ", seen.body)
-    assert parse_marker(seen.body).started_commit == shorten_commit(seen.head)
+    assert parse_mark(seen.body).started_commit == shorten_commit(seen.head)
 
 
 def test_a_token_that_may_not_is_told_what_it_lacks(stand):
@@ -159,7 +159,7 @@ def test_what_failed_for_now_is_a_note_and_for_the_next_run_to_try_again(stand):
     (note,) = propose(stand)
     assert "could not be started" in note
     seen = open_one(stand)
-    assert parse_marker(seen.body).started_commit is None
+    assert parse_mark(seen.body).started_commit is None
     assert "CI has not run" not in seen.body
     assert stand.forge().update_request(seen, seen.title, seen.body, RequestAttributes(workflows=(CI,))) == ()
     assert len(started(stand)) == 1
@@ -183,7 +183,7 @@ def test_what_a_job_opens_says_first_that_nothing_starts_by_itself_and_how_it_do
     assert propose_plainly(job) == ()
     body = open_one(job).body
     assert body.startswith(f"> **{NOT_BY_ITSELF}:**")
-    assert parse_marker(body).targets == proposal().targets
+    assert parse_mark(body).targets == proposal().targets
 
 
 def propose_plainly(stand):

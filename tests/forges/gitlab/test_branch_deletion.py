@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from support.forges.contract_scene import BRANCH, look, propose
 
-from bot.core.proposal.markers import BodyMarker, render_marker
+from bot.core.proposal.marks import BodyMark, render_mark
 from bot.model.errors import ForgeError
 from bot.model.proposal import RequestState
 
@@ -47,7 +47,7 @@ def test_what_somebody_says_of_it_is_no_note_of_gitlabs(gitlab):
 
 def test_what_we_took_back_ourselves_is_not_asked_about(gitlab):
     propose(gitlab)
-    gitlab.project.requests[0].description = render_marker(BodyMarker(is_withdrawn=True))
+    gitlab.project.requests[0].description = render_mark(BodyMark(is_withdrawn=True))
     gitlab.delete_branch(BRANCH)
     with gitlab.server.watched() as lines:
         assert not closed(gitlab).is_closed_by_branch_deletion

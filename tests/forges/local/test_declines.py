@@ -24,7 +24,7 @@ from support.runs.worlds import Loopback, outcomes
 from support.values import digest
 
 from bot.core.proposal.lifecycle import next_step
-from bot.core.proposal.markers import BodyMarker, render_marker
+from bot.core.proposal.marks import BodyMark, render_mark
 from bot.demo.images import ImageStore
 from bot.demo.loopback_registry import LoopbackRegistry
 from bot.forges.local.fleet import LocalFleet
@@ -73,7 +73,7 @@ def test_a_proposal_whose_branch_was_deleted_can_still_be_declined(git):
 def _of(digit, *, withdrawn=False):
     """Return the proposal of another digest."""
     targets = (f"docker.io/library/python:3.12-slim@sha256:{digit * 64}",)
-    return replace(PROPOSAL, body=render_marker(BodyMarker(targets, REPORT, is_withdrawn=withdrawn)), targets=targets)
+    return replace(PROPOSAL, body=render_mark(BodyMark(targets, REPORT, is_withdrawn=withdrawn)), targets=targets)
 
 
 def _open(git, proposal):

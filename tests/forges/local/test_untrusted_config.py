@@ -28,12 +28,12 @@ def configure(git, tmp_path):
 
     The function returns another function, which lists the programs that have started since then.
     """
-    marker, programs = tmp_path / "ran", tmp_path / "programs"
+    mark, programs = tmp_path / "ran", tmp_path / "programs"
 
     def configure():
         programs.mkdir()
         for name in (*PROGRAMS, *HOOKS):
-            (programs / name).write_text(f'#!/bin/sh\necho {name} >> "{marker}"\ncat\n')
+            (programs / name).write_text(f'#!/bin/sh\necho {name} >> "{mark}"\ncat\n')
             (programs / name).chmod(0o755)
         for key in PROGRAMS:
             git.run("config", key, str(programs / key))
@@ -42,7 +42,7 @@ def configure(git, tmp_path):
         attributes = git.directory / git.run("rev-parse", "--git-path", "info/attributes").decode().strip()
         attributes.parent.mkdir(exist_ok=True)
         attributes.write_text(ATTRIBUTES)
-        return lambda: marker.read_text().split() if marker.exists() else []
+        return lambda: mark.read_text().split() if mark.exists() else []
 
     git.commit("main", {".gitattributes": ATTRIBUTES})
     return configure

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from support.values import digest
 
 from bot.core.proposal.lifecycle import next_step
-from bot.core.proposal.markers import BodyMarker, render_marker
+from bot.core.proposal.marks import BodyMark, render_mark
 from bot.model.proposal import NoProposal, Proposal, RemoteRequest, RequestState
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
@@ -21,7 +21,7 @@ def shown(state=RequestState.OPEN, *, targets=TARGETS, report=REPORT, withdrawn=
     body = (
         ""
         if state is RequestState.BRANCH
-        else f"text\n\n{render_marker(BodyMarker(targets, report, is_withdrawn=withdrawn))}"
+        else f"text\n\n{render_mark(BodyMark(targets, report, is_withdrawn=withdrawn))}"
     )
     values = {"head": "c0ffee", "intent": INTENT, "number": 7, "body": body} | more
     return RemoteRequest(BRANCH, state, **values)

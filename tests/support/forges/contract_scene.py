@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.core.proposal.markers import BodyMarker, format_intent_trailer, render_marker
+from bot.core.proposal.marks import BodyMark, format_intent_trailer, render_mark
 from bot.model.proposal import Proposal, RemoteRequest, RequestState
 from bot.model.source import FileChange, FilePath
 
@@ -15,7 +15,7 @@ NEW = b"FROM python:3.12-slim@sha256:" + b"a" * 64 + b"\n"
 NEWER = NEW.replace(b"a", b"b")
 CHANGES = (FileChange(FilePath("Dockerfile"), NEW),)
 NEWER_CHANGES = (FileChange(FilePath("Dockerfile"), NEWER),)
-BODY = f"Moves python.\n\n{render_marker(BodyMarker(TARGETS, REPORT))}\n"
+BODY = f"Moves python.\n\n{render_mark(BodyMark(TARGETS, REPORT))}\n"
 
 
 def message_of(intent=INTENT):

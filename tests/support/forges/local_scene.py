@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.core.proposal.markers import BodyMarker, format_intent_trailer, render_marker
+from bot.core.proposal.marks import BodyMark, format_intent_trailer, render_mark
 from bot.forges.local.fleet import LocalFleet
 from bot.model.proposal import Proposal
 from bot.model.source import FileChange, FilePath
@@ -18,7 +18,7 @@ OLD, NEW = b"FROM python:3.12-slim\n", b"FROM python:3.12-slim@sha256:" + b"a" *
 CHANGES = (FileChange(FilePath("Dockerfile"), NEW),)
 MESSAGE = f"Update python\n\n{format_intent_trailer(INTENT)}\n"
 PROPOSAL = Proposal(
-    BRANCH, "Update python", render_marker(BodyMarker(TARGETS, REPORT)), MESSAGE, CHANGES, (), TARGETS, INTENT, REPORT
+    BRANCH, "Update python", render_mark(BodyMark(TARGETS, REPORT)), MESSAGE, CHANGES, (), TARGETS, INTENT, REPORT
 )
 
 

@@ -14,7 +14,7 @@ PROJECT = ROOT / "pyproject.toml"
 DEFAULT, EVERYTHING = ROOT / "requirements.lock", ROOT / "deploy" / "image" / "everything.lock"
 
 PERMISSIVE = frozenset(
-    {"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MIT-0", "MPL-2.0", "PSF-2.0", "Unlicense"}
+    {"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MIT-0", "MPL-2.0", "PSF-2.0", "Unlicense", "ZPL-2.1"}
 )
 """Permissive licences. MPL-2.0 is among them because its conditions apply to its own files only."""
 LESSER = frozenset({"LGPL-3.0-only", "LGPL-3.0-or-later"})
@@ -26,6 +26,7 @@ _SPDX_IDENTIFIERS = {
     "Apache Software License": "Apache-2.0",
     "LGPLv3+": "LGPL-3.0-or-later",
     "MIT License": "MIT",
+    "ZPL 2.1": "ZPL-2.1",
 }
 """The SPDX identifiers of licence names in older package metadata."""
 _LICENCES_BY_PACKAGE = {

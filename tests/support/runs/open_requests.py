@@ -14,7 +14,7 @@ from support.forges.stands import Stand
 from support.runs.worlds import Loopback, ToldScanner, build
 from support.values import finding
 
-from bot.core.proposal.markers import parse_marker, render_marker
+from bot.core.proposal.marks import parse_mark, render_mark
 from bot.model.evidence import Severity
 from bot.model.limits import RolloutOptions
 from bot.model.policy import PolicyRule, RuleMatch
@@ -80,7 +80,7 @@ def restore_body(recorded: str, current: str) -> str:
     Commits differ between forges, so they are not recorded.
     """
     text, _, _ = recorded.rpartition("<!-- basebump:1 ")
-    marker, present = parse_marker(recorded), parse_marker(current)
-    return text + render_marker(
-        replace(marker, status_attempt=present.status_attempt, started_commit=present.started_commit)
+    mark, present = parse_mark(recorded), parse_mark(current)
+    return text + render_mark(
+        replace(mark, status_attempt=present.status_attempt, started_commit=present.started_commit)
     )

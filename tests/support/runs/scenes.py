@@ -19,7 +19,7 @@ from support.git import Commit
 from support.runs.worlds import NOW, Loopback, ToldScanner, build
 from support.values import finding
 
-from bot.core.proposal.markers import shorten_commit
+from bot.core.proposal.marks import shorten_commit
 from bot.model.due_date import DuePeriods
 from bot.model.evidence import Severity
 from bot.model.limits import RolloutOptions

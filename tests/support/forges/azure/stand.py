@@ -13,11 +13,11 @@ from support.forges.server import Mortal
 from support.forges.stands import Request
 from support.git import Content, Person
 
-from bot.core.proposal.markers import COMMENT_MARKER
+from bot.core.proposal.marks import COMMENT_MARK
 from bot.core.proposal.request_text import RequestText, split_text
 from bot.forges.azure.branches import TEMPORARY_PREFIX
 from bot.forges.azure.server import KIND
-from bot.forges.azure.texts import MARKER_PROPERTY
+from bot.forges.azure.texts import MARK_PROPERTY
 from bot.model.proposal import RequestState
 from bot.model.request_attributes import STATUS_CONTEXT, CommitStatus, StatusState
 from bot.ports import Fleet
@@ -76,7 +76,7 @@ class AzureStand(HostedStand):
     def edit_body(self, branch: str, body: str) -> None:
         """Replace the whole text, though a person would hardly find the property."""
         request, parts = self.repository.open_request(branch), split_text(body)
-        request.description, request.properties[MARKER_PROPERTY] = parts.body, parts.marker
+        request.description, request.properties[MARK_PROPERTY] = parts.body, parts.mark
 
     def edit_title(self, branch: str, title: str) -> None:
         self.repository.open_request(branch).title = title
@@ -130,7 +130,7 @@ class AzureStand(HostedStand):
 
 def _request(request: PullRequest) -> Request:
     comments = [comment.content for thread in request.threads for comment in thread.comments]
-    own = tuple(each for each in comments if COMMENT_MARKER in each)
+    own = tuple(each for each in comments if COMMENT_MARK in each)
     labels = tuple(name for _, name in request.labels)
-    text = RequestText(request.description, marker=request.properties.get(MARKER_PROPERTY, "")).join()
+    text = RequestText(request.description, mark=request.properties.get(MARK_PROPERTY, "")).join()
     return Request(request.branch, _STATES[request.status], request.title, text, own, labels)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from support.git import EXECUTABLE, File
 
-from bot.core.proposal.markers import format_intent_trailer
+from bot.core.proposal.marks import format_intent_trailer
 from bot.forges.hosted.forge import HostedForge
 from bot.model.forge import OpenedRequest
 from bot.model.proposal import Proposal, RemoteRequest
