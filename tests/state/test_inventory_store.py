@@ -224,7 +224,7 @@ def test_request_keeps_the_publication_of_its_fix_until_its_fixes_are_determined
         ({"critical": 1}, None, None),
     ):
         request = build_request(fixes=fixes, fix_published_at=published)
-        inventory.record_visits([build_visit(requests=(request,))], {}, place.now)
+        inventory.record_visits([build_visit(f"python:3.12@{OLD}", requests=(request,))], {}, place.now)
         (found,) = inventory.load_requests([PYTHON.repository], place.now - HOUR)
         assert found.request.fix_published_at == expected
 

@@ -1,0 +1,33 @@
+"""Find out what the updates of a request fix, and since when the fixes were published."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.core.evidence.compare import collect_exploited_ids, count_by_severity, count_distinct, filter_exploited
+from bot.model.evidence import Evidence
+from bot.model.patch_times import FixSeverity
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFixes:
+    """The vulnerabilities that a request fixes."""
+
+    counts: Mapping[str, int]
+    """The number of distinct vulnerabilities by severity, and those that are known to be exploited as `exploited`."""
+    published_at: datetime | None
+    """The time at which the first fix of the most severe of them was published; None if the scanner states no time."""
+
+
+def summarise_fixes(evidence: Sequence[Evidence]) -> RequestFixes:
+    """Return the vulnerabilities that several updates fix. Updates that could not be compared fix nothing."""
+    fixed = [finding for each in evidence if each.delta is not None for finding in each.delta.fixed]
+    exploited = filter_exploited(fixed, collect_exploited_ids(evidence))
+    counts = {severity.word: count for severity, count in count_by_severity(fixed).items()}
+    counts[FixSeverity.EXPLOITED.value] = count_distinct(exploited)
+    worst = max((finding.severity for finding in fixed), default=None)
+    most_severe = exploited or [finding for finding in fixed if finding.severity == worst]
+    dates = (finding.fix_published_at for finding in most_severe if finding.fix_published_at is not None)
+    return RequestFixes(counts, min(dates, default=None))

@@ -1,0 +1,47 @@
+"""What the updates of a request fix, and since when the fixes were published."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from support.values import finding, scan
+
+from bot.core.evidence.compare import compare_scans
+from bot.core.inventory.fix_counts import summarise_fixes
+from bot.core.inventory.patch_times import get_fix_severity
+from bot.model.evidence import Severity
+from bot.model.patch_times import FixSeverity
+
+EARLY, LATE = (datetime(2026, 11, day, tzinfo=UTC) for day in (3, 9))
+LOW, HIGH, OTHER_HIGH, UNKNOWN = (
+    finding("CVE-2026-0001", Severity.LOW, fix_published_at=EARLY),
+    finding("CVE-2026-0002", Severity.HIGH, fix_published_at=LATE),
+    finding("CVE-2026-0003", Severity.HIGH, fix_published_at=None),
+    finding("CVE-2026-0004", Severity.UNKNOWN, fix_published_at=EARLY),
+)
+
+
+@pytest.mark.parametrize(
+    ("fixed", "exploited", "severity", "published_at"),
+    [
+        ([], (), None, None),
+        ([LOW, HIGH], (), FixSeverity.HIGH, LATE),
+        ([LOW, HIGH], (LOW.id,), FixSeverity.EXPLOITED, EARLY),
+        ([LOW, OTHER_HIGH], (), FixSeverity.HIGH, None),
+        ([HIGH, OTHER_HIGH], (), FixSeverity.HIGH, LATE),
+        ([HIGH, replace(OTHER_HIGH, fix_published_at=EARLY)], (), FixSeverity.HIGH, EARLY),
+        ([UNKNOWN], (), FixSeverity.UNKNOWN, EARLY),
+    ],
+)
+def test_publication_is_that_of_the_first_fix_of_the_most_severe_vulnerabilities(
+    fixed, exploited, severity, published_at
+):
+    found = summarise_fixes([replace(compare_scans(scan(*fixed), scan()), exploited_ids=frozenset(exploited))])
+    assert (get_fix_severity(found.counts), found.published_at) == (severity, published_at)
+
+
+def test_fixes_of_several_images_count_together():
+    found = summarise_fixes([compare_scans(scan(LOW), scan()), compare_scans(scan(LOW, HIGH), scan())])
+    assert (found.counts["low"], found.counts["high"], found.published_at) == (1, 1, LATE)
