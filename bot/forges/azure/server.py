@@ -18,6 +18,7 @@ from bot.forges.azure.connection import ENTRA_SCOPE, AzureConnection, AzureCrede
 from bot.forges.azure.errors import AZURE_ERRORS
 from bot.forges.azure.examination import AzureExamination
 from bot.forges.azure.requests import AzureRequestReader, AzureRequestWriter, AzureStatuses
+from bot.forges.hosted.activity import add_activity_if_found
 from bot.forges.hosted.catalogue import ListedRepository
 from bot.forges.hosted.forge import HostedRepository
 from bot.forges.hosted.refusal import RefusedError
@@ -79,11 +80,7 @@ class AzureServer(RestServer[AzureConnection]):
     ) -> Iterator[tuple[str, ListedRepository | RefusedError]]:
         readers = self._create_readers(Counter(name.partition("/")[0] for name in names), activity_scope)
         for name, listed in super(AzureServer, self).find_named(names):
-            reader = readers.get(name.partition("/")[0])
-            if reader is not None and isinstance(listed, ListedRepository):
-                yield name, reader.add_activity(listed)
-            else:
-                yield name, listed
+            yield name, add_activity_if_found(readers.get(name.partition("/")[0]), listed)
 
     def list_owned(
         self,

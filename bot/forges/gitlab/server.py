@@ -26,6 +26,7 @@ from bot.forges.gitlab.requests import (
     GitLabStatuses,
 )
 from bot.forges.gitlab.tree import open_tree
+from bot.forges.hosted.activity import add_activity_if_found
 from bot.forges.hosted.catalogue import ListedRepository, find_each
 from bot.forges.hosted.examination import examine_server
 from bot.forges.hosted.fleet import get_clone_host
@@ -117,10 +118,7 @@ class GitLabServer:
             return
         reader = self._get_reader(len(names), activity_scope)
         for name, listed in GitLabCatalogue(self.connection).find_named(names):
-            if reader is not None and isinstance(listed, ListedRepository):
-                yield name, reader.add_activity(listed)
-            else:
-                yield name, listed
+            yield name, add_activity_if_found(reader, listed)
 
     def list_owned(
         self,

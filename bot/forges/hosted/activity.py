@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from bot.core.inventory.fingerprints import fingerprint
+from bot.forges.hosted.catalogue import ListedRepository
 from bot.forges.hosted.forge import HostedRepository
 from bot.forges.hosted.records import DASHBOARD_LABEL, ListedIssue
+from bot.forges.hosted.refusal import RefusedError
 from bot.model.forge import ActivityScope
 
 
@@ -31,6 +34,21 @@ class RepositoryActivity:
     def fingerprint(self) -> str:
         """A hash of the activity. It does not depend on the order in which the server lists branches and requests."""
         return fingerprint((self.branches, self.requests, self.issues))
+
+
+class ActivityReader(Protocol):
+    """Adds the activities to repositories from lists of everything that an account or a project has."""
+
+    def add_activity(self, listed: ListedRepository) -> ListedRepository:
+        """Return a repository with its activity. If it cannot be determined, return the repository as it is."""
+        ...
+
+
+def add_activity_if_found(
+    reader: ActivityReader | None, listed: ListedRepository | RefusedError
+) -> ListedRepository | RefusedError:
+    """Return a repository with its activity. Without a reader, and for an error, return `listed` as it is."""
+    return reader.add_activity(listed) if reader is not None and isinstance(listed, ListedRepository) else listed
 
 
 def read_activity(hosted: HostedRepository, scope: ActivityScope) -> RepositoryActivity | None:
