@@ -282,6 +282,10 @@ class NoChangeReason(StrEnum):
     """The only change is that a digest is old enough now, so that the update waits."""
     UNKNOWN = "unknown"
     """Some data on which the proposal depends could not be read in this run."""
+    PAUSED = "paused"
+    """The policy pauses the updates."""
+    FAILING_ELSEWHERE = "failing-elsewhere"
+    """CI fails with the newer digest in other repositories of the fleet."""
     TAKEN = "taken"
     """The branch contains commits that basebump did not create."""
 

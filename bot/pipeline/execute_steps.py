@@ -60,9 +60,11 @@ _NO_CHANGE_OUTCOMES: dict[NoChangeReason, tuple[ProposalOutcome, str]] = {
         ProposalOutcome.LEFT_ALONE,
         "The only change is that a newer digest is old enough now; that update waits.",
     ),
-    NoChangeReason.UNKNOWN: (
+    NoChangeReason.UNKNOWN: (ProposalOutcome.LEFT_ALONE, "Some data that it depends on was not read in this run."),
+    NoChangeReason.PAUSED: (ProposalOutcome.LEFT_ALONE, "The policy pauses its updates (`paused`)."),
+    NoChangeReason.FAILING_ELSEWHERE: (
         ProposalOutcome.LEFT_ALONE,
-        "Its update is paused, or some data that it depends on was not read in this run.",
+        "CI fails with the newer digest in several repositories of the fleet (`failing-elsewhere`).",
     ),
     NoChangeReason.TAKEN: (ProposalOutcome.LEFT_ALONE, "Its branch contains commits that are not basebump's."),
 }

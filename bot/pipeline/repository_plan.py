@@ -47,7 +47,7 @@ from bot.model.vocabulary import FailureStage
 from bot.pipeline.branch_judge import ContentJudge, collect_known_versions
 from bot.pipeline.extract import ExtractResult
 from bot.pipeline.plan_proposals import PlannedProposal, ProposalPlan, plan_proposals
-from bot.pipeline.resolved_branches import is_fully_resolved_branch, list_proposed_tags
+from bot.pipeline.resolved_branches import find_unresolved_reason, is_fully_resolved_branch, list_proposed_tags
 from bot.pipeline.run_context import RunContext, RunOptions
 from bot.pipeline.triage import ListedBranch
 from bot.ports import Dashboard, Fleet, Forge
@@ -316,6 +316,8 @@ class RepositoryPlanner:
         updates = planned_proposal.updates if planned_proposal is not None else ()
         is_fully_resolved = is_fully_resolved_branch(planned_proposal, decisions, requests, self._extract_result)
         step = next_step(desired, requests, is_fully_resolved=is_fully_resolved, now=self.context.now)
+        if isinstance(step, NoChange) and step.reason is NoChangeReason.UNKNOWN:
+            step = replace(step, reason=find_unresolved_reason(decisions))
         if step is not None:
             yield BranchPlan(branch, desired, requests, is_fully_resolved, step, updates)
 

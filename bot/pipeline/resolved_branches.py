@@ -13,7 +13,7 @@ from bot.model.decision import (
     UnresolvedReference,
     get_tracked_image,
 )
-from bot.model.proposal import RemoteRequest
+from bot.model.proposal import NoChangeReason, RemoteRequest
 from bot.model.source import NotEditable
 from bot.model.vocabulary import Reason
 from bot.pipeline.extract import ExtractResult
@@ -36,7 +36,7 @@ def is_fully_resolved_branch(
     If a registry, or a file that may use one of the images, could not be read, return False. If the result is False,
     the request of the branch must not be closed, because the next run may find the update again.
     """
-    if any(map(_is_undecided, decisions)):
+    if any(_find_undecided_reason(each) is not None for each in decisions):
         return False
     if planned_proposal is not None:
         return not extract_result.failures
@@ -48,22 +48,34 @@ def is_fully_resolved_branch(
     return not any(extract_result.may_hide_image(repository) for repository in repositories or {""})
 
 
-def _is_undecided(decision: Decision) -> bool:
-    """Return True if a later run may decide differently although the image did not change.
+def find_unresolved_reason(decisions: Iterable[Decision]) -> NoChangeReason:
+    """Return the reason that the request of a branch stays as it is, although the branch is not fully resolved.
 
-    This is the case if some data was not available in this run, or if updates are paused. Open requests then stay as
-    they are.
+    Data that was not read comes first, because it could change everything else.
+    """
+    found = set(map(_find_undecided_reason, decisions))
+    by_importance = (NoChangeReason.UNKNOWN, NoChangeReason.PAUSED, NoChangeReason.FAILING_ELSEWHERE)
+    return next((each for each in by_importance if each in found), NoChangeReason.UNKNOWN)
+
+
+def _find_undecided_reason(decision: Decision) -> NoChangeReason | None:
+    """Return the reason that a later run may decide differently although the image did not change; None if it may not.
+
+    Some data was not available in this run, or updates are paused. Open requests then stay as they are.
     """
     match decision:
-        case UnresolvedReference() | RefusedUpdate(reason=Reason.NOT_SCANNED) | SkippedReference(reason=Reason.PAUSED):
-            return True
+        case SkippedReference(reason=Reason.PAUSED):
+            return NoChangeReason.PAUSED
         case HeldUpdate(reason=Reason.FAILING_ELSEWHERE):
-            return True
+            return NoChangeReason.FAILING_ELSEWHERE
+        case UnresolvedReference() | RefusedUpdate(reason=Reason.NOT_SCANNED):
+            return NoChangeReason.UNKNOWN
         case SkippedReference(reason=reason):
-            digest_slot = decision.occurrence.digest_slot
-            return isinstance(digest_slot, NotEditable) and digest_slot.reason is reason and not digest_slot.is_certain
+            slot = decision.occurrence.digest_slot
+            is_unsure = isinstance(slot, NotEditable) and slot.reason is reason and not slot.is_certain
+            return NoChangeReason.UNKNOWN if is_unsure else None
         case _:
-            return False
+            return None
 
 
 def _is_retag_unverified(decision: Decision, proposed_tags: Collection[str]) -> bool:

@@ -121,7 +121,10 @@ def test_digest_that_breaks_ci_is_held_for_the_rest_of_the_fleet(fleet):
     assert rest.requests() == []
     for each in broken:  # the next run reads them again
         each.commit("main", {"README.md": "# Somebody's work\n"})
-    assert outcomes(fleet.run(broken)) == ["left-alone"] * NUMBER_BROKEN
+    report = fleet.run(broken)
+    assert outcomes(report) == ["left-alone"] * NUMBER_BROKEN
+    (proposal,) = report.repositories[0].proposals
+    assert proposal.note == "CI fails with the newer digest in several repositories of the fleet (`failing-elsewhere`)."
     assert [each.requests()[0].body for each in broken] == bodies
     fleet.loopback.move("nginx", "1", "repaired")
     assert outcomes(fleet.run([rest])) == ["opened"]
