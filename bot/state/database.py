@@ -185,6 +185,22 @@ class Database:
             yield connection
 
     @contextmanager
+    def open_for_row_writes(self) -> Iterator[Connection]:
+        """Open a connection for a short transaction that changes single rows. Raises StateError.
+
+        On PostgreSQL, such transactions run beside each other and beside those of `open_for_writing`. SQLite allows
+        only one writer.
+        """
+        with (
+            self._translate_errors(),
+            self._engine.connect().execution_options(**{_WRITES: True}) as connection,
+            connection.begin(),
+        ):
+            if connection.dialect.name == "postgresql":
+                connection.execute(text(f"SET LOCAL lock_timeout = '{BUSY}s'"))
+            yield connection
+
+    @contextmanager
     def _translate_errors(self) -> Iterator[None]:
         """Translate errors of SQLAlchemy and of the driver into StateError."""
         try:

@@ -131,14 +131,14 @@ def write_rows(
     """Insert rows. An existing row with the same key is overwritten. Without `key`, the key is the primary key."""
     if not rows:
         return
-    dialect = _import_dialect(connection)
+    dialect = import_dialect(connection)
     statement = dialect.insert(table)
     keys = [table.c[name] for name in key] if key is not None else list(table.primary_key)
     values = {name: statement.excluded[name] for name in rows[0] if table.c[name] not in keys}
     connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=values), rows)
 
 
-def _import_dialect(connection: Connection) -> ModuleType:
+def import_dialect(connection: Connection) -> ModuleType:
     """Return the module with the statements of the database. Importing both of them would take long."""
     if connection.dialect.name == "sqlite":
         from sqlalchemy.dialects import sqlite  # noqa: PLC0415 - the reason is above

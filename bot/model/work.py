@@ -1,0 +1,160 @@
+"""Pending work of the service: what an event or a time asks basebump to do, and the record of what was done.
+
+Pending work is a row in the state. It is removed only when the work is done, so that a killed process loses nothing.
+Requests for the same work are merged into one row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import IntEnum, StrEnum
+
+from bot.model.reference import TagRef
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class TagWork:
+    """Look up a tag, scan its image once, and request visits of the repositories that use it."""
+
+    tag_ref: TagRef
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class VisitWork:
+    """Read a repository, and open or update its proposals. The visit includes all its base branches."""
+
+    forge: str
+    """The kind of forge, such as `github`."""
+    host: str
+    """`host[:port]` of the forge, as in `bot.model.inventory.BranchKey`."""
+    repository: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SweepWork:
+    """List all repositories, and request visits of those that something changed in since their last visit."""
+
+
+WorkKey = TagWork | VisitWork | SweepWork
+"""The identity of a piece of work. There is never more than one row with the same key."""
+
+
+class WorkPriority(IntEnum):
+    """The order in which pending work is done: greater values first, and within a value the oldest first."""
+
+    SWEEP = 1
+    """Nobody waits for it: a sweep, or a visit that a sweep requested."""
+    CHANGE = 2
+    """An image or a repository changed."""
+    CRITICAL = 3
+    """A new image fixes a critical vulnerability."""
+    EXPLOITED = 4
+    """A new image fixes a vulnerability that is known to be exploited."""
+    USER = 5
+    """A user asked for it, for example with a checkbox. Such requests are rare, and somebody is waiting."""
+
+
+class WorkReason(StrEnum):
+    """The reason that work was requested."""
+
+    IMAGE_PUSHED = "image-pushed"
+    """A registry reported that an image was pushed."""
+    TAG_MOVED = "tag-moved"
+    """A tag points to another digest than at the last lookup."""
+    FILES_CHANGED = "files-changed"
+    """A forge reported a push to a repository."""
+    REQUEST_CHANGED = "request-changed"
+    """A forge reported that a user closed, merged, edited, labelled or reviewed a request, or ticked a checkbox."""
+    REPOSITORY_CHANGED = "repository-changed"
+    """A forge reported that a repository was added, renamed or archived."""
+    DUE = "due"
+    """A time came at which the result of a visit may change."""
+    SWEEP = "sweep"
+    """A sweep is due, or a sweep found that the repository must be read."""
+    RETRY = "retry"
+    """The last attempt failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkRequest:
+    """A request for a piece of work."""
+
+    key: WorkKey
+    priority: WorkPriority
+    reason: WorkReason
+    trace: str
+    """The identifier of the delivery or sweep that led to the request. It connects log entries."""
+    delay: timedelta = timedelta()
+    """How long to wait before the work is done. Each further request for the same work starts this time anew."""
+    longest_delay: timedelta | None = None
+    """The longest time that further requests can delay the work; None if they cannot delay it further than `delay`."""
+    pushed_at: datetime | None = None
+    """The time at which the image was pushed to which this work responds; None if no push led to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedWork:
+    """A piece of work that one worker is doing. No other worker gets it until the claim ends."""
+
+    key: WorkKey
+    priority: WorkPriority
+    reason: WorkReason
+    trace: str
+    version: int
+    """The number of requests that were merged when the work was claimed. If more arrive, the work is done again."""
+    attempts: int
+    """The number of earlier attempts that failed."""
+    requested_at: datetime
+    pushed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingWork:
+    """A row of pending work, for pages that show the queue."""
+
+    key: WorkKey
+    priority: WorkPriority
+    reason: WorkReason
+    trace: str
+    requested_at: datetime
+    due_at: datetime
+    worker: str | None
+    """The worker that is doing the work; None if it waits."""
+    attempts: int
+    error: str | None
+    """The message of the last failed attempt; None if no attempt failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedWork:
+    """The record of a piece of work after it was done or failed."""
+
+    key: WorkKey
+    trace: str
+    reason: WorkReason
+    started_at: datetime
+    ended_at: datetime
+    result: str
+    """What was done, in one line."""
+    is_failure: bool = False
+    opened: int = 0
+    """The number of proposals that were opened."""
+    pushed_at: datetime | None = None
+    """The time of the push that led to the work; None if no push did."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueFigures:
+    """Figures about the pending work."""
+
+    waiting: int
+    """Work that is due or will be due, and that no worker is doing."""
+    due: int
+    """The part of `waiting` that is due."""
+    claimed: int
+    """Work that a worker is doing."""
+    oldest_due_age: timedelta
+    """How long the oldest work that is due has been waiting; zero if nothing is due."""
+    next_due_in: timedelta | None
+    """The time until more work is due; zero if work is due, None if nothing is waiting."""

@@ -1,0 +1,121 @@
+"""The records of deliveries and of finished work, in a database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from sqlalchemy import delete, func, select, update
+
+from bot.model.delivery import Delivery, DeliveryOutcome
+from bot.model.work import FinishedWork, WaitingWork, WorkPriority, WorkReason, WorkRequest
+from bot.state.database import Database
+from bot.state.tables import import_dialect
+from bot.state.work_queue import read_time, write_requests
+from bot.state.work_tables import DELIVERIES, FINISHED_WORK, PENDING_WORK, parse_key
+
+
+class DatabaseServiceLog:
+    """Implements `bot.work_ports.ServiceLog`. Several threads and processes can use the same database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def record_delivery(self, delivery: Delivery, requests: Collection[WorkRequest]) -> bool:
+        """Store a delivery together with the work that it leads to, in one transaction.
+
+        Returns:
+            False if the same delivery was stored before. Then only its repetition is counted.
+        """
+        row = {
+            "sender": delivery.sender,
+            "delivery": delivery.id,
+            "received_at": delivery.received_at,
+            "outcome": delivery.outcome.value,
+            "trace": delivery.trace,
+            "subjects": json.dumps(delivery.subjects),
+            "repeats": 0,
+        }
+        with self._database.open_for_row_writes() as connection:
+            statement = import_dialect(connection).insert(DELIVERIES).values(row)
+            inserted = statement.on_conflict_do_nothing().returning(DELIVERIES.c.sender)
+            is_new = connection.execute(inserted).first() is not None
+            if is_new:
+                write_requests(connection, requests)
+            else:
+                is_same = (DELIVERIES.c.sender == delivery.sender, DELIVERIES.c.delivery == delivery.id)
+                connection.execute(update(DELIVERIES).where(*is_same).values(repeats=DELIVERIES.c.repeats + 1))
+        return is_new
+
+    def list_deliveries(self, limit: int) -> Sequence[Delivery]:
+        """Return the newest deliveries, the newest first."""
+        with self._database.open_for_reading() as connection:
+            rows = connection.execute(select(DELIVERIES).order_by(DELIVERIES.c.received_at.desc()).limit(limit)).all()
+            return tuple(
+                Delivery(
+                    row.sender,
+                    row.delivery,
+                    row.received_at,
+                    DeliveryOutcome(row.outcome),
+                    row.trace,
+                    tuple(json.loads(row.subjects)),
+                    row.repeats,
+                )
+                for row in rows
+            )
+
+    def list_waiting(self, limit: int) -> Sequence[WaitingWork]:
+        """Return pending work in the order in which it will be done."""
+        order = (PENDING_WORK.c.priority.desc(), PENDING_WORK.c.requested_at)
+        with self._database.open_for_reading() as connection:
+            now = read_time(connection)
+            rows = connection.execute(select(PENDING_WORK).order_by(*order).limit(limit)).all()
+            return tuple(
+                WaitingWork(
+                    parse_key(row),
+                    WorkPriority(row.priority),
+                    WorkReason(row.reason),
+                    row.trace,
+                    row.requested_at,
+                    row.due_at,
+                    row.worker if row.claimed_until is not None and row.claimed_until > now else None,
+                    row.attempts,
+                    row.error,
+                )
+                for row in rows
+            )
+
+    def list_finished(self, limit: int) -> Sequence[FinishedWork]:
+        """Return the newest records of work, the newest first."""
+        query = select(FINISHED_WORK).order_by(FINISHED_WORK.c.ended_at.desc(), FINISHED_WORK.c.id.desc()).limit(limit)
+        with self._database.open_for_reading() as connection:
+            return tuple(
+                FinishedWork(
+                    parse_key(row),
+                    row.trace,
+                    WorkReason(row.reason),
+                    row.started_at,
+                    row.ended_at,
+                    row.result,
+                    row.is_failure,
+                    row.opened,
+                    row.pushed_at,
+                )
+                for row in connection.execute(query)
+            )
+
+    def find_last_sweep(self) -> datetime | None:
+        """Return the end of the last sweep that did not fail; None if there is none."""
+        is_sweep = (FINISHED_WORK.c.kind == "sweep", ~FINISHED_WORK.c.is_failure)
+        with self._database.open_for_reading() as connection:
+            moment: datetime | None = connection.execute(
+                select(func.max(FINISHED_WORK.c.ended_at)).where(*is_sweep)
+            ).scalar_one()
+            return moment
+
+    def delete_records(self, before: datetime) -> None:
+        """Delete deliveries and records of work that are older than `before`."""
+        with self._database.open_for_row_writes() as connection:
+            connection.execute(delete(DELIVERIES).where(DELIVERIES.c.received_at < before))
+            connection.execute(delete(FINISHED_WORK).where(FINISHED_WORK.c.ended_at < before))

@@ -1,0 +1,210 @@
+"""Pending work, in a database. Any number of processes can share it.
+
+The clock of the database is used for all times, because the clocks of workers can differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, delete, func, insert, or_, select, update
+
+from bot.model.work import ClaimedWork, FinishedWork, QueueFigures, WorkPriority, WorkReason, WorkRequest
+from bot.state.database import Database
+from bot.state.tables import import_dialect
+from bot.state.work_tables import FINISHED_WORK, KEY_NAMES, PENDING_WORK, build_key_values, parse_key
+
+_IS_UNCLAIMED = PENDING_WORK.c.worker.is_(None)
+
+
+class DatabaseWorkQueue:
+    """Implements `bot.work_ports.WorkQueue`. Several threads and processes can use the same database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def request_work(self, requests: Collection[WorkRequest]) -> None:
+        """Store pending work. A request for work that is stored already is merged with it."""
+        if not requests:
+            return
+        with self._database.open_for_row_writes() as connection:
+            write_requests(connection, requests)
+
+    def claim_work(self, worker: str, limit: int, lease: timedelta) -> Sequence[ClaimedWork]:
+        """Return work that is due, and reserve it for `worker` until `lease` has passed."""
+        with self._open() as (connection, now):
+            is_claimable = and_(PENDING_WORK.c.due_at <= now, or_(_IS_UNCLAIMED, PENDING_WORK.c.claimed_until <= now))
+            first = self._select_claimable(connection, is_claimable, 1)
+            if not first:
+                return ()
+            is_alike = and_(
+                is_claimable, PENDING_WORK.c.kind == first[0].kind, PENDING_WORK.c.priority == first[0].priority
+            )
+            rows = self._select_claimable(connection, is_alike, limit)
+            for row in rows:
+                values = {"worker": worker, "claimed_version": row.version, "claimed_until": now + lease}
+                connection.execute(update(PENDING_WORK).where(*_has_key_of(row)).values(values))
+        return tuple(_build_claim(row) for row in rows)
+
+    def _select_claimable(
+        self, connection: Connection, condition: ColumnElement[bool], limit: int
+    ) -> Sequence[Row[Any]]:
+        """Return the first rows. On PostgreSQL, rows that another worker is claiming are skipped."""
+        order = (PENDING_WORK.c.priority.desc(), PENDING_WORK.c.requested_at)
+        query = select(PENDING_WORK).where(condition).order_by(*order).limit(limit)
+        return connection.execute(query.with_for_update(skip_locked=True)).all()
+
+    def extend_claims(self, worker: str, claimed: Collection[ClaimedWork], lease: timedelta) -> None:
+        """Let the claims of a worker end after `lease` from now. Claims that ended are not renewed."""
+        with self._open() as (connection, now):
+            for each in claimed:
+                connection.execute(
+                    update(PENDING_WORK).where(*_is_claim(worker, each)).values(claimed_until=now + lease)
+                )
+
+    def finish_work(self, worker: str, claimed: ClaimedWork, finished: FinishedWork) -> None:
+        """Remove a piece of work, and store the record of what was done."""
+        with self._open() as (connection, now):
+            is_claim = _is_claim(worker, claimed)
+            is_removed = connection.execute(
+                delete(PENDING_WORK).where(*is_claim, PENDING_WORK.c.version == claimed.version)
+            ).rowcount
+            if not is_removed:  # further requests arrived, or the claim ended
+                values = {"worker": None, "claimed_until": None, "attempts": 0, "error": None, "requested_at": now}
+                connection.execute(update(PENDING_WORK).where(*is_claim).values(values))
+            connection.execute(insert(FINISHED_WORK).values(_build_finished_row(finished)))
+
+    def postpone_work(self, worker: str, claimed: ClaimedWork, delay: timedelta, error: str | None) -> None:
+        """End a claim, so that the work is due again after `delay`. `error` is the reason if the attempt failed."""
+        with self._open() as (connection, now):
+            values = {
+                "worker": None,
+                "claimed_until": None,
+                "due_at": now + delay,
+                "latest_due_at": now + delay,
+                "attempts": claimed.attempts + (error is not None),
+                "error": error,
+            }
+            connection.execute(update(PENDING_WORK).where(*_is_claim(worker, claimed)).values(values))
+
+    def release_claims(self, worker: str) -> None:
+        """End all claims of a worker, so that others can do the work at once."""
+        with self._open() as (connection, _):
+            is_own = PENDING_WORK.c.worker == worker
+            connection.execute(update(PENDING_WORK).where(is_own).values(worker=None, claimed_until=None))
+
+    def compute_figures(self) -> QueueFigures:
+        """Return figures about the pending work."""
+        with self._database.open_for_reading() as connection:
+            now = read_time(connection)
+            is_claimed = and_(PENDING_WORK.c.worker.is_not(None), PENDING_WORK.c.claimed_until > now)
+            is_waiting = ~func.coalesce(is_claimed, False)
+            is_due = and_(is_waiting, PENDING_WORK.c.due_at <= now)
+            columns = (
+                func.count().filter(is_waiting),
+                func.count().filter(is_due),
+                func.count().filter(is_claimed),
+                func.min(PENDING_WORK.c.due_at).filter(is_waiting),
+            )
+            waiting, due, claimed, next_due = connection.execute(select(*columns).select_from(PENDING_WORK)).one()
+        return QueueFigures(
+            waiting,
+            due,
+            claimed,
+            max(now - next_due, timedelta()) if next_due is not None else timedelta(),
+            max(next_due - now, timedelta()) if next_due is not None else None,
+        )
+
+    @contextmanager
+    def _open(self) -> Iterator[tuple[Connection, datetime]]:
+        """Open a transaction that can run beside others, and read the clock of the database."""
+        with self._database.open_for_row_writes() as connection:
+            yield connection, read_time(connection)
+
+
+def read_time(connection: Connection) -> datetime:
+    """Return the time of the database. SQLite has no server, so that it is the time of this machine."""
+    if connection.dialect.name == "sqlite":
+        return datetime.now(UTC)
+    moment: datetime = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
+    return moment.astimezone(UTC)
+
+
+def write_requests(connection: Connection, requests: Collection[WorkRequest]) -> None:
+    """Store pending work in an open transaction. Requests for the same work are merged."""
+    now = read_time(connection)
+    dialect = import_dialect(connection)
+    smaller = func.min if connection.dialect.name == "sqlite" else func.least
+    greater = func.max if connection.dialect.name == "sqlite" else func.greatest
+    # All transactions lock rows in the same order, so that PostgreSQL need not end one of them because of a deadlock.
+    for request in sorted(requests, key=lambda each: tuple(build_key_values(each.key).values())):
+        statement = dialect.insert(PENDING_WORK).values(_build_pending_row(request, now))
+        new, old = statement.excluded, PENDING_WORK.c
+        latest = smaller(old.latest_due_at, new.latest_due_at)
+        # A sweep asks for everything that is not settled, so that it must not shorten the wait after a failure.
+        is_waiting_after_failure = and_(old.attempts > 0, new.priority == WorkPriority.SWEEP)
+        values = {
+            "priority": greater(old.priority, new.priority),
+            "reason": case((new.priority > old.priority, new.reason), else_=old.reason),
+            "version": old.version + 1,
+            "due_at": case((is_waiting_after_failure, old.due_at), else_=smaller(new.due_at, latest)),
+            "latest_due_at": case((is_waiting_after_failure, old.latest_due_at), else_=latest),
+            "pushed_at": func.coalesce(old.pushed_at, new.pushed_at),
+        }
+        keys = [PENDING_WORK.c[name] for name in KEY_NAMES]
+        connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=values))
+
+
+def _build_pending_row(request: WorkRequest, now: datetime) -> dict[str, Any]:
+    return {
+        **build_key_values(request.key),
+        "priority": request.priority.value,
+        "reason": request.reason.value,
+        "trace": request.trace,
+        "version": 1,
+        "requested_at": now,
+        "due_at": now + request.delay,
+        "latest_due_at": now + (request.longest_delay if request.longest_delay is not None else request.delay),
+        "pushed_at": request.pushed_at,
+        "attempts": 0,
+    }
+
+
+def _build_finished_row(finished: FinishedWork) -> dict[str, Any]:
+    return {
+        **build_key_values(finished.key),
+        "trace": finished.trace,
+        "reason": finished.reason.value,
+        "started_at": finished.started_at,
+        "ended_at": finished.ended_at,
+        "result": finished.result,
+        "is_failure": finished.is_failure,
+        "opened": finished.opened,
+        "pushed_at": finished.pushed_at,
+    }
+
+
+def _has_key_of(row: Row[Any]) -> list[ColumnElement[bool]]:
+    return [PENDING_WORK.c[name] == getattr(row, name) for name in KEY_NAMES]
+
+
+def _is_claim(worker: str, claimed: ClaimedWork) -> list[ColumnElement[bool]]:
+    """Return the conditions that are true for the row of a claim, unless another worker claimed it since."""
+    conditions = [PENDING_WORK.c[name] == value for name, value in build_key_values(claimed.key).items()]
+    return [*conditions, PENDING_WORK.c.worker == worker, PENDING_WORK.c.claimed_version == claimed.version]
+
+
+def _build_claim(row: Row[Any]) -> ClaimedWork:
+    return ClaimedWork(
+        parse_key(row),
+        WorkPriority(row.priority),
+        WorkReason(row.reason),
+        row.trace,
+        row.version,
+        row.attempts,
+        row.requested_at,
+        row.pushed_at,
+    )

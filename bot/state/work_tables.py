@@ -1,0 +1,96 @@
+"""The tables of the service: pending work, finished work, and deliveries of events."""
+
+from __future__ import annotations
+
+from typing import Any, assert_never
+
+from sqlalchemy import Boolean, Column, Index, Integer, Row, Table, Text
+
+from bot.model.reference import TagRef
+from bot.model.work import SweepWork, TagWork, VisitWork, WorkKey
+from bot.state.tables import METADATA, UtcDateTime
+
+KEY_NAMES = ("kind", "forge", "host", "repository", "tag")
+
+
+def _build_key_columns(*, is_primary: bool) -> list[Column[str]]:
+    """Return the columns that contain the key of a piece of work. Columns that its kind does not use are empty."""
+    return [Column(name, Text, primary_key=is_primary, nullable=False) for name in KEY_NAMES]
+
+
+PENDING_WORK = Table(
+    "pending_work",
+    METADATA,
+    *_build_key_columns(is_primary=True),
+    Column("priority", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("trace", Text, nullable=False),
+    Column("version", Integer, nullable=False),  # the number of merged requests
+    Column("requested_at", UtcDateTime, nullable=False),
+    Column("due_at", UtcDateTime, nullable=False),
+    Column("latest_due_at", UtcDateTime, nullable=False),  # further requests do not delay the work beyond this time
+    Column("pushed_at", UtcDateTime),
+    Column("worker", Text),  # NULL if no worker is doing the work
+    Column("claimed_version", Integer),
+    Column("claimed_until", UtcDateTime),
+    Column("attempts", Integer, nullable=False),
+    Column("error", Text),
+    Index("pending_work_by_priority", "priority", "requested_at"),
+    sqlite_with_rowid=False,
+)
+
+FINISHED_WORK = Table(
+    "finished_work",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    *_build_key_columns(is_primary=False),
+    Column("trace", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime, nullable=False),
+    Column("result", Text, nullable=False),
+    Column("is_failure", Boolean, nullable=False),
+    Column("opened", Integer, nullable=False),
+    Column("pushed_at", UtcDateTime),
+    Index("finished_work_by_end", "ended_at"),
+)
+
+DELIVERIES = Table(
+    "deliveries",
+    METADATA,
+    Column("sender", Text, primary_key=True),
+    Column("delivery", Text, primary_key=True),
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("trace", Text, nullable=False),
+    Column("subjects", Text, nullable=False),  # a JSON list
+    Column("repeats", Integer, nullable=False),
+    Index("deliveries_by_time", "received_at"),
+    sqlite_with_rowid=False,
+)
+
+
+def build_key_values(key: WorkKey) -> dict[str, str]:
+    """Return the values of the key columns for a piece of work."""
+    match key:
+        case TagWork(tag_ref):
+            values = ("tag", "", "", tag_ref.repository, tag_ref.tag)
+        case VisitWork(forge, host, repository):
+            values = ("visit", forge, host, repository, "")
+        case SweepWork():
+            values = ("sweep", "", "", "", "")
+        case _:
+            assert_never(key)
+    return dict(zip(KEY_NAMES, values, strict=True))
+
+
+def parse_key(row: Row[Any]) -> WorkKey:
+    """Return the key of the work in a row. Raises ValueError if a later release wrote a kind that is not known."""
+    match row.kind:
+        case "tag":
+            return TagWork(TagRef(row.repository, row.tag))
+        case "visit":
+            return VisitWork(row.forge, row.host, row.repository)
+        case "sweep":
+            return SweepWork()
+    raise ValueError(row.kind)

@@ -1,0 +1,112 @@
+"""The Protocols of the service: pending work, deliveries, and the senders of events.
+
+They complete the Protocols in `bot.ports`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:  # only signatures need these imports, so they do not slow down the start
+    from collections.abc import Collection, Sequence
+    from datetime import datetime, timedelta
+
+    from bot.model.delivery import Delivery, EventRequest, ParsedDelivery
+    from bot.model.inventory import BranchKey
+    from bot.model.reference import Digest, TagRef
+    from bot.model.work import ClaimedWork, FinishedWork, QueueFigures, WaitingWork, WorkRequest
+
+
+class WorkQueue(Protocol):
+    """Pending work, which any number of processes can share. Every method raises StateError.
+
+    The clock of the database determines what is due and when a claim ends, so that the clocks of workers do not matter.
+    """
+
+    def request_work(self, requests: Collection[WorkRequest]) -> None:
+        """Store pending work. A request for work that is stored already is merged with it.
+
+        The greater priority and the earlier time count. If a worker is doing the work, it is done again afterwards.
+        """
+
+    def claim_work(self, worker: str, limit: int, lease: timedelta) -> Sequence[ClaimedWork]:
+        """Return work that is due, and reserve it for `worker` until `lease` has passed.
+
+        All returned work has the same kind and priority. If nothing is due, the result is empty.
+        """
+
+    def extend_claims(self, worker: str, claimed: Collection[ClaimedWork], lease: timedelta) -> None:
+        """Let the claims of a worker end after `lease` from now. Claims that ended are not renewed."""
+
+    def finish_work(self, worker: str, claimed: ClaimedWork, finished: FinishedWork) -> None:
+        """Remove a piece of work, and store the record of what was done.
+
+        If further requests arrived, the work stays, and is due. Nothing is removed if the claim ended.
+        """
+
+    def postpone_work(self, worker: str, claimed: ClaimedWork, delay: timedelta, error: str | None) -> None:
+        """End a claim, so that the work is due again after `delay`. `error` is the reason if the attempt failed."""
+
+    def release_claims(self, worker: str) -> None:
+        """End all claims of a worker, so that others can do the work at once."""
+
+    def compute_figures(self) -> QueueFigures:
+        """Return figures about the pending work."""
+
+
+class ServiceLog(Protocol):
+    """The records of deliveries and of work that was done. Every method raises StateError."""
+
+    def record_delivery(self, delivery: Delivery, requests: Collection[WorkRequest]) -> bool:
+        """Store a delivery together with the work that it leads to, in one transaction.
+
+        Returns:
+            False if the same delivery was stored before. Then only its repetition is counted.
+        """
+
+    def list_deliveries(self, limit: int) -> Sequence[Delivery]:
+        """Return the newest deliveries, the newest first."""
+
+    def list_waiting(self, limit: int) -> Sequence[WaitingWork]:
+        """Return pending work in the order in which it will be done."""
+
+    def list_finished(self, limit: int) -> Sequence[FinishedWork]:
+        """Return the newest records of work, the newest first."""
+
+    def find_last_sweep(self) -> datetime | None:
+        """Return the end of the last sweep that did not fail; None if there is none."""
+
+    def delete_records(self, before: datetime) -> None:
+        """Delete deliveries and records of work that are older than `before`."""
+
+
+class EventInventory(Protocol):
+    """The part of the inventory that events need. Every method raises StateError."""
+
+    def select_used_tags(self, tag_refs: Collection[TagRef]) -> frozenset[TagRef]:
+        """Return those of the tags that a base branch uses."""
+
+    def list_tags(self) -> Sequence[TagRef]:
+        """Return all tags that base branches use."""
+
+    def list_stale_users(self, tag_ref: TagRef, digest: Digest) -> Sequence[BranchKey]:
+        """Return the base branches that use a tag, and whose last visit did not take this digest into account."""
+
+    def list_base_branches(self, repository: str) -> Sequence[BranchKey]:
+        """Return the stored base branches of the repositories with this name, on any forge."""
+
+    def list_due_branches(self, at: datetime) -> Sequence[BranchKey]:
+        """Return the settled base branches whose result may have changed, because a time was reached before `at`."""
+
+
+class EventSender(Protocol):
+    """The form in which one kind of sender reports events. The methods are pure."""
+
+    def is_proved(self, request: EventRequest, secret: str) -> bool:
+        """Return True if the request proves that its sender knows the secret. The comparison takes constant time."""
+
+    def parse_delivery(self, request: EventRequest, registry: str | None) -> ParsedDelivery:
+        """Return the contents of a proved request. Raises UnreadableDeliveryError.
+
+        `registry` is the registry to which the events refer, if the config sets it. It replaces the host in the events.
+        """
