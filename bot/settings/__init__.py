@@ -19,6 +19,7 @@ from bot.settings.scanner_settings import (
     ScannerSettings,
     TrivySettings,
 )
+from bot.settings.serve_settings import SenderSettings, ServeSettings
 from bot.settings.values import (
     AZURE_JOB_TOKEN,
     DEFAULT_BRANCH_PREFIX,
@@ -74,6 +75,8 @@ __all__ = [
     "RegistrySettings",
     "ReportSettings",
     "ScannerSettings",
+    "SenderSettings",
+    "ServeSettings",
     "ServerSettings",
     "Settings",
     "StateFile",

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from bot.model.cloud_hosts import is_ecr, is_gar
 from bot.model.errors import ConfigProblem
 from bot.model.hosts import is_acr
-from bot.settings import address_fields, age_checks, cache_checks, exploited_checks
+from bot.settings import address_fields, age_checks, cache_checks, exploited_checks, serve_checks
 from bot.settings.document import Document
 from bot.settings.problems import EMPTY, Location, format_location
 from bot.settings.values import GITHUB_API, GITLAB, JOB_TOKEN
@@ -70,6 +70,7 @@ def check_config(document: Document, *, requires_forges: bool) -> Problems:
     yield from _check_scanners(document)
     for where, entry in iterate_entries(document, "trust"):
         yield from _check_trust_entry(where, entry)
+    yield from serve_checks.check_service(document)
     if "state" not in document:
         yield from age_checks.check_min_ages(
             tuple(iterate_entries(document, "policy")), frozenset(list_age_registries(document))

@@ -15,7 +15,16 @@ from bot.model.hosts import PURGING_HOSTS
 from bot.model.limits import ProposalLimits, RolloutOptions
 from bot.model.policy import PolicyConfig, PolicyRule
 from bot.model.rules import ConfiguredEndOfLife
-from bot.settings import address_fields, age_checks, forge_entries, scanner_settings, scanners, schema, values
+from bot.settings import (
+    address_fields,
+    age_checks,
+    forge_entries,
+    scanner_settings,
+    scanners,
+    schema,
+    serve_settings,
+    values,
+)
 from bot.settings.checks import check_config, iterate_entries, list_age_registries
 from bot.settings.document import MAX_BYTES, Document, parse_document, parse_document_file
 from bot.settings.named_file import UnreadableFileError, read_bounded
@@ -110,6 +119,7 @@ def _convert_config(document: Document, config: schema.ConfigFile, path: Path) -
         ),
         limits=ProposalLimits(**config.limits.model_dump()) if config.limits else None,
         state=_convert_state(config.state, folder) if config.state else None,
+        serve=_convert_serve(config),
         source=str(path),
     )
 
@@ -290,6 +300,22 @@ def _merge_file_globs(entries: tuple[schema.FilesEntry, ...]) -> tuple[tuple[str
 def _convert_state(url: str, folder: Path) -> values.StateSettings:
     scheme, _, rest = url.partition("://")
     return values.StateFile(folder / rest[1:]) if scheme == address_fields.SQLITE else values.StateServer(url)
+
+
+def _convert_serve(config: schema.ConfigFile) -> serve_settings.ServeSettings:
+    section = config.serve
+    senders = (
+        serve_settings.SenderSettings(each.kind, each.name or each.kind.value, each.secret_env, each.registry)
+        for each in section.events
+    )
+    return serve_settings.ServeSettings(
+        serve_settings.parse_listen_address(section.listen),
+        tuple(senders),
+        section.poll,
+        section.sweep,
+        section.user_header,
+        uses_postgresql_queue=config.queue is not None,
+    )
 
 
 def _convert_scanner(scanner: scanners.ScannerEntry, folder: Path) -> scanner_settings.ScannerSettings:

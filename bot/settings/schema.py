@@ -19,6 +19,7 @@ from bot.settings.rules import RepositoryRuleEntry, RuleEntry
 from bot.settings.scanners import KINDS as SCANNER_KINDS
 from bot.settings.scanners import ScannerEntry
 from bot.settings.section import ConfigSection, NonEmptyList, OneOrMore
+from bot.settings.serve import ServeSection
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -306,6 +307,12 @@ class ConfigFile(ConfigSection):
     state: address_fields.StateUrl | None = None
     """The database for data that later runs reuse: `sqlite:///PATH`, relative to this config file, or the URL of a
     PostgreSQL database. Default: no state is kept.
+    """
+    serve: ServeSection = ServeSection()
+    """The service of `basebump serve`. Requires `state`."""
+    queue: Literal["postgresql"] | None = None
+    """How `basebump serve` wakes workers. With `postgresql`, `basebump work` can run in any number of processes. This
+    requires a `state` in PostgreSQL. Default: `basebump serve` does all work itself.
     """
 
 

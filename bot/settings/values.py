@@ -14,6 +14,7 @@ from bot.model.limits import ProposalLimits, RolloutOptions
 from bot.model.policy import PolicyConfig
 from bot.process import hide_memory
 from bot.settings.scanner_settings import ScannerSettings, TrivySettings
+from bot.settings.serve_settings import ServeSettings
 
 GITHUB_API = "https://api.github.com"
 GITLAB = "https://gitlab.com"
@@ -276,6 +277,7 @@ class Settings:
     """None if no state is kept."""
     write_delay: timedelta | None = None
     """None if the config does not set it; `get_write_delay` then returns a default."""
+    serve: ServeSettings = field(default_factory=ServeSettings)
     source: str = ""
     """The config file's name in messages."""
 
@@ -354,6 +356,9 @@ class Settings:
                 yield f"scanners[{index}].token_env", scanner.token_env
         if self.enrichment.github_token_env is not None:
             yield "enrichment.github_token_env", self.enrichment.github_token_env
+        yield from (
+            (f"serve.events[{index}].secret_env", sender.secret_env) for index, sender in enumerate(self.serve.senders)
+        )
 
 
 def read_secret(environment: Mapping[str, str], variable: str) -> str:

@@ -27,6 +27,7 @@ from bot.settings import (
     OsvSettings,
     RegistrySettings,
     ReportSettings,
+    ServeSettings,
     Settings,
     TrivySettings,
     load,
@@ -51,7 +52,9 @@ def unhidden(text: str) -> str:
 def everything(tmp_path) -> Path:
     write_named_files(tmp_path)
     path = tmp_path / "everything.yaml"
-    path.write_text(unhidden(DEFAULT.read_text(encoding="utf-8")), encoding="utf-8")
+    text = unhidden(DEFAULT.read_text(encoding="utf-8"))
+    server = "state: postgresql+psycopg://basebump@localhost/basebump"  # which `queue` requires
+    path.write_text(text.replace("state: sqlite:///state.db", server), encoding="utf-8")
     return path
 
 
@@ -111,6 +114,8 @@ def test_commented_entries_of_default_config_have_the_defaults_of_the_program(ev
     assert replace(report, images=()) == ReportSettings(everything.parent / "reports")
     assert replace(nobody, images=()) == NoScannerSettings()
     assert settings.write_delay == OWNER_WRITE_DELAY
+    shown = replace(settings.serve, senders=(), user_header=None, uses_postgresql_queue=False)
+    assert shown == ServeSettings()
     built_in, default = settings.policy.rules[0], Policy()
     assert built_in == PolicyRule(
         match=RuleMatch(),

@@ -13,7 +13,7 @@ from bot.settings.config_file import validate_config
 ON_AZURE = "policy: [{match: {image: contoso.azurecr.io/**}, min_age: 3d}]"
 WRONG = [
     # keys
-    ("speed: {}", "speed", "is not a key here; hint: use one of schema, forges"),
+    ("spede_up: {}", "spede_up", "is not a key here; hint: use one of schema, forges"),
     ("enrichment: []", "enrichment", "must be a mapping"),
     ("enrichment: {epps: x}", "enrichment.epps", "did you mean `epss`?"),
     ("enrichment: {kev: ''}", "enrichment.kev", "must not be empty"),
