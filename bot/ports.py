@@ -127,10 +127,11 @@ class Fleet(Diagnosable, Protocol):
         Return None if it cannot be determined. Raises ForgeError.
         """
 
-    def read_ci_outcomes(self, repository: GitRepository, commits: Collection[str]) -> Mapping[str, CiOutcome]:
+    def read_ci_outcomes(self, repository: GitRepository, commits: Mapping[str, int | None]) -> Mapping[str, CiOutcome]:
         """Return the outcome of CI on commits of a repository, without basebump's own status. It raises nothing.
 
-        Commits are missing if the forge has no CI, or if their checks could not be read.
+        `commits` are the commits, each with the number of the request whose last commit it is; None for other commits.
+        Commits are missing in the result if the forge has no CI, or if their checks could not be read.
         """
 
     def open_tree(self, repository: GitRepository) -> FileTree:

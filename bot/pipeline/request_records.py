@@ -101,11 +101,13 @@ class RequestRecorder:
         """
         fleet, repository = branch.listed.fleet, branch.listed.repository
         pushes = branch.result.pushes
-        outcomes = fleet.read_ci_outcomes(repository, {each.head for each in requests if each.head is not None})
+        heads = {each.head: each.number or None for each in requests if each.head is not None}
+        outcomes = fleet.read_ci_outcomes(repository, heads)
         found = [replace(each, ci=outcomes.get(each.head or "", CiOutcome.UNKNOWN)) for each in requests]
         has_failed = any(each.ci is CiOutcome.FAILED and each.state is not RequestState.MERGED for each in found)
         base = repository.commit if has_failed else None
-        base_ci = fleet.read_ci_outcomes(repository, {base}).get(base, CiOutcome.UNKNOWN) if base else CiOutcome.UNKNOWN
+        base_outcomes = fleet.read_ci_outcomes(repository, {base: None}) if base is not None else {}
+        base_ci = base_outcomes.get(base or "", CiOutcome.UNKNOWN)
         for each in found:
             if each.state is RequestState.OPEN and each.branch in pushes:
                 yield replace(each, head=pushes[each.branch].commit, ci=CiOutcome.UNKNOWN)

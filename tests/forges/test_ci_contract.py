@@ -24,10 +24,12 @@ NO_COMMIT = "1" * 40
 
 
 def read_outcomes(stand: HostedStand, *commits: str) -> Mapping[str, CiOutcome]:
+    """Read the outcomes of commits. The number of the request is that of the request with this last commit."""
     fleet = stand.fleet()
     (repository,) = fleet.list_repositories(frozenset({stand.name}))
     assert isinstance(repository, GitRepository)
-    return fleet.read_ci_outcomes(repository, commits)
+    numbers = {each.head: each.number for each in fleet.get_forge(repository).list_requests("basebump/", frozenset())}
+    return fleet.read_ci_outcomes(repository, {commit: numbers.get(commit) for commit in commits})
 
 
 def read_outcome(stand: HostedStand, commit: str) -> CiOutcome:
@@ -59,6 +61,23 @@ def test_own_status_does_not_count(stand, head):
     assert read_outcome(stand, head) is CiOutcome.PASSED
 
 
+def test_check_of_the_merge_result_counts(stand, head):
+    stand.report_merge_check(BRANCH, "pending")
+    assert read_outcome(stand, head) is CiOutcome.PENDING
+    stand.report_merge_check(BRANCH, "failed")
+    assert read_outcome(stand, head) is CiOutcome.FAILED
+    stand.report_merge_check(BRANCH, "passed")
+    assert read_outcome(stand, head) is CiOutcome.PASSED
+    stand.report_check(head, "failed", "ci/lint")
+    assert read_outcome(stand, head) is CiOutcome.FAILED
+
+
+def test_check_of_an_earlier_merge_result_does_not_count(stand, head):
+    stand.report_merge_check(BRANCH, "passed")
+    stand.commit(BRANCH, {"Dockerfile": "FROM python:3.13-slim\n"})
+    assert read_outcome(stand, stand.branches()[BRANCH]) is not CiOutcome.PASSED
+
+
 def test_outcome_of_a_merged_commit_is_still_there(stand, head):
     stand.report_check(head, "passed")
     stand.merge_request(BRANCH)
@@ -76,9 +95,9 @@ def test_unreadable_checks_are_unknown_and_no_error(stand, head):
 def test_number_of_requests_is_limited(stand, head):
     fleet = stand.fleet()
     (repository,) = fleet.list_repositories(frozenset({stand.name}))
-    fleet.read_ci_outcomes(repository, [head])
+    fleet.read_ci_outcomes(repository, {head: 1})
     with stand.server.watched() as lines:
-        assert fleet.read_ci_outcomes(repository, []) == {}
+        assert fleet.read_ci_outcomes(repository, {}) == {}
         assert lines == []
-        fleet.read_ci_outcomes(repository, [f"{index:040x}" for index in range(1, MAX_CI_COMMITS + 20)])
+        fleet.read_ci_outcomes(repository, {f"{index:040x}": None for index in range(1, MAX_CI_COMMITS + 20)})
     assert 1 <= len(lines) <= MAX_CI_COMMITS

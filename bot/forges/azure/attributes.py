@@ -22,11 +22,11 @@ NOBODY = "00000000-0000-0000-0000-000000000000"
 """The id that ends automatic completion."""
 MERGE_STRATEGY_POLICY = "fa4e907d-c16b-4a4c-9dfa-4916e5d171ab"
 """The type of the policy that limits the ways to complete a pull request."""
-_BUILD_POLICY = "0609b952-1397-4640-95ec-e00a01b2c241"
-_STATUS_POLICY = "cbdc66da-9728-4af8-aada-9a5a32e4a226"
+BUILD_POLICY = "0609b952-1397-4640-95ec-e00a01b2c241"
+STATUS_POLICY = "cbdc66da-9728-4af8-aada-9a5a32e4a226"
 _REVIEWERS_POLICY = "fa4e907d-c16b-4a4c-9dfa-4906e5d171dd"
 _NAMED_REVIEWERS_POLICY = "fd2167ab-b0be-447a-8ec8-39368250530e"
-_WAITING_POLICIES = frozenset({_BUILD_POLICY, _STATUS_POLICY, _REVIEWERS_POLICY, _NAMED_REVIEWERS_POLICY})
+_WAITING_POLICIES = frozenset({BUILD_POLICY, STATUS_POLICY, _REVIEWERS_POLICY, _NAMED_REVIEWERS_POLICY})
 """The types of policies that wait for users or CI. Others are met from the start, such as the policy that limits the
 ways to complete a pull request, and the policy that waits for comments to be resolved."""
 MAX_TEAMS, MAX_MEMBERS = 200, 500
@@ -173,13 +173,17 @@ def _is_waiting(policy: Mapping[str, Any]) -> bool:
 
     A policy with a path filter may not apply, and the status of basebump itself says nothing about CI.
     """
-    settings = policy["settings"]
-    status = f"{settings.get('statusGenre')}/{settings.get('statusName')}"
     return (
         str(policy["type"]["id"]).lower() in _WAITING_POLICIES
-        and not settings.get("filenamePatterns")
-        and status != STATUS_CONTEXT
+        and not policy["settings"].get("filenamePatterns")
+        and not is_own_status_policy(policy)
     )
+
+
+def is_own_status_policy(policy: Mapping[str, Any]) -> bool:
+    """Return True if a policy waits for the status that basebump sets itself."""
+    settings = policy["settings"]
+    return f"{settings.get('statusGenre')}/{settings.get('statusName')}" == STATUS_CONTEXT
 
 
 def _choose_strategy(policies: Sequence[Mapping[str, Any]]) -> str | None:

@@ -1,11 +1,17 @@
-"""The commit statuses of commits on Azure DevOps."""
+"""The checks of commits on Azure DevOps: commit statuses, and policies that let CI check pull requests.
+
+A *build validation* policy builds the result of merging a pull request. The outcome is in the evaluation of the policy
+for this pull request, and in no status of the commit.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from bot.forges.azure.connection import AzureRemote
+from bot.forges.azure.attributes import BUILD_POLICY, STATUS_POLICY, is_own_status_policy
+from bot.forges.azure.connection import EVALUATIONS_PATH, AzureRemote
 from bot.forges.azure.texts import STATUS_GENRE, STATUS_NAME
 from bot.forges.hosted.ci import combine_checks
 from bot.model.ci import CiOutcome
@@ -17,6 +23,14 @@ _STATES = {
     "pending": CiOutcome.PENDING,
     "notApplicable": CiOutcome.NONE,
 }
+_EVALUATIONS = {
+    "approved": CiOutcome.PASSED,
+    "rejected": CiOutcome.FAILED,
+    "queued": CiOutcome.PENDING,
+    "running": CiOutcome.PENDING,
+    "notapplicable": CiOutcome.NONE,
+}
+"""The statuses of evaluations in lower case. An evaluation that is `broken` has no result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +39,52 @@ class AzureCi:
 
     remote: AzureRemote
 
-    def read_outcomes(self, commits: Collection[str]) -> Mapping[str, CiOutcome]:
-        """Return the outcome of CI on each commit, with one request for each.
+    def read_outcomes(self, commits: Mapping[str, int | None]) -> Mapping[str, CiOutcome]:
+        """Return the outcome of CI on each commit, with one request for each, and one more for each pull request."""
+        return {
+            commit: combine_checks((*self._list_statuses(commit), *self._list_evaluations(commit, number)))
+            for commit, number in sorted(commits.items())
+        }
+
+    def _list_statuses(self, commit: str) -> Iterator[CiOutcome]:
+        """Yield the outcome of each status of a commit.
 
         https://learn.microsoft.com/en-us/rest/api/azure/devops/git/statuses/list
         """
-        return {commit: self._read_outcome(commit) for commit in sorted(commits)}
-
-    def _read_outcome(self, commit: str) -> CiOutcome:
         query = {"latestOnly": "true"}
-        statuses = self.remote.list_values(f"read the statuses of {commit}", f"/commits/{commit}/statuses", query)
-        return combine_checks(
-            _STATES.get(str(each["state"]), CiOutcome.UNKNOWN)
-            for each in statuses
-            if (each["context"].get("genre"), each["context"]["name"]) != (STATUS_GENRE, STATUS_NAME)
+        for each in self.remote.list_values(f"read the statuses of {commit}", f"/commits/{commit}/statuses", query):
+            if (each["context"].get("genre"), each["context"]["name"]) != (STATUS_GENRE, STATUS_NAME):
+                yield _STATES.get(str(each["state"]), CiOutcome.UNKNOWN)
+
+    def _list_evaluations(self, commit: str, number: int | None) -> Iterator[CiOutcome]:
+        """Yield the outcome of each policy that waits for CI, for a pull request whose last commit is `commit`.
+
+        https://learn.microsoft.com/en-us/rest/api/azure/devops/policy/evaluations/list
+        """
+        if number is None:
+            return
+        evaluations = self.remote.connection.list_values(
+            f"read the policy evaluations of pull request !{number} of {self.remote.name}",
+            f"/{self.remote.project}{EVALUATIONS_PATH}",
+            {"artifactId": f"vstfs:///CodeReview/CodeReviewId/{self.remote.fetch_project_id()}/{number}"},
         )
+        for each in evaluations:
+            policy = each["configuration"]
+            kind = str(policy["type"]["id"]).lower()
+            is_active = policy["isEnabled"] and not policy.get("isDeleted")
+            if is_active and kind in {BUILD_POLICY, STATUS_POLICY} and not is_own_status_policy(policy):
+                yield _parse_evaluation(each, commit)
+
+
+def _parse_evaluation(data: Mapping[str, Any], commit: str) -> CiOutcome:
+    """Return the outcome of a policy for a commit. If it was evaluated for an earlier commit, it is pending.
+
+    A build that only users start, and that nobody started, is no check.
+    """
+    outcome = _EVALUATIONS.get(str(data["status"]).lower(), CiOutcome.UNKNOWN)
+    context = data.get("context") or {}
+    evaluated = context.get("lastMergeSourceCommitId")
+    if outcome.is_final and evaluated is not None and evaluated != commit:
+        return CiOutcome.PENDING
+    is_unstarted = outcome is CiOutcome.PENDING and not context.get("buildId")
+    return CiOutcome.NONE if is_unstarted and data["configuration"]["settings"].get("manualQueueOnly") else outcome

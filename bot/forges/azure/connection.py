@@ -31,8 +31,11 @@ https://learn.microsoft.com/en-us/azure/devops/integrate/get-started/authenticat
 """
 BYTES, ZIP, JSON_PATCH = "application/octet-stream", "application/zip", "application/json-patch+json"
 
+EVALUATIONS_PATH = "/_apis/policy/evaluations"
+"""The path below a project at which the results of policies for a pull request are."""
 _ACCOUNT_PATH = "/_apis/connectionData"
-"""The path of the token's account, which every version of the API has only as a preview."""
+_PREVIEW_PATHS = (_ACCOUNT_PATH, EVALUATIONS_PATH)
+"""The ends of paths that every version of the API has only as a preview."""
 _UNKNOWN_VERSION_MESSAGE = "is out of range for this server"
 _NON_AUTHORITATIVE = 203
 _REDIRECTS, _REFUSALS = 300, 400
@@ -75,6 +78,8 @@ class AzureConnection(RestConnection):
         """
         super().__init__(url, "", credential.fetch_secret if credential is not None else None, **options)
         self.credential = credential
+        self.project_ids: dict[str, str] = {}
+        """The ids of projects, by their names in lower case. Threads share them without a lock."""
         self._versions: Sequence[str] = API_VERSIONS
         """The versions of the API to use, newest first. Threads share them without a lock."""
 
@@ -130,7 +135,7 @@ class AzureConnection(RestConnection):
 
     def exchange(self, request: RestRequest, secret: str | None) -> RestAnswer:
         """Send a request once, with the newest version of the API that the server knows."""
-        versions, suffix = self._versions, "-preview.1" if request.path == _ACCOUNT_PATH else ""
+        versions, suffix = self._versions, "-preview.1" if request.path.endswith(_PREVIEW_PATHS) else ""
         for position, version in enumerate(versions):
             query = {**(request.query or {}), "api-version": version + suffix}
             try:
@@ -199,6 +204,14 @@ class AzureRemote(RestRemote[AzureConnection]):
         action = f"{action} pull request !{number}"
         path = f"/pullRequests/{number}{path}" if path else f"/pullrequests/{number}"
         return self.write_json(action, method, path, body, PROPOSE_ACCESS, content_type)
+
+    def fetch_project_id(self) -> str:
+        """Return the id of the project. It takes a request unless an answer contained the id before."""
+        name = self.name.partition("/")[0].lower()
+        known_ids = self.connection.project_ids
+        if name not in known_ids:
+            known_ids[name] = str(self.read_json("read the repository")["project"]["id"])
+        return known_ids[name]
 
     def list_values(self, action: str, path: str, query: Query | None = None) -> list[Any]:
         return self.connection.list_values(f"{action} of {self.name}", self.path + path, query)

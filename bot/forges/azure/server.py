@@ -97,7 +97,7 @@ class AzureServer(RestServer[AzureConnection]):
         reason = _find_omission(data)
         if reason in _UNUSABLE:
             raise RefusedError(f"{name} is {reason}; hint: enable it, or remove it from the config", status=None)
-        return _parse_repository(data)
+        return self._parse_repository(data)
 
     def list_all(self, owner: str) -> Iterable[ListedRepository]:
         """Return the repositories of a project, without those of the version control TFVC and hidden ones (wikis)."""
@@ -105,7 +105,7 @@ class AzureServer(RestServer[AzureConnection]):
         repositories = self.connection.list_values(f"list the repositories of {owner}", path)
         counts = Counter(reason for each in repositories if (reason := _find_omission(each)) is not None)
         self.omitted[owner] = [f"{count} {reason}" for reason, count in counts.items()]
-        return map(_parse_repository, repositories)
+        return map(self._parse_repository, repositories)
 
     def create_examination(self) -> AzureExamination:
         return AzureExamination(self.connection)
@@ -144,6 +144,19 @@ class AzureServer(RestServer[AzureConnection]):
             if reasons:
                 yield report_ok(project, "leave out repositories", f"{', '.join(reasons)}")
 
+    def _parse_repository(self, data: Mapping[str, Any]) -> ListedRepository:
+        """Return the repository in an answer of the API. The id of its project is remembered."""
+        project, branch = data["project"], data.get("defaultBranch")
+        self.connection.project_ids[str(project["name"]).lower()] = str(project["id"])
+        visibility = project.get("visibility")
+        return ListedRepository(
+            name=f"{project['name']}/{data['name']}",
+            server_id=str(data["id"]),
+            default_branch=str(branch).removeprefix(BRANCHES) if branch else None,
+            is_excluded=_find_omission(data) is not None,
+            is_public=visibility == "public" if visibility is not None else None,
+        )
+
     def _create_readers(self, counts: Mapping[str, int], scope: ActivityScope | None) -> dict[str, AzureActivityReader]:
         """Return a reader of activities for each project with more than one repository, by project.
 
@@ -165,16 +178,3 @@ def _find_omission(data: Mapping[str, Any]) -> str | None:
     """Return the reason why a repository is left out, such as `disabled`; None if it is not left out."""
     reason = next((word for key, word in _OMISSIONS.items() if data.get(key)), None)
     return reason if reason is not None or data.get("defaultBranch") else "empty"
-
-
-def _parse_repository(data: Mapping[str, Any]) -> ListedRepository:
-    """Return the repository in an answer of the API."""
-    branch = data.get("defaultBranch")
-    visibility = data["project"].get("visibility")
-    return ListedRepository(
-        name=f"{data['project']['name']}/{data['name']}",
-        server_id=str(data["id"]),
-        default_branch=str(branch).removeprefix(BRANCHES) if branch else None,
-        is_excluded=_find_omission(data) is not None,
-        is_public=visibility == "public" if visibility is not None else None,
-    )

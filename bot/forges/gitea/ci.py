@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.forges.gitea.connection import GiteaRemote
@@ -28,7 +28,7 @@ class GiteaCi:
 
     remote: GiteaRemote
 
-    def read_outcomes(self, commits: Collection[str]) -> Mapping[str, CiOutcome]:
+    def read_outcomes(self, commits: Mapping[str, int | None]) -> Mapping[str, CiOutcome]:
         """Return the outcome of CI on each commit, with at least one request for each."""
         return {commit: self._read_outcome(commit) for commit in sorted(commits)}
 

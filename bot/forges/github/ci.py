@@ -56,7 +56,7 @@ class GitHubCi:
 
     remote: GitHubRemote
 
-    def read_outcomes(self, commits: Collection[str]) -> Mapping[str, CiOutcome]:
+    def read_outcomes(self, commits: Mapping[str, int | None]) -> Mapping[str, CiOutcome]:
         """Return the outcome of CI on each commit, with one query. Without GraphQL, the result is empty."""
         ordered = sorted(commits)
         fields = [f"c{index}: object(oid: $o{index}) {{ {_CHECK_FIELDS} }}" for index in range(len(ordered))]

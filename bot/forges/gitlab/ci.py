@@ -1,16 +1,22 @@
-"""The jobs and commit statuses of commits on GitLab."""
+"""The checks of commits on GitLab: jobs and commit statuses, and pipelines for the results of merging.
+
+If a project enables *merged results pipelines*, the pipeline of a merge request runs on a commit that GitLab creates by
+merging. Its jobs are in no list of the last commit of the merge request.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 from gitlab.v4.objects import Project
 
-from bot.forges.gitlab.connection import PER_PAGE, GitLabRemote
+from bot.forges.gitlab.connection import PER_PAGE, GitLabRemote, run_query
+from bot.forges.gitlab.errors import translate_errors
 from bot.forges.hosted.ci import combine_checks
+from bot.forges.hosted.refusal import RefusedError, UnsupportedQueryError
 from bot.model.ci import CiOutcome
 from bot.model.request_attributes import STATUS_CONTEXT
 
@@ -27,7 +33,16 @@ _STATUSES = {
     "waiting_for_callback": CiOutcome.PENDING,
     "waiting_for_resource": CiOutcome.PENDING,
 }
-"""https://docs.gitlab.com/api/jobs/. A job that a user canceled has no result."""
+"""https://docs.gitlab.com/api/jobs/. A job that a user canceled has no result. Pipelines have the same statuses."""
+_PIPELINES_QUERY = """query($path: ID!, $numbers: [String!]) {
+  project(fullPath: $path) {
+    mergeRequests(iids: $numbers) { nodes { diffHeadSha headPipeline { status mergeRequestEventType } } }
+  }
+}"""
+"""https://docs.gitlab.com/api/graphql/reference/#projectmergerequests. GitLab answers at most a hundred merge requests,
+and `MAX_CI_COMMITS` is smaller. `headPipeline` is the newest pipeline of the last commit. A pipeline for the merge
+request comes before others."""
+_MERGED_RESULT, _MERGE_TRAIN = "MERGED_RESULT", "MERGE_TRAIN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +51,34 @@ class GitLabCi:
 
     remote: GitLabRemote
 
-    def read_outcomes(self, commits: Collection[str]) -> Mapping[str, CiOutcome]:
-        """Return the outcome of CI on each commit, with one request for each. The token of a CI job reads nothing.
+    def read_outcomes(self, commits: Mapping[str, int | None]) -> Mapping[str, CiOutcome]:
+        """Return the outcome of CI on each commit, with one request for each, and one for all merge requests.
 
-        https://docs.gitlab.com/api/commits/#list-the-statuses-of-a-commit
+        The token of a CI job reads nothing. https://docs.gitlab.com/api/commits/#list-the-statuses-of-a-commit
         """
         if self.remote.connection.has_job_token:
             return {}
-        return {commit: self._read_outcome(commit) for commit in sorted(commits)}
+        numbers = {commit: number for commit, number in commits.items() if number is not None}
+        merged = self._read_merged_results(numbers) if numbers else {}
+        return {
+            commit: combine_checks((self._read_outcome(commit), merged.get(commit, CiOutcome.NONE)))
+            for commit in sorted(commits)
+        }
+
+    def _read_merged_results(self, numbers: Mapping[str, int]) -> Mapping[str, CiOutcome]:
+        """Return the outcomes of pipelines that ran on the results of merging, by the last commit of the merge request.
+
+        Other merge requests are missing. If the pipelines cannot be read, all outcomes are unknown.
+        """
+        variables = {"path": self.remote.name, "numbers": [str(each) for each in numbers.values()]}
+        name = self.remote.name
+        try:
+            answer = run_query(self.remote.connection, f"read the pipelines of {name}", _PIPELINES_QUERY, variables)
+            with translate_errors(name):
+                nodes = [each for each in answer["project"]["mergeRequests"]["nodes"] if each is not None]
+                return {str(each["diffHeadSha"]): _parse_merged_result(each["headPipeline"] or {}) for each in nodes}
+        except (UnsupportedQueryError, RefusedError):
+            return dict.fromkeys(numbers, CiOutcome.UNKNOWN)
 
     def _read_outcome(self, commit: str) -> CiOutcome:
         def fetch(project: Project) -> list[Mapping[str, Any]]:
@@ -61,3 +96,15 @@ def _parse_status(data: Mapping[str, Any]) -> CiOutcome:
     outcome = _STATUSES.get(str(data["status"]), CiOutcome.UNKNOWN)
     is_allowed_to_fail = bool(data.get("allow_failure")) and outcome in {CiOutcome.FAILED, CiOutcome.UNKNOWN}
     return CiOutcome.NONE if is_allowed_to_fail else outcome
+
+
+def _parse_merged_result(pipeline: Mapping[str, Any]) -> CiOutcome:
+    """Return the outcome of a pipeline on the result of merging; NONE for other pipelines, whose jobs are listed.
+
+    A pipeline of a merge train also contains the changes of other merge requests, which may be the reason of a failure.
+    """
+    kind = pipeline.get("mergeRequestEventType")
+    if kind not in {_MERGED_RESULT, _MERGE_TRAIN}:
+        return CiOutcome.NONE
+    outcome = _STATUSES.get(str(pipeline["status"]).lower(), CiOutcome.UNKNOWN)
+    return CiOutcome.UNKNOWN if outcome is CiOutcome.FAILED and kind == _MERGE_TRAIN else outcome

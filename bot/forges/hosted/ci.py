@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from bot.model.ci import CiOutcome
@@ -19,8 +19,13 @@ result of a check is unknown, CI did not pass."""
 class CiApi(Protocol):
     """The checks of the commits of one repository on a server. Methods raise RefusedError."""
 
-    def read_outcomes(self, commits: Collection[str]) -> Mapping[str, CiOutcome]:
-        """Return the outcome of CI on each commit. Commits whose checks cannot be read may be missing."""
+    def read_outcomes(self, commits: Mapping[str, int | None]) -> Mapping[str, CiOutcome]:
+        """Return the outcome of CI on each commit. Commits whose checks cannot be read may be missing.
+
+        Args:
+            commits: The commits, each with the number of the pull request whose last commit it is. CI may run on the
+                result of merging this pull request, and not on the commit. The number is None for other commits.
+        """
         ...
 
 

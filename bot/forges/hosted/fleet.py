@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -166,7 +166,7 @@ class HostedFleet:
             activity = read_activity(hosted, activity_scope)
         return activity.fingerprint if activity is not None else None
 
-    def read_ci_outcomes(self, repository: GitRepository, commits: Collection[str]) -> Mapping[str, CiOutcome]:
+    def read_ci_outcomes(self, repository: GitRepository, commits: Mapping[str, int | None]) -> Mapping[str, CiOutcome]:
         """Return the outcome of CI on commits of a repository, at most `MAX_CI_COMMITS`. It raises nothing.
 
         An outcome that is not known neither counts nor holds an update, so that an error is no failure of the run.
@@ -176,7 +176,7 @@ class HostedFleet:
             return {}
         try:
             with hosted.errors.translate(hosted.name):  # raises a RefusedError, which is a ForgeError
-                return hosted.ci.read_outcomes(list(islice(sorted(commits), MAX_CI_COMMITS)))
+                return hosted.ci.read_outcomes(dict(islice(sorted(commits.items()), MAX_CI_COMMITS)))
         except ForgeError:
             return {}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -144,7 +144,7 @@ class LocalFleet:
             tree, activity = refs.read_activity(scope.branch_prefix, repository.base_branch, repository.commit)
         return replace(repository, tree=tree, activity=activity)
 
-    def read_ci_outcomes(self, repository: GitRepository, commits: Collection[str]) -> Mapping[str, CiOutcome]:  # noqa: ARG002 - the Protocol's
+    def read_ci_outcomes(self, repository: GitRepository, commits: Mapping[str, int | None]) -> Mapping[str, CiOutcome]:  # noqa: ARG002 - the Protocol's
         """Return an empty mapping, because a folder has no CI."""
         return {}
 

@@ -23,7 +23,7 @@ def read_outcome(stand):
     fleet = stand.fleet()
     (repository,) = fleet.list_repositories(frozenset({stand.name}))
     head = stand.branches()[BRANCH]
-    return fleet.read_ci_outcomes(repository, [head]).get(head, CiOutcome.UNKNOWN)
+    return fleet.read_ci_outcomes(repository, {head: None}).get(head, CiOutcome.UNKNOWN)
 
 
 @pytest.mark.parametrize(

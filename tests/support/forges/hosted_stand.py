@@ -90,6 +90,10 @@ class HostedStand(GitStand):
     def report_check(self, commit: str, state: str, context: str = "ci/build") -> None:
         """Let a CI system report that its check of a commit `passed`, `failed` or is `pending`."""
 
+    def report_merge_check(self, branch: str, state: str) -> None:
+        """Let the forge's own CI report on the open request of a branch. Some forges check the result of merging it."""
+        self.report_check(self.branches()[branch], state)
+
     @abstractmethod
     def reopen_request(self, branch: str) -> None:
         """Let a person open the newest request of a branch again."""

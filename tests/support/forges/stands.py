@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -384,7 +384,7 @@ class CountedFleet:
     def read_activity(self, repository: GitRepository, activity_scope: ActivityScope) -> str | None:
         return self.fleet.read_activity(repository, activity_scope)
 
-    def read_ci_outcomes(self, repository: GitRepository, commits: Collection[str]) -> Mapping[str, CiOutcome]:
+    def read_ci_outcomes(self, repository: GitRepository, commits: Mapping[str, int | None]) -> Mapping[str, CiOutcome]:
         return self.fleet.read_ci_outcomes(repository, commits)
 
     def open_tree(self, repository: GitRepository) -> FileTree:

@@ -24,7 +24,7 @@ _UNDESCRIBED_KEYS = frozenset({("GitCommitRef", "treeId"), ("GitItem", "size")})
 """Keys that the examples have, and the description has not."""
 _UNTYPED = frozenset({("Change", "item"), ("PolicyConfiguration", "settings"), ("JsonPatchOperation", "value")})
 """Values that are objects on the wire, and text in the description; a value of a patch may be anything."""
-_UNTYPED_DEFINITIONS = frozenset({"PropertiesCollection", "JsonPatchDocument", "ReferenceLinks"})
+_UNTYPED_DEFINITIONS = frozenset({"PropertiesCollection", "JsonPatchDocument", "ReferenceLinks", "JObject"})
 """What the description calls an object, and has another form on the wire."""
 _TYPES: Mapping[str, type | tuple[type, ...]] = {
     "string": str,

@@ -337,3 +337,16 @@ def list_policies(call: Call) -> Reply:
     ref = call.query.get("refName")
     found = [each for each in repository.policies if ref is None or each.concerns(ref)]
     return call.page([call.shapes.policy(each, repository) for each in found])
+
+
+def list_evaluations(call: Call) -> Reply:
+    """List what the policies of its target branch make of a pull request."""
+    kind, _, name = call.query["artifactId"].partition("CodeReviewId/")
+    project, _, number = name.partition("/")
+    assert kind == "vstfs:///CodeReview/"
+    for repository in call.world.repositories:
+        for request in repository.requests:
+            if (repository.project.id, str(request.number)) == (project, number) and call.sees(repository.project):
+                policies = [each for each in repository.policies if each.concerns(f"refs/heads/{request.target}")]
+                return call.many([call.shapes.evaluation(each, repository, request) for each in policies])
+    raise ProblemError("PolicyTargetArtifactNotFoundException", f"The artifact '{name}' was not found.", status=404)

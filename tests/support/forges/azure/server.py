@@ -62,6 +62,7 @@ _ROUTES: Mapping[tuple[str, str], Handler] = {
     ("GET", f"{_REQUEST}/statuses"): pull_requests.list_statuses,
     ("POST", f"{_REQUEST}/statuses"): pull_requests.create_status,
     ("GET", "git/policy/configurations"): pull_requests.list_policies,
+    ("GET", "policy/evaluations"): pull_requests.list_evaluations,
     ("GET", _TEAMS): pull_requests.list_teams,
     ("GET", f"{_TEAMS}/{{teamId}}/members"): pull_requests.list_members,
 }

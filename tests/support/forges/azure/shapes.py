@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -253,6 +254,19 @@ class Shapes:
             "isBlocking": policy.is_blocking,
             "isDeleted": False,
             "settings": {**policy.settings, "scope": [scope]},
+        }
+
+    def evaluation(self, policy: Policy, repository: Repository, request: PullRequest) -> dict[str, Any]:
+        """Return what a policy makes of a request. A build is for the branch as it was when the build began."""
+        unmet = {each.id for each in repository.unmet(request)}
+        build = request.builds.get(policy.id)
+        context = {"buildId": 7, "lastMergeSourceCommitId": build.commit, "isExpired": False} if build else None
+        return {
+            "artifactId": f"vstfs:///CodeReview/CodeReviewId/{repository.project.id}/{request.number}",
+            "configuration": self.policy(policy, repository),
+            "context": context,
+            "evaluationId": str(uuid.uuid5(uuid.NAMESPACE_OID, f"{policy.id}/{request.number}")),
+            "status": build.status if build else "queued" if policy.id in unmet else "approved",
         }
 
 

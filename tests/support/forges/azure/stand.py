@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from support.forges.azure.server import AzureServer
-from support.forges.azure.state import Comment, PullRequest, Reviewer, Status, Thread
+from support.forges.azure.state import BUILD, Build, Comment, Policy, PullRequest, Reviewer, Status, Thread
 from support.forges.fleets import open_azure_fleet
 from support.forges.hosted_stand import HostedStand, no_pause
 from support.forges.server import Mortal
@@ -121,6 +121,16 @@ class AzureStand(HostedStand):
         given = self.repository.statuses.setdefault(commit, [])
         word, (genre, name) = {"passed": "succeeded"}.get(state, state), context.split("/")
         given.append(Status(len(given) + 1, self.server.world.ada, word, None, genre, name))
+
+    def report_merge_check(self, branch: str, state: str) -> None:
+        """Let a build validation policy build the result of merging a request."""
+        policies = [each for each in self.repository.policies if each.kind == BUILD]
+        if not policies:
+            policies = [Policy(1, BUILD, {"buildDefinitionId": 1})]
+            self.repository.policies += policies
+        status = {"passed": "approved", "failed": "rejected", "pending": "running"}[state]
+        request = self.repository.open_request(branch)
+        request.builds[policies[0].id] = Build(status, self.branches()[branch])
 
     def requests(self) -> list[Request]:
         self.settle()

@@ -102,6 +102,15 @@ class Policy:
         return ref.startswith(self.ref) if self.is_prefix else ref == self.ref
 
 
+@dataclass
+class Build:
+    """What a build validation policy made of a pull request."""
+
+    status: str
+    commit: str
+    """The last commit of the branch then."""
+
+
 @dataclass(eq=False)
 class Comment:
     """One comment of a thread."""
@@ -175,6 +184,8 @@ class PullRequest:
     work_items: list[str] = field(default_factory=list)
     threads: list[Thread] = field(default_factory=list)
     statuses: list[Status] = field(default_factory=list)
+    builds: dict[int, Build] = field(default_factory=dict)
+    """By the ids of policies."""
     properties: dict[str, str] = field(default_factory=dict)
 
     def abandon(self, account: Account) -> None:

@@ -30,7 +30,11 @@ type Group { projects(first: Int, after: String, includeSubgroups: Boolean, notA
 type Namespace { projects(first: Int, after: String, includeSubgroups: Boolean, notAimedForDeletion: Boolean): ProjectConnection }
 type ProjectConnection { nodes: [Project] pageInfo: PageInfo }
 type PageInfo { endCursor: String hasNextPage: Boolean }
-type Project { id: ID fullPath: ID archived: Boolean isForked: Boolean visibility: String topics: [String] repository: Repository }
+type Project { id: ID fullPath: ID archived: Boolean isForked: Boolean visibility: String topics: [String] repository: Repository
+  mergeRequests(iids: [String!]): MergeRequestConnection }
+type MergeRequestConnection { nodes: [MergeRequest] }
+type MergeRequest { diffHeadSha: String headPipeline: Pipeline }
+type Pipeline { status: String mergeRequestEventType: String }
 type Repository { rootRef: String empty: Boolean tree: Tree blobs(paths: [String!]!, ref: String): RepositoryBlobConnection }
 type Tree { lastCommit: Commit }
 type Commit { sha: String }
@@ -164,7 +168,21 @@ class _Root:
             "visibility": project.visibility,
             "topics": list(project.topics),
             "repository": repository if project.shows_code else None,
+            "mergeRequests": functools.partial(_merge_requests, project),
         }
+
+
+def _merge_requests(project: Project, iids: Sequence[str]) -> Mapping[str, Any]:
+    """Return merge requests with their newest pipelines. Those of a merge request come before those of a branch."""
+    nodes = []
+    for request in project.requests:
+        if str(request.number) in iids:
+            pipeline = request.merged_result or request.pipeline
+            of_merge = "MERGE_TRAIN" if request.is_in_train else "MERGED_RESULT"
+            kind = of_merge if request.merged_result is not None else None
+            shape = {"status": pipeline.status.upper(), "mergeRequestEventType": kind} if pipeline else None
+            nodes.append({"diffHeadSha": request.head, "headPipeline": shape})
+    return {"nodes": nodes}
 
 
 def _blobs(project: Project, paths: Sequence[str], ref: str) -> Mapping[str, Any]:

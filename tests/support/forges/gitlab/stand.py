@@ -7,7 +7,7 @@ from pathlib import Path
 
 from support.forges.fleets import open_gitlab_fleet
 from support.forges.gitlab.server import GitLabServer
-from support.forges.gitlab.state import MergeRequest, Note, Status
+from support.forges.gitlab.state import MergeRequest, Note, Pipeline, Status
 from support.forges.hosted_stand import HostedStand, no_pause
 from support.forges.server import Mortal
 from support.forges.stands import Request
@@ -106,6 +106,13 @@ class GitLabStand(HostedStand):
         word = {"passed": "success"}.get(state, state)
         ref = next((name for name, head in self.branches().items() if head == commit), "main")
         self.project.statuses.append(Status(world.next_id(), commit, ref, context, word, "", world.ada))
+
+    def report_merge_check(self, branch: str, state: str) -> None:
+        """Let a pipeline run on the result of merging a request, which is no commit of the branch."""
+        request = next(each for each in reversed(self.project.requests) if each.branch == branch)
+        status = {"passed": "success", "pending": "running"}.get(state, state)
+        ref = f"refs/merge-requests/{request.number}/merge"
+        request.merged_result = Pipeline("f" * 40, status, ref, "merge_request_event")
 
     def requests(self) -> list[Request]:
         self.settle()

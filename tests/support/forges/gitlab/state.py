@@ -114,6 +114,10 @@ class MergeRequest:
     armed_by: User | None = None
     """Who set it to be merged once its pipeline succeeded."""
     pipeline: Pipeline | None = None
+    merged_result: Pipeline | None = None
+    """The pipeline for the result of merging its last commit."""
+    is_in_train: bool = False
+    """Whether this pipeline is for the result of merging other requests, too."""
     reviewers: list[User] = field(default_factory=list)
     assignees: list[User] = field(default_factory=list)
     milestone: Milestone | None = None
@@ -238,6 +242,7 @@ class Project:
             head_moved, request.head = head != request.head, head
             self.fetch(request)
             if head_moved:
+                request.merged_result = None
                 self.run_pipeline(request)
                 if request.armed_by is not None:
                     request.note(request.armed_by, "aborted the automatic merge because source branch was updated")

@@ -1,0 +1,76 @@
+"""The outcome of CI on Azure DevOps, where branch policies build the result of merging a pull request."""
+
+from __future__ import annotations
+
+import pytest
+from support.forges.azure.stand import AzureStand
+from support.forges.azure.state import BUILD, MIN_REVIEWERS, STATUS_CHECK, Build, Policy
+from support.forges.contract_scene import BRANCH, propose
+from support.forges.server import Reply
+
+from bot.model.ci import CiOutcome
+
+OWN = {"statusGenre": "basebump", "statusName": "evidence"}
+
+
+@pytest.fixture
+def stand(tmp_path):
+    made = AzureStand(tmp_path, {"Dockerfile": "FROM python:3.12-slim\n"})
+    propose(made)
+    yield made
+    made.end()
+
+
+def read(stand):
+    """Return the outcome of CI on the pull request, and the requests that it took."""
+    fleet = stand.fleet()
+    (repository,) = fleet.list_repositories(frozenset({stand.name}))
+    head = stand.branches()[BRANCH]
+    with stand.server.watched() as lines:
+        outcomes = fleet.read_ci_outcomes(repository, {head: stand.repository.requests[-1].number})
+    return outcomes.get(head, CiOutcome.UNKNOWN), [line.partition("?")[0].rpartition("/_apis/")[2] for line in lines]
+
+
+def add_policy(stand, kind, settings, status=None):
+    policy = Policy(len(stand.repository.policies) + 1, kind, settings)
+    stand.repository.policies.append(policy)
+    if status is not None:
+        stand.repository.requests[-1].builds[policy.id] = Build(status, stand.branches()[BRANCH])
+
+
+def test_pull_request_takes_two_requests(stand):
+    _, lines = read(stand)
+    assert [line.rpartition("/")[2] for line in lines] == ["statuses", "evaluations"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "status", "outcome"),
+    [
+        (BUILD, {}, "approved", CiOutcome.PASSED),
+        (BUILD, {}, "rejected", CiOutcome.FAILED),
+        (BUILD, {}, "queued", CiOutcome.PENDING),
+        (BUILD, {}, None, CiOutcome.PENDING),
+        (BUILD, {"manualQueueOnly": True}, None, CiOutcome.NONE),
+        (BUILD, {"manualQueueOnly": True}, "running", CiOutcome.PENDING),
+        (BUILD, {}, "broken", CiOutcome.UNKNOWN),
+        (BUILD, {}, "notApplicable", CiOutcome.NONE),
+        (STATUS_CHECK, {"statusGenre": "sonar", "statusName": "gate"}, "rejected", CiOutcome.FAILED),
+        (STATUS_CHECK, OWN, "rejected", CiOutcome.NONE),
+        (MIN_REVIEWERS, {"minimumApproverCount": 1}, None, CiOutcome.NONE),
+    ],
+)
+def test_only_policies_that_wait_for_ci_count(stand, kind, settings, status, outcome):
+    add_policy(stand, kind, settings, status)
+    assert read(stand)[0] is outcome
+
+
+def test_one_rejected_build_is_a_failure(stand):
+    add_policy(stand, BUILD, {}, "approved")
+    add_policy(stand, BUILD, {}, "rejected")
+    assert read(stand)[0] is CiOutcome.FAILED
+
+
+def test_outcome_is_unknown_if_the_policies_cannot_be_read(stand):
+    stand.report_check(stand.branches()[BRANCH], "passed")
+    stand.server.fail(".*evaluations", Reply(403, {"message": "Forbidden"}), times=9)
+    assert read(stand)[0] is CiOutcome.UNKNOWN

@@ -1,0 +1,53 @@
+"""The outcome of CI on GitLab, where a pipeline can run on the result of merging."""
+
+from __future__ import annotations
+
+import pytest
+from support.forges.contract_scene import BRANCH, propose
+from support.forges.gitlab.stand import GitLabStand
+from support.forges.server import Reply
+
+from bot.model.ci import CiOutcome
+
+
+@pytest.fixture
+def stand(tmp_path):
+    made = GitLabStand(tmp_path, {"Dockerfile": "FROM python:3.12-slim\n"})
+    propose(made)
+    yield made
+    made.end()
+
+
+def read(stand):
+    """Return the outcome of CI on the merge request, and the requests that it took."""
+    fleet = stand.fleet()
+    (repository,) = fleet.list_repositories(frozenset({stand.name}))
+    head = stand.branches()[BRANCH]
+    with stand.server.watched() as lines:
+        outcomes = fleet.read_ci_outcomes(repository, {head: stand.project.requests[-1].number})
+    return outcomes.get(head, CiOutcome.UNKNOWN), [line.partition("?")[0].rpartition("/")[2] for line in lines]
+
+
+def test_all_merge_requests_take_one_request_together(stand):
+    assert read(stand)[1] == ["graphql", "statuses"]
+
+
+def test_pipeline_of_the_branch_counts_by_its_jobs(stand):
+    stand.project.finish(stand.project.requests[-1], "failed")
+    stand.report_check(stand.branches()[BRANCH], "passed")
+    assert read(stand)[0] is CiOutcome.PASSED
+
+
+def test_failure_in_a_merge_train_is_unknown(stand):
+    stand.report_merge_check(BRANCH, "failed")
+    stand.project.requests[-1].is_in_train = True
+    assert read(stand)[0] is CiOutcome.UNKNOWN
+    stand.report_merge_check(BRANCH, "passed")
+    assert read(stand)[0] is CiOutcome.PASSED
+
+
+@pytest.mark.parametrize(("check", "outcome"), [("passed", CiOutcome.UNKNOWN), ("failed", CiOutcome.FAILED)])
+def test_only_a_failure_is_certain_if_pipelines_cannot_be_read(stand, check, outcome):
+    stand.report_check(stand.branches()[BRANCH], check)
+    stand.server.fail("POST .*graphql", Reply(403, {"message": "Forbidden"}), times=9)
+    assert read(stand)[0] is outcome
