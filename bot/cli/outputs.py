@@ -18,6 +18,7 @@ from bot.model.report import RunReport
 
 if TYPE_CHECKING:  # only HTML pages need them
     from bot.model.patch_times import FleetTrends
+    from bot.reports.html import PageParts
     from bot.reports.run_facts import RunFacts
 
 FORMATS = ("text", "json", "sarif", "jsonl", "markdown", "html", "metrics")
@@ -160,11 +161,18 @@ def render_page(runs: Sequence[RunFacts], trends: FleetTrends | None = None) -> 
 
     If `trends` is not None, the page shows the fixes of the fleet over time.
     """
-    from bot import resources
-    from bot.reports.html import PageParts, render_html_page
+    from bot.reports.html import render_html_page
 
-    files = ("report.html.j2", "report.css", "report.js")
-    return render_html_page(runs, PageParts(*map(resources.read_template, files)), trends)
+    return render_html_page(runs, read_page_parts(), trends)
+
+
+def read_page_parts() -> PageParts:
+    """Return the files from which HTML pages are built."""
+    from bot import resources
+    from bot.reports.html import PAGE_TEMPLATES, PageParts
+
+    templates = {name: resources.read_template(name) for name in PAGE_TEMPLATES}
+    return PageParts(templates, resources.read_template("report.css"), resources.read_template("report.js"))
 
 
 def render_report(report: RunReport, output_format: str) -> str:

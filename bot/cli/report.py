@@ -12,7 +12,7 @@ from bot.cli import options
 from bot.cli.export_files import check_writable
 from bot.cli.messages import write_message, write_note
 from bot.cli.outputs import render_page, show
-from bot.cli.patch_report import load_trends, render_patch_report
+from bot.cli.patch_report import FORMATS, load_trends, render_patch_report
 from bot.core.durations import parse_duration
 from bot.core.markdown import make_console_line
 from bot.core.notes import MAX_NOTE_LENGTH
@@ -22,6 +22,8 @@ from bot.reports.run_facts import DocumentError, RunFacts, merge_runs, read_docu
 
 MAX_DOCUMENTS_BYTES = 1024 * 1024 * 1024
 """The maximum size of all documents together. They then have two million image references, and need much memory."""
+
+_PAGE_SUFFIXES = (".html", ".htm")
 
 MAX_NAMED = 20
 """The maximum number of overdue proposals that `--fail-overdue` names. The page lists more of them."""
@@ -55,8 +57,8 @@ def _parse_period(_context: click.Context, _option: click.Parameter, text: str |
 @click.option(
     "--format",
     "output_format",
-    type=click.Choice(("text", "json", "csv")),
-    help="The format of the result of --since without files.  [default: text]",
+    type=click.Choice(FORMATS),
+    help="The format of the result of --since without files.  [default: html for a FILE with this ending, else text]",
 )
 def command(
     documents: tuple[Path, ...],
@@ -86,7 +88,8 @@ def command(
         raise click.UsageError("name files that `run` or `scan` wrote with --format json, or a period with --since")
     if not documents and period is not None:
         config_file, is_for_file = options.require_config(config_file), page_file is not None
-        text = render_patch_report(config_file, period, output_format or "text", is_for_file=is_for_file)
+        default_format = "html" if page_file is not None and page_file.suffix in _PAGE_SUFFIXES else "text"
+        text = render_patch_report(config_file, period, output_format or default_format, is_for_file=is_for_file)
         _write_result(text, page_file)
         return ExitCode.DONE
     if output_format is not None:

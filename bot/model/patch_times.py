@@ -39,6 +39,20 @@ class Patch:
     """The last request of basebump for the update."""
     is_merged_by_basebump: bool = False
     """True if a request of basebump was merged; False if the fix waits, or reached the base branch in another way."""
+    published_at: datetime | None = None
+    """The time since which the fix was published and the base branch needed it; None if the scanner states no time."""
+
+    @property
+    def wait(self) -> timedelta | None:
+        """The time from the availability of the fix to its merge; None if it still waits."""
+        return max(self.patched_at - self.available_at, timedelta()) if self.patched_at is not None else None
+
+    @property
+    def wait_since_published(self) -> timedelta | None:
+        """The time from the publication of the fix to its merge; None if one of them is not known."""
+        if self.patched_at is None or self.published_at is None:
+            return None
+        return max(self.patched_at - self.published_at, timedelta())
 
 
 class PatchGrouping(StrEnum):
@@ -52,20 +66,35 @@ class PatchGrouping(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class PatchSummary:
-    """The times to patch of one group of patches."""
+class WaitSummary:
+    """How long some fixes waited. All times have the same kind of start."""
 
-    group: str
-    """The value that the patches have in common, such as `critical`, `@acme/web` or `2026-11`."""
-    patched: int
+    merged: int
     median: timedelta | None
-    """The median of the times from the availability of a fix to its merge; None if none was merged."""
+    """The median of the times until the merge; None if none was merged."""
     percentile_90: timedelta | None
     """Nine of ten fixes were merged within this time; None if none was merged."""
     open: int
     """The number of fixes that wait."""
     oldest_open: timedelta | None
-    """The time since the availability of the fix that waits the longest; None if none waits."""
+    """The time for which the fix waits that waits the longest; None if none waits."""
+
+    @property
+    def fixes(self) -> int:
+        """The number of fixes whose start is known."""
+        return self.merged + self.open
+
+
+@dataclass(frozen=True, slots=True)
+class PatchSummary:
+    """The times to patch of one group of patches."""
+
+    group: str
+    """The value that the patches have in common, such as `critical`, `@acme/web` or `2026-11`."""
+    since_seen: WaitSummary
+    """The times since the fixes were available, because basebump saw a digest that contains them."""
+    since_published: WaitSummary
+    """The times since the fixes were published, only for fixes whose publication is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +110,17 @@ class TrendPoint:
     """The number of these fixes whose due date had passed."""
     median: timedelta | None
     """The median of the times to patch of the fixes that were merged shortly before; None if none was merged."""
+    published_median: timedelta | None = None
+    """The same from the publication of the fixes; None if no publication is known of the fixes merged shortly before.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class TeamTrend:
+    """The fixes of one team over time."""
+
+    team: str
+    points: tuple[TrendPoint, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +130,5 @@ class FleetTrends:
     points: tuple[TrendPoint, ...]
     by_severity: tuple[PatchSummary, ...]
     by_team: tuple[PatchSummary, ...]
+    teams: tuple[TeamTrend, ...] = ()
+    """The fixes of each team over time, in the order of `by_team`."""

@@ -1,23 +1,27 @@
-"""Builds the lines of the fleet page: numbers over time."""
+"""Builds the part of pages about fixes over time: lines of the whole fleet and of each team, and tables."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 
 from bot.core.markdown import make_console_line
-from bot.model.patch_times import FleetTrends, PatchSummary
+from bot.model.patch_times import FleetTrends, PatchSummary, TrendPoint, WaitSummary
 from bot.reports._inventory_parts import describe_duration
 
 WIDTH, HEIGHT = 300, 80
 """The size of the drawing area of a chart, in the units of its `viewBox`."""
+TEAM_WIDTH, TEAM_HEIGHT = 120, 24
+"""The size of the drawing area of a line of one team."""
 MAX_TEAMS = 20
 """The maximum number of teams that the page lists."""
 NOTHING_MERGED = "no fix was merged"
 NOTHING_MERGED_RECENTLY = "none merged recently"
 """The words for medians of no fixes."""
+
+Values = Sequence[float | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,19 @@ class TrendLine:
     """The points of the line as `x,y x,y …`. The line has gaps where the value is not known."""
     severity: str = ""
     """The severity that the numbers are about, which determines the colour; empty if they are about several."""
+    has_values: bool = True
+    """False if all values are 0 or unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class TeamTrends:
+    """The lines of several teams, as a table with a row for each team. All lines of a column have the same scale."""
+
+    columns: tuple[tuple[str, str], ...]
+    """The title of each column and its scale, such as `up to 4 days`."""
+    rows: tuple[tuple[str, tuple[TrendLine, ...]], ...]
+    """The teams, each with a line for each column."""
+    left_out: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +59,8 @@ class TrendTable:
     title: str
     rows: tuple[tuple[str, ...], ...]
     left_out: int
+    has_publications: bool
+    """True if each row also has the times since the fixes were published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,64 +70,160 @@ class TrendSection:
     start: datetime
     end: datetime
     lines: tuple[TrendLine, ...]
+    teams: TeamTrends
     tables: tuple[TrendTable, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Measure:
+    """A number that changes over time."""
+
+    title: str
+    team_title: str
+    """A shorter title, for a column of the lines of teams."""
+    get_value: Callable[[TrendPoint], float | None]
+    describe: Callable[[float], str]
+    severity: str = ""
 
 
 def build_trend_section(trends: FleetTrends) -> TrendSection:
     """Return the values of the section. `trends` has at least two points."""
-    points = trends.points
-    waiting = [float(point.open) for point in points]
-    exploited = [float(point.exploited_open) for point in points]
-    overdue = [float(point.overdue) for point in points]
-    medians = [point.median.total_seconds() if point.median is not None else None for point in points]
-    lines = (
-        _build_line("Waiting fixes", waiting, _describe_count),
-        _build_line("Waiting fixes of exploited vulnerabilities", exploited, _describe_count, "exploited"),
-        *([_build_line("Overdue fixes", overdue, _describe_count, "critical")] if any(overdue) else []),
-        _build_line("Median time to patch", medians, describe_duration),
-    )
+    points, measures = trends.points, _list_measures(trends.points)
+    teams = sorted(trends.by_team, key=_get_team_order)
     tables = (
         _build_table("Time to patch by the most severe vulnerability", trends.by_severity),
-        _build_table("Time to patch by team", trends.by_team),
+        _build_table("Time to patch by team", teams),
     )
-    return TrendSection(points[0].at, points[-1].at, lines, tuple(each for each in tables if each.rows))
+    return TrendSection(
+        start=points[0].at,
+        end=points[-1].at,
+        lines=tuple(_build_line(each, points, each.title) for each in measures),
+        teams=_build_team_trends(trends, [each.group for each in teams], measures),
+        tables=tuple(each for each in tables if each.rows),
+    )
+
+
+def _list_measures(points: Sequence[TrendPoint]) -> tuple[_Measure, ...]:
+    """Return the measures that the page shows. Some of them are shown only if their values are not all 0 or unknown."""
+    waiting = _Measure("Waiting fixes", "Waiting", lambda point: point.open, _describe_count)
+    exploited = _Measure(
+        "Waiting fixes of exploited vulnerabilities",
+        "Exploited",
+        lambda point: point.exploited_open,
+        _describe_count,
+        "exploited",
+    )
+    overdue = _Measure("Overdue fixes", "Overdue", lambda point: point.overdue, _describe_count)
+    median = _Measure("Median time to patch", "Median", lambda point: _count_seconds(point.median), describe_duration)
+    published = _Measure(
+        "Median time to patch since the publication of the fix",
+        "Median since published",
+        lambda point: _count_seconds(point.published_median),
+        describe_duration,
+    )
+    return (
+        waiting,
+        exploited,
+        *([overdue] if any(point.overdue for point in points) else []),
+        median,
+        *([published] if any(point.published_median is not None for point in points) else []),
+    )
+
+
+def _build_team_trends(trends: FleetTrends, order: Sequence[str], measures: Sequence[_Measure]) -> TeamTrends:
+    points_by_team: Mapping[str, Sequence[TrendPoint]] = {each.team: each.points for each in trends.teams}
+    teams = [team for team in order if team in points_by_team]
+    shown = teams[:MAX_TEAMS]
+    scales = {
+        measure.team_title: max(
+            (value for team in shown for value in map(measure.get_value, points_by_team[team]) if value is not None),
+            default=0.0,
+        )
+        for measure in measures
+    }
+    columns = [measure for measure in measures if scales[measure.team_title] > 0]
+    return TeamTrends(
+        columns=tuple((each.team_title, f"up to {each.describe(scales[each.team_title])}") for each in columns),
+        rows=tuple(
+            (
+                make_console_line(team),
+                tuple(
+                    _build_line(
+                        each,
+                        points_by_team[team],
+                        f"{each.title} of {make_console_line(team)}",
+                        scales[each.team_title],
+                        (TEAM_WIDTH, TEAM_HEIGHT),
+                    )
+                    for each in columns
+                ),
+            )
+            for team in shown
+        ),
+        left_out=len(teams) - len(shown),
+    )
 
 
 def _build_line(
-    title: str, values: Sequence[float | None], describe: Callable[[float], str], severity: str = ""
+    measure: _Measure,
+    points: Sequence[TrendPoint],
+    title: str,
+    scale: float | None = None,
+    size: tuple[int, int] = (WIDTH, HEIGHT),
 ) -> TrendLine:
+    """Return the line of a measure. `scale` is the value at the upper edge; if it is None, the highest value is."""
+    values = [measure.get_value(point) for point in points]
     known = [value for value in values if value is not None]
     highest, last = max(known, default=0.0), values[-1]
     return TrendLine(
         title=title,
-        highest=f"at most {describe(highest)}" if known else NOTHING_MERGED,
-        last=f"{describe(last)} now" if last is not None else NOTHING_MERGED_RECENTLY,
-        segments=tuple(_list_segments(values, highest or 1.0)),
-        severity=severity,
+        highest=f"at most {measure.describe(highest)}" if known else NOTHING_MERGED,
+        last=f"{measure.describe(last)} now" if last is not None else NOTHING_MERGED_RECENTLY,
+        segments=tuple(_list_segments(values, scale or highest or 1.0, size)),
+        severity=measure.severity,
+        has_values=highest > 0,
     )
 
 
-def _list_segments(values: Sequence[float | None], highest: float) -> Iterator[str]:
+def _list_segments(values: Values, scale: float, size: tuple[int, int]) -> Iterator[str]:
     """Yield the points of each part of the line in which all values are known."""
-    step = WIDTH / (len(values) - 1)
+    width, height = size
+    step = width / (len(values) - 1)
     for is_known, group in groupby(enumerate(values), key=lambda each: each[1] is not None):
         if is_known:
-            yield " ".join(f"{index * step:.1f},{HEIGHT * (1 - (value or 0) / highest):.1f}" for index, value in group)
+            yield " ".join(f"{index * step:.1f},{height * (1 - (value or 0) / scale):.1f}" for index, value in group)
 
 
 def _build_table(title: str, summaries: Sequence[PatchSummary]) -> TrendTable:
+    has_publications = any(each.since_published.fixes for each in summaries)
     rows = tuple(
         (
             make_console_line(each.group),
-            f"{each.patched:,}",
-            _describe_time(each.median),
-            _describe_time(each.percentile_90),
-            f"{each.open:,}",
-            _describe_time(each.oldest_open),
+            *_list_cells(each.since_seen),
+            *(_list_cells(each.since_published) if has_publications else ()),
         )
         for each in summaries[:MAX_TEAMS]
     )
-    return TrendTable(title, rows, max(0, len(summaries) - MAX_TEAMS))
+    return TrendTable(title, rows, max(0, len(summaries) - MAX_TEAMS), has_publications)
+
+
+def _list_cells(waits: WaitSummary) -> tuple[str, ...]:
+    return (
+        f"{waits.merged:,}",
+        _describe_time(waits.median),
+        _describe_time(waits.percentile_90),
+        f"{waits.open:,}",
+        _describe_time(waits.oldest_open),
+    )
+
+
+def _get_team_order(summary: PatchSummary) -> tuple[int, int, str]:
+    """Return the key that sorts teams: those with the most waiting fixes first, then those with the most fixes."""
+    return -summary.since_seen.open, -summary.since_seen.fixes, summary.group
+
+
+def _count_seconds(duration: timedelta | None) -> float | None:
+    return duration.total_seconds() if duration is not None else None
 
 
 def _describe_count(value: float) -> str:

@@ -1,8 +1,8 @@
-"""Renders the HTML page of a run, or of several runs that each handled a part of a fleet (`--shard`).
+"""Renders HTML pages: of a run, of several runs that each handled a part of a fleet (`--shard`), and of its fixes.
 
-The page loads no other files.
+The pages load no other files.
 
-No other module converts text from outside to HTML. The template gets only the values of the page, and escapes all of
+No other module converts text from outside to HTML. The templates get only the values of the page, and escape all of
 them except the style and the script, which are files of basebump, and the data for the script, which is JSON without
 the character `<`. The script inserts this data as text only.
 """
@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from jinja2 import Environment, StrictUndefined, Template
+from jinja2 import DictLoader, Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from bot import __version__
@@ -34,6 +34,9 @@ _SECURITY_POLICY = (
     "default-src 'none'; style-src '{style}'; script-src '{script}'; img-src data:; base-uri 'none'; form-action 'none'"
 )
 """Allows only the style and the script of the page, by their hashes: https://www.w3.org/TR/CSP3/."""
+RUN_PAGE, FIXES_PAGE = "report.html.j2", "fixes.html.j2"
+PAGE_TEMPLATES = (RUN_PAGE, FIXES_PAGE, "page.html.j2", "page_macros.html.j2")
+"""The templates of the pages, and those that they include."""
 
 
 class PageTooLongError(BasebumpError):
@@ -42,9 +45,10 @@ class PageTooLongError(BasebumpError):
 
 @dataclass(frozen=True, slots=True)
 class PageParts:
-    """The contents of the files from which the page is built."""
+    """The contents of the files from which the pages are built."""
 
-    template: str
+    templates: Mapping[str, str]
+    """The contents of PAGE_TEMPLATES by their names."""
     style: str
     script: str
     """The page is complete even if a browser does not run the script."""
@@ -58,16 +62,8 @@ def render_html_page(runs: Sequence[RunFacts], parts: PageParts, trends: FleetTr
     If the page is longer than MAX_BYTES, its lists get fewer rows. Raises PageTooLongError if this is not enough.
     """
     run = merge_runs(runs)
-    style, script = _mark_trusted(parts.style), _mark_trusted(parts.script)
-    values = {
-        "policy": _SECURITY_POLICY.format(style=_hash_content(style), script=_hash_content(script)),
-        "style": style,
-        "script": script,
-        "version": __version__,
-        "severities": SHOWN_SEVERITIES,
-        "trends": build_trend_section(trends) if trends is not None else None,
-    }
-    template = _compile_template(parts.template)
+    template = _compile_template(tuple(parts.templates.items()), RUN_PAGE)
+    values = {**_build_values(parts, trends), "script": _mark_trusted(parts.script), "severities": SHOWN_SEVERITIES}
     for rows in _ROW_LIMITS:
         page = build_page(run, rows)
         text = template.render(values, page=page, data=_mark_trusted(page.image_data)).strip()
@@ -76,11 +72,35 @@ def render_html_page(runs: Sequence[RunFacts], parts: PageParts, trends: FleetTr
     raise PageTooLongError(f"the HTML page has more than {MAX_BYTES} bytes even if all its lists are empty")
 
 
-@lru_cache(1)
-def _compile_template(source: str) -> Template:
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+def render_fixes_page(trends: FleetTrends | None, parts: PageParts) -> str:
+    """Return the page about the fixes of a fleet over time. `trends` is None if the state contains no visit yet."""
+    template = _compile_template(tuple(parts.templates.items()), FIXES_PAGE)
+    return template.render(_build_values(parts, trends)).strip()
+
+
+def _build_values(parts: PageParts, trends: FleetTrends | None) -> dict[str, object]:
+    """Return the values that all pages have."""
+    style, script = _mark_trusted(parts.style), _mark_trusted(parts.script)
+    return {
+        "policy": _SECURITY_POLICY.format(style=_hash_content(style), script=_hash_content(script)),
+        "style": style,
+        "version": __version__,
+        "trends": build_trend_section(trends) if trends is not None else None,
+    }
+
+
+@lru_cache(2)
+def _compile_template(templates: tuple[tuple[str, str], ...], name: str) -> Template:
+    """Return the template `name` of these templates, which can include each other."""
+    environment = Environment(
+        loader=DictLoader(dict(templates)),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     environment.filters = {}
-    return environment.from_string(source)
+    return environment.get_template(name)
 
 
 def _mark_trusted(content: str) -> Markup:

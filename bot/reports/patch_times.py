@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from bot.core.inventory.patch_times import ALL_PATCHES
 from bot.core.markdown import make_console_line
-from bot.model.patch_times import Patch, PatchGrouping, PatchSummary
+from bot.model.patch_times import FleetTrends, Patch, PatchGrouping, PatchSummary, TrendPoint, WaitSummary
 from bot.model.report import SCHEMA
 from bot.model.usage import InventoryCoverage
 from bot.reports._inventory_parts import (
@@ -30,7 +31,15 @@ _TITLES = {
     PatchGrouping.REPOSITORY: "By repository, slowest first",
     PatchGrouping.MONTH: "By month of the merge",
 }
-_COLUMNS = ("by", "group", "merged", "median_seconds", "percentile_90_seconds", "open", "oldest_open_seconds")
+_PUBLISHED_TITLES = {
+    PatchGrouping.ALL: "All fixes, since the fix was published",
+    PatchGrouping.SEVERITY: "By the most severe vulnerability, since the fix was published",
+    PatchGrouping.TEAM: "By team, since the fix was published",
+}
+"""The tables of the times since the publication. The text has no other ones, so that it stays short."""
+_WAIT_COLUMNS = ("merged", "median_seconds", "percentile_90_seconds", "open", "oldest_open_seconds")
+_COLUMNS = ("by", "group", *_WAIT_COLUMNS, *(f"published_{name}" for name in _WAIT_COLUMNS))
+_POINT_COLUMNS = ("at", "open", "exploited_open", "overdue", "median_seconds", "published_median_seconds")
 _HEADINGS = (
     *(Column("group"), Column("merged"), Column("median"), Column("9 of 10 within"), Column("open")),
     Column("oldest open"),
@@ -46,6 +55,8 @@ class PatchReport:
     patches: Sequence[Patch]
     summaries: Mapping[PatchGrouping, Sequence[PatchSummary]]
     coverage: InventoryCoverage
+    trends: FleetTrends | None = None
+    """The fixes over time; None if the state contains no visit yet."""
 
 
 def render_patch_document(report: PatchReport) -> str:
@@ -58,6 +69,14 @@ def render_patch_document(report: PatchReport) -> str:
             "summaries": [
                 _build_summary(grouping, each) for grouping, group in report.summaries.items() for each in group
             ],
+            "trends": [
+                {
+                    "by": by,
+                    "group": group,
+                    "points": [dict(zip(_POINT_COLUMNS, _build_point(each), strict=True)) for each in points],
+                }
+                for by, group, points in _list_trends(report.trends)
+            ],
             "patches": [_build_patch(each) for each in report.patches],
         }
     )
@@ -69,35 +88,60 @@ def render_patch_csv(report: PatchReport) -> str:
     return render_csv(_COLUMNS, rows)
 
 
+def render_trend_csv(report: PatchReport) -> str:
+    """Return the output of `report --since … --format trends-csv`: the points of the lines of fleet and teams."""
+    rows = ((by, group, *_build_point(each)) for by, group, points in _list_trends(report.trends) for each in points)
+    return render_csv(("by", "group", *_POINT_COLUMNS), rows)
+
+
 def render_patch_lines(report: PatchReport, screen_width: int | None) -> list[Line]:
     """Return the text output of `report --since`: a table for each grouping."""
     merged = sum(each.patched_at is not None for each in report.patches)
     waiting = len(report.patches) - merged
     days = (report.now - report.since).days
     title = f"{count_things(merged, 'fix', 'fixes')} merged in {count_things(days, 'day', 'days')}, {waiting} waiting."
-    tables = (
-        [StyledLine("", _TITLES[grouping], Style.UPDATE), *_render_table(_sort(grouping, group), screen_width)]
+    tables = [
+        [
+            StyledLine("", _TITLES[grouping], Style.UPDATE),
+            *_render_table([(each.group, each.since_seen) for each in _sort(grouping, group)], screen_width),
+        ]
         for grouping, group in report.summaries.items()
         if group
-    )
+    ]
     coverage = list(describe_coverage(report.coverage, report.now))
     started_at = report.coverage.first_read_at
     if started_at is not None and started_at > report.since:
         coverage.insert(0, f"The state begins on {started_at:%Y-%m-%d}, so earlier fixes are not known.")
-    return join_blocks([title], *tables, coverage)
+    return join_blocks([title], *tables, *_render_published_tables(report, screen_width), coverage)
 
 
-def _render_table(summaries: Sequence[PatchSummary], screen_width: int | None) -> Iterator[Line]:
+def _render_published_tables(report: PatchReport, screen_width: int | None) -> Iterator[list[Line]]:
+    """Yield the tables of the times since the publication, each with the number of fixes whose publication is known."""
+    known = sum(each.published_at is not None for each in report.patches)
+    if not known:
+        return
+    yield [f"The scanner states the publication of {known} of these {len(report.patches)} fixes:"]
+    for grouping, title in _PUBLISHED_TITLES.items():
+        rows = [
+            (each.group, each.since_published)
+            for each in report.summaries.get(grouping, ())
+            if each.since_published.fixes
+        ]
+        if rows:
+            yield [StyledLine("", title, Style.UPDATE), *_render_table(rows, screen_width)]
+
+
+def _render_table(groups: Sequence[tuple[str, WaitSummary]], screen_width: int | None) -> Iterator[Line]:
     rows = [
         (
-            make_console_line(each.group),
-            str(each.patched),
-            _format_duration(each.median),
-            _format_duration(each.percentile_90),
-            str(each.open),
-            _format_duration(each.oldest_open),
+            make_console_line(group),
+            str(waits.merged),
+            _format_duration(waits.median),
+            _format_duration(waits.percentile_90),
+            str(waits.open),
+            _format_duration(waits.oldest_open),
         )
-        for each in summaries
+        for group, waits in groups
     ]
     return render_table(_HEADINGS, rows, screen_width)
 
@@ -106,9 +150,12 @@ def _sort(grouping: PatchGrouping, summaries: Sequence[PatchSummary]) -> Sequenc
     """Return the summaries in the order of the text, which shows only the first rows of a long table."""
     if grouping is not PatchGrouping.REPOSITORY:
         return summaries
-    return sorted(
-        summaries, key=lambda each: (each.oldest_open or timedelta(), each.percentile_90 or timedelta()), reverse=True
-    )
+    return sorted(summaries, key=_get_slowness, reverse=True)
+
+
+def _get_slowness(summary: PatchSummary) -> tuple[timedelta, timedelta]:
+    waits = summary.since_seen
+    return waits.oldest_open or timedelta(), waits.percentile_90 or timedelta()
 
 
 def _format_duration(duration: timedelta | None) -> str:
@@ -123,11 +170,37 @@ def _build_row(grouping: PatchGrouping, summary: PatchSummary) -> list[Cell]:
     return [
         grouping.value,
         summary.group,
-        summary.patched,
-        count_seconds(summary.median),
-        count_seconds(summary.percentile_90),
-        summary.open,
-        count_seconds(summary.oldest_open),
+        *_list_wait_cells(summary.since_seen),
+        *_list_wait_cells(summary.since_published),
+    ]
+
+
+def _list_wait_cells(waits: WaitSummary) -> list[Cell]:
+    return [
+        waits.merged,
+        count_seconds(waits.median),
+        count_seconds(waits.percentile_90),
+        waits.open,
+        count_seconds(waits.oldest_open),
+    ]
+
+
+def _list_trends(trends: FleetTrends | None) -> Iterator[tuple[str, str, Sequence[TrendPoint]]]:
+    """Yield the grouping, the group and the points of each line: first those of the fleet, then those of the teams."""
+    if trends is not None:
+        yield PatchGrouping.ALL.value, ALL_PATCHES, trends.points
+        for each in trends.teams:
+            yield PatchGrouping.TEAM.value, each.team, each.points
+
+
+def _build_point(point: TrendPoint) -> list[Cell]:
+    return [
+        format_time(point.at),
+        point.open,
+        point.exploited_open,
+        point.overdue,
+        count_seconds(point.median),
+        count_seconds(point.published_median),
     ]
 
 
@@ -138,6 +211,7 @@ def _build_patch(patch: Patch) -> JsonValue:
         "severity": patch.severity.value,
         "available_at": format_time(patch.available_at),
         "patched_at": format_time(patch.patched_at),
+        "published_at": format_time(patch.published_at),
         "merged_by_basebump": patch.is_merged_by_basebump,
         "owners": list(patch.owners),
         "request": {"number": patch.request.number, "url": patch.request.url},

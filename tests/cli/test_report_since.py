@@ -25,14 +25,18 @@ NOW = datetime.now(UTC)
 
 @pytest.fixture
 def fleet(tmp_path, config):
-    """Write a state in which one fix was merged after four days, and another one waits for nine days."""
+    """Write a state in which one fix was merged after four days, and another one waits for nine days.
+
+    The first one was published 15 days before the merge.
+    """
     database = Database.sqlite(tmp_path / "state.db")
     inventory, observations = DatabaseInventoryStore(database), DatabaseStateStore(database, lambda: NOW)
     for days, digest in ((30, OLD), (9, NEW)):
         observations.record_tags({PYTHON: TagDescriptor(digest, "")}, NOW - days * DAY)
     old, new = (build_verdict(f"python:3.12@{each}", owners=("@acme/web",)) for each in (OLD, NEW))
     opened = {"opened_at": NOW - 8 * DAY, "url": "https://x/7"}
-    first, second = (build_request(7, **opened, fixes=fixes) for fixes in ({"critical": 1}, {"high": 2}))
+    first = build_request(7, **opened, fixes={"critical": 1}, fix_published_at=NOW - 20 * DAY)
+    second = build_request(7, **opened, fixes={"high": 2})
     visits = [build_visit(old, requests=(first,)), build_visit(old, key=API, requests=(second,))]
     inventory.record_visits(visits, {}, NOW - 10 * DAY)
     merged = build_request(7, RequestState.MERGED, ended_at=NOW - 5 * DAY)
@@ -56,7 +60,29 @@ def test_text_has_a_table_for_each_grouping(basebump, fleet):
     ]
     assert [block[0] for block in blocks[3:6]] == ["By team", "By repository, slowest first", "By month of the merge"]
     assert [row.split()[0] for row in blocks[4][2:]] == ["acme/api", "acme/web"]
+    assert blocks[6] == ["The scanner states the publication of 1 of these 2 fixes:"]
+    assert [block[0] for block in blocks[7:10]] == [
+        "All fixes, since the fix was published",
+        "By the most severe vulnerability, since the fix was published",
+        "By team, since the fix was published",
+    ]
+    assert blocks[8][2].split() == ["critical", "1", "15", "days", "15", "days", "0", "-"]
     assert max(map(len, out.splitlines())) <= 110
+
+
+def test_trends_csv_has_the_points_of_the_fleet_and_each_team(basebump, fleet):
+    text = basebump("report", "--since", "90d", "-c", fleet, "--format", "trends-csv")[1]
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [(row["by"], row["group"]) for row in (rows[0], rows[-1])] == [("all", "all"), ("team", "'@acme/web")]
+    assert (rows[-1]["open"], rows[-1]["published_median_seconds"]) == ("1", str(15 * 24 * 3600))
+
+
+@pytest.mark.parametrize(("name", "arguments"), [("fixes.html", ()), ("fixes.txt", ("--format", "html"))])
+def test_page_of_fixes_has_lines_of_each_team(basebump, fleet, tmp_path, name, arguments):
+    assert basebump("report", "--since", "90d", "-c", fleet, "-o", tmp_path / name, *arguments)[0] == 0
+    page = (tmp_path / name).read_text()
+    assert 'aria-label="Waiting fixes of @acme/web: 1 now, at most 2"' in page
+    assert Outline(page).rows("critical", "1", "4 days", "4 days", "0", "1", "15 days", "15 days", "0")
 
 
 def test_json_has_the_summaries_and_each_fix(basebump, fleet):
@@ -69,6 +95,22 @@ def test_json_has_the_summaries_and_each_fix(basebump, fleet):
         "percentile_90_seconds": 4 * 24 * 3600,
         "open": 1,
         "oldest_open_seconds": pytest.approx(9 * 24 * 3600, abs=600),
+        "published_merged": 1,
+        "published_median_seconds": 15 * 24 * 3600,
+        "published_percentile_90_seconds": 15 * 24 * 3600,
+        "published_open": 0,
+        "published_oldest_open_seconds": None,
+    }
+    assert [each["published_at"] is None for each in document["patches"]] == [True, False]
+    fleet_line, team_line = document["trends"]
+    assert (fleet_line["by"], team_line["by"], team_line["group"]) == ("all", "team", "@acme/web")
+    assert fleet_line["points"][-1] | {"at": None} == {
+        "at": None,
+        "open": 1,
+        "exploited_open": 0,
+        "overdue": 0,
+        "median_seconds": 4 * 24 * 3600,
+        "published_median_seconds": 15 * 24 * 3600,
     }
     assert [(each["repository"], each["severity"], each["merged_by_basebump"]) for each in document["patches"]] == [
         ("acme/api", "high", False),

@@ -8,14 +8,14 @@ from dataclasses import replace
 from support.runs.reports import HOSTILE, KNOWN, MOVED, repository, run_report, update, verdict
 from support.witnesses.pages import Outline
 
-from bot import resources
+from bot.cli.outputs import read_page_parts
 from bot.model.ci import FleetOutcome
 from bot.model.vocabulary import OccurrenceStatus, Reason
-from bot.reports.html import PageParts, render_html_page
+from bot.reports.html import render_html_page
 from bot.reports.json_document import render_run_document
 from bot.reports.run_facts import read_document
 
-PARTS = PageParts(*map(resources.read_template, ("report.html.j2", "report.css", "report.js")))
+PARTS = read_page_parts()
 WHY = "CI fails with 3e2d52064131 in 5 of 8 repositories of this fleet, in 4 of which it passes without it"
 OUTCOME = FleetOutcome(passed=12, failed=2, merged=9, broken=1)
 

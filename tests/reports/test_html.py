@@ -29,18 +29,18 @@ from support.runs.reports import update as moving
 from support.values import digest, finding, scan
 from support.witnesses.pages import Outline
 
-from bot import resources
+from bot.cli.outputs import read_page_parts
 from bot.core.evidence.compare import compare_scans
 from bot.model.due_date import DueClass, DueDate
 from bot.model.evidence import NotScanned, Severity, UnscannedReason
 from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome, Reason
 from bot.reports._fleet_page import MAX_LISTED, OTHER_GROUP, get_group_heading
 from bot.reports._image_rows import MAX_OCCURRENCES
-from bot.reports.html import MAX_BYTES, PageParts, render_html_page
+from bot.reports.html import MAX_BYTES, render_html_page
 from bot.reports.json_document import render_run_document, render_scan_document
 from bot.reports.run_facts import DocumentError, merge_runs, read_document
 
-PARTS = PageParts(*map(resources.read_template, ("report.html.j2", "report.css", "report.js")))
+PARTS = read_page_parts()
 BUILT = datetime(2026, 11, 1, tzinfo=UTC)
 
 

@@ -14,12 +14,27 @@ from support.runs.reports import HOSTILE
 from support.visits import NEW, NOW, WEB, build_request
 
 from bot.model.fleet_history import DigestMove, HeldDigest, MoveOrigin
-from bot.model.patch_times import FixSeverity, Patch, PatchGrouping, PatchSummary
+from bot.model.patch_times import (
+    FixSeverity,
+    FleetTrends,
+    Patch,
+    PatchGrouping,
+    PatchSummary,
+    TeamTrend,
+    TrendPoint,
+    WaitSummary,
+)
 from bot.model.reference import ImageReference
 from bot.model.usage import ImageUsage, InventoryCoverage, UpdateRequest
 from bot.reports.csv_text import render_csv
 from bot.reports.history import HistoryAnswer, render_history_csv, render_history_document, render_history_lines
-from bot.reports.patch_times import PatchReport, render_patch_csv, render_patch_document, render_patch_lines
+from bot.reports.patch_times import (
+    PatchReport,
+    render_patch_csv,
+    render_patch_document,
+    render_patch_lines,
+    render_trend_csv,
+)
 from bot.reports.styled_lines import join_lines
 from bot.reports.usage import UsageAnswer, render_usage_csv, render_usage_document, render_usage_lines
 
@@ -54,15 +69,17 @@ def render_all(word: str) -> tuple[list[str], list[str], list[str]]:
     used = UsageAnswer(ImageReference.parse("python"), None, [usage], COVERAGE)
     held = HeldDigest(key, word, word, NEW, NOW, is_since_first_visit=False)
     history = HistoryAnswer(word, [DigestMove(held, MoveOrigin.BASEBUMP, NOW, request)], (), COVERAGE)
-    patch = Patch(key, word, FixSeverity.HIGH, NOW, None, (word,), request)
-    summaries = {PatchGrouping.TEAM: [PatchSummary(word, 0, None, None, 1, NOW - NOW)]}
-    patches = PatchReport(NOW, NOW, [patch], summaries, COVERAGE)
+    patch = Patch(key, word, FixSeverity.HIGH, NOW, None, (word,), request, published_at=NOW)
+    waits = WaitSummary(0, None, None, 1, NOW - NOW)
+    points = (TrendPoint(NOW, 1, 0, 0, None), TrendPoint(NOW, 1, 0, 0, None))
+    trends = FleetTrends(points, (), (), (TeamTrend(word, points),))
+    patches = PatchReport(NOW, NOW, [patch], {PatchGrouping.TEAM: [PatchSummary(word, waits, waits)]}, COVERAGE, trends)
     lines = (render_usage_lines(used, NOW), render_history_lines(history, NOW), render_patch_lines(patches, None))
     documents = (render_usage_document(used), render_history_document(history), render_patch_document(patches))
     return (
         list(map(join_lines, lines)),
         list(documents),
-        [render_usage_csv(used), render_history_csv(history), render_patch_csv(patches)],
+        [render_usage_csv(used), render_history_csv(history), render_patch_csv(patches), render_trend_csv(patches)],
     )
 
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from support.runs.reports import HOSTILE, repository, run_report
 from support.visits import NOW
+from support.witnesses.chromium import browser
 from support.witnesses.pages import Outline
 
-from bot import resources
-from bot.model.patch_times import FleetTrends, PatchSummary, TrendPoint
+from bot.cli.outputs import read_page_parts
+from bot.model.patch_times import FleetTrends, PatchSummary, TeamTrend, TrendPoint, WaitSummary
 from bot.reports._trend_charts import MAX_TEAMS, build_trend_section
-from bot.reports.html import PageParts, render_html_page
+from bot.reports.html import render_fixes_page, render_html_page
 from bot.reports.json_document import render_run_document
 from bot.reports.run_facts import read_document
 
 DAY = timedelta(days=1)
-PARTS = PageParts(*map(resources.read_template, ("report.html.j2", "report.css", "report.js")))
+PARTS = read_page_parts()
 
 
 def trends(*medians: int | None, teams: tuple[str, ...] = ("@a",)) -> FleetTrends:
@@ -24,8 +27,9 @@ def trends(*medians: int | None, teams: tuple[str, ...] = ("@a",)) -> FleetTrend
         TrendPoint(NOW + day * DAY, 2 * day, 0, 0, median * DAY if median is not None else None)
         for day, median in enumerate(medians)
     )
-    summaries = tuple(PatchSummary(team, 1234, DAY, 3 * DAY, 0, None) for team in teams)
-    return FleetTrends(points, summaries, summaries)
+    seen, published = WaitSummary(1234, DAY, 3 * DAY, 0, None), WaitSummary(0, None, None, 0, None)
+    summaries = tuple(PatchSummary(team, seen, published) for team in teams)
+    return FleetTrends(points, summaries, summaries, tuple(TeamTrend(team, points) for team in teams))
 
 
 def test_line_is_scaled_to_its_highest_value():
@@ -47,13 +51,70 @@ def test_line_without_any_value_is_empty():
 
 
 def test_page_escapes_teams_and_counts_those_that_do_not_fit():
-    found = trends(1, 2, teams=(HOSTILE, *(f"@team{number:02}" for number in range(MAX_TEAMS + 4))))
+    found = trends(1, 2, teams=(HOSTILE, *(f"team{number:02}" for number in range(MAX_TEAMS + 4))))
     page = render_html_page([read_document(render_run_document(run_report(repository())))], PARTS, found)
     assert HOSTILE not in page
-    assert Outline(page).rows("@team00", "1,234", "24 hours", "3 days", "0")
-    assert "@team18" in page
-    assert "@team19" not in page
+    assert Outline(page).rows("team00", "1,234", "24 hours", "3 days", "0")
+    assert "team18" in page
+    assert "team19" not in page
     assert "5 more groups do not fit here." in page
+
+
+def team_trends(**counts: tuple[int, ...]) -> FleetTrends:
+    """Return trends of teams with these numbers of waiting fixes over time."""
+    nothing = WaitSummary(0, None, None, 0, None)
+    teams = tuple(
+        TeamTrend(
+            f"@{team}", tuple(TrendPoint(NOW + day * DAY, open_, 0, 0, None) for day, open_ in enumerate(numbers))
+        )
+        for team, numbers in counts.items()
+    )
+    summaries = tuple(
+        PatchSummary(each.team, WaitSummary(0, None, None, each.points[-1].open, None), nothing) for each in teams
+    )
+    return FleetTrends(teams[0].points, (), summaries, teams)
+
+
+def test_lines_of_teams_have_the_same_scale_and_begin_with_the_most_waiting_fixes():
+    found = build_trend_section(team_trends(a=(0, 2), b=(8, 4), c=(1, 0))).teams
+    assert found.columns == (("Waiting", "up to 8"),)
+    assert [(team, line.segments, line.last) for team, (line,) in found.rows] == [
+        ("@b", ("0.0,0.0 120.0,12.0",), "4 now"),
+        ("@a", ("0.0,24.0 120.0,18.0",), "2 now"),
+        ("@c", ("0.0,21.0 120.0,24.0",), "0 now"),
+    ]
+
+
+def test_teams_that_do_not_fit_are_counted():
+    found = build_trend_section(trends(1, 2, teams=tuple(f"@{number:02}" for number in range(MAX_TEAMS + 3)))).teams
+    assert (len(found.rows), found.left_out) == (MAX_TEAMS, 3)
+
+
+def test_tables_have_the_times_since_the_publication_only_if_some_are_known():
+    (table, _) = build_trend_section(trends(1, 2)).tables
+    assert (table.has_publications, table.rows[0]) == (False, ("@a", "1,234", "24 hours", "3 days", "0", ""))
+    known = WaitSummary(7, 9 * DAY, 20 * DAY, 1, 30 * DAY)
+    (summary,) = trends(1, 2).by_team
+    (table,) = build_trend_section(
+        replace(trends(1, 2), by_team=(replace(summary, since_published=known),), by_severity=())
+    ).tables
+    assert table.rows[0][6:] == ("7", "9 days", "20 days", "1", "30 days")
+
+
+def test_line_since_the_publication_is_shown_only_if_it_has_values():
+    points = tuple(TrendPoint(NOW + day * DAY, 0, 0, 0, DAY, 6 * DAY) for day in range(2))
+    *_, last = build_trend_section(FleetTrends(points, (), ())).lines
+    assert (last.title, last.last) == ("Median time to patch since the publication of the fix", "6 days now")
+    assert len(build_trend_section(trends(1, 2)).lines) == 3
+
+
+def test_page_of_fixes_has_the_lines_of_teams_and_escapes_them():
+    page = render_fixes_page(trends(1, 2, teams=(HOSTILE, "@web")), PARTS)
+    assert HOSTILE not in page
+    labels = [each.get("aria-label") for each in Outline(page).all("svg")]
+    assert "Waiting fixes of @web: 2 now, at most 2" in labels
+    assert "<h1>The fixes of a fleet</h1>" in page
+    assert "contains no base branches yet" in render_fixes_page(None, PARTS)
 
 
 def test_overdue_fixes_have_a_line_only_if_there_were_any():
@@ -63,3 +124,22 @@ def test_overdue_fixes_have_a_line_only_if_there_were_any():
 
     assert "Overdue fixes" not in list_titles(0)
     assert "Overdue fixes" in list_titles(2)
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory):
+    with browser(tmp_path_factory.mktemp("browser")) as started:
+        yield started
+
+
+@pytest.mark.real("chromium")
+@pytest.mark.slow
+@pytest.mark.parametrize(("width", "scheme"), [(1200, "light"), (390, "dark")])
+def test_lines_of_teams_fit_the_window(shown, tmp_path, width, scheme):
+    path = tmp_path / "fixes.html"
+    path.write_text(render_fixes_page(trends(1, None, 12, 4, teams=("@acme/a-team-with-a-long-name", "@web")), PARTS))
+    shown.show(path, width=width, scheme=scheme)
+    assert shown.evaluate("document.documentElement.scrollWidth") == width
+    assert shown.evaluate("document.querySelector('.team-trends').scrollWidth <= document.body.clientWidth")
+    assert shown.evaluate("[...document.querySelectorAll('.team-trends svg')].every((each) => each.clientWidth > 90)")
+    assert not shown.said("Log.entryAdded")

@@ -2,7 +2,7 @@
 
 A fix is available to a base branch from the time at which basebump first saw the digest that a request proposes, or
 from the opening of this request if that was earlier, because a request can be updated to a later digest. The time to
-patch ends with the merge.
+patch ends with the merge. If the scanner states when a fix was published, the time since then is computed as well.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from bot.core.inventory.history import CLOCK_TOLERANCE, find_first_sightings
 from bot.core.proposal.branch_ownership import ImageVersion, parse_targets
 from bot.model.fleet_history import FleetHistory, HeldDigest
 from bot.model.inventory import BranchKey, StoredRequest
-from bot.model.patch_times import FixSeverity, Patch, PatchGrouping, PatchSummary
+from bot.model.patch_times import FixSeverity, Patch, PatchGrouping, PatchSummary, WaitSummary
 from bot.model.proposal import RequestState
 from bot.model.reference import Digest
 
@@ -66,7 +66,7 @@ def summarise_patches(
     groups: dict[str, list[Patch]] = defaultdict(list)
     for patch in patches:
         if patch.patched_at is None or patch.patched_at >= since:
-            for group in _list_groups(patch, grouping):
+            for group in list_groups(patch, grouping):
                 groups[group].append(patch)
     severities: list[str] = [each.value for each in FixSeverity]
     is_by_severity = grouping is PatchGrouping.SEVERITY
@@ -121,16 +121,31 @@ def _build_patch(held: HeldDigest, requests: Sequence[StoredRequest], sightings:
     if not requests or (is_open and all(each.state is not RequestState.OPEN for each in requests)):
         return None
     severities = [severity for each in requests if (severity := get_fix_severity(each.fixes)) is not None]
+    severity = min(severities, key=list(FixSeverity).index)
     return Patch(
         key=held.key,
         image=held.name,
-        severity=min(severities, key=list(FixSeverity).index),
+        severity=severity,
         available_at=_find_available_time(held, requests, sightings),
         patched_at=None if is_open else (max(merges) if merges else held.ended_at),
         owners=held.owners,
         request=max(requests, key=lambda each: (each.state is RequestState.OPEN, each.number)),
         is_merged_by_basebump=bool(merges),
+        published_at=_find_publication(held, requests, severity),
     )
+
+
+def _find_publication(held: HeldDigest, requests: Sequence[StoredRequest], severity: FixSeverity) -> datetime | None:
+    """Return when the first fix of the given severity was published; None if the scanner does not state it.
+
+    The time is not before the base branch held the vulnerable digest, unless the first visit already found this digest,
+    because the branch may then have held it since any time.
+    """
+    dates = [each.fix_published_at for each in requests if get_fix_severity(each.fixes) is severity]
+    published_at = min((each for each in dates if each is not None), default=None)
+    if published_at is None or held.is_since_first_visit:
+        return published_at
+    return max(published_at, _find_start_of_need(held, requests))
 
 
 def _find_available_time(held: HeldDigest, requests: Sequence[StoredRequest], sightings: _Sightings) -> datetime:
@@ -142,10 +157,15 @@ def _find_available_time(held: HeldDigest, requests: Sequence[StoredRequest], si
     images: frozenset[ImageVersion] = frozenset().union(*(parse_targets(each.targets) for each in requests))
     seen = [sightings.get((repository, Digest(digest))) for repository, _, digest in images]
     available_at = min((time for time in (*opened, *seen) if time is not None), default=held.since)
-    return max(min((held.since, *opened)), available_at)
+    return max(_find_start_of_need(held, requests), available_at)
 
 
-def _list_groups(patch: Patch, grouping: PatchGrouping) -> Sequence[str]:
+def _find_start_of_need(held: HeldDigest, requests: Sequence[StoredRequest]) -> datetime:
+    """Return the time since which the base branch held the vulnerable digest."""
+    return min((held.since, *(each.opened_at for each in requests if each.opened_at is not None)))
+
+
+def list_groups(patch: Patch, grouping: PatchGrouping) -> Sequence[str]:
     """Return the groups of a patch. A patch of several teams is in several groups."""
     match grouping:
         case PatchGrouping.ALL:
@@ -162,11 +182,28 @@ def _list_groups(patch: Patch, grouping: PatchGrouping) -> Sequence[str]:
 
 
 def _summarise(group: str, patches: Sequence[Patch], now: datetime) -> PatchSummary:
-    merged = [max(each.patched_at - each.available_at, timedelta()) for each in patches if each.patched_at is not None]
-    waiting = [now - each.available_at for each in patches if each.patched_at is None]
+    published = [each for each in patches if each.published_at is not None]
     return PatchSummary(
         group=group,
-        patched=len(merged),
+        since_seen=_summarise_waits(
+            [each.wait for each in patches if each.wait is not None],
+            [now - each.available_at for each in patches if each.patched_at is None],
+        ),
+        since_published=_summarise_waits(
+            [each.wait_since_published for each in published if each.wait_since_published is not None],
+            [
+                now - each.published_at
+                for each in published
+                if each.patched_at is None and each.published_at is not None
+            ],
+        ),
+    )
+
+
+def _summarise_waits(merged: Sequence[timedelta], waiting: Sequence[timedelta]) -> WaitSummary:
+    """Return the summary of the times until a merge, and of the times for which the other fixes wait."""
+    return WaitSummary(
+        merged=len(merged),
         median=find_percentile(merged, 0.5),
         percentile_90=find_percentile(merged, 0.9),
         open=len(waiting),

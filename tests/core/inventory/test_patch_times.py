@@ -12,7 +12,7 @@ from support.visits import API, NEW, NOW, OLD, PYTHON, WEB, build_request
 from bot.core.inventory.patch_times import NO_OWNER, find_patches, find_percentile, summarise_patches
 from bot.model.fleet_history import BranchRequest, FleetHistory, HeldDigest
 from bot.model.history import TagObservation
-from bot.model.patch_times import FixSeverity, PatchGrouping, PatchSummary
+from bot.model.patch_times import FixSeverity, PatchGrouping, PatchSummary, WaitSummary
 from bot.model.proposal import RequestState
 from bot.model.reference import TagRef
 
@@ -153,7 +153,54 @@ def test_summary_has_median_percentile_and_oldest_open():
     requests += [waiting(key=API), waiting(2, key=API, targets=(python_13,), opened_at=NOW - 9 * DAY)]
     patches = find_patches(FleetHistory((*spans, *still), tuple(requests)))
     (summary,) = summarise_patches(patches, PatchGrouping.ALL, START, NOW)
-    assert summary == PatchSummary("all", 10, 5 * DAY, 9 * DAY, 2, 9 * DAY)
+    assert summary == PatchSummary(
+        "all", WaitSummary(10, 5 * DAY, 9 * DAY, 2, 9 * DAY), WaitSummary(0, None, None, 0, None)
+    )
+
+
+def test_summary_since_the_publication_is_about_fixes_whose_publication_is_known():
+    spans = [held(key=replace(WEB, repository=f"acme/{number}")) for number in range(3)]
+    requests = [
+        merged(key=spans[0].key, fix_published_at=NOW - 8 * DAY),
+        merged(key=spans[1].key, fix_published_at=NOW - 4 * DAY),
+        merged(key=spans[2].key),
+        waiting(key=API, fix_published_at=NOW - 9 * DAY),
+    ]
+    patches = find_patches(FleetHistory((*spans, held(key=API, ended_at=None)), tuple(requests)))
+    (summary,) = summarise_patches(patches, PatchGrouping.ALL, START, NOW)
+    assert (summary.since_seen.fixes, summary.since_published.fixes) == (4, 3)
+    assert summary.since_published == WaitSummary(2, 3 * DAY, 7 * DAY, 1, 9 * DAY)
+
+
+@pytest.mark.parametrize(
+    ("span", "published"),
+    [
+        (held(since=NOW - 20 * DAY), 12),
+        (held(since=NOW - 9 * DAY), 9),
+        (held(since=NOW - 9 * DAY, is_since_first_visit=True), 12),
+        (held(since=NOW - 5 * DAY + timedelta(hours=1)), 5),
+    ],
+)
+def test_publication_counts_since_the_branch_held_the_vulnerable_digest(span, published):
+    (patch,) = find_patches(FleetHistory((span,), (merged(fix_published_at=NOW - 12 * DAY),)))
+    assert patch.published_at == NOW - published * DAY
+    assert patch.wait_since_published == (published - 1) * DAY
+
+
+def test_publication_of_several_requests_is_the_first_of_the_highest_severity():
+    requests = [
+        merged(1, state=RequestState.CLOSED, fix_published_at=NOW - 12 * DAY),
+        merged(2, fixes={"critical": 1}, fix_published_at=NOW - 7 * DAY),
+        merged(3, fixes={"critical": 1}, fix_published_at=NOW - 8 * DAY),
+        merged(4, fixes={"critical": 1}),
+    ]
+    (patch,) = find_patches(FleetHistory((held(),), tuple(requests)))
+    assert (patch.severity, patch.published_at) == (FixSeverity.CRITICAL, NOW - 8 * DAY)
+
+
+def test_fix_that_was_published_after_its_merge_did_not_wait():
+    (patch,) = find_patches(FleetHistory((held(),), (merged(fix_published_at=NOW),)))
+    assert patch.wait_since_published == timedelta()
 
 
 def test_summary_leaves_out_what_was_merged_before():

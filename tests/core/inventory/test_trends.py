@@ -47,5 +47,24 @@ def test_median_is_that_of_the_days_before_and_unknown_without_a_merge():
 
 def test_trends_have_summaries_by_severity_and_team():
     trends = build_trends([patch(10, 4), patch(6), patch(300, 200)], SINCE, NOW)
-    assert [(each.group, each.patched, each.open) for each in trends.by_severity] == [("high", 1, 1)]
+    assert [(each.group, each.since_seen.merged, each.since_seen.open) for each in trends.by_severity] == [
+        ("high", 1, 1)
+    ]
     assert [each.group for each in trends.by_team] == ["@a"]
+
+
+def test_each_team_has_the_points_of_its_fixes():
+    both = replace(patch(3), owners=("@a", "@b"))
+    trends = build_trends([patch(2), both, replace(patch(4), owners=())], SINCE, NOW)
+    assert {each.team: [point.open for point in each.points[-5:]] for each in trends.teams} == {
+        "(no owner)": [1, 1, 1, 1, 1],
+        "@a": [0, 1, 2, 2, 2],
+        "@b": [0, 1, 1, 1, 1],
+    }
+
+
+def test_median_since_the_publication_is_about_fixes_whose_publication_is_known():
+    published = replace(patch(10, 4), published_at=NOW - 24 * DAY)
+    last = build_trends([published, patch(9, 1)], SINCE, NOW).points[-1]
+    assert (last.median, last.published_median) == (6 * DAY, 20 * DAY)
+    assert build_trends([patch(9, 1)], SINCE, NOW).points[-1].published_median is None
