@@ -58,6 +58,8 @@ class DiagnosisTarget:
     sets_commit_status: bool = False
     """True if the run sets commit statuses."""
     has_dashboards: bool = False
+    reads_ci: bool = False
+    """True if the run reads how CI ended on pull requests."""
     trial_repository: str | None = None
     """The name of a repository on which all writes are tried; None to write nothing."""
 

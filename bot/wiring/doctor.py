@@ -48,6 +48,7 @@ def build_parts(
         sets_commit_status=settings.has_status
         and bool(settings.scanners or settings.policy.trust or is_scanner_installed()),
         has_dashboards=settings.has_dashboards,
+        reads_ci=settings.state is not None,
         trial_repository=trial_repository,
     )
     return target, list(_list_parts(settings, images))

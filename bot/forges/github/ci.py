@@ -75,22 +75,23 @@ class GitHubCi:
         with translate_errors(name):
             found = answer.data.get("repository") or {}
             nodes = {commit: found.get(f"c{index}") for index, commit in enumerate(ordered)}
-            return {
+            outcomes = {
                 commit: _parse_checks(node, is_complete=not answer.problems)
                 for commit, node in nodes.items()
                 if node is not None
             }
+        return {commit: outcome for commit, outcome in outcomes.items() if outcome is not None}
 
 
-def _parse_checks(node: Mapping[str, Any], *, is_complete: bool) -> CiOutcome:
-    """Return the outcome of CI on a commit.
+def _parse_checks(node: Mapping[str, Any], *, is_complete: bool) -> CiOutcome | None:
+    """Return the outcome of CI on a commit. Return None if the token may not read the checks.
 
     The rollup is null if the commit has no checks. If the token may not read the checks, it is null, too, and the
     answer has a problem, so that it is not complete.
     """
     rollup = node.get("statusCheckRollup")
     if rollup is None:
-        return CiOutcome.NONE if is_complete else CiOutcome.UNKNOWN
+        return CiOutcome.NONE if is_complete else None
     contexts = rollup["contexts"]
     outcome = combine_checks(_list_outcomes(contexts["nodes"]))
     has_all = not contexts["pageInfo"]["hasNextPage"] or outcome is CiOutcome.FAILED

@@ -129,6 +129,7 @@ Credential = ClassicToken | FineGrainedToken | InstallationToken | AppCredential
 
 
 _JOB_SETTING = '"Allow GitHub Actions to create and approve pull requests"'
+_CI_HINT = "hint: give the token the permissions `checks: read` and `statuses: read`; "
 _LEFT_OUT_HINT = "without it, changes in .github/workflows are left out and named"
 
 
@@ -187,7 +188,8 @@ class GitHubExamination:
             base_branch,
             request_noun="pull requests",
             list_requests=lambda: remote.read("list the pull requests", _list_first_request, PULLS_READ),
-            has_dashboard=target.has_dashboards,
+            target=target,
+            ci_hint=_CI_HINT,
         )
         if target.level >= RunLevel.PUSH:
             yield from self._check_writing(credential, remote, target)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from itertools import islice
 from typing import Any
@@ -153,7 +153,7 @@ class GitLabExamination:
             base_branch if not is_of_job else None,
             request_noun="merge requests",
             list_requests=lambda: remote.read("list the merge requests", _list_first_request),
-            has_dashboard=target.has_dashboards and not is_of_job,
+            target=target if not is_of_job else replace(target, has_dashboards=False),
         )
         if target.level > RunLevel.REPORT and self.has_token and not self.connection.has_job_token:
             yield from self._check_writing(remote, target)

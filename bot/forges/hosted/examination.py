@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Protocol
 
+from bot.forges.hosted.ci import CiApi
 from bot.forges.hosted.fleet import HostedServer
 from bot.forges.hosted.forge import HostedRepository
 from bot.forges.hosted.records import HostedDashboard
@@ -99,7 +100,7 @@ class RestExamination(ABC, Generic[Connection_co]):
             base_branch,
             request_noun="pull requests",
             list_requests=lambda: self.read_requests(hosted),
-            has_dashboard=target.has_dashboards,
+            target=target,
         )
         if target.level > RunLevel.REPORT and self.connection.has_token:
             try:
@@ -170,23 +171,27 @@ def check_reading(
     *,
     request_noun: str,
     list_requests: Callable[[], object],
-    has_dashboard: bool,
+    target: DiagnosisTarget,
+    ci_hint: str = "",
 ) -> Iterator[Check]:
-    """Check whether files, pull requests and the dashboard of a repository can be read, and yield the results.
+    """Check whether everything in a repository can be read that a run reads, and yield the results.
 
     Args:
         hosted: The repository.
         base_branch: The base branch whose files are read; None to skip this check.
         request_noun: `pull requests` or `merge requests`, for the results.
         list_requests: Sends an API request that lists pull requests.
-        has_dashboard: True if the run uses a dashboard issue; False to skip this check.
+        target: The kind of run. Only some runs use a dashboard issue, and read the outcome of CI.
+        ci_hint: The hint if the outcome of CI cannot be read.
     """
     if base_branch is not None:
         yield _check_read(hosted.name, "read files", lambda: hosted.branches.read_tip(base_branch))
     yield _check_read(hosted.name, f"read {request_noun}", list_requests)
-    if has_dashboard and hosted.issues is not None:
+    if target.has_dashboards and hosted.issues is not None:
         dashboard = HostedDashboard(hosted.name, hosted.errors, hosted.issues)
         yield _check_read(hosted.name, "read the dashboard", dashboard.read)
+    if target.reads_ci and hosted.ci is not None and base_branch is not None:
+        yield _check_ci(hosted, hosted.ci, base_branch, ci_hint)
 
 
 def _check_read(name: str, action: str, call: Callable[[], object]) -> Check:
@@ -196,6 +201,23 @@ def _check_read(name: str, action: str, call: Callable[[], object]) -> Check:
     except ForgeError as error:
         return report_problem(name, action, str(error))
     return report_ok(name, action, "the request was answered")
+
+
+def _check_ci(hosted: HostedRepository, ci: CiApi, base_branch: str, hint: str) -> Check:
+    """Check whether the outcome of CI on the last commit of the base branch can be read.
+
+    If it cannot, the result is "unknown" instead of "problem", because a run does everything else.
+    """
+    action, consequence = "read how CI ended", "without it, CI that fails with an update pauses no other update"
+    try:
+        with hosted.errors.translate(hosted.name):
+            tip = hosted.branches.read_tip(base_branch)
+            is_readable = tip is None or tip.commit in ci.read_outcomes({tip.commit: None})
+    except ForgeError as error:
+        return report_unknown(hosted.name, action, f"{error}; {consequence}")
+    if not is_readable:
+        return report_unknown(hosted.name, action, f"the checks of commits cannot be read; {hint}{consequence}")
+    return report_ok(hosted.name, action, "the request was answered")
 
 
 def _choose_sample(repositories: Sequence[GitRepository]) -> Sequence[GitRepository]:

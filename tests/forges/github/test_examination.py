@@ -136,6 +136,25 @@ def test_an_app_with_the_key_of_another_is_told_so(app):
         list(fleet.examine(aim()))
 
 
+@pytest.mark.parametrize("missing", ["checks", "statuses"])
+def test_app_that_may_not_read_checks_is_told_what_is_missing(app, missing):
+    permissions = PERMISSIONS | {"checks": "read", "statuses": "read"}
+    app.installation.permissions = {key: value for key, value in permissions.items() if key != missing}
+    check = checks(app, aim(RunLevel.REPORT, reads_ci=True))["read how CI ended"]
+    assert (check.status, f"`{missing}: read`" in check.result) == (CheckStatus.UNKNOWN, True)
+    app.installation.permissions = permissions
+    assert marks(app, aim(RunLevel.REPORT, reads_ci=True))["read how CI ended"] is CheckStatus.OK
+    assert "read how CI ended" not in marks(app, aim(RunLevel.REPORT))
+
+
+def test_fine_grained_token_that_may_not_read_checks_is_told_so(stand):
+    stand.token.permissions = {"metadata": "read", "contents": "read", "pull_requests": "read"}
+    found = checks(stand, aim(RunLevel.REPORT, reads_ci=True))
+    check = found.pop("read how CI ended")
+    assert (check.status, "`checks: read` and `statuses: read`" in check.result) == (CheckStatus.UNKNOWN, True)
+    assert {each.status for each in found.values()} == {CheckStatus.OK}
+
+
 # ---- a classic token, whose scopes every answer names ----------------------------------------------------------------
 
 
