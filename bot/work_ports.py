@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
     from bot.model.delivery import Delivery, EventRequest, ParsedDelivery
     from bot.model.inventory import BranchKey
     from bot.model.reference import Digest, TagRef
-    from bot.model.work import ClaimedWork, FinishedWork, QueueFigures, WaitingWork, WorkRequest
+    from bot.model.work import ClaimedWork, FinishedWork, QueueFigures, WaitingWork, WorkKind, WorkRequest
 
 
 class WorkQueue(Protocol):
@@ -29,8 +29,13 @@ class WorkQueue(Protocol):
         The greater priority and the earlier time count. If a worker is doing the work, it is done again afterwards.
         """
 
-    def claim_work(self, worker: str, limit: int, lease: timedelta) -> Sequence[ClaimedWork]:
-        """Return work that is due, and reserve it for `worker` until `lease` has passed.
+    def request_missing(self, requests: Collection[WorkRequest]) -> None:
+        """Store pending work, except for work that is stored already."""
+
+    def claim_work(
+        self, worker: str, kinds: Collection[WorkKind], limit: int, lease: timedelta
+    ) -> Sequence[ClaimedWork]:
+        """Return work of some kinds that is due, and reserve it for `worker` until `lease` has passed.
 
         All returned work has the same kind and priority. If nothing is due, the result is empty.
         """
@@ -38,10 +43,13 @@ class WorkQueue(Protocol):
     def extend_claims(self, worker: str, claimed: Collection[ClaimedWork], lease: timedelta) -> None:
         """Let the claims of a worker end after `lease` from now. Claims that ended are not renewed."""
 
-    def finish_work(self, worker: str, claimed: ClaimedWork, finished: FinishedWork) -> None:
+    def finish_work(
+        self, worker: str, claimed: ClaimedWork, finished: FinishedWork, repeat_after: timedelta | None = None
+    ) -> None:
         """Remove a piece of work, and store the record of what was done.
 
-        If further requests arrived, the work stays, and is due. Nothing is removed if the claim ended.
+        If further requests arrived, the work stays, and is due. If `repeat_after` is not None, the work stays, and is
+        due after this time. Nothing changes if the claim ended, but the record is stored.
         """
 
     def postpone_work(self, worker: str, claimed: ClaimedWork, delay: timedelta, error: str | None) -> None:

@@ -36,8 +36,30 @@ class SweepWork:
     """List all repositories, and request visits of those that something changed in since their last visit."""
 
 
-WorkKey = TagWork | VisitWork | SweepWork
+@dataclass(frozen=True, slots=True, order=True)
+class PollWork:
+    """Look up all tags of one registry that base branches use, to notice tags that moved without an event."""
+
+    host: str
+
+
+WorkKey = TagWork | VisitWork | SweepWork | PollWork
 """The identity of a piece of work. There is never more than one row with the same key."""
+
+
+class WorkKind(StrEnum):
+    """The kinds of work."""
+
+    TAG = "tag"
+    VISIT = "visit"
+    SWEEP = "sweep"
+    POLL = "poll"
+
+
+EVENT_KINDS = frozenset({WorkKind.TAG, WorkKind.VISIT})
+"""Work that somebody may be waiting for."""
+BACKGROUND_KINDS = frozenset({WorkKind.SWEEP, WorkKind.POLL})
+"""Work that is repeated, and can take minutes. It is done beside the other work."""
 
 
 class WorkPriority(IntEnum):
@@ -72,8 +94,10 @@ class WorkReason(StrEnum):
     """A time came at which the result of a visit may change."""
     SWEEP = "sweep"
     """A sweep is due, or a sweep found that the repository must be read."""
-    RETRY = "retry"
-    """The last attempt failed."""
+    POLL = "poll"
+    """A poll is due."""
+    DEFERRED = "deferred"
+    """Proposals could not be opened at the last visit, because of a limit or a schedule."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, case, delete, func, insert, or_, select, update
 
-from bot.model.work import ClaimedWork, FinishedWork, QueueFigures, WorkPriority, WorkReason, WorkRequest
+from bot.model.work import ClaimedWork, FinishedWork, QueueFigures, WorkKind, WorkPriority, WorkReason, WorkRequest
 from bot.state.database import Database
 from bot.state.tables import import_dialect
 from bot.state.work_tables import FINISHED_WORK, KEY_NAMES, PENDING_WORK, build_key_values, parse_key
@@ -33,10 +33,24 @@ class DatabaseWorkQueue:
         with self._database.open_for_row_writes() as connection:
             write_requests(connection, requests)
 
-    def claim_work(self, worker: str, limit: int, lease: timedelta) -> Sequence[ClaimedWork]:
-        """Return work that is due, and reserve it for `worker` until `lease` has passed."""
+    def request_missing(self, requests: Collection[WorkRequest]) -> None:
+        """Store pending work, except for work that is stored already."""
         with self._open() as (connection, now):
-            is_claimable = and_(PENDING_WORK.c.due_at <= now, or_(_IS_UNCLAIMED, PENDING_WORK.c.claimed_until <= now))
+            insert_into = import_dialect(connection).insert(PENDING_WORK)
+            for request in requests:
+                row = _build_pending_row(request, now)
+                connection.execute(insert_into.values(row).on_conflict_do_nothing())
+
+    def claim_work(
+        self, worker: str, kinds: Collection[WorkKind], limit: int, lease: timedelta
+    ) -> Sequence[ClaimedWork]:
+        """Return work of some kinds that is due, and reserve it for `worker` until `lease` has passed."""
+        with self._open() as (connection, now):
+            is_claimable = and_(
+                PENDING_WORK.c.kind.in_([each.value for each in kinds]),
+                PENDING_WORK.c.due_at <= now,
+                or_(_IS_UNCLAIMED, PENDING_WORK.c.claimed_until <= now),
+            )
             first = self._select_claimable(connection, is_claimable, 1)
             if not first:
                 return ()
@@ -65,16 +79,21 @@ class DatabaseWorkQueue:
                     update(PENDING_WORK).where(*_is_claim(worker, each)).values(claimed_until=now + lease)
                 )
 
-    def finish_work(self, worker: str, claimed: ClaimedWork, finished: FinishedWork) -> None:
-        """Remove a piece of work, and store the record of what was done."""
+    def finish_work(
+        self, worker: str, claimed: ClaimedWork, finished: FinishedWork, repeat_after: timedelta | None = None
+    ) -> None:
+        """Remove a piece of work, or let it be repeated, and store the record of what was done."""
         with self._open() as (connection, now):
             is_claim = _is_claim(worker, claimed)
-            is_removed = connection.execute(
-                delete(PENDING_WORK).where(*is_claim, PENDING_WORK.c.version == claimed.version)
-            ).rowcount
-            if not is_removed:  # further requests arrived, or the claim ended
-                values = {"worker": None, "claimed_until": None, "attempts": 0, "error": None, "requested_at": now}
-                connection.execute(update(PENDING_WORK).where(*is_claim).values(values))
+            is_unchanged = (*is_claim, PENDING_WORK.c.version == claimed.version)
+            released = {"worker": None, "claimed_until": None, "attempts": 0, "error": None, "requested_at": now}
+            if repeat_after is None:
+                connection.execute(delete(PENDING_WORK).where(*is_unchanged))
+            else:
+                due = {"due_at": now + repeat_after, "latest_due_at": now + repeat_after}
+                connection.execute(update(PENDING_WORK).where(*is_unchanged).values(**released, **due))
+            # This changes the row only if further requests arrived. It does nothing if the claim ended.
+            connection.execute(update(PENDING_WORK).where(*is_claim).values(released))
             connection.execute(insert(FINISHED_WORK).values(_build_finished_row(finished)))
 
     def postpone_work(self, worker: str, claimed: ClaimedWork, delay: timedelta, error: str | None) -> None:

@@ -7,7 +7,7 @@ from typing import Any, assert_never
 from sqlalchemy import Boolean, Column, Index, Integer, Row, Table, Text
 
 from bot.model.reference import TagRef
-from bot.model.work import SweepWork, TagWork, VisitWork, WorkKey
+from bot.model.work import PollWork, SweepWork, TagWork, VisitWork, WorkKey, WorkKind
 from bot.state.tables import METADATA, UtcDateTime
 
 KEY_NAMES = ("kind", "forge", "host", "repository", "tag")
@@ -74,11 +74,13 @@ def build_key_values(key: WorkKey) -> dict[str, str]:
     """Return the values of the key columns for a piece of work."""
     match key:
         case TagWork(tag_ref):
-            values = ("tag", "", "", tag_ref.repository, tag_ref.tag)
+            values = (WorkKind.TAG.value, "", "", tag_ref.repository, tag_ref.tag)
         case VisitWork(forge, host, repository):
-            values = ("visit", forge, host, repository, "")
+            values = (WorkKind.VISIT.value, forge, host, repository, "")
         case SweepWork():
-            values = ("sweep", "", "", "", "")
+            values = (WorkKind.SWEEP.value, "", "", "", "")
+        case PollWork(host):
+            values = (WorkKind.POLL.value, "", host, "", "")
         case _:
             assert_never(key)
     return dict(zip(KEY_NAMES, values, strict=True))
@@ -86,11 +88,14 @@ def build_key_values(key: WorkKey) -> dict[str, str]:
 
 def parse_key(row: Row[Any]) -> WorkKey:
     """Return the key of the work in a row. Raises ValueError if a later release wrote a kind that is not known."""
-    match row.kind:
-        case "tag":
+    kind = WorkKind(row.kind)
+    match kind:
+        case WorkKind.TAG:
             return TagWork(TagRef(row.repository, row.tag))
-        case "visit":
+        case WorkKind.VISIT:
             return VisitWork(row.forge, row.host, row.repository)
-        case "sweep":
+        case WorkKind.SWEEP:
             return SweepWork()
-    raise ValueError(row.kind)
+        case WorkKind.POLL:
+            return PollWork(row.host)
+    assert_never(kind)

@@ -10,7 +10,18 @@ import pytest
 
 from bot.model.delivery import Delivery, DeliveryOutcome
 from bot.model.reference import TagRef
-from bot.model.work import FinishedWork, SweepWork, TagWork, VisitWork, WorkPriority, WorkReason, WorkRequest
+from bot.model.work import (
+    EVENT_KINDS,
+    FinishedWork,
+    PollWork,
+    SweepWork,
+    TagWork,
+    VisitWork,
+    WorkKind,
+    WorkPriority,
+    WorkReason,
+    WorkRequest,
+)
 from bot.state.service_log import DatabaseServiceLog
 from bot.state.work_queue import DatabaseWorkQueue
 
@@ -41,44 +52,44 @@ def finish(queue, worker, claimed):
 def test_requests_for_the_same_work_are_done_once(queue):
     for _ in range(50):
         queue.request_work([ask(WEB)])
-    [claimed] = queue.claim_work("a", 10, LEASE)
+    [claimed] = queue.claim_work("a", WorkKind, 10, LEASE)
     assert (claimed.key, claimed.version) == (WEB, 50)
     finish(queue, "a", claimed)
-    assert queue.claim_work("a", 10, LEASE) == ()
+    assert queue.claim_work("a", WorkKind, 10, LEASE) == ()
     assert queue.compute_figures().waiting == 0
 
 
 def test_claimed_work_is_not_claimed_again_until_the_claim_ends(queue):
     queue.request_work([ask(WEB)])
-    assert queue.claim_work("a", 10, timedelta(milliseconds=400))
-    assert queue.claim_work("b", 10, LEASE) == ()
+    assert queue.claim_work("a", WorkKind, 10, timedelta(milliseconds=400))
+    assert queue.claim_work("b", WorkKind, 10, LEASE) == ()
     time.sleep(0.45)
-    assert [each.key for each in queue.claim_work("b", 10, LEASE)] == [WEB]
+    assert [each.key for each in queue.claim_work("b", WorkKind, 10, LEASE)] == [WEB]
 
 
 def test_extended_claim_does_not_end(queue):
     queue.request_work([ask(WEB)])
-    claimed = queue.claim_work("a", 10, timedelta(milliseconds=300))
+    claimed = queue.claim_work("a", WorkKind, 10, timedelta(milliseconds=300))
     queue.extend_claims("a", claimed, LEASE)
     time.sleep(0.35)
-    assert queue.claim_work("b", 10, LEASE) == ()
+    assert queue.claim_work("b", WorkKind, 10, LEASE) == ()
 
 
 def test_request_during_work_lets_it_be_done_again(queue):
     queue.request_work([ask(WEB)])
-    [claimed] = queue.claim_work("a", 10, LEASE)
+    [claimed] = queue.claim_work("a", WorkKind, 10, LEASE)
     queue.request_work([ask(WEB)])
     finish(queue, "a", claimed)
-    [again] = queue.claim_work("a", 10, LEASE)
+    [again] = queue.claim_work("a", WorkKind, 10, LEASE)
     assert again.version == 2
     finish(queue, "a", again)
-    assert queue.claim_work("a", 10, LEASE) == ()
+    assert queue.claim_work("a", WorkKind, 10, LEASE) == ()
 
 
 def test_finishing_after_the_claim_ended_leaves_the_claim_of_another_worker(queue):
     queue.request_work([ask(WEB)])
-    [late] = queue.claim_work("a", 10, timedelta())
-    [claimed] = queue.claim_work("b", 10, LEASE)
+    [late] = queue.claim_work("a", WorkKind, 10, timedelta())
+    [claimed] = queue.claim_work("b", WorkKind, 10, LEASE)
     finish(queue, "a", late)
     assert queue.compute_figures().claimed == 1
     finish(queue, "b", claimed)
@@ -89,17 +100,17 @@ def test_work_is_claimed_by_priority_and_then_by_age(queue):
     queue.request_work([ask(WEB, WorkPriority.SWEEP), ask(SweepWork(), WorkPriority.SWEEP)])
     queue.request_work([ask(API, WorkPriority.EXPLOITED)])
     queue.request_work([ask(NODE)])
-    order = [each.key for _ in range(3) for each in queue.claim_work("a", 1, LEASE)]
+    order = [each.key for _ in range(3) for each in queue.claim_work("a", WorkKind, 1, LEASE)]
     assert order[:2] == [API, NODE]
     queue.request_work([ask(WEB, WorkPriority.USER)])
-    assert [each.key for each in queue.claim_work("a", 1, LEASE)] in ([WEB], [SweepWork()])
+    assert [each.key for each in queue.claim_work("a", WorkKind, 1, LEASE)] in ([WEB], [SweepWork()])
 
 
 def test_claims_of_one_call_have_the_same_kind_and_priority(queue):
     queue.request_work(
         [ask(WEB), ask(API), ask(NODE), ask(VisitWork("github", "github.com", "acme/x"), WorkPriority.SWEEP)]
     )
-    kinds = [{type(each.key) for each in queue.claim_work("a", 10, LEASE)} for _ in range(3)]
+    kinds = [{type(each.key) for each in queue.claim_work("a", WorkKind, 10, LEASE)} for _ in range(3)]
     assert all(len(each) == 1 for each in kinds)
 
 
@@ -107,9 +118,9 @@ def test_burst_is_gathered_but_not_beyond_the_longest_delay(queue):
     began = time.monotonic()
     while time.monotonic() - began < 1.0:
         queue.request_work([ask(NODE, delay=timedelta(seconds=0.4), longest_delay=timedelta(seconds=1.2))])
-        assert queue.claim_work("a", 10, LEASE) == ()
+        assert queue.claim_work("a", WorkKind, 10, LEASE) == ()
         time.sleep(0.02)
-    while not queue.claim_work("a", 10, LEASE):
+    while not queue.claim_work("a", WorkKind, 10, LEASE):
         queue.request_work([ask(NODE, delay=timedelta(seconds=0.4), longest_delay=timedelta(seconds=1.2))])
         assert time.monotonic() - began < 3
         time.sleep(0.02)
@@ -117,20 +128,20 @@ def test_burst_is_gathered_but_not_beyond_the_longest_delay(queue):
 
 def test_failed_work_waits_and_a_sweep_does_not_shorten_the_wait(queue):
     queue.request_work([ask(WEB)])
-    [claimed] = queue.claim_work("a", 10, LEASE)
+    [claimed] = queue.claim_work("a", WorkKind, 10, LEASE)
     queue.postpone_work("a", claimed, timedelta(minutes=1), "the forge does not answer")
     queue.request_work([ask(WEB, WorkPriority.SWEEP)])
-    assert queue.claim_work("a", 10, LEASE) == ()
+    assert queue.claim_work("a", WorkKind, 10, LEASE) == ()
     queue.request_work([ask(WEB, WorkPriority.USER)])
-    [again] = queue.claim_work("a", 10, LEASE)
+    [again] = queue.claim_work("a", WorkKind, 10, LEASE)
     assert (again.attempts, again.priority) == (1, WorkPriority.USER)
 
 
 def test_released_claims_can_be_claimed_at_once(queue):
     queue.request_work([ask(WEB), ask(API)])
-    assert len(queue.claim_work("a", 10, LEASE)) == 2
+    assert len(queue.claim_work("a", WorkKind, 10, LEASE)) == 2
     queue.release_claims("a")
-    assert len(queue.claim_work("b", 10, LEASE)) == 2
+    assert len(queue.claim_work("b", WorkKind, 10, LEASE)) == 2
 
 
 def test_two_workers_never_claim_the_same_work(place):
@@ -142,7 +153,7 @@ def test_two_workers_never_claim_the_same_work(place):
 
     def work(number):
         queue = DatabaseWorkQueue(place.database())
-        while some := queue.claim_work(f"worker-{number}", 7, LEASE):
+        while some := queue.claim_work(f"worker-{number}", WorkKind, 7, LEASE):
             claimed[number] += [each.key for each in some]
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(2)]
@@ -160,12 +171,12 @@ def test_the_same_delivery_is_stored_once_and_leads_to_work_once(queue, service_
     assert not service_log.record_delivery(delivery, [ask(NODE)])
     [stored] = service_log.list_deliveries(10)
     assert (stored.repeats, stored.subjects) == (1, ("docker.io/a:1",))
-    assert [(each.key, each.version) for each in queue.claim_work("a", 10, LEASE)] == [(NODE, 1)]
+    assert [(each.key, each.version) for each in queue.claim_work("a", WorkKind, 10, LEASE)] == [(NODE, 1)]
 
 
 def test_records_of_work_are_listed_and_deleted_by_age(queue, service_log):
     queue.request_work([ask(SweepWork())])
-    [claimed] = queue.claim_work("a", 10, LEASE)
+    [claimed] = queue.claim_work("a", WorkKind, 10, LEASE)
     assert service_log.list_waiting(10)[0].worker == "a"
     finish(queue, "a", claimed)
     [finished] = service_log.list_finished(10)
@@ -173,3 +184,21 @@ def test_records_of_work_are_listed_and_deleted_by_age(queue, service_log):
     assert service_log.find_last_sweep() == finished.ended_at
     service_log.delete_records(datetime.now(UTC) + timedelta(seconds=5))
     assert service_log.list_finished(10) == ()
+
+
+def test_repeated_work_is_due_again_later_and_not_requested_twice(queue):
+    queue.request_missing([ask(SweepWork())])
+    [claimed] = queue.claim_work("a", WorkKind, 10, LEASE)
+    at = datetime.now(UTC)
+    finished = FinishedWork(claimed.key, claimed.trace, claimed.reason, at, at, "done")
+    queue.finish_work("a", claimed, finished, repeat_after=timedelta(milliseconds=300))
+    queue.request_missing([ask(SweepWork())])
+    assert queue.claim_work("a", WorkKind, 10, LEASE) == ()
+    time.sleep(0.35)
+    assert [each.key for each in queue.claim_work("a", WorkKind, 10, LEASE)] == [SweepWork()]
+
+
+def test_only_work_of_the_given_kinds_is_claimed(queue):
+    queue.request_work([ask(SweepWork()), ask(PollWork("docker.io")), ask(WEB)])
+    assert [each.key for each in queue.claim_work("a", EVENT_KINDS, 10, LEASE)] == [WEB]
+    assert queue.claim_work("a", EVENT_KINDS, 10, LEASE) == ()
