@@ -1,0 +1,59 @@
+"""Access to the fields of deliveries, which can contain anything. Every function raises UnreadableDeliveryError."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+
+from bot.model.delivery import UnreadableDeliveryError
+
+MAX_EVENTS = 5_000
+"""The number of events in one delivery. Event Grid sends at most as many."""
+MAX_TEXT_LENGTH = 1_024
+"""The number of characters of a field. No name of a tag, of a repository or of an action is longer."""
+_ID = re.compile(r"[!-~]{1,200}")
+
+JsonObject = Mapping[str, object]
+
+
+def parse_json(body: bytes) -> object:
+    """Return the JSON document in the body of a request."""
+    try:
+        document: object = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise UnreadableDeliveryError("the body is not JSON that can be read") from error
+    return document
+
+
+def read_object(value: object, name: str) -> JsonObject:
+    """Return a value that must be an object. `name` is the name of the field."""
+    if not isinstance(value, dict):
+        raise UnreadableDeliveryError(f"`{name}` is not an object")
+    return value
+
+
+def read_objects(value: object, name: str) -> Sequence[JsonObject]:
+    """Return a value that must be a list of at most MAX_EVENTS objects."""
+    if not isinstance(value, list):
+        raise UnreadableDeliveryError(f"`{name}` is not a list")
+    if len(value) > MAX_EVENTS:
+        raise UnreadableDeliveryError(f"`{name}` has more than {MAX_EVENTS} entries")
+    return [read_object(each, f"{name}[]") for each in value]
+
+
+def read_text(value: object, name: str) -> str:
+    """Return a value that must be a text of at most MAX_TEXT_LENGTH characters."""
+    if not isinstance(value, str):
+        raise UnreadableDeliveryError(f"`{name}` is not a text")
+    if len(value) > MAX_TEXT_LENGTH:
+        raise UnreadableDeliveryError(f"`{name}` has more than {MAX_TEXT_LENGTH} characters")
+    return value
+
+
+def choose_delivery_id(value: object, content: bytes) -> str:
+    """Return the sender's identifier of a delivery. If there is none, return a hash of the delivery's content."""
+    if isinstance(value, str) and _ID.fullmatch(value):
+        return value
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
