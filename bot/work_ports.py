@@ -110,8 +110,11 @@ class EventInventory(Protocol):
 class EventSender(Protocol):
     """The form in which one kind of sender reports events. The methods are pure."""
 
-    def is_proved(self, request: EventRequest, secret: str) -> bool:
-        """Return True if the request proves that its sender knows the secret. The comparison takes constant time."""
+    def is_proved(self, request: EventRequest, secret: str, now: datetime) -> bool:
+        """Return True if the request proves that its sender knows the secret. The comparison takes constant time.
+
+        If requests contain their time, requests that were made long before or after `now` are not proved.
+        """
 
     def parse_delivery(self, request: EventRequest, registry: str | None) -> ParsedDelivery:
         """Return the contents of a proved request. Raises UnreadableDeliveryError.
