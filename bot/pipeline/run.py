@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -15,6 +15,7 @@ from bot.model.forge import GitRepository
 from bot.model.report import RepositoryReport, RunFailure, RunReport
 from bot.model.run_scope import RunScope
 from bot.model.vocabulary import FailureStage
+from bot.pipeline.branch_list import list_base_branches
 from bot.pipeline.build_tasks import BuildTasks, add_build_tasks, list_build_tasks
 from bot.pipeline.dashboard_sync import sync_dashboards
 from bot.pipeline.decide_updates import DecisionResult, decide_updates
@@ -27,7 +28,7 @@ from bot.pipeline.record_visits import VisitRecorder
 from bot.pipeline.repository_plan import BranchPlan, RepositoryPlan, RepositoryPlanner, RepositoryScan
 from bot.pipeline.request_records import VisitedBranch
 from bot.pipeline.run_context import RunContext, RunOptions
-from bot.pipeline.triage import ListedBranch, TriageResult, build_activity_scope, select_branches
+from bot.pipeline.triage import ListedBranch, TriageResult, select_branches
 from bot.pipeline.worker_pool import FORGE_POOL
 from bot.ports import Fleet
 
@@ -182,33 +183,23 @@ def _scan_fleets(
     fleets: Sequence[Fleet], context: RunContext, options: RunOptions, build_tasks: BuildTasks
 ) -> _ScanResult:
     scope = options.scope
-    activity_scope = build_activity_scope(context, options)
-    selected = [
-        (fleet, each)
-        for fleet, each in _deduplicate_repositories(
-            (fleet, each) for fleet in fleets for each in fleet.list_repositories(scope.names, activity_scope)
-        )
-        if isinstance(each, RunFailure) or not (each.base_branch or "").startswith(options.branch_prefix)
-    ]
-    failures = [each for _, each in selected if isinstance(each, RunFailure)]
-    repositories = [(fleet, each) for fleet, each in selected if isinstance(each, GitRepository)]
-    in_scope = [(fleet, each) for fleet, each in repositories if scope.may_include(each.name)]
-    triage_result = select_branches(in_scope, context, options, build_tasks)
+    branch_list = list_base_branches(fleets, context, options)
+    triage_result = select_branches(branch_list.list_in_scope(scope), context, options, build_tasks)
     run_budget = RunBudget()
 
     def scan_one(listed: ListedBranch) -> RepositoryScan | RunFailure:
         return _scan_repository(listed, context, build_tasks, options, TreeBudget(run_budget))
 
     outcomes = FORGE_POOL.run_phase("Reading repositories", scan_one, triage_result.to_read, context.progress)
-    failures += [*triage_result.failures, *(each for each in outcomes if isinstance(each, RunFailure))]
-    names = {name for _, each in repositories for name in (each.name, each.configured_name) if name}
-    failures += _report_unselected(scope.names, names, failures)
+    failures = [*branch_list.failures, *triage_result.failures]
+    failures += [each for each in outcomes if isinstance(each, RunFailure)]
+    failures += branch_list.report_unselected(scope.names, failures)
     repository_scans = [each for each in outcomes if isinstance(each, RepositoryScan)]
     return _ScanResult(
         tuple(repository_scans if scope.image is None else _select_scans_using_image(repository_scans, scope)),
         tuple(failures),
         triage_result,
-        tuple(each for _, each in repositories),
+        tuple(each for _, each in branch_list.branches),
     )
 
 
@@ -234,33 +225,6 @@ def _select_scans_using_image(repository_scans: Iterable[RepositoryScan], scope:
         for repository_scan, _ in matches
         if (id(repository_scan.fleet), repository_scan.repository.name) in using
     ]
-
-
-def _deduplicate_repositories(
-    repositories: Iterable[tuple[Fleet, GitRepository | RunFailure]],
-) -> Iterator[tuple[Fleet, GitRepository | RunFailure]]:
-    """Yield each repository and failure once, although several entries of the config can select the same repository."""
-    known_keys: set[tuple[str, str, str, str | None]] = set()
-    for fleet, each in repositories:
-        if isinstance(each, GitRepository) and each.host is not None:
-            key = (each.forge, each.host, each.name.lower(), each.base_branch)
-            if key in known_keys:
-                continue
-            known_keys.add(key)
-        yield fleet, each
-
-
-def _report_unselected(
-    names: frozenset[str], selected_names: Iterable[str], failures: Iterable[RunFailure]
-) -> list[RunFailure]:
-    """Return a failure for each repository that the user named, but the config does not select.
-
-    `names` are the repositories to which the user limited the run. A repository about which there is already a failure
-    is left out. Names are compared case-insensitively.
-    """
-    known_names = {name.lower() for name in (*selected_names, *(failure.subject for failure in failures))}
-    missing = sorted(name for name in names if name.lower() not in known_names)
-    return [RunFailure(name, FailureStage.SURVEY, "the config does not select this repository") for name in missing]
 
 
 def _scan_repository(

@@ -1,0 +1,50 @@
+"""Find the repositories that a run would have to read, without reading them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bot.model.errors import StateError
+from bot.model.forge import GitRepository
+from bot.model.inventory import VisitReason
+from bot.model.report import RunFailure
+from bot.model.vocabulary import FailureStage
+from bot.pipeline.branch_list import list_base_branches
+from bot.pipeline.build_tasks import list_build_tasks
+from bot.pipeline.registry_failures import STATE_SUBJECT
+from bot.pipeline.run_context import RunContext, RunOptions
+from bot.pipeline.triage import select_branches
+from bot.ports import Fleet
+
+
+@dataclass(frozen=True, slots=True)
+class SweepResult:
+    """The repositories that must be read, and the failures to find out about others."""
+
+    to_read: tuple[GitRepository, ...]
+    """Each repository once, with one of its base branches."""
+    reasons: Mapping[VisitReason, int]
+    """How many base branches must be read for each reason."""
+    branch_count: int
+    """The number of all listed base branches."""
+    failures: tuple[RunFailure, ...]
+
+
+def sweep_fleets(fleets: Sequence[Fleet], context: RunContext, options: RunOptions) -> SweepResult:
+    """List all repositories, look up the tags of settled base branches, and return the repositories to read.
+
+    As a side effect, the state records that the other base branches still exist.
+    """
+    build_tasks = list_build_tasks(context.builders, context.progress)
+    branch_list = list_base_branches(fleets, context, options)
+    triage_result = select_branches(branch_list.list_in_scope(options.scope), context, options, build_tasks)
+    failures = [*build_tasks.failures, *branch_list.failures, *triage_result.failures]
+    try:
+        context.inventory_store.record_seen(triage_result.unchanged_keys, context.now)
+    except StateError as error:
+        failures.append(RunFailure(STATE_SUBJECT, FailureStage.SURVEY, str(error)))
+    repositories = {each.group: each.repository for each in triage_result.to_read}
+    reasons = Counter(each.reason for each in triage_result.to_read if each.reason is not None)
+    return SweepResult(tuple(repositories.values()), reasons, len(branch_list.branches), tuple(failures))
