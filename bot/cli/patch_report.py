@@ -11,7 +11,9 @@ from bot.cli.outputs import read_page_parts
 from bot.cli.screen import find_screen_width, show_lines
 
 if TYPE_CHECKING:
-    from bot.model.patch_times import FleetTrends
+    from collections.abc import Sequence
+
+    from bot.model.patch_times import FleetTrends, PatchSummary
     from bot.reports.patch_times import PatchReport
 
 
@@ -55,6 +57,13 @@ def _render_text(report: PatchReport, *, is_for_file: bool) -> str:
 def load_trends(config_file: Path, period: timedelta) -> FleetTrends | None:
     """Return the fixes over a period that ends now; None if the state contains no visit yet. Raises StateError."""
     return _build_report(config_file, period).trends
+
+
+def load_patch_summaries(config_file: Path, period: timedelta) -> Sequence[PatchSummary]:
+    """Return the times to patch of a period that ends now, by severity. Raises StateError."""
+    from bot.model.patch_times import PatchGrouping
+
+    return _build_report(config_file, period).summaries[PatchGrouping.SEVERITY]
 
 
 def _build_report(config_file: Path, period: timedelta) -> PatchReport:

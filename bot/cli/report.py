@@ -76,9 +76,9 @@ def command(
 
     With --fail-overdue, the exit code is 4 if the due date of a proposal had passed at the time of its run.
 
-    With --since and without files, the result is the time from the first sighting of a fix to its merge, by severity,
-    team, repository and month. It comes from the state of the config alone. With --since and files, the page also
-    shows the fixes over this time.
+    With --since and without files, the result is the time from the first sighting of a fix to its merge, and from its
+    publication if it is known, by severity, team, repository and month. It comes from the state of the config alone.
+    With --since and files, the page also shows the fixes of the fleet and of each team over this time.
     """
     if not documents and fails_if_overdue:
         raise click.UsageError(

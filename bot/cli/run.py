@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,13 +15,18 @@ from bot.cli.outputs import FORMATS, ExportTarget, render_html, render_report, w
 from bot.cli.scope_options import add_scope_options
 from bot.cli.screen import render_run_for_screen
 from bot.cli.terminal import LogMode, create_progress, log_end
-from bot.model.report import RunReport
+from bot.model.errors import StateError
+from bot.model.report import RunFailure, RunReport
 from bot.model.run_scope import RunScope
-from bot.model.vocabulary import ExitCode, RunLevel
+from bot.model.vocabulary import ExitCode, FailureStage, RunLevel
 from bot.pipeline.reader_slots import ReaderSlots
+from bot.pipeline.registry_failures import STATE_SUBJECT
 from bot.pipeline.run import run_fleets
 from bot.reports.json_document import render_run_document
 from bot.reports.text import render_run_text
+
+if TYPE_CHECKING:
+    from bot.model.patch_times import PatchSummary
 
 
 @click.command()
@@ -61,17 +68,35 @@ def command(  # noqa: PLR0913 - click passes one argument for each option
         reader_slots=reader_slots,
         uses_public_lists=advisories,
     )
-    report = run_fleets(fleet_run.fleets, fleet_run.context, fleet_run.options)
+    report, patches = run_fleets(fleet_run.fleets, fleet_run.context, fleet_run.options), None
+    has_metrics = "metrics" in {output_format, *(each.output_format for each in exports)}
+    if has_metrics and fleet_run.context.inventory_store.is_available:
+        report, patches = _load_patch_summaries(report, config_file)
     has_written_all = write_result(
-        partial(_render_report, report), output_format, exports, partial(render_run_for_screen, report)
+        partial(_render_report, report, patches), output_format, exports, partial(render_run_for_screen, report)
     )
     code = ExitCode.FAILED if report.failed or not has_written_all else ExitCode.DONE
     log_end(log, report.failed, code)
     return code
 
 
-def _render_report(report: RunReport, output_format: str) -> str:
+def _load_patch_summaries(report: RunReport, config_file: Path) -> tuple[RunReport, Sequence[PatchSummary] | None]:
+    """Return the report and the times to patch. If they cannot be read, they are None, and the report says so."""
+    from bot.cli.patch_report import load_patch_summaries
+    from bot.reports.metrics import PATCH_PERIOD
+
+    try:
+        return report, load_patch_summaries(config_file, PATCH_PERIOD)
+    except StateError as error:
+        return report.add_failures((RunFailure(STATE_SUBJECT, FailureStage.PROPOSE, str(error)),)), None
+
+
+def _render_report(report: RunReport, patches: Sequence[PatchSummary] | None, output_format: str) -> str:
     match output_format:
+        case "metrics":
+            from bot.reports.metrics import render_metrics
+
+            return render_metrics(report, patches)
         case "json":
             return render_run_document(report)
         case "text":

@@ -13,12 +13,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from itertools import product
 
 from bot import __version__
 from bot.core.evidence.compare import count_by_severity
 from bot.model.due_date import DueClass
 from bot.model.evidence import Scan, ScanOutcome, Severity, UnscannedReason
+from bot.model.patch_times import FixSeverity, PatchSummary
 from bot.model.report import RunReport
 from bot.model.vocabulary import FailureStage, OccurrenceStatus, ProposalOutcome
 from bot.reports._evidence import SCANNED, get_state
@@ -26,6 +28,10 @@ from bot.reports._evidence import SCANNED, get_state
 FOLDER = "folder"
 """The forge of a scanned folder in labels, because Prometheus has no empty labels."""
 IN_USE, OFFERED = "in-use", "offered"
+PATCH_PERIOD = timedelta(days=90)
+"""The times to patch are those of the fixes that were merged in this time before the end of the run."""
+FIRST_SEEN, PUBLISHED = "first-seen", "published"
+"""The start of a time to patch: the first sighting of the fix, or its publication."""
 _SCAN_STATES = (SCANNED, *(why.value for why in UnscannedReason))
 
 Labels = Mapping[str, str]
@@ -34,9 +40,13 @@ LabelValues = tuple[str, ...]
 Sample = tuple[Labels, float]
 
 
-def render_metrics(report: RunReport) -> str:
-    """Return the output of `--format metrics`."""
-    return "\n".join([*_render_run(report), *_render_counts(report), *_render_scans(report)])
+def render_metrics(report: RunReport, patch_summaries: Iterable[PatchSummary] | None = None) -> str:
+    """Return the output of `--format metrics`.
+
+    `patch_summaries` are the times to patch by severity within PATCH_PERIOD; None if there is no state.
+    """
+    patch_lines = _render_patch_times(patch_summaries) if patch_summaries is not None else ()
+    return "\n".join([*_render_run(report), *_render_counts(report), *_render_scans(report), *patch_lines])
 
 
 def _render_run(report: RunReport) -> Iterator[str]:
@@ -130,6 +140,36 @@ def _render_scans(report: RunReport) -> Iterator[str]:
     )
     samples = [sample for side, outcomes in sides for sample in _count_vulnerabilities(side, outcomes)]
     yield from _render_gauge("vulnerabilities", "Known vulnerabilities of the scanned images, summed.", samples)
+
+
+def _render_patch_times(summaries: Iterable[PatchSummary]) -> Iterator[str]:
+    """Yield the percentiles of the times to patch, and the numbers of fixes that they are about.
+
+    They are gauges, because they are about the last days, so that they can fall. Histograms and summaries count all
+    events since a start, which the state does not remember.
+    """
+    by_severity = {each.group: each for each in summaries}
+    times: list[Sample] = []
+    counts: Counter[LabelValues] = Counter()
+    for severity, summary in by_severity.items():
+        for start, waits in ((FIRST_SEEN, summary.since_seen), (PUBLISHED, summary.since_published)):
+            counts[severity, start] = waits.merged
+            for percentile, time in (("50", waits.median), ("90", waits.percentile_90)):
+                if time is not None:
+                    labels = {"fixes": severity, "since": start, "percentile": percentile}
+                    times.append((labels, int(time.total_seconds())))
+    days = PATCH_PERIOD.days
+    yield from _render_gauge(
+        "time_to_patch_seconds",
+        f"Time until fixes were merged, by the most severe vulnerability, for the merges of the last {days} days.",
+        times,
+    )
+    severities = tuple(each.value for each in FixSeverity)
+    yield from _render_gauge(
+        "time_to_patch_fixes",
+        f"Fixes that were merged in the last {days} days and whose time to patch is known.",
+        _build_samples(counts, ("fixes", "since"), [severities, (FIRST_SEEN, PUBLISHED)]),
+    )
 
 
 def _count_vulnerabilities(side: str, outcomes: Iterable[ScanOutcome]) -> Iterator[Sample]:

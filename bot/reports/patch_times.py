@@ -120,7 +120,7 @@ def _render_published_tables(report: PatchReport, screen_width: int | None) -> I
     known = sum(each.published_at is not None for each in report.patches)
     if not known:
         return
-    yield [f"The scanner states the publication of {known} of these {len(report.patches)} fixes:"]
+    yield [f"For {known} of these {len(report.patches)} fixes, the scanner states when they were published:"]
     for grouping, title in _PUBLISHED_TITLES.items():
         rows = [
             (each.group, each.since_published)

@@ -8,6 +8,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from support.git import Git
 from support.runs.reports import repository, run_report
 from support.visits import API, NEW, OLD, PYTHON, build_request, build_verdict, build_visit
 from support.witnesses.pages import Outline
@@ -60,7 +61,7 @@ def test_text_has_a_table_for_each_grouping(basebump, fleet):
     ]
     assert [block[0] for block in blocks[3:6]] == ["By team", "By repository, slowest first", "By month of the merge"]
     assert [row.split()[0] for row in blocks[4][2:]] == ["acme/api", "acme/web"]
-    assert blocks[6] == ["The scanner states the publication of 1 of these 2 fixes:"]
+    assert blocks[6] == ["For 1 of these 2 fixes, the scanner states when they were published:"]
     assert [block[0] for block in blocks[7:10]] == [
         "All fixes, since the fix was published",
         "By the most severe vulnerability, since the fix was published",
@@ -174,6 +175,18 @@ def test_page_of_an_empty_state_has_no_fixes(basebump, config, tmp_path):
     code, page, _ = basebump("report", document, "--since", "90d", "-c", config("state: sqlite:///state.db\n"))
     assert code == 0
     assert "Fixes over time" not in page
+
+
+@pytest.mark.real("git")
+@pytest.mark.usefixtures("fleet")
+def test_metrics_of_a_run_have_the_times_of_the_state(basebump, config, tmp_path, loopback):
+    path = config(f"forges: [{{kind: local, url: {tmp_path / 'repositories'}}}]\nstate: sqlite:///state.db\n")
+    digest = loopback.move("python", "3.12", "now")
+    Git.create(tmp_path / "repositories" / "web.git", {"Dockerfile": f"FROM python:3.12@{digest}\n"})
+    code, out, _ = basebump("run", "--config", path, "--format", "metrics")
+    assert code == 0
+    labels = 'fixes="critical",since="published",percentile="50"'
+    assert f"basebump_time_to_patch_seconds{{{labels}}} {15 * 24 * 3600}\n" in out
 
 
 @pytest.mark.parametrize("period", ["90", "3w", "500d"])

@@ -15,15 +15,16 @@ from support.runs.reports import failure, hostile_report, proposal, repository, 
 
 from bot.core.evidence.compare import compare_scans
 from bot.model.evidence import NotScanned, UnscannedReason
+from bot.model.patch_times import PatchSummary, WaitSummary
 from bot.model.vocabulary import FailureStage, OccurrenceStatus, ProposalOutcome, Reason
 from bot.reports.metrics import render_metrics
 
 BEGAN = datetime(2026, 11, 26, 6, tzinfo=UTC)
 
 
-def samples(report) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+def samples(report, patches=None) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
     """Return the value of every sample by its name and labels."""
-    families = list(text_string_to_metric_families(render_metrics(report) + "\n"))
+    families = list(text_string_to_metric_families(render_metrics(report, patches) + "\n"))
     assert {family.type for family in families} == {"gauge"}
     assert all(family.documentation for family in families)
     every = [each for family in families for each in family.samples]
@@ -54,6 +55,36 @@ def test_every_label_value_has_a_series_even_at_zero():
     assert sum(name == "basebump_places" for name, _ in found) == 2 * len(OccurrenceStatus)
     assert sum(name == "basebump_proposals" for name, _ in found) == len(ProposalOutcome)
     assert {value(found, "failures", stage=stage) for stage in FailureStage} == {0}
+
+
+def test_times_to_patch_have_both_starts_and_the_number_of_fixes():
+    day, nothing = timedelta(days=1), WaitSummary(0, None, None, 0, None)
+    critical = PatchSummary(
+        "critical", WaitSummary(9, 4 * day, 8 * day, 1, day), WaitSummary(5, 20 * day, 30 * day, 1, day)
+    )
+    low = PatchSummary("low", WaitSummary(2, day, 2 * day, 0, None), nothing)
+    found = samples(run_report(repository()), [critical, low])
+    times = {
+        (labels["fixes"], labels["since"], labels["percentile"]): number / day.total_seconds()
+        for (name, label_items), number in found.items()
+        if name == "basebump_time_to_patch_seconds"
+        for labels in [dict(label_items)]
+    }
+    assert times == {
+        ("critical", "first-seen", "50"): 4,
+        ("critical", "first-seen", "90"): 8,
+        ("critical", "published", "50"): 20,
+        ("critical", "published", "90"): 30,
+        ("low", "first-seen", "50"): 1,
+        ("low", "first-seen", "90"): 2,
+    }
+    assert value(found, "time_to_patch_fixes", fixes="critical", since="published") == 5
+    assert value(found, "time_to_patch_fixes", fixes="low", since="published") == 0
+    assert value(found, "time_to_patch_fixes", fixes="exploited", since="first-seen") == 0
+
+
+def test_times_to_patch_are_missing_without_a_state():
+    assert not any("time_to_patch" in name for name, _ in samples(run_report(repository())))
 
 
 def test_counts_vulnerabilities_of_each_scanned_image_once():
