@@ -6,12 +6,12 @@ https://learn.microsoft.com/azure/container-registry/container-registry-webhook-
 from __future__ import annotations
 
 from bot.events.fields import choose_delivery_id, parse_json, read_object, read_text
-from bot.events.proof import HeaderSender
+from bot.events.proof import BearerSender
 from bot.events.pushed_tags import read_pushed_target
 from bot.model.delivery import EventRequest, ParsedDelivery
 
 
-class AcrSender(HeaderSender):
+class AcrSender(BearerSender):
     """The registry sends the custom header `Authorization: Bearer SECRET`, which the webhook is created with."""
 
     def parse_delivery(self, request: EventRequest, registry: str | None) -> ParsedDelivery:

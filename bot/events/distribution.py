@@ -6,12 +6,12 @@ https://distribution.github.io/distribution/about/notifications/
 from __future__ import annotations
 
 from bot.events.fields import JsonObject, choose_delivery_id, parse_json, read_object, read_objects, read_text
-from bot.events.proof import HeaderSender
+from bot.events.proof import BearerSender
 from bot.events.pushed_tags import collect_pushed_tags, read_pushed_target
 from bot.model.delivery import EventRequest, ParsedDelivery, TagPushed
 
 
-class DistributionSender(HeaderSender):
+class DistributionSender(BearerSender):
     """The registry sends the header `Authorization: Bearer SECRET` from its config.
 
     Version 2 and version 3 have different content types and the same events, so that the content type is not compared.

@@ -20,11 +20,9 @@ def is_signature(given: str | None, secret: str, content: bytes) -> bool:
     return is_same_secret(given, f"sha256={hmac.new(secret.encode(), content, hashlib.sha256).hexdigest()}")
 
 
-class HeaderSender:
-    """The part of a sender that proves its requests with the secret in the header `Authorization`."""
-
-    scheme = "Bearer "
-    """The text before the secret."""
+class BearerSender:
+    """The part of a sender that proves its requests with the header `Authorization: Bearer SECRET`."""
 
     def is_proved(self, request: EventRequest, secret: str, now: datetime) -> bool:  # noqa: ARG002 - there is no time
-        return is_same_secret(request.headers.get("authorization"), self.scheme + secret)
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        return is_same_secret(given, secret) and scheme.lower() == "bearer"
