@@ -7,16 +7,16 @@ import hashlib
 import json
 import re
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.runs.fleet_pages import BUILT, PARTS, list_users, outline_page, read_images, render_page
 from support.runs.large_fleet import build_large_fleet
 from support.runs.reports import (
     HOSTILE,
-    KNOWN,
     failure,
     hostile_report,
     proposal,
@@ -26,73 +26,19 @@ from support.runs.reports import (
     verdict,
 )
 from support.runs.reports import update as moving
-from support.values import digest, finding, scan
+from support.values import digest
 from support.witnesses.pages import Outline
 
-from bot.cli.outputs import read_page_parts
-from bot.core.evidence.compare import compare_scans
 from bot.model.due_date import DueClass, DueDate
-from bot.model.evidence import NotScanned, Severity, UnscannedReason
 from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome, Reason
 from bot.reports._fleet_page import MAX_LISTED, OTHER_GROUP, get_group_heading
-from bot.reports._image_rows import MAX_OCCURRENCES
 from bot.reports.html import MAX_BYTES, render_html_page
 from bot.reports.json_document import render_run_document, render_scan_document
 from bot.reports.run_facts import DocumentError, merge_runs, read_document
 
-PARTS = read_page_parts()
-BUILT = datetime(2026, 11, 1, tzinfo=UTC)
-
-
-def page(*reports) -> str:
-    return render_html_page([read_document(render_run_document(report)) for report in reports], PARTS)
-
-
-def outline(*reports) -> Outline:
-    return Outline(page(*reports))
-
-
-def read_data(shown):
-    """Return the data for the page's script."""
-    (data,) = [text for element, text in shown.texts if element == "script" and text.startswith("{")]
-    return json.loads(data)
-
-
-def read_images(shown):
-    return read_data(shown)["images"]
-
-
-def list_users(shown, image):
-    """Return the repository, the path, the line, the digest and the status of each reference to an image."""
-    names = read_data(shown)["names"]
-    return [(names[user[0]], names[user[1]], user[2], user[4], names[user[5]]) for user in image[-2]]
-
-
-def test_lists_the_references_to_an_image():
-    places = (moving(path="a/Dockerfile", line_number=3), verdict(OccurrenceStatus.UP_TO_DATE, path="b/Dockerfile"))
-    shown = outline(
-        run_report(repository(*places), repository(verdict(OccurrenceStatus.UP_TO_DATE, written="redis:7"), name="x"))
-    )
-    assert shown.rows("docker.io/library/node:22", "1", "100%")
-    node, redis = read_images(shown)
-    assert [node[0], *node[2:5], redis[0]] == ["docker.io/library/node:22", 1, 2, 2, "docker.io/library/redis:7"]
-    assert list_users(shown, node) == [
-        ("acme/web (main)", "a/Dockerfile", 3, digest("old")[7:19], "update"),
-        ("acme/web (main)", "b/Dockerfile", 1, digest("old")[7:19], "up-to-date"),
-    ]
-    assert list_users(shown, redis) == [("x (main)", "Dockerfile", 1, "", "up-to-date")]
-
-
-def test_page_without_scans_shows_no_vulnerability_counts():
-    unscanned = compare_scans(None, NotScanned(UnscannedReason.NO_SCANNER))
-    shown = outline(run_report(repository(moving()), evidence=unscanned))
-    words = "Not known, because there is no update whose old and new images were both scanned."
-    assert shown.rows("Known vulnerabilities of images that can be updated", words, "How far the images are behind")
-    assert not outline(run_report(repository(verdict(OccurrenceStatus.UP_TO_DATE)))).rows(words)
-
 
 def test_page_without_content_has_no_empty_tables():
-    shown = page(run_report())
+    shown = render_page(run_report())
     assert re.findall(r"<tbody>\s*</tbody>", shown) == []
     assert shown.count("<p>There are none.</p>") == 4, "proposals, places, images, repositories"
 
@@ -100,7 +46,7 @@ def test_page_without_content_has_no_empty_tables():
 def test_references_without_update_are_sorted_by_urgency():
     held = verdict(OccurrenceStatus.HELD, Reason.TOO_YOUNG, detail="It is a day old.")
     gone = verdict(OccurrenceStatus.GONE, Reason.DIGEST_GONE, line_number=2)
-    shown = outline(run_report(repository(held, gone)))
+    shown = outline_page(run_report(repository(held, gone)))
     assert shown.rows("docker.io/library/node:22", "gone (digest-gone)", Reason.DIGEST_GONE.sentence)
     assert shown.rows("docker.io/library/node:22", "held (too-young)", "It is a day old.")
     said = [each for _, each in shown.texts]
@@ -110,7 +56,7 @@ def test_references_without_update_are_sorted_by_urgency():
 @pytest.mark.parametrize("outcome", ProposalOutcome)
 def test_every_outcome_has_a_heading(outcome):
     assert get_group_heading(outcome) != OTHER_GROUP
-    shown = outline(run_report(repository(proposals=(proposal(outcome=outcome, note="a note"),))))
+    shown = outline_page(run_report(repository(proposals=(proposal(outcome=outcome, note="a note"),))))
     assert shown.rows(f"{get_group_heading(outcome)}: 1", "Repository", "Proposal", "Outcome", "Note")
     assert shown.rows("acme/web (main)", "Update node:22", outcome, "a note")
 
@@ -122,7 +68,7 @@ def test_shows_unknown_outcome_of_a_later_version():
 
 def test_links_only_safe_urls():
     good, bad = "https://github.com/acme/web/pull/7", 'javascript:alert(1)//"'
-    shown = outline(run_report(repository(moving(), proposals=(proposal(url=good), proposal("Bad", url=bad)))))
+    shown = outline_page(run_report(repository(moving(), proposals=(proposal(url=good), proposal("Bad", url=bad)))))
     assert [each["href"] for each in shown.all("a") if not each["href"].startswith("#")] == [
         "https://hub.docker.com/_/node",
         good,
@@ -133,48 +79,13 @@ def test_links_only_safe_urls():
 
 
 def test_risk_comes_first_and_failures_after_it():
-    said = [each for _, each in outline(run_report(repository(moving()), failed=[failure()])).texts]
+    said = [each for _, each in outline_page(run_report(repository(moving()), failed=[failure()])).texts]
     assert said.index("Critical, in use") < said.index("Pinned by digest") < said.index("no answer")
-
-
-def test_chart_compares_vulnerabilities_in_use_and_offered():
-    two = repository(moving(), moving(line_number=2))
-    assert outline(run_report(two)).rows("critical", "1", "0", "high", "1", "1", "medium", "0", "0")
-
-
-def test_each_severity_has_a_colour_and_a_scale_of_its_own():
-    old = scan(finding("CVE-1", Severity.CRITICAL), *(finding(f"CVE-2-{n}", Severity.LOW) for n in range(50)))
-    shown = outline(run_report(repository(moving()), evidence=compare_scans(old, scan())))
-    assert {each["class"] for each in shown.all("tr") if "class" in each} >= {"critical", "low"}
-    assert [each["width"] for each in shown.all("rect")].count("100") >= 2
-
-
-@pytest.mark.parametrize(
-    "evidence", [compare_scans(None, scan()), compare_scans(NotScanned(UnscannedReason.FAILED), scan())]
-)
-def test_image_that_was_not_scanned_has_no_counts(evidence):
-    assert "in use" not in [each for _, each in outline(run_report(repository(moving()), evidence=evidence)).texts]
-
-
-@pytest.mark.parametrize(
-    ("days", "label"), [(1, "less than a week"), (40, "one to three months"), (365, "more than a year")]
-)
-def test_chart_counts_references_by_age(days, label):
-    both = [replace(scan(), created=built) for built in (BUILT - timedelta(days=days), BUILT)]
-    assert outline(run_report(repository(moving()), evidence=compare_scans(*both))).rows(label, "1")
-    assert outline(run_report(repository(moving()), evidence=KNOWN)).rows("not known", "1")
-
-
-def test_bars_have_proportional_widths_and_accessible_numbers():
-    places = [verdict(OccurrenceStatus.UP_TO_DATE, line_number=number) for number in range(1, 5)]
-    shown = outline(run_report(repository(*places, verdict(OccurrenceStatus.SKIPPED, Reason.OWN, line_number=9))))
-    assert [each["width"] for each in shown.all("rect")] == ["100", "25"]
-    assert {each["aria-hidden"] for each in shown.all("td") if each.get("class") == "bars"} == {"true"}
 
 
 def test_merged_runs_span_from_first_start_to_last_end():
     first, second = (replace(run_report(), started=BUILT, ended=BUILT + timedelta(minutes=n)) for n in (5, 9))
-    assert {each["datetime"] for each in outline(second, first).all("time")} == {"2026-11-01T00:09:00+00:00"}
+    assert {each["datetime"] for each in outline_page(second, first).all("time")} == {"2026-11-01T00:09:00+00:00"}
 
 
 @pytest.mark.parametrize("told", ["2026-11-26T06:04:00Z", "2026-11-26T07:04:00+01:00", "2026-11-26T06:04:00"])
@@ -206,13 +117,13 @@ WORDS = st.one_of(
 )
 
 
-PLAIN = outline(hostile_report("plain"))
+PLAIN = outline_page(hostile_report("plain"))
 
 
 @given(WORDS)
 @settings(deadline=None, max_examples=40)
 def test_text_from_a_repository_is_escaped(word):
-    shown, plain = Outline(page(hostile_report(f"{word}x"))), PLAIN
+    shown, plain = Outline(render_page(hostile_report(f"{word}x"))), PLAIN
     anchors = [each for tag, each in shown.elements if tag == "a"]
     assert [each for each in shown.shape() if each[0] != "a"] == [each for each in plain.shape() if each[0] != "a"]
     assert shown.unclosed == plain.unclosed == []
@@ -239,7 +150,7 @@ def test_text_from_a_manipulated_document_is_escaped(word):
 
 
 def test_page_loads_nothing_and_its_policy_allows_only_its_own_files():
-    text_of_page = page(hostile_report())
+    text_of_page = render_page(hostile_report())
     shown = Outline(text_of_page)
     assert not {name for _, each in shown.elements for name in each if name == "src" or name.startswith("on")}
     assert not [each for _, each in shown.elements if "style" in each]  # the page's policy blocks it
@@ -255,7 +166,7 @@ def test_page_loads_nothing_and_its_policy_allows_only_its_own_files():
 
 
 def test_headings_nest_tables_have_headers_and_anchors_exist():
-    shown = outline(
+    shown = outline_page(
         run_report(repository(moving(), proposals=(proposal(),), unsupported=(text(),)), failed=[failure()])
     )
     levels = [int(tag[1]) for tag, _ in shown.elements if re.fullmatch(r"h\d", tag)]
@@ -277,7 +188,7 @@ def test_large_fleet_fits_and_counts_rows_that_are_left_out():
         places.append(verdict(OccurrenceStatus.UP_TO_DATE, written="shared:1"))
         return repository(*places, name=f"acme/{number}{'x' * 250}", proposals=(proposal(),))
 
-    shown = page(run_report(*map(tree, range(600))))
+    shown = render_page(run_report(*map(tree, range(600))))
     assert len(shown.encode()) <= MAX_BYTES
     for what in ("images", "image references"):
         assert re.search(rf"[\d,]+ more {what} do not fit here", shown), what
@@ -285,54 +196,8 @@ def test_large_fleet_fits_and_counts_rows_that_are_left_out():
     assert f"{18_000 - MAX_LISTED:,} more image references" in shown
 
 
-def test_references_to_one_image_are_limited_and_the_rest_is_counted():
-    places = [verdict(OccurrenceStatus.UP_TO_DATE, line_number=number) for number in range(1, MAX_OCCURRENCES + 10)]
-    (image,) = read_images(outline(run_report(repository(*places))))
-    assert (len(image[-2]), image[-1]) == (MAX_OCCURRENCES, 9)
-
-
-def test_images_are_sorted_by_risk_then_by_urgency_then_by_version():
-    exploited = replace(KNOWN, exploited_ids=frozenset({"CVE-2026-0001"}))
-    others = [
-        verdict(OccurrenceStatus.UP_TO_DATE, written="node:9"),
-        verdict(OccurrenceStatus.UP_TO_DATE, written="node:10"),
-        verdict(OccurrenceStatus.GONE, Reason.DIGEST_GONE, written="redis:7"),
-    ]
-    images = read_images(outline(run_report(repository(*others, moving()), evidence=exploited)))
-    assert [each[0].rpartition("/")[2] for each in images] == ["node:22", "redis:7", "node:9", "node:10"]
-
-
-def test_image_has_its_age_findings_next_digest_and_request():
-    old = replace(scan(finding("CVE-1", Severity.CRITICAL), finding("CVE-2")), created=BUILT - timedelta(days=40))
-    evidence = replace(compare_scans(old, scan()), exploited_ids=frozenset({"CVE-2"}))
-    url = "https://github.com/acme/web/pull/7"
-    report = run_report(repository(moving(), proposals=(proposal(url=url),)), evidence=evidence)
-    shown = outline(replace(report, ended=BUILT))
-    (image,) = read_images(shown)
-    assert image[5:9] == [40, 1, 1, 1]
-    assert image[10:12] == [digest("new")[7:19], ["Update node:22", url]]
-    names = read_data(shown)["names"]
-    assert names[image[-2][0][3]] == "https://github.com/acme/web/blob/main/"
-
-
-def test_risk_is_the_sum_over_distinct_updates():
-    evidence = replace(KNOWN, exploited_ids=frozenset({"CVE-2026-0001"}))
-    shown = outline(run_report(repository(moving(), moving(line_number=2)), evidence=evidence))
-    assert shown.rows("Known exploited, in use", "1 → 0")
-    assert shown.rows("Critical, in use", "1 → 0")
-    assert shown.rows("Images not scanned", "0 of 1")
-
-
-def test_risk_that_was_not_looked_up_is_not_zero():
-    shown = outline(run_report(repository(verdict(OccurrenceStatus.UP_TO_DATE))))
-    assert shown.rows("Known exploited, in use", "not looked up")
-    assert shown.rows("Critical, in use", "not scanned")
-    assert shown.rows("Oldest image in use", "not known")
-    assert shown.rows("Images not scanned", "1 of 1")
-
-
 def test_page_of_2000_images_has_less_than_a_megabyte():
-    assert len(page(build_large_fleet(2_000)).encode()) < 1_000_000
+    assert len(render_page(build_large_fleet(2_000)).encode()) < 1_000_000
 
 
 @pytest.mark.parametrize(
@@ -355,32 +220,6 @@ def test_refuses_text_that_is_not_a_document(document, why):
         read_document(document)
 
 
-def test_severities_are_summed_over_distinct_updates():
-    many = compare_scans(scan(finding("CVE-1", Severity.LOW), finding("CVE-2", Severity.LOW)), scan())
-    trees = [repository(moving(), name=f"acme/{n}") for n in range(3)]
-    assert outline(run_report(*trees, evidence=many)).rows("low", "2", "0")
-
-
-@pytest.mark.parametrize(
-    ("files_url", "address"),
-    [
-        ("https://github.com/acme/web/blob/main/", "https://github.com/acme/web/blob/main/"),
-        (
-            "https://dev.azure.com/a/b/_git/c?version=GBmain&path=/",
-            "https://dev.azure.com/a/b/_git/c?version=GBmain&path=/",
-        ),
-        ("javascript:alert(1)//", ""),
-        ("https://user@github.com/", ""),
-        (None, ""),
-    ],
-)
-def test_files_are_linked_without_a_proposal_if_the_address_is_safe(files_url, address):
-    current = verdict(OccurrenceStatus.UP_TO_DATE)
-    shown = outline(run_report(repository(current, files_url=files_url)))
-    (image,) = read_images(shown)
-    assert read_data(shown)["names"][image[-2][0][3]] == address
-
-
 # Due dates
 
 
@@ -399,7 +238,7 @@ def test_overdue_proposals_come_first_with_their_owners():
         due_proposal("over", 5, overdue=True),
         replace(proposal("Update declined", ProposalOutcome.DECLINED), accepted_risk=DueClass.HIGH),
     )
-    shown = page(run_report(repository(owned, proposals=proposals)))
+    shown = render_page(run_report(repository(owned, proposals=proposals)))
     order = [shown.index(f"Update {each}") for each in ("over", "sooner", "later", "without")]
     assert order == sorted(order)
     outlined = Outline(shown)
@@ -409,7 +248,7 @@ def test_overdue_proposals_come_first_with_their_owners():
 
 
 def test_page_without_due_dates_has_neither_figure_nor_column():
-    shown = page(run_report(repository(moving(), proposals=(proposal(),))))
+    shown = render_page(run_report(repository(moving(), proposals=(proposal(),))))
     assert "Merge by" not in shown
     assert "Overdue" not in shown
 
