@@ -5,41 +5,22 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.formats.helm_templates import (
+    ANYTHING,
+    IMAGE,
+    OTHER,
+    TAG,
+    find_tag_fallbacks,
+    find_tag_uses,
+    read_templates,
+)
 from support.soon import soon
 
 from bot.core.references.relate.chart_templates import unlock_templated_digests
 from bot.formats._syntax.helm import blocks as helm_blocks
 from bot.formats._syntax.helm import expression_values
-from bot.formats.helm import FORMAT
-from bot.model.chart_facts import ChartTemplate, ReferenceEnd, TemplateInclusion, ValuePath, ValueUse
-from bot.model.source import FilePath, SourceFile
-
-TEMPLATE = FilePath("web/templates/web.yaml")
-TAG = ("Values", "image", "tag")
-IMAGE, END, OTHER = ValueUse.IMAGE, ValueUse.END, ValueUse.OTHER
-ANYTHING = {((), ValueUse.UNKNOWN)}
-
-
-def templates_of(text: str, path: FilePath = TEMPLATE) -> dict[str, ChartTemplate]:
-    found = list(FORMAT.extract(SourceFile(path, text.encode())))
-    assert all(isinstance(each, ChartTemplate) for each in found)
-    return {each.template: each for each in found}
-
-
-def uses_of_tag(text: str, template: str = "") -> set[ValueUse]:
-    uses = templates_of(text)[template].uses
-    return {use for source, use in uses if TAG in {source, getattr(source, "source", None)}}
-
-
-def fallbacks_of_tag(text: str) -> set[ValuePath | None]:
-    """Return the values that replace an empty tag. A plain use of the tag counts as None."""
-    sources = {source for source, _ in templates_of(text)[""].uses}
-    ends = [each if isinstance(each, ReferenceEnd) else ReferenceEnd(each) for each in sources]
-    return {each.fallback_path for each in ends if each.source == TAG}
-
-
-def inclusions(text: str) -> dict[TemplateInclusion, ValueUse]:
-    return {source: use for source, use in templates_of(text)[""].uses if isinstance(source, TemplateInclusion)}
+from bot.model.chart_facts import ValueUse
+from bot.model.source import FilePath
 
 
 @pytest.mark.parametrize(
@@ -87,7 +68,7 @@ def inclusions(text: str) -> dict[TemplateInclusion, ValueUse]:
 )
 def test_a_tag_that_ends_a_reference(line):
     for text in (line, f"kind: Pod\nspec:\n  containers:\n  {line}\n  name: web\n"):
-        assert uses_of_tag(text) == {IMAGE}
+        assert find_tag_uses(text) == {IMAGE}
 
 
 @pytest.mark.parametrize(
@@ -133,7 +114,7 @@ def test_a_tag_that_ends_a_reference(line):
     ],
 )
 def test_a_tag_that_is_used_for_something_else(line):
-    assert uses_of_tag(f"{line}\n") == {OTHER}
+    assert find_tag_uses(f"{line}\n") == {OTHER}
 
 
 @pytest.mark.parametrize(
@@ -146,7 +127,7 @@ def test_a_tag_that_is_used_for_something_else(line):
     ],
 )
 def test_a_digest_that_stands_behind_its_algorithm(line):
-    assert uses_of_tag(f"{line}\n") == {ValueUse.BEHIND_ALGORITHM}
+    assert find_tag_uses(f"{line}\n") == {ValueUse.BEHIND_ALGORITHM}
 
 
 ACTIONS = st.sampled_from(
@@ -167,17 +148,17 @@ ACTIONS = st.sampled_from(
 @given(st.lists(ACTIONS, max_size=12).map("".join))
 def test_word_image_without_a_key_does_not_change_the_uses_of_values(text):
     """A template without this word is read in a faster way."""
-    assert templates_of(f"{{{{ .x }}}}\n{text}") == templates_of(f"{{{{ .x }}}} image\n{text}")
+    assert read_templates(f"{{{{ .x }}}}\n{text}") == read_templates(f"{{{{ .x }}}} image\n{text}")
 
 
 def test_a_condition_is_no_use():
-    assert not uses_of_tag("{{ if and .Values.image.tag (not .Values.image.tag) }}x{{ end }}")
-    assert not uses_of_tag("{{ with .Values.image.tag }}x{{ end }}{{ if hasKey .Values.image.tag `a` }}{{ end }}")
-    assert not uses_of_tag("{{ $unused := .Values.image.tag | upper }}")
+    assert not find_tag_uses("{{ if and .Values.image.tag (not .Values.image.tag) }}x{{ end }}")
+    assert not find_tag_uses("{{ with .Values.image.tag }}x{{ end }}{{ if hasKey .Values.image.tag `a` }}{{ end }}")
+    assert not find_tag_uses("{{ $unused := .Values.image.tag | upper }}")
 
 
 def test_both_branches_count():
-    assert uses_of_tag(
+    assert find_tag_uses(
         "{{ if .a }}image: x:{{ .Values.image.tag }}\n{{ else }}v: {{ .Values.image.tag }}{{ end }}"
     ) == {
         IMAGE,
@@ -209,93 +190,29 @@ VERSION = ("Chart", "AppVersion")
     ],
 )
 def test_fallback_of_a_tag_is_exactly_the_value_that_replaces_an_empty_tag(expression, fallbacks):
-    assert fallbacks_of_tag(f"image: {{{{ {expression} }}}}") == fallbacks
+    assert find_tag_fallbacks(f"image: {{{{ {expression} }}}}") == fallbacks
 
 
 @pytest.mark.parametrize("other", [".Values.image.tag", '.Values.image.tag | default "latest"'])
 def test_variable_with_several_values_has_no_known_fallback(other):
     first = "{{ $tag := .Values.image.tag | default .Chart.AppVersion }}"
-    assert fallbacks_of_tag(f"{first}image: nginx:{{{{ $tag }}}}") == {VERSION}
-    assert fallbacks_of_tag(f"{first}{{{{ $tag = {other} }}}}image: nginx:{{{{ $tag }}}}") == {None}
-
-
-def test_what_a_definition_ends_in_is_for_who_includes_it():
-    definition = '{{ define "web.image" }}\n%s\n{{ end }}'
-    for body in (
-        "{{- .Values.image.repository }}:{{ .Values.image.tag -}}",
-        "nginx:{{ .Values.image.tag }}",
-        '"nginx:{{ .Values.image.tag }}"',
-        "{{ if .Values.image.digest }}nginx@{{ .Values.image.digest }}{{ else }}nginx:{{ .Values.image.tag }}{{ end }}",
-        "{{- $tag := .Values.image.tag | default .Chart.AppVersion -}}{{- printf `nginx:%s` $tag -}}",
-        "version: {{ .Values.image.tag }}",
-    ):
-        assert uses_of_tag(definition % body, "web.image") == {END}
-    for body in (
-        "{{ .Values.image.tag }}-alpine",
-        "a: {{ .Values.image.tag }}\nb: 1",
-        "{{ .Values.image.tag | quote | lower }}",
-    ):
-        assert uses_of_tag(definition % body, "web.image") == {OTHER}
-    assert uses_of_tag(definition % "image: nginx:{{ .Values.image.tag }}\nname: web", "web.image") == {IMAGE}
-
-
-def test_a_definition_that_puts_something_before_a_tag_renders_another():
-    assert uses_of_tag('{{ define "tag" }}v{{ .Values.image.tag }}{{ end }}', "tag") == {OTHER}
-
-
-def test_a_block_is_a_definition_and_its_use():
-    text = 'image: {{ block "web.image" . }}nginx:{{ .Values.image.tag }}{{ end }}'
-    assert uses_of_tag(text, "web.image") == {END}
-    assert inclusions(text) == {TemplateInclusion("web.image", frozenset({()})): IMAGE}
-
-
-@pytest.mark.parametrize("call", ['include "web.image" .', 'template "web.image" .', '. | include "web.image"'])
-def test_an_inclusion_is_used_where_it_stands(call):
-    inclusion = TemplateInclusion("web.image", frozenset({()}))
-    assert inclusions(f"image: {{{{ {call} }}}}") == {inclusion: IMAGE}
-    assert inclusions(f"name: {{{{ {call} }}}}") == {inclusion: OTHER}
-
-
-def test_an_inclusion_may_be_changed_or_tested():
-    inclusion = TemplateInclusion("web.image", frozenset({()}))
-    assert inclusions('image: {{ include "web.image" . | trunc 5 }}') == {inclusion: OTHER}
-    assert inclusions('{{ if include "web.image" . }}{{ end }}') == {inclusion: ValueUse.CONDITION}
-    assert not inclusions('{{ include "web.image" . | sha256sum }}')
-
-
-def test_what_an_inclusion_is_given():
-    assert inclusions('image: {{ include "a" (dict "image" .Values.image "root" $ "name" "web") }}') == {
-        TemplateInclusion(
-            "a",
-            frozenset(),
-            (("image", frozenset({("Values", "image")})), ("root", frozenset({()})), ("name", frozenset())),
-        ): IMAGE
-    }
-    assert inclusions('image: {{ include "a" (list $ .Values.image) }}') == {
-        TemplateInclusion("a", frozenset(), (("0", frozenset({()})), ("1", frozenset({("Values", "image")})))): IMAGE
-    }
-    changed = templates_of('image: {{ include "a" (dict "tag" (upper .Values.image.tag)) }}')[""].uses
-    assert (TAG, ValueUse.UNKNOWN) in changed
-
-
-def test_the_text_of_a_whole_file_is_only_ever_hashed():
-    assert not templates_of('x: {{ include (print $.Template.BasePath "/config.yaml") . | sha256sum }}')[""].uses
-    assert templates_of('x: {{ include (print .Release.Name "-x") . }}')[""].uses == ANYTHING
+    assert find_tag_fallbacks(f"{first}image: nginx:{{{{ $tag }}}}") == {VERSION}
+    assert find_tag_fallbacks(f"{first}{{{{ $tag = {other} }}}}image: nginx:{{{{ $tag }}}}") == {None}
 
 
 def test_texts_from_files_may_use_anything():
-    assert templates_of('x: {{ tpl (.Files.Get "x.yaml") . }}')[""].uses >= ANYTHING
-    assert templates_of("x: {{ tpl .Values.text . }}")[""].uses == {(("Values", "text"), OTHER)}
+    assert read_templates('x: {{ tpl (.Files.Get "x.yaml") . }}')[""].uses >= ANYTHING
+    assert read_templates("x: {{ tpl .Values.text . }}")[""].uses == {(("Values", "text"), OTHER)}
 
 
 def test_what_is_set_in_place_is_not_followed():
-    uses = templates_of('{{ $_ := set .Values "version" .Values.image.tag }}x: {{ .Values.version }}')[""].uses
+    uses = read_templates('{{ $_ := set .Values "version" .Values.image.tag }}x: {{ .Values.version }}')[""].uses
     assert (TAG, ValueUse.UNKNOWN) in uses
     assert (("Values",), ValueUse.UNKNOWN) in uses
 
 
 def test_notes_are_for_who_installs_the_chart():
-    notes = templates_of("Version {{ .Values.image.tag }}", FilePath("web/templates/NOTES.txt"))
+    notes = read_templates("Version {{ .Values.image.tag }}", FilePath("web/templates/NOTES.txt"))
     assert notes[""].uses == set()
 
 
@@ -326,21 +243,12 @@ def test_notes_are_for_who_installs_the_chart():
     ],
 )
 def test_what_is_not_understood_is_said_to_be_unknown(text):
-    (template,) = templates_of(text).values()
+    (template,) = read_templates(text).values()
     assert template.uses == ANYTHING
 
 
-def test_a_definition_that_is_not_understood_spoils_no_other():
-    templates = templates_of(
-        '{{ define "a" }}{{ $x }}{{ end }}{{ define "b" }}x{{ end }}image: {{ .Values.image.tag }}'
-    )
-    assert templates["a"].uses == ANYTHING
-    assert templates["b"].uses == set()
-    assert templates[""].uses == {(TAG, IMAGE)}
-
-
 def test_texts_without_actions_say_nothing():
-    assert not templates_of("image: evil:1")
+    assert not read_templates("image: evil:1")
 
 
 @pytest.mark.parametrize(
@@ -361,7 +269,7 @@ def test_texts_without_actions_say_nothing():
 )
 def test_a_template_is_read_in_a_moment(text):
     with soon(3):
-        templates_of(text)
+        read_templates(text)
 
 
 PIECES = st.sampled_from(
@@ -375,7 +283,7 @@ PIECES = st.sampled_from(
 
 @given(text=st.lists(PIECES, max_size=30).map("".join))
 def test_no_template_raises(text):
-    templates = templates_of(text)
+    templates = read_templates(text)
     unlock_templated_digests((), list(templates.values()))
 
 
@@ -386,16 +294,16 @@ def test_the_bounds_of_templates_are_those_that_people_stay_below():
 
 def test_records_repeated_outputs_for_each_dot():
     text = "{{ with .Values.a }}{{ .b }}{{ .b }}{{ end }}{{ with .Values.c }}{{ .tag }}{{ .b }}{{ end }}"
-    outputs = {source for source, use in templates_of(text)[""].uses if use is OTHER}
+    outputs = {source for source, use in read_templates(text)[""].uses if use is OTHER}
     assert outputs == {("Values", "a", "b"), ("Values", "c", "tag"), ("Values", "c", "b")}
 
 
 def test_records_outputs_of_a_variable_that_is_assigned_again():
     text = "{{ $v := .Values.a }}{{ $v }}{{ $v = .Values.b }}{{ $v }}"
-    assert {(("Values", "a"), OTHER), (("Values", "b"), OTHER)} <= templates_of(text)[""].uses
+    assert {(("Values", "a"), OTHER), (("Values", "b"), OTHER)} <= read_templates(text)[""].uses
 
 
 @pytest.mark.parametrize("between", ["", "{{ if .Values.a }}x{{ end }}"])
 def test_algorithm_outside_of_images_makes_the_value_a_digest_without_algorithm(between: str):
     use = ValueUse.OTHER if between else ValueUse.BEHIND_ALGORITHM
-    assert (("Values", "tag"), use) in templates_of(f"checksum: sha256:{between}{{{{ .Values.tag }}}}")[""].uses
+    assert (("Values", "tag"), use) in read_templates(f"checksum: sha256:{between}{{{{ .Values.tag }}}}")[""].uses
