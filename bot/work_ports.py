@@ -8,13 +8,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:  # only signatures need these imports, so they do not slow down the start
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime, timedelta
+
+    from sqlalchemy import Connection
 
     from bot.model.delivery import Delivery, EventRequest, ParsedDelivery
     from bot.model.inventory import BranchKey
     from bot.model.reference import Digest, TagRef
-    from bot.model.work import ClaimedWork, FinishedWork, QueueFigures, WaitingWork, WorkKind, WorkRequest
+    from bot.model.work import (
+        ClaimedWork,
+        FinishedWork,
+        QueueFigures,
+        WaitingWork,
+        WorkKey,
+        WorkKind,
+        WorkPriority,
+        WorkRequest,
+    )
 
 
 class WorkQueue(Protocol):
@@ -60,6 +71,19 @@ class WorkQueue(Protocol):
 
     def compute_figures(self) -> QueueFigures:
         """Return figures about the pending work."""
+
+
+class WorkSignal(Protocol):
+    """Wakes workers when work was stored.
+
+    Workers also look for due work from time to time, so that a signal that is lost only delays the work.
+    """
+
+    def store(self, connection: Connection, work: Mapping[WorkKey, WorkPriority]) -> None:
+        """Store a signal in the transaction that stores the work, if signals are in the same database."""
+
+    def send(self) -> None:
+        """Wake the workers of this process. The transaction that stored the work has ended."""
 
 
 class ServiceLog(Protocol):

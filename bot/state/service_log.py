@@ -5,22 +5,26 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Row, delete, func, select, update
 
 from bot.model.delivery import Delivery, DeliveryOutcome
 from bot.model.work import FinishedWork, WaitingWork, WorkPriority, WorkReason, WorkRequest
 from bot.state.database import Database
+from bot.state.no_signal import NoSignal
 from bot.state.tables import import_dialect
 from bot.state.work_queue import read_time, write_requests
 from bot.state.work_tables import DELIVERIES, FINISHED_WORK, PENDING_WORK, parse_key
+from bot.work_ports import WorkSignal
 
 
 class DatabaseServiceLog:
     """Implements `bot.work_ports.ServiceLog`. Several threads and processes can use the same database."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, signal: WorkSignal | None = None) -> None:
+        """Create a log. `signal` wakes workers when work was stored; None if they only look from time to time."""
+        self._database, self._signal = database, signal or NoSignal()
 
     def record_delivery(self, delivery: Delivery, requests: Collection[WorkRequest]) -> bool:
         """Store a delivery together with the work that it leads to, in one transaction.
@@ -42,10 +46,12 @@ class DatabaseServiceLog:
             inserted = statement.on_conflict_do_nothing().returning(DELIVERIES.c.sender)
             is_new = connection.execute(inserted).first() is not None
             if is_new:
-                write_requests(connection, requests)
+                write_requests(connection, requests, self._signal)
             else:
                 is_same = (DELIVERIES.c.sender == delivery.sender, DELIVERIES.c.delivery == delivery.id)
                 connection.execute(update(DELIVERIES).where(*is_same).values(repeats=DELIVERIES.c.repeats + 1))
+        if is_new and requests:
+            self._signal.send()
         return is_new
 
     def list_deliveries(self, limit: int) -> Sequence[Delivery]:
@@ -71,20 +77,7 @@ class DatabaseServiceLog:
         with self._database.open_for_reading() as connection:
             now = read_time(connection)
             rows = connection.execute(select(PENDING_WORK).order_by(*order).limit(limit)).all()
-            return tuple(
-                WaitingWork(
-                    parse_key(row),
-                    WorkPriority(row.priority),
-                    WorkReason(row.reason),
-                    row.trace,
-                    row.requested_at,
-                    row.due_at,
-                    row.worker if row.claimed_until is not None and row.claimed_until > now else None,
-                    row.attempts,
-                    row.error,
-                )
-                for row in rows
-            )
+            return tuple(build_waiting(row, now) for row in rows)
 
     def list_finished(self, limit: int) -> Sequence[FinishedWork]:
         """Return the newest records of work, the newest first."""
@@ -119,3 +112,18 @@ class DatabaseServiceLog:
         with self._database.open_for_row_writes() as connection:
             connection.execute(delete(DELIVERIES).where(DELIVERIES.c.received_at < before))
             connection.execute(delete(FINISHED_WORK).where(FINISHED_WORK.c.ended_at < before))
+
+
+def build_waiting(row: Row[Any], now: datetime) -> WaitingWork:
+    """Return a row of pending work. `now` is the time of the database, which decides whether a claim has ended."""
+    return WaitingWork(
+        parse_key(row),
+        WorkPriority(row.priority),
+        WorkReason(row.reason),
+        row.trace,
+        row.requested_at,
+        row.due_at,
+        row.worker if row.claimed_until is not None and row.claimed_until > now else None,
+        row.attempts,
+        row.error,
+    )

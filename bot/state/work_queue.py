@@ -5,41 +5,49 @@ The clock of the database is used for all times, because the clocks of workers c
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, case, delete, func, insert, or_, select, update
 
 from bot.model.work import ClaimedWork, FinishedWork, QueueFigures, WorkKind, WorkPriority, WorkReason, WorkRequest
 from bot.state.database import Database
+from bot.state.no_signal import NoSignal
 from bot.state.tables import import_dialect
 from bot.state.work_tables import FINISHED_WORK, KEY_NAMES, PENDING_WORK, build_key_values, parse_key
+from bot.work_ports import WorkSignal
 
 _IS_UNCLAIMED = PENDING_WORK.c.worker.is_(None)
+_KEY_COLUMNS = [PENDING_WORK.c[name] for name in KEY_NAMES]
+_Work = TypeVar("_Work", WorkRequest, ClaimedWork)
 
 
 class DatabaseWorkQueue:
     """Implements `bot.work_ports.WorkQueue`. Several threads and processes can use the same database."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, signal: WorkSignal | None = None) -> None:
+        """Create a queue. `signal` wakes workers when work was stored; None if they only look from time to time."""
+        self._database, self._signal = database, signal or NoSignal()
 
     def request_work(self, requests: Collection[WorkRequest]) -> None:
         """Store pending work. A request for work that is stored already is merged with it."""
         if not requests:
             return
         with self._database.open_for_row_writes() as connection:
-            write_requests(connection, requests)
+            write_requests(connection, requests, self._signal)
+        self._signal.send()
 
     def request_missing(self, requests: Collection[WorkRequest]) -> None:
         """Store pending work, except for work that is stored already."""
         with self._open() as (connection, now):
             insert_into = import_dialect(connection).insert(PENDING_WORK)
-            for request in requests:
+            for request in sort_by_key(requests):
                 row = _build_pending_row(request, now)
                 connection.execute(insert_into.values(row).on_conflict_do_nothing())
+            self._signal.store(connection, {each.key: each.priority for each in requests})
+        self._signal.send()
 
     def claim_work(
         self, worker: str, kinds: Collection[WorkKind], limit: int, lease: timedelta
@@ -74,7 +82,7 @@ class DatabaseWorkQueue:
     def extend_claims(self, worker: str, claimed: Collection[ClaimedWork], lease: timedelta) -> None:
         """Let the claims of a worker end after `lease` from now. Claims that ended are not renewed."""
         with self._open() as (connection, now):
-            for each in claimed:
+            for each in sort_by_key(claimed):
                 connection.execute(
                     update(PENDING_WORK).where(*_is_claim(worker, each)).values(claimed_until=now + lease)
                 )
@@ -112,8 +120,14 @@ class DatabaseWorkQueue:
     def release_claims(self, worker: str) -> None:
         """End all claims of a worker, so that others can do the work at once."""
         with self._open() as (connection, _):
-            is_own = PENDING_WORK.c.worker == worker
-            connection.execute(update(PENDING_WORK).where(is_own).values(worker=None, claimed_until=None))
+            own = select(PENDING_WORK).where(PENDING_WORK.c.worker == worker).order_by(*_KEY_COLUMNS).with_for_update()
+            rows = connection.execute(own).all()
+            for row in rows:
+                connection.execute(
+                    update(PENDING_WORK).where(*_has_key_of(row)).values(worker=None, claimed_until=None)
+                )
+            self._signal.store(connection, {parse_key(row): WorkPriority(row.priority) for row in rows})
+        self._signal.send()
 
     def compute_figures(self) -> QueueFigures:
         """Return figures about the pending work."""
@@ -152,14 +166,24 @@ def read_time(connection: Connection) -> datetime:
     return moment.astimezone(UTC)
 
 
-def write_requests(connection: Connection, requests: Collection[WorkRequest]) -> None:
-    """Store pending work in an open transaction. Requests for the same work are merged."""
+def sort_by_key(work: Iterable[_Work]) -> list[_Work]:
+    """Return pieces of work in the order in which all transactions lock their rows.
+
+    If transactions locked rows in different orders, PostgreSQL would have to end one of them because of a deadlock.
+    """
+    return sorted(work, key=lambda each: tuple(build_key_values(each.key).values()))
+
+
+def write_requests(connection: Connection, requests: Collection[WorkRequest], signal: WorkSignal) -> None:
+    """Store pending work in an open transaction, with the signal that wakes workers after its end.
+
+    Requests for the same work are merged.
+    """
     now = read_time(connection)
     dialect = import_dialect(connection)
     smaller = func.min if connection.dialect.name == "sqlite" else func.least
     greater = func.max if connection.dialect.name == "sqlite" else func.greatest
-    # All transactions lock rows in the same order, so that PostgreSQL need not end one of them because of a deadlock.
-    for request in sorted(requests, key=lambda each: tuple(build_key_values(each.key).values())):
+    for request in sort_by_key(requests):
         statement = dialect.insert(PENDING_WORK).values(_build_pending_row(request, now))
         new, old = statement.excluded, PENDING_WORK.c
         latest = smaller(old.latest_due_at, new.latest_due_at)
@@ -173,8 +197,8 @@ def write_requests(connection: Connection, requests: Collection[WorkRequest]) ->
             "latest_due_at": case((is_waiting_after_failure, old.latest_due_at), else_=latest),
             "pushed_at": func.coalesce(old.pushed_at, new.pushed_at),
         }
-        keys = [PENDING_WORK.c[name] for name in KEY_NAMES]
-        connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=values))
+        connection.execute(statement.on_conflict_do_update(index_elements=_KEY_COLUMNS, set_=values))
+    signal.store(connection, {each.key: each.priority for each in sorted(requests, key=lambda each: each.priority)})
 
 
 def _build_pending_row(request: WorkRequest, now: datetime) -> dict[str, Any]:

@@ -1,0 +1,82 @@
+"""The signal that wakes the worker threads of a process."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import UTC, datetime
+
+import pytest
+
+from bot.model.delivery import Delivery, DeliveryOutcome
+from bot.model.work import VisitWork, WorkPriority, WorkReason, WorkRequest
+from bot.queues.thread_signal import ThreadSignal
+from bot.state.database import Database
+from bot.state.service_log import DatabaseServiceLog
+from bot.state.work_queue import DatabaseWorkQueue
+
+WEB = WorkRequest(VisitWork("github", "github.com", "acme/web"), WorkPriority.CHANGE, WorkReason.FILES_CHANGED, "1")
+
+
+@pytest.fixture
+def signal():
+    return ThreadSignal()
+
+
+@pytest.fixture
+def database(tmp_path):
+    return Database.sqlite(tmp_path / "state.db")
+
+
+def measure(wait) -> float:
+    began = time.monotonic()
+    wait(0.3)
+    return time.monotonic() - began
+
+
+def test_waiting_ends_after_the_given_time_without_a_signal(signal):
+    assert measure(signal.create_waiter()) >= 0.29
+
+
+def test_signal_wakes_every_waiting_thread(signal):
+    ended = []
+
+    def work(wait) -> None:
+        wait(20)
+        ended.append(1)
+
+    threads = [threading.Thread(target=work, args=(signal.create_waiter(),)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.1)
+    signal.send()
+    for thread in threads:
+        thread.join(timeout=5)
+    assert len(ended) == 3
+
+
+def test_signal_between_two_waits_ends_the_next_one(signal):
+    first, second = signal.create_waiter(), signal.create_waiter()
+    signal.send()
+    assert measure(first) < 0.2
+    assert measure(second) < 0.2
+    assert measure(first) >= 0.29
+
+
+def test_stored_requests_and_released_claims_send_signals(signal, database):
+    queue, wait = DatabaseWorkQueue(database, signal), signal.create_waiter()
+    queue.request_work([WEB])
+    assert measure(wait) < 0.2
+    queue.request_missing([WEB])
+    assert measure(wait) < 0.2
+    queue.release_claims("a")
+    assert measure(wait) < 0.2
+
+
+def test_only_new_deliveries_with_work_send_a_signal(signal, database):
+    log, wait = DatabaseServiceLog(database, signal), signal.create_waiter()
+    delivery = Delivery("acr", "id-1", datetime.now(UTC), DeliveryOutcome.ACCEPTED, "trace-1", ())
+    log.record_delivery(delivery, [WEB])
+    assert measure(wait) < 0.2
+    log.record_delivery(delivery, [WEB])
+    assert measure(wait) >= 0.29
