@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+DASHBOARD_LABEL = "basebump-dashboard"
+"""The label of the dashboard issue. Only users with rights in the repository can set labels, so an issue of any other
+user is never mistaken for the dashboard."""
+
 
 class UserRequest(StrEnum):
     """An action that a user requests by selecting a checkbox in the dashboard issue or by setting a label."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from bot.forges._git_objects import BRANCHES
 from bot.forges.hosted.activity import RepositoryActivity
-from bot.forges.hosted.records import DASHBOARD_LABEL
+from bot.model.dashboard import DASHBOARD_LABEL
 from bot.model.forge import ActivityScope
 
 _NEWEST_FIRST = "first: 100, orderBy: {field: CREATED_AT, direction: DESC}"

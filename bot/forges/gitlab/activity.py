@@ -21,8 +21,8 @@ from bot.forges.gitlab.requests import is_from_own_branch, parse_issue, parse_re
 from bot.forges.hosted.activity import RepositoryActivity
 from bot.forges.hosted.catalogue import ListedRepository
 from bot.forges.hosted.connection import SharedValue
-from bot.forges.hosted.records import DASHBOARD_LABEL
 from bot.forges.hosted.refusal import RefusedError
+from bot.model.dashboard import DASHBOARD_LABEL
 from bot.model.forge import ActivityScope
 
 MAX_LISTED = 10_000

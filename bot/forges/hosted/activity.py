@@ -13,8 +13,9 @@ from typing import Protocol
 from bot.core.inventory.fingerprints import fingerprint
 from bot.forges.hosted.catalogue import ListedRepository
 from bot.forges.hosted.forge import HostedRepository
-from bot.forges.hosted.records import DASHBOARD_LABEL, ListedIssue
+from bot.forges.hosted.records import ListedIssue
 from bot.forges.hosted.refusal import RefusedError
+from bot.model.dashboard import DASHBOARD_LABEL
 from bot.model.forge import ActivityScope
 
 

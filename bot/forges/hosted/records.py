@@ -10,7 +10,7 @@ from typing import Protocol
 from bot.core.proposal.dashboard import is_dashboard_body
 from bot.core.proposal.marks import record_status
 from bot.forges.hosted.refusal import RefusedError, ServerErrors, is_permanent_refusal
-from bot.model.dashboard import DashboardIssue
+from bot.model.dashboard import DASHBOARD_LABEL, DashboardIssue
 from bot.model.errors import ForgeError
 from bot.model.request_attributes import CommitStatus, StatusState
 
@@ -124,9 +124,6 @@ class StatusWriter:
         return CommitStatus(state, newest.description) if newest is not None and state is not None else None
 
 
-DASHBOARD_LABEL = "basebump-dashboard"
-"""The label of the dashboard issue. Only users with rights in the repository can set labels, so an issue of any other
-user is never mistaken for the dashboard."""
 MAX_ISSUES = 100
 """The largest number of issues with the label that are inspected. Usually only the dashboard has the label."""
 

@@ -8,7 +8,7 @@ from support.forges.github.stand import GitHubStand
 from support.forges.github.state import Issue
 
 from bot.core.proposal.dashboard import DASHBOARD_TITLE, add_mark
-from bot.forges.hosted.records import DASHBOARD_LABEL
+from bot.model.dashboard import DASHBOARD_LABEL
 
 pytestmark = pytest.mark.real("git")
 

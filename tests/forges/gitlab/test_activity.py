@@ -15,8 +15,8 @@ from support.forges.gitlab.state import Issue
 from support.forges.hosted_stand import no_pause
 
 from bot.forges.gitlab import activity as gitlab_activity
-from bot.forges.hosted.records import DASHBOARD_LABEL
 from bot.forges.selection import RepositorySelection
+from bot.model.dashboard import DASHBOARD_LABEL
 from bot.model.forge import ActivityScope
 
 SCOPE = ActivityScope(PREFIX)
