@@ -50,6 +50,21 @@ def test_uses_the_configured_grype(run, stand, tmp_path):
     assert caches == {str(tmp_path / "cache" / "basebump" / "grype" / "default")}
 
 
+@pytest.mark.usefixtures("run")
+def test_report_shows_when_grype_says_that_a_fix_was_published(basebump, config, stand, tmp_path):
+    for found in stand.scene["reports"].values():
+        for each in found["matches"]:
+            each["vulnerability"]["fix"]["available"] = [{"version": "5.3-1", "date": "2026-03-04", "kind": "advisory"}]
+    (stand.folder / "scene.json").write_text(json.dumps(stand.scene))
+    keys = f"scanners: [{{kind: grype, binary: {stand.program}}}]\nstate: sqlite:///state.db\n"
+    path = config(f"forges: [{{kind: local, url: {tmp_path / 'repositories'}}}]\n{keys}")
+    for _ in range(2):  # the second run reads the scans of the first run from the state
+        assert basebump("run", "--config", path, "--level", "propose")[0] == 0
+        document = json.loads(basebump("report", "--since", "90d", "--config", path, "--format", "json")[1])
+        (patch,) = document["patches"]
+        assert (patch["severity"], patch["published_at"]) == ("high", "2026-03-04T00:00:00Z")
+
+
 def test_auto_uses_the_installed_scanner(run, stand, monkeypatch):
     monkeypatch.setattr("bot.scanners.trivy.find_trivy", lambda *_: None)
     monkeypatch.setattr("bot.scanners.grype.find_grype", lambda explicit: str(stand.program))
