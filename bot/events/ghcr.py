@@ -54,7 +54,7 @@ def _split_package_url(url: str) -> tuple[str, str]:
     The tag can be missing after the colon. Unlike names of images, the name can have the owner in upper case.
     """
     host, _, path = url.lower().partition("/")
-    return host, path.partition("@")[0].partition(":")[0]
+    return host, path.partition(":")[0]
 
 
 SENDER = GhcrSender()

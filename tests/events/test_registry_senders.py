@@ -1,0 +1,254 @@
+"""The rules that every sender of a registry's events obeys, checked with the same tests for all of them."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.events.deliveries import NOW, PROOFS, SECRET, SampleDelivery, SampleSender, add_headers, load_sender, prove
+
+from bot.events import find_sender
+from bot.events.fields import MAX_EVENTS
+from bot.model.delivery import EventRequest, ParsedDelivery, SenderKind, TagPushed, UnreadableDeliveryError
+
+SENDERS = [load_sender(kind) for kind in PROOFS]
+SIGNING = [sender for sender in SENDERS if sender.kind in (SenderKind.GHCR, SenderKind.SIGNED)]
+DELIVERIES = [delivery for sender in SENDERS for delivery in sender.deliveries]
+PUSHES = [delivery for sender in SENDERS for delivery in sender.pushes]
+_HOSTS = re.compile(rb"(?:[a-z-]+\.)+(?:io|com|net)\b")
+
+for_every_sender = pytest.mark.parametrize("sender", SENDERS, ids=lambda sender: sender.kind.value)
+for_every_push = pytest.mark.parametrize("delivery", PUSHES, ids=lambda each: f"{each.kind.value}: {each.name}")
+for_every_delivery = pytest.mark.parametrize("delivery", DELIVERIES, ids=lambda each: f"{each.kind.value}: {each.name}")
+
+
+def parse(delivery: SampleDelivery, request: EventRequest | None = None) -> ParsedDelivery:
+    return find_sender(delivery.kind).parse_delivery(request or prove(delivery), delivery.registry)
+
+
+def is_proved(kind: SenderKind, request: EventRequest) -> bool:
+    return find_sender(kind).is_proved(request, SECRET, NOW)
+
+
+def name_tags(parsed: ParsedDelivery) -> list[str]:
+    return [str(event.tag_ref) for event in parsed.events if isinstance(event, TagPushed)]
+
+
+def change_proof(request: EventRequest, proof: str) -> EventRequest:
+    """Return the request with another proof: the header that depends on the secret."""
+    name = next(name for name in request.headers if name == "authorization" or "signature" in name)
+    return add_headers(request, {name: proof})
+
+
+@for_every_delivery
+def test_parses_exactly_the_tags_that_images_were_pushed_to(delivery: SampleDelivery):
+    parsed = parse(delivery)
+    assert name_tags(parsed) == list(delivery.tags)
+    assert {event.digest for event in parsed.events} <= {delivery.digest}
+    assert parsed.handshake is None
+
+
+@for_every_delivery
+def test_accepts_a_delivery_with_the_secret(delivery: SampleDelivery):
+    assert is_proved(delivery.kind, prove(delivery))
+
+
+@for_every_sender
+def test_refuses_a_delivery_without_a_proof(sender: SampleSender):
+    assert not is_proved(sender.kind, sender.deliveries[0].request)
+
+
+@for_every_sender
+@pytest.mark.parametrize("forged", ["", "another-secret-of-32-characters!", SECRET[:-1], SECRET + "x", SECRET.upper()])
+def test_refuses_a_delivery_with_another_secret(sender: SampleSender, forged: str):
+    assert not is_proved(sender.kind, prove(sender.deliveries[0], forged))
+
+
+@for_every_sender
+@pytest.mark.parametrize("proof", ["", " ", "Bearer", "Bearer ", "sha256=", "sha256=" + "0" * 64, "\ud800", "é" * 5000])
+def test_refuses_odd_proofs(sender: SampleSender, proof: str):
+    assert not is_proved(sender.kind, change_proof(prove(sender.deliveries[0]), proof))
+
+
+@pytest.mark.parametrize("sender", SIGNING, ids=lambda sender: sender.kind.value)
+def test_senders_that_sign_prove_every_byte_of_the_body(sender: SampleSender):
+    request = prove(sender.deliveries[0])
+    for position in range(0, len(request.body), 7):
+        changed = bytearray(request.body)
+        changed[position] ^= 1
+        assert not is_proved(sender.kind, replace(request, body=bytes(changed)))
+
+
+@for_every_sender
+def test_each_delivery_has_its_own_identifier(sender: SampleSender):
+    identifiers = [parse(delivery).id for delivery in sender.deliveries]
+    assert len(set(identifiers)) == len(identifiers)
+    assert all(re.fullmatch(r"[!-~]{1,200}", each) for each in identifiers)
+
+
+@for_every_delivery
+def test_a_repeated_delivery_is_parsed_to_the_same_value(delivery: SampleDelivery):
+    repeated = add_headers(prove(delivery), {"aeg-delivery-count": "3", "x-request-id": "another"})
+    assert parse(delivery, repeated) == parse(delivery)
+
+
+@for_every_sender
+def test_ignores_actions_that_it_does_not_recognise(sender: SampleSender):
+    if sender.action is None:
+        return
+    push = sender.pushes[0]
+    request = prove(push)
+    old, new = (f'"{word}"'.encode() for word in sender.action)
+    assert old in request.body
+    assert parse(push, replace(request, body=request.body.replace(old, new))).events == ()
+
+
+@for_every_push
+def test_the_registry_in_the_config_replaces_every_host_in_the_event(delivery: SampleDelivery):
+    request = prove(delivery)
+    request = replace(request, body=_HOSTS.sub(b"attacker.example", request.body))
+    parsed = parse(replace(delivery, registry="registry.internal:5000"), request)
+    assert len(parsed.events) == len(delivery.tags)
+    assert {tag.partition("/")[0] for tag in name_tags(parsed)} == {"registry.internal:5000"}
+    assert "attacker" not in repr(parsed)
+
+
+@for_every_push
+def test_names_of_docker_hub_are_canonical(delivery: SampleDelivery):
+    request = prove(delivery)
+    request = replace(request, body=re.sub(rb"\b(bases|team|acme)/", b"", request.body, flags=re.IGNORECASE))
+    tags = name_tags(parse(replace(delivery, registry="docker.io"), request))
+    assert tags
+    assert all(tag.startswith("docker.io/library/") for tag in tags)
+
+
+@for_every_push
+@pytest.mark.parametrize("tag", ["../latest", "a b", "-x", "x" * 129, "x\n", "é", "a/b", "a@b"])
+def test_refuses_names_that_are_not_tags(delivery: SampleDelivery, tag: str):
+    old = parse(delivery).events[0].tag_ref.tag
+    request = prove(delivery)
+    if delivery.kind == SenderKind.SIGNED:
+        body = request.body.replace(f":{old}".encode(), f":{json.dumps(tag)[1:-1]}".encode())
+    else:
+        body = re.sub(rb'("(?:tag|name)": )"[^"]*"', lambda match: match[1] + json.dumps(tag).encode(), request.body)
+    with pytest.raises(UnreadableDeliveryError):
+        parse(delivery, replace(request, body=body))
+
+
+@for_every_push
+@pytest.mark.parametrize("registry", [None, "registry.example.com"])
+def test_refuses_names_that_are_not_repositories(delivery: SampleDelivery, registry: str | None):
+    registry = delivery.registry and registry
+    request = prove(delivery)
+    for name in (b"..", b"a//b", b"a b", b"x@y", b"x" * 300):
+        body = re.sub(rb"\b(bases|team|acme)/", name + b"/", request.body, flags=re.IGNORECASE)
+        body = body.replace(b"golang", name).replace(b"quay.io/x", b"quay.io/" + name)
+        with pytest.raises(UnreadableDeliveryError):
+            parse(replace(delivery, registry=registry), replace(request, body=body))
+
+
+DEEP = 200_000
+ODD_BODIES = {
+    "nothing": b"",
+    "text": b"push",
+    "null": b"null",
+    "number": b"1" * 10_000,
+    "not a number": b"NaN",
+    "empty list": b"[]",
+    "empty object": b"{}",
+    "deep list": b"[" * DEEP,
+    "deep object": b'{"a":' * DEEP,
+    "deep and closed": b"[" * DEEP + b"]" * DEEP,
+    "not UTF-8": b'{"action": "\xff"}',
+    "UTF-16": '{"action": "push"}'.encode("utf-16"),
+    "half a character": b'{"action": "\\ud800", "type": "\\ud800", "image": "\\ud800"}',
+    "too many events": b'{"events": [' + b"{}," * MAX_EVENTS + b"{}]}",
+    "too many events without an object": b"[" + b"{}," * MAX_EVENTS + b"{}]",
+    "long action": json.dumps({"action": "x" * 10_000, "type": "x" * 10_000, "image": "x" * 10_000}).encode(),
+}
+
+
+@for_every_sender
+@pytest.mark.parametrize("body", ODD_BODIES.values(), ids=ODD_BODIES)
+def test_odd_bodies_have_no_events(sender: SampleSender, body: bytes):
+    push = sender.pushes[0]
+    parsed = parse_or_refuse(push, replace(push.request, body=body))
+    assert parsed is None or parsed.events == ()
+
+
+@for_every_sender
+@given(body=st.binary(max_size=200))
+def test_any_body_is_a_value_or_unreadable(sender: SampleSender, body: bytes):
+    parse_or_refuse(sender.pushes[0], replace(sender.pushes[0].request, body=body))
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12) | st.just("sha256:" + "a" * 64),
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=5), children, max_size=3),
+    max_leaves=8,
+)
+
+
+@for_every_sender
+@given(data=st.data())
+def test_any_value_in_any_field_is_a_value_or_unreadable(sender: SampleSender, data: st.DataObject):
+    push = data.draw(st.sampled_from(sender.pushes))
+    document = replace_any_value(data, json.loads(push.request.body))
+    parse_or_refuse(push, replace(push.request, body=json.dumps(document).encode()))
+
+
+def replace_any_value(data: st.DataObject, document: object) -> object:
+    """Return a JSON document in which another value replaces one that is drawn, at any depth."""
+    if not isinstance(document, dict | list) or not document or data.draw(st.integers(0, 5)) == 0:
+        return data.draw(JSON_VALUES)
+    keys = sorted(document) if isinstance(document, dict) else range(len(document))
+    key = data.draw(st.sampled_from(keys))
+    document[key] = replace_any_value(data, document[key])
+    return document
+
+
+def parse_or_refuse(delivery: SampleDelivery, request: EventRequest) -> ParsedDelivery | None:
+    """Return the parsed request, or None if it is unreadable. Check that its tags and its identifier can be stored."""
+    is_proved(delivery.kind, request)
+    try:
+        parsed = parse(delivery, request)
+    except UnreadableDeliveryError:
+        return None
+    for text in (*name_tags(parsed), parsed.id):
+        assert re.fullmatch(r"[!-~]{1,1024}", text)
+    return parsed
+
+
+def test_an_event_that_cannot_be_read_does_not_hide_the_others():
+    batch = next(each for each in DELIVERIES if each.name == "batch of CloudEvents")
+    documents = json.loads(batch.request.body)
+    documents[0]["data"]["target"]["repository"] = "NOT A NAME"
+    documents[3]["data"] = None
+    parsed = parse(batch, replace(batch.request, body=json.dumps(documents).encode()))
+    assert name_tags(parsed) == ["contoso.azurecr.io/bases/python:3.13-slim"]
+
+
+@pytest.mark.parametrize("host", ["registry", "", "https://x.example", "-", None, 7])
+def test_refuses_hosts_that_are_not_registries(host: object):
+    push = load_sender(SenderKind.ACR).pushes[0]
+    document = json.loads(push.request.body)
+    document["request"]["host"] = host
+    with pytest.raises(UnreadableDeliveryError):
+        parse(push, replace(push.request, body=json.dumps(document).encode()))
+
+
+def test_hosts_are_lower_case():
+    push = load_sender(SenderKind.ACR).pushes[0]
+    request = replace(push.request, body=push.request.body.replace(b"contoso.azurecr.io", b"Contoso.AzureCR.io"))
+    assert name_tags(parse(push, request)) == list(push.tags)
+
+
+def test_a_header_with_another_scheme_is_refused():
+    request = prove(load_sender(SenderKind.ACR).pushes[0])
+    assert is_proved(SenderKind.ACR, add_headers(request, {"authorization": f"bearer {SECRET}"}))
+    for other in (f"Basic {SECRET}", SECRET, f"Bearer {SECRET} ", f"Bearer  {SECRET}"):
+        assert not is_proved(SenderKind.ACR, add_headers(request, {"authorization": other}))

@@ -1,0 +1,1 @@
+"""Requests by which registries report events."""
