@@ -51,8 +51,12 @@ class WorkQueue(Protocol):
         All returned work has the same kind and priority. If nothing is due, the result is empty.
         """
 
-    def extend_claims(self, worker: str, claimed: Collection[ClaimedWork], lease: timedelta) -> None:
-        """Let the claims of a worker end after `lease` from now. Claims that ended are not renewed."""
+    def extend_claims(self, worker: str, claimed: Collection[ClaimedWork], lease: timedelta) -> Collection[ClaimedWork]:
+        """Let the claims of a worker end after `lease` from now.
+
+        Returns:
+            The claims that ended, because another worker took the work over. Its own worker must not do it any longer.
+        """
 
     def finish_work(
         self, worker: str, claimed: ClaimedWork, finished: FinishedWork, repeat_after: timedelta | None = None

@@ -17,6 +17,7 @@ from bot.state.database import Database
 from bot.state.no_signal import NoSignal
 from bot.state.tables import import_dialect
 from bot.state.work_tables import FINISHED_WORK, KEY_NAMES, PENDING_WORK, build_key_values, parse_key
+from bot.state.worker_sessions import WorkerSessions, build_end_condition
 from bot.work_ports import WorkSignal
 
 _IS_UNCLAIMED = PENDING_WORK.c.worker.is_(None)
@@ -30,6 +31,7 @@ class DatabaseWorkQueue:
     def __init__(self, database: Database, signal: WorkSignal | None = None) -> None:
         """Create a queue. `signal` wakes workers when work was stored; None if they only look from time to time."""
         self._database, self._signal = database, signal or NoSignal()
+        self._sessions = WorkerSessions()
 
     def request_work(self, requests: Collection[WorkRequest]) -> None:
         """Store pending work. A request for work that is stored already is merged with it."""
@@ -57,7 +59,7 @@ class DatabaseWorkQueue:
             is_claimable = and_(
                 PENDING_WORK.c.kind.in_([each.value for each in kinds]),
                 PENDING_WORK.c.due_at <= now,
-                or_(_IS_UNCLAIMED, PENDING_WORK.c.claimed_until <= now),
+                or_(_IS_UNCLAIMED, build_end_condition(connection, now)),
             )
             first = self._select_claimable(connection, is_claimable, 1)
             if not first:
@@ -66,6 +68,7 @@ class DatabaseWorkQueue:
                 is_claimable, PENDING_WORK.c.kind == first[0].kind, PENDING_WORK.c.priority == first[0].priority
             )
             rows = self._select_claimable(connection, is_alike, limit)
+            self._sessions.ensure_session(connection, worker)
             for row in rows:
                 values = {"worker": worker, "claimed_version": row.version, "claimed_until": now + lease}
                 connection.execute(update(PENDING_WORK).where(*_has_key_of(row)).values(values))
@@ -79,13 +82,16 @@ class DatabaseWorkQueue:
         query = select(PENDING_WORK).where(condition).order_by(*order).limit(limit)
         return connection.execute(query.with_for_update(skip_locked=True)).all()
 
-    def extend_claims(self, worker: str, claimed: Collection[ClaimedWork], lease: timedelta) -> None:
-        """Let the claims of a worker end after `lease` from now. Claims that ended are not renewed."""
+    def extend_claims(self, worker: str, claimed: Collection[ClaimedWork], lease: timedelta) -> Collection[ClaimedWork]:
+        """Let the claims of a worker end after `lease` from now. Return the claims that another worker took over."""
+        lost = []
         with self._open() as (connection, now):
+            self._sessions.ensure_session(connection, worker)
             for each in sort_by_key(claimed):
-                connection.execute(
-                    update(PENDING_WORK).where(*_is_claim(worker, each)).values(claimed_until=now + lease)
-                )
+                extended = update(PENDING_WORK).where(*_is_claim(worker, each)).values(claimed_until=now + lease)
+                if not connection.execute(extended).rowcount:
+                    lost.append(each)
+        return lost
 
     def finish_work(
         self, worker: str, claimed: ClaimedWork, finished: FinishedWork, repeat_after: timedelta | None = None
@@ -127,6 +133,7 @@ class DatabaseWorkQueue:
                     update(PENDING_WORK).where(*_has_key_of(row)).values(worker=None, claimed_until=None)
                 )
             self._signal.store(connection, {parse_key(row): WorkPriority(row.priority) for row in rows})
+        self._sessions.close_session(worker)
         self._signal.send()
 
     def compute_figures(self) -> QueueFigures:

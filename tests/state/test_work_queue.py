@@ -49,6 +49,11 @@ def finish(queue, worker, claimed):
     queue.finish_work(worker, claimed, FinishedWork(claimed.key, claimed.trace, claimed.reason, at, at, "done"))
 
 
+def end_process(queue, worker):
+    """Do what PostgreSQL does when the process of a worker ends."""
+    queue._sessions.close_session(worker)
+
+
 def test_requests_for_the_same_work_are_done_once(queue):
     for _ in range(50):
         queue.request_work([ask(WEB)])
@@ -64,6 +69,7 @@ def test_claimed_work_is_not_claimed_again_until_the_claim_ends(queue):
     assert queue.claim_work("a", WorkKind, 10, timedelta(milliseconds=400))
     assert queue.claim_work("b", WorkKind, 10, LEASE) == ()
     time.sleep(0.45)
+    end_process(queue, "a")
     assert [each.key for each in queue.claim_work("b", WorkKind, 10, LEASE)] == [WEB]
 
 
@@ -89,6 +95,7 @@ def test_request_during_work_lets_it_be_done_again(queue):
 def test_finishing_after_the_claim_ended_leaves_the_claim_of_another_worker(queue):
     queue.request_work([ask(WEB)])
     [late] = queue.claim_work("a", WorkKind, 10, timedelta())
+    end_process(queue, "a")
     [claimed] = queue.claim_work("b", WorkKind, 10, LEASE)
     finish(queue, "a", late)
     assert queue.compute_figures().claimed == 1
