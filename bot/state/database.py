@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from bot.model.errors import StateError, UnusableStateError
 from bot.state.migration import MIGRATIONS, NewerSchemaError, get_version, migrate_tables
+from bot.state.tables import DamagedValue
 
 BUSY = 30
 """Seconds to wait for another writing process. Writing the state of a thousand images takes less than a second."""
@@ -111,6 +112,7 @@ class Database:
         options = {"connect_timeout": CONNECT_TIMEOUT}
         try:  # a writer that waited for the lock must see what was written meanwhile, which stricter levels hide
             engine = create_engine(url, poolclass=NullPool, isolation_level="READ COMMITTED", connect_args=options)
+            event.listen(engine, "connect", _keep_damaged_times)
         except ImportError as error:
             raise StateError(
                 f"cannot use the state in {shown}: the PostgreSQL driver is missing; hint: install "
@@ -234,6 +236,23 @@ def _prepare(connection: Any, _: object) -> None:
     with suppress(sqlite3.OperationalError):  # SQLite does not wait if another process is changing the mode
         connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
+
+
+def _keep_damaged_times(connection: Any, _: object) -> None:
+    """Let the driver return times that Python cannot represent, such as `infinity`, as `DamagedValue.TIME`."""
+    from psycopg import DataError  # noqa: PLC0415 - only states on a server need the driver
+    from psycopg.types.datetime import TimestamptzLoader  # noqa: PLC0415 - as above
+
+    class DamagedTimeLoader(TimestamptzLoader):
+        """Loads a time, or `DamagedValue.TIME`."""
+
+        def load(self, data: Any) -> Any:
+            try:
+                return super().load(data)
+            except DataError:
+                return DamagedValue.TIME
+
+    connection.adapters.register_loader("timestamptz", DamagedTimeLoader)
 
 
 def _begin(connection: Connection) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
@@ -15,8 +14,9 @@ from bot.model.history import TagObservation
 from bot.model.inventory import BranchKey, StoredRequest
 from bot.model.proposal import RequestState
 from bot.model.reference import Digest, ImageReference, TagRef
-from bot.state.inventory_rows import parse_ci
+from bot.state.inventory_rows import parse_ci, parse_fixes, parse_targets
 from bot.state.inventory_tables import BRANCHES, DIGESTS, IMAGE_REFERENCES, REQUESTS, SPANS, TAGS
+from bot.state.stored_rows import read_rows
 from bot.state.tables import SIGHTINGS, split_into_batches
 
 _KEY_COLUMNS = tuple(BRANCHES.c[name] for name in ("forge", "host", "repository", "base_branch"))
@@ -59,23 +59,19 @@ def read_image_requests(
     columns = [column for column in REQUESTS.c if column is not REQUESTS.c.branch]
     for batch in split_into_batches(sorted(repositories)):
         users = select(SPANS.c.branch).join(TAGS, TAGS.c.id == SPANS.c.tag).where(TAGS.c.repository.in_(batch))
-        yield from map(
-            _build_request,
-            connection.execute(
-                select(*_KEY_COLUMNS, *columns)
-                .join(BRANCHES, BRANCHES.c.id == REQUESTS.c.branch)
-                .where(
-                    REQUESTS.c.branch.in_(users),
-                    or_(REQUESTS.c.opened_at.is_(None), REQUESTS.c.opened_at >= since),
-                )
-            ),
+        is_recent = or_(REQUESTS.c.opened_at.is_(None), REQUESTS.c.opened_at >= since)
+        yield from _read_requests(
+            connection,
+            select(*_KEY_COLUMNS, *columns)
+            .join(BRANCHES, BRANCHES.c.id == REQUESTS.c.branch)
+            .where(REQUESTS.c.branch.in_(users), is_recent),
         )
 
 
 def _read_history(
     connection: Connection, spans: ColumnElement[bool], requests: ColumnElement[bool], *, has_owners: bool = False
 ) -> FleetHistory:
-    span_rows = connection.execute(_select_spans(spans)).all()
+    span_rows = list(read_rows(connection, _select_spans(spans)))
     owners = _read_owners(connection, {row.branch for row in span_rows}) if has_owners else {}
     held = tuple(_build_held(row, owners) for row in span_rows)
     columns = (column for column in REQUESTS.c if column is not REQUESTS.c.branch)
@@ -85,7 +81,7 @@ def _read_history(
         .where(requests)
         .order_by(REQUESTS.c.branch, REQUESTS.c.number)
     )
-    found = tuple(_build_request(row) for row in connection.execute(select_requests))
+    found = tuple(_read_requests(connection, select_requests))
     return FleetHistory(held, found, tuple(_read_observations(connection, {each.repository for each in held})))
 
 
@@ -106,17 +102,18 @@ def _read_owners(connection: Connection, branches: Collection[int]) -> Mapping[t
     columns = (IMAGE_REFERENCES.c.branch, IMAGE_REFERENCES.c.tag, IMAGE_REFERENCES.c.owners)
     for batch in split_into_batches(sorted(branches)):
         is_owned = (IMAGE_REFERENCES.c.branch.in_(batch), IMAGE_REFERENCES.c.owners != "")
-        for branch, tag, text in connection.execute(select(*columns).where(*is_owned).distinct()):
+        for branch, tag, text in read_rows(connection, select(*columns).where(*is_owned).distinct()):
             owners[branch, tag].update(text.split())
     return owners
 
 
 def _read_observations(connection: Connection, repositories: Collection[str]) -> Iterator[TagObservation]:
     for batch in split_into_batches(sorted(repositories)):
-        rows = connection.execute(
+        rows = read_rows(
+            connection,
             select(SIGHTINGS)
             .where(SIGHTINGS.c.repository.in_(batch))
-            .order_by(SIGHTINGS.c.repository, SIGHTINGS.c.tag, SIGHTINGS.c.ordinal)
+            .order_by(SIGHTINGS.c.repository, SIGHTINGS.c.tag, SIGHTINGS.c.ordinal),
         )
         for row in rows:
             tag_ref = TagRef(row.repository, row.tag)
@@ -136,16 +133,27 @@ def _build_held(row: Row[Any], owners: Mapping[tuple[int, int], set[str]]) -> He
     )
 
 
-def _build_request(row: Row[Any]) -> BranchRequest:
+def _read_requests(connection: Connection, query: Select[Any]) -> Iterator[BranchRequest]:
+    for row in read_rows(connection, query):
+        if (request := build_request(row)) is not None:
+            yield request
+
+
+def build_request(row: Row[Any]) -> BranchRequest | None:
+    """Return the request in a row. Return None if the row is damaged."""
+    targets, fixes = parse_targets(row.targets), parse_fixes(row.fixes) if row.fixes is not None else None
+    is_damaged = targets is None or (fixes is None and row.fixes is not None)
+    if is_damaged or row.state not in set(RequestState):
+        return None
     request = StoredRequest(
         branch=row.head_branch,
         number=row.number,
         state=RequestState(row.state),
-        targets=tuple(json.loads(row.targets)),
+        targets=targets or (),
         url=row.url,
         opened_at=row.opened_at,
         ended_at=row.ended_at,
-        fixes=json.loads(row.fixes) if row.fixes is not None else None,
+        fixes=fixes,
         head=row.head,
         ci=parse_ci(row.ci),
         base_ci=parse_ci(row.base_ci),

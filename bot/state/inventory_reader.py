@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,6 +16,7 @@ from bot.model.reference import DEFAULT_TAG, Digest, ImageReference
 from bot.model.usage import ImageUsage, InventoryCoverage, UpdateRequest
 from bot.state.database import Database
 from bot.state.inventory_history import read_image_history, read_patch_history, read_repository_history
+from bot.state.inventory_rows import parse_targets
 from bot.state.inventory_tables import (
     BRANCHES,
     DIGESTS,
@@ -27,7 +27,8 @@ from bot.state.inventory_tables import (
     SPANS,
     TAGS,
 )
-from bot.state.tables import split_into_batches
+from bot.state.stored_rows import read_rows
+from bot.state.tables import DamagedValue, split_into_batches
 
 _Requests = dict[tuple[int, str], list[UpdateRequest]]
 """Open requests by the number of the branch and the tag that they update."""
@@ -48,17 +49,26 @@ class DatabaseInventoryReader:
         this digest. The tag `latest` includes references that have neither a tag nor a digest.
         """
         with self._database.open_for_reading() as connection:
-            rows = connection.execute(_select_usages(image)).all()
+            rows = list(read_rows(connection, _select_usages(image), tolerated=("first_seen",)))
             requests = _load_open_requests(connection, image)
         usages = [_build_usage(row, requests) for row in rows]
         return sorted(usages, key=_get_sort_key)
 
     def load_coverage(self) -> InventoryCoverage:
-        """Return the number of base branches in the state, and the age of the data."""
+        """Return the number of base branches in the state, and the age of the data.
+
+        A branch whose row is damaged counts as one with unread files.
+        """
+        times = (BRANCHES.c.read_at, BRANCHES.c.first_read_at, BRANCHES.c.seen_at)
         unread = func.count().filter(BRANCHES.c.has_unread_files)
+        earliest, latest = (func.min(each) for each in times), (func.max(each) for each in times)
         with self._database.open_for_reading() as connection:
-            times = (func.min(BRANCHES.c.read_at), func.min(BRANCHES.c.first_read_at))
-            return InventoryCoverage(*connection.execute(select(func.count(), unread, *times)).one())
+            count, unread_count, *found = connection.execute(select(func.count(), unread, *earliest, *latest)).one()
+            if DamagedValue.TIME in found:
+                usable = list(read_rows(connection, select(BRANCHES.c.has_unread_files, *times)))
+                unread_count = count - sum(not row.has_unread_files for row in usable)
+                found = [min((row[index] for row in usable), default=None) for index in (1, 2)]
+        return InventoryCoverage(count, unread_count, *found[:2])
 
     def load_repository_history(self, repository: str) -> FleetHistory:
         """Return the history of all base branches of the repositories with this name, on any forge."""
@@ -137,13 +147,13 @@ def _load_open_requests(connection: Connection, image: ImageReference) -> _Reque
     is_open = (REQUESTS.c.state == RequestState.OPEN.value, REQUESTS.c.branch.in_(users))
     columns = (REQUESTS.c[name] for name in ("branch", "targets", "number", "url", "opened_at"))
     requests: _Requests = defaultdict(list)
-    for branch, targets, number, url, opened_at in connection.execute(select(*columns).where(*is_open)):
-        names = (target.rpartition("@")[0].rpartition(":") for target in json.loads(targets))
+    for branch, targets, number, url, opened_at in read_rows(connection, select(*columns).where(*is_open)):
+        names = (target.rpartition("@")[0].rpartition(":") for target in parse_targets(targets) or ())
         for tag in {tag for repository, _, tag in names if repository == image.repository}:
             requests[branch, tag].append(UpdateRequest(number, url, opened_at))
     used_tags: dict[int, set[str]] = defaultdict(set)
     for batch in split_into_batches(sorted({branch for branch, _ in requests})):
-        for branch, tag in connection.execute(uses.where(IMAGE_REFERENCES.c.branch.in_(batch))):
+        for branch, tag in read_rows(connection, uses.where(IMAGE_REFERENCES.c.branch.in_(batch))):
             used_tags[branch].add(tag)
     for branch, tag in list(requests):
         if tag not in used_tags[branch]:
@@ -152,7 +162,7 @@ def _load_open_requests(connection: Connection, image: ImageReference) -> _Reque
 
 
 def _build_usage(row: Row[Any], requests: _Requests) -> ImageUsage:
-    since = row.first_seen or row.read_at
+    since = row.first_seen if isinstance(row.first_seen, datetime) else row.read_at
     open_requests = requests.get((row.branch, row.tag)) or requests.get((row.branch, _ANY_TAG)) or ()
     return ImageUsage(
         key=BranchKey(row.forge, row.host, row.repository, row.base_branch),

@@ -35,6 +35,7 @@ from bot.state.inventory_tables import (
     SPANS,
     TRANSITION_EVIDENCE,
 )
+from bot.state.stored_rows import read_rows
 from bot.state.tables import LONGEST_RUN, UtcDateTime, split_into_batches, write_rows
 
 _AT = bindparam("at", type_=UtcDateTime)
@@ -101,7 +102,8 @@ class VisitWriter:
             else:
                 known.append({"of": row.id, "at": self._at} | values)
         if new:
-            self._connection.execute(insert(BRANCHES), new)
+            # A damaged row is not among `rows`, and is replaced.
+            write_rows(self._connection, BRANCHES, new, key=("repository", "base_branch", "host", "forge"))
         if known:
             is_same = BRANCHES.c.id == bindparam("of")
             self._connection.execute(update(BRANCHES).where(is_same).values(_UPDATED), known)
@@ -175,8 +177,11 @@ class VisitWriter:
         for row in reference_rows:
             held[row["branch"]].add((row["tag"], row["digest"]))
         is_open = (SPANS.c.branch.in_(ids), SPANS.c.ended_at.is_(None))
-        for span in self._connection.execute(select(SPANS).where(*is_open)):
-            open_spans[span.branch][span.tag, span.digest] = span.first_seen
+        for span in read_rows(self._connection, select(SPANS).where(*is_open), tolerated=("first_seen",)):
+            if isinstance(span.first_seen, datetime):
+                open_spans[span.branch][span.tag, span.digest] = span.first_seen
+            else:
+                self._delete_open_spans(span.branch, span.tag, span.digest)
         begun, ended = [], []
         for each in visits:
             now_held, before = held[each.branch], open_spans[each.branch]
@@ -193,6 +198,11 @@ class VisitWriter:
         self._end_spans(ended)
         if begun:
             self._connection.execute(insert(SPANS), begun)
+
+    def _delete_open_spans(self, branch: int, tag: int, digest: int) -> None:
+        """Delete a damaged span. Its beginning is lost, and another span begins now."""
+        is_same = (SPANS.c.branch == branch, SPANS.c.tag == tag, SPANS.c.digest == digest, SPANS.c.ended_at.is_(None))
+        self._connection.execute(delete(SPANS).where(*is_same))
 
     def _end_spans(self, spans: Sequence[dict[str, Any]]) -> None:
         """End spans. A span that began in a run of the same time is deleted, because it would have no duration."""
@@ -212,7 +222,7 @@ class VisitWriter:
     def _write_requests(self, visits: Sequence[_NumberedVisit], ids: Sequence[int]) -> None:
         """Write the requests of branches. An open request that the forge no longer lists was closed."""
         stored = defaultdict[int, dict[tuple[str, int], dict[str, Any]]](dict)
-        for row in self._connection.execute(select(REQUESTS).where(REQUESTS.c.branch.in_(ids))):
+        for row in read_rows(self._connection, select(REQUESTS).where(REQUESTS.c.branch.in_(ids))):
             stored[row.branch][row.head_branch, row.number] = dict(zip(REQUESTS.c.keys(), row, strict=True))
         rows = []
         for each in visits:

@@ -12,6 +12,7 @@ from bot.model.history import SupersededTag
 from bot.model.reference import Digest, TagRef
 from bot.model.vocabulary import REASONS_BY_STATUS, OccurrenceStatus, Reason
 from bot.state.database import Database
+from bot.state.stored_rows import read_rows
 from bot.state.tables import ENDS, split_into_batches, write_rows
 
 _REASONS = {reason.value: reason for reason in REASONS_BY_STATUS[OccurrenceStatus.SUPERSEDED]}
@@ -67,7 +68,7 @@ def _select_rows(connection: Connection, tag_refs: Collection[TagRef]) -> dict[T
     requested_tags = set(tag_refs)
     rows: dict[TagRef, Row[Any]] = {}
     for repositories in split_into_batches(sorted({tag_ref.repository for tag_ref in requested_tags})):
-        for row in connection.execute(select(ENDS).where(ENDS.c.repository.in_(repositories))):
+        for row in read_rows(connection, select(ENDS).where(ENDS.c.repository.in_(repositories))):
             if (tag_ref := TagRef(row.repository, row.tag)) in requested_tags:
                 rows[tag_ref] = row
     return rows

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from enum import Enum
 from itertools import islice
 from types import ModuleType
 from typing import Any, TypeVar
@@ -20,11 +21,24 @@ BATCH_SIZE = 500
 _Item = TypeVar("_Item")
 
 
+class DamagedValue(Enum):
+    """The value of a column that does not contain what basebump writes there."""
+
+    TIME = "time"
+
+
 class UtcDateTime(TypeDecorator[datetime]):
-    """A column type for times with a time zone. SQLite has no time zones, so that times are stored in UTC there."""
+    """A column type for times with a time zone. SQLite has no time zones, so that times are stored in UTC there.
+
+    If a stored value is not a time, `DamagedValue.TIME` is returned, because an error would lose all rows of the query.
+    """
 
     impl = DateTime(timezone=True)
     cache_ok = True
+
+    @property
+    def python_type(self) -> type[datetime]:
+        return datetime
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:
@@ -36,6 +50,17 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:
+        process = super().result_processor(dialect, coltype)
+
+        def process_damaged(value: Any) -> Any:
+            try:
+                return process(value) if process is not None else value
+            except (ValueError, TypeError, AttributeError, OverflowError):
+                return DamagedValue.TIME
+
+        return process_damaged
 
 
 METADATA = MetaData()

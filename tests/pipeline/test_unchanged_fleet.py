@@ -71,6 +71,8 @@ def test_repository_with_an_open_request_is_not_read_again_either(twins):
         "UPDATE branch_tags SET digest = 999",
         "UPDATE branches SET read_at = 'yesterday'",
         "UPDATE settled_branches SET due_at = 5",
+        "UPDATE spans SET first_seen = 5",
+        "UPDATE requests SET targets = '{'",
         "UPDATE reports SET document = '{'",
         """UPDATE reports SET document = replace(document, '"acme"', '"other"')""",
         "UPDATE answers SET digest = 'sha256:' || hex(zeroblob(32))",
