@@ -1,0 +1,119 @@
+"""The changes on forges that basebump acts on, in the form that all forges share.
+
+Left out is whatever basebump itself causes, because each such event would lead to a needless visit:
+
+- Requests that are opened or get new commits. Pushes are reported with their branch, so that the receiver can leave out
+  the branches of basebump, whose prefix is in the config.
+- Requests whose text has no mark of basebump, and requests from forks, which strangers can open.
+- Closed requests that basebump withdrew, and edits of texts in which no checkbox is ticked. basebump edits both.
+- Labels that are removed. basebump removes a label that asks for something as soon as it has acted on it.
+- Comments, assignees, requested reviews, drafts, milestones and auto-merge. The next visit takes them into account, but
+  nobody waits for it.
+- Deleted branches, tags and deleted repositories. The next sweep notices deleted repositories.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import Enum, auto
+
+from bot.core.proposal.marks import find_mark, parse_mark
+from bot.core.proposal.user_requests import DashboardRequests, parse_checkboxes, parse_dashboard, parse_labels
+from bot.events.fields import JsonObject, parse_json, read_object, read_text
+from bot.model.dashboard import DASHBOARD_LABEL
+from bot.model.delivery import EventRequest, RepositoryChanged, UnreadableDeliveryError
+from bot.model.work import WorkReason
+
+_BRANCHES = "refs/heads/"
+
+Changes = tuple[RepositoryChanged, ...]
+
+
+class RequestAction(Enum):
+    """The actions of users on a request that basebump acts on."""
+
+    END = auto()
+    """The request was closed or merged."""
+    REOPEN = auto()
+    EDIT = auto()
+    """The text of the request changed."""
+    LABEL = auto()
+    """Labels were added."""
+    REVIEW = auto()
+    """A user approved the request, requested changes, or took one of these back."""
+
+
+def parse_document(request: EventRequest) -> JsonObject:
+    """Return the JSON object in the body of a request."""
+    if request.body.startswith(b"payload="):
+        raise UnreadableDeliveryError(
+            "the body is a form; hint: set the content type of the webhook to `application/json`"
+        )
+    return read_object(parse_json(request.body), "body")
+
+
+def read_name(value: object, field: str) -> str:
+    """Return the name of a repository, a project or a branch. Raises UnreadableDeliveryError."""
+    name = read_text(value, field)
+    if not name or not name.isprintable():
+        raise UnreadableDeliveryError(f"`{field}` is not a name")
+    return name
+
+
+def read_long_text(value: object, field: str) -> str:
+    """Return the text of a request or an issue, which can be missing. Raises UnreadableDeliveryError."""
+    if not isinstance(value, str | None):
+        raise UnreadableDeliveryError(f"`{field}` is not a text")
+    return value or ""
+
+
+def find_push(repository: str, ref: object, commit: object) -> Changes:
+    """Return the push to a branch; empty if a tag was pushed, or if the branch was deleted.
+
+    `commit` is the new commit of the branch, which consists of zeros if the branch was deleted.
+    """
+    name = read_name(ref, "ref")
+    if not name.startswith(_BRANCHES) or not read_text(commit, "commit").strip("0"):
+        return ()
+    return (RepositoryChanged(repository, WorkReason.FILES_CHANGED, name.removeprefix(_BRANCHES)),)
+
+
+def find_request_change(repository: str, action: RequestAction, text: str, labels: Iterable[str] = ()) -> Changes:
+    """Return the change of a request of basebump; empty if basebump need not act on it.
+
+    Args:
+        repository: The repository to which the request belongs.
+        action: The action of a user.
+        text: The text of the request.
+        labels: The labels that were added.
+    """
+    if not find_mark(text):
+        return ()
+    match action:
+        case RequestAction.END:
+            is_relevant, is_by_user = not parse_mark(text).is_withdrawn, False
+        case RequestAction.REOPEN:
+            is_relevant, is_by_user = True, False
+        case RequestAction.EDIT:
+            is_relevant, is_by_user = bool(parse_checkboxes(text)), True
+        case RequestAction.LABEL:
+            is_relevant, is_by_user = bool(parse_labels(labels)), True
+        case RequestAction.REVIEW:
+            is_relevant, is_by_user = True, True
+    changed = RepositoryChanged(repository, WorkReason.REQUEST_CHANGED, is_by_user=is_by_user)
+    return (changed,) if is_relevant else ()
+
+
+def find_dashboard_change(repository: str, text: str, labels: Iterable[str]) -> Changes:
+    """Return the change of an edited issue if it is the dashboard and a checkbox is ticked; empty otherwise.
+
+    The label is required, because strangers can open issues in public repositories but cannot label them.
+    """
+    if DASHBOARD_LABEL not in labels or parse_dashboard(text) == DashboardRequests():
+        return ()
+    return (RepositoryChanged(repository, WorkReason.REQUEST_CHANGED, is_by_user=True),)
+
+
+def report_repository(repository: str) -> Changes:
+    """Return the change of a repository itself, such as another name."""
+    return (RepositoryChanged(repository, WorkReason.REPOSITORY_CHANGED),)
