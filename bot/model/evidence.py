@@ -52,7 +52,9 @@ class Finding:
     platforms: tuple[str, ...] = ()
     """The platforms that have the finding; empty if all compared platforms have it."""
     fix_published_at: datetime | None = field(default=None, compare=False)
-    """The time at which the fix was published, according to the scanner; None if the scanner does not state it."""
+    """The time at which the fix was published, according to the scanner; None if the scanner does not state it.
+
+    Findings are compared and sorted without it, because it is a property of the fix, and is often unknown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ def test_page_escapes_teams_and_counts_those_that_do_not_fit():
 
 
 def team_trends(**counts: tuple[int, ...]) -> FleetTrends:
-    """Return trends of teams with these numbers of waiting fixes over time."""
+    """Return trends of teams with these numbers of waiting fixes over time. Each team has ten fixes in total."""
     nothing = WaitSummary(0, None, None, 0, None)
     teams = tuple(
         TeamTrend(
@@ -70,7 +70,8 @@ def team_trends(**counts: tuple[int, ...]) -> FleetTrends:
         for team, numbers in counts.items()
     )
     summaries = tuple(
-        PatchSummary(each.team, WaitSummary(0, None, None, each.points[-1].open, None), nothing) for each in teams
+        PatchSummary(each.team, WaitSummary(10 - each.points[-1].open, DAY, DAY, each.points[-1].open, None), nothing)
+        for each in teams
     )
     return FleetTrends(teams[0].points, (), summaries, teams)
 

@@ -45,3 +45,9 @@ def test_publication_is_that_of_the_first_fix_of_the_most_severe_vulnerabilities
 def test_fixes_of_several_images_count_together():
     found = summarise_fixes([compare_scans(scan(LOW), scan()), compare_scans(scan(LOW, HIGH), scan())])
     assert (found.counts["low"], found.counts["high"], found.published_at) == (1, 1, LATE)
+
+
+def test_findings_are_compared_and_sorted_without_the_publication():
+    unpublished = replace(HIGH, fix_published_at=None)
+    assert sorted([HIGH, unpublished]) == [unpublished, HIGH]
+    assert len({HIGH, unpublished}) == 1
