@@ -10,7 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -83,8 +83,8 @@ class DockerRegistry:
     """A registry of its own, from `with` to the end of it.
 
     `htpasswd` maps users to passwords (the first of them pushes). `token` is distribution's own block: realm, service,
-    issuer, rootcertbundle. With `folder` the content outlives the process, so that an open registry can be filled
-    and then be started again behind a login.
+    issuer, rootcertbundle. `endpoints` are the receivers of notifications, as in distribution's config. With `folder`
+    the content outlives the process, so that an open registry can be filled and then be started again behind a login.
     """
 
     def __init__(
@@ -95,10 +95,12 @@ class DockerRegistry:
         token: Mapping[str, str] | None = None,
         tls: Certificate | None = None,
         delete: bool = True,
+        endpoints: Sequence[Mapping[str, object]] = (),
     ) -> None:
         self._kept = folder is not None
         self._folder = folder or Path(tempfile.mkdtemp(prefix="docker-registry-"))
         self._htpasswd, self._token, self._tls, self._delete = htpasswd, token, tls, delete
+        self._endpoints = endpoints
         self._forgotten = 0
         self._sentinels = 0
         self.host = ""
@@ -239,6 +241,7 @@ class DockerRegistry:
             },
             "http": http,
             **({"auth": auth} if auth else {}),
+            **({"notifications": {"endpoints": [dict(each) for each in self._endpoints]}} if self._endpoints else {}),
         }
 
     def _push_blob(self, repository: str, blob: bytes, headers: Mapping[str, str]) -> None:

@@ -1,0 +1,105 @@
+"""Deliveries of the real docker-registry (distribution 2.8) to a receiver on loopback."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+from support.events.deliveries import NOW, SECRET, load_sender
+from support.listener import Listener, Received, Reply
+from support.registries.docker_registry import DockerRegistry
+
+from bot.demo.images import build_image, build_index, build_layer
+from bot.events import find_sender
+from bot.model.delivery import EventRequest, ParsedDelivery, SenderKind, TagPushed
+from bot.model.reference import TagRef
+
+pytestmark = pytest.mark.real("docker-registry")
+SENDER = find_sender(SenderKind.DISTRIBUTION)
+REGISTRY = "registry.example.com"
+TIMEOUT = 10.0
+"""Seconds. Each delivery arrives within a tenth of a second on a quiet machine."""
+
+
+class Notifications:
+    """A receiver that refuses the first delivery of each tag, so that the registry must repeat it."""
+
+    def __init__(self) -> None:
+        self.listener = Listener(self._answer)
+        self._refused: set[bytes] = set()
+
+    def _answer(self, received: Received) -> Reply:
+        if b'"tag"' in received.body and received.body not in self._refused:
+            self._refused.add(received.body)
+            return Reply(503)
+        return Reply(202)
+
+    def configure(self, secret: str = SECRET) -> dict[str, object]:
+        """Return the entry in the config of the registry, as docs/service.md describes it."""
+        return {
+            "name": "basebump",
+            "url": f"{self.listener.url}/events/distribution",
+            "headers": {"Authorization": [f"Bearer {secret}"]},
+            "timeout": "2s",
+            "threshold": 5,
+            "backoff": "50ms",
+            "ignore": {"mediatypes": ["application/octet-stream"], "actions": ["pull"]},
+        }
+
+    def read(self) -> list[EventRequest]:
+        return [EventRequest(each.method, each.headers, {}, each.body) for each in self.listener.received]
+
+    def parse(self) -> list[ParsedDelivery]:
+        return [SENDER.parse_delivery(request, REGISTRY) for request in self.read()]
+
+    def wait_for_tags(self, count: int) -> list[ParsedDelivery]:
+        """Return all deliveries as soon as `count` of them name a tag."""
+        deadline = time.monotonic() + TIMEOUT
+        while sum(bool(each.events) for each in self.parse()) < count:
+            assert time.monotonic() < deadline, [request.body for request in self.read()]
+            time.sleep(0.01)
+        return self.parse()
+
+
+@pytest.fixture
+def notifications() -> Iterator[Notifications]:
+    receiver = Notifications()
+    with receiver.listener:
+        yield receiver
+
+
+def test_deliveries_of_a_push_name_the_tag_with_its_digest(notifications: Notifications):
+    image = build_image([build_layer({"etc/os-release": b"ID=debian\n"})])
+    with DockerRegistry(endpoints=[notifications.configure()]) as registry:
+        registry.push(image, "team/base")
+        digest = registry.push(build_index([image]), "team/base", "1.2")
+        registry.push(image, "team/base", "1.2-amd64")
+        deliveries = notifications.wait_for_tags(4)  # each of the two tags is delivered twice
+    assert all(SENDER.is_proved(request, SECRET, NOW) for request in notifications.read())
+    assert not any(SENDER.is_proved(request, SECRET + "x", NOW) for request in notifications.read())
+    first, repeated, *others = [delivery for delivery in deliveries if delivery.events]
+    assert first.events == (TagPushed(TagRef(f"{REGISTRY}/team/base", "1.2"), digest),)
+    assert repeated == first, "the registry repeats a delivery with the same identifier"
+    assert {delivery.id for delivery in others} != {first.id}
+    assert others[0].events == (TagPushed(TagRef(f"{REGISTRY}/team/base", "1.2-amd64"), image.digest),)
+    assert [delivery.events for delivery in deliveries].count(()) >= 1, "the untagged image is delivered, too"
+
+
+def test_recorded_deliveries_have_the_fields_of_real_ones(notifications: Notifications):
+    with DockerRegistry(endpoints=[notifications.configure()]) as registry:
+        registry.push(build_index([build_image([build_layer({"a": b"1"})])]), "team/base", "1.2")
+        notifications.wait_for_tags(1)
+    recorded = {each.name: json.loads(each.request.body) for each in load_sender(SenderKind.DISTRIBUTION).deliveries}
+    real = json.loads(next(request.body for request in notifications.read() if b'"tag"' in request.body))
+    assert list_fields(real) == list_fields(recorded["index with a tag"])
+
+
+def list_fields(value: object, path: str = "") -> set[str]:
+    """Return the paths of all fields in a JSON document."""
+    if isinstance(value, dict):
+        return {found for key, inner in value.items() for found in list_fields(inner, f"{path}.{key}")}
+    if isinstance(value, list):
+        return {found for inner in value for found in list_fields(inner, f"{path}[]")}
+    return {path}

@@ -1,0 +1,277 @@
+"""What every sender of a forge promises: proofs, identifiers, and the events of each delivery."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from support.deliveries import azure, gitea, github, gitlab
+from support.deliveries.sent import PLAIN_TEXT, TICKED_TEXT, SendingForge, SentDelivery
+
+from bot.events import find_sender
+from bot.events.fields import MAX_EVENTS, MAX_TEXT_LENGTH
+from bot.model.delivery import EventRequest, ParsedDelivery, SenderKind, UnreadableDeliveryError
+from bot.work_ports import EventSender
+
+NOW = datetime.fromtimestamp(gitlab.SENT_AT, UTC)
+FORGES = (github.FORGE, gitlab.FORGE, azure.FORGE, gitea.FORGE)
+PROOFS = [(forge, way) for forge in FORGES for way in forge.proofs]
+SENT = [(forge, delivery) for forge in FORGES for delivery in forge.deliveries]
+over_forges = pytest.mark.parametrize("forge", FORGES, ids=lambda forge: forge.kind)
+over_proofs = pytest.mark.parametrize(("forge", "way"), PROOFS, ids=[f"{forge.kind}-{way}" for forge, way in PROOFS])
+over_deliveries = pytest.mark.parametrize(
+    ("forge", "sent"), SENT, ids=[f"{forge.kind}-{sent.name}" for forge, sent in SENT]
+)
+
+
+def _sender(forge: SendingForge) -> EventSender:
+    return find_sender(SenderKind(forge.kind))
+
+
+def _parse(forge: SendingForge, request: EventRequest) -> ParsedDelivery:
+    return _sender(forge).parse_delivery(request, None)
+
+
+def _is_proved(forge: SendingForge, way: str, request: EventRequest, now: datetime = NOW) -> bool:
+    return _sender(forge).is_proved(request, forge.secrets[way], now)
+
+
+def _proved(forge: SendingForge, way: str) -> EventRequest:
+    sent = forge.deliveries[0]
+    return sent.to_request(forge.proofs[way](sent.body))
+
+
+@over_proofs
+def test_delivery_with_the_secret_is_proved(forge, way):
+    assert _is_proved(forge, way, _proved(forge, way))
+
+
+@over_proofs
+def test_delivery_with_another_secret_is_not_proved(forge, way):
+    request = _proved(forge, way)
+
+    assert not _sender(forge).is_proved(request, forge.secrets[way] + "x", NOW)
+    assert not _sender(forge).is_proved(request, "", NOW)
+
+
+@over_proofs
+def test_delivery_without_proof_is_not_proved(forge, way):
+    assert not _is_proved(forge, way, forge.deliveries[0].to_request())
+    for name in forge.proofs[way](b""):
+        assert not _is_proved(forge, way, forge.deliveries[0].to_request({name: ""}))
+
+
+@over_proofs
+def test_delivery_with_a_repeated_or_changed_proof_is_not_proved(forge, way):
+    request = _proved(forge, way)
+    for name, value in forge.proofs[way](request.body).items():
+        if name in ("x-hub-signature-256", "x-gitea-signature") and way in ("gitea", "forgejo"):
+            continue  # the first of several headers with the same signature counts
+        for wrong in (f"{value},{value}", value[:-1], f"{value}0", value.upper() + "é"):
+            changed = replace(request, headers={**request.headers, name: wrong})
+            assert not _is_proved(forge, way, changed), (name, wrong)
+
+
+@over_proofs
+def test_signature_is_of_the_whole_body(forge, way):
+    request = _proved(forge, way)
+    is_signed = forge.proofs[way](b"a") != forge.proofs[way](b"b")
+
+    assert _is_proved(forge, way, replace(request, body=request.body + b" ")) is not is_signed
+
+
+@over_proofs
+@settings(max_examples=50)
+@given(text=st.text(st.characters(max_codepoint=255), max_size=80))
+@example(text="Basic !")
+@example(text="Basic /w==")
+@example(text="Basic " + "Og==")
+@example(text="v1," * 30)
+@example(text="9" * 400)
+@example(text="9" * 5_000)
+def test_arbitrary_headers_are_not_proved(forge, way, text):
+    request = _proved(forge, way)
+    proof = forge.proofs[way](request.body)
+    headers = request.headers | dict.fromkeys(proof, text)
+
+    assert not _is_proved(forge, way, replace(request, headers=headers))
+    for name in proof:
+        _is_proved(forge, way, replace(request, headers={**request.headers, name: text}))
+
+
+@pytest.mark.parametrize(("minutes", "is_proved"), [(-6, False), (-4, True), (4, True), (6, False)])
+def test_signed_delivery_of_gitlab_is_proved_for_five_minutes(minutes, is_proved):
+    request = _proved(gitlab.FORGE, "signature")
+
+    assert _is_proved(gitlab.FORGE, "signature", request, NOW + timedelta(minutes=minutes)) is is_proved
+
+
+def test_one_of_several_signatures_of_gitlab_suffices():
+    request = _proved(gitlab.FORGE, "signature")
+    both = f"v1,AAAA {request.headers['webhook-signature']}"
+
+    assert _is_proved(
+        gitlab.FORGE, "signature", replace(request, headers={**request.headers, "webhook-signature": both})
+    )
+
+
+def test_signing_token_of_gitlab_that_is_not_base64_proves_nothing():
+    request = _proved(gitlab.FORGE, "signature")
+
+    assert not _sender(gitlab.FORGE).is_proved(request, "whsec_thirty-two bytes that are no key", NOW)
+
+
+@over_deliveries
+def test_delivery_contains_the_events_that_basebump_acts_on(forge, sent):
+    assert _parse(forge, sent.to_request()).events == tuple(sent.events)
+
+
+@over_deliveries
+def test_repeated_delivery_has_the_same_id(forge, sent):
+    once, again = _parse(forge, sent.to_request()), _parse(forge, sent.to_request())
+
+    assert once.id == again.id
+
+
+@over_forges
+def test_different_deliveries_have_different_ids(forge):
+    for added in ({}, {"x-gitlab-event-uuid": "the-same"}):
+        headers = added or None
+        requests = [sent.to_request(headers) for sent in forge.deliveries]
+        named = [each for each in requests if each.headers.get("x-github-delivery") != "1"]
+        ids = [_parse(forge, each).id for each in named]
+
+        assert len(set(ids)) == len(named)
+
+
+@over_forges
+def test_delivery_without_identifier_is_identified_by_its_content(forge):
+    first, second = [
+        EventRequest("POST", {"x-gitlab-event-uuid": "the-same"}, {}, json.dumps(document).encode())
+        for document in (_without_id(sent) for sent in forge.deliveries[:2])
+    ]
+
+    assert _parse(forge, first).id == _parse(forge, first).id != _parse(forge, second).id
+
+
+def _without_id(sent: SentDelivery) -> dict[str, object]:
+    return {key: value for key, value in sent.document.items() if key not in ("notificationId", "subscriptionId")}
+
+
+def test_forgejo_is_read_by_its_own_headers():
+    sent = next(each for each in gitea.FORGE.deliveries if each.name == "approved")
+    own = {name.replace("x-gitea", "x-forgejo"): value for name, value in sent.headers.items() if "gitea" in name}
+
+    delivery = _parse(gitea.FORGE, replace(sent.to_request(), headers=own))
+
+    assert (delivery.id, delivery.events) == (sent.headers["x-gitea-delivery"], tuple(sent.events))
+
+
+def test_azure_devops_identifies_a_delivery_by_subscription_and_notification():
+    delivery = _parse(azure.FORGE, azure.FORGE.deliveries[0].to_request())
+
+    assert delivery.id.partition("/")[0] == azure.SUBSCRIPTION
+
+
+@over_forges
+@pytest.mark.parametrize("body", [b"", b"[]", b'"text"', b"{", b"\xff", b"1", b"[" * 100_000, b"9" * 5_000])
+def test_body_of_another_form_is_unreadable(forge, body):
+    request = replace(forge.deliveries[0].to_request(), body=body)
+
+    with pytest.raises(UnreadableDeliveryError):
+        _parse(forge, request)
+
+
+@over_forges
+def test_form_is_unreadable_and_the_message_names_the_setting(forge):
+    request = replace(forge.deliveries[0].to_request(), body=b"payload=%7B%7D")
+
+    with pytest.raises(UnreadableDeliveryError, match="application/json"):
+        _parse(forge, request)
+
+
+ODD = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just("\ud800"),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@over_deliveries
+def test_delivery_with_one_odd_field_has_no_other_repository(forge, sent):
+    @settings(max_examples=15, deadline=None)
+    @given(data=st.data())
+    def check(data):
+        document = json.loads(sent.body)
+        field = data.draw(st.sampled_from(sorted(map(str, _list_fields(document)))))
+        changed = _replace_field(document, json.loads(field.replace("'", '"')), data.draw(ODD))
+        request = replace(sent.to_request(), body=json.dumps(changed).encode())
+        try:
+            delivery = _parse(forge, request)
+        except UnreadableDeliveryError as error:
+            assert len(str(error)) < 200
+        else:
+            assert all(each.repository.isprintable() and each.repository for each in delivery.events)
+            assert all(len(each.repository) <= 2 * MAX_TEXT_LENGTH + 1 for each in delivery.events)
+
+    check()
+
+
+def _list_fields(value: object, path: tuple[str | int, ...] = ()) -> list[list[str | int]]:
+    """Return the paths of all fields in a document."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [found for key, inner in items for found in ([*path, key], *_list_fields(inner, (*path, key)))]
+
+
+def _replace_field(document: object, path: list[str | int], value: object) -> object:
+    inner: object = document
+    for key in path[:-1]:
+        inner = inner[key]  # type: ignore[index]
+    inner[path[-1]] = value  # type: ignore[index]
+    return document
+
+
+@over_forges
+@settings(max_examples=60)
+@given(document=st.dictionaries(st.text(max_size=8), ODD, max_size=4))
+def test_arbitrary_documents_contain_no_events(forge, document):
+    for headers in {tuple(sent.headers.items()) for sent in forge.deliveries}:
+        request = EventRequest("POST", dict(headers), {}, json.dumps(document).encode())
+        try:
+            assert _parse(forge, request).events == ()
+        except UnreadableDeliveryError:
+            continue
+
+
+@pytest.mark.parametrize("name", ["", "a\nb", "a\x1b[31m", "\u202eb", "a" * (MAX_TEXT_LENGTH + 1)])
+@over_forges
+def test_name_that_could_mislead_is_unreadable(forge, name):
+    sent = forge.deliveries[0]
+    part = forge.repository.rpartition("/")[2] if forge.kind == "azure" else forge.repository
+    body = sent.body.replace(json.dumps(part).encode(), json.dumps(name).encode())
+
+    assert body != sent.body
+    with pytest.raises(UnreadableDeliveryError):
+        _parse(forge, replace(sent.to_request(), body=body))
+
+
+def test_number_of_added_repositories_is_limited():
+    sent = next(each for each in github.FORGE.deliveries if each.name == "installation_repositories added")
+    document = {**sent.document, "repositories_added": [{"full_name": f"acme/{n}"} for n in range(MAX_EVENTS + 1)]}
+
+    with pytest.raises(UnreadableDeliveryError, match="entries"):
+        _parse(github.FORGE, replace(sent.to_request(), body=json.dumps(document).encode()))
+
+
+def test_event_that_basebump_ignores_is_not_parsed_on_github():
+    request = EventRequest("POST", {"x-github-event": "star"}, {}, b"not JSON")
+
+    assert _parse(github.FORGE, request).events == ()
+
+
+def test_ticked_text_differs_from_plain_text_only_in_its_checkbox():
+    assert TICKED_TEXT.replace("[x]", "[ ]") == PLAIN_TEXT != TICKED_TEXT
