@@ -37,7 +37,7 @@ class GitRepository:
     """`host[:port]` from which git can clone the repository as `https://HOST/NAME.git`; None if the clone URL has
     another form, or if others cannot clone it, like a local folder."""
     site: str | None = None
-    """`host[:port]/path` of the server; None for a local folder."""
+    """`host[:port]/path` of the server; for a local folder None, or its path if the config has several folders."""
     configured_name: str | None = None
     """The name in the config if it differs from `name`, because the repository was renamed or transferred; else
     None."""
@@ -59,7 +59,7 @@ class GitRepository:
 
     @property
     def server(self) -> str:
-        """The address that distinguishes repositories of the same name in the state; empty for a local folder."""
+        """The address that distinguishes repositories of the same name in the state; empty for one local folder."""
         return self.host or self.site or ""
 
     @property

@@ -47,7 +47,9 @@ def build_fleets(settings: Settings, forge: ForgeSettings) -> Iterator[Fleet]:
         case LocalSettings():
             from bot.forges.local.fleet import LocalFleet
 
-            yield LocalFleet(forge.folder, forge.repositories or (), base_branches=forge.base_branches)
+            # A single folder can be moved without losing what the state knows about its repositories.
+            site = str(forge.folder) if sum(isinstance(each, LocalSettings) for each in settings.forges) > 1 else None
+            yield LocalFleet(forge.folder, forge.repositories or (), base_branches=forge.base_branches, site=site)
         case GithubSettings():
             yield from _build_hosted_fleets(settings, forge, _prepare_github(settings, forge))
         case GitlabSettings():

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 from support.forges.azure.stand import AzureStand
 from support.forges.github.stand import GitHubStand
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.stands import LocalStand
+from support.runs.twins import ReadCountingFleet
 from support.runs.worlds import ToldScanner, build, outcomes
 from support.values import finding
 
 from bot.model.reference import ImageReference
+from bot.ports import Fleet
+from bot.settings import load
 from bot.state.database import Database
 from bot.state.inventory_reader import DatabaseInventoryReader
+from bot.wiring.forges import build_fleets
 
 pytestmark = pytest.mark.real("git")
 
@@ -86,3 +94,33 @@ def test_repository_selected_by_two_entries_is_processed_once(kind, tmp_path, lo
     report = loopback.run([stand.fleet(), stand.fleet()])
     stand.end()
     assert (outcomes(report), report.failed) == (["opened"], ())
+
+
+def test_repositories_of_the_same_name_in_two_folders_have_states_of_their_own(tmp_path, loopback):
+    loopback.move("python", "3.12-slim", "old")
+    folders = [tmp_path / name for name in ("one", "other")]
+    stands = [LocalStand(folder, FILES) for folder in folders]
+    stands[1].commit("main", {"README.md": "# Another repository\n"})
+    database = Database.sqlite(tmp_path / "state.db")
+    loopback.remember(database)
+    fleets = [ReadCountingFleet(each, SimpleNamespace(read_count=0)) for each in build_local_fleets(tmp_path, folders)]
+    for _ in range(2):
+        loopback.run(fleets)
+    assert [each.counter.read_count for each in fleets] == [1, 1]
+    usages = DatabaseInventoryReader(database).list_usages(ImageReference.parse("python"))
+    assert {(each.key.host, each.key.repository) for each in usages} == {(str(each), "acme") for each in folders}
+
+
+def test_single_folder_can_be_moved_without_losing_its_state(tmp_path):
+    (fleet,) = build_local_fleets(tmp_path, [tmp_path / "one"])
+    LocalStand(tmp_path / "one", FILES)
+    (repository,) = fleet.list_repositories(frozenset())
+    assert repository.server == ""
+
+
+def build_local_fleets(folder: Path, repositories: Iterable[Path]) -> list[Fleet]:
+    config = folder / "basebump.yaml"
+    entries = "".join(f"  - {{kind: local, url: {each}}}\n" for each in repositories)
+    config.write_text(f"schema: 1\nforges:\n{entries}")
+    settings = load(config, requires_forges=True)
+    return [fleet for forge in settings.forges for fleet in build_fleets(settings, forge)]

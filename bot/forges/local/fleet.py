@@ -40,6 +40,7 @@ class LocalFleet:
         identity: GitIdentity = BOT_IDENTITY,
         *,
         base_branches: Sequence[str] = (),
+        site: str | None = None,
     ) -> None:
         """Create a fleet.
 
@@ -49,11 +50,13 @@ class LocalFleet:
                 no symbolic links and linked worktrees, because they would select a repository twice.
             identity: The author of commits.
             base_branches: Globs for the base branches. If this is empty, the branch that HEAD names is used.
+            site: The text that distinguishes the repositories from those of other folders in the state.
         """
         self._root = root.resolve()
         self._names = names
         self._identity = identity
         self._base_branches = base_branches
+        self._site = site
 
     def list_repositories(
         self,
@@ -109,12 +112,13 @@ class LocalFleet:
                     f"HEAD points to '{head}', whose commit is missing; hint: run `git fsck` in the repository"
                 )
             if not head.startswith(BRANCHES) or commit.status:
-                return GitRepository(KIND, name, None, None, is_public=False)
+                return GitRepository(KIND, name, None, None, site=self._site, is_public=False)
             base = head.removeprefix(BRANCHES)
             request = ProposalRefs(git).list_proposals(base).get(base)
             if request is not None and request.state is StoredState.OPEN:
                 raise ForgeError(f"HEAD points to '{base}', the branch of a proposal; hint: switch to the base branch")
-            return GitRepository(KIND, name, base, commit.output.decode("ascii").strip(), is_public=False)
+            oid = commit.output.decode("ascii").strip()
+            return GitRepository(KIND, name, base, oid, site=self._site, is_public=False)
 
     def _expand_base_branches(self, repository: GitRepository) -> list[GitRepository]:
         """Return one entry for each base branch of the repository.

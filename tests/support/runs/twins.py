@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from support.forges.stands import LocalStand
 from support.runs.worlds import NOW, TEMPLATES, Loopback
@@ -89,7 +90,7 @@ class Twin:
     def run(self, context: RunContext, options: RunOptions) -> RunReport:
         fleet = self.stand.fleet()
         return run_fleets(
-            (_CountingFleet(fleet, self),),
+            (ReadCountingFleet(fleet, self),),
             replace(context, state_store=self.state, inventory_store=self.inventory),
             options,
         )
@@ -103,17 +104,17 @@ class Twin:
 
 
 @dataclass(frozen=True, slots=True)
-class _CountingFleet:
-    """A fleet that counts how often a tree is opened."""
+class ReadCountingFleet:
+    """A fleet that counts how often a tree is opened, in the attribute `read_count` of `counter`."""
 
     fleet: object
-    twin: Twin
+    counter: Any
 
     def __getattr__(self, name: str):
         return getattr(self.fleet, name)
 
     def open_tree(self, repository) -> FileTree:
-        self.twin.read_count += 1
+        self.counter.read_count += 1
         return self.fleet.open_tree(repository)
 
 
