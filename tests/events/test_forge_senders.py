@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import reduce
+from operator import getitem
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -69,9 +73,7 @@ def test_delivery_without_proof_is_not_proved(forge, way):
 def test_delivery_with_a_repeated_or_changed_proof_is_not_proved(forge, way):
     request = _proved(forge, way)
     for name, value in forge.proofs[way](request.body).items():
-        if name in ("x-hub-signature-256", "x-gitea-signature") and way in ("gitea", "forgejo"):
-            continue  # the first of several headers with the same signature counts
-        for wrong in (f"{value},{value}", value[:-1], f"{value}0", value.upper() + "é"):
+        for wrong in (f"{value},{value}", value[:-1], f"{value}0", value + "é"):
             changed = replace(request, headers={**request.headers, name: wrong})
             assert not _is_proved(forge, way, changed), (name, wrong)
 
@@ -89,7 +91,7 @@ def test_signature_is_of_the_whole_body(forge, way):
 @given(text=st.text(st.characters(max_codepoint=255), max_size=80))
 @example(text="Basic !")
 @example(text="Basic /w==")
-@example(text="Basic " + "Og==")
+@example(text="Basic Og==")
 @example(text="v1," * 30)
 @example(text="9" * 400)
 @example(text="9" * 5_000)
@@ -101,6 +103,21 @@ def test_arbitrary_headers_are_not_proved(forge, way, text):
     assert not _is_proved(forge, way, replace(request, headers=headers))
     for name in proof:
         _is_proved(forge, way, replace(request, headers={**request.headers, name: text}))
+
+
+def test_real_delivery_of_gitea_has_all_signatures():
+    sent = gitea.FORGE.deliveries[0]
+    signature = gitea.sign(sent.body)
+    request = sent.to_request(
+        {
+            "x-gitea-signature": signature,
+            "x-gogs-signature": signature,
+            "x-hub-signature": "sha1=0",
+            "x-hub-signature-256": f"sha256={signature}",
+        }
+    )
+
+    assert _is_proved(gitea.FORGE, "gitea", request)
 
 
 @pytest.mark.parametrize(("minutes", "is_proved"), [(-6, False), (-4, True), (4, True), (6, False)])
@@ -139,13 +156,9 @@ def test_repeated_delivery_has_the_same_id(forge, sent):
 
 @over_forges
 def test_different_deliveries_have_different_ids(forge):
-    for added in ({}, {"x-gitlab-event-uuid": "the-same"}):
-        headers = added or None
-        requests = [sent.to_request(headers) for sent in forge.deliveries]
-        named = [each for each in requests if each.headers.get("x-github-delivery") != "1"]
-        ids = [_parse(forge, each).id for each in named]
+    ids = {_parse(forge, sent.to_request()).id for sent in forge.deliveries}
 
-        assert len(set(ids)) == len(named)
+    assert len(ids) == len(forge.deliveries)
 
 
 @over_forges
@@ -202,36 +215,31 @@ ODD = st.recursive(
 
 
 @over_deliveries
-def test_delivery_with_one_odd_field_has_no_other_repository(forge, sent):
+def test_odd_field_makes_a_delivery_unreadable_or_changes_names_only(forge, sent):
+    paths = _list_fields(dict(sent.document))
+
     @settings(max_examples=15, deadline=None)
-    @given(data=st.data())
-    def check(data):
-        document = json.loads(sent.body)
-        field = data.draw(st.sampled_from(sorted(map(str, _list_fields(document)))))
-        changed = _replace_field(document, json.loads(field.replace("'", '"')), data.draw(ODD))
-        request = replace(sent.to_request(), body=json.dumps(changed).encode())
+    @given(path=st.sampled_from(paths), value=ODD)
+    def check(path, value):
+        body = json.dumps(_replace_field(json.loads(sent.body), path, value)).encode()
         try:
-            delivery = _parse(forge, request)
-        except UnreadableDeliveryError as error:
-            assert len(str(error)) < 200
-        else:
-            assert all(each.repository.isprintable() and each.repository for each in delivery.events)
-            assert all(len(each.repository) <= 2 * MAX_TEXT_LENGTH + 1 for each in delivery.events)
+            events = _parse(forge, replace(sent.to_request(), body=body)).events
+        except UnreadableDeliveryError:
+            return
+        assert all(each.repository.isprintable() and each.repository for each in events)
 
     check()
 
 
-def _list_fields(value: object, path: tuple[str | int, ...] = ()) -> list[list[str | int]]:
+def _list_fields(value: object, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
     """Return the paths of all fields in a document."""
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [found for key, inner in items for found in ([*path, key], *_list_fields(inner, (*path, key)))]
+    items = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    return [found for key, inner in items for found in ((*path, key), *_list_fields(inner, (*path, key)))]
 
 
-def _replace_field(document: object, path: list[str | int], value: object) -> object:
-    inner: object = document
-    for key in path[:-1]:
-        inner = inner[key]  # type: ignore[index]
-    inner[path[-1]] = value  # type: ignore[index]
+def _replace_field(document: Any, path: tuple[str | int, ...], value: object) -> Any:
+    *outer, last = path
+    reduce(getitem, outer, document)[last] = value
     return document
 
 
