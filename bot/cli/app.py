@@ -49,6 +49,9 @@ COMMANDS = {
         "bot.cli.history",
         "Show which digests a repository or an image had, who moved them, and how long it took, from the state alone.",
     ),
+    "serve": CommandEntry(
+        "bot.cli.serve", "Receive events, look up tags, and propose updates until the service is stopped."
+    ),
     "show": CommandEntry("bot.cli.show", "Show the proposals of a repository on the local forge."),
     "close": CommandEntry("bot.cli.close", "Decline a proposal on the local forge."),
     "config": CommandEntry("bot.cli.config", "Check a config file, or print its schema."),

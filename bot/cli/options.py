@@ -17,6 +17,7 @@ from bot.cli.presentation import output_option
 from bot.cli.terminal import LogMode
 from bot.model.errors import InvalidReferenceError
 from bot.model.reference import ImageReference
+from bot.model.vocabulary import RunLevel
 
 if TYPE_CHECKING:
     from bot.model.policy import PolicyConfig
@@ -161,6 +162,21 @@ jobs_option = click.option(
     callback=_build_reader_slots,
     help="Read large folders with at most N processes.  [default: one for each core]",
 )
+
+
+def _parse_level(_context: click.Context, _option: click.Parameter, word: str) -> RunLevel:
+    return RunLevel[word.upper()]
+
+
+level_option = click.option(
+    "--level",
+    type=click.Choice([level.word for level in RunLevel]),
+    default=RunLevel.REPORT.word,
+    show_default=True,
+    callback=_parse_level,
+    help="Only report; also push branches; also open pull requests.",
+)
+"""Commands get the level as a RunLevel."""
 
 
 log_option = click.option(

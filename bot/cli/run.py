@@ -31,13 +31,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @options.required_config_option
-@click.option(
-    "--level",
-    type=click.Choice([level.word for level in RunLevel]),
-    default=RunLevel.REPORT.word,
-    show_default=True,
-    help="Only report; also push branches; also open pull requests.",
-)
+@options.level_option
 @add_scope_options
 @options.add_format_option(*FORMATS)
 @options.add_export_option(*FORMATS)
@@ -50,7 +44,7 @@ if TYPE_CHECKING:
 )
 def command(  # noqa: PLR0913 - click passes one argument for each option
     config_file: Path,
-    level: str,
+    level: RunLevel,
     scope: RunScope,
     output_format: str,
     exports: tuple[ExportTarget, ...],
@@ -62,7 +56,7 @@ def command(  # noqa: PLR0913 - click passes one argument for each option
     """Propose newer images to the repositories of a config."""
     fleet_run = wiring.build_fleet_context(
         config_file,
-        RunLevel[level.upper()],
+        level,
         scope,
         create_progress(log),
         reader_slots=reader_slots,

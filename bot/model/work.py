@@ -9,42 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
+from typing import ClassVar
 
 from bot.model.reference import TagRef
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class TagWork:
-    """Look up a tag, scan its image once, and request visits of the repositories that use it."""
-
-    tag_ref: TagRef
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class VisitWork:
-    """Read a repository, and open or update its proposals. The visit includes all its base branches."""
-
-    forge: str
-    """The kind of forge, such as `github`."""
-    host: str
-    """`host[:port]` of the forge, as in `bot.model.inventory.BranchKey`."""
-    repository: str
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class SweepWork:
-    """List all repositories, and request visits of those that something changed in since their last visit."""
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class PollWork:
-    """Look up all tags of one registry that base branches use, to notice tags that moved without an event."""
-
-    host: str
-
-
-WorkKey = TagWork | VisitWork | SweepWork | PollWork
-"""The identity of a piece of work. There is never more than one row with the same key."""
 
 
 class WorkKind(StrEnum):
@@ -54,6 +21,57 @@ class WorkKind(StrEnum):
     VISIT = "visit"
     SWEEP = "sweep"
     POLL = "poll"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class TagWork:
+    """Look up a tag, scan its image once, and request visits of the repositories that use it."""
+
+    kind: ClassVar[WorkKind] = WorkKind.TAG
+    tag_ref: TagRef
+
+    def __str__(self) -> str:
+        return str(self.tag_ref)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class VisitWork:
+    """Read a repository, and open or update its proposals. The visit includes all its base branches."""
+
+    kind: ClassVar[WorkKind] = WorkKind.VISIT
+    forge: str
+    """The kind of forge, such as `github`."""
+    host: str
+    """`host[:port]` of the forge, as in `bot.model.inventory.BranchKey`."""
+    repository: str
+
+    def __str__(self) -> str:
+        return self.repository
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SweepWork:
+    """List all repositories, and request visits of those that something changed in since their last visit."""
+
+    kind: ClassVar[WorkKind] = WorkKind.SWEEP
+
+    def __str__(self) -> str:
+        return "all repositories"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class PollWork:
+    """Look up all tags of one registry that base branches use, to notice tags that moved without an event."""
+
+    kind: ClassVar[WorkKind] = WorkKind.POLL
+    host: str
+
+    def __str__(self) -> str:
+        return self.host
+
+
+WorkKey = TagWork | VisitWork | SweepWork | PollWork
+"""The identity of a piece of work. There is never more than one row with the same key."""
 
 
 EVENT_KINDS = frozenset({WorkKind.TAG, WorkKind.VISIT})
@@ -96,8 +114,6 @@ class WorkReason(StrEnum):
     """A sweep is due, or a sweep found that the repository must be read."""
     POLL = "poll"
     """A poll is due."""
-    DEFERRED = "deferred"
-    """Proposals could not be opened at the last visit, because of a limit or a schedule."""
 
 
 @dataclass(frozen=True, slots=True)

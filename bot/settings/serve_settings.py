@@ -12,6 +12,8 @@ DEFAULT_LISTEN = "127.0.0.1:8080"
 DEFAULT_POLL = timedelta(minutes=30)
 DEFAULT_SWEEP = timedelta(hours=12)
 MAX_PORT = 65535
+MIN_EVENT_SECRET = 16
+"""The minimum number of characters of the secret of a sender."""
 _LISTEN_ADDRESS = re.compile(r"(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})", re.ASCII)
 
 

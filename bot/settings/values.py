@@ -14,7 +14,7 @@ from bot.model.limits import ProposalLimits, RolloutOptions
 from bot.model.policy import PolicyConfig
 from bot.process import hide_memory
 from bot.settings.scanner_settings import ScannerSettings, TrivySettings
-from bot.settings.serve_settings import ServeSettings
+from bot.settings.serve_settings import MIN_EVENT_SECRET, ServeSettings
 
 GITHUB_API = "https://api.github.com"
 GITLAB = "https://gitlab.com"
@@ -319,6 +319,20 @@ class Settings:
         if not _HEADER_WORD.fullmatch(value):
             raise self.build_variable_error(
                 variable, f"the environment variable {variable} does not contain a valid token; hint: {_TOKEN_HINT}"
+            )
+        return value
+
+    def get_event_secret(self, variable: str, environment: Mapping[str, str]) -> str:
+        """Return the value of an environment variable as the secret of a sender of events.
+
+        Raises ConfigError if the variable is not set, or if its value can be guessed.
+        """
+        value = self.get_token(variable, environment)
+        if len(value) < MIN_EVENT_SECRET:
+            raise self.build_variable_error(
+                variable,
+                f"the environment variable {variable} has fewer than {MIN_EVENT_SECRET} characters; hint: use a random "
+                "secret, such as the output of `openssl rand -hex 20`",
             )
         return value
 

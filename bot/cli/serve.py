@@ -1,0 +1,60 @@
+"""`basebump serve`: a service that receives events, and opens proposals within a minute after an image was pushed."""
+
+from __future__ import annotations
+
+import gc
+import signal
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from bot.cli import options
+from bot.cli.terminal import NoProgress
+from bot.model.errors import UsageError
+from bot.model.vocabulary import RunLevel
+
+DEFAULT_COLLECTION = (700, 10, 10)
+"""Python's default thresholds of its collector of reference cycles. Other commands raise them, because they soon end
+(`bot.cli.app.collect_rarely`)."""
+
+
+@click.command()
+@options.required_config_option
+@options.level_option
+def command(config_file: Path, level: RunLevel) -> None:
+    """Receive events, look up tags, and propose updates until the service is stopped.
+
+    The service needs a `state` in the config. It listens on `serve.listen`, receives the events of registries and
+    forges under `/events/NAME`, looks up all used tags from time to time, and lists all repositories every few hours.
+    It writes its log to stderr, as lines of JSON. SIGTERM and SIGINT end it after the work in progress.
+    """
+    from bot.queues.thread_signal import ThreadSignal
+    from bot.serve.json_log import JsonLog
+    from bot.serve.service import Service, ServiceOptions
+    from bot.wiring import SystemClock
+    from bot.wiring.service import open_service_stores
+
+    gc.set_threshold(*DEFAULT_COLLECTION)
+    work_signal = ThreadSignal()
+    log = JsonLog(SystemClock())
+    stores = open_service_stores(config_file, work_signal)
+    service = Service(ServiceOptions(config_file, level, NoProgress()), stores, work_signal, log)
+    try:
+        url = service.start_server()
+    except OSError as error:
+        host, port = stores.settings.serve.listen
+        raise UsageError(
+            f"cannot listen on {host}:{port}: {error.strerror}; hint: set `serve.listen` to a free port"
+        ) from error
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        service.stop()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    service.start_workers()
+    service.start_upkeep()
+    log.write("started", url=url, level=level.word)
+    service.wait()
+    log.write("stopped")

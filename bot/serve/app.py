@@ -1,0 +1,71 @@
+"""The WSGI application of the service (PEP 3333)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qsl
+
+from bot.model.errors import StateError
+from bot.serve.http import SECURITY_HEADERS, Request, Response, Router
+from bot.serve.json_log import JsonLog
+
+MAX_QUERY = 4096
+"""The maximum number of characters of a query."""
+MAX_PARAMETERS = 20
+
+WsgiEnvironment = dict[str, Any]
+
+
+class Application:
+    """Answers HTTP requests through a router."""
+
+    def __init__(self, router: Router, log: JsonLog) -> None:
+        self._router, self._log = router, log
+
+    def __call__(self, environment: WsgiEnvironment, start_response: Any) -> Iterable[bytes]:
+        """Answer one request, as WSGI requires. Errors are logged, and never shown to the client."""
+        request = _build_request(environment)
+        response = self._answer(request) if request is not None else Response(400, b"bad request\n")
+        headers = [
+            ("Content-Type", response.content_type),
+            ("Content-Length", str(len(response.body))),
+            *SECURITY_HEADERS,
+            *response.headers,
+        ]
+        start_response(f"{response.status} {HTTPStatus(response.status).phrase}", headers)
+        return [b"" if environment["REQUEST_METHOD"] == "HEAD" else response.body]
+
+    def _answer(self, request: Request) -> Response:
+        try:
+            return self._router.answer(request)
+        except StateError as error:
+            self._log.write("state-error", path=request.path, error=str(error))
+            return Response(503, b"the state cannot be used at the moment\n", headers=(("Retry-After", "5"),))
+        except Exception as error:  # noqa: BLE001 - a bug in one page must not stop the service
+            self._log.write("bug", path=request.path, error=f"{type(error).__name__}: {error}")
+            return Response(500, b"internal error\n")
+
+
+def _build_request(environment: WsgiEnvironment) -> Request | None:
+    """Return the request in a WSGI environment; None if it is not valid."""
+    query = environment.get("QUERY_STRING", "")
+    if len(query) > MAX_QUERY:
+        return None
+    try:
+        path = environment.get("PATH_INFO", "").encode("latin-1").decode()  # PEP 3333, "Unicode Issues"
+        pairs = parse_qsl(query, max_num_fields=MAX_PARAMETERS, errors="strict")
+    except ValueError:
+        return None
+    body = environment["wsgi.input"].read() if environment["REQUEST_METHOD"] in ("POST", "OPTIONS") else b""
+    return Request(environment["REQUEST_METHOD"], path, dict(reversed(pairs)), _read_headers(environment), body)
+
+
+def _read_headers(environment: WsgiEnvironment) -> Mapping[str, str]:
+    headers = {
+        key.removeprefix("HTTP_").replace("_", "-").lower(): value
+        for key, value in environment.items()
+        if key.startswith("HTTP_")
+    }
+    return {**headers, "content-type": environment.get("CONTENT_TYPE", "")}

@@ -1,0 +1,44 @@
+"""What the service does with pending work: the results of jobs, and when failed jobs are tried again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bot.model.work import ClaimedWork, WorkRequest
+
+RETRY_DELAYS = (timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=10), timedelta(hours=1))
+"""The times to wait before a failed job is tried again. After the last one, the job ends as failed, and the next sweep
+finds what is left to do. The first times are short, because replicas of a registry may need a minute to get an image.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A job that was done."""
+
+    claimed: ClaimedWork
+    result: str
+    """What was done, in one line."""
+    opened: int = 0
+    """The number of proposals that were opened."""
+    requests: tuple[WorkRequest, ...] = ()
+    """Further work that follows from the job."""
+    repeat_after: timedelta | None = None
+    """The time after which the same work is due again; None if it is not repeated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A job that could not be done. It is tried again later."""
+
+    claimed: ClaimedWork
+    error: str
+    repeat_after: timedelta | None = None
+    """The time after which the work is due again if all attempts failed; None if it is not repeated."""
+
+
+JobResult = Done | Failed
+Job = Callable[[Sequence[ClaimedWork]], Iterator[JobResult]]
+"""Does several pieces of work of the same kind. It yields one result for each of them, as soon as it is known."""

@@ -1,0 +1,30 @@
+"""The log of the service: one line of JSON on stderr for each event."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from contextlib import suppress
+from typing import TextIO
+
+from bot.ports import Clock
+from bot.reports.json_text import JsonValue, dump_json
+
+
+class JsonLog:
+    """Writes log entries. Several threads may use it at the same time.
+
+    The entries of a delivery and of the work that it leads to have the same `trace`.
+    """
+
+    def __init__(self, clock: Clock, stream: TextIO | None = None) -> None:
+        self._clock, self._stream = clock, stream
+        self._lock = threading.Lock()
+
+    def write(self, event: str, **values: JsonValue) -> None:
+        """Write one entry. Errors are ignored, because a log that cannot be written must not stop the service."""
+        line = dump_json({"time": f"{self._clock.now():%Y-%m-%dT%H:%M:%S.%fZ}", "event": event, **values})
+        stream = self._stream if self._stream is not None else sys.stderr
+        with self._lock, suppress(OSError, ValueError):
+            stream.write(line + "\n")
+            stream.flush()

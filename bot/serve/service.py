@@ -1,0 +1,168 @@
+"""Builds the service from a config, and runs its threads until it is stopped."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from waitress.server import create_server
+
+from bot.events import find_sender
+from bot.model.delivery import SenderKind
+from bot.model.errors import StateError
+from bot.model.limits import LIMIT_WINDOW
+from bot.model.run_scope import RunScope
+from bot.model.vocabulary import RunLevel
+from bot.model.work import BACKGROUND_KINDS, EVENT_KINDS, WorkKind
+from bot.ports import ProgressReporter
+from bot.queues.thread_signal import ThreadSignal
+from bot.serve.app import Application
+from bot.serve.http import Route, Router
+from bot.serve.job import Job
+from bot.serve.json_log import JsonLog
+from bot.serve.poll_job import PollJob
+from bot.serve.receiver import MAX_FORGE_BODY, ConfiguredSender, Receiver
+from bot.serve.sweep_job import SweepJob
+from bot.serve.tag_job import TagJob
+from bot.serve.upkeep import Upkeep
+from bot.serve.visit_job import VisitJob
+from bot.serve.worker import WorkLoop
+from bot.settings import ServeSettings, Settings
+from bot.wiring import FleetRun, SystemClock, build_fleet_context
+from bot.wiring.service import ServiceStores
+
+GRACE = 25.0
+"""Seconds that the work in progress has to finish after the service is told to stop. Kubernetes kills it after 30."""
+SERVER_THREADS = 8
+FORGE_KINDS = frozenset({SenderKind.GITHUB, SenderKind.GITLAB, SenderKind.AZURE, SenderKind.GITEA})
+"""The senders that are forges."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceOptions:
+    """The options of a service from the command line."""
+
+    config_file: Path
+    level: RunLevel
+    progress: ProgressReporter
+
+
+class Service:
+    """The threads of one process: the HTTP server, the loops that do work, and the upkeep."""
+
+    def __init__(self, options: ServiceOptions, stores: ServiceStores, signal: ThreadSignal, log: JsonLog) -> None:
+        self._options, self._stores, self._signal, self._log = options, stores, signal, log
+        self._clock, self._stop = SystemClock(), threading.Event()
+        self._worker = f"{socket.gethostname()}-{os.getpid()}"
+        self._threads: list[threading.Thread] = []
+
+    def start_workers(self) -> None:
+        """Start the threads that do work: one for events, and one for sweeps and polls, which can take minutes."""
+        jobs = self._build_jobs()
+        for name, kinds in (("events", EVENT_KINDS), ("background", BACKGROUND_KINDS)):
+            loop = WorkLoop(
+                f"{self._worker}-{name}",
+                {kind: jobs[kind] for kind in sorted(kinds)},
+                self._stores.queue,
+                self._signal.create_waiter(),
+                self._clock,
+                self._log,
+            )
+            self._start(name, loop.run)
+
+    def start_upkeep(self) -> None:
+        """Start the thread that requests work whose time came."""
+        stores = self._stores
+        upkeep = Upkeep(stores.queue, stores.inventory, stores.log, self._clock, self._log)
+        self._start("upkeep", upkeep.run)
+
+    def start_server(self) -> str:
+        """Start the HTTP server, and return its URL. Raises OSError if the address cannot be used."""
+        host, port = self._stores.settings.serve.listen
+        server = create_server(
+            Application(Router(self._list_routes()), self._log),
+            host=host,
+            port=port,
+            threads=SERVER_THREADS,
+            ident=None,
+            max_request_body_size=MAX_FORGE_BODY,
+            clear_untrusted_proxy_headers=True,
+        )
+        threading.Thread(target=server.run, name="server", daemon=True).start()
+        name = f"[{host}]" if ":" in host else host
+        return f"http://{name}:{port}"
+
+    def stop(self) -> None:
+        """Tell all threads to stop. This returns at once."""
+        self._stop.set()
+        self._signal.send()
+
+    def wait(self) -> None:
+        """Wait until the service is told to stop, and then until its work is finished, but not longer than GRACE.
+
+        Claims on work that is not finished end, so that other processes can do it at once.
+        """
+        self._stop.wait()
+        deadline = self._clock.now().timestamp() + GRACE
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - self._clock.now().timestamp()))
+        try:
+            for name in ("events", "background"):
+                self._stores.queue.release_claims(f"{self._worker}-{name}")
+        except StateError as error:
+            self._log.write("state-error", error=str(error))
+
+    def _start(self, name: str, run: Callable[[threading.Event], None]) -> None:
+        thread = threading.Thread(target=run, args=(self._stop,), name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _build_run(self, level: RunLevel, scope: RunScope) -> FleetRun:
+        """Return the services for a run. The config is read again, so that changes count without a restart."""
+        return build_fleet_context(self._options.config_file, level, scope, self._options.progress)
+
+    def _build_jobs(self) -> Mapping[WorkKind, Job]:
+        settings, inventory = self._stores.settings, self._stores.inventory
+        serve = settings.serve
+        return {
+            WorkKind.TAG: TagJob(self._build_run, inventory),
+            WorkKind.VISIT: VisitJob(self._build_run, self._options.level, _get_limit_window(settings)),
+            WorkKind.SWEEP: SweepJob(self._build_run, serve.sweep),
+            WorkKind.POLL: PollJob(self._build_run, inventory, serve.poll, self._clock),
+        }
+
+    def _list_routes(self) -> Iterable[Route]:
+        receiver = Receiver(
+            list_senders(self._stores.settings),
+            self._stores.inventory,
+            self._stores.log,
+            self._clock,
+            self._log,
+        )
+        yield Route.build("POST", "/events/{name}", receiver.receive)
+        yield Route.build("OPTIONS", "/events/{name}", receiver.receive)
+
+
+def list_senders(settings: Settings) -> list[ConfiguredSender]:
+    """Return the senders of a config with their secrets. Raises ConfigError if a secret is not set or too short."""
+    serve: ServeSettings = settings.serve
+    return [
+        ConfiguredSender(
+            name=each.name,
+            kind=each.kind.value,
+            sender=find_sender(each.kind),
+            secret=settings.get_event_secret(each.secret_env, os.environ),
+            registry=each.registry,
+            is_forge=each.kind in FORGE_KINDS,
+        )
+        for each in serve.senders
+    ]
+
+
+def _get_limit_window(settings: Settings) -> timedelta:
+    return settings.limits.window if settings.limits is not None else LIMIT_WINDOW

@@ -1,0 +1,40 @@
+"""Lists all repositories, and requests visits of those that must be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+from bot.model.run_scope import RunScope
+from bot.model.vocabulary import RunLevel
+from bot.model.work import ClaimedWork, VisitWork, WorkPriority, WorkReason, WorkRequest
+from bot.pipeline.sweep import sweep_fleets
+from bot.serve.job import Done, Failed, JobResult
+from bot.serve.visit_job import RunBuilder
+
+
+class SweepJob:
+    """Does sweeps. They find what no event and no poll reported."""
+
+    def __init__(self, build_run: RunBuilder, interval: timedelta) -> None:
+        self._build_run, self._interval = build_run, interval
+
+    def __call__(self, claimed: Sequence[ClaimedWork]) -> Iterator[JobResult]:
+        """Yield the result of each sweep. Raises BasebumpError if the config or the state cannot be used."""
+        for each in claimed:
+            run = self._build_run(RunLevel.REPORT, RunScope())
+            result = sweep_fleets(run.fleets, run.context, run.options)
+            if not result.branch_count and result.failures:
+                yield Failed(each, result.failures[0].error, self._interval)
+                continue
+            visits = sorted({VisitWork(found.forge, found.server, found.name) for found in result.to_read})
+            requests = (WorkRequest(visit, WorkPriority.SWEEP, WorkReason.SWEEP, each.trace) for visit in visits)
+            reasons = ", ".join(f"{count} {reason.value}" for reason, count in sorted(result.reasons.items()))
+            summary = f"{len(visits)} repositories to read of {result.branch_count} base branches"
+            errors = [failure.error for failure in result.failures[:1]]
+            yield Done(
+                each,
+                "; ".join(part for part in (summary, reasons, *errors) if part),
+                requests=tuple(requests),
+                repeat_after=self._interval,
+            )

@@ -1,0 +1,86 @@
+"""Looks up tags that may have moved, and requests visits of the repositories that need the new images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from bot.core.proposal.merged_options import compute_priority
+from bot.model.errors import RegistryError
+from bot.model.inventory import BranchKey
+from bot.model.reference import Digest, TagRef
+from bot.model.run_scope import RunScope
+from bot.model.vocabulary import RunLevel
+from bot.model.work import ClaimedWork, TagWork, VisitWork, WorkPriority, WorkRequest
+from bot.pipeline.run import run_fleets
+from bot.serve.job import Done, Failed, JobResult
+from bot.serve.visit_job import RunBuilder
+from bot.wiring import FleetRun
+from bot.work_ports import EventInventory
+
+_SHORT_DIGEST = len("sha256:") + 12
+
+
+class TagJob:
+    """Looks up tags, and scans each new image once before the visits of its users begin.
+
+    A visit that writes nothing to one of the users (`RunLevel.REPORT`) scans the images and stores the scans, so that
+    later visits reuse them. Its result also shows how urgent the other visits are.
+    """
+
+    def __init__(self, build_run: RunBuilder, inventory: EventInventory) -> None:
+        self._build_run, self._inventory = build_run, inventory
+
+    def __call__(self, claimed: Sequence[ClaimedWork]) -> Iterator[JobResult]:
+        """Yield the result for each tag. Raises BasebumpError if the config or the state cannot be used."""
+        run = self._build_run(RunLevel.REPORT, RunScope())
+
+        def look_up(each: ClaimedWork) -> Digest | RegistryError:
+            try:
+                return run.context.registry.fetch_descriptor(_get_tag_ref(each)).digest
+            except RegistryError as error:
+                return error
+
+        for each, found in zip(claimed, run.context.registry_pool.map(look_up, claimed), strict=True):
+            if not isinstance(found, RegistryError):
+                yield self._request_visits(each, found, run)
+            elif found.is_failure:
+                yield Failed(each, str(found))
+            else:
+                yield Done(each, str(found))
+
+    def _request_visits(self, claimed: ClaimedWork, digest: Digest, run: FleetRun) -> Done:
+        tag_ref = _get_tag_ref(claimed)
+        users = list_visits(self._inventory.list_stale_users(tag_ref, digest))
+        if not users:
+            return Done(claimed, f"no repository needs {digest[:_SHORT_DIGEST]}")
+        priority = self._find_priority(tag_ref, users, run) if len(users) > 1 else WorkPriority.CHANGE
+        requests = (
+            WorkRequest(
+                each, max(priority, claimed.priority), claimed.reason, claimed.trace, pushed_at=claimed.pushed_at
+            )
+            for each in users
+        )
+        return Done(claimed, f"{len(users)} repositories need {digest[:_SHORT_DIGEST]}", requests=tuple(requests))
+
+    def _find_priority(self, tag_ref: TagRef, users: Sequence[VisitWork], run: FleetRun) -> WorkPriority:
+        """Scan the new image for the first user, and return the priority that follows from what the image fixes."""
+        scope = RunScope(names=frozenset({users[0].repository}))
+        report = run_fleets(run.fleets, run.context, replace(run.options, scope=scope))
+        benefit = compute_priority(
+            evidence for transition, evidence in report.evidence.items() if transition.tag_ref == tag_ref
+        )
+        if benefit.exploited_fixed:
+            return WorkPriority.EXPLOITED
+        return WorkPriority.CRITICAL if benefit.critical_fixed else WorkPriority.CHANGE
+
+
+def list_visits(keys: Iterable[BranchKey]) -> list[VisitWork]:
+    """Return the visits of the repositories of some base branches, each repository once."""
+    return sorted({VisitWork(each.forge, each.host, each.repository) for each in keys})
+
+
+def _get_tag_ref(claimed: ClaimedWork) -> TagRef:
+    if not isinstance(claimed.key, TagWork):
+        raise TypeError(type(claimed.key).__name__)
+    return claimed.key.tag_ref

@@ -1,0 +1,149 @@
+"""Claims pending work, does it, and stores the results."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from bot.core.markdown import make_one_line
+from bot.model.errors import BasebumpError, StateError
+from bot.model.work import ClaimedWork, FinishedWork, WorkKind
+from bot.ports import Clock
+from bot.serve.job import RETRY_DELAYS, Done, Failed, Job, JobResult
+from bot.serve.json_log import JsonLog
+from bot.work_ports import WorkQueue
+
+LEASE = timedelta(seconds=60)
+"""How long a claim lasts without being extended. If a worker is killed, others do its work after this time."""
+EXTENSIONS_PER_LEASE = 4
+"""How often a claim is extended within its lease. Three failed attempts in a row therefore do no harm."""
+LONGEST_WAIT = timedelta(seconds=15)
+"""The longest time between two queries for pending work, in case no signal arrives."""
+WAIT_AFTER_ERROR = timedelta(seconds=5)
+"""The time to wait after the state could not be used."""
+BATCH_SIZE = 50
+"""How many pieces of work one job gets at most. Visits of several repositories share lookups, scans and list requests.
+A greater number would delay the first proposal, because a run reads all its repositories before it opens proposals."""
+
+
+class WorkLoop:
+    """Does work of some kinds in one thread, until it is stopped."""
+
+    def __init__(
+        self,
+        worker: str,
+        jobs: Mapping[WorkKind, Job],
+        queue: WorkQueue,
+        wait: Callable[[float], None],
+        clock: Clock,
+        log: JsonLog,
+    ) -> None:
+        """Create a loop. `wait` waits for a signal that work was requested, for at most the given seconds."""
+        self._worker, self._jobs, self._queue = worker, jobs, queue
+        self._wait, self._clock, self._log = wait, clock, log
+
+    def run(self, stop: threading.Event) -> None:
+        """Do work until `stop` is set. The work that is being done then is finished."""
+        while not stop.is_set():
+            try:
+                if not self.do_next():
+                    self._wait_for_work()
+            except StateError as error:
+                self._log.write("state-error", worker=self._worker, error=str(error))
+                stop.wait(WAIT_AFTER_ERROR.total_seconds())
+
+    def do_next(self) -> bool:
+        """Claim work that is due, and do it. Return False if nothing is due. Raises StateError."""
+        claimed = self._queue.claim_work(self._worker, self._jobs.keys(), BATCH_SIZE, LEASE)
+        if claimed:
+            self._do(claimed)
+        return bool(claimed)
+
+    def _wait_for_work(self) -> None:
+        next_due = self._queue.compute_figures().next_due_in
+        longest = LONGEST_WAIT if next_due is None else min(next_due, LONGEST_WAIT)
+        self._wait(max(longest.total_seconds(), 0.05))
+
+    def _do(self, claimed: Sequence[ClaimedWork]) -> None:
+        started = self._clock.now()
+        remaining = {each.key: each for each in claimed}
+        job = self._jobs[claimed[0].key.kind]
+        error = "basebump ended this job without a result"
+        with self._keep_claims(claimed):
+            try:
+                for result in job(claimed):
+                    remaining.pop(result.claimed.key, None)
+                    self._store(result, started)
+            except BasebumpError as caught:
+                error = str(caught)
+            except Exception as caught:  # noqa: BLE001 - a bug in one job must not stop the service
+                error = f"basebump has a bug: {type(caught).__name__}: {caught}"
+                self._log.write("bug", worker=self._worker, error=error)
+            for each in remaining.values():
+                self._store(Failed(each, error), started)
+
+    def _store(self, result: JobResult, started: datetime) -> None:
+        claimed, ended = result.claimed, self._clock.now()
+        seconds = round((ended - started).total_seconds(), 3)
+        match result:
+            case Done():
+                self._queue.request_work(result.requests)
+                finished = FinishedWork(
+                    claimed.key,
+                    claimed.trace,
+                    claimed.reason,
+                    started,
+                    ended,
+                    make_one_line(result.result),
+                    opened=result.opened,
+                    pushed_at=claimed.pushed_at,
+                )
+                self._queue.finish_work(self._worker, claimed, finished, result.repeat_after)
+                self._log_end("work-done", claimed, seconds=seconds, result=finished.result, opened=result.opened)
+            case Failed():
+                self._store_failure(result, started, ended)
+                self._log_end("work-failed", claimed, seconds=seconds, error=result.error)
+            case _:
+                assert_never(result)
+
+    def _store_failure(self, failed: Failed, started: datetime, ended: datetime) -> None:
+        claimed, error = failed.claimed, make_one_line(failed.error)
+        if claimed.attempts < len(RETRY_DELAYS):
+            self._queue.postpone_work(self._worker, claimed, RETRY_DELAYS[claimed.attempts], error)
+            return
+        finished = FinishedWork(claimed.key, claimed.trace, claimed.reason, started, ended, error, is_failure=True)
+        self._queue.finish_work(self._worker, claimed, finished, failed.repeat_after)
+
+    def _log_end(self, event: str, claimed: ClaimedWork, **values: str | float) -> None:
+        self._log.write(
+            event,
+            trace=claimed.trace,
+            worker=self._worker,
+            kind=claimed.key.kind.value,
+            subject=str(claimed.key),
+            reason=claimed.reason.value,
+            **values,
+        )
+
+    @contextmanager
+    def _keep_claims(self, claimed: Sequence[ClaimedWork]) -> Iterator[None]:
+        """Extend claims in a thread of its own, until the `with` block ends."""
+        is_done = threading.Event()
+
+        def extend() -> None:
+            while not is_done.wait(LEASE.total_seconds() / EXTENSIONS_PER_LEASE):
+                try:
+                    self._queue.extend_claims(self._worker, claimed, LEASE)
+                except StateError as error:
+                    self._log.write("state-error", worker=self._worker, error=str(error))
+
+        thread = threading.Thread(target=extend, name=f"{self._worker}-claims", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            is_done.set()
+            thread.join()

@@ -1,0 +1,61 @@
+"""Open the parts of the state that the service needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bot.model.errors import UsageError
+
+if TYPE_CHECKING:
+    from bot.inventory_ports import InventoryReader
+    from bot.settings import Settings
+    from bot.state.database import Database
+    from bot.work_ports import EventInventory, ServiceLog, WorkQueue, WorkSignal
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceStores:
+    """The parts of the state that the service needs, and the settings of the config."""
+
+    settings: Settings
+    database: Database
+    queue: WorkQueue
+    log: ServiceLog
+    inventory: EventInventory
+    reader: InventoryReader
+
+
+def open_service_stores(config_file: Path, signal: WorkSignal) -> ServiceStores:
+    """Open the state of a config for the service. Its tables are created or migrated if necessary.
+
+    `signal` wakes workers when work is stored.
+
+    Raises:
+        ConfigError: If the config is not valid.
+        UsageError: If the config has no state.
+        StateError: If the state cannot be used.
+    """
+    from bot.settings import load
+    from bot.state.event_inventory import DatabaseEventInventory
+    from bot.state.inventory_reader import DatabaseInventoryReader
+    from bot.state.service_log import DatabaseServiceLog
+    from bot.state.work_queue import DatabaseWorkQueue
+    from bot.wiring.state import open_database
+
+    settings = load(config_file, requires_forges=True)
+    database = open_database(settings)
+    if database is None:
+        raise UsageError(
+            f"{config_file} has no `state`, which holds the pending work of the service; hint: add `state: "
+            "sqlite:///PATH`"
+        )
+    return ServiceStores(
+        settings,
+        database,
+        DatabaseWorkQueue(database, signal),
+        DatabaseServiceLog(database, signal),
+        DatabaseEventInventory(database),
+        DatabaseInventoryReader(database),
+    )
