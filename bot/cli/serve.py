@@ -40,6 +40,7 @@ def command(config_file: Path, level: RunLevel) -> None:
     log = JsonLog(SystemClock())
     stores = open_service_stores(config_file, work_signal)
     service = Service(ServiceOptions(config_file, level, NoProgress()), stores, work_signal, log)
+    service.start_workers()
     try:
         url = service.start_server()
     except OSError as error:
@@ -53,7 +54,6 @@ def command(config_file: Path, level: RunLevel) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    service.start_workers()
     service.start_upkeep()
     log.write("started", url=url, level=level.word)
     service.wait()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import IO
 
 from waitress.server import create_server
 
@@ -32,13 +34,16 @@ from bot.serve.tag_job import TagJob
 from bot.serve.upkeep import Upkeep
 from bot.serve.visit_job import VisitJob
 from bot.serve.worker import WorkLoop
-from bot.settings import ServeSettings, Settings
+from bot.settings import ServeSettings, Settings, StateFile
+from bot.state.service_lock import lock_state_file
 from bot.wiring import FleetRun, SystemClock, build_fleet_context
 from bot.wiring.service import ServiceStores
 
 GRACE = 25.0
 """Seconds that the work in progress has to finish after the service is told to stop. Kubernetes kills it after 30."""
 SERVER_THREADS = 8
+LOOPS: Mapping[str, frozenset[WorkKind]] = {"events": EVENT_KINDS, "background": BACKGROUND_KINDS}
+"""The loops that do work, and the kinds of work of each of them."""
 FORGE_KINDS = frozenset({SenderKind.GITHUB, SenderKind.GITLAB, SenderKind.AZURE, SenderKind.GITEA})
 """The senders that are forges."""
 
@@ -58,13 +63,23 @@ class Service:
     def __init__(self, options: ServiceOptions, stores: ServiceStores, signal: ThreadSignal, log: JsonLog) -> None:
         self._options, self._stores, self._signal, self._log = options, stores, signal, log
         self._clock, self._stop = SystemClock(), threading.Event()
-        self._worker = f"{socket.gethostname()}-{os.getpid()}"
+        self._worker = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         self._threads: list[threading.Thread] = []
+        self._lock: IO[bytes] | None = None
+        """The lock of a state in a file, which is held until this process ends."""
 
     def start_workers(self) -> None:
-        """Start the threads that do work: one for events, and one for sweeps and polls, which can take minutes."""
+        """Start the threads that do work: one for events, and one for sweeps and polls, which can take minutes.
+
+        Raises StateError if another service uses the same state in a file.
+        """
+        state = self._stores.settings.state
+        if isinstance(state, StateFile):
+            self._lock = lock_state_file(state.path)
+            self._worker = "serve"  # the claims under this name are those of a process that ended
+            self._release_claims()
         jobs = self._build_jobs()
-        for name, kinds in (("events", EVENT_KINDS), ("background", BACKGROUND_KINDS)):
+        for name, kinds in LOOPS.items():
             loop = WorkLoop(
                 f"{self._worker}-{name}",
                 {kind: jobs[kind] for kind in sorted(kinds)},
@@ -112,10 +127,13 @@ class Service:
         for thread in self._threads:
             thread.join(max(0.0, deadline - self._clock.now().timestamp()))
         try:
-            for name in ("events", "background"):
-                self._stores.queue.release_claims(f"{self._worker}-{name}")
+            self._release_claims()
         except StateError as error:
             self._log.write("state-error", error=str(error))
+
+    def _release_claims(self) -> None:
+        for name in LOOPS:
+            self._stores.queue.release_claims(f"{self._worker}-{name}")
 
     def _start(self, name: str, run: Callable[[threading.Event], None]) -> None:
         thread = threading.Thread(target=run, args=(self._stop,), name=name, daemon=True)
