@@ -15,6 +15,7 @@ from typing import Any, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from support.forges.stands import Killed
+from support.forges.webhooks import Webhooks
 
 from bot.model.forge import ForgeLimits
 
@@ -102,6 +103,8 @@ class ForgeServer(ABC):
         self.exchanges: list[Exchange] = []
         self.unhandled: list[str] = []
         self.is_dead = False
+        self.webhooks: Webhooks | None = None
+        """What is sent if something changes; None if the forge sends nothing."""
         self._prefix = prefix
         self._faults: list[Fault] = []
         self._fatal: int | None = None
@@ -147,6 +150,8 @@ class ForgeServer(ABC):
         """End it, and fail the test if anything was not as the forge describes it."""
         self._server.shutdown()
         self._thread.join()
+        if self.webhooks is not None:
+            self.webhooks.stop()
         self._server.server_close()
         wrong = [*self.unhandled, *self.violations()]
         assert not wrong, "\n".join(wrong)
@@ -203,7 +208,14 @@ class ForgeServer(ABC):
             reply = self._answer(asked)
             status, said = (reply.status, reply.body) if reply else (0, None)
             self.exchanges.append(Exchange(asked, status, said))
+            self.deliver()
             return reply
+
+    def deliver(self) -> None:
+        """Send to the hooks what changed since the last call, as the forge does after each change."""
+        if self.webhooks is not None:
+            with self._lock:
+                self.webhooks.deliver()
 
     def body_of(self, headers: Mapping[str, str], raw: bytes) -> Any:
         """Return what a request carries, as `perform` wants it."""

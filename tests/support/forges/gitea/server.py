@@ -14,6 +14,7 @@ from support.forges.gitea.calls import Call, ProblemError, missing
 from support.forges.gitea.contract import find_operation, violations
 from support.forges.gitea.shapes import Shapes
 from support.forges.gitea.state import Token, World
+from support.forges.gitea.webhooks import GiteaWebhooks
 from support.forges.server import READING, Asked, Exchange, ForgeServer, Reply
 
 Handler = Callable[..., Reply]
@@ -98,6 +99,7 @@ class GiteaServer(ForgeServer):
         self.has_git = True
         """Whether it lets git in over http."""
         self._below = below
+        self.webhooks = GiteaWebhooks(self.kind, self.url, self.world)
 
     @property
     def url(self) -> str:

@@ -16,6 +16,7 @@ from support.forges.github.graphql import GraphQL, UnknownQueryError, execute, i
 from support.forges.github.routes import find_route, let_in
 from support.forges.github.shapes import Shapes
 from support.forges.github.state import Token
+from support.forges.github.webhooks import GitHubWebhooks
 from support.forges.github.world import World
 from support.forges.server import Asked, Exchange, ForgeServer, Reply
 
@@ -33,6 +34,7 @@ class GitHubServer(ForgeServer):
         self.world = World(folder)
         self.graphql = graphql
         self._graphql_path = "/api/graphql" if enterprise else "/graphql"
+        self.webhooks = GitHubWebhooks(self.api, self.world)
 
     @property
     def url(self) -> str:
