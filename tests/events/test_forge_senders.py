@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from support.deliveries import azure, gitea, github, gitlab
-from support.deliveries.sent import PLAIN_TEXT, TICKED_TEXT, SendingForge, SentDelivery
+from support.events.forges import azure, gitea, github, gitlab
+from support.events.forges.sent import PLAIN_TEXT, TICKED_TEXT, SendingForge, SentDelivery
 
 from bot.events import find_sender
 from bot.events.fields import MAX_EVENTS, MAX_TEXT_LENGTH

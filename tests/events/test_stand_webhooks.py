@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import pytest
-from support.deliveries.sent import pushed, repository_changed, request_changed
+from support.events.forges.sent import pushed, repository_changed, request_changed
 from support.forges.contract_scene import BRANCH, NEWER_CHANGES, message_of, open_one, proposal, push
 from support.forges.gitea.stand import ForgejoStand, GiteaStand
 from support.forges.github.stand import GitHubStand

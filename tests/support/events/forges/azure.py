@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from support.deliveries.sent import (
+from support.events.forges.sent import (
     NEW_COMMIT,
     NO_COMMIT,
     OLD_COMMIT,

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 from typing import Any
 
-from support.deliveries.sent import (
+from support.events.forges.sent import (
     NEW_COMMIT,
     NO_COMMIT,
     OLD_COMMIT,

@@ -7,7 +7,7 @@ import hmac
 from dataclasses import replace
 from typing import Any
 
-from support.deliveries.sent import (
+from support.events.forges.sent import (
     NEW_COMMIT,
     NO_COMMIT,
     OLD_COMMIT,
