@@ -92,6 +92,17 @@ def a_config_of_dependabot(text, document, folder):
     assert not config.problem
 
 
+def endpoints_of_a_registry(text, document, folder):
+    """Part of the config of the registry of the project Distribution, which the tests of its events start."""
+    assert document.keys() == {"notifications"}
+    assert all(endpoint["headers"]["Authorization"] for endpoint in document["notifications"]["endpoints"])
+
+
+KINDS_BY_KEY = {
+    "notifications": endpoints_of_a_registry,
+    "updates": a_config_of_dependabot,
+    "repos": hooks_of_pre_commit,
+}
 OF_CONFIGS = set(build_json_schema()["properties"])
 
 
@@ -106,10 +117,9 @@ def kind_of(text, document):
         return ends_of_life
     if keys and keys <= OF_CONFIGS:
         return a_config
-    if "updates" in keys:
-        return a_config_of_dependabot
-    if "repos" in keys:
-        return hooks_of_pre_commit
+    for key, kind in KINDS_BY_KEY.items():
+        if key in keys:
+            return kind
     if "kustomization.yaml" in first:
         return a_kustomization
     if not keys or keys & {"on", "jobs", "steps"}:
@@ -131,5 +141,5 @@ def test_every_example_is_what_it_is_shown_as(where, text, document, tmp_path):
 
 def test_there_are_examples_of_every_kind():
     kinds = {kind_of(text, document) for _, text, document in EXAMPLES}
-    assert len(kinds) == 9
+    assert len(kinds) == 10
     assert len(EXAMPLES) > 60

@@ -7,8 +7,11 @@ import time
 from collections.abc import Iterator
 
 import pytest
+import yaml
+from support.docs.written import blocks, said
 from support.events.deliveries import NOW, SECRET, load_sender
 from support.listener import Listener, Received, Reply
+from support.parts import ROOT
 from support.registries.docker_registry import DockerRegistry
 
 from bot.demo.images import build_image, build_index, build_layer
@@ -37,16 +40,13 @@ class Notifications:
         return Reply(202)
 
     def configure(self, secret: str = SECRET) -> dict[str, object]:
-        """Return the entry in the config of the registry, as docs/service.md describes it."""
-        return {
-            "name": "basebump",
-            "url": f"{self.listener.url}/events/distribution",
-            "headers": {"Authorization": [f"Bearer {secret}"]},
-            "timeout": "2s",
-            "threshold": 5,
-            "backoff": "50ms",
-            "ignore": {"mediatypes": ["application/octet-stream"], "actions": ["pull"]},
-        }
+        """Return the entry in the config of the registry from docs/service.md, with this receiver."""
+        (text,) = (text for text in blocks(said(ROOT / "docs" / "service.md"), "yaml") if "notifications:" in text)
+        (endpoint,) = yaml.safe_load(text)["notifications"]["endpoints"]
+        (header,) = endpoint["headers"]["Authorization"]
+        authorization = [header.replace("SECRET", secret)]
+        url = f"{self.listener.url}/events/lab"
+        return endpoint | {"url": url, "headers": {"Authorization": authorization}, "backoff": "50ms"}
 
     def read(self) -> list[EventRequest]:
         return [EventRequest(each.method, each.headers, {}, each.body) for each in self.listener.received]
