@@ -40,7 +40,7 @@ class AzureSender(BearerSender):
     def parse_delivery(self, request: EventRequest, registry: str | None) -> ParsedDelivery:  # noqa: ARG002 - a forge
         document = parse_document(request)
         kind = document.get("eventType")
-        read_changes = _READERS.get(kind) if isinstance(kind, str) else None
+        read_changes = READERS.get(kind) if isinstance(kind, str) else None
         events = read_changes(read_object(document.get("resource"), "resource")) if read_changes else ()
         return ParsedDelivery(_choose_id(document, request.body), events)
 
@@ -81,7 +81,7 @@ def _read_repository_change(resource: JsonObject) -> Changes:
     return report_repository(_read_repository(resource))
 
 
-_READERS: Mapping[str, Callable[[JsonObject], Changes]] = MappingProxyType(
+READERS: Mapping[str, Callable[[JsonObject], Changes]] = MappingProxyType(
     {
         "git.push": _read_push,
         "git.pullrequest.updated": _read_request,

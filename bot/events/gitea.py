@@ -41,7 +41,7 @@ class GiteaSender:
     def parse_delivery(self, request: EventRequest, registry: str | None) -> ParsedDelivery:  # noqa: ARG002 - a forge
         headers = request.headers
         sent_id = headers.get("x-forgejo-delivery", headers.get("x-gitea-delivery"))
-        read_changes = _READERS.get(headers.get("x-forgejo-event", headers.get("x-gitea-event", "")))
+        read_changes = READERS.get(headers.get("x-forgejo-event", headers.get("x-gitea-event", "")))
         events = read_changes(parse_document(request)) if read_changes else ()
         return ParsedDelivery(choose_delivery_id(sent_id, request.body), events)
 
@@ -63,7 +63,7 @@ def _read_repository(document: JsonObject) -> Changes:
     return read_repository_change(document, _REPOSITORY_ACTIONS)
 
 
-_READERS: Mapping[str, Callable[[JsonObject], Changes]] = MappingProxyType(
+READERS: Mapping[str, Callable[[JsonObject], Changes]] = MappingProxyType(
     {
         "push": read_push,
         "pull_request": _read_request,

@@ -41,7 +41,7 @@ class GitHubSender:
 
     def parse_delivery(self, request: EventRequest, registry: str | None) -> ParsedDelivery:  # noqa: ARG002 - a forge
         delivery_id = choose_delivery_id(request.headers.get("x-github-delivery"), request.body)
-        read_changes = _READERS.get(request.headers.get("x-github-event", ""))
+        read_changes = READERS.get(request.headers.get("x-github-event", ""))
         return ParsedDelivery(delivery_id, read_changes(parse_document(request)) if read_changes else ())
 
 
@@ -81,7 +81,7 @@ def _report_repositories(value: object, field: str) -> Changes:
     return tuple(change for name in dict.fromkeys(names) for change in report_repository(name))
 
 
-_READERS: Mapping[str, Callable[[JsonObject], Changes]] = MappingProxyType(
+READERS: Mapping[str, Callable[[JsonObject], Changes]] = MappingProxyType(
     {
         "push": read_push,
         "pull_request": _read_request,

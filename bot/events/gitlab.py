@@ -59,7 +59,7 @@ class GitLabSender:
     def parse_delivery(self, request: EventRequest, registry: str | None) -> ParsedDelivery:  # noqa: ARG002 - a forge
         document = parse_document(request)
         kind = document.get("object_kind") or document.get("event_name")
-        read_changes = _READERS.get(kind) if isinstance(kind, str) else None
+        read_changes = READERS.get(kind) if isinstance(kind, str) else None
         return ParsedDelivery(_choose_id(request), read_changes(document) if read_changes else ())
 
 
@@ -142,7 +142,7 @@ def _read_project_change(document: JsonObject) -> Changes:
     return report_repository(read_name(document.get("path_with_namespace"), "path_with_namespace"))
 
 
-_READERS: Mapping[str, Callable[[JsonObject], Changes]] = MappingProxyType(
+READERS: Mapping[str, Callable[[JsonObject], Changes]] = MappingProxyType(
     {
         "push": _read_push,
         "repository_update": _read_update,
