@@ -12,11 +12,10 @@ import click
 from bot.cli import options
 from bot.cli.outputs import write_result
 from bot.cli.screen import show_lines
-from bot.core.inventory.ci_counts import count_outcomes
-from bot.core.inventory.history import list_moves
 from bot.model.errors import InvalidReferenceError
 from bot.model.reference import ImageReference
 from bot.reports.history import HistoryAnswer, render_history_csv, render_history_document, render_history_lines
+from bot.reports.stored_answers import answer_image_history, answer_repository_history
 from bot.reports.styled_lines import join_lines
 from bot.wiring.inventory import open_inventory
 
@@ -50,12 +49,9 @@ def _find_history(inventory: InventoryReader, name: str) -> HistoryAnswer:
     coverage = inventory.load_coverage()
     history = inventory.load_repository_history(name)
     if history.held:
-        return HistoryAnswer(name, list_moves(history), (), coverage)
+        return answer_repository_history(name, history, coverage)
     try:
         image = ImageReference.parse(name)
     except InvalidReferenceError as error:
         raise click.BadParameter(f"the state knows no repository of this name, and {error}") from error
-    history = inventory.load_image_history(image)
-    observations = [each for each in history.observations if image.tag in {None, each.tag_ref.tag}]
-    outcomes = count_outcomes(history.requests, {f"{each.tag_ref}@{each.digest}" for each in observations})
-    return HistoryAnswer(name, list_moves(history), observations, coverage, outcomes)
+    return answer_image_history(name, image, inventory.load_image_history(image), coverage)

@@ -67,22 +67,11 @@ def load_patch_summaries(config_file: Path, period: timedelta) -> Sequence[Patch
 
 
 def _build_report(config_file: Path, period: timedelta) -> PatchReport:
-    from bot.core.inventory.patch_times import find_patches, summarise_patches
-    from bot.core.inventory.trends import MEDIAN_PERIOD, build_trends
-    from bot.model.patch_times import PatchGrouping
-    from bot.reports.patch_times import PatchReport
+    from bot.core.inventory.trends import MEDIAN_PERIOD
+    from bot.reports.stored_answers import build_patch_report
     from bot.wiring.inventory import open_inventory
 
     inventory, now = open_inventory(config_file), datetime.now(UTC)
-    since, coverage = now - period, inventory.load_coverage()
-    # The first medians of the trends are about fixes that were merged before the period.
-    known = find_patches(inventory.load_patch_history(since - MEDIAN_PERIOD))
-    patches = [each for each in known if each.patched_at is None or each.patched_at >= since]
-    return PatchReport(
-        since=since,
-        now=now,
-        patches=patches,
-        summaries={grouping: summarise_patches(patches, grouping, since, now) for grouping in PatchGrouping},
-        coverage=coverage,
-        trends=build_trends(known, max(since, coverage.first_read_at), now) if coverage.first_read_at else None,
-    )
+    since = now - period
+    history = inventory.load_patch_history(since - MEDIAN_PERIOD)
+    return build_patch_report(history, inventory.load_coverage(), since, now)

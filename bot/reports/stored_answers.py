@@ -1,0 +1,50 @@
+"""Answers from the history of a fleet, which commands, pages and the API render."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from bot.core.inventory.ci_counts import count_outcomes
+from bot.core.inventory.history import list_moves
+from bot.core.inventory.patch_times import find_patches, summarise_patches
+from bot.core.inventory.trends import build_trends
+from bot.model.fleet_history import FleetHistory
+from bot.model.patch_times import PatchGrouping
+from bot.model.reference import ImageReference
+from bot.model.usage import InventoryCoverage
+from bot.reports.history import HistoryAnswer
+from bot.reports.patch_times import PatchReport
+
+
+def answer_repository_history(name: str, history: FleetHistory, coverage: InventoryCoverage) -> HistoryAnswer:
+    """Return the answer with the history of a repository on a forge."""
+    return HistoryAnswer(name, list_moves(history), (), coverage)
+
+
+def answer_image_history(
+    name: str, image: ImageReference, history: FleetHistory, coverage: InventoryCoverage
+) -> HistoryAnswer:
+    """Return the answer with the history of an image, and the outcomes of CI with each of its digests."""
+    observations = [each for each in history.observations if image.tag in {None, each.tag_ref.tag}]
+    outcomes = count_outcomes(history.requests, {f"{each.tag_ref}@{each.digest}" for each in observations})
+    return HistoryAnswer(name, list_moves(history), observations, coverage, outcomes)
+
+
+def build_patch_report(
+    history: FleetHistory, coverage: InventoryCoverage, since: datetime, now: datetime
+) -> PatchReport:
+    """Return the fixes since a time, with their trends.
+
+    `history` must begin `bot.core.inventory.trends.MEDIAN_PERIOD` before `since`, because the first medians of the
+    trends are about fixes that were merged before the period.
+    """
+    known = find_patches(history)
+    patches = [each for each in known if each.patched_at is None or each.patched_at >= since]
+    return PatchReport(
+        since=since,
+        now=now,
+        patches=patches,
+        summaries={grouping: summarise_patches(patches, grouping, since, now) for grouping in PatchGrouping},
+        coverage=coverage,
+        trends=build_trends(known, max(since, coverage.first_read_at), now) if coverage.first_read_at else None,
+    )
