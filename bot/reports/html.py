@@ -23,7 +23,7 @@ from bot.model.errors import BasebumpError
 from bot.model.patch_times import FleetTrends
 from bot.reports._fleet_page import build_page
 from bot.reports._image_rows import SHOWN_SEVERITIES
-from bot.reports._trend_charts import build_trend_section
+from bot.reports.trend_charts import build_trend_section
 from bot.reports.run_facts import RunFacts, merge_runs
 
 MAX_BYTES = 5_000_000
@@ -92,15 +92,20 @@ def _build_values(parts: PageParts, trends: FleetTrends | None) -> dict[str, obj
 @lru_cache(2)
 def _compile_template(templates: tuple[tuple[str, str], ...], name: str) -> Template:
     """Return the template `name` of these templates, which can include each other."""
+    return build_environment(dict(templates)).get_template(name)
+
+
+def build_environment(templates: Mapping[str, str]) -> Environment:
+    """Return an environment in which templates, given by name, escape all values and can include each other."""
     environment = Environment(
-        loader=DictLoader(dict(templates)),
+        loader=DictLoader(templates),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters = {}
-    return environment.get_template(name)
+    return environment
 
 
 def _mark_trusted(content: str) -> Markup:
