@@ -1,0 +1,55 @@
+"""Decides who may see pages and the API.
+
+Users are the business of a reverse proxy. Without one, the service listens on loopback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from ipaddress import ip_address
+
+from bot.serve.http import Handler, Request, Response
+from bot.settings.serve_settings import ServeSettings
+
+_FORBIDDEN = 403
+LOCAL_NAME = "localhost"
+USER_MISSING = (
+    b"This request does not name a user; hint: open the pages through the reverse proxy that sets the header of "
+    b"`serve.user_header`\n"
+)
+FOREIGN_HOST = (
+    b"This service answers only requests to `localhost`, because `serve.listen` is a loopback address; hint: behind a "
+    b"reverse proxy, set `serve.user_header`\n"
+)
+
+
+def guard(handler: Handler, settings: ServeSettings) -> Handler:
+    """Return a handler that refuses requests without a user, and requests of other web sites through a browser."""
+
+    def answer(request: Request, parts: Mapping[str, str]) -> Response:
+        refusal = _find_refusal(request, settings)
+        return Response(_FORBIDDEN, refusal) if refusal is not None else handler(request, parts)
+
+    return answer
+
+
+def _find_refusal(request: Request, settings: ServeSettings) -> bytes | None:
+    if settings.user_header is not None:
+        return None if request.headers.get(settings.user_header.lower(), "").strip() else USER_MISSING
+    # A web site can let its own name point to 127.0.0.1, and then read what browsers get from there.
+    host = request.headers.get("host")
+    is_foreign = host is not None and is_loopback(settings.listen[0]) and not is_loopback(_remove_port(host))
+    return FOREIGN_HOST if is_foreign else None
+
+
+def is_loopback(host: str) -> bool:
+    """Return True if only this machine can reach a host, which is given without a port."""
+    try:
+        return host.lower() == LOCAL_NAME or ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _remove_port(host: str) -> str:
+    name, colon, port = host.rpartition(":")
+    return name if colon and port.isdigit() else host

@@ -1,0 +1,55 @@
+"""The pages of the service. They only read, and contain no scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from bot.resources import read_template
+from bot.serve.access import guard
+from bot.serve.http import Handler, Request, Response, Route
+from bot.serve.pages.content import PageContent, PageLink
+from bot.serve.pages.event_tables import build_events
+from bot.serve.pages.health import build_health
+from bot.serve.pages.image import build_image
+from bot.serve.pages.image_tables import build_images
+from bot.serve.pages.overview import build_overview
+from bot.serve.pages.ports import PagePorts
+from bot.serve.pages.renderer import PageRenderer
+from bot.serve.pages.repository import build_repository
+from bot.serve.pages.repository_tables import build_repositories
+from bot.serve.pages.request_tables import build_proposals
+from bot.serve.pages.search import build_search, build_trends
+from bot.serve.pages.work_tables import build_queue
+
+PageBuilder = Callable[[PagePorts, Request, Mapping[str, str]], PageContent]
+"""Builds the values of a page for a request. It also gets the parts of the path that the route names."""
+
+PAGES: Mapping[str, PageBuilder] = {
+    PageLink.OVERVIEW.address: build_overview,
+    PageLink.PROPOSALS.address: build_proposals,
+    PageLink.TRENDS.address: build_trends,
+    PageLink.IMAGES.address: build_images,
+    PageLink.REPOSITORIES.address: build_repositories,
+    PageLink.QUEUE.address: build_queue,
+    PageLink.EVENTS.address: build_events,
+    PageLink.HEALTH.address: build_health,
+    "/search": build_search,
+    "/images/{name...}": build_image,
+    "/repositories/{forge}/{path...}": build_repository,
+}
+"""The pages by their paths."""
+
+
+def list_page_routes(ports: PagePorts) -> Iterable[Route]:
+    """Yield the routes of all pages, of their stylesheet and of their icon."""
+    renderer = PageRenderer(read_template)
+    for path, build in PAGES.items():
+        yield Route.build("GET", path, guard(_build_handler(ports, renderer, build), ports.settings))
+    yield from renderer.list_file_routes()
+
+
+def _build_handler(ports: PagePorts, renderer: PageRenderer, build: PageBuilder) -> Handler:
+    def answer(request: Request, parts: Mapping[str, str]) -> Response:
+        return renderer.render(build(ports, request, parts), request)
+
+    return answer

@@ -1,0 +1,66 @@
+"""The table of deliveries, and the page that lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from bot.core.markdown import make_one_line
+from bot.model.delivery import Delivery, DeliveryOutcome
+from bot.serve.http import Request
+from bot.serve.pages.cells import join_words, show_count, show_identifier, show_text, show_time
+from bot.serve.pages.content import Cell, CellStyle, Column, PageContent, PageLink, Pager, Part, Table
+from bot.serve.pages.ports import MAX_RECORD_PAGE, ListPage, PagePorts
+
+MAX_SUBJECTS = 3
+"""The number of tags or repositories of a delivery that are shown."""
+_COLUMNS = (
+    *(Column("Received"), Column("Sender"), Column("Outcome"), Column("Names")),
+    *(Column("Repeats", is_number=True), Column("Delivery"), Column("Trace")),
+)
+OUTCOME_STYLES = {
+    DeliveryOutcome.ACCEPTED: CellStyle.GOOD,
+    DeliveryOutcome.REFUSED: CellStyle.ALARM,
+    DeliveryOutcome.UNREADABLE: CellStyle.WARNING,
+}
+"""The styles of outcomes. Other outcomes need no attention."""
+
+
+def build_events(ports: PagePorts, request: Request, _parts: Mapping[str, str]) -> PageContent:
+    """Return the page that lists the deliveries of all senders."""
+    page = ListPage.parse(request, MAX_RECORD_PAGE)
+    rows = ports.log.list_deliveries(page.end + 1)
+    pager = page.build_pager(request, len(rows), is_total_known=False)
+    table = build_delivery_table(rows[page.section.offset : page.end], ports.clock.now(), pager=pager)
+    return PageContent(title="Events", link=PageLink.EVENTS, tables=(table,))
+
+
+def build_delivery_table(
+    rows: Sequence[Delivery], now: datetime, *, more: Part | None = None, pager: Pager | None = None
+) -> Table:
+    return Table(
+        name="deliveries",
+        heading="Deliveries, the last first",
+        columns=_COLUMNS,
+        rows=[
+            (
+                show_time(each.received_at, now),
+                show_text(each.sender),
+                show_text(join_words([each.outcome]), OUTCOME_STYLES.get(each.outcome, CellStyle.MUTED)),
+                _show_subjects(each.subjects),
+                show_count(each.repeats),
+                show_identifier(each.id),
+                show_identifier(each.trace),
+            )
+            for each in rows
+        ],
+        empty="No sender delivered an event yet.",
+        more=more if rows else None,
+        pager=pager,
+    )
+
+
+def _show_subjects(subjects: Sequence[str]) -> Cell:
+    left_out = len(subjects) - MAX_SUBJECTS
+    parts = tuple(Part(make_one_line(each), is_code=True) for each in subjects[:MAX_SUBJECTS])
+    return Cell(parts, f"and {left_out:,} more" if left_out > 0 else "")

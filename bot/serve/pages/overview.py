@@ -1,0 +1,133 @@
+"""The first page: the risk of the fleet, fixes over time, what is overdue, and what waits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from bot.model.fleet_overview import ListSection, RequestFigures, RequestFilter
+from bot.model.usage import InventoryCoverage
+from bot.model.work import QueueFigures
+from bot.reports.patch_times import PatchReport
+from bot.serve.http import Request
+from bot.serve.pages.cells import build_time_part, describe_span
+from bot.serve.pages.content import Figure, PageContent, PageLink, Part, Table
+from bot.serve.pages.event_tables import build_delivery_table
+from bot.serve.pages.image_tables import build_image_list
+from bot.serve.pages.ports import PREVIEW_ROWS, RECENT, PagePorts
+from bot.serve.pages.request_tables import fill_request_table, list_notices
+from bot.serve.pages.work_tables import build_waiting_table
+
+TRENDS_WAIT = timedelta(milliseconds=400)
+"""How long the page waits for the fixes over time, if they are not computed yet."""
+_PREVIEW = ListSection(0, PREVIEW_ROWS)
+NOT_COMPUTED = "The fixes over time are being computed. Load the page again in a few seconds."
+
+
+def build_overview(ports: PagePorts, _request: Request, _parts: Mapping[str, str]) -> PageContent:
+    now = ports.clock.now()
+    coverage, requests = ports.inventory.load_coverage(), ports.fleet.count_requests(now, now - RECENT)
+    report = ports.trends.load(TRENDS_WAIT)
+    trends = report.trends if report is not None else None
+    return PageContent(
+        title="Overview",
+        link=PageLink.OVERVIEW,
+        lead=tuple(_build_lead(ports, coverage, now)),
+        notices=() if report is not None else (NOT_COMPUTED,),
+        figures=_build_figures(requests, report, ports.queue.compute_figures()),
+        trends=trends,
+        tables=_build_tables(ports, now),
+    )
+
+
+def _build_lead(ports: PagePorts, coverage: InventoryCoverage, now: datetime) -> list[Part]:
+    if coverage.oldest_read_at is None:
+        return [Part("The state contains no base branches yet. They appear after the first sweep.")]
+    last_sweep = ports.log.find_last_sweep()
+    swept = [Part("Last complete list of repositories:"), build_time_part(last_sweep, now)] if last_sweep else []
+    return [
+        Part(f"{coverage.branches:,} base branches. The oldest data was read"),
+        build_time_part(coverage.oldest_read_at, now),
+        *([Part("·"), *swept] if swept else []),
+    ]
+
+
+def _build_figures(requests: RequestFigures, report: PatchReport | None, queue: QueueFigures) -> tuple[Figure, ...]:
+    proposals = PageLink.PROPOSALS.address
+    return (
+        Figure(
+            "Overdue",
+            f"{requests.overdue:,}",
+            f"of {requests.with_due_date:,} proposals with a due date",
+            f"{proposals}?show={RequestFilter.OVERDUE}",
+            is_alarming=requests.overdue > 0,
+        ),
+        Figure(
+            "Exploited, fix waits",
+            f"{requests.exploited:,}",
+            "open proposals",
+            f"{proposals}?show={RequestFilter.FIXES}",
+            is_alarming=requests.exploited > 0,
+        ),
+        Figure(
+            "Critical, fix waits",
+            f"{requests.critical:,}",
+            "open proposals, not exploited",
+            f"{proposals}?show={RequestFilter.FIXES}",
+        ),
+        Figure("Open proposals", f"{requests.open:,}", _describe_unknown(requests), proposals),
+        Figure("Merged in 30 days", f"{requests.merged:,}", "proposals", f"{proposals}?show={RequestFilter.MERGED}"),
+        _build_median_figure(report),
+        Figure(
+            "Work that waits",
+            f"{queue.waiting:,}",
+            f"{queue.due:,} due, {queue.claimed:,} being done",
+            PageLink.QUEUE.address,
+        ),
+    )
+
+
+def _describe_unknown(requests: RequestFigures) -> str:
+    return f"{requests.unknown_fixes:,} without a scan" if requests.unknown_fixes else "all with scans"
+
+
+def _build_median_figure(report: PatchReport | None) -> Figure:
+    median = report.trends.points[-1].median if report is not None and report.trends is not None else None
+    value = describe_span(median) if median is not None else "none yet"
+    return Figure("Median time to patch", value, "of the fixes merged in 30 days", PageLink.TRENDS.address)
+
+
+def _build_tables(ports: PagePorts, now: datetime) -> tuple[Table, ...]:
+    images = ports.fleet.find_images("", _PREVIEW)
+    waiting, deliveries = ports.log.list_waiting(PREVIEW_ROWS), ports.log.list_deliveries(PREVIEW_ROWS)
+    return (
+        _build_request_table(ports, RequestFilter.OVERDUE, "Overdue proposals", "No proposal is overdue."),
+        _build_request_table(
+            ports,
+            RequestFilter.FIXES,
+            "The most important fixes that wait",
+            "No open proposal is known to fix vulnerabilities.",
+        ),
+        build_waiting_table(waiting, now, more=Part("The whole queue", address=PageLink.QUEUE.address)),
+        build_image_list(
+            images.entries,
+            name="images",
+            heading="The most used images",
+            more=Part(f"All {images.total:,}", address=PageLink.IMAGES.address),
+        ),
+        build_delivery_table(deliveries, now, more=Part("All deliveries", address=PageLink.EVENTS.address)),
+    )
+
+
+def _build_request_table(ports: PagePorts, shown: RequestFilter, heading: str, empty: str) -> Table:
+    """Return the first requests of a list, with a link to the whole list."""
+    listed = ports.fleet.list_requests(shown, ports.clock.now(), _PREVIEW)
+    address = f"{PageLink.PROPOSALS.address}?show={shown}"
+    frame = Table(
+        name=shown.value,
+        heading=heading,
+        empty=empty,
+        note=" ".join(list_notices(ports, listed.entries)),
+        more=Part(f"All {listed.total:,}", address=address) if listed.entries else None,
+    )
+    return fill_request_table(frame, ports, listed.entries)

@@ -1,0 +1,112 @@
+"""The ports that pages and the API use, and the limits of their lists."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from urllib.parse import urlencode
+
+from bot.inventory_ports import InventoryReader
+from bot.model.evidence import Evidence
+from bot.model.fleet_overview import ListSection
+from bot.page_ports import FleetReader, ServiceReader, StoredReports
+from bot.ports import Clock
+from bot.serve.fix_trends import FixTrends
+from bot.serve.http import Request
+from bot.serve.pages.content import Pager
+from bot.settings.serve_settings import ServeSettings
+from bot.work_ports import ServiceLog, WorkQueue
+
+PAGE_ROWS = 50
+"""The number of rows of a list on one page."""
+PREVIEW_ROWS = 8
+"""The number of rows of a list that continues on another page."""
+MAX_PAGE = 200
+"""The last page of a list. Users search for what comes later."""
+MAX_RECORD_PAGE = 20
+"""The last page of deliveries and of finished work, whose earlier rows are read, too."""
+MAX_WORDS = 200
+"""The maximum length of the words of a search."""
+RECENT = timedelta(days=30)
+"""The time for which merged requests count."""
+
+
+@dataclass(frozen=True, slots=True)
+class PagePorts:
+    """Everything that pages and the API read."""
+
+    inventory: InventoryReader
+    fleet: FleetReader
+    reports: StoredReports
+    log: ServiceLog
+    service: ServiceReader
+    queue: WorkQueue
+    trends: FixTrends
+    clock: Clock
+    settings: ServeSettings
+    has_private_scanners: bool = True
+    """True if the findings of any scanner may be private. The state does not contain which requests they concern."""
+
+    @property
+    def has_users(self) -> bool:
+        """True if a reverse proxy names the user of every request."""
+        return self.settings.user_header is not None
+
+    def can_show_fixes(self, *, is_public: bool) -> bool:
+        """Return True if the page may show what a request fixes. `is_public` is about its repository."""
+        return self.has_users or (is_public and not self.has_private_scanners)
+
+    def can_show_evidence(self, evidence: Evidence, *, is_public: bool) -> bool:
+        """Return True if the page may show the evidence for an update in a repository."""
+        return self.has_users or (is_public and not evidence.is_private)
+
+
+@dataclass(frozen=True, slots=True)
+class ListPage:
+    """The page of a list that a request asks for."""
+
+    number: int
+    last: int
+    """The last page that can be requested."""
+
+    @classmethod
+    def parse(cls, request: Request, last: int = MAX_PAGE) -> ListPage:
+        """Return the page in the parameter `page`. The first page is returned if the parameter is not a number."""
+        text = request.query.get("page", "")
+        is_number = text.isascii() and text.isdigit() and len(text) <= len(str(last))
+        return cls(min(max(int(text), 1), last) if is_number else 1, last)
+
+    @property
+    def section(self) -> ListSection:
+        return ListSection((self.number - 1) * PAGE_ROWS, PAGE_ROWS)
+
+    @property
+    def end(self) -> int:
+        """The number of entries up to the end of the page."""
+        return self.number * PAGE_ROWS
+
+    def build_pager(self, request: Request, total: int, *, is_total_known: bool = True) -> Pager | None:
+        """Return the links to the pages before and after; None if the list fits one page."""
+        if total <= PAGE_ROWS and self.number == 1:
+            return None
+        first, end = self.section.offset + 1, min(self.end, total)
+        shown = f"{first:,} to {end:,}" if first <= end else "nothing"
+        return Pager(
+            words=f"{shown} of {total:,}" if is_total_known else shown,
+            previous=build_address(request, page=str(self.number - 1)) if self.number > 1 else None,
+            next=build_address(request, page=str(self.number + 1)) if self.has_next(total) else None,
+        )
+
+    def has_next(self, total: int) -> bool:
+        return self.end < total and self.number < self.last
+
+
+def parse_words(request: Request) -> str:
+    """Return the words that the user searches for."""
+    return request.query.get("q", "")[:MAX_WORDS].strip()
+
+
+def build_address(request: Request, **changes: str) -> str:
+    """Return the address of a request with other parameters. Its path is not changed."""
+    parameters = {name: value for name, value in {**request.query, **changes}.items() if value}
+    return f"?{urlencode(parameters)}"

@@ -1,0 +1,74 @@
+"""Renders pages with the templates in `templates/service/`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from jinja2 import Template
+
+from bot import __version__
+from bot.reports.html import build_environment
+from bot.reports.trend_charts import build_trend_section
+from bot.serve.http import HTML, Request, Response, Route
+from bot.serve.pages.content import PageContent, PageLink
+
+TEMPLATE, LAYOUT, MACROS = "service/content.html.j2", "service/layout.html.j2", "page_macros.html.j2"
+STYLES = ("report.css", "service/service.css")
+"""The stylesheets that are served as one: that of the fleet page, and what the pages of the service add."""
+ICON = "service/icon.svg"
+CACHE_FOR_A_DAY = (("Cache-Control", "max-age=86400"),)
+NOT_CACHED = (("Cache-Control", "no-store"),)
+"""The header of pages, which can contain private evidence."""
+
+
+@dataclass(frozen=True)
+class PageRenderer:
+    """Renders pages, and serves the stylesheet and the icon."""
+
+    read_template: Callable[[str], str]
+    """Returns the content of a file in `templates/`."""
+
+    def render(self, content: PageContent, request: Request) -> Response:
+        """Return the response with a page."""
+        text = self._template.render(
+            page=content,
+            trends=build_trend_section(content.trends) if content.trends is not None else None,
+            links=tuple(PageLink),
+            words=request.query.get("q", "") if request.path == "/search" else "",
+            style=self._style_address,
+            version=__version__,
+        )
+        return Response(content.status, text.encode("utf-8", "replace"), HTML, NOT_CACHED)
+
+    def list_file_routes(self) -> tuple[Route, ...]:
+        """Return the routes of the stylesheet and the icon."""
+        icon = self.read_template(ICON).encode()
+        files = {
+            self._style_address: (self._style, "text/css; charset=utf-8"),
+            "/static/icon.svg": (icon, "image/svg+xml"),
+        }
+        return tuple(Route.build("GET", address, _build_file_handler(*file)) for address, file in files.items())
+
+    @cached_property
+    def _style(self) -> bytes:
+        return "\n".join(self.read_template(each) for each in STYLES).encode()
+
+    @property
+    def _style_address(self) -> str:
+        """The address of the stylesheet. It changes with its content, so that browsers can keep it."""
+        return f"/static/basebump-{hashlib.sha256(self._style).hexdigest()[:12]}.css"
+
+    @cached_property
+    def _template(self) -> Template:
+        templates = {name: self.read_template(name) for name in (TEMPLATE, LAYOUT, MACROS)}
+        return build_environment(templates).get_template(TEMPLATE)
+
+
+def _build_file_handler(body: bytes, content_type: str) -> Callable[[Request, Mapping[str, str]], Response]:
+    def answer(_request: Request, _parts: Mapping[str, str]) -> Response:
+        return Response(200, body, content_type, CACHE_FOR_A_DAY)
+
+    return answer

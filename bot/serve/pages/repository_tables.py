@@ -1,0 +1,74 @@
+"""The table of base branches, and the page that lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from bot.model.fleet_overview import BranchSummary
+from bot.serve.http import Request
+from bot.serve.pages.cells import build_cell, link_repository, show_count, show_text, show_time
+from bot.serve.pages.content import Cell, CellStyle, Column, PageContent, PageLink, Pager, Part, SearchField, Table
+from bot.serve.pages.ports import ListPage, PagePorts, parse_words
+
+_COLUMNS = (
+    *(Column("Repository"), Column("Forge"), Column("References", is_number=True)),
+    *(Column("Can be updated", is_number=True), Column("Not pinned", is_number=True)),
+    *(Column("Open proposals", is_number=True), Column("Last visit"), Column("State")),
+)
+
+
+def build_repositories(ports: PagePorts, request: Request, _parts: Mapping[str, str]) -> PageContent:
+    """Return the page that lists the base branches of the fleet."""
+    words, page = parse_words(request), ListPage.parse(request)
+    found = ports.fleet.find_branches(words, page.section)
+    table = build_branch_list(
+        found.entries,
+        ports.clock.now(),
+        name="repositories",
+        heading="Base branches by name",
+        pager=page.build_pager(request, found.total),
+    )
+    return PageContent(
+        title="Repositories", link=PageLink.REPOSITORIES, filter=SearchField("Name contains", words), tables=(table,)
+    )
+
+
+def build_branch_list(
+    branches: Sequence[BranchSummary],
+    now: datetime,
+    *,
+    name: str,
+    heading: str,
+    more: Part | None = None,
+    pager: Pager | None = None,
+) -> Table:
+    return Table(
+        name=name,
+        heading=heading,
+        columns=_COLUMNS,
+        rows=[
+            (
+                build_cell(link_repository(each.key)),
+                show_text(each.key.host or each.key.forge),
+                show_count(each.references),
+                show_count(each.outdated),
+                show_count(each.unpinned, CellStyle.WARNING),
+                show_count(each.open_requests),
+                show_time(each.read_at, now),
+                show_branch_state(each),
+            )
+            for each in branches
+        ],
+        empty="No base branch has such a name.",
+        more=more if branches else None,
+        pager=pager,
+    )
+
+
+def show_branch_state(branch: BranchSummary) -> Cell:
+    """Return whether something is left to do in a base branch."""
+    state = Part("settled", CellStyle.GOOD) if branch.is_settled else Part("to be read again")
+    return Cell(
+        (state, *((Part("unread files", CellStyle.WARNING, is_badge=True),) if branch.has_unread_files else ()))
+    )

@@ -1,0 +1,61 @@
+"""The page that searches images and repositories, the page of trends, and the page for what does not exist."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from urllib.parse import urlencode
+
+from bot.model.fleet_overview import ListSection
+from bot.serve.http import Request
+from bot.serve.pages.content import PageContent, PageLink, Part
+from bot.serve.pages.image_tables import build_image_list
+from bot.serve.pages.overview import NOT_COMPUTED
+from bot.serve.pages.ports import PagePorts, parse_words
+from bot.serve.pages.repository_tables import build_branch_list
+
+FOUND_ROWS = 20
+"""The number of images and of base branches that the search shows."""
+TRENDS_WAIT = timedelta(seconds=20)
+"""How long the page of trends waits until they are computed."""
+_NOT_FOUND = 404
+
+
+def build_search(ports: PagePorts, request: Request, _parts: Mapping[str, str]) -> PageContent:
+    words, section = parse_words(request), ListSection(0, FOUND_ROWS)
+    images, branches = ports.fleet.find_images(words, section), ports.fleet.find_branches(words, section)
+    query = urlencode({"q": words})
+    return PageContent(
+        title=f"Search: {words}" if words else "Search",
+        tables=(
+            build_image_list(
+                images.entries,
+                name="images",
+                heading="Images",
+                more=Part(f"All {images.total:,}", address=f"{PageLink.IMAGES.address}?{query}"),
+            ),
+            build_branch_list(
+                branches.entries,
+                ports.clock.now(),
+                name="repositories",
+                heading="Repositories",
+                more=Part(f"All {branches.total:,}", address=f"{PageLink.REPOSITORIES.address}?{query}"),
+            ),
+        ),
+    )
+
+
+def build_trends(ports: PagePorts, _request: Request, _parts: Mapping[str, str]) -> PageContent:
+    report = ports.trends.load(TRENDS_WAIT)
+    return PageContent(
+        title="Trends",
+        link=PageLink.TRENDS,
+        notices=() if report is not None else (NOT_COMPUTED,),
+        trends=report.trends if report is not None else None,
+        has_all_trends=True,
+    )
+
+
+def build_missing_page(sentence: str, link: PageLink) -> PageContent:
+    """Return the page that is shown if the state does not contain what the address names."""
+    return PageContent(title="Not found", link=link, lead=(Part(sentence),), status=_NOT_FOUND)

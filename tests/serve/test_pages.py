@@ -1,0 +1,177 @@
+"""The pages of the service, over a made-up year in a real state."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+from support.service.year import PUBLIC, SENDERS, build_ports, open_year
+from support.visits import build_visit
+
+from bot.model.inventory import BranchKey
+from bot.model.work import VisitWork, WorkPriority, WorkReason, WorkRequest
+from bot.serve.access import FOREIGN_HOST, USER_MISSING
+from bot.serve.http import Request, Response, Router
+from bot.serve.pages import PAGES, list_page_routes
+from bot.serve.pages.request_tables import FINDINGS_LEFT_OUT
+from bot.settings.serve_settings import ServeSettings
+from bot.state.database import Database
+from bot.state.inventory_store import DatabaseInventoryStore
+
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+USERS = ServeSettings(senders=SENDERS, user_header="X-Forwarded-Email")
+NAMED = {"x-forwarded-email": "kim@example.com"}
+EXAMPLES = {
+    "/images/{name...}": "/images/docker.io/library/python:3.12-slim",
+    "/repositories/{forge}/{path...}": "/repositories/github/github.com/acme/web",
+}
+PATHS = [EXAMPLES.get(path, path) for path in PAGES]
+
+
+@pytest.fixture(scope="module")
+def year(tmp_path_factory):
+    return open_year(tmp_path_factory.mktemp("state") / "year.db", NOW)
+
+
+def get(database, path: str, *, settings=USERS, headers=NAMED, **query) -> Response:
+    ports = build_ports(database, NOW, settings)
+    return Router(list_page_routes(ports)).answer(Request("GET", path, query, headers))
+
+
+def read(database, path: str, **more) -> str:
+    """Return the text of a page, without its markup."""
+    response = get(database, path, **more)
+    assert response.status == 200
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.body.decode()))
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_page_is_complete_and_has_no_scripts(year, path):
+    response = get(year, path)
+    text = response.body.decode()
+    assert response.status == 200
+    assert response.content_type == "text/html; charset=utf-8"
+    assert ("Cache-Control", "no-store") in response.headers
+    assert text.count("<h1>") == 1
+    assert not re.search(r"<script|<style|style=|javascript:|\son\w+=", text)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_page_of_an_empty_state_says_what_is_missing(tmp_path, path):
+    response = get(Database.sqlite(tmp_path / "state.db"), path)
+    assert response.status == (404 if path in EXAMPLES.values() else 200)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_pages_require_the_user_if_a_proxy_names_users(year, path):
+    for headers in ({}, {"x-forwarded-email": " "}):
+        response = get(year, path, headers=headers)
+        assert (response.status, response.body) == (403, USER_MISSING)
+
+
+def test_web_sites_cannot_read_pages_through_a_name_that_points_to_this_machine(year):
+    local = ServeSettings()
+    for host in ("localhost:8080", "127.0.0.1:8080", "[::1]:8080", "[::1]", "localhost"):
+        assert get(year, "/", settings=local, headers={"host": host}).status == 200
+    for host in ("evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil.example"):
+        response = get(year, "/", settings=local, headers={"host": host})
+        assert (response.status, response.body) == (403, FOREIGN_HOST)
+    everywhere = ServeSettings(listen=("0.0.0.0", 8080))
+    assert get(year, "/", settings=everywhere, headers={"host": "basebump.example"}).status == 200
+
+
+def test_overview_shows_figures_trends_and_what_waits(year):
+    text = read(year, "/")
+    for words in ("Overdue 5 of 28 proposals", "Waiting fixes:", "Overdue proposals", "What waits", "exploited"):
+        assert words in text
+
+
+def test_findings_of_private_repositories_need_a_user(year):
+    named = read(year, "/proposals", show="fixes")
+    assert "1 exploited" in named
+    assert FINDINGS_LEFT_OUT not in named
+    anonymous = read(year, "/proposals", show="fixes", settings=ServeSettings(), headers={})
+    assert "1 exploited" not in anonymous
+    assert FINDINGS_LEFT_OUT in anonymous
+    assert "acme/web (main)" in anonymous
+
+
+def test_evidence_needs_a_user_unless_a_public_repository_uses_the_image(year):
+    private = "/images/acmeregistry.azurecr.io/base/java:21"
+    assert "CVE-2026-3094" in read(year, private)
+    assert "CVE-2026-3094" not in read(year, private, settings=ServeSettings(), headers={})
+    assert "Evidence is left out" in read(year, private, settings=ServeSettings(), headers={})
+    public = f"/repositories/github/github.com/{PUBLIC}"
+    assert "CVE-2026-2511" in read(year, public, settings=ServeSettings(), headers={})
+
+
+def test_queue_shows_what_waits_runs_and_failed(year):
+    text = read(year, "/queue")
+    assert "github.com answers 502" in text
+    assert "worker-1" in text
+    assert "look up docker.io/library/python:3.12-slim image pushed exploited" in text
+    finished = read(year, "/queue", show="finished")
+    assert "failed the registry answers 503" in finished
+
+
+def test_events_are_paged(year):
+    first, second = read(year, "/events"), read(year, "/events", page="2")
+    assert "Next page" in first
+    assert "Previous page" not in first
+    assert "51 to 70" in second
+    assert "Next page" not in second
+    assert read(year, "/events", page="x") == first
+
+
+def test_health_shows_senders_that_never_delivered(year):
+    assert "base-images signed never" in read(year, "/health")
+
+
+def test_image_page_shows_users_digests_and_evidence(year):
+    text = read(year, "/images/python:3.12-slim")
+    for words in ("Where it is used", "services/0/Dockerfile:1", "What the next digests change", "CVE-2026-3094"):
+        assert words in text
+
+
+@pytest.mark.parametrize("path", ["/images/nothing", "/images/NOT an image", "/repositories/github/github.com/acme/no"])
+def test_unknown_names_get_a_page_with_status_404(year, path):
+    response = get(year, path)
+    assert response.status == 404
+    assert b"Not found" in response.body
+
+
+def test_search_finds_images_and_repositories_in_any_case(year):
+    text = read(year, "/search", q="PYTHON")
+    assert "docker.io/library/python:3.12-slim" in text
+    assert "No base branch has such a name" in text
+    assert "acme/web (main)" in read(year, "/search", q="acme/WEB")
+    assert "No base branch uses such an image" in read(year, "/search", q="100%_")
+
+
+def test_text_from_outside_is_not_markup(tmp_path):
+    database = Database.sqlite(tmp_path / "state.db")
+    ports = build_ports(database, NOW, USERS)
+    word = "<img src=x onerror=alert(1)>\u202e'\""
+    ports.queue.request_work(
+        [WorkRequest(VisitWork("github", "github.com", word), WorkPriority.USER, WorkReason.DUE, "1")]
+    )
+    response = get(database, "/queue")
+    assert b"<img" not in response.body
+    assert b"&lt;img src=x onerror=alert(1)&gt; &#39;&#34;" in response.body
+    assert b"<img" not in get(database, "/search", q=word).body
+
+
+def test_folder_on_this_machine_has_a_page(tmp_path):
+    database = Database.sqlite(tmp_path / "state.db")
+    key = BranchKey("local", "", "web", "main")
+    DatabaseInventoryStore(database).record_visits([build_visit("nginx:1", key=key)], {}, NOW)
+    assert "/repositories/local/-/web" in get(database, "/repositories").body.decode()
+    assert "docker.io/library/nginx:1" in read(database, "/repositories/local/-/web")
+
+
+def test_stylesheet_can_be_cached_and_has_another_address_when_it_changes(year):
+    address = re.search(r'rel="stylesheet" href="([^"]+)"', get(year, "/").body.decode())[1]
+    style = get(year, address, headers={})
+    assert (style.status, style.content_type) == (200, "text/css; charset=utf-8")
+    assert get(year, "/static/basebump-000000000000.css", headers={}).status == 404

@@ -1,0 +1,294 @@
+"""A made-up year of a fleet in a real state: visits, requests, evidence, deliveries and work."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from support.values import digest, finding, scan
+from support.visits import CONDITIONS, build_request, build_verdict, build_visit
+
+from bot.model.ci import CiOutcome
+from bot.model.decision import Transition
+from bot.model.delivery import Delivery, DeliveryOutcome, SenderKind
+from bot.model.evidence import Evidence, Finding, Severity, VulnerabilityDelta
+from bot.model.image import TagDescriptor
+from bot.model.inventory import BranchKey, BranchVisit, SettledBranch, StoredRequest
+from bot.model.proposal import RequestState
+from bot.model.reference import Digest, TagRef
+from bot.model.report import Verdict
+from bot.model.vocabulary import OccurrenceStatus, Reason
+from bot.model.work import (
+    FinishedWork,
+    SweepWork,
+    TagWork,
+    VisitWork,
+    WorkKind,
+    WorkPriority,
+    WorkReason,
+    WorkRequest,
+)
+from bot.serve.fix_trends import FixTrends
+from bot.serve.pages.ports import PagePorts
+from bot.settings.serve_settings import SenderSettings, ServeSettings
+from bot.state.database import Database
+from bot.state.fleet_reader import DatabaseFleetReader
+from bot.state.inventory_reader import DatabaseInventoryReader
+from bot.state.inventory_store import DatabaseInventoryStore
+from bot.state.service_log import DatabaseServiceLog
+from bot.state.service_reader import DatabaseServiceReader
+from bot.state.state_store import DatabaseStateStore
+from bot.state.work_queue import DatabaseWorkQueue
+
+DAY, WEEK = timedelta(days=1), timedelta(days=7)
+WEEKS = 52
+SWEEP = timedelta(hours=5)
+IMAGES = (
+    ("docker.io/library/python", "3.12-slim"),
+    ("docker.io/library/node", "22"),
+    ("docker.io/library/debian", "12"),
+    ("docker.io/library/golang", "1.23"),
+    ("mcr.microsoft.com/dotnet/aspnet", "8.0"),
+    ("docker.io/library/nginx", "1.27"),
+    ("acmeregistry.azurecr.io/base/java", "21"),
+)
+TAGS = tuple(TagRef(*each) for each in IMAGES)
+NAMES = (
+    *("web", "api", "shop", "billing", "search", "ingest", "ml-training", "auth", "mail", "docs", "ledger", "reports"),
+    *("checkout", "pricing", "catalog", "images", "gateway", "scheduler", "exports", "sessions"),
+)
+TEAMS = ("@acme/web", "@acme/data", "@acme/platform")
+MERGE_SHARES = {"@acme/web": 0.6, "@acme/data": 0.3, "@acme/platform": 0.5}
+FIXES = ({"high": 2}, {"critical": 1, "high": 4}, {"exploited": 1, "high": 1}, {"medium": 4}, {})
+PUBLIC = "acme/docs"
+FINDINGS = tuple(
+    finding(identifier, severity, package, installed=installed, fixed_in=f"{installed}.1", title=title)
+    for identifier, severity, package, installed, title in (
+        ("CVE-2026-3094", Severity.CRITICAL, "xz-utils", "5.4.1-0.2", "backdoor in liblzma"),
+        ("CVE-2026-6387", Severity.CRITICAL, "openssh-client", "9.2p1", "race in a signal handler"),
+        ("CVE-2026-2511", Severity.HIGH, "openssl", "3.0.14-1", "unbounded growth of memory"),
+        ("CVE-2026-4741", Severity.HIGH, "libexpat1", "2.5.0-1", "integer overflow"),
+        ("CVE-2026-0553", Severity.MEDIUM, "gnutls", "3.7.9-2", "timing side channel"),
+    )
+)
+
+
+@dataclass
+class SceneClock:
+    """Implements `bot.ports.Clock`."""
+
+    time: datetime
+
+    def now(self) -> datetime:
+        return self.time
+
+
+@dataclass
+class Repository:
+    key: BranchKey
+    owner: str
+    tags: Sequence[TagRef]
+    held: dict[TagRef, int] = field(default_factory=dict)
+    requests: dict[TagRef, StoredRequest] = field(default_factory=dict)
+
+
+class Year:
+    """Writes the history of a fleet into a database, week after week, until `now`."""
+
+    def __init__(self, database: Database, now: datetime) -> None:
+        self.database, self.now = database, now
+        self._inventory = DatabaseInventoryStore(database)
+        self._observations = DatabaseStateStore(database, lambda: now)
+        self._random = random.Random(4)
+        self._number = 100
+        self._repositories = [
+            Repository(
+                BranchKey("github", "github.com", f"acme/{name}", "main"),
+                self._random.choice(TEAMS),
+                self._random.sample(TAGS, 2 + index % 2),
+            )
+            for index, name in enumerate(NAMES)
+        ]
+
+    def write(self) -> None:
+        for week in range(WEEKS):
+            at = self.now - (WEEKS - week) * WEEK + 6 * DAY + timedelta(hours=20)
+            versions = {tag: (week + index) // 4 for index, tag in enumerate(TAGS)}
+            self._observations.record_tags(
+                {tag: TagDescriptor(_get_digest(tag, version), "") for tag, version in versions.items()}, at
+            )
+            evidence: dict[Transition, Evidence] = {}
+            visits = [self._visit(each, versions, at, evidence) for each in self._repositories]
+            self._inventory.record_visits(visits, evidence, at)
+
+    def _visit(
+        self, repository: Repository, versions: dict[TagRef, int], at: datetime, evidence: dict[Transition, Evidence]
+    ) -> BranchVisit:
+        verdicts, requests = [], []
+        for index, tag in enumerate(repository.tags):
+            requests += self._move(repository, tag, versions[tag], at)
+            verdicts.append(self._judge(repository, tag, versions[tag], f"services/{index}/Dockerfile", evidence))
+        settled = SettledBranch(
+            replace(CONDITIONS, is_public=repository.key.repository == PUBLIC),
+            {tag: _get_digest(tag, versions[tag]) for tag in repository.tags},
+        )
+        unread = repository.key.repository == "acme/ledger"
+        return build_visit(
+            *verdicts,
+            key=repository.key,
+            requests=tuple(requests),
+            settled=None if unread else settled,
+            has_unread_files=unread,
+        )
+
+    def _move(self, repository: Repository, tag: TagRef, version: int, at: datetime) -> list[StoredRequest]:
+        """Merge or open the request for a tag, and return what became of it."""
+        changed = []
+        request = repository.requests.get(tag)
+        if request is not None and self._random.random() < MERGE_SHARES[repository.owner]:
+            ended_at = max(at - timedelta(hours=self._random.randint(1, 100)), request.opened_at or at)
+            ci = self._random.choice([CiOutcome.PASSED, CiOutcome.PASSED, CiOutcome.NONE])
+            changed.append(replace(request, state=RequestState.MERGED, ended_at=ended_at, ci=ci))
+            repository.held[tag] = repository.held.get(tag, 0) + 1
+            del repository.requests[tag]
+        if repository.held.get(tag, 0) < version and tag not in repository.requests:
+            self._number += 1
+            target = repository.held.get(tag, 0) + 1
+            repository.requests[tag] = build_request(
+                self._number,
+                branch=f"basebump/{tag.path.rpartition('/')[2]}-{tag.tag}",
+                targets=(f"{tag}@{_get_digest(tag, target)}",),
+                url=f"https://github.com/{repository.key.repository}/pull/{self._number}",
+                opened_at=at,
+                fixes=self._random.choice(FIXES),
+                due_at=at + self._random.choice([10, 20, 30]) * DAY,
+                ci=self._random.choice([CiOutcome.PASSED, CiOutcome.PENDING, CiOutcome.FAILED]),
+            )
+        return [*changed, *([repository.requests[tag]] if tag in repository.requests else [])]
+
+    def _judge(
+        self, repository: Repository, tag: TagRef, version: int, path: str, evidence: dict[Transition, Evidence]
+    ) -> Verdict:
+        held = repository.held.get(tag, 0)
+        written = f"{tag}@{_get_digest(tag, held)}" if tag.path != "library/nginx" else str(tag)
+        more = {"path": path, "owners": (repository.owner,)}
+        if held >= version:
+            return build_verdict(written, OccurrenceStatus.UP_TO_DATE, **more)
+        old = _get_digest(tag, held) if "@" in written else None
+        transition = Transition(tag, old, _get_digest(tag, held + 1), ("linux/amd64",))
+        evidence[transition] = build_evidence(transition)
+        if tag.host != "docker.io":
+            reason = Reason.TOO_YOUNG
+            return build_verdict(written, OccurrenceStatus.HELD, reason=reason, transition=transition, **more)
+        return build_verdict(written, OccurrenceStatus.UPDATE, new_digest=transition.new, transition=transition, **more)
+
+
+def _get_digest(tag: TagRef, version: int) -> Digest:
+    return digest(f"{tag}{version}")
+
+
+def build_evidence(transition: Transition, findings: Sequence[Finding] = FINDINGS) -> Evidence:
+    """Return evidence in which all findings but the last are fixed. Evidence for a private registry is private."""
+    exploited = frozenset({findings[0].id})
+    delta = VulnerabilityDelta(tuple(findings[:-1]), (), tuple(findings[-1:]))
+    is_private = transition.tag_ref.host.endswith("azurecr.io")
+    old, new = scan(*findings), replace(scan(*findings[-1:]), created=datetime(2026, 11, 20, tzinfo=UTC))
+    return Evidence(old, new, delta, exploited_ids=exploited, is_private=is_private)
+
+
+def write_work(database: Database, now: datetime) -> None:
+    """Write deliveries, finished work and pending work as of `now`."""
+    log, queue = DatabaseServiceLog(database), DatabaseWorkQueue(database)
+    visits = [VisitWork("github", "github.com", f"acme/{name}") for name in NAMES]
+    for index in range(70):
+        log.record_delivery(_build_delivery(index, now), [])
+    log.record_delivery(_build_delivery(5, now), [])
+    for index, key in enumerate([*map(TagWork, TAGS), *visits[:14], SweepWork()]):
+        queue.request_work([WorkRequest(key, WorkPriority.CHANGE, WorkReason.IMAGE_PUSHED, _build_trace(index))])
+        (claimed,) = queue.claim_work("worker-1", frozenset(WorkKind), 1, timedelta(minutes=5))
+        ended = now - timedelta(minutes=9 * index, seconds=index)
+        queue.finish_work("worker-1", claimed, _build_finished(key, index, ended))
+    waiting = [
+        WorkRequest(TagWork(TAGS[0]), WorkPriority.EXPLOITED, WorkReason.IMAGE_PUSHED, "a1" * 8),
+        *(WorkRequest(each, WorkPriority.CRITICAL, WorkReason.TAG_MOVED, "b2" * 8) for each in visits[:3]),
+        WorkRequest(visits[3], WorkPriority.USER, WorkReason.REQUEST_CHANGED, "c3" * 8),
+        *(WorkRequest(each, WorkPriority.SWEEP, WorkReason.SWEEP, "d4" * 8) for each in visits[4:]),
+        WorkRequest(
+            SweepWork(), WorkPriority.SWEEP, WorkReason.SWEEP, "e5" * 8, timedelta(hours=5), timedelta(hours=5)
+        ),
+    ]
+    queue.request_work(waiting)
+    (user,) = queue.claim_work("worker-2", frozenset(WorkKind), 1, timedelta(minutes=5))
+    queue.postpone_work("worker-2", user, timedelta(minutes=10), "github.com answers 502 to GET /repos/acme/billing")
+    queue.claim_work("worker-1", frozenset(WorkKind), 1, timedelta(minutes=5))
+
+
+def _build_trace(index: int) -> str:
+    return digest(f"trace {index}")[7:23]
+
+
+def _build_delivery(index: int, now: datetime) -> Delivery:
+    outcomes = [DeliveryOutcome.ACCEPTED, DeliveryOutcome.NOT_USED, DeliveryOutcome.ACCEPTED, *DeliveryOutcome]
+    tag = TAGS[index % len(TAGS)]
+    name = f"acme/{NAMES[index % len(NAMES)]}"
+    sender, subject = ("github", name) if index % 3 else ("production-acr", str(tag))
+    outcome = outcomes[index % len(outcomes)]
+    subjects = (subject,) if outcome is not DeliveryOutcome.REFUSED else ()
+    received = now - timedelta(minutes=7 * index + 1)
+    return Delivery(sender, digest(f"{index}")[7:43], received, outcome, _build_trace(index), subjects)
+
+
+def _build_finished(key, index: int, ended: datetime) -> FinishedWork:
+    is_failure = index in {4, 11}
+    match key:
+        case TagWork():
+            done = "requested visits of 9 repositories"
+        case VisitWork():
+            done = "opened 1 proposal" if index % 2 else "nothing changed"
+        case _:
+            done = "listed 20 repositories, requested visits of 3"
+    return FinishedWork(
+        key,
+        _build_trace(index),
+        WorkReason.SWEEP if isinstance(key, SweepWork) else WorkReason.IMAGE_PUSHED,
+        ended - timedelta(seconds=3 + index),
+        ended,
+        "the registry answers 503" if is_failure else done,
+        is_failure=is_failure,
+        opened=int(isinstance(key, VisitWork) and index % 2 == 1),
+    )
+
+
+SENDERS = (
+    SenderSettings(SenderKind.ACR, "production-acr", "ACR_SECRET"),
+    SenderSettings(SenderKind.GITHUB, "github", "GITHUB_SECRET"),
+    SenderSettings(SenderKind.SIGNED, "base-images", "PIPELINE_SECRET"),
+)
+
+
+def build_ports(database: Database, now: datetime, settings: ServeSettings | None = None, **more) -> PagePorts:
+    """Return the ports of the pages over a database."""
+    inventory, clock = DatabaseInventoryReader(database), SceneClock(now)
+    return PagePorts(
+        inventory=inventory,
+        fleet=DatabaseFleetReader(database),
+        reports=DatabaseInventoryStore(database),
+        log=DatabaseServiceLog(database),
+        service=DatabaseServiceReader(database),
+        queue=DatabaseWorkQueue(database),
+        trends=FixTrends(inventory, clock),
+        clock=clock,
+        settings=settings if settings is not None else ServeSettings(senders=SENDERS),
+        **more,
+    )
+
+
+def open_year(path: Path, now: datetime) -> Database:
+    """Return a database with the whole scene."""
+    database = Database.sqlite(path)
+    Year(database, now).write()
+    write_work(database, now)
+    return database
