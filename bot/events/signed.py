@@ -44,10 +44,8 @@ class SignedSender:
             image = ImageReference.parse(text)
         except InvalidReferenceError as error:
             raise UnreadableDeliveryError(str(error)) from error
-        host, path = image.repository.split("/", 1)
-        if registry and not image.has_registry_host:
-            path = image.name
-        pushed = build_pushed_tag(host, path, image.tag, image.digest, registry)
+        path = image.name.partition("/")[2] if image.has_registry_host else image.name
+        pushed = build_pushed_tag(image.host, path, image.tag, image.digest, registry)
         if pushed is None:
             raise UnreadableDeliveryError("`image` has no tag")
         return ParsedDelivery(delivery_id, (pushed,))

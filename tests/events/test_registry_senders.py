@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from support.events.deliveries import NOW, PROOFS, SECRET, SampleDelivery, SampleSender, add_headers, load_sender, prove
 
 from bot.events import find_sender
-from bot.events.fields import MAX_EVENTS
+from bot.events.fields import MAX_EVENTS, MAX_TEXT_LENGTH
+from bot.events.proof import is_same_secret
 from bot.model.delivery import EventRequest, ParsedDelivery, SenderKind, TagPushed, UnreadableDeliveryError
 
 SENDERS = [load_sender(kind) for kind in PROOFS]
@@ -239,6 +240,48 @@ def test_refuses_hosts_that_are_not_registries(host: object):
     document["request"]["host"] = host
     with pytest.raises(UnreadableDeliveryError):
         parse(push, replace(push.request, body=json.dumps(document).encode()))
+
+
+def repeat_events(count: int, action: str = "pull") -> bytes:
+    """Return a delivery of distribution with events of one push or pull."""
+    pull = next(each for each in DELIVERIES if each.name == "index with a tag")
+    (event,) = json.loads(pull.request.body)["events"]
+    return json.dumps({"events": [event | {"action": action}] * count}).encode()
+
+
+def test_bounds_the_number_of_events_and_the_length_of_texts():
+    push = load_sender(SenderKind.DISTRIBUTION).pushes[0]
+    assert parse(push, replace(push.request, body=repeat_events(MAX_EVENTS))).events == ()
+    for body in (repeat_events(MAX_EVENTS + 1), repeat_events(1, "x" * (MAX_TEXT_LENGTH + 1))):
+        with pytest.raises(UnreadableDeliveryError, match="has more than"):
+            parse(push, replace(push.request, body=body))
+
+
+@pytest.mark.parametrize("odd", ["", "a b", "é", "x" * 201, "\ud800", "\n", 7, None, ["x"]])
+def test_identifiers_that_cannot_be_stored_are_replaced_by_a_hash(odd: object):
+    push = load_sender(SenderKind.ACR).pushes[0]
+    body = json.dumps(json.loads(push.request.body) | {"id": odd}).encode()
+    assert re.fullmatch("sha256:[0-9a-f]{64}", parse(push, replace(push.request, body=body)).id)
+
+
+@pytest.mark.parametrize(
+    "name", ["batch of CloudEvents", "all events in one delivery, with the content type of version 3"]
+)
+def test_batches_that_begin_with_the_same_event_are_different_deliveries(name: str):
+    batch = next(each for each in DELIVERIES if each.name == name)
+    document = json.loads(batch.request.body)
+    (document["events"] if isinstance(document, dict) else document).pop()
+    shorter = replace(batch.request, body=json.dumps(document).encode())
+    assert parse(batch, shorter).id != parse(batch).id
+
+
+def test_a_delivery_of_github_has_the_identifier_in_its_header():
+    push = load_sender(SenderKind.GHCR).pushes[0]
+    assert parse(push).id == push.request.headers["x-github-delivery"]
+
+
+def test_a_missing_header_equals_no_secret():
+    assert not is_same_secret(None, "")
 
 
 def test_hosts_are_lower_case():
