@@ -12,7 +12,16 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, case, delete, func, insert, or_, select, update
 
-from bot.model.work import ClaimedWork, FinishedWork, QueueFigures, WorkKind, WorkPriority, WorkReason, WorkRequest
+from bot.model.work import (
+    ClaimedWork,
+    FinishedWork,
+    QueueFigures,
+    WorkKey,
+    WorkKind,
+    WorkPriority,
+    WorkReason,
+    WorkRequest,
+)
 from bot.state.database import Database
 from bot.state.no_signal import NoSignal
 from bot.state.tables import import_dialect
@@ -45,10 +54,12 @@ class DatabaseWorkQueue:
         """Store pending work, except for work that is stored already."""
         with self._open() as (connection, now):
             insert_into = import_dialect(connection).insert(PENDING_WORK)
+            stored: dict[WorkKey, WorkPriority] = {}
             for request in sort_by_key(requests):
-                row = _build_pending_row(request, now)
-                connection.execute(insert_into.values(row).on_conflict_do_nothing())
-            self._signal.store(connection, {each.key: each.priority for each in requests})
+                statement = insert_into.values(_build_pending_row(request, now)).on_conflict_do_nothing()
+                if connection.execute(statement.returning(PENDING_WORK.c.kind)).first() is not None:
+                    stored[request.key] = request.priority
+            self._signal.store(connection, stored)
         self._signal.send()
 
     def claim_work(
@@ -56,11 +67,7 @@ class DatabaseWorkQueue:
     ) -> Sequence[ClaimedWork]:
         """Return work of some kinds that is due, and reserve it for `worker` until `lease` has passed."""
         with self._open() as (connection, now):
-            is_claimable = and_(
-                PENDING_WORK.c.kind.in_([each.value for each in kinds]),
-                PENDING_WORK.c.due_at <= now,
-                or_(_IS_UNCLAIMED, build_end_condition(connection, now)),
-            )
+            is_claimable = _build_claimable_condition(connection, kinds, now)
             first = self._select_claimable(connection, is_claimable, 1)
             if not first:
                 return ()
@@ -136,6 +143,18 @@ class DatabaseWorkQueue:
         self._sessions.close_session(worker)
         self._signal.send()
 
+    def signal_due_work(self, kinds: Collection[WorkKind], limit: int) -> int:
+        """Store signals for work of some kinds that is due, for at most `limit` pieces of work. Return their number.
+
+        Other processes do not notice without a signal that a time came, or that the process of a worker was killed.
+        """
+        with self._open() as (connection, now):
+            due = _build_claimable_condition(connection, kinds, now)
+            rows = self._select_claimable(connection, due, limit)
+            self._signal.store(connection, {parse_key(row): WorkPriority(row.priority) for row in rows})
+        self._signal.send()
+        return len(rows)
+
     def compute_figures(self) -> QueueFigures:
         """Return figures about the pending work."""
         with self._database.open_for_reading() as connection:
@@ -163,6 +182,17 @@ class DatabaseWorkQueue:
         """Open a transaction that can run beside others, and read the clock of the database."""
         with self._database.open_for_row_writes() as connection:
             yield connection, read_time(connection)
+
+
+def _build_claimable_condition(
+    connection: Connection, kinds: Collection[WorkKind], now: datetime
+) -> ColumnElement[bool]:
+    """Return the condition that is true for rows that a worker can claim."""
+    return and_(
+        PENDING_WORK.c.kind.in_([each.value for each in kinds]),
+        PENDING_WORK.c.due_at <= now,
+        or_(_IS_UNCLAIMED, build_end_condition(connection, now)),
+    )
 
 
 def read_time(connection: Connection) -> datetime:

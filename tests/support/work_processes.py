@@ -1,0 +1,272 @@
+"""Receivers and workers in processes of their own, which tests kill, suspend and continue.
+
+An event says that a number in the file of a repository was raised. A visit reads the number, takes some time, and
+writes the number that it read into another file. If both numbers are equal in the end, no event was lost. A visit holds
+a lock on a file (`flock`), which the kernel releases when the process ends. A visit that does not get the lock overlaps
+with another one. Files and locks are independent of the database.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Self
+
+from support.parts import ROOT
+
+from bot.model.delivery import Delivery, DeliveryOutcome
+from bot.model.errors import StateError
+from bot.model.work import ClaimedWork, VisitWork, WorkKind, WorkPriority, WorkReason, WorkRequest
+from bot.queues.procrastinate_queue import PostgresqlSignal
+from bot.state.database import Database
+from bot.state.service_log import DatabaseServiceLog
+from bot.state.work_queue import DatabaseWorkQueue
+
+LEASE = timedelta(seconds=2)
+"""Short, so that tests need not wait long for the work of a killed worker."""
+
+
+class World:
+    """The files that show what was requested and what was done."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for name in ("wanted", "done", "locks"):
+            (folder / name).mkdir(exist_ok=True)
+
+    def raise_number(self, repository: str) -> None:
+        """Change a repository."""
+        _write(self.folder / "wanted" / repository, _read(self.folder / "wanted" / repository) + 1)
+
+    def visit(self, repository: str, seconds: float) -> None:
+        """Visit a repository, as a worker does."""
+        with (self.folder / "locks" / repository).open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self._note("overlaps", repository)
+            number = _read(self.folder / "wanted" / repository)
+            time.sleep(seconds)
+            if number < _read(self.folder / "done" / repository):
+                self._note("overlaps", repository)
+            _write(self.folder / "done" / repository, number)
+            self._note("visits", repository)
+
+    def list_lost(self) -> list[str]:
+        """Return the repositories whose last change was not seen by a visit."""
+        wanted = sorted(each.name for each in (self.folder / "wanted").iterdir() if each.suffix != ".new")
+        return [each for each in wanted if _read(self.folder / "wanted" / each) != _read(self.folder / "done" / each)]
+
+    def list_notes(self, kind: str) -> list[str]:
+        """Return the repositories of all `visits` or `overlaps`."""
+        path = self.folder / kind
+        return path.read_text().split() if path.exists() else []
+
+    def _note(self, kind: str, repository: str) -> None:
+        with (self.folder / kind).open("a") as notes:
+            notes.write(f"{repository}\n")
+
+
+def _read(path: Path) -> int:
+    try:
+        return int(path.read_text())
+    except FileNotFoundError:
+        return 0
+
+
+def _write(path: Path, number: int) -> None:
+    new = path.with_suffix(f".{os.getpid()}.new")
+    new.write_text(str(number))
+    new.replace(path)
+
+
+def open_database(opening: str) -> Database:
+    """Return the database of an expression such as `Database.sqlite(Path(...))`."""
+    return eval(opening, {"Database": Database, "Path": Path})
+
+
+def build_visit_request(repository: str) -> WorkRequest:
+    """Return a request for a visit of a repository."""
+    key = VisitWork("github", "github.com", repository)
+    return WorkRequest(key, WorkPriority.CHANGE, WorkReason.FILES_CHANGED, "trace-1")
+
+
+class Process:
+    """A receiver or a worker in a process of its own."""
+
+    def __init__(self, *words: str, output: Path | None = None) -> None:
+        environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
+        command = [sys.executable, "-m", "support.work_processes", *words]
+        self.words, self._output = words, output
+        with output.open("a") if output is not None else open(os.devnull, "w") as stderr:  # noqa: PTH123 - /dev/null
+            self.popen = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=environment,
+                text=True,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+            )
+        self._mutex = threading.Lock()
+
+    def wait_until_ready(self) -> None:
+        """Return when the process has opened the database."""
+        assert self.popen.stdout.readline() == "ready\n"
+
+    def deliver(self, number: int, repository: str) -> bool:
+        """Send a delivery to a receiver. Return True if it accepted the delivery."""
+        with self._mutex:
+            try:
+                self.popen.stdin.write(f"{number} {repository}\n")
+                self.popen.stdin.flush()
+            except (BrokenPipeError, ValueError):  # the process, or also its pipe, has ended
+                return False
+            return self.popen.stdout.readline() == "202\n"
+
+    def suspend(self) -> None:
+        """Suspend the process."""
+        self.popen.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let a suspended process continue."""
+        self.popen.send_signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        """End the process at once."""
+        self.popen.send_signal(signal.SIGKILL)
+        self.close()
+
+    def stop(self) -> None:
+        """Ask the process to end, and wait for it."""
+        self.popen.send_signal(signal.SIGTERM)
+        self.close()
+
+    def close(self) -> None:
+        """Wait for the end of the process."""
+        self.popen.wait(timeout=60)
+        with self._mutex:
+            self.popen.stdout.close()
+            with suppress(BrokenPipeError):
+                self.popen.stdin.close()
+
+
+class WorkStand:
+    """Starts receivers and workers, and ends those that still run at the end of the `with` block."""
+
+    def __init__(self, opening: str, folder: Path, address: str = "") -> None:
+        """Create a stand. With the address of a PostgreSQL, workers are woken by jobs of Procrastinate."""
+        self.opening, self.world, self.address = opening, World(folder), address
+        self._names, self._processes = count(), []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for each in self._processes:
+            if each.popen.poll() is None:
+                each.resume()
+                each.kill()
+
+    def start_worker(self, seconds: float = 0.02) -> Process:
+        """Start a worker whose visits take `seconds`."""
+        words = (str(self.world.folder), f"worker-{next(self._names)}", str(seconds), self.address)
+        return self._start("worker", *words)
+
+    def start_receiver(self) -> Process:
+        """Start a receiver."""
+        return self._start("receiver", self.address)
+
+    def is_idle(self) -> bool:
+        """Return True if no work is pending."""
+        figures = DatabaseWorkQueue(open_database(self.opening)).compute_figures()
+        return figures.waiting + figures.claimed == 0
+
+    def _start(self, role: str, *words: str) -> Process:
+        process = Process(role, self.opening, *words, output=self.world.folder / "log")
+        self._processes.append(process)
+        process.wait_until_ready()
+        return process
+
+
+def receive(opening: str, address: str) -> None:
+    """Store deliveries that arrive on stdin, and answer as the receiver of the service does."""
+    log = DatabaseServiceLog(open_database(opening), PostgresqlSignal() if address else None)
+    _answer("ready")
+    for line in sys.stdin:
+        number, repository = line.split()
+        delivery = Delivery("test", number, datetime.now(UTC), DeliveryOutcome.ACCEPTED, "trace-1", (repository,))
+        try:
+            log.record_delivery(delivery, [build_visit_request(repository)])
+        except StateError as error:
+            sys.stderr.write(f"{error}\n")
+            _answer("503")
+        else:
+            _answer("202")
+
+
+def _answer(word: str) -> None:
+    sys.stdout.write(f"{word}\n")
+    sys.stdout.flush()
+
+
+def work(opening: str, folder: str, name: str, seconds: str, address: str) -> None:
+    """Do visits until SIGTERM."""
+    from bot.serve import worker  # noqa: PLC0415 - receivers do not need it
+    from bot.serve.json_log import JsonLog  # noqa: PLC0415 - as above
+
+    world, stop = World(Path(folder)), threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    worker.LEASE = LEASE
+    worker.WAIT_AFTER_ERROR = timedelta(seconds=0.2)
+    worker.LONGEST_WAIT = timedelta(seconds=2 if address else 0.2)
+
+    def visit(claimed: Sequence[ClaimedWork]) -> Iterator[worker.JobResult]:
+        for each in claimed:
+            world.visit(each.key.repository, float(seconds))
+            yield worker.Done(each, "visited")
+
+    class Clock:
+        def now(self) -> datetime:
+            return datetime.now(UTC)
+
+    queue, wait = DatabaseWorkQueue(open_database(opening), PostgresqlSignal() if address else None), stop.wait
+    if address:
+        wait = start_job_workers(queue, address, stop)
+    loop = worker.WorkLoop(name, {WorkKind.VISIT: visit}, queue, wait, Clock(), JsonLog(Clock()))
+    _answer("ready")
+    loop.run(stop)
+    queue.release_claims(name)
+
+
+def start_job_workers(queue: DatabaseWorkQueue, address: str, stop: threading.Event) -> Callable[[float], None]:
+    """Start the thread that gets jobs, and return the function that waits for them."""
+    from bot.queues import job_waiter, procrastinate_workers  # noqa: PLC0415 - only some workers need them
+
+    procrastinate_workers.HEARTBEAT, procrastinate_workers.LONGEST_SILENCE = 0.5, 2.0
+    procrastinate_workers.REMOVAL_INTERVAL = procrastinate_workers.RECONNECT_DELAY = 0.5
+    waiter = job_waiter.JobWaiter(stop, lambda: queue.signal_due_work([WorkKind.VISIT], 100))
+
+    def report(error: BaseException) -> None:
+        sys.stderr.write(f"{type(error).__name__}: {error}\n")
+
+    workers = procrastinate_workers.ProcrastinateWorkers(address, {"events": waiter}, report)
+    threading.Thread(target=workers.run, args=(stop,), daemon=True).start()
+    return waiter.wait
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "receiver":
+        receive(*sys.argv[2:])
+    else:
+        work(*sys.argv[2:])
