@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Self
@@ -42,13 +45,31 @@ class PostgresqlServer:
             os.chown(word, UNPRIVILEGED, UNPRIVILEGED)
         ways = ("--auth-local=trust", "--auth-host=scram-sha-256", f"--pwfile={word}", f"--username={USER}")
         self._run("initdb", "--no-sync", "--no-locale", "--encoding=UTF8", *ways)
-        options = f"-k {self.folder} -p {self.port} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=40"
-        self._run("pg_ctl", "start", "--wait", "--silent", f"--log={self.folder / 'log'}", f"--options={options}")
+        self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._run("pg_ctl", "stop", "--mode=immediate", "--silent")
+        self.stop("immediate")
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def start(self) -> None:
+        """Start the server again after `stop` or `kill`."""
+        options = f"-k {self.folder} -p {self.port} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=40"
+        self._run("pg_ctl", "start", "--wait", "--silent", f"--log={self.folder / 'log'}", f"--options={options}")
+
+    def stop(self, mode: str = "fast") -> None:
+        """Stop the server. The mode `immediate` leaves the recovery to the next start."""
+        self._run("pg_ctl", "stop", f"--mode={mode}", "--silent")
+
+    def kill(self) -> None:
+        """End all processes of the server with SIGKILL."""
+        main = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
+        children = [int(each) for each in Path(f"/proc/{main}/task/{main}/children").read_text().split()]
+        for each in (main, *children):
+            with suppress(ProcessLookupError):
+                os.kill(each, signal.SIGKILL)
+        while any(Path(f"/proc/{each}/stat").exists() and not _is_zombie(each) for each in (main, *children)):
+            time.sleep(0.01)
 
     def fresh(self) -> str:
         """Make an empty database; return its address by the socket, which needs no password."""
@@ -93,3 +114,10 @@ class PostgresqlServer:
         if done.returncode != 0:
             logs = [path.read_text() for name in ("said", "log") if (path := self.folder / name).exists()]
             raise RuntimeError(f"{program} failed: {''.join(logs)[-3000:]}")
+
+
+def _is_zombie(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
