@@ -122,8 +122,14 @@ class EventInventory(Protocol):
     def select_used_tags(self, tag_refs: Collection[TagRef]) -> frozenset[TagRef]:
         """Return those of the tags that a base branch uses."""
 
-    def list_tags(self) -> Sequence[TagRef]:
-        """Return all tags that base branches use."""
+    def list_registries(self) -> Sequence[str]:
+        """Return the registries with tags that base branches use."""
+
+    def list_lookups(self, registry: str) -> Mapping[TagRef, datetime | None]:
+        """Return the tags of a registry that base branches use, and when each was last looked up successfully."""
+
+    def list_settled_digests(self, tag_refs: Collection[TagRef]) -> Mapping[TagRef, frozenset[Digest]]:
+        """Return the digests of tags that the last visits of settled base branches took into account."""
 
     def list_stale_users(self, tag_ref: TagRef, digest: Digest) -> Sequence[BranchKey]:
         """Return the base branches that use a tag, and whose last visit did not take this digest into account."""

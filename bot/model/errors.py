@@ -20,6 +20,7 @@ secrets from a message before they raise it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -98,7 +99,16 @@ class RegistryError(BasebumpError):
     `reason` is one of the reasons for which an image reference gets the status `unresolved`.
     """
 
-    def __init__(self, host: str, reason: Reason, message: str, *, is_failure: bool, is_absent: bool = False) -> None:
+    def __init__(
+        self,
+        host: str,
+        reason: Reason,
+        message: str,
+        *,
+        is_failure: bool,
+        is_absent: bool = False,
+        retry_after: timedelta = timedelta(),
+    ) -> None:
         self.host = host
         self.reason = reason
         self.is_failure = is_failure
@@ -106,6 +116,8 @@ class RegistryError(BasebumpError):
         image, such as an image that does not exist."""
         self.is_absent = is_absent
         """True if the registry stated that the object does not exist. False if the registry may only hide it."""
+        self.retry_after = retry_after
+        """The time for which the registry asked to send no requests; zero if it did not ask."""
         super().__init__(message)
 
     def copy_for_raising(self) -> RegistryError:
@@ -113,7 +125,14 @@ class RegistryError(BasebumpError):
 
         If several threads raised the same exception object, it would collect all of their tracebacks.
         """
-        return RegistryError(self.host, self.reason, str(self), is_failure=self.is_failure, is_absent=self.is_absent)
+        return RegistryError(
+            self.host,
+            self.reason,
+            str(self),
+            is_failure=self.is_failure,
+            is_absent=self.is_absent,
+            retry_after=self.retry_after,
+        )
 
 
 class TreeError(BasebumpError):

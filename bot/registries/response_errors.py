@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from datetime import timedelta
 from http import HTTPStatus
 
 from bot.model.errors import HINT_SEPARATOR, RegistryError
@@ -25,6 +26,8 @@ METADATA_READ = "metadata_read"
 
 https://aka.ms/acr/repo-permissions
 """
+LONGEST_PAUSE = timedelta(days=1)
+"""Longer pauses that a registry asks for are cut."""
 MAX_QUOTED_ERRORS = 3
 """Errors of one response that a message quotes. Registries send one."""
 
@@ -64,8 +67,20 @@ def make_refusal_error(
         case _:
             reason, is_failure = Reason.REGISTRY_ERROR, True
             advice = "unexpected response; hint: try again later, or contact the registry's operator"
-    is_absent = response.status == HTTPStatus.NOT_FOUND
-    return RegistryError(endpoint.registry, reason, f"{answer}: {advice}", is_failure=is_failure, is_absent=is_absent)
+    return RegistryError(
+        endpoint.registry,
+        reason,
+        f"{answer}: {advice}",
+        is_failure=is_failure,
+        is_absent=response.status == HTTPStatus.NOT_FOUND,
+        retry_after=_parse_retry_after(response),
+    )
+
+
+def _parse_retry_after(response: Response) -> timedelta:
+    """Return the number of seconds in the Retry-After header, at most LONGEST_PAUSE. Registries send no dates there."""
+    text = response.headers.get("retry-after", "").strip()
+    return min(timedelta(seconds=int(text[:9])), LONGEST_PAUSE) if text.isascii() and text.isdigit() else timedelta()
 
 
 def make_unanswered_error(endpoint: RegistryEndpoint, error: HttpError, responder: str = "") -> RegistryError:

@@ -37,6 +37,10 @@ class Failed:
     error: str
     repeat_after: timedelta | None = None
     """The time after which the work is due again if all attempts failed; None if it is not repeated."""
+    shortest_wait: timedelta = timedelta()
+    """The shortest time before the next attempt, because a registry asked for it."""
+    requests: tuple[WorkRequest, ...] = ()
+    """Further work that follows from the part that was done."""
 
 
 JobResult = Done | Failed

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import random
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from hashlib import sha256
 
 from bot.model.errors import RegistryError
 from bot.model.image import TagDescriptor
@@ -14,74 +12,129 @@ from bot.model.reference import TagRef
 from bot.model.run_scope import RunScope
 from bot.model.vocabulary import Reason, RunLevel
 from bot.model.work import ClaimedWork, PollWork, TagWork, WorkPriority, WorkReason, WorkRequest
+from bot.pipeline.run_context import RunContext
+from bot.pipeline.worker_pool import WorkerPool
 from bot.ports import Clock
 from bot.serve.job import Done, Failed, JobResult
+from bot.serve.poll_plan import choose_delay, select_tags
 from bot.serve.visit_job import RunBuilder
 from bot.work_ports import EventInventory
 
-MAX_TAGS_PER_POLL = 300
-"""The maximum number of tags that one poll looks up. The tags of a registry that has more are spread over several polls
-within the interval. Docker Hub allows several thousand requests per minute."""
-JITTER = 0.5
-"""The part of the interval that is added at random, so that many installations do not poll at the same time."""
+POLL_POOL = WorkerPool(4)
+"""A poll sends few requests at the same time, because nobody waits for it. If a registry complains, only these few are
+on their way."""
+MAX_PAUSE = timedelta(hours=6)
+"""The longest time for which a registry can stop its polls. Docker Hub counts pulls for six hours."""
+MAX_ERRORS = 10
+"""The number of errors after which a poll stops. Registries that are being repaired answer every request with one."""
+_STOPPING_REASONS = frozenset({Reason.RATE_LIMITED, Reason.UNREACHABLE})
+"""The errors after which the other tags of the registry would fail, too."""
+
+
+@dataclass(slots=True)
+class _Lookups:
+    """The results of one poll."""
+
+    descriptors: dict[TagRef, TagDescriptor] = field(default_factory=dict)
+    errors: list[RegistryError] = field(default_factory=list)
+    """The errors that are failures of basebump's work."""
+    is_stopped: bool = False
+    """True if the rest of the tags was not looked up."""
 
 
 class PollJob:
     """Looks up tags that base branches use, and requests work for those that moved."""
 
     def __init__(self, build_run: RunBuilder, inventory: EventInventory, interval: timedelta, clock: Clock) -> None:
+        """Create a job. `interval` is the longest time between two lookups of a tag."""
         self._build_run, self._inventory = build_run, inventory
         self._interval, self._clock = interval, clock
+        self._attempts: dict[str, dict[TagRef, datetime]] = {}
+        """The last attempts of this process for each registry. Only lookups that succeed are in the state, and without
+        the others, tags that do not exist would be the first ones of every poll."""
 
     def __call__(self, claimed: Sequence[ClaimedWork]) -> Iterator[JobResult]:
         """Yield the result of each poll. Raises BasebumpError if the config or the state cannot be used."""
-        tag_refs = [each for each in self._inventory.list_tags() if each.tag]
-        for each in claimed:
-            if not isinstance(each.key, PollWork):
-                raise TypeError(type(each.key).__name__)
-            host = each.key.host
-            yield self._poll(each, [tag_ref for tag_ref in tag_refs if tag_ref.host == host])
-
-    def _poll(self, claimed: ClaimedWork, tag_refs: Sequence[TagRef]) -> JobResult:
-        slices = -(-len(tag_refs) // MAX_TAGS_PER_POLL) or 1
-        now, interval = self._clock.now(), self._interval / slices
-        tag_refs = [each for each in tag_refs if _is_in_slice(each, now, interval, slices)]
-        repeat_after = interval * random.uniform(1, 1 + JITTER)  # noqa: S311 - not a secret
         context = self._build_run(RunLevel.REPORT, RunScope()).context
+        for each in claimed:
+            yield self._poll(each, context)
+
+    def _poll(self, claimed: ClaimedWork, context: RunContext) -> JobResult:
+        host, now = _get_host(claimed), self._clock.now()
+        last_lookups = self._load_last_lookups(host)
+        delay = choose_delay(len(last_lookups), self._interval)
+        tag_refs = select_tags(last_lookups, now, self._interval, delay)
         before = context.state_store.load_descriptors(tag_refs)
-        is_stopped = threading.Event()
-        errors: list[RegistryError] = []
-
-        def look_up(tag_ref: TagRef) -> TagDescriptor | None:
-            if is_stopped.is_set():
-                return None
-            try:
-                return context.registry.fetch_descriptor(tag_ref, before.get(tag_ref))
-            except RegistryError as error:
-                if error.is_failure:
-                    errors.append(error)
-                if error.reason in (Reason.RATE_LIMITED, Reason.UNREACHABLE):
-                    is_stopped.set()
-                return None
-
-        found = zip(tag_refs, context.registry_pool.map(look_up, tag_refs), strict=True)
-        descriptors = {tag_ref: descriptor for tag_ref, descriptor in found if descriptor is not None}
-        moved = [
-            tag_ref
-            for tag_ref, each in descriptors.items()
-            if tag_ref not in before or before[tag_ref].digest != each.digest
-        ]
-        context.state_store.record_tags({each: descriptors[each] for each in descriptors if each not in moved}, now)
-        if errors and not moved:
-            return Failed(claimed, str(errors[0]), repeat_after)
+        lookups = self._look_up(tag_refs, before, context, now)
+        moved = self._find_moved(lookups.descriptors, before)
+        # A moved tag is recorded by the visits. Until then, its users can be found if this process is killed.
+        unmoved = {each: lookups.descriptors[each] for each in lookups.descriptors if each not in moved}
+        context.state_store.record_tags(unmoved, now)
         requests = tuple(
             WorkRequest(TagWork(each), WorkPriority.CHANGE, WorkReason.TAG_MOVED, claimed.trace) for each in moved
         )
-        summary = f"{len(moved)} of {len(descriptors)} tags moved"
-        return Done(claimed, summary, requests=requests, repeat_after=repeat_after)
+        summary = f"{len(moved)} of {len(lookups.descriptors)} tags moved"
+        if lookups.errors:
+            summary += f"; {len(lookups.errors)} failed: {lookups.errors[0]}"
+        if lookups.is_stopped:
+            pause = _find_pause(lookups.errors)
+            return Failed(claimed, summary, max(delay, pause), pause, requests)
+        return Done(claimed, summary, requests=requests, repeat_after=delay)
+
+    def _load_last_lookups(self, host: str) -> Mapping[TagRef, datetime | None]:
+        """Return the time of the last lookup or attempt for each tag of a registry."""
+        stored, attempts = self._inventory.list_lookups(host), self._attempts.get(host, {})
+        self._attempts[host] = {each: at for each, at in attempts.items() if each in stored}
+        return {
+            each: max((time for time in (at, attempts.get(each)) if time is not None), default=None)
+            for each, at in stored.items()
+        }
+
+    def _look_up(
+        self, tag_refs: Sequence[TagRef], before: Mapping[TagRef, TagDescriptor], context: RunContext, now: datetime
+    ) -> _Lookups:
+        """Look up tags of one registry, and stop if the registry asks for it or does not answer."""
+        lookups = _Lookups()
+
+        def look_up(tag_ref: TagRef) -> None:
+            if lookups.is_stopped:
+                return
+            try:
+                lookups.descriptors[tag_ref] = context.registry.fetch_descriptor(tag_ref, before.get(tag_ref))
+            except RegistryError as error:
+                if error.is_failure:
+                    lookups.errors.append(error)
+                if error.reason in _STOPPING_REASONS or len(lookups.errors) >= MAX_ERRORS:
+                    lookups.is_stopped = True
+                    return
+            self._attempts[tag_ref.host][tag_ref] = now
+
+        POLL_POOL.map(look_up, tag_refs)
+        return lookups
+
+    def _find_moved(
+        self, descriptors: Mapping[TagRef, TagDescriptor], before: Mapping[TagRef, TagDescriptor]
+    ) -> list[TagRef]:
+        """Return the tags with a new digest, and those whose new digest some base branch did not take into account.
+
+        A visit of one repository records the new digest of a tag, but does not read the other users of the tag.
+        """
+        settled = self._inventory.list_settled_digests(descriptors.keys())
+        return sorted(
+            tag_ref
+            for tag_ref, each in descriptors.items()
+            if tag_ref not in before
+            or before[tag_ref].digest != each.digest
+            or settled.get(tag_ref, frozenset()) - {each.digest}
+        )
 
 
-def _is_in_slice(tag_ref: TagRef, now: datetime, interval: timedelta, slices: int) -> bool:
-    """Return True if a tag belongs to the part of the tags that is looked up now. The parts take turns."""
-    turn = int(now.timestamp() // interval.total_seconds()) % slices
-    return int.from_bytes(sha256(str(tag_ref).encode()).digest()[:8]) % slices == turn
+def _find_pause(errors: Iterable[RegistryError]) -> timedelta:
+    """Return the longest time for which the registry asked to wait, up to MAX_PAUSE."""
+    return min(max((each.retry_after for each in errors), default=timedelta()), MAX_PAUSE)
+
+
+def _get_host(claimed: ClaimedWork) -> str:
+    if not isinstance(claimed.key, PollWork):
+        raise TypeError(type(claimed.key).__name__)
+    return claimed.key.host

@@ -45,7 +45,7 @@ class Upkeep:
     def do_round(self) -> None:
         """Request the sweep, the polls and the visits that are missing, and delete old records. Raises StateError."""
         now, trace = self._clock.now(), secrets.token_hex(8)
-        hosts = sorted({each.host for each in self._inventory.list_tags()})
+        hosts = self._inventory.list_registries()
         sweep = WorkRequest(SweepWork(), WorkPriority.SWEEP, WorkReason.SWEEP, trace)
         polls = (WorkRequest(PollWork(host), WorkPriority.SWEEP, WorkReason.POLL, trace) for host in hosts)
         self._queue.request_missing((sweep, *polls))

@@ -111,8 +111,10 @@ class WorkLoop:
 
     def _store_failure(self, failed: Failed, started: datetime, ended: datetime) -> None:
         claimed, error = failed.claimed, make_one_line(failed.error)
+        self._queue.request_work(failed.requests)
         if claimed.attempts < len(RETRY_DELAYS):
-            self._queue.postpone_work(self._worker, claimed, RETRY_DELAYS[claimed.attempts], error)
+            delay = max(RETRY_DELAYS[claimed.attempts], failed.shortest_wait)
+            self._queue.postpone_work(self._worker, claimed, delay, error)
             return
         finished = FinishedWork(claimed.key, claimed.trace, claimed.reason, started, ended, error, is_failure=True)
         self._queue.finish_work(self._worker, claimed, finished, failed.repeat_after)

@@ -59,9 +59,7 @@ class ServeSection(ConfigSection):
     events: tuple[SenderEntry, ...] = ()
     """The registries and forges that report events. Default: none; changes are then found by polling and by sweeps."""
     poll: Annotated[time_fields.Duration, AfterValidator(_validate_poll)] = DEFAULT_POLL
-    """How often each tag is looked up that is used in a base branch. Half of this time can pass in addition, so that
-    lookups are spread.
-    """
+    """The longest time between two lookups of a tag that a base branch uses. Lookups are spread over this time."""
     sweep: time_fields.Duration = DEFAULT_SWEEP
     """How often all repositories are listed, to find changes that no event reported."""
     user_header: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$")] | None = None

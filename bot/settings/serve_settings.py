@@ -37,7 +37,7 @@ class ServeSettings:
     """The host without brackets, and the port."""
     senders: tuple[SenderSettings, ...] = ()
     poll: timedelta = DEFAULT_POLL
-    """How often each tag is looked up."""
+    """The longest time between two lookups of a tag."""
     sweep: timedelta = DEFAULT_SWEEP
     """How often all repositories are listed."""
     user_header: str | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Select, and_, exists, or_, select, union
 
 from bot.model.inventory import BranchKey
 from bot.model.reference import Digest, TagRef
+from bot.model.vocabulary import OccurrenceStatus
 from bot.state.database import Database
 from bot.state.inventory_tables import (
     BRANCH_TAG_LISTS,
@@ -21,7 +22,7 @@ from bot.state.inventory_tables import (
     SETTLED_BRANCHES,
     TAGS,
 )
-from bot.state.tables import split_into_batches
+from bot.state.tables import ANSWERS, split_into_batches
 
 _KEY_COLUMNS = tuple(BRANCHES.c[name] for name in ("forge", "host", "repository", "base_branch"))
 
@@ -50,11 +51,39 @@ class DatabaseEventInventory:
                 used |= {each for each in tag_refs if each.repository in listed_repositories}
         return frozenset(used & set(tag_refs))
 
-    def list_tags(self) -> Sequence[TagRef]:
-        """Return all tags that base branches use, and for each repository whose list of tags matters, an empty tag."""
+    def list_registries(self) -> Sequence[str]:
+        """Return the registries with tags that base branches use."""
         with self._database.open_for_reading() as connection:
-            query = select(TAGS.c.repository, TAGS.c.tag).where(or_(_IS_USED, _IS_LISTED))
-            return sorted(TagRef(*row) for row in connection.execute(query))
+            repositories = connection.execute(select(TAGS.c.repository).distinct().where(_IS_LOOKED_UP)).scalars()
+            return sorted({repository.partition("/")[0] for repository in repositories})
+
+    def list_lookups(self, registry: str) -> Mapping[TagRef, datetime | None]:
+        """Return the tags of a registry that base branches use, and when each was last looked up successfully."""
+        is_tag = and_(ANSWERS.c.repository == TAGS.c.repository, ANSWERS.c.tag == TAGS.c.tag)
+        query = select(TAGS.c.repository, TAGS.c.tag, ANSWERS.c.answered_at).join(ANSWERS, is_tag, isouter=True)
+        is_of_registry = TAGS.c.repository.startswith(f"{registry}/", autoescape=True)
+        with self._database.open_for_reading() as connection:
+            rows = connection.execute(query.where(is_of_registry, _IS_LOOKED_UP)).all()
+            return {
+                tag_ref: row.answered_at if isinstance(row.answered_at, datetime) else None
+                for row in rows
+                if (tag_ref := TagRef(row.repository, row.tag)).host == registry
+            }
+
+    def list_settled_digests(self, tag_refs: Collection[TagRef]) -> Mapping[TagRef, frozenset[Digest]]:
+        """Return the digests of tags that the last visits of settled base branches took into account."""
+        digests: dict[TagRef, set[Digest]] = {each: set() for each in tag_refs}
+        pairs = select(BRANCH_TAGS.c.tag, BRANCH_TAGS.c.digest).distinct().subquery()
+        query = (
+            select(TAGS.c.repository, TAGS.c.tag, DIGESTS.c.digest)
+            .join(pairs, pairs.c.tag == TAGS.c.id)
+            .join(DIGESTS, DIGESTS.c.id == pairs.c.digest)
+        )
+        with self._database.open_for_reading() as connection:
+            for row in connection.execute(query):
+                if (tag_ref := TagRef(row.repository, row.tag)) in digests:
+                    digests[tag_ref].add(Digest(row.digest))
+        return {tag_ref: frozenset(each) for tag_ref, each in digests.items()}
 
     def list_stale_users(self, tag_ref: TagRef, digest: Digest) -> Sequence[BranchKey]:
         """Return the base branches that use a tag, and whose last visit did not take this digest into account.
@@ -98,5 +127,16 @@ def _build_used_condition() -> ColumnElement[bool]:
     return or_(exists().where(BRANCH_TAGS.c.tag == TAGS.c.id), exists().where(IMAGE_REFERENCES.c.tag == TAGS.c.id))
 
 
+def _build_lookup_condition() -> ColumnElement[bool]:
+    """Return the condition that is true for tags that runs look up. References that are skipped do not count.
+
+    BRANCH_TAGS has no index by tag, so it is read once for all tags.
+    """
+    settled_tags = select(BRANCH_TAGS.c.tag).distinct()
+    is_tracked = and_(IMAGE_REFERENCES.c.tag == TAGS.c.id, IMAGE_REFERENCES.c.status != OccurrenceStatus.SKIPPED.value)
+    return and_(TAGS.c.tag != NO_TAG, or_(TAGS.c.id.in_(settled_tags), exists().where(is_tracked)))
+
+
 _IS_USED = _build_used_condition()
+_IS_LOOKED_UP = _build_lookup_condition()
 _IS_LISTED = and_(TAGS.c.tag == NO_TAG, exists().where(BRANCH_TAG_LISTS.c.tag == TAGS.c.id))

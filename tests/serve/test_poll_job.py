@@ -1,0 +1,228 @@
+"""Polls against the real registry, and against registries that ask for a pause."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from support.listener import Listener, Reply
+from support.registries.docker_registry import DockerRegistry
+from support.runs.worlds import build
+from support.visits import CONDITIONS, build_verdict, build_visit
+
+from bot.cli.terminal import NoProgress
+from bot.model.inventory import BranchKey, SettledBranch
+from bot.model.reference import TagRef
+from bot.model.run_scope import RunScope
+from bot.model.vocabulary import OccurrenceStatus, Reason, RunLevel
+from bot.model.work import ClaimedWork, PollWork, WorkKind, WorkPriority, WorkReason
+from bot.serve.job import Done, Failed
+from bot.serve.poll_job import MAX_ERRORS, MAX_PAUSE, POLL_POOL, PollJob
+from bot.serve.tag_job import TagJob
+from bot.state.database import Database
+from bot.state.event_inventory import DatabaseEventInventory
+from bot.state.inventory_store import DatabaseInventoryStore
+from bot.state.state_store import DatabaseStateStore
+from bot.state.work_queue import DatabaseWorkQueue
+from bot.wiring import build_fleet_context
+
+INTERVAL = timedelta(minutes=30)
+real = pytest.mark.real("docker-registry")
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+
+class Fleet:
+    """Repositories in a state, and the jobs of a service over their images. No forge is contacted."""
+
+    def __init__(self, folder) -> None:
+        self.folder, self.clock = folder, Clock()
+        self.database = Database.sqlite(folder / "state.db")
+        self.inventory = DatabaseEventInventory(self.database)
+        self.queue = DatabaseWorkQueue(self.database)
+        self.state = DatabaseStateStore(self.database, self.clock.now)
+        self.registries: list[str] = []
+        self.job = PollJob(self.build_run, self.inventory, INTERVAL, self.clock)
+
+    def add_registry(self, host: str, mirror: str | None = None) -> None:
+        to = f', mirror: "{mirror}"' if mirror else ""
+        self.registries.append(f'{{host: "{host}"{to}, insecure: true}}')
+
+    def add_repository(self, name: str, *tag_refs: TagRef, settled=None, **more) -> None:
+        """Store the visit of a repository that uses these tags. `settled` maps the tags to their digests."""
+        key = BranchKey("github", "127.0.0.1:9", f"acme/{name}", "main")
+        verdicts = [build_verdict(str(each), **more) for each in tag_refs]
+        branch = SettledBranch(CONDITIONS, settled) if settled is not None else None
+        visit = build_visit(*verdicts, key=key, settled=branch)
+        DatabaseInventoryStore(self.database).record_visits([visit], {}, self.clock.now())
+
+    def build_run(self, level, scope):
+        config = self.folder / "basebump.yaml"
+        config.write_text(
+            f"schema: 1\nregistries: [{', '.join(self.registries)}]\n"
+            "forges: [{kind: github, url: 'http://127.0.0.1:9', token_env: TOKEN, repositories: [{owner: acme}]}]\n"
+            f"scanners: [{{kind: none}}]\nstate: sqlite:///{self.folder}/state.db\n"
+        )
+        return build_fleet_context(config, level, scope, NoProgress())
+
+    def look_up(self, *tag_refs: TagRef) -> None:
+        """Look up tags as a visit does, and store the results."""
+        registry = self.build_run(RunLevel.REPORT, RunScope()).context.registry
+        self.state.record_tags({each: registry.fetch_descriptor(each) for each in tag_refs}, self.clock.now())
+
+    def poll(self, *hosts: str):
+        now = self.clock.now()
+        claimed = [
+            ClaimedWork(PollWork(host), WorkPriority.SWEEP, WorkReason.POLL, "trace-1", 1, 0, now) for host in hosts
+        ]
+        return list(self.job(claimed))
+
+
+@pytest.fixture
+def fleet(tmp_path, monkeypatch):
+    monkeypatch.setenv("TOKEN", "of-a-test")
+    return Fleet(tmp_path)
+
+
+@contextmanager
+def hub(fleet):
+    with DockerRegistry() as registry:
+        fleet.add_registry("docker.io", registry.host)
+        yield registry
+
+
+def name_tag(name: str, host: str = "docker.io/library") -> TagRef:
+    return TagRef(f"{host}/{name}", "1")
+
+
+def list_moved(result) -> list[TagRef]:
+    assert all(each.reason is WorkReason.TAG_MOVED and each.trace == "trace-1" for each in result.requests)
+    return [each.key.tag_ref for each in result.requests]
+
+
+@real
+def test_tag_that_moved_without_an_event_leads_to_a_visit_of_exactly_its_user(fleet):
+    with hub(fleet) as registry:
+        base, other = name_tag("base"), name_tag("other")
+        held = {each: registry.push(build(str(each)), each.path, each.tag) for each in (base, other)}
+        for name, used in {"a": [base, other], "b": [other], "c": [other]}.items():
+            fleet.add_repository(name, *used, settled={each: held[each] for each in used})
+        fleet.look_up(base, other)
+        fleet.clock.ahead = INTERVAL
+        [unmoved] = fleet.poll("docker.io")
+        assert (list_moved(unmoved), unmoved.result) == ([], "0 of 2 tags moved")
+        registry.push(build("patched"), base.path, base.tag)
+        fleet.clock.ahead = 2 * INTERVAL
+        [moved] = fleet.poll("docker.io")
+        assert (list_moved(moved), moved.result) == ([base], "1 of 2 tags moved")
+        assert INTERVAL / 2 <= moved.repeat_after <= INTERVAL
+        fleet.queue.request_work(moved.requests)
+        claimed = fleet.queue.claim_work("a", [WorkKind.TAG], 9, timedelta(minutes=1))
+        [done] = TagJob(fleet.build_run, fleet.inventory)(claimed)
+        assert [each.key.repository for each in done.requests] == ["acme/a"]
+
+
+@real
+def test_poll_sends_one_head_request_per_tag_and_none_for_references_that_are_skipped(fleet):
+    with hub(fleet) as registry:
+        tags = [name_tag(f"base{number}") for number in range(5)]
+        for each in tags:
+            registry.push(build(str(each)), each.path, each.tag)
+        fleet.add_repository("a", *tags)
+        fleet.add_repository("b", *tags, name_tag("base0"))
+        fleet.add_repository("c", name_tag("skipped"), status=OccurrenceStatus.SKIPPED, reason=Reason.NO_RULE)
+        registry.forget()
+        fleet.poll("docker.io")
+        sent = Counter((each.method, each.path) for each in registry.requests() if "/manifests/" in each.path)
+    assert sent == {("HEAD", f"/v2/{each.path}/manifests/1"): 1 for each in tags}
+
+
+@real
+def test_digest_that_another_visit_recorded_still_leads_to_visits_of_the_other_users(fleet):
+    with hub(fleet) as registry:
+        base = name_tag("base")
+        old = registry.push(build("old"), base.path, base.tag)
+        for name in ("a", "b"):
+            fleet.add_repository(name, base, settled={base: old})
+        new = registry.push(build("new"), base.path, base.tag)
+        fleet.look_up(base)
+        fleet.add_repository("a", base, settled={base: new})
+        fleet.clock.ahead = INTERVAL
+        [result] = fleet.poll("docker.io")
+        assert list_moved(result) == [base]
+        fleet.add_repository("b", base, settled={base: new})
+        fleet.clock.ahead = 2 * INTERVAL
+        [result] = fleet.poll("docker.io")
+        assert list_moved(result) == []
+
+
+@real
+def test_moved_tag_is_found_again_if_the_work_was_not_stored(fleet):
+    with hub(fleet) as registry:
+        base = name_tag("base")
+        registry.push(build("old"), base.path, base.tag)
+        fleet.add_repository("a", base)
+        fleet.look_up(base)
+        registry.push(build("new"), base.path, base.tag)
+        for number in (1, 2):
+            fleet.clock.ahead = number * INTERVAL
+            [result] = fleet.poll("docker.io")
+            assert list_moved(result) == [base]
+
+
+@real
+def test_tags_that_do_not_exist_delay_no_others(fleet, monkeypatch):
+    monkeypatch.setattr("bot.serve.poll_plan.TAGS_PER_POLL", 2)
+    with hub(fleet) as registry:
+        present, missing = ([name_tag(f"{word}{number}") for number in range(4)] for word in ("present", "missing"))
+        for each in present:
+            registry.push(build(str(each)), each.path, each.tag)
+        fleet.add_repository("a", *present, *missing)
+        found, polled = set(), timedelta()
+        while polled < INTERVAL:
+            fleet.clock.ahead = polled
+            [result] = fleet.poll("docker.io")
+            found |= set(list_moved(result))
+            polled += result.repeat_after
+    assert found == set(present)
+
+
+@real
+@pytest.mark.parametrize("retry_after", ["3600", "99999999"])
+def test_rate_limited_host_is_left_alone_at_once_and_other_hosts_go_on(fleet, retry_after):
+    with (
+        Listener(lambda _: Reply(429, headers={"Retry-After": retry_after})) as limited,
+        hub(fleet) as registry,
+    ):
+        fleet.add_registry(limited.host)
+        base = name_tag("base")
+        registry.push(build("base"), base.path, base.tag)
+        fleet.add_repository("a", base, *(name_tag(f"n{number}", limited.host) for number in range(50)))
+        failed, done = fleet.poll(limited.host, "docker.io")
+    assert len(limited.received) <= POLL_POOL.workers
+    assert {each.method for each in limited.received} == {"HEAD"}
+    assert isinstance(failed, Failed)
+    assert failed.shortest_wait == min(timedelta(seconds=int(retry_after)), MAX_PAUSE)
+    assert failed.repeat_after >= failed.shortest_wait
+    assert "answered 429" in failed.error
+    assert (type(done), list_moved(done)) == (Done, [base])
+
+
+def test_poll_of_a_broken_registry_stops_after_a_few_errors(fleet):
+    with Listener(lambda _: Reply(500)) as broken:
+        fleet.add_registry(broken.host)
+        fleet.add_repository("a", *(name_tag(f"n{number}", broken.host) for number in range(60)))
+        [failed] = fleet.poll(broken.host)
+    assert isinstance(failed, Failed)
+    asked = {each.path for each in broken.received}
+    assert len(asked) < MAX_ERRORS + POLL_POOL.workers
