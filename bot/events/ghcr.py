@@ -44,17 +44,11 @@ def _read_package(package: JsonObject, registry: str | None) -> TagPushed | None
     version = read_object(package.get("package_version"), "package_version")
     metadata = read_object(version.get("container_metadata") or {}, "container_metadata")
     tag = read_object(metadata.get("tag") or {}, "tag")
-    host, path = _split_package_url(read_text(version.get("package_url"), "package_url"))
-    return build_pushed_tag(host, path, tag.get("name"), tag.get("digest"), registry)
-
-
-def _split_package_url(url: str) -> tuple[str, str]:
-    """Return the host and the path of a name such as `ghcr.io/Acme/web:1`.
-
-    The tag can be missing after the colon. Unlike names of images, the name can have the owner in upper case.
-    """
-    host, _, path = url.lower().partition("/")
-    return host, path.partition(":")[0]
+    url = read_text(version.get("package_url"), "package_url")
+    host, _, rest = url.partition("/")
+    path, _, tag_in_url = rest.partition(":")  # The tag can be missing after the colon.
+    # Names of images are in lower case, and those of owners are not.
+    return build_pushed_tag(host, path.lower(), tag.get("name") or tag_in_url, tag.get("digest"), registry)
 
 
 SENDER = GhcrSender()
