@@ -109,7 +109,7 @@ def _show_failure(host: HostSummary, now: datetime) -> Cell:
     if host.last_failure is None or host.last_failed_at is None:
         return Cell()
     (time,) = show_time(host.last_failed_at, now).parts
-    return Cell((Part(make_one_line(host.last_failure)), time))
+    return Cell((Part(make_one_line(host.last_failure)), Part("·"), time))
 
 
 def _build_worker_table(workers: Sequence[WorkerSummary], now: datetime) -> Table:

@@ -28,19 +28,21 @@ from bot.serve.pages.cells import (
     show_text,
     show_time,
 )
-from bot.serve.pages.content import Cell, CellStyle, Column, PageContent, PageLink, Part, Table
+from bot.serve.pages.content import Cell, CellStyle, Column, PageContent, PageLink, Pager, Part, Table
 from bot.serve.pages.evidence import EVIDENCE_LEFT_OUT, build_evidence_tables, load_shown_evidence
 from bot.serve.pages.ports import ListPage, PagePorts
 from bot.serve.pages.search import build_missing_page
 
 MAX_DIGESTS = 20
 """The number of digests in use, and of digests that a tag pointed to, that are shown."""
+_TAG_COLUMN = Column("Tag")
+"""The column that only pages of images without a tag have."""
 _USE_COLUMNS = (
-    *(Column("Repository"), Column("File"), Column("Tag"), Column("Digest"), Column("Since"), Column("Status")),
+    *(Column("Repository"), Column("File"), _TAG_COLUMN, Column("Digest"), Column("Since"), Column("Status")),
     Column("Open proposal"),
 )
 _DIGEST_COLUMNS = (
-    *(Column("Digest"), Column("Tag"), Column("First seen"), Column("Last seen")),
+    *(Column("Digest"), _TAG_COLUMN, Column("First seen"), Column("Last seen")),
     *(Column("In use", is_number=True), Column("CI passed", is_number=True), Column("CI failed", is_number=True)),
     Column("Merged", is_number=True),
 )
@@ -71,8 +73,13 @@ def build_image(ports: PagePorts, request: Request, parts: Mapping[str, str]) ->
         facts=_list_facts(usages, answer.observations, now),
         tables=(
             *build_evidence_tables(evidence, now),
-            _build_use_table(shown, reports, page, request, len(usages), now),
-            _build_digest_table(usages, answer, now),
+            *(
+                table if image.tag is None else _remove_tags(table)
+                for table in (
+                    _build_use_table(shown, reports, page.build_pager(request, len(usages)), now),
+                    _build_digest_table(usages, answer, now),
+                )
+            ),
         ),
     )
 
@@ -135,9 +142,7 @@ def _list_facts(
 def _build_use_table(
     usages: Sequence[ImageUsage],
     reports: Mapping[BranchKey, RepositoryReport],
-    page: ListPage,
-    request: Request,
-    total: int,
+    pager: Pager | None,
     now: datetime,
 ) -> Table:
     return Table(
@@ -146,7 +151,17 @@ def _build_use_table(
         columns=_USE_COLUMNS,
         rows=[_build_use_row(each, reports.get(each.key), now) for each in usages],
         empty="No base branch uses it any more.",
-        pager=page.build_pager(request, total),
+        pager=pager,
+    )
+
+
+def _remove_tags(table: Table) -> Table:
+    """Return the table without the column of tags, which are all the same."""
+    index = table.columns.index(_TAG_COLUMN)
+    return replace(
+        table,
+        columns=(*table.columns[:index], *table.columns[index + 1 :]),
+        rows=[(*row[:index], *row[index + 1 :]) for row in table.rows],
     )
 
 

@@ -68,26 +68,28 @@ class ListPage:
     number: int
     last: int
     """The last page that can be requested."""
+    rows: int
+    """The number of rows on each page."""
 
     @classmethod
-    def parse(cls, request: Request, last: int = MAX_PAGE) -> ListPage:
+    def parse(cls, request: Request, last: int = MAX_PAGE, rows: int = PAGE_ROWS) -> ListPage:
         """Return the page in the parameter `page`. The first page is returned if the parameter is not a number."""
         text = request.query.get("page", "")
         is_number = text.isascii() and text.isdigit() and len(text) <= len(str(last))
-        return cls(min(max(int(text), 1), last) if is_number else 1, last)
+        return cls(min(max(int(text), 1), last) if is_number else 1, last, rows)
 
     @property
     def section(self) -> ListSection:
-        return ListSection((self.number - 1) * PAGE_ROWS, PAGE_ROWS)
+        return ListSection((self.number - 1) * self.rows, self.rows)
 
     @property
     def end(self) -> int:
         """The number of entries up to the end of the page."""
-        return self.number * PAGE_ROWS
+        return self.number * self.rows
 
     def build_pager(self, request: Request, total: int, *, is_total_known: bool = True) -> Pager | None:
         """Return the links to the pages before and after; None if the list fits one page."""
-        if total <= PAGE_ROWS and self.number == 1:
+        if total <= self.rows and self.number == 1:
             return None
         first, end = self.section.offset + 1, min(self.end, total)
         shown = f"{first:,} to {end:,}" if first <= end else "nothing"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from bot.core.inventory.history import list_moves
@@ -28,11 +28,13 @@ from bot.serve.pages.cells import (
 from bot.serve.pages.content import Cell, Column, PageContent, PageLink, Part, Table
 from bot.serve.pages.evidence import EVIDENCE_LEFT_OUT, build_evidence_tables, load_shown_evidence
 from bot.serve.pages.image import link_file, show_status
-from bot.serve.pages.ports import PAGE_ROWS, ListPage, PagePorts
+from bot.serve.pages.ports import ListPage, PagePorts
 from bot.serve.pages.repository_tables import build_branch_list
 from bot.serve.pages.request_tables import show_ci, show_state
 from bot.serve.pages.search import build_missing_page
 
+MAX_REQUESTS = 15
+"""The number of proposals of a repository that are shown: all open ones, and the last ones."""
 MAX_REFERENCES = 500
 """The number of image references of a repository that are shown. Most repositories have fewer than twenty."""
 _REFERENCE_COLUMNS = (
@@ -75,8 +77,8 @@ def build_repository(ports: PagePorts, request: Request, parts: Mapping[str, str
         tables=(
             build_branch_list(branches, now, name="branches", heading="Base branches"),
             _build_reference_table(reports),
-            _build_request_table(requests, now, shows_fixes=shows_fixes),
             *build_evidence_tables(evidence, now),
+            _build_request_table(requests, now, shows_fixes=shows_fixes),
             _build_move_table(list_moves(history), request, now),
         ),
     )
@@ -133,7 +135,9 @@ def _build_reference_row(key: BranchKey, report: RepositoryReport, verdict: Verd
     )
 
 
-def _build_request_table(requests: Iterable[StoredRequest], now: datetime, *, shows_fixes: bool) -> Table:
+def _build_request_table(requests: Sequence[StoredRequest], now: datetime, *, shows_fixes: bool) -> Table:
+    count = max(MAX_REQUESTS, sum(each.state is RequestState.OPEN for each in requests))
+    left_out = len(requests) - count
     return Table(
         name="proposals",
         heading="Proposals",
@@ -149,9 +153,10 @@ def _build_request_table(requests: Iterable[StoredRequest], now: datetime, *, sh
                 show_due(each.due_at, now) if each.state is RequestState.OPEN else Cell(),
                 show_time(each.ended_at, now),
             )
-            for each in list(requests)[:PAGE_ROWS]
+            for each in requests[:count]
         ],
         empty="basebump opened no proposal here.",
+        note=f"{left_out:,} earlier ones are not shown." if left_out > 0 else "",
     )
 
 
