@@ -1,0 +1,188 @@
+"""The API of the service: read-only JSON under `/api/v1/`.
+
+Documents that commands have, too, are the same ones. `config/openapi.json` describes the API.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+from bot.model.errors import InvalidReferenceError
+from bot.model.reference import ImageReference, parse_sha256
+from bot.model.report import RunReport
+from bot.model.vocabulary import RunLevel
+from bot.reports.history import render_history_document
+from bot.reports.service_documents import (
+    QueueLists,
+    ServiceSummary,
+    render_deliveries_document,
+    render_proposals_document,
+    render_queue_document,
+    render_repository_document,
+    render_summary_document,
+)
+from bot.reports.stored_answers import answer_image_history, answer_repository_history
+from bot.reports.usage import UsageAnswer, render_usage_document
+from bot.resources import read_config
+from bot.serve.access import guard
+from bot.serve.http import JSON, Handler, Request, Response, Route, build_json_response
+from bot.serve.pages.evidence import load_shown_evidence
+from bot.serve.pages.ports import MAX_RECORD_PAGE, RECENT, ListPage, PagePorts, build_address
+from bot.serve.pages.repository import find_branches, load_history
+from bot.serve.pages.request_tables import parse_filter
+
+PREFIX = "/api/v1"
+DESCRIPTION = "openapi.json"
+API_ROWS = 500
+"""The number of entries of a list in one response."""
+MAX_RUNNING = 100
+"""The number of pieces of work that are done or that failed in one response."""
+TRENDS_WAIT = timedelta(seconds=20)
+"""How long a request for the summary waits until the fixes over time are computed."""
+_BAD_REQUEST, _NOT_FOUND = 400, 404
+ApiHandler = Callable[[PagePorts, Request, Mapping[str, str]], Response]
+
+
+def list_api_routes(ports: PagePorts) -> Iterable[Route]:
+    """Yield the routes of the API."""
+    for path, answer in ANSWERS.items():
+        yield Route.build("GET", f"{PREFIX}{path}", guard(_build_handler(ports, answer), ports.settings))
+
+
+def _build_handler(ports: PagePorts, answer: ApiHandler) -> Handler:
+    def handle(request: Request, parts: Mapping[str, str]) -> Response:
+        return answer(ports, request, parts)
+
+    return handle
+
+
+def _describe(_ports: PagePorts, _request: Request, _parts: Mapping[str, str]) -> Response:
+    return Response(200, read_config(DESCRIPTION).encode(), JSON)
+
+
+def _answer_summary(ports: PagePorts, _request: Request, _parts: Mapping[str, str]) -> Response:
+    now = ports.clock.now()
+    summary = ServiceSummary(
+        now,
+        ports.inventory.load_coverage(),
+        ports.fleet.count_requests(now, now - RECENT),
+        ports.queue.compute_figures(),
+        ports.log.find_last_sweep(),
+        ports.trends.load(TRENDS_WAIT),
+    )
+    return _respond(render_summary_document(summary))
+
+
+def _answer_usage(ports: PagePorts, request: Request, _parts: Mapping[str, str]) -> Response:
+    """Return the document of `usage --format json`, with one page of the usages."""
+    image, excluded = _parse_image(request.query.get("image", "")), request.query.get("not_on")
+    digest = parse_sha256(excluded) if excluded is not None else None
+    if image is None:
+        return _refuse("`image` must be an image, such as `python:3.12`")
+    if excluded is not None and digest is None:
+        return _refuse("`not_on` must be a digest: `sha256:` and 64 hexadecimal digits")
+    page = _parse_page(request)
+    usages = [each for each in ports.inventory.list_usages(image) if digest is None or each.digest != digest]
+    shown = usages[page.section.offset : page.end]
+    answer = UsageAnswer(image, digest, shown, ports.inventory.load_coverage())
+    return _respond(render_usage_document(answer), _link_next(request, page, len(usages)))
+
+
+def _answer_image(ports: PagePorts, request: Request, parts: Mapping[str, str]) -> Response:
+    """Return the document of `history IMAGE --format json`, with one page of the moves."""
+    name, page = parts["name"], _parse_page(request)
+    image = _parse_image(name)
+    history = ports.inventory.load_image_history(image) if image is not None else None
+    if image is None or history is None or not history.held:
+        return _refuse("no base branch uses this image, and none ever did", _NOT_FOUND)
+    answer = answer_image_history(name, image, history, ports.inventory.load_coverage())
+    shown = replace(answer, moves=answer.moves[page.section.offset : page.end])
+    return _respond(render_history_document(shown), _link_next(request, page, len(answer.moves)))
+
+
+def _answer_repository(ports: PagePorts, request: Request, parts: Mapping[str, str]) -> Response:
+    branches, page = find_branches(ports, parts), _parse_page(request)
+    if not branches:
+        return _refuse("the state contains no such repository", _NOT_FOUND)
+    keys = [each.key for each in branches]
+    reports = ports.reports.load_reports(keys)
+    evidence = load_shown_evidence(ports, reports)
+    report = RunReport(RunLevel.REPORT, tuple(reports[key] for key in keys if key in reports), dict(evidence.evidence))
+    coverage = ports.inventory.load_coverage()
+    history = answer_repository_history(keys[0].repository, load_history(ports, keys), coverage)
+    shown = replace(history, moves=history.moves[page.section.offset : page.end])
+    is_complete = not evidence.is_incomplete
+    document = render_repository_document(branches, report, shown, is_evidence_complete=is_complete)
+    return _respond(document, _link_next(request, page, len(history.moves)))
+
+
+def _answer_proposals(ports: PagePorts, request: Request, _parts: Mapping[str, str]) -> Response:
+    now, page = ports.clock.now(), _parse_page(request)
+    listed = ports.fleet.list_requests(parse_filter(request), now, page.section)
+    shown = [ports.can_show_fixes(is_public=each.is_public) for each in listed.entries]
+    document = render_proposals_document(listed.entries, shown, listed.total, now)
+    return _respond(document, _link_next(request, page, listed.total))
+
+
+def _answer_deliveries(ports: PagePorts, request: Request, _parts: Mapping[str, str]) -> Response:
+    page = _parse_page(request, MAX_RECORD_PAGE)
+    rows = ports.log.list_deliveries(page.end + 1)
+    document = render_deliveries_document(rows[page.section.offset : page.end])
+    return _respond(document, _link_next(request, page, len(rows)))
+
+
+def _answer_queue(ports: PagePorts, request: Request, _parts: Mapping[str, str]) -> Response:
+    """Return the pending work, and the finished work. Both lists have pages."""
+    page = _parse_page(request, MAX_RECORD_PAGE)
+    part = slice(page.section.offset, page.end)
+    waiting, finished = ports.log.list_waiting(page.end + 1), ports.log.list_finished(page.end + 1)
+    lists = QueueLists(
+        ports.queue.compute_figures(),
+        ports.service.list_running(MAX_RUNNING),
+        ports.service.list_failing(MAX_RUNNING),
+        waiting[part],
+        finished[part],
+    )
+    total = max(len(waiting), len(finished))
+    return _respond(render_queue_document(lists), _link_next(request, page, total))
+
+
+ANSWERS: Mapping[str, ApiHandler] = {
+    f"/{DESCRIPTION}": _describe,
+    "/summary": _answer_summary,
+    "/usage": _answer_usage,
+    "/images/{name...}": _answer_image,
+    "/repositories/{forge}/{path...}": _answer_repository,
+    "/proposals": _answer_proposals,
+    "/deliveries": _answer_deliveries,
+    "/queue": _answer_queue,
+}
+"""The functions that answer requests, by paths under PREFIX."""
+
+
+def _parse_page(request: Request, last: int | None = None) -> ListPage:
+    return ListPage.parse(request, rows=API_ROWS) if last is None else ListPage.parse(request, last, API_ROWS)
+
+
+def _parse_image(text: str) -> ImageReference | None:
+    try:
+        return ImageReference.parse(text)
+    except InvalidReferenceError:
+        return None
+
+
+def _link_next(request: Request, page: ListPage, total: int) -> tuple[tuple[str, str], ...]:
+    """Return a header with the address of the next page (RFC 8288), if there is one."""
+    if not page.has_next(total):
+        return ()
+    return (("Link", f'<{build_address(request, page=str(page.number + 1))}>; rel="next"'),)
+
+
+def _respond(document: str, headers: tuple[tuple[str, str], ...] = ()) -> Response:
+    return Response(200, f"{document}\n".encode(), JSON, (("Cache-Control", "no-store"), *headers))
+
+
+def _refuse(sentence: str, status: int = _BAD_REQUEST) -> Response:
+    return build_json_response({"error": sentence}, status)

@@ -1,0 +1,150 @@
+"""The API of the service, held to its description in OpenAPI."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+
+import pytest
+from openapi_schema_validator import OAS31Validator
+from support.service.year import PUBLIC, SENDERS, build_ports, open_year
+
+from bot.resources import read_config
+from bot.serve.access import USER_MISSING
+from bot.serve.api import ANSWERS, list_api_routes
+from bot.serve.http import Request, Response, Router
+from bot.settings.serve_settings import ServeSettings
+
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+USERS = ServeSettings(senders=SENDERS, user_header="X-Forwarded-Email")
+NAMED = {"x-forwarded-email": "kim@example.com"}
+DESCRIPTION = json.loads(read_config("openapi.json"))
+PREFIX = DESCRIPTION["servers"][0]["url"]
+PUBLIC_PATH = f"/repositories/github/github.com/{PUBLIC}"
+
+
+@pytest.fixture(scope="module")
+def year(tmp_path_factory):
+    return open_year(tmp_path_factory.mktemp("state") / "year.db", NOW)
+
+
+def get(database, path: str, *, settings=USERS, headers=NAMED, **query) -> Response:
+    router = Router(list_api_routes(build_ports(database, NOW, settings)))
+    return router.answer(Request("GET", PREFIX + path, query, headers))
+
+
+def read(database, path: str, **more):
+    response = get(database, path, **more)
+    assert (response.status, response.content_type) == (200, "application/json")
+    return json.loads(response.body)
+
+
+def list_problems(path: str, response: Response) -> list[str]:
+    """Return what the description does not allow in a response."""
+    described = DESCRIPTION["paths"][path]["get"]["responses"][str(response.status)]["content"]
+    if response.content_type.partition(";")[0] not in described:
+        return [response.content_type]
+    schema = {**described[response.content_type]["schema"], "components": DESCRIPTION["components"]}
+    return [each.message for each in OAS31Validator(schema).iter_errors(json.loads(response.body))]
+
+
+def test_description_has_exactly_the_routes():
+    assert set(DESCRIPTION["paths"]) == {path.replace("...", "") for path in ANSWERS}
+
+
+def test_paths_have_exactly_the_described_parameters():
+    for path, operations in DESCRIPTION["paths"].items():
+        described = {each["name"] for each in operations["get"].get("parameters", ()) if each["in"] == "path"}
+        assert described == set(re.findall(r"{(\w+)}", path))
+
+
+def test_every_schema_is_used_and_valid():
+    text = json.dumps(DESCRIPTION)
+    for name, schema in DESCRIPTION["components"]["schemas"].items():
+        assert f'"#/components/schemas/{name}"' in text
+        OAS31Validator.check_schema(schema)
+
+
+def build_example(path: str) -> tuple[str, dict[str, str]]:
+    """Return a path and a query from the examples in the description."""
+    parameters = DESCRIPTION["paths"][path]["get"].get("parameters", ())
+    for each in parameters:
+        path = path.replace(f"{{{each['name']}}}", each.get("example", ""))
+    return path, {each["name"]: each["example"] for each in parameters if each["in"] == "query" and "example" in each}
+
+
+@pytest.mark.parametrize("path", DESCRIPTION["paths"])
+def test_every_response_has_the_described_form(year, path):
+    example, query = build_example(path)
+    response = get(year, example, **query)
+    assert response.status == 200
+    assert list_problems(path, response) == []
+    refused = get(year, example, headers={})
+    assert (refused.status, refused.body) == (403, USER_MISSING)
+    assert "403" in DESCRIPTION["paths"][path]["get"]["responses"]
+
+
+@pytest.mark.parametrize("shown", ["open", "overdue", "fixes", "merged", "closed"])
+def test_every_list_of_proposals_has_the_described_form(year, shown):
+    response = get(year, "/proposals", show=shown)
+    assert list_problems("/proposals", response) == []
+    assert json.loads(response.body)["total"] == len(json.loads(response.body)["proposals"]) or shown == "merged"
+
+
+@pytest.mark.parametrize(
+    ("path", "example", "query", "status"),
+    [
+        ("/usage", "/usage", {}, 400),
+        ("/usage", "/usage", {"image": "python", "not_on": "sha256:1"}, 400),
+        ("/images/{name}", "/images/nothing", {}, 404),
+        ("/images/{name}", "/images/NO image", {}, 404),
+        ("/repositories/{forge}/{path}", "/repositories/github/github.com/acme/nothing", {}, 404),
+    ],
+)
+def test_errors_have_the_described_form(year, path, example, query, status):
+    response = get(year, example, **query)
+    assert response.status == status
+    assert list_problems(path, response) == []
+
+
+def test_usage_leaves_out_references_with_a_digest(year):
+    everything = read(year, "/usage", image="python:3.12-slim")["usages"]
+    digest = everything[0]["digest"]
+    others = read(year, "/usage", image="python:3.12-slim", not_on=digest)["usages"]
+    assert others == [each for each in everything if each["digest"] != digest]
+    assert 0 < len(others) < len(everything)
+
+
+def test_responses_name_the_next_page(year, monkeypatch):
+    monkeypatch.setattr("bot.serve.api.API_ROWS", 3)
+    links, address, numbers = 0, {"show": "open"}, []
+    while address is not None:
+        response = get(year, "/proposals", **address)
+        numbers += [each["number"] for each in json.loads(response.body)["proposals"]]
+        link = re.fullmatch(r'<\?show=open&page=(\d+)>; rel="next"', dict(response.headers).get("Link", ""))
+        address = {"show": "open", "page": link[1]} if link is not None else None
+        links += 1
+    assert links > 3
+    assert len(numbers) == len(set(numbers)) == json.loads(response.body)["total"]
+
+
+def test_findings_of_private_repositories_are_withheld_without_users(year):
+    anonymous = read(year, "/proposals", settings=ServeSettings(), headers={})["proposals"]
+    assert all(each["fixes"] is None and each["fixes_withheld"] for each in anonymous)
+    assert any(each["fixes"] for each in read(year, "/proposals")["proposals"])
+    web = "/repositories/github/github.com/acme/web"
+    assert "evidence" in read(year, web)["reports"][0]["occurrences"][0]
+    withheld = read(year, web, settings=ServeSettings(), headers={})
+    assert withheld["evidence_withheld"]
+    assert not any("evidence" in each for each in withheld["reports"][0]["occurrences"])
+    assert any(
+        "evidence" in each
+        for each in read(year, PUBLIC_PATH, settings=ServeSettings(), headers={})["reports"][0]["occurrences"]
+    )
+
+
+def test_summary_has_the_fixes_over_time(year):
+    summary = read(year, "/summary")
+    assert summary["proposals"]["open"] == 28
+    assert {each["by"] for each in summary["fixes"]["trends"]} == {"all", "team"}
