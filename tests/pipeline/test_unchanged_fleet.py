@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
@@ -13,7 +12,19 @@ from datetime import timedelta
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from support.forges.stands import LocalStand
+from support.runs.fleet_changes import (
+    Change,
+    commit_new_image,
+    decline,
+    delete_branch,
+    get_proposed,
+    if_proposed,
+    merge,
+    move_tag,
+    push_to_branch,
+    settle_with_request,
+    wait_three_days,
+)
 from support.runs.twins import BlindInventory, BrokenInventory, DatedScanner, Twins, edit_stored, set_rules
 
 from bot.model.modes import UpdateMode
@@ -90,40 +101,8 @@ def test_damaged_state_changes_no_proposal(twins, statement):
     assert {each.subject for each in report.failed} <= {"state"}
 
 
-Change = Callable[[Twins], None]
-
-
-def commit_new_image(twins: Twins) -> None:
-    twins.for_both(lambda stand: stand.commit("main", {"new/Dockerfile": "FROM nginx:1\n"}))
-
-
 def tick_rebase(twins: Twins) -> None:
     twins.for_both(lambda stand: edit_stored(stand, get_proposed(stand), lambda body: body.replace("- [ ]", "- [x]")))
-
-
-def decline(twins: Twins) -> None:
-    twins.for_both(lambda stand: stand.close_request(get_proposed(stand)))
-
-
-def push_to_branch(twins: Twins) -> None:
-    twins.for_both(lambda stand: stand.commit(get_proposed(stand), {"README.md": "# Somebody's work\n"}))
-
-
-def delete_branch(twins: Twins) -> None:
-    twins.for_both(lambda stand: stand.delete_branch(get_proposed(stand)))
-
-
-def merge(twins: Twins) -> None:
-    def merge_and_delete(stand: LocalStand) -> None:
-        branch = get_proposed(stand)
-        stand.merge_request(branch)
-        stand.delete_branch(branch)
-
-    twins.for_both(merge_and_delete)
-
-
-def move_tag(twins: Twins) -> None:
-    twins.loopback.move("nginx", "1", "nginx 2")
 
 
 def publish_tag(twins: Twins) -> None:
@@ -136,21 +115,6 @@ def build_new_database(twins: Twins) -> None:
 
 def pause(twins: Twins) -> None:
     set_rules(twins, ignore=True)
-
-
-def wait_three_days(twins: Twins) -> None:
-    twins.now += timedelta(days=3)
-
-
-def get_proposed(stand: LocalStand) -> str:
-    return next(branch for branch in stand.branches() if branch.startswith("basebump/"))
-
-
-def settle_with_request(twins: Twins) -> None:
-    """Settle with one open request, for nginx."""
-    twins.loopback.move("nginx", "1", "nginx 1")
-    twins.settle()
-    assert get_proposed(twins.changing.stand)
 
 
 def settle_with_young_digest(twins: Twins) -> None:
@@ -242,17 +206,6 @@ def test_new_release_reads_every_repository_again(twins):
     twins.reader = "another release"
     twins.run()
     assert twins.changing.read_count == reads + 1
-
-
-def if_proposed(change: Change) -> Change:
-    """Return the change if there is a request that it can change, or else no change."""
-
-    def change_request(twins: Twins) -> None:
-        if any(branch.startswith("basebump/") for branch in twins.changing.stand.branches()):
-            change(twins)
-
-    change_request.__name__ = change.__name__
-    return change_request
 
 
 def update_file(twins: Twins) -> None:

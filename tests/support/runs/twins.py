@@ -6,13 +6,15 @@ Whatever happens to both of them, they must look the same afterwards.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from support.forges.stands import LocalStand
+from support.forges.hosted_stand import HostedStand
+from support.forges.stands import GitStand, LocalStand, Request
 from support.runs.worlds import NOW, TEMPLATES, Loopback
 from support.values import SCANNER, finding
 
@@ -44,6 +46,11 @@ def build_files(digests: dict[str, str]) -> dict[str, str]:
         "compose.yaml": f"services:\n  db:\n    image: {redis}\n",
         "README.md": "# A repository\n",
     }
+
+
+_COMMIT = re.compile('"[0-9a-f]{12}"')
+"""A commit in a mark."""
+_FLEET_OUTCOME = re.compile(r"(?<=\| Tested \| )[^|\n]*· (?=not by basebump)")
 
 
 @dataclass(eq=False)
@@ -79,9 +86,9 @@ class SetClock:
 
 @dataclass
 class Twin:
-    """A local repository, and what the runs over it store."""
+    """A repository, and what the runs over it store."""
 
-    stand: LocalStand
+    stand: GitStand
     state: DatabaseStateStore
     inventory: InventoryStore
     read_count: int = 0
@@ -99,8 +106,22 @@ class Twin:
         """Return everything that a person can see in the repository, without the ids of commits."""
         git = self.stand.git
         branches = {name: (self.stand.files(name), git.log(f"refs/heads/{name}")[0].message) for name in git.branches()}
+        if isinstance(self.stand, HostedStand):
+            return {
+                "branches": branches,
+                "requests": [_describe_request(self.stand, each) for each in self.stand.requests()],
+            }
         stored = {ref: git.run("cat-file", "blob", oid).decode() for ref, oid in git.refs("refs/basebump/").items()}
         return {"branches": branches, "stored": stored}
+
+
+def _describe_request(stand: HostedStand, request: Request) -> Request:
+    """Return a request without what differs between equal fleets: the address of the server, and the ids of commits.
+
+    Only the inventory knows how CI ended in the fleet, so that this is left out, too.
+    """
+    body = _FLEET_OUTCOME.sub("", _COMMIT.sub('"COMMIT"', request.body.replace(stand.server.host, "HOST")))
+    return replace(request, body=body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +152,7 @@ class Twins:
     scanner: DatedScanner = field(default_factory=DatedScanner)
     has_dashboards: bool = False
     digests: dict[str, str] = field(default_factory=dict)
+    open_stand: Callable[[Path, dict[str, str]], GitStand] = LocalStand
 
     def __post_init__(self) -> None:
         self.digests = {name: str(self.loopback.move(name, "1", f"{name} 0")) for name in IMAGES}
@@ -140,10 +162,10 @@ class Twins:
     def _start(self, name: str) -> Twin:
         database = Database.sqlite(self.folder / f"{name}.db")
         inventory = self.wrap_inventory(DatabaseInventoryStore(database)) if name == "changing" else NoInventoryStore()
-        stand = LocalStand(self.folder / name, build_files(self.digests))
+        stand = self.open_stand(self.folder / name, build_files(self.digests))
         return Twin(stand, DatabaseStateStore(database, lambda: self.now), inventory)
 
-    def for_both(self, act: Callable[[LocalStand], object]) -> None:
+    def for_both(self, act: Callable[[GitStand], object]) -> None:
         """Do the same to both repositories."""
         for twin in (self.changing, self.whole):
             act(twin.stand)
@@ -177,6 +199,10 @@ class Twins:
             if self.changing.read_count == before:
                 return
         raise AssertionError("the repository is never settled")
+
+    def end(self) -> None:
+        for twin in (self.changing, self.whole):
+            twin.stand.end()
 
     def assert_equal(self) -> None:
         assert self.changing.describe() == self.whole.describe()
