@@ -144,7 +144,8 @@ FORGE = SendingForge(
         _request("edited by basebump", "update", PLAIN_TEXT, changes=_edit(TICKED_TEXT, PLAIN_TEXT)),
         _request("title edited", "update", TICKED_TEXT, changes={"title": {"previous": "A", "current": "B"}}),
         _request("labelled", "update", PLAIN_TEXT, _BY_USER, changes=_labels(["a"], ["a", "basebump-again"])),
-        _request("labelled with another", "update", PLAIN_TEXT, changes=_labels(["basebump-again"], ["b"])),
+        _request("label replaced", "update", PLAIN_TEXT, changes=_labels(["basebump-again"], ["b"])),
+        _request("labelled before", "update", PLAIN_TEXT, changes=_labels(["basebump-again"], ["basebump-again", "b"])),
         _request(
             "labelled and edited",
             "update",
