@@ -6,6 +6,7 @@ import pytest
 from support.forges.azure.stand import AzureStand
 from support.forges.azure.state import BUILD, MIN_REVIEWERS, STATUS_CHECK, Build, Policy
 from support.forges.contract_scene import BRANCH, propose
+from support.forges.hosted_stand import read_ci_outcome
 from support.forges.server import Reply
 
 from bot.model.ci import CiOutcome
@@ -22,13 +23,7 @@ def stand(tmp_path):
 
 
 def read(stand):
-    """Return the outcome of CI on the pull request, and the requests that it took."""
-    fleet = stand.fleet()
-    (repository,) = fleet.list_repositories(frozenset({stand.name}))
-    head = stand.branches()[BRANCH]
-    with stand.server.watched() as lines:
-        outcomes = fleet.read_ci_outcomes(repository, {head: stand.repository.requests[-1].number})
-    return outcomes.get(head, CiOutcome.UNKNOWN), [line.partition("?")[0].rpartition("/_apis/")[2] for line in lines]
+    return read_ci_outcome(stand, BRANCH, stand.repository.requests[-1].number)
 
 
 def add_policy(stand, kind, settings, status=None):

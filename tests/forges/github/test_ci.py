@@ -6,6 +6,7 @@ import pytest
 from support.forges.contract_scene import BRANCH, propose
 from support.forges.github.graphql import GraphQL
 from support.forges.github.stand import GitHubAppStand, GitHubStand
+from support.forges.hosted_stand import read_ci_outcome
 
 from bot.model.ci import CiOutcome
 
@@ -20,10 +21,7 @@ def stand(tmp_path):
 
 
 def read_outcome(stand):
-    fleet = stand.fleet()
-    (repository,) = fleet.list_repositories(frozenset({stand.name}))
-    head = stand.branches()[BRANCH]
-    return fleet.read_ci_outcomes(repository, {head: None}).get(head, CiOutcome.UNKNOWN)
+    return read_ci_outcome(stand, BRANCH, None)[0]
 
 
 @pytest.mark.parametrize(

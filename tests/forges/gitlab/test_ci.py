@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from support.forges.contract_scene import BRANCH, propose
 from support.forges.gitlab.stand import GitLabStand
+from support.forges.hosted_stand import read_ci_outcome
 from support.forges.server import Reply
 
 from bot.model.ci import CiOutcome
@@ -19,17 +20,11 @@ def stand(tmp_path):
 
 
 def read(stand):
-    """Return the outcome of CI on the merge request, and the requests that it took."""
-    fleet = stand.fleet()
-    (repository,) = fleet.list_repositories(frozenset({stand.name}))
-    head = stand.branches()[BRANCH]
-    with stand.server.watched() as lines:
-        outcomes = fleet.read_ci_outcomes(repository, {head: stand.project.requests[-1].number})
-    return outcomes.get(head, CiOutcome.UNKNOWN), [line.partition("?")[0].rpartition("/")[2] for line in lines]
+    return read_ci_outcome(stand, BRANCH, stand.project.requests[-1].number)
 
 
 def test_all_merge_requests_take_one_request_together(stand):
-    assert read(stand)[1] == ["graphql", "statuses"]
+    assert [line.rpartition("/")[2] for line in read(stand)[1]] == ["graphql", "statuses"]
 
 
 def test_pipeline_of_the_branch_counts_by_its_jobs(stand):

@@ -10,6 +10,7 @@ from support.forges.server import ForgeServer
 from support.forges.stands import GitStand
 from support.git import Git
 
+from bot.model.ci import CiOutcome
 from bot.model.errors import TreeError
 from bot.model.forge import GitRepository
 from bot.model.source import FilePath
@@ -131,3 +132,17 @@ def read_all_files(stand: HostedStand) -> tuple[dict[FilePath, bytes | TreeError
     with stand.server.watched() as lines:
         contents = list(tree.read(entries))
     return {entry.path: content for entry, content in zip(entries, contents, strict=True)}, lines
+
+
+def read_ci_outcome(stand: HostedStand, branch: str, number: int | None) -> tuple[CiOutcome, list[str]]:
+    """Return the outcome of CI on the last commit of a branch, and the requests to the server that it took.
+
+    `number` is that of the request of the branch.
+    """
+    fleet = stand.fleet()
+    (repository,) = fleet.list_repositories(frozenset({stand.name}))
+    assert isinstance(repository, GitRepository)
+    head = stand.branches()[branch]
+    with stand.server.watched() as lines:
+        outcomes = fleet.read_ci_outcomes(repository, {head: number})
+    return outcomes.get(head, CiOutcome.UNKNOWN), [line.partition("?")[0] for line in lines]
