@@ -10,8 +10,11 @@ from bot.model.work import ClaimedWork, WorkRequest
 
 RETRY_DELAYS = (timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=10), timedelta(hours=1))
 """The times to wait before a failed job is tried again. After the last one, the job ends as failed, and the next sweep
-finds what is left to do. The first times are short, because replicas of a registry may need a minute to get an image.
+finds what is left to do.
 """
+
+NOT_YET_DELAYS = RETRY_DELAYS[:3]
+"""The times to wait before a job looks again for something that is expected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,19 @@ class Failed:
     """Further work that follows from the part that was done."""
 
 
-JobResult = Done | Failed
+@dataclass(frozen=True, slots=True)
+class NotYet:
+    """A job that found nothing to do, although something is expected. It is tried again a few times.
+
+    A replica of a registry, for example, can serve an image a minute after the event that reports it
+    (https://github.com/Azure/acr/issues/880).
+    """
+
+    claimed: ClaimedWork
+    result: str
+    """What was found, in one line."""
+
+
+JobResult = Done | Failed | NotYet
 Job = Callable[[Sequence[ClaimedWork]], Iterator[JobResult]]
 """Does several pieces of work of the same kind. It yields one result for each of them, as soon as it is known."""

@@ -11,9 +11,9 @@ from bot.model.inventory import BranchKey
 from bot.model.reference import Digest, TagRef
 from bot.model.run_scope import RunScope
 from bot.model.vocabulary import RunLevel
-from bot.model.work import ClaimedWork, TagWork, VisitWork, WorkPriority, WorkRequest
+from bot.model.work import ClaimedWork, TagWork, VisitWork, WorkPriority, WorkReason, WorkRequest
 from bot.pipeline.run import run_fleets
-from bot.serve.job import Done, Failed, JobResult
+from bot.serve.job import Done, Failed, JobResult, NotYet
 from bot.serve.visit_job import RunBuilder
 from bot.wiring import FleetRun
 from bot.work_ports import EventInventory
@@ -34,6 +34,7 @@ class TagJob:
     def __call__(self, claimed: Sequence[ClaimedWork]) -> Iterator[JobResult]:
         """Yield the result for each tag. Raises BasebumpError if the config or the state cannot be used."""
         run = self._build_run(RunLevel.REPORT, RunScope())
+        before = run.context.state_store.load_descriptors([_get_tag_ref(each) for each in claimed])
 
         def look_up(each: ClaimedWork) -> Digest | RegistryError:
             try:
@@ -43,15 +44,19 @@ class TagJob:
 
         for each, found in zip(claimed, run.context.registry_pool.map(look_up, claimed), strict=True):
             if not isinstance(found, RegistryError):
-                yield self._request_visits(each, found, run)
+                known = before.get(_get_tag_ref(each))
+                is_unmoved = known is not None and known.digest == found
+                yield self._request_visits(each, found, run, is_unmoved=is_unmoved)
             elif found.is_failure:
                 yield Failed(each, str(found))
             else:
                 yield Done(each, str(found))
 
-    def _request_visits(self, claimed: ClaimedWork, digest: Digest, run: FleetRun) -> Done:
+    def _request_visits(self, claimed: ClaimedWork, digest: Digest, run: FleetRun, *, is_unmoved: bool) -> JobResult:
         tag_ref = _get_tag_ref(claimed)
         users = list_visits(self._inventory.list_stale_users(tag_ref, digest))
+        if not users and is_unmoved and claimed.reason is WorkReason.IMAGE_PUSHED:
+            return NotYet(claimed, f"the registry still serves {digest[:_SHORT_DIGEST]}")
         if not users:
             return Done(claimed, f"no repository needs {digest[:_SHORT_DIGEST]}")
         priority = self._find_priority(tag_ref, users, run) if len(users) > 1 else WorkPriority.CHANGE

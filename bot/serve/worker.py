@@ -12,7 +12,9 @@ from bot.core.markdown import make_one_line
 from bot.model.errors import BasebumpError, StateError
 from bot.model.work import ClaimedWork, FinishedWork, WorkKind
 from bot.ports import Clock
-from bot.serve.job import RETRY_DELAYS, Done, Failed, Job, JobResult
+from bot.serve import claim_keeper
+from bot.serve.claim_keeper import ClaimKeeper
+from bot.serve.job import NOT_YET_DELAYS, RETRY_DELAYS, Done, Failed, Job, JobResult, NotYet
 from bot.serve.json_log import JsonLog
 from bot.work_ports import WorkQueue
 
@@ -106,6 +108,12 @@ class WorkLoop:
             case Failed():
                 self._store_failure(result, started, ended)
                 self._log_end("work-failed", claimed, seconds=seconds, error=result.error)
+            case NotYet() if claimed.attempts < len(NOT_YET_DELAYS):
+                note = make_one_line(result.result)
+                self._queue.postpone_work(self._worker, claimed, NOT_YET_DELAYS[claimed.attempts], note)
+                self._log_end("work-postponed", claimed, seconds=seconds, result=note)
+            case NotYet():
+                self._store(Done(claimed, result.result), started)
             case _:
                 assert_never(result)
 
