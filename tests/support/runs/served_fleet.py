@@ -34,13 +34,13 @@ def find_free_port() -> int:
         return port
 
 
-def wait_until(is_true: Callable[[], object], seconds: float = 30.0) -> float:
-    """Wait until a function returns a true value. Return the seconds that it took."""
+def wait_until(is_true: Callable[[], object], seconds: float = 30.0, interval: float = 0.02) -> float:
+    """Call a function every `interval` seconds until it returns a true value. Return the seconds that it took."""
     began = time.monotonic()
     while not is_true():
         if time.monotonic() - began > seconds:
             raise TimeoutError(f"not true after {seconds} s")
-        time.sleep(0.02)
+        time.sleep(interval)
     return time.monotonic() - began
 
 
