@@ -129,7 +129,7 @@ Credential = ClassicToken | FineGrainedToken | InstallationToken | AppCredential
 
 
 _JOB_SETTING = '"Allow GitHub Actions to create and approve pull requests"'
-_CI_HINT = "hint: give the token the permissions `checks: read` and `statuses: read`; "
+_CI_HINT = "give the token the permissions `checks: read` and `statuses: read`"
 _LEFT_OUT_HINT = "without it, changes in .github/workflows are left out and named"
 
 

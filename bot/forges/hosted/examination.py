@@ -208,15 +208,16 @@ def _check_ci(hosted: HostedRepository, ci: CiApi, base_branch: str, hint: str) 
 
     If it cannot, the result is "unknown" instead of "problem", because a run does everything else.
     """
-    action, consequence = "read how CI ended", "without it, CI that fails with an update pauses no other update"
+    action = "read how CI ended"
     try:
         with hosted.errors.translate(hosted.name):
             tip = hosted.branches.read_tip(base_branch)
             is_readable = tip is None or tip.commit in ci.read_outcomes({tip.commit: None})
     except ForgeError as error:
-        return report_unknown(hosted.name, action, f"{error}; {consequence}")
+        return report_unknown(hosted.name, action, str(error))
     if not is_readable:
-        return report_unknown(hosted.name, action, f"the checks of commits cannot be read; {hint}{consequence}")
+        message = "the checks of commits cannot be read, so basebump does not notice if an update breaks CI"
+        return report_unknown(hosted.name, action, f"{message}; hint: {hint}" if hint else message)
     return report_ok(hosted.name, action, "the request was answered")
 
 
