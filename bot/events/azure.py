@@ -18,7 +18,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from bot.events.fields import JsonObject, choose_delivery_id, read_object, read_objects
-from bot.events.forge_changes import Changes, find_push, parse_document, read_name, report_repository
+from bot.events.forge_changes import Changes, find_pushes, parse_document, read_name, report_repository
 from bot.events.proof import BearerSender, is_same_secret
 from bot.model.delivery import EventRequest, ParsedDelivery, RepositoryChanged
 from bot.model.work import WorkReason
@@ -61,10 +61,8 @@ def _read_repository(resource: JsonObject) -> str:
 
 
 def _read_push(resource: JsonObject) -> Changes:
-    repository = _read_repository(resource)
     updates = read_objects(resource.get("refUpdates"), "resource.refUpdates")
-    changes = (find_push(repository, update.get("name"), update.get("newObjectId")) for update in updates)
-    return tuple(dict.fromkeys(each for found in changes for each in found))
+    return find_pushes(_read_repository(resource), [(each.get("name"), each.get("newObjectId")) for each in updates])
 
 
 def _read_request(resource: JsonObject) -> Changes:

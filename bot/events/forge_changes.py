@@ -24,6 +24,9 @@ from bot.model.dashboard import DASHBOARD_LABEL
 from bot.model.delivery import EventRequest, RepositoryChanged, UnreadableDeliveryError
 from bot.model.work import WorkReason
 
+MAX_BRANCHES = 20
+"""The number of branches of a push that are reported one by one. A push to more branches counts as one to all branches,
+because the receiver looks up each of them."""
 _BRANCHES = "refs/heads/"
 
 Changes = tuple[RepositoryChanged, ...]
@@ -67,15 +70,19 @@ def read_long_text(value: object, field: str) -> str:
     return value or ""
 
 
-def find_push(repository: str, ref: object, commit: object) -> Changes:
-    """Return the push to a branch; empty if a tag was pushed, or if the branch was deleted.
+def find_pushes(repository: str, updates: Iterable[tuple[object, object]]) -> Changes:
+    """Return the branches that were pushed to; empty if there are only tags and deleted branches.
 
-    `commit` is the new commit of the branch, which consists of zeros if the branch was deleted.
+    `updates` are refs with their new commits. The new commit of a deleted branch consists of zeros.
     """
-    name = read_name(ref, "ref")
-    if not name.startswith(_BRANCHES) or not read_text(commit, "commit").strip("0"):
-        return ()
-    return (RepositoryChanged(repository, WorkReason.FILES_CHANGED, name.removeprefix(_BRANCHES)),)
+    branches: set[str] = set()
+    for ref, commit in updates:
+        name = read_name(ref, "ref")
+        if name.startswith(_BRANCHES) and read_text(commit, "commit").strip("0"):
+            branches.add(name.removeprefix(_BRANCHES))
+    if len(branches) > MAX_BRANCHES:
+        return (RepositoryChanged(repository, WorkReason.FILES_CHANGED),)
+    return tuple(RepositoryChanged(repository, WorkReason.FILES_CHANGED, branch) for branch in sorted(branches))
 
 
 def find_request_change(repository: str, action: RequestAction, text: str, labels: Iterable[str] = ()) -> Changes:

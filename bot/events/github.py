@@ -15,6 +15,8 @@ from bot.events.proof import is_signature
 from bot.events.pull_events import read_issue, read_push, read_repository_change, read_request
 from bot.model.delivery import EventRequest, ParsedDelivery
 
+MAX_ADDED_REPOSITORIES = 100
+"""The number of added repositories that are reported. Any number of new repositories leads to a single sweep."""
 _REQUEST_ACTIONS = MappingProxyType(
     {
         "closed": RequestAction.END,
@@ -77,7 +79,8 @@ def _read_added_repositories(document: JsonObject) -> Changes:
 
 
 def _report_repositories(value: object, field: str) -> Changes:
-    names = [read_name(each.get("full_name"), f"{field}[].full_name") for each in read_objects(value, field)]
+    listed = value[:MAX_ADDED_REPOSITORIES] if isinstance(value, list) else value
+    names = [read_name(each.get("full_name"), f"{field}[].full_name") for each in read_objects(listed, field)]
     return tuple(change for name in dict.fromkeys(names) for change in report_repository(name))
 
 

@@ -17,7 +17,7 @@ from bot.events.forge_changes import (
     Changes,
     RequestAction,
     find_dashboard_change,
-    find_push,
+    find_pushes,
     find_request_change,
     parse_document,
     read_long_text,
@@ -92,15 +92,13 @@ def _read_project(document: JsonObject) -> str:
 
 
 def _read_push(document: JsonObject) -> Changes:
-    return find_push(_read_project(document), document.get("ref"), document.get("after"))
+    return find_pushes(_read_project(document), [(document.get("ref"), document.get("after"))])
 
 
 def _read_update(document: JsonObject) -> Changes:
     """Return the pushes in a delivery of a system hook, which combines all branches and tags of a push."""
-    project = _read_project(document)
     updates = read_objects(document.get("changes"), "changes")
-    changes = (find_push(project, update.get("ref"), update.get("after")) for update in updates)
-    return tuple(dict.fromkeys(each for found in changes for each in found))
+    return find_pushes(_read_project(document), [(each.get("ref"), each.get("after")) for each in updates])
 
 
 def _read_request(document: JsonObject) -> Changes:

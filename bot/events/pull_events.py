@@ -9,7 +9,7 @@ from bot.events.forge_changes import (
     Changes,
     RequestAction,
     find_dashboard_change,
-    find_push,
+    find_pushes,
     find_request_change,
     read_long_text,
     read_name,
@@ -24,7 +24,7 @@ def read_repository(document: JsonObject) -> str:
 
 def read_push(document: JsonObject) -> Changes:
     """Return the push that a delivery of the event `push` reports."""
-    return find_push(read_repository(document), document.get("ref"), document.get("after"))
+    return find_pushes(read_repository(document), [(document.get("ref"), document.get("after"))])
 
 
 def read_request(document: JsonObject, actions: Mapping[str, RequestAction]) -> Changes:

@@ -66,7 +66,7 @@ class RepositoryChanged:
     """The full name, such as `owner/name`."""
     reason: WorkReason
     branch: str | None = None
-    """The branch that was pushed to; None if the event is not about a push."""
+    """The branch that was pushed to; None if the event is not about a push, or about a push to many branches."""
     is_by_user: bool = False
     """True if a user is probably waiting for basebump, because of a checkbox, a label or a review."""
 

@@ -18,6 +18,8 @@ from support.events.forges.sent import PLAIN_TEXT, TICKED_TEXT, SendingForge, Se
 
 from bot.events import find_sender
 from bot.events.fields import MAX_EVENTS, MAX_TEXT_LENGTH
+from bot.events.forge_changes import MAX_BRANCHES
+from bot.events.github import MAX_ADDED_REPOSITORIES
 from bot.model.delivery import EventRequest, ParsedDelivery, SenderKind, UnreadableDeliveryError
 from bot.work_ports import EventSender
 
@@ -269,10 +271,30 @@ def test_name_that_could_mislead_is_unreadable(forge, name):
 
 def test_number_of_added_repositories_is_limited():
     sent = next(each for each in github.FORGE.deliveries if each.name == "installation_repositories added")
-    document = {**sent.document, "repositories_added": [{"full_name": f"acme/{n}"} for n in range(MAX_EVENTS + 1)]}
+    added = [{"full_name": f"acme/{number}"} for number in range(MAX_EVENTS + 1)]
+    many = replace(sent, document={**sent.document, "repositories_added": added})
 
-    with pytest.raises(UnreadableDeliveryError, match="entries"):
-        _parse(github.FORGE, replace(sent.to_request(), body=json.dumps(document).encode()))
+    assert len(_parse(github.FORGE, many.to_request()).events) == MAX_ADDED_REPOSITORIES
+
+
+@pytest.mark.parametrize(("count", "branches"), [(MAX_BRANCHES, MAX_BRANCHES), (MAX_BRANCHES + 1, 1)])
+def test_push_to_many_branches_is_one_event_without_branch(count, branches):
+    refs = [f"refs/heads/b{number}" for number in range(count)]
+    of_azure, of_gitlab = (
+        next(each for each in forge.deliveries if each.name == "several branches")
+        for forge in (azure.FORGE, gitlab.FORGE)
+    )
+    updates = [{"name": ref, "newObjectId": "1" * 40} for ref in refs]
+    changes = [{"ref": ref, "after": "1" * 40} for ref in refs]
+    document = {**of_azure.document, "resource": {**of_azure.document["resource"], "refUpdates": updates}}
+
+    for forge, sent in (
+        (azure.FORGE, replace(of_azure, document=document)),
+        (gitlab.FORGE, replace(of_gitlab, document={**of_gitlab.document, "changes": changes})),
+    ):
+        events = _parse(forge, sent.to_request()).events
+        assert len(events) == branches
+        assert (events[0].branch is None) is (count > MAX_BRANCHES)
 
 
 def test_event_that_basebump_ignores_is_not_parsed_on_github():
