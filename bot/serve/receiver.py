@@ -47,7 +47,10 @@ MAX_BODY = 1024 * 1024
 MAX_FORGE_BODY = 25 * 1024 * 1024
 """The maximum number of bytes of a delivery by a forge. GitHub's deliveries have at most 25 MB."""
 MAX_RATE = 500
-"""The maximum number of deliveries of one sender within a second. A whole fleet of builds sends a few."""
+"""The maximum number of proved deliveries of one sender within a second. A whole fleet of builds sends a few."""
+MAX_REFUSAL_RATE = 1
+"""How many refused deliveries of one sender are stored within a second. Others are not even counted, so that a flood of
+them costs no more than the computation of their proofs, and cannot keep out deliveries that are proved."""
 MAX_SUBJECTS = 20
 """The maximum number of tags or repositories that the record of a delivery names."""
 MAX_SUBJECT_LENGTH = 200
@@ -88,6 +91,7 @@ class Receiver:
     ) -> None:
         self._senders = {each.name: each for each in senders}
         self._rates = {name: _RateLimit(MAX_RATE) for name in self._senders}
+        self._refusal_rates = {name: _RateLimit(MAX_REFUSAL_RATE) for name in self._senders}
         self._inventory, self._service_log = inventory, service_log
         self._clock, self._log = clock, log
 
@@ -96,14 +100,14 @@ class Receiver:
         configured = self._senders.get(path_parts["name"])
         if configured is None:
             return Response(404, b"not found\n")
-        if not self._rates[configured.name].allows():
-            return Response(503, b"too many requests\n", headers=(("Retry-After", "1"),))
         if len(request.body) > (MAX_FORGE_BODY if configured.is_forge else MAX_BODY):
             return Response(413, b"too large\n")
         now, trace = self._clock.now(), secrets.token_hex(_ID_BYTES)
         event_request = EventRequest(request.method, request.headers, request.query, request.body)
         if not configured.sender.is_proved(event_request, configured.secret, now):
             return self._refuse(configured, now)
+        if not self._rates[configured.name].allows():
+            return Response(503, b"too many requests\n", headers=(("Retry-After", "1"),))
         try:
             parsed = configured.sender.parse_delivery(event_request, configured.registry)
         except UnreadableDeliveryError as error:
@@ -118,11 +122,14 @@ class Receiver:
 
     def _refuse(self, configured: ConfiguredSender, now: datetime) -> Response:
         """Count a delivery that is not proved. The response does not say why, so that it helps no attacker."""
+        unauthorized = Response(401, b"unauthorized\n")
+        if not self._refusal_rates[configured.name].allows():
+            return unauthorized
         record_id = f"refused-{now:%Y-%m-%dT%H}"
         refused = Delivery(configured.name, record_id, now, DeliveryOutcome.REFUSED, "")
         if self._service_log.record_delivery(refused, ()):
             self._log.write("delivery", sender=configured.name, outcome="refused")
-        return Response(401, b"unauthorized\n")
+        return unauthorized
 
     def _accept(self, configured: ConfiguredSender, parsed: ParsedDelivery, now: datetime, trace: str) -> Response:
         plan = self._plan(configured, parsed.events, trace, now)

@@ -28,7 +28,7 @@ from bot.serve.http import Route, Router
 from bot.serve.job import Job
 from bot.serve.json_log import JsonLog
 from bot.serve.poll_job import PollJob
-from bot.serve.receiver import MAX_FORGE_BODY, ConfiguredSender, Receiver
+from bot.serve.receiver import MAX_BODY, MAX_FORGE_BODY, ConfiguredSender, Receiver
 from bot.serve.sweep_job import SweepJob
 from bot.serve.tag_job import TagJob
 from bot.serve.upkeep import Upkeep
@@ -99,13 +99,14 @@ class Service:
     def start_server(self) -> str:
         """Start the HTTP server, and return its URL. Raises OSError if the address cannot be used."""
         host, port = self._stores.settings.serve.listen
+        has_forge_events = any(each.kind in FORGE_KINDS for each in self._stores.settings.serve.senders)
         server = create_server(
             Application(Router(self._list_routes()), self._log),
             host=host,
             port=port,
             threads=SERVER_THREADS,
             ident=None,
-            max_request_body_size=MAX_FORGE_BODY,
+            max_request_body_size=MAX_FORGE_BODY if has_forge_events else MAX_BODY,
             clear_untrusted_proxy_headers=True,
         )
         threading.Thread(target=server.run, name="server", daemon=True).start()

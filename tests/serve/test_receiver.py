@@ -1,0 +1,172 @@
+"""The receiver of deliveries: proof, bounds, repeated deliveries, and the work that a delivery leads to."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import UTC, datetime
+
+import pytest
+from support.runs.worlds import StandingClock
+from support.values import digest, occurrence
+
+from bot.events import find_sender
+from bot.model.delivery import SenderKind
+from bot.model.inventory import BranchKey, BranchVisit
+from bot.model.reference import TagRef
+from bot.model.report import RepositoryReport, Verdict
+from bot.model.vocabulary import OccurrenceStatus
+from bot.model.work import TagWork
+from bot.serve.app import Application
+from bot.serve.http import Request, Route, Router
+from bot.serve.json_log import JsonLog
+from bot.serve.receiver import MAX_BODY, MAX_RATE, ConfiguredSender, Receiver
+from bot.state.database import Database
+from bot.state.event_inventory import DatabaseEventInventory
+from bot.state.inventory_store import DatabaseInventoryStore
+from bot.state.service_log import DatabaseServiceLog
+from bot.state.work_queue import DatabaseWorkQueue
+
+NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
+SECRET = "a-secret-of-the-registry"
+WEB = BranchKey("github", "github.com", "acme/web", "main")
+
+
+class Desk:
+    """A receiver with a state in a file, in which `acme/web` uses `docker.io/library/node:22`."""
+
+    def __init__(self, folder) -> None:
+        self.path = folder / "state.db"
+        database = Database.sqlite(self.path)
+        report = RepositoryReport(
+            "github", "acme/web", "main", (Verdict(occurrence("node:22"), OccurrenceStatus.UP_TO_DATE),)
+        )
+        visit = BranchVisit(WEB, "1" * 40, "reader", report, (), has_unread_files=False)
+        DatabaseInventoryStore(database).record_visits([visit], {}, NOW)
+        self.queue, self.service_log = DatabaseWorkQueue(database), DatabaseServiceLog(database)
+        senders = [
+            ConfiguredSender("lab", "distribution", find_sender(SenderKind.DISTRIBUTION), SECRET, "docker.io"),
+            ConfiguredSender("grid", "event-grid", find_sender(SenderKind.EVENT_GRID), SECRET),
+            ConfiguredSender("gitlab", "gitlab", find_sender(SenderKind.GITLAB), SECRET, is_forge=True),
+            ConfiguredSender("github", "gitea", find_sender(SenderKind.GITEA), SECRET, is_forge=True),
+        ]
+        clock = StandingClock(NOW)
+        self.log = io.StringIO()
+        log = JsonLog(clock, self.log)
+        receiver = Receiver(senders, DatabaseEventInventory(database), self.service_log, clock, log)
+        routes = [Route.build(method, "/events/{name}", receiver.receive) for method in ("POST", "OPTIONS")]
+        self.router = Router(routes)
+        self.application = Application(self.router, log)
+
+    def post(self, document: object, secret: str = SECRET, name: str = "lab", **headers: str):
+        body = document if isinstance(document, bytes) else json.dumps(document).encode()
+        headers = {
+            "authorization": f"Bearer {secret}",
+            **{key.replace("_", "-"): each for key, each in headers.items()},
+        }
+        return self.router.answer(Request("POST", f"/events/{name}", headers=headers, body=body))
+
+    def claim(self):
+        """Return the keys of the work that is due now or soon."""
+        return [each.key for each in self.service_log.list_waiting(100)]
+
+    def outcomes(self) -> list[tuple[str, int]]:
+        return [(each.outcome.value, each.repeats) for each in self.service_log.list_deliveries(100)]
+
+
+@pytest.fixture
+def desk(tmp_path):
+    return Desk(tmp_path)
+
+
+def pushed(name="library/node", tag="22", event_id="1", action="push"):
+    target = {"repository": name, "tag": tag, "digest": digest("new"), "mediaType": "application/json"}
+    return {"events": [{"id": event_id, "action": action, "target": target, "request": {"host": "elsewhere:5000"}}]}
+
+
+def test_push_of_a_used_tag_leads_to_one_lookup(desk):
+    assert desk.post(pushed()).status == 202
+    assert desk.post(pushed(event_id="2")).status == 202
+    assert desk.claim() == [TagWork(TagRef("docker.io/library/node", "22"))]
+
+
+def test_repeated_delivery_is_stored_once(desk):
+    for _ in range(3):
+        assert desk.post(pushed()).status == 202
+    assert desk.outcomes() == [("accepted", 2)]
+
+
+@pytest.mark.parametrize(
+    ("document", "outcome"),
+    [(pushed(tag="23"), "not-used"), (pushed(action="delete"), "ignored"), (b"{", "unreadable"), ([], "unreadable")],
+)
+def test_proved_delivery_without_work_is_accepted_and_stored(desk, document, outcome):
+    assert desk.post(document).status == 202
+    assert (desk.outcomes(), desk.claim()) == ([(outcome, 0)], [])
+
+
+@pytest.mark.parametrize("secret", ["", "another-secret-of-the-registry", SECRET + "x"])
+def test_delivery_without_proof_is_refused_without_detail(desk, secret):
+    response = desk.post(pushed(), secret)
+    assert (response.status, response.body) == (401, b"unauthorized\n")
+    assert desk.claim() == []
+
+
+def test_flood_of_refused_deliveries_stores_little_and_keeps_out_nobody(desk):
+    for _ in range(MAX_RATE + 100):
+        assert desk.post(pushed(), "a-wrong-secret-of-somebody").status == 401
+    assert desk.post(pushed()).status == 202
+    refused = [repeats for outcome, repeats in desk.outcomes() if outcome == "refused"]
+    assert len(refused) == 1
+    assert refused[0] < 60
+
+
+def test_too_many_proved_deliveries_in_a_second_are_to_be_sent_later(desk):
+    responses = {desk.post(pushed(action="pull")).status for _ in range(3 * MAX_RATE)}
+    assert responses <= {202, 503}
+
+
+def test_large_body_is_refused_before_it_is_parsed(desk):
+    assert desk.post(b" " * (MAX_BODY + 1)).status == 413
+    assert desk.post(b" " * (MAX_BODY + 1), name="github").status == 401
+
+
+def test_unknown_sender_is_not_found(desk):
+    assert desk.post(pushed(), name="nobody").status == 404
+
+
+def test_handshake_of_event_grid_is_answered(desk):
+    headers = {"authorization": f"Bearer {SECRET}", "webhook-request-origin": "eventgrid.azure.net"}
+    response = desk.router.answer(Request("OPTIONS", "/events/grid", headers=headers))
+    assert (response.status, dict(response.headers)["WebHook-Allowed-Origin"]) == (200, "eventgrid.azure.net")
+
+
+def gitlab_push(project="acme/web", branch="main"):
+    return {
+        "object_kind": "push",
+        "ref": f"refs/heads/{branch}",
+        "before": "1" * 40,
+        "after": "2" * 40,
+        "project": {"path_with_namespace": project, "default_branch": "main"},
+    }
+
+
+def test_event_of_another_kind_of_forge_does_not_concern_a_repository_of_the_same_name(desk):
+    response = desk.post(gitlab_push(), name="gitlab", x_gitlab_token=SECRET, x_gitlab_event="Push Hook")
+    assert (response.status, desk.claim()) == (202, [])
+    assert desk.outcomes() == [("not-used", 0)]
+
+
+def test_state_that_cannot_be_used_lets_the_sender_try_again(desk):
+    desk.path.write_bytes(b"no database" * 1000)
+    answers = []
+    environment = {
+        "REQUEST_METHOD": "POST",
+        "PATH_INFO": "/events/lab",
+        "HTTP_AUTHORIZATION": f"Bearer {SECRET}",
+        "wsgi.input": io.BytesIO(json.dumps(pushed()).encode()),
+    }
+    desk.application(environment, lambda status, headers: answers.append((status, dict(headers))))
+    assert answers[0][0] == "503 Service Unavailable"
+    assert answers[0][1]["Retry-After"] == "5"
+    assert "cannot use the state" in desk.log.getvalue()
