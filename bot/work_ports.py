@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from bot.model.work import WorkKind
+
 if TYPE_CHECKING:  # only signatures need these imports, so they do not slow down the start
     from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime, timedelta
@@ -22,7 +24,6 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
         QueueFigures,
         WaitingWork,
         WorkKey,
-        WorkKind,
         WorkPriority,
         WorkRequest,
     )
@@ -73,8 +74,8 @@ class WorkQueue(Protocol):
     def release_claims(self, worker: str) -> None:
         """End all claims of a worker, so that others can do the work at once."""
 
-    def compute_figures(self) -> QueueFigures:
-        """Return figures about the pending work."""
+    def compute_figures(self, kinds: Collection[WorkKind] = tuple(WorkKind)) -> QueueFigures:
+        """Return figures about the pending work of some kinds, by default of all kinds."""
 
 
 class WorkSignal(Protocol):
@@ -139,6 +140,25 @@ class EventInventory(Protocol):
 
     def list_due_branches(self, at: datetime) -> Sequence[BranchKey]:
         """Return the settled base branches whose result may have changed, because a time was reached before `at`."""
+
+
+class MetricsReader(Protocol):
+    """Reads figures about the service for monitoring. Every method raises StateError."""
+
+    def compute_pending_figures(self) -> Sequence[PendingFigures]:
+        """Return figures for each kind of work, also for kinds without pending work."""
+
+    def find_newest_id(self) -> int:
+        """Return the number of the newest record of finished work; 0 if there is none."""
+
+    def list_ended(self, after_id: int, limit: int) -> Sequence[EndedWork]:
+        """Return the records of finished work with numbers greater than `after_id`, in the order of their numbers."""
+
+    def find_last_successes(self) -> Mapping[WorkKind, datetime]:
+        """Return the end of the last work of each kind that did not fail."""
+
+    def find_last_deliveries(self, senders: Sequence[str]) -> Mapping[tuple[str, DeliveryOutcome], datetime]:
+        """Return the time of the last delivery for each of these senders and each outcome."""
 
 
 class EventSender(Protocol):

@@ -29,13 +29,13 @@ class VisitJob:
 
     def __call__(self, claimed: Sequence[ClaimedWork]) -> Iterator[JobResult]:
         """Yield the result of each visit. Raises BasebumpError if the run could not begin."""
-        names = {_get_name(each): each for each in claimed}
-        run = self._build_run(self._level, RunScope(names=frozenset(names)))
+        run = self._build_run(self._level, RunScope(names=frozenset(map(_get_name, claimed))))
         report = run_fleets(run.fleets, run.context, run.options)
-        for name, each in names.items():
-            yield self._build_result(each, name, report)
+        for each in claimed:
+            yield self._build_result(each, report)
 
-    def _build_result(self, claimed: ClaimedWork, name: str, report: RunReport) -> JobResult:
+    def _build_result(self, claimed: ClaimedWork, report: RunReport) -> JobResult:
+        name = _get_name(claimed)
         repository_reports = [each for each in report.repositories if name in (each.name, each.configured_name)]
         errors = list(_list_errors(name, repository_reports, report.failed))
         if errors and not all(error == UNSELECTED for error in errors):

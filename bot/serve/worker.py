@@ -65,7 +65,7 @@ class WorkLoop:
         return bool(claimed)
 
     def _wait_for_work(self) -> None:
-        next_due = self._queue.compute_figures().next_due_in
+        next_due = self._queue.compute_figures(self._jobs.keys()).next_due_in
         longest = LONGEST_WAIT if next_due is None else min(next_due, LONGEST_WAIT)
         self._wait(max(longest.total_seconds(), 0.05))
 

@@ -155,8 +155,8 @@ class DatabaseWorkQueue:
         self._signal.send()
         return len(rows)
 
-    def compute_figures(self) -> QueueFigures:
-        """Return figures about the pending work."""
+    def compute_figures(self, kinds: Collection[WorkKind] = tuple(WorkKind)) -> QueueFigures:
+        """Return figures about the pending work of some kinds, by default of all kinds."""
         with self._database.open_for_reading() as connection:
             now = read_time(connection)
             is_claimed = and_(PENDING_WORK.c.worker.is_not(None), PENDING_WORK.c.claimed_until > now)
@@ -168,7 +168,8 @@ class DatabaseWorkQueue:
                 func.count().filter(is_claimed),
                 func.min(PENDING_WORK.c.due_at).filter(is_waiting),
             )
-            waiting, due, claimed, next_due = connection.execute(select(*columns).select_from(PENDING_WORK)).one()
+            query = select(*columns).where(PENDING_WORK.c.kind.in_([each.value for each in kinds]))
+            waiting, due, claimed, next_due = connection.execute(query).one()
         return QueueFigures(
             waiting,
             due,
