@@ -15,9 +15,10 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
 
     from sqlalchemy import Connection
 
-    from bot.model.delivery import Delivery, EventRequest, ParsedDelivery
+    from bot.model.delivery import Delivery, DeliveryOutcome, EventRequest, ParsedDelivery
     from bot.model.inventory import BranchKey
     from bot.model.reference import Digest, TagRef
+    from bot.model.service_metrics import EndedWork, PendingFigures
     from bot.model.work import (
         ClaimedWork,
         FinishedWork,
@@ -91,15 +92,19 @@ class WorkSignal(Protocol):
         """Wake the workers of this process. The transaction that stored the work has ended."""
 
 
-class ServiceLog(Protocol):
-    """The records of deliveries and of work that was done. Every method raises StateError."""
+class DeliveryLog(Protocol):
+    """Stores the records of deliveries."""
 
     def record_delivery(self, delivery: Delivery, requests: Collection[WorkRequest]) -> bool:
-        """Store a delivery together with the work that it leads to, in one transaction.
+        """Store a delivery together with the work that it leads to, in one transaction. Raises StateError.
 
         Returns:
             False if the same delivery was stored before. Then only its repetition is counted.
         """
+
+
+class ServiceLog(DeliveryLog, Protocol):
+    """The records of deliveries and of work that was done. Every method raises StateError."""
 
     def list_deliveries(self, limit: int) -> Sequence[Delivery]:
         """Return the newest deliveries, the newest first."""

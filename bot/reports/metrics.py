@@ -1,7 +1,5 @@
 """Renders a run as metrics in Prometheus' text format, for the textfile collector of the node exporter.
 
-https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
-
 Every label has a fixed set of values, so the number of series does not depend on the size of the fleet.
 
 A metric has a series for every combination of label values, even if its value is zero, because queries and alerts do
@@ -24,6 +22,7 @@ from bot.model.patch_times import FixSeverity, PatchSummary
 from bot.model.report import RunReport
 from bot.model.vocabulary import FailureStage, OccurrenceStatus, ProposalOutcome
 from bot.reports._evidence import SCANNED, get_state
+from bot.reports.prometheus_text import Sample, render_family
 
 FOLDER = "folder"
 """The forge of a scanned folder in labels, because Prometheus has no empty labels."""
@@ -34,10 +33,8 @@ FIRST_SEEN, PUBLISHED = "first-seen", "published"
 """The start of a time to patch: the first sighting of the fix, or its publication."""
 _SCAN_STATES = (SCANNED, *(why.value for why in UnscannedReason))
 
-Labels = Mapping[str, str]
 LabelValues = tuple[str, ...]
 """A value for each label, in the order of the labels."""
-Sample = tuple[Labels, float]
 
 
 def render_metrics(report: RunReport, patch_summaries: Iterable[PatchSummary] | None = None) -> str:
@@ -50,17 +47,17 @@ def render_metrics(report: RunReport, patch_summaries: Iterable[PatchSummary] | 
 
 
 def _render_run(report: RunReport) -> Iterator[str]:
-    yield from _render_gauge(
+    yield from render_family(
         "build_info", "Version of basebump that wrote these metrics.", [({"version": __version__}, 1)]
     )
     if report.started is not None and report.ended is not None:
         duration = (report.ended - report.started).total_seconds()
-        yield from _render_gauge("run_start_timestamp_seconds", "Start of the run.", [({}, report.started.timestamp())])
-        yield from _render_gauge("run_end_timestamp_seconds", "End of the run.", [({}, report.ended.timestamp())])
-        yield from _render_gauge("run_duration_seconds", "Duration of the run.", [({}, duration)])
+        yield from render_family("run_start_timestamp_seconds", "Start of the run.", [({}, report.started.timestamp())])
+        yield from render_family("run_end_timestamp_seconds", "End of the run.", [({}, report.ended.timestamp())])
+        yield from render_family("run_duration_seconds", "Duration of the run.", [({}, duration)])
     count_by_stage = Counter[LabelValues]((each.stage.value,) for each in report.failed)
     samples = _build_samples(count_by_stage, ("stage",), [tuple(stage.value for stage in FailureStage)])
-    yield from _render_gauge("failures", "Failures of basebump, by the stage of the run.", samples)
+    yield from render_family("failures", "Failures of basebump, by the stage of the run.", samples)
 
 
 def _render_counts(report: RunReport) -> Iterator[str]:
@@ -85,32 +82,32 @@ def _render_counts(report: RunReport) -> Iterator[str]:
         )
     forges = tuple(sorted(forge for (forge,) in repositories))
     statuses, outcomes = tuple(each.value for each in OccurrenceStatus), tuple(each.value for each in ProposalOutcome)
-    yield from _render_gauge(
+    yield from render_family(
         "repositories",
         "Repositories and base branches that were read.",
         _build_samples(repositories, ("forge",), [forges]),
     )
-    yield from _render_gauge(
+    yield from render_family(
         "places",
         "Image references, by status and by whether they have a digest.",
         _build_samples(occurrences, ("forge", "status", "pinned"), [forges, statuses, ("true", "false")]),
     )
-    yield from _render_gauge(
+    yield from render_family(
         "unsupported_texts",
         "Texts in place of an image that do not name one.",
         _build_samples(texts, ("forge",), [forges]),
     )
-    yield from _render_gauge(
+    yield from render_family(
         "overdue",
         "Proposals whose due date has passed, by what the date was set for.",
         _build_samples(overdue, ("forge", "fixes"), [forges, tuple(each.value for each in DueClass)]),
     )
-    yield from _render_gauge(
+    yield from render_family(
         "due_unknown",
         "Proposals without a due date because scan results are missing.",
         _build_samples(unknown_due, ("forge",), [forges]),
     )
-    yield from _render_gauge(
+    yield from render_family(
         "proposals",
         "Proposals, by outcome.",
         _build_samples(proposals, ("forge", "outcome"), [forges, outcomes]),
@@ -133,13 +130,13 @@ def _render_scans(report: RunReport) -> Iterator[str]:
     }
     sides = ((IN_USE, tuple(in_use.values())), (OFFERED, tuple(offered.values())))
     states = Counter[LabelValues]((side, get_state(outcome)) for side, outcomes in sides for outcome in outcomes)
-    yield from _render_gauge(
+    yield from render_family(
         "assessed_images",
         "Images in use and the images offered in their place, by whether they were scanned or why not.",
         _build_samples(states, ("image", "state"), [(IN_USE, OFFERED), _SCAN_STATES]),
     )
     samples = [sample for side, outcomes in sides for sample in _count_vulnerabilities(side, outcomes)]
-    yield from _render_gauge("vulnerabilities", "Known vulnerabilities of the scanned images, summed.", samples)
+    yield from render_family("vulnerabilities", "Known vulnerabilities of the scanned images, summed.", samples)
 
 
 def _render_patch_times(summaries: Iterable[PatchSummary]) -> Iterator[str]:
@@ -159,13 +156,13 @@ def _render_patch_times(summaries: Iterable[PatchSummary]) -> Iterator[str]:
                     labels = {"fixes": severity, "since": start, "percentile": percentile}
                     times.append((labels, int(time.total_seconds())))
     days = PATCH_PERIOD.days
-    yield from _render_gauge(
+    yield from render_family(
         "time_to_patch_seconds",
         f"Time until fixes were merged, by the most severe vulnerability, for the merges of the last {days} days.",
         times,
     )
     severities = tuple(each.value for each in FixSeverity)
-    yield from _render_gauge(
+    yield from render_family(
         "time_to_patch_fixes",
         f"Fixes that were merged in the last {days} days and whose time to patch is known.",
         _build_samples(counts, ("fixes", "since"), [severities, (FIRST_SEEN, PUBLISHED)]),
@@ -190,12 +187,3 @@ def _build_samples(
         label_values: The possible values of each label, in the order of `names`.
     """
     return [(dict(zip(names, key, strict=True)), counts.get(key, 0)) for key in product(*label_values)]
-
-
-def _render_gauge(name: str, meaning: str, samples: Sequence[Sample]) -> Iterator[str]:
-    if samples:
-        yield f"# HELP basebump_{name} {meaning}"
-        yield f"# TYPE basebump_{name} gauge"
-        for labels, value in samples:
-            label_text = ",".join(f'{label}="{word}"' for label, word in labels.items())
-            yield f"basebump_{name}{{{label_text}}} {value}" if label_text else f"basebump_{name} {value}"

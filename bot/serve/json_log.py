@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections import Counter
 from contextlib import suppress
 from typing import TextIO
 
 from bot.ports import Clock
 from bot.reports.json_text import JsonValue, dump_json
+
+STATE_ERROR, BUG = "state-error", "bug"
+"""The entries about failures to use the state, and about errors in basebump itself. Metrics count them."""
 
 
 class JsonLog:
@@ -20,11 +24,18 @@ class JsonLog:
     def __init__(self, clock: Clock, stream: TextIO | None = None) -> None:
         self._clock, self._stream = clock, stream
         self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
 
     def write(self, event: str, **values: JsonValue) -> None:
         """Write one entry. Errors are ignored, because a log that cannot be written must not stop the service."""
         line = dump_json({"time": f"{self._clock.now():%Y-%m-%dT%H:%M:%S.%fZ}", "event": event, **values})
         stream = self._stream if self._stream is not None else sys.stderr
         with self._lock, suppress(OSError, ValueError):
+            self._counts[event] += 1
             stream.write(line + "\n")
             stream.flush()
+
+    def count_entries(self, event: str) -> int:
+        """Return the number of entries of a kind since the process started."""
+        with self._lock:
+            return self._counts[event]

@@ -32,7 +32,7 @@ from bot.model.work import SweepWork, TagWork, VisitWork, WorkPriority, WorkReas
 from bot.ports import Clock
 from bot.serve.http import JSON, Request, Response
 from bot.serve.json_log import JsonLog
-from bot.work_ports import EventInventory, EventSender, ServiceLog
+from bot.work_ports import DeliveryLog, EventInventory, EventSender
 
 BURST_SILENCE = timedelta(seconds=2)
 """A tag is looked up when no event named it for this time: a build pushes several tags, and some of them twice."""
@@ -85,7 +85,7 @@ class Receiver:
         self,
         senders: Iterable[ConfiguredSender],
         inventory: EventInventory,
-        service_log: ServiceLog,
+        service_log: DeliveryLog,
         clock: Clock,
         log: JsonLog,
     ) -> None:

@@ -24,15 +24,19 @@ from bot.model.work import BACKGROUND_KINDS, EVENT_KINDS, WorkKind
 from bot.ports import ProgressReporter
 from bot.queues.thread_signal import ThreadSignal
 from bot.serve.app import Application
+from bot.serve.claim_keeper import ClaimKeeper
+from bot.serve.health import Health
 from bot.serve.http import Route, Router
 from bot.serve.job import Job
 from bot.serve.json_log import JsonLog
+from bot.serve.metrics import ServiceMetrics
 from bot.serve.poll_job import PollJob
 from bot.serve.receiver import MAX_BODY, MAX_FORGE_BODY, ConfiguredSender, Receiver
 from bot.serve.sweep_job import SweepJob
 from bot.serve.tag_job import TagJob
 from bot.serve.upkeep import Upkeep
 from bot.serve.visit_job import VisitJob
+from bot.serve.work_tally import DeliveryTally
 from bot.serve.worker import WorkLoop
 from bot.settings import ServeSettings, Settings, StateFile
 from bot.state.service_lock import lock_state_file
@@ -156,15 +160,19 @@ class Service:
         }
 
     def _list_routes(self) -> Iterable[Route]:
-        receiver = Receiver(
-            list_senders(self._stores.settings),
-            self._stores.inventory,
-            self._stores.log,
-            self._clock,
-            self._log,
-        )
+        stores, senders = self._stores, list_senders(self._stores.settings)
+        deliveries = DeliveryTally(stores.log, [each.name for each in senders])
+        receiver = Receiver(senders, stores.inventory, deliveries, self._clock, self._log)
         yield Route.build("POST", "/events/{name}", receiver.receive)
         yield Route.build("OPTIONS", "/events/{name}", receiver.receive)
+        yield from Health(stores.queue, self._list_ended_threads, self._stop.is_set, self._log).list_routes()
+        sweep = stores.settings.serve.sweep
+        metrics = ServiceMetrics(stores.metrics, deliveries, self._log, self._clock.now(), sweep)
+        metrics.begin()
+        yield from metrics.list_routes()
+
+    def _list_ended_threads(self) -> list[str]:
+        return [each.name for each in self._threads if not each.is_alive()]
 
 
 def list_senders(settings: Settings) -> list[ConfiguredSender]:

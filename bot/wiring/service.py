@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from bot.inventory_ports import InventoryReader
     from bot.settings import Settings
     from bot.state.database import Database
-    from bot.work_ports import EventInventory, ServiceLog, WorkQueue, WorkSignal
+    from bot.work_ports import EventInventory, MetricsReader, ServiceLog, WorkQueue, WorkSignal
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class ServiceStores:
     log: ServiceLog
     inventory: EventInventory
     reader: InventoryReader
+    metrics: MetricsReader
 
 
 def open_service_stores(config_file: Path, signal: WorkSignal) -> ServiceStores:
@@ -40,6 +41,7 @@ def open_service_stores(config_file: Path, signal: WorkSignal) -> ServiceStores:
     from bot.settings import load
     from bot.state.event_inventory import DatabaseEventInventory
     from bot.state.inventory_reader import DatabaseInventoryReader
+    from bot.state.metrics_reader import DatabaseMetricsReader
     from bot.state.service_log import DatabaseServiceLog
     from bot.state.work_queue import DatabaseWorkQueue
     from bot.wiring.state import open_database
@@ -58,4 +60,5 @@ def open_service_stores(config_file: Path, signal: WorkSignal) -> ServiceStores:
         DatabaseServiceLog(database, signal),
         DatabaseEventInventory(database),
         DatabaseInventoryReader(database),
+        DatabaseMetricsReader(database),
     )

@@ -1,0 +1,166 @@
+"""The metrics of the service in Prometheus' text format: `GET /metrics`.
+
+Counters are those of this process, and begin with zero when it starts. Other figures are read from the state, and are
+therefore the same in all processes.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
+from itertools import product
+
+from bot import __version__
+from bot.model.delivery import DeliveryOutcome
+from bot.model.errors import StateError
+from bot.model.service_metrics import PendingFigures
+from bot.model.work import WorkKind
+from bot.reports.prometheus_text import MetricType, render_family, render_histogram
+from bot.serve.http import Request, Response, Route
+from bot.serve.json_log import BUG, STATE_ERROR, JsonLog
+from bot.serve.work_tally import DELAY_BOUNDS, REPEATED, DeliveryTally, WorkTally
+from bot.work_ports import MetricsReader
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+OUTCOMES = (*(each.value for each in DeliveryOutcome), REPEATED)
+RESULTS = {False: "done", True: "failed"}
+"""The label for work that did not fail, and for work that failed after all attempts."""
+
+
+class ServiceMetrics:
+    """Collects the metrics of one process. Several threads can use it."""
+
+    def __init__(
+        self,
+        reader: MetricsReader,
+        deliveries: DeliveryTally,
+        log: JsonLog,
+        started_at: datetime,
+        sweep_interval: timedelta,
+    ) -> None:
+        self._reader, self._deliveries, self._log = reader, deliveries, log
+        self._started_at, self._sweep_interval = started_at, sweep_interval
+        self._work = WorkTally(reader)
+        self._lock = threading.Lock()
+        self._has_last_times = False
+
+    def list_routes(self) -> Iterable[Route]:
+        """Yield the route of the metrics."""
+        yield Route.build("GET", "/metrics", self._answer)
+
+    def begin(self) -> None:
+        """Begin to count the work that ends. Without this call, the first request does so. Raises StateError."""
+        self._work.update()
+
+    def _answer(self, _request: Request, _parts: Mapping[str, str]) -> Response:
+        return Response(200, self.render().encode(), CONTENT_TYPE)
+
+    def render(self) -> str:
+        """Return all metrics. If the state cannot be used, those that need it are left out or are not up to date."""
+        pending = self._read_state()
+        lines = [
+            *self._render_process(is_usable=pending is not None),
+            *(_render_pending(pending) if pending is not None else ()),
+            *self._render_work(),
+            *self._render_deliveries(),
+        ]
+        return "\n".join(lines) + "\n"
+
+    def _read_state(self) -> tuple[PendingFigures, ...] | None:
+        """Update the counts, and return figures about the pending work; None if the state cannot be used."""
+        try:
+            self._work.update()
+            with self._lock:
+                if not self._has_last_times:
+                    self._deliveries.add_last_times(self._reader.find_last_deliveries(self._deliveries.senders))
+                    self._has_last_times = True
+            return tuple(self._reader.compute_pending_figures())
+        except StateError as error:
+            self._log.write(STATE_ERROR, path="/metrics", error=str(error))
+            return None
+
+    def _render_process(self, *, is_usable: bool) -> Iterator[str]:
+        yield from render_family("build_info", "Version of basebump.", [({"version": __version__}, 1)])
+        yield from _render_number(
+            "service_start_timestamp_seconds", "Start of this process.", self._started_at.timestamp()
+        )
+        yield from _render_number(
+            "state_usable", "1 if the state could be read for these metrics, or else 0.", is_usable
+        )
+        for name, event, meaning in (
+            ("state_errors_total", STATE_ERROR, "Failures to read or write the state in this process."),
+            ("bugs_total", BUG, "Errors in basebump itself in this process, which its log describes."),
+        ):
+            yield from render_family(name, meaning, [({}, self._log.count_entries(event))], MetricType.COUNTER)
+
+    def _render_work(self) -> Iterator[str]:
+        work = self._work
+        samples = [
+            ({"kind": kind.value, "result": RESULTS[is_failure]}, work.results[kind, is_failure])
+            for kind, is_failure in product(WorkKind, RESULTS)
+        ]
+        yield from render_family(
+            "work_total", "Work that ended since this process started, by its result.", samples, MetricType.COUNTER
+        )
+        hosts = sorted({host for host, _ in work.polls})
+        polls = [
+            ({"host": host, "result": RESULTS[is_failure]}, work.polls[host, is_failure])
+            for host, is_failure in product(hosts, RESULTS)
+        ]
+        yield from render_family(
+            "polls_total", "Polls that ended since this process started, by registry.", polls, MetricType.COUNTER
+        )
+        yield from render_family(
+            "proposals_opened_total",
+            "Proposals that were opened since this process started.",
+            [({}, work.opened)],
+            MetricType.COUNTER,
+        )
+        yield from render_histogram(
+            "push_to_proposal_seconds",
+            "Time from a delivery about a push until the visit that opened proposals for it ended.",
+            DELAY_BOUNDS,
+            work.delays,
+            work.total_delay,
+        )
+        last = [({"kind": kind.value}, at.timestamp()) for kind, at in sorted(work.last_successes.items())]
+        yield from render_family("last_success_timestamp_seconds", "End of the last work that did not fail.", last)
+        interval = self._sweep_interval.total_seconds()
+        yield from _render_number("sweep_interval_seconds", "The time between two sweeps.", interval)
+
+    def _render_deliveries(self) -> Iterator[str]:
+        deliveries = self._deliveries
+        counts = [
+            ({"sender": sender, "outcome": outcome}, deliveries.counts[sender, outcome])
+            for sender, outcome in product(deliveries.senders, OUTCOMES)
+        ]
+        yield from render_family(
+            "deliveries_total", "Deliveries that this process recorded.", counts, MetricType.COUNTER
+        )
+        times = [
+            ({"sender": sender, "outcome": outcome}, at.timestamp())
+            for (sender, outcome), at in sorted(deliveries.last_times.items())
+        ]
+        yield from render_family("last_delivery_timestamp_seconds", "Time of the last delivery.", times)
+
+
+def _render_number(name: str, meaning: str, value: float) -> Iterator[str]:
+    """Yield the lines of a gauge without labels."""
+    return render_family(name, meaning, [({}, float(value))])
+
+
+def _render_pending(figures: Iterable[PendingFigures]) -> Iterator[str]:
+    figures = tuple(figures)
+    states = [
+        ({"kind": each.kind.value, "state": state}, count)
+        for each in figures
+        for state, count in (("later", each.later), ("due", each.due), ("claimed", each.claimed))
+    ]
+    yield from render_family(
+        "queue_work", "Pending work that is due later, that is due, or that a worker is doing.", states
+    )
+    failing = [({"kind": each.kind.value}, each.failing) for each in figures]
+    yield from render_family("queue_failing", "Pending work whose last attempt failed.", failing)
+    ages = [({"kind": each.kind.value}, each.oldest_due_age.total_seconds()) for each in figures]
+    yield from render_family("queue_oldest_due_seconds", "Time since the oldest work that waits became due.", ages)

@@ -1,0 +1,90 @@
+"""Reads the figures about the service for monitoring."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import and_, func, select
+
+from bot.model.delivery import DeliveryOutcome
+from bot.model.service_metrics import EndedWork, PendingFigures
+from bot.model.work import WorkKind
+from bot.state.database import Database
+from bot.state.work_queue import read_time
+from bot.state.work_tables import DELIVERIES, FINISHED_WORK, PENDING_WORK
+
+_KINDS = tuple(each.value for each in WorkKind)
+
+
+class DatabaseMetricsReader:
+    """Implements `bot.work_ports.MetricsReader`. Work of kinds that only a later release knows is left out."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def compute_pending_figures(self) -> Sequence[PendingFigures]:
+        """Return figures for each kind of work, also for kinds without pending work."""
+        pending = PENDING_WORK.c
+        with self._database.open_for_reading() as connection:
+            now = read_time(connection)
+            is_claimed = func.coalesce(and_(pending.worker.is_not(None), pending.claimed_until > now), False)
+            is_due = and_(~is_claimed, pending.due_at <= now)
+            query = select(
+                pending.kind,
+                func.count().filter(and_(~is_claimed, pending.due_at > now)),
+                func.count().filter(is_due),
+                func.count().filter(is_claimed),
+                func.count().filter(pending.attempts > 0),
+                func.min(pending.due_at).filter(is_due),
+            )
+            rows = connection.execute(query.where(pending.kind.in_(_KINDS)).group_by(pending.kind)).all()
+        figures = {
+            kind: PendingFigures(
+                WorkKind(kind), later, due, claimed, failing, now - oldest if oldest is not None else timedelta()
+            )
+            for kind, later, due, claimed, failing, oldest in rows
+        }
+        return tuple(figures.get(each.value, PendingFigures(each)) for each in WorkKind)
+
+    def find_newest_id(self) -> int:
+        """Return the number of the newest record of finished work; 0 if there is none."""
+        with self._database.open_for_reading() as connection:
+            newest: int | None = connection.execute(select(func.max(FINISHED_WORK.c.id))).scalar_one()
+            return newest or 0
+
+    def list_ended(self, after_id: int, limit: int) -> Sequence[EndedWork]:
+        """Return the records of finished work with numbers greater than `after_id`, in the order of their numbers."""
+        finished = FINISHED_WORK.c
+        columns = (
+            finished.id,
+            finished.kind,
+            finished.host,
+            finished.is_failure,
+            finished.opened,
+            finished.ended_at,
+            finished.pushed_at,
+        )
+        query = select(*columns).where(finished.id > after_id, finished.kind.in_(_KINDS))
+        with self._database.open_for_reading() as connection:
+            rows = connection.execute(query.order_by(finished.id).limit(limit)).all()
+            return tuple(EndedWork(row.id, WorkKind(row.kind), *row[2:]) for row in rows)
+
+    def find_last_successes(self) -> Mapping[WorkKind, datetime]:
+        """Return the end of the last work of each kind that did not fail. This reads all records."""
+        finished = FINISHED_WORK.c
+        query = select(finished.kind, func.max(finished.ended_at)).group_by(finished.kind)
+        with self._database.open_for_reading() as connection:
+            rows = connection.execute(query.where(~finished.is_failure, finished.kind.in_(_KINDS)))
+            return {WorkKind(kind): ended_at for kind, ended_at in rows}
+
+    def find_last_deliveries(self, senders: Sequence[str]) -> Mapping[tuple[str, DeliveryOutcome], datetime]:
+        """Return the time of the last delivery for each of these senders and each outcome.
+
+        The time of refused deliveries is that of the first one within an hour.
+        """
+        columns = (DELIVERIES.c.sender, DELIVERIES.c.outcome)
+        query = select(*columns, func.max(DELIVERIES.c.received_at)).group_by(*columns)
+        with self._database.open_for_reading() as connection:
+            rows = connection.execute(query.where(DELIVERIES.c.sender.in_(senders)))
+            return {(sender, DeliveryOutcome(outcome)): at for sender, outcome, at in rows}

@@ -1,0 +1,260 @@
+"""The metrics of the service, parsed by Prometheus' own parser."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from bot import __version__
+from bot.model.delivery import Delivery, DeliveryOutcome
+from bot.model.errors import StateError
+from bot.model.reference import TagRef
+from bot.model.work import (
+    FinishedWork,
+    PollWork,
+    SweepWork,
+    TagWork,
+    VisitWork,
+    WorkKind,
+    WorkPriority,
+    WorkReason,
+    WorkRequest,
+)
+from bot.serve import work_tally
+from bot.serve.http import Request, Router
+from bot.serve.json_log import JsonLog
+from bot.serve.metrics import CONTENT_TYPE, ServiceMetrics
+from bot.serve.work_tally import DeliveryTally
+from bot.state.database import Database
+from bot.state.metrics_reader import DatabaseMetricsReader
+from bot.state.service_log import DatabaseServiceLog
+from bot.state.work_queue import DatabaseWorkQueue
+from bot.wiring import SystemClock
+
+AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+WEB, API = (VisitWork("github", "github.com", f"acme/{name}") for name in ("web", "api"))
+NODE = TagWork(TagRef("docker.io/library/node", "22"))
+DAY = timedelta(days=1)
+COUNTER_SUFFIXES = ("_total", "_bucket", "_count", "_sum")
+
+
+class Service:
+    """The state of a service, and the metrics of a process."""
+
+    def __init__(self, path) -> None:
+        self.path = path
+        database = Database.sqlite(path)
+        self.queue, self.records = DatabaseWorkQueue(database), DatabaseServiceLog(database)
+        self.start()
+
+    def start(self) -> None:
+        """Begin with a new process."""
+        reader = DatabaseMetricsReader(Database.sqlite_unmigrated(self.path))
+        self.log = JsonLog(SystemClock(), StringIO())
+        self.deliveries = DeliveryTally(self.records, ["registry", "forge"])
+        self.metrics = ServiceMetrics(reader, self.deliveries, self.log, AT, timedelta(hours=12))
+        self.metrics.begin()
+
+    def break_state(self) -> None:
+        for suffix in ("-wal", "-shm"):
+            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+        self.path.write_bytes(b"damaged" * 1000)
+
+    def read(self) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+        """Return the value of every sample by its name and labels."""
+        response = Router(self.metrics.list_routes()).answer(Request("GET", "/metrics"))
+        assert (response.status, response.content_type) == (200, CONTENT_TYPE)
+        families = list(text_string_to_metric_families(response.body.decode()))
+        assert all(family.documentation for family in families)
+        every = [each for family in families for each in family.samples]
+        found = {(each.name, frozenset(each.labels.items())): each.value for each in every}
+        assert len(found) == len(every)
+        return found
+
+    def value(self, name: str, **labels: str) -> float | None:
+        return self.read().get((f"basebump_{name}", frozenset(labels.items())))
+
+    def request(self, key, **more) -> None:
+        reason = WorkReason.IMAGE_PUSHED
+        self.queue.request_work([WorkRequest(key, WorkPriority.CHANGE, reason, "trace-1", **more)])
+
+    def finish(self, key, *, ended=AT, opened=0, pushed_at=None, is_failure=False) -> None:
+        """Do a piece of work."""
+        self.request(key)
+        [claimed] = self.queue.claim_work("a", [key.kind], 1, timedelta(minutes=1))
+        record = FinishedWork(key, "trace-1", claimed.reason, ended, ended, "done", is_failure, opened, pushed_at)
+        self.queue.finish_work("a", claimed, record)
+
+    def deliver(self, number: int, outcome=DeliveryOutcome.ACCEPTED, sender="registry", at=AT) -> None:
+        self.deliveries.record_delivery(Delivery(sender, str(number), at, outcome, "trace-1"), ())
+
+
+@pytest.fixture
+def service(tmp_path):
+    return Service(tmp_path / "state.db")
+
+
+def test_process_is_described(service):
+    assert service.value("build_info", version=__version__) == 1
+    assert service.value("service_start_timestamp_seconds") == AT.timestamp()
+    assert service.value("sweep_interval_seconds") == 12 * 3600
+    assert service.value("state_usable") == 1
+
+
+def test_pending_work_is_counted_once_by_kind_and_state(service):
+    service.request(WEB)
+    service.request(API, delay=timedelta(hours=1))
+    service.request(NODE)
+    service.queue.claim_work("a", [WorkKind.TAG], 1, timedelta(minutes=1))
+    assert service.value("queue_work", kind="visit", state="due") == 1
+    assert service.value("queue_work", kind="visit", state="later") == 1
+    assert service.value("queue_work", kind="visit", state="claimed") == 0
+    assert service.value("queue_work", kind="tag", state="claimed") == 1
+    assert service.value("queue_work", kind="sweep", state="due") == 0
+    assert 0 < service.value("queue_oldest_due_seconds", kind="visit") < 60
+    assert service.value("queue_oldest_due_seconds", kind="tag") == 0
+
+
+def test_work_that_failed_and_waits_is_failing(service):
+    service.request(WEB)
+    [claimed] = service.queue.claim_work("a", [WorkKind.VISIT], 1, timedelta(minutes=1))
+    service.queue.postpone_work("a", claimed, timedelta(minutes=2), "the forge is down")
+    assert service.value("queue_failing", kind="visit") == 1
+    assert service.value("queue_failing", kind="tag") == 0
+
+
+def test_work_is_counted_by_its_result(service):
+    service.finish(WEB)
+    service.finish(API, is_failure=True)
+    service.finish(PollWork("docker.io"))
+    service.finish(PollWork('hostile"\n}'), is_failure=True)
+    assert service.value("work_total", kind="visit", result="done") == 1
+    assert service.value("work_total", kind="visit", result="failed") == 1
+    assert service.value("work_total", kind="sweep", result="done") == 0
+    assert service.value("polls_total", host="docker.io", result="done") == 1
+    assert service.value("polls_total", host="docker.io", result="failed") == 0
+    assert service.value("polls_total", host='hostile"\n}', result="failed") == 1
+
+
+def test_time_of_the_last_success_is_known_after_a_restart(service):
+    service.finish(SweepWork(), ended=AT - DAY)
+    service.finish(SweepWork(), ended=AT, is_failure=True)
+    assert service.value("last_success_timestamp_seconds", kind="sweep") == (AT - DAY).timestamp()
+    service.start()
+    assert service.value("last_success_timestamp_seconds", kind="sweep") == (AT - DAY).timestamp()
+    service.finish(SweepWork(), ended=AT)
+    assert service.value("last_success_timestamp_seconds", kind="sweep") == AT.timestamp()
+    assert service.value("last_success_timestamp_seconds", kind="poll") is None
+
+
+def test_time_from_push_to_proposal_is_a_histogram(service):
+    for seconds in (4, 5, 31, 100_000):
+        service.finish(WEB, opened=1, pushed_at=AT - seconds * SECOND)
+    service.finish(API, opened=0, pushed_at=AT - SECOND)
+    service.finish(API, opened=2)
+    found = {
+        labels: value
+        for (name, labels), value in service.read().items()
+        if name == "basebump_push_to_proposal_seconds_bucket"
+    }
+    buckets = {float(dict(labels)["le"]): value for labels, value in found.items()}
+    assert [buckets[each] for each in (5, 10, 30, 45, 21600, float("inf"))] == [2, 2, 2, 3, 3, 4]
+    assert sorted(buckets.values()) == [buckets[bound] for bound in sorted(buckets)]
+    assert service.value("push_to_proposal_seconds_count") == 4
+    assert service.value("push_to_proposal_seconds_sum") == 100_040
+    assert service.value("proposals_opened_total") == 6
+
+
+def test_counters_do_not_fall_when_records_are_deleted(service):
+    service.finish(WEB, opened=1, pushed_at=AT - SECOND)
+    service.deliver(1)
+    before = {key: value for key, value in service.read().items() if key[0].endswith(COUNTER_SUFFIXES)}
+    service.records.delete_records(AT + DAY)
+    after = service.read()
+    assert all(after[key] == value for key, value in before.items())
+    for number in range(5):
+        service.finish(API, ended=AT + number * DAY)
+        later = service.read()
+        assert all(later[key] >= value for key, value in before.items())
+    assert service.value("work_total", kind="visit", result="done") >= 4
+
+
+def test_work_is_counted_once_even_if_records_appear_out_of_order(service, monkeypatch):
+    hidden = []
+    read = DatabaseMetricsReader.list_ended
+
+    def list_most(self, after_id, limit):
+        return tuple(each for each in read(self, after_id, limit) if each.id not in hidden)
+
+    monkeypatch.setattr(DatabaseMetricsReader, "list_ended", list_most)
+    hidden.append(2)
+    for _ in range(3):
+        service.finish(WEB)
+    assert service.value("work_total", kind="visit", result="done") == 2
+    hidden.clear()
+    assert service.value("work_total", kind="visit", result="done") == 3
+    assert service.value("work_total", kind="visit", result="done") == 3
+
+
+def test_more_records_than_one_page_are_counted(service, monkeypatch):
+    monkeypatch.setattr(work_tally, "PAGE_SIZE", 4)
+    monkeypatch.setattr(work_tally, "OVERLAP", 2)
+    for _ in range(11):
+        service.finish(WEB)
+    assert service.value("work_total", kind="visit", result="done") == 11
+
+
+def test_new_process_counts_only_the_work_that_ends_after_its_start(service):
+    service.finish(WEB)
+    service.start()
+    assert service.value("work_total", kind="visit", result="done") == 0
+    service.finish(WEB)
+    assert service.value("work_total", kind="visit", result="done") == 1
+
+
+def test_deliveries_are_counted_by_sender_and_outcome(service):
+    for number in (1, 2, 2):
+        service.deliver(number)
+    for _ in range(3):
+        service.deliver(9, DeliveryOutcome.REFUSED, at=AT + SECOND)
+    assert service.value("deliveries_total", sender="registry", outcome="accepted") == 2
+    assert service.value("deliveries_total", sender="registry", outcome="repeated") == 1
+    assert service.value("deliveries_total", sender="registry", outcome="refused") == 3
+    assert service.value("deliveries_total", sender="forge", outcome="accepted") == 0
+    last = service.value("last_delivery_timestamp_seconds", sender="registry", outcome="refused")
+    assert last == (AT + SECOND).timestamp()
+    assert service.value("last_delivery_timestamp_seconds", sender="forge", outcome="accepted") is None
+
+
+def test_time_of_the_last_delivery_is_known_after_a_restart(service):
+    service.deliver(1)
+    service.start()
+    last = service.value("last_delivery_timestamp_seconds", sender="registry", outcome="accepted")
+    assert last == AT.timestamp()
+    assert service.value("deliveries_total", sender="registry", outcome="accepted") == 0
+
+
+def test_metrics_of_the_process_remain_when_the_state_cannot_be_used(service):
+    service.finish(WEB)
+    service.read()
+    service.break_state()
+    assert service.value("state_usable") == 0
+    assert service.value("state_errors_total") >= 1
+    assert service.value("work_total", kind="visit", result="done") == 1
+    assert service.value("queue_work", kind="visit", state="due") is None
+
+
+def test_bugs_are_counted(service):
+    service.log.write("bug", error="of a test")
+    assert service.value("bugs_total") == 1
+
+
+def test_delivery_that_cannot_be_stored_is_not_counted(service):
+    service.break_state()
+    with pytest.raises(StateError):
+        service.deliver(1)
+    assert service.value("deliveries_total", sender="registry", outcome="accepted") == 0
