@@ -24,7 +24,6 @@ from bot.model.work import BACKGROUND_KINDS, EVENT_KINDS, WorkKind
 from bot.ports import ProgressReporter
 from bot.queues.thread_signal import ThreadSignal
 from bot.serve.app import Application
-from bot.serve.claim_keeper import ClaimKeeper
 from bot.serve.health import Health
 from bot.serve.http import Route, Router
 from bot.serve.job import Job
