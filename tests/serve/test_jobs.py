@@ -1,0 +1,160 @@
+"""The jobs of the service on real repositories of the local forge, with a registry on loopback."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from support.git import Git
+from support.runs.worlds import NOW, started
+
+from bot.cli.terminal import NoProgress
+from bot.model.reference import TagRef
+from bot.model.vocabulary import RunLevel
+from bot.model.work import ClaimedWork, SweepWork, TagWork, VisitWork, WorkPriority, WorkReason
+from bot.serve.job import Done, Failed, NotYet
+from bot.serve.sweep_job import SweepJob
+from bot.serve.tag_job import TagJob
+from bot.serve.visit_job import VisitJob
+from bot.state.no_signal import NoSignal
+from bot.wiring import build_fleet_context
+from bot.wiring.service import open_service_stores
+
+BASE = TagRef("docker.io/library/base", "1")
+HOUR = timedelta(hours=1)
+
+
+class Workshop:
+    """Two folders with repositories, whose files use `base:1`, and the jobs over them."""
+
+    def __init__(self, folder, loopback) -> None:
+        self.folder, self.loopback = folder, loopback
+        self.first = loopback.move("base", "1", "base first")
+        loopback.move("other", "1", "other first")
+        self.config = folder / "basebump.yaml"
+        self.write_config()
+        self.stores = open_service_stores(self.config, NoSignal())
+
+    def write_config(self, more: str = "") -> None:
+        self.config.write_text(
+            "schema: 1\n"
+            f'registries: [{{host: docker.io, mirror: "{self.loopback.registry.host}", insecure: true}}]\n'
+            f"forges: [{{kind: local, url: {self.folder}/one}}, {{kind: local, url: {self.folder}/two}}]\n"
+            f"own: []\nscanners: [{{kind: none}}]\nstate: sqlite:///{self.folder}/state.db\n{more}"
+        )
+
+    def add_repository(self, name: str, folder: str = "one", image: str = "base") -> Git:
+        digest = self.loopback.store.list_tags(f"library/{image}")["1"]
+        return Git.create(self.folder / folder / f"{name}.git", {"Dockerfile": f"FROM {image}:1@{digest}\n"})
+
+    def build_run(self, level, scope):
+        return build_fleet_context(self.config, level, scope, NoProgress())
+
+    def visit_job(self) -> VisitJob:
+        return VisitJob(self.build_run, RunLevel.PROPOSE, HOUR)
+
+    def claim(self, *keys, reason=WorkReason.IMAGE_PUSHED):
+        return [ClaimedWork(key, WorkPriority.CHANGE, reason, "trace", 1, 0, NOW) for key in keys]
+
+    def visit_all(self) -> None:
+        """Read all repositories for the first time."""
+        [swept] = SweepJob(self.build_run, HOUR)(self.claim(SweepWork()))
+        list(self.visit_job()(self.claim(*(each.key for each in swept.requests))))
+
+    def look_up(self, reason=WorkReason.IMAGE_PUSHED):
+        [result] = TagJob(self.build_run, self.stores.inventory)(self.claim(TagWork(BASE), reason=reason))
+        return result
+
+
+@pytest.fixture
+def workshop(tmp_path):
+    with started() as loopback:
+        for folder in ("one", "two"):
+            (tmp_path / folder).mkdir()
+        yield Workshop(tmp_path, loopback)
+
+
+def proposals(repository: Git) -> list[str]:
+    return [each for each in repository.refs() if each.startswith("refs/basebump/proposals/")]
+
+
+def test_sweep_requests_visits_of_new_repositories_and_none_when_nothing_changed(workshop):
+    for name in ("web", "api"):
+        workshop.add_repository(name)
+    [swept] = SweepJob(workshop.build_run, HOUR)(workshop.claim(SweepWork()))
+    assert {each.key.repository for each in swept.requests} == {"web", "api"}
+    assert swept.repeat_after == HOUR
+    list(workshop.visit_job()(workshop.claim(*(each.key for each in swept.requests))))
+    [again] = SweepJob(workshop.build_run, HOUR)(workshop.claim(SweepWork()))
+    assert again.requests == ()
+
+
+def test_moved_tag_leads_to_visits_of_exactly_its_users(workshop):
+    web, _ = workshop.add_repository("web"), workshop.add_repository("other", image="other")
+    api = workshop.add_repository("api")
+    workshop.visit_all()
+    workshop.loopback.move("base", "1", "base patched")
+    result = workshop.look_up()
+    assert isinstance(result, Done)
+    assert {each.key.repository for each in result.requests} == {"web", "api"}
+    assert (proposals(web), proposals(api)) == ([], [])  # the lookup itself writes nothing
+    ended = list(workshop.visit_job()(workshop.claim(*(each.key for each in result.requests))))
+    assert [each.opened for each in ended] == [1, 1]
+    assert (len(proposals(web)), len(proposals(api))) == (1, 1)
+
+
+def test_registry_that_still_serves_the_old_image_is_asked_again_after_an_event_only(workshop):
+    workshop.add_repository("web")
+    workshop.visit_all()
+    assert isinstance(workshop.look_up(), NotYet)
+    assert isinstance(workshop.look_up(WorkReason.TAG_MOVED), Done)
+
+
+def test_tag_that_cannot_be_looked_up_is_tried_again(workshop):
+    workshop.add_repository("web")
+    workshop.visit_all()
+    workshop.loopback.registry.__exit__(None, None, None)
+    assert isinstance(workshop.look_up(), Failed)
+
+
+def test_deleted_tag_is_not_tried_again(workshop):
+    workshop.add_repository("web")
+    workshop.visit_all()
+    [result] = TagJob(workshop.build_run, workshop.stores.inventory)(
+        workshop.claim(TagWork(TagRef("docker.io/library/base", "gone")))
+    )
+    assert isinstance(result, Done)
+    assert result.requests == ()
+
+
+def test_repositories_of_the_same_name_on_two_forges_have_a_result_each(workshop):
+    workshop.add_repository("web", "one")
+    workshop.add_repository("web", "two")
+    claimed = workshop.claim(VisitWork("local", "a", "web"), VisitWork("local", "b", "web"))
+    results = list(workshop.visit_job()(claimed))
+    assert [type(each) for each in results] == [Done, Done]
+    assert {each.claimed.key for each in results} == {each.key for each in claimed}
+
+
+def test_unselected_repository_is_not_tried_again(workshop):
+    [result] = workshop.visit_job()(workshop.claim(VisitWork("local", "", "stranger")))
+    assert isinstance(result, Done)
+    assert result.result == "the config does not select this repository"
+
+
+def test_visit_fails_if_a_registry_of_the_repository_fails(workshop):
+    workshop.add_repository("web")
+    workshop.loopback.registry.__exit__(None, None, None)
+    [result] = workshop.visit_job()(workshop.claim(VisitWork("local", "", "web")))
+    assert isinstance(result, Failed)
+
+
+def test_deferred_proposal_is_tried_again_after_the_window_of_the_limits(workshop):
+    repositories = [workshop.add_repository(name) for name in ("web", "api")]
+    workshop.visit_all()
+    workshop.write_config("limits: {new_per_run: 1}\n")
+    workshop.loopback.move("base", "1", "base patched")
+    claimed = workshop.claim(*(VisitWork("local", "", name) for name in ("web", "api")))
+    results = list(workshop.visit_job()(claimed))
+    assert sorted(each.repeat_after or timedelta() for each in results) == [timedelta(), HOUR]
+    assert sum(len(proposals(each)) for each in repositories) == 1
