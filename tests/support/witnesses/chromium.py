@@ -62,6 +62,10 @@ class Browser:
     def _load(self, address: str) -> None:
         self.events.clear()
         self.call("Page.navigate", url=address)
+        self.wait_for_load()
+
+    def wait_for_load(self) -> None:
+        """Wait until the page is there that was requested since the events were cleared."""
         while "Page.loadEventFired" not in dict(self.events):
             answer = self._next()
             self.events.append((answer["method"], answer["params"]))

@@ -1,0 +1,145 @@
+"""The pages of the service in a real browser: readable, without obstacles, and within their security policy."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime
+from importlib.resources import files
+
+import pytest
+from support.service.year import SENDERS, build_ports, open_year
+from support.witnesses.chromium import browser
+from waitress.server import create_server
+
+from bot.serve.api import list_api_routes
+from bot.serve.app import Application
+from bot.serve.http import Router
+from bot.serve.json_log import JsonLog
+from bot.serve.pages import list_page_routes
+from bot.settings.serve_settings import ServeSettings
+
+pytestmark = [pytest.mark.real("chromium"), pytest.mark.slow]
+
+NOW = datetime.now(UTC)
+PATHS = (
+    "/",
+    "/proposals?show=fixes",
+    "/trends",
+    "/images",
+    "/repositories",
+    "/queue",
+    "/events",
+    "/health",
+    "/search?q=python",
+    "/images/docker.io/library/python:3.12-slim",
+    "/repositories/github/github.com/acme/web",
+)
+MODES = {"light": (1280, "light"), "dark": (1280, "dark"), "phone": (390, "light")}
+BROKEN_HEADINGS = """
+[...document.querySelectorAll("thead th")].filter((heading) => heading.checkVisibility() && heading.textContent)
+  .filter((heading) => heading.scrollWidth > heading.clientWidth + 1).map((heading) => heading.textContent)
+"""
+"""The headings of columns that are wider than their columns."""
+MISALIGNED_NUMBERS = """
+[...document.querySelectorAll("td.count")].filter((cell) => getComputedStyle(cell).textAlign !== "right")
+  .map((cell) => cell.textContent)
+"""
+TIMES_WITHOUT_TITLE = (
+    "document.querySelectorAll('td time:not([title]), dd time:not([title]), .lead time:not([title])').length"
+)
+FOCUS = """
+(() => {
+  const [element, box] = [document.activeElement, document.activeElement.getBoundingClientRect()];
+  const style = getComputedStyle(element);
+  const isVisible = box.width > 0 && box.height > 0 && box.right > 0 && box.bottom > 0;
+  const isMarked = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
+  return [element.tagName, element.textContent.trim(), isVisible && isMarked];
+})()
+"""
+"""The element with the focus, its text, and True if users can see that it has the focus."""
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    """Serve the pages over HTTP, and return their address."""
+    database = open_year(tmp_path_factory.mktemp("state") / "year.db", NOW)
+    ports = build_ports(database, NOW, ServeSettings(senders=SENDERS, user_header="User-Agent"))
+    router = Router([*list_page_routes(ports), *list_api_routes(ports)])
+    server = create_server(Application(router, JsonLog(ports.clock)), host="127.0.0.1", port=0, ident=None)
+    threading.Thread(target=server.run, daemon=True).start()  # it ends when the browser closed its connections
+    yield f"http://127.0.0.1:{server.effective_port}"
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory):
+    with browser(tmp_path_factory.mktemp("browser")) as started:
+        yield started
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("path", PATHS)
+def test_page_is_readable_and_breaks_no_policy(shown, address, path, mode):
+    """axe-core: https://github.com/dequelabs/axe-core/blob/develop/doc/rule-descriptions.md"""
+    width, scheme = MODES[mode]
+    shown.show(address + path, width=width, scheme=scheme)
+    assert shown.said("Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown") == []
+    requests = [each["request"]["url"] for each in shown.said("Network.requestWillBeSent")]
+    assert all(each.startswith(f"{address}/") for each in requests)
+    assert shown.evaluate("document.styleSheets[0].cssRules.length") > 100
+    assert shown.evaluate("document.documentElement.scrollWidth") == width
+    assert shown.evaluate(BROKEN_HEADINGS) == []
+    assert shown.evaluate(TIMES_WITHOUT_TITLE) == 0
+    if mode != "phone":
+        assert shown.evaluate(MISALIGNED_NUMBERS) == []
+    shown.evaluate(files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
+    violations = shown.evaluate("axe.run().then((found) => found.violations)")
+    assert [(each["id"], [node["html"] for node in each["nodes"]][:3]) for each in violations] == []
+
+
+def test_responses_allow_neither_scripts_nor_cookies(shown, address):
+    shown.show(f"{address}/")
+    (page,) = [each for each in shown.said("Network.responseReceived") if each["type"] == "Document"]
+    headers = {name.lower(): value for name, value in page["response"]["headers"].items()}
+    assert "default-src 'none'" in headers["content-security-policy"]
+    assert "script-src" not in headers["content-security-policy"]
+    assert "set-cookie" not in headers
+
+
+def test_keyboard_reaches_everything_and_the_focus_is_visible(shown, address):
+    shown.show(f"{address}/queue")
+    visited = []
+    for _ in range(100):
+        shown.press("Tab")
+        tag, text, is_visible = shown.evaluate(FOCUS)
+        if tag == "BODY":
+            break
+        assert is_visible, text
+        visited.append(text)
+    assert visited[0] == "Skip to the content"
+    for text in ("Overview", "Health", "Search", "Finished work", "acme/web"):
+        assert text in visited
+
+
+def test_skip_link_moves_the_focus_to_the_content(shown, address):
+    shown.show(f"{address}/queue")
+    shown.press("Tab")
+    shown.press("Enter", "\r")
+    assert shown.evaluate("document.activeElement.id") == "main"
+
+
+def test_search_works_with_the_keyboard_alone(shown, address):
+    shown.show(f"{address}/")
+    shown.evaluate("document.querySelector('header input').focus()")
+    shown.call("Input.insertText", text="pricing")
+    shown.events.clear()
+    shown.press("Enter", "\r")
+    shown.wait_for_load()
+    assert shown.evaluate("location.pathname + location.search") == "/search?q=pricing"
+    assert "acme/pricing (main)" in shown.evaluate("document.querySelector('main').textContent")
+
+
+def test_pages_work_without_scripts(shown, address):
+    shown.show(f"{address}/proposals", script=False)
+    assert shown.evaluate("document.scripts.length") == 0
+    assert shown.evaluate("document.querySelectorAll('tbody tr').length") == 28
