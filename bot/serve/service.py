@@ -23,12 +23,15 @@ from bot.model.vocabulary import RunLevel
 from bot.model.work import BACKGROUND_KINDS, EVENT_KINDS, WorkKind
 from bot.ports import ProgressReporter
 from bot.queues.thread_signal import ThreadSignal
+from bot.serve.api import list_api_routes
 from bot.serve.app import Application
 from bot.serve.health import Health
 from bot.serve.http import Route, Router
 from bot.serve.job import Job
 from bot.serve.json_log import JsonLog
 from bot.serve.metrics import ServiceMetrics
+from bot.serve.page_stores import build_page_ports
+from bot.serve.pages import list_page_routes
 from bot.serve.poll_job import PollJob
 from bot.serve.receiver import MAX_BODY, MAX_FORGE_BODY, ConfiguredSender, Receiver
 from bot.serve.sweep_job import SweepJob
@@ -169,6 +172,9 @@ class Service:
         metrics = ServiceMetrics(stores.metrics, deliveries, self._log, self._clock.now(), sweep)
         metrics.begin()
         yield from metrics.list_routes()
+        ports = build_page_ports(stores, self._clock)
+        yield from list_page_routes(ports)
+        yield from list_api_routes(ports)
 
     def _list_ended_threads(self) -> list[str]:
         return [each.name for each in self._threads if not each.is_alive()]
