@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import gc
-import signal
 from pathlib import Path
-from types import FrameType
 
 import click
 
 from bot.cli import options
+from bot.cli.service_process import EndSignals, end_at_once
 from bot.cli.terminal import NoProgress
 from bot.model.errors import UsageError
 from bot.model.vocabulary import RunLevel
@@ -27,7 +26,8 @@ def command(config_file: Path, level: RunLevel) -> None:
 
     The service needs a `state` in the config. It listens on `serve.listen`, receives the events of registries and
     forges under `/events/NAME`, looks up all used tags from time to time, and lists all repositories every few hours.
-    It writes its log to stderr, as lines of JSON. SIGTERM and SIGINT end it after the work in progress.
+    It writes its log to stderr, as lines of JSON. SIGTERM and SIGINT end it after the work in progress, or after 25
+    seconds. A second signal ends it at once. Work that was not finished is done after the next start.
     """
     from bot.queues.thread_signal import ThreadSignal
     from bot.serve.json_log import JsonLog
@@ -48,13 +48,11 @@ def command(config_file: Path, level: RunLevel) -> None:
         raise UsageError(
             f"cannot listen on {host}:{port}: {error.strerror}; hint: set `serve.listen` to a free port"
         ) from error
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        service.stop()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    signals = EndSignals()
     service.start_upkeep()
     log.write("started", url=url, level=level.word)
-    service.wait()
-    log.write("stopped")
+    log.write("stopping", signal=signals.wait())
+    is_complete = service.stop(signals.has_another)
+    log.write("stopped", gave_back_work=not is_complete)
+    if not is_complete:
+        end_at_once()

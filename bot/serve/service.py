@@ -6,6 +6,7 @@ import os
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -28,7 +29,7 @@ from bot.serve.app import Application
 from bot.serve.health import Health
 from bot.serve.http import Route, Router
 from bot.serve.job import Job
-from bot.serve.json_log import JsonLog
+from bot.serve.json_log import STATE_ERROR, JsonLog
 from bot.serve.metrics import ServiceMetrics
 from bot.serve.page_stores import build_page_ports
 from bot.serve.pages import list_page_routes
@@ -47,6 +48,8 @@ from bot.wiring.service import ServiceStores
 
 GRACE = 25.0
 """Seconds that the work in progress has to finish after the service is told to stop. Kubernetes kills it after 30."""
+STOP_CHECK = 0.1
+"""Seconds between two checks for a further signal while the service stops."""
 SERVER_THREADS = 8
 LOOPS: Mapping[str, frozenset[WorkKind]] = {"events": EVENT_KINDS, "background": BACKGROUND_KINDS}
 """The loops that do work, and the kinds of work of each of them."""
@@ -119,24 +122,25 @@ class Service:
         name = f"[{host}]" if ":" in host else host
         return f"http://{name}:{port}"
 
-    def stop(self) -> None:
-        """Tell all threads to stop. This returns at once."""
+    def stop(self, is_urgent: Callable[[], bool]) -> bool:
+        """Finish the work in progress, but not after GRACE or when `is_urgent` returns True. Start no further work.
+
+        Claims on work that is not finished end, so that this work is done again, at once if there are other processes.
+        The caller must then end this process, because its threads still do the work.
+
+        Returns:
+            True if the work was finished.
+        """
         self._stop.set()
         self._signal.send()
-
-    def wait(self) -> None:
-        """Wait until the service is told to stop, and then until its work is finished, but not longer than GRACE.
-
-        Claims on work that is not finished end, so that other processes can do it at once.
-        """
-        self._stop.wait()
-        deadline = self._clock.now().timestamp() + GRACE
-        for thread in self._threads:
-            thread.join(max(0.0, deadline - self._clock.now().timestamp()))
+        deadline = time.monotonic() + GRACE
+        while (running := self._list_running_threads()) and time.monotonic() < deadline and not is_urgent():
+            running[0].join(STOP_CHECK)
         try:
             self._release_claims()
         except StateError as error:
-            self._log.write("state-error", error=str(error))
+            self._log.write(STATE_ERROR, error=str(error))
+        return not running
 
     def _release_claims(self) -> None:
         for name in LOOPS:
@@ -175,6 +179,9 @@ class Service:
         ports = build_page_ports(stores, self._clock)
         yield from list_page_routes(ports)
         yield from list_api_routes(ports)
+
+    def _list_running_threads(self) -> list[threading.Thread]:
+        return [each for each in self._threads if each.is_alive()]
 
     def _list_ended_threads(self) -> list[str]:
         return [each.name for each in self._threads if not each.is_alive()]
