@@ -1,0 +1,32 @@
+"""Kill a service with SIGKILL while images are pushed: `python bench/killed_service.py [KILLS]`.
+
+The default is 50 kills, which take some minutes. A real docker-registry sends the events, and two repositories on the
+stand of GitHub use each image. At the end, every repository must have exactly one request, for the newest digest.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(PROJECT), str(PROJECT / "tests")]
+
+from support.runs.killed_service import kill_service  # noqa: E402 - the folders are put on the path above
+
+DEFAULT_KILLS = 50
+
+
+def main(kills: int) -> None:
+    """Print what the kills left behind."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = kill_service(Path(folder), kills, seed=kills)
+    print(f"kills                                {report.kills:5}")
+    print(f"kills while work was being done      {report.interrupted:5}")
+    print(f"repositories without their request   {len(report.lost):5}")
+    print(f"repositories with several requests   {len(report.repeated):5}")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else DEFAULT_KILLS)

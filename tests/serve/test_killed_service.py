@@ -1,0 +1,14 @@
+"""The service is killed again and again while images are pushed."""
+
+from __future__ import annotations
+
+import pytest
+from support.runs.killed_service import kill_service
+
+pytestmark = pytest.mark.real("docker-registry")
+
+
+def test_killed_service_loses_nothing_and_proposes_nothing_twice(tmp_path):
+    report = kill_service(tmp_path, kills=10)
+    assert (report.lost, report.repeated) == ((), ())
+    assert report.interrupted > 0
