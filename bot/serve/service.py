@@ -26,6 +26,7 @@ from bot.ports import ProgressReporter
 from bot.queues.thread_signal import ThreadSignal
 from bot.serve.api import list_api_routes
 from bot.serve.app import Application
+from bot.serve.claim_keeper import ClaimKeeper
 from bot.serve.health import Health
 from bot.serve.http import Route, Router
 from bot.serve.job import Job
@@ -51,6 +52,8 @@ GRACE = 25.0
 STOP_CHECK = 0.1
 """Seconds between two checks for a further signal while the service stops."""
 SERVER_THREADS = 8
+ABANDONED = 1
+"""The exit code of a process that could not keep its claims. Whatever started it should start it again."""
 LOOPS: Mapping[str, frozenset[WorkKind]] = {"events": EVENT_KINDS, "background": BACKGROUND_KINDS}
 """The loops that do work, and the kinds of work of each of them."""
 FORGE_KINDS = frozenset({SenderKind.GITHUB, SenderKind.GITLAB, SenderKind.AZURE, SenderKind.GITEA})
@@ -87,12 +90,14 @@ class Service:
             self._lock = lock_state_file(state.path)
             self._worker = "serve"  # the claims under this name are those of a process that ended
             self._release_claims()
-        jobs = self._build_jobs()
+        jobs, queue = self._build_jobs(), self._stores.queue
         for name, kinds in LOOPS.items():
+            worker = f"{self._worker}-{name}"
             loop = WorkLoop(
-                f"{self._worker}-{name}",
+                worker,
                 {kind: jobs[kind] for kind in sorted(kinds)},
-                self._stores.queue,
+                queue,
+                ClaimKeeper(worker, queue, self._abandon_work, self._log),
                 self._signal.create_waiter(),
                 self._clock,
                 self._log,
@@ -145,6 +150,12 @@ class Service:
     def _release_claims(self) -> None:
         for name in LOOPS:
             self._stores.queue.release_claims(f"{self._worker}-{name}")
+
+    def _abandon_work(self, reason: str) -> None:
+        """End the process, because another process may do the same work. No other process uses a state in a file."""
+        if self._lock is None:
+            self._log.write("abandoned", worker=self._worker, error=reason)
+            os._exit(ABANDONED)
 
     def _start(self, name: str, run: Callable[[threading.Event], None]) -> None:
         thread = threading.Thread(target=run, args=(self._stop,), name=name, daemon=True)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -18,10 +17,6 @@ from bot.serve.job import NOT_YET_DELAYS, RETRY_DELAYS, Done, Failed, Job, JobRe
 from bot.serve.json_log import JsonLog
 from bot.work_ports import WorkQueue
 
-LEASE = timedelta(seconds=60)
-"""How long a claim lasts without being extended. If a worker is killed, others do its work after this time."""
-EXTENSIONS_PER_LEASE = 4
-"""How often a claim is extended within its lease. Three failed attempts in a row therefore do no harm."""
 LONGEST_WAIT = timedelta(seconds=15)
 """The longest time between two queries for pending work, in case no signal arrives."""
 WAIT_AFTER_ERROR = timedelta(seconds=5)
@@ -39,27 +34,33 @@ class WorkLoop:
         worker: str,
         jobs: Mapping[WorkKind, Job],
         queue: WorkQueue,
+        keeper: ClaimKeeper,
         wait: Callable[[float], None],
         clock: Clock,
         log: JsonLog,
     ) -> None:
         """Create a loop. `wait` waits for a signal that work was requested, for at most the given seconds."""
-        self._worker, self._jobs, self._queue = worker, jobs, queue
+        self._worker, self._jobs, self._queue, self._keeper = worker, jobs, queue, keeper
         self._wait, self._clock, self._log = wait, clock, log
 
     def run(self, stop: threading.Event) -> None:
         """Do work until `stop` is set. The work that is being done then is finished."""
+        has_old_claims = False
         while not stop.is_set():
             try:
+                if has_old_claims:
+                    self._queue.release_claims(self._worker)
+                    has_old_claims = False
                 if not self.do_next():
                     self._wait_for_work()
             except StateError as error:
+                has_old_claims = True
                 self._log.write("state-error", worker=self._worker, error=str(error))
                 stop.wait(WAIT_AFTER_ERROR.total_seconds())
 
     def do_next(self) -> bool:
         """Claim work that is due, and do it. Return False if nothing is due. Raises StateError."""
-        claimed = self._queue.claim_work(self._worker, self._jobs.keys(), BATCH_SIZE, LEASE)
+        claimed = self._queue.claim_work(self._worker, self._jobs.keys(), BATCH_SIZE, claim_keeper.LEASE)
         if claimed:
             self._do(claimed)
         return bool(claimed)
@@ -74,18 +75,20 @@ class WorkLoop:
         remaining = {each.key: each for each in claimed}
         job = self._jobs[claimed[0].key.kind]
         error = "basebump ended this job without a result"
-        with self._keep_claims(claimed):
+        with self._keeper.keep(remaining):
             try:
                 for result in job(claimed):
                     remaining.pop(result.claimed.key, None)
                     self._store(result, started)
+            except StateError:  # this is no failed attempt, and results cannot be stored now
+                raise
             except BasebumpError as caught:
                 error = str(caught)
             except Exception as caught:  # noqa: BLE001 - a bug in one job must not stop the service
                 error = f"basebump has a bug: {type(caught).__name__}: {caught}"
                 self._log.write("bug", worker=self._worker, error=error)
-            for each in remaining.values():
-                self._store(Failed(each, error), started)
+            while remaining:
+                self._store(Failed(remaining.popitem()[1], error), started)
 
     def _store(self, result: JobResult, started: datetime) -> None:
         claimed, ended = result.claimed, self._clock.now()
@@ -137,23 +140,3 @@ class WorkLoop:
             reason=claimed.reason.value,
             **values,
         )
-
-    @contextmanager
-    def _keep_claims(self, claimed: Sequence[ClaimedWork]) -> Iterator[None]:
-        """Extend claims in a thread of its own, until the `with` block ends."""
-        is_done = threading.Event()
-
-        def extend() -> None:
-            while not is_done.wait(LEASE.total_seconds() / EXTENSIONS_PER_LEASE):
-                try:
-                    self._queue.extend_claims(self._worker, claimed, LEASE)
-                except StateError as error:
-                    self._log.write("state-error", worker=self._worker, error=str(error))
-
-        thread = threading.Thread(target=extend, name=f"{self._worker}-claims", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            is_done.set()
-            thread.join()

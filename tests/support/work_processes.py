@@ -17,17 +17,20 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import cached_property
 from itertools import count
 from pathlib import Path
 from typing import Self
 
+from sqlalchemy import make_url
 from support.parts import ROOT
 
 from bot.model.delivery import Delivery, DeliveryOutcome
 from bot.model.errors import StateError
 from bot.model.work import ClaimedWork, VisitWork, WorkKind, WorkPriority, WorkReason, WorkRequest
 from bot.queues.procrastinate_queue import PostgresqlSignal
+from bot.state import work_queue
 from bot.state.database import Database
 from bot.state.service_log import DatabaseServiceLog
 from bot.state.work_queue import DatabaseWorkQueue
@@ -177,10 +180,12 @@ class WorkStand:
             if each.popen.poll() is None:
                 each.resume()
                 each.kill()
+            each.close()
 
-    def start_worker(self, seconds: float = 0.02) -> Process:
-        """Start a worker whose visits take `seconds`."""
-        words = (str(self.world.folder), f"worker-{next(self._names)}", str(seconds), self.address)
+    def start_worker(self, seconds: float = 0.02, clock_offset: timedelta = timedelta()) -> Process:
+        """Start a worker whose visits take `seconds`, and whose clock is wrong by `clock_offset`."""
+        offset = str(clock_offset.total_seconds())
+        words = (str(self.world.folder), f"worker-{next(self._names)}", str(seconds), self.address, offset)
         return self._start("worker", *words)
 
     def start_receiver(self) -> Process:
@@ -189,8 +194,34 @@ class WorkStand:
 
     def is_idle(self) -> bool:
         """Return True if no work is pending."""
-        figures = DatabaseWorkQueue(open_database(self.opening)).compute_figures()
+        figures = self.create_queue().compute_figures()
         return figures.waiting + figures.claimed == 0
+
+    def create_queue(self) -> DatabaseWorkQueue:
+        """Return the queue that all processes share."""
+        return DatabaseWorkQueue(self._database)
+
+    def end_sessions(self) -> None:
+        """Let PostgreSQL end all sessions of other processes."""
+        others = "datname = current_database() AND pid <> pg_backend_pid()"
+        self._execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
+
+    def set_read_only(self, *, is_read_only: bool) -> None:
+        """Let PostgreSQL refuse writes in new sessions."""
+        value = "on" if is_read_only else "off"
+        name = make_url(self.opening.split("'")[1]).database
+        self._execute(
+            f"ALTER DATABASE {name} SET default_transaction_read_only = {value}", first="SET TRANSACTION READ WRITE"
+        )
+
+    def _execute(self, statement: str, first: str = "SELECT 1") -> None:
+        with self._database.open_for_row_writes() as connection:
+            connection.exec_driver_sql(first)
+            connection.exec_driver_sql(statement)
+
+    @cached_property
+    def _database(self) -> Database:
+        return open_database(self.opening)
 
     def _start(self, role: str, *words: str) -> Process:
         process = Process(role, self.opening, *words, output=self.world.folder / "log")
@@ -220,16 +251,23 @@ def _answer(word: str) -> None:
     sys.stdout.flush()
 
 
-def work(opening: str, folder: str, name: str, seconds: str, address: str) -> None:
+def work(opening: str, folder: str, name: str, seconds: str, address: str, clock_offset: str) -> None:
     """Do visits until SIGTERM."""
-    from bot.serve import worker  # noqa: PLC0415 - receivers do not need it
+    from bot.serve import claim_keeper, worker  # noqa: PLC0415 - receivers do not need it
     from bot.serve.json_log import JsonLog  # noqa: PLC0415 - as above
 
     world, stop = World(Path(folder)), threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    worker.LEASE = LEASE
+    claim_keeper.LEASE = LEASE
     worker.WAIT_AFTER_ERROR = timedelta(seconds=0.2)
     worker.LONGEST_WAIT = timedelta(seconds=2 if address else 0.2)
+
+    class WrongTime(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime.now(tz) + timedelta(seconds=float(clock_offset))
+
+    work_queue.datetime = WrongTime
 
     def visit(claimed: Sequence[ClaimedWork]) -> Iterator[worker.JobResult]:
         for each in claimed:
@@ -238,12 +276,14 @@ def work(opening: str, folder: str, name: str, seconds: str, address: str) -> No
 
     class Clock:
         def now(self) -> datetime:
-            return datetime.now(UTC)
+            return work_queue.datetime.now(UTC)
 
     queue, wait = DatabaseWorkQueue(open_database(opening), PostgresqlSignal() if address else None), stop.wait
     if address:
         wait = start_job_workers(queue, address, stop)
-    loop = worker.WorkLoop(name, {WorkKind.VISIT: visit}, queue, wait, Clock(), JsonLog(Clock()))
+    log = JsonLog(Clock())
+    keeper = claim_keeper.ClaimKeeper(name, queue, lambda _: os._exit(1), log)
+    loop = worker.WorkLoop(name, {WorkKind.VISIT: visit}, queue, keeper, wait, Clock(), log)
     _answer("ready")
     loop.run(stop)
     queue.release_claims(name)
