@@ -63,13 +63,16 @@ class PostgresqlServer:
 
     def kill(self) -> None:
         """End all processes of the server with SIGKILL."""
-        main = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
+        lock = self.folder / "data" / "postmaster.pid"
+        main = int(lock.read_text().split()[0])
         children = [int(each) for each in Path(f"/proc/{main}/task/{main}/children").read_text().split()]
         for each in (main, *children):
             with suppress(ProcessLookupError):
                 os.kill(each, signal.SIGKILL)
         while any(Path(f"/proc/{each}/stat").exists() and not _is_zombie(each) for each in (main, *children)):
             time.sleep(0.01)
+        for each in (lock, self.folder / f".s.PGSQL.{self.port}.lock"):
+            each.unlink()  # its process seems to exist until its parent asks for its end
 
     def fresh(self) -> str:
         """Make an empty database; return its address by the socket, which needs no password."""
