@@ -204,13 +204,16 @@ class Database:
 
     @contextmanager
     def _translate_errors(self) -> Iterator[None]:
-        """Translate errors of SQLAlchemy and of the driver into StateError."""
+        """Translate errors of SQLAlchemy and of the driver into StateError.
+
+        The driver of SQLite raises OverflowError if a number is too large to be stored.
+        """
         try:
             yield
         except DBAPIError as error:
             kind = UnusableStateError if _get_code(error) in _UNUSABLE_CODES else StateError
             raise kind(f"cannot use the state in {self._display_name}: {_describe_error(error)}") from error
-        except SQLAlchemyError as error:  # its text may contain the values to be written
+        except (SQLAlchemyError, OverflowError) as error:  # its text may contain the values to be written
             raise StateError(
                 f"cannot use the state in {self._display_name}: {type(error).__name__}; hint: {_OTHERWISE}"
             ) from error

@@ -140,11 +140,15 @@ class _IdTexts:
         self.digests: dict[int, Digest] = {}
 
     def add(self, tag_ids: Collection[int], digest_ids: Collection[int]) -> None:
-        """Read the tags and digests with these numbers, unless they were read before."""
-        for batch in split_into_batches([each for each in tag_ids if each not in self.tags]):
+        """Read the tags and digests with these numbers, unless they were read before.
+
+        Damaged numbers are left out, because SQLAlchemy refuses a list of numbers that begins with bytes.
+        """
+        for batch in split_into_batches([each for each in tag_ids if each not in self.tags and type(each) is int]):
             for row in read_rows(self._connection, select(TAGS).where(TAGS.c.id.in_(batch))):
                 self.tags[row.id] = TagRef(row.repository, row.tag)
-        for batch in split_into_batches([each for each in digest_ids if each not in self.digests]):
+        new_digest_ids = [each for each in digest_ids if each not in self.digests and type(each) is int]
+        for batch in split_into_batches(new_digest_ids):
             for row in read_rows(self._connection, select(DIGESTS).where(DIGESTS.c.id.in_(batch))):
                 self.digests[row.id] = Digest(row.digest)
 

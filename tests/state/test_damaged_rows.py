@@ -11,6 +11,7 @@ from sqlalchemy import text
 from support.values import digest
 from support.visits import API, NEW, NOW, OLD, PYTHON, WEB, build_request, build_settled, build_visit
 
+from bot.model.errors import StateError
 from bot.model.history import SupersededTag
 from bot.model.image import TagDescriptor
 from bot.model.inventory import BranchVisit
@@ -50,6 +51,9 @@ BLOBS = (
     "UPDATE branches SET head = X'FF' WHERE repository = 'acme/web'",
     "UPDATE branches SET has_unread_files = 'odd', read_at = 5 WHERE repository = 'acme/web'",
     f"UPDATE settled_branches SET rules = X'FF' WHERE branch = {WEB_ID}",
+    f"UPDATE branch_tags SET tag = X'' WHERE branch = {WEB_ID}",
+    f"UPDATE branch_tags SET digest = X'' WHERE branch = {WEB_ID}",
+    f"UPDATE branch_tag_lists SET tag = X'' WHERE branch = {WEB_ID}",
     f"UPDATE image_references SET owners = X'FF' WHERE branch = {WEB_ID}",
     f"UPDATE image_references SET digest = 'odd' WHERE branch = {WEB_ID}",
     f"UPDATE requests SET head_branch = X'FF' WHERE branch = {WEB_ID}",
@@ -155,6 +159,16 @@ def test_damaged_observation_is_followed_by_a_new_one(place, column):
     memory.record_tags({each: TagDescriptor(digest("C"), "m") for each in tags}, place.now + 2 * HOUR)
     found = {tag: [each.digest for each in seen] for tag, seen in memory.load_observations(tags).items()}
     assert found == {NODE: [digest(each) for each in "ABC"], PYTHON: [digest(each) for each in "AC"]}
+
+
+def test_observation_with_the_largest_number_is_an_error_of_the_state(place):
+    memory = place.memory()
+    memory.record_tags({PYTHON: TagDescriptor(digest("A"), "m")}, place.now)
+    with place.database().open_for_writing() as connection:
+        largest = 2**63 - 1 if connection.dialect.name == "sqlite" else 2**31 - 1
+        connection.execute(text(f"UPDATE sightings SET ordinal = {largest}"))
+    with pytest.raises(StateError, match="cannot use the state"):
+        memory.record_tags({PYTHON: TagDescriptor(digest("B"), "m")}, place.now + HOUR)
 
 
 def test_damaged_superseded_tag_is_checked_again(place):
