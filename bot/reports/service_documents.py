@@ -9,6 +9,7 @@ from datetime import datetime
 
 from bot.model.delivery import Delivery
 from bot.model.fleet_overview import BranchSummary, ListedRequest, RequestFigures
+from bot.model.patch_times import PatchGrouping
 from bot.model.proposal import RequestState
 from bot.model.report import SCHEMA, RunReport
 from bot.model.usage import InventoryCoverage
@@ -77,8 +78,12 @@ def render_summary_document(summary: ServiceSummary) -> str:
 
 
 def _build_fixes(report: PatchReport) -> JsonValue:
-    """Return the result of `report --since … --format json` without the list of all fixes, which can be long."""
-    document = json.loads(render_patch_document(replace(report, patches=())))
+    """Return the result of `report --since … --format json` without what is long in a large fleet.
+
+    This is the list of all fixes, and their summaries by repository.
+    """
+    summaries = {by: group for by, group in report.summaries.items() if by is not PatchGrouping.REPOSITORY}
+    document = json.loads(render_patch_document(replace(report, patches=(), summaries=summaries)))
     return {name: document[name] for name in ("since", "summaries", "trends")}
 
 

@@ -51,10 +51,6 @@ class FixTrends:
         except FutureTimeoutError:
             return None
 
-    def close(self) -> None:
-        """Do not compute further results."""
-        self._executor.shutdown(wait=False, cancel_futures=True)
-
     def _compute(self) -> PatchReport | None:
         now = self._clock.now()
         try:
