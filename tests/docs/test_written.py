@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from itertools import pairwise
 
 import click
@@ -18,7 +19,7 @@ from bot.model.vocabulary import ExitCode
 from bot.settings.schema import build_json_schema
 
 BOTH = [*PAGES, *FILES]
-LANGUAGES = {"console", "dockerfile", "groovy", "json", "sh", "text", "yaml"}
+LANGUAGES = {"console", "dockerfile", "groovy", "json", "sh", "text", "toml", "yaml"}
 """Of blocks; each is held to something here or in the tests of its page."""
 
 
@@ -95,6 +96,8 @@ OF_OTHERS = {
     "--durations",
     "--claims",
     "--out",
+    "--repository",
+    "--target",
 }
 """Options of other programs that sentences speak of."""
 
@@ -252,6 +255,11 @@ def test_every_block_is_of_a_kind_that_something_is_asked_of():
         fences = re.findall(r"^ *```(.*)$", said(path), re.MULTILINE)
         assert set(fences[1::2]) <= {""}
         assert set(fences[::2]) <= LANGUAGES
+
+
+@pytest.mark.parametrize("text", [text for path in PAGES for text in blocks(said(path), "toml")])
+def test_every_toml_block_is_toml(text):
+    assert tomllib.loads(text)
 
 
 @pytest.mark.parametrize("text", [text for path in PAGES for text in blocks(said(path), "json")])

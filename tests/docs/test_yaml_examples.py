@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 import yaml
@@ -98,7 +99,18 @@ def endpoints_of_a_registry(text, document, folder):
     assert all(endpoint["headers"]["Authorization"] for endpoint in document["notifications"]["endpoints"])
 
 
+def an_object_of_kubernetes(text, document, folder):
+    """An ingress or a network policy of the service, which names the ports of the service and of its proxy only."""
+    assert document.keys() == {"apiVersion", "kind", "metadata", "spec"}
+    assert (document["apiVersion"], document["kind"]) in {
+        ("networking.k8s.io/v1", "Ingress"),
+        ("networking.k8s.io/v1", "NetworkPolicy"),
+    }
+    assert set(re.findall(r"(?:port|number): ([0-9]+)", text)) <= {"4180", "8080"}
+
+
 KINDS_BY_KEY = {
+    "apiVersion": an_object_of_kubernetes,
     "notifications": endpoints_of_a_registry,
     "updates": a_config_of_dependabot,
     "repos": hooks_of_pre_commit,
@@ -141,5 +153,5 @@ def test_every_example_is_what_it_is_shown_as(where, text, document, tmp_path):
 
 def test_there_are_examples_of_every_kind():
     kinds = {kind_of(text, document) for _, text, document in EXAMPLES}
-    assert len(kinds) == 10
+    assert len(kinds) == 11
     assert len(EXAMPLES) > 60
