@@ -9,7 +9,7 @@ from datetime import datetime
 
 from bot.model.delivery import Delivery
 from bot.model.fleet_overview import BranchSummary, ListedRequest, RequestFigures
-from bot.model.patch_times import PatchGrouping
+from bot.model.patch_times import PatchGrouping, PatchSummary
 from bot.model.proposal import RequestState
 from bot.model.report import SCHEMA, RunReport
 from bot.model.usage import InventoryCoverage
@@ -82,7 +82,9 @@ def _build_fixes(report: PatchReport) -> JsonValue:
 
     This is the list of all fixes, and their summaries by repository.
     """
-    summaries = {by: group for by, group in report.summaries.items() if by is not PatchGrouping.REPOSITORY}
+    summaries: dict[PatchGrouping, Sequence[PatchSummary]] = {
+        by: group for by, group in report.summaries.items() if by is not PatchGrouping.REPOSITORY
+    }
     document = json.loads(render_patch_document(replace(report, patches=(), summaries=summaries)))
     return {name: document[name] for name in ("since", "summaries", "trends")}
 
