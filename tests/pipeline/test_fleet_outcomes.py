@@ -117,7 +117,7 @@ def test_digest_that_breaks_ci_is_held_for_the_rest_of_the_fleet(fleet):
     report = fleet.run([rest])
     verdict = get_verdict(report)
     assert (verdict.status, verdict.reason) == (OccurrenceStatus.HELD, Reason.FAILING_ELSEWHERE)
-    assert "in 3 of 3 repositories of this fleet, in which it passes without it" in verdict.detail
+    assert "in 3 of 3 repositories of this fleet, and passes there without this digest" in verdict.detail
     assert rest.requests() == []
     for each in broken:  # the next run reads them again
         each.commit("main", {"README.md": "# Somebody's work\n"})

@@ -16,7 +16,7 @@ from bot.reports.json_document import render_run_document
 from bot.reports.run_facts import read_document
 
 PARTS = read_page_parts()
-WHY = "CI fails with 3e2d52064131 in 5 of 8 repositories of this fleet, in 4 of which it passes without it"
+WHY = "CI fails with 3e2d52064131 in 5 of 8 repositories of this fleet, and passes in 4 of these 5 without this digest"
 OUTCOME = FleetOutcome(passed=12, failed=2, merged=9, broken=1)
 
 

@@ -42,5 +42,5 @@ def hold_if_failing(
 def describe_failures(outcome: FleetOutcome) -> str:
     """Return in how many repositories CI failed, and in how many of them the digest may be the reason."""
     failed = f"in {outcome.failed} of {outcome.finished} repositories of this fleet"
-    where = "which" if outcome.broken == outcome.failed else f"{outcome.broken} of which"
-    return f"{failed}, in {where} it passes without it"
+    where = "there" if outcome.broken == outcome.failed else f"in {outcome.broken} of these {outcome.failed}"
+    return f"{failed}, and passes {where} without this digest"

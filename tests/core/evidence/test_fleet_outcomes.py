@@ -39,7 +39,7 @@ def test_failing_digest_is_held_with_the_numbers():
     assert held.reason is Reason.FAILING_ELSEWHERE
     new = digest("new").removeprefix("sha256:")[:12]
     assert held.detail == (
-        f"CI fails with {new} in 5 of 8 repositories of this fleet, in 4 of which it passes without it"
+        f"CI fails with {new} in 5 of 8 repositories of this fleet, and passes in 4 of these 5 without this digest"
     )
 
 
