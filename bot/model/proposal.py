@@ -246,9 +246,9 @@ class DeferralReason(StrEnum):
 
 _DEFERRAL_SENTENCES: dict[DeferralReason, str] = {
     DeferralReason.SCHEDULE: "Its schedule does not allow opening it now.",
-    DeferralReason.NEW_PER_REPOSITORY: "The limit of new proposals per repository and run is reached.",
-    DeferralReason.NEW_PER_RUN: "The limit of new proposals per run is reached.",
-    DeferralReason.ROLLOUT: "The limit of newly onboarded repositories per run is reached.",
+    DeferralReason.NEW_PER_REPOSITORY: "The limit of new proposals per repository is reached (`new_per_repository`).",
+    DeferralReason.NEW_PER_RUN: "The limit of new proposals is reached (`new_per_run`).",
+    DeferralReason.ROLLOUT: "The limit of newly onboarded repositories is reached (`repositories_per_run`).",
     DeferralReason.UNPROVEN: "It is unknown what it fixes and introduces; the next run tries again.",
     DeferralReason.WORTHLESS: "It does not fix enough to be opened now.",
     DeferralReason.OPEN_PER_REPOSITORY: (
