@@ -1,1 +1,1 @@
-"""Decides which base branches a run need not read, because nothing changed since an earlier run."""
+"""Determines which base branches a run need not read, and computes figures from the history of a fleet."""
