@@ -26,8 +26,8 @@ NOT_SHOWN = "not shown"
 _UNITS = (
     (timedelta(days=60), timedelta(days=30), "months"),
     (timedelta(hours=48), timedelta(days=1), "d"),
-    (timedelta(minutes=90), timedelta(hours=1), "h"),
-    (timedelta(seconds=90), timedelta(minutes=1), "min"),
+    (timedelta(hours=2), timedelta(hours=1), "h"),
+    (timedelta(minutes=2), timedelta(minutes=1), "min"),
     (timedelta(), timedelta(seconds=1), "s"),
 )
 """Each unit of a relative time, after the shortest time for which it is used."""

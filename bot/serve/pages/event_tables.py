@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from urllib.parse import urlencode
 
 from bot.core.markdown import make_one_line
 from bot.model.delivery import Delivery, DeliveryOutcome
@@ -62,5 +63,8 @@ def build_delivery_table(
 
 def _show_subjects(subjects: Sequence[str]) -> Cell:
     left_out = len(subjects) - MAX_SUBJECTS
-    parts = tuple(Part(make_one_line(each), is_code=True) for each in subjects[:MAX_SUBJECTS])
+    parts = tuple(
+        Part(make_one_line(each), address=f"/search?{urlencode({'q': each})}", is_code=True)
+        for each in subjects[:MAX_SUBJECTS]
+    )
     return Cell(parts, f"and {left_out:,} more" if left_out > 0 else "")

@@ -20,6 +20,7 @@ from bot.reports.stored_answers import answer_image_history
 from bot.serve.http import Request
 from bot.serve.pages.cells import (
     build_cell,
+    join_words,
     link_image,
     link_outside,
     link_repository,
@@ -190,10 +191,8 @@ def link_file(report: RepositoryReport | None, path: str, line_number: int) -> P
 def show_status(status: str, reason: str | None) -> Cell:
     """Return the status of an image reference with its reason."""
     styles = {_UP_TO_DATE: CellStyle.GOOD, "gone": CellStyle.ALARM, "refused": CellStyle.ALARM}
-    return build_cell(
-        Part(status.replace("-", " "), styles.get(status, CellStyle.PLAIN)),
-        note=reason.replace("-", " ") if reason is not None else "",
-    )
+    words = join_words([status]) if reason is None else f"{join_words([status])} ({join_words([reason])})"
+    return show_text(words, styles.get(status, CellStyle.PLAIN))
 
 
 def _build_digest_table(usages: Sequence[ImageUsage], answer: HistoryAnswer, now: datetime) -> Table:

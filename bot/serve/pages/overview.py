@@ -14,7 +14,7 @@ from bot.serve.pages.cells import build_time_part, describe_span
 from bot.serve.pages.content import Figure, PageContent, PageLink, Part, Table
 from bot.serve.pages.event_tables import build_delivery_table
 from bot.serve.pages.image_tables import build_image_list
-from bot.serve.pages.ports import PREVIEW_ROWS, RECENT, PagePorts
+from bot.serve.pages.ports import PREVIEW_ROWS, RECENT, PagePorts, link_rest
 from bot.serve.pages.request_tables import fill_request_table, list_notices
 from bot.serve.pages.work_tables import build_waiting_table
 
@@ -113,7 +113,7 @@ def _build_tables(ports: PagePorts, now: datetime) -> tuple[Table, ...]:
             images.entries,
             name="images",
             heading="The most used images",
-            more=Part(f"All {images.total:,}", address=PageLink.IMAGES.address),
+            more=link_rest(images, PageLink.IMAGES.address),
         ),
         build_delivery_table(deliveries, now, more=Part("All deliveries", address=PageLink.EVENTS.address)),
     )
@@ -128,6 +128,6 @@ def _build_request_table(ports: PagePorts, shown: RequestFilter, heading: str, e
         heading=heading,
         empty=empty,
         note=" ".join(list_notices(ports, listed.entries)),
-        more=Part(f"All {listed.total:,}", address=address) if listed.entries else None,
+        more=link_rest(listed, address),
     )
     return fill_request_table(frame, ports, listed.entries)

@@ -8,12 +8,12 @@ from urllib.parse import urlencode
 
 from bot.inventory_ports import InventoryReader
 from bot.model.evidence import Evidence
-from bot.model.fleet_overview import ListSection
+from bot.model.fleet_overview import Entry, ListedEntries, ListSection
 from bot.page_ports import FleetReader, ServiceReader, StoredReports
 from bot.ports import Clock
 from bot.serve.fix_trends import FixTrends
 from bot.serve.http import Request
-from bot.serve.pages.content import Pager
+from bot.serve.pages.content import Pager, Part
 from bot.settings.serve_settings import ServeSettings
 from bot.work_ports import ServiceLog, WorkQueue
 
@@ -101,6 +101,11 @@ class ListPage:
 
     def has_next(self, total: int) -> bool:
         return self.end < total and self.number < self.last
+
+
+def link_rest(listed: ListedEntries[Entry], address: str) -> Part | None:
+    """Return a link to the page with all entries of a list; None if all of them are listed already."""
+    return Part(f"All {listed.total:,}", address=address) if listed.total > len(listed.entries) else None
 
 
 def parse_words(request: Request) -> str:

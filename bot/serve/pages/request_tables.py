@@ -21,7 +21,7 @@ from bot.serve.pages.cells import (
     show_time,
 )
 from bot.serve.pages.content import Cell, CellStyle, Column, PageContent, PageLink, Tab, Table
-from bot.serve.pages.ports import ListPage, PagePorts, build_address
+from bot.serve.pages.ports import RECENT, ListPage, PagePorts, build_address
 
 FINDINGS_LEFT_OUT = (
     "Findings of private repositories and private evidence are left out, because `serve.user_header` is not set."
@@ -58,8 +58,11 @@ def build_proposals(ports: PagePorts, request: Request, _parts: Mapping[str, str
     )
     has_ended = shown in {RequestFilter.MERGED, RequestFilter.CLOSED}
     table = fill_request_table(frame, ports, listed.entries, has_ended=has_ended)
+    figures = ports.fleet.count_requests(now, now - RECENT)
+    counts = {RequestFilter.OPEN: f" ({figures.open:,})", RequestFilter.OVERDUE: f" ({figures.overdue:,})"}
     tabs = tuple(
-        Tab(title, build_address(request, show=each.value, page=""), each is shown) for each, title in _TITLES.items()
+        Tab(title + counts.get(each, ""), build_address(request, show=each.value, page=""), each is shown)
+        for each, title in _TITLES.items()
     )
     return PageContent(
         title="Proposals",

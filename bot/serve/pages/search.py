@@ -11,7 +11,7 @@ from bot.serve.http import Request
 from bot.serve.pages.content import PageContent, PageLink, Part
 from bot.serve.pages.image_tables import build_image_list
 from bot.serve.pages.overview import NOT_COMPUTED
-from bot.serve.pages.ports import PagePorts, parse_words
+from bot.serve.pages.ports import PagePorts, link_rest, parse_words
 from bot.serve.pages.repository_tables import build_branch_list
 
 FOUND_ROWS = 20
@@ -32,14 +32,14 @@ def build_search(ports: PagePorts, request: Request, _parts: Mapping[str, str]) 
                 images.entries,
                 name="images",
                 heading="Images",
-                more=Part(f"All {images.total:,}", address=f"{PageLink.IMAGES.address}?{query}"),
+                more=link_rest(images, f"{PageLink.IMAGES.address}?{query}"),
             ),
             build_branch_list(
                 branches.entries,
                 ports.clock.now(),
                 name="repositories",
                 heading="Repositories",
-                more=Part(f"All {branches.total:,}", address=f"{PageLink.REPOSITORIES.address}?{query}"),
+                more=link_rest(branches, f"{PageLink.REPOSITORIES.address}?{query}"),
             ),
         ),
     )
