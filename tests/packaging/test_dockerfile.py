@@ -17,18 +17,35 @@ BASE = "python:3.13-slim"
 """Pinned or not: the first run of basebump pins it."""
 INSTRUCTIONS = dockerfile.parse_file(str(PATH))
 STARTS = [index for index, each in enumerate(INSTRUCTIONS) if each.cmd.upper() == "FROM"]
-RUNTIME = INSTRUCTIONS[STARTS[-1] :]
+STAGES = {
+    INSTRUCTIONS[start].value[-1]: INSTRUCTIONS[start:end]
+    for start, end in zip(STARTS, [*STARTS[1:], None], strict=True)
+    if len(INSTRUCTIONS[start].value) > 1
+}
+"""The instructions of each stage that has a name, by this name."""
+RUNTIME = STAGES["basebump"]
 
 
 def of(word, instructions=INSTRUCTIONS):
     return [each for each in instructions if each.cmd.upper() == word]
 
 
-def test_both_stages_have_the_base_that_the_argument_names():
-    first, second = (each.value[0] for each in of("FROM"))
-    assert first == second == "${BASE}"
+def test_stages_have_the_base_that_the_argument_names_or_another_stage():
+    bases = {name: stage[0].value[0] for name, stage in STAGES.items()}
+    assert {name for name, base in bases.items() if base == "${BASE}"} == {"tools", "basebump"}
+    assert {base for base in bases.values() if base != "${BASE}"} <= bases.keys()
     (argument,) = INSTRUCTIONS[0].value
     assert re.fullmatch(rf"BASE={re.escape(BASE)}(@sha256:[0-9a-f]{{64}})?", argument)
+
+
+def test_last_stage_is_the_image_without_a_scanner():
+    assert [each.value for each in INSTRUCTIONS[STARTS[-1] :]] == [("basebump",)]
+
+
+def test_stage_with_trivy_only_adds_the_program_to_the_image():
+    base, label, copied = STAGES["trivy"]
+    assert (base.value[0], label.cmd.upper()) == ("basebump", "LABEL")
+    assert (copied.cmd.upper(), copied.flags) == ("COPY", ("--from=trivy-program",))
 
 
 def test_it_runs_as_a_number_that_is_not_root():
@@ -53,7 +70,7 @@ def test_the_entry_point_is_the_command_without_a_shell():
 
 def test_whatever_pip_fetches_has_a_hash_in_a_lock():
     installs = re.findall(r"pip (?:--python \S+ )?install\b(.*?)(?= && |$)", " ".join(PATH.read_text().split()))
-    assert len(installs) == 3
+    assert len(installs) == 4
     assert all("--no-deps" in each for each in installs)
     assert all(("--require-hashes" in each) != ("--no-index" in each) for each in installs)
 
@@ -63,7 +80,7 @@ def test_dockerfile_runs_pip_check_after_each_lock():
         " ".join(each.split()) for each in re.split(r"&&", PATH.read_text(encoding="utf-8").replace("\\\n", ""))
     ]
     locked = [number for number, each in enumerate(commands) if "--require-hashes" in each]
-    assert len(locked) == 2
+    assert len(locked) == 3
     for number in locked:
         pip = commands[number].partition(" install ")[0]
         assert commands[number + 1].startswith(f"{pip} check")

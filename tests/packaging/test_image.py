@@ -19,7 +19,7 @@ from bot import __version__
 
 pytestmark = [pytest.mark.slow, pytest.mark.real("buildah"), pytest.mark.real("debian-python")]
 
-BASE, IMAGE = "localhost/python-base", "localhost/basebump"
+BASE, IMAGE, WITH_TRIVY = "localhost/python-base", "localhost/basebump", "localhost/basebump-trivy"
 BASE_DOCKERFILE = """\
 FROM scratch
 ADD python.tar /
@@ -48,7 +48,7 @@ def buildah(tmp_path_factory):
     with _alone(shared / "buildah.lock"):
         mine.unlink()
         if not list(folder.glob("used-by-*")):
-            shutil.rmtree(folder)
+            builder.remove()
 
 
 @contextmanager
@@ -66,6 +66,7 @@ def _build(builder: Buildah, folder: Path) -> None:
     shutil.copy(find_debian_with_python(), base)
     builder.build(base, BASE)
     builder.build(ROOT, IMAGE, {"BASE": BASE}, _secrets(folder))
+    builder.build(ROOT, WITH_TRIVY, {"BASE": BASE}, _secrets(folder), target="trivy")
 
 
 def _secrets(folder: Path) -> dict[str, Path]:
@@ -88,7 +89,11 @@ def root(buildah):
 @pytest.fixture
 def basebump(root, buildah):
     """Run the image's command, as its user, with what it says of the environment, in a root that cannot be written."""
-    said = buildah.config(IMAGE)["config"]
+    return _command(buildah, IMAGE, root)
+
+
+def _command(buildah, image, root):
+    said = buildah.config(image)["config"]
     environment = dict(each.split("=", 1) for each in said["Env"])
 
     def run(*arguments):
@@ -114,6 +119,28 @@ def test_it_does_the_whole_job_in_a_root_that_cannot_be_written(basebump):
     done = basebump("demo")
     assert done.returncode == 0, done.stderr
     assert "unchanged" in done.stdout
+
+
+def test_image_without_trivy_scans_nothing(basebump, root):
+    assert not (root / "usr/local/bin/trivy").exists()
+    assert "not scanned" in basebump("demo").stdout
+
+
+@pytest.mark.real("trivy")
+def test_image_with_trivy_shows_what_updates_fix_without_a_config(buildah):
+    """The demo brings a small database, because the tests cannot download the real one."""
+    with buildah.mounted(WITH_TRIVY) as root:
+        done = _command(buildah, WITH_TRIVY, root)("demo")
+    assert done.returncode == 0, done.stderr
+    assert "not scanned" not in done.stdout
+    assert re.search(r"trivy 0\.\d+\.\d+ on `linux/amd64`", done.stdout)
+
+
+def test_image_with_trivy_differs_only_in_the_program(buildah):
+    plain, scanning = (buildah.config(image)["config"] for image in (IMAGE, WITH_TRIVY))
+    title = "org.opencontainers.image.title"
+    assert (plain["Labels"][title], scanning["Labels"][title]) == ("basebump", "basebump with Trivy")
+    assert {**plain, "Labels": None} == {**scanning, "Labels": None}
 
 
 def test_it_has_what_ships_beside_the_code(basebump, root):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
@@ -36,12 +37,17 @@ class Buildah:
         tag: str,
         arguments: Mapping[str, str] | None = None,
         secrets: Mapping[str, Path] | None = None,
+        target: str | None = None,
     ) -> None:
-        """Build the Dockerfile of a folder; what it must not leave behind comes as secrets."""
-        given = [f"--build-arg={name}={value}" for name, value in (arguments or {}).items()]
+        """Build the Dockerfile of a folder, or one stage of it; what it must not leave behind comes as secrets.
+
+        The layers are kept, so that a second stage of the same file needs little time.
+        """
+        given = [f"--target={target}"] if target else []
+        given += [f"--build-arg={name}={value}" for name, value in (arguments or {}).items()]
         given += [f"--secret=id={name},src={path}" for name, path in (secrets or {}).items()]
         where = ["--isolation=chroot", "--network=host", *self._limits]
-        self._run("build", self._policy, *where, *given, "--pull-never", f"--tag={tag}", str(context))
+        self._run("build", self._policy, *where, *given, "--layers", "--pull-never", f"--tag={tag}", str(context))
 
     def config(self, tag: str) -> dict[str, object]:
         """Return what the image says of itself: the `config` and `history` of its OCI configuration."""
@@ -57,6 +63,12 @@ class Buildah:
         finally:
             self._run("umount", container)
             self._run("rm", container)
+
+    def remove(self) -> None:
+        """Delete all images. A build with layers that copies from another stage leaves this stage mounted."""
+        overlay = self._folder / "root" / "overlay"
+        subprocess.run(["umount", "--recursive", str(overlay)], capture_output=True, check=False)
+        shutil.rmtree(self._folder)
 
     @property
     def _policy(self) -> str:
