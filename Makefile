@@ -50,6 +50,7 @@ docs: .venv/development
 	$(VENV)/python -m tools.config_reference
 	$(VENV)/python -m tools.kinds_reference
 	$(VENV)/python -m tools.man_page
+	$(VENV)/python -m tools.release_switch
 	$(VENV)/python -m tools.view_reference
 	$(VENV)/python -m tools.vocabulary_reference
 

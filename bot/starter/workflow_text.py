@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bot.starter.action_reference import ACTION_COMMENT, ACTION_REFERENCE
 from bot.starter.config_text import STATE_PATH
 
 _GITHUB = """\
@@ -32,8 +33,7 @@ jobs:
       - uses: actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1
         with:
           persist-credentials: false
-      # Replace OWNER/basebump@COMMIT with the repository that contains basebump, and with one of its commits.
-      - uses: OWNER/basebump@COMMIT
+{action_comment}      - uses: {action}
         with:
           config: {config}
           state: {state}
@@ -121,7 +121,8 @@ class Workflow:
     def write_text(self, config_path: str) -> str:
         """Return the content of the file. `config_path` is the path of the config in the repository."""
         folder, _, _ = STATE_PATH.rpartition("/")
-        return self.template.format(config=config_path, state=STATE_PATH, state_folder=folder)
+        basebump = {"action_comment": ACTION_COMMENT, "action": ACTION_REFERENCE}
+        return self.template.format(config=config_path, state=STATE_PATH, state_folder=folder, **basebump)
 
 
 WORKFLOWS: Mapping[str, Workflow] = {

@@ -1,0 +1,7 @@
+"""How the files of `basebump init` name basebump. Generated: `python -m tools.release_switch`."""
+
+ACTION_COMMENT = (
+    "      # Replace OWNER/basebump@COMMIT with the repository that contains basebump, and with one of its commits.\n"
+)
+"""A line above the step that uses the Action; empty if the step needs no explanation."""
+ACTION_REFERENCE = "OWNER/basebump@COMMIT"

@@ -1,0 +1,124 @@
+"""The switch in pyproject.toml turns the commands of a checkout into those of a release, and both can be used."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+import pytest
+import yaml
+from support.docs.written import blocks, command_lines, parse, typed_on_page
+from support.parts import ROOT
+from support.witnesses.workflows import as_it_will_stand, problems, zizmor
+
+from bot import __version__
+from tools import release_switch
+from tools.release_switch import PLACEHOLDER, Switch, is_repository, read_switch, read_texts, render_all
+
+CHECKOUT = Switch(released=False, repository=PLACEHOLDER)
+RELEASED = Switch(released=True, repository="acme/basebump")
+BOTH = [CHECKOUT, RELEASED]
+IDS = ["checkout", "released"]
+OF_CHECKOUT = ["no release yet", PLACEHOLDER, "@COMMIT", "rev: COMMIT", "pipx install .", "your copy of basebump"]
+
+
+def render(switch):
+    return {path.relative_to(ROOT).as_posix(): text for path, text in render_all(switch)}
+
+
+def list_workflows(switch):
+    pages = render(switch)
+    found = [block for name in sorted(pages) if name.endswith(".md") for block in blocks(pages[name], "yaml")]
+    return [each for each in found if each.startswith("# .github/workflows/") and re.search("basebump(@|==)", each)]
+
+
+def test_pages_are_rendered_for_the_switch_of_the_checkout():
+    switch = read_switch((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    for name, text in render(switch).items():
+        assert (ROOT / name).read_text(encoding="utf-8") == text, "python -m tools.release_switch"
+
+
+def test_flipping_the_switch_and_back_changes_nothing():
+    pages = {path: text for path, text in render_all(CHECKOUT) if path.suffix == ".md"}
+    for path, text in pages.items():
+        released = release_switch.render_page(text, RELEASED)
+        assert release_switch.render_page(released, CHECKOUT) == text, path
+        assert release_switch.render_page(released, RELEASED) == released, path
+
+
+def test_every_part_has_two_texts_and_is_on_one_page():
+    names = re.findall(r"<!-- begin: release: ([a-z-]+) -->", "".join(render(CHECKOUT).values()))
+    assert sorted(names) == sorted(read_texts(CHECKOUT)) == sorted(read_texts(RELEASED))
+    assert len(names) >= 8
+
+
+def test_released_pages_say_nothing_of_a_checkout_and_name_the_release():
+    pages = render(RELEASED)
+    everything = "".join(pages.values())
+    assert [words for words in OF_CHECKOUT if words in everything] == []
+    assert "uses: acme/basebump@v0" in pages["README.md"]
+    assert "pipx install basebump\n" in pages["README.md"]
+    assert f"docker run --rm ghcr.io/acme/basebump:{__version__} " in pages["README.md"]
+    assert "%" not in "".join(re.findall(r"%[A-Z]+%", everything))
+
+
+def test_pages_of_a_checkout_need_nothing_that_a_release_publishes():
+    everything = "".join(render(CHECKOUT).values())
+    assert "pipx install basebump" not in everything
+    assert "ghcr.io/acme/basebump" not in everything
+    assert "/basebump@v" not in everything
+
+
+@pytest.mark.parametrize("switch", BOTH, ids=IDS)
+def test_command_lines_of_both_renderings_can_be_parsed(switch, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for each in ("basebump.yaml", "x.json", "shard-1.json", "shard-2.json"):
+        (tmp_path / each).touch()
+    for name in ("try", "install", "image"):
+        text = re.sub(r"ghcr\.io/\S+", "basebump", typed_on_page(read_texts(switch)[name]))
+        for line in command_lines(text.replace("/etc/basebump.yaml", "basebump.yaml")):
+            parse(line)
+
+
+def test_released_commands_include_those_in_a_container():
+    text = re.sub(r"ghcr\.io/\S+", "basebump", typed_on_page("\n".join(read_texts(RELEASED).values())))
+    assert {"demo", "resolve python:3.12-slim", "run --config /etc/basebump.yaml"} <= set(command_lines(text))
+
+
+@pytest.mark.parametrize("switch", BOTH, ids=IDS)
+def test_hooks_of_both_renderings_name_a_repository_and_a_revision(switch):
+    (block,) = blocks(read_texts(switch)["hooks"], "yaml")
+    (repository,) = yaml.safe_load(block)["repos"]
+    assert repository["repo"] == "https://github.com/acme/basebump"
+    assert repository["rev"] == (f"v{__version__}" if switch.released else "COMMIT")
+
+
+@pytest.mark.real("zizmor")
+@pytest.mark.parametrize("switch", BOTH, ids=IDS)
+def test_workflows_of_both_renderings_are_valid_and_zizmor_finds_nothing(switch, tmp_path):
+    workflows = list_workflows(switch)
+    assert len(workflows) == 4
+    folder = tmp_path / ".github" / "workflows"
+    folder.mkdir(parents=True)
+    for number, workflow in enumerate(workflows):
+        assert problems("workflow", as_it_will_stand(workflow)) == []
+        (folder / f"{number}.yml").write_text(as_it_will_stand(workflow), encoding="utf-8")
+    done = zizmor(*folder.iterdir())
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("switch", BOTH, ids=IDS)
+def test_workflow_that_init_writes_names_the_action_as_the_pages_do(switch):
+    module = ast.parse(release_switch.render_starter(switch))
+    values = {each.targets[0].id: ast.literal_eval(each.value) for each in module.body if isinstance(each, ast.Assign)}
+    assert values["ACTION_REFERENCE"] == switch.action
+    assert (PLACEHOLDER in values["ACTION_COMMENT"]) is not switch.released
+    assert not values["ACTION_COMMENT"] or values["ACTION_COMMENT"].endswith("\n")
+
+
+@pytest.mark.parametrize(
+    "name", ["acme", "acme/", "/basebump", "acme/base bump", PLACEHOLDER, "acme/x\nreleased = true"]
+)
+def test_name_of_the_repository_is_checked(name):
+    assert not is_repository(name)
+    assert is_repository("acme/basebump")
