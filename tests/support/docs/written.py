@@ -13,7 +13,8 @@ from support.parts import ROOT
 
 from bot.cli.app import basebump
 
-PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+_TOP = (ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CODE_OF_CONDUCT.md", "SECURITY.md"))
+PAGES = sorted([*_TOP, *(ROOT / "docs").glob("*.md"), *(ROOT / ".github").glob("*.md")])
 _DEPLOY = (path for path in (ROOT / "deploy").rglob("*") if path.is_file() and path.suffix != ".lock")
 FILES = sorted(
     [
@@ -71,8 +72,11 @@ def spans(page: str) -> list[str]:
 def typed(path: Path) -> str:
     """Return what is to be typed as it stands: blocks of a page, and all of another file that is not in backticks."""
     text = said(path)
-    if path not in PAGES:
-        return re.sub(r"`[^`\n]+`", "", text)
+    return typed_on_page(text) if path in PAGES else re.sub(r"`[^`\n]+`", "", text)
+
+
+def typed_on_page(text: str) -> str:
+    """Return what is to be typed as it stands, from the text of a page."""
     shown = re.findall(r"^\$ (.*)$", "\n".join(blocks(text, "console")), re.MULTILINE)
     return "\n".join([*shown, *(each for kind in ("groovy", "sh", "yaml") for each in blocks(text, kind))])
 
