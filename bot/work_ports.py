@@ -72,6 +72,9 @@ class WorkQueue(Protocol):
     def postpone_work(self, worker: str, claimed: ClaimedWork, delay: timedelta, error: str | None) -> None:
         """End a claim, so that the work is due again after `delay`. `error` is the reason if the attempt failed."""
 
+    def signal_due_work(self, kinds: Collection[WorkKind], limit: int) -> int:
+        """Wake workers for work of some kinds that is due, for at most `limit` pieces of work. Return their number."""
+
     def release_claims(self, worker: str) -> None:
         """End all claims of a worker, so that others can do the work at once."""
 

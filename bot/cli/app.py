@@ -52,6 +52,7 @@ COMMANDS = {
     "serve": CommandEntry(
         "bot.cli.serve", "Receive events, look up tags, and propose updates until the service is stopped."
     ),
+    "work": CommandEntry("bot.cli.work", "Do the work of services that receive events in other processes."),
     "show": CommandEntry("bot.cli.show", "Show the proposals of a repository on the local forge."),
     "close": CommandEntry("bot.cli.close", "Decline a proposal on the local forge."),
     "config": CommandEntry("bot.cli.config", "Check a config file, or print its schema."),

@@ -40,7 +40,8 @@ def command(config_file: Path, level: RunLevel) -> None:
     log = JsonLog(SystemClock())
     stores = open_service_stores(config_file, work_signal)
     service = Service(ServiceOptions(config_file, level, NoProgress()), stores, work_signal, log)
-    service.start_workers()
+    if not stores.settings.serve.uses_postgresql_queue:  # otherwise, `basebump work` does the work
+        service.start_workers()
     try:
         url = service.start_server()
     except OSError as error:

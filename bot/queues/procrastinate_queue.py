@@ -26,7 +26,7 @@ from bot.model.work import EVENT_KINDS, WorkKey, WorkPriority
 if TYPE_CHECKING:
     from procrastinate import App
 
-QUEUES = ("events", "background")
+EVENT_QUEUE, BACKGROUND_QUEUE = "events", "background"
 """The queues of jobs: one for work that somebody may be waiting for, and one for work that can take minutes."""
 TASK = "wake_worker"
 MAX_JOBS = 100
@@ -102,7 +102,7 @@ def create_app(address: str, **options: Any) -> App:
 
 def find_queue(key: WorkKey) -> str:
     """Return the queue of the jobs for a piece of work."""
-    return QUEUES[0] if key.kind in EVENT_KINDS else QUEUES[1]
+    return EVENT_QUEUE if key.kind in EVENT_KINDS else BACKGROUND_QUEUE
 
 
 def _build_lock(key: WorkKey) -> str:

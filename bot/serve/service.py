@@ -7,7 +7,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import IO
 
 from waitress.server import create_server
 
+from bot import process
 from bot.events import find_sender
 from bot.model.delivery import SenderKind
 from bot.model.errors import StateError
@@ -23,6 +24,7 @@ from bot.model.run_scope import RunScope
 from bot.model.vocabulary import RunLevel
 from bot.model.work import BACKGROUND_KINDS, EVENT_KINDS, WorkKind
 from bot.ports import ProgressReporter
+from bot.queues.job_waking import JobWaking
 from bot.queues.thread_signal import ThreadSignal
 from bot.serve.api import list_api_routes
 from bot.serve.app import Application
@@ -42,7 +44,7 @@ from bot.serve.upkeep import Upkeep
 from bot.serve.visit_job import VisitJob
 from bot.serve.work_tally import DeliveryTally
 from bot.serve.worker import WorkLoop
-from bot.settings import ServeSettings, Settings, StateFile
+from bot.settings import ServeSettings, Settings, StateFile, StateServer
 from bot.state.service_lock import lock_state_file
 from bot.wiring import FleetRun, SystemClock, build_fleet_context
 from bot.wiring.service import ServiceStores
@@ -73,12 +75,15 @@ class Service:
     """The threads of one process: the HTTP server, the loops that do work, and the upkeep."""
 
     def __init__(self, options: ServiceOptions, stores: ServiceStores, signal: ThreadSignal, log: JsonLog) -> None:
+        """Create the service. `signal` wakes its loops, unless the config has a `queue`."""
         self._options, self._stores, self._signal, self._log = options, stores, signal, log
         self._clock, self._stop = SystemClock(), threading.Event()
         self._worker = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         self._threads: list[threading.Thread] = []
         self._lock: IO[bytes] | None = None
         """The lock of a state in a file, which is held until this process ends."""
+        self._waking: JobWaking | None = None
+        """What wakes the loops of this process, if the config has a `queue`."""
 
     def start_workers(self) -> None:
         """Start the threads that do work: one for events, and one for sweeps and polls, which can take minutes.
@@ -90,7 +95,7 @@ class Service:
             self._lock = lock_state_file(state.path)
             self._worker = "serve"  # the claims under this name are those of a process that ended
             self._release_claims()
-        jobs, queue = self._build_jobs(), self._stores.queue
+        jobs, queue, create_waiter = self._build_jobs(), self._stores.queue, self._prepare_waking()
         for name, kinds in LOOPS.items():
             worker = f"{self._worker}-{name}"
             loop = WorkLoop(
@@ -98,11 +103,13 @@ class Service:
                 {kind: jobs[kind] for kind in sorted(kinds)},
                 queue,
                 ClaimKeeper(worker, queue, self._abandon_work, self._log),
-                self._signal.create_waiter(),
+                create_waiter(kinds),
                 self._clock,
                 self._log,
             )
             self._start(name, loop.run)
+        if self._waking is not None:
+            self._start("jobs", self._waking.run)
 
     def start_upkeep(self) -> None:
         """Start the thread that requests work whose time came."""
@@ -147,6 +154,18 @@ class Service:
             self._log.write(STATE_ERROR, error=str(error))
         return not running
 
+    def _prepare_waking(self) -> Callable[[Collection[WorkKind]], Callable[[float], None]]:
+        """Return the function that creates what a loop waits with."""
+        settings = self._stores.settings
+        if not settings.serve.uses_postgresql_queue or not isinstance(settings.state, StateServer):
+            return lambda _: self._signal.create_waiter()
+
+        def report(error: BaseException) -> None:
+            self._log.write(STATE_ERROR, error=f"cannot receive jobs: {type(error).__name__}: {error}")
+
+        waking = self._waking = JobWaking(settings.state.url, self._stores.queue.signal_due_work, report)
+        return lambda kinds: waking.create_waiter(kinds, self._stop)
+
     def _release_claims(self) -> None:
         for name in LOOPS:
             self._stores.queue.release_claims(f"{self._worker}-{name}")
@@ -155,6 +174,7 @@ class Service:
         """End the process, because another process may do the same work. No other process uses a state in a file."""
         if self._lock is None:
             self._log.write("abandoned", worker=self._worker, error=reason)
+            process.end_children()
             os._exit(ABANDONED)
 
     def _start(self, name: str, run: Callable[[threading.Event], None]) -> None:

@@ -31,7 +31,8 @@ class ServiceStores:
 def open_service_stores(config_file: Path, signal: WorkSignal) -> ServiceStores:
     """Open the state of a config for the service. Its tables are created or migrated if necessary.
 
-    `signal` wakes workers when work is stored.
+    Without `queue`, `signal` wakes the workers of this process when work is stored. With `queue`, workers in other
+    processes are woken through the database.
 
     Raises:
         ConfigError: If the config is not valid.
@@ -53,6 +54,13 @@ def open_service_stores(config_file: Path, signal: WorkSignal) -> ServiceStores:
             f"{config_file} has no `state`, which holds the pending work of the service; hint: add `state: "
             "sqlite:///PATH`"
         )
+    if settings.serve.uses_postgresql_queue:
+        from bot.queues.procrastinate_queue import PostgresqlSignal
+        from bot.queues.procrastinate_schema import prepare_tables
+
+        signal = PostgresqlSignal()
+        with database.open_for_writing() as connection:
+            prepare_tables(connection)
     return ServiceStores(
         settings,
         database,

@@ -1,0 +1,51 @@
+"""`basebump work`: a process that does the work of a service that runs in several processes."""
+
+from __future__ import annotations
+
+import gc
+from pathlib import Path
+
+import click
+
+from bot.cli import options
+from bot.cli.serve import DEFAULT_COLLECTION
+from bot.cli.service_process import EndSignals, end_at_once
+from bot.cli.terminal import NoProgress
+from bot.model.errors import UsageError
+from bot.model.vocabulary import RunLevel
+
+
+@click.command()
+@options.required_config_option
+@options.level_option
+def command(config_file: Path, level: RunLevel) -> None:
+    """Do the work of services that receive events in other processes.
+
+    This needs `queue: postgresql` in the config. Then `basebump serve` only receives events, serves pages and requests
+    work, and any number of `basebump work` processes do it. A process writes its log to stderr, as lines of JSON.
+    SIGTERM and SIGINT end it after the work in progress, or after 25 seconds. A second signal ends it at once. Other
+    processes then do the work that was not finished.
+    """
+    from bot.queues.thread_signal import ThreadSignal
+    from bot.serve.json_log import JsonLog
+    from bot.serve.service import Service, ServiceOptions
+    from bot.wiring import SystemClock
+    from bot.wiring.service import open_service_stores
+
+    gc.set_threshold(*DEFAULT_COLLECTION)
+    work_signal = ThreadSignal()
+    log = JsonLog(SystemClock())
+    stores = open_service_stores(config_file, work_signal)
+    if not stores.settings.serve.uses_postgresql_queue:
+        raise UsageError(
+            f"{config_file} has no `queue`, so `basebump serve` does the work itself; hint: add `queue: postgresql`"
+        )
+    service = Service(ServiceOptions(config_file, level, NoProgress()), stores, work_signal, log)
+    service.start_workers()
+    signals = EndSignals()
+    log.write("started", level=level.word)
+    log.write("stopping", signal=signals.wait())
+    is_complete = service.stop(signals.has_another)
+    log.write("stopped", gave_back_work=not is_complete)
+    if not is_complete:
+        end_at_once()

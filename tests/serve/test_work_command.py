@@ -1,0 +1,88 @@
+"""`basebump work`: processes that do the work of services that receive events in other processes."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import contextmanager
+
+import pytest
+from click.testing import CliRunner
+from support.postgresql import PostgresqlServer
+from support.runs.served_fleet import ServedFleet, wait_until
+
+from bot.cli.work import command
+from bot.model.errors import UsageError
+
+pytestmark = [pytest.mark.real("docker-registry"), pytest.mark.real("postgresql")]
+SHORT_GRACE = "import bot.serve.service\nbot.serve.service.GRACE = 1.0\n"
+WORK = ("work", "--level", "propose")
+
+
+@pytest.fixture(scope="module")
+def server():
+    with PostgresqlServer() as server:
+        yield server
+
+
+@pytest.fixture
+def fleet(server, tmp_path):
+    with ServedFleet(tmp_path, server.fresh()) as fleet:
+        fleet.write_config(more="queue: postgresql\n")
+        held = fleet.push("base", "base first")
+        fleet.add_repositories([{"Dockerfile": f"FROM base:1@{held}\nRUN true\n"}] * 3)
+        yield fleet
+
+
+@contextmanager
+def hold_requests(fleet):
+    """Let the forge answer the first request for the files of a repository only after the `with` block."""
+    arrived, may_answer, perform = threading.Event(), threading.Event(), fleet.forge.perform
+
+    def hold(asked):
+        if "/git/trees" in asked.path and not arrived.is_set():
+            arrived.set()
+            may_answer.wait(60)
+        return perform(asked)
+
+    fleet.forge.perform = hold
+    try:
+        yield arrived
+    finally:
+        may_answer.set()
+        fleet.forge.perform = perform
+
+
+def test_workers_open_proposals_after_a_push_and_the_receiver_does_no_work(fleet):
+    receiver = fleet.start()
+    workers = [fleet.start(*WORK) for _ in range(2)]
+    fleet.wait_until_read(3)
+    fleet.push("base", "base patched")
+    assert wait_until(lambda: len(fleet.list_proposals()) == 3) < 20
+    assert receiver.entries("work-done") == []
+    assert [each.end() for each in (*workers, receiver)] == [0, 0, 0]
+
+
+def test_visit_of_a_worker_that_ends_is_given_back_and_done_by_another_one(fleet, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(SHORT_GRACE)
+    fleet.start()
+    ending = fleet.start(*WORK, environment={"PYTHONPATH": str(tmp_path)})
+    fleet.wait_until_read(3)
+    with hold_requests(fleet) as arrived:
+        fleet.push("base", "base patched")
+        assert arrived.wait(30)
+        fleet.start(*WORK)
+        ending.process.send_signal(signal.SIGTERM)
+        assert ending.process.wait(20) == 0
+    wait_until(lambda: len(fleet.list_proposals()) == 3)
+    [stopped] = ending.entries("stopped")
+    assert stopped["gave_back_work"] is True
+    assert set(fleet.list_proposals().values()) == {1}
+
+
+def test_work_requires_a_queue(fleet, monkeypatch):
+    fleet.write_config()
+    monkeypatch.setenv("ACME_TOKEN", "ghp_x")
+    done = CliRunner().invoke(command, ["-c", str(fleet.config)])
+    assert isinstance(done.exception, UsageError)
+    assert "queue: postgresql" in str(done.exception)
