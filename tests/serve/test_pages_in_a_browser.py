@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import UTC, datetime
 from importlib.resources import files
 
 import pytest
-from support.service.year import SENDERS, build_ports, open_year
+from support.service.served import serve_pages
+from support.service.year import open_year
 from support.witnesses.chromium import browser
-from waitress.server import create_server
-
-from bot.serve.api import list_api_routes
-from bot.serve.app import Application
-from bot.serve.http import Router
-from bot.serve.json_log import JsonLog
-from bot.serve.pages import list_page_routes
-from bot.settings.serve_settings import ServeSettings
 
 pytestmark = [pytest.mark.real("chromium"), pytest.mark.slow]
 
@@ -62,13 +54,8 @@ FOCUS = """
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
     """Serve the pages over HTTP, and return their address."""
-    database = open_year(tmp_path_factory.mktemp("state") / "year.db", NOW)
-    ports = build_ports(database, NOW, ServeSettings(senders=SENDERS, user_header="User-Agent"))
-    router = Router([*list_page_routes(ports), *list_api_routes(ports)])
-    server = create_server(Application(router, JsonLog(ports.clock)), host="127.0.0.1", port=0, ident=None)
-    threading.Thread(target=server.run, daemon=True).start()  # it ends when the browser closed its connections
-    yield f"http://127.0.0.1:{server.effective_port}"
-    server.close()
+    with serve_pages(open_year(tmp_path_factory.mktemp("state") / "year.db", NOW), NOW) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

@@ -94,7 +94,7 @@ def _describe_unknown(requests: RequestFigures) -> str:
 def _build_median_figure(report: PatchReport | None) -> Figure:
     median = report.trends.points[-1].median if report is not None and report.trends is not None else None
     value = describe_span(median) if median is not None else "none yet"
-    return Figure("Median time to patch", value, "of the fixes merged in 30 days", PageLink.TRENDS.address)
+    return Figure("Time to patch", value, "median of 30 days", PageLink.TRENDS.address)
 
 
 def _build_tables(ports: PagePorts, now: datetime) -> tuple[Table, ...]:

@@ -96,10 +96,7 @@ def build_waiting_table(
         columns=_WAITING_COLUMNS,
         rows=[
             (
-                show_work(each.key),
-                show_text(join_words([each.reason])),
-                _show_priority(each.priority),
-                show_time(each.requested_at, now),
+                *_show_request(each, now),
                 _show_due(each, now),
                 show_identifier(each.trace),
             )
@@ -119,10 +116,7 @@ def _build_running_table(rows: Sequence[WaitingWork], now: datetime) -> Table:
         columns=_RUNNING_COLUMNS,
         rows=[
             (
-                show_work(each.key),
-                show_text(join_words([each.reason])),
-                _show_priority(each.priority),
-                show_time(each.requested_at, now),
+                *_show_request(each, now),
                 show_text(each.worker or ""),
             )
             for each in rows
@@ -175,6 +169,16 @@ def _show_result(finished: FinishedWork) -> Cell:
     result = Part(make_one_line(finished.result), CellStyle.ALARM if finished.is_failure else CellStyle.PLAIN)
     failure = (Part("failed", CellStyle.ALARM, is_badge=True),) if finished.is_failure else ()
     return Cell((*failure, result))
+
+
+def _show_request(work: WaitingWork, now: datetime) -> tuple[Cell, ...]:
+    """Return the cells about the request for a piece of work."""
+    return (
+        show_work(work.key),
+        show_text(join_words([work.reason])),
+        _show_priority(work.priority),
+        show_time(work.requested_at, now),
+    )
 
 
 def _show_priority(priority: WorkPriority) -> Cell:

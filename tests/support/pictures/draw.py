@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from support.parts import ROOT
@@ -28,6 +29,8 @@ from support.pictures.scene import (
     write_known_exploited,
     write_repositories,
 )
+from support.service.served import serve_pages
+from support.service.year import open_year
 from support.witnesses.chromium import Browser, browser
 
 from bot.demo.loopback_registry import LoopbackRegistry
@@ -38,6 +41,7 @@ COLUMNS = 120
 PROPOSAL_WIDTH, PROPOSAL_HEIGHT = 1000, 1000
 TERMINAL_WIDTH = 600
 FLEET_WIDTH, FLEET_HEIGHT = 1100, 834
+SERVICE_WIDTH, SERVICE_HEIGHT = 1200, 860
 SCALE = 1.5
 """Pixels of a picture for each pixel of the page, so that text is sharp on dense screens."""
 
@@ -103,7 +107,7 @@ def set_stage(folder: Path, host: str, repositories: Mapping[str, Mapping[str, s
 
 
 def photograph(
-    window: Browser, page: Path, picture: Path, *, width: int, height: int | None = None, fades: bool = False
+    window: Browser, page: Path | str, picture: Path, *, width: int, height: int | None = None, fades: bool = False
 ) -> None:
     """Save a picture of a page, which is at least `width` wide.
 
@@ -149,12 +153,22 @@ def draw(folder: Path) -> None:
         photograph(window, fleet.folder / "fleet.html", IMAGES / "fleet.png", width=FLEET_WIDTH, height=FLEET_HEIGHT)
 
 
+def draw_service(folder: Path) -> None:
+    """Draw the first page of the service, over a year that is made up."""
+    now = datetime.now(UTC)
+    with serve_pages(open_year(folder / "year.db", now), now) as address, browser(folder) as window:
+        picture = IMAGES / "service.png"
+        photograph(window, f"{address}/", picture, width=SERVICE_WIDTH, height=SERVICE_HEIGHT, fades=True)
+
+
 def main() -> None:
     if len(sys.argv) > 1:  # keeps what the pictures are made from
         draw(Path(sys.argv[1]).resolve())
+        draw_service(Path(sys.argv[1]).resolve())
         return
     with tempfile.TemporaryDirectory() as folder:
         draw(Path(folder))
+        draw_service(Path(folder))
 
 
 if __name__ == "__main__":
