@@ -1,4 +1,4 @@
-"""The Protocols for the inventory: what the state remembers about the base branches of a fleet.
+"""The Protocols for the inventory, which is the data in the state about the base branches of a fleet.
 
 It completes the Protocols in `bot.ports`.
 """
@@ -33,7 +33,7 @@ class InventoryStore(Protocol):
         """False if no state is configured. Nothing is stored then, and the other methods return nothing."""
 
     def load_branches(self, keys: Collection[BranchKey]) -> Mapping[BranchKey, StoredBranch]:
-        """Return what earlier runs found out about these base branches. Branches that no run read are missing."""
+        """Return the stored data about these base branches. Branches that no run read are missing."""
 
     def load_reports(self, keys: Collection[BranchKey]) -> Mapping[BranchKey, RepositoryReport]:
         """Return the report of the last visit of these base branches. Branches without a usable report are missing."""
@@ -56,7 +56,7 @@ class InventoryStore(Protocol):
     def record_visits(
         self, visits: Sequence[BranchVisit], evidence: Mapping[Transition, Evidence], at: datetime
     ) -> None:
-        """Store what a run that started at the time `at` found out about the base branches that it read.
+        """Store the visits of a run that started at the time `at`.
 
         `evidence` is that of the whole run. It is stored for the transitions of settled branches.
         """

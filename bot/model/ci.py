@@ -1,4 +1,4 @@
-"""The outcome of CI on basebump's requests, and what it says about a digest in the whole fleet."""
+"""The outcome of CI on basebump's requests, and its counts for a digest in the whole fleet."""
 
 from __future__ import annotations
 

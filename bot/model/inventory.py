@@ -1,4 +1,4 @@
-"""What the state remembers about the base branches of a fleet, so that a run need not read an unchanged branch again.
+"""The data in the state about the base branches of a fleet, so that a run need not read an unchanged branch again.
 
 A base branch is *settled* if a run left nothing to do in it: until something changes on which the branch depends, the
 next run would change nothing either. A *visit* is the reading and processing of a base branch by a run.
@@ -79,7 +79,7 @@ class SettledBranch:
 
 @dataclass(frozen=True, slots=True)
 class StoredBranch:
-    """What the state remembers about a base branch."""
+    """The data in the state about a base branch."""
 
     head: str
     """The commit that the last visit read."""
@@ -98,7 +98,7 @@ class StoredBranch:
 
 @dataclass(frozen=True, slots=True)
 class StoredRequest:
-    """What the state remembers about a pull or merge request of basebump."""
+    """The data in the state about a pull or merge request of basebump."""
 
     branch: str
     number: int
@@ -112,7 +112,7 @@ class StoredRequest:
     """The time at which the request was merged or closed; None if it is open, or if the time is unknown."""
     fixes: Mapping[str, int] | None = None
     """The number of distinct vulnerabilities that the request fixes, by severity, and under `exploited` those that are
-    known to be exploited. None if it is unknown what the request fixes."""
+    known to be exploited. None if the fixed vulnerabilities are unknown."""
     head: str | None = None
     """The last commit of the branch. None if it contains other changes than basebump's, or if it is not known."""
     ci: CiOutcome = CiOutcome.UNKNOWN
@@ -128,7 +128,7 @@ class StoredRequest:
 
 @dataclass(frozen=True, slots=True)
 class BranchVisit:
-    """What a run found out about a base branch by reading it, to be stored in the state."""
+    """The result of reading a base branch in a run, to be stored in the state."""
 
     key: BranchKey
     head: str

@@ -19,7 +19,7 @@ class FixSeverity(StrEnum):
     MEDIUM = "medium"
     LOW = "low"
     UNKNOWN = "unknown"
-    """The scanner knows no severity of the vulnerabilities."""
+    """The scanner states no severity of the vulnerabilities."""
 
 
 @dataclass(frozen=True, slots=True)

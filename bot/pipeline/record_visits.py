@@ -1,4 +1,4 @@
-"""Store in the inventory what a run found out about the base branches that it read."""
+"""Store the results of a run in the inventory, for the base branches that it read."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ from bot.pipeline.triage import TriageResult
 from bot.pipeline.worker_pool import FORGE_POOL
 
 _MISSED = (
-    "the regular visit changes something here, but nothing that basebump compares between visits had changed; "
+    "the regular visit found something to change, although the data that basebump compares between visits was the "
+    "same as at the last visit; "
     "hint: report this as a bug, unless the settings of the repository or its branches were changed"
 )
 

@@ -41,7 +41,7 @@ class RequestRecorder:
     evidence: Mapping[Transition, Evidence]
 
     def list_requests(self, branch: VisitedBranch) -> tuple[StoredRequest, ...] | None:
-        """Return what is known about the requests of a base branch. Return None if they could not be listed."""
+        """Return the requests of a base branch, to be stored. Return None if they could not be listed."""
         requests = branch.plan.requests
         if requests is None:
             return None
@@ -126,7 +126,7 @@ class RequestRecorder:
 def _get_own_head(request: RemoteRequest) -> str | None:
     """Return the last commit of a branch; None if it contains other changes than basebump's.
 
-    The outcome of CI on other changes says nothing about the digest.
+    The outcome of CI on other changes is no evidence about the digest.
     """
     return request.head if request.intent is not None and request.is_confirmed else None
 

@@ -36,7 +36,7 @@ _Answer = TypeVar("_Answer")
 
 @dataclass(frozen=True, slots=True)
 class ListedBranch:
-    """A base branch in the list of a fleet, and what the state remembers about it."""
+    """A base branch in the list of a fleet, with its data in the state."""
 
     fleet: Fleet
     repository: GitRepository
@@ -76,7 +76,7 @@ class TriageResult:
 
 
 def build_activity_scope(context: RunContext, options: RunOptions) -> ActivityScope | None:
-    """Return what the list of repositories must contain besides their heads; None if no state is configured."""
+    """Return the data that the list of repositories must contain besides the heads; None if no state is configured."""
     if not context.inventory_store.is_available:
         return None
     return ActivityScope(options.branch_prefix, options.has_dashboards)
@@ -85,7 +85,7 @@ def build_activity_scope(context: RunContext, options: RunOptions) -> ActivitySc
 def select_branches(
     listed: Iterable[tuple[Fleet, GitRepository]], context: RunContext, options: RunOptions, build_tasks: BuildTasks
 ) -> TriageResult:
-    """Return the base branches that the run must read, and what the state knows about the others.
+    """Return the base branches that the run must read, and the stored reports of the others.
 
     Without a state, all base branches are read. If the state cannot be read, a failure is reported, and all base
     branches are read, too. Repositories that the user named are always read.
@@ -118,7 +118,7 @@ class _Triage:
         self._tasks_fingerprint = fingerprint((build_tasks.tasks, build_tasks.failed_registries))
 
     def add_stored(self, branches: Iterable[ListedBranch]) -> list[ListedBranch]:
-        """Return the branches with their present conditions and with what the state remembers about them.
+        """Return the branches with their present conditions and with their data in the state.
 
         If the list of repositories has no activity, it is read for each repository.
         """
@@ -176,7 +176,7 @@ class _Triage:
     def look_up_tags(self, settled_branches: Iterable[SettledBranch]) -> KnownLookups:
         """Return the present digests and lists of the tags on which settled branches depend.
 
-        What cannot be read is missing. Its branches are then read, which reports the error.
+        Tags and lists that cannot be read are missing. Their branches are then read, which reports the error.
         """
         context, settled = self._context, tuple(settled_branches)
         tag_refs = sorted({tag_ref for each in settled for tag_ref in each.tags})
@@ -273,7 +273,7 @@ def _ask(
 
 
 def _is_known(branch: ListedBranch) -> bool:
-    """Return True if the state knows all image references in the present files of the branch."""
+    """Return True if the state contains all image references in the present files of the branch."""
     stored, conditions = branch.stored, branch.conditions
     return (
         stored is not None

@@ -39,7 +39,7 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class UsageAnswer:
-    """The uses of an image, and what the user asked for."""
+    """The uses of an image, and the arguments of the user."""
 
     image: ImageReference
     excluded_digest: Digest | None

@@ -51,7 +51,7 @@ class DatabaseInventoryStore:
         self._database = database
 
     def load_branches(self, keys: Collection[BranchKey]) -> Mapping[BranchKey, StoredBranch]:
-        """Return what earlier runs found out about these base branches. Branches that no run read are missing."""
+        """Return the stored data about these base branches. Branches that no run read are missing."""
         stored: dict[BranchKey, StoredBranch] = {}
         with self._database.open_for_reading() as connection:
             rows_by_key = find_branches(connection, keys)
@@ -110,7 +110,7 @@ class DatabaseInventoryStore:
     def record_visits(
         self, visits: Sequence[BranchVisit], evidence: Mapping[Transition, Evidence], at: datetime
     ) -> None:
-        """Store what a run that started at the time `at` found out about the base branches that it read.
+        """Store the visits of a run that started at the time `at`.
 
         `evidence` is that of the whole run. It is stored for the transitions of settled branches. A visit is left out
         if a parallel run already stored a visit of the same branch that started later.

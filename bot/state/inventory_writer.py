@@ -1,4 +1,4 @@
-"""Write what a run found out about base branches."""
+"""Write the visits of base branches to the tables of the inventory."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ class VisitWriter:
     def _write_spans(
         self, visits: Sequence[_NumberedVisit], ids: Sequence[int], reference_rows: Iterable[Mapping[str, Any]]
     ) -> None:
-        """Begin spans of what branches hold now, and end spans of what they no longer hold.
+        """Begin spans of the digests that branches hold now, and end spans of digests that they no longer hold.
 
         If some files of a branch could not be read, the branch may still hold the tags that were not found. Their spans
         do not end.

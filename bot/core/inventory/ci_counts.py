@@ -25,7 +25,7 @@ MAX_REQUEST_AGE = timedelta(days=90)
 
 
 class _RepositoryOutcome(NamedTuple):
-    """What one repository shows about a target."""
+    """The outcome of CI for a target in one repository."""
 
     ci: CiOutcome
     is_broken: bool
@@ -57,7 +57,7 @@ def count_outcomes(requests: Iterable[BranchRequest], targets: Collection[Target
 
 
 def _summarise_repository(newest_first: Sequence[BranchRequest], target: Target) -> _RepositoryOutcome:
-    """Return what the requests of one repository, newest first, show about a target."""
+    """Return the outcome of CI for a target in one repository, whose requests are sorted from the newest one on."""
     proposing = [each for each in newest_first if target in each.request.targets]
     is_merged = any(each.request.state is RequestState.MERGED for each in proposing)
     finished = next((each for each in proposing if each.request.ci.is_final), None)

@@ -1,4 +1,4 @@
-"""Find out what the updates of a request fix, and since when the fixes were published."""
+"""Count the vulnerabilities that a request fixes, and find the time at which the fixes were published."""
 
 from __future__ import annotations
 

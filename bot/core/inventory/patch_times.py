@@ -33,7 +33,7 @@ def find_patches(history: FleetHistory) -> tuple[Patch, ...]:
     """Return the updates that fix vulnerabilities, sorted by the time since which they are available.
 
     Requests that were closed without a merge do not count, unless the base branch was updated in another way. Neither
-    do requests for which it is unknown what they fix. An update of several images counts once.
+    do requests whose fixed vulnerabilities are unknown. An update of several images counts once.
     """
     sightings = find_first_sightings(history.observations)
     requests: dict[BranchKey, list[StoredRequest]] = defaultdict(list)

@@ -26,7 +26,7 @@ def find_visit_reason(
 
     Args:
         key: The base branch.
-        stored: What the state remembers about it; None if no run read it.
+        stored: Its data in the state; None if no run read it.
         current: The present conditions. `current.evidence` is empty if the last visit depended on no evidence.
         now: The present time.
     """
