@@ -53,5 +53,5 @@ def _find_history(inventory: InventoryReader, name: str) -> HistoryAnswer:
     try:
         image = ImageReference.parse(name)
     except InvalidReferenceError as error:
-        raise click.BadParameter(f"the state knows no repository of this name, and {error}") from error
+        raise click.BadParameter(f"the state contains no repository of this name, and {error}") from error
     return answer_image_history(name, image, inventory.load_image_history(image), coverage)

@@ -40,9 +40,9 @@ def _parse_digest(_context: click.Context, _option: click.Parameter, text: str |
 def command(image: ImageReference, excluded_digest: Digest | None, config_file: Path, output_format: str) -> None:
     """List the repositories and files that use IMAGE, from the state alone.
 
-    IMAGE is a repository, and may have a tag and a digest, such as `python:3.12`. The result says since when each file
-    contains the image, to which digest it is pinned, and which request of basebump is open. It contains what `run`
-    read last, and says how old this is. Nothing is read from forges or registries.
+    IMAGE is a repository, and may have a tag and a digest, such as `python:3.12`. For each file, the result shows since
+    when it contains the image, the digest to which it is pinned, and the open request of basebump. The data is that of
+    the last `run`, and the result states its age. Nothing is read from forges or registries.
     """
     inventory = open_inventory(config_file)
     usages = [
