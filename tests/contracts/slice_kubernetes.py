@@ -17,11 +17,14 @@ from typing import Any
 from json_schemas import drop_hints, list_references
 
 KINDS = (
+    "io.k8s.api.apps.v1.Deployment",
     "io.k8s.api.batch.v1.CronJob",
     "io.k8s.api.core.v1.ConfigMap",
     "io.k8s.api.core.v1.PersistentVolumeClaim",
+    "io.k8s.api.core.v1.Service",
     "io.k8s.api.core.v1.ServiceAccount",
     "io.k8s.api.networking.v1.NetworkPolicy",
+    "io.k8s.api.policy.v1.PodDisruptionBudget",
 )
 
 
