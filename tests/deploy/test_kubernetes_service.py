@@ -1,4 +1,4 @@
-"""The objects of `deploy/kubernetes/service`, by the real kustomize: valid, restricted, and as the service needs them."""
+"""The objects of `deploy/kubernetes/service`, by the real kustomize: valid, restricted, and as the service needs."""
 
 from __future__ import annotations
 
