@@ -54,3 +54,29 @@ def test_history_names_the_merged_pull_request_on_azure_repos(basebump, configur
     assert basebump("run", "--config", path, "--level", "propose")[0] == 0
     newest, _ = json.loads(basebump("history", azure.name, "-c", path, "--format", "json")[1])["moves"]
     assert (newest["digest"], newest["moved_by"], newest["request"]["number"]) == (new, "basebump", 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "is_read_again"),
+    [
+        ("forges: [{kind: local, url: FOLDER, repositories: [web, api]}]", False),
+        ("limits: {new_per_run: 7}", True),
+        ("policy: [{labels: [security]}]", True),
+        ("scanners: [{kind: none}]", True),
+        ("files: [{format: dockerfile, path: docker/*.txt}]", True),
+        ("proposals: {branch_prefix: images/}", True),
+    ],
+)
+def test_change_of_the_config_reads_repositories_again_unless_it_adds_one(
+    basebump, tmp_path, config, loopback, change, is_read_again
+):
+    digest = loopback.move("python", "3.12", "now")
+    folder = tmp_path / "repositories"
+    for name in ("web", "api"):
+        Git.create(folder / f"{name}.git", {"Dockerfile": f"FROM python:3.12@{digest}\n"})
+    base = {"forges": f"[{{kind: local, url: {folder}, repositories: [web]}}]", "state": "sqlite:///state.db"}
+    for more in ({}, dict([change.replace("FOLDER", str(folder)).split(": ", 1)])):
+        path = config("".join(f"{key}: {value}\n" for key, value in (base | more).items()))
+        code, out, err = basebump("run", "-c", path)
+        assert (code, err) == (0, "")
+    assert ("were not read again" in out) is not is_read_again
