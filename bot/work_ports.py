@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from bot.model.work import WorkKind
+from bot.model.work import WorkKind, WorkPriority
 
 if TYPE_CHECKING:  # only signatures need these imports, so they do not slow down the start
     from collections.abc import Collection, Mapping, Sequence
@@ -25,7 +25,6 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
         QueueFigures,
         WaitingWork,
         WorkKey,
-        WorkPriority,
         WorkRequest,
     )
 
@@ -46,7 +45,12 @@ class WorkQueue(Protocol):
         """Store pending work, except for work that is stored already."""
 
     def claim_work(
-        self, worker: str, kinds: Collection[WorkKind], limit: int, lease: timedelta
+        self,
+        worker: str,
+        kinds: Collection[WorkKind],
+        limit: int,
+        lease: timedelta,
+        least_priority: WorkPriority = WorkPriority.SWEEP,
     ) -> Sequence[ClaimedWork]:
         """Return work of some kinds that is due, and reserve it for `worker` until `lease` has passed.
 
@@ -78,8 +82,10 @@ class WorkQueue(Protocol):
     def release_claims(self, worker: str) -> None:
         """End all claims of a worker, so that others can do the work at once."""
 
-    def compute_figures(self, kinds: Collection[WorkKind] = tuple(WorkKind)) -> QueueFigures:
-        """Return figures about the pending work of some kinds, by default of all kinds."""
+    def compute_figures(
+        self, kinds: Collection[WorkKind] = tuple(WorkKind), least_priority: WorkPriority = WorkPriority.SWEEP
+    ) -> QueueFigures:
+        """Return figures about the pending work of some kinds and priorities, by default of all."""
 
 
 class WorkSignal(Protocol):

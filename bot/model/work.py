@@ -95,6 +95,23 @@ class WorkPriority(IntEnum):
     """A user asked for it, for example with a checkbox. Such requests are rare, and somebody is waiting."""
 
 
+@dataclass(frozen=True, slots=True)
+class WorkLoopScope:
+    """The work that one loop does."""
+
+    name: str
+    """The last part of the name of the worker."""
+    kinds: frozenset[WorkKind]
+    least_priority: WorkPriority = WorkPriority.SWEEP
+
+
+EVENT_LOOP = WorkLoopScope("events", EVENT_KINDS)
+BACKGROUND_LOOP = WorkLoopScope("background", BACKGROUND_KINDS)
+USER_LOOP = WorkLoopScope("users", frozenset({WorkKind.VISIT}), WorkPriority.USER)
+"""Visits for which a user is waiting. A process that does all work has a loop for them, because a job over many
+repositories can take minutes on a forge that limits the rate of writes."""
+
+
 class WorkReason(StrEnum):
     """The reason that work was requested."""
 

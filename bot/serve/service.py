@@ -22,7 +22,7 @@ from bot.model.errors import StateError
 from bot.model.limits import LIMIT_WINDOW
 from bot.model.run_scope import RunScope
 from bot.model.vocabulary import RunLevel
-from bot.model.work import BACKGROUND_KINDS, EVENT_KINDS, WorkKind
+from bot.model.work import BACKGROUND_LOOP, EVENT_LOOP, USER_LOOP, WorkKind, WorkLoopScope
 from bot.ports import ProgressReporter
 from bot.queues.job_waking import JobWaking
 from bot.queues.thread_signal import ThreadSignal
@@ -56,8 +56,10 @@ STOP_CHECK = 0.1
 SERVER_THREADS = 8
 ABANDONED = 1
 """The exit code of a process that could not keep its claims. Whatever started it should start it again."""
-LOOPS: Mapping[str, frozenset[WorkKind]] = {"events": EVENT_KINDS, "background": BACKGROUND_KINDS}
-"""The loops that do work, and the kinds of work of each of them."""
+LOOPS = (EVENT_LOOP, BACKGROUND_LOOP)
+"""The loops of a process that does work beside others."""
+LOOPS_OF_ONLY_WORKER = (*LOOPS, USER_LOOP)
+"""The loops of a process that does all work."""
 FORGE_KINDS = frozenset({SenderKind.GITHUB, SenderKind.GITLAB, SenderKind.AZURE, SenderKind.GITEA})
 """The senders that are forges."""
 
@@ -86,7 +88,7 @@ class Service:
         """What wakes the loops of this process, if the config has a `queue`."""
 
     def start_workers(self) -> None:
-        """Start the threads that do work: one for events, and one for sweeps and polls, which can take minutes.
+        """Start the threads that do work.
 
         Raises StateError if another service uses the same state in a file.
         """
@@ -96,18 +98,19 @@ class Service:
             self._worker = "serve"  # the claims under this name are those of a process that ended
             self._release_claims()
         jobs, queue, create_waiter = self._build_jobs(), self._stores.queue, self._prepare_waking()
-        for name, kinds in LOOPS.items():
-            worker = f"{self._worker}-{name}"
+        for scope in self._list_loops():
+            worker = f"{self._worker}-{scope.name}"
             loop = WorkLoop(
-                worker,
-                {kind: jobs[kind] for kind in sorted(kinds)},
-                queue,
-                ClaimKeeper(worker, queue, self._abandon_work, self._log),
-                create_waiter(kinds),
-                self._clock,
-                self._log,
+                worker=worker,
+                scope=scope,
+                jobs=jobs,
+                queue=queue,
+                keeper=ClaimKeeper(worker, queue, self._abandon_work, self._log),
+                wait=create_waiter(scope.kinds),
+                clock=self._clock,
+                log=self._log,
             )
-            self._start(name, loop.run)
+            self._start(scope.name, loop.run)
         if self._waking is not None:
             self._start("jobs", self._waking.run)
 
@@ -167,8 +170,11 @@ class Service:
         return lambda kinds: waking.create_waiter(kinds, self._stop)
 
     def _release_claims(self) -> None:
-        for name in LOOPS:
-            self._stores.queue.release_claims(f"{self._worker}-{name}")
+        for scope in self._list_loops():
+            self._stores.queue.release_claims(f"{self._worker}-{scope.name}")
+
+    def _list_loops(self) -> tuple[WorkLoopScope, ...]:
+        return LOOPS if self._stores.settings.serve.uses_postgresql_queue else LOOPS_OF_ONLY_WORKER
 
     def _abandon_work(self, reason: str) -> None:
         """End the process, because another process may do the same work. No other process uses a state in a file."""

@@ -9,7 +9,7 @@ from typing import assert_never
 
 from bot.core.markdown import make_one_line
 from bot.model.errors import BasebumpError, StateError
-from bot.model.work import ClaimedWork, FinishedWork, WorkKind
+from bot.model.work import ClaimedWork, FinishedWork, WorkKind, WorkLoopScope
 from bot.ports import Clock
 from bot.serve import claim_keeper
 from bot.serve.claim_keeper import ClaimKeeper
@@ -29,9 +29,11 @@ A greater number would delay the first proposal, because a run reads all its rep
 class WorkLoop:
     """Does work of some kinds in one thread, until it is stopped."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all of them are passed by name
         self,
+        *,
         worker: str,
+        scope: WorkLoopScope,
         jobs: Mapping[WorkKind, Job],
         queue: WorkQueue,
         keeper: ClaimKeeper,
@@ -40,7 +42,8 @@ class WorkLoop:
         log: JsonLog,
     ) -> None:
         """Create a loop. `wait` waits for a signal that work was requested, for at most the given seconds."""
-        self._worker, self._jobs, self._queue, self._keeper = worker, jobs, queue, keeper
+        self._worker, self._scope, self._jobs = worker, scope, jobs
+        self._queue, self._keeper = queue, keeper
         self._wait, self._clock, self._log = wait, clock, log
 
     def run(self, stop: threading.Event) -> None:
@@ -60,13 +63,15 @@ class WorkLoop:
 
     def do_next(self) -> bool:
         """Claim work that is due, and do it. Return False if nothing is due. Raises StateError."""
-        claimed = self._queue.claim_work(self._worker, self._jobs.keys(), BATCH_SIZE, claim_keeper.LEASE)
+        claimed = self._queue.claim_work(
+            self._worker, self._scope.kinds, BATCH_SIZE, claim_keeper.LEASE, self._scope.least_priority
+        )
         if claimed:
             self._do(claimed)
         return bool(claimed)
 
     def _wait_for_work(self) -> None:
-        next_due = self._queue.compute_figures(self._jobs.keys()).next_due_in
+        next_due = self._queue.compute_figures(self._scope.kinds, self._scope.least_priority).next_due_in
         longest = LONGEST_WAIT if next_due is None else min(next_due, LONGEST_WAIT)
         self._wait(max(longest.total_seconds(), 0.05))
 

@@ -63,11 +63,18 @@ class DatabaseWorkQueue:
         self._signal.send()
 
     def claim_work(
-        self, worker: str, kinds: Collection[WorkKind], limit: int, lease: timedelta
+        self,
+        worker: str,
+        kinds: Collection[WorkKind],
+        limit: int,
+        lease: timedelta,
+        least_priority: WorkPriority = WorkPriority.SWEEP,
     ) -> Sequence[ClaimedWork]:
         """Return work of some kinds that is due, and reserve it for `worker` until `lease` has passed."""
         with self._open() as (connection, now):
-            is_claimable = _build_claimable_condition(connection, kinds, now)
+            is_claimable = and_(
+                _build_claimable_condition(connection, kinds, now), PENDING_WORK.c.priority >= least_priority
+            )
             first = self._select_claimable(connection, is_claimable, 1)
             if not first:
                 return ()
@@ -155,8 +162,10 @@ class DatabaseWorkQueue:
         self._signal.send()
         return len(rows)
 
-    def compute_figures(self, kinds: Collection[WorkKind] = tuple(WorkKind)) -> QueueFigures:
-        """Return figures about the pending work of some kinds, by default of all kinds."""
+    def compute_figures(
+        self, kinds: Collection[WorkKind] = tuple(WorkKind), least_priority: WorkPriority = WorkPriority.SWEEP
+    ) -> QueueFigures:
+        """Return figures about the pending work of some kinds and priorities, by default of all."""
         with self._database.open_for_reading() as connection:
             now = read_time(connection)
             is_claimed = and_(PENDING_WORK.c.worker.is_not(None), PENDING_WORK.c.claimed_until > now)
@@ -168,7 +177,9 @@ class DatabaseWorkQueue:
                 func.count().filter(is_claimed),
                 func.min(PENDING_WORK.c.due_at).filter(is_waiting),
             )
-            query = select(*columns).where(PENDING_WORK.c.kind.in_([each.value for each in kinds]))
+            query = select(*columns).where(
+                PENDING_WORK.c.kind.in_([each.value for each in kinds]), PENDING_WORK.c.priority >= least_priority
+            )
             waiting, due, claimed, next_due = connection.execute(query).one()
         return QueueFigures(
             waiting,

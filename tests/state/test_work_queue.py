@@ -121,16 +121,16 @@ def test_claims_of_one_call_have_the_same_kind_and_priority(queue):
     assert all(len(each) == 1 for each in kinds)
 
 
-def test_burst_is_gathered_but_not_beyond_the_longest_delay(queue):
-    began = time.monotonic()
-    while time.monotonic() - began < 1.0:
-        queue.request_work([ask(NODE, delay=timedelta(seconds=0.4), longest_delay=timedelta(seconds=1.2))])
-        assert queue.claim_work("a", WorkKind, 10, LEASE) == ()
-        time.sleep(0.02)
-    while not queue.claim_work("a", WorkKind, 10, LEASE):
-        queue.request_work([ask(NODE, delay=timedelta(seconds=0.4), longest_delay=timedelta(seconds=1.2))])
-        assert time.monotonic() - began < 3
-        time.sleep(0.02)
+def test_burst_is_gathered_but_not_beyond_the_longest_delay(queue, service_log):
+    delay, longest = timedelta(minutes=2), timedelta(minutes=2, milliseconds=500)
+    due_times = []
+    for _ in range(4):
+        queue.request_work([ask(NODE, delay=delay, longest_delay=longest)])
+        [waiting] = service_log.list_waiting(10)
+        due_times.append(waiting.due_at)
+        time.sleep(0.2)
+    assert due_times[0] < due_times[1] < due_times[3]
+    assert due_times[3] - waiting.requested_at == longest
 
 
 def test_failed_work_waits_and_a_sweep_does_not_shorten_the_wait(queue):
@@ -209,3 +209,12 @@ def test_only_work_of_the_given_kinds_is_claimed(queue):
     queue.request_work([ask(SweepWork()), ask(PollWork("docker.io")), ask(WEB)])
     assert [each.key for each in queue.claim_work("a", EVENT_KINDS, 10, LEASE)] == [WEB]
     assert queue.claim_work("a", EVENT_KINDS, 10, LEASE) == ()
+
+
+def test_only_work_of_at_least_a_priority_is_claimed_and_counted(queue):
+    queue.request_work([ask(WEB, WorkPriority.EXPLOITED), ask(API, WorkPriority.USER)])
+    kinds, least = {WorkKind.VISIT}, WorkPriority.USER
+    assert queue.compute_figures(kinds, least).due == 1
+    assert [each.key for each in queue.claim_work("a", kinds, 10, LEASE, least)] == [API]
+    assert queue.claim_work("a", kinds, 10, LEASE, least) == ()
+    assert queue.compute_figures(kinds, least).next_due_in is None

@@ -28,7 +28,7 @@ from support.parts import ROOT
 
 from bot.model.delivery import Delivery, DeliveryOutcome
 from bot.model.errors import StateError
-from bot.model.work import ClaimedWork, VisitWork, WorkKind, WorkPriority, WorkReason, WorkRequest
+from bot.model.work import ClaimedWork, VisitWork, WorkKind, WorkLoopScope, WorkPriority, WorkReason, WorkRequest
 from bot.queues.procrastinate_queue import PostgresqlSignal
 from bot.state import work_queue
 from bot.state.database import Database
@@ -283,7 +283,16 @@ def work(opening: str, folder: str, name: str, seconds: str, address: str, clock
         wait = start_job_workers(queue, address, stop)
     log = JsonLog(Clock())
     keeper = claim_keeper.ClaimKeeper(name, queue, lambda _: os._exit(1), log)
-    loop = worker.WorkLoop(name, {WorkKind.VISIT: visit}, queue, keeper, wait, Clock(), log)
+    loop = worker.WorkLoop(
+        worker=name,
+        scope=WorkLoopScope("events", frozenset({WorkKind.VISIT})),
+        jobs={WorkKind.VISIT: visit},
+        queue=queue,
+        keeper=keeper,
+        wait=wait,
+        clock=Clock(),
+        log=log,
+    )
     _answer("ready")
     loop.run(stop)
     queue.release_claims(name)

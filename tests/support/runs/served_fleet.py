@@ -34,7 +34,7 @@ def find_free_port() -> int:
         return port
 
 
-def wait_until(is_true: Callable[[], object], seconds: float = 30.0, interval: float = 0.02) -> float:
+def wait_until(is_true: Callable[[], object], seconds: float = 60.0, interval: float = 0.02) -> float:
     """Call a function every `interval` seconds until it returns a true value. Return the seconds that it took."""
     began = time.monotonic()
     while not is_true():
@@ -154,7 +154,7 @@ class ServedFleet:
 
     def wait_until_read(self, count: int, seconds: float = 60.0) -> None:
         """Wait until the first visit of this many repositories ended."""
-        wait_until(lambda: self.count_visits() >= count, seconds)
+        wait_until(lambda: self.count_visits() >= count, seconds, 0.2)
 
     def count_visits(self) -> int:
         done = [entry for each in self.processes for entry in each.entries("work-done")]

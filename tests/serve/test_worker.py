@@ -1,0 +1,174 @@
+"""The loops of a service: what they do with results, errors and bugs, and what they do beside each other."""
+
+from __future__ import annotations
+
+import io
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from support.runs.served_fleet import wait_until
+
+from bot.model.errors import ForgeError
+from bot.model.work import (
+    EVENT_LOOP,
+    USER_LOOP,
+    VisitWork,
+    WorkKind,
+    WorkPriority,
+    WorkReason,
+    WorkRequest,
+)
+from bot.queues.thread_signal import ThreadSignal
+from bot.serve.claim_keeper import ClaimKeeper
+from bot.serve.job import NOT_YET_DELAYS, RETRY_DELAYS, Done, Failed, NotYet
+from bot.serve.json_log import JsonLog
+from bot.serve.worker import WorkLoop
+from bot.state.database import Database
+from bot.state.service_log import DatabaseServiceLog
+from bot.state.work_queue import DatabaseWorkQueue
+from bot.wiring import SystemClock
+
+WEB, API = VisitWork("github", "github.com", "acme/web"), VisitWork("github", "github.com", "acme/api")
+
+
+class Floor:
+    """A queue in a file, and loops that do its visits by a function."""
+
+    def __init__(self, folder) -> None:
+        database = Database.sqlite(folder / "state.db")
+        self.signal = ThreadSignal()
+        self.queue, self.service_log = DatabaseWorkQueue(database, self.signal), DatabaseServiceLog(database)
+        self.stream = io.StringIO()
+        self.log = JsonLog(SystemClock(), self.stream)
+        self.stop = threading.Event()
+        self.threads = []
+
+    def loop(self, job, scope=EVENT_LOOP) -> WorkLoop:
+        return WorkLoop(
+            worker=scope.name,
+            scope=scope,
+            jobs={WorkKind.VISIT: job},
+            queue=self.queue,
+            keeper=ClaimKeeper(scope.name, self.queue, lambda _: None, self.log),
+            wait=self.signal.create_waiter(),
+            clock=SystemClock(),
+            log=self.log,
+        )
+
+    def start(self, job, scope=EVENT_LOOP) -> None:
+        thread = threading.Thread(target=self.loop(job, scope).run, args=(self.stop,))
+        self.threads.append(thread)
+        thread.start()
+
+    def end(self) -> None:
+        self.stop.set()
+        self.signal.send()
+        for thread in self.threads:
+            thread.join(20)
+
+    def request(self, *keys, priority=WorkPriority.CHANGE) -> None:
+        self.queue.request_work([WorkRequest(key, priority, WorkReason.IMAGE_PUSHED, "trace") for key in keys])
+
+    def waiting(self):
+        return {each.key: each for each in self.service_log.list_waiting(10)}
+
+    def finished(self):
+        return {each.key: each for each in self.service_log.list_finished(10)}
+
+
+@pytest.fixture
+def floor(tmp_path):
+    floor = Floor(tmp_path)
+    yield floor
+    floor.end()
+
+
+def test_user_does_not_wait_for_a_long_job(floor):
+    is_long_job_done, visited = threading.Event(), []
+
+    def visit(claimed):
+        if any(each.key == WEB for each in claimed):
+            is_long_job_done.wait(20)
+        visited.extend(each.key for each in claimed)
+        yield from (Done(each, "read") for each in claimed)
+
+    floor.request(WEB)
+    floor.start(visit)
+    wait_until(lambda: floor.queue.compute_figures().claimed == 1)
+    floor.start(visit, USER_LOOP)
+    floor.request(API, priority=WorkPriority.USER)
+    wait_until(lambda: visited == [API], 10)
+    is_long_job_done.set()
+    wait_until(lambda: visited == [API, WEB], 10)
+
+
+def test_error_of_a_job_concerns_the_work_that_has_no_result_yet(floor):
+    def visit(claimed):
+        yield next(Done(each, "read") for each in claimed if each.key == API)
+        raise ForgeError("github.com does not answer")
+
+    floor.request(WEB, API)
+    assert floor.loop(visit).do_next()
+    assert floor.finished()[API].result == "read"
+    failed = floor.waiting()[WEB]
+    assert (failed.attempts, failed.error) == (1, "github.com does not answer")
+    assert timedelta() < failed.due_at - datetime.now(UTC) <= RETRY_DELAYS[0]
+
+
+def test_bug_in_a_job_stops_neither_the_loop_nor_other_work(floor):
+    def visit(claimed):
+        raise ZeroDivisionError("a mistake")
+        yield from claimed
+
+    floor.request(WEB)
+    assert floor.loop(visit).do_next()
+    assert "basebump has a bug: ZeroDivisionError" in (floor.waiting()[WEB].error or "")
+    assert '"event": "bug"' in floor.stream.getvalue()
+
+
+def test_work_that_fails_again_and_again_ends_as_failed(floor, monkeypatch):
+    monkeypatch.setattr("bot.serve.worker.RETRY_DELAYS", (timedelta(),) * 2)
+
+    def visit(claimed):
+        yield from (Failed(each, "no") for each in claimed)
+
+    floor.request(WEB)
+    loop = floor.loop(visit)
+    while loop.do_next():
+        pass
+    assert floor.waiting() == {}
+    assert (floor.finished()[WEB].is_failure, floor.finished()[WEB].result) == (True, "no")
+
+
+def test_what_is_not_there_yet_is_looked_for_a_few_times_and_is_no_failure(floor, monkeypatch):
+    monkeypatch.setattr("bot.serve.worker.NOT_YET_DELAYS", (timedelta(),) * len(NOT_YET_DELAYS))
+    attempts = []
+
+    def visit(claimed):
+        attempts.append(claimed[0].attempts)
+        yield from (NotYet(each, "still old") for each in claimed)
+
+    floor.request(WEB)
+    loop = floor.loop(visit)
+    while loop.do_next():
+        pass
+    assert attempts == list(range(len(NOT_YET_DELAYS) + 1))
+    assert (floor.finished()[WEB].is_failure, floor.waiting()) == (False, {})
+
+
+def test_state_that_cannot_be_used_stops_no_loop(floor, monkeypatch, tmp_path):
+    monkeypatch.setattr("bot.serve.worker.WAIT_AFTER_ERROR", timedelta(milliseconds=50))
+    visited = []
+
+    def visit(claimed):
+        visited.extend(claimed)
+        yield from (Done(each, "read") for each in claimed)
+
+    content = (tmp_path / "state.db").read_bytes()
+    (tmp_path / "state.db").write_bytes(b"no database" * 1000)
+    floor.start(visit)
+    wait_until(lambda: '"event": "state-error"' in floor.stream.getvalue(), 10)
+    (tmp_path / "state.db").write_bytes(content)
+    floor.request(WEB)
+    wait_until(lambda: len(visited) == 1, 10)
