@@ -20,8 +20,9 @@ FOLDERS = ("templates", "config")
 def test_a_checkout_is_read_live():
     assert resources.read_config("default.yaml") == (ROOT / "config" / "default.yaml").read_text(encoding="utf-8")
     assert resources.read_config("examples/local-folder.yaml")
-    for path in (ROOT / "templates").iterdir():
-        assert resources.read_template(path.name) == path.read_text(encoding="utf-8")
+    for path in (ROOT / "templates").rglob("*.*"):
+        name = path.relative_to(ROOT / "templates").as_posix()
+        assert resources.read_template(name) == path.read_text(encoding="utf-8")
 
 
 def test_a_file_that_does_not_ship_is_an_error():
