@@ -1,0 +1,137 @@
+"""The rounds that request work whose time came, and delete old records."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+
+import pytest
+from support.runs.served_fleet import wait_until
+from support.visits import API, CONDITIONS, PYTHON, WEB, build_visit
+
+from bot.model.delivery import Delivery, DeliveryOutcome
+from bot.model.inventory import SettledBranch
+from bot.model.work import (
+    FinishedWork,
+    PollWork,
+    SweepWork,
+    VisitWork,
+    WorkKind,
+    WorkPriority,
+    WorkReason,
+    WorkRequest,
+)
+from bot.serve import upkeep
+from bot.serve.json_log import JsonLog
+from bot.serve.upkeep import RECORDS_KEPT, Upkeep
+from bot.state.database import Database
+from bot.state.event_inventory import DatabaseEventInventory
+from bot.state.inventory_store import DatabaseInventoryStore
+from bot.state.service_log import DatabaseServiceLog
+from bot.state.work_queue import DatabaseWorkQueue
+
+HOUR = timedelta(hours=1)
+NOW = datetime.now(UTC)
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.time = NOW
+
+    def now(self) -> datetime:
+        return self.time
+
+
+class Service:
+    """A state, and the upkeep of a service that uses it."""
+
+    def __init__(self, path) -> None:
+        self.path, self.clock, self.output = path, Clock(), StringIO()
+        database = Database.sqlite(path)
+        self.inventory, self.queue = DatabaseInventoryStore(database), DatabaseWorkQueue(database)
+        self.records = DatabaseServiceLog(database)
+        events = DatabaseEventInventory(database)
+        log = JsonLog(self.clock, self.output)
+        self.upkeep = Upkeep(self.queue, events, self.records, self.clock, log)
+
+    def add_branch(self, key, due_at=None) -> None:
+        settled = SettledBranch(CONDITIONS, {PYTHON: "sha256:" + "a" * 64}, due_at=due_at)
+        self.inventory.record_visits([build_visit(str(PYTHON), key=key, settled=settled)], {}, NOW)
+
+    def list_waiting(self) -> list[tuple[str, WorkReason]]:
+        self.upkeep.do_round()
+        return [(str(each.key), each.reason) for each in self.records.list_waiting(99)]
+
+
+@pytest.fixture
+def service(tmp_path):
+    return Service(tmp_path / "state.db")
+
+
+def test_first_round_requests_a_sweep_and_a_poll_of_each_registry(service):
+    assert service.list_waiting() == [("all repositories", WorkReason.SWEEP)]
+    service.add_branch(WEB)
+    expected = {("all repositories", WorkReason.SWEEP), ("docker.io", WorkReason.POLL)}
+    assert set(service.list_waiting()) == expected
+    assert len(service.list_waiting()) == 2
+
+
+def test_work_that_waits_for_its_time_is_not_requested_earlier(service):
+    later = WorkRequest(SweepWork(), WorkPriority.SWEEP, WorkReason.SWEEP, "trace-1", delay=HOUR)
+    service.queue.request_work([later])
+    service.upkeep.do_round()
+    assert service.queue.claim_work("a", [WorkKind.SWEEP], 1, HOUR) == ()
+
+
+def test_branch_is_visited_after_the_round_that_follows_its_due_time(service):
+    service.add_branch(WEB, NOW + HOUR)
+    service.add_branch(API, NOW + 2 * HOUR)
+    assert (WEB.repository, WorkReason.DUE) not in service.list_waiting()
+    service.clock.time = NOW + HOUR
+    waiting = service.list_waiting()
+    assert (WEB.repository, WorkReason.DUE) in waiting
+    assert API.repository not in {subject for subject, _ in waiting}
+    [claimed] = service.queue.claim_work("a", [WorkKind.VISIT], 9, HOUR)
+    assert claimed.key == VisitWork(WEB.forge, WEB.host, WEB.repository)
+
+
+def test_due_branch_that_is_being_visited_is_not_visited_again(service):
+    service.add_branch(WEB, NOW)
+    service.upkeep.do_round()
+    [claimed] = service.queue.claim_work("a", [WorkKind.VISIT], 9, HOUR)
+    service.upkeep.do_round()
+    service.add_branch(WEB, None)
+    done = FinishedWork(claimed.key, "trace-1", claimed.reason, NOW, NOW, "done")
+    service.queue.finish_work("a", claimed, done)
+    service.upkeep.do_round()
+    assert service.queue.claim_work("a", [WorkKind.VISIT], 9, HOUR) == ()
+
+
+def test_old_records_are_deleted(service):
+    for number, at in enumerate((NOW, NOW + HOUR)):
+        service.records.record_delivery(Delivery("registry", str(number), at, DeliveryOutcome.IGNORED, ""), ())
+        service.queue.request_work([WorkRequest(PollWork("quay.io"), WorkPriority.SWEEP, WorkReason.POLL, "1")])
+        [claimed] = service.queue.claim_work("a", [WorkKind.POLL], 1, HOUR)
+        service.queue.finish_work("a", claimed, FinishedWork(claimed.key, "1", claimed.reason, at, at, "done"))
+    service.clock.time = NOW + RECORDS_KEPT + HOUR / 2
+    service.upkeep.do_round()
+    assert [each.received_at for each in service.records.list_deliveries(9)] == [NOW + HOUR]
+    assert [each.ended_at for each in service.records.list_finished(9)] == [NOW + HOUR]
+
+
+def test_rounds_continue_after_the_state_could_not_be_used(service, monkeypatch):
+    monkeypatch.setattr(upkeep, "INTERVAL", timedelta(milliseconds=20))
+    away = service.path.with_suffix(".away")
+    service.path.rename(away)  # SQLite creates an empty database in its place
+    stop = threading.Event()
+    thread = threading.Thread(target=service.upkeep.run, args=(stop,))
+    thread.start()
+    wait_until(lambda: service.output.getvalue().count("state-error") >= 2)
+    away.replace(service.path)
+    wait_until(lambda: service.records.list_waiting(9))
+    stop.set()
+    thread.join(10)
+    assert not thread.is_alive()
