@@ -62,6 +62,8 @@ class PollJob:
     def _poll(self, claimed: ClaimedWork, context: RunContext) -> JobResult:
         host, now = _get_host(claimed), self._clock.now()
         last_lookups = self._load_last_lookups(host)
+        if not last_lookups:
+            return Done(claimed, "no tags of this registry are used any more")
         delay = choose_delay(len(last_lookups), self._interval)
         tag_refs = select_tags(last_lookups, now, self._interval, delay)
         before = context.state_store.load_descriptors(tag_refs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 
 import pytest
 from support.listener import Listener, Reply
@@ -17,10 +18,13 @@ from bot.model.inventory import BranchKey, SettledBranch
 from bot.model.reference import TagRef
 from bot.model.run_scope import RunScope
 from bot.model.vocabulary import OccurrenceStatus, Reason, RunLevel
-from bot.model.work import ClaimedWork, PollWork, WorkKind, WorkPriority, WorkReason
+from bot.model.work import BACKGROUND_LOOP, ClaimedWork, PollWork, WorkKind, WorkPriority, WorkReason, WorkRequest
+from bot.serve.claim_keeper import ClaimKeeper
 from bot.serve.job import Done, Failed
+from bot.serve.json_log import JsonLog
 from bot.serve.poll_job import MAX_ERRORS, MAX_PAUSE, POLL_POOL, PollJob
 from bot.serve.tag_job import TagJob
+from bot.serve.worker import WorkLoop
 from bot.state.database import Database
 from bot.state.event_inventory import DatabaseEventInventory
 from bot.state.inventory_store import DatabaseInventoryStore
@@ -216,6 +220,35 @@ def test_rate_limited_host_is_left_alone_at_once_and_other_hosts_go_on(fleet, re
     assert failed.repeat_after >= failed.shortest_wait
     assert "answered 429" in failed.error
     assert (type(done), list_moved(done)) == (Done, [base])
+
+
+def test_polls_of_a_registry_end_when_no_repository_uses_it_any_more(fleet):
+    [done] = fleet.poll("quay.io")
+    assert (done.result, done.repeat_after) == ("no tags of this registry are used any more", None)
+
+
+def test_next_attempt_is_not_made_before_the_time_that_a_registry_asked_for(fleet):
+    with Listener(lambda _: Reply(429, headers={"Retry-After": "3600"})) as limited:
+        fleet.add_registry(limited.host)
+        fleet.add_repository("a", name_tag("base", limited.host))
+        request = WorkRequest(PollWork(limited.host), WorkPriority.SWEEP, WorkReason.POLL, "trace-1")
+        fleet.queue.request_work([request])
+        log = JsonLog(fleet.clock, StringIO())
+        keeper = ClaimKeeper("a", fleet.queue, pytest.fail, log)
+        loop = WorkLoop(
+            worker="a",
+            scope=BACKGROUND_LOOP,
+            jobs={WorkKind.POLL: fleet.job},
+            queue=fleet.queue,
+            keeper=keeper,
+            wait=pytest.fail,
+            clock=fleet.clock,
+            log=log,
+        )
+        assert loop.do_next()
+    wait = fleet.queue.compute_figures().next_due_in
+    assert wait is not None
+    assert timedelta(minutes=59) < wait <= timedelta(hours=1)
 
 
 def test_poll_of_a_broken_registry_stops_after_a_few_errors(fleet):
