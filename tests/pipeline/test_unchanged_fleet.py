@@ -26,7 +26,9 @@ from support.runs.fleet_changes import (
     wait_three_days,
 )
 from support.runs.twins import BlindInventory, BrokenInventory, DatedScanner, Twins, edit_stored, set_rules
+from support.visits import build_visit
 
+from bot.model.inventory import BranchKey
 from bot.model.modes import UpdateMode
 from bot.model.reference import ImageReference
 from bot.model.report import RunReport
@@ -332,6 +334,14 @@ def test_tag_that_cannot_be_looked_up_leads_to_a_visit_that_reports_it(twins):
     report, whole_report = twins.run()
     assert read_document(report) == read_document(whole_report)
     twins.assert_equal()
+
+
+def test_run_that_reads_everything_deletes_old_branches(twins):
+    old = BranchKey("local", "", "removed long ago", "main")
+    twins.changing.inventory.record_visits([build_visit(key=old)], {}, twins.now - timedelta(days=401))
+    assert twins.changing.inventory.load_branches([old])
+    twins.run()
+    assert not twins.changing.inventory.load_branches([old])
 
 
 def test_state_that_cannot_be_read_is_reported_and_everything_is_read(loopback, tmp_path):
