@@ -74,7 +74,7 @@ class VisitRecorder:
         evidence = {**triage_result.evidence, **self._decision_result.evidence}
         try:
             store.record_visits(visits, evidence, self._context.now)
-            if not self._options.scope.names:  # this also deletes old data, which takes too long for a single repository
+            if not self._options.scope.names:  # deleting old data takes too long for one repository
                 read_keys = (visit.key for visit in visits)
                 store.record_seen((*triage_result.unchanged_keys, *read_keys), self._context.now)
         except StateError as error:
