@@ -11,6 +11,7 @@ BasebumpError
 ├── StateError               the state could not be read or written
 │   └── UnusableStateError   the database is damaged, or of a later release
 ├── EditError                a planned edit does not fit the file
+├── PlanError                a plan of a run cannot be written, read or performed
 └── ProcessError             a child process could not be run or failed
 
 Any other exception is a bug, and leads to exit code 3. No message may contain a secret. Adapters therefore remove
@@ -161,6 +162,10 @@ class UnusableStateError(StateError):
 
 class EditError(BasebumpError):
     """A planned edit does not fit the bytes of the file."""
+
+
+class PlanError(BasebumpError):
+    """A plan of a run cannot be written, read or performed, for example because it is too old."""
 
 
 class ProcessError(BasebumpError):

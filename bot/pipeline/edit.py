@@ -7,7 +7,7 @@ parser.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
@@ -15,16 +15,17 @@ from io import BytesIO
 from bot.core.budgets import EditBudget, TreeBudget, WorkLimitError
 from bot.core.references.dockerfile_stages import is_base_image
 from bot.core.references.edit import (
+    OccurrenceKey,
     apply_edits,
     get_occurrence_key,
     has_only_planned_changes,
     is_misread_as_number,
     list_edits,
 )
-from bot.model.decision import ImageUpdate, SkippedReference
+from bot.model.decision import ImageUpdate, SkippedReference, UpdateCandidate
 from bot.model.errors import EditError
 from bot.model.extracted_item import ExtractedReferences
-from bot.model.source import FileChange, FilePath, Occurrence, SourceFile
+from bot.model.source import ByteEdit, FileChange, FilePath, Occurrence, SourceFile
 from bot.model.vocabulary import Reason
 from bot.pipeline.extract import ExtractResult, relate_references
 from bot.pipeline.file_reading import FileReading, read_with_formats
@@ -75,18 +76,36 @@ def _edit_file(
     Raises:
         EditError: If parsing the edited file does not find exactly the planned changes.
     """
-    readings = extract_result.get_readings(path)
-    content = readings[0].file.content
+    content = extract_result.get_readings(path)[0].file.content
     if any(is_misread_as_number(content, update.occurrence, update.candidates[0]) for update in updates):
         raise EditError(
             "the new tag was not written, because YAML would parse the tag as a number; hint: write "
             "the tag in quotes in the file"
         )
     edits = [edit for update in updates for edit in list_edits(update.occurrence, update.candidates[0])]
-    file = SourceFile(path, apply_edits(content, edits))
+    candidates = {get_occurrence_key(update.occurrence): update.candidates[0] for update in updates}
+    return prove_edits(extract_result, path, edits, candidates, edit_budget)
+
+
+def prove_edits(
+    extract_result: ExtractResult,
+    path: FilePath,
+    edits: Iterable[ByteEdit],
+    candidates: Mapping[OccurrenceKey, UpdateCandidate],
+    edit_budget: EditBudget,
+) -> bytes:
+    """Return the content of one file with `edits` applied, after parsing the edited file again.
+
+    `candidates` are the digests and tags that the edits are to write, by the key of each reference. The file must be in
+    `extract_result`.
+
+    Raises:
+        EditError: If parsing the edited file does not find exactly the planned changes.
+    """
+    readings = extract_result.get_readings(path)
+    file = SourceFile(path, apply_edits(readings[0].file.content, edits))
     edit_budget.spend_file(len(file.content))
     new_readings = read_with_formats(file, [reading.file_format for reading in readings])
-    candidates = {get_occurrence_key(update.occurrence): update.candidates[0] for update in updates}
     planned = {position: candidate.digest for position, candidate in candidates.items()}
     tags = {position: candidate.tag for position, candidate in candidates.items() if candidate.tag is not None}
     if any(before.facts != after.facts for before, after in zip(readings, new_readings, strict=True)):

@@ -107,7 +107,7 @@ class VisitRecorder:
     ) -> SettledBranch | None:
         """Return the branch as settled. Return None if something is left to do, or if some data may change unseen."""
         plan, decisions = branch.plan, branch.plan.proposal_plan.decisions
-        if dependencies is None or conditions.activity is None or not _is_complete(branch):
+        if branch.is_pending or dependencies is None or conditions.activity is None or not _is_complete(branch):
             return None
         if not _are_requests_listed(branch):
             return None

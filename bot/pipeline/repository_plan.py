@@ -15,19 +15,10 @@ from functools import cache
 from bot.core.proposal.due_dates import FixTimes, find_recorded_due_date, read_due_date
 from bot.core.proposal.lifecycle import next_step, omit_protected_files
 from bot.core.proposal.missing_attributes import is_accepted
-from bot.core.proposal.update_groups import UpdateGroup, build_onboarding_group, get_update_group
+from bot.core.proposal.update_groups import build_onboarding_group
 from bot.core.proposal.user_requests import DashboardRequests, parse_dashboard
 from bot.model.dashboard import DashboardIssue
-from bot.model.decision import (
-    Decision,
-    HeldUpdate,
-    ImageUpdate,
-    RefusedUpdate,
-    SkippedReference,
-    Transition,
-    UpToDate,
-    get_tracked_image,
-)
+from bot.model.decision import Decision, ImageUpdate, Transition
 from bot.model.errors import BasebumpError, ForgeError
 from bot.model.evidence import Evidence
 from bot.model.forge import GitRepository
@@ -44,9 +35,11 @@ from bot.model.proposal import (
 from bot.model.reference import TagRef
 from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage
+from bot.pipeline.branch_decisions import explain_no_proposal, group_by_branch, group_by_tag
 from bot.pipeline.branch_judge import ContentJudge, collect_known_versions
 from bot.pipeline.extract import ExtractResult
 from bot.pipeline.plan_proposals import PlannedProposal, ProposalPlan, plan_proposals
+from bot.pipeline.planned_judge import RecordingJudge
 from bot.pipeline.resolved_branches import find_unresolved_reason, is_fully_resolved_branch, list_proposed_tags
 from bot.pipeline.run_context import RunContext, RunOptions
 from bot.pipeline.triage import ListedBranch
@@ -130,6 +123,10 @@ class RepositoryPlan:
     """The operations on the forge; None if nothing can be done in the repository."""
     requests: tuple[RemoteRequest, ...] | None = None
     """All of basebump's branches and requests that were listed; None if they could not be listed."""
+    listed_branches: frozenset[str] = frozenset()
+    """The branches whose closed and merged requests were listed as well."""
+    judged_heads: frozenset[str] = frozenset()
+    """The last commits of branches whose content was judged, and not only what the commits claim."""
     dashboard: Dashboard | None = None
     """None if the dashboard could not be read. It is not written then."""
     dashboard_issue: DashboardIssue | None = None
@@ -189,7 +186,9 @@ class RepositoryPlanner:
             def plan_onboarding() -> ProposalPlan:
                 return plan_proposals(extract_result, decisions, evidence, style, fix_times, all_at_once=True)
 
-            requests = self._list_requests(forge, proposal_plan, plan_onboarding)
+            judge = self._build_judge(proposal_plan, plan_onboarding)
+            branches = self._list_desired_branches(proposal_plan)
+            requests = forge.list_requests(self.options.branch_prefix, branches, judge)
             if self._is_onboarding(requests):
                 proposal_plan = plan_onboarding()
             branch_plans = self._plan_branches(requests, proposal_plan, _parse_user_requests(dashboard_issue))
@@ -204,23 +203,25 @@ class RepositoryPlanner:
             branch_plans,
             forge,
             requests,
+            branches,
+            judge.judged_heads,
             None if failures else dashboard,
             dashboard_issue,
         )
 
-    def _list_requests(
-        self, forge: Forge, proposal_plan: ProposalPlan, plan_onboarding: Callable[[], ProposalPlan]
-    ) -> tuple[RemoteRequest, ...]:
-        """Return all branches and open requests of basebump, and some of its closed and merged requests.
+    def _list_desired_branches(self, proposal_plan: ProposalPlan) -> frozenset[str]:
+        """Return the branches whose closed and merged requests are needed.
 
-        Closed and merged requests are returned only for the branches of the planned proposals and, if the repository
-        starts with an onboarding proposal, for the branch of that proposal.
+        These are the branches of the planned proposals and, if the repository starts with an onboarding proposal, the
+        branch of that proposal.
         """
+        branches = frozenset(each.proposal.branch for each in proposal_plan.proposals)
+        return branches | {self._onboarding_branch} if branches and self._has_onboarding_proposal else branches
+
+    def _build_judge(self, proposal_plan: ProposalPlan, plan_onboarding: Callable[[], ProposalPlan]) -> RecordingJudge:
+        """Return the judge of the contents of basebump's branches."""
         planned_by_branch = {each.proposal.branch: each for each in proposal_plan.proposals}
         onboarding_branch = self._onboarding_branch if self._has_onboarding_proposal else None
-        branches = frozenset(planned_by_branch)
-        if branches and onboarding_branch is not None:
-            branches |= {onboarding_branch}
 
         def find_planned(branch: str) -> PlannedProposal | None:
             return (
@@ -229,14 +230,15 @@ class RepositoryPlanner:
                 else planned_by_branch.get(branch)
             )
 
-        judge = ContentJudge(
-            self._extract_result,
-            self.context.formats,
-            find_planned,
-            collect_known_versions(self.resolutions, proposal_plan.proposals),
-            self.context.push_store.load_pushes(self._repository),
+        return RecordingJudge(
+            ContentJudge(
+                self._extract_result,
+                self.context.formats,
+                find_planned,
+                collect_known_versions(self.resolutions, proposal_plan.proposals),
+                self.context.push_store.load_pushes(self._repository),
+            )
         )
-        return forge.list_requests(self.options.branch_prefix, branches, judge)
 
     def _is_onboarding(self, requests: Sequence[RemoteRequest]) -> bool:
         """Return True if all updates of the repository are to be in a single onboarding proposal.
@@ -278,10 +280,10 @@ class RepositoryPlanner:
             )
             for planned in proposal_plan.proposals
         }
-        decisions_by_branch = _group_by_branch(
+        decisions_by_branch = group_by_branch(
             proposal_plan.decisions, self._repository.non_default_base, self.options.branch_prefix
         )
-        decisions_by_tag = _group_by_tag(proposal_plan.decisions)
+        decisions_by_tag = group_by_tag(proposal_plan.decisions)
         branch_plans: list[BranchPlan] = []
         for branch in sorted(planned_by_branch.keys() | requests_by_branch.keys()):
             decisions = decisions_by_branch.get(branch) or [
@@ -310,7 +312,7 @@ class RepositoryPlanner:
             omit_protected_files(planned_proposal.proposal, requests)
             if planned_proposal is not None
             else NoProposal(
-                _explain_no_proposal(decisions), read_due_date(find_recorded_due_date(requests), self.context.now)
+                explain_no_proposal(decisions), read_due_date(find_recorded_due_date(requests), self.context.now)
             )
         )
         updates = planned_proposal.updates if planned_proposal is not None else ()
@@ -350,44 +352,3 @@ def _add_user_requests(
         if branch_requests
         else planned_proposal
     )
-
-
-def _group_by_branch(
-    decisions: Sequence[Decision], non_default_base: str | None, branch_prefix: str
-) -> Mapping[str, Sequence[Decision]]:
-    decisions_by_group: dict[UpdateGroup, list[Decision]] = defaultdict(list)
-    for decision in decisions:
-        tracked_image = get_tracked_image(decision)
-        if tracked_image is not None:
-            decisions_by_group[get_update_group(tracked_image, non_default_base)].append(decision)
-    all_decisions = [decision for group_decisions in decisions_by_group.values() for decision in group_decisions]
-    by_branch = {
-        update_group.get_branch(branch_prefix): decided for update_group, decided in decisions_by_group.items()
-    }
-    return by_branch | {build_onboarding_group(non_default_base).get_branch(branch_prefix): all_decisions}
-
-
-def _group_by_tag(decisions: Iterable[Decision]) -> Mapping[str, Sequence[Decision]]:
-    """Return the decisions on each tag. The keys are written as `repository:tag`."""
-    decisions_by_tag: dict[str, list[Decision]] = defaultdict(list)
-    for decision in decisions:
-        tracked_image = get_tracked_image(decision)
-        if tracked_image is not None:
-            decisions_by_tag[str(tracked_image.tag_ref)].append(decision)
-    return decisions_by_tag
-
-
-def _explain_no_proposal(decisions: Sequence[Decision]) -> str:
-    """Return a sentence that says why a branch has no proposal. `decisions` are about the images of the branch."""
-    if any(isinstance(decision, ImageUpdate) for decision in decisions):
-        return "It is part of another proposal now."
-    reasons = [
-        decision.reason.sentence
-        for decision in decisions
-        if isinstance(decision, SkippedReference | RefusedUpdate | HeldUpdate)
-    ]
-    if reasons:
-        return reasons[0]
-    if any(isinstance(decision, UpToDate) for decision in decisions):
-        return "The base branch already has what the tag points to."
-    return "No file uses this image any more."

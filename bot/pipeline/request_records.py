@@ -30,6 +30,8 @@ class VisitedBranch:
     plan: RepositoryPlan
     result: ExecutionResult
     report: RepositoryReport
+    is_pending: bool = False
+    """True if a later command executes the plan, so that something is left to do here."""
 
 
 @dataclass(frozen=True, slots=True)

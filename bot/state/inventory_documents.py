@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cache
 
 from pydantic import TypeAdapter
 
+from bot.core.references.report_slots import drop_slot_bytes
 from bot.model.decision import Transition
 from bot.model.evidence import Evidence
-from bot.model.report import RepositoryReport, Verdict
-from bot.model.source import EditSlot, NotEditable
+from bot.model.report import RepositoryReport
 from bot.state.documents import parse_document, serialise_document
 
 
@@ -19,8 +18,7 @@ def serialise_report(report: RepositoryReport) -> str | None:
 
     The bytes of edits are left out: a report that is read back shows the positions of edits, but cannot be applied.
     """
-    verdicts = tuple(map(_drop_bytes, report.verdicts))
-    return serialise_document(_build_report_adapter(), replace(report, verdicts=verdicts), exclude_defaults=True)
+    return serialise_document(_build_report_adapter(), drop_slot_bytes(report), exclude_defaults=True)
 
 
 def parse_report(document: str) -> RepositoryReport | None:
@@ -65,15 +63,3 @@ def _build_evidence_adapter() -> TypeAdapter[Evidence]:
 @cache
 def _build_transition_adapter() -> TypeAdapter[Transition]:
     return TypeAdapter(Transition)
-
-
-def _drop_bytes(verdict: Verdict) -> Verdict:
-    occurrence = verdict.occurrence
-    digest_slot, tag_slot = _drop_slot_bytes(occurrence.digest_slot), _drop_slot_bytes(occurrence.tag_slot)
-    return replace(verdict, occurrence=replace(occurrence, digest_slot=digest_slot, tag_slot=tag_slot))
-
-
-def _drop_slot_bytes(slot: EditSlot | NotEditable) -> EditSlot | NotEditable:
-    if isinstance(slot, EditSlot):
-        return EditSlot(slot.span, b"")
-    return slot if slot.slot is None else replace(slot, slot=EditSlot(slot.slot.span, b""))

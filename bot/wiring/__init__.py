@@ -75,7 +75,7 @@ def _read_rules(content: bytes, source: str) -> tuple[PolicyRule, ...]:
     return load_repository_rules(content, source)
 
 
-def _build_rules_reader(settings: Settings) -> RulesReader:
+def build_rules_reader(settings: Settings) -> RulesReader:
     """Return a parser for the config files of repositories, for runs over repositories.
 
     basebump can determine the age of a digest only if a state is configured or the registry records when a digest was
@@ -111,7 +111,6 @@ def build_fleet_context(
     processes that may read repositories; None for only this one. If `uses_public_lists` is True and the config has no
     `enrichment`, the lists KEV and EPSS are read from their publishers. Raises UsageError and StateError.
     """
-    from bot.pipeline.run_context import RunOptions
     from bot.wiring.fingerprints import fingerprint_reader, fingerprint_rules
     from bot.wiring.forges import build_fleets
 
@@ -119,7 +118,25 @@ def build_fleet_context(
     if uses_public_lists:
         settings = _use_public_lists(settings)
     context = _build_context(settings, progress, cache)
-    options = RunOptions(
+    return FleetRun(
+        fleets=tuple(fleet for forge in settings.forges for fleet in build_fleets(settings, forge)),
+        context=replace(
+            context,
+            builders=tuple(list_builders(settings)),
+            read_rules=build_rules_reader(settings),
+            reader_slots=reader_slots,
+            reader_fingerprint=fingerprint_reader(settings),
+            rules_fingerprint=fingerprint_rules(settings),
+        ),
+        options=build_run_options(settings, level, scope),
+    )
+
+
+def build_run_options(settings: Settings, level: RunLevel, scope: RunScope) -> RunOptions:
+    """Return the options of a run over repositories. Raises ConfigError if a template is unusable."""
+    from bot.pipeline.run_context import RunOptions
+
+    return RunOptions(
         policy_config=settings.policy,
         level=level,
         scope=scope,
@@ -130,18 +147,6 @@ def build_fleet_context(
         trailers=settings.trailers,
         has_dashboards=settings.has_dashboards,
         has_status=settings.has_status,
-    )
-    return FleetRun(
-        fleets=tuple(fleet for forge in settings.forges for fleet in build_fleets(settings, forge)),
-        context=replace(
-            context,
-            builders=tuple(list_builders(settings)),
-            read_rules=_build_rules_reader(settings),
-            reader_slots=reader_slots,
-            reader_fingerprint=fingerprint_reader(settings),
-            rules_fingerprint=fingerprint_rules(settings),
-        ),
-        options=options,
     )
 
 

@@ -32,6 +32,14 @@ def fingerprint_rules(settings: Settings) -> str:
     return fingerprint((__version__, replace(settings, forges=forges, state=None, source="")))
 
 
+def fingerprint_config(settings: Settings) -> str:
+    """Return a hash of everything in the config that performing a plan depends on.
+
+    The name of the file is left out, and the state, which only the machine that makes the plan uses.
+    """
+    return fingerprint((replace(settings, state=None, source=""),))
+
+
 def _drop_selection(forge: ForgeSettings) -> ForgeSettings:
     match forge:
         case GithubSettings() | GitlabSettings() | AzureSettings() | GiteaSettings():

@@ -25,6 +25,7 @@ from bot.model.evidence import Severity
 from bot.model.limits import RolloutOptions
 from bot.model.policy import PolicyRule, RuleMatch
 from bot.model.vocabulary import RunLevel
+from bot.plan_file import render_plan
 
 BRANCH = "basebump/python-3.12-slim-06e5bb43"
 OLD, NEW = build("old").digest, build("new").digest
@@ -56,8 +57,18 @@ The next run writes its text again, without this sentence."""
 class Scene:
     """One stand and one registry, and what can happen to them."""
 
-    def __init__(self, root: Path, loopback: Loopback, forge: str = "local", files: dict[str, str] = PYTHON) -> None:
+    def __init__(
+        self,
+        root: Path,
+        loopback: Loopback,
+        forge: str = "local",
+        files: dict[str, str] = PYTHON,
+        *,
+        uses_plans: bool = False,
+    ) -> None:
+        """Set up the stand. If `uses_plans` is True, runs are planned first, and the plans are performed."""
         root.mkdir()
+        self.uses_plans = uses_plans
         self.stand = STANDS[forge](root, files)
         self.loopback = loopback
         self.orders: dict[str, object] = {}
@@ -65,11 +76,20 @@ class Scene:
         self.moves("new")
 
     def run(self) -> None:
-        self.loopback.run([self.stand.fleet()], **self.orders)
+        self._run(RunLevel.PROPOSE)
 
     def push(self) -> None:
         """Run on the rung below: branches without requests."""
-        self.loopback.run([self.stand.fleet()], RunLevel.PUSH, **self.orders)
+        self._run(RunLevel.PUSH)
+
+    def _run(self, level: RunLevel) -> None:
+        if not self.uses_plans:
+            self.loopback.run([self.stand.fleet()], level, **self.orders)
+            return
+        text, failures = render_plan(self.loopback.plan([self.stand.fleet()], level, **self.orders).plan)
+        assert failures == ()
+        report = self.loopback.apply(text.encode(), [self.stand.fleet()], **self.orders)
+        assert report.failed == ()
 
     def has(self, **orders: object) -> None:
         self.orders = orders

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from support.registries.no_facts import NoFacts
@@ -19,12 +19,16 @@ from bot.demo.loopback_registry import LoopbackRegistry
 from bot.formats import load_all_formats
 from bot.inventory_ports import InventoryStore, OpeningLedger
 from bot.model.evidence import Finding, NotScanned, Scan, ScannerIdentity, ScanOutcome, ScanSubject, UnscannedReason
+from bot.model.fleet_plan import MAX_PLAN_AGE
 from bot.model.policy import PolicyConfig
 from bot.model.reference import Digest, TagRef
 from bot.model.report import RunReport
 from bot.model.vocabulary import RunLevel
+from bot.pipeline.apply_plan import ApplyContext, apply_plan, check_plan
+from bot.pipeline.plan_run import PlannedRun, PlanOrigin, plan_run
 from bot.pipeline.run import run_fleets
 from bot.pipeline.run_context import RunContext, RunOptions, TemplateSources
+from bot.plan_file import parse_plan
 from bot.ports import AdvisorySource, Fleet, StateStore, SupersededStore
 from bot.registries.endpoints import RegistryEntry
 from bot.registries.oci import OciRegistry
@@ -41,6 +45,8 @@ from bot.state.superseded_tags import DatabaseSupersededStore
 from bot.verifiers.cosign import CosignVerifier
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+ORIGIN = PlanOrigin("0.1.0", "0" * 32)
+"""The program and the config of all plans in tests."""
 
 
 BODY_TEMPLATE = resources.prepend_proposal_macros(resources.read_template("body.md.j2"))
@@ -176,9 +182,26 @@ class Loopback:
         self.ledger = DatabaseOpeningLedger(database)
 
     def run(self, fleets: Iterable[Fleet], level: RunLevel = RunLevel.PROPOSE, **orders) -> RunReport:
-        wanted = RunOptions(self.rulebook, "basebump/", **{"templates": TEMPLATES, "level": level, **orders})
-        context = replace(self.world(), rules_fingerprint=fingerprint((replace(wanted, level=RunLevel.REPORT),)))
-        return run_fleets(tuple(fleets), context, wanted)
+        wanted = self._build_options(level, orders)
+        return run_fleets(tuple(fleets), self._build_world(wanted), wanted)
+
+    def plan(self, fleets: Iterable[Fleet], level: RunLevel = RunLevel.PROPOSE, **orders) -> PlannedRun:
+        """Plan what `run` would do."""
+        wanted = self._build_options(level, orders)
+        return plan_run(tuple(fleets), self._build_world(wanted), wanted, ORIGIN)
+
+    def apply(self, plan: bytes, fleets: Iterable[Fleet], max_age: timedelta = MAX_PLAN_AGE, **orders) -> RunReport:
+        """Perform the plan in a file, with no service but the forge."""
+        parsed = parse_plan(plan)
+        check_plan(parsed, ORIGIN, "basebump/", self.now, max_age)
+        services = ApplyContext(load_all_formats(), load_repository_rules, StandingClock(self.now), NoProgress())
+        return apply_plan(parsed, tuple(fleets), services, self._build_options(parsed.level, orders))
+
+    def _build_options(self, level: RunLevel, orders: dict[str, object]) -> RunOptions:
+        return RunOptions(self.rulebook, "basebump/", **{"templates": TEMPLATES, "level": level, **orders})
+
+    def _build_world(self, wanted: RunOptions) -> RunContext:
+        return replace(self.world(), rules_fingerprint=fingerprint((replace(wanted, level=RunLevel.REPORT),)))
 
 
 @contextmanager

@@ -1,0 +1,139 @@
+"""The file that contains the plan of a run: JSON in one canonical form, with its own digest.
+
+A plan comes from outside, so it is validated strictly. Only one text stands for a plan: the keys are sorted, there is
+no white space, and defaults are left out. The digest detects every change of the file, but it does not show who made
+the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from functools import cache
+from typing import TYPE_CHECKING
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
+
+from bot.model.errors import PlanError
+from bot.model.fleet_plan import PLAN_SCHEMA, FleetPlan, PlannedRepository
+from bot.model.report import RunFailure
+from bot.model.vocabulary import FailureStage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MAX_PLAN_BYTES = 64 * 1024 * 1024
+"""The maximum size of a plan. Reading a plan of this size takes about ten times as much memory. A proposal takes some
+ten thousand bytes, and the evidence on one update up to some hundred thousand."""
+MAX_REPOSITORY_BYTES = 8 * 1024 * 1024
+"""The maximum size of what a plan contains about one repository, so that one repository cannot fill the plan."""
+_CONFIG = ConfigDict(extra="forbid", strict=True)
+_DIGEST_PREFIX = "sha256:"
+_DIGEST_KEY = "digest"
+_NAME_FILE = "hint: name the file that `plan --out` wrote"
+
+
+def render_plan(plan: FleetPlan) -> tuple[str, tuple[RunFailure, ...]]:
+    """Return the text of a plan. Repositories that do not fit are left out, with a failure for each of them.
+
+    Raises PlanError if the rest is still too large.
+    """
+    failures = []
+    kept = []
+    free_bytes = MAX_PLAN_BYTES // 2
+    for each in plan.repositories:
+        try:
+            size = len(_build_repository_adapter().dump_json([each], exclude_defaults=True))
+        except PydanticSerializationError:
+            reason = "a text in it is not valid Unicode; hint: use `basebump run` for this repository"
+            failures.append(RunFailure(each.name, FailureStage.PROPOSE, f"it is not in the plan, because {reason}"))
+            continue
+        if size > min(MAX_REPOSITORY_BYTES, free_bytes):
+            reason = "the plan would be too large; hint: plan fewer repositories at once with --shard or --repo"
+            failures.append(RunFailure(each.name, FailureStage.PROPOSE, f"it is not in the plan, because {reason}"))
+            continue
+        free_bytes -= size
+        kept.append(each)
+    document = _dump(plan, tuple(kept))
+    document[_DIGEST_KEY] = _compute_digest(document)
+    text = f"{_render(document)}\n"
+    if len(text.encode()) > MAX_PLAN_BYTES:
+        raise PlanError(
+            f"the plan has more than {MAX_PLAN_BYTES} bytes; hint: plan fewer repositories at once with --shard"
+        )
+    return text, tuple(failures)
+
+
+def parse_plan(content: bytes) -> FleetPlan:
+    """Return the plan in a file. Raises PlanError if the file is anything else, or was changed."""
+    if len(content) > MAX_PLAN_BYTES:
+        raise PlanError(f"the plan has more than {MAX_PLAN_BYTES} bytes, so that it was not read")
+    try:
+        return _parse_document(content.decode())
+    except (ValueError, RecursionError):
+        raise PlanError(f"the file is not a plan, because it is not JSON; {_NAME_FILE}") from None
+
+
+def _parse_document(text: str) -> FleetPlan:
+    """Return the plan in a text. Raises ValueError and RecursionError if the text is not JSON, and PlanError."""
+    document = json.loads(text)
+    if not isinstance(document, dict) or _DIGEST_KEY not in document:
+        raise PlanError(f"the file is not a plan, because it has no digest; {_NAME_FILE}")
+    schema = document.get("schema")
+    if schema != PLAN_SCHEMA:
+        raise PlanError(f"the plan has the schema {str(schema)[:20]!r}, but this basebump reads only {PLAN_SCHEMA}")
+    digest = document.pop(_DIGEST_KEY)
+    if digest != _compute_digest(document) or f"{_render({**document, _DIGEST_KEY: digest})}\n" != text:
+        raise PlanError("the plan was changed after it was made: its digest does not match; hint: make a new plan")
+    try:
+        (plan,) = _build_adapter().validate_json(_render([document]))
+    except ValidationError as error:
+        raise PlanError(f"the plan is not valid: {_describe(error)}; hint: make a new plan") from None
+    return plan
+
+
+def _dump(plan: FleetPlan, repositories: tuple[PlannedRepository, ...]) -> dict[str, object]:
+    shortened = replace(plan, repositories=repositories)
+    documents: list[dict[str, object]] = json.loads(_build_adapter().dump_json([shortened], exclude_defaults=True))
+    return {**documents[0], "schema": plan.schema}
+
+
+def _compute_digest(document: Mapping[str, object]) -> str:
+    return _DIGEST_PREFIX + hashlib.sha256(_render(document).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _render(document: object) -> str:
+    """Return the one text that stands for a JSON value."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def _describe(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    place = ".".join(str(each) for each in first["loc"][1:])
+    return f"{place}: {first['msg']}"
+
+
+@cache
+def _build_adapter() -> TypeAdapter[list[FleetPlan]]:
+    """Return the adapter of plans. Only a list can have a config, which then holds for everything in the list."""
+    from bot.model.decision import Transition  # noqa: F401, PLC0415 - pydantic finds it only in this function
+    from bot.model.proposal import ProposedImage  # noqa: F401, PLC0415 - as above
+    from bot.model.reference import Digest  # noqa: F401, PLC0415 - as above
+    from bot.model.signature import TransitionSignatures  # noqa: F401, PLC0415 - as above
+    from bot.model.source import FilePath, Occurrence, UnsupportedText  # noqa: F401, PLC0415 - as above
+    from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome, Reason  # noqa: F401, PLC0415 - as above
+
+    return TypeAdapter(list[FleetPlan], config=_CONFIG)
+
+
+@cache
+def _build_repository_adapter() -> TypeAdapter[list[PlannedRepository]]:
+    from bot.model.decision import Transition  # noqa: F401, PLC0415 - pydantic finds it only in this function
+    from bot.model.proposal import ProposedImage  # noqa: F401, PLC0415 - as above
+    from bot.model.reference import Digest  # noqa: F401, PLC0415 - as above
+    from bot.model.source import FilePath, Occurrence, UnsupportedText  # noqa: F401, PLC0415 - as above
+    from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome, Reason  # noqa: F401, PLC0415 - as above
+
+    return TypeAdapter(list[PlannedRepository], config=_CONFIG)

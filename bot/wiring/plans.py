@@ -1,0 +1,71 @@
+"""Create the objects that `basebump plan` and `basebump apply` need besides those of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bot import __version__
+from bot.ports import Fleet, ProgressReporter
+
+if TYPE_CHECKING:
+    from bot.model.vocabulary import RunLevel
+    from bot.pipeline.apply_plan import ApplyContext
+    from bot.pipeline.plan_run import PlanOrigin
+    from bot.pipeline.reader_slots import ReaderSlots
+    from bot.pipeline.run_context import RunOptions
+    from bot.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyRun:
+    """The fleets, services and options for performing a plan. Nothing in it contacts anything but a forge."""
+
+    fleets: tuple[Fleet, ...]
+    context: ApplyContext
+    options: RunOptions
+    origin: PlanOrigin
+
+
+def load_plan_origin(config_file: Path) -> PlanOrigin:
+    """Return this program and the config, as a plan names them. Raises ConfigError."""
+    from bot.settings import load
+
+    return _build_origin(load(config_file, requires_forges=True))
+
+
+def build_apply_run(
+    config_file: Path, level: RunLevel, progress: ProgressReporter, reader_slots: ReaderSlots
+) -> ApplyRun:
+    """Return what performing a plan needs. `level` is that of the plan.
+
+    Only the tokens of forges are read from the environment. Raises ConfigError if the config is not valid.
+    """
+    from bot.formats import load_formats_with_globs
+    from bot.model.run_scope import RunScope
+    from bot.pipeline.apply_plan import ApplyContext
+    from bot.settings import load
+    from bot.wiring import SystemClock, build_rules_reader, build_run_options
+    from bot.wiring.forges import build_fleets
+
+    settings = load(config_file, requires_forges=True)
+    return ApplyRun(
+        tuple(fleet for forge in settings.forges for fleet in build_fleets(settings, forge)),
+        ApplyContext(
+            load_formats_with_globs(dict(settings.files)),
+            build_rules_reader(settings),
+            SystemClock(),
+            progress,
+            reader_slots,
+        ),
+        build_run_options(settings, level, RunScope()),
+        _build_origin(settings),
+    )
+
+
+def _build_origin(settings: Settings) -> PlanOrigin:
+    from bot.pipeline.plan_run import PlanOrigin
+    from bot.wiring.fingerprints import fingerprint_config
+
+    return PlanOrigin(__version__, fingerprint_config(settings))
