@@ -183,6 +183,7 @@ unpack_always gh
 unpack glab
 unpack kustomize
 unpack docker-compose
+unpack promtool
 unpack_postgresql
 unpack_buildah
 install systemd-analyze systemd

@@ -39,6 +39,11 @@ def find_kustomize() -> str | None:
     return _find_in_debian("kustomize")
 
 
+def find_promtool() -> str | None:
+    """Return Debian's promtool, which checks and tests alert rules of Prometheus."""
+    return _find_in_debian("promtool")
+
+
 def find_glab() -> str | None:
     """Return Debian's glab."""
     return _find_in_debian("glab")
@@ -137,6 +142,7 @@ PARTS: dict[str, Callable[[], str | Path | None]] = {
     "kustomize": find_kustomize,
     "postgresql": find_postgresql,
     "pre-commit": find_pre_commit,
+    "promtool": find_promtool,
     "systemd-analyze": lambda: shutil.which("systemd-analyze"),
     "trivy": find_trivy,
     "zizmor": find_zizmor,
