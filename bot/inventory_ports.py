@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
     from bot.model.fleet_history import BranchRequest, FleetHistory
     from bot.model.inventory import BranchKey, BranchVisit, StoredBranch
     from bot.model.limits import Opening
-    from bot.model.reference import ImageReference
+    from bot.model.reference import Digest, ImageReference, TagRef
     from bot.model.report import RepositoryReport
     from bot.model.usage import ImageUsage, InventoryCoverage
 
@@ -91,6 +91,16 @@ class InventoryReader(Protocol):
         """
 
 
+class HeldDigestStore(Protocol):
+    """The digests that the files of the fleet contained before."""
+
+    def load_held_digests(self, tag_ref: TagRef) -> Sequence[Digest]:
+        """Return the digests that base branches contained for a tag, those that were added last first.
+
+        Raises StateError.
+        """
+
+
 class OpeningLedger(Protocol):
     """The proposals that runs with the same state opened recently. Both methods raise StateError.
 
@@ -105,5 +115,8 @@ class OpeningLedger(Protocol):
         No other run can reserve at the same time. Without a state, `choose` gets no openings, and nothing is stored.
         """
 
-    def give_back(self, openings: Collection[Opening]) -> None:
-        """Remove openings that did not take place."""
+    def give_back(self, openings: Collection[Opening], at: datetime) -> None:
+        """Remove openings that were reserved at the time `at` and did not take place.
+
+        Openings that another run also reserved are kept, because it may have opened the proposals.
+        """

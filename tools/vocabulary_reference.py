@@ -29,6 +29,10 @@ _STATUSES = {
     OccurrenceStatus.GONE: (
         "The registry lost the digest in the file. basebump proposes the tag's current digest at once."
     ),
+    OccurrenceStatus.BLOCKED: (
+        "The operator blocked the digest that the reference uses. It is replaced by the newest digest that is not "
+        "blocked, even if that is older."
+    ),
     OccurrenceStatus.SUPERSEDED: "The tag receives no further updates, and the last digest of the tag is outdated.",
     OccurrenceStatus.SKIPPED: "Your policy, the file, or a built-in rule prevents an update of the reference.",
     OccurrenceStatus.UNRESOLVED: "basebump could not look up the tag in the registry.",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from bot.model.blocklist import Block
 from bot.model.policy import Policy
 from bot.model.reference import Digest, TagRef
 from bot.model.source import Occurrence
@@ -43,6 +44,8 @@ class UpdateCandidate:
     urgent vulnerability does not have to wait until then."""
     notes: tuple[str, ...] = ()
     """Sentences about reasons to hold the update that do not apply, because the config accepts these reasons."""
+    goes_back: bool = False
+    """True if the update goes back to this digest on purpose, because newer digests are blocked."""
 
 
 class UpdateCause(StrEnum):
@@ -54,6 +57,8 @@ class UpdateCause(StrEnum):
     """The publisher rolled the tag back from the digest in the file."""
     GONE = "gone"
     """The registry no longer has the digest in the file."""
+    BLOCKED = "blocked"
+    """The operator blocked the digest that the file uses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +102,8 @@ class ImageUpdate(_TrackedDecision):
     added_risk: AddedRisk | None = None
     """The grave vulnerabilities that the update adds without fixing as many. The update is then opened as a draft. None
     if there are none, if the policy allows them, or if the images were not compared."""
+    block: Block | None = None
+    """Why the digest that the file uses is blocked; None if it is not blocked."""
 
     @property
     def needs_review(self) -> bool:
@@ -142,6 +149,17 @@ class HeldUpdate(_TrackedDecision):
 
 
 @dataclass(frozen=True, slots=True)
+class BlockedReference(_TrackedDecision):
+    """The decision on a file with a blocked digest for which no replacement is known."""
+
+    block: Block
+    detail: str
+    """Why there is no replacement."""
+    is_certain: bool = True
+    """False if a replacement may exist, because some data could not be read."""
+
+
+@dataclass(frozen=True, slots=True)
 class SupersededReference(_TrackedDecision):
     """The decision that a tag is superseded: it receives no further updates, and the file contains its last digest."""
 
@@ -169,6 +187,7 @@ Decision = (
     | UpToDate
     | SupersededReference
     | HeldUpdate
+    | BlockedReference
     | SkippedReference
     | RefusedUpdate
     | UnresolvedReference

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
+from bot.model.blocklist import Block
 from bot.model.contents import ImageContents
 from bot.model.history import TagObservation
 from bot.model.reference import Digest, TagRef
@@ -126,6 +127,19 @@ class RegistryRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Replacement:
+    """An image that can replace a blocked digest, although the tag does not point to it now."""
+
+    manifest: Manifest
+    tag: str | None = None
+    """The tag to write together with the digest; None if the tag in the file also fits the image."""
+    platform: str | None = None
+    """The platform of the manifest, if it is a single manifest; None if the platform was not needed."""
+    same_platform_manifests: Mapping[Digest, Manifest | UnresolvedTag | None] = field(default_factory=dict)
+    """As in `ResolvedTag`, for the case that `manifest` is an index."""
+
+
+@dataclass(frozen=True, slots=True)
 class ResolvedTag:
     """The result of a successful tag lookup: the digest that the tag points to, and data that decisions need."""
 
@@ -157,6 +171,13 @@ class ResolvedTag:
     earlier_platforms: Mapping[Digest, str] = field(default_factory=dict)
     """The platforms of those `earlier_manifests` that are single manifests. Platforms that are not needed are
     missing."""
+    blocks: Mapping[Digest, Block] = field(default_factory=dict)
+    """The blocked digests among all digests of this result, with the reasons."""
+    unknown_blocks: Mapping[Digest, str] = field(default_factory=dict)
+    """The digests of this result of which it is not known whether they are blocked, with the reasons."""
+    replacements: tuple[Replacement, ...] = ()
+    """Images that can replace a blocked digest, most preferred first. Only images that are not blocked, and that can
+    still be fetched, are included. They are only searched if a file needs one."""
 
     def rewind_to(self, manifest: Manifest) -> ResolvedTag:
         """Return a copy of this result in which the tag points to `manifest`, which is one of `earlier_manifests`.
@@ -165,6 +186,22 @@ class ResolvedTag:
         """
         platform = self.earlier_platforms.get(manifest.digest)
         return replace(self, digest=manifest.digest, manifest=manifest, platform=platform, observations=())
+
+    def point_to(self, replacement: Replacement) -> ResolvedTag:
+        """Return a copy of this result in which the tag points to `replacement`, as `rewind_to` does."""
+        return replace(
+            self,
+            digest=replacement.manifest.digest,
+            manifest=replacement.manifest,
+            platform=replacement.platform,
+            same_platform_manifests=replacement.same_platform_manifests,
+            observations=(),
+            not_pullable_reason="",
+        )
+
+    def is_allowed(self, digest: Digest) -> bool:
+        """Return True if it is known that a digest of this result is not blocked."""
+        return digest not in self.blocks and digest not in self.unknown_blocks
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from enum import Enum, auto
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from bot.model.blocklist import Blocklist
 from bot.model.hosts import PURGING_HOSTS
 from bot.model.modes import REFRESH_EVERY, OnClose, Rebase, SplitBy, UpdateMode, WhenUnknown
 from bot.model.vocabulary import Reason, Role
@@ -370,3 +371,5 @@ class PolicyConfig:
     end_of_life: tuple[ConfiguredEndOfLife, ...] = ()
     trust: tuple[TrustEntry, ...] = ()
     """The trusted signers of images; the first entry that matches an image applies."""
+    blocklist: Blocklist = field(default_factory=Blocklist)
+    """The digests that must not be used."""

@@ -87,8 +87,8 @@ class Proposal:
     awaits_evidence: bool = False
     """True if the proposal is not opened while it is unknown which vulnerabilities the update fixes and introduces."""
     priority: ProposalPriority = ProposalPriority()
-    replaces_gone_digest: bool = False
-    """True if a registry lost a digest in use. Limits and schedules do not apply then."""
+    replaces_unusable_digest: bool = False
+    """True if a registry lost a digest in use, or if it is blocked. Limits and schedules do not apply then."""
     due: DueDate | None = None
     """The time by which the proposal is to be merged; None if the policy sets none, or if it is not known."""
     shown_due: DueDate | None = None

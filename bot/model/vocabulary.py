@@ -16,14 +16,15 @@ class OccurrenceStatus(StrEnum):
     HELD = "held"
     REFUSED = "refused"
     GONE = "gone"
+    BLOCKED = "blocked"
     SUPERSEDED = "superseded"
     SKIPPED = "skipped"
     UNRESOLVED = "unresolved"
     NOT_CHECKED = "not-checked"
 
 
-UPDATABLE_STATUSES = frozenset({OccurrenceStatus.UPDATE, OccurrenceStatus.GONE})
-"""The statuses of image references for which a new digest is available."""
+UPDATABLE_STATUSES = frozenset({OccurrenceStatus.UPDATE, OccurrenceStatus.GONE, OccurrenceStatus.BLOCKED})
+"""The statuses of image references that need a new digest. For the status `blocked`, there may be none."""
 
 
 class Reason(StrEnum):
@@ -48,6 +49,8 @@ class Reason(StrEnum):
     SIGNATURE_FAILED = "signature-failed"
     # gone
     DIGEST_GONE = "digest-gone"
+    # blocked
+    DIGEST_BLOCKED = "digest-blocked"
     # superseded
     TAG_STOPPED = "tag-stopped"
     VARIANT_DROPPED = "variant-dropped"
@@ -122,6 +125,7 @@ REASON_SENTENCES: dict[Reason, str] = {
     Reason.SIGNER_CHANGED: "The newer image has a different signer, who is not listed under `trust`.",
     Reason.SIGNATURE_FAILED: "The signature of the newer image is not valid, or cannot be verified.",
     Reason.DIGEST_GONE: "The registry no longer has the digest that the file pins.",
+    Reason.DIGEST_BLOCKED: "The operator blocked the digest that the reference uses.",
     Reason.TAG_STOPPED: "The tag no longer receives updates, and newer releases have other tags.",
     Reason.VARIANT_DROPPED: "Newer releases are no longer published in this variant.",
     Reason.END_OF_LIFE: "The publisher no longer supports the image.",
@@ -166,7 +170,10 @@ REASON_SENTENCES: dict[Reason, str] = {
     Reason.UNREACHABLE: "The registry could not be reached.",
     Reason.REGISTRY_ERROR: "The registry failed, or returned something that is not an image.",
     Reason.DIGEST_MISMATCH: "The registry returned bytes that do not match the digest that it stated.",
-    Reason.LISTS_UNREAD: "A rule depends on published vulnerability data, and this data could not be read.",
+    Reason.LISTS_UNREAD: (
+        "The decision depends on published lists of vulnerabilities or blocked digests, or on the build time of an "
+        "image, and basebump could not read them."
+    ),
     Reason.TOO_MANY_IMAGES: (
         "The repository exceeds the limit on the distinct images that are looked up, or on the size of the files that "
         "its proposals edit."
@@ -208,6 +215,7 @@ REASONS_BY_STATUS: dict[OccurrenceStatus, tuple[Reason, ...]] = {
         Reason.SIGNATURE_FAILED,
     ),
     OccurrenceStatus.GONE: (Reason.DIGEST_GONE,),
+    OccurrenceStatus.BLOCKED: (Reason.DIGEST_BLOCKED,),
     OccurrenceStatus.SUPERSEDED: (Reason.TAG_STOPPED, Reason.VARIANT_DROPPED, Reason.END_OF_LIFE),
     OccurrenceStatus.SKIPPED: (
         Reason.IGNORED,
@@ -345,6 +353,7 @@ class ViolationKind(StrEnum):
 
     UNPINNED = "unpinned"
     GONE = "gone"
+    BLOCKED = "blocked"
     POLICY = "policy"
     STALE = "stale"
     NOT_EVALUATED = "not-evaluated"
@@ -360,6 +369,7 @@ _VIOLATION_SENTENCES: dict[ViolationKind, str] = {
         "The reference has no digest although the policy requires one, or it has neither a digest nor a tag."
     ),
     ViolationKind.GONE: "The registry no longer has the digest that the file pins.",
+    ViolationKind.BLOCKED: "The operator blocked the digest that the reference uses.",
     ViolationKind.POLICY: "The image in the file violates a rule.",
     ViolationKind.STALE: "A newer digest is available, and the image in the file is older than `--max-age` allows.",
     ViolationKind.NOT_EVALUATED: (

@@ -56,7 +56,7 @@ def check_tree(
 def _check_offline(
     checked: ExtractResult, context: OfflineContext, policy_config: PolicyConfig, options: CheckOptions
 ) -> Sequence[CheckedOccurrence]:
-    """Check references without network access. The only violation that this can find is a missing digest."""
+    """Check references without network access. This can find missing digests, and digests that an entry blocks."""
     today = context.now.date()
     selections = (
         select_reference(policy_config, RepositoryBranch("", ""), reference, today) for reference in checked.occurrences
@@ -68,7 +68,12 @@ def _check_offline(
     ]
     conflicting = find_sharing_with_skipped(decisions)
     return [
-        build_checked_occurrence(each, find_violations(each, options.fix_command, (), today), options, is_offline=True)
+        build_checked_occurrence(
+            each,
+            find_violations(each, options.fix_command, (), today, policy_config.blocklist),
+            options,
+            is_offline=True,
+        )
         for each in (
             SkippedReference(each.occurrence, Reason.CONFLICTING_EDITS) if each.occurrence in conflicting else each
             for each in decisions

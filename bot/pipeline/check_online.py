@@ -81,7 +81,11 @@ def check_online(
     checked_occurrences: list[CheckedOccurrence] = []
     reported_errors = frozenset(each.error for each in tree_decisions.decision_result.failures)
     for decision in tree_decisions.decisions:
-        violations = list(find_violations(decision, options.fix_command, policy_config.end_of_life, context.now.date()))
+        violations = list(
+            find_violations(
+                decision, options.fix_command, policy_config.end_of_life, context.now.date(), policy_config.blocklist
+            )
+        )
         violations += _check_signature(decision, tree_decisions.decision_result.resolutions, signatures, policy_config)
         notes = [] if options.is_strict else _explain_unchecked(decision, reported_errors)
         outdated = _get_pinned_update(decision)

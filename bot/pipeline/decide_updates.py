@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 
+from bot.core.choice.blocked import add_block_note, apply_unread_lists
 from bot.core.choice.decide import decide
 from bot.core.choice.end_of_life import replace_if_superseded
 from bot.core.choice.holds import is_held
@@ -47,6 +48,7 @@ from bot.model.image import Resolution, ResolvedTag, UnresolvedTag
 from bot.model.policy import PolicyConfig
 from bot.model.reference import Digest, TagRef
 from bot.model.report import RunFailure
+from bot.model.vocabulary import FailureStage
 from bot.pipeline.collect_evidence import collect_evidence
 from bot.pipeline.extract import ExtractResult
 from bot.pipeline.fleet_outcomes import add_fleet_outcomes
@@ -56,6 +58,7 @@ from bot.pipeline.run_context import RunContext
 from bot.pipeline.tag_listings import TagListings, add_fallback_tags, find_superseded_tags, list_tags
 from bot.registry_ports import Registry
 
+UNREAD_LIST = "nothing is proposed, because the list of blocked digests may block it"
 MAX_BASES = 50
 """The maximum number of base images that a run looks up. Even large fleets use fewer distinct base images."""
 
@@ -141,7 +144,11 @@ def decide_updates(
         )
         for extract_result, repository_items in zip(extract_results, decisions, strict=True)
     ]
-    failures = (*shares.failures, *lookup_result.failures, *collected.failures, *with_outcomes.failures)
+    unread_lists = [
+        RunFailure(key, FailureStage.RESOLVE, f"{error}; {UNREAD_LIST}")
+        for key, error in policy_config.blocklist.unread
+    ]
+    failures = (*unread_lists, *shares.failures, *lookup_result.failures, *collected.failures, *with_outcomes.failures)
     return DecisionResult(tuple(gated_decisions), evidence, lookup_result, failures)
 
 
@@ -151,7 +158,10 @@ def _select_images(
     repository_branch = RepositoryBranch(extract_result.repository.name, extract_result.repository.base_branch or "")
     today = context.now.date()
     return [
-        skip_unknown_registry(policy_config, select_reference(policy_config, repository_branch, occurrence, today))
+        add_block_note(
+            skip_unknown_registry(policy_config, select_reference(policy_config, repository_branch, occurrence, today)),
+            policy_config.blocklist,
+        )
         for occurrence in extract_result.occurrences
     ]
 
@@ -174,12 +184,14 @@ class LookupResult:
         """Return the decision on a tracked image, before the gates check the evidence."""
         tag_refs = self.tag_listings.list_targets(tracked_image)
         if isinstance(tag_refs, RegistryError):
-            return UnresolvedReference(tracked_image, tag_refs.reason, str(tag_refs))
+            unresolved = UnresolvedReference(tracked_image, tag_refs.reason, str(tag_refs))
+            return apply_unread_lists(unresolved, self.policy_config.blocklist)
         tracked_image = add_image_note(tracked_image, self.notes.get(tracked_image.tag_ref, ""))
         tracked_image = replace(
             tracked_image, missing_tags_reason=self.tag_listings.explain_missing_tags(tracked_image)
         )
         decision = decide(tracked_image, [self.resolutions[tag_ref] for tag_ref in tag_refs], self.now)
+        decision = apply_unread_lists(decision, self.policy_config.blocklist)
         if not isinstance(decision, UpToDate):
             return decision
         return replace_if_superseded(
@@ -239,8 +251,7 @@ def run_lookups(
     """
     known_superseded = context.superseded_store.load({tracked_image.tag_ref for tracked_image in tracked_images})
     tag_listings = list_tags(tracked_images, context, policy_config.end_of_life)
-    purging_hosts = policy_config.purging_hosts
-    resolved = _resolve_lookups(_group_by_lookup(tracked_images, tag_listings), context, purging_hosts)
+    resolved = _resolve_lookups(_group_by_lookup(tracked_images, tag_listings), context, policy_config)
     extended = add_fallback_tags(tracked_images, tag_listings, resolved.resolutions, context)
     additional_tags = {
         tag_ref
@@ -254,7 +265,7 @@ def run_lookups(
             for lookup, images in _group_by_lookup(tracked_images, extended).items()
             if lookup.tag_ref in additional_tags
         }
-        additional = _resolve_lookups(additional_lookups, context, purging_hosts)
+        additional = _resolve_lookups(additional_lookups, context, policy_config)
         resolved = ResolveResult(
             {**resolved.resolutions, **additional.resolutions}, (*resolved.failures, *additional.failures)
         )
@@ -287,12 +298,12 @@ def _group_by_lookup(
 
 
 def _resolve_lookups(
-    images_by_lookup: Mapping[TagLookup, list[TrackedImage]], context: RunContext, purging_hosts: frozenset[str]
+    images_by_lookup: Mapping[TagLookup, list[TrackedImage]], context: RunContext, policy_config: PolicyConfig
 ) -> ResolveResult:
     def is_any_held(lookup: TagLookup, resolved: ResolvedTag) -> bool:
         return any(is_held(tracked_image, resolved, context.now) for tracked_image in images_by_lookup[lookup])
 
-    return resolve_tags(images_by_lookup, context, purging_hosts, is_any_held)
+    return resolve_tags(images_by_lookup, context, policy_config, is_any_held)
 
 
 def _note_outdated_bases(

@@ -151,6 +151,13 @@ class ManifestFetcher:
             self.registry_failures.record_error(tag_ref.host, error)
             return None
 
+    def is_at_risk(self, tag_ref: TagRef, record: RegistryRecord | None) -> bool:
+        """Return True if the registry may delete a digest soon, because neither a tag nor a lock protects it.
+
+        `record` is the registry's record of the digest.
+        """
+        return tag_ref.host in self.purging_hosts and (record is None or not (record.tags or record.is_locked))
+
     def list_fetched(self) -> Iterator[CachedManifest]:
         """Yield each fetched manifest, with all repositories from which this or an earlier run fetched it."""
         repositories: dict[Digest, set[str]] = defaultdict(set)

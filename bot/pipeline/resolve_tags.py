@@ -13,12 +13,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bot.core.choice.ages import determine_known_since, find_matured_digests
+from bot.core.choice.blocklist import find_listed_digest
+from bot.model.blocklist import Blocklist
 from bot.model.errors import RegistryError, StateError
 from bot.model.history import TagObservation
 from bot.model.image import CachedManifest, Manifest, Resolution, ResolvedTag, TagDescriptor, UnresolvedTag
+from bot.model.policy import PolicyConfig
 from bot.model.reference import Digest, TagRef
 from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage, Reason
+from bot.pipeline.block_facts import BlockFinder, ReplacementSearch
 from bot.pipeline.manifest_fetcher import ManifestFetcher
 from bot.pipeline.registry_failures import STATE_SUBJECT, is_definite
 from bot.pipeline.run_context import RunContext
@@ -55,14 +59,14 @@ HoldCheck = Callable[[TagLookup, ResolvedTag], bool]
 
 
 def resolve_tags(
-    lookups: Iterable[TagLookup], context: RunContext, purging_hosts: frozenset[str], is_held: HoldCheck
+    lookups: Iterable[TagLookup], context: RunContext, policy_config: PolicyConfig, is_held: HoldCheck
 ) -> ResolveResult:
     """Look up every distinct tag of `lookups`.
 
     Args:
         lookups: The tags to look up. Several lookups can have the same tag.
         context: The services of the run.
-        purging_hosts: The registries that delete untagged digests.
+        policy_config: The registries that delete untagged digests, and the blocked digests.
         is_held: Returns True if the update to the digest that a tag points to must be held. If the result is True,
             earlier digests of the tag are fetched, because an update to one of them may be possible.
 
@@ -73,9 +77,11 @@ def resolve_tags(
     for lookup in lookups:
         by_tag[lookup.tag_ref].add(lookup)
     tag_refs = sorted(by_tag)
-    descriptors, observations, cached = _load_state(context.state_store, by_tag)
-    fetcher = ManifestFetcher(context.registry, context.registry_facts, purging_hosts, cached)
-    session = _ResolveSession(context, is_held, descriptors, observations, fetcher)
+    blocklist = policy_config.blocklist
+    descriptors, observations, cached = _load_state(context.state_store, by_tag, blocklist)
+    fetcher = ManifestFetcher(context.registry, context.registry_facts, policy_config.purging_hosts, cached)
+    block_finder = BlockFinder(blocklist, fetcher)
+    session = _ResolveSession(context, is_held, descriptors, observations, fetcher, block_finder)
     context.progress.start_phase("Looking up tags", len(tag_refs))
 
     def resolve_tag(tag_ref: TagRef) -> Resolution:
@@ -94,18 +100,24 @@ def resolve_tags(
 
 
 def _load_state(
-    state_store: StateStore, lookups: Mapping[TagRef, Iterable[TagLookup]]
+    state_store: StateStore, lookups: Mapping[TagRef, Iterable[TagLookup]], blocklist: Blocklist
 ) -> tuple[Mapping[TagRef, TagDescriptor], Mapping[TagRef, Sequence[TagObservation]], Mapping[Digest, CachedManifest]]:
     """Return the tag descriptors, tag observations and manifests that earlier runs stored.
 
     The descriptors and observations are those of the tags in `lookups`. The manifests are those of the digests to which
-    these tags pointed, and of the digests in files.
+    these tags pointed at last, of the digests in files, and of blocked digests to which the tags pointed earlier.
     """
     descriptors = state_store.load_descriptors(lookups.keys())
     observations = state_store.load_observations(lookups.keys())
     digests = {descriptor.digest for descriptor in descriptors.values()}
     digests |= {
         lookup.pinned_digest for group in lookups.values() for lookup in group if lookup.pinned_digest is not None
+    }
+    digests |= {
+        each.digest
+        for tag_ref, history in observations.items()
+        for each in history
+        if find_listed_digest(blocklist, tag_ref.repository, each.digest) is not None
     }
     return descriptors, observations, state_store.load_manifests(digests)
 
@@ -119,6 +131,7 @@ class _ResolveSession:
     descriptors: Mapping[TagRef, TagDescriptor]
     observations: Mapping[TagRef, Sequence[TagObservation]]
     fetcher: ManifestFetcher
+    block_finder: BlockFinder
     current_descriptors: dict[TagRef, TagDescriptor] = field(default_factory=dict)
     all_updated: dict[str, bool] = field(default_factory=dict)
     """For each host, True if all references that were looked up so far had an update."""
@@ -128,12 +141,13 @@ class _ResolveSession:
             for host in (tag_ref.host, self.context.registry.get_origin(tag_ref).host):
                 self.fetcher.registry_failures.raise_if_unreachable(host)
             current, manifest = self._fetch_current(tag_ref, {lookup.pinned_digest for lookup in lookups})
+            lookups = tuple(lookups)
             outdated = [lookup for lookup in lookups if lookup.pinned_digest != current]
             if outdated:
                 self.all_updated.setdefault(tag_ref.host, True)
             else:
                 self.all_updated[tag_ref.host] = False
-            return self._build_resolved(tag_ref, current, manifest, outdated)
+            return self._build_resolved(tag_ref, current, manifest, lookups)
         except RegistryError as error:
             self.fetcher.registry_failures.record_error(error.host, error)
             return UnresolvedTag(tag_ref, error.reason, str(error), is_definite(error))
@@ -191,26 +205,40 @@ class _ResolveSession:
         return self.context.registry.get_origin(tag_ref) != tag_ref
 
     def _build_resolved(
-        self, tag_ref: TagRef, current: Digest, manifest: Manifest | None, outdated: Sequence[TagLookup]
+        self, tag_ref: TagRef, current: Digest, manifest: Manifest | None, lookups: Sequence[TagLookup]
     ) -> ResolvedTag:
         """Return the result of a tag's lookup, with the data that decisions about references need.
 
-        Args:
-            tag_ref: The tag.
-            current: The digest that the tag points to.
-            manifest: The manifest of `current`; None if it was not fetched yet.
-            outdated: The lookups for references whose digest is not `current`. If empty, nothing else is fetched.
+        If every reference has the digest `current`, and no digest of the repository is blocked, nothing else is
+        fetched. `manifest` is the manifest of `current`; None if it was not fetched yet.
         """
-        fetcher = self.fetcher
+        outdated = [lookup for lookup in lookups if lookup.pinned_digest != current]
+        is_concerned = self.block_finder.concerns(tag_ref)
         resolved = ResolvedTag(tag_ref, current, manifest, observations=tuple(self.observations.get(tag_ref, ())))
-        if not outdated:
+        if not outdated and not is_concerned:
             return resolved
         try:
             manifest = manifest or self._get_or_fetch_manifest(resolved)
         except RegistryError as error:
             if error.reason is not Reason.NOT_FOUND_OR_DENIED:
                 raise
-            return replace(resolved, not_pullable_reason=str(error))
+            resolved = replace(resolved, not_pullable_reason=str(error))
+            return self._add_blocks(resolved, lookups) if is_concerned else resolved
+        resolved = replace(resolved, manifest=manifest)
+        if outdated:
+            resolved = self._add_pinned_manifests(resolved, manifest, outdated)
+        if is_concerned:
+            resolved = self._add_blocks(resolved, lookups)
+        return self._add_earlier_digests(resolved, outdated)
+
+    def _add_pinned_manifests(
+        self, resolved: ResolvedTag, manifest: Manifest, outdated: Sequence[TagLookup]
+    ) -> ResolvedTag:
+        """Return `resolved` with the data about the digests of outdated references, and the records of the registry.
+
+        `manifest` is the manifest that the tag points to.
+        """
+        fetcher, tag_ref, current = self.fetcher, resolved.tag_ref, resolved.digest
         pinned_digests = {lookup.pinned_digest for lookup in outdated if lookup.pinned_digest is not None}
         pinned_manifests = dict(fetcher.fetch_pinned_manifests(tag_ref, pinned_digests, manifest))
         platform_pinned = {lookup.pinned_digest for lookup in outdated if lookup.names_platforms}
@@ -221,16 +249,40 @@ class _ResolveSession:
         registry_records = {digest: record for digest, record in records if record is not None}
         names_platforms = any(lookup.names_platforms for lookup in outdated)
         platform = fetcher.fetch_needed_platform(tag_ref, manifest, pinned_manifests, names_platforms=names_platforms)
-        resolved = replace(
+        return replace(
             resolved,
-            manifest=manifest,
             platform=platform,
             pinned_manifests=pinned_manifests,
             pinned_platforms=held_platforms,
             same_platform_manifests=same_platform_manifests,
             registry_records=registry_records,
         )
-        return self._add_earlier_digests(resolved, outdated)
+
+    def _add_blocks(self, resolved: ResolvedTag, lookups: Sequence[TagLookup]) -> ResolvedTag:
+        """Return `resolved` with its blocked digests and, if a file uses one, with images that can replace it."""
+        pinned_digests = {lookup.pinned_digest for lookup in lookups}
+        resolved = self.block_finder.add_blocks(resolved, pinned_digests)
+        if not any(self._needs_replacement(lookup, resolved) for lookup in lookups):
+            return resolved
+        if resolved.manifest is not None and resolved.digest in pinned_digests:
+            pinned_manifests = {**resolved.pinned_manifests, resolved.digest: resolved.manifest}
+            resolved = replace(resolved, pinned_manifests=pinned_manifests)
+        search = ReplacementSearch(self.context, self.fetcher, self.block_finder)
+        return search.add_replacements(resolved, pinned_digests)
+
+    def _needs_replacement(self, lookup: TagLookup, resolved: ResolvedTag) -> bool:
+        """Return True if a file uses a blocked digest, and must not be updated to the digest that the tag points to.
+
+        The same applies if the digest in the file is gone, and the one that the tag points to is blocked.
+        """
+        if not lookup.is_written:
+            return False
+        is_gone = resolved.pinned_manifests.get(lookup.pinned_digest or resolved.digest, resolved) is None
+        if (lookup.pinned_digest or resolved.digest) not in resolved.blocks and not is_gone:
+            return False
+        if not resolved.is_allowed(resolved.digest) or resolved.not_pullable_reason:
+            return True
+        return not is_gone and self.is_held(lookup, resolved)
 
     def _get_or_fetch_manifest(self, resolved: ResolvedTag) -> Manifest:
         """Return the manifest of the tag's digest.
@@ -256,16 +308,22 @@ class _ResolveSession:
         since = determine_known_since(resolved.digest, observations, resolved.registry_records, now)
         tried: set[Digest] = set()
         for lookup in outdated:
-            if since + lookup.min_age <= now and not self.is_held(lookup, resolved):
+            is_allowed = resolved.is_allowed(resolved.digest)
+            if is_allowed and since + lookup.min_age <= now and not self.is_held(lookup, resolved):
                 continue
             pinned_digest = lookup.pinned_digest if lookup.is_written else None
             matured = find_matured_digests(observations, resolved.digest, pinned_digest, lookup.min_age, now)
-            for digest in matured[:MAX_EARLIER]:
+            unlisted = [each for each in matured if not self.block_finder.is_listed(resolved.tag_ref, each)]
+            for digest in unlisted[:MAX_EARLIER]:
                 if digest not in tried:
                     tried.add(digest)
                     resolved = self._add_earlier_digest(resolved, digest, outdated)
                 manifest = next((each for each in resolved.earlier_manifests if each.digest == digest), None)
-                if manifest is not None and not self.is_held(lookup, resolved.rewind_to(manifest)):
+                if (
+                    manifest is not None
+                    and resolved.is_allowed(digest)
+                    and not self.is_held(lookup, resolved.rewind_to(manifest))
+                ):
                     break
         newest_first = sorted(
             resolved.earlier_manifests, key=lambda each: _get_last_seen(observations, each.digest), reverse=True
@@ -282,7 +340,7 @@ class _ResolveSession:
         """
         tag_ref, fetcher = resolved.tag_ref, self.fetcher
         record = fetcher.fetch_record(tag_ref, digest)
-        if tag_ref.host in fetcher.purging_hosts and (record is None or not (record.tags or record.is_locked)):
+        if fetcher.is_at_risk(tag_ref, record):
             return replace(resolved, retention_risks=resolved.retention_risks | {digest})
         try:
             manifest = fetcher.fetch_manifest(tag_ref, digest)
@@ -293,6 +351,8 @@ class _ResolveSession:
         platform = fetcher.fetch_needed_platform(
             tag_ref, manifest, resolved.pinned_manifests, names_platforms=names_platforms
         )
+        if self.block_finder.concerns(tag_ref):
+            resolved = self.block_finder.add_block(resolved, manifest)
         return replace(
             resolved,
             earlier_manifests=(*resolved.earlier_manifests, manifest),

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from bot.core.proposal.marks import parse_mark
 from bot.model.decision import (
+    BlockedReference,
     Decision,
     HeldUpdate,
     RefusedUpdate,
@@ -68,7 +69,7 @@ def _find_undecided_reason(decision: Decision) -> NoChangeReason | None:
             return NoChangeReason.PAUSED
         case HeldUpdate(reason=Reason.FAILING_ELSEWHERE):
             return NoChangeReason.FAILING_ELSEWHERE
-        case UnresolvedReference() | RefusedUpdate(reason=Reason.NOT_SCANNED):
+        case UnresolvedReference() | BlockedReference(is_certain=False) | RefusedUpdate(reason=Reason.NOT_SCANNED):
             return NoChangeReason.UNKNOWN
         case SkippedReference(reason=reason):
             slot = decision.occurrence.digest_slot

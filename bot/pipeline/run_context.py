@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.branch_ports import PushStore
-from bot.inventory_ports import InventoryStore, OpeningLedger
+from bot.inventory_ports import HeldDigestStore, InventoryStore, OpeningLedger
 from bot.model.forge import ForgeLimits, GitRepository
 from bot.model.image import TagDescriptor
 from bot.model.limits import ProposalLimits, RolloutOptions
@@ -64,6 +64,8 @@ class RunContext:
     opening_ledger: OpeningLedger
     registry_facts: RegistryFacts
     read_rules: RulesReader
+    held_digests: HeldDigestStore | None = None
+    """None if no state is configured."""
     known_lookups: KnownLookups = KnownLookups()
     reader_fingerprint: str = ""
     """A hash of what determines how files are read: the formats, their settings, and the version of basebump."""

@@ -23,7 +23,7 @@ from bot.core.choice.end_of_life import determine_superseded, find_configured_eo
 from bot.core.choice.tags import TagEnding, can_be_superseded, find_tag_ending
 from bot.core.choice.targets import UpdateRange, get_update_range, list_fallback_tags, list_target_tags
 from bot.model.cost_limits import MAX_TAG_COMPARISONS
-from bot.model.decision import HeldUpdate, ImageUpdate, TrackedImage, UpdateCause, UpToDate
+from bot.model.decision import BlockedReference, HeldUpdate, ImageUpdate, TrackedImage, UpdateCause, UpToDate
 from bot.model.errors import RegistryError, StateError
 from bot.model.history import SupersededTag
 from bot.model.hosts import has_lifecycle_data, is_acr
@@ -312,11 +312,14 @@ def _needs_fallback(
         case HeldUpdate():
             return True
         case ImageUpdate(candidates=candidates, cause=cause):
-            return cause is not UpdateCause.GONE and all(
+            return cause not in {UpdateCause.GONE, UpdateCause.BLOCKED} and all(
                 candidate.tag is None or candidate.matures_at is not None for candidate in candidates
             )
         case UpToDate():
-            return isinstance(resolutions[tag_refs[0]], UnresolvedTag)
+            newest = resolutions[tag_refs[0]]
+            return isinstance(newest, UnresolvedTag) or newest.digest in newest.blocks
+        case BlockedReference():
+            return True
         case _:
             return False
 

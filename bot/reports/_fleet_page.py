@@ -39,6 +39,7 @@ MAX_REPOSITORIES = 100
 Row = TypeVar("Row")
 Facts = TypeVar("Facts")
 _NOT_UPDATED_STATUSES = (
+    OccurrenceStatus.BLOCKED,
     OccurrenceStatus.GONE,
     OccurrenceStatus.REFUSED,
     OccurrenceStatus.HELD,

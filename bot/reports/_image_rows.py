@@ -25,6 +25,7 @@ MAX_OCCURRENCES = 50
 It prevents a common image from displacing the others.
 """
 _STATUSES_BY_URGENCY = (
+    OccurrenceStatus.BLOCKED,
     OccurrenceStatus.GONE,
     OccurrenceStatus.REFUSED,
     OccurrenceStatus.SUPERSEDED,

@@ -16,6 +16,7 @@ from bot.reports.json_text import JsonValue, render_json
 _SEVERITIES: dict[ViolationKind, str] = {
     ViolationKind.UNPINNED: "major",
     ViolationKind.GONE: "critical",
+    ViolationKind.BLOCKED: "blocker",
     ViolationKind.POLICY: "critical",
     ViolationKind.STALE: "minor",
     ViolationKind.NOT_EVALUATED: "minor",

@@ -22,6 +22,7 @@ from bot.reports._sarif import (
 _LEVELS: dict[ViolationKind, str] = {
     ViolationKind.UNPINNED: "warning",
     ViolationKind.GONE: "error",
+    ViolationKind.BLOCKED: "error",
     ViolationKind.POLICY: "error",
     ViolationKind.STALE: "warning",
     ViolationKind.NOT_EVALUATED: "warning",
@@ -32,6 +33,7 @@ _HELP_PAGE = "docs/check.md#findings"
 _HELP_TEXTS: dict[ViolationKind, str] = {
     ViolationKind.UNPINNED: "Pin the image by digest: its tag may point to another image tomorrow.",
     ViolationKind.GONE: "Write the new digest: the image in the file can no longer be pulled.",
+    ViolationKind.BLOCKED: "Use another image: the message says why this one is blocked.",
     ViolationKind.POLICY: "Use an image that the rule allows.",
     ViolationKind.STALE: "Write the newer digest, or let basebump propose it.",
     ViolationKind.NOT_EVALUATED: "Let basebump evaluate the reference: the message names the next step.",

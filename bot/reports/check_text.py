@@ -24,6 +24,7 @@ MAX_EXAMPLES = 5
 _STYLES = {
     ViolationKind.UNPINNED.value: Style.WARNING,
     ViolationKind.GONE.value: Style.BAD,
+    ViolationKind.BLOCKED.value: Style.BAD,
     ViolationKind.POLICY.value: Style.BAD,
     "note": Style.FAINT,
 }

@@ -34,6 +34,7 @@ if TYPE_CHECKING:  # imported at run time only if there is evidence
 
 LEVELS: dict[OccurrenceStatus, str] = {
     OccurrenceStatus.GONE: "error",
+    OccurrenceStatus.BLOCKED: "error",
     OccurrenceStatus.REFUSED: "warning",
     OccurrenceStatus.UPDATE: "warning",
     OccurrenceStatus.SUPERSEDED: "warning",
@@ -47,18 +48,20 @@ level of the status, but only for an update it can be lower.
 
 _SECURITY_REASONS = frozenset(
     {
+        Reason.DIGEST_BLOCKED,
         Reason.UNSIGNED,
         Reason.SIGNER_CHANGED,
         Reason.SIGNATURE_FAILED,
         *REASONS_BY_STATUS[OccurrenceStatus.SUPERSEDED],
     }
 )
-"""The reasons that are about security: the signature of a newer image, and tags that no longer receive fixes."""
+"""The reasons that are about security: blocked digests, signatures, and tags that no longer receive fixes."""
 _NO_REPOSITORY = RepositoryReport("", "", None)
 """Stands in for the repositories if no repository was read."""
 _UPDATE_TITLE = "There is a newer image than the image in the file, or the file does not pin the image by digest."
 _HELP_TEXTS: dict[OccurrenceStatus, str] = {
     OccurrenceStatus.GONE: "Write the new digest: the image in the file can no longer be pulled.",
+    OccurrenceStatus.BLOCKED: "Use another image: the message says why this one is blocked, and names a replacement.",
     OccurrenceStatus.REFUSED: "The image stays as it is. The message gives the reason; a rule of the policy decides.",
     OccurrenceStatus.UPDATE: "`basebump run` proposes the update, `basebump scan --write` writes it.",
     OccurrenceStatus.SUPERSEDED: "Use another tag: the message names the successor if it is known.",

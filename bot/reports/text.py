@@ -30,6 +30,7 @@ _MARKS: dict[OccurrenceStatus, tuple[str, Style]] = {
     OccurrenceStatus.HELD: ("‖", Style.WARNING),
     OccurrenceStatus.REFUSED: ("✗", Style.BAD),
     OccurrenceStatus.GONE: ("†", Style.BAD),
+    OccurrenceStatus.BLOCKED: ("⊘", Style.BAD),
     OccurrenceStatus.SUPERSEDED: ("»", Style.WARNING),
     OccurrenceStatus.SKIPPED: ("·", Style.FAINT),
     OccurrenceStatus.UNRESOLVED: ("?", Style.WARNING),
@@ -238,6 +239,8 @@ def _describe_update(verdict: Verdict, evidence: Mapping[Transition, Evidence]) 
     words = f"{old} → {tag}{shorten_digest(verdict.new_digest or Digest(''))}"
     if verdict.status is OccurrenceStatus.GONE:
         words = f"{verdict.status}: {words}"
+    if verdict.status is OccurrenceStatus.BLOCKED:
+        words = f"{verdict.status}: {make_console_line(verdict.detail)}; {words}"
     changes = describe_effect(evidence.get(transition)) if transition is not None else ""
     return f"{words}  {changes}" if changes else words
 

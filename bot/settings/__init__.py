@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bot.model.blocklist import Blocklist
 from bot.model.policy import PolicyRule
 from bot.settings.scanner_settings import (
     DEFAULT_SCAN_TIMEOUT,
@@ -30,6 +31,7 @@ from bot.settings.values import (
     OWNER_WRITE_DELAY,
     AppSettings,
     AzureSettings,
+    BlocklistSettings,
     EnrichmentSettings,
     ForgeSettings,
     GiteaSettings,
@@ -60,6 +62,7 @@ __all__ = [
     "AppSettings",
     "AutoSettings",
     "AzureSettings",
+    "BlocklistSettings",
     "DefenderSettings",
     "EnrichmentSettings",
     "ForgeSettings",
@@ -86,6 +89,7 @@ __all__ = [
     "VexSettings",
     "load",
     "load_repository_rules",
+    "parse_blocklist",
     "read_secret",
 ]
 
@@ -126,3 +130,13 @@ def load_repository_rules(
     from bot.settings import config_file  # noqa: PLC0415 - as in `load`
 
     return config_file.load_repository_rules(content, source, age_registries)
+
+
+def parse_blocklist(content: bytes, source: str) -> Blocklist:
+    """Return the blocked images in the content of a file. Raises ConfigError with its problems.
+
+    `source` is the name of the file in messages.
+    """
+    from bot.settings import blocked_files  # noqa: PLC0415 - as in `load`
+
+    return blocked_files.parse_blocklist(content, source)

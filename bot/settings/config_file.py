@@ -25,6 +25,7 @@ from bot.settings import (
     serve_settings,
     values,
 )
+from bot.settings.blocked_files import list_remote_blocklists, read_blocklist
 from bot.settings.checks import check_config, iterate_entries, list_age_registries
 from bot.settings.document import MAX_BYTES, Document, parse_document, parse_document_file
 from bot.settings.named_file import UnreadableFileError, read_bounded
@@ -101,10 +102,12 @@ def _convert_config(document: Document, config: schema.ConfigFile, path: Path) -
             purging_hosts=_list_purging_hosts(config.registries),
             end_of_life=_read_end_of_life(folder / config.end_of_life) if config.end_of_life else (),
             trust=read_trust(config.trust, path),
+            blocklist=read_blocklist(config.blocked, folder),
         ),
         files=_merge_file_globs(config.files),
         scanners=tuple(_convert_scanner(each, folder) for each in config.scanners),
         enrichment=_convert_enrichment(config.enrichment, folder),
+        blocklists=list_remote_blocklists(config.blocked),
         branch_prefix=config.proposals.branch_prefix,
         write_delay=config.proposals.write_delay,
         age_registries=frozenset(list_age_registries(document)) if config.state is None else None,

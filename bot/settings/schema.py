@@ -14,6 +14,7 @@ from pydantic_core import core_schema
 from bot.model.cost_limits import MAX_REPOSITORY_RULES
 from bot.model.limits import LIMIT_WINDOW
 from bot.settings import address_fields, fields, name_fields, time_fields, values
+from bot.settings.blocked import MAX_ENTRIES, BlockedEntry
 from bot.settings.forge_entries import FORGE_KINDS, ForgeEntry
 from bot.settings.rules import RepositoryRuleEntry, RuleEntry
 from bot.settings.scanners import KINDS as SCANNER_KINDS
@@ -293,6 +294,10 @@ class ConfigFile(ConfigSection):
     """A file that lists when support for images ends. The path is relative to this config file."""
     trust: tuple[TrustConfigEntry, ...] = ()
     """Trusted signers of images. For each image, the first entry that matches it applies."""
+    blocked: Annotated[tuple[BlockedEntry, ...], Field(max_length=MAX_ENTRIES)] = ()
+    """Images that must not be used. References to them are replaced at once, without regard to limits, schedules and
+    `min_age`.
+    """
     scanners: tuple[ScannerEntry, ...] = ()
     """Vulnerability scanners. Each image is scanned by the first entry that matches it. Default: Trivy or Grype if it
     is installed. `check` scans nothing by default."""

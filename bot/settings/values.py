@@ -230,6 +230,17 @@ class EnrichmentSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class BlocklistSettings:
+    """A list of blocked images that a run must download. It has either a URL or an artifact."""
+
+    key: str
+    """The key in the config, for messages: `blocked[0]`."""
+    url: str | None = None
+    artifact: str | None = None
+    """The reference of an artifact in a registry."""
+
+
+@dataclass(frozen=True, slots=True)
 class StateFile:
     """An SQLite file, in which basebump keeps its state between runs."""
 
@@ -259,6 +270,8 @@ class Settings:
     scanners: tuple[ScannerSettings, ...] = ()
     """Each image is scanned by the first entry that matches it."""
     enrichment: EnrichmentSettings = field(default_factory=EnrichmentSettings)
+    blocklists: tuple[BlocklistSettings, ...] = ()
+    """The lists of blocked images that a run must download. All other lists are in `policy`."""
     branch_prefix: str = DEFAULT_BRANCH_PREFIX
     age_registries: frozenset[str] | None = frozenset()
     """The registries that record the ages of digests; None if `state` records the ages of all digests."""

@@ -64,6 +64,7 @@ def build_scan_context(
     if offline:  # an offline scan uses neither registries nor scanners, so a found config can do no harm
         formats = load_formats_with_globs(dict(settings.files))
         return OfflineContext(formats, now, _read_rules, reader_slots), settings.policy
+    settings = _read_blocklists(settings)
     context = _build_context(settings, progress, None, uses_default_scanner=uses_default_scanner)
     return replace(context, reader_slots=reader_slots), settings.policy
 
@@ -115,6 +116,7 @@ def build_fleet_context(
     from bot.wiring.forges import build_fleets
 
     settings = _load_settings(config_file, must_have_forges=True)
+    settings = _read_blocklists(settings)
     if uses_public_lists:
         settings = _use_public_lists(settings)
     context = _build_context(settings, progress, cache)
@@ -148,6 +150,15 @@ def build_run_options(settings: Settings, level: RunLevel, scope: RunScope) -> R
         has_dashboards=settings.has_dashboards,
         has_status=settings.has_status,
     )
+
+
+def _read_blocklists(settings: Settings) -> Settings:
+    """Return the settings with the entries of the lists of blocked images that must be downloaded."""
+    if not settings.blocklists:
+        return settings
+    from bot.wiring.blocklists import add_published_blocklists
+
+    return add_published_blocklists(settings)
 
 
 def _use_public_lists(settings: Settings) -> Settings:
@@ -208,6 +219,7 @@ def _build_context(
         push_store=stores.push_store,
         inventory_store=stores.inventory_store,
         opening_ledger=stores.opening_ledger,
+        held_digests=stores.held_digests,
         registry_facts=registry.create_facts(),
         read_rules=_read_rules,
         advisories=build_advisories(settings.enrichment, registry),

@@ -10,7 +10,7 @@ from bot.settings import Settings
 
 if TYPE_CHECKING:
     from bot.branch_ports import PushStore
-    from bot.inventory_ports import InventoryStore, OpeningLedger
+    from bot.inventory_ports import HeldDigestStore, InventoryStore, OpeningLedger
     from bot.ports import StateStore, SupersededStore
     from bot.state.database import Database
 
@@ -24,6 +24,8 @@ class StateStores:
     push_store: PushStore
     inventory_store: InventoryStore
     opening_ledger: OpeningLedger
+    held_digests: HeldDigestStore | None = None
+    """None if no state is configured."""
 
 
 def open_state_stores(settings: Settings) -> StateStores:
@@ -33,6 +35,7 @@ def open_state_stores(settings: Settings) -> StateStores:
     database = open_database(settings)
     if database is None:
         return StateStores(NoStateStore(), NoSupersededStore(), NoPushStore(), NoInventoryStore(), NoOpeningLedger())
+    from bot.state.held_digests import DatabaseHeldDigests
     from bot.state.inventory_store import DatabaseInventoryStore
     from bot.state.opening_ledger import DatabaseOpeningLedger
     from bot.state.push_store import DatabasePushStore
@@ -45,6 +48,7 @@ def open_state_stores(settings: Settings) -> StateStores:
         DatabasePushStore(database),
         DatabaseInventoryStore(database),
         DatabaseOpeningLedger(database),
+        DatabaseHeldDigests(database),
     )
 
 

@@ -14,7 +14,7 @@ from bot.demo import images
 from bot.model.decision import TrackedImage
 from bot.model.image import ResolvedTag, UnresolvedTag
 from bot.model.modes import UpdateMode
-from bot.model.policy import Policy
+from bot.model.policy import Policy, PolicyConfig
 from bot.model.reference import Digest, TagRef
 from bot.model.vocabulary import Reason
 from bot.net.client import MAX_TRIES
@@ -43,7 +43,7 @@ def answers_of(
     registry = OciRegistry(entries, environment={}, sleep=lambda seconds: None, **options)
     wishes = [TagLookup(line, held, timedelta(), is_written=True) for line in lines]
     context = build_context(registry, state_store=memory or NoStateStore(), registry_pool=WorkerPool(workers))
-    return resolve_tags(wishes, context, frozenset(), lambda wish, resolved: False)
+    return resolve_tags(wishes, context, PolicyConfig(purging_hosts=frozenset()), lambda wish, resolved: False)
 
 
 def manifest(**headers: str) -> Reply:

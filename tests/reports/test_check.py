@@ -94,12 +94,13 @@ def test_sarif_has_a_rule_for_each_violation_but_not_for_notes():
     assert [(each["ruleId"], each["level"]) for each in run["results"]] == [
         ("unpinned", "warning"),
         ("gone", "error"),
+        ("blocked", "error"),
         ("policy", "error"),
         ("stale", "warning"),
         ("not-evaluated", "warning"),
     ]
     said = [each["message"]["text"] for each in run["invocations"][0]["toolExecutionNotifications"]]
-    assert said == ["docker.io: no answer", *(f"Dockerfile:{line}: a note" for line in range(1, 6))]
+    assert said == ["docker.io: no answer", *(f"Dockerfile:{line}: a note" for line in range(1, 7))]
 
 
 def test_several_violations_of_one_reference_are_separate_results():

@@ -34,6 +34,7 @@ def test_reference_is_a_result_if_it_needs_action_or_was_rejected():
         "held/index-churn": "note",
         "refused/" + REASONS_BY_STATUS[OccurrenceStatus.REFUSED][0]: "warning",
         "gone/digest-gone": "error",
+        "blocked/digest-blocked": "error",
         "superseded/tag-stopped": "warning",
     }
 

@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import assert_never
 
 from bot.core.choice.ages import determine_known_since, find_matured_digests, find_withdrawn_digests
+from bot.core.choice.blocked import find_block_in_use, replace_blocked_digest
+from bot.core.choice.candidates import build_candidate, get_target_manifest
 from bot.core.choice.holds import (
     describe_acceptance,
     describe_ownership_change,
@@ -18,6 +20,7 @@ from bot.core.choice.tags import get_original_tag
 from bot.core.notes import add_image_note
 from bot.core.transition import shorten_digest
 from bot.model.decision import (
+    BlockedReference,
     Decision,
     HeldUpdate,
     ImageUpdate,
@@ -27,7 +30,7 @@ from bot.model.decision import (
     UpdateCause,
     UpToDate,
 )
-from bot.model.image import Manifest, Resolution, ResolvedTag, UnresolvedTag
+from bot.model.image import Resolution, ResolvedTag, UnresolvedTag
 from bot.model.reference import Digest
 from bot.model.vocabulary import Reason
 
@@ -41,22 +44,25 @@ def decide(tracked_image: TrackedImage, resolutions: Sequence[Resolution], now: 
 
     If the registry no longer has the pinned digest, the reference is updated to the current digest of the tag in the
     file. Neither the minimum age nor a hold prevents this update, and no other tag is considered.
+
+    A blocked digest is never chosen. If the file uses one, it is replaced (see `bot.core.choice.blocked`).
     """
+    if (replacement := _replace_if_blocked(tracked_image, resolutions, now)) is not None:
+        return replacement
     written_tag_decision = _decide_for_tag(tracked_image, resolutions[-1], now)
     if isinstance(written_tag_decision, ImageUpdate) and written_tag_decision.cause is UpdateCause.GONE:
         return written_tag_decision
+    return _choose_tag(tracked_image, resolutions, now)
+
+
+def _choose_tag(tracked_image: TrackedImage, resolutions: Sequence[Resolution], now: datetime) -> Decision:
+    """Decide to which of the tags a reference is updated, and to which of their digests."""
     hold_notes: list[str] = []
     first_hold: Decision | None = None
     waiting_update: ImageUpdate | None = None
     for resolution in _drop_stale_patches(resolutions):
-        if (
-            isinstance(resolution, UnresolvedTag)
-            and resolution.is_definite
-            and resolution.tag_ref != tracked_image.tag_ref
-        ):
-            tracked_image = add_image_note(
-                tracked_image, f"`{resolution.tag_ref.tag}` is listed and cannot be taken: {resolution.detail}."
-            )
+        if missing_note := _describe_missing_tag(tracked_image, resolution):
+            tracked_image = add_image_note(tracked_image, missing_note)
             continue
         decision = _decide_for_tag(tracked_image, resolution, now)
         match decision:
@@ -65,6 +71,8 @@ def decide(tracked_image: TrackedImage, resolutions: Sequence[Resolution], now: 
                 if any(candidate.matures_at is None for candidate in decision.candidates):
                     return replace(decision, tracked_image=_add_notes(decision.tracked_image, hold_notes))
                 waiting_update = decision
+            case HeldUpdate(reason=Reason.DIGEST_BLOCKED, detail=why):
+                tracked_image = add_image_note(tracked_image, why)
             case HeldUpdate(reason=reason, detail=why):
                 first_hold = first_hold or decision
                 if reason is not Reason.TOO_YOUNG:
@@ -74,6 +82,33 @@ def decide(tracked_image: TrackedImage, resolutions: Sequence[Resolution], now: 
             case _:
                 return waiting_update or decision
     return waiting_update or first_hold or UpToDate(tracked_image)
+
+
+def _describe_missing_tag(tracked_image: TrackedImage, resolution: Resolution) -> str:
+    """Return a note if the registry lists a tag, but has no image for it; empty for any other tag."""
+    if isinstance(resolution, UnresolvedTag) and resolution.is_definite and resolution.tag_ref != tracked_image.tag_ref:
+        return f"`{resolution.tag_ref.tag}` is listed and cannot be taken: {resolution.detail}."
+    return ""
+
+
+def _replace_if_blocked(
+    tracked_image: TrackedImage, resolutions: Sequence[Resolution], now: datetime
+) -> ImageUpdate | BlockedReference | None:
+    """Return the decision for a blocked digest; None if the file uses none.
+
+    A digest that is gone is replaced in the same way if the tag points to a blocked digest now.
+    """
+    written = resolutions[-1]
+    block = find_block_in_use(tracked_image, written)
+    if block is not None:
+        return replace_blocked_digest(tracked_image, resolutions, block, now)
+    if isinstance(written, UnresolvedTag) or not _is_pinned_digest_gone(tracked_image, written):
+        return None
+    block = written.blocks.get(written.digest)
+    if block is None:
+        return None
+    decision = replace_blocked_digest(tracked_image, resolutions, block, now)
+    return replace(decision, cause=UpdateCause.GONE, block=None) if isinstance(decision, ImageUpdate) else decision
 
 
 def _prepend_waiting_candidates(waiting_update: ImageUpdate | None, update: ImageUpdate) -> ImageUpdate:
@@ -130,19 +165,16 @@ def _compare_digests(tracked_image: TrackedImage, resolved: ResolvedTag, now: da
     pinned_digest, current_manifest = tracked_image.occurrence.reference.digest, resolved.manifest
     # A reference that pins the manifest of one platform is up to date while the current index has that manifest.
     if pinned_digest == resolved.digest or (current_manifest is not None and current_manifest.has_child(pinned_digest)):
-        return UpToDate(tracked_image)
+        unknown = resolved.unknown_blocks.get(pinned_digest) if pinned_digest is not None else None
+        return UnresolvedReference(tracked_image, Reason.LISTS_UNREAD, unknown) if unknown else UpToDate(tracked_image)
     if resolved.not_pullable_reason:
         return HeldUpdate(tracked_image, Reason.NOT_PULLABLE, resolved.not_pullable_reason)
-    is_written_tag = resolved.tag_ref == tracked_image.tag_ref
-    if (
-        is_written_tag
-        and pinned_digest is not None
-        and pinned_digest in resolved.pinned_manifests
-        and resolved.pinned_manifests[pinned_digest] is None
-    ):
+    if (disallowed := _decide_if_disallowed(tracked_image, resolved, now)) is not None:
+        return disallowed
+    if _is_pinned_digest_gone(tracked_image, resolved):
         return ImageUpdate(
             tracked_image,
-            (_build_candidate(tracked_image, resolved, current_manifest),),
+            (build_candidate(tracked_image, resolved, current_manifest),),
             UpdateCause.GONE,
             describe_ownership_change(resolved),
         )
@@ -159,21 +191,42 @@ def _compare_digests(tracked_image: TrackedImage, resolved: ResolvedTag, now: da
         notes.append(accepted)
     if pinned_digest in find_withdrawn_digests(resolved.observations, resolved.digest):
         candidate = replace(
-            _build_candidate(tracked_image, resolved, _get_target_manifest(tracked_image, resolved)), notes=tuple(notes)
+            build_candidate(tracked_image, resolved, get_target_manifest(tracked_image, resolved)), notes=tuple(notes)
         )
         return ImageUpdate(tracked_image, (candidate,), UpdateCause.WITHDRAWN)
     return _apply_min_age(tracked_image, resolved, tuple(notes), now)
 
 
-def _get_target_manifest(tracked_image: TrackedImage, resolved: ResolvedTag) -> Manifest | None:
-    """Return the manifest that an image reference would be updated to; None if it was not fetched.
-
-    This is usually the manifest that the tag points to. If the file pins the manifest of one platform instead of an
-    index, it is the manifest for the same platform in the index that the tag points to now.
-    """
+def _is_pinned_digest_gone(tracked_image: TrackedImage, resolved: ResolvedTag) -> bool:
+    """Return True if the registry no longer has the digest in the file. `resolved` may be the lookup of another tag."""
     pinned_digest = tracked_image.occurrence.reference.digest
-    platform_manifest = resolved.same_platform_manifests.get(pinned_digest) if pinned_digest is not None else None
-    return platform_manifest if isinstance(platform_manifest, Manifest) else resolved.manifest
+    return (
+        resolved.tag_ref == tracked_image.tag_ref
+        and pinned_digest is not None
+        and pinned_digest in resolved.pinned_manifests
+        and resolved.pinned_manifests[pinned_digest] is None
+    )
+
+
+def _decide_if_disallowed(tracked_image: TrackedImage, resolved: ResolvedTag, now: datetime) -> Decision | None:
+    """Return the decision if the digest that a tag points to is blocked, or may be; None if it is allowed.
+
+    The file itself uses no blocked digest. It can therefore be updated to an earlier digest that is newer than its own,
+    or stay as it is.
+    """
+    target = get_target_manifest(tracked_image, resolved)
+    digests = (resolved.digest, target.digest if target is not None else resolved.digest)
+    block = next((resolved.blocks[each] for each in digests if each in resolved.blocks), None)
+    unknown = next((resolved.unknown_blocks[each] for each in digests if each in resolved.unknown_blocks), "")
+    if block is None and not unknown:
+        return None
+    note = f"What `{resolved.tag_ref.tag}` points to now is blocked: {block.reason}" if block is not None else unknown
+    earlier = tuple(_list_earlier_candidates(tracked_image, resolved, (note,), now))
+    if earlier:
+        return ImageUpdate(tracked_image, earlier)
+    if block is None:
+        return UnresolvedReference(tracked_image, Reason.LISTS_UNREAD, unknown)
+    return HeldUpdate(tracked_image, Reason.DIGEST_BLOCKED, note)
 
 
 def _apply_min_age(
@@ -211,15 +264,15 @@ def _list_candidates(
     exceptions from the minimum age (`bypass_min_age_for`), the current digest comes first, because it may fix an urgent
     vulnerability.
     """
-    policy, target_manifest = tracked_image.policy, _get_target_manifest(tracked_image, resolved)
+    policy, target_manifest = tracked_image.policy, get_target_manifest(tracked_image, resolved)
     matures_at = (
         determine_known_since(resolved.digest, resolved.observations, resolved.registry_records, now) + policy.min_age
     )
     if matures_at <= now:
-        yield replace(_build_candidate(tracked_image, resolved, target_manifest), notes=notes)
+        yield replace(build_candidate(tracked_image, resolved, target_manifest), notes=notes)
         return
     if policy.bypass_min_age_for:
-        yield replace(_build_candidate(tracked_image, resolved, target_manifest), notes=notes, matures_at=matures_at)
+        yield replace(build_candidate(tracked_image, resolved, target_manifest), notes=notes, matures_at=matures_at)
     yield from _list_earlier_candidates(tracked_image, resolved, (), now)
 
 
@@ -238,22 +291,15 @@ def _list_earlier_candidates(
             describe_acceptance(tracked_image, reason, why, now)
             for reason, why in list_hold_reasons(tracked_image, earlier_resolved)
         ]
-        if manifest.digest in old_enough and all(accepted):
-            yield replace(_build_candidate(tracked_image, resolved, manifest), notes=(*notes, *accepted))
+        if manifest.digest in old_enough and resolved.is_allowed(manifest.digest) and all(accepted):
+            yield replace(build_candidate(tracked_image, resolved, manifest), notes=(*notes, *accepted))
 
 
 def _list_matured_digests(tracked_image: TrackedImage, resolved: ResolvedTag, now: datetime) -> tuple[Digest, ...]:
     """Return the earlier digests of a tag that have reached the policy's minimum age, newest first."""
-    if _get_target_manifest(tracked_image, resolved) is not resolved.manifest:
+    if get_target_manifest(tracked_image, resolved) is not resolved.manifest:
         return ()  # earlier digests are indexes, but this reference pins the image of one platform
     pinned_digest = tracked_image.occurrence.reference.digest if resolved.tag_ref == tracked_image.tag_ref else None
     return find_matured_digests(
         resolved.observations, resolved.digest, pinned_digest, tracked_image.policy.min_age, now
     )
-
-
-def _build_candidate(tracked_image: TrackedImage, resolved: ResolvedTag, manifest: Manifest | None) -> UpdateCandidate:
-    tag = resolved.tag_ref.tag if resolved.tag_ref != tracked_image.tag_ref else None
-    if manifest is None:
-        return UpdateCandidate(resolved.digest, (), tag)
-    return UpdateCandidate(manifest.digest, manifest.platforms, tag)

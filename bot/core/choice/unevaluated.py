@@ -7,6 +7,7 @@ from typing import assert_never
 from bot.core.choice.violations import format_short_reference
 from bot.model.check import Violation
 from bot.model.decision import (
+    BlockedReference,
     Decision,
     HeldUpdate,
     ImageUpdate,
@@ -57,6 +58,8 @@ def find_unevaluated_reason(decision: Decision, *, is_offline: bool) -> Reason |
             return None if reason in _UNPINNED_REASONS else reason
         case HeldUpdate(reason=reason) | RefusedUpdate(reason=reason):
             return None if has_digest else reason
+        case BlockedReference():
+            return None if has_digest else Reason.DIGEST_BLOCKED
         case ImageUpdate() | UpToDate() | SupersededReference() | UnresolvedReference() | UncheckedReference():
             return None
     assert_never(decision)

@@ -6,10 +6,13 @@ from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, assert_never
 
+from bot.core.choice.blocked import NO_REPLACEMENT
+from bot.core.choice.blocklist import find_listed_digest
 from bot.core.choice.end_of_life import describe_configured_eol, find_configured_eol
 from bot.core.transition import shorten_digest
 from bot.model.check import Violation
 from bot.model.decision import (
+    BlockedReference,
     Decision,
     HeldUpdate,
     ImageUpdate,
@@ -26,20 +29,26 @@ from bot.model.reference import ImageReference
 from bot.model.vocabulary import Reason, ViolatedRule, ViolationKind
 
 if TYPE_CHECKING:  # not imported at run time, to keep start-up fast
+    from bot.model.blocklist import Block, Blocklist
     from bot.model.rules import ConfiguredEndOfLife
 
 
 def find_violations(
-    decision: Decision, fix_command: str, configured_ends: Iterable[ConfiguredEndOfLife], today: date
+    decision: Decision,
+    fix_command: str,
+    configured_ends: Iterable[ConfiguredEndOfLife],
+    today: date,
+    blocklist: Blocklist | None = None,
 ) -> Iterator[Violation]:
     """Yield the violations of an image reference, derived from the decision on the reference.
 
     The messages contain `fix_command`, the command line with which the user can apply the available updates.
-    `configured_ends` are the `end_of_life` entries of the operator's config.
+    `configured_ends` are the `end_of_life` entries of the operator's config, and `blocklist` are its blocked digests.
     """
     reference = decision.occurrence.reference
     if reference.digest is None:
         yield from _find_unpinned(decision, fix_command)
+    yield from _find_blocked(decision, fix_command, blocklist)
     if isinstance(decision, SkippedReference):
         return
     if isinstance(decision, ImageUpdate | RefusedUpdate):
@@ -51,6 +60,35 @@ def find_violations(
             f"{format_short_reference(reference)} is past its end of life: {end}",
             ViolatedRule.END_OF_LIFE,
         )
+
+
+def _find_blocked(decision: Decision, fix_command: str, blocklist: Blocklist | None) -> Iterator[Violation]:
+    """Yield a violation if the digest that a reference uses is blocked, even if basebump does not update the reference.
+
+    References that were not looked up are compared with the entries for their own digests.
+    """
+    block, remedy = _get_block(decision), ""
+    match decision:
+        case ImageUpdate() | RefusedUpdate():
+            remedy = _describe_remedy(decision, fix_command)
+        case BlockedReference(detail=detail):
+            remedy = f"{NO_REPLACEMENT}: {detail}" if detail else NO_REPLACEMENT
+        case SkippedReference() | UncheckedReference() if blocklist is not None:
+            reference = decision.occurrence.reference
+            block = find_listed_digest(blocklist, reference.repository, reference.digest)
+        case _:
+            return
+    if block is not None:
+        link = f" ({block.link})" if block.link else ""
+        problem = f"{format_short_reference(decision.occurrence.reference)} is blocked: {block.reason}{link}"
+        yield Violation(ViolationKind.BLOCKED, problem, remedy=remedy)
+
+
+def _get_block(decision: Decision) -> Block | None:
+    """Return why the digest that a reference uses is blocked, as far as the decision states it."""
+    if isinstance(decision, RefusedUpdate):
+        return decision.update.block
+    return decision.block if isinstance(decision, ImageUpdate | BlockedReference) else None
 
 
 def get_update_cause(decision: Decision) -> UpdateCause | None:
@@ -119,7 +157,14 @@ def _find_unpinned(decision: Decision, fix_command: str) -> Iterator[Violation]:
             why, remedy = "has neither tag nor digest", "write the tag that it shall follow"
         case SkippedReference(reason=Reason.UNKNOWN_REGISTRY):
             why, remedy = "has no digest", f"write one, or list {host} under `registries:` so that basebump can pin it"
-        case UpToDate() | SupersededReference() | HeldUpdate() | RefusedUpdate() | SkippedReference():
+        case (
+            UpToDate()
+            | SupersededReference()
+            | HeldUpdate()
+            | BlockedReference()
+            | RefusedUpdate()
+            | SkippedReference()
+        ):
             return
         case _:
             assert_never(decision)
@@ -151,7 +196,7 @@ def _find_gone_or_withdrawn(decision: ImageUpdate | RefusedUpdate, fix_command: 
             yield Violation(
                 ViolationKind.POLICY, f"{name} was taken back by its publisher", ViolatedRule.TAKEN_BACK, remedy=remedy
             )
-        case UpdateCause.MOVED:
+        case UpdateCause.MOVED | UpdateCause.BLOCKED:
             pass
         case _:
             assert_never(update.cause)

@@ -18,6 +18,7 @@ from bot.core.evidence.vulnerability_limits import LimitExceeded, find_added_ris
 from bot.core.transition import build_transition, shorten_digest
 from bot.model.advisory import AdvisoryList
 from bot.model.decision import (
+    BlockedReference,
     HeldUpdate,
     ImageUpdate,
     RefusedUpdate,
@@ -42,7 +43,7 @@ def apply_gates(
     *,
     is_public: bool = False,
     is_overdue: Callable[[ImageUpdate], bool] = _return_false,
-) -> ImageUpdate | HeldUpdate | RefusedUpdate | UnresolvedReference:
+) -> ImageUpdate | HeldUpdate | RefusedUpdate | UnresolvedReference | BlockedReference:
     """Return the update with only the newest candidate that passes all gates, or the reason that there is none.
 
     A candidate that is too young is skipped. If it fixes a vulnerability that the policy exempts from the minimum age
@@ -51,7 +52,8 @@ def apply_gates(
     - A `HeldUpdate` or `RefusedUpdate` with the failure of the newest candidate that was checked.
     - A `HeldUpdate` if all candidates are too young.
     - An `UnresolvedReference` if it is unknown whether a candidate passes, because a registry or a vulnerability list
-      could not be read. Candidates that are older than this one are not checked.
+      could not be read. Candidates that are older than this one are not checked. If the update replaces a blocked
+      digest, the result is a `BlockedReference` instead.
 
     If everyone can read the result (`is_public`), its reasons contain no details of private evidence. `is_overdue`
     returns True if an update with a single candidate is overdue.
@@ -70,6 +72,9 @@ def apply_gates(
             is_overdue,
             can_show_details=not (is_public and candidate_evidence.is_private),
         )
+        if isinstance(gate_result, UnresolvedReference) and update.block is not None:
+            detail = f"whether a replacement passes the gates is not known: {gate_result.detail}"
+            return BlockedReference(update.tracked_image, update.block, detail, is_certain=False)
         if isinstance(gate_result, ImageUpdate | UnresolvedReference):
             return gate_result
         first_failure = first_failure or gate_result
@@ -121,6 +126,10 @@ def _check_candidate(
                 HeldUpdate(update.tracked_image, reason, why)
                 if reason is Reason.OLDER
                 else RefusedUpdate(update, reason, why)
+            )
+        elif reason is Reason.DOWNGRADE and update.candidates[0].goes_back:
+            update = add_candidate_note(
+                update, f"It goes back to an older image, because newer ones are blocked: {why}."
             )
         elif reason is Reason.DOWNGRADE:  # the pinned digest cannot stay, so a maintainer has to review the update
             update = add_review_reason(update, f"it looks like a rollback: {why}")

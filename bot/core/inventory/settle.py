@@ -13,6 +13,7 @@ from typing import assert_never
 from bot.core.transition import build_transition
 from bot.model.ci import CiOutcome
 from bot.model.decision import (
+    BlockedReference,
     Decision,
     HeldUpdate,
     ImageUpdate,
@@ -150,6 +151,8 @@ def _is_lasting(decision: Decision) -> bool:
         case RefusedUpdate(reason=reason):
             return reason in _LASTING_REFUSALS
         case UnresolvedReference() | UncheckedReference():
+            return False
+        case BlockedReference():  # a replacement may appear in the registry without any change that a run compares
             return False
     assert_never(decision)
 

@@ -105,7 +105,7 @@ def _find_deferral_reason(
     queue: OpenQueue, proposal: Proposal, open_counts: _OpenCounts, now: datetime
 ) -> DeferralReason | None:
     is_due_soon = proposal.waits_until is not None and now >= proposal.waits_until
-    if proposal.replaces_gone_digest or is_due_soon or proposal.user_requests & _IMMEDIATE_REQUESTS:
+    if proposal.replaces_unusable_digest or is_due_soon or proposal.user_requests & _IMMEDIATE_REQUESTS:
         return None
     limits, repository = queue.limits, queue.repository
     is_reserved = open_counts.is_reserved(queue, proposal)

@@ -116,7 +116,9 @@ def _identifier(raw: str) -> Facts:
 
 def _build_transition(transition: Transition, update: ImageUpdate, notes: Sequence[str], evidence: Evidence) -> Facts:
     old, new = transition.old, transition.new
-    return {
+    # the facts of other updates do not contain the key, so that they stay as they were
+    block = {"block": [_text(update.block.reason), _optional_text(update.block.link)]} if update.block else {}
+    return block | {
         "reference": _text(f"{update.occurrence.reference.name}:{transition.tag_ref.tag}"),
         "new_tag": _optional_text(transition.new_tag),
         "cause": update.cause.value,

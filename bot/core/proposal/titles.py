@@ -16,6 +16,8 @@ from bot.model.evidence import Evidence
 from bot.model.reference import TagRef
 
 VERSION = 1
+MAX_TITLE_REASON = 60
+"""The maximum number of characters of the reason of a block in a title. A title must still name the image."""
 
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9._/-]{1,100}", re.ASCII)
 """Matches folders and branches that may be shown in titles and commit messages."""
@@ -121,7 +123,7 @@ def build_headline(update_group: UpdateGroup, updates: Sequence[ImageUpdate]) ->
     are_moving = [_is_moving(each) for each in updates]
     if update_group.is_onboarding:
         verb = "Pin" if not any(are_moving) else "Update" if all(are_moving) else "Update and pin"
-        return f"{verb} the base images of this repository{base_suffix}"
+        return f"{_describe_blocks(updates)}{verb} the base images of this repository{base_suffix}"
     images_by_tag: dict[TagRef, list[str]] = defaultdict(list)
     for update in updates:
         line = update.tracked_image.tag_ref
@@ -132,6 +134,7 @@ def build_headline(update_group: UpdateGroup, updates: Sequence[ImageUpdate]) ->
     more = f" and {others} more {'image' if others == 1 else 'images'}"
     return "".join(
         [
+            _describe_blocks(updates),
             "Update " if any(are_moving) else "Pin ",
             image,
             more if others else f" to {candidate.tag or shorten_digest(candidate.digest)}",
@@ -140,6 +143,24 @@ def build_headline(update_group: UpdateGroup, updates: Sequence[ImageUpdate]) ->
             f" ({update_group.subject})" if _can_show_group(update_group.subject) else "",
         ]
     )
+
+
+def _describe_blocks(updates: Sequence[ImageUpdate]) -> str:
+    """Return the beginning of the title of a proposal that replaces a blocked digest; empty for any other proposal.
+
+    The reason is left out if a forge would interpret it, or if there are several reasons. The body has all reasons.
+    """
+    reasons = {each.block.reason for each in updates if each.block is not None}
+    if not reasons:
+        return ""
+    reason = min(reasons)
+    is_shown = (
+        len(reasons) == 1
+        and len(reason) <= MAX_TITLE_REASON
+        and str(Plain(reason)) == reason
+        and not _ISSUE_REFERENCE.search(reason)
+    )
+    return f"Blocked: {reason.removesuffix('.')}. " if is_shown else "Blocked. "
 
 
 def _describe_gone(updates: Sequence[ImageUpdate]) -> Iterator[str]:

@@ -5,7 +5,9 @@ from dataclasses import replace
 from support.values import digest, update
 
 from bot.core.choice.verdict import WITHDRAWN_NOTE, build_verdict
+from bot.model.blocklist import Block
 from bot.model.decision import (
+    BlockedReference,
     HeldUpdate,
     RefusedUpdate,
     SkippedReference,
@@ -37,6 +39,9 @@ def test_every_decision_has_a_status_that_may_have_its_reason():
         HeldUpdate(moved.tracked_image, Reason.PLATFORM_LOST, ""),
         replace(moved, cause=UpdateCause.GONE),
         SupersededReference(moved.tracked_image, Reason.TAG_STOPPED, ""),
+        replace(moved, cause=UpdateCause.BLOCKED, block=Block("malware")),
+        RefusedUpdate(replace(moved, block=Block("malware")), Reason.UNSIGNED, "no signature"),
+        BlockedReference(moved.tracked_image, Block("malware"), ""),
     ]
     verdicts = [build_verdict(each) for each in decisions]
     assert {each.status for each in verdicts} == set(OccurrenceStatus)
@@ -51,6 +56,18 @@ def test_only_updates_refusals_and_what_replaces_something_gone_offer_a_digest()
     assert build_verdict(replace(moved, cause=UpdateCause.GONE)).new_digest == digest("new")
     assert build_verdict(RefusedUpdate(moved, Reason.NOT_SCANNED)).new_digest == digest("new")
     assert build_verdict(UpToDate(moved.tracked_image)).new_digest is None
+
+
+def test_blocked_digest_is_named_with_what_happens_to_it():
+    moved = replace(update("nginx:1", "new"), cause=UpdateCause.BLOCKED, block=Block("malware"))
+    assert build_verdict(moved).detail == "malware"
+    refused = build_verdict(RefusedUpdate(moved, Reason.UNSIGNED, "no signature"))
+    assert (refused.status, refused.new_digest) == (OccurrenceStatus.BLOCKED, None)
+    assert refused.detail == "malware; the replacement is refused (unsigned)"
+    assert refused.occurrence.notes == ("The replacement is refused (unsigned): no signature",)
+    unknown = build_verdict(BlockedReference(moved.tracked_image, Block("malware"), "registry.internal: 404"))
+    assert unknown.detail == "malware; no known replacement"
+    assert unknown.occurrence.notes == ("No known replacement: registry.internal: 404",)
 
 
 def test_every_reason_belongs_somewhere_once_and_has_a_sentence():

@@ -92,7 +92,7 @@ def test_a_repository_is_taken_on_once_whatever_the_number_of_its_base_branches(
 
 def test_what_replaces_something_that_is_gone_waits_for_nothing():
     never = ProposalSchedule("* * 1 1 *")
-    gone = [propose(name, replaces_gone_digest=True, schedules=(never,)) for name in "abc"]
+    gone = [propose(name, replaces_unusable_digest=True, schedules=(never,)) for name in "abc"]
     assert waiting(queue(ProposalLimits(1, 1, 1), gone, 5)) == [{}]
 
 

@@ -16,6 +16,8 @@ from support.signing.attached import trusted
     re.MULTILINE | re.DOTALL,
 )
 
+BLOCKED = f"schema: 1\nblocked: [{{digest: sha256:{'0' * 64}, reason: malware}}]\n"
+
 
 def write_named_files(folder: Path) -> None:
     """Write all of them into a folder."""
@@ -28,3 +30,4 @@ def write_named_files(folder: Path) -> None:
     for kind in ("title.txt", "body.md", "message.txt", "dashboard.md"):
         (folder / f"{kind}.j2").write_text("words", encoding="utf-8")
     (folder / "end-of-life.yaml").write_text(ENDS, encoding="utf-8")
+    (folder / "blocked.yaml").write_text(BLOCKED, encoding="utf-8")

@@ -17,7 +17,7 @@ from bot.core.inventory.fingerprints import fingerprint
 from bot.demo.images import DemoPackage, ImageStore, build_debian_root, build_image, build_index, build_layer
 from bot.demo.loopback_registry import LoopbackRegistry
 from bot.formats import load_all_formats
-from bot.inventory_ports import InventoryStore, OpeningLedger
+from bot.inventory_ports import HeldDigestStore, InventoryStore, OpeningLedger
 from bot.model.evidence import Finding, NotScanned, Scan, ScannerIdentity, ScanOutcome, ScanSubject, UnscannedReason
 from bot.model.fleet_plan import MAX_PLAN_AGE
 from bot.model.policy import PolicyConfig
@@ -36,6 +36,7 @@ from bot.registry_ports import Registry, RegistryFacts
 from bot.scanners.no_scanner import NoScanner
 from bot.settings import load_repository_rules
 from bot.state.database import Database
+from bot.state.held_digests import DatabaseHeldDigests
 from bot.state.inventory_store import DatabaseInventoryStore
 from bot.state.no_state import NoInventoryStore, NoOpeningLedger, NoPushStore, NoStateStore, NoSupersededStore
 from bot.state.opening_ledger import DatabaseOpeningLedger
@@ -140,6 +141,7 @@ class Loopback:
     pushes: PushStore = field(default_factory=NoPushStore)
     inventory: InventoryStore = field(default_factory=NoInventoryStore)
     ledger: OpeningLedger = field(default_factory=NoOpeningLedger)
+    held_digests: HeldDigestStore | None = None
     facts: RegistryFacts = field(default_factory=NoFacts)
     advisories: AdvisorySource | None = None
     is_private: Callable[[TagRef], bool] = lambda _: False
@@ -165,6 +167,7 @@ class Loopback:
             push_store=self.pushes,
             inventory_store=self.inventory,
             opening_ledger=self.ledger,
+            held_digests=self.held_digests,
             registry_facts=self.facts,
             verifiers=(CosignVerifier(registry.create_artifacts()),),
             advisories=self.advisories,
@@ -180,6 +183,7 @@ class Loopback:
         self.pushes = DatabasePushStore(database)
         self.inventory = DatabaseInventoryStore(database)
         self.ledger = DatabaseOpeningLedger(database)
+        self.held_digests = DatabaseHeldDigests(database)
 
     def run(self, fleets: Iterable[Fleet], level: RunLevel = RunLevel.PROPOSE, **orders) -> RunReport:
         wanted = self._build_options(level, orders)

@@ -109,6 +109,7 @@ class DetectedFileView:
 class DashboardCountsView:
     """The lengths of all lists, before they were cut."""
 
+    blocked: int
     waiting: int
     current: int
     left: int
@@ -132,6 +133,8 @@ class DashboardView:
     version: int
     trouble: tuple[Text, ...]
     """Lines of the error that prevents basebump from processing the repository."""
+    blocked: tuple[ReferencesView, ...]
+    """References to blocked digests, whether there is a replacement or not."""
     waiting: tuple[EntryView, ...]
     current: tuple[EntryView, ...]
     left: tuple[EntryView, ...]
@@ -166,4 +169,4 @@ class DashboardView:
     def is_empty(self) -> bool:
         """Whether the dashboard shows nothing except references that need no action. No issue is then needed."""
         shown = (self.trouble, self.waiting, self.current, self.left, self.declined, self.failed)
-        return not any((*shown, self.held, self.superseded, self.unknown))
+        return not any((*shown, self.blocked, self.held, self.superseded, self.unknown))

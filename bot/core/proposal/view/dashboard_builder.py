@@ -47,6 +47,7 @@ def build_dashboard(branches: Sequence[BranchReport], rows: int, *, is_public: b
     left = _list_entries(branch_rows, {ProposalOutcome.LEFT_ALONE}, UserRequest.REBASE)
     declined = _list_entries(branch_rows, {ProposalOutcome.DECLINED}, UserRequest.AGAIN)
     failed = _list_entries(branch_rows, {ProposalOutcome.FAILED}, None)
+    blocked = _list_references(branch_rows, {OccurrenceStatus.BLOCKED})
     held = _list_references(branch_rows, _HELD)
     superseded = _list_references(branch_rows, {OccurrenceStatus.SUPERSEDED})
     unknown = _list_references(branch_rows, {OccurrenceStatus.UNRESOLVED})
@@ -54,10 +55,11 @@ def build_dashboard(branches: Sequence[BranchReport], rows: int, *, is_public: b
     pending = [each for one in branch_rows for each in one.collect_evidence(_PENDING)]
     notes = dict.fromkeys(each.report.note for each in branches)
     effect = summarise_effect(pending)
-    lists = (waiting, current, left, declined, failed, held, superseded, unknown)
+    lists = (blocked, waiting, current, left, declined, failed, held, superseded, unknown)
     return DashboardView(
         version=VERSION,
         trouble=tuple(Text(line) for note in notes for line in note.splitlines()),
+        blocked=blocked[:rows],
         waiting=waiting[:rows],
         current=current[:rows],
         left=left[:rows],
@@ -69,6 +71,7 @@ def build_dashboard(branches: Sequence[BranchReport], rows: int, *, is_public: b
         skipped=_count_skipped(verdict for each in branches for verdict in each.report.verdicts),
         cut=sum(max(0, len(each) - rows) for each in lists),
         counts=DashboardCountsView(
+            blocked=len(blocked),
             waiting=len(waiting),
             current=len(current),
             left=len(left),

@@ -112,7 +112,8 @@ class BranchRows:
         verdicts = [verdict for each in updated.values() for verdict in each]
         evidence = self._get_evidence(_list_transitions(verdicts))
         is_gone = any(each.status is OccurrenceStatus.GONE for each in verdicts)
-        rank = rank_fixes(evidence, is_gone=is_gone)
+        is_blocked = any(each.status is OccurrenceStatus.BLOCKED for each in verdicts)
+        rank = rank_fixes(evidence, is_gone=is_gone, is_blocked=is_blocked)
         effect = summarise_effect(evidence)
         fixed = (effect.fixed.exploited, effect.fixed.critical, effect.fixed.count) if effect is not None else (0, 0, 0)
         title, due = Plain(proposal.title), proposal.shown_due

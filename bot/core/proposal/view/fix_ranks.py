@@ -14,6 +14,7 @@ from bot.model.evidence import Evidence, Severity, Urgency
 class FixRank(StrEnum):
     """The worst that the updates of a proposal fix. The members are in the order in which a text lists them."""
 
+    BLOCKED = "blocked"
     GONE = "gone"
     EXPLOITED = "exploited"
     CRITICAL = "critical"
@@ -35,6 +36,7 @@ class FixRank(StrEnum):
 
 _ORDER = tuple(FixRank)
 _HEADINGS: dict[FixRank, str] = {
+    FixRank.BLOCKED: "The digest in use is blocked",
     FixRank.GONE: "The digest in the file is gone",
     FixRank.EXPLOITED: "Known exploited",
     FixRank.CRITICAL: "Critical",
@@ -53,8 +55,13 @@ _URGENCIES: dict[FixRank, Urgency] = {
 }
 
 
-def rank_fixes(evidence: Sequence[Evidence], *, is_gone: bool = False) -> FixRank:
-    """Return the rank of updates with the given evidence. `is_gone` is True if a registry lost a digest in a file."""
+def rank_fixes(evidence: Sequence[Evidence], *, is_gone: bool = False, is_blocked: bool = False) -> FixRank:
+    """Return the rank of updates with the given evidence.
+
+    `is_gone` is True if a registry lost a digest in a file, and `is_blocked` if a digest in use is blocked.
+    """
+    if is_blocked:
+        return FixRank.BLOCKED
     if is_gone:
         return FixRank.GONE
     for rank, urgency in _URGENCIES.items():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bot.core.evidence.compare import collect_exploited_ids, count_by_severity, count_distinct, filter_exploited
 from bot.core.evidence.effect import summarise_effect, summarise_findings
-from bot.core.markdown import Link, Plain, Text, build_sentence, truncate_list
+from bot.core.markdown import Link, Plain, Text, build_sentence, is_safe_url, truncate_list
 from bot.core.notes import MAX_NOTE_LENGTH
 from bot.core.proposal.merged_options import determine_on_close
 from bot.core.proposal.transition_groups import (
@@ -26,6 +26,7 @@ from bot.core.proposal.view.trust import TrustView, build_trust_view
 from bot.core.proposal.view.update_reasons import build_compare_command, link_repository, list_reasons
 from bot.core.transition import shorten_digest
 from bot.model.advisory import AdvisoryList, ListVersions
+from bot.model.blocklist import Block
 from bot.model.decision import ImageUpdate, Transition, UpdateCause
 from bot.model.evidence import Evidence, Scan, Severity, UnscannedReason
 from bot.model.modes import OnClose
@@ -129,6 +130,15 @@ class PlatformView:
 
 
 @dataclass(frozen=True, slots=True)
+class BlockView:
+    """Why the operator blocked a digest."""
+
+    reason: Text
+    details: Link | None
+    """A link to the page with details; None if there is none."""
+
+
+@dataclass(frozen=True, slots=True)
 class TransitionView:
     """The update of one image from one digest to another (a transition)."""
 
@@ -137,8 +147,12 @@ class TransitionView:
     """The new tag; None if the tag does not change."""
     cause: UpdateCause
     """The cause of the update: `moved` (the tag was updated), `withdrawn` (the publisher withdrew the pinned digest),
-    or `gone` (the registry no longer has the pinned digest).
+    `gone` (the registry no longer has the pinned digest), or `blocked` (the operator blocked the digest in use).
     """
+    block: BlockView | None
+    """Why the digest in use is blocked; None unless the cause is `blocked`."""
+    goes_back: bool
+    """True if the update goes back to an older digest on purpose, because the newer ones are blocked."""
     doubt: Text | Plain | None
     """The reason why a maintainer must review the proposal before it is merged; None if there is no such reason."""
     notes: tuple[Text | Plain, ...]
@@ -295,6 +309,8 @@ def _build_transition_view(
         reference=Text(reference),
         new_tag=Text(transition.new_tag) if transition.new_tag else None,
         cause=update.cause,
+        block=_build_block_view(update.block) if update.block is not None else None,
+        goes_back=update.candidates[0].goes_back,
         doubt=build_sentence(update.review_reason, MAX_NOTE_LENGTH) if update.review_reason else None,
         notes=tuple(build_sentence(note, MAX_NOTE_LENGTH) for note in notes[:rows]),
         notes_cut=max(0, len(notes) - rows),
@@ -324,6 +340,11 @@ def _build_transition_view(
         compare_command=build_compare_command(update, transition),
         fleet=build_fleet_view(evidence.fleet_outcome),
     )
+
+
+def _build_block_view(block: Block) -> BlockView:
+    can_link = block.link is not None and is_safe_url(block.link)
+    return BlockView(Text(block.reason), Link(Plain("details"), block.link) if can_link and block.link else None)
 
 
 def _build_platform_view(platform: str, evidence: Evidence, rows: int) -> PlatformView:

@@ -56,6 +56,8 @@ def _describe_trigger(update: ImageUpdate, transition: Transition) -> str:
     match update.cause:
         case UpdateCause.GONE:
             return "the registry no longer has the digest in the file"
+        case UpdateCause.BLOCKED:
+            return f"the digest {'in the file' if transition.old is not None else 'of the tag'} is blocked"
         case UpdateCause.WITHDRAWN:
             return "the publisher took the digest in the file back"
         case UpdateCause.MOVED:

@@ -1,0 +1,149 @@
+"""Replaces blocked digests by the newest image that is not blocked, even if it is older than the one in the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from bot.core.choice.blocklist import find_listed_digest
+from bot.core.choice.candidates import build_candidate, get_target_manifest
+from bot.core.choice.holds import describe_acceptance, list_hold_reasons
+from bot.core.notes import add_occurrence_notes
+from bot.core.transition import shorten_digest
+from bot.model.blocklist import Block, Blocklist
+from bot.model.decision import (
+    BlockedReference,
+    Decision,
+    HeldUpdate,
+    ImageUpdate,
+    SkippedReference,
+    SupersededReference,
+    TrackedImage,
+    UnresolvedReference,
+    UpdateCandidate,
+    UpdateCause,
+    UpToDate,
+)
+from bot.model.image import Replacement, Resolution, ResolvedTag, UnresolvedTag
+from bot.model.source import EditSlot
+from bot.model.vocabulary import Reason
+
+IGNORED_HOLDS = frozenset({Reason.OLDER, Reason.SEEN_BEFORE})
+"""Holds that do not apply to the replacement of a blocked digest, which is expected to be older."""
+NO_REPLACEMENT = "no known replacement"
+
+
+def find_block_in_use(tracked_image: TrackedImage, resolution: Resolution) -> Block | None:
+    """Return why the digest that a file uses is blocked; None if it is not known to be blocked.
+
+    `resolution` is the lookup of the tag in the file. A reference without a digest uses the one that its tag points to.
+    """
+    if isinstance(resolution, UnresolvedTag):
+        return None
+    return resolution.blocks.get(tracked_image.occurrence.reference.digest or resolution.digest)
+
+
+def replace_blocked_digest(
+    tracked_image: TrackedImage, resolutions: Sequence[Resolution], block: Block, now: datetime
+) -> ImageUpdate | BlockedReference:
+    """Return the update that replaces the blocked digest of a reference, or the decision that there is none.
+
+    `resolutions` are the lookups of all tags that the reference may be updated to, as in `decide`. The tag in the file,
+    which is the last one, comes first here, so that the update changes as little as possible. Neither the minimum age
+    nor the holds for older images apply.
+    """
+    *others, written = resolutions
+    objections: list[str] = []
+    unresolved: list[str] = []
+    for resolution in (written, *others):
+        if isinstance(resolution, UnresolvedTag):
+            unresolved.append(f"`{resolution.tag_ref.tag}` could not be looked up: {resolution.detail}")
+            continue
+        candidates = tuple(_list_candidates(tracked_image, resolution, now, objections))
+        if candidates:
+            return ImageUpdate(tracked_image, candidates, UpdateCause.BLOCKED, block=block)
+        unresolved += resolution.unknown_blocks.values()
+    reasons = dict.fromkeys((*unresolved, *objections))
+    return BlockedReference(tracked_image, block, "; ".join(reasons), is_certain=not unresolved)
+
+
+def _list_candidates(
+    tracked_image: TrackedImage, resolved: ResolvedTag, now: datetime, objections: list[str]
+) -> Iterator[UpdateCandidate]:
+    """Yield the digests of a tag that may replace a blocked digest, most preferred first.
+
+    For each digest that must not be used, an explanation is appended to `objections`.
+    """
+    objection = _find_objection(tracked_image, resolved, now)
+    if not objection:
+        yield build_candidate(tracked_image, resolved, get_target_manifest(tracked_image, resolved))
+        return
+    objections.append(objection)
+    for each in resolved.replacements:
+        earlier = resolved.point_to(each)
+        if not _can_write_tag(tracked_image, each):
+            continue
+        objection = _find_objection(tracked_image, earlier, now)
+        if objection:
+            objections.append(objection)
+            continue
+        candidate = build_candidate(tracked_image, earlier, get_target_manifest(tracked_image, earlier))
+        yield replace(candidate, tag=each.tag or candidate.tag, goes_back=True)
+
+
+def _can_write_tag(tracked_image: TrackedImage, replacement: Replacement) -> bool:
+    """Return True if the tag of the replacement can be written to the file, or need not be written."""
+    return replacement.tag is None or isinstance(tracked_image.occurrence.tag_slot, EditSlot)
+
+
+def _find_objection(tracked_image: TrackedImage, resolved: ResolvedTag, now: datetime) -> str:
+    """Return why a reference must not be updated to the digest that a tag points to; empty if it may."""
+    if resolved.not_pullable_reason:
+        return resolved.not_pullable_reason
+    pinned_digest = tracked_image.occurrence.reference.digest
+    platform_manifest = resolved.same_platform_manifests.get(pinned_digest) if pinned_digest is not None else None
+    if isinstance(platform_manifest, UnresolvedTag):
+        return platform_manifest.detail
+    target = get_target_manifest(tracked_image, resolved)
+    for digest in dict.fromkeys((resolved.digest, target.digest if target is not None else resolved.digest)):
+        if digest in resolved.blocks:
+            return f"{shorten_digest(digest)} is blocked, too: {resolved.blocks[digest].reason}"
+        if digest in resolved.unknown_blocks:
+            return resolved.unknown_blocks[digest]
+    for reason, why in list_hold_reasons(tracked_image, resolved):
+        if reason not in IGNORED_HOLDS and not describe_acceptance(tracked_image, reason, why, now):
+            return f"{shorten_digest(resolved.digest)} is held ({reason}): {why}"
+    return ""
+
+
+def apply_unread_lists(decision: Decision, blocklist: Blocklist) -> Decision:
+    """Return a decision that takes into account what could not be read: the tag, or a list of blocked digests.
+
+    An unread list may block any digest, so that nothing is proposed. A digest that an entry names is blocked, whether
+    or not its tag could be looked up.
+    """
+    unread = "; ".join(f"{key} could not be read: {error}" for key, error in blocklist.unread)
+    match decision:
+        case ImageUpdate(block=Block() as block) if unread:
+            return BlockedReference(decision.tracked_image, block, unread, is_certain=False)
+        case UnresolvedReference(tracked_image=tracked_image, detail=detail):
+            digest = tracked_image.occurrence.reference.digest
+            listed = find_listed_digest(blocklist, tracked_image.tag_ref.repository, digest)
+            return decision if listed is None else BlockedReference(tracked_image, listed, detail, is_certain=False)
+        case ImageUpdate() | UpToDate() | SupersededReference() | HeldUpdate() if unread:
+            return UnresolvedReference(decision.tracked_image, Reason.LISTS_UNREAD, unread)
+        case _:
+            return decision
+
+
+def add_block_note(selection: TrackedImage | SkippedReference, blocklist: Blocklist) -> TrackedImage | SkippedReference:
+    """Return a skipped reference with a note if an entry names its digest, because basebump does not replace it."""
+    if not isinstance(selection, SkippedReference):
+        return selection
+    reference = selection.occurrence.reference
+    block = find_listed_digest(blocklist, reference.repository, reference.digest)
+    if block is None:
+        return selection
+    occurrence = add_occurrence_notes(selection.occurrence, f"Its digest is blocked: {block.reason}")
+    return replace(selection, occurrence=occurrence)

@@ -1,0 +1,169 @@
+"""The entries of `blocked`: images that must not be used, and lists of such images in files and registries."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, time
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+
+from bot.core.markdown import make_one_line
+from bot.model.blocklist import Block, BlockedBuilds, BlockedDigest, BlocklistEntry
+from bot.model.errors import ConfigProblem, InvalidReferenceError
+from bot.model.reference import Digest, ImageReference
+from bot.settings import address_fields, fields
+from bot.settings.patterns import TextPattern
+from bot.settings.section import ConfigSection
+
+MAX_ENTRIES = 2000
+"""The maximum number of entries of one list. The limit on the size of a file allows about 1500 entries."""
+MAX_REASON = 200
+"""The maximum number of characters of a reason. Titles, tables and messages show it in one line."""
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
+_NO_TIME = "is not a time; hint: write a day as 2027-01-31, or a time as 2027-01-31T12:00:00Z"
+_LIST_KEYS = ("path", "url", "oci")
+_KINDS = ("digest", "built", *_LIST_KEYS)
+_LAST_MOMENT = time(23, 59, 59, 999999)
+
+
+def _validate_reason(value: str) -> str:
+    if len(fields.require_text(value)) > MAX_REASON:
+        raise ValueError(f"must not have more than {MAX_REASON} characters; hint: put the details on the linked page")
+    if make_one_line(value, MAX_REASON) != value:
+        raise ValueError("must be one line of printable text, without white space at its ends")
+    return value
+
+
+def _validate_artifact(value: str) -> str:
+    try:
+        reference = ImageReference.parse(value)
+    except InvalidReferenceError as error:
+        raise ValueError(str(error)) from None
+    if reference.tag is None and reference.digest is None:
+        raise ValueError(f"must have a tag or a digest; hint: write `{value}:latest`")
+    return value
+
+
+def _parse_time(value: object) -> object:
+    """Return a day or a time in UTC. YAML has already parsed an unquoted value; a quoted one is parsed here."""
+    try:
+        parsed = datetime.fromisoformat(value) if isinstance(value, str) and "T" in value.upper() else value
+        parsed = date.fromisoformat(parsed) if isinstance(parsed, str) else parsed
+    except ValueError:
+        raise ValueError(_NO_TIME) from None
+    if isinstance(parsed, datetime):
+        return parsed.astimezone(UTC) if parsed.tzinfo is not None else parsed.replace(tzinfo=UTC)
+    if not isinstance(parsed, date):
+        raise ValueError(_NO_TIME)  # noqa: TRY004 - pydantic collects ValueErrors
+    return parsed
+
+
+DigestText = Annotated[
+    str, TextPattern(_DIGEST, "digest", "is not a digest; hint: write `sha256:` and 64 lower-case hexadecimal digits")
+]
+ReasonText = Annotated[str, AfterValidator(_validate_reason)]
+ArtifactReference = Annotated[str, AfterValidator(_validate_artifact)]
+BuildTime = Annotated[
+    datetime | date, BeforeValidator(_parse_time), WithJsonSchema({"title": "day or time", "type": "string"})
+]
+
+
+class BuiltRange(ConfigSection):
+    """A range of build times. At least one of `from` and `to` is required."""
+
+    from_: BuildTime | None = Field(default=None, alias="from")
+    """The first build time that is blocked: a day, or a time in UTC. Default: all images that were built before."""
+    to: BuildTime | None = None
+    """The last build time that is blocked: a whole day, or a time in UTC. Default: all images that are built later."""
+
+
+class BlockedImageEntry(ConfigSection):
+    """An entry of a published list of blocked images. It has either `digest` or `built`."""
+
+    digest: DigestText | None = None
+    """The digest of an index or of the image of one platform. An index is also blocked if one of its images is."""
+    image: fields.ImageGlob | None = None
+    """A glob for canonical repositories. Required with `built`. Default: the digest is blocked in all repositories."""
+    built: BuiltRange | None = None
+    """The build times of the blocked images of the repositories in `image`."""
+    reason: ReasonText | None = None
+    """Why the images are blocked, at most 200 characters. Required, except for lists. Proposals show it."""
+    link: address_fields.DownloadUrl | None = None
+    """The https URL of a page with details. Default: none."""
+
+
+class BlockedEntry(BlockedImageEntry):
+    """The config entry for images that must not be used, or for a list of such images.
+
+    Each entry has exactly one of the keys `digest`, `built`, `path`, `url` and `oci`.
+    """
+
+    path: fields.Text | None = None
+    """A file with blocked images. The path is relative to this config file."""
+    url: address_fields.DownloadUrl | None = None
+    """The https URL of a file with blocked images. If it cannot be read, nothing is proposed."""
+    oci: ArtifactReference | None = None
+    """An artifact in a registry whose only layer is a file with blocked images: `host/path:tag`, or with a digest. If
+    it cannot be read, nothing is proposed.
+    """
+
+
+class BlockedFile(ConfigSection):
+    """A file with blocked images, which an entry of `blocked` names."""
+
+    schema_: Literal[1] = Field(alias="schema")
+    """The version of this file format."""
+    blocked: Annotated[tuple[BlockedImageEntry, ...], Field(max_length=MAX_ENTRIES)]
+    """The blocked images."""
+
+
+def check_entries(entries: object, *, allows_lists: bool) -> Iterator[ConfigProblem]:
+    """Yield a problem for each entry of `blocked` with too few or too many keys.
+
+    If `allows_lists` is False, the entries are those of a list, which cannot name other lists.
+    """
+    kinds = _KINDS if allows_lists else _KINDS[: -len(_LIST_KEYS)]
+    for index, entry in enumerate(entries if isinstance(entries, list) else ()):
+        if isinstance(entry, dict):
+            yield from _check_entry(f"blocked[{index}]", entry, kinds)
+
+
+def _check_entry(where: str, entry: Mapping[str, Any], kinds: Sequence[str]) -> Iterator[ConfigProblem]:
+    used = [kind for kind in kinds if kind in entry]
+    if len(used) != 1:
+        words = ", ".join(f"`{kind}`" for kind in kinds)
+        yield ConfigProblem(where, f"must have exactly one of the keys {words}; hint: write one entry for each")
+        return
+    if used[0] in _LIST_KEYS:
+        for key in ("image", "reason", "link"):
+            if key in entry:
+                yield ConfigProblem(f"{where}.{key}", "has no effect here; hint: write it into the entries of the list")
+        return
+    if "reason" not in entry:
+        yield ConfigProblem(f"{where}.reason", "is required; hint: say in one line why the image is blocked")
+    if used[0] == "built" and "image" not in entry:
+        yield ConfigProblem(f"{where}.image", "is required with `built`; hint: write a glob for the repositories")
+    built = entry.get("built")
+    if isinstance(built, dict) and not built.keys() & {"from", "to"}:
+        yield ConfigProblem(f"{where}.built", "must have `from` or `to`; hint: set at least one of these keys")
+
+
+def convert_entries(entries: Sequence[BlockedImageEntry]) -> Iterator[BlocklistEntry]:
+    """Yield the blocked images. Entries that name a list are left out."""
+    for entry in entries:
+        block = Block(entry.reason or "", entry.link)
+        if entry.digest is not None:
+            yield BlockedDigest(Digest(entry.digest), block, entry.image)
+        if entry.built is not None:
+            built_from, built_to = entry.built.from_, entry.built.to
+            start = _add_time(built_from, time()) if built_from is not None else None
+            end = _add_time(built_to, _LAST_MOMENT) if built_to is not None else None
+            yield BlockedBuilds(entry.image or "", start, end, block)
+
+
+def _add_time(moment: datetime | date, day_time: time) -> datetime:
+    """Return a time unchanged, and a day as this time of the day."""
+    return moment if isinstance(moment, datetime) else datetime.combine(moment, day_time, UTC)

@@ -1,0 +1,70 @@
+"""Reads the entries of `blocked` and the files that they name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from bot.core.choice.blocklist import build_blocklist
+from bot.model.blocklist import Blocklist, BlocklistEntry
+from bot.model.errors import ConfigError, ConfigProblem
+from bot.settings.blocked import BlockedEntry, BlockedFile, check_entries, convert_entries
+from bot.settings.document import MAX_BYTES, parse_document
+from bot.settings.named_file import UnreadableFileError, read_bounded
+from bot.settings.problems import convert_errors
+from bot.settings.values import BlocklistSettings
+
+
+def read_blocklist(entries: Sequence[BlockedEntry], folder: Path) -> Blocklist:
+    """Return the blocked images in the config, and in the files that it names by a path in `folder`.
+
+    Raises ConfigError if such a file cannot be used.
+    """
+    return build_blocklist(_list_entries(entries, folder))
+
+
+def list_remote_blocklists(entries: Sequence[BlockedEntry]) -> tuple[BlocklistSettings, ...]:
+    """Return the lists that a run must download."""
+    return tuple(
+        BlocklistSettings(f"blocked[{index}]", entry.url, entry.oci)
+        for index, entry in enumerate(entries)
+        if entry.url is not None or entry.oci is not None
+    )
+
+
+def parse_blocklist(content: bytes, source: str) -> Blocklist:
+    """Return the blocked images in the content of a file. Raises ConfigError with its problems.
+
+    `source` is the name of the file in messages.
+    """
+    return build_blocklist(convert_entries(parse_blocked_file(content, source).blocked))
+
+
+def parse_blocked_file(content: bytes, source: str) -> BlockedFile:
+    """Parse and validate a file with blocked images. Raises ConfigError with its problems."""
+    document, yaml_problems = parse_document(content, source)
+    try:
+        blocked_file = BlockedFile.model_validate(document)
+    except ValidationError as error:
+        raise ConfigError(source, (*yaml_problems, *convert_errors(document, error, BlockedFile))) from None
+    problems = (*yaml_problems, *check_entries(document.get("blocked"), allows_lists=False))
+    if problems:
+        raise ConfigError(source, problems)
+    return blocked_file
+
+
+def _list_entries(entries: Sequence[BlockedEntry], folder: Path) -> Iterator[BlocklistEntry]:
+    yield from convert_entries(entries)
+    for entry in entries:
+        if entry.path is not None:
+            path = folder / entry.path
+            yield from convert_entries(parse_blocked_file(_read_file(path), str(path)).blocked)
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        return read_bounded(path, MAX_BYTES)
+    except UnreadableFileError as error:
+        raise ConfigError(str(path), (ConfigProblem("", str(error)),)) from None

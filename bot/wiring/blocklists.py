@@ -1,0 +1,82 @@
+"""Download the lists of blocked images that a config names."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from bot.core.choice.blocklist import merge_blocklists
+from bot.model.blocklist import Blocklist
+from bot.model.errors import BasebumpError, ConfigError, RegistryError
+from bot.model.reference import ImageReference
+from bot.settings import BlocklistSettings, Settings, parse_blocklist
+
+if TYPE_CHECKING:
+    from bot.registry_ports import ArtifactStore
+
+MAX_LIST_SIZE = 256 * 1024
+"""Limit for a downloaded list, in bytes. It is the limit for every file of the config."""
+
+
+class UnreadableListError(BasebumpError):
+    """A list of blocked images could not be read. The message names its source and the reason."""
+
+
+def add_published_blocklists(settings: Settings) -> Settings:
+    """Return the settings with the entries of all lists that must be downloaded.
+
+    A list that cannot be read does not stop the run. It is recorded in the result, so that the run proposes nothing
+    that the list may block.
+    """
+    blocklists = [settings.policy.blocklist, *(_read_or_record(each, settings) for each in settings.blocklists)]
+    return replace(settings, policy=replace(settings.policy, blocklist=merge_blocklists(blocklists)))
+
+
+def _read_or_record(blocklist: BlocklistSettings, settings: Settings) -> Blocklist:
+    try:
+        return read_published_blocklist(blocklist, settings)
+    except UnreadableListError as error:
+        return Blocklist(unread=((blocklist.key, str(error)),))
+
+
+def read_published_blocklist(blocklist: BlocklistSettings, settings: Settings) -> Blocklist:
+    """Download a list, and return its entries. Raises UnreadableListError."""
+    from bot.advisories.source import DocumentSource, UnreadableSourceError
+
+    source = blocklist.url or blocklist.artifact or ""
+    try:
+        content = (
+            DocumentSource(blocklist.url, os.environ).read_content(MAX_LIST_SIZE)
+            if blocklist.url is not None
+            else _read_artifact(ImageReference.parse(source), settings)
+        )
+        return parse_blocklist(content, source)
+    except (UnreadableSourceError, RegistryError) as error:
+        raise UnreadableListError(str(error)) from None
+    except ConfigError as error:
+        first = error.problems[0]
+        raise UnreadableListError(f"{source} is not valid: {first.key}: {first.message}") from None
+
+
+def _read_artifact(reference: ImageReference, settings: Settings) -> bytes:
+    """Return the bytes of the only layer of an artifact in a registry. Raises RegistryError and UnreadableListError."""
+    from bot.core.references.select import is_known_registry
+    from bot.wiring.registries import build_registry
+
+    if not is_known_registry(settings.policy, reference.host):
+        raise UnreadableListError(
+            f"{reference} was not read, because '{reference.host}' is neither a well-known registry nor listed under "
+            "`registries:`"
+        )
+    artifacts: ArtifactStore = build_registry(settings).create_artifacts()
+    artifact = (
+        artifacts.fetch_artifact(reference.repository, reference.digest)
+        if reference.digest is not None
+        else artifacts.fetch_tagged(reference.repository, reference.tag or "")
+    )
+    if artifact is None:
+        raise UnreadableListError(f"{reference} does not exist")
+    if len(artifact.blobs) != 1:
+        raise UnreadableListError(f"{reference} must have exactly one layer, and has {len(artifact.blobs)}")
+    return artifacts.fetch_blob(reference.repository, artifact.blobs[0], MAX_LIST_SIZE)

@@ -1,0 +1,290 @@
+"""Runs over repositories that use blocked digests, from the list in the config to the request on the forge."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from support.forges.stands import LocalStand
+from support.runs.worlds import NOW, build, outcomes
+
+from bot.core.choice.blocklist import build_blocklist
+from bot.demo.images import DemoPackage, build_debian_root, build_image, build_index, build_layer
+from bot.model.blocklist import Block, BlockedBuilds, BlockedDigest, Blocklist
+from bot.model.limits import ProposalLimits, ProposalSchedule
+from bot.model.policy import PolicyRule
+from bot.model.vocabulary import OccurrenceStatus, Reason, RunLevel
+from bot.registries.endpoints import RegistryEntry
+from bot.state.database import Database
+
+pytestmark = pytest.mark.real("git")
+
+OLD, BAD, NEW = (build(word).digest for word in ("old", "bad", "new"))
+REASON = "malware (INC-42)"
+NEVER = ProposalSchedule("* * 1 1 *")
+
+
+def block(*digests) -> Blocklist:
+    return build_blocklist([BlockedDigest(each, Block(REASON, "https://sec.example.com/42")) for each in digests])
+
+
+def pin(held) -> dict[str, str]:
+    return {"Dockerfile": f"FROM python:3.12-slim@{held}\n"}
+
+
+def run(loopback, stand, blocklist=None, after=timedelta(), **orders):
+    loopback.rulebook = replace(loopback.rulebook, blocklist=blocklist or Blocklist())
+    loopback.now = NOW + after
+    return loopback.run([stand.fleet()], **orders)
+
+
+def read_verdict(report):
+    ((verdict,),) = ([*each.verdicts] for each in report.repositories)
+    return verdict
+
+
+@pytest.fixture
+def remembering(loopback, tmp_path):
+    loopback.remember(Database.sqlite(tmp_path / "state.db"))
+    return loopback
+
+
+@pytest.fixture
+def moved_to_bad(remembering, tmp_path):
+    """Return a registry whose tag pointed to OLD and now points to BAD, and a repository that contains BAD."""
+    stand = LocalStand(tmp_path / "forge", pin(OLD))
+    remembering.move("python", "3.12-slim", "old")
+    run(remembering, stand)
+    remembering.move("python", "3.12-slim", "bad")
+    stand.commit("main", pin(BAD))
+    run(remembering, stand, after=timedelta(hours=1))
+    return remembering, stand
+
+
+def test_newer_digest_replaces_blocked_one_despite_limits_schedule_and_age(remembering, tmp_path):
+    stand = LocalStand(tmp_path / "forge", pin(BAD))
+    remembering.move("python", "3.12-slim", "bad")
+    run(remembering, stand)
+    remembering.move("python", "3.12-slim", "new")
+    rules = (PolicyRule(min_age=timedelta(days=30), schedules=(NEVER,)),)
+    remembering.rulebook = replace(remembering.rulebook, rules=rules)
+    limits = ProposalLimits(open_per_repository=0, new_per_run=0)
+    assert outcomes(run(remembering, stand, after=timedelta(hours=1), limits=limits)) == []
+    report = run(remembering, stand, block(BAD), timedelta(hours=2), limits=limits)
+    assert outcomes(report) == ["opened"]
+    verdict = read_verdict(report)
+    assert (verdict.status, verdict.reason) == (OccurrenceStatus.BLOCKED, Reason.DIGEST_BLOCKED)
+    assert (verdict.new_digest, verdict.detail) == (NEW, REASON)
+
+
+def test_earlier_digest_replaces_blocked_one_that_the_tag_still_points_to(moved_to_bad):
+    loopback, stand = moved_to_bad
+    report = run(loopback, stand, block(BAD), timedelta(hours=2))
+    assert outcomes(report) == ["opened"]
+    (request,) = stand.requests()
+    assert request.title.startswith("Blocked: malware (INC-42). Update python:3.12-slim to ")
+    first, *_ = request.body.splitlines()[1:]
+    assert first == (
+        "> **blocked:** `malware (INC-42)` ([details](https://sec.example.com/42)). "
+        "The digest in the file must not be used."
+    )
+    assert "Merging moves back to the newest digest known that is not blocked." in request.body
+    assert stand.files(request.branch)["Dockerfile"].content.decode() == pin(OLD)["Dockerfile"]
+    assert outcomes(run(loopback, stand, block(BAD), timedelta(hours=3))) == ["unchanged"]
+
+
+def test_merged_replacement_stays_while_the_tag_points_to_blocked_digest(moved_to_bad):
+    loopback, stand = moved_to_bad
+    run(loopback, stand, block(BAD), timedelta(hours=2))
+    (request,) = stand.requests()
+    stand.merge_request(request.branch)
+    stand.delete_branch(request.branch)
+    report = run(loopback, stand, block(BAD), timedelta(hours=3))
+    assert read_verdict(report).status is OccurrenceStatus.UP_TO_DATE
+    assert read_verdict(report).occurrence.notes == ("What `3.12-slim` points to now is blocked: malware (INC-42)",)
+    unblocked = run(loopback, stand, None, timedelta(hours=4))
+    assert outcomes(unblocked) == ["opened"]
+    assert read_verdict(unblocked).new_digest == BAD
+
+
+def test_sibling_tag_replaces_blocked_digest_if_nothing_else_is_known(loopback, tmp_path):
+    stand = LocalStand(tmp_path / "forge", pin(BAD))
+    loopback.move("python", "3.12-slim", "bad")
+    loopback.move("python", "3.12.9-slim", "bad")
+    older = loopback.move("python", "3.12.8-slim", "older")
+    loopback.move("python", "3.12.10", "other variant")
+    loopback.move("python", "3.13.1-slim", "other version")
+    report = run(loopback, stand, block(BAD))
+    assert read_verdict(report).new_digest == older
+    (request,) = stand.requests()
+    assert stand.files(request.branch)["Dockerfile"].content.decode() == pin(older)["Dockerfile"]
+
+
+def test_digest_that_a_file_of_the_fleet_contained_replaces_blocked_one(remembering, tmp_path):
+    stand = LocalStand(tmp_path / "forge", pin(OLD))
+    remembering.move("python", "3.12-slim", "old")
+    remembering.move("python", "3.12-slim", "bad")
+    run(remembering, stand)
+    stand.commit("main", pin(BAD))
+    report = run(remembering, stand, block(BAD), timedelta(hours=1))
+    assert read_verdict(report).new_digest == OLD
+
+
+def test_reference_without_known_replacement_is_blocked_and_nothing_is_opened(loopback, tmp_path):
+    stand = LocalStand(tmp_path / "forge", pin(BAD))
+    loopback.move("python", "3.12-slim", "bad")
+    report = run(loopback, stand, block(BAD))
+    assert outcomes(report) == []
+    assert stand.requests() == []
+    verdict = read_verdict(report)
+    assert (verdict.status, verdict.new_digest) == (OccurrenceStatus.BLOCKED, None)
+    assert verdict.detail == "malware (INC-42); no known replacement"
+
+
+def test_reference_without_digest_is_pinned_to_the_replacement(moved_to_bad):
+    loopback, stand = moved_to_bad
+    stand.commit("main", {"Dockerfile": "FROM python:3.12-slim\n"})
+    report = run(loopback, stand, block(BAD), timedelta(hours=2))
+    assert read_verdict(report).new_digest == OLD
+    (request,) = stand.requests()
+    assert stand.files(request.branch)["Dockerfile"].content.decode() == pin(OLD)["Dockerfile"]
+
+
+def test_open_request_is_updated_if_its_digest_is_blocked(remembering, tmp_path):
+    stand = LocalStand(tmp_path / "forge", pin(OLD))
+    for hours, content in enumerate(("old", "better", "bad")):
+        remembering.move("python", "3.12-slim", content)
+        run(remembering, stand, after=timedelta(hours=hours))
+    (request,) = stand.requests()
+    assert BAD in request.body
+    report = run(remembering, stand, block(BAD), timedelta(hours=4))
+    assert outcomes(report) == ["refreshed"]
+    (request,) = stand.requests()
+    assert f"python:3.12-slim@{build('better').digest}" in stand.files(request.branch)["Dockerfile"].content.decode()
+
+
+def test_open_request_is_closed_if_its_digest_is_blocked_and_there_is_no_other(remembering, tmp_path):
+    stand = LocalStand(tmp_path / "forge", pin(OLD))
+    remembering.move("python", "3.12-slim", "old")
+    run(remembering, stand)
+    remembering.move("python", "3.12-slim", "bad")
+    run(remembering, stand, after=timedelta(hours=1))
+    report = run(remembering, stand, block(BAD), timedelta(hours=2))
+    assert outcomes(report) == ["closed"]
+    assert report.repositories[0].proposals[0].note == "It proposes a digest that is blocked now: `malware (INC-42)`."
+    assert outcomes(run(remembering, stand, None, timedelta(hours=3))) == ["opened"], "nothing of the block is kept"
+
+
+def test_open_request_with_blocked_digest_is_closed_even_if_the_registry_does_not_answer(remembering, tmp_path):
+    stand = LocalStand(tmp_path / "forge", pin(OLD))
+    remembering.move("python", "3.12-slim", "old")
+    remembering.move("python", "3.12-slim", "bad")
+    run(remembering, stand)
+    remembering.entries = (RegistryEntry("docker.io", mirror="127.0.0.1:1", is_insecure=True),)
+    report = run(remembering, stand, block(BAD), timedelta(hours=2))
+    assert outcomes(report) == ["closed"]
+    assert read_verdict(report).status is OccurrenceStatus.UNRESOLVED
+
+
+# ---- indexes, platforms and build times ------------------------------------------------------------------------------
+
+
+def list_children(content):
+    return [each.digest for each in build(content).children]
+
+
+def test_index_is_blocked_if_one_of_its_images_is(moved_to_bad):
+    loopback, stand = moved_to_bad
+    _, arm64 = list_children("bad")
+    assert read_verdict(run(loopback, stand, block(arm64), timedelta(hours=2))).new_digest == OLD
+
+
+def test_image_of_a_platform_is_blocked_if_its_index_is(moved_to_bad):
+    loopback, stand = moved_to_bad
+    amd64, _ = list_children("bad")
+    stand.commit("main", pin(amd64))
+    verdict = read_verdict(run(loopback, stand, block(BAD), timedelta(hours=2)))
+    assert (verdict.status, verdict.new_digest) == (OccurrenceStatus.BLOCKED, list_children("old")[0])
+
+
+def test_other_images_of_an_index_stay_allowed_if_one_is_blocked(moved_to_bad):
+    loopback, stand = moved_to_bad
+    amd64, arm64 = list_children("bad")
+    stand.commit("main", pin(amd64))
+    verdict = read_verdict(run(loopback, stand, block(arm64), timedelta(hours=2)))
+    assert verdict.status is OccurrenceStatus.UP_TO_DATE
+
+
+def push_built(loopback, day):
+    """Let the tag point to an image that was built on this day of January 2026; None for an image that states none."""
+    layer = build_layer(build_debian_root("12.7", [DemoPackage("base-files", f"{day}")]))
+    created = datetime(2026, 1, day, 12, tzinfo=UTC) if day else None
+    return loopback.store.set_tag("library/python", "3.12-slim", build_index([build_image([layer], created=created)]))
+
+
+def block_builds(first, last, image="docker.io/library/python"):
+    start, end = (datetime(2026, 1, day, 12, tzinfo=UTC) for day in (first, last))
+    return build_blocklist([BlockedBuilds(image, start, end, Block(REASON))])
+
+
+@pytest.fixture
+def built_on_three_days(remembering, tmp_path):
+    """Return a registry whose tag pointed to images of three days, their digests, and a repository with the last."""
+    stand = LocalStand(tmp_path / "forge", pin(OLD))
+    digests = []
+    for hours, day in enumerate((5, 10, 15)):
+        digests.append(push_built(remembering, day))
+        run(remembering, stand, level=RunLevel.REPORT, after=timedelta(hours=hours))
+    stand.commit("main", pin(digests[-1]))
+    return remembering, stand, digests
+
+
+@pytest.mark.parametrize(("first", "last", "expected"), [(15, 20, 1), (9, 15, 0), (1, 14, None), (1, 15, "none")])
+def test_images_are_blocked_by_their_build_times(built_on_three_days, first, last, expected):
+    loopback, stand, digests = built_on_three_days
+    verdict = read_verdict(run(loopback, stand, block_builds(first, last), timedelta(hours=5)))
+    assert verdict.new_digest == (digests[expected] if isinstance(expected, int) else None)
+    is_blocked = expected is not None
+    assert verdict.status is (OccurrenceStatus.BLOCKED if is_blocked else OccurrenceStatus.UP_TO_DATE)
+
+
+def test_build_times_of_other_repositories_are_not_blocked(built_on_three_days):
+    loopback, stand, _ = built_on_three_days
+    verdict = read_verdict(run(loopback, stand, block_builds(1, 20, "docker.io/library/redis"), timedelta(hours=5)))
+    assert verdict.status is OccurrenceStatus.UP_TO_DATE
+
+
+def test_image_without_build_time_is_neither_proposed_nor_said_to_be_allowed(built_on_three_days):
+    loopback, stand, digests = built_on_three_days
+    unknown = push_built(loopback, None)
+    report = run(loopback, stand, block_builds(1, 12), timedelta(hours=5))
+    assert outcomes(report) == []
+    assert read_verdict(report).reason is Reason.LISTS_UNREAD
+    stand.commit("main", pin(unknown))
+    report = run(loopback, stand, block_builds(1, 12), timedelta(hours=6))
+    assert read_verdict(report).reason is Reason.LISTS_UNREAD
+    assert "states no build time" in read_verdict(report).detail
+    push_built(loopback, 15)
+    assert read_verdict(run(loopback, stand, block_builds(1, 12), timedelta(hours=7))).new_digest == digests[2]
+
+
+# ---- lists that cannot be read ---------------------------------------------------------------------------------------
+
+
+def test_unread_list_leaves_everything_as_it_is_and_is_a_failure(moved_to_bad):
+    loopback, stand = moved_to_bad
+    stand.commit("main", pin(OLD))
+    report = run(loopback, stand, Blocklist(unread=(("blocked[0]", "it answered 503"),)), timedelta(hours=2))
+    assert read_verdict(report).reason is Reason.LISTS_UNREAD
+    assert outcomes(report) == []
+    (failure,) = report.failed
+    assert failure.subject == "blocked[0]"
+
+
+def test_blocked_digest_is_named_even_if_another_list_is_unread(moved_to_bad):
+    loopback, stand = moved_to_bad
+    unread = replace(block(BAD), unread=(("blocked[1]", "it answered 503"),))
+    report = run(loopback, stand, unread, timedelta(hours=2))
+    assert outcomes(report) == []
+    assert read_verdict(report).status is OccurrenceStatus.BLOCKED
