@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from support.parts import ROOT
 
 from bot import __version__
 from bot.model.delivery import Delivery, DeliveryOutcome
@@ -258,3 +260,19 @@ def test_delivery_that_cannot_be_stored_is_not_counted(service):
     with pytest.raises(StateError):
         service.deliver(1)
     assert service.value("deliveries_total", sender="registry", outcome="accepted") == 0
+
+
+def test_documentation_lists_every_metric_with_its_type_and_labels(service):
+    service.finish(PollWork("docker.io"))
+    service.deliver(1)
+    families = list(text_string_to_metric_families(service.metrics.render()))
+    names = {
+        f"{each.name}_total" if each.type == "counter" else each.name: (
+            each.type,
+            ", ".join(f"`{name}`" for name in each.samples[0].labels if name != "le"),
+        )
+        for each in families
+    }
+    page = (ROOT / "docs" / "service.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(basebump_[a-z_]+)` \| ([a-z]+) \| (.*?) ?\|", page, re.MULTILINE)
+    assert {name: (kind, labels) for name, kind, labels in rows} == names
