@@ -1,7 +1,7 @@
 """The database of the state: transactions for reading and for writing, and error messages with hints.
 
 A run makes about ten queries, minutes apart, and opens a new connection for each query. Therefore nothing has to be
-closed at the end of a run, and no server or firewall can drop an idle connection.
+closed at the end of a run, and no server or firewall can drop an idle connection. Only the service keeps connections.
 """
 
 from __future__ import annotations
@@ -25,6 +25,10 @@ BUSY = 30
 """Seconds to wait for another writing process. Writing the state of a thousand images takes less than a second."""
 CONNECT_TIMEOUT = 10
 """Seconds to wait for a connection to a server."""
+MAX_KEPT = 10
+"""The maximum number of connections that a service keeps. It uses at most twice as many at the same time."""
+LONGEST_KEPT = 600
+"""The number of seconds after which a kept connection is replaced."""
 WRITER_LOCK = 0x6261736562756D70
 """The key of PostgreSQL's advisory lock for writers: `basebump` in ASCII."""
 SIDE_FILE_SUFFIXES = ("-wal", "-shm", "-journal")
@@ -109,16 +113,25 @@ class Database:
         """
         url = make_url(address).set(drivername="postgresql+psycopg")
         shown = url.render_as_string(hide_password=True)
-        options = {"connect_timeout": CONNECT_TIMEOUT}
-        try:  # a writer that waited for the lock must see what was written meanwhile, which stricter levels hide
-            engine = create_engine(url, poolclass=NullPool, isolation_level="READ COMMITTED", connect_args=options)
-            event.listen(engine, "connect", _keep_damaged_times)
+        try:
+            engine = _create_server_engine(url, poolclass=NullPool)
         except ImportError as error:
             raise StateError(
                 f"cannot use the state in {shown}: the PostgreSQL driver is missing; hint: install "
                 "`basebump[postgresql]`"
             ) from error
         return cls(engine, shown)
+
+    def keep_connections(self) -> Database:
+        """Return a database that keeps its connections to a server, for processes that make many queries.
+
+        Opening a connection takes longer than most queries. Each kept connection is tested before it is used, so that
+        it does not matter if the server or a firewall closed it.
+        """
+        if self._engine.dialect.name != "postgresql":
+            return self
+        pool = {"pool_size": MAX_KEPT, "max_overflow": MAX_KEPT, "pool_pre_ping": True, "pool_recycle": LONGEST_KEPT}
+        return Database(_create_server_engine(self._engine.url, **pool), self._display_name)
 
     @property
     def display_name(self) -> str:
@@ -217,6 +230,17 @@ class Database:
             raise StateError(
                 f"cannot use the state in {self._display_name}: {type(error).__name__}; hint: {_OTHERWISE}"
             ) from error
+
+
+def _create_server_engine(url: URL, **pool: Any) -> Engine:
+    """Return an engine for a server. Raises ImportError if the PostgreSQL driver is not installed.
+
+    A writer that waited for the lock must see what was written meanwhile, which stricter isolation levels hide.
+    """
+    options = {"connect_timeout": CONNECT_TIMEOUT}
+    engine = create_engine(url, isolation_level="READ COMMITTED", connect_args=options, **pool)
+    event.listen(engine, "connect", _keep_damaged_times)
+    return engine
 
 
 def _make_private(path: Path) -> None:

@@ -54,6 +54,7 @@ def open_service_stores(config_file: Path, signal: WorkSignal) -> ServiceStores:
             f"{config_file} has no `state`, which holds the pending work of the service; hint: add `state: "
             "sqlite:///PATH`"
         )
+    database = database.keep_connections()
     if settings.serve.uses_postgresql_queue:
         from bot.queues.procrastinate_queue import PostgresqlSignal
         from bot.queues.procrastinate_schema import prepare_tables

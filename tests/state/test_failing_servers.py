@@ -11,6 +11,7 @@ import pytest
 from support.postgresql import PostgresqlServer
 from support.work_processes import LEASE, WorkStand, build_visit_request
 
+from bot.model.errors import StateError
 from bot.model.work import WorkKind
 from bot.state.database import Database
 from bot.state.work_queue import DatabaseWorkQueue
@@ -187,3 +188,15 @@ def test_transactions_on_the_same_work_never_end_in_a_deadlock(database):
     with ThreadPoolExecutor(len(changes)) as threads:
         for each in [threads.submit(repeat, change) for change in changes]:
             each.result(timeout=60)
+
+
+def test_kept_connections_survive_a_restart_of_the_server(database, server):
+    queue = DatabaseWorkQueue(database.keep_connections())
+    queue.request_work([build_visit_request("web")])
+    server.stop("fast")
+    with pytest.raises(StateError):
+        queue.request_work([build_visit_request("web")])
+    server.start()
+    queue.request_work([build_visit_request("web")])
+    assert queue.claim_work("a", [WorkKind.VISIT], 1, timedelta(minutes=1))[0].version == 2
+    queue.release_claims("a")
