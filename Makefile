@@ -11,7 +11,7 @@ MISFIT := error: .venv: packages do not fit together; hint: run 'make clean' and
 # and each would compile all of basebump.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(VENV)/python -m pytest -rs --numprocesses auto --maxprocesses 8 --dist worksteal
 
-.PHONY: demo test claims coverage lint bench growth correctness docs pictures sbom lock clean
+.PHONY: demo test claims coverage lint bench growth correctness docs pictures dist sbom lock clean
 
 demo: .venv/runtime .venv-trivy/ready
 	$(VENV)/basebump demo
@@ -57,6 +57,14 @@ docs: .venv/development
 # Draw the pictures in docs/images/ again: run basebump over images with the recorded packages of Debian, in Chromium.
 pictures: .venv/development .venv-trivy/ready .parts/ready
 	PYTHONPATH=.:tests $(VENV)/python -m support.pictures.draw
+
+# Build the wheel and the sdist of a release, with the build backend of the lock only.
+dist:
+	rm -rf build/backend
+	$(PYTHON) -m venv build/backend
+	build/backend/bin/pip install $(LOCKED) -r deploy/image/build.lock
+	build/backend/bin/pip check
+	build/backend/bin/python -m hatchling build -d dist
 
 # Write an SBOM of a default install in CycloneDX format. The environment holds the packages of the lock only.
 sbom: .venv/development

@@ -1,5 +1,6 @@
 import pytest
 from support.packaging.distributions import build
+from support.packaging.released_images import share_images
 from support.parts import ROOT
 
 
@@ -7,3 +8,11 @@ from support.parts import ROOT
 def built(tmp_path_factory):
     """Build what a release has of this checkout."""
     return build(ROOT, tmp_path_factory.mktemp("dist"))
+
+
+@pytest.fixture(scope="session")
+def buildah(tmp_path_factory):
+    """Return the builder with the images of a release."""
+    shared = tmp_path_factory.getbasetemp()
+    with share_images(shared.parent if shared.name.startswith("popen-") else shared) as builder:
+        yield builder

@@ -129,6 +129,7 @@ def find_trivy() -> str | None:
 
 
 PARTS: dict[str, Callable[[], str | Path | None]] = {
+    "actionlint": lambda: shutil.which("actionlint"),
     "buildah": find_buildah,
     "chromium": find_chromium,
     "cosign": find_cosign,
@@ -150,5 +151,5 @@ PARTS: dict[str, Callable[[], str | Path | None]] = {
 }
 """What `@pytest.mark.real(part)` may name; each says where it is, or None."""
 
-OPTIONAL = frozenset({"chromium"})
+OPTIONAL = frozenset({"actionlint", "chromium"})
 """Programs that may be missing even if the environment variable CI is set; their tests are then skipped."""

@@ -95,22 +95,22 @@ class ActionRunner:
             ended.outcomes[step["name"]] = outcome
             if "id" in step:
                 contexts["steps"].setdefault(step["id"], {"outputs": {}})["outcome"] = outcome
-        ended.outputs = {key: _filled(each["value"], contexts) for key, each in described["outputs"].items()}
+        ended.outputs = {key: fill_expressions(each["value"], contexts) for key, each in described["outputs"].items()}
         return ended
 
     def _inputs(self, described: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, str]:
         assert given.keys() <= described.keys(), given
-        defaults = {key: _filled(each["default"], {"github": self.github}) for key, each in described.items()}
+        defaults = {key: fill_expressions(each["default"], {"github": self.github}) for key, each in described.items()}
         return defaults | dict(given)
 
     def _take(self, step: Mapping[str, Any], folder: Path, contexts: dict[str, Any], ended: Ended) -> str:
         if "uses" in step:
             name = step["uses"].partition("@")[0]
-            words = {key: _filled(value, contexts) for key, value in step["with"].items()}
+            words = {key: fill_expressions(value, contexts) for key, value in step["with"].items()}
             {RESTORE: self.cache.restore, SAVE: self.cache.save}[name](words, self.workspace)
             return "success"
         assert step["shell"] == "bash", step
-        words = {key: _filled(value, contexts) for key, value in step.get("env", {}).items()}
+        words = {key: fill_expressions(value, contexts) for key, value in step.get("env", {}).items()}
         same = f"{self.action} {words}"
         if step.get("id") == "install" and same in self.installed:
             contexts["steps"]["install"] = {"outputs": self.installed[same]}
@@ -141,7 +141,7 @@ class ActionRunner:
         ended.summary += summary.read_text(encoding="utf-8")
         ended.scripts.append(step["run"])
         if "id" in step:
-            contexts["steps"][step["id"]] = {"outputs": _read_outputs(output)}
+            contexts["steps"][step["id"]] = {"outputs": read_outputs(output)}
         if step.get("id") == "install" and not done.returncode:
             self.installed[same] = contexts["steps"]["install"]["outputs"]
         return "failure" if done.returncode else "success"
@@ -171,7 +171,7 @@ def _value(name: str, contexts: Mapping[str, Any]) -> str:
     return found
 
 
-def _filled(text: str, contexts: Mapping[str, Any]) -> str:
+def fill_expressions(text: str, contexts: Mapping[str, Any]) -> str:
     """Replace every expression at once: what one brings in is not read again."""
     return _EXPRESSION.sub(lambda found: _value(found[1], contexts), text)
 
@@ -206,7 +206,7 @@ def _commands(log: str) -> list[tuple[str, str]]:
     return obeyed
 
 
-def _read_outputs(path: Path) -> dict[str, str]:
+def read_outputs(path: Path) -> dict[str, str]:
     """Read `name=value` on a line, and values of several lines between marks."""
     outputs: dict[str, str] = {}
     lines = iter(path.read_text(encoding="utf-8").splitlines())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shlex
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -23,7 +24,7 @@ class Buildah:
     def __init__(self, folder: Path) -> None:
         found = find_buildah()
         assert found is not None, "@pytest.mark.real('buildah') is missing"
-        self._program, self._folder = found, folder
+        self._program, self.folder = found, folder
         helpers = Path(found).resolve().parent.parent / "lib" / "podman"
         (folder / "policy.json").write_text('{"default": [{"type": "insecureAcceptAnything"}]}', encoding="utf-8")
         (folder / "containers.conf").write_text(f'[engine]\nhelper_binaries_dir = ["{helpers}"]\n', encoding="utf-8")
@@ -43,11 +44,9 @@ class Buildah:
 
         The layers are kept, so that a second stage of the same file needs little time.
         """
-        given = [f"--target={target}"] if target else []
-        given += [f"--build-arg={name}={value}" for name, value in (arguments or {}).items()]
-        given += [f"--secret=id={name},src={path}" for name, path in (secrets or {}).items()]
-        where = ["--isolation=chroot", "--network=host", *self._limits]
-        self._run("build", self._policy, *where, *given, "--layers", "--pull-never", f"--tag={tag}", str(context))
+        stage = [f"--target={target}"] if target else []
+        options = self._build_options(arguments or {}, secrets or {})
+        self._run("build", *options, *stage, f"--tag={tag}", str(context))
 
     def config(self, tag: str) -> dict[str, object]:
         """Return what the image says of itself: the `config` and `history` of its OCI configuration."""
@@ -64,26 +63,56 @@ class Buildah:
             self._run("umount", container)
             self._run("rm", container)
 
+    def write_program(self, path: Path, arguments: Mapping[str, str], secrets: Mapping[str, Path]) -> None:
+        """Write a program `buildah` for scripts, which uses the images of this object and builds as it does.
+
+        It reaches registries on loopback without TLS.
+        """
+        home = self.folder / "home"
+        (home / ".config" / "containers").mkdir(parents=True, exist_ok=True)
+        shutil.copy(self.folder / "policy.json", home / ".config" / "containers")
+        building = shlex.join(self._build_options(arguments, secrets))
+        script = [
+            "#!/bin/sh",
+            f"export HOME={shlex.quote(str(home))} CONTAINERS_CONF={shlex.quote(self._environment['CONTAINERS_CONF'])}",
+            f'if [ "$1" = build ]; then shift; set -- build {building} "$@"; fi',
+            'if [ "$1" = manifest ] && [ "$2" != create ]; then',
+            '  verb=$2; shift 2; set -- manifest "$verb" --tls-verify=false "$@"',
+            "fi",
+            f'exec {shlex.join([self._program, *self._places])} "$@"',
+        ]
+        path.write_text("\n".join([*script, ""]), encoding="utf-8")
+        path.chmod(0o755)
+
     def remove(self) -> None:
         """Delete all images. A build with layers that copies from another stage leaves this stage mounted."""
-        overlay = self._folder / "root" / "overlay"
+        overlay = self.folder / "root" / "overlay"
         subprocess.run(["umount", "--recursive", str(overlay)], capture_output=True, check=False)
-        shutil.rmtree(self._folder)
+        shutil.rmtree(self.folder)
 
     @property
     def _policy(self) -> str:
-        return f"--signature-policy={self._folder / 'policy.json'}"
+        return f"--signature-policy={self.folder / 'policy.json'}"
+
+    @property
+    def _places(self) -> list[str]:
+        root, run = self.folder / "root", self.folder / "run"
+        return [f"--storage-driver={self._driver}", f"--root={root}", f"--runroot={run}"]
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        return os.environ | {"CONTAINERS_CONF": str(self.folder / "containers.conf")}
+
+    def _build_options(self, arguments: Mapping[str, str], secrets: Mapping[str, Path]) -> list[str]:
+        given = [f"--build-arg={name}={value}" for name, value in arguments.items()]
+        given += [f"--secret=id={name},src={path}" for name, path in secrets.items()]
+        where = ["--isolation=chroot", "--network=host", *self._limits]
+        return [self._policy, *where, *given, "--layers", "--pull-never"]
 
     def _run(self, *arguments: str) -> str:
-        places = [
-            f"--storage-driver={self._driver}",
-            f"--root={self._folder / 'root'}",
-            f"--runroot={self._folder / 'run'}",
-        ]
-        environment = os.environ | {"CONTAINERS_CONF": str(self._folder / "containers.conf")}
         done = subprocess.run(
-            [self._program, *places, *arguments],
-            env=environment,
+            [self._program, *self._places, *arguments],
+            env=self._environment,
             capture_output=True,
             text=True,
             timeout=TIMEOUT,

@@ -1,4 +1,4 @@
-"""What judges workflows of GitHub's: the schemas of SchemaStore, and zizmor."""
+"""What judges workflows of GitHub's: the schemas of SchemaStore, zizmor, and actionlint if it is installed."""
 
 from __future__ import annotations
 
@@ -57,3 +57,7 @@ def problems(kind: str, text: str) -> list[str]:
 def zizmor(*paths: Path) -> subprocess.CompletedProcess[str]:
     command = [find_zizmor(), "--offline", "--no-config", "--persona=auditor", "--no-progress", *map(str, paths)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def actionlint(*paths: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["actionlint", "-no-color", *map(str, paths)], capture_output=True, text=True, check=False)
