@@ -2,7 +2,8 @@
 
 Before a run opens proposals, it reserves them in the ledger of the state. If several runs use the state at the same
 time, such as the parts of one run, they together stay within the limits. If a run is interrupted, its reservations stay
-in the ledger, and the next run opens these proposals without counting them again.
+in the ledger, and the next run opens these proposals without counting them again. If two runs reserve the same
+proposal, neither of them gives it back, because one of them may have opened it.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class LimitResult:
 
     branch_plans: tuple[BranchPlan, ...]
     openings: tuple[Opening, ...]
-    """The proposals that this run may open, as far as they were reserved."""
+    """The proposals that this run may open and reserved, without those that another run reserved before."""
     failures: tuple[RunFailure, ...] = ()
 
 
@@ -42,12 +43,13 @@ def apply_limits(repository_plans: Sequence[RepositoryPlan], context: RunContext
     state cannot be used, only the proposals of this run are counted. A run that opens nothing reserves nothing.
     """
     queues = [_build_queue(each, options) for each in repository_plans]
-    deferrals, openings = list[dict[str, DeferProposal]](), list[Opening]()
+    deferrals, new_openings = list[dict[str, DeferProposal]](), list[Opening]()
 
     def choose(recent: Sequence[Opening]) -> Sequence[Opening]:
         deferrals[:] = defer_proposals(queues, context.now, recent)
-        if options.level >= RunLevel.PUSH:
-            openings[:] = _list_openings(queues, deferrals)
+        openings = tuple(_list_openings(queues, deferrals)) if options.level >= RunLevel.PUSH else ()
+        reserved = {(each.repository, each.branch) for each in recent}
+        new_openings[:] = [each for each in openings if (each.repository, each.branch) not in reserved]
         return openings
 
     failures: tuple[RunFailure, ...] = ()
@@ -58,7 +60,7 @@ def apply_limits(repository_plans: Sequence[RepositoryPlan], context: RunContext
         choose(())
         failures = (RunFailure(STATE_SUBJECT, FailureStage.PROPOSE, str(error)),)
     branch_plans = _replace_deferred(repository_plans, deferrals)
-    return LimitResult(tuple(branch_plans), tuple(openings), failures)
+    return LimitResult(tuple(branch_plans), tuple(new_openings), failures)
 
 
 def give_back_unopened(
@@ -69,7 +71,8 @@ def give_back_unopened(
 ) -> tuple[RunFailure, ...]:
     """Remove the reservations of proposals that could not be opened, so that other proposals can take their places.
 
-    Return a failure if the state cannot be used. The proposals then count until the window of the limits has passed.
+    `context` must have the time at which they were reserved. Return a failure if the state cannot be used. The
+    proposals then count until the window of the limits has passed.
     """
     opened = {
         (_get_full_name(plan), report.branch)
@@ -80,7 +83,7 @@ def give_back_unopened(
     unopened = [each for each in openings if (each.repository, each.branch) not in opened]
     try:
         if unopened:
-            context.opening_ledger.give_back(unopened)
+            context.opening_ledger.give_back(unopened, context.now)
     except StateError as error:
         return (RunFailure(STATE_SUBJECT, FailureStage.PROPOSE, str(error)),)
     return ()

@@ -118,5 +118,5 @@ class NoOpeningLedger:
         """Call `choose` with no openings, and store nothing."""
         choose(())
 
-    def give_back(self, openings: Collection[Opening]) -> None:
+    def give_back(self, openings: Collection[Opening], at: datetime) -> None:
         """Do nothing."""

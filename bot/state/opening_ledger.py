@@ -43,16 +43,19 @@ class DatabaseOpeningLedger:
             ]
             write_rows(connection, OPENINGS, [_build_row(each, at) for each in choose(recent)])
 
-    def give_back(self, openings: Collection[Opening]) -> None:
-        """Remove openings that did not take place."""
+    def give_back(self, openings: Collection[Opening], at: datetime) -> None:
+        """Remove openings that were reserved at the time `at` and did not take place.
+
+        Openings that another run also reserved since are kept, because it may have opened the proposals.
+        """
         with self._database.open_for_writing() as connection:
             for each in openings:
-                row = _build_row(each, None)
-                keys = ("forge", "host", "repository", "branch")
+                row = _build_row(each, at)
+                keys = ("forge", "host", "repository", "branch", "opened_at")
                 connection.execute(delete(OPENINGS).where(*(OPENINGS.c[key] == row[key] for key in keys)))
 
 
-def _build_row(opening: Opening, at: datetime | None) -> dict[str, object]:
+def _build_row(opening: Opening, at: datetime) -> dict[str, object]:
     forge, host, repository = opening.repository
     return {
         "forge": forge,

@@ -8,7 +8,7 @@ from itertools import count
 
 import pytest
 from support.forges.forge_stands import select_stands
-from support.forges.stands import CountedFleet, Writes
+from support.forges.stands import CountedFleet, Meanwhile
 from support.postgresql import PostgresqlServer
 from support.runs.worlds import Loopback, build
 
@@ -21,19 +21,6 @@ pytestmark = pytest.mark.real("git")
 STANDS = select_stands(without=("github-app", "gitea", "forgejo"))
 FILES = {"Dockerfile": f"FROM python:3.12-slim@{build('old').digest}\n"}
 TWO_LINES = {"Dockerfile": FILES["Dockerfile"] + "FROM redis:7\n"}
-
-
-class Meanwhile(Writes):
-    """Calls a function once, right before one of the writes of a run."""
-
-    def __init__(self, write: int, happens: Callable[[], object]) -> None:
-        super().__init__()
-        self._write, self._happens = write, happens
-
-    def about_to(self, write: str) -> None:
-        super().about_to(write)
-        if len(self.done) == self._write:
-            self._happens()
 
 
 class Play:

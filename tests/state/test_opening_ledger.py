@@ -54,14 +54,21 @@ def test_reserving_again_extends_the_time(ledger):
 
 def test_opening_that_is_given_back_no_longer_counts(ledger):
     reserve(ledger, FIRST, SECOND)
-    ledger.give_back([FIRST])
+    ledger.give_back([FIRST], NOW)
     assert load(ledger) == {SECOND}
+
+
+def test_opening_that_another_run_reserved_is_kept(ledger):
+    reserve(ledger, FIRST)
+    reserve(ledger, FIRST, at=NOW + timedelta(microseconds=1))
+    ledger.give_back([FIRST], NOW)
+    assert load(ledger, NOW + HOUR / 2) == {FIRST}
 
 
 def test_repositories_of_other_forges_are_other_entries(ledger):
     elsewhere = Opening(("gitlab", "gitlab.com", "acme/web"), FIRST.branch, True, False)
     reserve(ledger, FIRST, elsewhere)
-    ledger.give_back([elsewhere])
+    ledger.give_back([elsewhere], NOW)
     assert load(ledger) == {FIRST}
 
 

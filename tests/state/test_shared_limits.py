@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from support.forges.stands import CountedFleet, Killed, Writes
+from support.forges.stands import CountedFleet, Killed, Meanwhile, Writes
 from support.git import Git
 from support.runs.twins import SetClock
 from support.runs.worlds import NOW, TEMPLATES, build, started
@@ -53,8 +53,9 @@ def run(folder, place):
             *,
             fatal_write: int | None = None,
             names: frozenset[str] = frozenset(),
+            counter: Writes | None = None,
         ) -> RunReport:
-            counter = Writes()
+            counter = counter or Writes()
             if fatal_write is not None:
                 counter.die_before(fatal_write)
             context = replace(
@@ -98,6 +99,17 @@ def test_next_run_opens_what_killed_parts_had_reserved(folder, run):
     run(None, NOW + timedelta(minutes=10))
     assert count_open(folder) == 4
     assert count_opened(run(None, NOW + timedelta(minutes=20))) == 0
+
+
+@pytest.mark.parametrize("write", [1, 4])
+def test_runs_over_the_same_repositories_share_the_limit(folder, run, write):
+    """The second run happens right before a write of the first one. A proposal takes two writes."""
+    counter = Meanwhile(write, lambda: run(None, NOW + timedelta(minutes=1)))
+    first = run(None, counter=counter)
+    assert any("rerun basebump" in each.error for each in first.failed)
+    assert count_open(folder) == 4
+    assert count_opened(run(None, NOW + timedelta(minutes=10))) == 0
+    assert count_opened(run(None, NOW + timedelta(hours=2))) == 4
 
 
 def test_place_of_a_proposal_that_could_not_be_opened_is_given_back(folder, run):

@@ -160,6 +160,19 @@ class Writes:
         self.done.append(write)
 
 
+class Meanwhile(Writes):
+    """Calls a function once, right before one of the writes of a run."""
+
+    def __init__(self, write: int, happens: Callable[[], object]) -> None:
+        super().__init__()
+        self._write, self._happens = write, happens
+
+    def about_to(self, write: str) -> None:
+        super().about_to(write)
+        if len(self.done) == self._write:
+            self._happens()
+
+
 def killed_again_and_again(stand: Stand, run: Callable[[], object]) -> int:
     """Run until nothing kills it: at first before the first write, then before the second; return how often it was."""
     for kills in range(20):
