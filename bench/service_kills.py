@@ -1,7 +1,7 @@
 """Kill the processes of a service and let PostgreSQL fail: `python bench/service_kills.py [ROUNDS]`.
 
 Two receivers and three workers run in processes of their own, and PostgreSQL wakes the workers. In each row of the
-table, one kind of fault happens ROUNDS times at random moments, 20 by default. Two senders send deliveries all the time,
+table, one kind of fault happens ROUNDS times at random moments, 20 by default. Two senders send deliveries meanwhile,
 and repeat those that are not accepted. Visits of 50 ms write what they saw to files, and hold locks on files, so that
 lost events and overlapping visits are found without the database (`tests/support/work_processes.py`).
 """
@@ -29,6 +29,8 @@ from bot.state.database import Database  # noqa: E402 - as above
 DEFAULT_ROUNDS = 20
 REPOSITORIES = 40
 VISIT = 0.05
+WARM_UP = 20
+"""The number of deliveries before the first fault."""
 QUIET_TIMEOUT = 120.0
 
 
@@ -126,8 +128,10 @@ def measure(name: str, fault: Callable[[Crew], None], rounds: int) -> str:
             with ThreadPoolExecutor(2) as threads:
                 sending = [threads.submit(senders.send, part) for part in range(2)]
                 try:
+                    while senders.delivered < WARM_UP:
+                        time.sleep(0.1)
                     for _ in range(rounds):
-                        time.sleep(0.2 + chance.random())
+                        time.sleep(0.5 + 2 * chance.random())
                         fault(crew)
                         crew.replace_ended_workers()
                 finally:

@@ -35,6 +35,8 @@ from bot.state.database import Database  # noqa: E402 - as above
 IMAGES = 60
 CLIENTS = 12
 REPEATS = 2000
+PUSHED, REPEATED = 7, 3
+"""The numbers of the image that is pushed in the middle, and of the image whose delivery is repeated."""
 
 
 def build_delivery(number: int | str, image: str, digest: str) -> dict[str, object]:
@@ -85,7 +87,7 @@ class Sender:
         def send_own(client: int) -> None:
             for number in range(client, deliveries, CLIENTS):
                 time.sleep(max(0.0, began + number * seconds / deliveries - time.monotonic()))
-                name = f"base{number % IMAGES}"
+                name = f"base{number % IMAGES}" if number % IMAGES != REPEATED else f"base{REPEATED + 1}"
                 self.send(build_delivery(number, name, digests[name]))
 
         with ThreadPoolExecutor(CLIENTS) as threads:
@@ -128,8 +130,8 @@ def measure(deliveries: int, seconds: float, workers: int) -> None:
         def push_in_the_middle() -> None:
             time.sleep(seconds / 3)
             began = time.monotonic()
-            digests["base7"] = fleet.push("base7", "base7 patched")
-            wait_until(lambda: "acme/r7" in fleet.list_proposals(), 300)
+            digests[f"base{PUSHED}"] = fleet.push(f"base{PUSHED}", "patched")
+            wait_until(lambda: f"acme/r{PUSHED}" in fleet.list_proposals(), 300)
             proposal_times.append(time.monotonic() - began)
 
         pushing = threading.Thread(target=push_in_the_middle)
@@ -149,11 +151,11 @@ def measure(deliveries: int, seconds: float, workers: int) -> None:
             f"  processor time of all processes of basebump: {1000 * cpu:.1f} ms a delivery, with its share of the work"
         )
         print(f"  time from a push meanwhile to its pull request: {proposal_times[0]:.1f} s")
-        repeated = build_delivery("repeated", "base3", fleet.push("base3", "base3 patched"))
+        repeated = build_delivery("repeated", f"base{REPEATED}", fleet.push(f"base{REPEATED}", "patched, too"))
         with ThreadPoolExecutor(CLIENTS) as threads:
             list(threads.map(sender.send, [repeated] * REPEATS))
-        wait_until(lambda: "acme/r3" in fleet.list_proposals(), 300)
-        done = count_rows(database, "finished_work WHERE kind = 'tag' AND repository LIKE '%/base3'")
+        wait_until(lambda: f"acme/r{REPEATED}" in fleet.list_proposals(), 300)
+        done = count_rows(database, "finished_work WHERE kind = 'tag' AND repository LIKE '%/base" + f"{REPEATED}'")
         rows = count_rows(database, "deliveries WHERE delivery LIKE '%event-repeated%'")
         print(
             f"  {REPEATS} repetitions of one delivery: {rows} record; {done} lookups, one after the registry's delivery"

@@ -98,6 +98,12 @@ def test_requests_of_two_receivers_at_the_same_time_store_one_job(database):
     assert count_jobs(database) == 3
 
 
+def test_jobs_have_no_lock_and_no_time(queue, database):
+    """Traps: a job stops all others with the same lock while it waits for its time, or while it seems to be done."""
+    queue.request_work([replace(build_visit_request("web"), delay=timedelta(hours=1))])
+    assert count_jobs(database, "lock IS NULL AND scheduled_at IS NULL") == count_jobs(database) == 1
+
+
 def test_sweep_stores_few_jobs_for_many_repositories(queue, database):
     queue.request_work([build_visit_request(f"r{number}") for number in range(2 * MAX_JOBS)])
     assert count_jobs(database) == MAX_JOBS
