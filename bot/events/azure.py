@@ -4,7 +4,7 @@ https://learn.microsoft.com/azure/devops/service-hooks/events
 
 Azure DevOps reports neither changes of a request's description and labels nor which change led to an event. Therefore,
 no user can be assumed to be waiting, and an event does not show whether the request is one of basebump. The
-subscriptions select the events instead, as docs/service.md describes.
+subscriptions select the events instead, as docs/events.md describes.
 
 Left out are the events `git.pullrequest.created`, which basebump causes, and `git.pullrequest.merged`, which reports
 that a merge was attempted, and which every push to a request causes.

@@ -2,7 +2,7 @@
 """Forwards the events of Amazon ECR, Artifact Registry, Docker Hub and Quay to basebump, in basebump's signed form.
 
 These registries cannot sign their events in a form that basebump reads. This file needs only Python's standard library.
-docs/service.md explains how to run it. It has three entry points:
+docs/events.md explains how to run it. It has three entry points:
 
 - `handle_lambda`: an AWS Lambda function that EventBridge calls
 - `handle_request`: a function on Google Cloud Run

@@ -81,7 +81,7 @@ def test_the_code_imports_what_the_project_asks_for_and_nothing_else():
     imported = {normalize_name(name) for module in _imported() for name in known.get(module, [f"nothing has {module}"])}
     assert imported - USERS == imported & COMPANIONS.keys()
     assert {COMPANIONS[each] for each in imported & COMPANIONS.keys()} <= USERS
-    read_by_name = {"psycopg", "tzdata"}
+    read_by_name = {"tzdata"}
     assert USERS - imported == read_by_name
 
 

@@ -15,7 +15,7 @@ from bot.events import azure, gitea, github, gitlab
 from bot.model.delivery import SenderKind
 from bot.serve import receiver
 
-PAGE = (ROOT / "docs" / "service.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "events.md").read_text(encoding="utf-8")
 SECTION = PAGE.partition("## Events of forges\n")[2].partition("\n## ")[0]
 SCRIPTS = blocks(SECTION, "sh")
 KINDS = sorted(each.value for each in (SenderKind.GITHUB, SenderKind.GITLAB, SenderKind.AZURE, SenderKind.GITEA))

@@ -18,7 +18,7 @@ from bot.events import find_sender
 from bot.events.signed import REPLAY_WINDOW
 from bot.model.delivery import EventRequest, SenderKind
 
-PAGE = (ROOT / "docs" / "service.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "events.md").read_text(encoding="utf-8")
 SECTION = PAGE.partition("## Events of registries\n")[2].partition("\n## ")[0]
 DOCUMENTS = [yaml.safe_load(text) for text in blocks(SECTION, "yaml")]
 IMAGE = "registry.example.com/bases/debian:12"

@@ -40,8 +40,8 @@ class Notifications:
         return Reply(202)
 
     def configure(self, secret: str = SECRET) -> dict[str, object]:
-        """Return the entry in the config of the registry from docs/service.md, with this receiver."""
-        (text,) = (text for text in blocks(said(ROOT / "docs" / "service.md"), "yaml") if "notifications:" in text)
+        """Return the entry in the config of the registry from docs/events.md, with this receiver."""
+        (text,) = (text for text in blocks(said(ROOT / "docs" / "events.md"), "yaml") if "notifications:" in text)
         (endpoint,) = yaml.safe_load(text)["notifications"]["endpoints"]
         (header,) = endpoint["headers"]["Authorization"]
         authorization = [header.replace("SECRET", secret)]
