@@ -267,21 +267,6 @@ def _prepare_trivy(folder: Path) -> None:
     (folder / "ready").touch()
 
 
-@pytest.mark.slow
-@pytest.mark.real("buildah")
-@pytest.mark.real("debian-python")
-@pytest.mark.real("trivy")
-def test_sbom_of_the_image_names_packages_of_debian_and_of_python(buildah):
-    checkout = buildah.folder / CHECKOUT
-    _prepare_trivy(checkout / ".venv-trivy")
-    ran = release_steps(buildah.folder, checkout).run("publish", "Write the SBOMs of the image")
-    assert ran.code == 0, ran.log
-    document = json.loads((checkout / "build" / "images" / "basebump-amd64.cdx.json").read_text(encoding="utf-8"))
-    assert document["bomFormat"] == "CycloneDX"
-    packages = {each.get("purl", "").partition("@")[0] for each in document["components"]}
-    assert packages >= {"pkg:deb/debian/git", "pkg:pypi/basebump", "pkg:pypi/sigstore"}
-
-
 @pytest.fixture
 def small_archives(tmp_path):
     """Return a folder with `buildah`, and a checkout with archives of small images, whose content does not matter."""
@@ -330,3 +315,31 @@ def test_push_of_an_image_fails_without_a_registry(small_archives):
     ran = steps.run("publish", "Push the image", matrix={"suffix": ""})
     assert ran.code != 0
     assert "digest" not in ran.outputs
+
+
+def _write_sboms(folder, checkout):
+    _prepare_trivy(checkout / ".venv-trivy")
+    ran = release_steps(folder, checkout).run("publish", "Write the SBOMs of the image")
+    assert ran.code == 0, ran.log
+    paths = sorted((checkout / "build" / "images").glob("*.cdx.json"))
+    return {path.name: json.loads(path.read_text(encoding="utf-8")) for path in paths}
+
+
+@pytest.mark.real("buildah")
+@pytest.mark.real("trivy")
+def test_every_platform_of_an_image_gets_an_sbom(small_archives):
+    documents = _write_sboms(*small_archives)
+    assert [*documents] == ["basebump-amd64.cdx.json", "basebump-arm64.cdx.json"]
+    assert {each["bomFormat"] for each in documents.values()} == {"CycloneDX"}
+
+
+@pytest.mark.slow
+@pytest.mark.real("buildah")
+@pytest.mark.real("debian-python")
+@pytest.mark.real("trivy")
+def test_sbom_of_the_image_names_packages_of_debian_and_of_python(buildah):
+    checkout = buildah.folder / CHECKOUT
+    documents = _write_sboms(buildah.folder, checkout)
+    (document,) = documents.values()
+    packages = {each.get("purl", "").partition("@")[0] for each in document["components"]}
+    assert packages >= {"pkg:deb/debian/git", "pkg:pypi/basebump", "pkg:pypi/sigstore"}
