@@ -1,6 +1,6 @@
 # The container images of basebump: `--target trivy` builds the one with Trivy in it. The base image is not pinned here:
 # the first run of basebump on this repository pins it.
-ARG BASE=python:3.13-slim
+ARG BASE=docker.io/library/python:3.13-slim
 
 FROM ${BASE} AS tools
 WORKDIR /build

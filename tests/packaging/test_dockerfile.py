@@ -13,8 +13,8 @@ from support.parts import ROOT
 from bot.cli.app import main
 
 PATH = ROOT / "Dockerfile"
-BASE = "python:3.13-slim"
-"""Pinned or not: the first run of basebump pins it."""
+BASE = "docker.io/library/python:3.13-slim"
+"""Pinned or not: the first run of basebump pins it. With its host, because buildah knows no default host."""
 INSTRUCTIONS = dockerfile.parse_file(str(PATH))
 STARTS = [index for index, each in enumerate(INSTRUCTIONS) if each.cmd.upper() == "FROM"]
 STAGES = {
@@ -117,7 +117,7 @@ def test_a_scan_of_this_repository_finds_the_base_and_leaves_what_is_only_shown(
     places = json.loads(capsys.readouterr().out)["occurrences"]
     base = [each for each in places if each["path"] == "Dockerfile"]
     assert [(each["written"], each["canonical"], each["tag"]) for each in base] == [
-        ("${BASE}", "docker.io/library/python", BASE.partition(":")[2])
+        ("${BASE}", "docker.io/library/python", BASE.rpartition(":")[2])
     ] * 2
     assert {(each["status"], each["reason"]) for each in base} == {("not-checked", "offline")}
     assert {each["reason"] for each in places if each["path"].startswith("tests/")} == {"ignored"}

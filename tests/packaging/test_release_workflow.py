@@ -235,6 +235,29 @@ def test_release_notes_are_the_section_with_links_to_the_tag(repository, capsys)
     assert notes == f"- A line with a [page](https://github.com/Acme/basebump/blob/{TAG}/docs/files.md).\n"
 
 
+def test_release_has_the_digests_of_the_images_in_its_notes_and_all_files(tmp_path):
+    """The program `gh` only writes down its arguments: the real one would need GitHub."""
+    (tmp_path / "gh").write_text('#!/bin/sh\nprintf "%s\\n" "$@" >arguments\n', encoding="utf-8")
+    (tmp_path / "gh").chmod(0o755)
+    folder = tmp_path / "build" / "release"
+    folder.mkdir(parents=True)
+    digest = f"sha256:{'a' * 64}"
+    files = {"notes.md": "- A line.\n", "image.txt": f"ghcr.io/acme/basebump:7.8.9@{digest}\n"}
+    files |= {"image-trivy.txt": f"ghcr.io/acme/basebump:7.8.9-trivy@{digest}\n"}
+    files |= dict.fromkeys(("basebump-7.8.9.tar.gz", "basebump-7.8.9-py3-none-any.whl", "basebump.cdx.json"), "")
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    said = {**GITHUB, "GITHUB_REF_NAME": TAG, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    ran = WorkflowSteps("release.yml", tmp_path, said).run("release", "Create the release", github={"token": "secret"})
+    assert ran.code == 0, ran.log
+    notes = (folder / "notes.md").read_text(encoding="utf-8")
+    images = [f"- `ghcr.io/acme/basebump:7.8.9{suffix}@{digest}`" for suffix in ("-trivy", "")]
+    assert notes.splitlines() == ["- A line.", "", "## Container images", "", *images]
+    arguments = (folder / "arguments").read_text(encoding="utf-8").splitlines()
+    assert arguments[:3] == ["release", "create", TAG]
+    assert set(files) - {"notes.md", "image.txt", "image-trivy.txt"} <= set(arguments)
+
+
 @pytest.mark.real("git")
 def test_tag_of_the_major_version_moves_to_the_release(repository):
     first = repository.git("rev-parse", "HEAD")
