@@ -74,6 +74,7 @@ BRANCH_TAGS = Table(
     _key_column("branch"),
     _key_column("tag"),
     Column("digest", Integer, nullable=False),
+    Index("branch_tags_by_tag", "tag"),
     sqlite_with_rowid=False,
 )
 """The tags on which a settled branch depends."""
@@ -84,6 +85,7 @@ BRANCH_TAG_LISTS = Table(
     _key_column("branch"),
     _key_column("tag"),  # with the tag NO_TAG
     Column("fingerprint", Text, nullable=False),
+    Index("branch_tag_lists_by_tag", "tag"),
     sqlite_with_rowid=False,
 )
 """The repositories of images on whose lists of tags a settled branch depends."""

@@ -1,4 +1,4 @@
-"""The migration that adds the tables of the service."""
+"""The migration that adds the tables of the service, and the indexes that it needs."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ _STATEMENTS = (
         outcome TEXT NOT NULL, trace TEXT NOT NULL, subjects TEXT NOT NULL, repeats INTEGER NOT NULL,
         PRIMARY KEY (sender, delivery)){CLUSTERED}""",
     "CREATE INDEX deliveries_by_time ON deliveries (received_at)",
+    "CREATE INDEX branch_tags_by_tag ON branch_tags (tag)",
+    "CREATE INDEX branch_tag_lists_by_tag ON branch_tag_lists (tag)",
 )
 
 
