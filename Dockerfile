@@ -20,7 +20,7 @@ RUN --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=secret,id=ca \
  && tools/bin/pip --python /opt/basebump/bin/python3 install \
     --no-cache-dir --only-binary :all: --no-deps --require-hashes -r lock \
  && tools/bin/pip --python /opt/basebump/bin/python3 check
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY bot bot
 COPY config config
 COPY docs/basebump.1 docs/

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import email
+import json
 import os
 import re
+import shutil
+import subprocess
+import sys
 import tarfile
 import tomllib
 import zipfile
@@ -19,7 +23,15 @@ from tools import man_page
 
 pytestmark = pytest.mark.slow
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-TOP = {"CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "pyproject.toml", "requirements.lock"}
+TOP = {
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "LICENSE",
+    "README.md",
+    "hatch_build.py",
+    "pyproject.toml",
+    "requirements.lock",
+}
 FOLDERS = {"bot", "config", "docs", "templates"}
 
 
@@ -77,10 +89,50 @@ def test_the_metadata_say_what_it_is(metadata):
     assert (metadata["Name"], metadata["Version"]) == ("basebump", __version__)
     assert metadata["License-Expression"] == "Apache-2.0"
     assert metadata["Summary"] == PROJECT["description"]
-    assert (metadata["Description-Content-Type"], metadata.get_payload().strip()) == (
-        "text/markdown",
-        (ROOT / "README.md").read_text(encoding="utf-8").strip(),
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    assert metadata.get_payload().startswith("# basebump\n")
+
+
+@pytest.fixture
+def describe(tmp_path):
+    """Return a function that returns the metadata for one position of the switch in pyproject.toml."""
+    for name in ("LICENSE", "README.md", "hatch_build.py"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "bot").mkdir()
+    shutil.copy(ROOT / "bot" / "__init__.py", tmp_path / "bot")
+    text = re.sub(
+        r'(?m)^repository = ".*"$', 'repository = "acme/basebump"', (ROOT / "pyproject.toml").read_text("utf-8")
     )
+
+    def run(*, released):
+        project = re.sub(r"(?m)^released = \w+$", f"released = {str(released).lower()}", text)
+        (tmp_path / "pyproject.toml").write_text(project, encoding="utf-8")
+        command = [sys.executable, "-m", "hatchling", "metadata"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return run
+
+
+def test_description_of_a_checkout_is_the_readme(describe):
+    described = describe(released=False)
+    assert described["readme"]["text"] == (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "urls" not in described
+
+
+def test_description_of_a_release_links_to_the_files_of_its_tag(describe):
+    described = describe(released=True)
+    files = re.findall(r"(!?)\[(?:[^\[\]]|\[[^\]]*\])*\]\(([^)\s]+)\)", described["readme"]["text"])
+    tag = f"v{__version__}"
+    for mark, target in files:
+        kind = "raw" if mark else "blob"
+        ours = re.fullmatch(rf"https://github\.com/acme/basebump/{kind}/{re.escape(tag)}/([^#]+)(#.*)?", target)
+        assert (ours and (ROOT / ours[1]).exists()) or target.startswith(("https://", "#")), target
+    assert "![" in described["readme"]["text"]
+    assert {
+        url for url in described["urls"].values() if not url.startswith("https://github.com/acme/basebump")
+    } == set()
 
 
 def test_the_pythons_that_it_names_begin_with_the_one_that_it_takes(metadata):

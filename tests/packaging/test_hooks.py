@@ -130,7 +130,16 @@ def test_a_commit_of_an_image_that_is_gone_is_stopped(hooked, tmp_path):
 # By pre-commit itself
 
 
-SHIPPED = (".pre-commit-hooks.yaml", "LICENSE", "README.md", "pyproject.toml", "bot", "config", "templates")
+SHIPPED = (
+    ".pre-commit-hooks.yaml",
+    "LICENSE",
+    "README.md",
+    "hatch_build.py",
+    "pyproject.toml",
+    "bot",
+    "config",
+    "templates",
+)
 
 
 @pytest.fixture

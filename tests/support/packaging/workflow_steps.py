@@ -26,7 +26,7 @@ SHIPPED = (
         "Makefile",
         "README.md",
     ),
-    *("pyproject.toml", "requirements.lock"),
+    *("hatch_build.py", "pyproject.toml", "requirements.lock"),
 )
 """What the steps of a release need of a checkout."""
 TIMEOUT = 1200.0
