@@ -75,6 +75,9 @@ class InventoryReader(Protocol):
         this digest. The tag `latest` includes references that have neither a tag nor a digest.
         """
 
+    def list_repositories(self, digest: Digest) -> Sequence[str]:
+        """Return the repositories of images whose references contain a digest, sorted by name."""
+
     def load_coverage(self) -> InventoryCoverage:
         """Return the number of base branches in the state, and the age of the data."""
 

@@ -11,9 +11,11 @@ from bot.core.choice.blocklist import build_blocklist
 from bot.model.blocklist import Blocklist, BlocklistEntry
 from bot.model.errors import ConfigError, ConfigProblem
 from bot.settings.blocked import BlockedEntry, BlockedFile, check_entries, convert_entries
+from bot.settings.checks import check_config
 from bot.settings.document import MAX_BYTES, parse_document
 from bot.settings.named_file import UnreadableFileError, read_bounded
 from bot.settings.problems import convert_errors
+from bot.settings.schema import ConfigFile
 from bot.settings.values import BlocklistSettings
 
 
@@ -60,11 +62,38 @@ def _list_entries(entries: Sequence[BlockedEntry], folder: Path) -> Iterator[Blo
     for entry in entries:
         if entry.path is not None:
             path = folder / entry.path
-            yield from convert_entries(parse_blocked_file(_read_file(path), str(path)).blocked)
+            yield from convert_entries(parse_blocked_file(read_document_file(path), str(path)).blocked)
 
 
-def _read_file(path: Path) -> bytes:
+def read_document_file(path: Path) -> bytes:
+    """Return the content of a file of the config. Raises ConfigError if it cannot be read or is too large."""
     try:
         return read_bounded(path, MAX_BYTES)
     except UnreadableFileError as error:
         raise ConfigError(str(path), (ConfigProblem("", str(error)),)) from None
+
+
+def list_blocked_paths(config_file: Path) -> list[Path]:
+    """Return the files of blocked images that a config names by a path. Raises ConfigError."""
+    config = _validate_config(read_document_file(config_file), config_file)
+    folder = config_file.absolute().parent
+    return [folder / entry.path for entry in config.blocked if entry.path is not None]
+
+
+def validate_blocked_content(content: bytes, path: Path, *, is_config: bool) -> list[BlocklistEntry]:
+    """Return the blocked images in the content of a config, or of a file that it names. Raises ConfigError."""
+    if is_config:
+        return list(convert_entries(_validate_config(content, path).blocked))
+    return list(convert_entries(parse_blocked_file(content, str(path)).blocked))
+
+
+def _validate_config(content: bytes, path: Path) -> ConfigFile:
+    document, yaml_problems = parse_document(content, str(path))
+    try:
+        config = ConfigFile.model_validate(document)
+    except ValidationError as error:
+        raise ConfigError(str(path), (*yaml_problems, *convert_errors(document, error))) from None
+    problems = (*yaml_problems, *check_config(document, requires_forges=False))
+    if problems:
+        raise ConfigError(str(path), problems)
+    return config

@@ -54,6 +54,19 @@ class DatabaseInventoryReader:
         usages = [_build_usage(row, requests) for row in rows]
         return sorted(usages, key=_get_sort_key)
 
+    def list_repositories(self, digest: Digest) -> Sequence[str]:
+        """Return the repositories of images whose references contain a digest, sorted by name."""
+        query = (
+            select(TAGS.c.repository)
+            .distinct()
+            .join(IMAGE_REFERENCES, IMAGE_REFERENCES.c.tag == TAGS.c.id)
+            .join(DIGESTS, DIGESTS.c.id == IMAGE_REFERENCES.c.digest)
+            .where(DIGESTS.c.digest == digest)
+            .order_by(TAGS.c.repository)
+        )
+        with self._database.open_for_reading() as connection:
+            return [row.repository for row in read_rows(connection, query)]
+
     def load_coverage(self) -> InventoryCoverage:
         """Return the number of base branches in the state, and the age of the data.
 

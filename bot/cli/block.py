@@ -1,0 +1,81 @@
+"""`basebump block`: adds a digest to the list of blocked images, and lists who uses it."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bot.cli import options
+from bot.cli.outputs import show
+from bot.cli.screen import show_lines
+from bot.core.globs import is_glob_match
+from bot.core.markdown import make_console_line
+from bot.core.transition import shorten_digest
+from bot.model.blocklist import Block, BlockedDigest
+from bot.model.reference import Digest, ImageReference, parse_sha256
+from bot.wiring.blocking import add_block, open_inventory_if_configured
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bot.reports.styled_lines import Line
+
+
+def _parse_digest(_context: click.Context, _argument: click.Parameter, text: str) -> Digest:
+    digest = parse_sha256(text.rpartition("@")[2])
+    if digest is None:
+        raise click.BadParameter(f"{text!r} is not a digest; hint: write `sha256:` and 64 hexadecimal digits")
+    return digest
+
+
+@click.command()
+@click.argument("digest", metavar="DIGEST", callback=_parse_digest)
+@click.option("--reason", metavar="TEXT", required=True, help="Why the digest is blocked. Proposals show it.")
+@click.option("--link", metavar="URL", help="The https URL of a page with details.")
+@click.option(
+    "--image",
+    "image",
+    metavar="GLOB",
+    help="Block the digest only in these repositories: `docker.io/library/*`.",
+)
+@options.required_config_option
+def command(digest: Digest, reason: str, link: str | None, image: str | None, config_file: Path) -> None:
+    """Add DIGEST to the list of blocked images, and list the files that contain it.
+
+    The entry is added to `blocked` in the config, or in the file of blocked images that the config names. All other
+    bytes of the file stay as they are. The list of files comes from the state alone, as that of `basebump usage`. The
+    next `run` with the changed file replaces the digest.
+    """
+    entry = BlockedDigest(digest, Block(reason, link), image)
+    added = add_block(config_file, entry)
+    result = (
+        f"{added.path} {'has a new entry' if added.is_new else 'already had the entry'} for {shorten_digest(digest)}."
+    )
+    lines = [make_console_line(result), "", *_render_usages(entry, config_file)]
+    show(show_lines(lines, sys.stdout))
+
+
+def _render_usages(entry: BlockedDigest, config_file: Path) -> Iterator[Line]:
+    """Yield the lines that list the files with the digest, and the next step."""
+    from bot.reports.usage import UsageAnswer, render_usage_lines
+
+    inventory = open_inventory_if_configured(config_file)
+    if inventory is None:
+        yield "There is no state of earlier runs, so basebump does not know who uses it."
+        return
+    repositories = [
+        each
+        for each in inventory.list_repositories(entry.digest)
+        if entry.image is None or is_glob_match(entry.image, each)
+    ]
+    coverage, now = inventory.load_coverage(), datetime.now(UTC)
+    if not repositories:
+        yield "No file contains it, according to the state."
+    for repository in repositories:
+        reference = ImageReference.parse(f"{repository}@{entry.digest}")
+        answer = UsageAnswer(reference, None, inventory.list_usages(reference), coverage)
+        yield from render_usage_lines(answer, now)

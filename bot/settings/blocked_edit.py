@@ -1,0 +1,142 @@
+"""Adds an entry to the list `blocked` of a file, and keeps all other bytes of the file as they are.
+
+The entry is inserted at a position that the YAML parser reports. The result is parsed again: it must have exactly one
+entry more, and nothing else may differ.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import yaml
+
+from bot.model.errors import BasebumpError, ConfigError
+from bot.settings.document import Document, parse_document
+
+KEY = "blocked"
+_BOM = b"\xef\xbb\xbf"
+
+
+class BlockRefusedError(BasebumpError):
+    """The entry was not added, because basebump could not prove that the file would contain exactly one entry more."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Insertion:
+    """A position in a text, the number of characters to remove there, and the text to insert."""
+
+    at: int
+    text: str
+    removed: int = 0
+
+
+def add_blocked_entry(content: bytes, entry: Mapping[str, str], source: str) -> bytes:
+    """Return the content of a file with one more entry at the end of `blocked`.
+
+    `source` is the name of the file in messages. Raises ConfigError if the file cannot be parsed, and BlockRefusedError
+    if the list has a form to which nothing can be added safely.
+    """
+    before, problems = parse_document(content, source)
+    if problems:
+        raise ConfigError(source, problems)
+    bom = _BOM if content.startswith(_BOM) else b""
+    text = content.removeprefix(_BOM).decode()
+    insertion = _plan_insertion(text, entry)
+    rest = text[insertion.at + insertion.removed :]
+    edited = bom + f"{text[: insertion.at]}{insertion.text}{rest}".encode()
+    _prove(before, edited, entry, source)
+    return edited
+
+
+def _prove(before: Document, edited: bytes, entry: Mapping[str, str], source: str) -> None:
+    """Raise BlockRefusedError unless the edited file has exactly one entry more, and no other difference."""
+    listed = before.get(KEY, [])
+    refusal = BlockRefusedError(
+        f"{source} was not changed, because the list `{KEY}` has a form that basebump cannot extend safely; hint: add "
+        "the entry by hand"
+    )
+    if not isinstance(listed, list):
+        raise refusal
+    try:
+        after, problems = parse_document(edited, source)
+    except ConfigError:
+        raise refusal from None
+    if problems or after != {**before, KEY: [*listed, dict(entry)]}:
+        raise refusal
+
+
+def _plan_insertion(text: str, entry: Mapping[str, str]) -> _Insertion:
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    newline = "\r\n" if "\r\n" in text else "\n"
+    found = _find_list(root)
+    if found is None:
+        return _append_list(text, root, entry, newline)
+    if not isinstance(found, yaml.SequenceNode):
+        return _Insertion(len(text), "")  # the proof then refuses the edit
+    if not found.flow_style:
+        at = _find_line_end(text, _find_last_position(found))
+        return _insert_lines(text, at, _render_item(entry, found.start_mark.column), newline)
+    if found.value:
+        return _Insertion(found.value[-1].end_mark.index, f", {json.dumps(dict(entry), ensure_ascii=False)}")
+    return _replace_empty_list(text, found, entry, newline)
+
+
+def _find_list(root: yaml.Node | None) -> yaml.Node | None:
+    """Return the node of the list; None if the file does not have the key."""
+    pairs = root.value if isinstance(root, yaml.MappingNode) else ()
+    return next((value for key, value in pairs if isinstance(key, yaml.ScalarNode) and key.value == KEY), None)
+
+
+def _append_list(text: str, root: yaml.Node | None, entry: Mapping[str, str], newline: str) -> _Insertion:
+    """Return the insertion of the whole list at the end of the file, or of the mapping if it is written in braces."""
+    if isinstance(root, yaml.MappingNode) and root.flow_style:
+        item = json.dumps({KEY: [dict(entry)]}, ensure_ascii=False)[1:-1]
+        return _Insertion(root.value[-1][1].end_mark.index, f", {item}")
+    end = _find_line_end(text, _find_last_position(root)) if root is not None else len(text)
+    is_last = all(line.lstrip().startswith("#") or not line.strip() for line in text[end:].splitlines())
+    return _insert_lines(text, len(text) if is_last else end, ["", f"{KEY}:", *_render_item(entry, 2)], newline)
+
+
+def _replace_empty_list(text: str, node: yaml.Node, entry: Mapping[str, str], newline: str) -> _Insertion:
+    """Return the insertion that replaces `[]`. A comment in the same line stays above the entry."""
+    start, end = node.start_mark.index, node.end_mark.index
+    line_end = _find_line_end(text, end)
+    before = text[:start].rstrip(" ")
+    comment = text[end:line_end].rstrip("\r\n")
+    if not before.endswith(f"{KEY}:") or (comment.strip() and not comment.lstrip().startswith("#")):
+        return _Insertion(start + 1, json.dumps(dict(entry), ensure_ascii=False))
+    lines = newline.join(_render_item(entry, 2)) + newline
+    return _Insertion(len(before), f"{comment.rstrip()}{newline}{lines}", line_end - len(before))
+
+
+def _insert_lines(text: str, at: int, lines: Sequence[str], newline: str) -> _Insertion:
+    """Return the insertion of whole lines. The line before them gets an end if it has none."""
+    start = "" if not text[:at] or text[:at].endswith("\n") else newline
+    return _Insertion(at, start + newline.join(lines) + newline)
+
+
+def _render_item(entry: Mapping[str, str], column: int) -> list[str]:
+    """Return the lines of an item of a list whose dash is in this column. Texts are quoted as in JSON."""
+    pairs = [
+        f"{key}: {value if key == 'digest' else json.dumps(value, ensure_ascii=False)}" for key, value in entry.items()
+    ]
+    indent = " " * column
+    return [f"{indent}{'- ' if index == 0 else '  '}{pair}" for index, pair in enumerate(pairs)]
+
+
+def _find_last_position(node: yaml.Node) -> int:
+    """Return the position after the last value in a node. Comments and blank lines after the value are not included."""
+    while isinstance(node, yaml.CollectionNode) and node.value and not node.flow_style:
+        last = node.value[-1]
+        node = last[1] if isinstance(node, yaml.MappingNode) else last
+    return node.end_mark.index
+
+
+def _find_line_end(text: str, position: int) -> int:
+    """Return the position after the end of the line that contains the character before `position`."""
+    if text[:position].endswith("\n"):
+        return position
+    end = text.find("\n", position)
+    return len(text) if end < 0 else end + 1

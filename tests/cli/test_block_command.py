@@ -1,0 +1,92 @@
+"""`basebump block`: one more blocked digest in the config, and who uses it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from support.visits import API, OLD, build_verdict, build_visit
+
+from bot.settings import load
+from bot.state.database import Database
+from bot.state.inventory_store import DatabaseInventoryStore
+
+READ_AT = datetime.now(UTC) - timedelta(days=3)
+
+
+@pytest.fixture
+def fleet(tmp_path, config):
+    """Write a state with two base branches, and return the path of the config."""
+    inventory = DatabaseInventoryStore(Database.sqlite(tmp_path / "state.db"))
+    inventory.record_visits([build_visit(build_verdict(f"python:3.12@{OLD}"))], {}, READ_AT)
+    inventory.record_visits([build_visit(build_verdict(f"ghcr.io/acme/python:1@{OLD}"), key=API)], {}, READ_AT)
+    return config("state: sqlite:///state.db\n# the end\n")
+
+
+def test_entry_is_added_and_the_users_are_listed(basebump, fleet):
+    before = Path(fleet).read_text(encoding="utf-8")
+    link = "https://sec.example.com/42"
+    code, out, err = basebump("block", f"python@{OLD}", "--reason", "malware", "--link", link, "-c", fleet)
+    assert (code, err) == (0, "")
+    assert out.splitlines()[:4] == [
+        f"{fleet} has a new entry for {OLD[7:19]}.",
+        "",
+        f"1 base branch uses docker.io/library/python@{OLD}, in 1 file.",
+        "",
+    ]
+    assert "acme/web (main)" in out
+    assert f"1 base branch uses ghcr.io/acme/python@{OLD}, in 1 file." in out
+    assert Path(fleet).read_text(encoding="utf-8").startswith(before)
+    (entry,) = load(Path(fleet), requires_forges=False).policy.blocklist.by_digest[OLD]
+    assert (entry.block.reason, entry.block.link, entry.image) == ("malware", link, None)
+
+
+def test_same_entry_is_not_added_twice(basebump, fleet):
+    basebump("block", OLD, "--reason", "malware", "-c", fleet)
+    content = Path(fleet).read_bytes()
+    _, out, _ = basebump("block", OLD, "--reason", "malware", "-c", fleet)
+    assert out.splitlines()[0] == f"{fleet} already had the entry for {OLD[7:19]}."
+    assert Path(fleet).read_bytes() == content
+
+
+def test_image_limits_the_entry_and_the_list(basebump, fleet):
+    _, out, _ = basebump("block", OLD, "--reason", "malware", "--image", "ghcr.io/**", "-c", fleet)
+    assert "acme/api (main)" in out
+    assert "acme/web" not in out
+
+
+def test_entry_goes_to_the_file_that_the_config_names(basebump, config, tmp_path):
+    path, listed = config("blocked:\n  - path: blocked.yaml\n"), tmp_path / "blocked.yaml"
+    listed.write_text("schema: 1\nblocked: []\n", encoding="utf-8")
+    code, out, _ = basebump("block", OLD, "--reason", "malware", "-c", path)
+    assert (code, out.splitlines()[0]) == (0, f"{listed} has a new entry for {OLD[7:19]}.")
+    assert out.splitlines()[-1] == "There is no state of earlier runs, so basebump does not know who uses it."
+    assert OLD in load(Path(path), requires_forges=False).policy.blocklist.by_digest
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("sha256:abc", "--reason", "malware"), "is not a digest"),
+        ((OLD, "--reason", ""), "blocked[0].reason: is required"),
+        ((OLD, "--reason", "two\nlines"), "must be one line"),
+        ((OLD, "--reason", "x", "--link", "http://sec.example.com"), "must begin with https://"),
+        ((OLD, "--reason", "x", "--image", "python"), "matches no image"),
+    ],
+)
+def test_entry_that_is_not_valid_changes_nothing(basebump, config, arguments, says):
+    path = config()
+    before = Path(path).read_bytes()
+    code, _, err = basebump("block", *arguments, "-c", path)
+    assert code == 2
+    assert says in err.replace("\n", " ")
+    assert Path(path).read_bytes() == before
+
+
+def test_several_files_of_blocked_images_are_left_to_the_user(basebump, config, tmp_path):
+    for name in ("a.yaml", "b.yaml"):
+        (tmp_path / name).write_text("schema: 1\nblocked: []\n", encoding="utf-8")
+    path = config("blocked: [{path: a.yaml}, {path: b.yaml}]\n")
+    code, _, err = basebump("block", OLD, "--reason", "malware", "-c", path)
+    assert (code, "names 2 files of blocked images" in err) == (2, True)

@@ -1,0 +1,105 @@
+"""Adding an entry to the list of blocked images: one entry more, and all other bytes as they were."""
+
+from __future__ import annotations
+
+import difflib
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.model.errors import ConfigError
+from bot.settings.blocked_edit import BlockRefusedError, add_blocked_entry
+
+DIGEST = f"sha256:{'b' * 64}"
+OTHER = f"sha256:{'a' * 64}"
+ENTRY = {"digest": DIGEST, "reason": 'malware: "libfoo" # 3'}
+ITEM = f'- digest: {DIGEST}\n  reason: "malware: \\"libfoo\\" # 3"\n'
+INDENTED = f'  - digest: {DIGEST}\n    reason: "malware: \\"libfoo\\" # 3"\n'
+IN_BRACES = f'{{"digest": "{DIGEST}", "reason": "malware: \\"libfoo\\" # 3"}}'
+
+
+def add(text, entry=ENTRY):
+    return add_blocked_entry(text.encode(), entry, "basebump.yaml").decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            f"schema: 1\nblocked:\n- digest: {OTHER}  # one\n  reason: x   # because\n\n# rules\npolicy: []\n",
+            f"schema: 1\nblocked:\n- digest: {OTHER}  # one\n  reason: x   # because\n{ITEM}\n# rules\npolicy: []\n",
+        ),
+        (
+            "schema: 1\nblocked: []   # none yet\npolicy: []\n",
+            f"schema: 1\nblocked:   # none yet\n{INDENTED}policy: []\n",
+        ),
+        ("schema: 1", f"schema: 1\n\nblocked:\n{INDENTED}"),
+        ("schema: 1\n# the end", f"schema: 1\n# the end\n\nblocked:\n{INDENTED}"),
+        (
+            f"schema: 1\nblocked: [{{digest: {OTHER}, reason: x}}] # end\n",
+            f"schema: 1\nblocked: [{{digest: {OTHER}, reason: x}}, {IN_BRACES}] # end\n",
+        ),
+        ('{"schema": 1}\n', f'{{"schema": 1, "blocked": [{IN_BRACES}]}}\n'),
+    ],
+)
+def test_entry_is_added_in_the_style_of_the_list(text, expected):
+    assert add(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "schema: 1\n...\n",
+        "schema: 1\r\nblocked:\r\n    - path: x\r\n",
+        "\ufeffschema: 1\nblocked:\n  - path: x\n",
+        "schema: 1\nblocked:\n  - digest: d\n    reason: |\n      two\n      lines\n\n\npolicy: []\n",
+        "blocked:\n  -\n    path: x\n  - path: 'it''s'",
+        "blocked:\n  - {path: x}\nschema: 1\n# the end",
+        "schema: 1\nblocked: [\n  {path: x},\n]\n",
+    ],
+)
+def test_all_other_bytes_stay_as_they_are(text):
+    edited = add(text)
+    changes = difflib.ndiff(text.splitlines(keepends=True), edited.splitlines(keepends=True))
+    removed = [each[2:] for each in changes if each.startswith("- ")]
+    assert all(each.rstrip() in edited for each in removed)
+    assert edited.count("\r\n") in (0, edited.count("\n"))
+    assert add(edited).count(DIGEST) == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "schema: 1\nblocked: none\n",
+        "schema: 1\nblocked:\n",
+        "schema: 1\nblocked: {digest: x}\n",
+        "schema: 1\nfirst: &list\n  - path: x\nblocked: *list\n",
+        "schema: 1\nmore: &more {blocked: [{path: x}]}\n<<: *more\n",
+        "? schema\n: 1\n---\nsecond: 1\n",
+        "[1]\n",
+        "schema: [\n",
+    ],
+)
+def test_list_that_cannot_be_extended_safely_is_refused(text):
+    with pytest.raises((BlockRefusedError, ConfigError)):
+        add(text)
+
+
+words = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Cn", "Co", "Zl", "Zp")), min_size=1)
+documents = st.fixed_dictionaries(
+    {"schema": st.just(1), "policy": st.lists(words, max_size=3)},
+    optional={"blocked": st.lists(st.dictionaries(words, words, max_size=3), max_size=3)},
+)
+
+
+@given(documents, words, st.sampled_from([None, True, False]), st.booleans())
+def test_whatever_the_file_holds_exactly_one_entry_is_added_or_nothing(document, reason, flow, is_unicode):
+    text = yaml.safe_dump(document, default_flow_style=flow, allow_unicode=is_unicode, sort_keys=False)
+    try:
+        edited = add(text, {"digest": DIGEST, "reason": reason})
+    except (BlockRefusedError, ConfigError):
+        return
+    entry = {"digest": DIGEST, "reason": reason}
+    assert yaml.safe_load(edited) == {**document, "blocked": [*document.get("blocked", []), entry]}
