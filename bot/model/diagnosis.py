@@ -29,6 +29,7 @@ class ConfigArea(StrEnum):
     REGISTRIES = "registries"
     SCANNERS = "scanners"
     TRUST = "trust"
+    BLOCKED = "blocked"
     ENRICHMENT = "enrichment"
     STATE = "state"
 

@@ -27,7 +27,7 @@ _LEVELS: dict[ViolationKind, str] = {
     ViolationKind.STALE: "warning",
     ViolationKind.NOT_EVALUATED: "warning",
 }
-_SECURITY_KINDS = frozenset({ViolationKind.UNPINNED, ViolationKind.POLICY, ViolationKind.STALE})
+_SECURITY_KINDS = frozenset({ViolationKind.UNPINNED, ViolationKind.BLOCKED, ViolationKind.POLICY, ViolationKind.STALE})
 """The violations that are about the security of an image. The others prevent a build, or an evaluation."""
 _HELP_PAGE = "docs/check.md#findings"
 _HELP_TEXTS: dict[ViolationKind, str] = {

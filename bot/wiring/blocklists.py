@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bot.core.choice.blocklist import merge_blocklists
 from bot.model.blocklist import Blocklist
+from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem
 from bot.model.errors import BasebumpError, ConfigError, RegistryError
 from bot.model.reference import ImageReference
 from bot.settings import BlocklistSettings, Settings, parse_blocklist
@@ -15,12 +17,32 @@ from bot.settings import BlocklistSettings, Settings, parse_blocklist
 if TYPE_CHECKING:
     from bot.registry_ports import ArtifactStore
 
+READ_ACTION = "read the list"
 MAX_LIST_SIZE = 256 * 1024
 """Limit for a downloaded list, in bytes. It is the limit for every file of the config."""
 
 
 class UnreadableListError(BasebumpError):
     """A list of blocked images could not be read. The message names its source and the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlocklistExamination:
+    """Checks that a list of blocked images can be read; implements `bot.ports.Diagnosable`."""
+
+    blocklist: BlocklistSettings
+    settings: Settings
+
+    def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - the same at every level
+        """Download the list, and report how many entries it has."""
+        source = self.blocklist.url or self.blocklist.artifact or self.blocklist.key
+        try:
+            found = read_published_blocklist(self.blocklist, self.settings)
+        except UnreadableListError as error:
+            yield report_problem(source, READ_ACTION, f"{error}; until it can be read, nothing is proposed")
+            return
+        count = sum(map(len, found.by_digest.values())) + len(found.builds)
+        yield report_ok(source, READ_ACTION, f"it has {count} {'entry' if count == 1 else 'entries'}")
 
 
 def add_published_blocklists(settings: Settings) -> Settings:

@@ -22,7 +22,7 @@ from bot.wiring.scanners import is_scanner_installed, use_installed_scanner
 
 if TYPE_CHECKING:
     from bot.ports import Diagnosable
-    from bot.settings import ForgeSettings, RegistrySettings, ScannerSettings, StateSettings
+    from bot.settings import BlocklistSettings, ForgeSettings, RegistrySettings, ScannerSettings, StateSettings
 
 
 HUB_IMAGE = TagRef("docker.io/library/alpine", "latest")
@@ -63,6 +63,8 @@ def _list_parts(settings: Settings, images: Sequence[ImageReference]) -> Iterato
     yield from _list_registry_parts(settings, images)
     yield from _list_scanner_parts(settings)
     yield DiagnosisPart(ConfigArea.TRUST, "trust", lambda: [TrustExamination(settings)])
+    for each in settings.blocklists:
+        yield DiagnosisPart(ConfigArea.BLOCKED, each.key, partial(_build_blocklist_examination, settings, each))
     if settings.enrichment.has_advisories:
         yield DiagnosisPart(ConfigArea.ENRICHMENT, "enrichment", partial(_build_advisories, settings))
     if settings.state is not None:
@@ -151,6 +153,12 @@ def _build_scanner(settings: Settings, scanner: ScannerSettings) -> Iterator[Dia
     from bot.wiring.scanners import build_scanner, get_cache_folder
 
     yield build_scanner(scanner, settings, build_registry(_without_unusable_registries(settings)), get_cache_folder())
+
+
+def _build_blocklist_examination(settings: Settings, blocklist: BlocklistSettings) -> list[Diagnosable]:
+    from bot.wiring.blocklists import BlocklistExamination
+
+    return [BlocklistExamination(blocklist, _without_unusable_registries(settings))]
 
 
 def _build_advisories(settings: Settings) -> Iterator[Diagnosable]:

@@ -1,0 +1,140 @@
+"""Lists of blocked images: files, downloads and artifacts, and what is said if one cannot be read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from support.listener import Listener, Reply
+from support.runs.worlds import build, write_tree
+
+from bot.demo.images import PlatformImage, compute_digest
+
+BAD, NEW = build("bad").digest, build("new").digest
+LIST = f"schema: 1\nblocked:\n  - digest: {BAD}\n    reason: malware\n"
+FILES = {"Dockerfile": f"FROM python:3.12@{BAD}\n", "other/Dockerfile": f"FROM redis:7@{NEW}\n"}
+
+
+@pytest.fixture
+def moved(loopback):
+    for content in ("bad", "new"):
+        loopback.move("python", "3.12", content)
+    loopback.move("redis", "7", "new")
+    return loopback
+
+
+@pytest.fixture
+def scan(tmp_path, basebump):
+    def go(config_file):
+        folder = write_tree(tmp_path / "tree", FILES)
+        code, out, _ = basebump("scan", folder, "-c", config_file, "--format", "json")
+        document = json.loads(out)
+        return code, {each["canonical"]: each for each in document["occurrences"]}, document["failed"]
+
+    return go
+
+
+PYTHON, REDIS = "docker.io/library/python", "docker.io/library/redis"
+
+
+def is_blocked(occurrence):
+    return (occurrence["status"], occurrence["reason"], occurrence["new_digest"]) == ("blocked", "digest-blocked", NEW)
+
+
+def test_entries_of_a_file_and_of_a_download_count(moved, scan, config, tmp_path):
+    (tmp_path / "blocked.yaml").write_text(LIST, encoding="utf-8")
+    code, occurrences, _ = scan(config("blocked: [{path: blocked.yaml}]\n"))
+    assert (code, is_blocked(occurrences[PYTHON])) == (0, True)
+    with Listener(lambda _: Reply(200, body=LIST.encode())) as server:
+        code, occurrences, failed = scan(config(f'blocked: [{{url: "http://{server.host}/list.yaml"}}]\n'))
+    assert (code, is_blocked(occurrences[PYTHON]), failed) == (0, True, [])
+    assert occurrences[REDIS]["status"] == "up-to-date"
+
+
+def push_artifact(loopback, *blobs):
+    layers = [{"mediaType": "text/yaml", "digest": compute_digest(each), "size": len(each)} for each in blobs]
+    kind = "application/vnd.oci.image.manifest.v1+json"
+    manifest = {"schemaVersion": 2, "mediaType": kind, "artifactType": "application/vnd.acme.blocked", "layers": layers}
+    content = json.dumps(manifest).encode()
+    return loopback.store.set_tag("acme/blocked", "latest", PlatformImage(content, kind, tuple(blobs)))
+
+
+def test_entries_of_an_artifact_count_by_tag_and_by_digest(moved, scan, config):
+    digest = push_artifact(moved, LIST.encode())
+    for name in ("acme/blocked:latest", f"acme/blocked@{digest}"):
+        code, occurrences, failed = scan(config(f'blocked: [{{oci: "{name}"}}]\n'))
+        assert (code, is_blocked(occurrences[PYTHON]), failed) == (0, True, [])
+
+
+@pytest.mark.parametrize(
+    ("blobs", "says"),
+    [
+        ((), "must have exactly one layer, and has 0"),
+        ((b"a", b"b"), "must have exactly one layer, and has 2"),
+        ((b"schema: 1\nblocked: [{path: more.yaml}]\n",), "blocked[0].path: is not a key"),
+        ((b"schema: 1\nblocked: [{digest: sha256:1, reason: x}]\n",), "blocked[0].digest: is not a digest"),
+        ((b"schema: 1\n",), "blocked: is required"),
+        ((b"[" * 100_000,), "is not valid"),
+    ],
+)
+def test_artifact_that_is_not_a_list_is_a_failure_and_nothing_is_proposed(moved, scan, config, blobs, says):
+    push_artifact(moved, *blobs)
+    code, occurrences, failed = scan(config('blocked: [{oci: "acme/blocked:latest"}]\n'))
+    assert code == 1
+    assert {each["reason"] for each in occurrences.values()} == {"lists-unread"}
+    (failure,) = failed
+    assert failure["subject"] == "blocked[0]"
+    assert says in failure["error"]
+
+
+def test_unread_list_does_not_hide_what_another_list_blocks(moved, scan, config):
+    with Listener(lambda _: Reply(503)) as server:
+        url = f"http://{server.host}/list.yaml"
+        code, occurrences, failed = scan(config(f'blocked: [{{digest: "{BAD}", reason: malware}}, {{url: "{url}"}}]\n'))
+    assert (code, failed[0]["subject"]) == (1, "blocked[1]")
+    assert (occurrences[PYTHON]["status"], occurrences[PYTHON]["new_digest"]) == ("blocked", None)
+    assert occurrences[REDIS]["status"] == "unresolved"
+
+
+def test_registry_that_is_not_listed_is_not_contacted_for_a_list(moved, scan, config):
+    code, _, failed = scan(config('blocked: [{oci: "registry.example.com/sec/blocked:1"}]\n'))
+    assert code == 1
+    assert "neither a well-known registry nor listed" in failed[0]["error"]
+
+
+@pytest.mark.parametrize(("arguments", "remedy"), [((), "--write moves it to"), (("--offline",), None)])
+def test_check_finds_blocked_digests(moved, check, config, arguments, remedy):
+    files = {**FILES, "kept/Dockerfile": f"# basebump: ignore\nFROM python:3.12@{BAD}\n"}
+    path = config(f'blocked: [{{digest: "{BAD}", reason: malware, link: "https://sec.example.com/42"}}]\n')
+    code, document = check(files, "-c", path, *arguments)
+    assert code == 4
+    findings = {each["path"]: each for each in document["findings"]}
+    assert set(findings) == {"Dockerfile", "kept/Dockerfile"}
+    assert {each["finding"] for each in findings.values()} == {"blocked"}
+    message = findings["Dockerfile"]["message"]
+    assert message.startswith(f"python:3.12@{BAD[7:19]} is blocked: malware (https://sec.example.com/42)")
+    assert remedy is None or remedy in message
+
+
+def test_doctor_tests_whether_lists_can_be_read(moved, basebump, config, tmp_path):
+    push_artifact(moved, LIST.encode())
+    (tmp_path / "forge").mkdir()
+    path = config(
+        'forges: [{kind: local, url: forge}]\nblocked: [{oci: "acme/blocked:latest"}, {oci: "acme/missing:latest"}]\n'
+    )
+    _, out, _ = basebump("doctor", "-c", path, "--format", "json")
+    checks = [each for each in json.loads(out)["checks"] if each["area"] == "blocked"]
+    by_subject = {each["subject"]: each for each in checks}
+    readable, missing = (by_subject[f"acme/{name}:latest"] for name in ("blocked", "missing"))
+    assert (readable["mark"], readable["found"]) == ("ok", "it has 1 entry")
+    assert missing["mark"] == "problem"
+    assert "nothing is proposed" in missing["found"]
+
+
+def test_text_names_the_reason_first(moved, basebump, config, tmp_path):
+    folder = write_tree(tmp_path / "tree", FILES)
+    path = config(f'blocked: [{{digest: "{BAD}", reason: malware}}]\n')
+    _, out, _ = basebump("scan", folder, "-c", path)
+    assert f"⊘ python:3.12  blocked: malware; {BAD[7:19]} → {NEW[7:19]}" in out
+    assert Path(path).exists()
