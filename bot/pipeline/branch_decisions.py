@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from bot.core.proposal.update_groups import UpdateGroup, build_onboarding_group, get_update_group
 from bot.model.decision import (
+    BlockedReference,
     Decision,
     HeldUpdate,
     ImageUpdate,
@@ -47,6 +48,8 @@ def explain_no_proposal(decisions: Sequence[Decision]) -> str:
     """Return a sentence that says why a branch has no proposal. `decisions` are about the images of the branch."""
     if any(isinstance(decision, ImageUpdate) for decision in decisions):
         return "It is part of another proposal now."
+    if any(isinstance(decision, BlockedReference) for decision in decisions):
+        return "No replacement for the blocked digest is known now."
     reasons = [
         decision.reason.sentence
         for decision in decisions

@@ -35,8 +35,8 @@ from bot.model.proposal import (
 from bot.model.reference import TagRef
 from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage
-from bot.pipeline.branch_decisions import explain_no_proposal, group_by_branch, group_by_tag
 from bot.pipeline.blocked_requests import DesiredState, replace_blocked_request
+from bot.pipeline.branch_decisions import explain_no_proposal, group_by_branch, group_by_tag
 from bot.pipeline.branch_judge import ContentJudge, collect_known_versions
 from bot.pipeline.extract import ExtractResult
 from bot.pipeline.plan_proposals import PlannedProposal, ProposalPlan, plan_proposals
@@ -318,9 +318,8 @@ class RepositoryPlanner:
         )
         updates = planned_proposal.updates if planned_proposal is not None else ()
         is_fully_resolved = is_fully_resolved_branch(planned_proposal, decisions, requests, self._extract_result)
-        state = replace_blocked_request(
-            DesiredState(desired, is_fully_resolved), requests, self.options.policy_config.blocklist, self.resolutions
-        )
+        blocklist = self.options.policy_config.blocklist
+        state = replace_blocked_request(DesiredState(desired, is_fully_resolved), requests, blocklist, self.resolutions)
         desired, is_fully_resolved = state.desired, state.is_fully_resolved
         step = next_step(desired, requests, is_fully_resolved=is_fully_resolved, now=self.context.now)
         if isinstance(step, NoChange) and step.reason is NoChangeReason.UNKNOWN:

@@ -52,7 +52,19 @@ def decide(tracked_image: TrackedImage, resolutions: Sequence[Resolution], now: 
     written_tag_decision = _decide_for_tag(tracked_image, resolutions[-1], now)
     if isinstance(written_tag_decision, ImageUpdate) and written_tag_decision.cause is UpdateCause.GONE:
         return written_tag_decision
-    return _choose_tag(tracked_image, resolutions, now)
+    return _doubt_unknown_block(_choose_tag(tracked_image, resolutions, now), resolutions[-1])
+
+
+def _doubt_unknown_block(decision: Decision, written: Resolution) -> Decision:
+    """Return a decision that a file is up to date only if it is known that its digest is not blocked.
+
+    `written` is the lookup of the tag in the file.
+    """
+    pinned_digest = decision.occurrence.reference.digest
+    if not isinstance(decision, UpToDate) or isinstance(written, UnresolvedTag) or pinned_digest is None:
+        return decision
+    unknown = written.unknown_blocks.get(pinned_digest)
+    return UnresolvedReference(decision.tracked_image, Reason.LISTS_UNREAD, unknown) if unknown else decision
 
 
 def _choose_tag(tracked_image: TrackedImage, resolutions: Sequence[Resolution], now: datetime) -> Decision:
@@ -165,8 +177,7 @@ def _compare_digests(tracked_image: TrackedImage, resolved: ResolvedTag, now: da
     pinned_digest, current_manifest = tracked_image.occurrence.reference.digest, resolved.manifest
     # A reference that pins the manifest of one platform is up to date while the current index has that manifest.
     if pinned_digest == resolved.digest or (current_manifest is not None and current_manifest.has_child(pinned_digest)):
-        unknown = resolved.unknown_blocks.get(pinned_digest) if pinned_digest is not None else None
-        return UnresolvedReference(tracked_image, Reason.LISTS_UNREAD, unknown) if unknown else UpToDate(tracked_image)
+        return UpToDate(tracked_image)
     if resolved.not_pullable_reason:
         return HeldUpdate(tracked_image, Reason.NOT_PULLABLE, resolved.not_pullable_reason)
     if (disallowed := _decide_if_disallowed(tracked_image, resolved, now)) is not None:
