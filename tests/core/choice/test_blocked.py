@@ -1,0 +1,246 @@
+"""Decisions on blocked digests, and on tags that point to one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.core.decisions import DAY, NEXT, NGINX, NOW, THREE_DAYS, chosen, index, place, points_to, seen
+from support.values import digest
+
+from bot.core.choice.blocked import add_block_note, apply_unread_lists
+from bot.core.choice.blocklist import build_blocklist
+from bot.core.choice.decide import decide
+from bot.model.blocklist import Block, BlockedDigest, Blocklist
+from bot.model.decision import (
+    BlockedReference,
+    HeldUpdate,
+    ImageUpdate,
+    SkippedReference,
+    SupersededReference,
+    UnresolvedReference,
+    UpdateCause,
+    UpToDate,
+)
+from bot.model.image import ChildManifest, RegistryRecord, Replacement, ResolvedTag, UnresolvedTag
+from bot.model.policy import Policy
+from bot.model.source import NotEditable
+from bot.model.vocabulary import Reason
+
+BLOCK = Block("malware", "https://sec.example.com/42")
+
+
+def blocks(*words):
+    return {digest(word): BLOCK for word in words}
+
+
+def with_platforms(word, *platforms):
+    return replace(index(word), children=tuple(ChildManifest(digest(f"{word} {each}"), each) for each in platforms))
+
+
+def test_blocked_digest_is_replaced_by_the_current_one_whatever_its_age():
+    resolved = points_to("new", observations=seen(NGINX, bad=9, new=0), blocks=blocks("bad"))
+    decision = decide(place("bad", THREE_DAYS), [resolved], NOW)
+    assert chosen(decision) == [digest("new")]
+    assert (decision.cause, decision.block, decision.candidates[0].goes_back) == (UpdateCause.BLOCKED, BLOCK, False)
+
+
+@pytest.mark.parametrize("held", ["bad", None])
+def test_replacements_are_taken_in_their_order_if_the_current_digest_is_blocked(held):
+    replacements = tuple(Replacement(index(word)) for word in ("older", "oldest"))
+    decision = decide(place(held), [points_to("bad", blocks=blocks("bad"), replacements=replacements)], NOW)
+    assert chosen(decision) == [digest("older"), digest("oldest")]
+    assert all(each.goes_back for each in decision.candidates)
+
+
+def test_replacement_may_be_older_and_seen_before_but_must_have_the_platforms_in_use():
+    amd64, arm64 = "linux/amd64", "linux/arm64"
+    bad, old, half = (
+        with_platforms("bad", amd64, arm64),
+        with_platforms("old", amd64, arm64),
+        with_platforms("half", amd64),
+    )
+    records = {each.digest: RegistryRecord(NOW - age * DAY) for each, age in ((bad, 1), (old, 9))}
+    resolved = ResolvedTag(
+        NGINX,
+        bad.digest,
+        bad,
+        {bad.digest: bad},
+        observations=seen(NGINX, half=20, old=9, bad=1),
+        registry_records=records,
+        blocks=blocks("bad"),
+        replacements=(Replacement(half), Replacement(old)),
+    )
+    assert chosen(decide(place("bad"), [resolved], NOW)) == [old.digest]
+    only_half = replace(resolved, replacements=(Replacement(half),))
+    decision = decide(place("bad"), [only_half], NOW)
+    assert isinstance(decision, BlockedReference)
+    assert (decision.block, decision.is_certain) == (BLOCK, True)
+    assert "has no linux/arm64" in decision.detail
+
+
+def test_image_of_a_platform_is_replaced_by_that_of_an_earlier_index():
+    earlier = with_platforms("earlier", "linux/amd64")
+    child = index("earlier amd64")
+    resolved = points_to("bad", blocks=blocks("bad", "pinned"), replacements=(Replacement(earlier),))
+    resolved = replace(
+        resolved, replacements=(Replacement(earlier, same_platform_manifests={digest("pinned"): child}),)
+    )
+    assert chosen(decide(place("pinned"), [resolved], NOW)) == [child.digest]
+
+
+def test_sibling_tag_is_written_if_the_file_allows_it():
+    sibling = Replacement(index("patch"), tag="1.27.2")
+    resolved = points_to("bad", blocks=blocks("bad"), replacements=(sibling,))
+    (candidate,) = decide(place("bad"), [resolved], NOW).candidates
+    assert (candidate.digest, candidate.tag) == (digest("patch"), "1.27.2")
+    fixed = place("bad")
+    fixed = replace(fixed, occurrence=replace(fixed.occurrence, tag_slot=NotEditable(Reason.SHARED_ARGUMENT)))
+    assert isinstance(decide(fixed, [resolved], NOW), BlockedReference)
+
+
+def test_other_allowed_tags_are_the_last_resort():
+    written, later = points_to("bad", blocks=blocks("bad")), points_to("later", NEXT)
+    (candidate,) = decide(place("bad"), [later, written], NOW).candidates
+    assert (candidate.digest, candidate.tag) == (digest("later"), NEXT.tag)
+    with_older = replace(written, replacements=(Replacement(index("older")),))
+    assert chosen(decide(place("bad"), [later, with_older], NOW)) == [digest("older")]
+
+
+def test_without_a_replacement_the_reference_is_blocked_and_unknown_data_is_said():
+    decision = decide(place("bad"), [points_to("bad", blocks=blocks("bad"))], NOW)
+    assert isinstance(decision, BlockedReference)
+    assert decision.is_certain
+    unknown = points_to("new", blocks=blocks("bad"), unknown_blocks={digest("new"): "no build time"})
+    decision = decide(place("bad"), [unknown], NOW)
+    assert isinstance(decision, BlockedReference)
+    assert (decision.is_certain, decision.detail) == (False, "no build time")
+
+
+def test_file_stays_up_to_date_while_its_tag_points_to_a_blocked_digest():
+    resolved = points_to("bad", observations=seen(NGINX, old=9, bad=1), blocks=blocks("bad"))
+    decision = decide(place("old"), [resolved], NOW)
+    assert isinstance(decision, UpToDate)
+    assert decision.tracked_image.notes == ("What `1.27.1` points to now is blocked: malware",)
+
+
+def test_earlier_digest_that_is_newer_than_the_file_is_taken_instead_of_a_blocked_one():
+    history = seen(NGINX, old=9, better=5, worse=4, bad=1)
+    resolved = points_to(
+        "bad",
+        observations=history,
+        earlier_manifests=(index("worse"), index("better")),
+        blocks=blocks("bad", "worse"),
+    )
+    decision = decide(place("old"), [resolved], NOW)
+    assert chosen(decision) == [digest("better")]
+    assert decision.cause is UpdateCause.MOVED
+
+
+def test_later_tag_that_points_to_a_blocked_digest_is_passed_over():
+    later = points_to("bad", NEXT, blocks=blocks("bad"))
+    decision = decide(place("old"), [later, points_to("new")], NOW)
+    assert (chosen(decision), decision.candidates[0].tag) == ([digest("new")], None)
+    assert isinstance(decide(place("new"), [later, points_to("new")], NOW), UpToDate)
+
+
+def test_gone_digest_is_replaced_in_the_same_way_if_the_tag_points_to_a_blocked_one():
+    resolved = points_to(
+        "bad", pinned_manifests={digest("gone"): None}, blocks=blocks("bad"), replacements=(Replacement(index("old")),)
+    )
+    decision = decide(place("gone"), [resolved], NOW)
+    assert (chosen(decision), decision.cause) == ([digest("old")], UpdateCause.GONE)
+    none_known = decide(place("gone"), [replace(resolved, replacements=())], NOW)
+    assert isinstance(none_known, BlockedReference)
+
+
+def test_digest_that_may_be_blocked_is_neither_proposed_nor_said_to_be_up_to_date():
+    resolved = points_to("new", unknown_blocks={digest("new"): "no build time"})
+    for held in ("old", "new", None):
+        decision = decide(place(held), [resolved], NOW)
+        assert decision == UnresolvedReference(place(held), Reason.LISTS_UNREAD, "no build time")
+
+
+# ---- lists and tags that could not be read ---------------------------------------------------------------------------
+
+UNREAD = Blocklist(unread=(("blocked[0]", "it answered 503"),))
+LISTED = build_blocklist([BlockedDigest(digest("bad"), BLOCK)])
+
+
+@pytest.mark.parametrize(
+    "decision",
+    [
+        UpToDate(place("old")),
+        HeldUpdate(place("old"), Reason.OLDER, ""),
+        SupersededReference(place("old"), Reason.TAG_STOPPED, ""),
+        decide(place("old"), [points_to("new")], NOW),
+    ],
+)
+def test_nothing_is_decided_while_a_list_is_unread(decision):
+    decided = apply_unread_lists(decision, UNREAD)
+    assert isinstance(decided, UnresolvedReference)
+    assert (decided.reason, decided.detail) == (Reason.LISTS_UNREAD, "blocked[0] could not be read: it answered 503")
+    assert apply_unread_lists(decision, LISTED) == decision
+
+
+def test_blocked_digest_stays_blocked_if_its_tag_or_another_list_cannot_be_read():
+    unresolved = decide(place("bad"), [UnresolvedTag(NGINX, Reason.UNREACHABLE, "timeout")], NOW)
+    decided = apply_unread_lists(unresolved, LISTED)
+    assert decided == BlockedReference(place("bad"), BLOCK, "timeout", is_certain=False)
+    update = decide(place("bad"), [points_to("new", blocks=blocks("bad"))], NOW)
+    decided = apply_unread_lists(update, replace(LISTED, unread=UNREAD.unread))
+    assert isinstance(decided, BlockedReference)
+    assert not decided.is_certain
+
+
+def test_skipped_reference_gets_a_note_if_its_digest_is_blocked():
+    skipped = SkippedReference(place("bad").occurrence, Reason.IGNORED)
+    assert add_block_note(skipped, LISTED).occurrence.notes == ("Its digest is blocked: malware",)
+    assert add_block_note(skipped, UNREAD) == skipped
+    assert add_block_note(place("bad"), LISTED) == place("bad")
+
+
+# ---- whatever the lists and observations -----------------------------------------------------------------------------
+
+WORDS = ("a", "b", "c", "d", "e")
+words = st.sampled_from(WORDS)
+
+
+@given(
+    held=st.none() | words,
+    current=words,
+    later=words,
+    history=st.lists(words, max_size=5),
+    listed=st.sets(words),
+    unknown=st.sets(words),
+    replacements=st.lists(words, max_size=3),
+    policy=st.sampled_from([Policy(), THREE_DAYS]),
+    is_gone=st.booleans(),
+)
+def test_proposed_digest_is_never_blocked(
+    *, held, current, later, history, listed, unknown, replacements, policy, is_gone
+):
+    observations = tuple(each for ago, word in enumerate(reversed(history)) for each in seen(NGINX, **{word: 2 * ago}))[
+        ::-1
+    ]
+    known = {"blocks": blocks(*listed), "unknown_blocks": {digest(each): "unknown" for each in unknown}}
+    resolved = points_to(
+        current,
+        observations=observations,
+        earlier_manifests=tuple(map(index, dict.fromkeys(history))),
+        pinned_manifests={digest(held): None} if held and is_gone else {},
+        replacements=tuple(Replacement(index(each)) for each in replacements),
+        **known,
+    )
+    decision = decide(place(held, policy), [points_to(later, NEXT, **known), resolved], NOW)
+    if isinstance(decision, ImageUpdate):
+        disallowed = {digest(each) for each in listed | unknown}
+        assert disallowed.isdisjoint(candidate.digest for candidate in decision.candidates)
+    in_use = held or current
+    if in_use in listed:
+        assert isinstance(decision, ImageUpdate | BlockedReference)
+        assert decision.block == BLOCK
+    if isinstance(decision, UpToDate):
+        assert in_use not in listed | unknown
