@@ -26,6 +26,7 @@ FILES = sorted(
 """Whose comments, descriptions and scripts speak of basebump."""
 _STAND_INS = {
     "IMAGE": "registry.example.com/x",
+    "DIGEST": f"sha256:{'0' * 64}",
     "OLD": "registry.example.com/x:1",
     "NEW": "registry.example.com/x:2",
     "I/N": "1/2",
