@@ -35,6 +35,10 @@ COMMANDS = {
     "scan": CommandEntry("bot.cli.scan", "Find the images in a folder, and newer digests for them."),
     "check": CommandEntry("bot.cli.check", "Check in a CI that all images are pinned, exist and follow the policy."),
     "run": CommandEntry("bot.cli.run", "Propose newer images to the repositories of a config."),
+    "plan": CommandEntry(
+        "bot.cli.plan", "Plan what a run would write, and store the plan in a file for `basebump apply`."
+    ),
+    "apply": CommandEntry("bot.cli.apply", "Perform the plan in the file PLAN, which `basebump plan` wrote."),
     "resolve": CommandEntry(
         "bot.cli.resolve", "Show the current digest, the platforms and other facts about IMAGE from its registry."
     ),

@@ -164,7 +164,8 @@ jobs_option = click.option(
 )
 
 
-def _parse_level(_context: click.Context, _option: click.Parameter, word: str) -> RunLevel:
+def parse_level(_context: click.Context, _option: click.Parameter, word: str) -> RunLevel:
+    """Parse the word for a level on the command line."""
     return RunLevel[word.upper()]
 
 
@@ -173,10 +174,17 @@ level_option = click.option(
     type=click.Choice([level.word for level in RunLevel]),
     default=RunLevel.REPORT.word,
     show_default=True,
-    callback=_parse_level,
+    callback=parse_level,
     help="Only report; also push branches; also open pull requests.",
 )
 """Commands get the level as a RunLevel."""
+
+
+advisories_option = click.option(
+    "--advisories",
+    is_flag=True,
+    help="Look up known exploitation (KEV, EPSS) on the internet if the config has no `enrichment`.",
+)
 
 
 log_option = click.option(

@@ -37,11 +37,7 @@ if TYPE_CHECKING:
 @options.add_export_option(*FORMATS)
 @options.log_option
 @options.jobs_option
-@click.option(
-    "--advisories",
-    is_flag=True,
-    help="Look up known exploitation (KEV, EPSS) on the internet if the config has no `enrichment`.",
-)
+@options.advisories_option
 def command(  # noqa: PLR0913 - click passes one argument for each option
     config_file: Path,
     level: RunLevel,
@@ -67,7 +63,7 @@ def command(  # noqa: PLR0913 - click passes one argument for each option
     if has_metrics and fleet_run.context.inventory_store.is_available:
         report, patches = _load_patch_summaries(report, config_file)
     has_written_all = write_result(
-        partial(_render_report, report, patches), output_format, exports, partial(render_run_for_screen, report)
+        partial(render_run_report, report, patches), output_format, exports, partial(render_run_for_screen, report)
     )
     code = ExitCode.FAILED if report.failed or not has_written_all else ExitCode.DONE
     log_end(log, report.failed, code)
@@ -85,7 +81,8 @@ def _load_patch_summaries(report: RunReport, config_file: Path) -> tuple[RunRepo
         return report.add_failures((RunFailure(STATE_SUBJECT, FailureStage.PROPOSE, str(error)),)), None
 
 
-def _render_report(report: RunReport, patches: Sequence[PatchSummary] | None, output_format: str) -> str:
+def render_run_report(report: RunReport, patches: Sequence[PatchSummary] | None, output_format: str) -> str:
+    """Render the report of a run. `patches` are the times to patch; None if they are not known."""
     match output_format:
         case "metrics":
             from bot.reports.metrics import render_metrics

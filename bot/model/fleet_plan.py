@@ -136,6 +136,8 @@ class JudgedRequest:
     """The intent of the changes on the branch; None if it contains other changes than basebump's edits."""
     is_confirmed: bool = True
     is_as_marked: bool = True
+    is_judged: bool = False
+    """True if the content of the branch was judged. A branch is not judged if another account made its commit."""
 
 
 @dataclass(frozen=True, slots=True)

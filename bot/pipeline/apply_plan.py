@@ -7,7 +7,7 @@ proves them when they are planned. Then the same functions execute the steps as 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -175,12 +175,14 @@ class _RepositoryCheck:
         if repository.is_public != planned.is_public:
             raise _ChangedSincePlanError("the repository became public or private")
         forge = listed.fleet.get_forge(repository)
-        requests = _match_requests(
-            planned,
-            forge.list_requests(
-                self.options.branch_prefix, frozenset(planned.listed_branches), PlannedJudge(planned.requests)
-            ),
-        )
+        judge = PlannedJudge(planned.requests)
+        requests = forge.list_requests(self.options.branch_prefix, frozenset(planned.listed_branches), judge)
+        if judge.branch_of_other_account is not None:
+            raise PlanError(
+                f"the plan was made with the token of another account, to which {judge.branch_of_other_account} is a "
+                "branch of others; nothing was written here; hint: use two tokens of the same account"
+            )
+        requests = _match_requests(planned, requests, judge.judged_heads)
         dashboard = listed.fleet.get_dashboard(repository) if planned.has_dashboard else None
         dashboard_issue = dashboard.read() if dashboard is not None else None
         if planned.has_dashboard and fingerprint_dashboard(dashboard_issue) != planned.dashboard:
@@ -231,7 +233,9 @@ class _RepositoryCheck:
         )
 
 
-def _match_requests(planned: PlannedRepository, requests: Sequence[RemoteRequest]) -> tuple[RemoteRequest, ...]:
+def _match_requests(
+    planned: PlannedRepository, requests: Sequence[RemoteRequest], judged_heads: Collection[str]
+) -> tuple[RemoteRequest, ...]:
     """Return the requests of the forge in the order of the plan. Raises _ChangedSincePlanError if they differ."""
     found = {(each.branch, each.number, each.state): each for each in requests}
     listed = {(each.branch, each.number, each.state) for each in planned.requests}
@@ -239,7 +243,7 @@ def _match_requests(planned: PlannedRepository, requests: Sequence[RemoteRequest
     matched: list[RemoteRequest] = []
     for each in planned.requests:
         request = found.get((each.branch, each.number, each.state))
-        if request is None or describe_request(request) != each:
+        if request is None or describe_request(request, judged_heads) != each:
             changed.append(each.branch)
         else:
             matched.append(request)

@@ -150,6 +150,6 @@ def _describe_repository(
         has_dashboard=has_dashboard,
         dashboard=fingerprint_dashboard(repository_plan.dashboard_issue) if has_dashboard else None,
         listed_branches=tuple(sorted(repository_plan.listed_branches)),
-        requests=tuple(map(describe_request, requests)),
+        requests=tuple(describe_request(each, repository_plan.judged_heads) for each in requests),
         branches=tuple(describe_branch(each, requests) for each in repository_plan.branch_plans),
     )

@@ -34,6 +34,13 @@ class PlannedJudge:
     """
 
     def __init__(self, requests: Iterable[JudgedRequest]) -> None:
+        requests = tuple(requests)
+        self._unjudged = {(each.branch, each.head) for each in requests if not each.is_judged}
+        self.judged_heads: set[str] = set()
+        """The last commits of the branches that were judged so far."""
+        self.branch_of_other_account: str | None = None
+        """A branch that the account of this token created, but not the account that made the plan; None if there is
+        none."""
         self._verdicts = {
             (each.branch, each.head): BranchVerdict(each.intent, each.is_confirmed, each.is_as_marked)
             for each in requests
@@ -42,4 +49,7 @@ class PlannedJudge:
 
     def judge(self, claim: BranchClaim, open_contents: Callable[[], BranchContents | None]) -> BranchVerdict:  # noqa: ARG002 - the content was read for the plan
         """Return the verdict of the plan on the branch."""
+        self.judged_heads.add(claim.head)
+        if (claim.branch, claim.head) in self._unjudged:
+            self.branch_of_other_account = claim.branch
         return self._verdicts.get((claim.branch, claim.head), FOREIGN_BRANCH)

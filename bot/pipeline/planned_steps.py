@@ -7,7 +7,7 @@ and compared, so that the steps work with requests of the forge, and never with 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import assert_never
 
@@ -67,8 +67,8 @@ def is_writing(step: ProposalStep, level: RunLevel) -> bool:
     assert_never(step)
 
 
-def describe_request(request: RemoteRequest) -> JudgedRequest:
-    """Return the description of a request in a plan.
+def describe_request(request: RemoteRequest, judged_heads: Collection[str]) -> JudgedRequest:
+    """Return the description of a request in a plan. `judged_heads` are the last commits of branches that were judged.
 
     Left out are facts that a server computes with a delay, such as conflicts, and the history of labels, which other
     bots change at any time. They do not make the planned step wrong.
@@ -94,6 +94,7 @@ def describe_request(request: RemoteRequest) -> JudgedRequest:
         intent=request.intent,
         is_confirmed=request.is_confirmed,
         is_as_marked=request.is_as_marked,
+        is_judged=request.head in judged_heads,
     )
 
 

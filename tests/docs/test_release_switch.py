@@ -97,7 +97,7 @@ def test_hooks_of_both_renderings_name_a_repository_and_a_revision(switch):
 @pytest.mark.parametrize("switch", BOTH, ids=IDS)
 def test_workflows_of_both_renderings_are_valid_and_zizmor_finds_nothing(switch, tmp_path):
     workflows = list_workflows(switch)
-    assert len(workflows) == 4
+    assert len(workflows) == 5
     folder = tmp_path / ".github" / "workflows"
     folder.mkdir(parents=True)
     for number, workflow in enumerate(workflows):

@@ -51,6 +51,8 @@ class Stage:
     count: Iterator[int] = field(default_factory=count)
     open_state: Callable[[Path], Database] | None = None
     """Opens the state in which the runs of a scene remember; its folder is that of the scene. None for no state."""
+    uses_plans: bool = False
+    """True if the runs are planned first, and the plans are performed."""
 
     def play(self, acts: list[Act], tried: int) -> list[Played]:
         """Play a scene and return what came of each act; another run at its end writes nothing."""
@@ -100,7 +102,8 @@ class Stage:
 
     def scene(self) -> Scene:
         fresh = Loopback(self.loopback.registry, self.loopback.store)  # nobody remembers what a scanner was told
-        scene = Scene(self.folder / f"scene-{next(self.count)}", fresh, self.forge, self.files)
+        folder = self.folder / f"scene-{next(self.count)}"
+        scene = Scene(folder, fresh, self.forge, self.files, uses_plans=self.uses_plans)
         if self.open_state is not None:
             fresh.remember(self.open_state(self.folder / f"state-{next(self.count)}.db"))
         return scene
@@ -134,6 +137,12 @@ def test_a_killed_run_is_healed_with_a_state_as_well(title, forge, tmp_path, loo
     if (forge, title) in WITHOUT:
         pytest.skip(WITHOUT[forge, title])
     Stage(forge, tmp_path, loopback, open_state=Database.sqlite).kills(SCENES[title])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("title", SCENES)
+def test_killed_apply_is_healed_by_the_next_plan(title, tmp_path, loopback):
+    Stage("local", tmp_path, loopback, uses_plans=True).kills(SCENES[title])
 
 
 @pytest.mark.real("postgresql")

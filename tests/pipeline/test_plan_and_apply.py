@@ -1,12 +1,29 @@
-"""A run, and a plan that is performed afterwards, write the same."""
+"""A plan that is performed later writes what a run would write, and nothing where something changed since."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
-from support.runs.scenes import SCENES, WITHOUT, Act, Scene
-from support.runs.worlds import Loopback
+from support.forges.github.stand import GitHubStand
+from support.forges.stands import LocalStand, Stand
+from support.git import Git
+from support.runs.scenes import BRANCH, NEW, OLD, PYTHON, SCENES, WITHOUT, Act, Scene
+from support.runs.worlds import NOW, ORIGIN, Loopback, outcomes
+
+from bot.model.errors import PlanError
+from bot.model.fleet_plan import MAX_PLAN_AGE, FleetPlan
+from bot.model.limits import ProposalLimits
+from bot.model.run_scope import RunScope
+from bot.model.vocabulary import RunLevel
+from bot.pipeline.apply_plan import MAX_CLOCK_DIFFERENCE, check_plan
+from bot.plan_file import parse_plan, render_plan
+from bot.state.database import Database
 
 pytestmark = [pytest.mark.real("git")]
 
@@ -34,8 +51,240 @@ def test_plan_and_apply_write_the_same_as_a_run(title, forge, tmp_path, loopback
     if (forge, title) in WITHOUT:
         pytest.skip(WITHOUT[forge, title])
     results = []
-    for way in (False, True):
+    for uses_plans in (False, True):
         fresh = Loopback(loopback.registry, loopback.store)
-        scene = Scene(tmp_path / f"{way}", fresh, forge, uses_plans=way)
+        scene = Scene(tmp_path / f"{uses_plans}", fresh, forge, uses_plans=uses_plans)
         results.append(play(scene, SCENES[title]))
     assert results[0] == results[1]
+
+
+@pytest.fixture(params=[LocalStand, GitHubStand], ids=FORGES)
+def stand(request, tmp_path, loopback):
+    stand = request.param(tmp_path / "stand", PYTHON)
+    for repository, tag in (("python", "3.12-slim"), ("redis", "7")):
+        loopback.move(repository, tag, "new")
+    yield stand
+    stand.end()
+
+
+@pytest.fixture
+def make_plan(stand, loopback):
+    """Plan a run, and return the plan as a file has it."""
+
+    def make(level: RunLevel = RunLevel.PROPOSE, **orders) -> bytes:
+        planned_run = loopback.plan([stand.fleet()], level, **orders)
+        assert planned_run.report.failed == ()
+        text, failures = render_plan(planned_run.plan)
+        assert failures == ()
+        return text.encode()
+
+    return make
+
+
+def forge_plan(content: bytes, change: Callable[[dict], object]) -> bytes:
+    """Return a plan that somebody changed, with the right digest of the changed plan."""
+    document = json.loads(content)
+    del document["digest"]
+    change(document)
+
+    def render(value: object) -> str:
+        return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+    digest = hashlib.sha256(render(document).encode()).hexdigest()
+    return f"{render({**document, 'digest': f'sha256:{digest}'})}\n".encode()
+
+
+def test_planning_writes_nothing_and_reports_like_a_run_that_only_reports(stand, loopback):
+    planned_run = loopback.plan([stand.fleet()])
+    assert stand.writes == []
+    assert planned_run.report == loopback.run([stand.fleet()], RunLevel.REPORT)
+    assert outcomes(planned_run.report) == ["would-open"]
+
+
+def test_plan_without_anything_to_write_asks_the_forge_nothing(stand, loopback, make_plan):
+    loopback.run([stand.fleet()])
+    plan = make_plan()
+    assert parse_plan(plan).repositories == ()
+    report = loopback.apply(plan, [])
+    assert (report.repositories, report.failed) == ((), ())
+
+
+def test_plan_of_the_level_push_opens_no_request(stand, loopback, make_plan):
+    report = loopback.apply(make_plan(RunLevel.PUSH), [stand.fleet()])
+    assert (outcomes(report), report.failed, stand.requests()) == (["would-open"], (), [])
+    assert BRANCH in stand.branches()
+
+
+def person_moves_the_base(stand: Stand) -> None:
+    stand.commit("main", {"README.md": "Elsewhere.\n"})
+
+
+def person_commits(stand: Stand) -> None:
+    stand.commit(BRANCH, {"Dockerfile": "FROM scratch\n"})
+
+
+def person_closes(stand: Stand) -> None:
+    stand.close_request(BRANCH)
+
+
+def person_edits(stand: Stand) -> None:
+    body = next(each.body for each in stand.requests() if each.branch == BRANCH)
+    stand.edit_body(BRANCH, f"Please wait until Monday.\n\n{body}")
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (person_moves_the_base, "the base branch moved"),
+        (person_commits, f"the branch {BRANCH} or its request changed"),
+        (person_closes, f"the branch {BRANCH} or its request changed"),
+        (person_edits, f"the branch {BRANCH} or its request changed"),
+    ],
+)
+def test_nothing_is_written_where_something_changed_since_the_plan(change, sentence, stand, loopback, make_plan):
+    loopback.run([stand.fleet()])
+    loopback.move("python", "3.12-slim", "newer")
+    plan = make_plan()
+    change(stand)
+    writes = list(stand.writes)
+    report = loopback.apply(plan, [stand.fleet()])
+    assert [each.error for each in report.failed] == [
+        f"{sentence} since the plan was made; nothing was written here; hint: make a new plan"
+    ]
+    assert (report.repositories, stand.writes) == ((), writes)
+
+
+def test_plan_is_performed_once(stand, loopback, make_plan):
+    plan = make_plan()
+    assert outcomes(loopback.apply(plan, [stand.fleet()])) == ["opened"]
+    writes = list(stand.writes)
+    (failure,) = loopback.apply(plan, [stand.fleet()]).failed
+    assert (failure.subject, stand.writes) == (stand.name, writes)
+
+
+def test_other_repositories_go_on_when_one_changed(tmp_path, loopback):
+    stand = LocalStand(tmp_path / "stand", PYTHON)
+    Git.create(tmp_path / "stand" / "other.git", {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"})
+    loopback.move("python", "3.12-slim", "new")
+    text, _ = render_plan(loopback.plan([stand.fleet()]).plan)
+    person_moves_the_base(stand)
+    report = loopback.apply(text.encode(), [stand.fleet()])
+    assert [each.subject for each in report.failed] == ["acme"]
+    assert [each.name for each in report.repositories] == ["other"]
+    assert outcomes(report) == ["opened"]
+
+
+def test_tick_in_the_dashboard_is_not_overwritten(tmp_path, loopback):
+    stand = LocalStand(tmp_path / "stand", PYTHON)
+    loopback.move("python", "3.12-slim", "new")
+    loopback.run([stand.fleet()], has_dashboards=True)
+    loopback.move("python", "3.12-slim", "newer")
+    text, _ = render_plan(loopback.plan([stand.fleet()], has_dashboards=True).plan)
+    fleet = stand.fleet()
+    (repository,) = fleet.list_repositories(frozenset())
+    dashboard = fleet.get_dashboard(repository)
+    issue = dashboard.read()
+    dashboard.write(issue, issue.title, issue.body.replace("- [ ]", "- [x]", 1))
+    writes = list(stand.writes)
+    (failure,) = loopback.apply(text.encode(), [stand.fleet()], has_dashboards=True).failed
+    assert failure.error.startswith("the dashboard issue changed since the plan was made")
+    assert stand.writes == writes
+
+
+def _edit(document: dict) -> dict:
+    return document["repositories"][0]["branches"][0]["proposal"]["files"][0]
+
+
+def test_plan_of_another_account_is_not_performed(stand, loopback, make_plan):
+    """The account that plans does not know its own branch, so that it would tell people that others changed it."""
+    loopback.run([stand.fleet()])
+    loopback.move("python", "3.12-slim", "newer")
+
+    def disown(document: dict) -> None:
+        (request,) = document["repositories"][0]["requests"]
+        for key in ("is_judged", "intent"):
+            del request[key]
+
+    writes = list(stand.writes)
+    (failure,) = loopback.apply(forge_plan(make_plan(), disown), [stand.fleet()]).failed
+    assert failure.error.startswith("the plan was made with the token of another account")
+    assert stand.writes == writes
+
+
+FORGERIES: dict[str, Callable[[dict], object]] = {
+    "other bytes": lambda document: _edit(document)["edits"][0].update(old="FROM", new="RUN ", start=0),
+    "another digest than planned": lambda document: _edit(document)["edits"][0].update(new=f"sha256:{'0' * 64}"),
+    "a command": lambda document: _edit(document)["edits"][0].update(new=f"{NEW}\nRUN true"),
+    "another file": lambda document: _edit(document).update(path="README.md"),
+    "another result": lambda document: _edit(document).update(sha256="0" * 64),
+    "no byte": lambda document: _edit(document)["edits"][0].update(new="\u20ac"),
+    "a branch of others": lambda document: document["repositories"][0]["branches"][0].update(branch="main"),
+    "a request that does not exist": lambda document: document["repositories"][0]["branches"][0].update(request=7),
+    "an impossible step": lambda document: document["repositories"][0]["branches"][0].update(step="close"),
+}
+
+
+@pytest.mark.parametrize("title", FORGERIES)
+def test_plan_that_somebody_wrote_changes_nothing_but_references(title, stand, loopback, make_plan):
+    plan = forge_plan(make_plan(), FORGERIES[title])
+    report = loopback.apply(plan, [stand.fleet()])
+    assert [each.subject for each in report.failed] == [stand.name]
+    assert stand.writes == []
+
+
+def test_unchanged_plan_passes_the_helper_of_forgeries(stand, loopback, make_plan):
+    plan = make_plan()
+    assert forge_plan(plan, lambda _: None) == plan
+    assert outcomes(loopback.apply(plan, [stand.fleet()])) == ["opened"]
+
+
+PLAN = FleetPlan(ORIGIN.version, ORIGIN.config, "propose", NOW, "basebump/", ())
+
+
+@pytest.mark.parametrize(
+    ("plan", "sentence"),
+    [
+        (replace(PLAN, version="0.0.9"), "the plan was made by basebump 0.0.9"),
+        (replace(PLAN, config="f" * 32), "the plan was made with another config"),
+        (replace(PLAN, branch_prefix="bot/"), "the plan was made with another config"),
+        (replace(PLAN, planned_at=NOW - MAX_PLAN_AGE - timedelta(seconds=1)), "the plan is 24 hours old"),
+        (replace(PLAN, planned_at=NOW + MAX_CLOCK_DIFFERENCE * 2), "the plan was made in the future"),
+    ],
+)
+def test_refuses_plan_for_another_time_or_program(plan, sentence):
+    with pytest.raises(PlanError, match=sentence):
+        check_plan(plan, ORIGIN, "basebump/", NOW, MAX_PLAN_AGE)
+
+
+def test_accepts_plan_until_it_is_too_old():
+    check_plan(PLAN, ORIGIN, "basebump/", NOW + MAX_PLAN_AGE, MAX_PLAN_AGE)
+    check_plan(PLAN, ORIGIN, "basebump/", NOW - MAX_CLOCK_DIFFERENCE, MAX_PLAN_AGE)
+
+
+def test_plan_that_is_not_performed_counts_until_the_window_of_the_limits_ends(tmp_path, loopback):
+    loopback.remember(Database.sqlite(tmp_path / "state.db"))
+    stand = LocalStand(tmp_path / "stand", PYTHON)
+    Git.create(tmp_path / "stand" / "other.git", {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"})
+    for content in ("old", "new"):
+        loopback.move("python", "3.12-slim", content)
+    limits = ProposalLimits(new_per_run=1)
+
+    def plan(name: str) -> list[str]:
+        made = loopback.plan([stand.fleet()], limits=limits, scope=RunScope(frozenset({name}))).plan
+        return [each.name for each in made.repositories]
+
+    assert plan("acme") == ["acme"]
+    assert plan("other") == []
+    assert plan("acme") == ["acme"], "what was planned before is not counted again"
+    loopback.now += limits.window
+    assert plan("other") == ["other"]
+
+
+def test_repository_with_a_plan_is_read_again(stand, tmp_path, loopback, make_plan):
+    """A dashboard is all that is left to write. If the plan is not performed, the next one contains it again."""
+    loopback.remember(Database.sqlite(tmp_path / "state.db"))
+    loopback.run([stand.fleet()])
+    assert parse_plan(make_plan()).repositories == ()
+    for _ in range(2):
+        (planned,) = parse_plan(make_plan(has_dashboards=True)).repositories
+        assert planned.has_dashboard

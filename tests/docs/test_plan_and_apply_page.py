@@ -1,0 +1,115 @@
+"""The page on plan and apply: its workflow, pipeline and configs are valid, and give each job only its own rights."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from support.docs.written import blocks
+from support.parts import ROOT
+from support.witnesses.pipelines import list_pipeline_problems, read_pipeline
+from support.witnesses.workflows import COMMIT, RELEASES, problems, read, zizmor
+
+from bot.settings import load
+
+PAGE = (ROOT / "docs" / "plan-and-apply.md").read_text(encoding="utf-8")
+BLOCKS = blocks(PAGE, "yaml")
+(WORKFLOW,) = (each.replace("OWNER", "acme").replace("COMMIT", COMMIT) for each in BLOCKS if ".github/" in each)
+(PIPELINE,) = (each for each in BLOCKS if ".azure-pipelines/" in each)
+CONFIGS = [each for each in BLOCKS if each.startswith("# basebump.yaml")]
+
+
+def get_github_step(job, name):
+    return next(each for each in read(WORKFLOW)["jobs"][job]["steps"] if each.get("name") == name)
+
+
+def get_azure_stage(name):
+    return next(each for each in read_pipeline(PIPELINE)["stages"] if each["stage"] == name)
+
+
+def get_azure_steps(stage):
+    (job,) = get_azure_stage(stage)["jobs"]
+    return job["steps"]
+
+
+def test_workflow_is_valid():
+    assert problems("workflow", WORKFLOW) == []
+    assert problems("workflow", WORKFLOW.replace("runs-on:", "runs-of:")) != []
+
+
+@pytest.mark.real("zizmor")
+def test_zizmor_finds_nothing_in_the_workflow(tmp_path):
+    path = tmp_path / ".github" / "workflows" / "basebump.yml"
+    path.parent.mkdir(parents=True)
+    path.write_text(WORKFLOW, encoding="utf-8")
+    done = zizmor(path)
+    assert done.returncode == 0, done.stdout
+
+
+def test_workflow_uses_known_commits_of_actions():
+    used = re.findall(r"uses: (\S+)@(\S+) # (\S+)", WORKFLOW)
+    assert {name: (commit, version) for name, commit, version in used}.items() <= RELEASES.items()
+    assert len(used) == len(re.findall(r"\buses: ", WORKFLOW))
+
+
+def test_only_the_second_job_of_the_workflow_can_write():
+    jobs = read(WORKFLOW)["jobs"]
+    assert set(jobs["plan"]["permissions"].values()) == {"read"}
+    assert set(jobs["apply"]["permissions"].values()) == {"write"}
+    assert "environment" not in jobs["plan"]
+    assert jobs["apply"]["environment"] == "basebump"
+    assert read(WORKFLOW)["permissions"] == {}
+    for job in jobs.values():
+        for step in job["steps"]:
+            assert "${{" not in step.get("run", "")
+            assert step.get("with", {}).get("persist-credentials", False) is False
+
+
+def test_second_job_of_the_workflow_gets_exactly_the_plan_of_the_first():
+    jobs = read(WORKFLOW)["jobs"]
+    (upload,) = (each for each in jobs["plan"]["steps"] if each.get("id") == "upload")
+    (download,) = (each for each in jobs["apply"]["steps"] if "download-artifact" in each.get("uses", ""))
+    assert jobs["plan"]["outputs"] == {"plan": "${{ steps.upload.outputs.artifact-id }}"}
+    assert download["with"]["artifact-ids"] == "${{ needs.plan.outputs.plan }}"
+    assert f"--out {upload['with']['path']} " in get_github_step("plan", "Plan")["run"]
+    assert f"apply {download['with']['path']}/plan.json " in get_github_step("apply", "Apply")["run"]
+
+
+def test_both_jobs_install_the_same_program():
+    assert get_github_step("plan", "Install basebump") == get_github_step("apply", "Install basebump")
+    installs = [each["bash"] for stage in ("plan", "apply") for each in get_azure_steps(stage) if "venv" in str(each)]
+    assert len(installs) == 2
+    assert len(set(installs)) == 1
+
+
+def test_pipeline_is_valid():
+    assert list_pipeline_problems(PIPELINE) == []
+    assert list_pipeline_problems(PIPELINE.replace("timeoutInMinutes:", "timeout-minutes:")) != []
+
+
+def test_stages_of_the_pipeline_share_neither_tokens_nor_service_connections():
+    plan, apply = get_azure_stage("plan"), get_azure_stage("apply")
+    assert plan["variables"] != apply["variables"]
+    assert "azureSubscription" in str(plan)
+    assert "azureSubscription" not in str(apply)
+    with_variables = [each for stage in ("plan", "apply") for each in get_azure_steps(stage) if "env" in each]
+    assert [each["displayName"] for each in with_variables] == ["Plan", "Apply"]
+    assert [each["env"]["BASEBUMP_TOKEN"] for each in with_variables] == ["$(token)", "$(token)"]
+
+
+def test_second_stage_downloads_what_the_first_publishes():
+    (published,) = (each for each in get_azure_steps("plan") if "publish" in each)
+    (downloaded,) = (each for each in get_azure_steps("apply") if "download" in each)
+    assert published["artifact"] == downloaded["artifact"] == "plan"
+    assert published["publish"] == "$(Agent.TempDirectory)/plan.json"
+    (plan,) = (each for each in get_azure_steps("plan") if "task" in each)
+    assert '--out "$AGENT_TEMPDIRECTORY/plan.json"' in plan["inputs"]["inlineScript"]
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_configs_name_the_variable_that_both_jobs_set(config, tmp_path):
+    path = tmp_path / "basebump.yaml"
+    path.write_text(config, encoding="utf-8")
+    (forge,) = load(path, requires_forges=True).forges
+    assert forge.token_env == "BASEBUMP_TOKEN"
+    assert get_github_step("plan", "Plan")["env"].keys() == get_github_step("apply", "Apply")["env"].keys()
