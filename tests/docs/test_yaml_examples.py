@@ -129,11 +129,11 @@ def kind_of(text, document):
         return ends_of_life
     if keys and keys <= OF_CONFIGS:
         return a_config
+    if "kustomization.yaml" in first:
+        return a_kustomization
     for key, kind in KINDS_BY_KEY.items():
         if key in keys:
             return kind
-    if "kustomization.yaml" in first:
-        return a_kustomization
     if not keys or keys & {"on", "jobs", "steps"}:
         return a_workflow
     return a_pipeline_of_gitlabs
