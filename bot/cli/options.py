@@ -31,19 +31,31 @@ def _find_config(context: click.Context, _option: click.Parameter | None, path: 
 
     A config that is found is named on stderr.
     """
+    config = _find_config_silently(context, path)
+    if config is not None and config is not path:
+        write_note(f"using the config {config} of this folder")
+    return config
+
+
+def _find_config_silently(context: click.Context, path: Path | None) -> Path | None:
     if path is not None or context.params.get("no_config", False) or context.resilient_parsing:
         return path
     from bot.wiring.found_config import find_config
 
-    found = find_config(Path())
-    if found is not None:
-        write_note(f"using the config {found} of this folder")
-    return found
+    return find_config(Path())
 
 
 def _require_config(context: click.Context, option: click.Parameter | None, path: Path | None) -> Path | None:
     """Return the config as `_find_config` does. Raises click.UsageError if there is none."""
-    config = _find_config(context, option, path)
+    return _refuse_missing_config(context, _find_config(context, option, path))
+
+
+def _require_logged_config(context: click.Context, _option: click.Parameter | None, path: Path | None) -> Path | None:
+    """Return the config as `_require_config` does, but without a note, because stderr is a log of JSON lines."""
+    return _refuse_missing_config(context, _find_config_silently(context, path))
+
+
+def _refuse_missing_config(context: click.Context, config: Path | None) -> Path | None:
     if config is None and not context.resilient_parsing:
         raise click.UsageError(
             "there is no config: the current folder contains no basebump.yaml; hint: name the config with -c FILE, or "
@@ -64,6 +76,11 @@ def config_option(command: Function) -> Function:
 def required_config_option(command: Function) -> Function:
     """Add `-c` to a command that cannot run without a config."""
     return _build_config_option(_require_config)(command)
+
+
+def service_config_option(command: Function) -> Function:
+    """Add `-c` to a service, which needs a config, and names it in its log."""
+    return _build_config_option(_require_logged_config)(command)
 
 
 def late_config_option(command: Function) -> Function:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,13 +14,18 @@ from bot.cli.terminal import NoProgress
 from bot.model.errors import UsageError
 from bot.model.vocabulary import RunLevel
 
+if TYPE_CHECKING:
+    from bot.serve.json_log import JsonLog
+    from bot.serve.service import Service
+    from bot.settings import ServeSettings
+
 DEFAULT_COLLECTION = (700, 10, 10)
 """Python's default thresholds of its collector of reference cycles. Other commands raise them, because they soon end
 (`bot.cli.app.collect_rarely`)."""
 
 
 @click.command()
-@options.required_config_option
+@options.service_config_option
 @options.level_option
 def command(config_file: Path, level: RunLevel) -> None:
     """Receive events, look up tags, and propose updates until the service is stopped.
@@ -40,18 +46,25 @@ def command(config_file: Path, level: RunLevel) -> None:
     log = JsonLog(SystemClock())
     stores = open_service_stores(config_file, work_signal)
     service = Service(ServiceOptions(config_file, level, NoProgress()), stores, work_signal, log)
-    if not stores.settings.serve.uses_postgresql_queue:  # otherwise, `basebump work` does the work
-        service.start_workers()
+    with service.lock_state():
+        _run_until_signal(service, stores.settings.serve, log, config=str(config_file), level=level.word)
+
+
+def _run_until_signal(service: Service, settings: ServeSettings, log: JsonLog, **options: str) -> None:
+    """Start the threads of a service, and end them when a signal arrives. `options` are named in the log."""
     try:
         url = service.start_server()
     except OSError as error:
-        host, port = stores.settings.serve.listen
+        host, port = settings.listen
         raise UsageError(
-            f"cannot listen on {host}:{port}: {error.strerror}; hint: set `serve.listen` to a free port"
+            f"cannot listen on {host}:{port}: {error.strerror}; hint: set `serve.listen` to an address of this "
+            "machine and a free port"
         ) from error
+    if not settings.uses_postgresql_queue:  # otherwise, `basebump work` does the work
+        service.start_workers()  # not before the server, so that a service that cannot start begins no work
     signals = EndSignals()
     service.start_upkeep()
-    log.write("started", url=url, level=level.word)
+    log.write("started", url=url, **options)
     log.write("stopping", signal=signals.wait())
     is_complete = service.stop(signals.has_another)
     log.write("stopped", gave_back_work=not is_complete)

@@ -16,7 +16,7 @@ from bot.model.vocabulary import RunLevel
 
 
 @click.command()
-@options.required_config_option
+@options.service_config_option
 @options.level_option
 def command(config_file: Path, level: RunLevel) -> None:
     """Do the work of services that receive events in other processes.
@@ -43,7 +43,7 @@ def command(config_file: Path, level: RunLevel) -> None:
     service = Service(ServiceOptions(config_file, level, NoProgress()), stores, work_signal, log)
     service.start_workers()
     signals = EndSignals()
-    log.write("started", level=level.word)
+    log.write("started", config=str(config_file), level=level.word)
     log.write("stopping", signal=signals.wait())
     is_complete = service.stop(signals.has_another)
     log.write("stopped", gave_back_work=not is_complete)

@@ -7,7 +7,8 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -83,20 +84,27 @@ class Service:
         self._worker = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         self._threads: list[threading.Thread] = []
         self._lock: IO[bytes] | None = None
-        """The lock of a state in a file, which is held until this process ends."""
+        """The lock of a state in a file."""
         self._waking: JobWaking | None = None
         """What wakes the loops of this process, if the config has a `queue`."""
 
-    def start_workers(self) -> None:
-        """Start the threads that do work.
+    @contextmanager
+    def lock_state(self) -> Iterator[None]:
+        """Let no other service do the work of a state in a file until the `with` block or this process ends.
 
-        Raises StateError if another service uses the same state in a file.
+        Raises StateError if another service uses the same state.
         """
         state = self._stores.settings.state
-        if isinstance(state, StateFile):
-            self._lock = lock_state_file(state.path)
+        if not isinstance(state, StateFile):
+            yield
+            return
+        with lock_state_file(state.path) as self._lock:
             self._worker = "serve"  # the claims under this name are those of a process that ended
             self._release_claims()
+            yield
+
+    def start_workers(self) -> None:
+        """Start the threads that do work. If the state is in a file, this process must have locked it."""
         jobs, queue, create_waiter = self._build_jobs(), self._stores.queue, self._prepare_waking()
         for scope in self._list_loops():
             worker = f"{self._worker}-{scope.name}"
@@ -123,6 +131,7 @@ class Service:
     def start_server(self) -> str:
         """Start the HTTP server, and return its URL. Raises OSError if the address cannot be used."""
         host, port = self._stores.settings.serve.listen
+        socket.getaddrinfo(host, port)  # waitress raises ValueError for a name that it cannot resolve
         has_forge_events = any(each.kind in FORGE_KINDS for each in self._stores.settings.serve.senders)
         server = create_server(
             Application(Router(self._list_routes()), self._log),

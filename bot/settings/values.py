@@ -345,7 +345,7 @@ class Settings:
             raise self.build_variable_error(
                 variable,
                 f"the environment variable {variable} has fewer than {MIN_EVENT_SECRET} characters; hint: use a random "
-                "secret, such as the output of `openssl rand -hex 20`",
+                "secret, such as the output of `openssl rand -hex 32`",
             )
         return value
 
