@@ -8,6 +8,7 @@ from collections import Counter
 from contextlib import suppress
 from typing import TextIO
 
+from bot.model.errors import StateError
 from bot.ports import Clock
 from bot.reports.json_text import JsonValue, dump_json
 
@@ -34,6 +35,13 @@ class JsonLog:
             self._counts[event] += 1
             stream.write(line + "\n")
             stream.flush()
+
+    def write_error(self, error: Exception, **values: JsonValue) -> None:
+        """Write an entry about an error that ended neither a thread nor the service."""
+        if isinstance(error, StateError):
+            self.write(STATE_ERROR, **values, error=str(error))
+        else:
+            self.write(BUG, **values, error=f"{type(error).__name__}: {error}")
 
     def count_entries(self, event: str) -> int:
         """Return the number of entries of a kind since the process started."""

@@ -6,7 +6,6 @@ import secrets
 import threading
 from datetime import timedelta
 
-from bot.model.errors import StateError
 from bot.model.work import PollWork, SweepWork, WorkPriority, WorkReason, WorkRequest
 from bot.ports import Clock
 from bot.serve.json_log import JsonLog
@@ -38,8 +37,8 @@ class Upkeep:
         while not stop.is_set():
             try:
                 self.do_round()
-            except StateError as error:
-                self._log.write("state-error", error=str(error))
+            except Exception as error:  # noqa: BLE001 - a bug must not end the thread, which nothing would start again
+                self._log.write_error(error)
             stop.wait(INTERVAL.total_seconds())
 
     def do_round(self) -> None:

@@ -56,9 +56,9 @@ class WorkLoop:
                     has_old_claims = False
                 if not self.do_next():
                     self._wait_for_work()
-            except StateError as error:
+            except Exception as error:  # noqa: BLE001 - a bug must not end the loop, which nothing else would start again
                 has_old_claims = True
-                self._log.write("state-error", worker=self._worker, error=str(error))
+                self._log.write_error(error, worker=self._worker)
                 stop.wait(WAIT_AFTER_ERROR.total_seconds())
 
     def do_next(self) -> bool:

@@ -11,10 +11,9 @@ from bot.model.delivery import DeliveryOutcome
 from bot.model.service_metrics import EndedWork, PendingFigures
 from bot.model.work import WorkKind
 from bot.state.database import Database
+from bot.state.stored_rows import read_rows
 from bot.state.work_queue import read_time
-from bot.state.work_tables import DELIVERIES, FINISHED_WORK, PENDING_WORK
-
-_KINDS = tuple(each.value for each in WorkKind)
+from bot.state.work_tables import DELIVERIES, FINISHED_WORK, KNOWN_KINDS, KNOWN_OUTCOMES, PENDING_WORK
 
 
 class DatabaseMetricsReader:
@@ -38,10 +37,15 @@ class DatabaseMetricsReader:
                 func.count().filter(pending.attempts > 0),
                 func.min(pending.due_at).filter(is_due),
             )
-            rows = connection.execute(query.where(pending.kind.in_(_KINDS)).group_by(pending.kind)).all()
+            rows = connection.execute(query.where(pending.kind.in_(KNOWN_KINDS)).group_by(pending.kind)).all()
         figures = {
             kind: PendingFigures(
-                WorkKind(kind), later, due, claimed, failing, now - oldest if oldest is not None else timedelta()
+                WorkKind(kind),
+                later,
+                due,
+                claimed,
+                failing,
+                now - oldest if isinstance(oldest, datetime) else timedelta(),
             )
             for kind, later, due, claimed, failing, oldest in rows
         }
@@ -65,9 +69,9 @@ class DatabaseMetricsReader:
             finished.ended_at,
             finished.pushed_at,
         )
-        query = select(*columns).where(finished.id > after_id, finished.kind.in_(_KINDS))
+        query = select(*columns).where(finished.id > after_id, finished.kind.in_(KNOWN_KINDS))
         with self._database.open_for_reading() as connection:
-            rows = connection.execute(query.order_by(finished.id).limit(limit)).all()
+            rows = read_rows(connection, query.order_by(finished.id).limit(limit))
             return tuple(EndedWork(row.id, WorkKind(row.kind), *row[2:]) for row in rows)
 
     def find_last_successes(self) -> Mapping[WorkKind, datetime]:
@@ -75,7 +79,7 @@ class DatabaseMetricsReader:
         finished = FINISHED_WORK.c
         query = select(finished.kind, func.max(finished.ended_at)).group_by(finished.kind)
         with self._database.open_for_reading() as connection:
-            rows = connection.execute(query.where(~finished.is_failure, finished.kind.in_(_KINDS)))
+            rows = read_rows(connection, query.where(~finished.is_failure, finished.kind.in_(KNOWN_KINDS)))
             return {WorkKind(kind): ended_at for kind, ended_at in rows}
 
     def find_last_deliveries(self, senders: Sequence[str]) -> Mapping[tuple[str, DeliveryOutcome], datetime]:
@@ -86,5 +90,6 @@ class DatabaseMetricsReader:
         columns = (DELIVERIES.c.sender, DELIVERIES.c.outcome)
         query = select(*columns, func.max(DELIVERIES.c.received_at)).group_by(*columns)
         with self._database.open_for_reading() as connection:
-            rows = connection.execute(query.where(DELIVERIES.c.sender.in_(senders)))
+            is_known = DELIVERIES.c.outcome.in_(KNOWN_OUTCOMES)
+            rows = read_rows(connection, query.where(DELIVERIES.c.sender.in_(senders), is_known))
             return {(sender, DeliveryOutcome(outcome)): at for sender, outcome, at in rows}

@@ -10,12 +10,22 @@ from typing import Any
 from sqlalchemy import Row, delete, func, select, update
 
 from bot.model.delivery import Delivery, DeliveryOutcome
-from bot.model.work import FinishedWork, WaitingWork, WorkPriority, WorkReason, WorkRequest
+from bot.model.work import FinishedWork, WaitingWork, WorkRequest
 from bot.state.database import Database
 from bot.state.no_signal import NoSignal
+from bot.state.stored_rows import read_rows
 from bot.state.tables import import_dialect
 from bot.state.work_queue import read_time, write_requests
-from bot.state.work_tables import DELIVERIES, FINISHED_WORK, PENDING_WORK, parse_key
+from bot.state.work_tables import (
+    DELIVERIES,
+    FINISHED_WORK,
+    KNOWN_KINDS,
+    KNOWN_OUTCOMES,
+    PENDING_WORK,
+    parse_key,
+    parse_priority,
+    parse_reason,
+)
 from bot.work_ports import WorkSignal
 
 
@@ -57,7 +67,8 @@ class DatabaseServiceLog:
     def list_deliveries(self, limit: int) -> Sequence[Delivery]:
         """Return the newest deliveries, the newest first."""
         with self._database.open_for_reading() as connection:
-            rows = connection.execute(select(DELIVERIES).order_by(DELIVERIES.c.received_at.desc()).limit(limit)).all()
+            query = select(DELIVERIES).where(DELIVERIES.c.outcome.in_(KNOWN_OUTCOMES))
+            newest = query.order_by(DELIVERIES.c.received_at.desc()).limit(limit)
             return tuple(
                 Delivery(
                     row.sender,
@@ -65,10 +76,10 @@ class DatabaseServiceLog:
                     row.received_at,
                     DeliveryOutcome(row.outcome),
                     row.trace,
-                    tuple(json.loads(row.subjects)),
+                    _parse_subjects(row.subjects),
                     row.repeats,
                 )
-                for row in rows
+                for row in read_rows(connection, newest)
             )
 
     def list_waiting(self, limit: int) -> Sequence[WaitingWork]:
@@ -76,18 +87,19 @@ class DatabaseServiceLog:
         order = (PENDING_WORK.c.priority.desc(), PENDING_WORK.c.requested_at)
         with self._database.open_for_reading() as connection:
             now = read_time(connection)
-            rows = connection.execute(select(PENDING_WORK).order_by(*order).limit(limit)).all()
-            return tuple(build_waiting(row, now) for row in rows)
+            query = select(PENDING_WORK).where(PENDING_WORK.c.kind.in_(KNOWN_KINDS)).order_by(*order).limit(limit)
+            return tuple(build_waiting(row, now) for row in read_rows(connection, query))
 
     def list_finished(self, limit: int) -> Sequence[FinishedWork]:
         """Return the newest records of work, the newest first."""
-        query = select(FINISHED_WORK).order_by(FINISHED_WORK.c.ended_at.desc(), FINISHED_WORK.c.id.desc()).limit(limit)
+        order = (FINISHED_WORK.c.ended_at.desc(), FINISHED_WORK.c.id.desc())
+        query = select(FINISHED_WORK).where(FINISHED_WORK.c.kind.in_(KNOWN_KINDS)).order_by(*order).limit(limit)
         with self._database.open_for_reading() as connection:
             return tuple(
                 FinishedWork(
                     parse_key(row),
                     row.trace,
-                    WorkReason(row.reason),
+                    parse_reason(row),
                     row.started_at,
                     row.ended_at,
                     row.result,
@@ -95,7 +107,7 @@ class DatabaseServiceLog:
                     row.opened,
                     row.pushed_at,
                 )
-                for row in connection.execute(query)
+                for row in read_rows(connection, query)
             )
 
     def find_last_sweep(self) -> datetime | None:
@@ -105,7 +117,7 @@ class DatabaseServiceLog:
             moment: datetime | None = connection.execute(
                 select(func.max(FINISHED_WORK.c.ended_at)).where(*is_sweep)
             ).scalar_one()
-            return moment
+            return moment if isinstance(moment, datetime) else None
 
     def delete_records(self, before: datetime) -> None:
         """Delete deliveries and records of work that are older than `before`."""
@@ -114,12 +126,21 @@ class DatabaseServiceLog:
             connection.execute(delete(FINISHED_WORK).where(FINISHED_WORK.c.ended_at < before))
 
 
+def _parse_subjects(text: str) -> tuple[str, ...]:
+    """Return the tags or repositories that a delivery names; empty if the row is damaged."""
+    try:
+        subjects = json.loads(text)
+    except (ValueError, RecursionError):
+        return ()
+    return tuple(each for each in subjects if isinstance(each, str)) if isinstance(subjects, list) else ()
+
+
 def build_waiting(row: Row[Any], now: datetime) -> WaitingWork:
     """Return a row of pending work. `now` is the time of the database, which decides whether a claim has ended."""
     return WaitingWork(
         parse_key(row),
-        WorkPriority(row.priority),
-        WorkReason(row.reason),
+        parse_priority(row),
+        parse_reason(row),
         row.trace,
         row.requested_at,
         row.due_at,

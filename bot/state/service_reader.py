@@ -14,11 +14,13 @@ from bot.model.service_health import HostSummary, SenderSummary, WorkerSummary
 from bot.model.work import WaitingWork, WorkKind
 from bot.state.database import Database
 from bot.state.service_log import build_waiting
+from bot.state.stored_rows import read_rows
 from bot.state.work_queue import read_time
-from bot.state.work_tables import DELIVERIES, FINISHED_WORK, PENDING_WORK
+from bot.state.work_tables import DELIVERIES, FINISHED_WORK, KNOWN_KINDS, KNOWN_OUTCOMES, PENDING_WORK
 
 MAX_FAILURES = 200
 """The number of failures that are read to find the last one of each host."""
+_IS_KNOWN = PENDING_WORK.c.kind.in_(KNOWN_KINDS)
 _IS_TAG = FINISHED_WORK.c.kind == WorkKind.TAG.value
 _HAS_HOST = FINISHED_WORK.c.kind.in_([each.value for each in (WorkKind.TAG, WorkKind.VISIT, WorkKind.POLL)])
 
@@ -33,26 +35,26 @@ class DatabaseServiceReader:
         """Return the work that workers are doing, the oldest first."""
         with self._database.open_for_reading() as connection:
             now = read_time(connection)
-            query = select(PENDING_WORK).where(_is_claimed(now)).order_by(PENDING_WORK.c.requested_at).limit(limit)
-            return tuple(build_waiting(row, now) for row in connection.execute(query))
+            query = select(PENDING_WORK).where(_is_claimed(now), _IS_KNOWN).order_by(PENDING_WORK.c.requested_at)
+            return tuple(build_waiting(row, now) for row in read_rows(connection, query.limit(limit)))
 
     def list_failing(self, limit: int) -> Sequence[WaitingWork]:
         """Return pending work whose last attempt failed, beginning with the most attempts."""
         order = (PENDING_WORK.c.attempts.desc(), PENDING_WORK.c.due_at)
         with self._database.open_for_reading() as connection:
             now = read_time(connection)
-            query = select(PENDING_WORK).where(PENDING_WORK.c.attempts > 0).order_by(*order).limit(limit)
-            return tuple(build_waiting(row, now) for row in connection.execute(query))
+            query = select(PENDING_WORK).where(PENDING_WORK.c.attempts > 0, _IS_KNOWN).order_by(*order).limit(limit)
+            return tuple(build_waiting(row, now) for row in read_rows(connection, query))
 
     def summarise_senders(self) -> Sequence[SenderSummary]:
         """Return a summary for each sender with a delivery, sorted by name."""
         sender, outcome = DELIVERIES.c.sender, DELIVERIES.c.outcome
         last, repeats = func.max(DELIVERIES.c.received_at).label("last_at"), func.sum(DELIVERIES.c.repeats)
         counts = (func.count().label("all_count"), last, repeats.label("repeat_count"))
-        query = select(sender, outcome, *counts).group_by(sender, outcome)
+        query = select(sender, outcome, *counts).where(outcome.in_(KNOWN_OUTCOMES)).group_by(sender, outcome)
         by_sender: dict[str, list[Row[Any]]] = defaultdict(list)
         with self._database.open_for_reading() as connection:
-            for row in connection.execute(query):
+            for row in read_rows(connection, query, tolerated=(repeats.name,)):
                 by_sender[row.sender].append(row)
             return tuple(
                 SenderSummary(
@@ -77,9 +79,9 @@ class DatabaseServiceReader:
         last_failures: dict[tuple[str, bool], Row[Any]] = {}
         with self._database.open_for_reading() as connection:
             grouped = counts.where(is_recent).group_by(FINISHED_WORK.c.kind, *columns)
-            for row in connection.execute(grouped):
+            for row in read_rows(connection, grouped):
                 by_host[_get_host(row)].append(row)
-            for row in connection.execute(newest):
+            for row in read_rows(connection, newest):
                 last_failures.setdefault(_get_host(row), row)
         return tuple(
             HostSummary(
@@ -100,7 +102,7 @@ class DatabaseServiceReader:
         with self._database.open_for_reading() as connection:
             is_claimed = _is_claimed(read_time(connection))
             query = select(worker, func.count(), until).where(is_claimed).group_by(worker).order_by(worker)
-            return tuple(WorkerSummary(*row) for row in connection.execute(query))
+            return tuple(WorkerSummary(*row) for row in read_rows(connection, query))
 
 
 def _is_claimed(now: datetime) -> ColumnElement[bool]:

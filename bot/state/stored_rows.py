@@ -6,10 +6,10 @@ contains, and nothing else: it is left out, and written again with the next visi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select
+from sqlalchemy import Connection, Row, Select, Table
 
 
 def read_rows(
@@ -24,9 +24,17 @@ def read_rows(
     for row in connection.execute(query):
         types = tuple(map(type, row))
         if types not in usable:
-            usable[types] = all(
-                expected in {None, found} or found is type(None)
-                for found, expected in zip(types, expected_types, strict=True)
-            )
+            usable[types] = _are_expected(types, expected_types)
         if usable[types]:
             yield row
+
+
+def is_usable(row: Row[Any], table: Table) -> bool:
+    """Return True if a row with all columns of a table contains no values of wrong types."""
+    return _are_expected(tuple(map(type, row)), [each.type.python_type for each in table.columns])
+
+
+def _are_expected(types: Sequence[type], expected_types: Sequence[type | None]) -> bool:
+    return all(
+        expected in {None, found} or found is type(None) for found, expected in zip(types, expected_types, strict=True)
+    )

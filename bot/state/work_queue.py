@@ -19,16 +19,27 @@ from bot.model.work import (
     WorkKey,
     WorkKind,
     WorkPriority,
-    WorkReason,
     WorkRequest,
 )
 from bot.state.database import Database
 from bot.state.no_signal import NoSignal
+from bot.state.stored_rows import is_usable
 from bot.state.tables import import_dialect
-from bot.state.work_tables import FINISHED_WORK, KEY_NAMES, PENDING_WORK, build_key_values, parse_key
-from bot.state.worker_sessions import WorkerSessions, build_end_condition
+from bot.state.work_tables import (
+    FINISHED_WORK,
+    KEY_NAMES,
+    KNOWN_KINDS,
+    PENDING_WORK,
+    build_key_values,
+    parse_key,
+    parse_priority,
+    parse_reason,
+)
+from bot.state.worker_sessions import WorkerSessions
 from bot.work_ports import WorkSignal
 
+CLOCK_TOLERANCE = timedelta(minutes=5)
+"""A clock that is set back by less than this time delays work by this time at most."""
 _IS_UNCLAIMED = PENDING_WORK.c.worker.is_(None)
 _KEY_COLUMNS = [PENDING_WORK.c[name] for name in KEY_NAMES]
 _Work = TypeVar("_Work", WorkRequest, ClaimedWork)
@@ -51,8 +62,14 @@ class DatabaseWorkQueue:
         self._signal.send()
 
     def request_missing(self, requests: Collection[WorkRequest]) -> None:
-        """Store pending work, except for work that is stored already."""
+        """Store pending work, except for work that is stored already.
+
+        Work that was requested later than now is due: it was stored while the clock was wrong.
+        """
         with self._open() as (connection, now):
+            is_of_future = PENDING_WORK.c.requested_at > now + CLOCK_TOLERANCE
+            at_once = {"requested_at": now, "due_at": now, "latest_due_at": now}
+            connection.execute(update(PENDING_WORK).where(is_of_future).values(at_once))
             insert_into = import_dialect(connection).insert(PENDING_WORK)
             stored: dict[WorkKey, WorkPriority] = {}
             for request in sort_by_key(requests):
@@ -73,7 +90,7 @@ class DatabaseWorkQueue:
         """Return work of some kinds that is due, and reserve it for `worker` until `lease` has passed."""
         with self._open() as (connection, now):
             is_claimable = and_(
-                _build_claimable_condition(connection, kinds, now), PENDING_WORK.c.priority >= least_priority
+                self._build_claimable_condition(connection, kinds, now), PENDING_WORK.c.priority >= least_priority
             )
             first = self._select_claimable(connection, is_claimable, 1)
             if not first:
@@ -82,25 +99,39 @@ class DatabaseWorkQueue:
                 is_claimable, PENDING_WORK.c.kind == first[0].kind, PENDING_WORK.c.priority == first[0].priority
             )
             rows = self._select_claimable(connection, is_alike, limit)
-            self._sessions.ensure_session(connection, worker)
+            self._sessions.ensure_session(connection, worker, lease)
             for row in rows:
                 values = {"worker": worker, "claimed_version": row.version, "claimed_until": now + lease}
                 connection.execute(update(PENDING_WORK).where(*_has_key_of(row)).values(values))
         return tuple(_build_claim(row) for row in rows)
 
+    def _build_claimable_condition(
+        self, connection: Connection, kinds: Collection[WorkKind], now: datetime
+    ) -> ColumnElement[bool]:
+        """Return the condition that is true for rows that a worker can claim."""
+        return and_(
+            PENDING_WORK.c.kind.in_([each.value for each in kinds]),
+            PENDING_WORK.c.due_at <= now,
+            or_(_IS_UNCLAIMED, self._sessions.build_end_condition(connection, now)),
+        )
+
     def _select_claimable(
         self, connection: Connection, condition: ColumnElement[bool], limit: int
     ) -> Sequence[Row[Any]]:
-        """Return the first rows. On PostgreSQL, rows that another worker is claiming are skipped."""
+        """Return the first rows, and delete damaged ones among them, which would otherwise always be the first ones.
+
+        On PostgreSQL, rows that another worker is claiming are skipped.
+        """
         order = (PENDING_WORK.c.priority.desc(), PENDING_WORK.c.requested_at)
         query = select(PENDING_WORK).where(condition).order_by(*order).limit(limit)
-        return connection.execute(query.with_for_update(skip_locked=True)).all()
+        rows = connection.execute(query.with_for_update(skip_locked=True)).all()
+        return [each for each in rows if is_usable(each, PENDING_WORK) or _remove_damaged(connection, each)]
 
     def extend_claims(self, worker: str, claimed: Collection[ClaimedWork], lease: timedelta) -> Collection[ClaimedWork]:
         """Let the claims of a worker end after `lease` from now. Return the claims that another worker took over."""
         lost = []
         with self._open() as (connection, now):
-            self._sessions.ensure_session(connection, worker)
+            self._sessions.ensure_session(connection, worker, lease)
             for each in sort_by_key(claimed):
                 extended = update(PENDING_WORK).where(*_is_claim(worker, each)).values(claimed_until=now + lease)
                 if not connection.execute(extended).rowcount:
@@ -146,7 +177,7 @@ class DatabaseWorkQueue:
                 connection.execute(
                     update(PENDING_WORK).where(*_has_key_of(row)).values(worker=None, claimed_until=None)
                 )
-            self._signal.store(connection, {parse_key(row): WorkPriority(row.priority) for row in rows})
+            self._signal.store(connection, _build_signals(rows))
         self._sessions.close_session(worker)
         self._signal.send()
 
@@ -156,9 +187,9 @@ class DatabaseWorkQueue:
         Other processes do not notice without a signal that a time came, or that the process of a worker was killed.
         """
         with self._open() as (connection, now):
-            due = _build_claimable_condition(connection, kinds, now)
+            due = self._build_claimable_condition(connection, kinds, now)
             rows = self._select_claimable(connection, due, limit)
-            self._signal.store(connection, {parse_key(row): WorkPriority(row.priority) for row in rows})
+            self._signal.store(connection, _build_signals(rows))
         self._signal.send()
         return len(rows)
 
@@ -181,6 +212,8 @@ class DatabaseWorkQueue:
                 PENDING_WORK.c.kind.in_([each.value for each in kinds]), PENDING_WORK.c.priority >= least_priority
             )
             waiting, due, claimed, next_due = connection.execute(query).one()
+        if not isinstance(next_due, datetime):  # nothing waits, or the row is damaged
+            next_due = None
         return QueueFigures(
             waiting,
             due,
@@ -196,15 +229,10 @@ class DatabaseWorkQueue:
             yield connection, read_time(connection)
 
 
-def _build_claimable_condition(
-    connection: Connection, kinds: Collection[WorkKind], now: datetime
-) -> ColumnElement[bool]:
-    """Return the condition that is true for rows that a worker can claim."""
-    return and_(
-        PENDING_WORK.c.kind.in_([each.value for each in kinds]),
-        PENDING_WORK.c.due_at <= now,
-        or_(_IS_UNCLAIMED, build_end_condition(connection, now)),
-    )
+def _remove_damaged(connection: Connection, row: Row[Any]) -> bool:
+    """Delete a row that cannot be read. Return False. The next sweep or poll finds what is left to do."""
+    connection.execute(delete(PENDING_WORK).where(*_has_key_of(row)))
+    return False
 
 
 def read_time(connection: Connection) -> datetime:
@@ -289,11 +317,17 @@ def _is_claim(worker: str, claimed: ClaimedWork) -> list[ColumnElement[bool]]:
     return [*conditions, PENDING_WORK.c.worker == worker, PENDING_WORK.c.claimed_version == claimed.version]
 
 
+def _build_signals(rows: Iterable[Row[Any]]) -> dict[WorkKey, WorkPriority]:
+    """Return the work in rows with its priorities. Rows that this release cannot read are left out."""
+    usable = (each for each in rows if each.kind in KNOWN_KINDS and is_usable(each, PENDING_WORK))
+    return {parse_key(each): parse_priority(each) for each in usable}
+
+
 def _build_claim(row: Row[Any]) -> ClaimedWork:
     return ClaimedWork(
         parse_key(row),
-        WorkPriority(row.priority),
-        WorkReason(row.reason),
+        parse_priority(row),
+        parse_reason(row),
         row.trace,
         row.version,
         row.attempts,

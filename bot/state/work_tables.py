@@ -6,11 +6,16 @@ from typing import Any, assert_never
 
 from sqlalchemy import Boolean, Column, Index, Integer, Row, Table, Text
 
+from bot.model.delivery import DeliveryOutcome
 from bot.model.reference import TagRef
-from bot.model.work import PollWork, SweepWork, TagWork, VisitWork, WorkKey, WorkKind
+from bot.model.work import PollWork, SweepWork, TagWork, VisitWork, WorkKey, WorkKind, WorkPriority, WorkReason
 from bot.state.tables import METADATA, UtcDateTime
 
 KEY_NAMES = ("kind", "forge", "host", "repository", "tag")
+KNOWN_KINDS = tuple(each.value for each in WorkKind)
+"""The kinds of work that this release knows. A later release can have stored others."""
+KNOWN_OUTCOMES = tuple(each.value for each in DeliveryOutcome)
+"""The outcomes of deliveries that this release knows."""
 
 
 def _build_key_columns(*, is_primary: bool) -> list[Column[str]]:
@@ -99,3 +104,19 @@ def parse_key(row: Row[Any]) -> WorkKey:
         case WorkKind.POLL:
             return PollWork(row.host)
     assert_never(kind)
+
+
+def parse_priority(row: Row[Any]) -> WorkPriority:
+    """Return the priority of the work in a row. If only a later release knows it, return the nearest one."""
+    return WorkPriority(min(max(row.priority, min(WorkPriority)), max(WorkPriority)))
+
+
+def parse_reason(row: Row[Any]) -> WorkReason:
+    """Return the reason of the work in a row. Reasons that only a later release knows count as a sweep.
+
+    The work has to be done for any reason.
+    """
+    try:
+        return WorkReason(row.reason)
+    except ValueError:
+        return WorkReason.SWEEP

@@ -9,6 +9,7 @@ extended is given to another worker only if this lock is free.
 from __future__ import annotations
 
 import threading
+import time
 from datetime import datetime, timedelta
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, and_, cast, func, or_, select
@@ -25,16 +26,28 @@ machine was switched off.
 """
 
 
+LONGEST_CLAIM = timedelta(hours=1)
+"""No claim lasts as long. A later time was written while the clock was wrong, or the row is damaged."""
+
+
 class WorkerSessions:
-    """The sessions of the workers of this process. On SQLite, there are none, and claims end with their time."""
+    """The sessions of the workers of this process.
+
+    On SQLite, there are none, and only one process does work. Its claims end with their time, which is measured
+    independently of the clock of the machine, because the clock can be set.
+    """
 
     def __init__(self) -> None:
         self._mutex = threading.Lock()
         self._sessions: dict[str, Connection] = {}
+        self._ends: dict[str, float] = {}
+        """The time at which the claims of each worker end, on SQLite."""
 
-    def ensure_session(self, connection: Connection, worker: str) -> None:
+    def ensure_session(self, connection: Connection, worker: str, lease: timedelta) -> None:
         """Open the session of a worker, if there is none or PostgreSQL ended it. `connection` is another session."""
         if connection.dialect.name != "postgresql":
+            with self._mutex:
+                self._ends[worker] = time.monotonic() + lease.total_seconds()
             return
         # A session gets its lock repeatedly. If it does not get the lock, an earlier session of the worker holds it.
         lock = select(func.pg_try_advisory_lock(_build_lock_key(worker)))
@@ -54,22 +67,25 @@ class WorkerSessions:
     def close_session(self, worker: str) -> None:
         """Close the session of a worker that has no claims left."""
         with self._mutex:
+            self._ends.pop(worker, None)
             self._close(worker)
+
+    def build_end_condition(self, connection: Connection, now: datetime) -> ColumnElement[bool]:
+        """Return the condition that is true for rows whose claim ended without a result."""
+        until, worker = PENDING_WORK.c.claimed_until, PENDING_WORK.c.worker
+        has_ended = or_(until.is_(None), until <= now, until > now + LONGEST_CLAIM)
+        if connection.dialect.name != "postgresql":
+            with self._mutex:
+                present = [each for each, end in self._ends.items() if time.monotonic() < end]
+            return and_(has_ended, worker.not_in(present))
+        is_process_gone = func.pg_try_advisory_xact_lock(_build_lock_key(worker))
+        return and_(has_ended, or_(until <= now - LONGEST_SUSPENSION, is_process_gone))
 
     def _close(self, worker: str) -> None:
         session = self._sessions.pop(worker, None)
         if session is not None:
             session.invalidate()  # closes it without sending anything, because the server may be away
             session.close()
-
-
-def build_end_condition(connection: Connection, now: datetime) -> ColumnElement[bool]:
-    """Return the condition that is true for rows whose claim ended without a result."""
-    has_expired = PENDING_WORK.c.claimed_until <= now
-    if connection.dialect.name != "postgresql":
-        return has_expired
-    is_process_gone = func.pg_try_advisory_xact_lock(_build_lock_key(PENDING_WORK.c.worker))
-    return and_(has_expired, or_(PENDING_WORK.c.claimed_until <= now - LONGEST_SUSPENSION, is_process_gone))
 
 
 def _build_lock_key(worker: str | ColumnElement[str]) -> ColumnElement[int]:

@@ -20,6 +20,7 @@ from bot.model.work import (
     WorkRequest,
 )
 from bot.queues.thread_signal import ThreadSignal
+from bot.serve import worker
 from bot.serve.claim_keeper import ClaimKeeper
 from bot.serve.job import NOT_YET_DELAYS, RETRY_DELAYS, Done, Failed, NotYet
 from bot.serve.json_log import JsonLog
@@ -172,3 +173,19 @@ def test_state_that_cannot_be_used_stops_no_loop(floor, monkeypatch, tmp_path):
     (tmp_path / "state.db").write_bytes(content)
     floor.request(WEB)
     wait_until(lambda: len(visited) == 1, 10)
+
+
+def test_bug_outside_of_a_job_does_not_end_the_loop(floor, monkeypatch):
+    monkeypatch.setattr(worker, "WAIT_AFTER_ERROR", timedelta(milliseconds=20))
+    claim, failures = floor.queue.claim_work, [KeyError("odd"), TypeError("odd")]
+
+    def fail_first(*arguments):
+        if failures:
+            raise failures.pop()
+        return claim(*arguments)
+
+    monkeypatch.setattr(floor.queue, "claim_work", fail_first)
+    floor.request(WEB)
+    floor.start(lambda claimed: (Done(each, "done") for each in claimed))
+    wait_until(floor.finished)
+    assert floor.log.count_entries("bug") == 2
