@@ -134,6 +134,16 @@ def test_changed_config_and_old_plan_are_refused(tmp_path, basebump, local, loop
     assert list(Git(tmp_path / "repositories" / "web.git").branches()) == ["main"]
 
 
+def test_apply_says_that_there_is_nothing_to_write(tmp_path, basebump, local, loopback):
+    loopback.move("python", "3.12-slim", "now")
+    basebump("run", "--config", local, "--level", "propose")
+    plan = tmp_path / "plan.json"
+    basebump("plan", "--config", local, "--out", plan)
+    assert basebump("apply", plan, "--config", local) == (0, "The plan contains nothing to write.\n", "")
+    code, out, _ = basebump("apply", plan, "--config", local, "--format", "json")
+    assert (code, json.loads(out)["repositories"]) == (0, [])
+
+
 def test_missing_and_changed_plans_are_refused(tmp_path, basebump, local, loopback):
     loopback.move("python", "3.12-slim", "now")
     plan = tmp_path / "plan.json"
