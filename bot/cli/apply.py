@@ -9,13 +9,14 @@ from pathlib import Path
 import click
 
 from bot.cli import options
-from bot.cli.outputs import FORMATS, ExportTarget, FormatRenderer, write_result
+from bot.cli.outputs import FORMATS, ExportTarget, write_result
 from bot.cli.run import render_run_report
 from bot.cli.screen import render_run_for_screen
 from bot.cli.terminal import LogMode, create_progress, log_end
 from bot.core.durations import parse_duration
 from bot.model.errors import UsageError
-from bot.model.fleet_plan import MAX_PLAN_AGE
+from bot.model.fleet_plan import MAX_PLAN_AGE, FleetPlan
+from bot.model.report import RunReport
 from bot.model.vocabulary import ExitCode
 from bot.pipeline.reader_slots import ReaderSlots
 
@@ -66,18 +67,21 @@ def command(
     now = apply_run.context.clock.now()
     check_plan(plan, apply_run.origin, apply_run.options.branch_prefix, now, max_age)
     report = apply_plan(plan, apply_run.fleets, apply_run.context, apply_run.options)
-    render, show = partial(render_run_report, report, None), partial(render_run_for_screen, report)
-    if not plan.repositories:
-        render, show = partial(_render_empty, render), lambda: NOTHING_TO_WRITE
-    has_written_all = write_result(render, output_format, exports, show)
+    has_written_all = write_result(
+        partial(_render, plan, report), output_format, exports, partial(_render_for_screen, plan, report)
+    )
     code = ExitCode.FAILED if report.failed or not has_written_all else ExitCode.DONE
     log_end(log, report.failed, code)
     return code
 
 
-def _render_empty(render: FormatRenderer, output_format: str) -> str:
-    """Return the result of a plan without repositories. As a text, it would say that the config selects none."""
-    return NOTHING_TO_WRITE if output_format == "text" else render(output_format)
+def _render(plan: FleetPlan, report: RunReport, output_format: str) -> str:
+    is_empty_text = output_format == "text" and not plan.repositories
+    return NOTHING_TO_WRITE if is_empty_text else render_run_report(report, None, output_format)
+
+
+def _render_for_screen(plan: FleetPlan, report: RunReport) -> str:
+    return render_run_for_screen(report) if plan.repositories else NOTHING_TO_WRITE
 
 
 def _read_limited(path: Path, limit: int) -> bytes:
