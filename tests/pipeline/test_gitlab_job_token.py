@@ -113,3 +113,13 @@ def test_no_method_writes_with_a_job_token(stand):
     with pytest.raises(ForgeError, match=r"job token .*dashboard"):
         fleet.get_dashboard(repository).write(None, "Title", "Body")
     assert stand.server.writes == []
+
+
+def test_job_token_plans_no_change_of_a_branch_whose_content_it_cannot_read(stand, loopback):
+    loopback.run([stand.fleet()], RunLevel.PROPOSE)
+    loopback.move("python", "3.12-slim", "newer")
+    planned_run = loopback.plan([_fleet(stand)])
+    assert planned_run.plan.repositories == ()
+    assert [each.error.partition(";")[0] for each in planned_run.report.failed] == [
+        "the plan leaves out this repository, because the token cannot read the content of basebump's branches"
+    ]
