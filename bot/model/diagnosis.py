@@ -32,6 +32,7 @@ class ConfigArea(StrEnum):
     BLOCKED = "blocked"
     ENRICHMENT = "enrichment"
     STATE = "state"
+    SERVE = "serve"
 
 
 @dataclass(frozen=True, slots=True)

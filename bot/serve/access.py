@@ -6,13 +6,12 @@ Users are the business of a reverse proxy. Without one, the service listens on l
 from __future__ import annotations
 
 from collections.abc import Mapping
-from ipaddress import ip_address
 
 from bot.serve.http import Handler, Request, Response
+from bot.settings.loopback import is_loopback
 from bot.settings.serve_settings import ServeSettings
 
 _FORBIDDEN = 403
-LOCAL_NAME = "localhost"
 USER_MISSING = (
     b"This request does not name a user; hint: open the pages through the reverse proxy that sets the header of "
     b"`serve.user_header`\n"
@@ -40,14 +39,6 @@ def _find_refusal(request: Request, settings: ServeSettings) -> bytes | None:
     host = request.headers.get("host")
     is_foreign = host is not None and is_loopback(settings.listen[0]) and not is_loopback(_remove_port(host))
     return FOREIGN_HOST if is_foreign else None
-
-
-def is_loopback(host: str) -> bool:
-    """Return True if only this machine can reach a host, which is given without a port."""
-    try:
-        return host.lower() == LOCAL_NAME or ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def _remove_port(host: str) -> str:

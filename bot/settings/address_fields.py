@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import Annotated
 from urllib.parse import parse_qsl, urlsplit
@@ -12,6 +11,7 @@ from pydantic import AfterValidator
 from bot.model.errors import InvalidReferenceError
 from bot.model.reference import DOCKER_HUB, ImageReference
 from bot.settings.fields import require_text
+from bot.settings.loopback import is_loopback
 from bot.settings.patterns import build_pattern_schema
 
 NO_SERVICE = "none"
@@ -78,18 +78,11 @@ def _parse_web_address(value: str, reason: str = "because a token is sent to it"
         host = parts.hostname if parts.port != 0 else None
     except ValueError:
         raise ValueError("must be a valid URL") from None
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host or "")):
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host or "")):
         raise ValueError(f"must begin with https://, {reason}")
     if not host or "@" in parts.netloc or parts.query or parts.fragment:
         raise ValueError("must be a plain URL, with no user, no query and no fragment")
     return value.rstrip("/"), host
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _normalise_api_url(value: str) -> str:

@@ -1,14 +1,17 @@
-"""The checks of `basebump doctor` for the config file itself: its secrets, and the signers that it trusts."""
+"""The checks of `basebump doctor` for the config file itself: its secrets, its trusted signers, and its service."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem
+from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem, report_unknown
+from bot.model.errors import ConfigError
+from bot.settings.loopback import is_loopback
 from bot.settings.values import Settings
 
 LOAD_ACTION, SECRETS_ACTION, TRUST_ACTION = "load the file", "read its secrets", "read keys and roots"
+SENDERS_ACTION, PAGES_ACTION = "read the secret of the sender", "protect the pages"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +52,42 @@ class TrustExamination:
             yield report_ok("trust", TRUST_ACTION, f"those of {entries} were read; no signature was fetched")
         else:
             yield report_ok("trust", TRUST_ACTION, "there are no entries, so no signatures are fetched")
+
+
+@dataclass(frozen=True, slots=True)
+class ServeExamination:
+    """Checks the settings of `basebump serve`; implements `bot.ports.Diagnosable`."""
+
+    settings: Settings
+    environment: Mapping[str, str]
+
+    def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - the same at every level
+        """Check that the secrets of senders cannot be guessed, and whether others can see the pages.
+
+        Nothing listens on the address, because the service may already do so.
+        """
+        for sender in self.settings.serve.senders:
+            subject = f"/events/{sender.name}"
+            try:
+                self.settings.get_event_secret(sender.secret_env, self.environment)
+            except ConfigError as error:
+                for each in error.problems:
+                    yield report_problem(subject, SENDERS_ACTION, str(each))
+            else:
+                yield report_ok(subject, SENDERS_ACTION, f"{sender.secret_env} holds a secret that is long enough")
+        yield self._examine_address()
+
+    def _examine_address(self) -> Check:
+        serve = self.settings.serve
+        host, port = serve.listen
+        subject = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        if serve.user_header is not None:
+            return report_ok(subject, PAGES_ACTION, f"pages need the header {serve.user_header} of your reverse proxy")
+        if is_loopback(host):
+            return report_ok(subject, PAGES_ACTION, "only this machine can reach the service")
+        return report_unknown(
+            subject,
+            PAGES_ACTION,
+            f"everyone who can reach port {port} can read them; hint: limit who can, or set `serve.user_header` "
+            "behind a reverse proxy",
+        )

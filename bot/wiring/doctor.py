@@ -14,7 +14,7 @@ from bot.model.diagnosis import ConfigArea, DiagnosisTarget
 from bot.model.reference import DEFAULT_TAG, ImageReference, TagRef
 from bot.model.vocabulary import RunLevel
 from bot.pipeline.doctor import DiagnosisPart
-from bot.settings import Settings, load, read_secret
+from bot.settings import ServeSettings, Settings, load, read_secret
 from bot.wiring import build_advisories, refuse_unlisted_host
 from bot.wiring.forges import build_fleets
 from bot.wiring.registries import build_registry, list_builders
@@ -55,7 +55,7 @@ def build_parts(
 
 
 def _list_parts(settings: Settings, images: Sequence[ImageReference]) -> Iterator[DiagnosisPart]:
-    from bot.settings.examination import SettingsExamination, TrustExamination
+    from bot.settings.examination import ServeExamination, SettingsExamination, TrustExamination
 
     yield DiagnosisPart(ConfigArea.CONFIG, settings.source, lambda: [SettingsExamination(settings, os.environ)])
     for forge in settings.forges:
@@ -69,6 +69,8 @@ def _list_parts(settings: Settings, images: Sequence[ImageReference]) -> Iterato
         yield DiagnosisPart(ConfigArea.ENRICHMENT, "enrichment", partial(_build_advisories, settings))
     if settings.state is not None:
         yield DiagnosisPart(ConfigArea.STATE, "state", partial(_build_state_examination, settings.state))
+    if settings.serve != ServeSettings():
+        yield DiagnosisPart(ConfigArea.SERVE, "serve", lambda: [ServeExamination(settings, os.environ)])
 
 
 # ---- forges ------------------------------------------------------------------------------------------------------

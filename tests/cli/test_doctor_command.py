@@ -268,3 +268,17 @@ def test_damaged_state_and_missing_folder_are_problems(examine, local, tmp_path)
     code, checks = examine(local("state: sqlite:///nowhere/state.db\n"))
     assert (code, marks(checks["state"])) == (1, ["problem"])
     assert "its folder" in checks["state"][0][3]
+
+
+def test_settings_of_the_service_are_tested_if_there_are_some(local, examine, tmp_path, monkeypatch):
+    monkeypatch.setenv("LAB_SECRET", "x" * 16)
+    monkeypatch.setenv("SHORT_SECRET", "x" * 15)
+    state = f"state: sqlite:///{tmp_path}/state.db\n"
+    senders = "{kind: acr, secret_env: LAB_SECRET}, {kind: signed, secret_env: SHORT_SECRET}"
+    code, checks = examine(local(f"{state}serve: {{listen: '0.0.0.0:8080', events: [{senders}]}}\n"))
+    assert (code, marks(checks["serve"])) == (1, ["ok", "problem", "cannot-tell"])
+    assert [each[1] for each in checks["serve"]] == ["/events/acr", "/events/signed", "0.0.0.0:8080"]
+    assert "SHORT_SECRET has fewer than 16 characters; hint: " in checks["serve"][1][3]
+    assert marks(examine(local(f"{state}serve: {{user_header: X-User}}\n"))[1]["serve"]) == ["ok"]
+    assert marks(examine(local(f"{state}serve: {{poll: 5m}}\n"))[1]["serve"]) == ["ok"]
+    assert "serve" not in examine(local(state))[1]
