@@ -104,8 +104,16 @@ def apply_plan(plan: FleetPlan, fleets: Sequence[Fleet], context: ApplyContext, 
     prepared = FORGE_POOL.run_phase("Comparing repositories", prepare, plan.repositories, context.progress)
     unlisted = {each.subject for each in failures}
     failures += [each for each in prepared if isinstance(each, RunFailure) and each.subject not in unlisted]
+    changed = {
+        planned.key[:3]
+        for planned, each in zip(plan.repositories, prepared, strict=True)
+        if isinstance(each, RunFailure)
+    }
     pairs = [
-        (each, _restore_links(planned.report, each.repository_scan.repository))
+        (
+            each if planned.key[:3] not in changed else replace(each, dashboard=None),  # it shows all base branches
+            _restore_links(planned.report, each.repository_scan.repository),
+        )
         for planned, each in zip(plan.repositories, prepared, strict=True)
         if isinstance(each, RepositoryPlan)
     ]

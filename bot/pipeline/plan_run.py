@@ -100,9 +100,12 @@ def _get_changed_request(step: ProposalStep) -> RemoteRequest | None:
 
 
 def _build_plan(run_plan: RunPlan, positions: Sequence[int], options: RunOptions, origin: PlanOrigin) -> FleetPlan:
+    plans, reports = run_plan.repository_plans, run_plan.base_reports
+    complete = {
+        each for group in group_by_repository(plans) if set(group) <= set(positions) for each in group
+    }  # a dashboard shows all base branches
     repositories = tuple(
-        _describe_repository(run_plan.repository_plans[each], run_plan.base_reports[each], options)
-        for each in positions
+        _describe_repository(plans[each], reports[each], options, is_complete=each in complete) for each in positions
     )
     return FleetPlan(
         version=origin.version,
@@ -131,12 +134,13 @@ def _list_evidence(run_plan: RunPlan, repositories: Sequence[PlannedRepository])
 
 
 def _describe_repository(
-    repository_plan: RepositoryPlan, report: RepositoryReport, options: RunOptions
+    repository_plan: RepositoryPlan, report: RepositoryReport, options: RunOptions, *, is_complete: bool
 ) -> PlannedRepository:
+    """Return the description of a repository. `is_complete` is True if all its base branches are in the plan."""
     extract_result = repository_plan.repository_scan.extract_result
     repository, requests = extract_result.repository, repository_plan.requests or ()
     needs_dashboard = options.has_dashboards or extract_result.has_repository_config
-    has_dashboard = needs_dashboard and repository_plan.dashboard is not None
+    has_dashboard = is_complete and needs_dashboard and repository_plan.dashboard is not None
     return PlannedRepository(
         forge=repository.forge,
         server=repository.server,

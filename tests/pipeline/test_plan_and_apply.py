@@ -227,6 +227,22 @@ def test_plan_of_another_account_is_not_performed(stand, loopback, make_plan):
     assert stand.writes == writes
 
 
+def test_dashboard_waits_while_a_base_branch_is_left_unchanged(tmp_path, loopback):
+    """The dashboard shows all base branches, so that it would lose one of them."""
+    stand = LocalStand(tmp_path / "stand", PYTHON)
+    stand.base_branches = ("main", "next")
+    stand.commit("next", {"README.md": "Next.\n"})
+    loopback.move("python", "3.12-slim", "new")
+    text, _ = render_plan(loopback.plan([stand.fleet()], has_dashboards=True).plan)
+    stand.commit("next", {"README.md": "Elsewhere.\n"})
+    report = loopback.apply(text.encode(), [stand.fleet()], has_dashboards=True)
+    assert ([each.base_branch for each in report.repositories], len(report.failed)) == (["main"], 1)
+    assert outcomes(report) == ["opened"]
+    assert "write dashboard" not in stand.writes
+    loopback.run([stand.fleet()], has_dashboards=True)
+    assert stand.writes.count("write dashboard") == 1
+
+
 FORGERIES: dict[str, Callable[[dict], object]] = {
     "other bytes": lambda document: _edit(document)["edits"][0].update(old="FROM", new="RUN ", start=0),
     "another digest than planned": lambda document: _edit(document)["edits"][0].update(new=f"sha256:{'0' * 64}"),
