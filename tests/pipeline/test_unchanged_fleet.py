@@ -28,6 +28,8 @@ from support.runs.fleet_changes import (
 from support.runs.twins import BlindInventory, BrokenInventory, DatedScanner, Twins, edit_stored, set_rules
 from support.visits import build_visit
 
+from bot.core.choice.blocklist import build_blocklist
+from bot.model.blocklist import Block, BlockedDigest, Blocklist
 from bot.model.inventory import BranchKey
 from bot.model.modes import UpdateMode
 from bot.model.reference import ImageReference
@@ -119,6 +121,28 @@ def pause(twins: Twins) -> None:
     set_rules(twins, ignore=True)
 
 
+def block_newest(twins: Twins) -> None:
+    """Block the digest that the tag of nginx points to, which files contain or a request proposes."""
+    digest = twins.loopback.store.list_tags("library/nginx")["1"]
+    blocklist = build_blocklist([BlockedDigest(digest, Block("malware"))])
+    twins.policy_config = replace(twins.policy_config, blocklist=blocklist)
+
+
+def unblock(twins: Twins) -> None:
+    twins.policy_config = replace(twins.policy_config, blocklist=Blocklist())
+
+
+def settle_with_blocked_digest(twins: Twins) -> None:
+    """Settle with a request that replaces a blocked digest of nginx by an earlier one."""
+    twins.run()
+    digest = twins.loopback.move("nginx", "1", "nginx 1")
+    twins.run()
+    twins.for_both(lambda stand: stand.commit("main", {"Dockerfile": f"FROM nginx:1@{digest}\n"}))
+    block_newest(twins)
+    twins.settle()
+    assert get_proposed(twins.changing.stand)
+
+
 def settle_with_young_digest(twins: Twins) -> None:
     """Settle with a request for a digest of nginx, while a newer digest waits for its minimum age."""
     set_rules(twins, min_age=timedelta(days=2))
@@ -171,6 +195,10 @@ def settle_plainly(twins: Twins) -> None:
         (settle_with_young_digest, wait_three_days),
         (settle_with_other_tags, publish_tag),
         (settle_with_comment, wait_three_days),
+        (settle_plainly, block_newest),
+        (settle_with_request, block_newest),
+        (settle_with_blocked_digest, unblock),
+        (settle_with_blocked_digest, move_tag),
     ],
 )
 def test_change_is_noticed(twins, settle, change):
@@ -188,6 +216,7 @@ def test_change_is_noticed(twins, settle, change):
         ("activity", settle_with_request, tick_rebase),
         ("activity", settle_with_request, delete_branch),
         ("rules", settle_with_request, pause),
+        ("rules", settle_with_request, block_newest),
         ("evidence", settle_with_request, build_new_database),
         ("tags", settle_plainly, move_tag),
         ("tag_lists", settle_with_other_tags, publish_tag),
@@ -261,7 +290,7 @@ CHANGES: tuple[Change, ...] = (
     *(commit_new_image, update_file, commit_same_files, write_own_config),
     *(move_tag, move_other_tag, move_tag_back, publish_tag),
     *(pause, require_age, allow_other_tags, drop_rules, label_everything, toggle_dashboard),
-    *(build_new_database, wait_an_hour, wait_three_days),
+    *(block_newest, unblock, build_new_database, wait_an_hour, wait_three_days),
 )
 
 
