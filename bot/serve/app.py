@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -14,6 +15,11 @@ from bot.serve.json_log import JsonLog
 MAX_QUERY = 4096
 """The maximum number of characters of a query."""
 MAX_PARAMETERS = 20
+EVENTS_PATH = "/events/"
+"""The beginning of the paths of senders."""
+MAX_READERS = 8
+"""How many requests for pages and the API are answered at the same time. Other threads receive deliveries."""
+PROBES = frozenset({"/livez", "/readyz"})
 
 WsgiEnvironment = dict[str, Any]
 
@@ -23,11 +29,12 @@ class Application:
 
     def __init__(self, router: Router, log: JsonLog) -> None:
         self._router, self._log = router, log
+        self._readers = threading.BoundedSemaphore(MAX_READERS)
 
     def __call__(self, environment: WsgiEnvironment, start_response: Any) -> Iterable[bytes]:
         """Answer one request, as WSGI requires. Errors are logged, and never shown to the client."""
         request = _build_request(environment)
-        response = self._answer(request) if request is not None else Response(400, b"bad request\n")
+        response = self._admit(request) if request is not None else Response(400, b"bad request\n")
         headers = [
             ("Content-Type", response.content_type),
             ("Content-Length", str(len(response.body))),
@@ -36,6 +43,17 @@ class Application:
         ]
         start_response(f"{response.status} {HTTPStatus(response.status).phrase}", headers)
         return [b"" if environment["REQUEST_METHOD"] == "HEAD" else response.body]
+
+    def _admit(self, request: Request) -> Response:
+        """Answer a request, unless it is for a page and too many others are."""
+        if request.path.startswith(EVENTS_PATH) or request.path in PROBES:
+            return self._answer(request)
+        if not self._readers.acquire(blocking=False):
+            return Response(503, b"too many requests\n", headers=(("Retry-After", "1"),))
+        try:
+            return self._answer(request)
+        finally:
+            self._readers.release()
 
     def _answer(self, request: Request) -> Response:
         try:
@@ -58,7 +76,8 @@ def _build_request(environment: WsgiEnvironment) -> Request | None:
         pairs = parse_qsl(query, max_num_fields=MAX_PARAMETERS, errors="strict")
     except ValueError:
         return None
-    body = environment["wsgi.input"].read() if environment["REQUEST_METHOD"] in ("POST", "OPTIONS") else b""
+    has_body = path.startswith(EVENTS_PATH) and environment["REQUEST_METHOD"] in ("POST", "OPTIONS")
+    body = environment["wsgi.input"].read() if has_body else b""
     return Request(environment["REQUEST_METHOD"], path, dict(reversed(pairs)), _read_headers(environment), body)
 
 

@@ -31,6 +31,7 @@ from bot.model.reference import TagRef
 from bot.model.work import SweepWork, TagWork, VisitWork, WorkPriority, WorkReason, WorkRequest
 from bot.ports import Clock
 from bot.serve.http import JSON, Request, Response
+from bot.serve.http_server import MAX_BODY, MAX_LARGE_BODY
 from bot.serve.json_log import JsonLog
 from bot.work_ports import DeliveryLog, EventInventory, EventSender
 
@@ -42,10 +43,6 @@ PUSH_DELAY, LONGEST_PUSH_DELAY = timedelta(seconds=5), timedelta(minutes=1)
 """How long a repository is left alone after a push, and at most. Developers often push several times in a row."""
 NEW_REPOSITORY_DELAY, LONGEST_NEW_REPOSITORY_DELAY = timedelta(minutes=1), timedelta(minutes=10)
 """How long to wait for further new repositories before all repositories are listed."""
-MAX_BODY = 1024 * 1024
-"""The maximum number of bytes of a delivery. Registries send a few kilobytes."""
-MAX_FORGE_BODY = 25 * 1024 * 1024
-"""The maximum number of bytes of a delivery by a forge. GitHub's deliveries have at most 25 MB."""
 MAX_RATE = 500
 """The maximum number of proved deliveries of one sender within a second. A whole fleet of builds sends a few."""
 MAX_REFUSAL_RATE = 1
@@ -100,7 +97,7 @@ class Receiver:
         configured = self._senders.get(path_parts["name"])
         if configured is None:
             return Response(404, b"not found\n")
-        if len(request.body) > (MAX_FORGE_BODY if configured.is_forge else MAX_BODY):
+        if len(request.body) > (MAX_LARGE_BODY if configured.is_forge else MAX_BODY):
             return Response(413, b"too large\n")
         now, trace = self._clock.now(), secrets.token_hex(_ID_BYTES)
         event_request = EventRequest(request.method, request.headers, request.query, request.body)

@@ -14,8 +14,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import IO
 
-from waitress.server import create_server
-
 from bot import process
 from bot.events import find_sender
 from bot.model.delivery import SenderKind
@@ -28,17 +26,18 @@ from bot.ports import ProgressReporter
 from bot.queues.job_waking import JobWaking
 from bot.queues.thread_signal import ThreadSignal
 from bot.serve.api import list_api_routes
-from bot.serve.app import Application
+from bot.serve.app import EVENTS_PATH, Application
 from bot.serve.claim_keeper import ClaimKeeper
 from bot.serve.health import Health
 from bot.serve.http import Route, Router
+from bot.serve.http_server import build_server
 from bot.serve.job import Job
 from bot.serve.json_log import STATE_ERROR, JsonLog
 from bot.serve.metrics import ServiceMetrics
 from bot.serve.page_stores import build_page_ports
 from bot.serve.pages import list_page_routes
 from bot.serve.poll_job import PollJob
-from bot.serve.receiver import MAX_BODY, MAX_FORGE_BODY, ConfiguredSender, Receiver
+from bot.serve.receiver import ConfiguredSender, Receiver
 from bot.serve.sweep_job import SweepJob
 from bot.serve.tag_job import TagJob
 from bot.serve.upkeep import Upkeep
@@ -54,7 +53,6 @@ GRACE = 25.0
 """Seconds that the work in progress has to finish after the service is told to stop. Kubernetes kills it after 30."""
 STOP_CHECK = 0.1
 """Seconds between two checks for a further signal while the service stops."""
-SERVER_THREADS = 8
 ABANDONED = 1
 """The exit code of a process that could not keep its claims. Whatever started it should start it again."""
 LOOPS = (EVENT_LOOP, BACKGROUND_LOOP)
@@ -132,16 +130,9 @@ class Service:
         """Start the HTTP server, and return its URL. Raises OSError if the address cannot be used."""
         host, port = self._stores.settings.serve.listen
         socket.getaddrinfo(host, port)  # waitress raises ValueError for a name that it cannot resolve
-        has_forge_events = any(each.kind in FORGE_KINDS for each in self._stores.settings.serve.senders)
-        server = create_server(
-            Application(Router(self._list_routes()), self._log),
-            host=host,
-            port=port,
-            threads=SERVER_THREADS,
-            ident=None,
-            max_request_body_size=MAX_FORGE_BODY if has_forge_events else MAX_BODY,
-            clear_untrusted_proxy_headers=True,
-        )
+        senders = self._stores.settings.serve.senders
+        forge_paths = [f"{EVENTS_PATH}{each.name}" for each in senders if each.kind in FORGE_KINDS]
+        server = build_server(Application(Router(self._list_routes()), self._log), host, port, forge_paths)
         threading.Thread(target=server.run, name="server", daemon=True).start()
         name = f"[{host}]" if ":" in host else host
         return f"http://{name}:{port}"
@@ -215,8 +206,8 @@ class Service:
         stores, senders = self._stores, list_senders(self._stores.settings)
         deliveries = DeliveryTally(stores.log, [each.name for each in senders])
         receiver = Receiver(senders, stores.inventory, deliveries, self._clock, self._log)
-        yield Route.build("POST", "/events/{name}", receiver.receive)
-        yield Route.build("OPTIONS", "/events/{name}", receiver.receive)
+        yield Route.build("POST", f"{EVENTS_PATH}{{name}}", receiver.receive)
+        yield Route.build("OPTIONS", f"{EVENTS_PATH}{{name}}", receiver.receive)
         yield from Health(stores.queue, self._list_ended_threads, self._stop.is_set, self._log).list_routes()
         sweep = stores.settings.serve.sweep
         metrics = ServiceMetrics(stores.metrics, deliveries, self._log, self._clock.now(), sweep)

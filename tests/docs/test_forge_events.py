@@ -13,7 +13,7 @@ from support.parts import ROOT
 
 from bot.events import azure, gitea, github, gitlab
 from bot.model.delivery import SenderKind
-from bot.serve import receiver
+from bot.serve import http_server, receiver
 
 PAGE = (ROOT / "docs" / "events.md").read_text(encoding="utf-8")
 SECTION = PAGE.partition("## Events of forges\n")[2].partition("\n## ")[0]
@@ -98,5 +98,5 @@ def test_page_names_the_delays():
 
 
 def test_page_names_the_largest_delivery():
-    assert receiver.MAX_FORGE_BODY >= 25_000_000
+    assert http_server.MAX_LARGE_BODY >= 25_000_000
     assert "more than 25 MB" in SECTION

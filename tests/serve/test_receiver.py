@@ -19,8 +19,9 @@ from bot.model.vocabulary import OccurrenceStatus
 from bot.model.work import TagWork
 from bot.serve.app import Application
 from bot.serve.http import Request, Route, Router
+from bot.serve.http_server import MAX_BODY
 from bot.serve.json_log import JsonLog
-from bot.serve.receiver import MAX_BODY, MAX_RATE, ConfiguredSender, Receiver
+from bot.serve.receiver import MAX_RATE, ConfiguredSender, Receiver
 from bot.state.database import Database
 from bot.state.event_inventory import DatabaseEventInventory
 from bot.state.inventory_store import DatabaseInventoryStore

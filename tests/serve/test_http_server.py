@@ -1,0 +1,119 @@
+"""The HTTP server: clients that hold connections or send large bodies do not keep out the deliveries of others."""
+
+from __future__ import annotations
+
+import io
+import socket
+import threading
+import time
+from contextlib import ExitStack
+
+import pytest
+from support.runs.served_fleet import find_free_port, wait_until
+
+from bot.serve import http_server
+from bot.serve.app import MAX_READERS, Application
+from bot.serve.http import Response, Route, Router
+from bot.serve.http_server import MAX_BODY, MAX_CONNECTIONS, MAX_LARGE_BODIES, build_server
+from bot.serve.json_log import JsonLog
+from bot.wiring import SystemClock
+
+LARGE = MAX_BODY + 1
+
+
+class Server:
+    """A server at which `/events/forge` accepts large bodies. Requests for `/slow` are answered when `go` is set."""
+
+    def __init__(self) -> None:
+        self.port, self.go = find_free_port(), threading.Event()
+        routes = [
+            Route.build("POST", "/events/{name}", lambda request, _: Response(202, str(len(request.body)).encode())),
+            Route.build("GET", "/slow", lambda *_: Response(200 if self.go.wait(20) else 500)),
+        ]
+        application = Application(Router(routes), JsonLog(SystemClock(), io.StringIO()))
+        self._server = build_server(application, "127.0.0.1", self.port, ["/events/forge"])
+        threading.Thread(target=self._server.run, daemon=True).start()
+        self.connections = ExitStack()
+
+    def begin(self, path: str = "/events/registry", length: int = 100, body: bytes = b"x", more: str = ""):
+        """Open a connection, and send a part of a request."""
+        connection = self.connections.enter_context(socket.create_connection(("127.0.0.1", self.port), 10))
+        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n{more}\r\n"
+        connection.sendall(head.encode() + body)
+        return connection
+
+    def deliver(self, path: str = "/events/registry") -> int:
+        """Send a complete delivery, and return the status of the response."""
+        return read_status(self.begin(path, 1))
+
+
+def read_status(connection) -> int:
+    return int(connection.makefile("rb").readline().split()[1])
+
+
+def is_closed(connection) -> bool:
+    """Send one more byte of the body, and return True if the server does not receive it."""
+    try:
+        connection.sendall(b"x")
+    except OSError:
+        return True
+    return False
+
+
+@pytest.fixture
+def server():
+    server = Server()
+    with server.connections:
+        yield server
+    server.go.set()
+
+
+def test_deliveries_arrive_although_others_hold_more_connections_than_are_allowed(server):
+    for _ in range(MAX_CONNECTIONS + 60):
+        server.begin()
+    assert server.deliver() == 202
+
+
+def test_request_that_is_not_received_in_time_ends_its_connection(server, monkeypatch):
+    monkeypatch.setattr(http_server, "LONGEST_RECEPTION", 0.4)
+    connection = server.begin()
+    wait_until(lambda: is_closed(connection), 15, 0.2)
+    assert server.deliver() == 202
+
+
+@pytest.mark.parametrize("more", ["", "Expect: 100-continue\r\n"])
+def test_large_body_is_refused_before_it_is_received_unless_a_forge_sends_it(server, more):
+    assert read_status(server.begin("/events/registry", LARGE, more=more)) == 413
+    assert read_status(server.begin("/", LARGE, more=more)) == 413
+    assert read_status(server.begin("/events/forge", LARGE, b"x" * LARGE)) == 202
+
+
+def test_chunks_of_a_large_body_are_refused_as_well(server):
+    connection = server.connections.enter_context(socket.create_connection(("127.0.0.1", server.port), 10))
+    head = b"POST /events/registry HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+    connection.sendall(head + b"%x\r\n" % (2 * LARGE) + b"x" * (LARGE + 1))
+    assert read_status(connection) == 413
+
+
+def test_few_large_bodies_are_received_at_the_same_time(server):
+    for _ in range(MAX_LARGE_BODIES):
+        server.begin("/events/forge", LARGE)
+    time.sleep(0.3)
+    assert read_status(server.begin("/events/forge", LARGE)) == 503
+    assert server.deliver("/events/forge") == 202
+
+
+def test_pages_that_take_long_do_not_keep_out_deliveries(server):
+    for _ in range(MAX_READERS + 4):
+        connection = server.connections.enter_context(socket.create_connection(("127.0.0.1", server.port), 10))
+        connection.sendall(b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert server.deliver() == 202
+    assert read_status(connection) == 503
+
+
+def test_body_of_a_request_for_a_page_is_not_read():
+    bodies = []
+    router = Router([Route.build("POST", "/x", lambda request, _: bodies.append(request.body) or Response(200))])
+    environment = {"REQUEST_METHOD": "POST", "PATH_INFO": "/x", "wsgi.input": io.BytesIO(b"body")}
+    Application(router, JsonLog(SystemClock(), io.StringIO()))(environment, lambda *_: None)
+    assert bodies == [b""]
