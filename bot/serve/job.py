@@ -59,6 +59,11 @@ class NotYet:
     """What was found, in one line."""
 
 
+def describe_repositories(count: int) -> str:
+    """Return a number of repositories with the verb that follows it in results, such as `2 repositories need`."""
+    return "1 repository needs" if count == 1 else f"{count} repositories need"
+
+
 JobResult = Done | Failed | NotYet
 Job = Callable[[Sequence[ClaimedWork]], Iterator[JobResult]]
 """Does several pieces of work of the same kind. It yields one result for each of them, as soon as it is known."""

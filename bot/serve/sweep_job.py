@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
+from bot.model.inventory import VisitReason
 from bot.model.run_scope import RunScope
 from bot.model.vocabulary import RunLevel
 from bot.model.work import ClaimedWork, VisitWork, WorkPriority, WorkReason, WorkRequest
 from bot.pipeline.sweep import sweep_fleets
-from bot.serve.job import Done, Failed, JobResult
+from bot.serve.job import Done, Failed, JobResult, describe_repositories
 from bot.serve.visit_job import RunBuilder
 
 
@@ -29,8 +30,8 @@ class SweepJob:
                 continue
             visits = sorted({VisitWork(found.forge, found.server, found.name) for found in result.to_read})
             requests = (WorkRequest(visit, WorkPriority.SWEEP, WorkReason.SWEEP, each.trace) for visit in visits)
-            reasons = ", ".join(f"{count} {reason.value}" for reason, count in sorted(result.reasons.items()))
-            summary = f"{len(visits)} repositories to read of {result.branch_count} base branches"
+            reasons = ", ".join(f"{count} {_describe(reason)}" for reason, count in sorted(result.reasons.items()))
+            summary = f"{describe_repositories(len(visits))} a visit, of {result.branch_count} base branches"
             errors = [failure.error for failure in result.failures[:1]]
             yield Done(
                 each,
@@ -38,3 +39,8 @@ class SweepJob:
                 requests=tuple(requests),
                 repeat_after=self._interval,
             )
+
+
+def _describe(reason: VisitReason) -> str:
+    """Return the reason for visits in a result, such as `tag moved`."""
+    return "new or unfinished" if reason is VisitReason.UNSETTLED else reason.value.replace("-", " ")

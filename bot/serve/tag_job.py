@@ -13,7 +13,7 @@ from bot.model.run_scope import RunScope
 from bot.model.vocabulary import RunLevel
 from bot.model.work import ClaimedWork, TagWork, VisitWork, WorkPriority, WorkReason, WorkRequest
 from bot.pipeline.run import run_fleets
-from bot.serve.job import Done, Failed, JobResult, NotYet
+from bot.serve.job import Done, Failed, JobResult, NotYet, describe_repositories
 from bot.serve.visit_job import RunBuilder
 from bot.wiring import FleetRun
 from bot.work_ports import EventInventory
@@ -66,7 +66,7 @@ class TagJob:
             )
             for each in users
         )
-        return Done(claimed, f"{len(users)} repositories need {digest[:_SHORT_DIGEST]}", requests=tuple(requests))
+        return Done(claimed, f"{describe_repositories(len(users))} {digest[:_SHORT_DIGEST]}", requests=tuple(requests))
 
     def _find_priority(self, tag_ref: TagRef, users: Sequence[VisitWork], run: FleetRun) -> WorkPriority:
         """Scan the new image for the first user, and return the priority that follows from what the image fixes."""

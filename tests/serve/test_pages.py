@@ -9,6 +9,7 @@ import pytest
 from support.service.year import PUBLIC, SENDERS, build_ports, open_year
 from support.visits import build_visit
 
+from bot.model.delivery import Delivery, DeliveryOutcome
 from bot.model.inventory import BranchKey
 from bot.model.work import VisitWork, WorkPriority, WorkReason, WorkRequest
 from bot.serve.access import FOREIGN_HOST, USER_MISSING
@@ -18,6 +19,7 @@ from bot.serve.pages.request_tables import FINDINGS_LEFT_OUT
 from bot.settings.serve_settings import ServeSettings
 from bot.state.database import Database
 from bot.state.inventory_store import DatabaseInventoryStore
+from bot.state.service_log import DatabaseServiceLog
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 USERS = ServeSettings(senders=SENDERS, user_header="X-Forwarded-Email")
@@ -127,6 +129,21 @@ def test_events_are_paged(year):
 
 def test_health_shows_senders_that_never_delivered(year):
     assert "base-images signed never" in read(year, "/health")
+
+
+def test_events_show_hashes_and_no_names_that_basebump_made(tmp_path):
+    database = Database.sqlite(tmp_path / "state.db")
+    log = DatabaseServiceLog(database)
+    for delivery_id, outcome in (
+        (f"sha256:{'ab' * 32}", DeliveryOutcome.NOT_USED),
+        ("refused-2026-11-25T12", DeliveryOutcome.REFUSED),
+    ):
+        log.record_delivery(Delivery("lab", delivery_id, NOW, outcome, "0123456789abcdef"), ())
+    text = read(database, "/events")
+    assert "abababababab 01234567" in text
+    assert "refused-" not in text
+    assert "Not used: no repository uses the image" in text
+    assert "Not used:" not in read(database, "/")
 
 
 def test_names_in_events_lead_to_the_search(year):

@@ -54,7 +54,7 @@ def _list_facts(ports: PagePorts, now: datetime) -> list[tuple[str, Cell]]:
         ("Lists all repositories", show_text(f"every {describe_span(settings.sweep)}")),
         ("Looks up each tag", show_text(f"every {describe_span(settings.poll)}")),
         ("Oldest due work", show_text(oldest)),
-        ("Users", show_text(f"named by {settings.user_header}" if settings.user_header else "not named by a proxy")),
+        ("Header with the user", show_text(settings.user_header or "not set")),
     ]
 
 

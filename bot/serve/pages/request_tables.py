@@ -37,8 +37,8 @@ _HEADINGS = {
     RequestFilter.OPEN: "Open proposals, the next due date first",
     RequestFilter.OVERDUE: "Overdue proposals",
     RequestFilter.FIXES: "Open proposals that fix vulnerabilities, the most severe first",
-    RequestFilter.MERGED: "Merged proposals, the last first",
-    RequestFilter.CLOSED: "Proposals closed without a merge, the last first",
+    RequestFilter.MERGED: "Merged proposals, the newest first",
+    RequestFilter.CLOSED: "Proposals closed without a merge, the newest first",
 }
 _COLUMNS = (Column("Proposal"), Column("Repository"), Column("Image"), Column("Fixes"))
 _OPEN_COLUMNS = (*_COLUMNS, Column("CI"), Column("Opened"), Column("Due"))

@@ -146,7 +146,7 @@ def _build_failing_table(rows: Sequence[WaitingWork], now: datetime) -> Table:
 def build_finished_table(rows: Sequence[FinishedWork], now: datetime, *, pager: Pager | None = None) -> Table:
     return Table(
         name="finished",
-        heading="Finished work, the last first",
+        heading="Finished work, the newest first",
         columns=_FINISHED_COLUMNS,
         rows=[
             (
