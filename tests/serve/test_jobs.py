@@ -83,7 +83,7 @@ def test_sweep_requests_visits_of_new_repositories_and_none_when_nothing_changed
         workshop.add_repository(name)
     [swept] = SweepJob(workshop.build_run, HOUR)(workshop.claim(SweepWork()))
     assert {each.key.repository for each in swept.requests} == {"web", "api"}
-    assert swept.result == "2 repositories need a visit, of 2 base branches; 2 new or unfinished"
+    assert swept.result.startswith("2 repositories need a visit, of 2 base branches; 2 new or unfinished;")
     assert swept.repeat_after == HOUR
     list(workshop.visit_job()(workshop.claim(*(each.key for each in swept.requests))))
     [again] = SweepJob(workshop.build_run, HOUR)(workshop.claim(SweepWork()))
