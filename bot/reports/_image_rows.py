@@ -113,9 +113,13 @@ class ImageRow:
 
     @property
     def sort_key(self) -> tuple[object, ...]:
-        """The position in the order that begins with the worst image. Versions are in the order of their numbers."""
+        """The position in the order that begins with the worst image. Versions are in the order of their numbers.
+
+        A blocked image is worse than any vulnerability.
+        """
+        is_blocked = self.status == OccurrenceStatus.BLOCKED.value
         worst = [self.exploited_count or 0, *(self.get_count(each) or 0 for each in SHOWN_SEVERITIES)]
-        return (*(-count for count in worst), _rank_status(self.status), _split_numbers(self.image))
+        return (not is_blocked, *(-count for count in worst), _rank_status(self.status), _split_numbers(self.image))
 
 
 def build_image_rows(

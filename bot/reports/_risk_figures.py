@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bot.model.evidence import Severity
+from bot.model.vocabulary import OccurrenceStatus
 from bot.reports._image_rows import ImageRow
 from bot.reports._page_charts import OccurrenceInRepository, list_distinct_updates
 from bot.reports.run_facts import ProposalFacts
@@ -32,9 +33,11 @@ def build_risk_figures(
 ) -> tuple[RiskFigure, ...]:
     """Return the figures: exploited and critical vulnerabilities, the oldest image, and images without a scan.
 
-    If proposals have due dates, the number of overdue proposals is the first figure.
+    The first figure is the number of references to blocked digests, if there are some. The number of overdue proposals
+    follows, if proposals have due dates.
     """
     return (
+        *_build_blocked_figures(located),
         *_build_overdue_figures(proposals),
         _build_exploited_figure(located),
         _build_critical_figure(located),
@@ -51,6 +54,15 @@ def _build_overdue_figures(proposals: Sequence[ProposalFacts]) -> Iterator[RiskF
         overdue = sum(each.is_overdue for each in proposals)
         note = f"proposals with a due date; {unknown:,} not scanned; {accepted:,} declined (accepted risk)"
         yield RiskFigure("Overdue", f"{overdue:,} of {due:,}", note, "proposals", is_alarming=overdue > 0)
+
+
+def _build_blocked_figures(located: Sequence[OccurrenceInRepository]) -> Iterator[RiskFigure]:
+    """Yield the number of references to blocked digests, if there are some."""
+    blocked = [each.occurrence for each in located if each.occurrence.status == OccurrenceStatus.BLOCKED.value]
+    if blocked:
+        unreplaced = sum(each.new_digest is None for each in blocked)
+        note = f"references to images that must not be used; {unreplaced:,} without a known replacement"
+        yield RiskFigure("Blocked, in use", f"{len(blocked):,}", note, "status=blocked", is_alarming=True)
 
 
 def _build_exploited_figure(located: Sequence[OccurrenceInRepository]) -> RiskFigure:

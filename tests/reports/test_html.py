@@ -247,6 +247,18 @@ def test_overdue_proposals_come_first_with_their_owners():
     assert outlined.rows("Overdue", "1 of 3", "proposals with a due date; 0 not scanned; 1 declined (accepted risk)")
 
 
+def test_blocked_images_are_the_first_figure_and_the_first_rows():
+    blocked = verdict(
+        OccurrenceStatus.BLOCKED, Reason.DIGEST_BLOCKED, written="zope:1", detail="malware; no known replacement"
+    )
+    shown = render_page(run_report(repository(moving(line_number=1), blocked)))
+    first = "references to images that must not be used; 1 without a known replacement"
+    assert Outline(shown).rows("Blocked, in use", "1", first)
+    assert shown.index("Blocked, in use") < shown.index("Known exploited, in use")
+    assert read_images(Outline(shown))[0][0].endswith("zope:1")
+    assert "Blocked, in use" not in render_page(run_report(repository(moving())))
+
+
 def test_page_without_due_dates_has_neither_figure_nor_column():
     shown = render_page(run_report(repository(moving(), proposals=(proposal(),))))
     assert "Merge by" not in shown

@@ -190,7 +190,12 @@ def link_file(report: RepositoryReport | None, path: str, line_number: int) -> P
 
 def show_status(status: str, reason: str | None) -> Cell:
     """Return the status of an image reference with its reason."""
-    styles = {_UP_TO_DATE: CellStyle.GOOD, "gone": CellStyle.ALARM, "refused": CellStyle.ALARM}
+    styles = {
+        _UP_TO_DATE: CellStyle.GOOD,
+        "gone": CellStyle.ALARM,
+        "blocked": CellStyle.ALARM,
+        "refused": CellStyle.ALARM,
+    }
     words = join_words([status]) if reason is None else f"{join_words([status])} ({join_words([reason])})"
     return show_text(words, styles.get(status, CellStyle.PLAIN))
 
