@@ -11,14 +11,26 @@ from bot.core.evidence.compare import compare_scans
 from bot.core.evidence.gates import apply_gates
 from bot.core.transition import build_transition, get_first_transition
 from bot.model.advisory import AdvisoryList, ListVersions
-from bot.model.decision import HeldUpdate, ImageUpdate, RefusedUpdate, UnresolvedReference, UpdateCandidate, UpdateCause
+from bot.model.blocklist import Block
+from bot.model.contents import PackageChange, PackageChangeKind
+from bot.model.decision import (
+    BlockedReference,
+    HeldUpdate,
+    ImageUpdate,
+    RefusedUpdate,
+    UnresolvedReference,
+    UpdateCandidate,
+    UpdateCause,
+)
 from bot.model.evidence import NotScanned, Severity, UnscannedReason
 from bot.model.image import RegistryRecord
 from bot.model.policy import Policy, RequiredEvidence
 from bot.model.rules import AcceptedHold, IntroducedLimit
+from bot.model.signature import NoSignature, SignatureUnknown, TransitionSignatures
 from bot.model.vocabulary import Reason
 
 UNKNOWN = NotScanned(UnscannedReason.TIMED_OUT)
+UNREAD_SIGNATURE = SignatureUnknown(Reason.UNREACHABLE, "timeout", is_failure=True)
 
 
 def evidence(decision, *outcomes):
@@ -36,7 +48,7 @@ def test_a_rule_that_requires_a_scan_refuses_what_was_not_scanned():
     assert apply_gates(wanted, evidence(wanted, scan(finding("CVE-2026-1"))), NOW) == wanted
 
 
-@pytest.mark.parametrize("cause", [UpdateCause.GONE, UpdateCause.WITHDRAWN])
+@pytest.mark.parametrize("cause", [UpdateCause.GONE, UpdateCause.WITHDRAWN, UpdateCause.BLOCKED])
 def test_it_refuses_that_also_where_staying_is_no_choice(cause):
     wanted = update(f"nginx:1@{digest('old')}", "new", policy=Policy(require=RequiredEvidence(scan=True)))
     refused = apply_gates(replace(wanted, cause=cause), evidence(wanted, UNKNOWN), NOW)
@@ -184,3 +196,51 @@ def test_what_takes_the_place_of_something_gone_under_a_tag_made_anew_is_looked_
         decide(place("old"), [points_to("new", registry_records=recorded, pinned_manifests=gone)], NOW).review_reason
         == ""
     )
+
+
+def blocked_update(policy=Policy(), *, goes_back=True):  # noqa: B008 - a frozen value
+    wanted = update(f"nginx:1@{digest('bad')}", "old", policy=policy)
+    (candidate,) = wanted.candidates
+    candidate = replace(candidate, goes_back=goes_back)
+    return replace(wanted, candidates=(candidate,), cause=UpdateCause.BLOCKED, block=Block("malware"))
+
+
+def rolled_back(decision):
+    """Return evidence of an image with an older package than the blocked one."""
+    (move,) = evidence(decision, scan())
+    change = PackageChange(PackageChangeKind.DOWNGRADED, "debian", "openssl", ("3.0.17",), ("3.0.16",))
+    return {move: replace(compare_scans(scan(), scan()), package_changes=(change,))}
+
+
+def test_going_back_from_a_blocked_digest_needs_no_review_and_is_said():
+    wanted = blocked_update()
+    passed = apply_gates(wanted, rolled_back(wanted), NOW)
+    assert isinstance(passed, ImageUpdate)
+    assert not passed.needs_review
+    assert passed.candidates[0].notes == (
+        "It goes back to an older image, because newer ones are blocked: openssl goes back from 3.0.17 to 3.0.16.",
+    )
+    newer = blocked_update(goes_back=False)
+    looked_at = apply_gates(newer, rolled_back(newer), NOW)
+    assert isinstance(looked_at, ImageUpdate)
+    assert "it looks like a rollback" in looked_at.review_reason.lower()
+
+
+@pytest.mark.parametrize(
+    ("signatures", "expected"),
+    [
+        (TransitionSignatures(None, NoSignature()), RefusedUpdate),
+        (
+            TransitionSignatures(None, SignatureUnknown(Reason.UNREACHABLE, "timeout", is_failure=True)),
+            BlockedReference,
+        ),
+    ],
+)
+def test_signatures_are_required_of_what_replaces_a_blocked_digest(signatures, expected):
+    wanted = blocked_update(Policy(require=RequiredEvidence(signature=True)))
+    found = {move: replace(each, signatures=signatures) for move, each in evidence(wanted, scan()).items()}
+    decided = apply_gates(wanted, found, NOW)
+    assert isinstance(decided, expected)
+    if isinstance(decided, BlockedReference):
+        assert not decided.is_certain
+        assert "whether a replacement passes the gates is not known" in decided.detail

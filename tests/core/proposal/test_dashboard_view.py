@@ -155,6 +155,18 @@ def test_superseded_references_name_the_next_tag():
     assert " · next tag: `24`\n" in render(branch(ended))
 
 
+def test_blocked_references_come_first_with_their_reasons():
+    replaced = replace(update(), status=OccurrenceStatus.BLOCKED, reason=Reason.DIGEST_BLOCKED, detail="malware")
+    stuck = verdict(OccurrenceStatus.BLOCKED, Reason.DIGEST_BLOCKED, detail="@team malware; no known replacement")
+    shown = render(branch(replaced, stuck, proposals=[proposal()]))
+    assert shown.startswith("**2 images blocked, 1 request open, ")
+    first, second = (shown.index(heading) for heading in ("### Blocked (2)", "### Open (1)"))
+    assert first < second
+    assert " · malware" in shown
+    assert "`@team malware; no known replacement`" in shown
+    assert "Blocked" not in render(branch(update(), proposals=[proposal()]))
+
+
 def test_public_dashboard_shows_no_private_evidence():
     private = branch(update(), proposals=[proposal()], evidence=replace(KNOWN, is_private=True))
     assert "1 critical" in render(private)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,10 +18,13 @@ from bot.core.proposal import report_facts
 from bot.core.proposal.fingerprint import MAX_TRANSITIONS, compute_fingerprint, has_less_evidence, is_outdated
 from bot.core.proposal.marks import BodyMark, parse_mark, render_mark
 from bot.core.transition import get_first_transition
+from bot.model.blocklist import Block
+from bot.model.decision import UpdateCause
 from bot.model.evidence import NotScanned, UnscannedReason
 
 MOVES = tuple(update(f"{name}:1@{digest('old')}", "new") for name in ("alpine", "nginx", "redis"))
 UNKNOWN = NotScanned(UnscannedReason.TIMED_OUT)
+BLOCKS = (Block("malware"), Block("other"), Block("malware", "https://sec.example.com/42"))
 
 
 def report(*known: bool) -> str:
@@ -85,3 +89,9 @@ def test_fingerprint_does_not_contain_the_publication_of_a_fix():
         return compute_fingerprint(MOVES[:1], {transition: compare_scans(scan(fixed), scan())})
 
     assert compute(datetime(2026, 11, 3, tzinfo=UTC)) == compute(None)
+
+
+def test_reason_and_link_of_a_block_are_facts():
+    blocked = [replace(MOVES[0], cause=UpdateCause.BLOCKED, block=each) for each in BLOCKS]
+    evidence = {get_first_transition(MOVES[0]): compare_scans(scan(), scan())}
+    assert len({compute_fingerprint([each], evidence) for each in (MOVES[0], *blocked)}) == 1 + len(BLOCKS)

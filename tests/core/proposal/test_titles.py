@@ -17,6 +17,7 @@ from bot.core.proposal.marks import parse_intent as intent_in
 from bot.core.proposal.render import TemplateFailedError, render_message, render_title
 from bot.core.proposal.titles import HeadView, TagUpdateView, build_head, build_headline
 from bot.core.proposal.update_groups import UpdateGroup, build_update_groups, compute_intent
+from bot.model.blocklist import Block
 from bot.model.decision import UpdateCause
 from bot.model.evidence import NotScanned, Severity, UnscannedReason
 from bot.model.reference import TagRef
@@ -195,3 +196,21 @@ def test_a_template_of_messages_that_says_nothing_is_refused():
 def test_no_field_of_the_view_is_a_text_of_its_own():
     kinds = {field.type for shape in (HeadView, TagUpdateView) for field in fields(shape)}
     assert kinds == {"int", "Plain", "Plain | None", "tuple[Plain, ...]", "tuple[TagUpdateView, ...]"}
+
+
+@pytest.mark.parametrize(
+    ("reasons", "start"),
+    [
+        (["malware (INC-42)."], "Blocked: malware (INC-42). Update python:3.12-slim to "),
+        (["one", "other"], "Blocked. Update "),
+        (["x" * 61], "Blocked. Update "),
+        (["see #1"], "Blocked. Update "),
+        (["ask @team"], "Blocked. Update "),
+        (["closes SHOP-1"], "Blocked. Update "),
+        (["https://example.com"], "Blocked. Update "),
+    ],
+)
+def test_title_begins_with_the_reason_of_a_block_if_it_has_no_effect_on_a_forge(reasons, start):
+    updates = [replace(MOVE, cause=UpdateCause.BLOCKED, block=Block(each)) for each in reasons]
+    assert title(updates).startswith(start)
+    assert message(updates).startswith(start)
