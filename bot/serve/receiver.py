@@ -11,9 +11,11 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby, islice
 
 from bot.core.markdown import make_one_line
 from bot.model.delivery import (
@@ -48,6 +50,15 @@ MAX_RATE = 500
 MAX_REFUSAL_RATE = 1
 """How many refused deliveries of one sender are stored within a second. Others are not even counted, so that a flood of
 them costs no more than the computation of their proofs, and cannot keep out deliveries that are proved."""
+MAX_TAGS = 100
+"""The maximum number of tags of one repository that a delivery leads to lookups of. If rules choose among the tags of a
+repository, every name counts as one of its tags, and the users are the same for each of them."""
+MAX_USER_RATE, USER_PERIOD = 10, timedelta(minutes=10)
+"""How often users of one repository come before all other work within a time. After that, their requests wait like
+pushes, so that a program that ticks checkboxes again and again does not keep updates of others from being proposed."""
+MAX_SWEEP_RATE, SWEEP_PERIOD = 5, timedelta(minutes=30)
+"""How often new repositories lead to an early sweep within a time. After that, a sweep waits for the longest delay,
+because everyone who can rename a repository could otherwise use up the quota of the forge."""
 MAX_SUBJECTS = 20
 """The maximum number of tags or repositories that the record of a delivery names."""
 MAX_SUBJECT_LENGTH = 200
@@ -87,8 +98,9 @@ class Receiver:
         log: JsonLog,
     ) -> None:
         self._senders = {each.name: each for each in senders}
-        self._rates = {name: _RateLimit(MAX_RATE) for name in self._senders}
-        self._refusal_rates = {name: _RateLimit(MAX_REFUSAL_RATE) for name in self._senders}
+        self._rates, self._refusal_rates = _RateLimit(MAX_RATE), _RateLimit(MAX_REFUSAL_RATE)
+        self._user_rates = _RateLimit(MAX_USER_RATE, USER_PERIOD)
+        self._sweep_rates = _RateLimit(MAX_SWEEP_RATE, SWEEP_PERIOD)
         self._inventory, self._service_log = inventory, service_log
         self._clock, self._log = clock, log
 
@@ -103,7 +115,7 @@ class Receiver:
         event_request = EventRequest(request.method, request.headers, request.query, request.body)
         if not configured.sender.is_proved(event_request, configured.secret, now):
             return self._refuse(configured, now)
-        if not self._rates[configured.name].allows():
+        if not self._rates.allows(configured.name):
             return Response(503, b"too many requests\n", headers=(("Retry-After", "1"),))
         try:
             parsed = configured.sender.parse_delivery(event_request, configured.registry)
@@ -120,7 +132,7 @@ class Receiver:
     def _refuse(self, configured: ConfiguredSender, now: datetime) -> Response:
         """Count a delivery that is not proved. The response does not say why, so that it helps no attacker."""
         unauthorized = Response(401, b"unauthorized\n")
-        if not self._refusal_rates[configured.name].allows():
+        if not self._refusal_rates.allows(configured.name):
             return unauthorized
         record_id = f"refused-{now:%Y-%m-%dT%H}"
         refused = Delivery(configured.name, record_id, now, DeliveryOutcome.REFUSED, "")
@@ -143,7 +155,7 @@ class Receiver:
         pushed = [each for each in events if isinstance(each, TagPushed)]
         changed = [each for each in events if isinstance(each, RepositoryChanged)]
         used = self._inventory.select_used_tags({each.tag_ref for each in pushed}) if pushed else frozenset[TagRef]()
-        requests = [_build_tag_request(tag_ref, trace, now) for tag_ref in sorted(used)]
+        requests = [_build_tag_request(tag_ref, trace, now) for tag_ref in _limit_tags(used)]
         for each in changed:
             requests += self._plan_repository(configured, each, trace)
         subjects = (*(str(each.tag_ref) for each in pushed), *(each.repository for each in changed))
@@ -159,11 +171,18 @@ class Receiver:
         if not branches:
             if event.reason is not WorkReason.REPOSITORY_CHANGED:
                 return []
-            return [_build_sweep_request(trace)]
+            return [_build_sweep_request(trace, is_early=self._sweep_rates.allows(configured.name))]
         if event.branch is not None and event.branch not in {each.base_branch for each in branches}:
             return []
         keys = sorted({VisitWork(each.forge, each.host, each.repository) for each in branches})
-        return [_build_visit_request(key, event, trace) for key in keys]
+        is_urgent = event.is_by_user and self._user_rates.allows(event.repository)
+        return [_build_visit_request(key, event.reason, trace, is_urgent=is_urgent) for key in keys]
+
+
+def _limit_tags(tag_refs: Iterable[TagRef]) -> Iterator[TagRef]:
+    """Yield at most MAX_TAGS tags of each repository."""
+    for _, tags in groupby(sorted(tag_refs), key=lambda each: each.repository):
+        yield from islice(tags, MAX_TAGS)
 
 
 def _build_tag_request(tag_ref: TagRef, trace: str, now: datetime) -> WorkRequest:
@@ -178,23 +197,21 @@ def _build_tag_request(tag_ref: TagRef, trace: str, now: datetime) -> WorkReques
     )
 
 
-def _build_sweep_request(trace: str) -> WorkRequest:
+def _build_sweep_request(trace: str, *, is_early: bool) -> WorkRequest:
     return WorkRequest(
         SweepWork(),
         WorkPriority.SWEEP,
         WorkReason.REPOSITORY_CHANGED,
         trace,
-        delay=NEW_REPOSITORY_DELAY,
+        delay=NEW_REPOSITORY_DELAY if is_early else LONGEST_NEW_REPOSITORY_DELAY,
         longest_delay=LONGEST_NEW_REPOSITORY_DELAY,
     )
 
 
-def _build_visit_request(key: VisitWork, event: RepositoryChanged, trace: str) -> WorkRequest:
-    if event.is_by_user:
-        return WorkRequest(key, WorkPriority.USER, event.reason, trace)
-    return WorkRequest(
-        key, WorkPriority.CHANGE, event.reason, trace, delay=PUSH_DELAY, longest_delay=LONGEST_PUSH_DELAY
-    )
+def _build_visit_request(key: VisitWork, reason: WorkReason, trace: str, *, is_urgent: bool) -> WorkRequest:
+    if is_urgent:
+        return WorkRequest(key, WorkPriority.USER, reason, trace)
+    return WorkRequest(key, WorkPriority.CHANGE, reason, trace, delay=PUSH_DELAY, longest_delay=LONGEST_PUSH_DELAY)
 
 
 def _build_handshake_response(reply: HandshakeReply) -> Response:
@@ -203,17 +220,18 @@ def _build_handshake_response(reply: HandshakeReply) -> Response:
 
 
 class _RateLimit:
-    """Counts events within a second. Several threads may use it at the same time."""
+    """Counts what each of several senders or repositories does within a period. Several threads may use it."""
 
-    def __init__(self, limit: int) -> None:
-        self._limit, self._second, self._count = limit, 0, 0
+    def __init__(self, limit: int, period: timedelta = timedelta(seconds=1)) -> None:
+        self._limit, self._seconds, self._period = limit, period.total_seconds(), 0
+        self._counts: Counter[str] = Counter()
         self._lock = threading.Lock()
 
-    def allows(self) -> bool:
-        """Count an event. Return False if there were too many within the present second."""
-        second = int(time.monotonic())
+    def allows(self, name: str) -> bool:
+        """Count an event. Return False if there were too many with this name within the present period."""
+        period = int(time.monotonic() / self._seconds)
         with self._lock:
-            if second != self._second:
-                self._second, self._count = second, 0
-            self._count += 1
-            return self._count <= self._limit
+            if period != self._period:
+                self._period, self._counts = period, Counter()
+            self._counts[name] += 1
+            return self._counts[name] <= self._limit

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import io
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.runs.worlds import StandingClock
 from support.values import digest, occurrence
+from support.visits import build_settled
 
 from bot.events import find_sender
 from bot.model.delivery import SenderKind
@@ -16,12 +19,22 @@ from bot.model.inventory import BranchKey, BranchVisit
 from bot.model.reference import TagRef
 from bot.model.report import RepositoryReport, Verdict
 from bot.model.vocabulary import OccurrenceStatus
-from bot.model.work import TagWork
+from bot.model.work import FinishedWork, SweepWork, TagWork, VisitWork, WorkPriority
 from bot.serve.app import Application
 from bot.serve.http import Request, Route, Router
 from bot.serve.http_server import MAX_BODY
 from bot.serve.json_log import JsonLog
-from bot.serve.receiver import MAX_RATE, ConfiguredSender, Receiver
+from bot.serve.receiver import (
+    LONGEST_NEW_REPOSITORY_DELAY,
+    MAX_RATE,
+    MAX_SWEEP_RATE,
+    MAX_TAGS,
+    MAX_USER_RATE,
+    NEW_REPOSITORY_DELAY,
+    PUSH_DELAY,
+    ConfiguredSender,
+    Receiver,
+)
 from bot.state.database import Database
 from bot.state.event_inventory import DatabaseEventInventory
 from bot.state.inventory_store import DatabaseInventoryStore
@@ -30,11 +43,15 @@ from bot.state.work_queue import DatabaseWorkQueue
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 SECRET = "a-secret-of-the-registry"
+LISTED = "docker.io/library/debian"
 WEB = BranchKey("github", "github.com", "acme/web", "main")
 
 
 class Desk:
-    """A receiver with a state in a file, in which `acme/web` uses `docker.io/library/node:22`."""
+    """A receiver with a state in a file, in which `acme/web` uses `docker.io/library/node:22`.
+
+    A rule chooses among the tags of `docker.io/library/debian`.
+    """
 
     def __init__(self, folder) -> None:
         self.path = folder / "state.db"
@@ -42,13 +59,15 @@ class Desk:
         report = RepositoryReport(
             "github", "acme/web", "main", (Verdict(occurrence("node:22"), OccurrenceStatus.UP_TO_DATE),)
         )
-        visit = BranchVisit(WEB, "1" * 40, "reader", report, (), has_unread_files=False)
+        settled = build_settled(tag_lists={LISTED: "f"})
+        visit = BranchVisit(WEB, "c0ffee", "reader 1", report, (), has_unread_files=False, settled=settled)
         DatabaseInventoryStore(database).record_visits([visit], {}, NOW)
         self.queue, self.service_log = DatabaseWorkQueue(database), DatabaseServiceLog(database)
         senders = [
             ConfiguredSender("lab", "distribution", find_sender(SenderKind.DISTRIBUTION), SECRET, "docker.io"),
             ConfiguredSender("grid", "event-grid", find_sender(SenderKind.EVENT_GRID), SECRET),
             ConfiguredSender("gitlab", "gitlab", find_sender(SenderKind.GITLAB), SECRET, is_forge=True),
+            ConfiguredSender("hub", "github", find_sender(SenderKind.GITHUB), SECRET, is_forge=True),
             ConfiguredSender("github", "gitea", find_sender(SenderKind.GITEA), SECRET, is_forge=True),
         ]
         clock = StandingClock(NOW)
@@ -66,6 +85,15 @@ class Desk:
             **{key.replace("_", "-"): each for key, each in headers.items()},
         }
         return self.router.answer(Request("POST", f"/events/{name}", headers=headers, body=body))
+
+    def report(self, event: str, document: object):
+        """Deliver an event of GitHub."""
+        body = json.dumps(document).encode()
+        signature = f"sha256={hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()}"
+        return self.post(body, name="hub", x_hub_signature_256=signature, x_github_event=event)
+
+    def list_waiting(self):
+        return {each.key: each for each in self.service_log.list_waiting(1000)}
 
     def claim(self):
         """Return the keys of the work that is due now or soon."""
@@ -171,3 +199,40 @@ def test_state_that_cannot_be_used_lets_the_sender_try_again(desk):
     assert answers[0][0] == "503 Service Unavailable"
     assert answers[0][1]["Retry-After"] == "5"
     assert "cannot use the state" in desk.log.getvalue()
+
+
+def test_thousands_of_made_up_tags_lead_to_few_lookups(desk):
+    targets = [pushed("library/debian", f"made-up-{number}")["events"][0] for number in range(3000)]
+    assert desk.post({"events": [*targets, *pushed()["events"]]}).status == 202
+    waiting = list(desk.list_waiting())
+    assert len(waiting) == MAX_TAGS + 1
+    assert TagWork(TagRef("docker.io/library/node", "22")) in waiting
+
+
+def tick_box(desk, number: int):
+    issue = {"body": f"- [x] <!-- basebump:open b{number} -->", "labels": [{"name": "basebump-dashboard"}]}
+    return desk.report("issues", {"action": "edited", "repository": {"full_name": "acme/web"}, "issue": issue})
+
+
+def test_boxes_that_are_ticked_again_and_again_do_not_stay_before_other_work(desk):
+    visit = VisitWork(WEB.forge, WEB.host, WEB.repository)
+    for number in range(MAX_USER_RATE):
+        assert tick_box(desk, number).status == 202
+    assert desk.list_waiting()[visit].priority is WorkPriority.USER
+    [claimed] = desk.queue.claim_work("worker", [visit.kind], 1, timedelta(minutes=1))
+    finished = FinishedWork(visit, "t", claimed.reason, NOW, NOW, "done")
+    desk.queue.finish_work("worker", claimed, finished)
+    tick_box(desk, MAX_USER_RATE)
+    later = desk.list_waiting()[visit]
+    assert later.priority is WorkPriority.CHANGE
+    assert later.due_at - later.requested_at == PUSH_DELAY
+
+
+def test_repositories_that_are_renamed_again_and_again_lead_to_few_sweeps(desk):
+    delays = []
+    for number in range(MAX_SWEEP_RATE + 1):
+        desk.report("repository", {"action": "renamed", "repository": {"full_name": f"acme/n{number}"}})
+        waiting = desk.list_waiting()[SweepWork()]
+        delays.append(waiting.due_at - waiting.requested_at)
+    assert delays[0] == NEW_REPOSITORY_DELAY
+    assert delays[-1] > LONGEST_NEW_REPOSITORY_DELAY - timedelta(seconds=30)
