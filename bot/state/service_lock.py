@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 from pathlib import Path
 from typing import IO
 
@@ -10,6 +11,8 @@ from bot.model.errors import StateError
 
 LOCK_SUFFIX = ".serve"
 """The suffix of the lock file, which stays empty."""
+_OWNER_ONLY = 0o600
+"""Other users cannot open the lock file, because whoever can open it can lock it."""
 
 
 def lock_state_file(path: Path) -> IO[bytes]:
@@ -19,9 +22,11 @@ def lock_state_file(path: Path) -> IO[bytes]:
 
     Raises StateError if another process holds the lock, or if the lock file cannot be created.
     """
-    lock_path = path.with_name(path.name + LOCK_SUFFIX)
+    real_path = path.resolve()  # the state has the same lock under all its names
+    lock_path = real_path.with_name(real_path.name + LOCK_SUFFIX)
     try:
-        file = lock_path.open("ab")
+        file = os.fdopen(os.open(lock_path, os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW, _OWNER_ONLY), "wb")
+        os.fchmod(file.fileno(), _OWNER_ONLY)
     except OSError as error:
         raise StateError(f"cannot create the lock file {lock_path}: {error.strerror}") from error
     try:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy import Row, delete, func, or_, select, update
 
 from bot.model.delivery import Delivery, DeliveryOutcome
 from bot.model.work import FinishedWork, WaitingWork, WorkRequest
@@ -27,6 +27,9 @@ from bot.state.work_tables import (
     parse_reason,
 )
 from bot.work_ports import WorkSignal
+
+MAX_RECORDS = 500_000
+"""The maximum number of deliveries, and of records of work. A sender that reports events without end fills no disk."""
 
 
 class DatabaseServiceLog:
@@ -120,10 +123,11 @@ class DatabaseServiceLog:
             return moment if isinstance(moment, datetime) else None
 
     def delete_records(self, before: datetime) -> None:
-        """Delete deliveries and records of work that are older than `before`."""
+        """Delete deliveries and records of work that are older than `before`, and the oldest beyond MAX_RECORDS."""
         with self._database.open_for_row_writes() as connection:
-            connection.execute(delete(DELIVERIES).where(DELIVERIES.c.received_at < before))
-            connection.execute(delete(FINISHED_WORK).where(FINISHED_WORK.c.ended_at < before))
+            for at in (DELIVERIES.c.received_at, FINISHED_WORK.c.ended_at):
+                newest = select(at).order_by(at.desc()).offset(MAX_RECORDS).limit(1)
+                connection.execute(delete(at.table).where(or_(at < before, at <= newest.scalar_subquery())))
 
 
 def _parse_subjects(text: str) -> tuple[str, ...]:

@@ -193,6 +193,18 @@ def test_records_of_work_are_listed_and_deleted_by_age(queue, service_log):
     assert service_log.list_finished(10) == ()
 
 
+def test_records_are_limited_in_number(service_log, monkeypatch):
+    monkeypatch.setattr("bot.state.service_log.MAX_RECORDS", 3)
+    at = datetime(2026, 11, 28, tzinfo=UTC)
+    for number in range(6):
+        moment = at + timedelta(seconds=number)
+        service_log.record_delivery(Delivery("lab", str(number), moment, DeliveryOutcome.ACCEPTED, "t"), ())
+    service_log.delete_records(at - timedelta(days=1))
+    assert [each.id for each in service_log.list_deliveries(10)] == ["5", "4", "3"]
+    service_log.delete_records(at - timedelta(days=1))
+    assert len(service_log.list_deliveries(10)) == 3
+
+
 def test_repeated_work_is_due_again_later_and_not_requested_twice(queue):
     queue.request_missing([ask(SweepWork())])
     [claimed] = queue.claim_work("a", WorkKind, 10, LEASE)
