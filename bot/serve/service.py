@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import IO
@@ -25,6 +25,7 @@ from bot.model.work import BACKGROUND_LOOP, EVENT_LOOP, USER_LOOP, WorkKind, Wor
 from bot.ports import ProgressReporter
 from bot.queues.job_waking import JobWaking
 from bot.queues.thread_signal import ThreadSignal
+from bot.serve.access import guard_from_web_sites
 from bot.serve.api import list_api_routes
 from bot.serve.app import EVENTS_PATH, Application
 from bot.serve.claim_keeper import ClaimKeeper
@@ -212,7 +213,8 @@ class Service:
         sweep = stores.settings.serve.sweep
         metrics = ServiceMetrics(stores.metrics, deliveries, self._log, self._clock.now(), sweep)
         metrics.begin()
-        yield from metrics.list_routes()
+        for each in metrics.list_routes():  # they name registries
+            yield replace(each, handler=guard_from_web_sites(each.handler, stores.settings.serve))
         ports = build_page_ports(stores, self._clock)
         yield from list_page_routes(ports)
         yield from list_api_routes(ports)

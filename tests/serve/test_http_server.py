@@ -28,6 +28,7 @@ class Server:
         self.port, self.go = find_free_port(), threading.Event()
         routes = [
             Route.build("POST", "/events/{name}", lambda request, _: Response(202, str(len(request.body)).encode())),
+            Route.build("GET", "/user", lambda request, _: Response(200, request.headers.get("x-user", "-").encode())),
             Route.build("GET", "/slow", lambda *_: Response(200 if self.go.wait(20) else 500)),
         ]
         application = Application(Router(routes), JsonLog(SystemClock(), io.StringIO()))
@@ -117,3 +118,9 @@ def test_body_of_a_request_for_a_page_is_not_read():
     environment = {"REQUEST_METHOD": "POST", "PATH_INFO": "/x", "wsgi.input": io.BytesIO(b"body")}
     Application(router, JsonLog(SystemClock(), io.StringIO()))(environment, lambda *_: None)
     assert bodies == [b""]
+
+
+def test_header_with_another_spelling_is_not_the_header_of_the_user(server):
+    connection = server.connections.enter_context(socket.create_connection(("127.0.0.1", server.port), 10))
+    connection.sendall(b"GET /user HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX_User: eve\r\n\r\n")
+    assert connection.makefile("rb").read().endswith(b"\r\n\r\n-")

@@ -129,10 +129,11 @@ def test_service_answers_probes_and_serves_metrics(fleet):
     assert samples["basebump_work_total", "done", "visit"] >= 3
     assert samples["basebump_work_total", "done", "sweep"] == 1
     assert samples["basebump_state_usable",] == 1
+    assert get(fleet, "/metrics", Host="evil.example").status_code == 403
     assert service.end() == 0
 
 
-def get(fleet, path: str) -> requests.Response:
+def get(fleet, path: str, **headers: str) -> requests.Response:
     with requests.Session() as session:
         session.trust_env = False
-        return session.get(fleet.url + path, timeout=30)
+        return session.get(fleet.url + path, headers=headers, timeout=30)
