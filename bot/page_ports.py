@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
     from bot.model.inventory import BranchKey
     from bot.model.report import RepositoryReport
     from bot.model.service_health import HostSummary, SenderSummary, WorkerSummary
-    from bot.model.work import WaitingWork
+    from bot.model.work import PendingWork
 
 
 class FleetReader(Protocol):
@@ -68,10 +68,10 @@ class StoredReports(Protocol):
 class ServiceReader(Protocol):
     """Summarises the records of the service. Every method raises StateError."""
 
-    def list_running(self, limit: int) -> Sequence[WaitingWork]:
+    def list_running(self, limit: int) -> Sequence[PendingWork]:
         """Return the work that workers are doing, the oldest first."""
 
-    def list_failing(self, limit: int) -> Sequence[WaitingWork]:
+    def list_failing(self, limit: int) -> Sequence[PendingWork]:
         """Return pending work whose last attempt failed, beginning with the most attempts."""
 
     def summarise_senders(self) -> Sequence[SenderSummary]:

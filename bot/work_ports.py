@@ -22,8 +22,8 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
     from bot.model.work import (
         ClaimedWork,
         FinishedWork,
+        PendingWork,
         QueueFigures,
-        WaitingWork,
         WorkKey,
         WorkRequest,
     )
@@ -118,7 +118,7 @@ class ServiceLog(DeliveryLog, Protocol):
     def list_deliveries(self, limit: int) -> Sequence[Delivery]:
         """Return the newest deliveries, the newest first."""
 
-    def list_waiting(self, limit: int) -> Sequence[WaitingWork]:
+    def list_pending(self, limit: int) -> Sequence[PendingWork]:
         """Return pending work in the order in which it will be done."""
 
     def list_finished(self, limit: int) -> Sequence[FinishedWork]:

@@ -167,8 +167,8 @@ class ClaimedWork:
 
 
 @dataclass(frozen=True, slots=True)
-class WaitingWork:
-    """A row of pending work, for pages that show the queue."""
+class PendingWork:
+    """A piece of work that is not finished, for pages that show the queue."""
 
     key: WorkKey
     priority: WorkPriority

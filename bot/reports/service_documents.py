@@ -15,12 +15,12 @@ from bot.model.report import SCHEMA, RunReport
 from bot.model.usage import InventoryCoverage
 from bot.model.work import (
     FinishedWork,
+    PendingWork,
     PollWork,
     QueueFigures,
     SweepWork,
     TagWork,
     VisitWork,
-    WaitingWork,
     WorkKey,
 )
 from bot.reports._inventory_parts import build_branch, build_coverage, count_seconds
@@ -48,9 +48,9 @@ class QueueLists:
     """Lists of pending and finished work."""
 
     figures: QueueFigures
-    running: Sequence[WaitingWork]
-    failing: Sequence[WaitingWork]
-    waiting: Sequence[WaitingWork]
+    running: Sequence[PendingWork]
+    failing: Sequence[PendingWork]
+    waiting: Sequence[PendingWork]
     finished: Sequence[FinishedWork]
 
 
@@ -200,7 +200,7 @@ def _build_figures(figures: QueueFigures) -> JsonValue:
     }
 
 
-def _build_waiting(work: WaitingWork) -> JsonValue:
+def _build_waiting(work: PendingWork) -> JsonValue:
     return {
         **_build_key(work.key),
         "priority": work.priority.name.lower(),

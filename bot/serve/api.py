@@ -137,7 +137,7 @@ def _answer_queue(ports: PagePorts, request: Request, _parts: Mapping[str, str])
     """Return the pending work, and the finished work. Both lists have pages."""
     page = _parse_page(request, MAX_RECORD_PAGE)
     part = slice(page.section.offset, page.end)
-    waiting, finished = ports.log.list_waiting(page.end + 1), ports.log.list_finished(page.end + 1)
+    waiting, finished = ports.log.list_pending(page.end + 1), ports.log.list_finished(page.end + 1)
     lists = QueueLists(
         ports.queue.compute_figures(),
         ports.service.list_running(MAX_RUNNING),

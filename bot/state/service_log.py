@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Row, delete, func, or_, select, update
 
 from bot.model.delivery import Delivery, DeliveryOutcome
-from bot.model.work import FinishedWork, WaitingWork, WorkRequest
+from bot.model.work import FinishedWork, PendingWork, WorkRequest
 from bot.state.database import Database
 from bot.state.no_signal import NoSignal
 from bot.state.stored_rows import read_rows
@@ -85,13 +85,13 @@ class DatabaseServiceLog:
                 for row in read_rows(connection, newest)
             )
 
-    def list_waiting(self, limit: int) -> Sequence[WaitingWork]:
+    def list_pending(self, limit: int) -> Sequence[PendingWork]:
         """Return pending work in the order in which it will be done."""
         order = (PENDING_WORK.c.priority.desc(), PENDING_WORK.c.requested_at)
         with self._database.open_for_reading() as connection:
             now = read_time(connection)
             query = select(PENDING_WORK).where(PENDING_WORK.c.kind.in_(KNOWN_KINDS)).order_by(*order).limit(limit)
-            return tuple(build_waiting(row, now) for row in read_rows(connection, query))
+            return tuple(build_pending_work(row, now) for row in read_rows(connection, query))
 
     def list_finished(self, limit: int) -> Sequence[FinishedWork]:
         """Return the newest records of work, the newest first."""
@@ -139,9 +139,9 @@ def _parse_subjects(text: str) -> tuple[str, ...]:
     return tuple(each for each in subjects if isinstance(each, str)) if isinstance(subjects, list) else ()
 
 
-def build_waiting(row: Row[Any], now: datetime) -> WaitingWork:
+def build_pending_work(row: Row[Any], now: datetime) -> PendingWork:
     """Return a row of pending work. `now` is the time of the database, which decides whether a claim has ended."""
-    return WaitingWork(
+    return PendingWork(
         parse_key(row),
         parse_priority(row),
         parse_reason(row),

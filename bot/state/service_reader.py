@@ -11,9 +11,9 @@ from sqlalchemy import ColumnElement, Row, and_, case, func, select
 
 from bot.model.delivery import DeliveryOutcome
 from bot.model.service_health import HostSummary, SenderSummary, WorkerSummary
-from bot.model.work import WaitingWork, WorkKind
+from bot.model.work import PendingWork, WorkKind
 from bot.state.database import Database
-from bot.state.service_log import build_waiting
+from bot.state.service_log import build_pending_work
 from bot.state.stored_rows import read_rows
 from bot.state.work_queue import read_time
 from bot.state.work_tables import DELIVERIES, FINISHED_WORK, KNOWN_KINDS, KNOWN_OUTCOMES, PENDING_WORK
@@ -31,20 +31,20 @@ class DatabaseServiceReader:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def list_running(self, limit: int) -> Sequence[WaitingWork]:
+    def list_running(self, limit: int) -> Sequence[PendingWork]:
         """Return the work that workers are doing, the oldest first."""
         with self._database.open_for_reading() as connection:
             now = read_time(connection)
             query = select(PENDING_WORK).where(_is_claimed(now), _IS_KNOWN).order_by(PENDING_WORK.c.requested_at)
-            return tuple(build_waiting(row, now) for row in read_rows(connection, query.limit(limit)))
+            return tuple(build_pending_work(row, now) for row in read_rows(connection, query.limit(limit)))
 
-    def list_failing(self, limit: int) -> Sequence[WaitingWork]:
+    def list_failing(self, limit: int) -> Sequence[PendingWork]:
         """Return pending work whose last attempt failed, beginning with the most attempts."""
         order = (PENDING_WORK.c.attempts.desc(), PENDING_WORK.c.due_at)
         with self._database.open_for_reading() as connection:
             now = read_time(connection)
             query = select(PENDING_WORK).where(PENDING_WORK.c.attempts > 0, _IS_KNOWN).order_by(*order).limit(limit)
-            return tuple(build_waiting(row, now) for row in read_rows(connection, query))
+            return tuple(build_pending_work(row, now) for row in read_rows(connection, query))
 
     def summarise_senders(self) -> Sequence[SenderSummary]:
         """Return a summary for each sender with a delivery, sorted by name."""

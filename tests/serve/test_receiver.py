@@ -92,12 +92,12 @@ class Desk:
         signature = f"sha256={hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()}"
         return self.post(body, name="hub", x_hub_signature_256=signature, x_github_event=event)
 
-    def list_waiting(self):
-        return {each.key: each for each in self.service_log.list_waiting(1000)}
+    def list_pending(self):
+        return {each.key: each for each in self.service_log.list_pending(1000)}
 
     def claim(self):
         """Return the keys of the work that is due now or soon."""
-        return [each.key for each in self.service_log.list_waiting(100)]
+        return [each.key for each in self.service_log.list_pending(100)]
 
     def outcomes(self) -> list[tuple[str, int]]:
         return [(each.outcome.value, each.repeats) for each in self.service_log.list_deliveries(100)]
@@ -204,7 +204,7 @@ def test_state_that_cannot_be_used_lets_the_sender_try_again(desk):
 def test_thousands_of_made_up_tags_lead_to_few_lookups(desk):
     targets = [pushed("library/debian", f"made-up-{number}")["events"][0] for number in range(3000)]
     assert desk.post({"events": [*targets, *pushed()["events"]]}).status == 202
-    waiting = list(desk.list_waiting())
+    waiting = list(desk.list_pending())
     assert len(waiting) == MAX_TAGS + 1
     assert TagWork(TagRef("docker.io/library/node", "22")) in waiting
 
@@ -218,12 +218,12 @@ def test_boxes_that_are_ticked_again_and_again_do_not_stay_before_other_work(des
     visit = VisitWork(WEB.forge, WEB.host, WEB.repository)
     for number in range(MAX_USER_RATE):
         assert tick_box(desk, number).status == 202
-    assert desk.list_waiting()[visit].priority is WorkPriority.USER
+    assert desk.list_pending()[visit].priority is WorkPriority.USER
     [claimed] = desk.queue.claim_work("worker", [visit.kind], 1, timedelta(minutes=1))
     finished = FinishedWork(visit, "t", claimed.reason, NOW, NOW, "done")
     desk.queue.finish_work("worker", claimed, finished)
     tick_box(desk, MAX_USER_RATE)
-    later = desk.list_waiting()[visit]
+    later = desk.list_pending()[visit]
     assert later.priority is WorkPriority.CHANGE
     assert later.due_at - later.requested_at == PUSH_DELAY
 
@@ -232,7 +232,7 @@ def test_repositories_that_are_renamed_again_and_again_lead_to_few_sweeps(desk):
     delays = []
     for number in range(MAX_SWEEP_RATE + 1):
         desk.report("repository", {"action": "renamed", "repository": {"full_name": f"acme/n{number}"}})
-        waiting = desk.list_waiting()[SweepWork()]
+        waiting = desk.list_pending()[SweepWork()]
         delays.append(waiting.due_at - waiting.requested_at)
     assert delays[0] == NEW_REPOSITORY_DELAY
     assert delays[-1] > LONGEST_NEW_REPOSITORY_DELAY - timedelta(seconds=30)

@@ -61,9 +61,9 @@ class Service:
         settled = SettledBranch(CONDITIONS, {PYTHON: "sha256:" + "a" * 64}, due_at=due_at)
         self.inventory.record_visits([build_visit(str(PYTHON), key=key, settled=settled)], {}, NOW)
 
-    def list_waiting(self) -> list[tuple[str, WorkReason]]:
+    def list_pending(self) -> list[tuple[str, WorkReason]]:
         self.upkeep.do_round()
-        return [(str(each.key), each.reason) for each in self.records.list_waiting(99)]
+        return [(str(each.key), each.reason) for each in self.records.list_pending(99)]
 
 
 @pytest.fixture
@@ -72,11 +72,11 @@ def service(tmp_path):
 
 
 def test_first_round_requests_a_sweep_and_a_poll_of_each_registry(service):
-    assert service.list_waiting() == [("all repositories", WorkReason.SWEEP)]
+    assert service.list_pending() == [("all repositories", WorkReason.SWEEP)]
     service.add_branch(WEB)
     expected = {("all repositories", WorkReason.SWEEP), ("docker.io", WorkReason.POLL)}
-    assert set(service.list_waiting()) == expected
-    assert len(service.list_waiting()) == 2
+    assert set(service.list_pending()) == expected
+    assert len(service.list_pending()) == 2
 
 
 def test_work_that_waits_for_its_time_is_not_requested_earlier(service):
@@ -89,9 +89,9 @@ def test_work_that_waits_for_its_time_is_not_requested_earlier(service):
 def test_branch_is_visited_after_the_round_that_follows_its_due_time(service):
     service.add_branch(WEB, NOW + HOUR)
     service.add_branch(API, NOW + 2 * HOUR)
-    assert (WEB.repository, WorkReason.DUE) not in service.list_waiting()
+    assert (WEB.repository, WorkReason.DUE) not in service.list_pending()
     service.clock.time = NOW + HOUR
-    waiting = service.list_waiting()
+    waiting = service.list_pending()
     assert (WEB.repository, WorkReason.DUE) in waiting
     assert API.repository not in {subject for subject, _ in waiting}
     [claimed] = service.queue.claim_work("a", [WorkKind.VISIT], 9, HOUR)
@@ -131,7 +131,7 @@ def test_rounds_continue_after_the_state_could_not_be_used(service, monkeypatch)
     thread.start()
     wait_until(lambda: service.output.getvalue().count("state-error") >= 2)
     away.replace(service.path)
-    wait_until(lambda: service.records.list_waiting(9))
+    wait_until(lambda: service.records.list_pending(9))
     stop.set()
     thread.join(10)
     assert not thread.is_alive()

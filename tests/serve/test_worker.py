@@ -72,7 +72,7 @@ class Floor:
         self.queue.request_work([WorkRequest(key, priority, WorkReason.IMAGE_PUSHED, "trace") for key in keys])
 
     def waiting(self):
-        return {each.key: each for each in self.service_log.list_waiting(10)}
+        return {each.key: each for each in self.service_log.list_pending(10)}
 
     def finished(self):
         return {each.key: each for each in self.service_log.list_finished(10)}

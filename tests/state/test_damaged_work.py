@@ -107,7 +107,7 @@ class Service:
         since = datetime.now(UTC) - AGO
         for read in (
             self.queue.compute_figures,
-            lambda: self.log.list_waiting(1000),
+            lambda: self.log.list_pending(1000),
             lambda: self.reader.list_running(1000),
             lambda: self.reader.list_failing(1000),
             lambda: self.reader.summarise_hosts(since),

@@ -126,7 +126,7 @@ def test_burst_is_gathered_but_not_beyond_the_longest_delay(queue, service_log):
     due_times = []
     for _ in range(4):
         queue.request_work([ask(NODE, delay=delay, longest_delay=longest)])
-        [waiting] = service_log.list_waiting(10)
+        [waiting] = service_log.list_pending(10)
         due_times.append(waiting.due_at)
         time.sleep(0.2)
     assert due_times[0] < due_times[1] < due_times[3]
@@ -184,7 +184,7 @@ def test_the_same_delivery_is_stored_once_and_leads_to_work_once(queue, service_
 def test_records_of_work_are_listed_and_deleted_by_age(queue, service_log):
     queue.request_work([ask(SweepWork())])
     [claimed] = queue.claim_work("a", WorkKind, 10, LEASE)
-    assert service_log.list_waiting(10)[0].worker == "a"
+    assert service_log.list_pending(10)[0].worker == "a"
     finish(queue, "a", claimed)
     [finished] = service_log.list_finished(10)
     assert finished.result == "done"

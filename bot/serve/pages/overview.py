@@ -99,7 +99,7 @@ def _build_median_figure(report: PatchReport | None) -> Figure:
 
 def _build_tables(ports: PagePorts, now: datetime) -> tuple[Table, ...]:
     images = ports.fleet.find_images("", _PREVIEW)
-    waiting, deliveries = ports.log.list_waiting(PREVIEW_ROWS), ports.log.list_deliveries(PREVIEW_ROWS)
+    waiting, deliveries = ports.log.list_pending(PREVIEW_ROWS), ports.log.list_deliveries(PREVIEW_ROWS)
     return (
         _build_request_table(ports, RequestFilter.OVERDUE, "Overdue proposals", "No proposal is overdue."),
         _build_request_table(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from bot.core.markdown import make_one_line
-from bot.model.work import FinishedWork, QueueFigures, WaitingWork, WorkPriority
+from bot.model.work import FinishedWork, PendingWork, QueueFigures, WorkPriority
 from bot.serve.http import Request
 from bot.serve.pages.cells import (
     build_time_part,
@@ -71,7 +71,7 @@ def _build_figures(figures: QueueFigures) -> tuple[Figure, ...]:
 def _list_pending(
     ports: PagePorts, request: Request, page: ListPage, figures: QueueFigures, now: datetime
 ) -> tuple[Table, ...]:
-    rows = ports.log.list_waiting(page.end)[page.section.offset :]
+    rows = ports.log.list_pending(page.end)[page.section.offset :]
     waiting = [each for each in rows if each.worker is None]
     total = figures.waiting + figures.claimed
     return (
@@ -88,7 +88,7 @@ def _list_finished(ports: PagePorts, request: Request, page: ListPage, now: date
 
 
 def build_waiting_table(
-    rows: Sequence[WaitingWork], now: datetime, *, more: Part | None = None, pager: Pager | None = None
+    rows: Sequence[PendingWork], now: datetime, *, more: Part | None = None, pager: Pager | None = None
 ) -> Table:
     return Table(
         name="waiting",
@@ -109,7 +109,7 @@ def build_waiting_table(
     )
 
 
-def _build_running_table(rows: Sequence[WaitingWork], now: datetime) -> Table:
+def _build_running_table(rows: Sequence[PendingWork], now: datetime) -> Table:
     return Table(
         name="running",
         heading="What workers are doing",
@@ -125,7 +125,7 @@ def _build_running_table(rows: Sequence[WaitingWork], now: datetime) -> Table:
     )
 
 
-def _build_failing_table(rows: Sequence[WaitingWork], now: datetime) -> Table:
+def _build_failing_table(rows: Sequence[PendingWork], now: datetime) -> Table:
     return Table(
         name="failing",
         heading="What failed and is tried again",
@@ -171,7 +171,7 @@ def _show_result(finished: FinishedWork) -> Cell:
     return Cell((*failure, result))
 
 
-def _show_request(work: WaitingWork, now: datetime) -> tuple[Cell, ...]:
+def _show_request(work: PendingWork, now: datetime) -> tuple[Cell, ...]:
     """Return the cells about the request for a piece of work."""
     return (
         show_work(work.key),
@@ -186,7 +186,7 @@ def _show_priority(priority: WorkPriority) -> Cell:
     return show_text(priority.name.lower(), CellStyle.CRITICAL if is_urgent else CellStyle.PLAIN)
 
 
-def _show_due(work: WaitingWork, now: datetime) -> Cell:
+def _show_due(work: PendingWork, now: datetime) -> Cell:
     if work.worker is not None:
         return show_text("being done", CellStyle.GOOD)
     times = "once" if work.attempts == 1 else f"{work.attempts:,} times"
