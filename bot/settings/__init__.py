@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bot.model.blocklist import Blocklist
 from bot.model.policy import PolicyRule
+from bot.settings.blocklist_settings import BlocklistSettings
 from bot.settings.scanner_settings import (
     DEFAULT_SCAN_TIMEOUT,
     AutoSettings,
@@ -31,7 +32,6 @@ from bot.settings.values import (
     OWNER_WRITE_DELAY,
     AppSettings,
     AzureSettings,
-    BlocklistSettings,
     EnrichmentSettings,
     ForgeSettings,
     GiteaSettings,

@@ -11,12 +11,12 @@ from bot.core.choice.blocklist import build_blocklist
 from bot.model.blocklist import Blocklist, BlocklistEntry
 from bot.model.errors import ConfigError, ConfigProblem
 from bot.settings.blocked import BlockedEntry, BlockedFile, check_entries, convert_entries
+from bot.settings.blocklist_settings import BlocklistSettings
 from bot.settings.checks import check_config
 from bot.settings.document import MAX_BYTES, parse_document
 from bot.settings.named_file import UnreadableFileError, read_bounded
 from bot.settings.problems import convert_errors
 from bot.settings.schema import ConfigFile
-from bot.settings.values import BlocklistSettings
 
 
 def read_blocklist(entries: Sequence[BlockedEntry], folder: Path) -> Blocklist:

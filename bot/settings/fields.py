@@ -170,7 +170,7 @@ AllowableReason = Literal[
     Reason.VENDORED,
     Reason.OTHER_WRITER,
 ]
-"""`vocabulary.ALLOWABLE_REASONS` as a type."""
+"""`overridable_reasons.ALLOWABLE_REASONS` as a type."""
 AcceptableReason = Literal[
     Reason.INDEX_CHURN,
     Reason.PLATFORM_LOST,
@@ -182,7 +182,7 @@ AcceptableReason = Literal[
     Reason.DOWNGRADE,
     Reason.NOT_SCANNED,
 ]
-"""`vocabulary.ACCEPTABLE_REASONS` as a type."""
+"""`overridable_reasons.ACCEPTABLE_REASONS` as a type."""
 Count = Annotated[
     int, _build_number_validator(1, "no limit"), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_COUNT})
 ]

@@ -13,6 +13,7 @@ from bot.model.errors import ConfigError, ConfigProblem
 from bot.model.limits import ProposalLimits, RolloutOptions
 from bot.model.policy import PolicyConfig
 from bot.process import hide_memory
+from bot.settings.blocklist_settings import BlocklistSettings
 from bot.settings.scanner_settings import ScannerSettings, TrivySettings
 from bot.settings.serve_settings import MIN_EVENT_SECRET, ServeSettings
 
@@ -227,17 +228,6 @@ class EnrichmentSettings:
     def has_advisories(self) -> bool:
         """True if a list or a document is set."""
         return self.kev is not None or self.epss is not None or bool(self.vex)
-
-
-@dataclass(frozen=True, slots=True)
-class BlocklistSettings:
-    """A list of blocked images that a run must download. It has either a URL or an artifact."""
-
-    key: str
-    """The key in the config, for messages: `blocked[0]`."""
-    url: str | None = None
-    artifact: str | None = None
-    """The reference of an artifact in a registry."""
 
 
 @dataclass(frozen=True, slots=True)

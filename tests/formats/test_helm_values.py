@@ -15,9 +15,10 @@ from bot.formats._syntax.yaml import nodes
 from bot.formats.helm import FORMAT
 from bot.model.chart_facts import ChartDependency, ChartMetadata
 from bot.model.decision import TrackedImage
+from bot.model.overridable_reasons import ALLOWABLE_REASONS
 from bot.model.policy import PolicyConfig, PolicyRule
 from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, SourceFile, Span, UnsupportedText
-from bot.model.vocabulary import ALLOWABLE_REASONS, Reason
+from bot.model.vocabulary import Reason
 from bot.pipeline.extract import relate_references
 from bot.pipeline.file_reading import read_file
 

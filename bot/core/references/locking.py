@@ -11,8 +11,9 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from bot.model.extracted_item import ExtractedReferences
+from bot.model.overridable_reasons import ALLOWABLE_REASONS
 from bot.model.source import EditSlot, NotEditable, Occurrence
-from bot.model.vocabulary import ALLOWABLE_REASONS, Reason
+from bot.model.vocabulary import Reason
 
 _VENDOR_FOLDER = re.compile(r"(?:^|/)(?:vendor|node_modules|third_party)/")
 """Folders of Go, PHP, Ruby and others, of npm, and of Bazel's users, for copies of other projects."""

@@ -17,8 +17,8 @@ from bot.model.decision import (
     UpdateCause,
     UpToDate,
 )
+from bot.model.overridable_reasons import ACCEPTABLE_REASONS
 from bot.model.vocabulary import (
-    ACCEPTABLE_REASONS,
     REASON_SENTENCES,
     REASONS_BY_STATUS,
     UNSUPPORTED_REASONS,

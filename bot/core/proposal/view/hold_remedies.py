@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bot.model.vocabulary import ACCEPTABLE_REASONS, Reason
+from bot.model.overridable_reasons import ACCEPTABLE_REASONS
+from bot.model.vocabulary import Reason
 
 _IN_CONFIG = "put this rule first under `policy:` in basebump's config"
 _ACCEPT = f"To accept it for a limited time, {_IN_CONFIG}"
