@@ -29,11 +29,8 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
     )
 
 
-class WorkQueue(Protocol):
-    """Pending work, which any number of processes can share. Every method raises StateError.
-
-    The clock of the database determines what is due and when a claim ends, so that the clocks of workers do not matter.
-    """
+class WorkRequester(Protocol):
+    """Stores pending work, and wakes workers for it. Every method raises StateError."""
 
     def request_work(self, requests: Collection[WorkRequest]) -> None:
         """Store pending work. A request for work that is stored already is merged with it.
@@ -43,6 +40,16 @@ class WorkQueue(Protocol):
 
     def request_missing(self, requests: Collection[WorkRequest]) -> None:
         """Store pending work, except for work that is stored already."""
+
+    def signal_due_work(self, kinds: Collection[WorkKind], limit: int) -> int:
+        """Wake workers for work of some kinds that is due, for at most `limit` pieces of work. Return their number."""
+
+
+class WorkClaims(Protocol):
+    """Gives pending work to workers, so that no two of them do the same work. Every method raises StateError.
+
+    The clock of the database determines what is due and when a claim ends, so that the clocks of workers do not matter.
+    """
 
     def claim_work(
         self,
@@ -76,11 +83,12 @@ class WorkQueue(Protocol):
     def postpone_work(self, worker: str, claimed: ClaimedWork, delay: timedelta, error: str | None) -> None:
         """End a claim, so that the work is due again after `delay`. `error` is the reason if the attempt failed."""
 
-    def signal_due_work(self, kinds: Collection[WorkKind], limit: int) -> int:
-        """Wake workers for work of some kinds that is due, for at most `limit` pieces of work. Return their number."""
-
     def release_claims(self, worker: str) -> None:
         """End all claims of a worker, so that others can do the work at once."""
+
+
+class WorkQueue(WorkRequester, WorkClaims, Protocol):
+    """Pending work, which any number of processes can share. Every method raises StateError."""
 
     def compute_figures(
         self, kinds: Collection[WorkKind] = tuple(WorkKind), least_priority: WorkPriority = WorkPriority.SWEEP

@@ -10,7 +10,7 @@ from bot.model.work import PollWork, SweepWork, WorkPriority, WorkReason, WorkRe
 from bot.ports import Clock
 from bot.serve.json_log import JsonLog
 from bot.serve.tag_job import list_visits
-from bot.work_ports import EventInventory, ServiceLog, WorkQueue
+from bot.work_ports import EventInventory, ServiceLog, WorkRequester
 
 INTERVAL = timedelta(minutes=1)
 """The time between two rounds. A minimum age or a date in a rule is noticed with this delay."""
@@ -23,7 +23,7 @@ class Upkeep:
 
     def __init__(
         self,
-        queue: WorkQueue,
+        queue: WorkRequester,
         inventory: EventInventory,
         service_log: ServiceLog,
         clock: Clock,
