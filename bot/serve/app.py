@@ -59,10 +59,10 @@ class Application:
         try:
             return self._router.answer(request)
         except StateError as error:
-            self._log.write("state-error", path=request.path, error=str(error))
+            self._log.write_error(error, path=request.path)
             return Response(503, b"the state cannot be used at the moment\n", headers=(("Retry-After", "5"),))
         except Exception as error:  # noqa: BLE001 - a bug in one page must not stop the service
-            self._log.write("bug", path=request.path, error=f"{type(error).__name__}: {error}")
+            self._log.write_error(error, path=request.path)
             return Response(500, b"internal error\n")
 
 

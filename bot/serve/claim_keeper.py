@@ -10,7 +10,7 @@ from datetime import timedelta
 from bot.model.errors import StateError
 from bot.model.work import ClaimedWork, WorkKey
 from bot.serve.json_log import JsonLog
-from bot.work_ports import WorkQueue
+from bot.work_ports import WorkClaims
 
 LEASE = timedelta(seconds=60)
 """How long a claim lasts without being extended. If a worker is killed, others do its work after this time."""
@@ -29,7 +29,7 @@ can thus extend its claims first, which nobody took over if the database still k
 class ClaimKeeper:
     """Keeps the claims of one worker."""
 
-    def __init__(self, worker: str, queue: WorkQueue, abandon: Callable[[str], None], log: JsonLog) -> None:
+    def __init__(self, worker: str, queue: WorkClaims, abandon: Callable[[str], None], log: JsonLog) -> None:
         """Create a keeper. `abandon` ends the work that is being done at once, and gets the reason."""
         self._worker, self._queue, self._abandon, self._log = worker, queue, abandon, log
 
@@ -53,7 +53,7 @@ class ClaimKeeper:
             try:
                 lost = self._queue.extend_claims(self._worker, tuple(remaining.values()), LEASE)
             except StateError as error:
-                self._log.write("state-error", worker=self._worker, error=str(error))
+                self._log.write_error(error, worker=self._worker)
                 continue
             watch.missed_checks = 0
             if _is_any_unfinished(lost, remaining) and not is_done.is_set():

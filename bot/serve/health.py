@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from bot.model.errors import StateError
 from bot.serve.http import Request, Response, Route
-from bot.serve.json_log import STATE_ERROR, JsonLog
+from bot.serve.json_log import JsonLog
 from bot.work_ports import WorkQueue
 
 LIVE, READY = b"live\n", b"ready\n"
@@ -48,7 +48,7 @@ class Health:
         try:
             self._queue.compute_figures()
         except StateError as error:
-            self._log.write(STATE_ERROR, path="/readyz", error=str(error))
+            self._log.write_error(error, path="/readyz")
             problems.append(STATE_UNUSABLE)
         return _build_response(READY, problems)
 

@@ -77,7 +77,7 @@ class ServiceMetrics:
                     self._has_last_times = True
             return tuple(self._reader.compute_pending_figures())
         except StateError as error:
-            self._log.write(STATE_ERROR, path="/metrics", error=str(error))
+            self._log.write_error(error, path="/metrics")
             return None
 
     def _render_process(self, *, is_usable: bool) -> Iterator[str]:

@@ -155,7 +155,7 @@ class Service:
         try:
             self._release_claims()
         except StateError as error:
-            self._log.write(STATE_ERROR, error=str(error))
+            self._log.write_error(error)
         return not running
 
     def _prepare_waking(self) -> Callable[[Collection[WorkKind]], Callable[[float], None]]:

@@ -91,7 +91,7 @@ class WorkLoop:
                 error = str(caught)
             except Exception as caught:  # noqa: BLE001 - a bug in one job must not stop the service
                 error = f"basebump has a bug: {type(caught).__name__}: {caught}"
-                self._log.write("bug", worker=self._worker, error=error)
+                self._log.write_error(caught, worker=self._worker)
             while remaining:
                 self._store(Failed(remaining.popitem()[1], error), started)
 
