@@ -36,6 +36,11 @@ class SenderKind(StrEnum):
     GITEA = "gitea"
     """Gitea and Forgejo."""
 
+    @property
+    def is_forge(self) -> bool:
+        """True if the sender is a forge, and not a registry or a pipeline."""
+        return self in {SenderKind.GITHUB, SenderKind.GITLAB, SenderKind.AZURE, SenderKind.GITEA}
+
 
 @dataclass(frozen=True, slots=True)
 class EventRequest:
@@ -111,6 +116,10 @@ class DeliveryOutcome(StrEnum):
     """It was proved, but does not have the documented form."""
     REFUSED = "refused"
     """It was not proved. All refused deliveries of a sender within an hour share one record."""
+
+
+REPEATED = "repeated"
+"""The word for a delivery that arrived before, in the log and in metrics. It has no record of its own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,14 +12,14 @@ from datetime import datetime, timedelta
 from itertools import product
 
 from bot import __version__
-from bot.model.delivery import DeliveryOutcome
+from bot.model.delivery import REPEATED, DeliveryOutcome
 from bot.model.errors import StateError
 from bot.model.service_metrics import PendingFigures
 from bot.model.work import WorkKind
 from bot.reports.prometheus_text import MetricType, render_family, render_histogram
 from bot.serve.http import Request, Response, Route
 from bot.serve.json_log import BUG, STATE_ERROR, JsonLog
-from bot.serve.work_tally import DELAY_BOUNDS, REPEATED, DeliveryTally, WorkTally
+from bot.serve.work_tally import DELAY_BOUNDS, DeliveryTally, WorkTally
 from bot.work_ports import MetricsReader
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

@@ -19,6 +19,7 @@ from itertools import groupby, islice
 
 from bot.core.markdown import make_one_line
 from bot.model.delivery import (
+    REPEATED,
     Delivery,
     DeliveryOutcome,
     Event,
@@ -26,6 +27,7 @@ from bot.model.delivery import (
     HandshakeReply,
     ParsedDelivery,
     RepositoryChanged,
+    SenderKind,
     TagPushed,
     UnreadableDeliveryError,
 )
@@ -70,11 +72,10 @@ class ConfiguredSender:
     """A sender of the config with its secret."""
 
     name: str
-    kind: str
+    kind: SenderKind
     sender: EventSender
     secret: str
     registry: str | None = None
-    is_forge: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ class Receiver:
         configured = self._senders.get(path_parts["name"])
         if configured is None:
             return Response(404, b"not found\n")
-        if len(request.body) > (MAX_LARGE_BODY if configured.is_forge else MAX_BODY):
+        if len(request.body) > (MAX_LARGE_BODY if configured.kind.is_forge else MAX_BODY):
             return Response(413, b"too large\n")
         now, trace = self._clock.now(), secrets.token_hex(_ID_BYTES)
         event_request = EventRequest(request.method, request.headers, request.query, request.body)
@@ -122,7 +123,13 @@ class Receiver:
         except UnreadableDeliveryError as error:
             unreadable = Delivery(configured.name, f"unreadable-{trace}", now, DeliveryOutcome.UNREADABLE, trace)
             self._service_log.record_delivery(unreadable, ())
-            self._log.write("delivery", trace=trace, sender=configured.name, outcome="unreadable", error=str(error))
+            self._log.write(
+                "delivery",
+                trace=trace,
+                sender=configured.name,
+                outcome=unreadable.outcome.value,
+                error=str(error),
+            )
             return Response(202)
         if parsed.handshake is not None:
             self._log.write("handshake", sender=configured.name)
@@ -137,7 +144,7 @@ class Receiver:
         record_id = f"refused-{now:%Y-%m-%dT%H}"
         refused = Delivery(configured.name, record_id, now, DeliveryOutcome.REFUSED, "")
         if self._service_log.record_delivery(refused, ()):
-            self._log.write("delivery", sender=configured.name, outcome="refused")
+            self._log.write("delivery", sender=configured.name, outcome=refused.outcome.value)
         return unauthorized
 
     def _accept(self, configured: ConfiguredSender, parsed: ParsedDelivery, now: datetime, trace: str) -> Response:
@@ -145,7 +152,7 @@ class Receiver:
         subjects = tuple(make_one_line(each, MAX_SUBJECT_LENGTH) for each in plan.subjects[:MAX_SUBJECTS])
         delivery = Delivery(configured.name, parsed.id, now, plan.outcome, trace, subjects)
         is_new = self._service_log.record_delivery(delivery, plan.requests)
-        outcome = plan.outcome.value if is_new else "repeated"
+        outcome = plan.outcome.value if is_new else REPEATED
         self._log.write(
             "delivery", trace=trace, sender=configured.name, id=parsed.id, outcome=outcome, subjects=list(subjects)
         )

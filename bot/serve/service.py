@@ -16,7 +16,6 @@ from typing import IO
 
 from bot import process
 from bot.events import find_sender
-from bot.model.delivery import SenderKind
 from bot.model.errors import StateError
 from bot.model.limits import LIMIT_WINDOW
 from bot.model.run_scope import RunScope
@@ -60,8 +59,6 @@ LOOPS = (EVENT_LOOP, BACKGROUND_LOOP)
 """The loops of a process that does work beside others."""
 LOOPS_OF_ONLY_WORKER = (*LOOPS, USER_LOOP)
 """The loops of a process that does all work."""
-FORGE_KINDS = frozenset({SenderKind.GITHUB, SenderKind.GITLAB, SenderKind.AZURE, SenderKind.GITEA})
-"""The senders that are forges."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +129,7 @@ class Service:
         host, port = self._stores.settings.serve.listen
         socket.getaddrinfo(host, port)  # waitress raises ValueError for a name that it cannot resolve
         senders = self._stores.settings.serve.senders
-        forge_paths = [f"{EVENTS_PATH}{each.name}" for each in senders if each.kind in FORGE_KINDS]
+        forge_paths = [f"{EVENTS_PATH}{each.name}" for each in senders if each.kind.is_forge]
         server = build_server(Application(Router(self._list_routes()), self._log), host, port, forge_paths)
         threading.Thread(target=server.run, name="server", daemon=True).start()
         name = f"[{host}]" if ":" in host else host
@@ -232,11 +229,10 @@ def list_senders(settings: Settings) -> list[ConfiguredSender]:
     return [
         ConfiguredSender(
             name=each.name,
-            kind=each.kind.value,
+            kind=each.kind,
             sender=find_sender(each.kind),
             secret=settings.get_event_secret(each.secret_env, os.environ),
             registry=each.registry,
-            is_forge=each.kind in FORGE_KINDS,
         )
         for each in serve.senders
     ]

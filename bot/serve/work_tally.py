@@ -13,13 +13,11 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
-from bot.model.delivery import Delivery, DeliveryOutcome
+from bot.model.delivery import REPEATED, Delivery, DeliveryOutcome
 from bot.model.service_metrics import EndedWork
 from bot.model.work import WorkKind, WorkRequest
 from bot.work_ports import DeliveryLog, MetricsReader
 
-REPEATED = "repeated"
-"""The outcome of a delivery that arrived before."""
 DELAY_BOUNDS = (5, 10, 15, 20, 30, 45, 60, 90, 120, 300, 600, 1800, 3600, 21600)
 """Upper bounds in seconds of the buckets for the time from a push to its proposals. A push is answered within a minute,
 or, if limits or a minimum age apply, after hours."""

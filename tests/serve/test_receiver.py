@@ -64,11 +64,11 @@ class Desk:
         DatabaseInventoryStore(database).record_visits([visit], {}, NOW)
         self.queue, self.service_log = DatabaseWorkQueue(database), DatabaseServiceLog(database)
         senders = [
-            ConfiguredSender("lab", "distribution", find_sender(SenderKind.DISTRIBUTION), SECRET, "docker.io"),
-            ConfiguredSender("grid", "event-grid", find_sender(SenderKind.EVENT_GRID), SECRET),
-            ConfiguredSender("gitlab", "gitlab", find_sender(SenderKind.GITLAB), SECRET, is_forge=True),
-            ConfiguredSender("hub", "github", find_sender(SenderKind.GITHUB), SECRET, is_forge=True),
-            ConfiguredSender("github", "gitea", find_sender(SenderKind.GITEA), SECRET, is_forge=True),
+            ConfiguredSender("lab", SenderKind.DISTRIBUTION, find_sender(SenderKind.DISTRIBUTION), SECRET, "docker.io"),
+            ConfiguredSender("grid", SenderKind.EVENT_GRID, find_sender(SenderKind.EVENT_GRID), SECRET),
+            ConfiguredSender("gitlab", SenderKind.GITLAB, find_sender(SenderKind.GITLAB), SECRET),
+            ConfiguredSender("hub", SenderKind.GITHUB, find_sender(SenderKind.GITHUB), SECRET),
+            ConfiguredSender("github", SenderKind.GITEA, find_sender(SenderKind.GITEA), SECRET),
         ]
         clock = StandingClock(NOW)
         self.log = io.StringIO()
