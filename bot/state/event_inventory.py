@@ -13,6 +13,7 @@ from bot.model.reference import Digest, TagRef
 from bot.model.vocabulary import OccurrenceStatus
 from bot.state.database import Database
 from bot.state.inventory_tables import (
+    BRANCH_KEY_COLUMNS,
     BRANCH_TAG_LISTS,
     BRANCH_TAGS,
     BRANCHES,
@@ -23,8 +24,6 @@ from bot.state.inventory_tables import (
     TAGS,
 )
 from bot.state.tables import ANSWERS, split_into_batches
-
-_KEY_COLUMNS = tuple(BRANCHES.c[name] for name in ("forge", "host", "repository", "base_branch"))
 
 
 class DatabaseEventInventory:
@@ -93,16 +92,16 @@ class DatabaseEventInventory:
         tag = and_(TAGS.c.repository == tag_ref.repository, TAGS.c.tag == tag_ref.tag)
         is_settled = exists().where(SETTLED_BRANCHES.c.branch == BRANCHES.c.id)
         queries: list[Select[Any]] = [
-            select(*_KEY_COLUMNS)
+            select(*BRANCH_KEY_COLUMNS)
             .join(BRANCH_TAGS, BRANCH_TAGS.c.branch == BRANCHES.c.id)
             .join(TAGS, TAGS.c.id == BRANCH_TAGS.c.tag)
             .join(DIGESTS, DIGESTS.c.id == BRANCH_TAGS.c.digest)
             .where(tag, DIGESTS.c.digest != digest),
-            select(*_KEY_COLUMNS)
+            select(*BRANCH_KEY_COLUMNS)
             .join(IMAGE_REFERENCES, IMAGE_REFERENCES.c.branch == BRANCHES.c.id)
             .join(TAGS, TAGS.c.id == IMAGE_REFERENCES.c.tag)
             .where(tag, ~is_settled),
-            select(*_KEY_COLUMNS)
+            select(*BRANCH_KEY_COLUMNS)
             .join(BRANCH_TAG_LISTS, BRANCH_TAG_LISTS.c.branch == BRANCHES.c.id)
             .join(TAGS, TAGS.c.id == BRANCH_TAG_LISTS.c.tag)
             .where(TAGS.c.repository == tag_ref.repository, TAGS.c.tag == NO_TAG),
@@ -113,12 +112,12 @@ class DatabaseEventInventory:
     def list_base_branches(self, repository: str) -> Sequence[BranchKey]:
         """Return the stored base branches of the repositories with this name, on any forge."""
         with self._database.open_for_reading() as connection:
-            query = select(*_KEY_COLUMNS).where(BRANCHES.c.repository == repository)
+            query = select(*BRANCH_KEY_COLUMNS).where(BRANCHES.c.repository == repository)
             return sorted(BranchKey(*row) for row in connection.execute(query))
 
     def list_due_branches(self, at: datetime) -> Sequence[BranchKey]:
         """Return the settled base branches whose result may have changed, because a time was reached before `at`."""
-        query = select(*_KEY_COLUMNS).join(SETTLED_BRANCHES, SETTLED_BRANCHES.c.branch == BRANCHES.c.id)
+        query = select(*BRANCH_KEY_COLUMNS).join(SETTLED_BRANCHES, SETTLED_BRANCHES.c.branch == BRANCHES.c.id)
         with self._database.open_for_reading() as connection:
             return sorted(BranchKey(*row) for row in connection.execute(query.where(SETTLED_BRANCHES.c.due_at <= at)))
 
@@ -128,10 +127,7 @@ def _build_used_condition() -> ColumnElement[bool]:
 
 
 def _build_lookup_condition() -> ColumnElement[bool]:
-    """Return the condition that is true for tags that runs look up. References that are skipped do not count.
-
-    BRANCH_TAGS has no index by tag, so it is read once for all tags.
-    """
+    """Return the condition that is true for tags that runs look up. References that are skipped do not count."""
     settled_tags = select(BRANCH_TAGS.c.tag).distinct()
     is_tracked = and_(IMAGE_REFERENCES.c.tag == TAGS.c.id, IMAGE_REFERENCES.c.status != OccurrenceStatus.SKIPPED.value)
     return and_(TAGS.c.tag != NO_TAG, or_(TAGS.c.id.in_(settled_tags), exists().where(is_tracked)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, assert_never
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, select, true
 
@@ -25,6 +25,7 @@ from bot.model.vocabulary import UPDATABLE_STATUSES
 from bot.state.database import Database
 from bot.state.inventory_history import build_request
 from bot.state.inventory_tables import (
+    BRANCH_KEY_COLUMNS,
     BRANCHES,
     DIGESTS,
     IMAGE_REFERENCES,
@@ -35,7 +36,6 @@ from bot.state.inventory_tables import (
 )
 from bot.state.tables import split_into_batches
 
-_KEY_COLUMNS = tuple(BRANCHES.c[name] for name in ("forge", "host", "repository", "base_branch"))
 _IS_OPEN = REQUESTS.c.state == RequestState.OPEN.value
 _IS_OUTDATED = IMAGE_REFERENCES.c.status.in_(sorted(each.value for each in UPDATABLE_STATUSES))
 _NO_DIGEST_ID = select(DIGESTS.c.id).where(DIGESTS.c.digest == NO_DIGEST).scalar_subquery()
@@ -98,7 +98,7 @@ class DatabaseFleetReader:
         """Return those of the base branches of which it is known that everyone can read their repositories."""
         public: set[BranchKey] = set()
         is_settled = SETTLED_BRANCHES.c.branch == BRANCHES.c.id
-        query = select(*_KEY_COLUMNS).join(SETTLED_BRANCHES, is_settled).where(SETTLED_BRANCHES.c.is_public)
+        query = select(*BRANCH_KEY_COLUMNS).join(SETTLED_BRANCHES, is_settled).where(SETTLED_BRANCHES.c.is_public)
         with self._database.open_for_reading() as connection:
             for batch in split_into_batches(sorted({key.repository for key in keys})):
                 rows = connection.execute(query.where(BRANCHES.c.repository.in_(batch)))
@@ -111,7 +111,7 @@ class DatabaseFleetReader:
         """Return requests of basebump. Open requests with the earliest due dates come first, and last ended ones."""
         columns = [column for column in REQUESTS.c if column is not REQUESTS.c.branch]
         is_listed = _build_condition(request_filter, now)
-        query: Select[Any] = select(*_KEY_COLUMNS, SETTLED_BRANCHES.c.is_public, *columns)
+        query: Select[Any] = select(*BRANCH_KEY_COLUMNS, SETTLED_BRANCHES.c.is_public, *columns)
         query = query.select_from(_IN_FLEET).where(is_listed)
         count = select(func.count()).select_from(REQUESTS).where(is_listed)
         part = slice(section.offset, section.offset + section.limit)
@@ -154,6 +154,8 @@ def _build_condition(request_filter: RequestFilter, now: datetime) -> ColumnElem
             return REQUESTS.c.state == RequestState.MERGED.value
         case RequestFilter.CLOSED:
             return REQUESTS.c.state == RequestState.CLOSED.value
+        case _:
+            assert_never(request_filter)
 
 
 def _list_order(request_filter: RequestFilter) -> tuple[ColumnElement[Any], ...]:
@@ -187,7 +189,7 @@ def _load_branches(connection: Connection, ids: Collection[int]) -> tuple[Branch
     is_settled = settled.branch.is_not(None).label("is_settled")
     times = (BRANCHES.c.read_at, BRANCHES.c.seen_at, BRANCHES.c.has_unread_files)
     query = (
-        select(BRANCHES.c.id, *_KEY_COLUMNS, *times, is_settled, settled.is_public, settled.due_at)
+        select(BRANCHES.c.id, *BRANCH_KEY_COLUMNS, *times, is_settled, settled.is_public, settled.due_at)
         .select_from(BRANCHES.outerjoin(SETTLED_BRANCHES, settled.branch == BRANCHES.c.id))
         .where(BRANCHES.c.id.in_(ids))
         .order_by(BRANCHES.c.repository, BRANCHES.c.base_branch, BRANCHES.c.host, BRANCHES.c.forge)

@@ -15,11 +15,17 @@ from bot.model.inventory import BranchKey, StoredRequest
 from bot.model.proposal import RequestState
 from bot.model.reference import Digest, ImageReference, TagRef
 from bot.state.inventory_rows import parse_ci, parse_fixes, parse_targets
-from bot.state.inventory_tables import BRANCHES, DIGESTS, IMAGE_REFERENCES, REQUESTS, SPANS, TAGS
+from bot.state.inventory_tables import (
+    BRANCH_KEY_COLUMNS,
+    BRANCHES,
+    DIGESTS,
+    IMAGE_REFERENCES,
+    REQUESTS,
+    SPANS,
+    TAGS,
+)
 from bot.state.stored_rows import read_rows
 from bot.state.tables import SIGHTINGS, split_into_batches
-
-_KEY_COLUMNS = tuple(BRANCHES.c[name] for name in ("forge", "host", "repository", "base_branch"))
 
 
 def read_repository_history(connection: Connection, repository: str) -> FleetHistory:
@@ -62,7 +68,7 @@ def read_image_requests(
         is_recent = or_(REQUESTS.c.opened_at.is_(None), REQUESTS.c.opened_at >= since)
         yield from _read_requests(
             connection,
-            select(*_KEY_COLUMNS, *columns)
+            select(*BRANCH_KEY_COLUMNS, *columns)
             .join(BRANCHES, BRANCHES.c.id == REQUESTS.c.branch)
             .where(REQUESTS.c.branch.in_(users), is_recent),
         )
@@ -76,7 +82,7 @@ def _read_history(
     held = tuple(_build_held(row, owners) for row in span_rows)
     columns = (column for column in REQUESTS.c if column is not REQUESTS.c.branch)
     select_requests = (
-        select(*_KEY_COLUMNS, *columns)
+        select(*BRANCH_KEY_COLUMNS, *columns)
         .join(BRANCHES, BRANCHES.c.id == REQUESTS.c.branch)
         .where(requests)
         .order_by(REQUESTS.c.branch, REQUESTS.c.number)
@@ -88,7 +94,7 @@ def _read_history(
 def _select_spans(condition: ColumnElement[bool]) -> Select[Any]:
     columns = (TAGS.c.repository.label("image"), TAGS.c.tag, DIGESTS.c.digest, SPANS.c.first_seen, SPANS.c.ended_at)
     return (
-        select(*_KEY_COLUMNS, BRANCHES.c.first_read_at, SPANS.c.branch, SPANS.c.tag.label("tag_id"), *columns)
+        select(*BRANCH_KEY_COLUMNS, BRANCHES.c.first_read_at, SPANS.c.branch, SPANS.c.tag.label("tag_id"), *columns)
         .join(BRANCHES, BRANCHES.c.id == SPANS.c.branch)
         .join(TAGS, TAGS.c.id == SPANS.c.tag)
         .join(DIGESTS, DIGESTS.c.id == SPANS.c.digest)

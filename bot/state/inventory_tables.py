@@ -55,6 +55,9 @@ def _key_column(name: str) -> Column[int]:
     return Column(name, Integer, primary_key=True, autoincrement=False)
 
 
+BRANCH_KEY_COLUMNS = tuple(BRANCHES.c[name] for name in ("forge", "host", "repository", "base_branch"))
+"""The columns with the fields of a `BranchKey`, in their order."""
+
 SETTLED_BRANCHES = Table(
     "settled_branches",
     METADATA,

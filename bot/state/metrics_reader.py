@@ -13,7 +13,14 @@ from bot.model.work import WorkKind
 from bot.state.database import Database
 from bot.state.stored_rows import read_rows
 from bot.state.work_queue import read_time
-from bot.state.work_tables import DELIVERIES, FINISHED_WORK, KNOWN_KINDS, KNOWN_OUTCOMES, PENDING_WORK
+from bot.state.work_tables import (
+    DELIVERIES,
+    FINISHED_WORK,
+    KNOWN_KINDS,
+    KNOWN_OUTCOMES,
+    PENDING_WORK,
+    build_claimed_condition,
+)
 
 
 class DatabaseMetricsReader:
@@ -27,7 +34,7 @@ class DatabaseMetricsReader:
         pending = PENDING_WORK.c
         with self._database.open_for_reading() as connection:
             now = read_time(connection)
-            is_claimed = func.coalesce(and_(pending.worker.is_not(None), pending.claimed_until > now), False)
+            is_claimed = build_claimed_condition(now)
             is_due = and_(~is_claimed, pending.due_at <= now)
             query = select(
                 pending.kind,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, case, func, select
+from sqlalchemy import Row, and_, case, func, select
 
 from bot.model.delivery import DeliveryOutcome
 from bot.model.service_health import HostSummary, SenderSummary, WorkerSummary
@@ -16,7 +16,14 @@ from bot.state.database import Database
 from bot.state.service_log import build_pending_work
 from bot.state.stored_rows import read_rows
 from bot.state.work_queue import read_time
-from bot.state.work_tables import DELIVERIES, FINISHED_WORK, KNOWN_KINDS, KNOWN_OUTCOMES, PENDING_WORK
+from bot.state.work_tables import (
+    DELIVERIES,
+    FINISHED_WORK,
+    KNOWN_KINDS,
+    KNOWN_OUTCOMES,
+    PENDING_WORK,
+    build_claimed_condition,
+)
 
 MAX_FAILURES = 200
 """The number of failures that are read to find the last one of each host."""
@@ -35,7 +42,11 @@ class DatabaseServiceReader:
         """Return the work that workers are doing, the oldest first."""
         with self._database.open_for_reading() as connection:
             now = read_time(connection)
-            query = select(PENDING_WORK).where(_is_claimed(now), _IS_KNOWN).order_by(PENDING_WORK.c.requested_at)
+            query = (
+                select(PENDING_WORK)
+                .where(build_claimed_condition(now), _IS_KNOWN)
+                .order_by(PENDING_WORK.c.requested_at)
+            )
             return tuple(build_pending_work(row, now) for row in read_rows(connection, query.limit(limit)))
 
     def list_failing(self, limit: int) -> Sequence[PendingWork]:
@@ -100,13 +111,9 @@ class DatabaseServiceReader:
         """Return a summary for each worker that is doing work, sorted by name."""
         worker, until = PENDING_WORK.c.worker, func.min(PENDING_WORK.c.claimed_until)
         with self._database.open_for_reading() as connection:
-            is_claimed = _is_claimed(read_time(connection))
+            is_claimed = build_claimed_condition(read_time(connection))
             query = select(worker, func.count(), until).where(is_claimed).group_by(worker).order_by(worker)
             return tuple(WorkerSummary(*row) for row in read_rows(connection, query))
-
-
-def _is_claimed(now: datetime) -> ColumnElement[bool]:
-    return and_(PENDING_WORK.c.worker.is_not(None), PENDING_WORK.c.claimed_until > now)
 
 
 def _get_host(row: Row[Any]) -> tuple[str, bool]:

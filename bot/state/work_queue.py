@@ -30,6 +30,7 @@ from bot.state.work_tables import (
     KEY_NAMES,
     KNOWN_KINDS,
     PENDING_WORK,
+    build_claimed_condition,
     build_key_values,
     parse_key,
     parse_priority,
@@ -199,8 +200,8 @@ class DatabaseWorkQueue:
         """Return figures about the pending work of some kinds and priorities, by default of all."""
         with self._database.open_for_reading() as connection:
             now = read_time(connection)
-            is_claimed = and_(PENDING_WORK.c.worker.is_not(None), PENDING_WORK.c.claimed_until > now)
-            is_waiting = ~func.coalesce(is_claimed, False)
+            is_claimed = build_claimed_condition(now)
+            is_waiting = ~is_claimed
             is_due = and_(is_waiting, PENDING_WORK.c.due_at <= now)
             columns = (
                 func.count().filter(is_waiting),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, assert_never
 
-from sqlalchemy import Boolean, Column, Index, Integer, Row, Table, Text
+from sqlalchemy import Boolean, Column, ColumnElement, Index, Integer, Row, Table, Text, and_, func
 
 from bot.model.delivery import DeliveryOutcome
 from bot.model.reference import TagRef
@@ -89,6 +90,12 @@ def build_key_values(key: WorkKey) -> dict[str, str]:
         case _:
             assert_never(key)
     return dict(zip(KEY_NAMES, values, strict=True))
+
+
+def build_claimed_condition(now: datetime) -> ColumnElement[bool]:
+    """Return the condition that is true for pending work that a worker is doing, and false for all other rows."""
+    is_claimed = and_(PENDING_WORK.c.worker.is_not(None), PENDING_WORK.c.claimed_until > now)
+    return func.coalesce(is_claimed, False)
 
 
 def parse_key(row: Row[Any]) -> WorkKey:
