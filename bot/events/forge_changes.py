@@ -3,7 +3,7 @@
 Left out is whatever basebump itself causes, because each such event would lead to a needless visit:
 
 - Requests that are opened or get new commits. Pushes are reported with their branch, so that the receiver can leave out
-  the branches of basebump, whose prefix is in the config.
+  all branches that are not base branches, such as those of basebump.
 - Requests whose text has no mark of basebump, and requests from forks, which strangers can open.
 - Closed requests that basebump withdrew, and edits of texts in which no checkbox is ticked. basebump edits both.
 - Labels that are removed. basebump removes a label that asks for something as soon as it has acted on it.
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import Enum, auto
+from typing import assert_never
 
 from bot.core.proposal.marks import find_mark, parse_mark
 from bot.core.proposal.user_requests import DashboardRequests, parse_checkboxes, parse_dashboard, parse_labels
@@ -107,6 +108,8 @@ def find_request_change(repository: str, action: RequestAction, text: str, label
             is_relevant, is_by_user = bool(parse_labels(labels)), True
         case RequestAction.REVIEW:
             is_relevant, is_by_user = True, True
+        case _:
+            assert_never(action)
     changed = RepositoryChanged(repository, WorkReason.REQUEST_CHANGED, is_by_user=is_by_user)
     return (changed,) if is_relevant else ()
 
