@@ -1,12 +1,21 @@
-"""Checks of secrets and signatures in requests. All comparisons take the same time for every wrong value."""
+"""Checks of secrets, signatures and times in requests.
+
+All comparisons of secrets take the same time for every wrong value.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-from datetime import datetime
+import re
+from datetime import datetime, timedelta
 
 from bot.model.delivery import EventRequest
+
+REPLAY_WINDOW = timedelta(minutes=5)
+"""The time by which the clocks of a sender and of the service can differ. After that, a copied request is refused. The
+libraries of Standard Webhooks have the same limit."""
+_TIMESTAMP = re.compile(r"[0-9]{1,12}", re.ASCII)
 
 
 def is_same_secret(given: str | None, expected: str) -> bool:
@@ -18,6 +27,13 @@ def is_same_secret(given: str | None, expected: str) -> bool:
 def is_signature(given: str | None, secret: str, content: bytes) -> bool:
     """Return True if the value of a header is `sha256=HEX`, where HEX is the HMAC-SHA256 of the content."""
     return is_same_secret(given, f"sha256={hmac.new(secret.encode(), content, hashlib.sha256).hexdigest()}")
+
+
+def is_recent(timestamp: str, now: datetime) -> bool:
+    """Return True if a time in seconds since 1970 differs from `now` by at most REPLAY_WINDOW."""
+    if _TIMESTAMP.fullmatch(timestamp) is None:
+        return False
+    return abs(now.timestamp() - int(timestamp)) <= REPLAY_WINDOW.total_seconds()
 
 
 class BearerSender:

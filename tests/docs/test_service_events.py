@@ -15,7 +15,7 @@ from support.events.receiver import SignedReceiver
 from support.parts import ROOT
 
 from bot.events import find_sender
-from bot.events.signed import REPLAY_WINDOW
+from bot.events.proof import REPLAY_WINDOW
 from bot.model.delivery import EventRequest, SenderKind
 
 PAGE = (ROOT / "docs" / "events.md").read_text(encoding="utf-8")

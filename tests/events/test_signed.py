@@ -9,7 +9,8 @@ import pytest
 from support.events.deliveries import NOW, SECRET, SampleDelivery, add_headers, load_sender, prove
 
 from bot.events import find_sender
-from bot.events.signed import REPLAY_WINDOW, TIMESTAMP_HEADER
+from bot.events.proof import REPLAY_WINDOW
+from bot.events.signed import TIMESTAMP_HEADER
 from bot.model.delivery import SenderKind, UnreadableDeliveryError
 
 SENDER = find_sender(SenderKind.SIGNED)
