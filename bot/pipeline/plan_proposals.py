@@ -194,9 +194,7 @@ class _ProposalBuilder:
             opens_at=compute_opening_time(with_evidence),
             awaits_evidence=is_awaiting_evidence(with_evidence),
             priority=compute_priority([self.evidence[transition] for transition in transitions]),
-            replaces_unusable_digest=any(
-                update.cause in {UpdateCause.GONE, UpdateCause.BLOCKED} for update in updates
-            ),
+            replaces_unusable_digest=any(update.cause in {UpdateCause.GONE, UpdateCause.BLOCKED} for update in updates),
             is_urgent=any(update.cause is UpdateCause.BLOCKED for update in updates),
             due=due,
             is_due_unknown=due is None and is_due_date_unknown(with_evidence),
