@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from bot.cli import options
-from bot.cli.service_process import EndSignals, end_at_once
+from bot.cli.service_process import run_until_signal
 from bot.cli.terminal import NoProgress
 from bot.model.errors import UsageError
 from bot.model.vocabulary import RunLevel
 
 if TYPE_CHECKING:
-    from bot.serve.json_log import JsonLog
     from bot.serve.service import Service
     from bot.settings import ServeSettings
 
@@ -47,11 +46,12 @@ def command(config_file: Path, level: RunLevel) -> None:
     stores = open_service_stores(config_file, work_signal)
     service = Service(ServiceOptions(config_file, level, NoProgress()), stores, work_signal, log)
     with service.lock_state():
-        _run_until_signal(service, stores.settings.serve, log, config=str(config_file), level=level.word)
+        url = _start(service, stores.settings.serve)
+        run_until_signal(service, log, url=url, config=str(config_file), level=level.word)
 
 
-def _run_until_signal(service: Service, settings: ServeSettings, log: JsonLog, **options: str) -> None:
-    """Start the threads of a service, and end them when a signal arrives. `options` are named in the log."""
+def _start(service: Service, settings: ServeSettings) -> str:
+    """Start the threads of a service, and return its URL."""
     try:
         url = service.start_server()
     except OSError as error:
@@ -62,11 +62,5 @@ def _run_until_signal(service: Service, settings: ServeSettings, log: JsonLog, *
         ) from error
     if not settings.uses_postgresql_queue:  # otherwise, `basebump work` does the work
         service.start_workers()  # not before the server, so that a service that cannot start begins no work
-    signals = EndSignals()
     service.start_upkeep()
-    log.write("started", url=url, **options)
-    log.write("stopping", signal=signals.wait())
-    is_complete = service.stop(signals.has_another)
-    log.write("stopped", gave_back_work=not is_complete)
-    if not is_complete:
-        end_at_once()
+    return url

@@ -6,8 +6,13 @@ import os
 import signal
 from queue import Empty, SimpleQueue
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from bot import process
+
+if TYPE_CHECKING:
+    from bot.serve.json_log import JsonLog
+    from bot.serve.service import Service
 
 END_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -39,6 +44,17 @@ class EndSignals:
         except Empty:
             return False
         return True
+
+
+def run_until_signal(service: Service, log: JsonLog, **options: str) -> None:
+    """Let the threads of a service run until a signal arrives, and then end them. `options` are named in the log."""
+    signals = EndSignals()
+    log.write("started", **options)
+    log.write("stopping", signal=signals.wait())
+    is_complete = service.stop(signals.has_another)
+    log.write("stopped", gave_back_work=not is_complete)
+    if not is_complete:
+        end_at_once()
 
 
 def end_at_once() -> None:

@@ -9,7 +9,7 @@ import click
 
 from bot.cli import options
 from bot.cli.serve import DEFAULT_COLLECTION
-from bot.cli.service_process import EndSignals, end_at_once
+from bot.cli.service_process import run_until_signal
 from bot.cli.terminal import NoProgress
 from bot.model.errors import UsageError
 from bot.model.vocabulary import RunLevel
@@ -42,10 +42,4 @@ def command(config_file: Path, level: RunLevel) -> None:
         )
     service = Service(ServiceOptions(config_file, level, NoProgress()), stores, work_signal, log)
     service.start_workers()
-    signals = EndSignals()
-    log.write("started", config=str(config_file), level=level.word)
-    log.write("stopping", signal=signals.wait())
-    is_complete = service.stop(signals.has_another)
-    log.write("stopped", gave_back_work=not is_complete)
-    if not is_complete:
-        end_at_once()
+    run_until_signal(service, log, config=str(config_file), level=level.word)
