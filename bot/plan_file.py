@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MAX_PLAN_BYTES = 64 * 1024 * 1024
-"""The maximum size of a plan. Reading a plan takes up to twenty times as much memory, and some seconds. A proposal takes
-some ten thousand bytes, and the evidence on one update up to some hundred thousand."""
+"""The maximum size of a plan. Reading a plan takes up to twenty times as much memory, and some seconds. A proposal
+takes some ten thousand bytes, and the evidence on one update up to some hundred thousand."""
 MAX_REPOSITORY_BYTES = 8 * 1024 * 1024
 """The maximum size of what a plan contains about one repository, so that one repository cannot fill the plan."""
 _CONFIG = ConfigDict(extra="forbid", strict=True)

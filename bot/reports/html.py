@@ -23,8 +23,8 @@ from bot.model.errors import BasebumpError
 from bot.model.patch_times import FleetTrends
 from bot.reports._fleet_page import build_page
 from bot.reports._image_rows import SHOWN_SEVERITIES
-from bot.reports.trend_charts import build_trend_section
 from bot.reports.run_facts import RunFacts, merge_runs
+from bot.reports.trend_charts import build_trend_section
 
 MAX_BYTES = 5_000_000
 """The maximum size of the page. Browsers show it without delay, and mail servers and artifact stores accept it."""
