@@ -144,12 +144,18 @@ def decide_updates(
         )
         for extract_result, repository_items in zip(extract_results, decisions, strict=True)
     ]
-    unread_lists = [
+    failures = (
+        *_report_unread_lists(policy_config),
+        *(*shares.failures, *lookup_result.failures, *collected.failures, *with_outcomes.failures),
+    )
+    return DecisionResult(tuple(gated_decisions), evidence, lookup_result, failures)
+
+
+def _report_unread_lists(policy_config: PolicyConfig) -> list[RunFailure]:
+    return [
         RunFailure(key, FailureStage.RESOLVE, f"{error}; {UNREAD_LIST}")
         for key, error in policy_config.blocklist.unread
     ]
-    failures = (*unread_lists, *shares.failures, *lookup_result.failures, *collected.failures, *with_outcomes.failures)
-    return DecisionResult(tuple(gated_decisions), evidence, lookup_result, failures)
 
 
 def _select_images(
