@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from bot.core.proposal.merged_options import compute_priority
+from bot.core.references.select import is_known_registry
 from bot.model.errors import RegistryError
 from bot.model.inventory import BranchKey
 from bot.model.reference import Digest, TagRef
@@ -18,6 +19,7 @@ from bot.serve.visit_job import RunBuilder
 from bot.wiring import FleetRun
 from bot.work_ports import EventInventory
 
+UNLISTED = "the config does not list this registry"
 _SHORT_DIGEST = len("sha256:") + 12
 
 
@@ -42,7 +44,12 @@ class TagJob:
             except RegistryError as error:
                 return error
 
-        for each, found in zip(claimed, run.context.registry_pool.map(look_up, claimed), strict=True):
+        def is_listed(each: ClaimedWork) -> bool:
+            return is_known_registry(run.options.policy_config, _get_tag_ref(each).host)
+
+        yield from (Done(each, UNLISTED) for each in claimed if not is_listed(each))
+        listed = [each for each in claimed if is_listed(each)]
+        for each, found in zip(listed, run.context.registry_pool.map(look_up, listed), strict=True):
             if not isinstance(found, RegistryError):
                 known = before.get(_get_tag_ref(each))
                 is_unmoved = known is not None and known.digest == found

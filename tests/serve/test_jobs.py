@@ -118,6 +118,13 @@ def test_tag_that_cannot_be_looked_up_is_tried_again(workshop):
     assert isinstance(workshop.look_up(), Failed)
 
 
+def test_tag_of_a_registry_that_the_config_does_not_list_is_not_looked_up(workshop):
+    tag_ref = TagRef("registry.example.com/base", "1")
+    [result] = TagJob(workshop.build_run, workshop.stores.inventory)(workshop.claim(TagWork(tag_ref)))
+    assert isinstance(result, Done)
+    assert result.result == "the config does not list this registry"
+
+
 def test_deleted_tag_is_not_tried_again(workshop):
     workshop.add_repository("web")
     workshop.visit_all()
