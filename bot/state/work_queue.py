@@ -267,13 +267,17 @@ def write_requests(connection: Connection, requests: Collection[WorkRequest], si
         latest = smaller(old.latest_due_at, new.latest_due_at)
         # A sweep asks for everything that is not settled, so that it must not shorten the wait after a failure.
         is_waiting_after_failure = and_(old.attempts > 0, new.priority == WorkPriority.SWEEP)
+        # The worker that is doing the work has the time of the earlier push. What follows responds to later pushes.
+        is_first_during_claim = and_(old.worker.is_not(None), old.version == old.claimed_version)
         values = {
             "priority": greater(old.priority, new.priority),
             "reason": case((new.priority > old.priority, new.reason), else_=old.reason),
             "version": old.version + 1,
             "due_at": case((is_waiting_after_failure, old.due_at), else_=smaller(new.due_at, latest)),
             "latest_due_at": case((is_waiting_after_failure, old.latest_due_at), else_=latest),
-            "pushed_at": func.coalesce(old.pushed_at, new.pushed_at),
+            "pushed_at": case(
+                (is_first_during_claim, new.pushed_at), else_=func.coalesce(old.pushed_at, new.pushed_at)
+            ),
         }
         connection.execute(statement.on_conflict_do_update(index_elements=_KEY_COLUMNS, set_=values))
     signal.store(connection, {each.key: each.priority for each in sorted(requests, key=lambda each: each.priority)})

@@ -230,3 +230,15 @@ def test_only_work_of_at_least_a_priority_is_claimed_and_counted(queue):
     assert [each.key for each in queue.claim_work("a", kinds, 10, LEASE, least)] == [API]
     assert queue.claim_work("a", kinds, 10, LEASE, least) == ()
     assert queue.compute_figures(kinds, least).next_due_in is None
+
+
+def test_work_that_is_done_again_responds_to_the_later_push(queue):
+    earlier, later = (datetime(2026, 11, 28, hour, tzinfo=UTC) for hour in (10, 11))
+    queue.request_work([ask(WEB, pushed_at=earlier)])
+    queue.request_work([ask(WEB, pushed_at=later)])
+    [claimed] = queue.claim_work("a", WorkKind, 10, LEASE)
+    assert claimed.pushed_at == earlier
+    queue.request_work([ask(WEB, pushed_at=later)])
+    finish(queue, "a", claimed)
+    [again] = queue.claim_work("a", WorkKind, 10, LEASE)
+    assert again.pushed_at == later
