@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -131,7 +132,10 @@ class Database:
         if self._engine.dialect.name != "postgresql":
             return self
         pool = {"pool_size": MAX_KEPT, "max_overflow": MAX_KEPT, "pool_pre_ping": True, "pool_recycle": LONGEST_KEPT}
-        return Database(_create_server_engine(self._engine.url, **pool), self._display_name)
+        engine = _create_server_engine(self._engine.url, **pool)
+        database = Database(engine, self._display_name)
+        weakref.finalize(database, engine.dispose)
+        return database
 
     @property
     def display_name(self) -> str:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, and_, cast, func, or_, select
@@ -42,6 +44,7 @@ class WorkerSessions:
         self._sessions: dict[str, Connection] = {}
         self._ends: dict[str, float] = {}
         """The time at which the claims of each worker end, on SQLite."""
+        weakref.finalize(self, _close_all, self._sessions)
 
     def ensure_session(self, connection: Connection, worker: str, lease: timedelta) -> None:
         """Open the session of a worker, if there is none or PostgreSQL ended it. `connection` is another session."""
@@ -84,8 +87,13 @@ class WorkerSessions:
     def _close(self, worker: str) -> None:
         session = self._sessions.pop(worker, None)
         if session is not None:
-            session.invalidate()  # closes it without sending anything, because the server may be away
-            session.close()
+            _close_all({worker: session})
+
+
+def _close_all(sessions: Mapping[str, Connection]) -> None:
+    for session in sessions.values():
+        session.invalidate()  # closes it without sending anything, because the server may be away
+        session.close()
 
 
 def _build_lock_key(worker: str | ColumnElement[str]) -> ColumnElement[int]:
