@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -45,7 +45,7 @@ def render_plan(plan: FleetPlan) -> tuple[str, tuple[RunFailure, ...]]:
     free_bytes = MAX_PLAN_BYTES // 2
     for each in plan.repositories:
         try:
-            size = len(_build_repository_adapter().dump_json([each], exclude_defaults=True))
+            size = len(_build_adapters().repositories.dump_json([each], exclude_defaults=True))
         except PydanticSerializationError:
             reason = "a text in it is not valid Unicode; hint: use `basebump run` for this repository"
             failures.append(RunFailure(each.name, FailureStage.PROPOSE, f"it is not in the plan, because {reason}"))
@@ -88,7 +88,7 @@ def _parse_document(text: str) -> FleetPlan:
     if digest != _compute_digest(document) or f"{_render({**document, _DIGEST_KEY: digest})}\n" != text:
         raise PlanError("the plan was changed after it was made: its digest does not match; hint: make a new plan")
     try:
-        (plan,) = _build_adapter().validate_json(_render([document]))
+        (plan,) = _build_adapters().plans.validate_json(_render([document]))
     except ValidationError as error:
         raise PlanError(f"the plan is not valid: {_describe(error)}; hint: make a new plan") from None
     return plan
@@ -96,7 +96,9 @@ def _parse_document(text: str) -> FleetPlan:
 
 def _dump(plan: FleetPlan, repositories: tuple[PlannedRepository, ...]) -> dict[str, object]:
     shortened = replace(plan, repositories=repositories)
-    documents: list[dict[str, object]] = json.loads(_build_adapter().dump_json([shortened], exclude_defaults=True))
+    documents: list[dict[str, object]] = json.loads(
+        _build_adapters().plans.dump_json([shortened], exclude_defaults=True)
+    )
     return {**documents[0], "schema": plan.schema}
 
 
@@ -115,9 +117,16 @@ def _describe(error: ValidationError) -> str:
     return f"{place}: {first['msg']}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Adapters:
+    """The adapters of plans and of their parts. Only a list can have a config, which holds for everything in it."""
+
+    plans: TypeAdapter[list[FleetPlan]]
+    repositories: TypeAdapter[list[PlannedRepository]]
+
+
 @cache
-def _build_adapter() -> TypeAdapter[list[FleetPlan]]:
-    """Return the adapter of plans. Only a list can have a config, which then holds for everything in the list."""
+def _build_adapters() -> _Adapters:
     from bot.model.decision import Transition  # noqa: F401, PLC0415 - pydantic finds it only in this function
     from bot.model.proposal import ProposedImage  # noqa: F401, PLC0415 - as above
     from bot.model.reference import Digest  # noqa: F401, PLC0415 - as above
@@ -125,15 +134,4 @@ def _build_adapter() -> TypeAdapter[list[FleetPlan]]:
     from bot.model.source import FilePath, Occurrence, UnsupportedText  # noqa: F401, PLC0415 - as above
     from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome, Reason  # noqa: F401, PLC0415 - as above
 
-    return TypeAdapter(list[FleetPlan], config=_CONFIG)
-
-
-@cache
-def _build_repository_adapter() -> TypeAdapter[list[PlannedRepository]]:
-    from bot.model.decision import Transition  # noqa: F401, PLC0415 - pydantic finds it only in this function
-    from bot.model.proposal import ProposedImage  # noqa: F401, PLC0415 - as above
-    from bot.model.reference import Digest  # noqa: F401, PLC0415 - as above
-    from bot.model.source import FilePath, Occurrence, UnsupportedText  # noqa: F401, PLC0415 - as above
-    from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome, Reason  # noqa: F401, PLC0415 - as above
-
-    return TypeAdapter(list[PlannedRepository], config=_CONFIG)
+    return _Adapters(TypeAdapter(list[FleetPlan], config=_CONFIG), TypeAdapter(list[PlannedRepository], config=_CONFIG))
