@@ -7,8 +7,8 @@ Left out is whatever basebump itself causes, because each such event would lead 
 - Requests whose text has no mark of basebump, and requests from forks, which strangers can open.
 - Closed requests that basebump withdrew, and edits of texts in which no checkbox is ticked. basebump edits both.
 - Labels that are removed. basebump removes a label that asks for something as soon as it has acted on it.
-- Comments, assignees, requested reviews, drafts, milestones and auto-merge. The next visit takes them into account, but
-  nobody waits for it.
+- Comments, assignees, requested reviews, drafts, milestones and auto-merge. They have no effect before the next visit,
+  but no user waits for this effect.
 - Deleted branches, tags and deleted repositories. The next sweep notices deleted repositories.
 """
 

@@ -24,7 +24,7 @@ class GhcrSender:
     The identifier of a delivery stays the same if a user lets GitHub send the delivery again.
     """
 
-    def is_proved(self, request: EventRequest, secret: str, now: datetime) -> bool:  # noqa: ARG002 - there is no time
+    def is_proved(self, request: EventRequest, secret: str, now: datetime) -> bool:  # noqa: ARG002 - these requests contain no time
         return is_signature(request.headers.get("x-hub-signature-256"), secret, request.body)
 
     def parse_delivery(self, request: EventRequest, registry: str | None) -> ParsedDelivery:

@@ -33,7 +33,7 @@ _REPOSITORY_ACTIONS = frozenset({"created"})
 class GiteaSender:
     """Both servers sign the body of each delivery with the secret of the webhook, in several headers."""
 
-    def is_proved(self, request: EventRequest, secret: str, now: datetime) -> bool:  # noqa: ARG002 - there is no time
+    def is_proved(self, request: EventRequest, secret: str, now: datetime) -> bool:  # noqa: ARG002 - these requests contain no time
         plain = next((request.headers[each] for each in _SIGNATURES if each in request.headers), None)
         signature = request.headers.get("x-hub-signature-256") if plain is None else f"sha256={plain}"
         return is_signature(signature, secret, request.body)

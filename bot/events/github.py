@@ -38,7 +38,7 @@ _SELECTING_FIELDS = frozenset({"default_branch", "topics"})
 class GitHubSender:
     """GitHub signs the body of each delivery with the secret of the webhook."""
 
-    def is_proved(self, request: EventRequest, secret: str, now: datetime) -> bool:  # noqa: ARG002 - there is no time
+    def is_proved(self, request: EventRequest, secret: str, now: datetime) -> bool:  # noqa: ARG002 - these requests contain no time
         return is_signature(request.headers.get("x-hub-signature-256"), secret, request.body)
 
     def parse_delivery(self, request: EventRequest, registry: str | None) -> ParsedDelivery:  # noqa: ARG002 - a forge

@@ -19,7 +19,7 @@ PUSHED = frozenset({"PUSH_ARTIFACT", "harbor.artifact.pushed"})
 class HarborSender:
     """Harbor sends the text in the field `Auth Header` of the webhook as the whole header `Authorization`."""
 
-    def is_proved(self, request: EventRequest, secret: str, now: datetime) -> bool:  # noqa: ARG002 - there is no time
+    def is_proved(self, request: EventRequest, secret: str, now: datetime) -> bool:  # noqa: ARG002 - these requests contain no time
         return is_same_secret(request.headers.get("authorization"), secret)
 
     def parse_delivery(self, request: EventRequest, registry: str | None) -> ParsedDelivery:

@@ -39,6 +39,6 @@ def is_recent(timestamp: str, now: datetime) -> bool:
 class BearerSender:
     """The part of a sender that proves its requests with the header `Authorization: Bearer SECRET`."""
 
-    def is_proved(self, request: EventRequest, secret: str, now: datetime) -> bool:  # noqa: ARG002 - there is no time
+    def is_proved(self, request: EventRequest, secret: str, now: datetime) -> bool:  # noqa: ARG002 - these requests contain no time
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         return is_same_secret(given, secret) and scheme.lower() == "bearer"

@@ -57,7 +57,7 @@ def read_repository_change(document: JsonObject, actions: frozenset[str]) -> Cha
 
 
 def _read_labels(value: object) -> list[str]:
-    """Return the names of labels; empty if there is no list of labels."""
+    """Return the names in a list of labels; empty if the field is missing."""
     return (
         [] if value is None else [read_text(each.get("name"), "label.name") for each in read_objects(value, "labels")]
     )

@@ -16,7 +16,7 @@ def build_pushed_tag(host: object, path: object, tag: object, digest: object, re
     Args:
         host: The registry that the event names. It is not used if the config sets `registry`.
         path: The repository without its registry.
-        tag: The tag. Some registries name the digest here if there is no tag.
+        tag: The tag. Some registries send the digest in this field if the image has no tag.
         digest: The digest of the image. Other values than SHA-256 digests count as missing.
         registry: The registry from the config.
 

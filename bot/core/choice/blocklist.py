@@ -70,7 +70,7 @@ def find_listed_digest(blocklist: Blocklist, repository: str, digest: Digest | N
 def find_block(
     blocklist: Blocklist, repository: str, manifest: Manifest, indexes: Iterable[Digest] = ()
 ) -> Block | None:
-    """Return why an entry for a digest blocks an image; None if there is no such entry.
+    """Return the block of the first entry that names a digest of the image; None if no entry does.
 
     `indexes` are the digests of the indexes through which the file uses the image of a single platform.
     """

@@ -34,6 +34,7 @@ def build_images(ports: PagePorts, request: Request, _parts: Mapping[str, str]) 
 def build_image_list(
     images: Sequence[ImageSummary], *, name: str, heading: str, more: Part | None = None, pager: Pager | None = None
 ) -> Table:
+    """Return a table with a row for each image. `more` and `pager` link to the rest of the list."""
     return Table(
         name=name,
         heading=heading,

@@ -43,6 +43,7 @@ def build_branch_list(
     more: Part | None = None,
     pager: Pager | None = None,
 ) -> Table:
+    """Return a table with a row for each base branch. `more` and `pager` link to the rest of the list."""
     return Table(
         name=name,
         heading=heading,
