@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:  # only signatures need these imports, so they do not slow down the start
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from datetime import datetime, timedelta
 
     from bot.model.decision import Transition
@@ -16,9 +16,11 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
     from bot.model.fleet_history import BranchRequest, FleetHistory
     from bot.model.inventory import BranchKey, BranchVisit, StoredBranch
     from bot.model.limits import Opening
+    from bot.model.own_build import OwnBuild
     from bot.model.reference import Digest, ImageReference, TagRef
     from bot.model.report import RepositoryReport
     from bot.model.usage import ImageUsage, InventoryCoverage
+    from bot.model.workload import ClusterOutcome, StoredCluster
 
 
 class InventoryStore(Protocol):
@@ -102,6 +104,29 @@ class HeldDigestStore(Protocol):
 
         Raises StateError.
         """
+
+
+class RunningImageStore(Protocol):
+    """The images that ran in clusters when they were read. Every method raises StateError."""
+
+    def record_clusters(self, outcomes: Iterable[ClusterOutcome], at: datetime) -> None:
+        """Store the outcomes of reading clusters at the time `at`.
+
+        What is known about a cluster is kept if the cluster could not be read.
+        """
+
+    def load_clusters(self) -> Sequence[StoredCluster]:
+        """Return the stored data about all clusters, sorted by name."""
+
+
+class OwnBuildStore(Protocol):
+    """The builds of own images that runs read from registries. Every method raises StateError."""
+
+    def record_builds(self, builds: Iterable[OwnBuild], at: datetime) -> None:
+        """Store builds that were read at the time `at`."""
+
+    def load_builds(self, images: Collection[str] | None = None) -> Mapping[tuple[str, Digest], OwnBuild]:
+        """Return the stored builds of own images by their repository and digest; all builds if `images` is None."""
 
 
 class OpeningLedger(Protocol):

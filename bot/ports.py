@@ -34,6 +34,7 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
     from bot.model.source_changes import SourceComparison, SourceLookup
     from bot.model.trust import TrustEntry
     from bot.model.vex import VexStatements
+    from bot.model.workload import ClusterOutcome
 
 
 class Diagnosable(Protocol):
@@ -236,6 +237,17 @@ class ImageBuilder(Diagnosable, Protocol):
 
     def list_tasks(self) -> tuple[BuildTask, ...]:
         """Return the build tasks that run when a base image is updated. A run calls this once. Raises RegistryError."""
+
+
+class ClusterReader(Diagnosable, Protocol):
+    """Lists the images that run in one Kubernetes cluster. A failure is returned as an outcome, and is never raised."""
+
+    @property
+    def name(self) -> str:
+        """The name of the cluster in the config."""
+
+    def read_images(self) -> ClusterOutcome:
+        """Return the images that the containers of all pods run now."""
 
 
 class Scanner(Diagnosable, Protocol):

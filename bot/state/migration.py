@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection, insert, inspect, select, update
 
-from bot.state import inventory_tables, work_tables  # noqa: F401 - they add their tables to METADATA
+from bot.state import inventory_tables, stage_tables, work_tables  # noqa: F401 - they add their tables to METADATA
 from bot.state.inventory_migration import migrate_to_version_4
+from bot.state.stage_migration import migrate_to_version_10
 from bot.state.tables import METADATA, SCHEMA_VERSION
 from bot.state.work_migration import migrate_to_version_9
 
@@ -66,6 +67,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     _migrate_to_version_7,
     _migrate_to_version_8,
     migrate_to_version_9,
+    migrate_to_version_10,
 )
 """The migrations in order. The first one migrates version 1 of the tables to version 2.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sqlalchemy import Connection
 
 _SQLITE_WORDS = {"ID": "INTEGER NOT NULL", "TIME": "DATETIME", "CLUSTERED": " WITHOUT ROWID"}
@@ -28,8 +30,13 @@ _STATEMENTS = (
 )
 
 
+def choose_words(connection: Connection) -> Mapping[str, str]:
+    """Return the words of the database's dialect of SQL for the placeholders in statements of migrations."""
+    return _SQLITE_WORDS if connection.dialect.name == "sqlite" else _POSTGRESQL_WORDS
+
+
 def migrate_to_version_9(connection: Connection) -> None:
     """Add the tables of pending work, finished work and deliveries."""
-    words = _SQLITE_WORDS if connection.dialect.name == "sqlite" else _POSTGRESQL_WORDS
+    words = choose_words(connection)
     for statement in _STATEMENTS:
         connection.exec_driver_sql(statement.format_map(words))

@@ -1,0 +1,71 @@
+"""Builds of an organisation's own images, and the base images on which they were built."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from bot.model.reference import Digest
+
+
+class BaseEvidence(StrEnum):
+    """How it is known that an image was built on a base image, the strongest evidence first."""
+
+    LAYERS = "layers"
+    """The layers of the base image are the first layers of the image."""
+    PROVENANCE = "provenance"
+    """A SLSA provenance attestation of the build lists the base image among its materials."""
+    BUILD_TASK = "build-task"
+    """The run of a build task of the registry lists the base image."""
+    LABEL = "label"
+    """The image states its base image in a label or an annotation."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class BuiltOn:
+    """A base image on which an image was built."""
+
+    repository: str | None
+    """The canonical name of the repository of the base image; None if it is not stated."""
+    digest: Digest
+    """The digest of an index, or of the manifest of one platform."""
+    evidence: BaseEvidence
+
+
+@dataclass(frozen=True, slots=True)
+class OwnBuild:
+    """A build of an own image. A digest never changes, so that a build is read only once."""
+
+    repository: str
+    """The canonical name of the repository of the own image."""
+    digest: Digest
+    built_at: datetime | None
+    """None if the image does not state it, or if it is in 1970, as reproducible builds write."""
+    source: str | None
+    """The address of the repository that it was built from, from a label or provenance; untrusted text."""
+    revision: str | None
+    """The commit that it was built from, from a label or provenance; untrusted text."""
+    dockerfile: str | None = None
+    """The path of its Dockerfile in the repository, which only provenance states; untrusted text."""
+    bases: tuple[BuiltOn, ...] = ()
+    children: frozenset[Digest] = frozenset()
+    """The digests of the images in the index; empty if `digest` is a single image."""
+
+    def has_digest(self, digest: Digest | None) -> bool:
+        """Return True if a container that runs `digest` runs this build."""
+        return digest is not None and (digest == self.digest or digest in self.children)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ConfiguredBuild:
+    """An entry of `builds` in the config: the own image that is built from a Dockerfile."""
+
+    repository: str
+    """The name of the repository on the forge, such as `acme/web`."""
+    dockerfile: str
+    """The path of the Dockerfile in the repository."""
+    image: str
+    """The canonical name of the repository of the own image, such as `contoso.azurecr.io/apps/web`."""
+    tag: str | None = None
+    """The tag that each build of the default branch moves; None if every build has a tag of its own."""

@@ -1,0 +1,101 @@
+"""The images that containers in Kubernetes clusters run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from bot.model.reference import Digest
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Workload:
+    """The object that a team deploys, and whose pods run containers."""
+
+    cluster: str
+    """The name of the cluster in the config."""
+    namespace: str
+    kind: str
+    """The kind of the topmost owner of the pods, such as `Deployment` or `CronJob`; `Pod` for a pod without an
+    owner."""
+    name: str
+
+    @property
+    def title(self) -> str:
+        """The workload as reports show it, such as `prod/payments/Deployment/web`."""
+        return f"{self.cluster}/{self.namespace}/{self.kind}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class RunningImage:
+    """An image that a container of a workload runs. Two digests of the same container are two values."""
+
+    workload: Workload
+    container: str
+    repository: str
+    """The canonical name of the repository of the image. The name of a mirror is replaced by that of its upstream."""
+    tag: str | None
+    """The tag in the pod; None if the pod names no tag."""
+    digest: Digest | None
+    """The digest that the cluster reports, of an index or of the manifest of one platform; None if it reports none."""
+    pods: int
+    """The number of pods whose container runs the image."""
+    since: datetime | None
+    """The start of the first of these containers; None if the cluster does not report it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterReading:
+    """All images that ran in a cluster when it was read."""
+
+    cluster: str
+    images: tuple[RunningImage, ...]
+
+
+class ClusterProblem(StrEnum):
+    """The reason that a cluster could not be read."""
+
+    UNREACHABLE = "unreachable"
+    LOGIN_FAILED = "login-failed"
+    FORBIDDEN = "forbidden"
+    """The account may not list pods or their owners."""
+    TOO_LARGE = "too-large"
+    """The cluster has more pods or larger objects than basebump reads."""
+    INVALID_ANSWER = "invalid-answer"
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadCluster:
+    """The result of a failure to read a cluster. Nothing is known then about what runs in it now."""
+
+    cluster: str
+    problem: ClusterProblem
+    detail: str
+
+
+ClusterOutcome = ClusterReading | UnreadCluster
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRunningImage:
+    """An image that ran in a cluster, as the state remembers it."""
+
+    image: RunningImage
+    first_seen_at: datetime
+    """The time of the first reading of the cluster that found the image in the container."""
+    ended_at: datetime | None = None
+    """The time of the first reading that did not find it any more; None if the last reading found it."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCluster:
+    """What the state remembers about a cluster."""
+
+    cluster: str
+    read_at: datetime | None
+    """The time of the last reading that succeeded; None if none did."""
+    failure: UnreadCluster | None
+    """The failure of the last attempt; None if it succeeded."""
+    images: Sequence[StoredRunningImage] = ()
