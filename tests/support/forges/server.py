@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from support.forges.stands import Killed
+from support.forges.counted import Killed
 from support.forges.webhooks import Webhooks
 
 from bot.model.forge import ForgeLimits
@@ -101,6 +101,8 @@ class ForgeServer(ABC):
     def __init__(self, prefix: str) -> None:
         """`prefix` is the path of the API."""
         self.exchanges: list[Exchange] = []
+        self.writes: list[Exchange] = []
+        """Every request that may change something, refused ones included."""
         self.unhandled: list[str] = []
         self.is_dead = False
         self.webhooks: Webhooks | None = None
@@ -137,11 +139,6 @@ class ForgeServer(ABC):
     def lines(self) -> list[str]:
         """Method and target of each request, in the order they came."""
         return [exchange.line for exchange in self.exchanges]
-
-    @property
-    def writes(self) -> list[Exchange]:
-        """Every request that may change something, refused ones included."""
-        return [exchange for exchange in self.exchanges if self.changes(exchange.asked) and exchange.status]
 
     def start(self) -> None:
         self._thread.start()
@@ -208,6 +205,8 @@ class ForgeServer(ABC):
             reply = self._answer(asked)
             status, said = (reply.status, reply.body) if reply else (0, None)
             self.exchanges.append(Exchange(asked, status, said))
+            if status and self.changes(asked):
+                self.writes.append(self.exchanges[-1])
             self.deliver()
             return reply
 

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Any
 
 from graphql import (
+    DocumentNode,
     GraphQLError,
     GraphQLSchema,
     OperationDefinitionNode,
@@ -67,11 +68,19 @@ def _schema(graphql: GraphQL) -> GraphQLSchema:
     return build_schema(text)
 
 
+@functools.lru_cache(maxsize=256)
+def _read(graphql: GraphQL, query: str) -> tuple[DocumentNode, list[GraphQLError]]:
+    """Return a query, and in which way it does not fit the schema."""
+    document = parse(query)
+    return document, validate(_schema(graphql), document)
+
+
 def is_write(target: str, body: object) -> bool:
     """Say whether a POST changes something: to GraphQL it may be a question."""
     return not target.endswith("/graphql") or _is_mutation(str(body.get("query")) if isinstance(body, dict) else "")
 
 
+@functools.lru_cache(maxsize=256)
 def _is_mutation(text: str) -> bool:
     """Say whether anything in a document is no question, or it cannot be read."""
     try:
@@ -86,8 +95,7 @@ def execute(call: Call, graphql: GraphQL) -> Reply:
     """Run a query or a mutation; every failure is an answer 200 with errors in it."""
     if graphql is GraphQL.NONE:
         return Reply(404, {"message": "Not Found"})
-    schema, document = _schema(graphql), parse(call.body["query"])
-    wrong = validate(schema, document)
+    schema, (document, wrong) = _schema(graphql), _read(graphql, call.body["query"])
     unknown = [found for each in wrong if (found := _UNKNOWN_FIELD.search(each.message))]
     if graphql is GraphQL.OLDER and unknown and len(unknown) == len(wrong):
         words = [f"Field '{each[1]}' doesn't exist on type '{each[2]}'" for each in unknown]
