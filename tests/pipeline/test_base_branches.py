@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 from support.forges.azure.stand import AzureStand
+from support.forges.counted import Killed
 from support.forges.forge_stands import select_stands
 from support.forges.kill_points import note_kills
-from support.forges.stands import Killed
 from support.runs.worlds import build, outcomes
 
 from bot.core.proposal.marks import parse_base_branch

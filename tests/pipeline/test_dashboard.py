@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from support.forges.counted import Killed
 from support.forges.github.stand import GitHubStand
 from support.forges.gitlab.stand import GitLabStand
-from support.forges.stands import Killed
 from support.runs.boards import STANDS, BoardScene
 from support.runs.worlds import build, outcomes
 

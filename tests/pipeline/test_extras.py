@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from support.forges.counted import Killed
 from support.forges.github.stand import GitHubStand
 from support.forges.kill_points import note_kills
-from support.forges.stands import Killed, LocalStand
+from support.forges.stands import LocalStand
 from support.runs.worlds import ToldScanner, build
 from support.values import finding
 

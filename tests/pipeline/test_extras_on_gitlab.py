@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from support.forges.counted import Killed
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.gitlab.state import Milestone
 from support.forges.kill_points import note_kills
-from support.forges.stands import Killed
 from support.runs.worlds import ToldScanner, build
 from support.values import finding
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from support.forges.counted import Killed
 from support.forges.kill_points import note_kills
-from support.forges.stands import Killed
 from support.postgresql import PostgresqlServer
 from support.runs.scenes import PUSH, PYTHON, RUN, SCENES, STANDS, WITHOUT, Act, Scene, count_tried
 from support.runs.worlds import Loopback

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from itertools import count
 
 import pytest
+from support.forges.counted import CountedFleet, Meanwhile
 from support.forges.forge_stands import select_stands
-from support.forges.stands import CountedFleet, Meanwhile
 from support.postgresql import PostgresqlServer
 from support.runs.worlds import Loopback, build
 

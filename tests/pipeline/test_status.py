@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from support.forges.azure.stand import AzureStand
+from support.forges.counted import Killed
 from support.forges.forge_stands import select_stands
 from support.forges.github.stand import GitHubAppStand, GitHubStand
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.gitlab.state import Status
-from support.forges.stands import Killed, LocalStand
+from support.forges.stands import LocalStand
 from support.runs.worlds import ToldScanner, build
 from support.signing.attached import trusted
 from support.values import finding

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from support.forges.counted import Killed
 from support.forges.fleets import open_gitlab_fleet
 from support.forges.gitlab.server import GitLabServer
 from support.forges.gitlab.stand import BOT, TOKEN
 from support.forges.hosted_stand import no_pause
 from support.forges.server import Mortal
-from support.forges.stands import Killed
 
 from bot.forges.selection import RepositorySelection
 from bot.state.database import Database

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from support.forges.counted import Killed
 from support.forges.fleets import open_github_fleet
 from support.forges.github.stand import GitHubStand
-from support.forges.stands import Killed
 from support.runs.worlds import build, outcomes
 
 from bot.model.vocabulary import RunLevel

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from support.forges.stands import CountedFleet, Killed, Meanwhile, Writes
+from support.forges.counted import CountedFleet, Killed, Meanwhile, Writes
 from support.git import Git
 from support.runs.twins import SetClock
 from support.runs.worlds import NOW, TEMPLATES, build, started

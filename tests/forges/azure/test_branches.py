@@ -20,7 +20,7 @@ from support.forges.contract_scene import (
     propose,
     push,
 )
-from support.forges.stands import Killed
+from support.forges.counted import Killed
 from support.git import EXECUTABLE, File
 
 from bot.forges.azure.branches import TEMPORARY_PREFIX

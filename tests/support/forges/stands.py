@@ -22,27 +22,19 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from support.forges.counted import CountedFleet, Killed, Writes
 from support.git import Commit, Content, File, Git
 
-from bot.branch_ports import BranchJudge
 from bot.forges.local.fleet import LocalFleet
-from bot.model.ci import CiOutcome
-from bot.model.dashboard import DashboardIssue
-from bot.model.forge import ActivityScope, ForgeLimits, GitRepository, OpenedRequest
-from bot.model.proposal import Proposal, RemoteRequest, RequestState
-from bot.model.report import RunFailure
-from bot.model.request_attributes import NO_ATTRIBUTES, CommitStatus, RequestAttributes
-from bot.model.source import FileChange
-from bot.ports import Dashboard, FileTree, Fleet, Forge
-
-
-class Killed(BaseException):
-    """The process ends here: no handler of Exception may see it."""
+from bot.model.forge import GitRepository
+from bot.model.proposal import RequestState
+from bot.model.request_attributes import CommitStatus
+from bot.ports import Fleet, Forge
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,38 +131,6 @@ class Stand(Protocol):
     def statuses(self, branch: str) -> list[CommitStatus]:
         """Return every status of ours that the last commit of a branch was given, oldest first."""
         ...
-
-
-class Writes:
-    """Counts the writes of a stand, and ends the process before one of them."""
-
-    def __init__(self) -> None:
-        self.done: list[str] = []
-        self._fatal: int | None = None
-
-    def die_before(self, write: int) -> None:
-        """Raise Killed instead of the `write`-th write from now, once."""
-        self._fatal = len(self.done) + write
-
-    def about_to(self, write: str) -> None:
-        """Count a write that is about to happen. Raises Killed."""
-        if self._fatal == len(self.done) + 1:
-            self._fatal = None
-            raise Killed(write)
-        self.done.append(write)
-
-
-class Meanwhile(Writes):
-    """Calls a function once, right before one of the writes of a run."""
-
-    def __init__(self, write: int, happens: Callable[[], object]) -> None:
-        super().__init__()
-        self._write, self._happens = write, happens
-
-    def about_to(self, write: str) -> None:
-        super().about_to(write)
-        if len(self.done) == self._write:
-            self._happens()
 
 
 def killed_again_and_again(stand: Stand, run: Callable[[], object]) -> int:
@@ -318,93 +278,3 @@ class LocalStand(GitStand):
             ]
             requests.append(Request(branch, state, written["title"], written["body"], tuple(comments)))
         return requests
-
-
-@dataclass(frozen=True, slots=True)
-class CountedForge:
-    """A forge whose every writing verb is one write."""
-
-    forge: Forge
-    counter: Writes
-
-    @property
-    def limits(self) -> ForgeLimits:
-        return self.forge.limits
-
-    def list_requests(
-        self, prefix: str, wanted: frozenset[str], judge: BranchJudge | None = None
-    ) -> tuple[RemoteRequest, ...]:
-        return self.forge.list_requests(prefix, wanted, judge)
-
-    def push(self, branch: str, changes: Sequence[FileChange], message: str, over: str | None) -> str:
-        self.counter.about_to(f"push {branch}")
-        return self.forge.push(branch, changes, message, over)
-
-    def open(self, proposal: Proposal) -> OpenedRequest:
-        self.counter.about_to(f"open {proposal.branch}")
-        return self.forge.open(proposal)
-
-    def update_request(
-        self, seen: RemoteRequest, title: str, body: str, extras: RequestAttributes = NO_ATTRIBUTES
-    ) -> tuple[str, ...]:
-        self.counter.about_to(f"amend {seen.branch}")
-        return self.forge.update_request(seen, title, body, extras)
-
-    def close(self, seen: RemoteRequest) -> None:
-        self.counter.about_to(f"close {seen.branch}")
-        self.forge.close(seen)
-
-    def add_comment(self, seen: RemoteRequest, text: str) -> None:
-        self.counter.about_to(f"tell {seen.branch}")
-        self.forge.add_comment(seen, text)
-
-    def delete_branch(self, seen: RemoteRequest) -> None:
-        self.counter.about_to(f"drop {seen.branch}")
-        self.forge.delete_branch(seen)
-
-
-@dataclass(frozen=True, slots=True)
-class CountedDashboard:
-    """A dashboard of which every change is one write."""
-
-    dashboard: Dashboard
-    counter: Writes
-
-    def read(self) -> DashboardIssue | None:
-        return self.dashboard.read()
-
-    def write(self, board: DashboardIssue | None, title: str, body: str) -> None:
-        self.counter.about_to("write dashboard")
-        self.dashboard.write(board, title, body)
-
-    def close(self, board: DashboardIssue, body: str) -> None:
-        self.counter.about_to("close dashboard")
-        self.dashboard.close(board, body)
-
-
-@dataclass(frozen=True, slots=True)
-class CountedFleet:
-    """A fleet whose forges count."""
-
-    fleet: Fleet
-    counter: Writes
-
-    def list_repositories(
-        self, only: frozenset[str], activity_scope: ActivityScope | None = None
-    ) -> Iterator[GitRepository | RunFailure]:
-        return self.fleet.list_repositories(only, activity_scope)
-
-    def read_activity(self, repository: GitRepository, activity_scope: ActivityScope) -> str | None:
-        return self.fleet.read_activity(repository, activity_scope)
-
-    def read_ci_outcomes(self, repository: GitRepository, commits: Mapping[str, int | None]) -> Mapping[str, CiOutcome]:
-        return self.fleet.read_ci_outcomes(repository, commits)
-
-    def open_tree(self, repository: GitRepository) -> FileTree:
-        return self.fleet.open_tree(repository)
-
-    def get_forge(self, repository: GitRepository) -> Forge:
-        return CountedForge(self.fleet.get_forge(repository), self.counter)
-
-    def get_dashboard(self, repository: GitRepository) -> Dashboard:
-        return CountedDashboard(self.fleet.get_dashboard(repository), self.counter)
