@@ -48,9 +48,17 @@ class OwnBuild:
     """The commit that it was built from, from a label or provenance; untrusted text."""
     dockerfile: str | None = None
     """The path of its Dockerfile in the repository, which only provenance states; untrusted text."""
+    branch: str | None = None
+    """The branch of the repository that it was built from, which only provenance states; untrusted text."""
+    is_attested: bool = False
+    """True if `source`, `dockerfile` and `branch` are from provenance; False if `source` is from a label."""
     bases: tuple[BuiltOn, ...] = ()
     children: frozenset[Digest] = frozenset()
     """The digests of the images in the index; empty if `digest` is a single image."""
+    layers: tuple[Digest, ...] = ()
+    """The digests of the uncompressed layers of one image, lowest first; empty if its config does not list them."""
+    platform: str | None = None
+    """The platform of the image whose layers are in `layers`; None if it is not known."""
 
     def has_digest(self, digest: Digest | None) -> bool:
         """Return True if a container that runs `digest` runs this build."""
@@ -68,4 +76,6 @@ class ConfiguredBuild:
     image: str
     """The canonical name of the repository of the own image, such as `contoso.azurecr.io/apps/web`."""
     tag: str | None = None
-    """The tag that each build of the default branch moves; None if every build has a tag of its own."""
+    """The tag that each build moves; None if every build has a tag of its own."""
+    base_branch: str | None = None
+    """The base branch from which the image is built; None for the only base branch with this Dockerfile."""

@@ -104,6 +104,7 @@ def _convert_config(document: Document, config: schema.ConfigFile, path: Path) -
             trust=read_trust(config.trust, path),
             blocklist=read_blocklist(config.blocked, folder),
         ),
+        builds=tuple(each.to_build() for each in config.builds),
         files=_merge_file_globs(config.files),
         scanners=tuple(_convert_scanner(each, folder) for each in config.scanners),
         enrichment=_convert_enrichment(config.enrichment, folder),

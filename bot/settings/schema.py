@@ -15,6 +15,7 @@ from bot.model.cost_limits import MAX_REPOSITORY_RULES
 from bot.model.limits import LIMIT_WINDOW
 from bot.settings import address_fields, fields, name_fields, time_fields, values
 from bot.settings.blocked import MAX_ENTRIES, BlockedEntry
+from bot.settings.build_entries import MAX_BUILDS, BuildEntry
 from bot.settings.forge_entries import FORGE_KINDS, ForgeEntry
 from bot.settings.rules import RepositoryRuleEntry, RuleEntry
 from bot.settings.scanners import KINDS as SCANNER_KINDS
@@ -285,6 +286,10 @@ class ConfigFile(ConfigSection):
     own: tuple[fields.ImageGlob, ...] | None = None
     """Globs for the canonical repositories of your own builds. These builds are updated only by a rule with
     `role: own`.
+    """
+    builds: Annotated[tuple[BuildEntry, ...], Field(max_length=MAX_BUILDS)] = ()
+    """Own images and the Dockerfiles from which they are built. List the images whose labels and provenance do not
+    state this.
     """
     files: tuple[FilesEntry, ...] = ()
     """Files to read in addition to those that the formats recognise by name."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bot.model.errors import ConfigError, ConfigProblem
 from bot.model.limits import ProposalLimits, RolloutOptions
+from bot.model.own_build import ConfiguredBuild
 from bot.model.policy import PolicyConfig
 from bot.process import hide_memory
 from bot.settings.blocklist_settings import BlocklistSettings
@@ -255,6 +256,7 @@ class Settings:
     forges: tuple[ForgeSettings, ...] = ()
     registries: tuple[RegistrySettings, ...] = ()
     policy: PolicyConfig = field(default_factory=PolicyConfig)
+    builds: tuple[ConfiguredBuild, ...] = ()
     files: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Names of formats, each with globs for the paths of additional files in that format."""
     scanners: tuple[ScannerSettings, ...] = ()

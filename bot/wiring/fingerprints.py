@@ -26,10 +26,11 @@ def fingerprint_reader(settings: Settings) -> str:
 def fingerprint_rules(settings: Settings) -> str:
     """Return a hash of everything in the config that can affect the proposals to a repository, and basebump's version.
 
-    The lists of repositories are left out, so that a repository can be added without reading the others again.
+    The lists of repositories are left out, so that a repository can be added without reading the others again. The
+    builds of own images are left out, because they only affect what is reported about updates after their merge.
     """
     forges = tuple(map(_drop_selection, settings.forges))
-    return fingerprint((__version__, replace(settings, forges=forges, state=None, source="")))
+    return fingerprint((__version__, replace(settings, forges=forges, builds=(), state=None, source="")))
 
 
 def fingerprint_config(settings: Settings) -> str:

@@ -72,7 +72,7 @@ def test_kind_that_resembles_no_kind_is_one_problem(problems):
         ("min_age: 7d", "`min_age` belongs under `policy`"),
         (
             "policy: [{image: docker.io/library/nginx, pin: true}]",
-            "`image` belongs under `policy.match` or under `trust`",
+            "`image` belongs under `policy.match` or under `builds`",
         ),
         ("policy: [{pin: true, own: []}]", "`own` belongs at the top level"),
         ("forges: [{kind: local, url: ., branch_prefix: x/}]", "`branch_prefix` belongs under `proposals`"),
