@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from bot import process
@@ -41,3 +41,29 @@ def run_git(
         if error.is_missing:
             return None
         raise TreeError(f"{failure}: {error}") from error
+
+
+def read_committed_contents(
+    run: Callable[..., process.ProcessResult], commit: str, path: str, max_commits: int, prefix: str = ""
+) -> Iterator[bytes]:
+    """Yield the contents of a file in the newest commits up to `commit` that changed it, newest first.
+
+    Commits that deleted the file are left out. Each content is read only when it is needed.
+
+    Args:
+        run: Runs git in the repository, with the arguments that it gets.
+        commit: The last commit.
+        path: The path of the file, relative to the folder in which git runs.
+        max_commits: The largest number of commits that are listed.
+        prefix: `./` if git runs in a worktree, so that the path is relative to the folder there, too.
+
+    Raises:
+        TreeError: If git cannot list the commits.
+    """
+    listed = run("--literal-pathspecs", "log", f"--max-count={max_commits}", "--format=%H", commit, "--", path)
+    if listed.status:
+        raise TreeError(f"the commits that changed {path} could not be listed: {listed.error_text}")
+    for each in listed.output.decode("ascii").split():
+        content = run("cat-file", "blob", f"{each}:{prefix}{path}")
+        if not content.status:
+            yield content.output

@@ -81,11 +81,27 @@ class FileTree(Protocol):
     def is_on_disk(self) -> bool:
         """True if another process can read the files from a pickled copy of the tree, which contains no secret."""
 
+    @property
+    def history(self) -> FileHistory | None:
+        """The earlier contents of the files; None if the tree has no history."""
+
     def list_entries(self) -> Iterable[TreeEntry]:
         """Return the regular files of the tree, without symbolic links and submodules. Raises TreeError."""
 
     def read(self, entries: Sequence[TreeEntry]) -> Iterator[bytes | TreeError]:
         """Yield the content of each entry in the given order. If a file cannot be read, yield the error instead."""
+
+
+class FileHistory(Protocol):
+    """The earlier contents of the files of a tree."""
+
+    def read_earlier(self, path: FilePath, max_commits: int) -> Iterator[bytes]:
+        """Yield the contents that a file had before the last commit that changed it, newest first.
+
+        At most `max_commits` earlier commits are read, one after the other, and only as far as the caller needs them. A
+        commit in which the file is missing is left out. A file that was renamed has no history under its earlier name.
+        Raises TreeError.
+        """
 
 
 class RevisionDiff(Protocol):

@@ -6,10 +6,11 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from bot.core.git_ownership import explain_refusal
-from bot.local_git import NO_CHECKOUT_ERRORS, run_git
+from bot.local_git import NO_CHECKOUT_ERRORS, read_committed_contents, run_git
 from bot.model.errors import TreeError
 from bot.model.forge import TreeEntry
 from bot.model.source import FilePath
@@ -23,6 +24,25 @@ READ_CHUNK_BYTES = 1024 * 1024
 
 _CLOSED_FOLDER = re.compile(r"could not open directory '(.+?)/?': (.+)")
 """A warning of git about a folder that it could not open. Git lists the other folders nevertheless."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkTreeHistory:
+    """The committed contents of the files of a folder; implements `bot.ports.FileHistory`.
+
+    A folder outside of a checkout has no history, and neither has a file that was never committed.
+    """
+
+    root: Path
+
+    def read_earlier(self, path: FilePath, max_commits: int) -> Iterator[bytes]:
+        """Yield the committed contents of a file, newest first, because the file itself may have been changed since."""
+        if not self._run_git("rev-parse", "--verify", "--quiet", "HEAD").status:
+            yield from read_committed_contents(self._run_git, "HEAD", path, max_commits, prefix="./")
+
+    def _run_git(self, *arguments: str) -> ProcessResult:
+        completed = run_git(self.root, *arguments, failure=f"the history of {self.root} could not be read")
+        return completed or ProcessResult(1, b"", "git is not installed")
 
 
 class WorkTree:
@@ -51,6 +71,10 @@ class WorkTree:
         The result is complete only after all entries of `list_entries` were consumed.
         """
         return tuple((folder, self._unlisted[folder]) for folder in sorted(self._unlisted))
+
+    @property
+    def history(self) -> WorkTreeHistory:
+        return WorkTreeHistory(self._root)
 
     def list_entries(self) -> Iterator[TreeEntry]:
         """Yield the regular files below the folder as soon as they are listed, including those of nested checkouts.

@@ -54,6 +54,24 @@ def checkout(tmp_path):
 
 
 @pytest.mark.real("git")
+def test_history_of_a_folder_is_the_committed_contents_of_its_files(checkout):
+    who = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com")
+    for name in ("a", "b", "c"):
+        write_tree(checkout, {"app/Dockerfile": f"FROM {name}\n"})
+        _git(checkout, "add", "app")
+        _git(checkout, *who, "commit", "--quiet", "--message", name)
+    history = WorkTree(checkout / "app").history
+    assert list(history.read_earlier("Dockerfile", 2)) == [b"FROM c\n", b"FROM b\n"]
+    assert list(history.read_earlier("missing", 2)) == []
+
+
+@pytest.mark.real("git")
+def test_folder_without_commits_or_checkout_has_no_history(checkout, tmp_path_factory):
+    for folder in (checkout, tmp_path_factory.mktemp("folder")):
+        assert list(WorkTree(folder).history.read_earlier("Dockerfile", 2)) == []
+
+
+@pytest.mark.real("git")
 def test_in_a_checkout_untracked_files_belong_and_ignored_ones_do_not(checkout):
     write_tree(checkout, {"new/Dockerfile": "FROM c\n", "x.log": ""})
     assert _paths(checkout) == [".gitignore", "Dockerfile", "new/Dockerfile"]

@@ -31,6 +31,7 @@ OPERATIONS = (
     f"get {REPOSITORY}/actions/permissions/workflow",
     f"get {REPOSITORY}/branches/{{branch}}",
     f"get {REPOSITORY}/branches/{{branch}}/protection/required_status_checks",
+    f"get {REPOSITORY}/commits",
     f"get {REPOSITORY}/commits/{{ref}}",
     f"get {REPOSITORY}/commits/{{ref}}/statuses",
     f"get {REPOSITORY}/compare/{{basehead}}",

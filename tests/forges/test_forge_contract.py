@@ -261,5 +261,27 @@ def test_a_file_that_is_not_there_costs_no_other(stand):
     assert before == after == stand.files("main")[first.path].content
 
 
+def read_earlier(stand, path, max_commits):
+    fleet = stand.fleet()
+    (repository,) = fleet.list_repositories(frozenset({stand.name}))
+    return list(fleet.open_tree(repository).history.read_earlier(FilePath(path), max_commits))
+
+
+@pytest.mark.parametrize("path", ["größe/[a]*/Dockerfile", "Containerfile"])
+def test_history_of_a_file_is_its_earlier_contents_newest_first(path, stand):
+    contents = [f"FROM base:{number}\n" for number in range(4)]
+    for number, content in enumerate(contents):
+        stand.commit("main", {path: content})
+        stand.commit("main", {"README.md": f"Change {number}.\n"})
+    stand.commit(BRANCH, {path: "FROM other\n"})
+    assert read_earlier(stand, path, 10) == [each.encode() for each in reversed(contents[:-1])]
+    assert read_earlier(stand, path, 2) == [each.encode() for each in reversed(contents[1:-1])]
+
+
+def test_file_that_was_never_changed_has_no_history(stand):
+    assert read_earlier(stand, "Dockerfile", 10) == []
+    assert read_earlier(stand, "missing/Dockerfile", 10) == []
+
+
 def test_only_the_named_repositories_are_looked_at(stand):
     assert list(stand.fleet().list_repositories(frozenset({"another"}))) == []

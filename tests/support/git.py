@@ -337,6 +337,10 @@ class Git:
         is_submodule = entry.kind == "commit"
         return File(entry.oid.encode() if is_submodule else self.run("cat-file", "blob", entry.oid), entry.mode)
 
+    def list_file_commits(self, revision: str, path: str) -> list[str]:
+        """Return the commits of `revision` that changed a file, newest first."""
+        return self.run("--literal-pathspecs", "log", "--format=%H", revision, "--", path).decode().split()
+
     def log(self, revision: str, *, without: str | None = None) -> list[Commit]:
         """Return the commits of `revision`, newest first, without those that `without` has too."""
         listed = self.objects.list_line(self._resolve(revision), self._resolve(without) if without else None)

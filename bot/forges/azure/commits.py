@@ -15,6 +15,7 @@ from bot.forges.hosted.commits import ComparedCommits, parse_facts
 from bot.forges.hosted.files import ListedTree
 from bot.forges.hosted.heads import CommitFacts
 from bot.model.branch_ownership import FileDifference
+from bot.model.source import FilePath
 
 MAX_KEPT_COMMITS = 200
 """The largest number of commits of one repository that are kept during a run."""
@@ -65,6 +66,16 @@ class AzureCommits(ComparedCommits):
         while len(commits) < number and (not commits or commits[-1].parents):
             commits.append(self.read_commit(commits[-1].parents[0] if commits else commit))
         return commits
+
+    def list_file_commits(self, commit: str, path: FilePath, max_commits: int) -> Sequence[str]:
+        query = {
+            "searchCriteria.itemPath": f"/{path}",
+            "searchCriteria.itemVersion.version": commit,
+            "searchCriteria.itemVersion.versionType": "commit",
+            "searchCriteria.$top": max_commits,
+        }
+        listed = self._remote.read_json(f"list the commits of {path}", "/commits", query=query)
+        return [str(each["commitId"]) for each in self._remote.connection.get_items(listed)]
 
     def list_differences(self, base_commit: str, commit: str) -> Sequence[FileDifference] | None:
         return self.folders.list_differences(self.read_tree_id(base_commit), self.read_tree_id(commit))

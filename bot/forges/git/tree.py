@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from bot.forges._git_objects import split_into_batches
 from bot.forges.git.command import GitRunner
 from bot.forges.git.commit import list_regular_files
+from bot.local_git import read_committed_contents
 from bot.model.errors import ProcessError, TreeError
 from bot.model.forge import TreeEntry
+from bot.model.source import FilePath
 
 MAX_BATCH_BYTES = 64 * 1024 * 1024
 """Bytes of files that are read from one git process at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalFileHistory:
+    """The history of the files of one commit of a local repository; implements `bot.ports.FileHistory`."""
+
+    git: GitRunner
+    commit: str
+
+    def read_earlier(self, path: FilePath, max_commits: int) -> Iterator[bytes]:
+        """Yield the contents of a file before its last change, newest first. Raises TreeError."""
+        try:
+            contents = read_committed_contents(self.git.run, self.commit, path, max_commits + 1)
+            next(contents, None)  # the file still has this content
+            yield from contents
+        except ProcessError as error:
+            raise TreeError(str(error)) from error
 
 
 class LocalTree:
@@ -24,6 +44,10 @@ class LocalTree:
     def __init__(self, git: GitRunner, commit: str) -> None:
         self._git = git
         self._commit = commit
+
+    @property
+    def history(self) -> LocalFileHistory:
+        return LocalFileHistory(self._git, self._commit)
 
     def list_entries(self) -> Iterable[TreeEntry]:
         """Return the regular files, without symbolic links and submodules. Raises TreeError."""

@@ -13,6 +13,7 @@ from bot.forges.hosted.files import ListedTree
 from bot.forges.hosted.folders import compare_nodes
 from bot.forges.hosted.heads import CommitFacts
 from bot.model.branch_ownership import FileDifference
+from bot.model.source import FilePath
 
 _ONLY_FACTS = {"stat": "false", "verification": "false", "files": "false"}
 """Parameters that leave out of an answer what is slow to compute."""
@@ -33,6 +34,11 @@ class GiteaCommits(ComparedCommits):
         action = f"compare {commit} with its base branch"
         listed = self.remote.list_pages(action, "/commits", query=query, max_items=max_commits + 1)
         return [self._parse_commit(each) for each in listed] if len(listed) <= max_commits else None
+
+    def list_file_commits(self, commit: str, path: FilePath, max_commits: int) -> Sequence[str]:
+        query = {"sha": commit, "path": path, **_ONLY_FACTS}
+        listed = self.remote.list_pages(f"list the commits of {path}", "/commits", query=query, max_items=max_commits)
+        return [str(each["sha"]) for each in listed]
 
     def list_differences(self, base_commit: str, commit: str) -> Sequence[FileDifference] | None:
         """Return the paths at which the trees of two commits differ; None if a tree has too many entries.

@@ -13,6 +13,7 @@ from github.Repository import Repository
 
 from bot.forges._git_objects import MAX_MERGES
 from bot.forges.github.connection import GitHubAccount, GitHubRemote, get_login
+from bot.forges.github.errors import CONTENTS_READ
 from bot.forges.github.tree import list_differences
 from bot.forges.hosted.heads import (
     BranchComparison,
@@ -24,6 +25,7 @@ from bot.forges.hosted.heads import (
 )
 from bot.forges.hosted.refusal import NOT_FOUND, RefusedError
 from bot.model.branch_ownership import FileDifference
+from bot.model.source import FilePath
 
 MAX_FILES = 300
 """The largest number of files that GitHub returns for one comparison:
@@ -77,6 +79,15 @@ class GitHubCommits:
     def list_differences(self, base_commit: str, commit: str) -> Sequence[FileDifference] | None:
         """Return the paths at which the trees of two commits differ; None if too many trees must be read."""
         return list_differences(self.remote, base_commit, commit)
+
+    def list_file_commits(self, commit: str, path: FilePath, max_commits: int) -> Sequence[str]:
+        """Return the ids of the newest commits up to `commit` that changed a file, newest first.
+
+        https://docs.github.com/en/rest/commits/commits#list-commits
+        """
+        query = {"sha": commit, "path": path, "per_page": max_commits}
+        listed = self.remote.read_json(f"list the commits of {path}", "/commits", CONTENTS_READ, query)
+        return [str(each["sha"]) for each in listed]
 
 
 def _parse_comparison(comparison: Comparison, account: GitHubAccount) -> BranchComparison | None:

@@ -79,6 +79,17 @@ class GitLabCommits:
             for path in paths
         ]
 
+    def list_file_commits(self, commit: str, path: FilePath, max_commits: int) -> Sequence[str]:
+        """Return the ids of the newest commits up to `commit` that changed a file, newest first."""
+        listed = self.remote.read(
+            f"list the commits of {path}",
+            # python-gitlab would use the keyword `path` as the path of the request
+            lambda project: project.commits.list(
+                per_page=max_commits, page=1, query_parameters={"ref_name": commit, "path": path}
+            ),
+        )
+        return [str(each.id) for each in listed]
+
     def _fetch_comparison(self, base_commit: str, commit: str) -> Mapping[str, Any]:
         return self.remote.read(
             f"compare {commit} with its base branch",

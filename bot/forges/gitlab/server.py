@@ -25,7 +25,7 @@ from bot.forges.gitlab.requests import (
     GitLabRequestWriter,
     GitLabStatuses,
 )
-from bot.forges.gitlab.tree import open_tree
+from bot.forges.gitlab.tree import open_folder, open_tree
 from bot.forges.hosted.activity import add_activity_if_found
 from bot.forges.hosted.catalogue import ListedRepository, find_each
 from bot.forges.hosted.examination import examine_server
@@ -167,6 +167,7 @@ class GitLabServer:
             statuses=GitLabStatuses(remote),
             ci=GitLabCi(remote),
             issues=GitLabIssues(remote),
+            open_folder=partial(open_folder, remote),
             is_read_only=self.connection.has_job_token,
         )
 

@@ -47,6 +47,16 @@ def open_tree(remote: GitLabRemote, commit: str) -> ListedTree:
     )
 
 
+def open_folder(remote: GitLabRemote, commit: str, folder: str) -> ListedTree:
+    """Return the files directly in one folder of a commit. `folder` is empty for the root of the repository."""
+
+    def list_folder() -> TreeListing:
+        with translate_errors(remote.name):
+            return list_files(remote, commit, folder)
+
+    return ListedTree(list_folder, BlobReader("GitLab", partial(_fetch_blob, remote)).read)
+
+
 def list_files(
     remote: GitLabRemote, commit: str, folder: str | None = None, max_entries: int | None = None
 ) -> TreeListing:

@@ -18,6 +18,7 @@ from bot.forges.hosted.heads import (
     parse_commit_date,
 )
 from bot.model.branch_ownership import FileDifference
+from bot.model.source import FilePath
 
 
 class ComparedCommits(ABC):
@@ -37,6 +38,10 @@ class ComparedCommits(ABC):
     @abstractmethod
     def list_differences(self, base_commit: str, commit: str) -> Sequence[FileDifference] | None:
         """Return the paths at which the trees of two commits differ; None if there are too many of them."""
+
+    @abstractmethod
+    def list_file_commits(self, commit: str, path: FilePath, max_commits: int) -> Sequence[str]:
+        """Return the ids of the newest commits up to `commit` that changed a file, newest first."""
 
     @abstractmethod
     def open_tree(self, commit: str) -> ListedTree:

@@ -16,6 +16,7 @@ from bot.model.errors import OversizedFileError, TreeError
 from bot.model.forge import TreeEntry
 from bot.model.source import FilePath
 from bot.net.errors import OversizedError
+from bot.ports import FileHistory
 
 MAX_TEXT = 256 * 1024
 """The largest file, in bytes, that is read by a query for several files. Servers truncate larger texts."""
@@ -46,6 +47,8 @@ class ListedTree:
                 first needed.
             read: Yields the content of each entry in order. If an entry cannot be read, it yields a TreeError instead.
         """
+        self.history: FileHistory | None = None
+        """The earlier contents of the files; None for a tree that no run reads as a whole."""
         self._list_files = list_files
         self._read = read
         self._listing: TreeListing | None = None

@@ -13,6 +13,7 @@ from bot.core.proposal.base_branches import get_literal_prefix, match_branches
 from bot.forges.hosted.activity import read_activity
 from bot.forges.hosted.catalogue import ListedRepository
 from bot.forges.hosted.ci import MAX_CI_COMMITS
+from bot.forges.hosted.file_history import HostedFileHistory
 from bot.forges.hosted.files import ListedTree
 from bot.forges.hosted.forge import HostedForge, HostedRepository
 from bot.forges.hosted.records import HostedDashboard
@@ -154,7 +155,10 @@ class HostedFleet:
         """Return the files of the base branch's commit. Raises TreeError if the base branch has no commit."""
         if repository.commit is None:
             raise TreeError(f"{repository.name}: the default branch has no commit")
-        return self._open(repository.name).open_tree(repository.commit)
+        hosted = self._open(repository.name)
+        tree = hosted.open_tree(repository.commit)
+        tree.history = HostedFileHistory(hosted, repository.commit)
+        return tree
 
     def read_activity(self, repository: GitRepository, activity_scope: ActivityScope) -> str | None:
         """Return the fingerprint of the activity in one repository; None if it cannot be determined.

@@ -156,6 +156,8 @@ class HostedRepository:
     """None if the outcome of CI cannot be read."""
     workflows: WorkflowApi | None = None
     """None if the server always starts CI by itself."""
+    open_folder: Callable[[str, str], ListedTree] | None = None
+    """Returns the files directly in one folder of a commit. None if listing the whole tree takes as few requests."""
     has_request_statuses: bool = False
     """True if statuses belong to pull requests, so that a status can be set only after its pull request was opened."""
     list_without_branch: Callable[[str, Collection[str]], Sequence[ListedRequest]] | None = None

@@ -16,6 +16,7 @@ from typing import Protocol
 from bot.core.proposal.marks import parse_base_branch, parse_intent
 from bot.forges._git_objects import PARENTS_OF_MERGE
 from bot.model.branch_ownership import BranchVerdict, FileDifference
+from bot.model.source import FilePath
 
 MAX_DATE_DIFFERENCE = timedelta(seconds=5)
 """The largest difference between the dates of author and committer in a commit that nobody amended. A server sets
@@ -167,6 +168,10 @@ class CommitReader(Protocol):
 
         `commit` contains `base_commit`. If there are too many differences to list, return None.
         """
+        ...
+
+    def list_file_commits(self, commit: str, path: FilePath, max_commits: int) -> Sequence[str]:
+        """Return the ids of the newest commits up to `commit` that changed a file, newest first."""
         ...
 
 

@@ -105,6 +105,17 @@ def get_commit(call: Call, oid: str) -> Reply:
     return Reply(200, call.shapes.commit(call.repository, oid))
 
 
+def list_commits(call: Call) -> Reply:
+    """List the newest commits that changed a file."""
+    repository, criteria = call.repository, "searchCriteria."
+    assert call.query[f"{criteria}itemVersion.versionType"] == "commit"
+    path = call.query[f"{criteria}itemPath"].removeprefix("/")
+    listed = repository.git.list_file_commits(call.query[f"{criteria}itemVersion.version"], path)
+    return call.many(
+        [call.shapes.listed_commit(repository, each) for each in listed[: int(call.query[f"{criteria}$top"])]]
+    )
+
+
 def get_tree(call: Call, oid: str) -> Reply:
     _need(call.repository, oid, "tree")
     is_recursive = call.query.get("recursive", "").lower() == "true"

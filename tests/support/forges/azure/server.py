@@ -35,6 +35,7 @@ _ROUTES: Mapping[tuple[str, str], Handler] = {
     ("GET", _REPOSITORY): repository.get_repository,
     ("GET", f"{_REPOSITORY}/refs"): repository.list_refs,
     ("POST", f"{_REPOSITORY}/refs"): repository.update_refs,
+    ("GET", f"{_REPOSITORY}/commits"): repository.list_commits,
     ("GET", f"{_REPOSITORY}/commits/{{commitId}}"): repository.get_commit,
     ("GET", f"{_REPOSITORY}/trees/{{sha1}}"): repository.get_tree,
     ("GET", f"{_REPOSITORY}/blobs/{{sha1}}"): repository.get_blob,

@@ -113,6 +113,11 @@ class Shapes:
             "url": f"{self._site}/_apis/git/repositories/{repository.id}/commits/{oid}",
         } | (push if repository.world.assumptions.shows_pusher else {})
 
+    def listed_commit(self, repository: Repository, oid: str) -> dict[str, Any]:
+        """Return a commit as lists show it, which leave out its tree and its parents."""
+        commit = _without_push(self.commit(repository, oid))
+        return {key: commit[key] for key in commit.keys() - {"treeId", "parents"}}
+
     def tree(self, repository: Repository, oid: str, *, is_recursive: bool) -> dict[str, Any]:
         entries = [self._tree_entry(repository, path, entry) for path, entry in _walk(repository, oid, is_recursive)]
         if not repository.world.assumptions.lists_whole_trees:

@@ -100,8 +100,11 @@ def get_commit(call: Call, sha: str) -> Reply:
 
 
 def list_commits(call: Call) -> Reply:
-    """List the commits of one that another does not have, as `git rev-list` does."""
+    """List the commits of one that another does not have, as `git rev-list` does, or those that changed a file."""
     git = call.repository.git
+    if "path" in call.query:
+        listed = git.list_file_commits(call.query["sha"], call.query["path"])
+        return call.page([call.shapes.commit(call.repository, each) for each in listed])
     listed = git.run("rev-list", "--topo-order", call.query["sha"], f"^{call.query['not']}").decode().split()
     return call.page([call.shapes.commit(call.repository, each) for each in listed])
 

@@ -148,6 +148,15 @@ def get_commit(call: Call, name: str) -> Reply:
     return Reply(200, call.shapes.commit(repository, commit))
 
 
+def list_commits(call: Call) -> Reply:
+    """List the commits that changed a file (https://docs.github.com/en/rest/commits/commits#list-commits)."""
+    repository = _not_empty(call)
+    listed = repository.git.list_file_commits(call.query["sha"], call.query["path"])
+    page = call.page(listed)
+    shown = [call.shapes.commit(repository, each) for each in page.body]
+    return Reply(page.status, [{**each, "files": []} for each in shown], page.headers)
+
+
 def compare(call: Call, name: str) -> Reply:
     """Compare what two commits have beyond their merge base (https://docs.github.com/en/rest/commits/commits)."""
     repository = _not_empty(call)

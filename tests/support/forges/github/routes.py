@@ -95,6 +95,7 @@ _ROUTES: dict[str, Handler] = {
     f"POST {_REPOSITORY}/git/commits": git_data.create_commit,
     f"GET {_REPOSITORY}/actions/runs": actions.list_runs,
     f"POST {_REPOSITORY}/actions/workflows/{{workflow}}/dispatches": actions.dispatch,
+    f"GET {_REPOSITORY}/commits": git_data.list_commits,
     f"GET {_REPOSITORY}/commits/{{name}}/statuses": statuses.list_statuses,
     f"POST {_REPOSITORY}/statuses/{{commit}}": statuses.create_status,
     f"GET {_REPOSITORY}/commits/{{name}}": git_data.get_commit,

@@ -76,6 +76,13 @@ def head_file(call: Call, path: str) -> Reply:
     return Reply(200, None, {f"X-Gitlab-{name}": value for name, value in headers.items()})
 
 
+def list_commits(call: Call) -> Reply:
+    """List the commits that changed a file: https://docs.gitlab.com/api/commits/#list-repository-commits."""
+    project = call.project
+    listed = project.git.list_file_commits(call.need("ref_name"), call.need("path"))
+    return call.page([call.shapes.commit(project, each) for each in listed])
+
+
 def create_commit(call: Call) -> Reply:
     """Make a commit and move a branch: https://docs.gitlab.com/api/commits/."""
     project, branch, message = call.project, call.need("branch"), call.need("commit_message")

@@ -77,6 +77,7 @@ _ROUTES: Mapping[str, Handler] = {
     f"get {_PROJECT}/repository/tree": repository.get_tree,
     f"get {_PROJECT}/repository/blobs/{{sha}}/raw": repository.get_blob,
     f"head {_PROJECT}/repository/files/{{file_path}}": repository.head_file,
+    f"get {_PROJECT}/repository/commits": repository.list_commits,
     f"post {_PROJECT}/repository/commits": repository.create_commit,
     f"get {_PROJECT}/repository/commits/{{sha}}/diff": comparisons.get_diff,
     f"get {_PROJECT}/repository/compare": comparisons.compare,
