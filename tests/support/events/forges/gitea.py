@@ -8,18 +8,15 @@ from typing import Any
 
 from support.events.forges.sent import (
     NEW_COMMIT,
-    NO_COMMIT,
     OLD_COMMIT,
-    OTHER_TEXT,
-    PLAIN_DASHBOARD,
     PLAIN_TEXT,
-    TICKED_DASHBOARD,
     TICKED_TEXT,
-    WITHDRAWN_TEXT,
     SendingForge,
     SentDelivery,
+    build_issues,
+    build_pushes,
+    build_requests,
     number,
-    pushed,
     repository_changed,
     request_changed,
 )
@@ -30,7 +27,7 @@ NAME = "acme/web"
 SECRET = "secret-of-the-webhook"
 _REPOSITORY = {"id": 7, "name": "web", "full_name": NAME, "private": True, "default_branch": "main"}
 _SENDER = {"id": 3, "login": "ada"}
-_CLOSED, _BY_USER = request_changed(NAME), request_changed(NAME, is_by_user=True)
+_BY_USER = request_changed(NAME, is_by_user=True)
 
 
 def sign(body: bytes, secret: str = SECRET) -> str:
@@ -108,28 +105,20 @@ FORGE = SendingForge(
     },
     secrets={"gitea": SECRET, "forgejo": SECRET, "github": SECRET},
     deliveries=(
-        _push("push", "refs/heads/main", NEW_COMMIT, pushed(NAME)),
-        _push("push to a branch of basebump", "refs/heads/basebump/x", NEW_COMMIT, pushed(NAME, "basebump/x")),
-        _push("deleted branch", "refs/heads/old", NO_COMMIT),
+        *build_pushes(_push, NAME),
         _push("tag", "refs/tags/v1", NEW_COMMIT),
-        _request("closed by a user", "closed", PLAIN_TEXT, _CLOSED),
-        _request("closed by basebump", "closed", WITHDRAWN_TEXT),
-        _request("closed request of a user", "closed", OTHER_TEXT),
+        *build_requests(_request, NAME, opened="opened", closed="closed", reopened="reopened"),
         _request("closed request from a fork", "closed", PLAIN_TEXT, source="mallory/web"),
-        _request("reopened", "reopened", PLAIN_TEXT, _CLOSED),
         _request("ticked", "edited", TICKED_TEXT, _BY_USER, changes={"body": {"from": PLAIN_TEXT}}),
         _request("edited by basebump", "edited", PLAIN_TEXT, changes={"body": {"from": TICKED_TEXT}}),
         _label("labelled", "dependencies", "basebump-again", events=(_BY_USER,)),
         _label("label removed", "dependencies"),
         _request("labels removed", "label_cleared", PLAIN_TEXT, kind="pull_request_label"),
-        _request("opened", "opened", PLAIN_TEXT),
         _request("new commits", "synchronized", PLAIN_TEXT, kind="pull_request_sync"),
         _review("approved", "approved", _BY_USER),
         _review("changes requested", "rejected", _BY_USER),
         _review("review with comments", "comment"),
-        _issue("dashboard ticked", "edited", TICKED_DASHBOARD, "basebump-dashboard", _BY_USER),
-        _issue("dashboard edited by basebump", "edited", PLAIN_DASHBOARD, "basebump-dashboard"),
-        _issue("other issue edited", "edited", TICKED_DASHBOARD, "bug"),
+        *build_issues(_issue, NAME, opened="opened", edited="edited"),
         _send("repository created", "repository", {"action": "created"}, repository_changed(NAME)),
         _send("repository deleted", "repository", {"action": "deleted"}),
         _send("branch created", "create", {"ref": "x", "ref_type": "branch", "sha": NEW_COMMIT}),

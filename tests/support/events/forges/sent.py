@@ -75,3 +75,39 @@ def request_changed(repository: str, *, is_by_user: bool = False) -> RepositoryC
 
 def repository_changed(repository: str) -> RepositoryChanged:
     return RepositoryChanged(repository, WorkReason.REPOSITORY_CHANGED)
+
+
+def build_pushes(push: Callable[..., SentDelivery], repository: str) -> tuple[SentDelivery, ...]:
+    """Return the pushes that every forge with webhooks delivers; `push` builds one of them."""
+    return (
+        push("push", "refs/heads/main", NEW_COMMIT, pushed(repository)),
+        push("push to a branch of basebump", "refs/heads/basebump/x", NEW_COMMIT, pushed(repository, "basebump/x")),
+        push("deleted branch", "refs/heads/old", NO_COMMIT),
+    )
+
+
+def build_requests(
+    request: Callable[..., SentDelivery], repository: str, *, opened: str, closed: str, reopened: str
+) -> tuple[SentDelivery, ...]:
+    """Return the deliveries about requests that forges have alike, but for the words that name an action."""
+    changed = request_changed(repository)
+    return (
+        request("opened", opened, PLAIN_TEXT),
+        request("closed by a user", closed, PLAIN_TEXT, changed),
+        request("closed by basebump", closed, WITHDRAWN_TEXT),
+        request("closed request of a user", closed, OTHER_TEXT),
+        request("reopened", reopened, PLAIN_TEXT, changed),
+    )
+
+
+def build_issues(
+    issue: Callable[..., SentDelivery], repository: str, *, opened: str, edited: str
+) -> tuple[SentDelivery, ...]:
+    """Return the deliveries about issues that forges have alike, but for the words that name an action."""
+    by_user = request_changed(repository, is_by_user=True)
+    return (
+        issue("dashboard ticked", edited, TICKED_DASHBOARD, "basebump-dashboard", by_user),
+        issue("dashboard edited by basebump", edited, PLAIN_DASHBOARD, "basebump-dashboard"),
+        issue("other issue edited", edited, TICKED_DASHBOARD, "bug"),
+        issue("dashboard opened", opened, TICKED_DASHBOARD, "basebump-dashboard"),
+    )
