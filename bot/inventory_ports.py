@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
     from bot.model.fleet_history import BranchRequest, FleetHistory
     from bot.model.inventory import BranchKey, BranchVisit, StoredBranch
     from bot.model.limits import Opening
-    from bot.model.own_build import OwnBuild
+    from bot.model.own_build import OwnBuild, StoredBuild
     from bot.model.reference import Digest, ImageReference, TagRef
     from bot.model.report import RepositoryReport
     from bot.model.usage import ImageUsage, InventoryCoverage
@@ -120,13 +120,19 @@ class RunningImageStore(Protocol):
 
 
 class OwnBuildStore(Protocol):
-    """The builds of own images that runs read from registries. Every method raises StateError."""
+    """The builds of own images that runs read from registries. Every method raises StateError.
+
+    If the data is lost, the next run reads the builds again.
+    """
 
     def record_builds(self, builds: Iterable[OwnBuild], at: datetime) -> None:
-        """Store builds that were read at the time `at`."""
+        """Store builds that were read at the time `at`. A stored build keeps the time at which it was first read."""
 
-    def load_builds(self, images: Collection[str] | None = None) -> Mapping[tuple[str, Digest], OwnBuild]:
-        """Return the stored builds of own images by their repository and digest; all builds if `images` is None."""
+    def load_builds(self, images: Collection[str] | None = None) -> Sequence[StoredBuild]:
+        """Return the stored builds of own images, sorted by image and digest; of all images if `images` is None.
+
+        `images` are the canonical names of the repositories of own images.
+        """
 
 
 class OpeningLedger(Protocol):

@@ -65,6 +65,15 @@ class OwnBuild:
         return digest is not None and (digest == self.digest or digest in self.children)
 
 
+@dataclass(frozen=True, slots=True)
+class StoredBuild:
+    """A build of an own image as the state remembers it."""
+
+    build: OwnBuild
+    read_at: datetime
+    """The time of the run that first read the build."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class ConfiguredBuild:
     """An entry of `builds` in the config: the own image that is built from a Dockerfile."""

@@ -1,0 +1,82 @@
+"""The store of the builds of own images, on every database."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+from support.values import digest
+
+from bot.model.own_build import BaseEvidence, BuiltOn, OwnBuild, StoredBuild
+from bot.state.own_builds import BUILDS_KEPT, DatabaseOwnBuilds
+
+HOUR = timedelta(hours=1)
+WEB, API = "r.example.com/acme/web", "r.example.com/acme/api"
+
+
+def build(word: str, image: str = WEB, **more) -> OwnBuild:
+    return OwnBuild(image, digest(word), **({"built_at": None, "source": None, "revision": None} | more))
+
+
+@pytest.fixture
+def store(place):
+    return DatabaseOwnBuilds(place.database())
+
+
+def test_builds_are_loaded_as_they_were_read(store, place):
+    full = build(
+        "1",
+        built_at=place.now,
+        source="https://github.com/acme/web",
+        revision="c0ffee",
+        dockerfile="api/Dockerfile",
+        branch="main",
+        is_attested=True,
+        bases=(BuiltOn("docker.io/library/python", digest("base"), BaseEvidence.LAYERS),),
+        children=frozenset({digest("amd64"), digest("arm64")}),
+        layers=(digest("layer"),),
+        platform="linux/amd64",
+    )
+    store.record_builds([build("2", API), full], place.now)
+    assert store.load_builds() == [StoredBuild(build("2", API), place.now), StoredBuild(full, place.now)]
+    assert store.load_builds([WEB]) == [StoredBuild(full, place.now)]
+    assert store.load_builds([]) == []
+
+
+def test_build_keeps_the_time_of_its_first_reading(store, place):
+    store.record_builds([build("1")], place.now)
+    learned = build("1", bases=(BuiltOn(None, digest("base"), BaseEvidence.LABEL),))
+    store.record_builds([learned], place.now + HOUR)
+    assert store.load_builds() == [StoredBuild(learned, place.now)]
+    store.record_builds([learned], place.now - HOUR)  # a run that started earlier, and ends later
+    assert store.load_builds() == [StoredBuild(learned, place.now - HOUR)]
+
+
+def test_builds_that_were_read_long_ago_are_deleted(store, place):
+    store.record_builds([build("1")], place.now)
+    later = place.now + BUILDS_KEPT + HOUR
+    store.record_builds([build("2")], later)
+    assert store.load_builds() == [StoredBuild(build("2"), later)]
+
+
+@pytest.mark.parametrize(
+    "change", ["document = '{{'", "document = '{}'", "document = '[]'", "read_at = {time}", "digest = 'sha256:odd'"]
+)
+def test_damaged_build_costs_only_itself(store, place, change):
+    store.record_builds([build("1"), build("2")], place.now)
+    with place.database().open_for_writing() as connection:
+        moment = "'yesterday'" if connection.dialect.name == "sqlite" else "'infinity'"
+        statement = f"UPDATE own_builds SET {change} WHERE digest = '{digest('1')}'".replace("{time}", moment)
+        assert connection.execute(text(statement.replace(":", r"\:"))).rowcount == 1
+    assert store.load_builds() == [StoredBuild(build("2"), place.now)]
+    store.record_builds([build("1"), build("2")], place.now + HOUR)
+    assert [each.build for each in store.load_builds()] == sorted(
+        [build("1"), build("2")], key=lambda each: each.digest
+    )
+
+
+def test_text_that_no_database_can_store_costs_only_its_build(store, place):
+    store.record_builds([replace(build("1"), source="\ud800"), build("2")], place.now)
+    assert store.load_builds() == [StoredBuild(build("2"), place.now)]
