@@ -100,6 +100,7 @@ class WaitReason(StrEnum):
     OLDER_RUNS = "older-runs"
     NOT_SEEN = "not-seen"
     # the next stage is unknown
+    OTHER_DIGEST = "other-digest"
     NOT_PINNED = "not-pinned"
     IMAGE_UNKNOWN = "image-unknown"
     BASE_UNKNOWN = "base-unknown"
@@ -119,6 +120,7 @@ class WaitReason(StrEnum):
 
 _UNKNOWN = frozenset(
     {
+        WaitReason.OTHER_DIGEST,
         WaitReason.NOT_PINNED,
         WaitReason.IMAGE_UNKNOWN,
         WaitReason.BASE_UNKNOWN,
@@ -136,6 +138,7 @@ WAIT_SENTENCES: dict[WaitReason, str] = {
     WaitReason.NOT_DEPLOYED: "The manifests of the fleet name older builds of the image, and none names the new build.",
     WaitReason.OLDER_RUNS: "Containers still run the image before the update.",
     WaitReason.NOT_SEEN: "No container in the clusters of the config runs the image.",
+    WaitReason.OTHER_DIGEST: "Containers run the image with digests that the base branch never contained.",
     WaitReason.NOT_PINNED: "The file contains no digest, so the image that a build or a cluster uses is unknown.",
     WaitReason.IMAGE_UNKNOWN: "It is unknown which image is built from the file, or no build of this image was read.",
     WaitReason.BASE_UNKNOWN: (
@@ -268,8 +271,13 @@ class UpdateProgress:
         return next((each.at for each in self.reached if each.stage is stage), None)
 
     def is_stuck(self, now: datetime) -> bool:
-        """Return True if the update waits longer than usual. What is unknown is never stuck."""
-        if self.wait is None or self.wait.reason.is_unknown or self.wait.since is None:
+        """Return True if the update waits longer than usual.
+
+        What is unknown is never stuck. Neither is an image that no container runs, which may not be deployed at all.
+        """
+        if self.wait is None or self.wait.reason.is_unknown or self.wait.reason is WaitReason.NOT_SEEN:
+            return False
+        if self.wait.since is None:
             return False
         if self.wait.reason is WaitReason.BUILD_FAILED:
             return True

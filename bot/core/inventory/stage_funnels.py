@@ -1,0 +1,123 @@
+"""Answer how far the updates of an image, a repository or a fleet got, and which running images need attention."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import islice
+
+from bot.core.inventory.stage_index import StageIndex
+from bot.core.inventory.update_stages import find_progress
+from bot.model.reference import Digest
+from bot.model.stage_facts import StageFacts
+from bot.model.update_stages import (
+    ClusterCoverage,
+    FleetStages,
+    ImageUse,
+    StageCount,
+    StageFunnel,
+    StageScope,
+    UnwantedImage,
+    UnwantedReason,
+    UpdateProgress,
+    UpdateStage,
+    WaitReason,
+)
+from bot.model.workload import RunningImage, StoredRunningImage
+
+
+def find_fleet_stages(
+    facts: StageFacts, now: datetime, is_selected: Callable[[ImageUse], bool] = lambda _: True
+) -> FleetStages:
+    """Return how far the updates of the selected uses got."""
+    index = StageIndex(facts)
+    selected = [stored for stored in facts.uses if is_selected(stored.use)]
+    selected.sort(key=lambda stored: _get_position(stored.use))
+    updates = tuple(progress for stored in selected for progress in find_progress(stored, index))
+    return FleetStages(
+        scope=facts.scope,
+        updates=updates,
+        unlisted=tuple(_list_unlisted(facts)),
+        unwanted=tuple(_list_unwanted(facts, index)),
+        clusters=tuple(
+            ClusterCoverage(each.cluster, each.read_at, each.failure.problem.value if each.failure else None)
+            for each in sorted(facts.clusters, key=lambda each: each.cluster)
+        ),
+        funnels=tuple(summarise_updates(updates, facts.scope, now)),
+    )
+
+
+def summarise_updates(updates: Iterable[UpdateProgress], scope: StageScope, now: datetime) -> Iterator[StageFunnel]:
+    """Yield the funnel of each image, sorted by name. Only the latest update of each use counts."""
+    by_image: dict[str, list[UpdateProgress]] = defaultdict(list)
+    for each in updates:
+        if each.is_latest:
+            by_image[each.use.name].append(each)
+    for image, group in sorted(by_image.items()):
+        yield _summarise(image, group, scope, now)
+
+
+def _summarise(image: str, updates: Sequence[UpdateProgress], scope: StageScope, now: datetime) -> StageFunnel:
+    passed = {stage for each in updates for stage in scope.list_stages(each.use.kind)}
+    stages = tuple(stage for stage in UpdateStage if stage in passed)
+    reasons = [each.wait.reason for each in updates if each.stage is None and each.wait is not None]
+    return StageFunnel(
+        image=image,
+        stages=stages,
+        counts={stage: _count([each for each in updates if each.stage is stage], now) for stage in stages},
+        not_proposed=reasons.count(WaitReason.NOT_PROPOSED),
+        held=reasons.count(WaitReason.HELD),
+        unknown=reasons.count(WaitReason.NOT_PINNED),
+    )
+
+
+def _count(updates: Sequence[UpdateProgress], now: datetime) -> StageCount:
+    unknown = sum(each.wait is not None and each.wait.reason.is_unknown for each in updates)
+    done = sum(each.wait is None for each in updates)
+    stuck = sum(each.is_stuck(now) for each in updates)
+    return StageCount(done, len(updates) - done - unknown, unknown, stuck)
+
+
+def _get_position(use: ImageUse) -> tuple[str | int, ...]:
+    """Return the position of a use. Comparing texts is many times as fast as comparing keys of branches."""
+    key = use.key
+    place = (key.forge, key.host, key.repository, key.base_branch, use.path, use.line_number)
+    return (*place, use.repository, use.tag or "", use.digest or "")
+
+
+def _list_running(facts: StageFacts) -> Iterator[StoredRunningImage]:
+    """Yield the running images of all clusters, sorted by workload and container."""
+    running = (stored for cluster in facts.clusters for stored in cluster.images if stored.ended_at is None)
+    yield from sorted(running, key=lambda stored: _get_running_position(stored.image))
+
+
+def _get_running_position(image: RunningImage) -> tuple[str, ...]:
+    workload = image.workload
+    place = (workload.cluster, workload.namespace, workload.kind, workload.name, image.container)
+    return (*place, image.repository, image.digest or "")
+
+
+def _list_unlisted(facts: StageFacts) -> Iterator[RunningImage]:
+    """Yield the running images that no file of the fleet names, and that are not built from a file of it."""
+    if facts.listed_repositories is None:
+        return
+    built = {link.image for links in facts.links.values() for link in links}
+    for stored in _list_running(facts):
+        if stored.image.repository not in facts.listed_repositories and stored.image.repository not in built:
+            yield stored.image
+
+
+def _list_unwanted(facts: StageFacts, index: StageIndex) -> Iterator[UnwantedImage]:
+    """Yield the running images whose digest is gone or blocked."""
+    unwanted: dict[str, list[tuple[Digest, UnwantedReason]]] = defaultdict(list)
+    for (repository, digest), reason in sorted(facts.unwanted.items()):
+        unwanted[repository].append((digest, reason))
+    for image in (stored.image for stored in _list_running(facts)):
+        reasons = (
+            reason
+            for digest, reason in unwanted.get(image.repository, ())
+            if image.digest is not None and index.is_same_image(image.digest, digest)
+        )
+        for reason in islice(reasons, 1):
+            yield UnwantedImage(image, reason)

@@ -1,0 +1,163 @@
+"""Searches the facts from which the stages of updates are derived."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.core.inventory.history import list_moves
+from bot.core.proposal.branch_ownership import parse_targets
+from bot.model.fleet_history import BranchRequest, DigestMove, HeldDigest
+from bot.model.inventory import BranchKey, StoredRequest
+from bot.model.proposal import RequestState
+from bot.model.reference import Digest
+from bot.model.stage_facts import StageFacts, StoredBuild
+from bot.model.update_stages import ImageUse
+from bot.model.workload import StoredRunningImage
+
+_ImageKey = tuple[BranchKey, str]
+"""A base branch and the canonical name of the repository of an image."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTarget:
+    """The digest that an open request proposes for an image reference."""
+
+    request: StoredRequest
+    digest: Digest
+
+
+class StageIndex:
+    """The facts, grouped for the questions about one image reference. It does not change."""
+
+    def __init__(self, facts: StageFacts) -> None:
+        self.facts = facts
+        self._parents: dict[Digest, set[Digest]] = defaultdict(set)
+        for index, children in facts.children.items():
+            for child in children:
+                self._parents[child].add(index)
+        self._moves = {_get_span_key(move.held): move for move in _list_current_moves(facts)}
+        self._spans: dict[_ImageKey, list[HeldDigest]] = defaultdict(list)
+        for held in facts.history.held:
+            self._spans[held.key, held.repository].append(held)
+        self._open = _group_open_requests(facts.history.requests)
+        self._used_tags: dict[_ImageKey, set[str | None]] = defaultdict(set)
+        for stored in facts.uses:
+            self._used_tags[stored.use.key, stored.use.repository].add(stored.use.tag)
+        self._running = _group_running(facts)
+        self._builds: dict[str, list[StoredBuild]] = defaultdict(list)
+        for each in sorted(facts.builds, key=lambda each: (each.build.repository, each.build.digest)):
+            self._builds[each.build.repository].append(each)
+        self._builders: dict[str, set[BranchKey]] = defaultdict(set)
+        for (key, _), links in facts.links.items():
+            for link in links:
+                self._builders[link.image].add(key)
+        self._own_uses: dict[str, list[ImageUse]] = defaultdict(list)
+        for use in facts.own_uses:
+            self._own_uses[use.repository].append(use)
+
+    def is_same_image(self, first: Digest, second: Digest) -> bool:
+        """Return True if both digests are the same, or if one is an index that contains the other."""
+        return first == second or first in self._parents.get(second, ()) or second in self._parents.get(first, ())
+
+    def is_among(self, digest: Digest, digests: Iterable[Digest]) -> bool:
+        """Return True if `digest` is the same image as one of `digests`."""
+        return any(self.is_same_image(digest, each) for each in digests)
+
+    def find_move(self, use: ImageUse) -> DigestMove | None:
+        """Return how the digest in the file came into the base branch; None if the history does not contain it."""
+        return self._moves.get((use.key, use.repository, use.tag, use.digest))
+
+    def list_earlier_digests(self, use: ImageUse, before: datetime) -> frozenset[Digest]:
+        """Return the digests of the image that the base branch no longer holds, and that it held until `before`.
+
+        A digest that the base branch holds again, or with another tag, is left out.
+        """
+        spans = self._spans.get((use.key, use.repository), ())
+        held_now = {each.digest for each in spans if each.ended_at is None}
+        return frozenset(
+            each.digest
+            for each in spans
+            if each.digest is not None and each.since < before and each.ended_at is not None
+        ) - {each for each in held_now if each is not None}
+
+    def list_spans(self, key: BranchKey, repository: str) -> Sequence[HeldDigest]:
+        """Return the times in which a base branch held digests of a repository."""
+        return self._spans.get((key, repository), ())
+
+    def find_open_target(self, use: ImageUse) -> OpenTarget | None:
+        """Return what an open request proposes for an image reference; None if no open request updates it.
+
+        A request that writes a tag that the branch does not use yet changes the tag of the references for which there
+        is no other request.
+        """
+        requests = self._open.get((use.key, use.repository), {})
+        exact = requests.get(use.tag or "")
+        if exact is not None:
+            return exact
+        used = self._used_tags[use.key, use.repository]
+        changed = [target for tag, target in sorted(requests.items()) if tag not in used or use.tag is None]
+        return changed[-1] if changed else None
+
+    def list_running(self, repository: str) -> Sequence[StoredRunningImage]:
+        """Return the containers that ran an image of a repository, whether they still run or not."""
+        return self._running.get(repository, ())
+
+    def list_builds(self, repository: str) -> Sequence[StoredBuild]:
+        """Return the builds of an own image."""
+        return self._builds.get(repository, ())
+
+    def list_builders(self, repository: str) -> frozenset[BranchKey]:
+        """Return the base branches with a file from which an own image is built."""
+        return frozenset(self._builders.get(repository, ()))
+
+    def list_own_uses(self, repository: str) -> Sequence[ImageUse]:
+        """Return the references of the fleet to an own image."""
+        return self._own_uses.get(repository, ())
+
+    def list_unread_clusters(self, since: datetime) -> tuple[str, ...]:
+        """Return the clusters that were not read since a time."""
+        clusters = self.facts.clusters
+        return tuple(sorted(each.cluster for each in clusters if each.read_at is None or each.read_at < since))
+
+    def list_other_holders(self, use: ImageUse, digest: Digest) -> frozenset[BranchKey]:
+        """Return the other base branches that contain a digest of the image now."""
+        same = {digest, *self._parents.get(digest, ()), *self.facts.children.get(digest, ())}
+        holders = (self.facts.holders.get((use.repository, each), frozenset()) for each in same)
+        return frozenset().union(*holders) - {use.key}
+
+
+def _get_span_key(held: HeldDigest) -> tuple[BranchKey, str, str | None, Digest | None]:
+    return held.key, held.repository, held.tag, held.digest
+
+
+def _list_current_moves(facts: StageFacts) -> Iterable[DigestMove]:
+    """Return the moves of the digests that base branches hold now."""
+    return (move for move in list_moves(facts.history) if move.held.ended_at is None)
+
+
+def _group_open_requests(requests: Iterable[BranchRequest]) -> Mapping[_ImageKey, Mapping[str, OpenTarget]]:
+    """Return the open requests of each image in each base branch by the tag that they write.
+
+    If several requests write the same tag, the last one counts.
+    """
+    grouped: dict[_ImageKey, dict[str, OpenTarget]] = defaultdict(dict)
+    for each in sorted(requests, key=lambda each: (each.key, each.request.number, each.request.branch)):
+        if each.request.state is RequestState.OPEN:
+            for repository, tag, digest in sorted(parse_targets(each.request.targets)):
+                grouped[each.key, repository][tag] = OpenTarget(each.request, Digest(digest))
+    return grouped
+
+
+def _group_running(facts: StageFacts) -> Mapping[str, Sequence[StoredRunningImage]]:
+    grouped: dict[str, list[StoredRunningImage]] = defaultdict(list)
+    for cluster in sorted(facts.clusters, key=lambda each: each.cluster):
+        for stored in cluster.images:
+            grouped[stored.image.repository].append(stored)
+    for stored_images in grouped.values():
+        stored_images.sort(
+            key=lambda each: (each.image.workload, each.image.container, each.image.digest or "", each.first_seen_at)
+        )
+    return grouped

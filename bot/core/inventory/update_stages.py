@@ -1,0 +1,246 @@
+"""Find out how far the updates of images got: proposed, merged, rebuilt, running.
+
+Nothing counts that was not seen: a use is `merged` if its file contains the digest, `rebuilt` if a build shows this
+base, and `running` if containers run the digest or such a build, and no container is known to run an older one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import assert_never
+
+from bot.core.inventory.rebuilds import BuildRelation, MergedUpdate, find_rebuild, find_relation
+from bot.core.inventory.running_updates import RunningRelation, RunningResult, find_running
+from bot.core.inventory.stage_index import OpenTarget, StageIndex
+from bot.model.fleet_history import DigestMove
+from bot.model.inventory import StoredRequest
+from bot.model.reference import Digest
+from bot.model.stage_facts import StoredUse
+from bot.model.update_stages import (
+    ReachedStage,
+    UpdateBuild,
+    UpdateProgress,
+    UpdateStage,
+    UpdateWait,
+    UseKind,
+    WaitReason,
+)
+from bot.model.usage import UpdateRequest
+from bot.model.vocabulary import UPDATABLE_STATUSES, OccurrenceStatus
+from bot.model.workload import RunningImage, StoredRunningImage
+
+_BUILD_FORMATS = frozenset({"dockerfile", "bake", "bazel", "jib", "ko", "msbuild"})
+"""The formats of files from which images are built."""
+_WORKLOAD_FORMATS = frozenset({"helm", "kubernetes", "kustomize"})
+"""The formats of files whose images run in a cluster. Compose and quadlet files are for other machines."""
+_HELD_STATUSES = frozenset({OccurrenceStatus.HELD, OccurrenceStatus.REFUSED})
+
+
+def get_use_kind(format_name: str) -> UseKind:
+    """Return what follows from a changed image reference in a file of a format."""
+    if format_name in _BUILD_FORMATS:
+        return UseKind.BUILD
+    return UseKind.WORKLOAD if format_name in _WORKLOAD_FORMATS else UseKind.OTHER
+
+
+def find_progress(stored: StoredUse, index: StageIndex) -> tuple[UpdateProgress, ...]:
+    """Return how far the updates of an image reference got: that to the digest in the file, and a later one.
+
+    There is at least one update, and only the last one is the latest.
+    """
+    later = _find_later_update(stored, index)
+    if stored.use.digest is None:
+        unpinned = UpdateProgress(stored.use, None, (), UpdateWait(WaitReason.NOT_PINNED, None))
+        return (later or unpinned,)
+    merged = _find_merged_update(stored, stored.use.digest, index)
+    return (merged,) if later is None else (replace(merged, is_latest=False), later)
+
+
+def _find_later_update(stored: StoredUse, index: StageIndex) -> UpdateProgress | None:
+    """Return the update of the digest in the file; None if no later digest is known."""
+    target = index.find_open_target(stored.use)
+    if target is not None and target.digest != stored.use.digest:
+        return _build_proposed(stored, target)
+    if stored.status in UPDATABLE_STATUSES:
+        return UpdateProgress(stored.use, None, (), UpdateWait(WaitReason.NOT_PROPOSED, None))
+    if stored.status in _HELD_STATUSES:
+        return UpdateProgress(stored.use, None, (), UpdateWait(WaitReason.HELD, None))
+    return None
+
+
+def _build_proposed(stored: StoredUse, target: OpenTarget) -> UpdateProgress:
+    request = target.request
+    reached = ReachedStage(UpdateStage.PROPOSED, request.opened_at or stored.read_at, request.opened_at is not None)
+    return UpdateProgress(
+        stored.use,
+        target.digest,
+        (reached,),
+        UpdateWait(WaitReason.REVIEW, reached.at),
+        request=_build_request(request),
+        due_at=request.due_at,
+    )
+
+
+def _build_request(request: StoredRequest) -> UpdateRequest:
+    return UpdateRequest(request.number, request.url, request.opened_at)
+
+
+def _find_merged_update(stored: StoredUse, digest: Digest, index: StageIndex) -> UpdateProgress:
+    """Return how far the update to the digest in the file got."""
+    move = index.find_move(stored.use)
+    merged = _find_merge(stored, move)
+    update = MergedUpdate(
+        use=stored.use,
+        digests=frozenset({digest}),
+        earlier=index.list_earlier_digests(stored.use, stored.since),
+        merged=merged,
+    )
+    request = move.request if move is not None else None
+    progress = follow_update(update, index)
+    return replace(
+        progress,
+        digest=digest,
+        reached=(*_list_proposals(request, merged), *progress.reached),
+        request=_build_request(request) if request is not None else None,
+        due_at=request.due_at if request is not None else None,
+    )
+
+
+def _find_merge(stored: StoredUse, move: DigestMove | None) -> ReachedStage:
+    """Return the stage `merged`. It is exact only if a request of basebump was merged at a known time."""
+    if move is None or move.request is None or move.request.ended_at is None:
+        return ReachedStage(UpdateStage.MERGED, stored.since, is_exact=False)
+    return ReachedStage(UpdateStage.MERGED, move.request.ended_at)
+
+
+def _list_proposals(request: StoredRequest | None, merged: ReachedStage) -> Iterator[ReachedStage]:
+    """Yield the stage `proposed` of a merged update, if basebump proposed it."""
+    if request is not None:
+        at = request.opened_at if request.opened_at is not None else merged.at
+        yield ReachedStage(UpdateStage.PROPOSED, min(at, merged.at), request.opened_at is not None)
+
+
+def follow_update(update: MergedUpdate, index: StageIndex) -> UpdateProgress:
+    """Return how far an update got since its merge."""
+    progress = UpdateProgress(update.use, None, (update.merged,), None)
+    stages = index.facts.scope.list_stages(update.use.kind)
+    match update.use.kind:
+        case UseKind.BUILD if UpdateStage.REBUILT in stages:
+            return _follow_builds(update, progress, index)
+        case UseKind.WORKLOAD if UpdateStage.RUNNING in stages:
+            return _add_running(progress, _find_running_digests(update, index))
+        case UseKind.BUILD | UseKind.WORKLOAD | UseKind.OTHER:
+            return progress
+        case _:
+            assert_never(update.use.kind)
+
+
+def _find_running_digests(update: MergedUpdate, index: StageIndex) -> RunningResult:
+    """Return whether containers run the digest of an update."""
+    use = update.use
+
+    def classify(stored: StoredRunningImage) -> RunningRelation:
+        digest = stored.image.digest
+        if digest is not None and index.is_among(digest, update.digests):
+            return RunningRelation.UPDATED
+        is_older = digest is not None and index.is_among(digest, update.earlier)
+        return RunningRelation.OLDER if is_older else RunningRelation.OTHER
+
+    def may_be_of_others(stored: StoredRunningImage) -> bool:
+        return stored.image.digest is not None and bool(index.list_other_holders(use, stored.image.digest))
+
+    images = [
+        each
+        for each in index.list_running(use.repository)
+        if each.image.tag in {None, use.tag} or classify(each) is not RunningRelation.OTHER
+    ]
+    return find_running(images, classify, may_be_of_others, update.merged.at, index)
+
+
+def _follow_builds(update: MergedUpdate, progress: UpdateProgress, index: StageIndex) -> UpdateProgress:
+    """Return how far an update got of a file from which own images are built."""
+    links = index.facts.links.get((update.use.key, update.use.path), ())
+    rebuild = find_rebuild(update, links, index)
+    own_images = {link.image for link in links}
+    running: RunningResult | None = None
+    if index.facts.scope.has_clusters:
+        since = rebuild.reached.at if rebuild.reached is not None else update.merged.at
+        running = _find_running_builds(update, own_images, since, index)
+    progress = replace(progress, builds=rebuild.builds, workloads=running.workloads if running is not None else ())
+    if rebuild.reached is None:
+        return replace(progress, wait=rebuild.wait)
+    progress = replace(progress, reached=(*progress.reached, rebuild.reached))
+    deployed = _find_deployment(rebuild.builds, own_images, rebuild.reached.at, index)
+    if running is None:
+        return replace(progress, wait=deployed)
+    progress = _add_running(progress, running)
+    if progress.wait is not None and progress.wait.reason is WaitReason.OLDER_RUNS and deployed is not None:
+        return replace(progress, wait=replace(deployed, workloads=progress.wait.workloads))
+    if progress.wait is not None and progress.wait.reason is WaitReason.NOT_SEEN and deployed is not None:
+        return replace(progress, wait=deployed)
+    return progress
+
+
+def _find_running_builds(
+    update: MergedUpdate, own_images: Collection[str], since: datetime, index: StageIndex
+) -> RunningResult:
+    """Return whether containers run builds on an update."""
+    builds = [stored.build for image in sorted(own_images) for stored in index.list_builds(image)]
+    relations = [(build, find_relation(build, update, index)) for build in builds]
+
+    def find_build_relation(image: RunningImage) -> BuildRelation:
+        return next(
+            (
+                relation
+                for build, relation in relations
+                if build.repository == image.repository and build.has_digest(image.digest)
+            ),
+            BuildRelation.UNKNOWN,
+        )
+
+    def classify(stored: StoredRunningImage) -> RunningRelation:
+        relation = find_build_relation(stored.image)
+        match relation:
+            case BuildRelation.UPDATED:
+                return RunningRelation.UPDATED
+            case BuildRelation.OLDER:
+                return RunningRelation.OLDER
+            case BuildRelation.UNKNOWN:
+                return RunningRelation.OTHER
+        assert_never(relation)
+
+    def may_be_of_others(stored: StoredRunningImage) -> bool:
+        """Return True if the image is also built from other base branches, such as one for an older release."""
+        others = index.list_builders(stored.image.repository) - {update.use.key}
+        bases = {
+            base.digest
+            for build in builds
+            if build.repository == stored.image.repository and build.has_digest(stored.image.digest)
+            for base in build.bases
+        }
+        return any(others & index.list_other_holders(update.use, base) for base in bases)
+
+    images = [stored for image in sorted(own_images) for stored in index.list_running(image)]
+    return find_running(images, classify, may_be_of_others, since, index)
+
+
+def _find_deployment(
+    builds: Collection[UpdateBuild], own_images: Collection[str], since: datetime, index: StageIndex
+) -> UpdateWait | None:
+    """Return what a rebuilt update waits for if manifests contain only digests of older builds, else None.
+
+    A manifest without a digest uses the build to which its tag points, so that nothing has to change in it.
+    """
+    uses = [use for image in sorted(own_images) for use in index.list_own_uses(image) if use.kind is UseKind.WORKLOAD]
+    pinned = [(use, use.digest) for use in uses if use.digest is not None]
+    new_digests = {each.digest for each in builds}
+    if not pinned or len(pinned) < len(uses) or any(index.is_among(digest, new_digests) for _, digest in pinned):
+        return None
+    return UpdateWait(WaitReason.NOT_DEPLOYED, since, manifests=tuple(use for use, _ in pinned))
+
+
+def _add_running(progress: UpdateProgress, running: RunningResult) -> UpdateProgress:
+    reached = (running.reached,) if running.reached is not None else ()
+    return replace(progress, reached=(*progress.reached, *reached), wait=running.wait, workloads=running.workloads)

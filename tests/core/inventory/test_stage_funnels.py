@@ -1,0 +1,120 @@
+"""The funnel of each image, and running images that need attention."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from support.stages import (
+    DAY,
+    LINKS,
+    OWN,
+    build_cluster,
+    build_facts,
+    build_history,
+    build_own,
+    build_running,
+    build_stored_use,
+)
+from support.values import digest
+from support.visits import API, NEW, NOW, OLD, PYTHON, WEB
+
+from bot.core.inventory.stage_funnels import find_fleet_stages
+from bot.model.update_stages import StageCount, StageScope, UnwantedReason, UpdateStage, UseKind
+from bot.model.workload import ClusterProblem, UnreadCluster
+
+PROPOSED, MERGED, REBUILT, RUNNING = UpdateStage
+
+
+def build_rest(**more):
+    return build_stored_use(**({"status": "held", "digest": OLD, "key": API} | more))
+
+
+def test_each_use_counts_in_the_stage_of_its_latest_update():
+    uses = [
+        build_stored_use(),
+        build_stored_use(UseKind.OTHER),
+        build_rest(),
+        build_rest(status="update", path="a/Dockerfile"),
+        build_rest(status="skipped", path="b/Dockerfile", digest=None),
+    ]
+    (funnel,) = find_fleet_stages(build_facts(*uses, builds=[build_own(base=OLD)]), NOW).funnels
+    assert (funnel.image, funnel.stages, funnel.uses) == (str(PYTHON), tuple(UpdateStage), 5)
+    assert funnel.counts[MERGED] == StageCount(done=1, waiting=1, stuck=1)
+    assert (funnel.counts[PROPOSED], funnel.counts[RUNNING]) == (StageCount(), StageCount())
+    assert (funnel.not_proposed, funnel.held, funnel.unknown, funnel.stuck) == (1, 1, 1, 1)
+
+
+def test_funnel_has_only_stages_that_a_use_passes():
+    facts = build_facts(build_stored_use(UseKind.WORKLOAD))
+    assert find_fleet_stages(facts, NOW).funnels[0].stages == (PROPOSED, MERGED, RUNNING)
+    assert find_fleet_stages(replace(facts, scope=StageScope()), NOW).funnels[0].stages == (PROPOSED, MERGED)
+
+
+def test_unknown_uses_are_counted_apart_from_those_that_wait():
+    (funnel,) = find_fleet_stages(build_facts(build_stored_use(), links={}), NOW).funnels
+    assert funnel.counts[MERGED] == StageCount(unknown=1)
+
+
+def test_running_image_that_no_file_names_is_in_no_repository():
+    strange, own = build_running(repository="docker.io/library/redis"), build_running(repository=OWN, name="own")
+    facts = build_facts(clusters=[build_cluster(build_running(), strange, own)])
+    assert find_fleet_stages(facts, NOW).unlisted == ()
+    whole = replace(facts, listed_repositories=frozenset({PYTHON.repository}))
+    assert find_fleet_stages(whole, NOW).unlisted == (strange.image,)
+    assert find_fleet_stages(replace(whole, links={}), NOW).unlisted == (own.image, strange.image)
+
+
+def test_container_that_ended_is_in_no_list():
+    ended = build_running(repository="docker.io/library/redis", ended_at=NOW - DAY)
+    facts = build_facts(clusters=[build_cluster(ended)], listed_repositories=frozenset())
+    assert find_fleet_stages(facts, NOW).unlisted == ()
+
+
+def test_running_digest_that_is_gone_or_blocked_is_unwanted():
+    child, gone = build_running(digest("child")), build_running(OLD, name="old")
+    unwanted = {
+        (PYTHON.repository, NEW): UnwantedReason.BLOCKED,
+        (PYTHON.repository, OLD): UnwantedReason.GONE,
+        ("docker.io/library/redis", OLD): UnwantedReason.BLOCKED,
+    }
+    facts = build_facts(
+        clusters=[build_cluster(child, gone, build_running(None, name="none"))],
+        children={NEW: frozenset({digest("child")})},
+        unwanted=unwanted,
+    )
+    found = find_fleet_stages(facts, NOW).unwanted
+    assert [(each.image, each.reason) for each in found] == [
+        (gone.image, UnwantedReason.GONE),
+        (child.image, UnwantedReason.BLOCKED),
+    ]
+
+
+def test_age_of_each_cluster_and_its_failure_are_named():
+    failed = replace(build_cluster(name="a"), failure=UnreadCluster("a", ClusterProblem.FORBIDDEN, "no"))
+    clusters = find_fleet_stages(build_facts(clusters=[build_cluster(name="b"), failed]), NOW).clusters
+    assert [(each.cluster, each.read_at, each.problem) for each in clusters] == [
+        ("a", NOW, "forbidden"),
+        ("b", NOW, None),
+    ]
+
+
+def test_only_selected_uses_are_followed():
+    facts = build_facts(build_stored_use(), build_rest(), history=build_history(), links=LINKS)
+    stages = find_fleet_stages(facts, NOW, lambda use: use.key == WEB)
+    assert {each.use.key for each in stages.updates} == {WEB}
+    assert stages.funnels[0].uses == 1
+
+
+def test_updates_that_wait_longest_are_the_first_stuck_ones():
+    older = build_stored_use(path="a/Dockerfile", tag="3.11", since=NOW - 50 * DAY)
+    stages = find_fleet_stages(
+        build_facts(
+            build_stored_use(),
+            older,
+            builds=[build_own(base=OLD, built_at=NOW - 60 * DAY)],
+            links=LINKS | {(WEB, "a/Dockerfile"): LINKS[WEB, "Dockerfile"]},
+        ),
+        NOW,
+    )
+    assert [each.use.tag for each in stages.list_stuck(NOW)] == ["3.11", "3.12"]
+    assert stages.list_stuck(NOW)[0].digest == NEW
