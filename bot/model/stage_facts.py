@@ -9,7 +9,7 @@ from datetime import datetime
 from bot.model.build_link import BuildLink
 from bot.model.fleet_history import FleetHistory
 from bot.model.inventory import BranchKey
-from bot.model.own_build import OwnBuild
+from bot.model.own_build import StoredBuild
 from bot.model.reference import Digest
 from bot.model.update_stages import FailedCheck, ImageUse, StageScope, UnwantedReason
 from bot.model.workload import StoredCluster
@@ -31,14 +31,6 @@ class StoredUse:
     """True if the first visit of the base branch already found the digest, so that it may be older."""
     read_at: datetime
     """The time of the last visit of the base branch."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredBuild:
-    """A build of an own image, and when a run first read it."""
-
-    build: OwnBuild
-    read_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

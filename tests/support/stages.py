@@ -11,9 +11,9 @@ from bot.core.inventory.stage_index import StageIndex
 from bot.core.inventory.update_stages import find_progress
 from bot.model.build_link import BuildLink, LinkEvidence
 from bot.model.fleet_history import BranchRequest, FleetHistory, HeldDigest
-from bot.model.own_build import BaseEvidence, BuiltOn, OwnBuild
+from bot.model.own_build import BaseEvidence, BuiltOn, OwnBuild, StoredBuild
 from bot.model.proposal import RequestState
-from bot.model.stage_facts import StageFacts, StoredBuild, StoredUse
+from bot.model.stage_facts import StageFacts, StoredUse
 from bot.model.update_stages import ImageUse, StageScope, UpdateProgress, UseKind
 from bot.model.workload import RunningImage, StoredCluster, StoredRunningImage, Workload
 
