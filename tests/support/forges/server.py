@@ -263,7 +263,11 @@ def _handler(server: ForgeServer) -> type[BaseHTTPRequestHandler]:
             if self.headers.get("Transfer-Encoding") == "chunked":
                 raw = b"".join(iter(self._chunk, b""))
             else:
-                raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                length = int(self.headers.get("Content-Length") or 0)
+                raw = self.rfile.read(length)
+                if len(raw) < length:  # the client was killed while it sent the request
+                    self.close_connection = True
+                    return
             lowered = {name.lower(): value for name, value in self.headers.items()}
             reply = server.answer(self.command, self.path, lowered, raw)
             if reply is None:
