@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
     from bot.model.own_build import OwnBuild, StoredBuild
     from bot.model.reference import Digest, ImageReference, TagRef
     from bot.model.report import RepositoryReport
+    from bot.model.stage_facts import StageFacts
     from bot.model.usage import ImageUsage, InventoryCoverage
     from bot.model.workload import ClusterOutcome, StoredCluster
 
@@ -94,6 +95,19 @@ class InventoryReader(Protocol):
 
         Open requests count, too. Spans that ended before are left out, as well as other requests.
         """
+
+
+class StageReader(Protocol):
+    """Reads from the state what is known about the updates of images. Every method raises StateError."""
+
+    def load_image_facts(self, image: ImageReference) -> StageFacts:
+        """Return the facts about an image in all base branches, with all its tags and digests."""
+
+    def load_repository_facts(self, repository: str) -> StageFacts:
+        """Return the facts about all images in the base branches of the repositories with this name, on any forge."""
+
+    def load_fleet_facts(self) -> StageFacts:
+        """Return the facts about all images in all base branches."""
 
 
 class HeldDigestStore(Protocol):

@@ -31,7 +31,7 @@ from bot.state.tables import SIGHTINGS, split_into_batches
 def read_repository_history(connection: Connection, repository: str) -> FleetHistory:
     """Return the history of all base branches of the repositories with this name, on any forge."""
     is_repository = BRANCHES.c.repository == repository
-    return _read_history(connection, is_repository, is_repository)
+    return read_fleet_history(connection, is_repository, is_repository)
 
 
 def read_image_history(connection: Connection, image: ImageReference) -> FleetHistory:
@@ -40,7 +40,7 @@ def read_image_history(connection: Connection, image: ImageReference) -> FleetHi
     spans = select(SPANS.c.branch).join(TAGS, TAGS.c.id == SPANS.c.tag).where(is_image)
     if image.tag is not None:
         is_image &= TAGS.c.tag == image.tag
-    return _read_history(connection, is_image, BRANCHES.c.id.in_(spans))
+    return read_fleet_history(connection, is_image, BRANCHES.c.id.in_(spans))
 
 
 def read_patch_history(connection: Connection, since: datetime) -> FleetHistory:
@@ -52,7 +52,7 @@ def read_patch_history(connection: Connection, since: datetime) -> FleetHistory:
     is_fixing = REQUESTS.c.fixes.is_not(None) & is_recent
     branches = BRANCHES.c.id.in_(select(REQUESTS.c.branch).where(is_fixing))
     is_held = branches & or_(SPANS.c.ended_at.is_(None), SPANS.c.ended_at >= since)
-    return _read_history(connection, is_held, is_fixing, has_owners=True)
+    return read_fleet_history(connection, is_held, is_fixing, has_owners=True)
 
 
 def read_image_requests(
@@ -74,9 +74,10 @@ def read_image_requests(
         )
 
 
-def _read_history(
+def read_fleet_history(
     connection: Connection, spans: ColumnElement[bool], requests: ColumnElement[bool], *, has_owners: bool = False
 ) -> FleetHistory:
+    """Return the spans and the requests for which the conditions hold, and the observations of their images."""
     span_rows = list(read_rows(connection, _select_spans(spans)))
     owners = _read_owners(connection, {row.branch for row in span_rows}) if has_owners else {}
     held = tuple(_build_held(row, owners) for row in span_rows)

@@ -1,0 +1,266 @@
+"""Reads from the state what is known about the updates of images."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic_core import from_json
+from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select, true
+
+from bot.core.inventory.update_stages import get_use_kind
+from bot.inventory_ports import OwnBuildStore, RunningImageStore
+from bot.model.fleet_history import FleetHistory
+from bot.model.inventory import BranchKey
+from bot.model.own_build import ConfiguredBuild, StoredBuild
+from bot.model.reference import Digest, ImageReference
+from bot.model.stage_facts import StageFacts, StoredUse
+from bot.model.update_stages import ImageUse, StageScope, UnwantedReason
+from bot.model.vocabulary import OccurrenceStatus
+from bot.model.workload import StoredCluster
+from bot.state.database import Database
+from bot.state.inventory_history import read_fleet_history
+from bot.state.inventory_tables import (
+    BRANCH_KEY_COLUMNS,
+    BRANCHES,
+    DIGESTS,
+    IMAGE_REFERENCES,
+    REQUESTS,
+    SPANS,
+    TAGS,
+)
+from bot.state.stored_rows import read_rows
+from bot.state.tables import BATCH_SIZE, MANIFESTS, split_into_batches
+
+_UNWANTED = {OccurrenceStatus.GONE: UnwantedReason.GONE, OccurrenceStatus.BLOCKED: UnwantedReason.BLOCKED}
+_USES = (
+    IMAGE_REFERENCES.join(TAGS, TAGS.c.id == IMAGE_REFERENCES.c.tag)
+    .join(DIGESTS, DIGESTS.c.id == IMAGE_REFERENCES.c.digest)
+    .join(BRANCHES, BRANCHES.c.id == IMAGE_REFERENCES.c.branch)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StageSources:
+    """The parts of the config and of the state that show what happens after a merge."""
+
+    clusters: RunningImageStore
+    builds: OwnBuildStore
+    has_clusters: bool = False
+    """True if the config lists clusters."""
+    configured_builds: Sequence[ConfiguredBuild] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _AfterMerge:
+    """What is known about own images and clusters."""
+
+    clusters: Sequence[StoredCluster]
+    builds: Sequence[StoredBuild]
+    scope: StageScope
+
+    def list_repositories(self) -> frozenset[str]:
+        """Return the images for which it matters what a base branch contained before."""
+        running = {stored.image.repository for cluster in self.clusters for stored in cluster.images}
+        bases = {base.repository for stored in self.builds for base in stored.build.bases}
+        return frozenset({*running, *(each for each in bases if each is not None)})
+
+    def list_digests(self) -> frozenset[Digest]:
+        """Return the digests that run, or on which own images were built."""
+        running = {stored.image.digest for cluster in self.clusters for stored in cluster.images}
+        bases = {base.digest for stored in self.builds for base in stored.build.bases}
+        return frozenset({*bases, *(each for each in running if each is not None)})
+
+
+class DatabaseStageReader:
+    """Implements `bot.inventory_ports.StageReader`. Several threads and processes can use the same database."""
+
+    def __init__(self, database: Database, sources: StageSources) -> None:
+        self._database, self._sources = database, sources
+
+    def load_image_facts(self, image: ImageReference) -> StageFacts:
+        """Return the facts about an image in all base branches."""
+        is_image = TAGS.c.repository == image.repository
+        users = select(SPANS.c.branch).join(TAGS, TAGS.c.id == SPANS.c.tag).where(is_image)
+        return self._load(is_image, is_image, REQUESTS.c.branch.in_(users), is_whole_fleet=True)
+
+    def load_repository_facts(self, repository: str) -> StageFacts:
+        """Return the facts about all images in the base branches of the repositories with this name, on any forge."""
+        is_repository = BRANCHES.c.repository == repository
+        return self._load(is_repository, is_repository, is_repository)
+
+    def load_fleet_facts(self) -> StageFacts:
+        """Return the facts about all images in all base branches."""
+        return self._load(true(), None, true(), is_whole_fleet=True)
+
+    def _load(
+        self,
+        uses: ColumnElement[bool],
+        spans: ColumnElement[bool] | None,
+        requests: ColumnElement[bool],
+        *,
+        is_whole_fleet: bool = False,
+    ) -> StageFacts:
+        """Return the facts about some uses.
+
+        If `spans` is None, spans that ended are left out for images that neither run nor are a known base.
+        """
+        after = self._load_after_merge()
+        with self._database.open_for_reading() as connection:
+            stored_uses, heads = _read_uses(connection, uses)
+            condition = spans if spans is not None else _select_needed_spans(after.list_repositories())
+            history = read_fleet_history(connection, condition, requests)
+            children = dict(_read_children(connection, _list_indexes(stored_uses, history, after)))
+            return StageFacts(
+                scope=after.scope,
+                uses=stored_uses,
+                history=history,
+                clusters=after.clusters,
+                builds=after.builds,
+                children=children,
+                holders=_read_holders(connection, after, children),
+                own_uses=list(_read_own_uses(connection, {each.build.repository for each in after.builds})),
+                heads=heads,
+                unwanted=dict(_read_unwanted(connection)),
+                listed_repositories=_read_listed(connection) if is_whole_fleet else None,
+            )
+
+    def _load_after_merge(self) -> _AfterMerge:
+        builds = self._sources.builds.load_builds()
+        has_builds = bool(builds or self._sources.configured_builds)
+        scope = StageScope(has_builds, self._sources.has_clusters)
+        return _AfterMerge(self._sources.clusters.load_clusters() if scope.has_clusters else (), builds, scope)
+
+
+def _read_uses(
+    connection: Connection, condition: ColumnElement[bool]
+) -> tuple[Sequence[StoredUse], Mapping[BranchKey, str]]:
+    """Return the references for which the condition holds, and the heads of their base branches."""
+    is_held = and_(
+        SPANS.c.branch == IMAGE_REFERENCES.c.branch,
+        SPANS.c.tag == IMAGE_REFERENCES.c.tag,
+        SPANS.c.digest == IMAGE_REFERENCES.c.digest,
+        SPANS.c.ended_at.is_(None),
+    )
+    references = IMAGE_REFERENCES.c
+    columns = (
+        *BRANCH_KEY_COLUMNS,
+        *(BRANCHES.c[name] for name in ("id", "head", "first_read_at", "read_at")),
+        *(references[name] for name in ("path", "line_number", "format", "owners", "status")),
+        TAGS.c.repository.label("image"),
+        TAGS.c.tag,
+        DIGESTS.c.digest,
+        SPANS.c.first_seen,
+    )
+    query = select(*columns).select_from(_USES.outerjoin(SPANS, is_held)).where(condition)
+    keys: dict[int, BranchKey] = {}
+    heads: dict[BranchKey, str] = {}
+    uses: list[StoredUse] = []
+    for row in read_rows(connection, query, tolerated=("first_seen",)):
+        key = keys.get(row.id)
+        if key is None:
+            key = keys[row.id] = _build_key(row)
+            heads[key] = row.head
+        uses.append(_build_stored_use(row, key))
+    return uses, heads
+
+
+def _build_key(row: Row[Any]) -> BranchKey:
+    return BranchKey(row.forge, row.host, row.repository, row.base_branch)
+
+
+def _build_stored_use(row: Row[Any], key: BranchKey) -> StoredUse:
+    since = row.first_seen if isinstance(row.first_seen, datetime) else row.read_at
+    return StoredUse(_build_use(row, key), row.status, since, since <= row.first_read_at, row.read_at)
+
+
+def _build_use(row: Row[Any], key: BranchKey) -> ImageUse:
+    return ImageUse(
+        key=key,
+        path=row.path,
+        line_number=row.line_number,
+        kind=get_use_kind(row.format),
+        repository=row.image,
+        tag=row.tag or None,
+        digest=Digest(row.digest) if row.digest else None,
+        owners=tuple(row.owners.split()),
+    )
+
+
+def _select_needed_spans(repositories: Collection[str]) -> ColumnElement[bool]:
+    """Return the condition for the spans of a whole fleet that the stages depend on."""
+    if len(repositories) > BATCH_SIZE:
+        return true()
+    return or_(SPANS.c.ended_at.is_(None), TAGS.c.repository.in_(sorted(repositories)))
+
+
+def _list_indexes(uses: Iterable[StoredUse], history: FleetHistory, after: _AfterMerge) -> frozenset[Digest]:
+    """Return the digests that may be indexes whose images run, or are bases of own images."""
+    repositories = after.list_repositories()
+    held = {each.digest for each in history.held if each.repository in repositories}
+    used = {each.use.digest for each in uses if each.use.repository in repositories}
+    return frozenset({*after.list_digests(), *(each for each in held | used if each is not None)})
+
+
+def _read_children(connection: Connection, digests: Collection[Digest]) -> Iterator[tuple[Digest, frozenset[Digest]]]:
+    """Yield the images of the stored indexes among some digests."""
+    query = select(MANIFESTS.c.digest, MANIFESTS.c.document)
+    for batch in split_into_batches(sorted(digests)):
+        for row in read_rows(connection, query.where(MANIFESTS.c.digest.in_(batch))):
+            if children := _parse_children(row.document):
+                yield Digest(row.digest), children
+
+
+def _parse_children(document: str) -> frozenset[Digest]:
+    """Return the images in a stored manifest; none if it is not an index, or if another release stored it."""
+    try:
+        children = from_json(document)["manifest"]["children"]
+        return frozenset(Digest(str(each["digest"])) for each in children)
+    except (ValueError, KeyError, TypeError):
+        return frozenset()
+
+
+def _read_holders(
+    connection: Connection, after: _AfterMerge, children: Mapping[Digest, frozenset[Digest]]
+) -> Mapping[tuple[str, Digest], frozenset[BranchKey]]:
+    """Return the base branches that contain a digest that runs, or on which own images were built."""
+    found = after.list_digests()
+    indexes = {index for index, images in children.items() if not images.isdisjoint(found)}
+    holders: dict[tuple[str, Digest], set[BranchKey]] = defaultdict(set)
+    query = (
+        select(TAGS.c.repository.label("image"), DIGESTS.c.digest, *BRANCH_KEY_COLUMNS).select_from(_USES).distinct()
+    )
+    for batch in split_into_batches(sorted(found | indexes)):
+        for row in read_rows(connection, query.where(DIGESTS.c.digest.in_(batch))):
+            holders[row.image, Digest(row.digest)].add(_build_key(row))
+    return {image: frozenset(keys) for image, keys in holders.items()}
+
+
+def _read_own_uses(connection: Connection, repositories: Collection[str]) -> Iterator[ImageUse]:
+    """Yield the references to own images."""
+    references = IMAGE_REFERENCES.c
+    columns = (references.path, references.line_number, references.format, references.owners)
+    names = (TAGS.c.repository.label("image"), TAGS.c.tag, DIGESTS.c.digest)
+    query = select(*BRANCH_KEY_COLUMNS, *columns, *names).select_from(_USES)
+    for batch in split_into_batches(sorted(repositories)):
+        for row in read_rows(connection, query.where(TAGS.c.repository.in_(batch))):
+            yield _build_use(row, _build_key(row))
+
+
+def _read_unwanted(connection: Connection) -> Iterator[tuple[tuple[str, Digest], UnwantedReason]]:
+    """Yield the digests that the last visits found to be gone or blocked."""
+    query = select(TAGS.c.repository, DIGESTS.c.digest, IMAGE_REFERENCES.c.status).select_from(_USES).distinct()
+    is_unwanted = IMAGE_REFERENCES.c.status.in_([each.value for each in _UNWANTED])
+    for row in read_rows(connection, query.where(is_unwanted, DIGESTS.c.digest != "")):
+        yield (row.repository, Digest(row.digest)), _UNWANTED[OccurrenceStatus(row.status)]
+
+
+def _read_listed(connection: Connection) -> frozenset[str]:
+    """Return the repositories of all images that files of the fleet name."""
+    is_used = select(IMAGE_REFERENCES.c.branch).where(IMAGE_REFERENCES.c.tag == TAGS.c.id).exists()
+    return frozenset(
+        row.repository for row in read_rows(connection, select(TAGS.c.repository).where(is_used).distinct())
+    )

@@ -1,0 +1,165 @@
+"""The facts about updates that the state contains, on every database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import pytest
+from support.stages import LINKS, OWN, build_cluster, build_own, build_running
+from support.values import digest
+from support.visits import API, NEW, OLD, PYTHON, WEB, build_request, build_verdict, build_visit
+
+from bot.core.inventory.stage_funnels import find_fleet_stages
+from bot.model.image import CachedManifest, ChildManifest, Manifest, ManifestKind
+from bot.model.own_build import ConfiguredBuild
+from bot.model.proposal import RequestState
+from bot.model.reference import ImageReference
+from bot.model.update_stages import StageScope, UnwantedReason, UpdateStage, UseKind
+from bot.model.vocabulary import OccurrenceStatus, Reason, Role
+from bot.model.workload import StoredCluster
+from bot.state.own_builds import DatabaseOwnBuilds
+from bot.state.stage_reader import DatabaseStageReader, StageSources
+
+DAY = timedelta(days=1)
+IMAGE = ImageReference.parse("python:3.12")
+MANIFEST = f"{OWN}:1@{digest('own 1')}"
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """What was read from clusters."""
+
+    clusters: tuple[StoredCluster, ...] = ()
+
+    def record_clusters(self, outcomes, at):
+        raise NotImplementedError
+
+    def load_clusters(self):
+        return self.clusters
+
+
+@pytest.fixture
+def open_reader(place):
+    def open_it(*clusters: StoredCluster, **more) -> DatabaseStageReader:
+        builds = DatabaseOwnBuilds(place.database())
+        return DatabaseStageReader(place.database(), StageSources(Clusters(clusters), builds, **more))
+
+    return open_it
+
+
+def manifest(written: str, **more):
+    return build_verdict(written, path="deploy/web.yaml", format="kubernetes", role=Role.THIRD_PARTY, **more)
+
+
+def visit_twice(place, inventory) -> None:
+    """Store that the Dockerfile of a repository was updated from OLD to NEW by a request."""
+    inventory.record_visits([build_visit(f"python:3.12@{OLD}")], {}, place.now)
+    merged = build_request(1, RequestState.MERGED, opened_at=place.now, ended_at=place.now + 2 * DAY)
+    after = build_visit(f"python:3.12@{NEW}", requests=(merged,), head="f00d")
+    inventory.record_visits([after], {}, place.now + 3 * DAY)
+
+
+def test_facts_of_an_image_contain_its_uses_and_their_history(place, inventory, open_reader):
+    visit_twice(place, inventory)
+    inventory.record_visits([build_visit("node:22", key=API)], {}, place.now)
+    facts = open_reader().load_image_facts(IMAGE)
+    (stored,) = facts.uses
+    assert (stored.use.key, stored.use.path, stored.use.kind) == (WEB, "Dockerfile", UseKind.BUILD)
+    assert (stored.use.name, stored.use.digest, stored.status) == (str(PYTHON), NEW, "up-to-date")
+    assert (stored.since, stored.is_since_first_visit, stored.read_at) == (
+        place.now + 3 * DAY,
+        False,
+        place.now + 3 * DAY,
+    )
+    assert {(each.digest, each.ended_at) for each in facts.history.held} == {(OLD, place.now + 3 * DAY), (NEW, None)}
+    assert [each.request.number for each in facts.history.requests] == [1]
+    assert (facts.heads, facts.listed_repositories) == ({WEB: "f00d"}, {PYTHON.repository, "docker.io/library/node"})
+
+
+def test_facts_of_a_repository_contain_all_its_images(place, inventory, open_reader):
+    visit_twice(place, inventory)
+    inventory.record_visits([build_visit("python:3.12", "node:22", key=API)], {}, place.now)
+    facts = open_reader().load_repository_facts(API.repository)
+    assert {(each.use.key, each.use.tag) for each in facts.uses} == {(API, "3.12"), (API, "22")}
+    assert facts.listed_repositories is None
+
+
+def test_facts_of_the_fleet_lack_only_spans_that_nothing_depends_on(place, inventory, open_reader):
+    visit_twice(place, inventory)
+    inventory.record_visits([build_visit("node:22", key=API)], {}, place.now)
+    facts = open_reader().load_fleet_facts()
+    assert {each.use.key for each in facts.uses} == {WEB, API}
+    assert OLD not in {each.digest for each in facts.history.held}
+    running = open_reader(build_cluster(build_running(OLD)), has_clusters=True).load_fleet_facts()
+    assert OLD in {each.digest for each in running.history.held}
+
+
+def test_scope_depends_on_the_config_and_on_stored_builds(place, open_reader):
+    assert open_reader().load_fleet_facts().scope == StageScope()
+    cluster = build_cluster(build_running())
+    assert open_reader(cluster).load_fleet_facts().clusters == ()
+    configured = (ConfiguredBuild("acme/web", "Dockerfile", OWN),)
+    reader = open_reader(cluster, has_clusters=True, configured_builds=configured)
+    facts = reader.load_fleet_facts()
+    assert (facts.scope, facts.clusters) == (StageScope(has_builds=True, has_clusters=True), (cluster,))
+    DatabaseOwnBuilds(place.database()).record_builds([build_own().build], place.now)
+    assert open_reader().load_fleet_facts().scope == StageScope(has_builds=True)
+
+
+def test_images_of_an_index_that_runs_are_known(place, inventory, memory, open_reader):
+    visit_twice(place, inventory)
+    child = ChildManifest(digest("child"), "linux/amd64")
+    index = Manifest(NEW, ManifestKind.INDEX, "application/vnd.oci.image.index.v1+json", (child,))
+    memory.save_manifests([CachedManifest(index, frozenset({PYTHON.repository}))])
+    cluster = build_cluster(build_running(digest("child")))
+    facts = open_reader(cluster, has_clusters=True).load_image_facts(IMAGE)
+    assert facts.children == {NEW: frozenset({digest("child")})}
+
+
+def test_holders_are_the_base_branches_with_a_digest_that_runs(place, inventory, open_reader):
+    visit_twice(place, inventory)
+    inventory.record_visits([build_visit(f"python:3.12@{OLD}", key=API)], {}, place.now)
+    cluster = build_cluster(build_running(OLD))
+    facts = open_reader(cluster, has_clusters=True).load_repository_facts(WEB.repository)
+    assert facts.holders == {(PYTHON.repository, OLD): frozenset({API})}
+
+
+def test_references_to_own_images_are_known(place, inventory, open_reader):
+    visit_twice(place, inventory)
+    inventory.record_visits([build_visit(manifest(MANIFEST), key=API)], {}, place.now)
+    DatabaseOwnBuilds(place.database()).record_builds([build_own().build], place.now)
+    facts = open_reader().load_image_facts(IMAGE)
+    assert [(each.key, each.path, each.digest) for each in facts.own_uses] == [
+        (API, "deploy/web.yaml", digest("own 1"))
+    ]
+    assert facts.builds == [replace(build_own(), read_at=place.now)]
+
+
+def test_digests_that_are_gone_or_blocked_are_unwanted(place, inventory, open_reader):
+    verdicts = [
+        build_verdict(f"python:3.12@{OLD}", OccurrenceStatus.GONE, reason=Reason.DIGEST_GONE),
+        build_verdict(f"node:22@{NEW}", OccurrenceStatus.BLOCKED, reason=Reason.DIGEST_BLOCKED),
+        build_verdict("ruby:3", OccurrenceStatus.BLOCKED, reason=Reason.DIGEST_BLOCKED),
+    ]
+    inventory.record_visits([build_visit(*verdicts)], {}, place.now)
+    assert open_reader().load_fleet_facts().unwanted == {
+        (PYTHON.repository, OLD): UnwantedReason.GONE,
+        ("docker.io/library/node", NEW): UnwantedReason.BLOCKED,
+    }
+
+
+def test_stages_follow_from_the_facts(place, inventory, open_reader):
+    visit_twice(place, inventory)
+    build = replace(build_own().build, built_at=place.now + 4 * DAY)
+    DatabaseOwnBuilds(place.database()).record_builds([build], place.now + 5 * DAY)
+    running = build_running(build.digest, repository=OWN, first_seen_at=place.now + 6 * DAY)
+    cluster = build_cluster(running, read_at=place.now + 6 * DAY)
+    facts = replace(open_reader(cluster, has_clusters=True).load_image_facts(IMAGE), links=LINKS)
+    (progress,) = find_fleet_stages(facts, place.now + 7 * DAY).updates
+    assert [(each.stage, each.at) for each in progress.reached] == [
+        (UpdateStage.PROPOSED, place.now),
+        (UpdateStage.MERGED, place.now + 2 * DAY),
+        (UpdateStage.REBUILT, place.now + 4 * DAY),
+        (UpdateStage.RUNNING, place.now + 6 * DAY),
+    ]
