@@ -8,11 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:  # only signatures need these imports, so they do not slow down the start
+    from collections.abc import Mapping
     from datetime import date
 
     from bot.model.artifact import Artifact, Blob, Referrer
     from bot.model.contents import ImageContents
     from bot.model.image import ImageFacts, Manifest, RegistryRecord, TagDescriptor
+    from bot.model.own_build import OwnBuild
     from bot.model.reference import Digest, TagRef
 
 
@@ -56,6 +58,12 @@ class RegistryFacts(Protocol):
     def fetch_record(self, tag_ref: TagRef, digest: Digest) -> RegistryRecord | None:
         """Return the data that the registry itself records about an image, such as its push time; None without data."""
 
+    def fetch_earlier_records(self, tag_ref: TagRef) -> Mapping[Digest, RegistryRecord]:
+        """Return the digests to which a tag pointed according to the registry, newest first, each with its record.
+
+        Nothing is returned if the registry records only the current digest of a tag, as most do.
+        """
+
     def fetch_end_of_life(self, tag_ref: TagRef, digest: Digest) -> date | None:
         """Return the last day of support that the publisher states (often wrong). Return None if no day is stated."""
 
@@ -80,3 +88,16 @@ class ArtifactStore(Protocol):
 
     def fetch_blob(self, repository: str, blob: Blob, limit: int = ...) -> bytes:
         """Return the bytes of a blob of an artifact, after verifying the digest. At most `limit` bytes are read."""
+
+
+class BuildReader(Protocol):
+    """Reads how images were built; every method raises RegistryError. `repository` is a canonical name."""
+
+    def read_build(self, repository: str, digest: Digest) -> OwnBuild:
+        """Return what an image states about its build, and its layers. Bases are not compared with other images."""
+
+    def read_layers(self, repository: str, digest: Digest, platform: str) -> tuple[Digest, ...]:
+        """Return the digests of the uncompressed layers of the image for a platform, lowest first.
+
+        The result is empty if the index `digest` has no image for the platform, or if its config lists no layers.
+        """

@@ -14,7 +14,7 @@ from typing import Any
 from bot.core.evidence.build_time import parse_build_time
 from bot.model.contents import ImageConfig
 from bot.model.image import BaseImage
-from bot.model.reference import parse_sha256
+from bot.model.reference import Digest, parse_sha256
 from bot.net import sanitize_text
 from bot.registries.manifest import NotAnImageError, format_platform
 
@@ -25,6 +25,8 @@ MAX_TEXT_LENGTH = 512
 
 MAX_LIST_LENGTH = 100
 """Entries that are kept of one list in a config, such as its ports, arguments or variables."""
+MAX_LAYERS = 512
+"""Limit of the layers of an image. Container runtimes mount at most about 500 layers."""
 
 Annotations = Mapping[str, str]
 
@@ -37,6 +39,8 @@ class ConfigFacts:
     platform: str | None
     labels: Annotations
     runtime_config: ImageConfig = field(default_factory=ImageConfig)
+    layers: tuple[Digest, ...] = ()
+    """The digests of the uncompressed layers, lowest first; empty if they are missing or invalid."""
 
 
 def parse_config(body: bytes) -> ConfigFacts:
@@ -61,7 +65,17 @@ def parse_config(body: bytes) -> ConfigFacts:
         format_platform(document),
         text_labels,
         _parse_runtime_config(runtime),
+        _parse_layers(document.get("rootfs")),
     )
+
+
+def _parse_layers(file_system: Any) -> tuple[Digest, ...]:
+    """Return the digests in `rootfs.diff_ids`. Return an empty tuple unless all of them are usable."""
+    listed = file_system.get("diff_ids") if isinstance(file_system, dict) else None
+    if not isinstance(listed, list) or len(listed) > MAX_LAYERS:
+        return ()
+    layers = [parse_sha256(each) if isinstance(each, str) else None for each in listed]
+    return tuple(each for each in layers if each is not None) if None not in layers else ()
 
 
 def _parse_runtime_config(runtime: Mapping[str, Any]) -> ImageConfig:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +39,8 @@ GENERIC_TYPES = frozenset({"", "application/json", "application/octet-stream", "
 """Content types from servers that do not know the type. The document itself then determines its type."""
 ATTESTATION_ANNOTATION = "vnd.docker.reference.type"
 """https://github.com/moby/buildkit/blob/master/docs/attestations/attestation-storage.md"""
+ATTESTATION_TYPE = "attestation-manifest"
+ATTESTATION_SUBJECT = "vnd.docker.reference.digest"
 NO_PLATFORM = "unknown/unknown"
 MAX_CHILDREN = 200
 """Limit of the descriptors in one index. The largest known indexes have about a hundred, attestations included. Four
@@ -55,6 +58,15 @@ class NotARegistryError(NotAnImageError):
 
 
 @dataclass(frozen=True, slots=True)
+class Attestation:
+    """The entry of an index for statements about one of its images, as BuildKit writes it."""
+
+    digest: Digest
+    subject: str
+    """The digest of the image; empty if the entry does not state it."""
+
+
+@dataclass(frozen=True, slots=True)
 class ManifestDocument:
     """A parsed manifest or index. A manifest also has the digest of its config and the total size of its layers."""
 
@@ -63,6 +75,8 @@ class ManifestDocument:
     """Digest of the image's config; None for an index."""
     layers_size: int = 0
     """Total size in bytes of the manifest's layers, as the manifest claims."""
+    attestations: tuple[Attestation, ...] = ()
+    """The attestations in an index; empty for a single manifest."""
 
 
 def parse_json_object(body: bytes) -> dict[str, Any]:
@@ -96,7 +110,10 @@ def parse_document(digest: Digest, body: bytes, content_type: str) -> ManifestDo
             _parse_config_digest(document),
             _sum_layer_sizes(document),
         )
-    return ManifestDocument(Manifest(digest, kind, media_type, _parse_children(document), _parse_annotations(document)))
+    return ManifestDocument(
+        Manifest(digest, kind, media_type, _parse_children(document), _parse_annotations(document)),
+        attestations=tuple(_parse_attestations(document["manifests"])),
+    )
 
 
 def _detect_kind(document: dict[str, Any], header_type: str) -> tuple[ManifestKind, str]:
@@ -160,6 +177,14 @@ def _parse_child(descriptor: Any) -> ChildManifest | None:
     if platform == NO_PLATFORM or ATTESTATION_ANNOTATION in dict(annotations):
         return None
     return ChildManifest(_parse_digest(descriptor), platform, annotations)
+
+
+def _parse_attestations(descriptors: list[dict[str, Any]]) -> Iterator[Attestation]:
+    for descriptor in descriptors:
+        annotations = dict(_parse_annotations(descriptor))
+        digest = parse_sha256(str(descriptor.get("digest")))
+        if annotations.get(ATTESTATION_ANNOTATION) == ATTESTATION_TYPE and digest is not None:
+            yield Attestation(digest, annotations.get(ATTESTATION_SUBJECT, ""))
 
 
 def _parse_config_digest(document: dict[str, Any]) -> Digest:

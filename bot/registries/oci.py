@@ -7,23 +7,23 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from http import HTTPStatus
 from urllib.parse import quote
 
-from bot.core.choice.platforms import find_platform_image
+from bot.core.choice.platforms import choose_image, find_platform_image
 from bot.model.contents import ImageConfig, ImageContents
-from bot.model.image import ChildManifest, ImageFacts, Manifest, ManifestKind, PullAddress, TagDescriptor
+from bot.model.image import ImageFacts, Manifest, ManifestKind, PullAddress, TagDescriptor
 from bot.model.reference import Digest, ImageReference, TagRef, parse_sha256
 from bot.net import HttpClient, Response
 from bot.net.guard import ResolveHost, resolve_host
 from bot.registries import facts
 from bot.registries.acr_facts import AcrFacts
 from bot.registries.artifacts import OciArtifacts
-from bot.registries.auth import RegistryAuthenticator, RegistryRequest
+from bot.registries.auth import RegistryAuthenticator
+from bot.registries.documents import ManifestDocuments
 from bot.registries.endpoints import EndpointDirectory, RegistryEndpoint, RegistryEntry
 from bot.registries.entra import EntraLogins
 from bot.registries.examination import LoginExamination
@@ -31,28 +31,21 @@ from bot.registries.keychain import Keychain
 from bot.registries.manifest import (
     INDEX_TYPES,
     MANIFEST_TYPES,
-    ManifestDocument,
-    NotAnImageError,
     NotARegistryError,
-    parse_document,
     parse_media_type,
 )
-from bot.registries.repository_endpoint import RepositoryEndpoint, find_repository_endpoint, verify_digest
+from bot.registries.repository_endpoint import find_repository_endpoint
 from bot.registries.response_errors import METADATA_READ
 from bot.registries.sboms import SbomFinder
 from bot.registries.tag_list import MAX_TAGS, parse_next_page, parse_tags
-from bot.registry_ports import ArtifactStore, RegistryFacts
+from bot.registry_ports import ArtifactStore, BuildReader, RegistryFacts
 
 PAGE_SIZE = 1000
 """Tags per page. Amazon's registries reject larger values."""
 MAX_PAGES = 1000
 """Limit of the pages of one tag list. Quay returns a hundred tags per page, regardless of `n`."""
-MAX_DOCUMENTS = 512
-"""Parsed manifests that are cached, so that describing an image does not fetch a manifest again."""
 _ETAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{1,256}"')
 """ETags that can be sent back unchanged (RFC 9110, 8.8.3). Registries derive them from the digest."""
-PREFERRED_PLATFORM = "linux/amd64"
-"""Platform whose image is described if a tag points to an index. Nearly every index has it."""
 
 
 class OciRegistry:
@@ -74,8 +67,7 @@ class OciRegistry:
         http = HttpClient(self._endpoints.list_trusted_hosts(), environment=environment, sleep=sleep, resolve=resolve)
         self._keychain = Keychain(self._endpoints, environment, EntraLogins(http, environment))
         self._authenticator = RegistryAuthenticator(http, self._keychain)
-        self._lock = threading.Lock()
-        self._documents: dict[Digest, ManifestDocument] = {}
+        self._documents = ManifestDocuments(self._authenticator)
 
     def fetch_descriptor(self, tag_ref: TagRef, known_descriptor: TagDescriptor | None = None) -> TagDescriptor:
         """Return the digest and media type that a tag points to, with the ETag of the response.
@@ -104,7 +96,7 @@ class OciRegistry:
                 return TagDescriptor(digest, media_type, _parse_etag(response))
         elif response.status not in {HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}:
             raise repository_endpoint.make_refusal_error(response, request)
-        manifest = self._fetch_document(repository_endpoint, tag_ref.tag, None).manifest
+        manifest = self._documents.fetch(repository_endpoint, tag_ref.tag, None).manifest
         return TagDescriptor(manifest.digest, manifest.media_type)
 
     def fetch_tag(self, tag_ref: TagRef, known_digest: Digest | None = None) -> Manifest | None:
@@ -123,7 +115,7 @@ class OciRegistry:
         response = self._authenticator.send_request(repository_endpoint.endpoint, request)
         if response.status == HTTPStatus.NOT_MODIFIED and known_digest:
             return None
-        manifest = self._read_document(repository_endpoint, request, response, None).manifest
+        manifest = self._documents.read_response(repository_endpoint, request, response, None).manifest
         return None if manifest.digest == known_digest else manifest
 
     def list_tags(self, repository: str) -> tuple[str, ...]:
@@ -177,7 +169,7 @@ class OciRegistry:
 
         Raises RegistryError.
         """
-        return self._fetch_document(find_repository_endpoint(self._endpoints, tag_ref), digest, digest).manifest
+        return self._documents.fetch(find_repository_endpoint(self._endpoints, tag_ref), digest, digest).manifest
 
     def describe_image(self, tag_ref: TagRef, manifest: Manifest) -> ImageFacts:
         """Return the metadata of an image, such as its platforms, build time, source and base image.
@@ -188,15 +180,19 @@ class OciRegistry:
         Raises RegistryError.
         """
         repository_endpoint = find_repository_endpoint(self._endpoints, tag_ref)
-        document = self._get_document(repository_endpoint, manifest.digest)
+        document = self._documents.get(repository_endpoint, manifest.digest)
         sources: list[facts.Annotations] = [dict(document.manifest.annotations)]
         image = document if manifest.kind is ManifestKind.MANIFEST else None
-        if child := _choose_child(manifest.children):
+        if child := choose_image(manifest.children):
             sources.append(dict(child.annotations))
             if not _has_all_metadata(sources):
-                image = self._get_document(repository_endpoint, child.digest)
+                image = self._documents.get(repository_endpoint, child.digest)
                 sources.append(dict(image.manifest.annotations))
-        config = self._fetch_config(repository_endpoint, image.config_digest) if image and image.config_digest else None
+        config = (
+            self._documents.fetch_config(repository_endpoint, image.config_digest)
+            if image and image.config_digest
+            else None
+        )
         all_sources = [*sources, config.labels] if config else sources
         own_platform = (
             (config.platform,) if config and config.platform and manifest.kind is ManifestKind.MANIFEST else ()
@@ -221,16 +217,20 @@ class OciRegistry:
         Raises RegistryError.
         """
         repository_endpoint = find_repository_endpoint(self._endpoints, tag_ref)
-        document = self._get_document(repository_endpoint, digest)
+        document = self._documents.get(repository_endpoint, digest)
         index, sources = document.manifest, []
         if index.kind is ManifestKind.INDEX:
             child = find_platform_image(index, platform)
             if child is None:
                 return None
             sources.append(dict(child.annotations))
-            document = self._get_document(repository_endpoint, child.digest)
+            document = self._documents.get(repository_endpoint, child.digest)
         sources.append(dict(document.manifest.annotations))
-        config = self._fetch_config(repository_endpoint, document.config_digest) if document.config_digest else None
+        config = (
+            self._documents.fetch_config(repository_endpoint, document.config_digest)
+            if document.config_digest
+            else None
+        )
         all_sources = [*sources, config.labels] if config else sources
         return ImageContents(
             digest=document.manifest.digest,
@@ -263,12 +263,12 @@ class OciRegistry:
         Raises RegistryError.
         """
         repository_endpoint = find_repository_endpoint(self._endpoints, tag_ref)
-        document = self._get_document(repository_endpoint, digest)
+        document = self._documents.get(repository_endpoint, digest)
         if document.manifest.kind is ManifestKind.INDEX:
             child = find_platform_image(document.manifest, platform)
             if child is None:
                 return frozenset({digest})
-            document = self._get_document(repository_endpoint, child.digest)
+            document = self._documents.get(repository_endpoint, child.digest)
         config_digests = {document.config_digest} if document.config_digest else set()
         return frozenset({digest, document.manifest.digest, *config_digests})
 
@@ -279,7 +279,7 @@ class OciRegistry:
 
         Raises RegistryError.
         """
-        manifest = self._get_document(find_repository_endpoint(self._endpoints, tag_ref), digest).manifest
+        manifest = self._documents.get(find_repository_endpoint(self._endpoints, tag_ref), digest).manifest
         if manifest.kind is ManifestKind.MANIFEST:
             return digest
         child = find_platform_image(manifest, platform)
@@ -323,70 +323,10 @@ class OciRegistry:
             f"{endpoint.credential_host}/{path}{version}", endpoint.is_insecure, username, password, endpoint.ca
         )
 
-    def _get_document(self, repository_endpoint: RepositoryEndpoint, digest: Digest) -> ManifestDocument:
-        with self._lock:
-            document = self._documents.get(digest)
-        return document or self._fetch_document(repository_endpoint, digest, digest)
-
-    def _fetch_document(
-        self, repository_endpoint: RepositoryEndpoint, reference: str, digest: Digest | None
-    ) -> ManifestDocument:
-        """Fetch and parse a manifest. If `digest` is given, the content must match it.
-
-        `reference` is a tag or a digest. Raises RegistryError.
-        """
-        request = repository_endpoint.make_manifest_request(quote(reference, safe=":"))
-        return self._read_document(
-            repository_endpoint,
-            request,
-            self._authenticator.send_request(repository_endpoint.endpoint, request),
-            digest,
-        )
-
-    def _read_document(
-        self,
-        repository_endpoint: RepositoryEndpoint,
-        request: RegistryRequest,
-        response: Response,
-        digest: Digest | None,
-    ) -> ManifestDocument:
-        """Parse a response that should contain a manifest. If `digest` is given, the content must match it.
-
-        Raises RegistryError.
-        """
-        if response.status != HTTPStatus.OK:
-            raise repository_endpoint.make_refusal_error(response, request)
-        found_digest = verify_digest(repository_endpoint, request, response, digest)
-        try:
-            document = parse_document(found_digest, response.body, response.headers.get("content-type", ""))
-        except NotAnImageError as error:
-            raise repository_endpoint.make_not_an_image_error(request, error) from error
-        with self._lock:
-            if len(self._documents) >= MAX_DOCUMENTS:
-                self._documents.clear()
-            self._documents[found_digest] = document
-        return document
-
-    def _fetch_config(self, repository_endpoint: RepositoryEndpoint, digest: Digest) -> facts.ConfigFacts:
-        request = repository_endpoint.make_blob_request(digest)
-        response = self._authenticator.send_request(repository_endpoint.endpoint, request)
-        if response.status != HTTPStatus.OK:
-            raise repository_endpoint.make_refusal_error(response, request)
-        verify_digest(repository_endpoint, request, response, digest)
-        try:
-            return facts.parse_config(response.body)
-        except NotAnImageError as error:
-            raise repository_endpoint.make_not_an_image_error(request, error) from error
-
 
 def _parse_etag(response: Response) -> str | None:
     match = _ETAG.fullmatch(response.headers.get("etag", ""))
     return match[0] if match else None
-
-
-def _choose_child(children: tuple[ChildManifest, ...]) -> ChildManifest | None:
-    preferred = (child for child in children if child.platform == PREFERRED_PLATFORM)
-    return next(preferred, None) or next(iter(children), None)
 
 
 def _has_all_metadata(sources: list[facts.Annotations]) -> bool:
