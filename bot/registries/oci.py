@@ -27,6 +27,7 @@ from bot.registries.documents import ManifestDocuments
 from bot.registries.endpoints import EndpointDirectory, RegistryEndpoint, RegistryEntry
 from bot.registries.entra import EntraLogins
 from bot.registries.examination import LoginExamination
+from bot.registries.image_builds import OciBuilds
 from bot.registries.keychain import Keychain
 from bot.registries.manifest import (
     INDEX_TYPES,
@@ -311,6 +312,10 @@ class OciRegistry:
     def create_facts(self) -> RegistryFacts:
         """Return a client for push times and end-of-life dates, which uses the tokens of this client."""
         return AcrFacts(self._endpoints, self._authenticator)
+
+    def create_builds(self) -> BuildReader:
+        """Return a client for the builds of own images, which uses the tokens and the manifests of this client."""
+        return OciBuilds(self._endpoints, self._documents, self.create_artifacts())
 
     def create_artifacts(self) -> ArtifactStore:
         """Return a client for signatures and other artifacts, which uses the tokens of this client."""
