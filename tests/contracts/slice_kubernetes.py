@@ -1,4 +1,5 @@
-"""Cuts the kinds that `deploy/kubernetes` uses out of Kubernetes' own description of its API.
+"""Cuts the kinds that `deploy/kubernetes` and the simulated cluster of the tests use out of Kubernetes' own
+description of its API.
 
     pip download --no-deps kubernetes-validate==1.37.0 && unzip kubernetes_validate-1.37.0-py3-none-any.whl
     python tests/contracts/slice_kubernetes.py \
@@ -18,13 +19,19 @@ from json_schemas import drop_hints, list_references
 
 KINDS = (
     "io.k8s.api.apps.v1.Deployment",
+    "io.k8s.api.apps.v1.ReplicaSetList",
     "io.k8s.api.batch.v1.CronJob",
+    "io.k8s.api.batch.v1.JobList",
     "io.k8s.api.core.v1.ConfigMap",
     "io.k8s.api.core.v1.PersistentVolumeClaim",
+    "io.k8s.api.core.v1.PodList",
     "io.k8s.api.core.v1.Service",
     "io.k8s.api.core.v1.ServiceAccount",
     "io.k8s.api.networking.v1.NetworkPolicy",
     "io.k8s.api.policy.v1.PodDisruptionBudget",
+    "io.k8s.api.rbac.v1.ClusterRole",
+    "io.k8s.api.rbac.v1.ClusterRoleBinding",
+    "io.k8s.apimachinery.pkg.apis.meta.v1.Status",
 )
 
 

@@ -97,7 +97,7 @@ def test_the_lock_of_everything_has_the_versions_of_the_lock():
 
     some, everything = pins("requirements.lock"), pins("deploy/image/everything.lock")
     assert some.items() < everything.items()
-    assert {"boto3", "google-auth", "psycopg", "sigstore"} <= everything.keys() - some.keys()
+    assert {"boto3", "google-auth", "kubernetes", "psycopg", "sigstore"} <= everything.keys() - some.keys()
 
 
 @pytest.fixture

@@ -1,0 +1,262 @@
+"""Sends list requests to the API server of a cluster with the official client, with limits on size and time."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Any, assert_never
+
+from kubernetes.client import ApiClient, AppsV1Api, BatchV1Api, Configuration, CoreV1Api
+from urllib3 import BaseHTTPResponse, Timeout
+from urllib3.exceptions import HTTPError
+
+from bot.clusters.errors import ClusterError, ExpiredListError
+from bot.model.workload import ClusterProblem
+from bot.net import describe_cause, sanitize_text
+
+PAGE_SIZE = 250
+"""The number of objects in one response. kubectl lists 500; pods with long specifications have up to 100 KiB."""
+MAX_PAGE_BYTES = 64 * 1024 * 1024
+"""A pod usually has about ten thousand bytes, and Kubernetes limits an object to 1.5 MiB."""
+MAX_PAGES = 1000
+"""The maximum number of pages of one list: 250,000 objects. Kubernetes supports clusters of up to 150,000 pods."""
+MAX_TOTAL_BYTES = 4 * 1024**3
+"""The maximum size of all pages that are read from one cluster. They are read one after the other, and not kept."""
+MAX_ERROR_BYTES = 64 * 1024
+"""The maximum size of the body of an error. A `Status` object has a few hundred bytes."""
+CONNECT_TIMEOUT = 10
+"""Seconds to wait for a connection. An API server that does not answer by then is not reachable from this network."""
+READ_TIMEOUT = 60
+"""Seconds to wait for the next bytes of a response. API servers end requests after this time by default."""
+MAX_DURATION = 600
+"""Seconds in which a cluster must be read, so that a slow cluster does not stop a run. 5,000 pods take a few."""
+_CHUNK = 256 * 1024
+_METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+"""Owners are needed only with their metadata, which is a tenth of their size:
+https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches"""
+
+
+class ObjectKind(StrEnum):
+    """The kinds of objects that are listed, as `kubectl` names them."""
+
+    PODS = "pods"
+    REPLICA_SETS = "replicasets"
+    JOBS = "jobs"
+
+    @property
+    def group_resource(self) -> str:
+        """The resource with its API group, as `kubectl auth can-i list` accepts it."""
+        return {"pods": "pods", "replicasets": "replicasets.apps", "jobs": "jobs.batch"}[self.value]
+
+
+@dataclass(slots=True)
+class ReadingCost:
+    """The cost of reading a cluster so far."""
+
+    requests: int = 0
+    received: int = 0
+
+
+class ClusterClient:
+    """Lists objects of one cluster. It is used by one thread, for one reading."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        now: Callable[[], float] = time.monotonic,
+        max_duration: float = MAX_DURATION,
+    ) -> None:
+        self._cost = ReadingCost()
+        self._deadline = now() + max_duration
+        self._now = now
+        self._configuration = configuration
+        self._clients = {
+            accept: _BoundedApiClient(configuration, accept, self._receive)
+            for accept in ("application/json", _METADATA_ONLY)
+        }
+
+    @property
+    def cost(self) -> ReadingCost:
+        """The number of requests that were sent, and the bytes that were received."""
+        return self._cost
+
+    def close(self) -> None:
+        """Close the connections to the server."""
+        for client in self._clients.values():
+            client.rest_client.pool_manager.clear()
+
+    def list_objects(self, kind: ObjectKind, namespace: str | None) -> Iterator[dict[str, Any]]:
+        """Yield the objects of a kind in a namespace, or in all namespaces if `namespace` is None.
+
+        Raises:
+            ClusterError: If the list cannot be read completely.
+            ExpiredListError: If the rest of the list is no longer available. What was yielded before is not complete.
+        """
+        token: str | None = None
+        for _ in range(MAX_PAGES):
+            page = self._fetch_page(kind, namespace, token, PAGE_SIZE)
+            items, token = _parse_page(page)
+            yield from items
+            if token is None:
+                return
+        raise ClusterError(
+            ClusterProblem.TOO_LARGE, f"the cluster has more than {MAX_PAGES * PAGE_SIZE} {kind}, which basebump reads"
+        )
+
+    def try_list(self, kind: ObjectKind, namespace: str | None) -> None:
+        """List one object of a kind. Raises ClusterError if that fails."""
+        _parse_page(self._fetch_page(kind, namespace, None, 1))
+
+    def _fetch_page(self, kind: ObjectKind, namespace: str | None, token: str | None, size: int) -> bytes:
+        options: dict[str, Any] = {"limit": size, "_preload_content": False}
+        if token is not None:
+            options["_continue"] = token
+        if namespace is not None:
+            options["namespace"] = namespace
+        try:
+            body: bytes = self._find_method(kind, namespace)(**options)
+        except _RefusedError as error:
+            raise self._translate_refusal(error, kind, namespace) from None
+        return body
+
+    def _find_method(self, kind: ObjectKind, namespace: str | None) -> Callable[..., bytes]:
+        """Return the method of the client that lists the objects of a kind."""
+        plain, metadata = self._clients.values()
+        match kind:
+            case ObjectKind.PODS:
+                api = CoreV1Api(plain)
+                method = api.list_pod_for_all_namespaces if namespace is None else api.list_namespaced_pod
+            case ObjectKind.REPLICA_SETS:
+                api = AppsV1Api(metadata)
+                method = (
+                    api.list_replica_set_for_all_namespaces if namespace is None else api.list_namespaced_replica_set
+                )
+            case ObjectKind.JOBS:
+                api = BatchV1Api(metadata)
+                method = api.list_job_for_all_namespaces if namespace is None else api.list_namespaced_job
+            case _:
+                assert_never(kind)
+        found: Callable[..., bytes] = method
+        return found
+
+    def _receive(self, response: BaseHTTPResponse) -> bytes:
+        """Return the body of a response. Raises ClusterError if it exceeds a limit, and _RefusedError for an error."""
+        self._cost.requests += 1
+        is_success = response.status == HTTPStatus.OK
+        limit = MAX_PAGE_BYTES if is_success else MAX_ERROR_BYTES
+        body = bytearray()
+        while chunk := response.read1(_CHUNK, decode_content=True):
+            body += chunk
+            self._cost.received += len(chunk)
+            if self._now() > self._deadline:
+                raise ClusterError(ClusterProblem.UNREACHABLE, "reading the cluster took too long")
+            if len(body) > limit or self._cost.received > MAX_TOTAL_BYTES:
+                raise ClusterError(ClusterProblem.TOO_LARGE, "the server's response is larger than basebump reads")
+        if not is_success:
+            raise _RefusedError(response.status, bytes(body))
+        return bytes(body)
+
+    def _translate_refusal(
+        self, error: _RefusedError, kind: ObjectKind, namespace: str | None
+    ) -> ClusterError | ExpiredListError:
+        secrets = [each.rpartition(" ")[2] for each in self._configuration.api_key.values()]
+        message = sanitize_text(_parse_message(error.body), secrets)
+        detail = f": {message}" if message else ""
+        match error.status:
+            case HTTPStatus.GONE:
+                return ExpiredListError(f"the list of {kind} expired")
+            case HTTPStatus.UNAUTHORIZED:
+                hint = "the token may have expired, or the cluster does not accept this kind of login"
+                return ClusterError(
+                    ClusterProblem.LOGIN_FAILED, f"the server refused the credential{detail}; hint: {hint}"
+                )
+            case HTTPStatus.FORBIDDEN:
+                where = "--all-namespaces" if namespace is None else f"--namespace {namespace}"
+                command = f"kubectl auth can-i list {kind.group_resource} {where}"
+                return ClusterError(
+                    ClusterProblem.FORBIDDEN,
+                    f"the account may not list {kind}{detail}; hint: apply deploy/kubernetes/clusters, and try "
+                    f"`{command}`",
+                )
+            case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
+                return ClusterError(ClusterProblem.UNREACHABLE, f"the server answered {status}{detail}")
+            case status:
+                return ClusterError(ClusterProblem.INVALID_ANSWER, f"the server answered {status}{detail}")
+
+
+class _RefusedError(Exception):
+    """The server answered with another status than 200."""
+
+    def __init__(self, status: int, body: bytes) -> None:
+        self.status, self.body = status, body
+        super().__init__(status)
+
+
+class _BoundedApiClient(ApiClient):  # type: ignore[misc]  # the client has no types
+    """The official client, which builds requests, with limits on the responses.
+
+    The official client reads a response completely before it checks anything, and follows redirects.
+    """
+
+    def __init__(self, configuration: Configuration, accept: str, receive: Callable[[BaseHTTPResponse], bytes]) -> None:
+        super().__init__(configuration)
+        self.set_default_header("Accept", accept)
+        self._receive = receive
+
+    def request(self, method: str, url: str, **options: Any) -> bytes:
+        try:
+            response: BaseHTTPResponse = self.rest_client.pool_manager.request(
+                method,
+                url,
+                fields=options.get("query_params"),
+                headers=options.get("headers"),
+                preload_content=False,
+                redirect=False,
+                retries=False,
+                timeout=Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT),
+            )
+            try:
+                return self._receive(response)
+            finally:
+                response.close()
+        except (HTTPError, OSError) as error:
+            raise ClusterError(
+                ClusterProblem.UNREACHABLE, f"the server did not answer: {describe_cause(error)[0]}"
+            ) from None
+
+
+def _parse_page(body: bytes) -> tuple[list[dict[str, Any]], str | None]:
+    """Return the objects of a page, and the token with which the next page is requested; None if it is the last one.
+
+    Raises ClusterError.
+    """
+    try:
+        page = json.loads(body)
+    except (ValueError, RecursionError):
+        page = None
+    items = page.get("items") if isinstance(page, dict) else None
+    metadata = page.get("metadata") if isinstance(page, dict) else None
+    if items is None and isinstance(page, dict) and "items" in page:
+        items = []  # Go writes an empty list as null
+    if (
+        not isinstance(items, list)
+        or not isinstance(metadata, dict)
+        or not all(isinstance(each, dict) for each in items)
+    ):
+        raise ClusterError(ClusterProblem.INVALID_ANSWER, "the server's response is not a list of objects")
+    token = metadata.get("continue")
+    return items, token if isinstance(token, str) and token else None
+
+
+def _parse_message(body: bytes) -> str:
+    """Return the message of a `Status` object; empty if `body` is none."""
+    try:
+        status = json.loads(body)
+    except (ValueError, RecursionError):
+        return ""
+    message = status.get("message") if isinstance(status, dict) else None
+    return message if isinstance(message, str) else ""

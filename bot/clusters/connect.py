@@ -1,0 +1,111 @@
+"""Opens connections to clusters: with a kubeconfig, with the account of a pod, with a token, or with Entra."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from kubernetes.client import Configuration
+from kubernetes.config.config_exception import ConfigException
+from kubernetes.config.incluster_config import SERVICE_CERT_FILENAME, SERVICE_TOKEN_FILENAME, InClusterConfigLoader
+
+from bot.clusters.client import MAX_DURATION, ClusterClient
+from bot.clusters.errors import ClusterError
+from bot.clusters.kubeconfig import load_kubeconfig
+from bot.model.errors import BasebumpError
+from bot.model.workload import ClusterProblem
+from bot.net import HttpError, HttpsProxy, Url
+
+_BEARER = "authorization"
+"""The name under which the official client keeps the `Authorization` header."""
+
+
+def connect_in_cluster(environment: Mapping[str, str], account: Path | None = None) -> ClusterClient:
+    """Open a connection with the service account of the pod in which basebump runs. Raises ClusterError.
+
+    `account` is the folder of the account's token and CA certificate; None for the folder of Kubernetes.
+    """
+    token, ca = (
+        (SERVICE_TOKEN_FILENAME, SERVICE_CERT_FILENAME)
+        if account is None
+        else (str(account / "token"), str(account / "ca.crt"))
+    )
+    configuration = Configuration()
+    try:
+        InClusterConfigLoader(token, ca, environ=environment).load_and_set(configuration)
+    except (ConfigException, OSError):
+        raise ClusterError(
+            ClusterProblem.LOGIN_FAILED,
+            "there is no service account of a pod; hint: `auth: in-cluster` works only in a pod of the cluster with "
+            "`automountServiceAccountToken: true`",
+        ) from None
+    return _open(configuration, environment, is_local=True)
+
+
+def connect_with_kubeconfig(
+    path: Path | None,
+    context: str | None,
+    environment: Mapping[str, str],
+    get_token: Callable[[], str] | None = None,
+) -> ClusterClient:
+    """Open a connection to the server in a kubeconfig.
+
+    If `get_token` is not None, its token is sent instead of the credential in the kubeconfig. Raises ClusterError, and
+    the errors of `get_token`.
+    """
+    configuration = load_kubeconfig(path, context, environment, has_own_login=get_token is not None)
+    if get_token is not None:
+        _set_token(configuration, get_token)
+    return _open(configuration, environment)
+
+
+def connect_with_token(
+    server: str,
+    ca: Path | None,
+    get_token: Callable[[], str],
+    environment: Mapping[str, str],
+    max_duration: float = MAX_DURATION,
+) -> ClusterClient:
+    """Open a connection to the API server at the URL `server`. Raises ClusterError, and the errors of `get_token`."""
+    configuration = Configuration()
+    configuration.host = server
+    if ca is not None:
+        if not ca.is_file():
+            raise ClusterError(ClusterProblem.LOGIN_FAILED, f"the file of CA certificates {ca} does not exist")
+        configuration.ssl_ca_cert = str(ca)
+    _set_token(configuration, get_token)
+    return _open(configuration, environment, max_duration=max_duration)
+
+
+def _set_token(configuration: Configuration, get_token: Callable[[], str]) -> None:
+    """Send the token that `get_token` returns, which is asked again before each request, because tokens expire."""
+
+    def refresh(each: Configuration) -> None:
+        each.api_key[_BEARER] = f"Bearer {get_token()}"
+
+    refresh(configuration)
+    configuration.refresh_api_key_hook = refresh
+
+
+def _open(
+    configuration: Configuration,
+    environment: Mapping[str, str],
+    *,
+    is_local: bool = False,
+    max_duration: float = MAX_DURATION,
+) -> ClusterClient:
+    """Return a client for a connection, with the proxy of the environment.
+
+    The official client reads the proxy by rules of its own. A proxy in a kubeconfig is kept.
+    """
+    inherited = {environment.get(name) for each in ("HTTPS_PROXY", "HTTP_PROXY") for name in (each, each.lower())}
+    try:
+        if is_local or configuration.proxy in inherited:
+            proxy = HttpsProxy.read_environment(environment)
+            is_used = not is_local and proxy.is_used_for(Url.parse(configuration.host))
+            configuration.proxy = proxy.url if is_used else None
+        configuration.no_proxy = ""
+        return ClusterClient(configuration, max_duration=max_duration)
+    except (HttpError, ValueError, OSError) as error:
+        detail = str(error) if isinstance(error, BasebumpError) else type(error).__name__
+        raise ClusterError(ClusterProblem.LOGIN_FAILED, f"the connection cannot be set up: {detail}") from None

@@ -1,0 +1,162 @@
+"""Reads the connection to a cluster from kubeconfig files.
+
+https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/
+
+A kubeconfig can name programs that print a credential (`exec`). basebump never starts them: they would inherit all
+secrets in basebump's environment, and a kubeconfig that someone else can change would run their code.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from kubernetes.client import Configuration
+from kubernetes.config.config_exception import ConfigException
+from kubernetes.config.kube_config import KubeConfigLoader
+
+from bot.clusters.errors import ClusterError
+from bot.model.workload import ClusterProblem
+
+MAX_FILE_SIZE = 4 * 1024 * 1024
+"""Bytes of one kubeconfig. An entry for a cluster has about five thousand, so there is room for hundreds of them."""
+MAX_FILES = 100
+"""The maximum number of files in the variable KUBECONFIG."""
+_LISTS = ("clusters", "contexts", "users")
+_FILE_KEYS = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
+_PROGRAM_HINT = (
+    "basebump starts no programs for a login; hint: use `auth: azure` for Azure Kubernetes Service, `auth: in-cluster` "
+    "in a pod of the cluster, or a kubeconfig with the token of a service account (`kubectl create token`)"
+)
+
+
+def load_kubeconfig(
+    path: Path | None, context: str | None, environment: Mapping[str, str], *, has_own_login: bool
+) -> Configuration:
+    """Return the connection of a context of a kubeconfig.
+
+    Args:
+        path: The file; None for the files in the variable KUBECONFIG, or `~/.kube/config`.
+        context: The name of the context; None for the current context.
+        environment: The environment variables.
+        has_own_login: True if only the address and the certificates of the server are used, and no credential.
+
+    Raises:
+        ClusterError: If there is no usable connection.
+    """
+    paths = [path] if path is not None else list(_list_default_paths(environment))
+    document = _merge_files(paths)
+    name = context or document.get("current-context")
+    if not isinstance(name, str) or not name:
+        raise _make_error(paths, "has no current context; hint: set `context` in the config")
+    selected = _find_entry(document["contexts"], name, "context", paths)
+    cluster = _find_entry(document["clusters"], str(selected.get("cluster")), "cluster", paths)
+    user: dict[str, Any] = {}
+    if not has_own_login:
+        user_name = selected.get("user")
+        if isinstance(user_name, str) and user_name:
+            user = _find_entry(document["users"], user_name, "user", paths)
+        _check_user(user, paths)
+    _check_server(cluster, paths)
+    return _build_configuration(name, cluster, user, paths)
+
+
+def _list_default_paths(environment: Mapping[str, str]) -> Iterator[Path]:
+    """Yield the files that kubectl reads: those of KUBECONFIG that exist, or the file in the home folder."""
+    listed = [Path(each) for each in environment.get("KUBECONFIG", "").split(os.pathsep)[:MAX_FILES] if each]
+    existing = [each for each in listed if each.exists()]
+    yield from existing or listed[:1] or [Path(environment.get("HOME") or Path.home(), ".kube", "config")]
+
+
+def _merge_files(paths: list[Path]) -> dict[str, Any]:
+    """Return the entries of all files. As with kubectl, the first file that has an entry wins."""
+    merged: dict[str, Any] = {key: {} for key in _LISTS}
+    for path in paths:
+        document = _read_file(path)
+        merged.setdefault("current-context", document.get("current-context") or None)
+        if merged["current-context"] is None:
+            del merged["current-context"]
+        for key in _LISTS:
+            entries = document.get(key)
+            for entry in entries if isinstance(entries, list) else ():
+                name, value = _parse_entry(entry, key.removesuffix("s"))
+                if name is not None:
+                    merged[key].setdefault(name, _make_paths_absolute(value, path.absolute().parent))
+    return merged
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE_SIZE + 1)
+    except OSError as error:
+        hint = "set `kubeconfig` in the config, or the variable KUBECONFIG"
+        raise _make_error([path], f"could not be read: {error.strerror}; hint: {hint}") from None
+    if len(content) > MAX_FILE_SIZE:
+        raise _make_error([path], f"has more than {MAX_FILE_SIZE} bytes")
+    try:
+        document = yaml.safe_load(content)
+    except (yaml.YAMLError, ValueError, RecursionError):  # the message could quote a secret
+        raise _make_error([path], "is not valid YAML") from None
+    if not isinstance(document, dict):
+        raise _make_error([path], "is not a kubeconfig")
+    return document
+
+
+def _parse_entry(entry: object, key: str) -> tuple[str | None, dict[str, Any]]:
+    if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
+        return None, {}
+    value = entry.get(key)
+    return entry["name"], value if isinstance(value, dict) else {}
+
+
+def _make_paths_absolute(value: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return an entry whose paths no longer depend on the folder of its file."""
+    paths = {key: str(folder / value[key]) for key in _FILE_KEYS if isinstance(value.get(key), str) and value[key]}
+    return {**value, **paths}
+
+
+def _find_entry(entries: dict[str, dict[str, Any]], name: str, kind: str, paths: list[Path]) -> dict[str, Any]:
+    if name not in entries:
+        raise _make_error(paths, f"has no {kind} with the name `{name}`")
+    return entries[name]
+
+
+def _check_user(user: dict[str, Any], paths: list[Path]) -> None:
+    """Raise ClusterError if the login of a user needs a program."""
+    for key in ("exec", "auth-provider"):
+        if user.get(key):
+            raise _make_error(paths, f"gets the credential from `{key}`, but {_PROGRAM_HINT}")
+
+
+def _check_server(cluster: dict[str, Any], paths: list[Path]) -> None:
+    """Raise ClusterError if a credential could be sent to another server than the one that was meant."""
+    server = cluster.get("server")
+    if not isinstance(server, str) or not server.startswith(("https://", "http://127.0.0.1:", "http://localhost:")):
+        raise _make_error(paths, "has no `server` that begins with https://, because a credential is sent to it")
+    if cluster.get("insecure-skip-tls-verify"):
+        raise _make_error(paths, "turns off the verification of the server; hint: set `certificate-authority` instead")
+
+
+def _build_configuration(name: str, cluster: dict[str, Any], user: dict[str, Any], paths: list[Path]) -> Configuration:
+    document = {
+        "current-context": name,
+        "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
+        "clusters": [{"name": name, "cluster": cluster}],
+        "users": [{"name": name, "user": user}],
+    }
+    configuration = Configuration()
+    try:
+        KubeConfigLoader(document, active_context=name, config_base_path="").load_and_set(configuration)
+    except ConfigException:  # the message could quote a secret
+        raise _make_error(paths, "names a file that does not exist, or is not complete") from None
+    except (OSError, ValueError, TypeError) as error:
+        raise _make_error(paths, f"cannot be used ({type(error).__name__})") from None
+    return configuration
+
+
+def _make_error(paths: list[Path], message: str) -> ClusterError:
+    return ClusterError(ClusterProblem.LOGIN_FAILED, f"the kubeconfig {', '.join(map(str, paths))} {message}")

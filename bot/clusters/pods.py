@@ -1,0 +1,187 @@
+"""Parses pods: which images their containers run, and which object owns them. Pure functions.
+
+The fields are those of https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from bot.model.errors import InvalidReferenceError
+from bot.model.reference import DEFAULT_TAG, Digest, ImageReference, parse_sha256
+
+POD = "Pod"
+MAX_CONTAINERS = 1000
+"""The maximum number of containers of one pod that are read. The limit on the size of an object allows few more."""
+MAX_NAME = 253
+"""The maximum number of characters of a name: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/"""
+_ACTIVE_PHASES = frozenset({"Pending", "Running"})
+_CONTAINERS = (
+    ("containerStatuses", "containers"),
+    ("initContainerStatuses", "initContainers"),
+    ("ephemeralContainerStatuses", "ephemeralContainers"),
+)
+"""The keys of the status of containers, and of their specification."""
+_INIT_STATUSES = "initContainerStatuses"
+_DIGEST_AT_END = re.compile(r"@(sha256:[0-9a-f]{64})$", re.ASCII)
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._:-]*[A-Za-z0-9])?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Owner:
+    """An object that owns pods, or a pod without an owner."""
+
+    namespace: str
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PodImage:
+    """An image that a container of a pod runs."""
+
+    container: str
+    repository: str
+    tag: str | None
+    digest: Digest | None
+    started_at: datetime | None
+
+
+class InvalidObjectError(Exception):
+    """An object does not have the form that Kubernetes documents."""
+
+
+def parse_owner(item: dict[str, Any], kind: str = POD) -> Owner:
+    """Return the object that controls an object; the object itself, as a `kind`, if no object controls it.
+
+    Raises InvalidObjectError.
+    """
+    metadata = item.get("metadata")
+    if not isinstance(metadata, dict):
+        raise InvalidObjectError
+    namespace, name = _require_name(metadata, "namespace"), _require_name(metadata, "name")
+    references = metadata.get("ownerReferences")
+    for each in references if isinstance(references, list) else ():
+        if isinstance(each, dict) and each.get("controller") is True:
+            return Owner(namespace, _require_name(each, "kind"), _require_name(each, "name"))
+    return Owner(namespace, kind, name)
+
+
+def parse_name(item: dict[str, Any], kind: str) -> Owner:
+    """Return an object of the kind `kind` as an owner of others. Raises InvalidObjectError."""
+    metadata = item.get("metadata")
+    if not isinstance(metadata, dict):
+        raise InvalidObjectError
+    return Owner(_require_name(metadata, "namespace"), kind, _require_name(metadata, "name"))
+
+
+def list_running_images(pod: dict[str, Any], find_origin: Callable[[str], str]) -> Iterator[PodImage]:
+    """Yield the images that the containers of a pod run. Yield nothing if the pod has ended, or is being deleted.
+
+    A container counts while it runs. An init container also counts after it ended, because it has run in this pod. All
+    other containers that do not run are left out: those that have not started, and those that wait for a restart after
+    a crash. A pod that is being deleted is left out, because on a node that is lost it would remain forever.
+
+    `find_origin` returns the repository upstream of a mirror or cache, or its argument.
+
+    Raises InvalidObjectError.
+    """
+    metadata, status, spec = pod.get("metadata"), pod.get("status"), pod.get("spec")
+    if not isinstance(metadata, dict) or not isinstance(spec, dict):
+        raise InvalidObjectError
+    if not isinstance(status, dict):
+        return  # no node has accepted the pod yet
+    if metadata.get("deletionTimestamp") or status.get("phase") not in _ACTIVE_PHASES:
+        return
+    for status_key, spec_key in _CONTAINERS:
+        references = {
+            each["name"]: each.get("image")
+            for each in _list_mappings(spec.get(spec_key))
+            if isinstance(each.get("name"), str)
+        }
+        for each in _list_mappings(status.get(status_key)):
+            is_started, started_at = _parse_start(each.get("state"), is_init=status_key == _INIT_STATUSES)
+            if not is_started:
+                continue
+            name = _require_name(each, "name")
+            written = references.get(name) or each.get("image")
+            image = parse_image(written, each.get("imageID"), find_origin)
+            if image is not None:
+                yield PodImage(name, *image, started_at)
+
+
+def parse_image(
+    written: object, image_id: object, find_origin: Callable[[str], str]
+) -> tuple[str, str | None, Digest | None] | None:
+    """Return the repository, the tag and the digest of the image of a container; None if it cannot be named.
+
+    The repository is that of the specification, because runtimes report an arbitrary name of an image with several
+    names. The digest is the one that the runtime reports:
+
+    - containerd, CRI-O: `docker.io/library/nginx@sha256:…`
+    - Docker: `docker-pullable://nginx@sha256:…`
+    - `sha256:…`, `docker://sha256:…` or 64 digits are the digest of the image's config, which no registry knows. The
+      digest in the specification counts then, because the runtime pulled exactly this digest; None without one.
+    """
+    reported = _parse_reference(image_id.rpartition("://")[2]) if isinstance(image_id, str) else None
+    specified = _parse_reference(written) if isinstance(written, str) else None
+    named = specified or reported
+    if named is None:
+        return None
+    digest = _get_digest(reported) or _get_digest(specified)
+    tag = named.tag or (DEFAULT_TAG if specified is not None and specified.digest is None else None)
+    return find_origin(named.repository), tag, digest
+
+
+def _get_digest(reference: ImageReference | None) -> Digest | None:
+    return parse_sha256(reference.digest) if reference is not None and reference.digest is not None else None
+
+
+def _parse_reference(text: str) -> ImageReference | None:
+    if not text or text.startswith("sha256:"):
+        return None
+    try:
+        return ImageReference.parse(text)
+    except InvalidReferenceError:
+        return None
+
+
+def _parse_start(state: object, *, is_init: bool) -> tuple[bool, datetime | None]:
+    """Return True and the start of a container if it runs, or if it is an init container that has run."""
+    if not isinstance(state, dict):
+        return False, None
+    running, terminated = state.get("running"), state.get("terminated")
+    if isinstance(running, dict):
+        return True, _parse_time(running.get("startedAt"))
+    if is_init and isinstance(terminated, dict) and terminated.get("startedAt"):
+        return True, _parse_time(terminated.get("startedAt"))
+    return False, None
+
+
+def _parse_time(text: object) -> datetime | None:
+    if not isinstance(text, str):
+        return None
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return parsed.astimezone(UTC) if parsed.tzinfo is not None else None
+
+
+def _list_mappings(value: object) -> list[dict[str, Any]]:
+    if value is None:
+        return []
+    if not isinstance(value, list) or len(value) > MAX_CONTAINERS:
+        raise InvalidObjectError
+    return [each for each in value if isinstance(each, dict)]
+
+
+def _require_name(mapping: dict[str, Any], key: str) -> str:
+    name = mapping.get(key)
+    if not isinstance(name, str) or len(name) > MAX_NAME or not _NAME.fullmatch(name):
+        raise InvalidObjectError
+    return name

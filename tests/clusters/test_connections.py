@@ -1,0 +1,164 @@
+"""The ways to log in to a cluster."""
+
+from __future__ import annotations
+
+import base64
+import sys
+
+import pytest
+from support.clusters.kubernetes_stand import TOKEN, KubernetesStand
+from support.clusters.objects import make_pod
+from support.registries.docker_registry import Certificate
+
+from bot.clusters.client import ObjectKind
+from bot.clusters.connect import connect_in_cluster, connect_with_kubeconfig, connect_with_token
+from bot.clusters.errors import ClusterError
+from bot.model.errors import BasebumpError
+from bot.model.workload import ClusterProblem
+
+
+def count_pods(client):
+    return len(list(client.list_objects(ObjectKind.PODS, None)))
+
+
+def test_token_of_a_kubeconfig(tmp_path):
+    with KubernetesStand(pods=[make_pod("web")]) as stand:
+        config = stand.write_kubeconfig(tmp_path / "config")
+        assert count_pods(connect_with_kubeconfig(config, None, {})) == 1
+        assert count_pods(connect_with_kubeconfig(config, "stand", {})) == 1
+        assert count_pods(connect_with_kubeconfig(None, None, {"KUBECONFIG": f"/nowhere:{config}"})) == 1
+        (tmp_path / ".kube").mkdir()
+        stand.write_kubeconfig(tmp_path / ".kube" / "config")
+        assert count_pods(connect_with_kubeconfig(None, None, {"HOME": str(tmp_path)})) == 1
+
+
+def test_token_file_is_relative_to_the_kubeconfig(tmp_path):
+    (tmp_path / "token").write_text(TOKEN)
+    with KubernetesStand(pods=[make_pod("web")]) as stand:
+        config = stand.write_kubeconfig(tmp_path / "config", {"tokenFile": "token"})
+        assert count_pods(connect_with_kubeconfig(config, None, {})) == 1
+
+
+def test_first_kubeconfig_with_an_entry_wins(tmp_path):
+    with KubernetesStand(pods=[make_pod("web")]) as stand:
+        first = stand.write_kubeconfig(tmp_path / "first")
+        second = tmp_path / "second"
+        second.write_text(first.read_text().replace(TOKEN, "another-token"))
+        assert count_pods(connect_with_kubeconfig(None, None, {"KUBECONFIG": f"{first}:{second}"})) == 1
+        with pytest.raises(ClusterError, match="refused the credential"):
+            count_pods(connect_with_kubeconfig(None, None, {"KUBECONFIG": f"{second}:{first}"}))
+
+
+@pytest.mark.parametrize("user", ["exec", "auth-provider"])
+def test_program_of_a_kubeconfig_is_never_started(tmp_path, user):
+    witness = tmp_path / "started"
+    command = {"command": sys.executable, "args": ["-c", f"open({str(witness)!r}, 'w')"], "apiVersion": "x"}
+    provider = {"name": "gcp", "config": {"cmd-path": sys.executable}}
+    with KubernetesStand() as stand:
+        config = stand.write_kubeconfig(tmp_path / "config", {user: command if user == "exec" else provider})
+        with pytest.raises(ClusterError, match=f"`{user}`.*starts no programs.*`auth: azure`") as raised:
+            connect_with_kubeconfig(config, None, {})
+        assert raised.value.problem is ClusterProblem.LOGIN_FAILED
+        client = connect_with_kubeconfig(config, None, {}, lambda: TOKEN)  # `auth: azure` needs only the server
+        assert count_pods(client) == 0
+    assert not witness.exists()
+
+
+def test_server_is_verified_with_the_certificates_of_the_kubeconfig(tmp_path):
+    certificate = Certificate.make(tmp_path)
+    data = base64.b64encode(certificate.path.read_bytes()).decode()
+    with KubernetesStand(pods=[make_pod("web")], tls=certificate) as stand:
+        trusting = stand.write_kubeconfig(tmp_path / "trusting", **{"certificate-authority-data": data})
+        assert count_pods(connect_with_kubeconfig(trusting, None, {})) == 1
+        named = stand.write_kubeconfig(tmp_path / "named", **{"certificate-authority": certificate.path.name})
+        assert count_pods(connect_with_kubeconfig(named, None, {})) == 1
+        strange = stand.write_kubeconfig(tmp_path / "strange")
+        with pytest.raises(ClusterError, match="certificate is not trusted"):
+            count_pods(connect_with_kubeconfig(strange, None, {}))
+        assert count_pods(connect_with_token(stand.url, certificate.path, lambda: TOKEN, {})) == 1
+        with pytest.raises(ClusterError, match="certificate is not trusted"):
+            count_pods(connect_with_token(stand.url, None, lambda: TOKEN, {}))
+
+
+@pytest.mark.parametrize(
+    ("cluster", "reason"),
+    [
+        ({"server": "http://cluster.example.com"}, "begins with https://"),
+        ({"server": None}, "begins with https://"),
+        ({"server": "https://cluster.example.com", "insecure-skip-tls-verify": True}, "turns off the verification"),
+        ({"server": "https://cluster.example.com", "certificate-authority": "none.pem"}, "does not exist"),
+        ({"server": "https://user@cluster.example.com"}, "cannot be set up"),
+    ],
+)
+def test_credential_is_not_sent_to_a_server_that_is_not_verified(tmp_path, cluster, reason):
+    with KubernetesStand() as stand:
+        config = stand.write_kubeconfig(tmp_path / "config", **cluster)
+    with pytest.raises(ClusterError, match=reason) as raised:
+        connect_with_kubeconfig(config, None, {})
+    assert TOKEN not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "could not be read: No such file.*KUBECONFIG"),
+        (b"a: [", "not valid YAML"),
+        (b"[]", "not a kubeconfig"),
+        (b"{}", "no current context"),
+        (b"current-context: x", "no context with the name `x`"),
+        (b"contexts: 7\nusers: [1, {name: 2}]\ncurrent-context: x", "no context with the name `x`"),
+        (b" " * (4 * 1024 * 1024 + 1), "more than"),
+    ],
+)
+def test_unusable_kubeconfig_is_a_failed_login(tmp_path, content, reason):
+    path = tmp_path / "config"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ClusterError, match=reason):
+        connect_with_kubeconfig(path, None, {})
+
+
+def test_account_of_a_pod(tmp_path):
+    certificate = Certificate.make(tmp_path)
+    (tmp_path / "token").write_text(TOKEN)
+    (tmp_path / "ca.crt").write_bytes(certificate.path.read_bytes())
+    with KubernetesStand(pods=[make_pod("web")], tls=certificate) as stand:
+        environment = {
+            "KUBERNETES_SERVICE_HOST": "127.0.0.1",
+            "KUBERNETES_SERVICE_PORT": str(stand.port),
+            "HTTPS_PROXY": "http://127.0.0.1:1",
+        }
+        assert count_pods(connect_in_cluster(environment, tmp_path)) == 1
+
+
+def test_account_of_a_pod_is_missing_outside_of_one(tmp_path):
+    with pytest.raises(ClusterError, match="automountServiceAccountToken"):
+        connect_in_cluster({}, tmp_path)
+
+
+def test_token_is_asked_again_before_each_request():
+    tokens = iter([TOKEN, TOKEN, "expired"])
+    with KubernetesStand(pods=[make_pod("web")]) as stand:
+        client = connect_with_token(stand.url, None, lambda: next(tokens), {})
+        assert count_pods(client) == 1
+        with pytest.raises(ClusterError, match="refused the credential"):
+            count_pods(client)
+
+
+def test_login_that_fails_is_not_hidden():
+    def fail():
+        raise BasebumpError("Entra issued no token")
+
+    with pytest.raises(BasebumpError, match="Entra issued no token"):
+        connect_with_token("https://cluster.example.com", None, fail, {})
+
+
+def test_proxy_of_the_environment_is_used_and_its_exceptions_count(tmp_path):
+    environment = {"https_proxy": "http://127.0.0.1:1"}
+    client = connect_with_token("https://cluster.example.com", None, lambda: TOKEN, environment)
+    with pytest.raises(ClusterError, match="did not answer"):
+        count_pods(client)
+    certificate = Certificate.make(tmp_path)
+    with KubernetesStand(tls=certificate) as stand:
+        environment["no_proxy"] = "127.0.0.1"
+        assert count_pods(connect_with_token(stand.url, certificate.path, lambda: TOKEN, environment)) == 0

@@ -1,0 +1,263 @@
+"""What the reader finds in a cluster, over the official client."""
+
+from __future__ import annotations
+
+import pytest
+from support.clusters.kubernetes_stand import METADATA_LIST, TOKEN, KubernetesStand
+from support.clusters.objects import make_digest, make_job, make_owner, make_pod, make_replica_set
+from support.listener import Reply
+
+from bot.clusters.connect import connect_with_token
+from bot.clusters.reader import KubernetesCluster
+from bot.model.workload import ClusterProblem, ClusterReading, UnreadCluster
+
+
+def make_reader(stand, **options):
+    def connect():
+        return connect_with_token(stand.url, None, lambda: TOKEN, {})
+
+    return KubernetesCluster("prod", connect, options.pop("find_origin", lambda name: name), **options)
+
+
+def read(stand, **options):
+    outcome = make_reader(stand, **options).read_images()
+    assert isinstance(outcome, ClusterReading), outcome
+    return outcome.images
+
+
+def list_lines(images):
+    return [f"{each.workload.title} {each.container} {each.pods}" for each in images]
+
+
+def test_pods_are_added_up_for_the_topmost_owner():
+    web, canary = make_owner("Deployment", "web"), make_owner("Rollout", "api")
+    with KubernetesStand(
+        pods=[
+            *(make_pod(f"web-{i}", owner=make_owner("ReplicaSet", f"web-{i % 2}")) for i in range(5)),
+            make_pod("api-1", owner=make_owner("ReplicaSet", "api-1")),
+            make_pod("nightly-1-x", owner=make_owner("Job", "nightly-1")),
+            make_pod("once-x", owner=make_owner("Job", "once")),
+            make_pod("db-0", owner=make_owner("StatefulSet", "db")),
+            make_pod("log-1", owner=make_owner("DaemonSet", "log")),
+            make_pod("pipe-1", owner=make_owner("SparkApplication", "pipe")),
+            make_pod("alone"),
+            make_pod("orphan", owner=make_owner("ReplicaSet", "deleted")),
+            make_pod("other", namespace="shop", owner=make_owner("ReplicaSet", "web-0")),
+        ],
+        replicasets=[
+            make_replica_set("web-0", web),
+            make_replica_set("web-1", web),
+            make_replica_set("api-1", canary),
+            make_replica_set("web-0", namespace="shop"),
+        ],
+        jobs=[make_job("nightly-1", make_owner("CronJob", "nightly")), make_job("once")],
+    ) as stand:
+        images = read(stand)
+    assert list_lines(images) == [
+        "prod/payments/CronJob/nightly web 1",
+        "prod/payments/DaemonSet/log web 1",
+        "prod/payments/Deployment/web web 5",
+        "prod/payments/Job/once web 1",
+        "prod/payments/Pod/alone web 1",
+        "prod/payments/ReplicaSet/deleted web 1",
+        "prod/payments/Rollout/api web 1",
+        "prod/payments/SparkApplication/pipe web 1",
+        "prod/payments/StatefulSet/db web 1",
+        "prod/shop/ReplicaSet/web-0 web 1",
+    ]
+    assert stand.asked == [
+        "GET /api/v1/pods?limit=250",
+        "GET /apis/apps/v1/replicasets?limit=250",
+        "GET /apis/batch/v1/jobs?limit=250",
+    ]
+    assert [METADATA_LIST in each.headers["accept"] for each in stand.received] == [False, True, True]
+
+
+def test_an_owner_that_is_not_the_controller_does_not_count():
+    with KubernetesStand(pods=[make_pod("web", owner=make_owner("Node", "node-1", is_controller=False))]) as stand:
+        assert list_lines(read(stand)) == ["prod/payments/Pod/web web 1"]
+
+
+def test_only_containers_that_were_seen_to_run_count():
+    new = ("new", "docker.io/library/busybox:1", f"docker.io/library/busybox@{make_digest(2)}")
+    with KubernetesStand(
+        pods=[
+            make_pod("running", inits=[("setup", *new[1:], "ended"), ("next", *new[1:], "waiting")]),
+            make_pod("starting", phase="Pending", state="waiting", inits=[("setup", *new[1:], "running")]),
+            make_pod("debugged", ephemerals=[("debugger", *new[1:], "running"), ("gone", *new[1:], "ended")]),
+            make_pod("crashing", state="waiting"),
+            make_pod("crashed", state="crashed"),
+            make_pod("done", phase="Succeeded", state="ended"),
+            make_pod("failed", phase="Failed", state="crashed"),
+            make_pod("deleted", is_deleted=True),
+            {key: value for key, value in make_pod("unscheduled").items() if key != "status"},
+        ]
+    ) as stand:
+        assert list_lines(read(stand)) == [
+            "prod/payments/Pod/debugged debugger 1",
+            "prod/payments/Pod/debugged web 1",
+            "prod/payments/Pod/running setup 1",
+            "prod/payments/Pod/running web 1",
+            "prod/payments/Pod/starting setup 1",
+        ]
+
+
+def test_two_digests_of_a_workload_are_two_images():
+    owner = make_owner("StatefulSet", "db")
+    pods = [make_pod(f"db-{i}", image_id=f"nginx@{make_digest(i // 2)}", owner=owner) for i in range(3)]
+    with KubernetesStand(pods=pods) as stand:
+        images = read(stand)
+    assert [(each.digest, each.pods, each.tag) for each in images] == [
+        (make_digest(0), 2, "1.29"),
+        (make_digest(1), 1, "1.29"),
+    ]
+    assert {each.since.isoformat() for each in images} == {"2026-11-01T08:00:00+00:00"}
+
+
+def test_pages_are_followed_over_one_connection():
+    pods = [make_pod(f"web-{i}", namespace=f"ns-{i}") for i in range(600)]
+    with KubernetesStand(pods=pods, is_validating=False) as stand:
+        assert len(read(stand)) == 600
+        assert len(stand.asked) == 3
+        assert stand.connections == 1
+
+
+def test_an_expired_list_starts_again_and_nothing_counts_twice():
+    pods = [make_pod(f"web-{i}", owner=make_owner("StatefulSet", "web")) for i in range(300)]
+    with KubernetesStand(pods=pods, is_validating=False, expirations=2) as stand:
+        assert list_lines(read(stand)) == ["prod/payments/StatefulSet/web web 300"]
+        assert len(stand.asked) == 6
+
+
+def test_a_list_that_always_expires_is_a_failure():
+    pods = [make_pod(f"web-{i}") for i in range(300)]
+    with KubernetesStand(pods=pods, is_validating=False, expirations=9) as stand:
+        assert make_reader(stand).read_images().problem is ClusterProblem.UNREACHABLE
+
+
+def test_namespaces_are_listed_one_by_one_and_need_no_other_permission():
+    pods = [make_pod("web", namespace=each) for each in ("payments", "shop", "kube-system")]
+    allowed = {(kind, each) for kind in ("pods", "replicasets", "jobs") for each in ("payments", "shop")}
+    with KubernetesStand(pods=pods, allowed=allowed) as stand:
+        images = read(stand, namespaces=("payments", "shop"))
+    assert list_lines(images) == ["prod/payments/Pod/web web 1", "prod/shop/Pod/web web 1"]
+
+
+def test_excluded_namespaces_do_not_count():
+    pods = [make_pod("web", namespace=each) for each in ("payments", "kube-system")]
+    with KubernetesStand(pods=pods) as stand:
+        assert list_lines(read(stand, excluded_namespaces=("kube-*",))) == ["prod/payments/Pod/web web 1"]
+
+
+def test_the_name_of_a_cache_is_that_of_its_upstream():
+    pod = make_pod("web", "contoso.azurecr.io/hub/library/nginx:1.29")
+    with KubernetesStand(pods=[pod]) as stand:
+        (image,) = read(stand, find_origin=lambda name: name.replace("contoso.azurecr.io/hub", "docker.io"))
+    assert image.repository == "docker.io/library/nginx"
+
+
+@pytest.mark.parametrize(
+    ("allowed", "words"),
+    [
+        (
+            {("replicasets", None), ("jobs", None)},
+            ["pods is forbidden", "kubectl auth can-i list pods --all-namespaces"],
+        ),
+        ({("pods", None), ("jobs", None)}, ["list replicasets.apps --all-namespaces"]),
+        ({("pods", None), ("replicasets", None)}, ["list jobs.batch --all-namespaces"]),
+    ],
+)
+def test_a_missing_permission_names_the_command_that_tests_it(allowed, words):
+    pods = [make_pod(each, owner=make_owner(each, "x")) for each in ("ReplicaSet", "Job")]
+    pods = [{**each, "metadata": {**each["metadata"], "name": "x"}} for each in pods]
+    with KubernetesStand(pods=pods, allowed=allowed) as stand:
+        outcome = make_reader(stand).read_images()
+    assert isinstance(outcome, UnreadCluster)
+    assert outcome.problem is ClusterProblem.FORBIDDEN
+    assert all(each in outcome.detail for each in words), outcome.detail
+
+
+def test_a_refused_credential_is_never_in_the_message():
+    def repeat(received):
+        body = f'{{"message": "token {TOKEN} is not valid, {received.headers["authorization"]}"}}'
+        return Reply(401, body.encode())
+
+    with KubernetesStand(interfere=repeat) as stand:
+        outcome = make_reader(stand).read_images()
+    assert outcome.problem is ClusterProblem.LOGIN_FAILED
+    assert "is not valid" in outcome.detail
+    assert TOKEN not in outcome.detail
+
+
+@pytest.mark.parametrize(
+    ("reply", "problem"),
+    [
+        (Reply(200, b"<html>"), ClusterProblem.INVALID_ANSWER),
+        (Reply(200, b'{"metadata": {}, "items": {}}'), ClusterProblem.INVALID_ANSWER),
+        (Reply(200, b'{"metadata": {}, "items": [1]}'), ClusterProblem.INVALID_ANSWER),
+        (
+            Reply(200, b'{"metadata": {}, "items": [{"metadata": {"name": "x"}, "spec": {}}]}'),
+            ClusterProblem.INVALID_ANSWER,
+        ),
+        (Reply(200, b"[" * 100_000), ClusterProblem.INVALID_ANSWER),
+        (Reply(200, b'{"metadata": {}, "items": ['), ClusterProblem.INVALID_ANSWER),
+        (Reply(302, b"", {"Location": "http://127.0.0.1:1/"}), ClusterProblem.INVALID_ANSWER),
+        (Reply(404, b"\xff\xfe"), ClusterProblem.INVALID_ANSWER),
+        (Reply(429, b"{}"), ClusterProblem.UNREACHABLE),
+        (Reply(500, b"x" * 100_000), ClusterProblem.TOO_LARGE),
+        (Reply(503, b"starting"), ClusterProblem.UNREACHABLE),
+    ],
+)
+def test_a_damaged_answer_is_a_failure_of_the_cluster(reply, problem):
+    with KubernetesStand(interfere=lambda _: reply) as stand:
+        outcome = make_reader(stand).read_images()
+        assert len(stand.asked) == 1
+    assert isinstance(outcome, UnreadCluster)
+    assert (outcome.cluster, outcome.problem) == ("prod", problem)
+
+
+def test_a_response_that_stops_is_a_failure(monkeypatch):
+    monkeypatch.setattr("bot.clusters.client.READ_TIMEOUT", 0.1)
+    with KubernetesStand(interfere=lambda _: Reply(200, b"{}", {"Content-Length": "900"})) as stand:
+        assert make_reader(stand).read_images().problem is ClusterProblem.UNREACHABLE
+
+
+def test_a_damaged_answer_after_the_first_page_is_a_failure():
+    pods = [make_pod(f"web-{i}") for i in range(300)]
+
+    def cut(received):
+        return Reply(200, b"{") if "continue=" in received.path else None
+
+    with KubernetesStand(pods=pods, is_validating=False, interfere=cut) as stand:
+        assert isinstance(make_reader(stand).read_images(), UnreadCluster)
+
+
+def test_an_empty_list_may_be_null():
+    reply = Reply(200, b'{"kind": "PodList", "metadata": {"resourceVersion": "1"}, "items": null}')
+    with KubernetesStand(interfere=lambda _: reply) as stand:
+        assert read(stand) == ()
+
+
+def test_a_response_that_is_too_large_is_not_read_to_its_end(monkeypatch):
+    monkeypatch.setattr("bot.clusters.client.MAX_PAGE_BYTES", 1_000_000)
+    with KubernetesStand(interfere=lambda _: Reply(200, b" " * 50_000_000)) as stand:
+        outcome = make_reader(stand).read_images()
+    assert outcome.problem is ClusterProblem.TOO_LARGE
+
+
+def test_a_slow_response_ends_at_the_deadline():
+    def connect():
+        return connect_with_token(stand.url, None, lambda: TOKEN, {}, max_duration=0.3)
+
+    with KubernetesStand(interfere=lambda _: Reply(200, b" " * 10_000, drip=0.01)) as stand:
+        outcome = KubernetesCluster("prod", connect, lambda name: name).read_images()
+    assert outcome.problem is ClusterProblem.UNREACHABLE
+    assert "too long" in outcome.detail
+
+
+def test_a_server_that_is_gone_is_a_failure():
+    with KubernetesStand() as stand:
+        reader = make_reader(stand)
+    outcome = reader.read_images()
+    assert outcome.problem is ClusterProblem.UNREACHABLE
+    assert "Connection refused" in outcome.detail
