@@ -1,0 +1,145 @@
+"""Which own image is built from which file: config, provenance and labels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from support.values import digest
+
+from bot.core.inventory.build_links import BuildLinker, parse_source
+from bot.model.build_link import BuildLink, LinkEvidence
+from bot.model.inventory import BranchKey
+from bot.model.own_build import BaseEvidence, BuiltOn, ConfiguredBuild, OwnBuild
+
+NOW = datetime(2026, 11, 25, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+WEB, API = (BranchKey("github", "github.com", f"acme/{name}", "main") for name in ("web", "api"))
+RELEASE = replace(WEB, base_branch="release/1")
+PYTHON, NODE = "docker.io/library/python", "docker.io/library/node"
+FILES = {(WEB, "Dockerfile"): [PYTHON], (API, "Dockerfile"): [PYTHON], (API, "jobs/Dockerfile"): [NODE]}
+IMAGE = "r.example.com/acme/image"
+
+
+def build(word: str = "1", image: str = IMAGE, source: str | None = "https://github.com/acme/web", **more) -> OwnBuild:
+    return OwnBuild(image, digest(word), **({"built_at": NOW, "source": source, "revision": "c0ffee"} | more))
+
+
+def attested(dockerfile: str | None = "Dockerfile", **more) -> OwnBuild:
+    return build(**({"dockerfile": dockerfile, "is_attested": True} | more))
+
+
+def link(configured=(), builds=(), files=FILES):
+    """Return the files from which IMAGE is built, with the evidence."""
+    links = BuildLinker(files).link_images(configured, builds)
+    return {file: each.evidence for file, found in links.items() for each in found if each.image == IMAGE}
+
+
+@pytest.mark.parametrize("name", ["acme/web", "Acme/Web"])
+def test_config_links_a_file_of_a_repository(name):
+    assert link([ConfiguredBuild(name, "Dockerfile", IMAGE)]) == {(WEB, "Dockerfile"): LinkEvidence.CONFIG}
+    assert link([ConfiguredBuild(name, "missing", IMAGE)]) == {}
+
+
+def test_config_comes_before_labels_and_provenance_of_the_image():
+    found = link([ConfiguredBuild("acme/api", "Dockerfile", IMAGE)], [build(), attested()])
+    assert found == {(API, "Dockerfile"): LinkEvidence.CONFIG}
+
+
+def test_provenance_names_the_file():
+    found = link(builds=[attested("jobs/Dockerfile", source="https://github.com/acme/api.git")])
+    assert found == {(API, "jobs/Dockerfile"): LinkEvidence.PROVENANCE}
+    assert link(builds=[attested("other", source="https://github.com/acme/api.git"), build()]) == {}
+
+
+def test_newest_provenance_counts():
+    moved = attested("jobs/Dockerfile", word="2", source="https://github.com/acme/api", built_at=NOW + HOUR)
+    assert link(builds=[moved, attested()]) == {(API, "jobs/Dockerfile"): LinkEvidence.PROVENANCE}
+
+
+def test_label_links_the_only_file_of_a_repository():
+    assert link(builds=[build()]) == {(WEB, "Dockerfile"): LinkEvidence.SOURCE}
+
+
+def test_label_of_a_repository_with_several_files_needs_a_base_that_fits():
+    source = "https://github.com/acme/api"
+    assert link(builds=[build(source=source)]) == {}
+    on_node = BuiltOn(NODE, digest("node"), BaseEvidence.LAYERS)
+    assert link(builds=[build(source=source, bases=(on_node,))]) == {(API, "jobs/Dockerfile"): LinkEvidence.SOURCE}
+    on_both = (on_node, BuiltOn(PYTHON, digest("python"), BaseEvidence.LAYERS))
+    assert link(builds=[build(source=source, bases=on_both)]) == {}
+
+
+def test_provenance_without_a_dockerfile_is_used_like_a_label():
+    assert link(builds=[attested(None)]) == {(WEB, "Dockerfile"): LinkEvidence.PROVENANCE}
+
+
+@pytest.mark.parametrize("source", ["https://github.com/acme/other", "https://evil.example/acme/web", "acme/web", None])
+def test_source_outside_of_the_fleet_links_nothing(source):
+    assert link(builds=[build(source=source)]) == {}
+
+
+def test_label_that_a_golden_image_passed_on_is_not_the_source():
+    golden = build("golden", "r.example.com/golden/python")
+    app = build("app", bases=(BuiltOn(golden.repository, golden.digest, BaseEvidence.LAYERS),))
+    assert link(builds=[golden, app]) == {}
+    own = replace(app, revision="other")  # a repository that builds both
+    assert link(builds=[golden, own]) == {(WEB, "Dockerfile"): LinkEvidence.SOURCE}
+
+
+def test_repository_on_azure_devops_and_under_a_path_is_found():
+    azure = BranchKey("azure", "dev.azure.com/contoso", "Shop/web", "main")
+    gitea = BranchKey("gitea", "git.example.com/forge", "acme/web", "main")
+    files = {(azure, "Dockerfile"): [PYTHON], (gitea, "Dockerfile"): [PYTHON]}
+    for key, source in {
+        azure: "https://dev.azure.com/contoso/Shop/_git/web",
+        gitea: "https://git.example.com/forge/acme/web.git",
+    }.items():
+        assert set(link(builds=[build(source=source)], files=files)) == {(key, "Dockerfile")}
+
+
+def test_one_of_several_base_branches_is_named_by_config_or_provenance():
+    files = {(WEB, "Dockerfile"): [PYTHON], (RELEASE, "Dockerfile"): [PYTHON]}
+    entry = ConfiguredBuild("acme/web", "Dockerfile", IMAGE)
+    assert link([entry], files=files) == {}
+    assert set(link([replace(entry, base_branch="release/1")], files=files)) == {(RELEASE, "Dockerfile")}
+    assert set(link(builds=[attested(branch="main")], files=files)) == {(WEB, "Dockerfile")}
+    assert link(builds=[attested()], files=files) == {}
+    assert link(builds=[attested(branch="v1.2")], files=files) == {}
+    assert link(builds=[build()], files=files) == {}
+
+
+def test_image_of_another_team_cannot_claim_a_file_with_better_evidence():
+    forged = build("forged", "r.example.com/evil/image")
+    linker = BuildLinker(FILES)
+    assert linker.link_images([], [attested(), forged])[WEB, "Dockerfile"] == (
+        BuildLink(IMAGE, LinkEvidence.PROVENANCE),
+    )
+    configured = [ConfiguredBuild("acme/web", "Dockerfile", IMAGE)]
+    forged = attested(image="r.example.com/evil/image")
+    assert linker.link_images(configured, [forged])[WEB, "Dockerfile"] == (BuildLink(IMAGE, LinkEvidence.CONFIG),)
+
+
+def test_several_images_are_built_from_one_file():
+    builds = [attested(image=f"r.example.com/acme/{name}") for name in ("web", "worker")]
+    links = BuildLinker(FILES).link_images([], builds)
+    assert [each.image for each in links[WEB, "Dockerfile"]] == ["r.example.com/acme/web", "r.example.com/acme/worker"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("https://github.com/Acme/Web.git", "github.com/acme/web"),
+        ("git+https://github.com/acme/web@refs/heads/main", "github.com/acme/web"),
+        ("git@gitlab.example.com:group/sub/web.git", "gitlab.example.com/group/sub/web"),
+        ("https://git.example.com:3000/forge/acme/web", "git.example.com:3000/forge/acme/web"),
+        ("https://dev.azure.com/Contoso/Shop%20Team/_git/Web", "dev.azure.com/contoso/shop team/web"),
+        ("https://contoso@dev.azure.com/contoso/Shop/_git/web", "dev.azure.com/contoso/shop/web"),
+        ("https://dev.azure.com/contoso/_git/web", "dev.azure.com/contoso/web/web"),
+        ("acme/web with spaces", None),
+        ("", None),
+    ],
+)
+def test_source_is_parsed_into_server_and_name(text, expected):
+    assert parse_source(text) == expected

@@ -1,0 +1,84 @@
+"""The base images of own images, found by their layers."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from support.values import digest
+
+from bot.core.inventory.image_layers import MAX_LAYER_BASES, LayeredImage, add_layer_bases
+from bot.model.own_build import BaseEvidence, BuiltOn, OwnBuild
+
+WEB, GOLDEN, PYTHON = "r.example.com/acme/web", "r.example.com/golden/python", "docker.io/library/python"
+
+
+def layers(*words: str):
+    return tuple(map(digest, words))
+
+
+def build(word: str, *words: str, image: str = WEB, bases: tuple[BuiltOn, ...] = ()) -> OwnBuild:
+    return OwnBuild(image, digest(word), None, None, None, bases=bases, layers=layers(*words))
+
+
+def base(word: str, *words: str, image: str = PYTHON) -> LayeredImage:
+    return LayeredImage(image, digest(word), layers(*words))
+
+
+def on(word: str, image: str = PYTHON) -> BuiltOn:
+    return BuiltOn(image, digest(word), BaseEvidence.LAYERS)
+
+
+def test_base_is_the_image_with_the_first_layers():
+    bases = [
+        base("old", "os", "python 1"),
+        base("new", "os", "python 2"),
+        base("debian", "os", image="docker.io/library/debian"),
+    ]
+    (changed,) = add_layer_bases([build("1", "os", "python 2", "app")], bases)
+    assert changed.bases == (on("new"), on("debian", "docker.io/library/debian"))
+
+
+def test_layers_in_another_order_or_in_the_middle_are_no_base():
+    bases = [base("1", "python"), base("2", "python", "os"), base("3", "os", "app"), base("4")]
+    assert add_layer_bases([build("web", "os", "python", "app")], bases) == ()
+
+
+def test_digests_with_equal_layers_are_all_bases():
+    (changed,) = add_layer_bases([build("web", "os", "app")], [base("label 1", "os"), base("label 2", "os")])
+    assert set(changed.bases) == {on("label 1"), on("label 2")}
+
+
+def test_own_image_is_the_base_of_another_own_image():
+    golden = build("golden", "os", "python", image=GOLDEN)
+    changed = add_layer_bases([golden, build("web", "os", "python", "app")], [base("debian", "os")])
+    assert {each.repository: each.bases for each in changed} == {
+        GOLDEN: (on("debian"),),
+        WEB: (on("golden", GOLDEN), on("debian")),
+    }
+
+
+def test_other_build_of_the_same_image_is_no_base():
+    assert add_layer_bases([build("1", "os", "app"), build("2", "os", "app", "more")], []) == ()
+
+
+def test_known_bases_stay_and_unchanged_builds_are_left_out():
+    stated = BuiltOn(None, digest("x"), BaseEvidence.LABEL)
+    (changed,) = add_layer_bases([build("1", "os", "app", bases=(stated,))], [base("os", "os")])
+    assert changed.bases == (stated, on("os"))
+    assert add_layer_bases([changed], [base("os", "os")]) == ()
+    assert add_layer_bases([changed], []) == ()
+
+
+def test_number_of_bases_is_limited():
+    many = [base(str(number), "os") for number in range(200)]
+    (changed,) = add_layer_bases([build("1", "os", "app")], many)
+    assert len(changed.bases) == MAX_LAYER_BASES
+    assert add_layer_bases([changed], many) == ()
+
+
+@given(st.lists(st.lists(st.sampled_from("abc"), max_size=4), max_size=6), st.lists(st.sampled_from("abc"), max_size=6))
+def test_bases_are_exactly_the_images_whose_layers_are_a_prefix(chains, own):
+    bases = [base(str(number), *chain) for number, chain in enumerate(chains)]
+    changed = add_layer_bases([build("web", *own)], bases)
+    expected = {digest(str(number)) for number, chain in enumerate(chains) if chain and own[: len(chain)] == chain}
+    assert {each.digest for one in changed for each in one.bases} == expected
