@@ -10,6 +10,7 @@ from pathlib import Path
 from bot.model.blocklist import Blocklist
 from bot.model.policy import PolicyRule
 from bot.settings.blocklist_settings import BlocklistSettings
+from bot.settings.cluster_settings import ClusterAuth, ClusterSettings
 from bot.settings.scanner_settings import (
     DEFAULT_SCAN_TIMEOUT,
     AutoSettings,
@@ -63,6 +64,8 @@ __all__ = [
     "AutoSettings",
     "AzureSettings",
     "BlocklistSettings",
+    "ClusterAuth",
+    "ClusterSettings",
     "DefenderSettings",
     "EnrichmentSettings",
     "ForgeSettings",

@@ -17,6 +17,7 @@ from bot.model.hosts import is_acr
 from bot.settings import address_fields, age_checks, cache_checks, exploited_checks, serve_checks
 from bot.settings.blocked import check_entries
 from bot.settings.build_entries import check_builds
+from bot.settings.cluster_entries import check_clusters
 from bot.settings.document import Document
 from bot.settings.problems import EMPTY, Location, format_location
 from bot.settings.values import GITHUB_API, GITLAB, JOB_TOKEN
@@ -70,6 +71,7 @@ def check_config(document: Document, *, requires_forges: bool) -> Problems:
     yield from _check_policy(document)
     yield from check_entries(document.get("blocked"), allows_lists=True)
     yield from check_builds(document, frozenset(each.host.partition("/")[0] for each in entries))
+    yield from check_clusters(iterate_entries(document, "clusters"))
     yield from _check_vex(document)
     yield from _check_scanners(document)
     for where, entry in iterate_entries(document, "trust"):

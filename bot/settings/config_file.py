@@ -18,6 +18,8 @@ from bot.model.rules import ConfiguredEndOfLife
 from bot.settings import (
     address_fields,
     age_checks,
+    cluster_entries,
+    cluster_settings,
     forge_entries,
     scanner_settings,
     scanners,
@@ -105,6 +107,7 @@ def _convert_config(document: Document, config: schema.ConfigFile, path: Path) -
             blocklist=read_blocklist(config.blocked, folder),
         ),
         builds=tuple(each.to_build() for each in config.builds),
+        clusters=tuple(_convert_cluster(each, folder) for each in config.clusters),
         files=_merge_file_globs(config.files),
         scanners=tuple(_convert_scanner(each, folder) for each in config.scanners),
         enrichment=_convert_enrichment(config.enrichment, folder),
@@ -217,6 +220,20 @@ def _convert_registry(registry: schema.RegistryConfigEntry, folder: Path) -> val
         ca=folder / registry.ca if registry.ca else None,
         trusted_realms=registry.trusted_realms,
         tasks=registry.tasks,
+    )
+
+
+def _convert_cluster(cluster: cluster_entries.ClusterEntry, folder: Path) -> cluster_settings.ClusterSettings:
+    return cluster_settings.ClusterSettings(
+        name=cluster.name,
+        auth=cluster.auth,
+        kubeconfig=folder / cluster.kubeconfig if cluster.kubeconfig else None,
+        context=cluster.context,
+        server=cluster.server,
+        ca=folder / cluster.ca if cluster.ca else None,
+        token_env=cluster.token_env,
+        namespaces=cluster.namespaces or (),
+        exclude_namespaces=cluster.exclude_namespaces or (),
     )
 
 

@@ -16,6 +16,7 @@ from bot.model.limits import LIMIT_WINDOW
 from bot.settings import address_fields, fields, name_fields, time_fields, values
 from bot.settings.blocked import MAX_ENTRIES, BlockedEntry
 from bot.settings.build_entries import MAX_BUILDS, BuildEntry
+from bot.settings.cluster_entries import MAX_CLUSTERS, ClusterEntry
 from bot.settings.forge_entries import FORGE_KINDS, ForgeEntry
 from bot.settings.rules import RepositoryRuleEntry, RuleEntry
 from bot.settings.scanners import KINDS as SCANNER_KINDS
@@ -291,6 +292,8 @@ class ConfigFile(ConfigSection):
     """Own images and the Dockerfiles from which they are built. List the images whose labels and provenance do not
     state this.
     """
+    clusters: Annotated[tuple[ClusterEntry, ...], Field(max_length=MAX_CLUSTERS)] = ()
+    """The Kubernetes clusters in which basebump lists the images that run. Nothing in them is changed."""
     files: tuple[FilesEntry, ...] = ()
     """Files to read in addition to those that the formats recognise by name."""
     policy: tuple[RuleEntry, ...] = ()

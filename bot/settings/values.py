@@ -15,6 +15,7 @@ from bot.model.own_build import ConfiguredBuild
 from bot.model.policy import PolicyConfig
 from bot.process import hide_memory
 from bot.settings.blocklist_settings import BlocklistSettings
+from bot.settings.cluster_settings import ClusterSettings
 from bot.settings.scanner_settings import ScannerSettings, TrivySettings
 from bot.settings.serve_settings import MIN_EVENT_SECRET, ServeSettings
 
@@ -257,6 +258,7 @@ class Settings:
     registries: tuple[RegistrySettings, ...] = ()
     policy: PolicyConfig = field(default_factory=PolicyConfig)
     builds: tuple[ConfiguredBuild, ...] = ()
+    clusters: tuple[ClusterSettings, ...] = ()
     files: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Names of formats, each with globs for the paths of additional files in that format."""
     scanners: tuple[ScannerSettings, ...] = ()
@@ -361,23 +363,27 @@ class Settings:
     def _list_variables(self) -> Iterator[tuple[str, str]]:
         """Yield the location of every key that names an environment variable, and the name of the variable."""
         for index, forge in enumerate(self.forges):
-            if isinstance(forge, ServerSettings) and forge.token_env is not None:
-                yield f"forges[{index}].token_env", forge.token_env
-            if isinstance(forge, GithubSettings) and forge.app is not None:
-                yield f"forges[{index}].app.key_env", forge.app.key_env
+            yield from _list_forge_variables(f"forges[{index}]", forge)
         for index, registry in enumerate(self.registries):
-            if registry.username_env is not None:
-                yield f"registries[{index}].username_env", registry.username_env
-            if registry.password_env is not None:
-                yield f"registries[{index}].password_env", registry.password_env
-        for index, scanner in enumerate(self.scanners):
-            if isinstance(scanner, TrivySettings) and scanner.token_env is not None:
-                yield f"scanners[{index}].token_env", scanner.token_env
+            for key, variable in {"username_env": registry.username_env, "password_env": registry.password_env}.items():
+                if variable is not None:
+                    yield f"registries[{index}].{key}", variable
+        for key, entries in {"scanners": self.scanners, "clusters": self.clusters}.items():
+            for index, entry in enumerate(entries):
+                if isinstance(entry, TrivySettings | ClusterSettings) and entry.token_env is not None:
+                    yield f"{key}[{index}].token_env", entry.token_env
         if self.enrichment.github_token_env is not None:
             yield "enrichment.github_token_env", self.enrichment.github_token_env
         yield from (
             (f"serve.events[{index}].secret_env", sender.secret_env) for index, sender in enumerate(self.serve.senders)
         )
+
+
+def _list_forge_variables(where: str, forge: ForgeSettings) -> Iterator[tuple[str, str]]:
+    if isinstance(forge, ServerSettings) and forge.token_env is not None:
+        yield f"{where}.token_env", forge.token_env
+    if isinstance(forge, GithubSettings) and forge.app is not None:
+        yield f"{where}.app.key_env", forge.app.key_env
 
 
 def read_secret(environment: Mapping[str, str], variable: str) -> str:

@@ -27,18 +27,19 @@ def fingerprint_rules(settings: Settings) -> str:
     """Return a hash of everything in the config that can affect the proposals to a repository, and basebump's version.
 
     The lists of repositories are left out, so that a repository can be added without reading the others again. The
-    builds of own images are left out, because they only affect what is reported about updates after their merge.
+    builds of own images and the clusters are left out, because they do not affect which proposals there are.
     """
     forges = tuple(map(_drop_selection, settings.forges))
-    return fingerprint((__version__, replace(settings, forges=forges, builds=(), state=None, source="")))
+    return fingerprint((__version__, replace(settings, forges=forges, builds=(), clusters=(), state=None, source="")))
 
 
 def fingerprint_config(settings: Settings) -> str:
     """Return a hash of everything in the config that performing a plan depends on.
 
-    The name of the file is left out, and the state, which only the machine that makes the plan uses.
+    The name of the file is left out, and also the state and the clusters, which only the machine that makes the plan
+    uses.
     """
-    return fingerprint((replace(settings, state=None, source=""),))
+    return fingerprint((replace(settings, clusters=(), state=None, source=""),))
 
 
 def _drop_selection(forge: ForgeSettings) -> ForgeSettings:

@@ -1,0 +1,91 @@
+"""The entries of `clusters` in the config file, and the checks of their keys."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from bot.model.errors import ConfigProblem
+from bot.settings import address_fields, fields, name_fields
+from bot.settings.cluster_settings import ClusterAuth
+from bot.settings.patterns import TextPattern
+from bot.settings.section import ConfigSection, OneOrMore
+
+MAX_CLUSTERS = 100
+"""The maximum number of clusters. They are read at the same time, and larger fleets can use several configs."""
+MAX_NAMESPACES = 1000
+"""The maximum number of `namespaces`. Each of them takes at least three requests."""
+
+_CLUSTER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", re.ASCII)
+_NAMESPACE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
+"""https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names"""
+
+ClusterName = Annotated[
+    str, TextPattern(_CLUSTER, "name", "must be 1 to 63 letters, digits and `._-`, and begin with a letter or digit")
+]
+Namespace = Annotated[
+    str, TextPattern(_NAMESPACE, "namespace", "is not a namespace; hint: use lower-case letters, digits and `-`")
+]
+
+
+class ClusterEntry(ConfigSection):
+    """The config entry for a Kubernetes cluster, in which basebump lists the images that run."""
+
+    name: ClusterName
+    """The name of the cluster in reports."""
+    auth: ClusterAuth = ClusterAuth.KUBECONFIG
+    """How basebump logs in: with the token or client certificate of a kubeconfig (`kubeconfig`), with the service
+    account of its own pod (`in-cluster`), or with Microsoft Entra (`azure`) for Azure Kubernetes Service.
+    """
+    kubeconfig: fields.Text | None = None
+    """The path of a kubeconfig, relative to this config file. Programs that it names (`exec`) are never started.
+    Default: the files in the variable `KUBECONFIG`, or `~/.kube/config`.
+    """
+    context: fields.Text | None = None
+    """A context of the kubeconfig. Default: its current context."""
+    server: address_fields.ServiceUrl | None = None
+    """The URL of the API server, instead of a kubeconfig. Requires `token_env` or `auth: azure`."""
+    ca: fields.Text | None = None
+    """A file with CA certificates to trust for `server`. The path is relative to this config file."""
+    token_env: name_fields.VariableName | None = None
+    """The name of the environment variable that holds a token for `server`, such as that of a service account."""
+    namespaces: Annotated[OneOrMore[Namespace], Field(max_length=MAX_NAMESPACES)] | None = None
+    """The namespaces to read, each of which needs only a Role. Default: all namespaces, which needs a ClusterRole."""
+    exclude_namespaces: OneOrMore[fields.Glob] | None = None
+    """Globs for namespaces whose pods do not count, such as `kube-*`. Default: none."""
+
+
+def check_clusters(entries: Iterator[tuple[str, dict[str, Any]]]) -> Iterator[ConfigProblem]:
+    """Yield the problems of clusters that depend on several keys. `entries` are their locations and mappings."""
+    names: set[str] = set()
+    for where, entry in entries:
+        name = entry.get("name")
+        if isinstance(name, str):
+            if name in names:
+                yield ConfigProblem(f"{where}.name", f"`{name}` is already the name of an earlier entry")
+            names.add(name)
+        yield from _check_login(where, entry)
+
+
+def _check_login(where: str, entry: dict[str, Any]) -> Iterator[ConfigProblem]:
+    auth = entry.get("auth", ClusterAuth.KUBECONFIG.value)
+    has_server = "server" in entry
+    for key in ("kubeconfig", "context"):
+        if key in entry and has_server:
+            yield ConfigProblem(f"{where}.{key}", "cannot be combined with `server`; hint: remove one of the keys")
+        elif key in entry and auth == ClusterAuth.IN_CLUSTER.value:
+            yield ConfigProblem(f"{where}.{key}", "cannot be combined with `auth: in-cluster`; hint: remove the key")
+    for key in ("ca", "token_env"):
+        if key in entry and not has_server:
+            yield ConfigProblem(f"{where}.{key}", "needs `server`; hint: a kubeconfig has this setting itself")
+    if not has_server:
+        return
+    if auth == ClusterAuth.IN_CLUSTER.value:
+        yield ConfigProblem(f"{where}.server", "cannot be combined with `auth: in-cluster`; hint: remove the key")
+    elif auth == ClusterAuth.AZURE.value and "token_env" in entry:
+        yield ConfigProblem(f"{where}.token_env", "cannot be combined with `auth: azure`; hint: remove one of the keys")
+    elif auth == ClusterAuth.KUBECONFIG.value and "token_env" not in entry:
+        yield ConfigProblem(f"{where}.server", "needs a login; hint: add `token_env` or `auth: azure`")
