@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from datetime import UTC, datetime
 
@@ -10,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.docs.plan_keys import list_documented_keys, list_plan_keys
+from support.runs.forged_plans import seal_plan
 from support.soon import soon
 
 from bot.model.errors import PlanError
@@ -23,20 +23,9 @@ PLAN = FleetPlan("0.1.0", "a" * 32, "propose", datetime(2026, 11, 25, 12, tzinfo
 TEXT, _ = render_plan(PLAN)
 
 
-def seal(document: dict) -> bytes:
-    """Return a document as a plan with the right digest."""
-
-    def render(value: object) -> str:
-        return json.dumps(value, sort_keys=True, separators=(",", ":"))
-
-    unsealed = {key: value for key, value in document.items() if key != "digest"}
-    digest = hashlib.sha256(render(unsealed).encode()).hexdigest()
-    return f"{render({**unsealed, 'digest': f'sha256:{digest}'})}\n".encode()
-
-
 def test_plan_is_read_as_it_was_written():
     assert parse_plan(TEXT.encode()) == PLAN
-    assert seal(json.loads(TEXT)) == TEXT.encode()
+    assert seal_plan(json.loads(TEXT)) == TEXT.encode()
 
 
 @given(st.integers(0, len(TEXT) - 1), st.characters(max_codepoint=127))
@@ -68,7 +57,7 @@ def test_refuses_every_other_file(content):
 )
 def test_refuses_plan_of_another_form_even_with_its_digest(change, sentence):
     with pytest.raises(PlanError, match=sentence):
-        parse_plan(seal({**json.loads(TEXT), **change}))
+        parse_plan(seal_plan({**json.loads(TEXT), **change}))
 
 
 @pytest.mark.parametrize(

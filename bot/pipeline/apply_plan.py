@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
 
 from bot.core.budgets import RunBudget, TreeBudget
 from bot.model.errors import BasebumpError, EditError, PlanError
 from bot.model.fleet_plan import FleetPlan, PlannedRepository
-from bot.model.forge import GitRepository
+from bot.model.forge import ForgeLimits, GitRepository
 from bot.model.proposal import RemoteRequest
 from bot.model.report import RepositoryReport, RunFailure, RunReport
 from bot.model.vocabulary import FailureStage
@@ -25,6 +26,7 @@ from bot.pipeline.plan_proposals import ProposalPlan
 from bot.pipeline.plan_run import PlanOrigin
 from bot.pipeline.planned_edits import EditProver
 from bot.pipeline.planned_judge import PlannedJudge
+from bot.pipeline.planned_limits import PlanLimitError, PlanLimits
 from bot.pipeline.planned_steps import (
     InconsistentPlanError,
     build_branch_plan,
@@ -170,6 +172,8 @@ class _RepositoryCheck:
             return RunFailure(subject, FailureStage.PROPOSE, f"the plan contradicts itself; {_NEXT_PLAN}")
         except EditError as error:
             return RunFailure(subject, FailureStage.EDIT, f"{error}; {_NEXT_PLAN}")
+        except PlanLimitError as error:
+            return RunFailure(subject, FailureStage.PROPOSE, f"{error}; {_NEXT_PLAN}")
         except BasebumpError as error:
             return RunFailure(subject, FailureStage.PROPOSE, str(error))
 
@@ -200,7 +204,7 @@ class _RepositoryCheck:
             RepositoryScan(listed, extract_result),
             ProposalPlan((), ()),
             (),
-            self._build_branch_plans(repository, requests),
+            self._build_branch_plans(repository, forge.limits, requests),
             forge,
             requests,
             dashboard=dashboard,
@@ -208,17 +212,24 @@ class _RepositoryCheck:
         )
 
     def _build_branch_plans(
-        self, repository: GitRepository, requests: Sequence[RemoteRequest]
+        self, repository: GitRepository, forge_limits: ForgeLimits, requests: Sequence[RemoteRequest]
     ) -> tuple[BranchPlan, ...]:
         """Return the steps, with the proved contents of the files that they push."""
+
+        @cache
+        def extract() -> ExtractResult:
+            return self._extract(repository)
+
+        plan_limits = PlanLimits(self.options, forge_limits, lambda: extract().rules)
         prover: EditProver | None = None
         branch_plans: list[BranchPlan] = []
         for each in self.planned.branches:
             if not each.branch.startswith(self.options.branch_prefix):
                 raise InconsistentPlanError
             branch_plan = build_branch_plan(each, requests, {}, {})
+            plan_limits.check(each.branch, branch_plan.step, branch_plan.desired)
             if each.must_push and each.proposal is not None and is_writing(branch_plan.step, self.options.level):
-                prover = prover or EditProver(self._extract(repository))
+                prover = prover or EditProver(extract())
                 contents = prover.prove(each.proposal)
                 reduced = each.proposal.without_protected
                 reduced_contents = prover.prove(reduced) if reduced is not None else {}

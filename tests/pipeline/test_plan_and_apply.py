@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -13,7 +10,8 @@ import pytest
 from support.forges.github.stand import GitHubStand
 from support.forges.stands import LocalStand, Stand
 from support.git import Git
-from support.runs.scenes import BRANCH, NEW, OLD, PYTHON, SCENES, WITHOUT, Act, Scene
+from support.runs.forged_plans import forge_plan
+from support.runs.scenes import BRANCH, OLD, PYTHON, SCENES, WITHOUT, Act, Scene
 from support.runs.worlds import NOW, ORIGIN, Loopback, outcomes
 
 from bot.model.errors import PlanError
@@ -95,19 +93,6 @@ def make_plan(stand, loopback):
         return text.encode()
 
     return make
-
-
-def forge_plan(content: bytes, change: Callable[[dict], object]) -> bytes:
-    """Return a plan that somebody changed, with the right digest of the changed plan."""
-    document = json.loads(content)
-    del document["digest"]
-    change(document)
-
-    def render(value: object) -> str:
-        return json.dumps(value, sort_keys=True, separators=(",", ":"))
-
-    digest = hashlib.sha256(render(document).encode()).hexdigest()
-    return f"{render({**document, 'digest': f'sha256:{digest}'})}\n".encode()
 
 
 def test_planning_writes_nothing_and_reports_like_a_run_that_only_reports(stand, loopback):
@@ -207,10 +192,6 @@ def test_tick_in_the_dashboard_is_not_overwritten(tmp_path, loopback):
     assert stand.writes == writes
 
 
-def _edit(document: dict) -> dict:
-    return document["repositories"][0]["branches"][0]["proposal"]["files"][0]
-
-
 def test_plan_of_another_account_is_not_performed(stand, loopback, make_plan):
     """The account that plans does not know its own branch, so that it would tell people that others changed it."""
     loopback.run([stand.fleet()])
@@ -241,33 +222,6 @@ def test_dashboard_waits_while_a_base_branch_is_left_unchanged(tmp_path, loopbac
     assert "write dashboard" not in stand.writes
     loopback.run([stand.fleet()], has_dashboards=True)
     assert stand.writes.count("write dashboard") == 1
-
-
-FORGERIES: dict[str, Callable[[dict], object]] = {
-    "other bytes": lambda document: _edit(document)["edits"][0].update(old="FROM", new="RUN ", start=0),
-    "another digest than planned": lambda document: _edit(document)["edits"][0].update(new=f"sha256:{'0' * 64}"),
-    "a command": lambda document: _edit(document)["edits"][0].update(new=f"{NEW}\nRUN true"),
-    "another file": lambda document: _edit(document).update(path="README.md"),
-    "another result": lambda document: _edit(document).update(sha256="0" * 64),
-    "no byte": lambda document: _edit(document)["edits"][0].update(new="\u20ac"),
-    "a branch of others": lambda document: document["repositories"][0]["branches"][0].update(branch="main"),
-    "a request that does not exist": lambda document: document["repositories"][0]["branches"][0].update(request=7),
-    "an impossible step": lambda document: document["repositories"][0]["branches"][0].update(step="close"),
-}
-
-
-@pytest.mark.parametrize("title", FORGERIES)
-def test_plan_that_somebody_wrote_changes_nothing_but_references(title, stand, loopback, make_plan):
-    plan = forge_plan(make_plan(), FORGERIES[title])
-    report = loopback.apply(plan, [stand.fleet()])
-    assert [each.subject for each in report.failed] == [stand.name]
-    assert stand.writes == []
-
-
-def test_unchanged_plan_passes_the_helper_of_forgeries(stand, loopback, make_plan):
-    plan = make_plan()
-    assert forge_plan(plan, lambda _: None) == plan
-    assert outcomes(loopback.apply(plan, [stand.fleet()])) == ["opened"]
 
 
 PLAN = FleetPlan(ORIGIN.version, ORIGIN.config, "propose", NOW, "basebump/", ())

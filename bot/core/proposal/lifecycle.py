@@ -126,7 +126,7 @@ def _find_refusal(desired: Proposal, closed_requests: Sequence[RemoteRequest]) -
 def _plan_open_request(
     desired: Proposal | NoProposal, request: RemoteRequest, *, is_fully_resolved: bool, now: datetime
 ) -> ProposalStep:
-    is_rebuild_requested = isinstance(desired, Proposal) and _is_rebuild_requested(desired, request)
+    is_rebuild_requested = isinstance(desired, Proposal) and has_rebuild_request(desired, request)
     if request.intent is None and not is_rebuild_requested:
         return _leave_foreign_branch(request)
     if not is_fully_resolved:
@@ -166,7 +166,7 @@ def _leave_foreign_branch(request: RemoteRequest) -> NoChange:
     return NoChange(request.branch, NoChangeReason.EDITED, request, must_comment=must_comment, attributes=attributes)
 
 
-def _is_rebuild_requested(desired: Proposal, request: RemoteRequest) -> bool:
+def has_rebuild_request(desired: Proposal, request: RemoteRequest) -> bool:
     """Return True if a user requests that the branch of an open request is created again.
 
     If the branch contains commits of users, only a checkbox in the text of a request that basebump opened counts.

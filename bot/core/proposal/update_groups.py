@@ -25,6 +25,10 @@ MAX_SLUG_LENGTH = 40
 makes the branch name unique."""
 HASH_DIGITS = 8
 
+_BRANCH = re.compile(
+    rf"(?:[a-z0-9](?:[a-z0-9.-]{{0,{MAX_SLUG_LENGTH - 2}}}[a-z0-9])?-)?[0-9a-f]{{{HASH_DIGITS}}}", re.ASCII
+)
+"""The names that `build_branch_name` returns, without the prefix."""
 _INVALID_CHARACTER = re.compile(r"[^a-z0-9.-]")
 _REPEATED_SEPARATOR = re.compile(r"([.-])\1+")
 
@@ -60,6 +64,12 @@ def build_branch_name(prefix: str, source: TagRef | str, key: str) -> str:
     digest = hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()[:HASH_DIGITS]
     slug = _build_slug(source if isinstance(source, str) else f"{source.repository.rpartition('/')[2]}-{source.tag}")
     return f"{prefix}{slug}-{digest}" if slug else f"{prefix}{digest}"
+
+
+def is_branch_name(prefix: str, branch: str) -> bool:
+    """Return True if `build_branch_name` can return this name for some source."""
+    name = branch.removeprefix(prefix)
+    return branch.startswith(prefix) and _BRANCH.fullmatch(name) is not None and ".." not in name
 
 
 def _build_key(subject: str, folder: str | None, base: str | None) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from github.Repository import Repository
 
@@ -127,7 +128,7 @@ class WorkflowStarter:
                 yield workflow, refusal
 
     def _dispatch(self, workflow: str, branch: str) -> None:
-        action, path = f"start the workflow {workflow}", f"/actions/workflows/{workflow}/dispatches"
+        action, path = f"start the workflow {workflow}", f"/actions/workflows/{quote(workflow, safe='')}/dispatches"
         self.remote.write_json(action, "POST", path, {"ref": branch}, ACTIONS_WRITE)
 
     def _list_started_workflows(self, commit: str) -> frozenset[str]:

@@ -1,0 +1,160 @@
+"""What a plan may write: only what a run could write with the same config, and only to branches of basebump.
+
+A plan comes from another job. Whoever controls that job chooses the digests and the texts. Everything else that a step
+writes is compared with the config and with the branches and requests on the forge, which this job reads itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from bot.core.markdown import make_one_line
+from bot.core.proposal.lifecycle import has_rebuild_request
+from bot.core.proposal.update_groups import is_branch_name
+from bot.model.forge import ForgeLimits
+from bot.model.policy import PolicyRule
+from bot.model.proposal import (
+    CloseRequest,
+    DeferProposal,
+    DeleteBranch,
+    NoChange,
+    NoProposal,
+    OpenRequest,
+    Proposal,
+    ProposalStep,
+    RemoteRequest,
+    RequestState,
+    UpdateRequest,
+)
+from bot.model.request_attributes import MAX_STATUS_DESCRIPTION, NO_ATTRIBUTES, OVERDUE_LABEL, RequestAttributes
+from bot.pipeline.run_context import RunOptions
+
+_COMMAND = re.compile(r"^\s*/[A-Za-z].*$", re.MULTILINE)
+"""A line that GitLab may execute as a command, or a bot on another forge.
+
+https://docs.gitlab.com/user/project/quick_actions/
+"""
+
+
+class PlanLimitError(Exception):
+    """A planned step does what no run with this config does. The message says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanLimits:
+    """Checks the steps of a plan for one base branch of a repository. Methods raise PlanLimitError."""
+
+    options: RunOptions
+    forge_limits: ForgeLimits
+    read_rules: Callable[[], Sequence[PolicyRule]]
+    """Returns the rules of the repository's own config file. It is called only if the operator's rules do not allow a
+    label or a reviewer."""
+
+    def check(self, branch: str, step: ProposalStep, desired: Proposal | NoProposal) -> None:
+        """Raise PlanLimitError if no run with this config could execute a step."""
+        if isinstance(desired, Proposal):
+            if not is_branch_name(self.options.branch_prefix, branch):
+                raise PlanLimitError(f"the plan names a branch that basebump would not create: {branch!r}")
+            for each in _list_variants(desired):
+                self._check_text(each.body)
+                self._check_attributes(each.attributes)
+        if not _may_change(step):
+            raise PlanLimitError(f"the plan changes {branch}, but the branch or its pull request is not basebump's")
+        match step:
+            case UpdateRequest(attributes=attributes):
+                self._check_attributes(attributes)
+            case NoChange(attributes=attributes):
+                self._check_kept_attributes(attributes, step.request)
+            case CloseRequest(reason=reason):
+                self._check_text(reason)
+            case OpenRequest() | DeleteBranch() | DeferProposal():
+                pass
+            case _:
+                assert_never(step)
+
+    def _check_kept_attributes(self, attributes: RequestAttributes, request: RemoteRequest | None) -> None:
+        """Check the attributes of a request that stays unchanged. On a branch of others, only automerge is disabled."""
+        is_foreign = request is not None and request.intent is None
+        if is_foreign and replace(attributes, automerge=None) != NO_ATTRIBUTES:
+            raise PlanLimitError("the plan sets attributes of a pull request that contains commits of others")
+        self._check_attributes(attributes)
+
+    def _check_attributes(self, attributes: RequestAttributes) -> None:
+        if attributes.automerge and not any(each.keys.get("automerge") for each in self.options.policy_config.rules):
+            raise PlanLimitError("the plan enables auto-merge, which no rule of the config allows")
+        others = set(attributes.workflows) - set(self.forge_limits.workflows)
+        if others:
+            raise PlanLimitError(f"the plan starts workflows that the config does not list: {_join(others)}")
+        has_status = attributes.status is not None or attributes.status_source is not None
+        if has_status and not (self.options.has_status and self.forge_limits.has_statuses):
+            raise PlanLimitError("the plan sets a commit status, which the config does not allow")
+        text = attributes.status.description if attributes.status is not None else ""
+        if make_one_line(text, MAX_STATUS_DESCRIPTION) != text:
+            raise PlanLimitError("the plan sets a commit status whose description is not one short line")
+        self._check_names(attributes)
+
+    def _check_names(self, attributes: RequestAttributes) -> None:
+        """Check the labels, the people and the milestone, which only rules can set."""
+        unknown = list(_list_unknown_names(attributes, self.options.policy_config.rules))
+        if unknown:
+            unknown = list(_list_unknown_names(attributes, (*self.options.policy_config.rules, *self.read_rules())))
+        if unknown:
+            raise PlanLimitError(f"the plan sets labels, people or a milestone that no rule names: {_join(unknown)}")
+
+    def _check_text(self, text: str) -> None:
+        """Raise PlanLimitError if a text contains a line that the forge may execute, and that no template contains."""
+        commands = {each.strip() for each in _COMMAND.findall(text)}
+        templates = self.options.templates
+        allowed = {line.strip() for each in (templates.body, templates.appendix) for line in each.splitlines()}
+        if commands - allowed:
+            raise PlanLimitError(
+                "the plan contains a text with a line that begins with `/`, which the forge might execute as a command"
+            )
+
+
+def _list_variants(proposal: Proposal) -> Iterator[Proposal]:
+    reduced: Proposal | None = proposal
+    while reduced is not None:
+        yield reduced
+        reduced = reduced.without_protected
+
+
+def _may_change(step: ProposalStep) -> bool:
+    """Return True if the branch and the request of a step are basebump's, or if a user asked for the step."""
+    match step:
+        case OpenRequest(must_push=must_push, existing_branch=existing):
+            return must_push if existing is None else existing.intent is not None
+        case UpdateRequest(request=request, proposal=proposal):
+            is_wanted = request.intent is not None or has_rebuild_request(proposal, request)
+            return request.state is RequestState.OPEN and is_wanted
+        case CloseRequest(request=request):  # the branch of a request can be deleted while the request stays open
+            return request.state is RequestState.OPEN and (request.intent is not None or request.head is None)
+        case DeleteBranch(request=request):
+            return request.state is RequestState.BRANCH and request.intent is not None
+        case NoChange() | DeferProposal():
+            return True
+    assert_never(step)
+
+
+def _list_unknown_names(attributes: RequestAttributes, rules: Sequence[PolicyRule]) -> Iterator[str]:
+    """Yield the labels, people and milestones that no rule names."""
+    labels = {OVERDUE_LABEL, *_collect_values(rules, "labels")}
+    yield from (each for each in attributes.labels if each not in labels)
+    for names, key in ((attributes.reviewers, "reviewers"), (attributes.assignees, "assignees")):
+        known = set(_collect_values(rules, key))
+        yield from (each for each in names if each not in known)
+    milestones = {each.keys.get("milestone") for each in rules}
+    if attributes.milestone is not None and attributes.milestone not in milestones:
+        yield attributes.milestone
+
+
+def _collect_values(rules: Iterable[PolicyRule], key: str) -> Iterator[str]:
+    for each in rules:
+        yield from each.keys.get(key, ())
+
+
+def _join(names: Iterable[str]) -> str:
+    return ", ".join(sorted(map(repr, names)))

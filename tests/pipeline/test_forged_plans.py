@@ -1,0 +1,245 @@
+"""A plan that somebody wrote by hand cannot do more than choose digests and texts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from support.forges.github.stand import GitHubStand
+from support.forges.stands import LocalStand
+from support.runs.forged_plans import forge_plan, get_branch, get_edited_file
+from support.runs.scenes import BRANCH, NEW, PYTHON
+from support.runs.worlds import TEMPLATES, outcomes
+
+from bot.model.forge import ForgeLimits
+from bot.model.modes import UpdateMode
+from bot.model.policy import PolicyConfig, PolicyRule
+from bot.model.proposal import (
+    CloseRequest,
+    DeleteBranch,
+    NoChange,
+    NoChangeReason,
+    NoProposal,
+    OpenRequest,
+    Proposal,
+    RemoteRequest,
+    RequestState,
+    UpdateRequest,
+)
+from bot.model.request_attributes import NO_ATTRIBUTES, OVERDUE_LABEL, CommitStatus, RequestAttributes, StatusState
+from bot.model.rules import AutomergeConditions
+from bot.pipeline.planned_limits import PlanLimitError, PlanLimits
+from bot.pipeline.run_context import RunOptions
+from bot.plan_file import render_plan
+
+
+@pytest.fixture(params=[LocalStand, GitHubStand], ids=["local", "github"])
+def stand(request, start_stand, loopback):
+    for repository, tag in (("python", "3.12-slim"), ("redis", "7")):
+        loopback.move(repository, tag, "new")
+    return start_stand(request.param, PYTHON)
+
+
+@pytest.fixture
+def make_plan(stand, loopback):
+    """Plan a run, and return the plan as a file has it."""
+
+    def make() -> bytes:
+        text, failures = render_plan(loopback.plan([stand.fleet()]).plan)
+        assert failures == ()
+        return text.encode()
+
+    return make
+
+
+FORGERIES: dict[str, Callable[[dict], object]] = {
+    "other bytes": lambda document: get_edited_file(document)["edits"][0].update(old="FROM", new="RUN ", start=0),
+    "another digest": lambda document: get_edited_file(document)["edits"][0].update(new=f"sha256:{'0' * 64}"),
+    "a command": lambda document: get_edited_file(document)["edits"][0].update(new=f"{NEW}\nRUN true"),
+    "another file": lambda document: get_edited_file(document).update(path="README.md"),
+    "another result": lambda document: get_edited_file(document).update(sha256="0" * 64),
+    "no byte": lambda document: get_edited_file(document)["edits"][0].update(new="\u20ac"),
+    "the base branch": lambda document: get_branch(document).update(branch="main"),
+    "a name that is no branch of basebump": lambda document: get_branch(document).update(branch="basebump/../main"),
+    "a request that does not exist": lambda document: get_branch(document).update(request=7),
+    "an impossible step": lambda document: get_branch(document).update(step="close"),
+    "a label": lambda document: get_branch(document)["proposal"].update(attributes={"labels": ["deploy"]}),
+}
+
+
+@pytest.mark.parametrize("title", FORGERIES)
+def test_plan_that_somebody_wrote_changes_nothing_but_references(title, stand, loopback, make_plan):
+    plan = forge_plan(make_plan(), FORGERIES[title])
+    report = loopback.apply(plan, [stand.fleet()])
+    assert [each.subject for each in report.failed] == [stand.name]
+    assert stand.writes == []
+
+
+def test_unchanged_plan_passes_the_helper_of_forgeries(stand, loopback, make_plan):
+    plan = make_plan()
+    assert forge_plan(plan, lambda _: None) == plan
+    assert outcomes(loopback.apply(plan, [stand.fleet()])) == ["opened"]
+
+
+@pytest.mark.parametrize("step", ["update", "close"])
+def test_plan_does_not_change_a_request_with_commits_of_users(step, stand, loopback, make_plan):
+    loopback.run([stand.fleet()])
+    stand.commit(BRANCH, {"README.md": "A person's work.\n"})
+    loopback.move("python", "3.12-slim", "newer")
+    plan = make_plan()
+
+    def change(document: dict) -> None:
+        branch = get_branch(document, BRANCH)
+        branch.update(step=step, must_push=True, must_update_text=True, must_comment=False, reason="")
+        for key in ("must_comment", "reason"):  # a plan leaves out defaults
+            del branch[key]
+        if step == "close":
+            for key in ("must_push", "must_update_text"):
+                del branch[key]
+
+    before = stand.branches(), list(stand.writes)
+    (failure,) = loopback.apply(forge_plan(plan, change), [stand.fleet()]).failed
+    assert failure.error.startswith(f"the plan changes {BRANCH}, but the branch or its pull request is not basebump's")
+    assert (stand.branches(), stand.writes) == before
+
+
+def test_plan_does_not_delete_a_branch_of_users(stand, loopback, make_plan):
+    stand.commit("basebump/experiment", {"README.md": "A person's work.\n"})
+    plan = make_plan()
+
+    def change(document: dict) -> None:
+        branch = get_branch(document, "basebump/experiment")
+        request = branch["request"]
+        branch.clear()
+        branch.update(branch="basebump/experiment", step="delete-branch", request=request)
+
+    (failure,) = loopback.apply(forge_plan(plan, change), [stand.fleet()]).failed
+    assert "is not basebump's" in failure.error
+    assert (stand.writes, "basebump/experiment" in stand.branches()) == ([], True)
+
+
+PROPOSAL = Proposal(BRANCH, "Update", "Text.\n", "Update", (), (), (), "0" * 16, "0" * 16)
+OURS = RemoteRequest(BRANCH, RequestState.OPEN, "1" * 40, "0" * 16)
+OF_OTHERS = replace(OURS, intent=None)
+STATUS = CommitStatus(StatusState.SUCCESS, "Fixes 1 of 2.")
+RULES = (PolicyRule(labels=("docker",), reviewers=("team:ops",), assignees=("kim",), milestone="next"),)
+OWN_RULES = (PolicyRule(labels=("web",)),)
+
+
+def check(step, desired=PROPOSAL, rules=RULES, **options):
+    run_options = RunOptions(PolicyConfig(rules=rules), "basebump/", **{"templates": TEMPLATES, **options})
+    forge_limits = ForgeLimits(60_000, 250, has_statuses=True, workflows=("ci.yml",))
+    PlanLimits(run_options, forge_limits, lambda: OWN_RULES).check(BRANCH, step, desired)
+
+
+def check_attributes(attributes, rules=RULES, **options):
+    """Check attributes of a new proposal, of its variant without some files, and of an open request."""
+    proposal = replace(PROPOSAL, attributes=attributes)
+    reduced = replace(PROPOSAL, without_protected=proposal)
+    check(OpenRequest(proposal, must_push=True), proposal, rules, **options)
+    check(OpenRequest(reduced, must_push=True), reduced, rules, **options)
+    check(UpdateRequest(OURS, PROPOSAL, True, True, attributes), PROPOSAL, rules, **options)
+    check(NoChange(BRANCH, NoChangeReason.UNKNOWN, OURS, attributes=attributes), PROPOSAL, rules, **options)
+
+
+AUTOMERGE = RequestAttributes(automerge=True)
+HARMLESS = [
+    NO_ATTRIBUTES,
+    RequestAttributes(labels=("docker", "web", OVERDUE_LABEL), reviewers=("team:ops",), assignees=("kim",)),
+    RequestAttributes(milestone="next", status=STATUS, workflows=("ci.yml",), automerge=False),
+    RequestAttributes(status_source="1" * 40),
+]
+
+
+@pytest.mark.parametrize("attributes", HARMLESS)
+def test_attributes_that_the_config_allows_are_set(attributes):
+    check_attributes(attributes)
+
+
+def test_automerge_is_enabled_if_a_rule_allows_it():
+    check_attributes(AUTOMERGE, (PolicyRule(automerge=AutomergeConditions(UpdateMode.DIGEST)),))
+
+
+@pytest.mark.parametrize(
+    ("attributes", "sentence"),
+    [
+        (AUTOMERGE, "enables auto-merge"),
+        (RequestAttributes(labels=("deploy",)), "no rule names: 'deploy'"),
+        (RequestAttributes(reviewers=("kim",)), "no rule names: 'kim'"),
+        (RequestAttributes(assignees=("team:ops",)), "no rule names: 'team:ops'"),
+        (RequestAttributes(milestone="other"), "no rule names: 'other'"),
+        (RequestAttributes(workflows=("../../deployments?",)), "starts workflows"),
+        (RequestAttributes(workflows=("ci.yml", "deploy.yml")), "starts workflows"),
+        (RequestAttributes(status=replace(STATUS, description="x" * 141)), "not one short line"),
+        (RequestAttributes(status=replace(STATUS, description="a\nb")), "not one short line"),
+    ],
+)
+def test_attributes_that_no_run_would_set_are_refused(attributes, sentence):
+    with pytest.raises(PlanLimitError, match=sentence):
+        check_attributes(attributes)
+
+
+@pytest.mark.parametrize("attributes", [RequestAttributes(status=STATUS), RequestAttributes(status_source="1" * 40)])
+def test_status_is_refused_if_the_config_disables_it(attributes):
+    with pytest.raises(PlanLimitError, match="sets a commit status"):
+        check_attributes(attributes, has_status=False)
+
+
+@pytest.mark.parametrize("body", ["/merge", "Text.\n/approve\n", "Text.\n\r\n /close", "\x0b/label ~x"])
+def test_text_with_a_command_of_the_forge_is_refused(body):
+    with pytest.raises(PlanLimitError, match="begins with `/`"):
+        check(OpenRequest(PROPOSAL, must_push=True), replace(PROPOSAL, body=body))
+    with pytest.raises(PlanLimitError, match="begins with `/`"):
+        check(CloseRequest(OURS, body), NoProposal(""))
+
+
+def test_command_in_a_template_of_the_operator_is_written():
+    body = "Text.\n/label ~docker\n"
+    check(
+        OpenRequest(PROPOSAL, must_push=True),
+        replace(PROPOSAL, body=body),
+        templates=replace(TEMPLATES, body="{{ x }}\n/label ~docker\n"),
+    )
+
+
+def list_steps(request: RemoteRequest):
+    yield UpdateRequest(request, PROPOSAL, must_push=True, must_update_text=True)
+    yield CloseRequest(request, "Not needed.")
+    yield DeleteBranch(replace(request, state=RequestState.BRANCH))
+    yield OpenRequest(PROPOSAL, must_push=True, existing_branch=replace(request, state=RequestState.BRANCH))
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        *list_steps(OF_OTHERS),
+        OpenRequest(PROPOSAL, must_push=False),
+        DeleteBranch(OURS),
+        CloseRequest(replace(OURS, state=RequestState.CLOSED), ""),
+        UpdateRequest(replace(OURS, state=RequestState.MERGED), PROPOSAL, must_push=True, must_update_text=True),
+    ],
+)
+def test_step_that_changes_what_is_not_basebumps_is_refused(step):
+    with pytest.raises(PlanLimitError, match="is not basebump's"):
+        check(step)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        *list_steps(OURS),
+        CloseRequest(replace(OF_OTHERS, head=None), "Its branch was deleted."),
+        UpdateRequest(
+            replace(OF_OTHERS, body="- [x] <!-- basebump:rebase -->"), PROPOSAL, must_push=True, must_update_text=True
+        ),
+    ],
+)
+def test_step_that_a_run_would_execute_is_accepted(step):
+    check(step)
+
+
+def test_on_a_branch_of_others_only_automerge_is_disabled():
+    check(NoChange(BRANCH, NoChangeReason.EDITED, OF_OTHERS, attributes=RequestAttributes(automerge=False)))
+    with pytest.raises(PlanLimitError, match="commits of others"):
+        check(NoChange(BRANCH, NoChangeReason.EDITED, OF_OTHERS, attributes=RequestAttributes(labels=("docker",))))
