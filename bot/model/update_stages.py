@@ -366,11 +366,13 @@ class FleetStages:
     scope: StageScope
     updates: tuple[UpdateProgress, ...] = ()
     """Sorted by base branch, file and line. Several updates of one image reference have the latest one last."""
+    running: tuple[RunningImage, ...] = ()
+    """All images that run in the clusters. Private evidence."""
     unlisted: tuple[RunningImage, ...] = ()
-    """The running images whose repository no file of the fleet names, and that are not built from a file of it. Only
+    """The images in `running` whose repository no file of the fleet names, and that are not built from a file of it. Only
     an answer about the whole fleet or about an image contains them. Private evidence."""
     unwanted: tuple[UnwantedImage, ...] = ()
-    """The running images whose digest is gone or blocked. Private evidence."""
+    """The images in `running` whose digest is gone or blocked. Private evidence."""
     clusters: tuple[ClusterCoverage, ...] = ()
     funnels: tuple[StageFunnel, ...] = field(default=())
     """One for each image, sorted by name."""

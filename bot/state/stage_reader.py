@@ -11,13 +11,15 @@ from typing import Any
 from pydantic_core import from_json
 from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select, true
 
-from bot.core.inventory.update_stages import get_use_kind
+from bot.core.inventory.build_links import BuildLinker
+from bot.core.inventory.update_stages import BUILD_FORMATS, get_use_kind
 from bot.inventory_ports import OwnBuildStore, RunningImageStore
+from bot.model.build_link import BuildLink
 from bot.model.fleet_history import FleetHistory
 from bot.model.inventory import BranchKey
 from bot.model.own_build import ConfiguredBuild, StoredBuild
 from bot.model.reference import Digest, ImageReference
-from bot.model.stage_facts import StageFacts, StoredUse
+from bot.model.stage_facts import DockerfileKey, StageFacts, StoredUse
 from bot.model.update_stages import ImageUse, StageScope, UnwantedReason
 from bot.model.vocabulary import OccurrenceStatus
 from bot.model.workload import StoredCluster
@@ -49,8 +51,8 @@ class StageSources:
 
     clusters: RunningImageStore
     builds: OwnBuildStore
-    has_clusters: bool = False
-    """True if the config lists clusters."""
+    cluster_names: Collection[str] = ()
+    """The clusters in the config. Other clusters in the state are left out."""
     configured_builds: Sequence[ConfiguredBuild] = ()
 
 
@@ -120,6 +122,7 @@ class DatabaseStageReader:
                 history=history,
                 clusters=after.clusters,
                 builds=after.builds,
+                links=self._read_links(connection, after),
                 children=children,
                 holders=_read_holders(connection, after, children),
                 own_uses=list(_read_own_uses(connection, {each.build.repository for each in after.builds})),
@@ -129,10 +132,19 @@ class DatabaseStageReader:
             )
 
     def _load_after_merge(self) -> _AfterMerge:
-        builds = self._sources.builds.load_builds()
-        has_builds = bool(builds or self._sources.configured_builds)
-        scope = StageScope(has_builds, self._sources.has_clusters)
-        return _AfterMerge(self._sources.clusters.load_clusters() if scope.has_clusters else (), builds, scope)
+        sources = self._sources
+        builds = sources.builds.load_builds()
+        scope = StageScope(bool(builds or sources.configured_builds), bool(sources.cluster_names))
+        stored = {each.cluster: each for each in sources.clusters.load_clusters()} if scope.has_clusters else {}
+        names = sorted(sources.cluster_names)
+        return _AfterMerge([stored.get(name, StoredCluster(name, None, None)) for name in names], builds, scope)
+
+    def _read_links(self, connection: Connection, after: _AfterMerge) -> Mapping[DockerfileKey, Sequence[BuildLink]]:
+        """Return the own images that are built from the files of the whole fleet."""
+        if not after.scope.has_builds:
+            return {}
+        linker = BuildLinker(_read_built_files(connection))
+        return linker.link_images(self._sources.configured_builds, [each.build for each in after.builds])
 
 
 def _read_uses(
@@ -237,6 +249,16 @@ def _read_holders(
         for row in read_rows(connection, query.where(DIGESTS.c.digest.in_(batch))):
             holders[row.image, Digest(row.digest)].add(_build_key(row))
     return {image: frozenset(keys) for image, keys in holders.items()}
+
+
+def _read_built_files(connection: Connection) -> Mapping[DockerfileKey, Collection[str]]:
+    """Return the files of the fleet from which images are built, each with the repositories of its base images."""
+    columns = (*BRANCH_KEY_COLUMNS, IMAGE_REFERENCES.c.path, TAGS.c.repository.label("image"))
+    query = select(*columns).select_from(_USES).where(IMAGE_REFERENCES.c.format.in_(sorted(BUILD_FORMATS)))
+    files: dict[DockerfileKey, set[str]] = defaultdict(set)
+    for row in read_rows(connection, query):
+        files[_build_key(row), row.path].add(row.image)
+    return files
 
 
 def _read_own_uses(connection: Connection, repositories: Collection[str]) -> Iterator[ImageUse]:

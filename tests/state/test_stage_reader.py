@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from support.stages import LINKS, OWN, build_cluster, build_own, build_running
+from support.stages import LINKS, OWN, build_own, build_running
 from support.values import digest
 from support.visits import API, NEW, OLD, PYTHON, WEB, build_request, build_verdict, build_visit
 
@@ -17,8 +17,9 @@ from bot.model.proposal import RequestState
 from bot.model.reference import ImageReference
 from bot.model.update_stages import StageScope, UnwantedReason, UpdateStage, UseKind
 from bot.model.vocabulary import OccurrenceStatus, Reason, Role
-from bot.model.workload import StoredCluster
+from bot.model.workload import ClusterReading, StoredRunningImage
 from bot.state.own_builds import DatabaseOwnBuilds
+from bot.state.running_images import DatabaseRunningImages
 from bot.state.stage_reader import DatabaseStageReader, StageSources
 
 DAY = timedelta(days=1)
@@ -26,24 +27,16 @@ IMAGE = ImageReference.parse("python:3.12")
 MANIFEST = f"{OWN}:1@{digest('own 1')}"
 
 
-@dataclass(frozen=True)
-class Clusters:
-    """What was read from clusters."""
-
-    clusters: tuple[StoredCluster, ...] = ()
-
-    def record_clusters(self, outcomes, at):
-        raise NotImplementedError
-
-    def load_clusters(self):
-        return self.clusters
-
-
 @pytest.fixture
 def open_reader(place):
-    def open_it(*clusters: StoredCluster, **more) -> DatabaseStageReader:
-        builds = DatabaseOwnBuilds(place.database())
-        return DatabaseStageReader(place.database(), StageSources(Clusters(clusters), builds, **more))
+    def open_it(*running: StoredRunningImage, names=(), builds=()) -> DatabaseStageReader:
+        """Return a reader for a config with a cluster, if containers of it are given."""
+        database = place.database()
+        clusters = DatabaseRunningImages(database)
+        for each in running:
+            clusters.record_clusters([ClusterReading("prod", (each.image,))], each.first_seen_at)
+        names = (*names, *({"prod"} if running else ()))
+        return DatabaseStageReader(database, StageSources(clusters, DatabaseOwnBuilds(database), names, builds))
 
     return open_it
 
@@ -91,18 +84,17 @@ def test_facts_of_the_fleet_lack_only_spans_that_nothing_depends_on(place, inven
     facts = open_reader().load_fleet_facts()
     assert {each.use.key for each in facts.uses} == {WEB, API}
     assert OLD not in {each.digest for each in facts.history.held}
-    running = open_reader(build_cluster(build_running(OLD)), has_clusters=True).load_fleet_facts()
+    running = open_reader(build_running(OLD)).load_fleet_facts()
     assert OLD in {each.digest for each in running.history.held}
 
 
 def test_scope_depends_on_the_config_and_on_stored_builds(place, open_reader):
     assert open_reader().load_fleet_facts().scope == StageScope()
-    cluster = build_cluster(build_running())
-    assert open_reader(cluster).load_fleet_facts().clusters == ()
     configured = (ConfiguredBuild("acme/web", "Dockerfile", OWN),)
-    reader = open_reader(cluster, has_clusters=True, configured_builds=configured)
-    facts = reader.load_fleet_facts()
-    assert (facts.scope, facts.clusters) == (StageScope(has_builds=True, has_clusters=True), (cluster,))
+    facts = open_reader(build_running(), names=["test"], builds=configured).load_fleet_facts()
+    assert facts.scope == StageScope(has_builds=True, has_clusters=True)
+    assert [(each.cluster, each.read_at is None) for each in facts.clusters] == [("prod", False), ("test", True)]
+    assert open_reader().load_fleet_facts().clusters == []
     DatabaseOwnBuilds(place.database()).record_builds([build_own().build], place.now)
     assert open_reader().load_fleet_facts().scope == StageScope(has_builds=True)
 
@@ -112,16 +104,14 @@ def test_images_of_an_index_that_runs_are_known(place, inventory, memory, open_r
     child = ChildManifest(digest("child"), "linux/amd64")
     index = Manifest(NEW, ManifestKind.INDEX, "application/vnd.oci.image.index.v1+json", (child,))
     memory.save_manifests([CachedManifest(index, frozenset({PYTHON.repository}))])
-    cluster = build_cluster(build_running(digest("child")))
-    facts = open_reader(cluster, has_clusters=True).load_image_facts(IMAGE)
+    facts = open_reader(build_running(digest("child"))).load_image_facts(IMAGE)
     assert facts.children == {NEW: frozenset({digest("child")})}
 
 
 def test_holders_are_the_base_branches_with_a_digest_that_runs(place, inventory, open_reader):
     visit_twice(place, inventory)
     inventory.record_visits([build_visit(f"python:3.12@{OLD}", key=API)], {}, place.now)
-    cluster = build_cluster(build_running(OLD))
-    facts = open_reader(cluster, has_clusters=True).load_repository_facts(WEB.repository)
+    facts = open_reader(build_running(OLD)).load_repository_facts(WEB.repository)
     assert facts.holders == {(PYTHON.repository, OLD): frozenset({API})}
 
 
@@ -154,8 +144,9 @@ def test_stages_follow_from_the_facts(place, inventory, open_reader):
     build = replace(build_own().build, built_at=place.now + 4 * DAY)
     DatabaseOwnBuilds(place.database()).record_builds([build], place.now + 5 * DAY)
     running = build_running(build.digest, repository=OWN, first_seen_at=place.now + 6 * DAY)
-    cluster = build_cluster(running, read_at=place.now + 6 * DAY)
-    facts = replace(open_reader(cluster, has_clusters=True).load_image_facts(IMAGE), links=LINKS)
+    configured = (ConfiguredBuild("acme/web", "Dockerfile", OWN),)
+    facts = open_reader(running, builds=configured).load_image_facts(IMAGE)
+    assert facts.links == LINKS
     (progress,) = find_fleet_stages(facts, place.now + 7 * DAY).updates
     assert [(each.stage, each.at) for each in progress.reached] == [
         (UpdateStage.PROPOSED, place.now),

@@ -24,7 +24,7 @@ from bot.model.update_stages import (
     UpdateStage,
     WaitReason,
 )
-from bot.model.workload import RunningImage, StoredRunningImage
+from bot.model.workload import RunningImage
 
 
 def find_fleet_stages(
@@ -35,11 +35,13 @@ def find_fleet_stages(
     selected = [stored for stored in facts.uses if is_selected(stored.use)]
     selected.sort(key=lambda stored: _get_position(stored.use))
     updates = tuple(progress for stored in selected for progress in find_progress(stored, index))
+    running = _list_running(facts)
     return FleetStages(
         scope=facts.scope,
         updates=updates,
-        unlisted=tuple(_list_unlisted(facts)),
-        unwanted=tuple(_list_unwanted(facts, index)),
+        running=running,
+        unlisted=tuple(_list_unlisted(running, facts)),
+        unwanted=tuple(_list_unwanted(running, facts, index)),
         clusters=tuple(
             ClusterCoverage(each.cluster, each.read_at, each.failure.problem.value if each.failure else None)
             for each in sorted(facts.clusters, key=lambda each: each.cluster)
@@ -86,10 +88,10 @@ def _get_position(use: ImageUse) -> tuple[str | int, ...]:
     return (*place, use.repository, use.tag or "", use.digest or "")
 
 
-def _list_running(facts: StageFacts) -> Iterator[StoredRunningImage]:
-    """Yield the running images of all clusters, sorted by workload and container."""
-    running = (stored for cluster in facts.clusters for stored in cluster.images if stored.ended_at is None)
-    yield from sorted(running, key=lambda stored: _get_running_position(stored.image))
+def _list_running(facts: StageFacts) -> tuple[RunningImage, ...]:
+    """Return the images that run in all clusters, sorted by workload and container."""
+    running = (stored.image for cluster in facts.clusters for stored in cluster.images if stored.ended_at is None)
+    return tuple(sorted(running, key=_get_running_position))
 
 
 def _get_running_position(image: RunningImage) -> tuple[str, ...]:
@@ -98,22 +100,22 @@ def _get_running_position(image: RunningImage) -> tuple[str, ...]:
     return (*place, image.repository, image.digest or "")
 
 
-def _list_unlisted(facts: StageFacts) -> Iterator[RunningImage]:
+def _list_unlisted(running: Iterable[RunningImage], facts: StageFacts) -> Iterator[RunningImage]:
     """Yield the running images that no file of the fleet names, and that are not built from a file of it."""
     if facts.listed_repositories is None:
         return
     built = {link.image for links in facts.links.values() for link in links}
-    for stored in _list_running(facts):
-        if stored.image.repository not in facts.listed_repositories and stored.image.repository not in built:
-            yield stored.image
+    for image in running:
+        if image.repository not in facts.listed_repositories and image.repository not in built:
+            yield image
 
 
-def _list_unwanted(facts: StageFacts, index: StageIndex) -> Iterator[UnwantedImage]:
+def _list_unwanted(running: Iterable[RunningImage], facts: StageFacts, index: StageIndex) -> Iterator[UnwantedImage]:
     """Yield the running images whose digest is gone or blocked."""
     unwanted: dict[str, list[tuple[Digest, UnwantedReason]]] = defaultdict(list)
     for (repository, digest), reason in sorted(facts.unwanted.items()):
         unwanted[repository].append((digest, reason))
-    for image in (stored.image for stored in _list_running(facts)):
+    for image in running:
         reasons = (
             reason
             for digest, reason in unwanted.get(image.repository, ())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.core.inventory.history import list_moves
@@ -136,7 +136,8 @@ def _get_span_key(held: HeldDigest) -> tuple[BranchKey, str, str | None, Digest 
 
 def _list_current_moves(facts: StageFacts) -> Iterable[DigestMove]:
     """Return the moves of the digests that base branches hold now."""
-    return (move for move in list_moves(facts.history) if move.held.ended_at is None)
+    held = tuple(each for each in facts.history.held if each.ended_at is None)
+    return list_moves(replace(facts.history, held=held))
 
 
 def _group_open_requests(requests: Iterable[BranchRequest]) -> Mapping[_ImageKey, Mapping[str, OpenTarget]]:

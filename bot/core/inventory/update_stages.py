@@ -31,7 +31,7 @@ from bot.model.usage import UpdateRequest
 from bot.model.vocabulary import UPDATABLE_STATUSES, OccurrenceStatus
 from bot.model.workload import RunningImage, StoredRunningImage
 
-_BUILD_FORMATS = frozenset({"dockerfile", "bake", "bazel", "jib", "ko", "msbuild"})
+BUILD_FORMATS = frozenset({"dockerfile", "bake", "bazel", "jib", "ko", "msbuild"})
 """The formats of files from which images are built."""
 _WORKLOAD_FORMATS = frozenset({"helm", "kubernetes", "kustomize"})
 """The formats of files whose images run in a cluster. Compose and quadlet files are for other machines."""
@@ -40,7 +40,7 @@ _HELD_STATUSES = frozenset({OccurrenceStatus.HELD, OccurrenceStatus.REFUSED})
 
 def get_use_kind(format_name: str) -> UseKind:
     """Return what follows from a changed image reference in a file of a format."""
-    if format_name in _BUILD_FORMATS:
+    if format_name in BUILD_FORMATS:
         return UseKind.BUILD
     return UseKind.WORKLOAD if format_name in _WORKLOAD_FORMATS else UseKind.OTHER
 
